@@ -1,0 +1,67 @@
+# Needs Python 3.11 or newer, with pip and venv, and make. Everything else goes into .venv.
+
+PYTHON ?= python3
+LOCK := tests/requirements.txt
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help .venv demo test check lint types imports tests format lock bench clean
+
+help:  ## List the targets.
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
+
+.venv: $(STAMP)  ## Install the program and all that its tests need into .venv.
+
+# Stamped with a file of its own: the date of the directory says nothing of a finished install.
+$(STAMP): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "This needs Python 3.11 or newer, and $(PYTHON) is not;" \
+	        "name another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)  ## Show the logins in the sample logs as a table.
+	@.venv/bin/esa-forwarder parse --format table examples/mail_logs
+
+test: lint types imports tests  ## Run every check and every test, with branch coverage.
+
+check: $(STAMP)  ## The quick variant: tests on all cores, without coverage, up to the first failure.
+	.venv/bin/ruff check --quiet
+	.venv/bin/ruff format --quiet --check
+	.venv/bin/mypy --no-error-summary
+	.venv/bin/pytest --quiet --numprocesses auto --exitfirst
+
+lint: $(STAMP)  ## Check style and formatting.
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+
+types: $(STAMP)  ## Check the types.
+	.venv/bin/mypy
+
+imports: $(STAMP)  ## Check that imports follow the flow and the core is pure.
+	.venv/bin/lint-imports
+
+tests: $(STAMP)  ## Run the tests with branch coverage.
+	.venv/bin/pytest --cov --cov-report=term
+
+format: $(STAMP)  ## Format the code, and mend what can be mended safely.
+	.venv/bin/ruff check --fix-only
+	.venv/bin/ruff format
+
+# pip-compile reads no dependency groups, so it gets ours on standard input. Made with the oldest
+# Python that is supported, the lock holds for newer ones too: it installs what all of them can run.
+lock: $(STAMP)  ## Resolve the dependencies again and write tests/requirements.txt.
+	@.venv/bin/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print(*p["project"]["dependencies"], *p["dependency-groups"]["dev"], *p["build-system"]["requires"], "editables", sep="\n")' | \
+	    CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile --quiet --upgrade --generate-hashes \
+	        --allow-unsafe --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links \
+	        --no-emit-trusted-host --output-file $(LOCK) -
+
+bench: $(STAMP)  ## Measure the speed.
+	.venv/bin/python -m tests.bench
+
+clean:  ## Remove .venv and all that the tools leave behind.
+	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	find forwarder tests -name __pycache__ -type d -prune -exec rm -rf {} +

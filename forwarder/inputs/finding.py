@@ -1,0 +1,197 @@
+"""Finding the log files that PATHs name, and putting them in the order of reading.
+
+A PATH is a file, a folder, a glob, a pattern with ``{appliance}``, or ``-``:
+
+- What exists is taken literally, whatever characters it holds.
+- Folders, also those that a glob matches, are walked with all below them. Hidden files and
+  folders are skipped, and so is what is plainly no log; links are followed, each folder once.
+- In a glob, ``*``, ``?`` and ``[]`` match within one part of a path, ``**`` any number of
+  folders. ``{appliance}`` matches a part or a piece of one, as short as the rest allows.
+- A file that several PATHs reach is read once. The first naming counts, but an appliance that
+  is named beats one that is taken from the folder; within one PATH, a file's own name beats links.
+"""
+
+# Paths stay the text that the user wrote and the system knows: pathlib takes "" for the working
+# directory, and drops the slash behind which a file is no folder.
+# ruff: noqa: PTH100, PTH112, PTH113, PTH115, PTH116, PTH119, PTH120
+
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from forwarder.inputs.names import ReadingOrder, reading_order
+from forwarder.inputs.patterns import expand, is_pattern, walk
+from forwarder.inputs.reading import STDIN
+from forwarder.inputs.repeats import find_repeated
+
+UNKNOWN_APPLIANCE = "unknown"
+"""The appliance of standard input, which has no folder to take a name from."""
+
+_STDIN_PATHS = frozenset({STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+"""All are read as "-": opening them again fails for sockets, and would start files anew."""
+
+_NO_FOLDER = ("/dev/", "/proc/")
+"""``<(zcat ...)`` gives ``/dev/fd/63``: "fd" is no name for an appliance."""
+
+_NO_LOG = (
+    *(".tmp", ".part", ".partial", ".filepart", ".swp", "~"),
+    *(".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz"),
+    *(".md", ".json", ".ndjson", ".yml", ".yaml", ".html", ".pdf", ".py", ".sh"),
+)
+"""What lies beside logs and would only cost time, or be read twice: uploads and edits under way,
+archives, and notes, settings and results, ours among them. Short, because a log that is skipped
+is lost in silence and a file that is no log does no harm; packed logs (.xz) stay in, so that
+reading says what to do with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A file to read."""
+
+    path: str
+    """Absolute; bytes that are not UTF-8 as surrogates (``os.fsdecode``); "-" is standard input."""
+    appliance: str
+    """The appliance that wrote it; always valid Unicode, other bytes stand as ``\\xff``."""
+    named: bool
+    """Whether the user named the appliance; if not, it is the folder that holds the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the PATHs came to."""
+
+    files: tuple[LogFile, ...]
+    """By appliance, sorted by name; within one in the order of reading; each content once."""
+    problems: tuple[str, ...]
+    """What could not be found, one sentence each; everything else is in ``files``."""
+    repeated: tuple[tuple[str, str], ...]
+    """Files left out because another has the same content: that file, and the one in ``files``."""
+
+
+def find(paths: Sequence[str], appliance: str | None = None) -> Found:
+    """Find the files to read and put them in order.
+
+    Never raises for what is or is not on the disk. Whether a file may be read is found out when
+    it is read.
+
+    Args:
+        paths: The PATHs as the user wrote them; relative ones start at the working directory.
+        appliance: The appliance that wrote all of them; None or empty if the user did not say.
+            It also counts where a pattern holds ``{appliance}``.
+
+    Returns:
+        The files, the problems and the repeated files.
+    """
+    appliance = _printable(appliance) if appliance else None
+    problems: list[str] = []
+    namings: dict[str, list[LogFile]] = defaultdict(list)  # by real path, in order of naming
+    for path in dict.fromkeys(paths):
+        try:
+            files = _files_of(path, appliance, problems)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            reason = error.strerror if isinstance(error, OSError) else error
+            problems.append(f"{path!r} cannot be looked at: {reason}.")
+            continue
+        for real, file in sorted(((_real(file), file) for file in files), key=_by_own_name):
+            namings[real].append(file)
+
+    by_appliance: dict[str, list[LogFile]] = defaultdict(list)
+    instead: dict[str, str] = {}
+    for same in namings.values():
+        chosen = next((file for file in same if file.named), same[0])
+        by_appliance[chosen.appliance].append(chosen)
+        instead.update({file.path: chosen.path for file in same if file.path != chosen.path})
+
+    found: list[LogFile] = []
+    for _, files in sorted(by_appliance.items()):
+        files.sort(key=lambda file: reading_order(file.path))
+        repeated = find_repeated([file.path for file in files])
+        found += (file for file in files if file.path not in repeated)
+        instead = {path: repeated.get(read, read) for path, read in instead.items()} | repeated
+    return Found(tuple(found), tuple(dict.fromkeys(problems)), tuple(sorted(instead.items())))
+
+
+def _files_of(path: str, appliance: str | None, problems: list[str]) -> list[LogFile]:
+    if path in _STDIN_PATHS:
+        return [LogFile(STDIN, appliance or UNKNOWN_APPLIANCE, named=appliance is not None)]
+    if not is_pattern(path) or os.path.lexists(path):
+        return [_log_file(log, appliance) for log in _logs_at(path, problems)]
+    before = len(problems)
+    files = [
+        _log_file(log, appliance or name)
+        for match, name in expand(path, problems)
+        for log in _logs_among(match, path, problems)
+    ]
+    if not files and len(problems) == before:
+        problems.append(
+            f"{path!r} matches no log: check it against what is there, and that it is quoted in "
+            f"full (* ? [] match within a folder, ** across folders, {{appliance}} a name)."
+        )
+    return files
+
+
+def _logs_at(path: str, problems: list[str]) -> Iterable[str]:
+    """Return the file, or the logs in the folder, that the user named literally."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        if os.path.lexists(path):
+            problems.append(f"{path!r} is a link to {os.readlink(path)!r}, which does not exist.")
+        else:
+            problems.append(f"{path!r} does not exist; name a file, a folder, a glob or -.")
+        return []
+    if stat.S_ISDIR(mode):
+        before = len(problems)
+        logs = _logs_below(path, problems)
+        if not logs and len(problems) == before:
+            problems.append(
+                f"{path!r} is a folder without any log; name the files if they are hidden or "
+                f"end in one of: {' '.join(_NO_LOG)}"
+            )
+        return logs
+    if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
+        return [path]
+    problems.append(f"{path!r} is a device or a socket; name a file, a folder, a FIFO or -.")
+    return []
+
+
+def _logs_among(match: str, pattern: str, problems: list[str]) -> Iterable[str]:
+    """Return the logs at what a pattern matched: what ends as the pattern does is wanted."""
+    if os.path.isdir(match):
+        return _logs_below(match, problems)
+    wanted = os.path.isfile(match) and (_is_log(match) or not _is_log(pattern))
+    return [match] if wanted else []
+
+
+def _logs_below(folder: str, problems: list[str]) -> list[str]:
+    return [log for _, files in walk(folder, problems) for log in files if _is_log(log)]
+
+
+def _is_log(path: str) -> bool:
+    return not path.lower().endswith(_NO_LOG)
+
+
+def _log_file(path: str, appliance: str | None) -> LogFile:
+    absolute = os.path.abspath(path)
+    if os.pardir in path.split("/") and os.path.realpath(absolute) != os.path.realpath(path):
+        absolute = os.path.realpath(path)  # LINK/.. is not the folder that holds LINK
+    if appliance is not None:
+        return LogFile(absolute, _printable(appliance), named=True)
+    folder = "" if absolute.startswith(_NO_FOLDER) else os.path.basename(os.path.dirname(absolute))
+    return LogFile(absolute, _printable(folder) or UNKNOWN_APPLIANCE, named=False)
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _real(file: LogFile) -> str:
+    return STDIN if file.path == STDIN else os.path.realpath(file.path)
+
+
+def _by_own_name(found: tuple[str, LogFile]) -> tuple[bool, int, ReadingOrder]:
+    """Sort the names without a link to the front, and of others the shortest way."""
+    real, file = found
+    return file.path != real, file.path.count("/"), reading_order(file.path)

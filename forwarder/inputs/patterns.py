@@ -1,0 +1,153 @@
+"""Matching patterns against the file system, and walking folders.
+
+Why not ``glob``: it follows links in a circle (bpo-26012), is silent about folders that may not
+be listed, and does not say what part of a name ``{appliance}`` stands for.
+"""
+
+# Paths stay the text that the user wrote and the system knows: pathlib takes "" for the working
+# directory, and drops the slash behind which a file is no folder.
+# ruff: noqa: PTH112, PTH118
+
+import fnmatch
+import os
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+
+_APPLIANCE = "{appliance}"
+_ANY_FOLDERS = "**"
+
+_ITEM = re.compile(r"\{appliance\}\**|\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
+_MAGIC = re.compile(r"\{appliance\}|[*?\[]")
+
+
+def is_pattern(path: str) -> bool:
+    """Say whether a path holds ``{appliance}`` or a character that means something in a glob.
+
+    Args:
+        path: The path as the user wrote it.
+
+    Returns:
+        True if it does; a path that exists is still to be taken literally.
+    """
+    return _MAGIC.search(path) is not None
+
+
+def expand(pattern: str, problems: list[str]) -> Iterator[tuple[str, str | None]]:
+    """Find what a pattern matches.
+
+    Hidden files and folders are matched only by parts that begin with a dot.
+
+    Args:
+        pattern: Absolute, or relative to the working directory.
+        problems: Is given one sentence for each folder that cannot be listed.
+
+    Yields:
+        Path of a file or folder (the same one may come again), and what ``{appliance}`` stands
+        for in it; None if the pattern does not hold that.
+    """
+    base = "/" if pattern.startswith("/") else os.curdir
+    parts = pattern.lstrip("/").split("/")
+    # A slash at the end asks for folders; any other empty part means nothing.
+    parts = [part for part in parts[:-1] if part] + parts[-1:]
+    yield from _expand(base, parts, None, problems)
+
+
+def walk(folder: str, problems: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Visit a folder and all folders below it, without hidden files and folders.
+
+    Links are followed after everything else, so that a folder is seen under its own name where
+    it has one, and each folder is visited once, so that links in a circle do no harm.
+
+    Args:
+        folder: Path of the folder.
+        problems: Is given one sentence for each folder that cannot be listed.
+
+    Yields:
+        Path of a folder and the paths of the regular files in it, sorted by name.
+    """
+    visited = set()
+    waiting, links = [folder], deque[str]()
+    while waiting or links:
+        here = waiting.pop() if waiting else links.popleft()
+        real = os.path.realpath(here)
+        if real in visited:
+            continue
+        visited.add(real)
+        entries = [entry for entry in _entries(here, problems) if not entry.name.startswith(".")]
+        folders = [entry for entry in entries if _is(entry.is_dir)]
+        links += (entry.path for entry in folders if entry.is_symlink())
+        waiting += (entry.path for entry in reversed(folders) if not entry.is_symlink())
+        yield here, [entry.path for entry in entries if _is(entry.is_file)]
+
+
+def _expand(
+    base: str, parts: Sequence[str], name: str | None, problems: list[str]
+) -> Iterator[tuple[str, str | None]]:
+    if not parts:
+        yield base, name
+        return
+    part, *rest = parts
+    if not is_pattern(part):
+        path = os.path.join(base, part)
+        if os.path.lexists(path):
+            yield from _expand(path, rest, name, problems)
+    elif not os.path.isdir(base):
+        return
+    elif part == _ANY_FOLDERS:
+        for folder, _ in walk(base, problems):
+            yield from _expand(folder, rest, name, problems)
+    else:
+        for entry in _entries(base, problems):
+            match = _compiled(part).fullmatch(entry.name)
+            if match is None or (entry.name.startswith(".") and not part.startswith(".")):
+                continue
+            named = match.groupdict().get("appliance") or name
+            if name is None or named == name:
+                yield from _expand(entry.path, rest, named, problems)
+
+
+def _entries(folder: str, problems: list[str]) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:  # removed meanwhile
+        return []
+    except OSError as error:
+        problems.append(
+            f"{folder!r} cannot be listed, so no log in it is read: {error.strerror}; give this "
+            f"user the right to list it."
+        )
+        return []
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:  # a link in a circle, or into a folder that is closed to this user
+        return False
+
+
+@lru_cache(maxsize=64)  # a pattern has a handful of parts, each matched in many folders
+def _compiled(part: str) -> re.Pattern[str]:
+    """Translate a part of a pattern; each star and the name take as little as they can.
+
+    So ``{appliance}-*.log`` finds esa1 in ``esa1-mail-2026.log``. Only a name with a star right
+    behind it takes as much as it can: as little would be one letter.
+    """
+    expression = ""
+    for item in _ITEM.findall(part):
+        if item.startswith(_APPLIANCE) and "(?P<appliance>" in expression:
+            expression += "(?P=appliance)" + (".*?" if item.endswith("*") else "")
+        elif item.startswith(_APPLIANCE):
+            expression += "(?P<appliance>.+)" if item.endswith("*") else "(?P<appliance>.+?)"
+        elif item.startswith("*"):
+            expression += ".*?"
+        elif item == "?":
+            expression += "."
+        elif len(item) > 1:
+            expression += fnmatch.translate(item)[:-2]  # without its \Z: (?s:[0-9])
+        else:
+            expression += re.escape(item)
+    return re.compile(expression, re.DOTALL)

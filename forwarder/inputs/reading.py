@@ -1,0 +1,266 @@
+"""Reading a log in blocks of bytes: plain, gzipped or from standard input.
+
+- Blocks are cut anywhere, never empty, never above the limit, whatever a file unpacks to.
+- gzip is known by its first bytes and not by its name. Of a damaged one, all that can be
+  unpacked is handed over before the error: half an upload still holds logins.
+- A file is read to the end that is there when reading gets to it. Nothing is mapped into
+  memory: a mapped file that is cut short ends the process with SIGBUS.
+"""
+
+import os
+import select
+import sys
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from forwarder.errors import ForwarderError
+from forwarder.inputs.names import time_in_name
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+STDIN = "-"
+"""The path that stands for standard input, as in cat(1)."""
+
+BLOCK_BYTES = 1 << 20
+"""1 MiB: the cost of a call is spread over some 10,000 lines, and the block still fits a
+processor's cache. Larger ones gained nothing when tried."""
+
+_PACKED_BYTES = 1 << 18
+"""256 KiB of gzip unpack to 1 to 3 MiB of log, so most blocks come out full."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP = 31
+"""zlib's wbits for "gzip, any window": it checks length and CRC itself."""
+
+_FOREIGN = (
+    (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat"),
+    (b"\xfd7zXZ\x00", "xz", "xzcat"),
+    (b"BZh", "bzip2", "bzcat"),
+    (b"PK\x03\x04", "zip", "unzip -p"),
+)
+"""First bytes, name, and the command that unpacks to standard output. gzip is what logrotate
+and exports use; the others are recognised so that they are not read as a log without logins."""
+
+_MAGICS = (_GZIP_MAGIC, *(magic for magic, _, _ in _FOREIGN))
+
+_Read = Callable[[int], bytes]
+"""Hands over at most so many bytes, what is there now; b"" at the end."""
+
+_CURES: dict[type[Exception], str] = {
+    FileNotFoundError: "it may have been renamed or removed since it was found; run again",
+    PermissionError: "give this user the right to read it",
+    IsADirectoryError: "name a file to read",
+}
+
+
+class ReadError(ForwarderError):
+    """A log could not be read, or not to its end; blocks handed over before it are good."""
+
+
+def read_blocks(path: str, *, block_bytes: int = BLOCK_BYTES) -> Generator[bytes, None, None]:
+    """Read a log, unpacked if it is gzipped.
+
+    The file is opened when the first block is asked for, and closed when the last was handed
+    over or the iterator is closed.
+
+    Args:
+        path: Path of a file or FIFO, or "-" for standard input. From a pipe, what is there is
+            handed over at once; a full block is not waited for.
+        block_bytes: The largest block to hand over, in bytes; at least 1.
+
+    Yields:
+        1 to ``block_bytes`` bytes, in order.
+
+    Raises:
+        ReadError: The file is missing, not readable, a folder, packed by something other than
+            gzip, or a gzip file that is cut off or damaged (after all that could be unpacked).
+        ValueError: ``block_bytes`` is below 1.
+    """
+    if block_bytes < 1:
+        raise ValueError(f"block_bytes is {block_bytes}; it must be at least 1")
+    with _opened(path) as read:
+        block = read(block_bytes)
+        while any(len(block) < len(magic) and magic.startswith(block) for magic in _MAGICS):
+            more = read(block_bytes)
+            if not more:
+                break
+            block += more
+        for magic, kind, command in _FOREIGN:
+            if block.startswith(magic):
+                raise ReadError(
+                    f"{_shown(path)} is packed by {kind}, and only gzip is unpacked here; unpack "
+                    f"it first, for example: {command} FILE | esa-forwarder parse -"
+                )
+        if block.startswith(_GZIP_MAGIC):
+            yield from _unpack(path, block, read, block_bytes)
+            return
+        # Waiting for the first bytes may have gathered more than one block.
+        yield from (block[at : at + block_bytes] for at in range(0, len(block), block_bytes))
+        while block := read(block_bytes):
+            yield block
+
+
+def file_time(path: str) -> datetime:
+    """Say roughly when a log was written, to find the year of stamps that have none.
+
+    Args:
+        path: Path of the file, or "-" for standard input.
+
+    Returns:
+        Aware UTC: the timestamp in the name, good to a day or so; without one, the time of the
+        last change; for standard input, now. Lines of the file may be younger or older than it:
+        take the year that brings a stamp nearest.
+
+    Raises:
+        ReadError: The time is not in the name and the file cannot be asked.
+    """
+    if path == STDIN:
+        return datetime.now(UTC)
+    named = time_in_name(path)
+    if named is not None:
+        return named
+    with _clear_errors(path):
+        seconds = Path(path).stat().st_mtime
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise ReadError(
+            f"{_shown(path)} was last changed at {seconds:.0f} seconds from 1970, which is "
+            f"outside the years 1 to 9999; set the time with touch(1)"
+        ) from error
+
+
+def plain_bytes(path: str) -> int | None:
+    """Say how many bytes a regular file will give, where that is known without reading it.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        Its size in bytes; None if it is packed.
+
+    Raises:
+        ReadError: The file is missing or not readable.
+    """
+    with _opened(path) as read:
+        head = read(max(map(len, _MAGICS)))
+    with _clear_errors(path):
+        return None if head.startswith(_MAGICS) else Path(path).stat().st_size
+
+
+def _unpack(path: str, packed: bytes, read: _Read, block_bytes: int) -> Iterator[bytes]:
+    member = zlib.decompressobj(_GZIP)
+    handed_over = 0
+    while True:
+        # zlib drops what it had unpacked in the call that meets a fault, so keep a way back.
+        before = member.copy()
+        try:
+            block = member.decompress(packed, block_bytes)
+        except zlib.error as error:
+            last = _until_fault(before, packed)
+            if last:
+                yield last
+            raise _damaged(path, f"is damaged ({error})", handed_over + len(last)) from error
+        if block:
+            handed_over += len(block)
+            yield block
+        packed = member.unconsumed_tail
+        if member.eof:
+            packed = _next_member(member.unused_data, read)
+            if not packed:
+                return
+            member = zlib.decompressobj(_GZIP)
+        elif not packed and len(block) < block_bytes:  # a full block may have more behind it
+            packed = read(_PACKED_BYTES)
+            if not packed:
+                raise _damaged(path, "is cut off", handed_over)
+
+
+def _next_member(packed: bytes, read: _Read) -> bytes:
+    """Return the beginning of the next gzip member, or b"" where the file ends.
+
+    As gzip(1) does, padding with NULs is skipped and anything else behind a member is ignored.
+    """
+    while True:
+        packed = packed.lstrip(b"\0")
+        if packed.startswith(_GZIP_MAGIC):
+            return packed
+        if not _GZIP_MAGIC.startswith(packed):
+            return b""
+        more = read(_PACKED_BYTES)
+        if not more:
+            return b""
+        packed += more
+
+
+def _until_fault(member: "zlib._Decompress", packed: bytes) -> bytes:
+    """Unpack byte by byte up to the fault that is known to be in ``packed``.
+
+    What comes out is below one block: with more, zlib would have stopped short of the fault.
+    Lost is only what is unpacked from the very byte of the fault.
+    """
+    unpacked = bytearray()
+    for at in range(len(packed)):
+        try:
+            unpacked += member.decompress(packed[at : at + 1])
+        except zlib.error:
+            break
+    return bytes(unpacked)
+
+
+def _damaged(path: str, fault: str, unpacked_bytes: int) -> ReadError:
+    return ReadError(
+        f"{_shown(path)} is a gzip file that {fault}; the {unpacked_bytes} bytes that could be "
+        f"unpacked before that were read, so fetch the file again for the rest"
+    )
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[_Read]:
+    with _clear_errors(path):
+        if path == STDIN:
+            yield _stdin_read()
+            return
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield partial(os.read, descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _stdin_read() -> _Read:
+    if sys.stdin is None:  # as after <&- in a shell
+        raise ReadError("standard input is closed; give it a file or a pipe, or name files to read")
+    buffer = cast("BufferedReader", sys.stdin.buffer)  # typeshed does not promise read1
+    try:
+        waits = os.get_blocking(buffer.fileno())
+    except OSError:  # not a descriptor but a buffer in memory
+        waits = True
+
+    def read(size: int) -> bytes:
+        if not waits:  # an empty read would look like the end
+            select.select([buffer], [], [])
+        return buffer.read1(size)
+
+    return read
+
+
+@contextmanager
+def _clear_errors(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        cure = _CURES.get(type(error))
+        what_to_do = f"; {cure}" if cure else ""
+        raise ReadError(f"{_shown(path)} cannot be read: {reason}{what_to_do}") from error
+
+
+def _shown(path: str) -> str:
+    return "standard input" if path == STDIN else repr(path)

@@ -1,0 +1,1 @@
+"""The domain, pure: bytes of a mail log in, authentication events out."""

@@ -1,0 +1,168 @@
+"""The log's own time: stamps to instants.
+
+A stamp is local time with whole seconds and no zone. Its offset comes, in this order, from the
+stamp itself (marked ``UTC`` by framing), from the header of its file, from the time zone that the
+operator gave, or is taken as zero; the last is remembered, so that somebody can be warned.
+
+Where clocks are set back an hour happens twice, and a zone cannot say which one a line means:
+the first one is taken, that is the offset before the change. A file header has no such doubt.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from forwarder.events import Instant
+
+UTC_MARK = b"UTC"
+"""In place of the day's name: framing has converted this stamp to UTC."""
+
+MAX_REMEMBERED = 4096
+"""Instants kept by their stamp. Neighbouring lines share a second; an hour has 3,600."""
+
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(),
+        start=1,
+    )
+}
+_DATE_BYTES = 11
+_CLOCK = re.compile(rb"\d\d:\d\d:\d\d \d{4}")
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, the cheapest arithmetic there is
+_ZERO = timedelta(0)
+
+
+class Clock:
+    """Reads stamps.
+
+    Attributes:
+        assumed_utc: Whether a stamp was taken for UTC because nothing said otherwise.
+    """
+
+    __slots__ = ("_offset", "_remembered", "_zone", "assumed_utc")
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        """Start.
+
+        Args:
+            zone: Of stamps that no file header covers; None if the operator gave none.
+        """
+        self._zone = zone
+        self._offset: timedelta | None = None
+        self._remembered: dict[bytes, Instant | None] = {}
+        self.assumed_utc = False
+
+    def read(self, stamp: bytes, offset: timedelta | None) -> Instant | None:
+        """Convert a stamp.
+
+        Args:
+            stamp: ``Wed Apr 22 11:43:59 2009``, 24 bytes; the day's name is not looked at, but
+                for ``UTC``.
+            offset: Local time minus UTC by the header of its file; None without one.
+
+        Returns:
+            The instant, or None for a stamp that no calendar has.
+        """
+        if offset is not self._offset or len(self._remembered) >= MAX_REMEMBERED:
+            self._offset = offset
+            self._remembered.clear()
+        try:
+            return self._remembered[stamp]
+        except KeyError:
+            instant = self._remembered[stamp] = self._convert(stamp)
+            return instant
+
+    def _convert(self, stamp: bytes) -> Instant | None:
+        if not _CLOCK.fullmatch(stamp, _DATE_BYTES):
+            return None
+        try:
+            local = datetime(  # noqa: DTZ001 - the offset is found below
+                int(stamp[20:24]),
+                _MONTHS[stamp[4:7]],
+                int(stamp[8:10]),
+                int(stamp[11:13]),
+                int(stamp[14:16]),
+                # A leap second is written :60; no calendar arithmetic here has one.
+                min(int(stamp[17:19]), 59) if stamp[17:19] == b"60" else int(stamp[17:19]),
+            )
+            offset = self._offset_at(local, stamp)
+            utc = local - offset
+        except (KeyError, ValueError, OverflowError):
+            return None
+        return _instant(utc, offset)
+
+    def _offset_at(self, local: datetime, stamp: bytes) -> timedelta:
+        if stamp[:3] == UTC_MARK:
+            return _ZERO
+        if self._offset is not None:
+            return self._offset
+        if self._zone is not None:
+            return local.replace(tzinfo=self._zone).utcoffset() or _ZERO
+        self.assumed_utc = True
+        return _ZERO
+
+
+def format_stamp(moment: datetime, mark: bytes) -> bytes:
+    """Write a stamp as files have it.
+
+    Args:
+        moment: Its wall-clock fields are written; a zone is not looked at.
+        mark: Three bytes in place of the day's name.
+
+    Returns:
+        24 bytes, ``UTC Apr 22 11:43:59 2009``.
+    """
+    month = b"JanFebMarAprMayJunJulAugSepOctNovDec"[moment.month * 3 - 3 : moment.month * 3]
+    clock = (moment.day, moment.hour, moment.minute, moment.second, moment.year)
+    return b"%b %b %2d %02d:%02d:%02d %04d" % (mark, month, *clock)
+
+
+def format_offset(offset: timedelta) -> str:
+    """Write an offset as ``event.timezone`` has it.
+
+    Args:
+        offset: Local time minus UTC.
+
+    Returns:
+        ``+02:00``; seconds of an odd offset are left out.
+    """
+    minutes = abs(offset) // timedelta(minutes=1)
+    return f"{'-' if offset < _ZERO else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _instant(utc: datetime, offset: timedelta) -> Instant:
+    text = utc.isoformat().encode()
+    return Instant(
+        epoch=(utc - _EPOCH) // timedelta(seconds=1),
+        utc=text + b".000Z",
+        compact=text.replace(b"-", b"").replace(b":", b"") + b"Z",
+        offset=format_offset(offset),
+    )
+
+
+def nearest_year(month: int, day: int, near: datetime) -> int:
+    """Find the year of a date that has none.
+
+    Args:
+        month: 1 to 12.
+        day: 1 to 31.
+        near: A moment that the date is close to.
+
+    Returns:
+        The year that brings the date closest to ``near``, so that a log runs on over New Year in
+        both directions. A 29 February gets the nearest leap year.
+
+    Raises:
+        ValueError: No year has such a date.
+    """
+    candidates = []
+    for year in range(max(1, near.year - 4), min(9999, near.year + 4) + 1):
+        try:
+            date = datetime(year, month, day, tzinfo=UTC)
+        except ValueError:
+            continue
+        candidates.append((abs(date - near), year))
+    if not candidates:
+        msg = f"no year has a day {day} in month {month}"
+        raise ValueError(msg)
+    return min(candidates)[1]

@@ -1,0 +1,266 @@
+"""Bytes of a log to blocks of lines.
+
+Rules:
+
+* A line begins with a timestamp. What does not is the continuation of the line before: logs
+  copied from a terminal or a document are wrapped. A continuation is joined by one blank, unless
+  there is white space at the seam; an empty line ends what could be continued.
+* The last line waits for its successor, because only that shows that it is whole.
+* Cutting the input elsewhere never changes a line.
+* A line is at most :data:`MAX_LINE_BYTES` long; the rest of it is left out and counted.
+* Bytes are not decoded. A carriage return before the newline stays in the line and is no part
+  of any message; NUL bytes before a timestamp (a preallocated or truncated file) are passed over.
+
+Most blocks hold nothing but lines of a file (``Wed Apr 22 11:43:59 2009 Info: ...``); one
+expression over the block proves it and the bytes go on as they are. The stretches for which it
+does not hold, wrapped lines and syslog, are rewritten line by line to what a file would have.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from forwarder.events import SyslogHeader
+from forwarder.mail_logs.grammar import LEVEL, STAMP_BYTES
+from forwarder.mail_logs.lines import (
+    DATE,
+    DATE_BYTES,
+    MAX_JUNK_BYTES,
+    MAX_LINE_BYTES,
+    START,
+    find_last_start,
+    find_long_line,
+    find_undecided,
+    join_lines,
+)
+from forwarder.mail_logs.syslog import SyslogFraming
+
+_FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_DAYS = 1024
+"""Expressions kept, one a day of log; a hostile log must not fill memory with dates."""
+
+_REGULAR = re.compile(DATE + rb".{13} " + LEVEL + rb": ")
+_NEXT_REGULAR = re.compile(rb"\n(?=" + _REGULAR.pattern + rb")")
+_NEXT_START = re.compile(rb"\n(?=" + START.pattern + rb")")
+
+
+class Line(NamedTuple):
+    """What a rewritten line was."""
+
+    position: int
+    """Of the newline before it, in the block's text."""
+    offset: int
+    """Bytes from the start of the file."""
+    original: bytes
+    message: int
+    """Where the message begins in ``original``, behind the level, in bytes."""
+    header: SyslogHeader | None
+
+
+class Block(NamedTuple):
+    """Whole lines of one appliance, each behind a newline, each as a file would have it."""
+
+    text: bytes
+    start: int
+    """Of the first line's newline in the text; what is before is no part of the block."""
+    end: int
+    """Behind the last line, where the newline of the next may stand."""
+    offset: int
+    """Of the text's first byte, in bytes from the start of the file."""
+    appliance: str | None
+    """Name from a syslog header; None where the file's name for it holds."""
+    lines: tuple[Line, ...] | None
+    """For rewritten lines, in order; None where text is the file's own bytes."""
+
+
+class Framer:
+    """Cuts one file into blocks.
+
+    Attributes:
+        lines: Lines begun so far, as the file has them (a wrapped line counts each piece).
+        cut_lines: Lines that were longer than :data:`MAX_LINE_BYTES`.
+    """
+
+    __slots__ = (
+        "_counts_lines",
+        "_days",
+        "_held",
+        "_offset",
+        "_skipping",
+        "_split_hosts",
+        "_syslog",
+        "_unended",
+        "cut_lines",
+        "lines",
+    )
+
+    def __init__(
+        self,
+        near: datetime = _FAR_PAST,
+        *,
+        year: int | None = None,
+        split_hosts: bool = False,
+        count_lines: bool = True,
+    ) -> None:
+        """Start a file.
+
+        Args:
+            near: A moment its first line is close to, for stamps without a year.
+            year: Of its first line, where the operator knows better.
+            split_hosts: Whether the host of a syslog header names the appliance.
+            count_lines: Whether anybody will ask; counting takes a twentieth of the time.
+        """
+        self._syslog = SyslogFraming(near, year)
+        self._split_hosts = split_hosts
+        self._counts_lines = count_lines
+        self._days: dict[bytes, re.Pattern[bytes]] = {}
+        # A newline is thought before the first byte, so that every line has one.
+        self._held = b"\n"
+        self._offset = -1
+        self._skipping = False
+        self._unended = False
+        self.lines = 0
+        self.cut_lines = 0
+
+    def feed(self, data: bytes) -> list[Block]:
+        """Take the next bytes.
+
+        Args:
+            data: Any number of bytes, cut anywhere.
+
+        Returns:
+            Blocks of the lines that are now known to be whole.
+        """
+        if self._counts_lines:
+            self.lines += data.count(b"\n")
+        if data:
+            self._unended = not data.endswith(b"\n")
+        buffer = self._held + data
+        if self._skipping:
+            begun = _NEXT_START.search(buffer)
+            if begun is None:
+                self._skip(buffer)
+                return []
+            self._skipping = False
+            self._hold(buffer, begun.start())
+            buffer = self._held
+        start = find_last_start(buffer)
+        blocks = list(self._frame(buffer, start))
+        self._hold(buffer, start)
+        if len(self._held) > MAX_LINE_BYTES + 1:
+            blocks += self._settle()
+        return blocks
+
+    def finish(self) -> list[Block]:
+        """Take the end of the file.
+
+        Returns:
+            The last line, also when no newline ends it.
+        """
+        held, self._held = self._held, b""
+        self.lines += self._unended
+        self._unended = False
+        return [] if self._skipping else list(self._frame(held, len(held) - held.endswith(b"\n")))
+
+    def _hold(self, buffer: bytes, start: int) -> None:
+        """Keep the last line, without the junk before it."""
+        begun = START.match(buffer, start + 1)
+        self._keep(buffer, start + 1 if begun is None else begun.start("junk_end"))
+
+    def _keep(self, buffer: bytes, start: int) -> None:
+        self._held = b"\n" + buffer[start:]
+        self._offset += start - 1
+
+    def _settle(self) -> list[Block]:
+        """End the last line where it is over the limit, or nothing more belongs to it."""
+        held = self._held
+        newline, junk_end = find_undecided(held)
+        if newline <= MAX_LINE_BYTES + 1 and junk_end - newline <= MAX_JUNK_BYTES:
+            return []
+        blocks = list(self._frame(held, newline))
+        self._skipping = True
+        self._skip(held)
+        return blocks
+
+    def _skip(self, buffer: bytes) -> None:
+        """Keep, of bytes that belong to no line, those that may begin one."""
+        newline, junk_end = find_undecided(buffer)
+        if newline == len(buffer):
+            self._held = b""
+            self._offset += newline
+        else:
+            # Of many NUL bytes the last stands for all.
+            many = junk_end - newline > MAX_JUNK_BYTES
+            self._keep(buffer, junk_end - 1 if many else newline + 1)
+
+    def _frame(self, text: bytes, end: int) -> Iterator[Block]:
+        """Cut whole lines into stretches as they are and stretches rewritten, in turn."""
+        position = 0
+        while position < end:
+            start, position = position, self._regular_end(text, position, end)
+            if position > start:
+                yield Block(text, start, position, self._offset, None, None)
+            if position < end:
+                following = _NEXT_REGULAR.search(text, position + 1, end)
+                start, position = position, end if following is None else following.start()
+                yield from self._rewrite(text[start:position], self._offset + start)
+
+    def _regular_end(self, text: bytes, start: int, end: int) -> int:
+        """Find the newline of the first line, from ``start``, that cannot go on as it is."""
+        position = begin = start
+        while True:
+            date = text[position + 1 : position + 1 + DATE_BYTES]
+            found = self._other_than(date).search(text, begin, end)
+            if found is None:
+                break
+            position = found.start()
+            if not _REGULAR.match(text, position + 1):
+                # What is continued goes with its continuation.
+                continued = not START.match(text, position + 1)
+                end = max(text.rfind(b"\n", start, position), start) if continued else position
+                break
+            begin = position + 1
+        return find_long_line(text, start, end)
+
+    def _other_than(self, date: bytes) -> re.Pattern[bytes]:
+        """Give the expression that finds lines that are not at level Info of this date.
+
+        Nearly all lines are, and a literal is compared three times as fast as a class.
+        """
+        try:
+            return self._days[date]
+        except KeyError:
+            if len(self._days) >= _MAX_DAYS:
+                self._days.clear()
+            pattern = re.compile(rb"\n(?!" + re.escape(date) + rb".{13} Info: )")
+            self._days[date] = pattern
+            return pattern
+
+    def _rewrite(self, stretch: bytes, offset: int) -> list[Block]:
+        """Rewrite wrapped lines and syslog; drop what is no line of a mail log."""
+        hosts: dict[str | None, tuple[list[bytes], list[Line]]] = {}
+        sizes: dict[str | None, int] = {}
+        for start, line, is_cut in join_lines(stretch):
+            self.cut_lines += is_cut
+            header = None
+            if _REGULAR.match(line):
+                message = line.index(b": ", STAMP_BYTES) + 2
+                text = b"\n" + line
+            else:
+                framed = self._syslog.read(line)
+                if framed is None:
+                    continue
+                header = framed.header
+                message = line.index(b": ", framed.message) + 2
+                text = b"\n%b %b" % (framed.stamp, line[framed.message :])
+            host = header.hostname if header is not None and self._split_hosts else None
+            texts, lines = hosts.setdefault(host, ([], []))
+            position = sizes.get(host, 0)
+            lines.append(Line(position, offset + start, line, message, header))
+            texts.append(text)
+            sizes[host] = position + len(text)
+        return [
+            Block(b"".join(texts), 0, sizes[host], offset, host, tuple(lines))
+            for host, (texts, lines) in hosts.items()
+        ]

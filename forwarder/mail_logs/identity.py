@@ -1,0 +1,53 @@
+"""Names for events: the same line of the same connection has the same name, always.
+
+Two attempts within one second may be the very same line twice. They are two events, so an id
+also holds how many times the line came before. Because the line holds its second, only lines of
+the last seconds need to be remembered: two generations of them, the elder dropped in turn.
+"""
+
+from hashlib import blake2b
+
+GENERATION_SECONDS = 10
+"""Of the log's own time. Within one connection lines are at most a few seconds out of order."""
+
+MAX_GENERATION = 32_768
+"""Ids of a generation, 6 MB. An appliance would need more than 3,000 logins a second; a line that
+came again behind so many others would get its first id again."""
+
+
+class Identities:
+    """Gives ids to the events of one appliance."""
+
+    __slots__ = ("_current", "_prefixes", "_previous", "_since")
+
+    def __init__(self, appliance: str) -> None:
+        """Start with no line seen."""
+        name = appliance.encode("utf-8", "surrogateescape")
+        self._prefixes = {x: b"%b\0%b\0" % (name, x) for x in (b"inbound", b"outbound")}
+        self._current: dict[str, int] = {}
+        self._previous: dict[str, int] = {}
+        self._since = 0
+
+    def identify(self, direction: bytes, number: bytes, line: bytes, epoch: int) -> str:
+        """Give the id of the next event of a line.
+
+        Args:
+            direction: ``inbound`` or ``outbound``.
+            number: ICID or DCID; empty for none.
+            line: Verbatim, without its end.
+            epoch: Its time in seconds since 1970, UTC.
+
+        Returns:
+            32 hex digits.
+        """
+        text = self._prefixes[direction] + number + b"\0" + line
+        name = blake2b(text, digest_size=16).hexdigest()
+        if epoch - self._since >= GENERATION_SECONDS or len(self._current) >= MAX_GENERATION:
+            self._previous, self._current = self._current, {}
+            self._since = epoch
+        if name not in self._current and name not in self._previous:
+            self._current[name] = 1
+            return name
+        ordinal = self._current.get(name) or self._previous[name]
+        self._current[name] = ordinal + 1
+        return blake2b(b"%b\0%d" % (text, ordinal), digest_size=16).hexdigest()

@@ -1,0 +1,108 @@
+"""Where lines begin and end, and wrapped lines joined again.
+
+A piece is what lies between two newlines. It begins a line, is empty, or continues the line
+before it; a few of its bytes tell which (:data:`START_BYTES`), so that nobody waits for the end
+of a piece that has none. Thus a piece that begins with so many blanks or NUL bytes is empty,
+whatever follows.
+"""
+
+import re
+from collections.abc import Iterator
+
+from forwarder.mail_logs.syslog import STAMP
+
+MAX_LINE_BYTES = 1 << 16
+"""A user name is at most 9 KB (RFC 4954, 12,288 octets of base64), and nothing else in these lines
+is longer; Fluent Bit stops at 32 KiB, Vector throws away above 100 KiB."""
+
+DATE_BYTES = 11
+DATE = rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d "
+"""Begins a line of a file."""
+
+START_BYTES = 128
+"""More than any timestamp with its priority has."""
+
+MAX_JUNK_BYTES = START_BYTES + 4
+"""A newline, a byte order mark and as many NUL bytes as make a piece empty, whatever follows."""
+
+_BOM = rb"(?:\xef\xbb\xbf)?"
+_JUNK = re.compile(_BOM + rb"\x00*")
+START = re.compile(_BOM + rb"\x00*(?P<junk_end>)(?:" + STAMP + rb"|(?=" + DATE + rb"))")
+_EMPTY = re.compile(_BOM + rb"(?:[\x00 \t\r]{%d}|[\x00 \t\r]*\Z)" % START_BYTES)
+
+
+def join_lines(stretch: bytes) -> Iterator[tuple[int, bytes, bool]]:
+    """Join what is wrapped, and leave out what is over :data:`MAX_LINE_BYTES`.
+
+    Args:
+        stretch: Whole lines, each behind a newline.
+
+    Yields:
+        Where the line begins, in bytes; the line; and whether some of it was left out.
+    """
+    pieces: list[bytes] = []
+    start = at = 1
+    for piece in stretch[1:].split(b"\n"):
+        begun = START.match(piece)
+        if begun or _EMPTY.match(piece):
+            if pieces:
+                yield start, _join(pieces), False
+            junk = 0 if begun is None else begun.start("junk_end")
+            pieces = [] if begun is None else [piece[junk:]]
+            start = at + junk
+        elif pieces:
+            pieces.append(piece)
+        at += len(piece) + 1
+        over = at - 1 - start - MAX_LINE_BYTES
+        if pieces and over > 0:
+            # The newline before the piece may be over the limit, too.
+            pieces[-1] = pieces[-1][: max(len(pieces[-1]) - over, 0)]
+            yield start, _join(pieces), True
+            pieces = []
+    if pieces:
+        yield start, _join(pieces), False
+
+
+def _join(pieces: list[bytes]) -> bytes:
+    """Put a wrapped line together again."""
+    joined = [pieces[0].removesuffix(b"\r")]
+    for piece in pieces[1:]:
+        if not (piece[:1].isspace() or joined[-1][-1:].isspace() or not piece):
+            joined.append(b" ")
+        joined.append(piece.removesuffix(b"\r"))
+    return b"".join(joined)
+
+
+def find_last_start(buffer: bytes) -> int:
+    """Find the newline before the last line that begins with a timestamp; 0 if there is none."""
+    position = buffer.rfind(b"\n")
+    while position > 0 and not START.match(buffer, position + 1):
+        position = buffer.rfind(b"\n", 0, position)
+    return max(position, 0)
+
+
+def find_long_line(text: bytes, start: int, end: int) -> int:
+    """Find the newline before the first line over the limit; ``end`` if there is none."""
+    position = start
+    while end - position > MAX_LINE_BYTES + 1:
+        # The last newline within reach: all lines up to there are short enough.
+        following = text.rfind(b"\n", position + 1, position + MAX_LINE_BYTES + 2)
+        if following < 0:
+            return position
+        position = following
+    return end
+
+
+def find_undecided(buffer: bytes) -> tuple[int, int]:
+    """Find a last piece that is too short to tell what it is.
+
+    Returns:
+        The newline before it, and where the junk at its beginning ends; the end of the buffer,
+        twice, if there is no such piece.
+    """
+    newline = buffer.rfind(b"\n")
+    found = _JUNK.match(buffer, newline + 1)
+    junk_end = newline + 1 if found is None else found.end()
+    if newline < 0 or len(buffer) - junk_end > START_BYTES:
+        return len(buffer), len(buffer)
+    return newline, junk_end

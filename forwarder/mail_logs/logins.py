@@ -1,0 +1,152 @@
+"""Login messages to values."""
+
+import re
+
+from forwarder.events import Action, Outcome, Response
+from forwarder.mail_logs import grammar
+from forwarder.memory import Memory
+
+SUCCESS = "success"
+FAILURE = "failure"
+
+
+Attempt = tuple[Outcome, bytes | None, str | None, str | None]
+"""What a login message says: the outcome; the number of the connection, None where the message
+names none; the user; the address of the smart host, on an outbound login."""
+
+
+_INBOUND_LOGIN = grammar.INBOUND_LOGIN.pattern.fullmatch
+
+
+class Logins:
+    """Takes login messages apart; remembers what many of them have in common."""
+
+    __slots__ = ("_inbound", "_outbound", "_unchecked")
+
+    def __init__(self) -> None:
+        """Start with nothing remembered."""
+        self._inbound = Memory(_inbound)
+        self._outbound = Memory(_outbound)
+        self._unchecked = Memory(_unchecked)
+
+    def read(self, line: bytes, start: int) -> Attempt | None:
+        """Take a login message apart.
+
+        Args:
+            line: A whole line, maybe with a carriage return.
+            start: Where its message begins, in bytes.
+
+        Returns:
+            None where it is no login: another message that begins like one.
+        """
+        found = _INBOUND_LOGIN(line, start)
+        if found is not None:
+            number, succeeded, user, mechanism, profile = found.groups()
+            outcome = self._inbound[succeeded, mechanism, profile]
+            return outcome, number, user.decode("utf-8", "replace") or None, None
+        message = line[start:].removesuffix(b"\r")
+        found = grammar.match(grammar.OUTBOUND_LOGIN, message)
+        if found is not None:
+            number, address, profile, succeeded, answer = found.groups()
+            outcome = self._outbound[profile, succeeded, answer]
+            return outcome, number, None, address.decode("utf-8", "replace")
+        found = grammar.match(grammar.INBOUND_LOGIN_CUT, message)
+        if found is not None:
+            number, succeeded, user = found.groups()
+            return self._inbound[succeeded, None, None], number, _text(user), None
+        return self._read_unchecked(message)
+
+    def _read_unchecked(self, message: bytes) -> Attempt | None:
+        for form, action in _UNCHECKED.items():
+            found = grammar.match(form, message)
+            if found is not None:
+                values = found.groupdict()
+                key = (action, values["reason"], values.get("profile"))
+                outcome = self._unchecked[key]
+                return outcome, values.get("number"), _text(values.get("user")), None
+        return None
+
+
+def is_known(message: bytes) -> bool:
+    """Whether a message that is no login is one that is known not to be."""
+    return grammar.match(grammar.SERVER_POOL, message) is not None
+
+
+_UNCHECKED = {
+    grammar.PROFILE_BROKEN: Action.ERROR,
+    grammar.SERVER_UNREACHABLE: Action.ERROR,
+    grammar.LOOKUP_FAILED: Action.ERROR,
+    grammar.LDAP_FAILED: Action.ERROR,
+    grammar.NOT_INITIATED: Action.NOT_INITIATED,
+}
+
+
+def _inbound(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
+    outcome, mechanism, profile = key
+    succeeded = outcome == b"succeeded"
+    return Outcome(
+        Action.INBOUND,
+        SUCCESS if succeeded else FAILURE,
+        _text(mechanism),
+        None if profile is None else _text(profile.strip()),
+        # The log does not say why: a reason that repeats the outcome is all there is.
+        None if succeeded else "SMTP AUTH failed",
+        None,
+    )
+
+
+def _unchecked(key: tuple[Action, bytes, bytes | None]) -> Outcome:
+    action, reason, profile = key
+    result = FAILURE if action is Action.ERROR else None
+    return Outcome(action, result, None, _text(profile), _text(reason.strip()), None)
+
+
+def _outbound(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
+    profile, succeeded, answer = key
+    if succeeded is not None:
+        return Outcome(Action.OUTBOUND, SUCCESS, None, _text(profile), None, None)
+    response = read_response(answer or b"")
+    reason = (response.text or None) if response is not None else _text((answer or b"").strip())
+    return Outcome(Action.OUTBOUND, FAILURE, None, _text(profile), reason, response)
+
+
+# ('535', ['5.7.8 Error: authentication failed', "can't"])   source: Cisco 118570; seen
+_ANSWER = re.compile(rb"\(u?['\"]?(?P<code>\d{3})['\"]?, ?(?P<strings>.*)\)\.?", re.DOTALL)
+# A string that nothing ends goes to the end: so no text is looked at twice.
+_STRING = re.compile(
+    rb"'((?:[^'\\]|\\.)*+)(?:'|\\?\Z)|\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)",
+    re.DOTALL,
+)
+_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
+_ESCAPED = {b"r": b"\r", b"n": b"\n", b"t": b"\t"}
+# Enhanced status code at the start of the text: RFC 3463, section 2.
+_ENHANCED_CODE = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?!\S)")
+
+
+def read_response(answer: bytes) -> Response | None:
+    """Read a smart host's answer.
+
+    Args:
+        answer: As the appliance prints it, a Python literal: ``('535', ['text', ...])``.
+
+    Returns:
+        None where it has another shape. Lines of the text are joined by one blank.
+    """
+    found = _ANSWER.fullmatch(answer.strip())
+    if found is None:
+        return None
+    strings = (single or double for single, double in _STRING.findall(found["strings"]))
+    texts = (_ESCAPE.sub(_unescape, x).decode("utf-8", "replace").strip() for x in strings)
+    text = " ".join(x for x in texts if x)
+    enhanced = _ENHANCED_CODE.match(text)
+    return Response(int(found["code"]), None if enhanced is None else enhanced[1], text)
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    code = found[1]
+    return bytes([int(code[1:], 16)]) if len(code) > 1 else _ESCAPED.get(code, code)
+
+
+def _text(value: bytes | None) -> str | None:
+    """Decode text from outside; nothing is None."""
+    return value.decode("utf-8", "replace") if value else None

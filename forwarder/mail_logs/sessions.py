@@ -1,0 +1,144 @@
+"""What connections send after a login: counted from the login to the end."""
+
+from itertools import islice
+
+from forwarder.events import CloseReason, Instant, Session
+from forwarder.mail_logs import grammar
+
+MAX_MESSAGES = 65_536
+"""Messages of open sessions that are followed, 15 MB; beyond, the oldest eighth is let go, and what
+comes of those is no longer counted."""
+
+MAX_USERS = 16
+"""Users that a session names. SMTP allows one login a session (RFC 4954, section 4)."""
+
+
+class Tally:
+    """The counts of one session."""
+
+    __slots__ = ("last", "messages", "mids", "recipients", "size", "successes", "user", "users")
+
+    last: Instant
+
+    def __init__(self) -> None:
+        """Start at nothing."""
+        self.successes = 0
+        self.user: str | None = None
+        self.users: list[str] = []
+        self.messages = 0
+        self.recipients = 0
+        self.size: int | None = None
+        self.mids: list[bytes] = []
+
+    def succeed(self, user: str | None, time: Instant) -> None:
+        """Count a login that succeeded."""
+        self.successes += 1
+        self.user = user
+        self.last = time
+        if user is not None and user not in self.users and len(self.users) < MAX_USERS:
+            self.users.append(user)
+
+    def close(self, reason: CloseReason, failures: int) -> Session:
+        """Give the counts at the end.
+
+        Args:
+            reason: Why it ends.
+            failures: Attempts on the whole connection that failed.
+        """
+        return Session(
+            reason=reason,
+            auth_successes=self.successes,
+            auth_failures=failures,
+            users=tuple(self.users),
+            messages=self.messages,
+            recipients=self.recipients,
+            size=self.size,
+        )
+
+
+class _Message:
+    """One message of a session."""
+
+    __slots__ = ("recipients", "size", "tally")
+
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
+        self.recipients = 0
+        self.size: int | None = None
+
+
+class Messages:
+    """Follows the messages of open sessions of one appliance.
+
+    Attributes:
+        tallies: Of open sessions, by ICID.
+        followed: Their messages, by MID.
+    """
+
+    __slots__ = ("followed", "tallies")
+
+    def __init__(self) -> None:
+        """Start with no session."""
+        self.tallies: dict[bytes, Tally] = {}
+        self.followed: dict[bytes, _Message] = {}
+
+    def follow(self, icid: bytes, tally: Tally | None) -> Tally:
+        """Count what this connection sends from here on, in the tally it may have already."""
+        if tally is None:
+            tally = self.tallies[icid] = Tally()
+        return tally
+
+    def silent_since(self, epoch: int) -> list[bytes]:
+        """Give the connections whose last login is older, in seconds since 1970."""
+        return [icid for icid, tally in self.tallies.items() if tally.last.epoch < epoch]
+
+    def leave(self, icid: bytes) -> None:
+        """Count no longer."""
+        tally = self.tallies.pop(icid, None)
+        if tally is not None:
+            for mid in tally.mids:
+                self.followed.pop(mid, None)
+
+    def start(self, mid: bytes, line: bytes) -> None:
+        """Take a ``Start MID`` line.
+
+        Args:
+            mid: Its message.
+            line: The whole line.
+        """
+        found = grammar.read(grammar.MESSAGE_STARTED, line)
+        tally = None if found is None else self.tallies.get(found["number"])
+        if tally is None or mid in self.followed:
+            return
+        if len(self.followed) >= MAX_MESSAGES:
+            for oldest in list(islice(self.followed, MAX_MESSAGES // 8)):
+                del self.followed[oldest]
+            for each in self.tallies.values():
+                each.mids = [x for x in each.mids if x in self.followed]
+        self.followed[mid] = _Message(tally)
+        tally.mids.append(mid)
+        tally.messages += 1
+
+    def change(self, mid: bytes, verb: bytes, line: bytes) -> None:
+        """Take a line about a message that is followed: a recipient, its size, or its end.
+
+        Args:
+            mid: The message.
+            verb: The word behind its number; empty for a message given up.
+            line: The whole line.
+        """
+        message = self.followed[mid]
+        if verb == b"ICID":
+            if grammar.read(grammar.RECIPIENT, line):
+                message.recipients += 1
+                message.tally.recipients += 1
+        elif verb == b"ready":
+            if found := grammar.read(grammar.MESSAGE_READY, line):
+                message.size = int(found["size"])
+                message.tally.size = (message.tally.size or 0) + message.size
+        elif grammar.read(grammar.MESSAGE_ABORTED, line):
+            del self.followed[mid]
+            message.tally.messages -= 1
+            message.tally.recipients -= message.recipients
+            if message.size is not None:
+                message.tally.size = (message.tally.size or 0) - message.size

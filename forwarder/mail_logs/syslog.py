@@ -1,0 +1,138 @@
+"""Syslog framings of a mail log, as senders and relays write them, to the framing of a file.
+
+The tag is the name of the log subscription, which the administrator chooses: any tag will do.
+What counts is a level right behind it. Seen, with and without a priority in front:
+
+    Apr 22 11:44:48 mail_logs: Info: ...
+    Apr 22 11:44:48 esa1 mail_logs: Info: ...
+    Apr 22 11:44:48 2009 esa1 mail_logs: Info: ...
+    Wed Apr 22 11:44:48 2009 10.0.1.1 mail_logs: Info: ...
+    2009-04-22T11:44:48-05:00 esa1 mail_logs: Info: ...
+    <22>1 2009-04-22T11:44:48+02:00 esa1 mail_logs - - - Info: ...          (RFC 5424)
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from forwarder.events import SyslogHeader
+from forwarder.mail_logs.clock import UTC_MARK, format_offset, format_stamp, nearest_year
+from forwarder.mail_logs.grammar import LEVEL
+
+LOCAL_MARK = b"LOC"
+"""In place of the day's name: the stamp is local time, as it was written."""
+
+_MONTHS = b"Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_DAYS = b"Mon|Tue|Wed|Thu|Fri|Sat|Sun"
+
+STAMP = (
+    rb"(?:<(?P<priority>\d{1,3})>(?:(?P<version>\d{1,2}) )?)?"
+    rb"(?:(?:(?:" + _DAYS + rb") )?(?P<month>" + _MONTHS + rb") (?P<day>[ \d]\d)"
+    rb" (?P<time>\d\d:\d\d:\d\d)(?: (?P<year>\d{4}))?(?= )"
+    rb"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?(?P<zone>Z|[+-]\d\d:?\d\d)?(?= ))"
+)
+"""Whatever begins a line in any framing; also that of a file."""
+
+_HEADER = re.compile(
+    STAMP + rb" (?:"
+    # RFC 5424, by its version: host, application, process, message id, structured data. Where the
+    # data end decides which text is the message: a bracket in quotes is no end.
+    rb"(?(version)|(?!))(?P<host5>[^ ]+) (?P<app5>[^ ]+) [^ ]+ [^ ]+"
+    rb' (?:-|(?:\[(?:[^]"\\]|"(?:[^"\\]|\\.)*+")*+\])++) (?:\xef\xbb\xbf)?'
+    rb"|(?:(?P<host>[^ ]*[^ :]) )?(?P<tag>[^ ]+?)(?:\[\d+\])?: "
+    rb")(?=" + LEVEL + rb": )",
+)
+
+
+class Framed(NamedTuple):
+    """A line out of its syslog framing."""
+
+    stamp: bytes
+    """24 bytes, as a file has it."""
+    message: int
+    """Where the level begins in the line, in bytes."""
+    header: SyslogHeader
+
+
+class SyslogFraming:
+    """Reads the syslog headers of one file; remembers the year for stamps that have none."""
+
+    __slots__ = ("_near", "_year")
+
+    def __init__(self, near: datetime, year: int | None = None) -> None:
+        """Start a file.
+
+        Args:
+            near: A moment its first line is close to, aware.
+            year: Of its first line, where the operator knows better.
+        """
+        self._near = near
+        self._year = year
+
+    def read(self, line: bytes) -> Framed | None:
+        """Take a line out of its framing.
+
+        Args:
+            line: From its first byte; no newline.
+
+        Returns:
+            None where it is no line of a mail log.
+        """
+        found = _HEADER.match(line)
+        if found is None:
+            return None
+        stamp, offset = self._stamp(found)
+        hostname = found["host"] or found["host5"]
+        appname = found["tag"] or found["app5"]
+        return Framed(
+            stamp=stamp,
+            message=found.end(),
+            header=SyslogHeader(
+                priority=None if found["priority"] is None else int(found["priority"]),
+                hostname=_text(hostname),
+                appname=_text(appname),
+                version=_text(found["version"]),
+                offset=offset,
+            ),
+        )
+
+    def _stamp(self, found: re.Match[bytes]) -> tuple[bytes, str | None]:
+        """Give the stamp of a file, and the offset where the line has one itself."""
+        if found["iso"] is None:
+            month, day, time = found["month"], found["day"], found["time"]
+            year = found["year"] or self._infer_year(month, day)
+            return b"%b %b %b %b %b" % (LOCAL_MARK, month, day, time, year), None
+        iso = found["iso"]
+        if iso.endswith(b":60"):
+            # A leap second, which no calendar arithmetic here has.
+            iso = iso[:-2] + b"59"
+        try:
+            moment = datetime.fromisoformat((iso + (found["zone"] or b"")).decode())
+            if moment.tzinfo is None:
+                return format_stamp(moment, LOCAL_MARK), None
+            offset = moment.utcoffset()
+            assert offset is not None  # noqa: S101 - an aware datetime has one
+            return format_stamp(moment.astimezone(UTC), UTC_MARK), format_offset(offset)
+        except (ValueError, OverflowError):
+            return _NO_STAMP, None
+
+    def _infer_year(self, month: bytes, day: bytes) -> bytes:
+        number = _MONTHS.split(b"|").index(month) + 1
+        if self._year is not None:
+            self._near = datetime(self._year, number, 1, tzinfo=UTC)
+            self._year = None
+        try:
+            year = nearest_year(number, int(day), self._near)
+        except ValueError:
+            return b"0000"
+        self._near = datetime(year, number, int(day), tzinfo=UTC)
+        return b"%04d" % year
+
+
+_NO_STAMP = b"LOC Jan  0 00:00:00 0000"
+"""What a date that no calendar has becomes: a stamp that is refused when it is read."""
+
+
+def _text(value: bytes | None) -> str | None:
+    """Decode a header's word; ``-`` is RFC 5424 for none."""
+    return None if value in (None, b"-") else value.decode("utf-8", "replace")

@@ -1,0 +1,36 @@
+"""Values that many lines share, made once and remembered."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+MAX_REMEMBERED = 4096
+"""Values of a kind, one or two megabytes. Twenty sender groups times two hundred reputation
+scores are as many; senders choose part of the text, so there has to be an end."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Memory(dict[K, V]):
+    """A function's results by its argument: ``memory[key]`` makes what is not there.
+
+    The value of a key is the same object as long as it is remembered. It is a dict because a hit
+    then costs no call.
+    """
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[K], V]) -> None:
+        """Start with nothing remembered.
+
+        Args:
+            make: Gives the value for a key.
+        """
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: K) -> V:
+        if len(self) >= MAX_REMEMBERED:
+            self.clear()
+        value = self[key] = self._make(key)
+        return value

@@ -1,0 +1,311 @@
+"""``esa-forwarder parse``: logs to standard output, once, with nothing kept.
+
+The edge around the pure core: it finds files, reads them, writes documents, and says in plain
+words what went wrong. Appliances have nothing to do with one another, so each may have a process
+of its own; their documents come out in the same order all the same.
+"""
+
+import gc
+import os
+import resource
+import stat
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import groupby
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
+from typing import IO, NamedTuple
+
+from forwarder import table
+from forwarder.errors import ForwarderError
+from forwarder.inputs.finding import Found, LogFile, find
+from forwarder.inputs.reading import STDIN, ReadError, file_time, plain_bytes, read_blocks
+from forwarder.pipeline import Counts, Flow, Settings
+from forwarder.report import Bar
+from forwarder.workers import Step, run_in_order
+
+READ_BYTES = 1 << 18
+"""256 KiB at once: what one block touches stays in a processor's second-level cache."""
+
+GC_THRESHOLDS = (100_000, 50, 1000)
+"""No line makes a reference cycle, and looking for them takes a fifth of the time."""
+
+
+_OWN = ("/dev/", "/proc/")
+"""What lies here may be another thing to another process, as ``/dev/fd/63`` is."""
+
+
+class WriteError(ForwarderError):
+    """Documents could not be written."""
+
+
+class Request(NamedTuple):
+    """What to parse, and how."""
+
+    paths: tuple[str, ...]
+    appliance: str | None
+    settings: Settings
+    as_table: bool
+    jobs: int
+
+
+class Outcome(NamedTuple):
+    """How it went."""
+
+    files: int
+    counts: Counts
+    problems: tuple[str, ...]
+    """One sentence each."""
+    repeated: tuple[tuple[str, str], ...]
+    """Files that were left out, and those that hold the same and were read."""
+    complete: bool
+    """Whether it came to the end; if not, counts say nothing."""
+    seconds: float
+    cpu_seconds: float
+
+
+def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
+    """Parse files, and write their documents.
+
+    Args:
+        request: What to parse, and how.
+        out: Gets the documents, one a line, or a table.
+        progress: Is told how far it got.
+
+    Raises:
+        BrokenPipeError: Nobody reads ``out`` any longer.
+    """
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    begun, cpu_begun = time.monotonic(), _cpu_seconds()
+    found = find(request.paths, request.appliance)
+    counts = Counts()
+    problems = list(found.problems)
+    output = _Output(out, "standard output")
+    complete = False
+    try:
+        if request.as_table and found.files:
+            output.write(table.header().encode() + b"\n")
+        with closing(_parse_all(request, found, output, progress)) as appliances:
+            for parsed in appliances:
+                counts.add(parsed.counts)
+                problems += parsed.problems
+        output.flush()
+        complete = True
+    except ForwarderError as error:
+        problems.append(str(error))
+    return Outcome(
+        files=len(found.files),
+        counts=counts,
+        problems=tuple(problems),
+        repeated=found.repeated,
+        complete=complete,
+        seconds=time.monotonic() - begun,
+        cpu_seconds=_cpu_seconds() - cpu_begun,
+    )
+
+
+class _Output:
+    """Where documents go; when they cannot, it says where that was."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self._stream = stream
+        self._name = name
+
+    def write(self, text: bytes) -> None:
+        """Write whole lines, or pieces of them."""
+        try:
+            self._stream.write(text)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> Exception:
+        if isinstance(error, BrokenPipeError):
+            return error
+        return WriteError(
+            f"documents cannot be written to {self._name}: {error.strerror}; some are missing"
+        )
+
+
+class _Parsed(NamedTuple):
+    """What came of the files of one appliance."""
+
+    counts: Counts
+    problems: list[str]
+
+
+def _parse_all(
+    request: Request,
+    found: Found,
+    out: _Output,
+    progress: Bar,
+) -> Generator[_Parsed, None, None]:
+    """Parse appliance by appliance; several at a time where that was asked for."""
+    groups = [list(files) for _, files in groupby(found.files, key=lambda x: x.appliance)]
+    sizes = [_disk_bytes(x) for x in found.files]
+    # Of a stream nobody knows how long it is.
+    whole = 0 if None in sizes else sum(x or 0 for x in sizes)
+
+    def step(size: int) -> None:
+        progress(size, whole)
+
+    if min(request.jobs, len(groups)) <= 1:
+        for files in groups:
+            yield _parse_files(files, request, out, step)
+        return
+    with _temporary_folder() as folder:
+        # A file of its own for each, so that none waits for those before it to be written.
+        pieces = {
+            files[0].appliance: _Piece(files, request, os.path.join(folder, str(i)))  # noqa: PTH118
+            for i, files in enumerate(groups)
+            if all(map(_is_for_all, files))
+        }
+        aside = run_in_order(_parse_aside, list(pieces.values()), request.jobs, step)
+        with closing(aside) as finished:
+            for files in groups:
+                piece = pieces.get(files[0].appliance)
+                if piece is None:
+                    yield _parse_files(files, request, out, step)
+                    continue
+                parsed = next(finished)
+                with open(piece.path, "rb") as store:  # noqa: PTH123 - a name from tempfile
+                    os.unlink(piece.path)  # noqa: PTH108
+                    copyfileobj(store, out, READ_BYTES)
+                yield parsed
+
+
+def _temporary_folder() -> TemporaryDirectory[str]:
+    try:
+        return TemporaryDirectory(prefix="esa-forwarder-")
+    except OSError as error:
+        raise WriteError(
+            "several appliances at a time need a folder for temporary files, and there is none"
+            f" ({error.strerror}); name one in TMPDIR, or run again with --jobs 1"
+        ) from error
+
+
+def _is_for_all(file: LogFile) -> bool:
+    """Say whether another process can read a file: not so standard input and what has no name."""
+    path = file.path
+    return path != STDIN and not path.startswith(_OWN) and os.path.isfile(path)  # noqa: PTH113
+
+
+class _Piece(NamedTuple):
+    """The logs of one appliance, for a process of its own."""
+
+    files: list[LogFile]
+    request: Request
+    path: str
+    """Where the documents go."""
+
+
+def _parse_aside(piece: _Piece, progress: Step) -> _Parsed:
+    """Parse the files of one appliance in a process of its own."""
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    with open(piece.path, "wb") as store:  # noqa: PTH123 - a name from tempfile
+        name = f"the temporary file {piece.path!r} (name a larger folder in TMPDIR)"
+        out = _Output(store, name)
+        parsed = _parse_files(piece.files, piece.request, out, progress)
+        out.flush()
+        return parsed
+
+
+def _parse_files(files: list[LogFile], request: Request, out: _Output, progress: Step) -> _Parsed:
+    """Parse the files of one appliance, in their order."""
+    flow = Flow(request.settings)
+    problems = []
+    for file in files:
+        meter = _Meter(file, progress)
+        try:
+            for documents in _documents(flow, file, meter):
+                if request.as_table:
+                    out.write(b"".join(table.row(x).encode() + b"\n" for x in documents))
+                elif documents:
+                    out.write(b"\n".join(documents) + b"\n")
+        except ReadError as error:
+            problems.append(str(error))
+        meter.finish()
+    return _Parsed(flow.counts, problems)
+
+
+class _Meter:
+    """Tells how much of a file has been read, in bytes on disk."""
+
+    def __init__(self, file: LogFile, progress: Step) -> None:
+        self._progress = progress
+        self._left = _disk_bytes(file)
+        # How far a packed file was read, nobody says before its end.
+        self._packed = self._left is not None and not _is_plain(file.path)
+
+    def step(self, size: int) -> None:
+        """Tell of a block."""
+        if self._packed:
+            return
+        if self._left is not None:
+            size = min(size, self._left)  # it may have grown
+            self._left -= size
+        self._progress(size)
+
+    def finish(self) -> None:
+        """Tell of what is left."""
+        if self._left:
+            self._progress(self._left)
+
+
+def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[list[bytes]]:
+    """Read a file; what was readable before an error is finished first."""
+    reading = flow.open(
+        file.appliance,
+        None if file.path == STDIN else _unicode(file.path),
+        near=file_time(file.path),
+        hosts=not file.named,
+    )
+    error = None
+    with closing(read_blocks(file.path, block_bytes=READ_BYTES)) as blocks:
+        try:
+            for block in blocks:
+                yield reading.feed(block)
+                meter.step(len(block))
+        except ReadError as raised:
+            error = raised
+    yield reading.finish()
+    if error is not None:
+        raise error
+
+
+def _is_plain(path: str) -> bool:
+    try:
+        return plain_bytes(path) is not None
+    except ReadError:  # reading it says why
+        return False
+
+
+def _unicode(path: str) -> str:
+    """Give a path that can stand in JSON: bytes that are no UTF-8 as replacement characters."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _disk_bytes(file: LogFile) -> int | None:
+    """Give the size on disk, 0 for what is gone; None for a stream, which has none."""
+    if file.path == STDIN:
+        return None
+    try:
+        status = os.stat(file.path)  # noqa: PTH116 - bytes names
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _cpu_seconds() -> float:
+    """Give the CPU time of this process and of those it has waited for."""
+    usages = [resource.getrusage(x) for x in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(x.ru_utime + x.ru_stime for x in usages)

@@ -1,0 +1,190 @@
+"""The flow of the pure core: bytes of logs in, documents out.
+
+    bytes → framing → grammar → correlator → ecs → documents
+
+A :class:`Flow` holds what outlives a file: the open connections of each appliance. A
+:class:`Reading` is one file on its way through.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
+
+from forwarder.ecs import Common, Encoder
+from forwarder.events import Event, Outcome
+from forwarder.mail_logs.clock import Clock
+from forwarder.mail_logs.correlator import Correlator, Log
+from forwarder.mail_logs.framing import Block, Framer
+
+_FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Settings(NamedTuple):
+    """What an operator chooses."""
+
+    zone: tzinfo | None = None
+    """Of stamps that no file header covers."""
+    year: int | None = None
+    """Of the first line of each file, for stamps without one."""
+    sessions: bool = True
+    """Whether the end of a session is an event."""
+    common: Common = Common()
+    count_lines: bool = True
+    """Whether anybody will ask how many lines there were."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What went through a flow."""
+
+    bytes: int = 0
+    lines: int = 0
+    cut_lines: int = 0
+    """Lines that were longer than the limit."""
+    unread: int = 0
+    """Lines that begin like a login and are none that is known."""
+    events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+    """By action and outcome."""
+    joinable: int = 0
+    """Login events whose line names a connection."""
+    joined: int = 0
+    """Those of them whose connection was known."""
+    assumed_utc: bool = False
+    """Whether stamps were taken for UTC because nothing said otherwise."""
+
+    def add(self, other: "Counts") -> None:
+        """Add what went through another flow."""
+        self.bytes += other.bytes
+        self.lines += other.lines
+        self.cut_lines += other.cut_lines
+        self.unread += other.unread
+        self.events += other.events
+        self.joinable += other.joinable
+        self.joined += other.joined
+        self.assumed_utc |= other.assumed_utc
+
+
+class Flow:
+    """Carries logs, file by file, in the order in which they were written."""
+
+    def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008 - it is frozen
+        """Start with no connection open."""
+        self._settings = settings
+        self._clock = Clock(settings.zone)
+        self._encoder = Encoder(settings.common)
+        self._correlators: dict[str, Correlator] = {}
+        self._counts = Counts()
+        self._outcomes: Counter[Outcome] = Counter()
+
+    @property
+    def counts(self) -> Counts:
+        """What has gone through so far."""
+        self._counts.unread = sum(x.unread for x in self._correlators.values())
+        self._counts.assumed_utc = self._clock.assumed_utc
+        self._counts.events = Counter()
+        for outcome, number in self._outcomes.items():
+            self._counts.events[outcome.action.value, outcome.result] += number
+        return self._counts
+
+    def open(
+        self,
+        appliance: str,
+        path: str | None,
+        *,
+        near: datetime = _FAR_PAST,
+        hosts: bool = False,
+    ) -> "Reading":
+        """Begin a file.
+
+        Args:
+            appliance: Whose log it is.
+            path: Absolute, valid Unicode; None for a stream.
+            near: A moment that its first line is close to, for stamps without a year.
+            hosts: Whether the host in a syslog header names the appliance in its place.
+        """
+        framer = Framer(
+            near,
+            year=self._settings.year,
+            split_hosts=hosts,
+            count_lines=self._settings.count_lines,
+        )
+        return Reading(self, framer, appliance, path)
+
+    def read(self, appliance: str, block: Block, log: Log) -> list[Event]:
+        """Join the lines of a block."""
+        correlator = self._correlators.get(appliance)
+        if correlator is None:
+            correlator = Correlator(appliance, self._clock, sessions=self._settings.sessions)
+            self._correlators[appliance] = correlator
+        return correlator.read(block, log)
+
+    def encode(self, events: list[Event]) -> list[bytes]:
+        """Make documents, and count them."""
+        self._outcomes.update([x.outcome for x in events])
+        logins = [x.connection for x in events if x.session is None and x.connection is not None]
+        self._counts.joinable += len(logins)
+        self._counts.joined += sum([x.correlated for x in logins])
+        return list(map(self._encoder.encode, events))
+
+    def count_input(self, size: int, lines: int, cut_lines: int) -> None:
+        """Count what came in, in bytes and lines."""
+        self._counts.bytes += size
+        self._counts.lines += lines
+        self._counts.cut_lines += cut_lines
+
+
+class Reading:
+    """One file on its way."""
+
+    def __init__(self, flow: Flow, framer: Framer, appliance: str, path: str | None) -> None:
+        """Begin; see :meth:`Flow.open`."""
+        self._flow = flow
+        self._framer = framer
+        self._appliance = appliance
+        self._path = path
+        self._logs: dict[str, Log] = {}
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes of the file, cut anywhere.
+
+        Returns:
+            Documents: one JSON object each, no newline, in the order of their lines.
+        """
+        self._size += len(data)
+        return self._read(self._framer.feed(data))
+
+    def finish(self) -> list[bytes]:
+        """Take the end of the file.
+
+        Returns:
+            The documents of its last line.
+        """
+        documents = self._read(self._framer.finish())
+        self._flow.count_input(self._size, self._framer.lines, self._framer.cut_lines)
+        return documents
+
+    def _read(self, blocks: list[Block]) -> list[bytes]:
+        events: list[Event] = []
+        split = False
+        for block in blocks:
+            appliance = block.appliance or self._appliance
+            split |= block.appliance is not None
+            log = self._logs.get(appliance)
+            if log is None:
+                log = self._logs[appliance] = Log(appliance, self._path)
+            events += self._flow.read(appliance, block, log)
+        return self._flow.encode(_in_order(events) if split else events)
+
+
+def _in_order(events: list[Event]) -> list[Event]:
+    """Put the events of several appliances that share a file back into the order of its lines."""
+    keys = []
+    offset = 0
+    for event in events:
+        # An event that no line says stays behind the one before it.
+        offset = offset if event.offset is None else event.offset
+        keys.append(offset)
+    order = sorted(range(len(events)), key=keys.__getitem__)
+    return [events[i] for i in order]

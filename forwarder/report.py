@@ -1,0 +1,122 @@
+"""What the person at the terminal is told: progress while it runs, a summary at the end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Protocol
+
+from forwarder.pipeline import Counts
+
+_NAMES = {
+    "smtp-authentication": "inbound logins",
+    "smtp-relay-authentication": "outbound logins",
+    "smtp-authentication-error": "logins that could not be checked",
+    "smtp-authentication-not-initiated": "logins required and not begun",
+    "smtp-session-closed": "sessions ended",
+}
+
+
+class Summary(Protocol):
+    """What a summary needs to know."""
+
+    @property
+    def files(self) -> int:
+        """Files that were read."""
+
+    @property
+    def counts(self) -> Counts:
+        """What was in them."""
+
+    @property
+    def repeated(self) -> tuple[tuple[str, str], ...]:
+        """Files that were left out, and those read in their place."""
+
+    @property
+    def seconds(self) -> float:
+        """Time that passed."""
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Time that processors spent."""
+
+
+def summarise(summary: Summary) -> Iterator[str]:
+    """Say what was done, a line each."""
+    counts = summary.counts
+    megabytes = counts.bytes / 1e6
+    rate = megabytes / summary.cpu_seconds if summary.cpu_seconds else 0.0
+    yield (
+        f"{_many(summary.files, 'file')}, {_many(counts.lines, 'line')}, {megabytes:,.1f} MB"
+        f" in {summary.seconds:.2f} s ({rate:,.0f} MB a CPU second)"
+    )
+    for path, read in summary.repeated:
+        yield f"left out {path!r}: the same content as {read!r}"
+    actions = dict.fromkeys(action for action, _ in sorted(counts.events, key=str))
+    for action in sorted(actions, key=list(_NAMES).index):
+        by_result = {r: n for (a, r), n in sorted(counts.events.items(), key=str) if a == action}
+        results = ", ".join(f"{n:,} {r}" for r, n in by_result.items() if r is not None)
+        yield f"{_NAMES[action]}: {sum(by_result.values()):,}" + (
+            f" ({results})" if results else ""
+        )
+    if counts.joinable:
+        share = 100 * counts.joined / counts.joinable
+        yield (
+            f"joined to their connection: {counts.joined:,} of {counts.joinable:,} ({share:.1f} %)"
+        )
+    if counts.cut_lines:
+        yield f"{_many(counts.cut_lines, 'line')} cut: longer than 64 KiB"
+
+
+def warnings(counts: Counts) -> Iterator[str]:
+    """Say what a person should look at, a line each."""
+    if counts.assumed_utc:
+        yield (
+            "times were taken for UTC: neither a file header nor --timezone gives the zone;"
+            " name it with --timezone, for example --timezone Europe/Rome"
+        )
+    if counts.unread:
+        yield (
+            f"{_many(counts.unread, 'line')} not understood: they begin like a login and have no"
+            " known form or no possible date; please report them"
+        )
+
+
+@contextmanager
+def progress_bar(stream: IO[str]) -> "Iterator[Bar]":
+    """Show a bar on a terminal, as long as it is needed."""
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(file=stream), transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def step(read: int, whole: int) -> None:
+            progress.update(task, advance=read, total=whole or None)
+
+        yield step
+
+
+class Bar(Protocol):
+    """Is told how far it got."""
+
+    def __call__(self, read: int, whole: int) -> None:
+        """Take a step.
+
+        Args:
+            read: Bytes on disk that have been read since the last call.
+            whole: Bytes on disk of all files; 0 if nobody knows.
+        """
+
+
+def no_bar(read: int, whole: int) -> None:
+    """Show nothing."""
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

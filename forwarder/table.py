@@ -1,0 +1,123 @@
+"""Documents as rows for people.
+
+Text in a log comes from strangers, and a terminal obeys control characters: whatever is not
+plainly visible is shown by its code.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+_WIDTHS = {
+    "TIME (UTC)": 19,
+    "APPLIANCE": 18,
+    "EVENT": 13,
+    "USER": 24,
+    "SOURCE": 22,
+    "HOW": 10,
+    "TLS": 4,
+}
+_MAX_CELL = 60
+"""Characters. Longer text is cut with an ellipsis: the documents have it whole."""
+
+# Control characters, and what turns or hides the text around it: bidirectional marks,
+# zero-width characters, line separators, the byte order mark (Unicode, UAX #9 and UTR #36).
+_INVISIBLE = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e"
+    "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\ud800-\\udfff\\U000e0000-\\U000e007f]",
+)
+_LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF
+"""Where Python's escapes need more digits."""
+
+_EVENTS = {
+    "smtp-authentication": "login",
+    "smtp-relay-authentication": "relay login",
+    "smtp-authentication-error": "not checked",
+    "smtp-authentication-not-initiated": "no login",
+    "smtp-session-closed": "session",
+}
+_MARKS = {"success": "+", "failure": "-", None: " "}
+
+
+def header() -> str:
+    """Give the line above the rows."""
+    return _line([*_WIDTHS, "WHAT"])
+
+
+def row(document: bytes) -> str:
+    """Show a document as one line of text.
+
+    Args:
+        document: One JSON object.
+    """
+    fields = orjson.loads(document)
+    event, cisco = fields["event"], fields["cisco_esa"]
+    outbound = fields["network"]["direction"] == "egress"
+    peer = fields.get("destination" if outbound else "source", {})
+    mark = _MARKS[event.get("outcome")]
+    return _line(
+        [
+            fields["@timestamp"][:19].replace("T", " "),
+            fields["host"]["name"],
+            f"{mark} {_EVENTS[event['action']]}",
+            fields.get("user", {}).get("name", ""),
+            ("to " if outbound else "") + peer.get("address", "unknown"),
+            cisco.get("auth", {}).get("mechanism", ""),
+            fields.get("tls", {}).get("version", ""),
+            _what(event, cisco, fields),
+        ],
+    )
+
+
+def visible(text: str) -> str:
+    r"""Show what a terminal would hide or obey by its code, as ``\x1b`` or ``\u202e``."""
+    return _INVISIBLE.sub(_code, text)
+
+
+def _what(event: Mapping[str, Any], cisco: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+    session = cisco.get("session")
+    if session is not None:
+        messages, recipients = session["messages"], session["recipients"]
+        sent = f"{_many(messages, 'message')} to {_many(recipients, 'recipient')}"
+        size = f", {session['bytes']} bytes" if "bytes" in session else ""
+        return f"{session['close_reason']} after {sent}{size}"
+    domain = fields.get("source", {}).get("domain", "")
+    return str(event.get("reason", domain))
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _line(cells: list[str]) -> str:
+    widths = [*_WIDTHS.values(), 0]
+    return "  ".join(_cell(x, w) for x, w in zip(cells, widths, strict=True)).rstrip()
+
+
+def _cell(text: str, width: int) -> str:
+    """Cut a text that is too long, and fill up one that is too short."""
+    text = visible(text)
+    if len(text) > _MAX_CELL or _columns(text) > _MAX_CELL:
+        text = text[: _MAX_CELL - 1]
+        while _columns(text) >= _MAX_CELL:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - _columns(text))
+
+
+def _columns(text: str) -> int:
+    """Say how many columns of a terminal a text takes: Chinese takes two a character."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - it costs more than most tables
+
+    return cell_len(text)
+
+
+def _code(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code <= _LAST_LATIN_1:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= _LAST_BASIC else f"\\U{code:08x}"

@@ -1,0 +1,229 @@
+"""The documentation says what is so: examples are run, tables and help texts compared."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from forwarder import __version__
+from forwarder.cli import parse
+from forwarder.ecs_fields import FIELDS, Field
+
+ROOT = Path(__file__).parents[1]
+README, ARCHITECTURE, CHANGELOG, FIELD_LIST = (
+    ROOT / "README.md",
+    ROOT / "ARCHITECTURE.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "docs" / "fields.md",
+)
+DOCUMENTS = (README, ARCHITECTURE, CHANGELOG, FIELD_LIST)
+SAMPLES = ROOT / "examples" / "mail_logs"
+
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def block(mark: str) -> str:
+    """Return what is in the one block of the README behind a mark."""
+    (found,) = blocks(mark)
+    return found
+
+
+def blocks(mark: str) -> list[str]:
+    """Return what is in the blocks of the README behind a mark."""
+    pattern = rf"^<!-- {mark} -->\n```\w+\n(.*?)^```$"
+    return re.findall(pattern, README.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def between(mark: str) -> str:
+    """Return what is in the README between a mark and its end."""
+    _, begun, text = README.read_text().partition(f"<!-- {mark} -->\n")
+    text, ended, _ = text.partition(f"<!-- /{mark} -->\n")
+    assert begun, mark
+    assert ended, mark
+    return text
+
+
+def rows(text: str) -> Iterator[list[str]]:
+    """Give the cells of a table's rows, without its head."""
+    lines = [x for x in text.splitlines() if x.startswith("|")]
+    # A bar in a cell is written with a backslash.
+    return ([y.strip() for y in re.split(r"(?<!\\)\|", x)[1:-1]] for x in lines[2:])
+
+
+def run(command: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command as a reader would, with the program on the path."""
+    scripts = str(Path(sys.executable).parent)
+    environment = os.environ | {
+        "PATH": scripts + os.pathsep + os.environ["PATH"],
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "80",
+    }
+    return subprocess.run(  # noqa: S603 - our own text
+        ["/bin/sh", "-c", command],
+        cwd=ROOT,
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def contains(whole: Any, part: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Say whether each value of an excerpt is where the document has it."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(
+            key in whole and contains(whole[key], value) for key, value in part.items()
+        )
+    return bool(whole == part)
+
+
+def commands() -> list[tuple[str, str]]:
+    """Return the commands of the README that are marked to be run, and their output."""
+    found = []
+    for text in blocks("run"):
+        lines = text.splitlines()
+        command = [x[2:] for x in lines if x.startswith(("$ ", "> "))]
+        found.append(("\n".join(command), "".join(f"{x}\n" for x in lines[len(command) :])))
+    return found
+
+
+@pytest.mark.parametrize(("command", "output"), commands())
+def test_a_marked_example_prints_what_the_readme_shows(command: str, output: str) -> None:
+    """They are run for real."""
+    if "jq " in command and shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
+    result = run(command)
+    assert result.stdout == output
+    assert not result.stderr
+
+
+def test_the_lines_at_the_top_give_the_document_below_them() -> None:
+    """The excerpt is part of it."""
+    result = run("esa-forwarder parse -q --timezone Europe/Rome", block("before"))
+    (document,) = map(json.loads, result.stdout.splitlines())
+    assert contains(document, json.loads(block("after")))
+
+
+def test_the_whole_document_is_one_of_the_sample_logs() -> None:
+    """Field by field, where the samples are said to lie below another folder."""
+    shown = json.loads(block("document"))
+    lines = run(f"esa-forwarder parse -q {SAMPLES}").stdout.replace(str(SAMPLES), "/srv/esa")
+    real = {x["event"]["id"]: x for x in map(json.loads, lines.splitlines())}
+    assert shown == real[shown["event"]["id"]]
+
+
+def test_the_readme_shows_the_help_text() -> None:
+    """Word by word, as on a terminal of 80 columns."""
+    help_text = run("esa-forwarder parse --help").stdout
+    assert between("help") == f"```text\n{help_text}```\n"
+
+
+@pytest.mark.parametrize("option", [x for x in parse.params if isinstance(x, click.Option)])
+def test_every_option_is_explained_beside_the_help_text(option: click.Option) -> None:
+    """The help text alone does not count."""
+    prose = README.read_text().replace(between("help"), "")
+    assert f"`{option.opts[0]}" in prose
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda x: x.name)
+def test_every_relative_link_leads_somewhere(path: Path) -> None:
+    """To a file or folder, and to a heading where it names one."""
+    text = _FENCE.sub("", path.read_text())
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        target, _, heading = link.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        found = path.parent / target if target else path
+        assert found.exists(), link
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", _FENCE.sub("", found.read_text()), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", x).lower().replace(" ", "-") for x in titles}
+            assert heading in slugs, link
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda x: x.name)
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(?<![\w.])/(?:work|root|home|tmp)\b",
+        r"(?i)\b(?:this|last|next|earlier|previous|working|coding) session\b",
+        r"(?i)pypi\.|pythonhosted\.|devpi|artifactory|index-url",
+        r"(?i)\b(?:todo|fixme|tbd)\b",
+    ],
+    ids=["paths", "how it was made", "package indexes", "loose ends"],
+)
+def test_documents_speak_of_the_program_alone(path: Path, pattern: str) -> None:
+    """Not of the machine it was made on, nor of how it was made."""
+    found = [x for x in path.read_text().splitlines() if re.search(pattern, x)]
+    assert not found
+
+
+def test_the_fields_of_the_readme_are_as_documents_have_them() -> None:
+    """By name and type."""
+    table = list(rows(between("fields")))
+    assert table
+    for name, kind, _ in table:
+        assert FIELDS[name.strip("`")].type == kind, name
+
+
+def test_the_list_of_fields_is_complete() -> None:
+    """Each field once, in the order of the program's table."""
+    assert list(field_rows()) == list(FIELDS)
+
+
+@cache
+def field_rows() -> dict[str, list[str]]:
+    """Return the rows of the list of fields by the field's name."""
+    return {name.strip("`"): cells for name, *cells in rows(FIELD_LIST.read_text())}
+
+
+@pytest.mark.parametrize("field", FIELDS.values(), ids=lambda x: x.name)
+def test_a_field_is_described_as_the_program_has_it(field: Field) -> None:
+    """With its type, whether each document has it, and all values that it may have."""
+    kind, always, meaning = field_rows()[field.name]
+    assert kind == field.type + " []" * field.array
+    assert always == ("yes" if field.required else "")
+    if isinstance(field.allowed, tuple):
+        assert [x for x in field.allowed if f"`{x}`" not in meaning] == []
+
+
+def test_every_module_has_its_paragraph() -> None:
+    """In the architecture, by its path within the package."""
+    text = ARCHITECTURE.read_text()
+    package = ROOT / "forwarder"
+    modules = {
+        str(x.relative_to(package)) for x in package.rglob("*.py") if x.name != "__init__.py"
+    }
+    assert {x for x in modules if f"**`{x}`**" not in text} == set()
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """In the architecture, those of development and of the build as well."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    requirements = [
+        *project["project"]["dependencies"],
+        *project["dependency-groups"]["dev"],
+        *project["build-system"]["requires"],
+    ]
+    names = {re.split(r"[<>=!~ \[;]", x)[0] for x in requirements}
+    text = ARCHITECTURE.read_text()
+    assert {x for x in names if f"| `{x}` |" not in text} == set()
+
+
+def test_the_changelog_has_this_version() -> None:
+    """With what is not released yet above it, and none twice."""
+    versions = re.findall(r"^## \[(.*?)\]", CHANGELOG.read_text(), re.MULTILINE)
+    assert versions[:2] == ["Unreleased", __version__]
+    assert [x for x, same in groupby(sorted(versions)) if len(list(same)) > 1] == []

@@ -1,0 +1,132 @@
+"""What file names say: timestamps, and the order of reading."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forwarder.inputs.names import reading_order, time_in_name
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mail.@20090422T114359.s", datetime(2009, 4, 22, 11, 43, 59, tzinfo=UTC)),
+        ("mail.@20090422T114359.c", datetime(2009, 4, 22, 11, 43, 59, tzinfo=UTC)),
+        ("mail.@20090422T114359.s.gz", datetime(2009, 4, 22, 11, 43, 59, tzinfo=UTC)),
+        ("/20300101/mail.@20090422T114359.s", datetime(2009, 4, 22, 11, 43, 59, tzinfo=UTC)),
+        ("esa-20200101.@20090422T114359.s", datetime(2009, 4, 22, 11, 43, 59, tzinfo=UTC)),
+        ("mail.log-20260131", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("mail.log-20260131.gz", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("mail-20260131.log", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("mail.log-20260131-1769853600", datetime(2026, 1, 31, 10, tzinfo=UTC)),
+        ("mail.log-2026013105", datetime(2026, 1, 31, 5, tzinfo=UTC)),
+        ("mail.2026-01-31", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("mail.2026-01-31T11:22:33.log", datetime(2026, 1, 31, 11, 22, 33, tzinfo=UTC)),
+        ("mail_2026-01-31_11-22-33", datetime(2026, 1, 31, 11, 22, 33, tzinfo=UTC)),
+        ("mail-20260131-996099", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("mail.log-20261399", None),
+        ("mail.log-20260230", None),
+        ("mail.30260131", None),
+        ("mail.120260131", None),
+        ("mail.2026-0131", None),
+        ("mail.log.2", None),
+        ("mail.current", None),
+        ("-", None),
+        ("", None),
+        ("mail.@\u0662\u0660\u0660\u06690422T114359.s", None),
+    ],
+)
+def test_the_time_in_a_name(name: str, expected: datetime | None) -> None:
+    """A valid timestamp is read as UTC, the last one counts, anything else is none."""
+    assert expected == time_in_name(name)
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["mail.@20090422T114359.s", "mail.@20090422T120000.s", "mail.@20090422T130000.c"],
+        ["mail.@20090422T114359.s", "mail.@20090422T120000.s.gz", "mail.current"],
+        ["mail.@20090422T120000.s", "mail.@20090422T120000.s.gz", "mail.@20090422T114359.c"],
+        ["mail.@20090422T114359.c", "mail.@20090422T120000.c", "mail.current"],
+        ["mail.log.10", "mail.log.9", "mail.log.3.gz", "mail.log.2", "mail.log.1", "mail.log"],
+        ["mail.log.1", "mail.log.0", "mail.log"],
+        ["a.log.2", "b.log.2", "a.log.1", "b.log.1", "a.log", "b.log"],
+        ["mail.log-20260130.gz", "mail.log-20260131", "mail.log"],
+        ["mail.log-20260131", "mail.log-20260131-1769817601", "mail.log-2026013105", "mail.log"],
+        ["mail.2026-01-30", "mail.2026-01-31", "mail.log.1", "mail.log"],
+        ["mail-20260131.log.2", "mail-20260131.log.1", "mail-20260131.log", "mail-20260201.log.9"],
+        ["/z/mail.@20090422T110000.s", "/a/mail.@20090422T120000.s", "/z/mail.@20090422T130000.s"],
+        ["/a/mail.@20090422T110000.s", "/b/mail.@20090422T110000.s"],
+        ["/b/a.@20090422T110000.s", "/a/b.@20090422T110000.s"],
+    ],
+)
+def test_the_order_of_reading(expected: list[str]) -> None:
+    """Stamped names by time, numbered ones from the highest, live ones last, ties by name."""
+    backwards = expected[::-1]
+    assert expected == sorted(backwards, key=reading_order)
+
+
+STEMS = st.sampled_from(["mail", "mail.log", "a", "mail\udcff", "20260131", ".s", ""])
+STAMPS = st.datetimes(datetime(1971, 1, 1), datetime(2099, 1, 1))  # noqa: DTZ001 names have no zone
+TAILS = st.one_of(
+    STAMPS.map(lambda time: f".@{time:%Y%m%dT%H%M%S}.s"),
+    STAMPS.map(lambda time: f".@{time:%Y%m%dT%H%M%S}.c"),
+    STAMPS.map(lambda time: f"-{time:%Y%m%d}"),
+    st.integers(0, 99).map(lambda number: f".{number}"),
+    st.sampled_from(["", ".current", ".c", ".s"]),
+)
+NAMES = st.one_of(
+    st.builds(lambda stem, tail, packed: stem + tail + packed, STEMS, TAILS, st.just("")),
+    st.builds(lambda stem, tail, packed: stem + tail + packed, STEMS, TAILS, st.just(".gz")),
+    st.text(st.characters(codec="utf-8", exclude_characters="/\0"), max_size=40),
+)
+PATHS = st.builds(lambda folder, name: folder + name, st.sampled_from(["", "a/", "b/c/"]), NAMES)
+
+
+@given(
+    st.lists(PATHS, unique=True).flatmap(
+        lambda paths: st.tuples(st.just(paths), st.permutations(paths))
+    )
+)
+def test_the_order_does_not_depend_on_how_files_were_found(
+    both: tuple[list[str], list[str]],
+) -> None:
+    """Any shuffling sorts to the same order, so no two paths are equal in it."""
+    paths, shuffled = both
+    assert sorted(paths, key=reading_order) == sorted(shuffled, key=reading_order)
+
+
+@given(st.lists(PATHS, unique=True), st.sampled_from(["/", "/srv/", "/zz/20260131/mail.@1.s/"]))
+def test_the_order_does_not_depend_on_where_the_folder_is(paths: list[str], root: str) -> None:
+    """Moving the folder that holds all files moves none of them in the order."""
+    expected = [root + path for path in sorted(paths, key=reading_order)]
+    assert expected == sorted((root + path for path in paths), key=reading_order)
+
+
+@given(STAMPS, STAMPS, STEMS, STEMS)
+def test_stamped_files_are_read_by_time(
+    one: datetime, two: datetime, stem: str, other: str
+) -> None:
+    """Of two closed files the one begun earlier comes first, whatever they are called."""
+    earlier, later = sorted([one.replace(microsecond=0), two.replace(microsecond=0)])
+    if earlier < later:
+        first = f"z/{stem}.@{earlier:%Y%m%dT%H%M%S}.s"
+        assert reading_order(first) < reading_order(f"a/{other}.@{later:%Y%m%dT%H%M%S}.s.gz")
+
+
+@given(PATHS, STAMPS)
+def test_nothing_that_is_closed_comes_behind_the_live_file(path: str, time: datetime) -> None:
+    """A closed file sorts before every live one."""
+    closed = f"{path}.@{time:%Y%m%dT%H%M%S}.s"
+    assert reading_order(closed) < reading_order("mail.@19710101T000000.c")
+    assert reading_order(closed) < reading_order("")
+
+
+@given(st.text())
+def test_any_text_has_a_place_and_perhaps_a_time(name: str) -> None:
+    """Names come from strangers: nothing raises, times are aware."""
+    time = time_in_name(name)
+    assert time is None or time.tzinfo is UTC
+    assert reading_order(name) == reading_order(name)
