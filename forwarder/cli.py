@@ -133,7 +133,7 @@ def parse(  # noqa: PLR0913 - one an option
 
     PATH is a file, a folder, a glob, a pattern such as '/srv/esa/{appliance}/mail*', or - for
     standard input. Compressed files (.gz) are read too. Without --appliance or {appliance} an
-    appliance is named by the folder that holds its logs, or by the host in a syslog header.
+    appliance is named by the host in a syslog header, or else by the folder that holds its logs.
     """
     from forwarder import parse as parsing  # noqa: PLC0415 - late on purpose
     from forwarder import report  # noqa: PLC0415

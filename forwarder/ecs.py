@@ -126,18 +126,18 @@ class Encoder:
             if not self._keeps_original:
                 original = None
         if user:
-            user_text = orjson.dumps(user[:MAX_KEYWORD])
+            user_text = orjson.dumps(user if len(user) < _SHORT else _cut(user))
             mail = "@" in user
             backslash = user.find("\\")
             if backslash > 0:
-                user_domain = orjson.dumps(user[: min(backslash, MAX_KEYWORD)])
+                user_domain = orjson.dumps(_cut(user[:backslash]))
         if connection is not None:
             number, begun, opened, correlated, policy, encryption = connection
             if opened is not None:
                 listener, host, version, port, host_name, verified = opened
-                address = orjson.dumps(host[:MAX_KEYWORD])
+                address = orjson.dumps(host if len(host) < _SHORT else _cut(host))
                 if host_name is not None:
-                    domain = orjson.dumps(host_name[:MAX_KEYWORD])
+                    domain = orjson.dumps(_cut(host_name))
             if policy is not None or verified is not None:
                 sender = self._senders[policy, verified]
             if encryption is not None:
@@ -219,7 +219,8 @@ def _gaps(event: Event, values: tuple[bytes | None, ...]) -> _Varying:
         marks[name] = b'"%b"' % marks[name]
     if "connection" in marks:
         kind = "dcid" if event.outcome.action is Action.OUTBOUND else "icid"
-        prefix = orjson.dumps(f"{event.origin.appliance}:{kind}:")
+        # Room for the number (20 digits) and the start (16 characters) behind it.
+        prefix = orjson.dumps(f"{event.origin.appliance[: _SHORT - 64]}:{kind}:")
         marks["connection"] = prefix[:-1] + marks["connection"] + b'"'
     fragments = {name: orjson.Fragment(mark) for name, mark in marks.items()}
     return _Varying._make(map(fragments.get, _Varying._fields))
@@ -262,7 +263,7 @@ def _lay_out(event: Event, varying: _Varying, common: Common) -> dict[str, Any]:
         },
         "message": varying.message,
         "log": {
-            "level": event.level and event.level.decode().lower(),
+            "level": _cut(None if event.level is None else event.level.decode().lower()),
             "file": {"path": _cut(origin.path)},
             "offset": varying.offset,
             "syslog": _lay_out_syslog(event.syslog),
@@ -442,9 +443,21 @@ def _is_joined(event: Event) -> bool:
     return event.connection is None or event.connection.correlated
 
 
+_SHORT = MAX_KEYWORD // 2
+"""Characters that are never too many, whatever script they are of."""
+
+
 def _cut(text: str | None) -> str | None:
-    """Cut a keyword to what Elasticsearch indexes; nothing is None."""
-    return text[:MAX_KEYWORD] if text else None
+    """Cut a keyword to what Elasticsearch indexes; nothing is None.
+
+    Elasticsearch counts as Java does: a character beyond the first 65,536 is two.
+    """
+    if not text:
+        return None
+    if len(text) < _SHORT:
+        return text
+    units = text.encode("utf-16-le", "replace")
+    return units[: 2 * MAX_KEYWORD].decode("utf-16-le", "ignore")
 
 
 def _without_empty(layout: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ Elastic's own ``cisco_secure_email_gateway.log``: their pipeline would parse doc
 
 MAX_KEYWORD = 1024
 """Characters of a keyword. ECS sets ``ignore_above`` to it: what is longer is stored and is never
-found. A value that is cut is found; the whole line stays in ``event.original``."""
+found. A value that is cut is found; the whole line stays in ``event.original``. Elasticsearch
+counts as Java does, in UTF-16: a letter beyond the first plane is two."""
 
 
 class Field(NamedTuple):
@@ -279,7 +280,8 @@ def _is_address(text: str) -> bool:
 
 def _faults_of_text(field: Field, text: str) -> Iterator[str]:
     """Hold a text to the values and the length that its field allows."""
-    if field.type.endswith("keyword") and field.limited and len(text) > MAX_KEYWORD:
+    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if field.type.endswith("keyword") and field.limited and units > MAX_KEYWORD:
         yield f"longer than {MAX_KEYWORD} characters"
     if isinstance(field.allowed, tuple):
         if text not in field.allowed:

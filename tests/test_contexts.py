@@ -240,10 +240,13 @@ def test_what_connections_share_is_one_object() -> None:
 
 
 @pytest.mark.parametrize("read", ["read_opened", "read_delivery_opened", "read_rejected"])
-@given(text=st.binary(max_size=60).map(lambda x: x.replace(b"\n", b"")))
-def test_no_line_raises(read: str, text: bytes) -> None:
+@given(
+    head=st.sampled_from([b"New SMTP ICID 5 ", b"New SMTP DCID 5 ", b"ICID 5 Delayed", b"x"]),
+    text=st.binary(max_size=60).map(lambda x: x.replace(b"\n", b"")),
+)
+def test_no_line_raises(read: str, head: bytes, text: bytes) -> None:
     """What is no such line after all is None."""
-    assert getattr(Contexts(), read)(STAMP + text) is None
+    assert getattr(Contexts(), read)(STAMP + head + text) is None
 
 
 @pytest.mark.parametrize(

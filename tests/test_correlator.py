@@ -293,6 +293,16 @@ class TestDescription:
         assert document["cisco_esa"]["sender"]["group"] == "RELAYLIST"
         assert document["tls"]["cipher"] == "C"
 
+    def test_a_carriage_return_is_no_part_of_an_address(self) -> None:
+        """Old releases end their `New` lines with the address."""
+        inbound, outbound = read(
+            line(0, "New SMTP ICID 5 interface mail (10.0.0.1) address 192.0.2.1\r"),
+            line(0, "New SMTP DCID 7 interface 10.0.0.1 address 192.0.2.25\r"),
+            *(refused(1), relayed(1)),
+        )
+        assert address_of(inbound) == "192.0.2.1"
+        assert outbound["cisco_esa"]["connection"]["correlated"] is True
+
     def test_a_delivery_to_another_address_is_not_this_one(self) -> None:
         """Its number came again, and its `New` line was not seen."""
         (document,) = read(reached(0, address="192.0.2.99"), relayed(1))
@@ -375,6 +385,7 @@ class TestBound:
             }
         ]
         assert end["event"]["end"] == end["@timestamp"] == "2026-03-01T12:00:01.000Z"
+        assert end["event"]["timezone"] == "+00:00"
         assert "original" not in end["event"]
         assert "message" not in end
         assert "offset" not in end["log"]
@@ -503,6 +514,17 @@ class TestSession:
             closed(6),
         )
         assert sent(documents) == (1, 2, 700)
+
+    def test_carriage_returns_hide_no_message(self) -> None:
+        """The number of a connection may end a line."""
+        lines = [
+            login(0),
+            *message(1, 100, recipients=2, size=700),
+            *message(2, 101, recipients=1, size=800),
+            line(3, "Message aborted MID 101"),
+            closed(4),
+        ]
+        assert sent(read(*(x.replace(b"\n", b"\r\n") for x in lines))) == (1, 2, 700)
 
     def test_a_session_whose_only_message_was_aborted_sent_nothing(self) -> None:
         """And no size of what it sent is known."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from forwarder import __version__, ecs
@@ -116,6 +116,7 @@ class TestUsers:
         (document,) = read(login("\U0001f600".encode() * 2000))
         assert len(document["user"]["name"].encode("utf-16-le")) // 2 <= 1024
 
+    @settings(deadline=None)
     @given(st.binary(max_size=300) | st.sampled_from(USERS))
     @example(b'\0000\0","x":"\0012\0')
     @example(b"\xf0\x9f\x98")
@@ -153,12 +154,42 @@ class TestGaps:
         assert document["tags"] == ["forwarded", "\0001\0", "missing_connection_context"]
         assert document["labels"] == {"a": "\0002\0"}
 
+    @settings(deadline=None)
     @given(st.lists(st.sampled_from(USERS), min_size=1, max_size=12))
     def test_a_document_does_not_depend_on_those_before_it(self, users: list[bytes]) -> None:
         """One encoder for all gives what a new one for each gives."""
         events = events_of(*(login(x, 1 + i % 3) for i, x in enumerate(users)))
         encoder = Encoder()
         assert [encoder.encode(x) for x in events] == [Encoder().encode(x) for x in events]
+
+    def test_nor_in_a_log_with_every_oddity(self) -> None:
+        """Whatever differs between two events is a gap, or makes another shape."""
+        joiners: dict[str, Correlator] = {}
+        encoder = Encoder()
+        for path, content in hostile(12).files.items():
+            name = path.partition("/")[0]
+            joiner = joiners.setdefault(name, Correlator(name, Clock()))
+            framer, log = Framer(), Log(name, path)
+            for block in framer.feed(content) + framer.finish():
+                for event in joiner.read(block, log):
+                    assert encoder.encode(event) == Encoder().encode(event)
+
+    def test_addresses_of_every_kind_come_by_one_listener(self) -> None:
+        """What an address is decides where it goes."""
+        addresses = ("192.0.2.1", "2001:db8::7", "192.0.2.300", "::1", "10.0.0.9")
+        lines = [
+            text.replace(b"ICID 450", b"ICID %d" % i)
+            for i, x in enumerate(addresses)
+            for text in (STAMP + LISTENER % (b"mail", x.encode()), login())
+        ]
+        found = [(x["source"].get("ip"), x["network"].get("type")) for x in read(*lines)]
+        assert found == [
+            ("192.0.2.1", "ipv4"),
+            ("2001:db8::7", "ipv6"),
+            (None, None),
+            ("::1", "ipv6"),
+            ("10.0.0.9", "ipv4"),
+        ]
 
     @pytest.mark.parametrize("most", [1, 2, 7])
     def test_shapes_that_do_not_fit_are_made_again(

@@ -97,6 +97,7 @@ def test_a_document_as_it_should_be_has_no_fault() -> None:
         (put("cisco_esa/icid", "x"), "cisco_esa.icid: 'x' has not the form "),
         (put("data_stream/namespace", "a-b"), "data_stream.namespace: 'a-b' has not the form "),
         (put("user/name", "x" * 1025), "user.name: longer than 1024 characters"),
+        (put("user/name", "\U0001f600" * 513), "user.name: longer than 1024 characters"),
         (put("related/user", ["x" * 1025]), "related.user: longer than 1024 characters"),
         (put("labels/site", "x" * 1025), "labels.site: longer than 1024 characters"),
         (drop("@timestamp"), "@timestamp: missing"),
@@ -120,6 +121,7 @@ def test_a_fault_is_found_and_named(change: Callable[[Document], None], fault: s
     "change",
     [
         put("user/name", "x" * MAX_KEYWORD),
+        put("user/name", "\U0001f600" * 512),
         put("event/original", "x" * 70_000),
         put("message", "x" * 70_000),
         put("cisco_esa/sender/sbrs", 10),

@@ -16,7 +16,7 @@ class Open:
 
     __slots__ = (
         *("offset", "opened", "policy", "rejected", "tls"),
-        *("attempts", "failures", "known", "tally"),
+        *("attempts", "failures", "known", "last", "tally"),
     )
 
     def __init__(self, opened: bytes | None, offset: timedelta | None) -> None:
@@ -32,6 +32,8 @@ class Open:
         self.tls: bytes | None = None
         self.rejected: bytes | None = None
         self.attempts = 0
+        self.last = 0
+        """Of its last login, in seconds since 1970."""
         self.failures = 0
         self.tally: Tally | None = None
         self.known: Connection | None = None
@@ -99,12 +101,15 @@ class Describer:
             address: Of the smart host, as the login line has it. What was opened to another
                 address is not this connection, and nothing of it is given.
         """
-        if connection is not None and connection.opened is not None:
-            opened = self._contexts.read_delivery_opened(connection.opened)
-            if opened is not None and opened.address == address:
+        start = opened = tls = None
+        if connection is not None:
+            if connection.opened is not None:
+                opened = self._contexts.read_delivery_opened(connection.opened)
                 start = self._clock.read(connection.opened[:24], connection.offset)
-                line = connection.tls
-                tls = None if line is None else self._contexts.read_tls(line, number)
+            joined = opened is not None and opened.address == address
+            if connection.tls is not None and (joined or opened is None):
+                tls = self._contexts.read_tls(connection.tls, number)
+            if joined:
                 return Connection(number, start, opened, True, None, tls)  # noqa: FBT003
         alone = Opened(None, *read_address(address.encode()), None, None, None)
-        return Connection(number, None, alone, False, None, None)  # noqa: FBT003
+        return Connection(number, None, alone, False, None, tls)  # noqa: FBT003

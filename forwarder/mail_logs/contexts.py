@@ -11,8 +11,6 @@ from forwarder.mail_logs import grammar
 from forwarder.memory import Memory
 
 _IPV4 = re.compile(grammar.IPV4).fullmatch
-_OPENED = grammar.CONNECTION_OPENED.pattern.fullmatch
-
 # How the log says that there is no value (guide; seen).
 _NO_DOMAIN = (b"unknown", b"", b"None")
 _NO_COUNTRY = (b"", b"not enabled", b"not applicable", b"None")
@@ -35,8 +33,7 @@ class Contexts:
 
     def read_opened(self, line: bytes) -> Opened | None:
         """Look into the ``New`` line of an inbound connection."""
-        start = line.index(b": ", grammar.STAMP_BYTES) + 2
-        found = _OPENED(line, start) or grammar.read(grammar.CONNECTION_OPENED, line)
+        found = grammar.read(grammar.CONNECTION_OPENED, line)
         if found is None:
             return None
         _, name, own, ipv4, other, domain, verified, unverified = found.groups()

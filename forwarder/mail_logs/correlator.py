@@ -38,7 +38,7 @@ from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.connections import Describer, Open
 from forwarder.mail_logs.framing import Block
 from forwarder.mail_logs.identity import Identities
-from forwarder.mail_logs.logins import SUCCESS, Logins, is_known
+from forwarder.mail_logs.logins import SUCCESS, Logins, is_strange
 from forwarder.mail_logs.places import Place, Places
 from forwarder.mail_logs.sessions import Messages
 
@@ -144,22 +144,27 @@ class Correlator:
                 if number in followed:
                     messages.change(number, verb, line)
             elif head in grammar.NEW_INBOUND:
-                if number in inbound:
-                    events += self._supersede(number, log, line, places)
-                else:
-                    inbound[number] = Open(line, log.offset)
+                old = self._start(inbound, number, line, log)
+                if old is not None and old.tally is not None:
+                    reason = CloseReason.SUPERSEDED
+                    place = places.find(line, line.index(b": ", grammar.STAMP_BYTES) + 2)
+                    events.append(self._end(number, old, reason, log, line, place))
                 if len(inbound) > MAX_OPEN:
                     events += self._forget_oldest(inbound, log)
             elif head == b"Start MID":
-                if line.rpartition(b" ")[2] in tallies:
+                if line.rstrip().rpartition(b" ")[2] in tallies:
                     messages.start(number, line)
             elif head == b"DCID":
                 if verb == b"close":
                     outbound.pop(number, None)
-                elif verb == b"TLS" and number in outbound:
+                elif verb == b"TLS":
+                    if number not in outbound:
+                        outbound[number] = Open(None, log.offset)
+                        if len(outbound) > MAX_OPEN:
+                            self._forget_oldest(outbound, log)
                     outbound[number].tls = line
             elif head in grammar.NEW_OUTBOUND:
-                outbound[number] = Open(line, log.offset)
+                self._start(outbound, number, line, log)
                 if len(outbound) > MAX_OPEN:
                     self._forget_oldest(outbound, log)
             elif not head or head == b"DCID:":
@@ -168,16 +173,21 @@ class Correlator:
                 messages.change(number, verb, line)
         return events
 
-    def _supersede(self, number: bytes, log: Log, line: bytes, places: Places) -> list[Event]:
-        """Start a connection whose number is in use."""
-        old = self._inbound.pop(number)
-        new = self._inbound[number] = Open(line, log.offset)
+    def _start(
+        self,
+        connections: dict[bytes, Open],
+        number: bytes,
+        line: bytes,
+        log: Log,
+    ) -> Open | None:
+        """Start a connection; give the one that had its number until now."""
+        old = connections.pop(number, None)
+        new = connections[number] = Open(line, log.offset)
+        if old is None:
+            return None
         if old.opened is None and not old.attempts and self._just_before(old, line, log):
             new.policy, new.tls, new.rejected = old.policy, old.tls, old.rejected
-        if old.tally is None:
-            return []
-        place = places.find(line, line.index(b": ", grammar.STAMP_BYTES) + 2)
-        return [self._end(number, old, CloseReason.SUPERSEDED, log, line, place)]
+        return old
 
     def _just_before(self, old: Open, line: bytes, log: Log) -> bool:
         """Whether lines without a ``New`` line may belong to one that comes now."""
@@ -194,7 +204,7 @@ class Correlator:
         attempt = self._logins.read(line, start)
         if attempt is None:
             message = grammar.message_of(line)
-            self.unread += not log.read_header(message) and not is_known(message)
+            self.unread += not log.read_header(message) and is_strange(message)
             return
         time = self._clock.read(line[:24], log.offset)
         if time is None:
@@ -251,12 +261,13 @@ class Correlator:
             connection = Open(None, log.offset)
         known = connection.known or self._describer.describe_inbound(number, connection)
         # A session is let go by expiry alone.
-        if _is_old(known, time) and connection.tally is None:
+        if connection.tally is None and _is_old(known, connection.last, time):
             connection = Open(None, log.offset)
             known = self._describer.describe_inbound(number, connection)
         if outcome.action is Action.INBOUND:
             self._inbound[number] = connection
             connection.attempts += 1
+            connection.last = time.epoch
             if outcome.result != SUCCESS:
                 connection.failures += 1
             elif self._sessions:
@@ -267,7 +278,7 @@ class Correlator:
     def _join_outbound(self, number: bytes, address: str, time: Instant) -> Connection:
         connection = self._outbound.get(number)
         known = self._describer.describe_outbound(number, connection, address)
-        if _is_old(known, time):
+        if _is_old(known, 0, time):
             return self._describer.describe_outbound(number, None, address)
         return known
 
@@ -287,8 +298,8 @@ class Correlator:
         time = None if line is None else self._clock.read(line[:24], log.offset)
         time = time or tally.last
         offset, original, message, level, header = place or _NOWHERE
-        # No line says that a session expired: the word stands for it.
-        name = original or b"expired"
+        # No line says that a session expired: the word and its last login stand for it.
+        name = original or b"expired %b" % tally.last.compact
         return Event(
             log.origin,
             _CLOSED,
@@ -327,9 +338,12 @@ _CLOSED = Outcome(Action.SESSION_CLOSED, SUCCESS, None, None, None, None)
 _NOWHERE = (None, None, 0, None, None)
 
 
-def _is_old(known: Connection, now: Instant) -> bool:
+def _is_old(known: Connection, last: int, now: Instant) -> bool:
     """Whether a connection is so old that its number must mean another one by now."""
-    return known.start is not None and now.epoch - known.start.epoch > _MAX_AGE_SECONDS
+    if known.start is None:
+        # There is no address to be wrong about.
+        return False
+    return now.epoch - max(known.start.epoch, last) > _MAX_AGE_SECONDS
 
 
 def _at_offset(time: Instant, header: SyslogHeader) -> Instant:

@@ -71,10 +71,17 @@ def match(form: Form, message: bytes) -> re.Match[bytes] | None:
 
 
 def read(form: Form, line: bytes) -> re.Match[bytes] | None:
-    """Take a whole line apart: with timestamp, level, and maybe a carriage return."""
+    """Take a line of the appliance's own words apart.
+
+    Args:
+        form: What it may be; not one in which white space belongs to a value.
+        line: The whole line, maybe with a carriage return.
+    """
     start = line.index(b": ", STAMP_BYTES) + 2
-    # As it is first: few lines have more than one blank in a row.
-    return form.pattern.fullmatch(line, start) or match(form, message_of(line))
+    line = line.rstrip()
+    if line.find(b"  ", start) < 0:
+        return form.pattern.fullmatch(line, start)
+    return form.pattern.fullmatch(b" ".join(line[start:].split()))
 
 
 def message_of(line: bytes) -> bytes:
@@ -96,7 +103,7 @@ CONNECTION_OPENED = _form(
     rb"New (?:SMTP|smtp) ICID " + _NUMBER + rb" [Ii]nterface (?P<listener>[^ ]+(?: [^ ]+)*?)"
     rb"(?: \((?P<own>" + _ADDRESS + rb")\))? address"
     rb" (?:(?P<ipv4>" + IPV4 + rb")|(?P<address>" + _ADDRESS + rb"))"
-    rb"(?: reverse dns host (?:(?P<domain>.*) verified (?P<verified>yes|no)|(?P<name>.*)))?",
+    rb"(?: reverse dns host (?:(?:(?P<domain>.*) )?verified (?P<verified>yes|no)|(?P<name>.*)))?",
     b"+New SMTP ICID 450 interface IncomingMail (172.16.155.16) address 172.16.155.102"
     b" reverse dns host unknown verified no",
     b"+New SMTP ICID 5 interface Data 1 (192.0.2.1) address 198.51.100.7"
@@ -186,7 +193,7 @@ OUTBOUND_LOGIN = _form(
     "outbound login",
     "Cisco 118570",
     rb"DCID: " + _NUMBER + rb" IP: (?P<address>" + _ADDRESS + rb") SMTP authentication using the"
-    rb" profile (?P<profile>.*?) (?:(?P<success>succeeded)\.?|failed(?:: *(?P<answer>.*))?)",
+    rb" profile (?P<profile>.*?) (?:(?P<success>succeeded)\.? *|failed(?:: *(?P<answer>.*))?)",
     b"+DCID: 5633 IP: 172.16.155.102 SMTP authentication using the profile Out succeeded.",
     b"+DCID: 5633 IP: 172.16.155.102 SMTP authentication using the profile Out 1 succeeded",
     b"+DCID: 5640 IP: 172.16.155.102 SMTP authentication using the profile Out failed:"
@@ -326,7 +333,8 @@ _SCAN = re.compile(
     # Lookaheads leave out the message lines that carry nothing of use.
     rb"(New (?:SMTP|smtp) [ID]CID|[ID]CID:?|Start MID|MID(?= \d+ (?:ICID \d+ R|r))"
     rb"|Message aborted MID)"
-    rb" (\d+) *(ACCEPT|RELAY|REJECT|Delayed|TLS|ICID|ready|(?:close|lost)(?=[ \r]*$))?"
+    rb" (\d+) *((?:ACCEPT|RELAY|REJECT)(?= +SG )|Delayed(?= )|TLS(?= +(?:success|failed)\b)"
+    rb"|(?:close|lost)(?=[ \r]*$)|ICID|ready)?"
     rb"|SMTP Auth|Version: |Time offset from UTC: ).*)",
     re.MULTILINE,
 )

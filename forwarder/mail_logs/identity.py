@@ -10,6 +10,10 @@ from hashlib import blake2b
 GENERATION_SECONDS = 10
 """Of the log's own time. Within one connection lines are at most a few seconds out of order."""
 
+MAX_LATE_SECONDS = 60
+"""A line is never that late. What goes back further is a file that begins earlier than the last one
+ended, maybe with the same lines: they get the same ids again, so that they can be recognised."""
+
 MAX_GENERATION = 32_768
 """Ids of a generation, 6 MB. An appliance would need more than 3,000 logins a second; a line that
 came again behind so many others would get its first id again."""
@@ -42,7 +46,9 @@ class Identities:
         """
         text = self._prefixes[direction] + number + b"\0" + line
         name = blake2b(text, digest_size=16).hexdigest()
-        if epoch - self._since >= GENERATION_SECONDS or len(self._current) >= MAX_GENERATION:
+        passed = epoch - self._since
+        full = len(self._current) >= MAX_GENERATION
+        if full or not -MAX_LATE_SECONDS < passed < GENERATION_SECONDS:
             self._previous, self._current = self._current, {}
             self._since = epoch
         if name not in self._current and name not in self._previous:
@@ -50,4 +56,5 @@ class Identities:
             return name
         ordinal = self._current.get(name) or self._previous[name]
         self._current[name] = ordinal + 1
-        return blake2b(b"%b\0%d" % (text, ordinal), digest_size=16).hexdigest()
+        # Beside the text, where no line can imitate it.
+        return blake2b(text, digest_size=16, person=b"%d" % ordinal).hexdigest()

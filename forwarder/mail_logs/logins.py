@@ -67,9 +67,10 @@ class Logins:
         return None
 
 
-def is_known(message: bytes) -> bool:
-    """Whether a message that is no login is one that is known not to be."""
-    return grammar.match(grammar.SERVER_POOL, message) is not None
+def is_strange(message: bytes) -> bool:
+    """Whether a message that is no login begins like one, and is none that is known not to be."""
+    begins = message.startswith(b"SMTP Auth") or b" SMTP authentication " in message
+    return begins and grammar.match(grammar.SERVER_POOL, message) is None
 
 
 _UNCHECKED = {

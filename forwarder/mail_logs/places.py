@@ -29,7 +29,10 @@ class Places:
             message: Where its message begins, in bytes.
         """
         block = self._block
-        position = block.text.index(b"\n" + line, self._position, block.end)
+        # The newline of the next line may stand behind the block; the last of a file has none.
+        position = block.text.find(b"\n" + line + b"\n", self._position, block.end + 1)
+        if position < 0:
+            position = block.end - len(line) - 1
         self._position = position + 1
         level = line[STAMP_BYTES : message - 2]
         if block.lines is None:

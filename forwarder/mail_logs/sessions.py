@@ -16,7 +16,17 @@ MAX_USERS = 16
 class Tally:
     """The counts of one session."""
 
-    __slots__ = ("last", "messages", "mids", "recipients", "size", "successes", "user", "users")
+    __slots__ = (
+        "last",
+        "messages",
+        "mids",
+        "recipients",
+        "size",
+        "sized",
+        "successes",
+        "user",
+        "users",
+    )
 
     last: Instant
 
@@ -28,7 +38,8 @@ class Tally:
         self.messages = 0
         self.recipients = 0
         self.size: int | None = None
-        self.mids: list[bytes] = []
+        self.sized = 0
+        self.mids: set[bytes] = set()
 
     def succeed(self, user: str | None, time: Instant) -> None:
         """Count a login that succeeded."""
@@ -37,6 +48,11 @@ class Tally:
         self.last = time
         if user is not None and user not in self.users and len(self.users) < MAX_USERS:
             self.users.append(user)
+
+    def resize(self, old: int | None, new: int | None) -> None:
+        """Count another size of a message, in bytes; None for none."""
+        self.sized += (new is not None) - (old is not None)
+        self.size = (self.size or 0) - (old or 0) + (new or 0) if self.sized else None
 
     def close(self, reason: CloseReason, failures: int) -> Session:
         """Give the counts at the end.
@@ -97,7 +113,7 @@ class Messages:
         tally = self.tallies.pop(icid, None)
         if tally is not None:
             for mid in tally.mids:
-                self.followed.pop(mid, None)
+                del self.followed[mid]
 
     def start(self, mid: bytes, line: bytes) -> None:
         """Take a ``Start MID`` line.
@@ -112,11 +128,9 @@ class Messages:
             return
         if len(self.followed) >= MAX_MESSAGES:
             for oldest in list(islice(self.followed, MAX_MESSAGES // 8)):
-                del self.followed[oldest]
-            for each in self.tallies.values():
-                each.mids = [x for x in each.mids if x in self.followed]
+                self._forget(oldest)
         self.followed[mid] = _Message(tally)
-        tally.mids.append(mid)
+        tally.mids.add(mid)
         tally.messages += 1
 
     def change(self, mid: bytes, verb: bytes, line: bytes) -> None:
@@ -134,11 +148,14 @@ class Messages:
                 message.tally.recipients += 1
         elif verb == b"ready":
             if found := grammar.read(grammar.MESSAGE_READY, line):
+                message.tally.resize(message.size, int(found["size"]))
                 message.size = int(found["size"])
-                message.tally.size = (message.tally.size or 0) + message.size
         elif grammar.read(grammar.MESSAGE_ABORTED, line):
-            del self.followed[mid]
+            self._forget(mid)
             message.tally.messages -= 1
             message.tally.recipients -= message.recipients
-            if message.size is not None:
-                message.tally.size = (message.tally.size or 0) - message.size
+            message.tally.resize(message.size, None)
+
+    def _forget(self, mid: bytes) -> None:
+        """Follow a message no longer."""
+        self.followed.pop(mid).tally.mids.discard(mid)
