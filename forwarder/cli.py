@@ -137,7 +137,7 @@ def parse(  # noqa: PLR0913 - one an option
     """
     from forwarder import parse as parsing  # noqa: PLC0415 - late on purpose
     from forwarder import report  # noqa: PLC0415
-    from forwarder.ecs import Common  # noqa: PLC0415
+    from forwarder.ecs_layout import Common  # noqa: PLC0415
     from forwarder.pipeline import Settings  # noqa: PLC0415
 
     if sys.stdout is None:  # as after >&- in a shell

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-from forwarder.ecs import Common, Encoder
+from forwarder.ecs import Encoder
+from forwarder.ecs_layout import Common
 from forwarder.events import Event, Outcome
 from forwarder.mail_logs.clock import Clock
-from forwarder.mail_logs.correlator import Correlator, Log
+from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.framing import Block, Framer
+from forwarder.mail_logs.log import Log
 
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -5,12 +5,13 @@ import gzip
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -326,6 +327,28 @@ def test_options_change_the_documents(path: Path) -> None:
     assert documents("--appliance", "mx")[0]["host"]["name"] == "mx"
 
 
+def test_it_runs_within_another_program(path: Path) -> None:
+    """With documents, problems, warnings and the summary."""
+    path.write_bytes(log(header=b""))
+    result = CliRunner().invoke(main, ["parse", "--format=table", str(path), "/none"])
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[1].split()[5] == "rossi"
+    first, second, third, *rest = result.stderr.splitlines()
+    assert first.startswith("error: '/none' does not exist")
+    assert second.startswith("warning: times were taken for UTC")
+    assert third.startswith("1 file, 2 lines, ")
+    assert rest == [
+        "inbound logins: 1 (1 failure)",
+        "joined to their connection: 1 of 1 (100.0 %)",
+    ]
+
+
+def test_standard_input_within_another_program() -> None:
+    """No PATH, and no terminal."""
+    result = CliRunner().invoke(main, ["parse", "-q"], input=log())
+    assert (result.exit_code, users(result.stdout_bytes)) == (0, ["rossi"])
+
+
 def test_the_year_can_be_given(path: Path) -> None:
     """For stamps without one."""
     line = LOGIN % (1, b"rossi")
@@ -440,31 +463,72 @@ def test_a_reader_that_never_was_is_no_error(path: Path) -> None:
 
 @pytest.mark.parametrize("logins", [1, 2_000])
 @pytest.mark.parametrize("form", ["ndjson", "table"])
-def test_a_full_disk_is_said(path: Path, form: str, logins: int) -> None:
-    """Whether it shows at once or at the end."""
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_full_disk_is_said(path: Path, unbuffered: str, form: str, logins: int) -> None:
+    """Whether it shows at once or at the end; containers like PYTHONUNBUFFERED."""
     path.write_bytes(log(logins))
     with Path("/dev/full").open("wb") as full:
         arguments = ("parse", f"--format={form}", path, path.with_name("none"))
-        code, _, err = run(*arguments, stdout=full.fileno())
+        environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        code, _, err = run(*arguments, stdout=full.fileno(), env=environment)
     missing, refused = err.splitlines()
     assert "does not exist" in missing
+    assert (code, refused) == (1, REFUSED.format("No space left on device"))
+
+
+REFUSED = "error: documents cannot be written to standard output: {}; some are missing"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_disk_that_fills_up_within_a_document_is_said(
+    path: Path, tmp_path: Path, unbuffered: str
+) -> None:
+    """The system takes a part of the last write, and says nothing."""
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    whole = run("parse", path).out
+    with (tmp_path / "out").open("wb") as out:
+        code, _, err = run(
+            *("parse", path),
+            stdout=out.fileno(),
+            env=without_coverage(environment),
+            before=lambda: limit_files(len(whole) - 1),
+        )
+    assert (code, err) == (1, REFUSED.format("File too large") + "\n")
+
+
+def without_coverage(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what makes a process write the coverage of its tests."""
+    return {x: y for x, y in environment.items() if not x.startswith("COVERAGE")}
+
+
+def limit_files(size: int) -> None:
+    """Let no file of this process get larger."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_pipe_that_does_not_wait_is_said(two: Path, unbuffered: str) -> None:
+    """Another program with the same pipe may have set it so; nothing is written twice."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with open_descriptors(reader, writer):
+        environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+        code, _, err = run("parse", two, stdout=writer, env=environment)
     assert code == 1
-    assert refused == (
-        "error: documents cannot be written to standard output: No space left on device; some are"
-        " missing"
-    )
+    assert err.startswith("error: documents cannot be written to standard output: ")
+    assert err.endswith("; some are missing\n")
 
 
-def test_a_temporary_folder_without_room_is_said(two: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [10, 1 << 16])
+@pytest.mark.parametrize("logins", [1, 2_000])
+def test_a_temporary_folder_without_room_is_said(
+    two: Path, tmp_path: Path, size: int, logins: int
+) -> None:
     """A limit on the size of files stands for a small folder."""
-    import resource  # noqa: PLC0415 - for this test alone
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
-
-    environment = os.environ | {"TMPDIR": str(temporary(tmp_path))}
-    code, _, err = run("parse", "--jobs=2", two, env=environment, before=limit)
+    (two / "esa1/mail.log").write_bytes(log(logins))
+    environment = without_coverage(os.environ | {"TMPDIR": str(temporary(tmp_path))})
+    code, _, err = run("parse", "--jobs=2", two, env=environment, before=lambda: limit_files(size))
     assert code == 1
     assert re.fullmatch(
         r"error: documents cannot be written to the temporary file '.*' \(name a larger folder in"

@@ -9,12 +9,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from forwarder import __version__, ecs
-from forwarder.ecs import Common, Encoder
+from forwarder.ecs import Encoder
 from forwarder.ecs_fields import violations
+from forwarder.ecs_layout import Common
 from forwarder.events import Event
 from forwarder.mail_logs.clock import Clock
-from forwarder.mail_logs.correlator import Correlator, Log
+from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.framing import Framer
+from forwarder.mail_logs.log import Log
 from forwarder.pipeline import Flow, Settings
 from tests.corpus import hostile
 from tests.corpus.oddities import REVERSE_DNS, USERS

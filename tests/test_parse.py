@@ -3,7 +3,8 @@
 import gzip
 import io
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from forwarder.ecs import Common
+from forwarder.ecs_layout import Common
 from forwarder.inputs.finding import find
 from forwarder.parse import READ_BYTES, Outcome, Request, parse
 from forwarder.pipeline import Settings
@@ -328,3 +329,18 @@ def test_an_outcome_says_what_it_took(tree: Path) -> None:
         assert 0 < outcome.seconds < timedelta(minutes=1).total_seconds()
         assert outcome.cpu_seconds > 0
         assert outcome.counts.bytes == 2 * len(log("a", "b")) + 2 * len(log("e"))
+
+
+def test_a_temporary_file_that_cannot_be_made_is_a_problem(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder may vanish: something tidies it up."""
+
+    @contextmanager
+    def vanish(prefix: str) -> Iterator[str]:
+        yield f"{tree}/{prefix}gone"
+
+    monkeypatch.setattr("forwarder.parse.TemporaryDirectory", vanish)
+    _, outcome = run(request(tree, jobs=2))
+    [problem] = outcome.problems
+    assert "cannot be made: No such file or directory" in problem

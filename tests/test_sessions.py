@@ -5,8 +5,9 @@ import pytest
 from forwarder.events import CloseReason, Instant, Session
 from forwarder.mail_logs import sessions
 from forwarder.mail_logs.clock import Clock
-from forwarder.mail_logs.correlator import Correlator, Log
+from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.framing import Framer
+from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.sessions import MAX_USERS, Messages, Tally
 
 NOW = Instant(1_240_400_688, b"2009-04-22T11:44:48.000Z", b"20090422T114448Z", "+00:00")

@@ -18,7 +18,6 @@ Rules:
 * Nothing depends on where blocks are cut, nor on the wall clock.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
@@ -28,16 +27,16 @@ from forwarder.events import (
     Connection,
     Event,
     Instant,
-    Origin,
     Outcome,
     SyslogHeader,
     new_event,
 )
-from forwarder.mail_logs import grammar
+from forwarder.mail_logs import grammar, scanning
 from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.connections import Describer, Open
 from forwarder.mail_logs.framing import Block
 from forwarder.mail_logs.identity import Identities
+from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.logins import SUCCESS, Logins, is_strange
 from forwarder.mail_logs.places import Place, Places
 from forwarder.mail_logs.sessions import Messages
@@ -57,31 +56,6 @@ EXPIRY_SECONDS = 60
 """How often, in the log's own time, all sessions are looked at for their age."""
 
 _MAX_AGE_SECONDS = MAX_AGE // timedelta(seconds=1)
-
-
-class Log:
-    """The file being read: what its header said so far."""
-
-    __slots__ = ("offset", "origin")
-
-    def __init__(self, appliance: str, path: str | None) -> None:
-        """Start at the beginning of a file.
-
-        Args:
-            appliance: Its name.
-            path: Absolute; None for a stream.
-        """
-        self.origin = Origin(appliance, path, None)
-        self.offset: timedelta | None = None
-
-    def read_header(self, message: bytes) -> bool:
-        """Take a line of the file's header; False for any other."""
-        if found := grammar.match(grammar.HEADER_OFFSET, message):
-            self.offset = timedelta(seconds=int(found["seconds"]))
-        elif found := grammar.match(grammar.HEADER_VERSION, message):
-            serial = found["serial"].decode("utf-8", "replace")
-            self.origin = replace(self.origin, serial=serial)
-        return found is not None
 
 
 class Correlator:
@@ -126,7 +100,7 @@ class Correlator:
         inbound, outbound, messages = self._inbound, self._outbound, self._messages
         followed, tallies = messages.followed, messages.tallies
         places = Places(block)
-        for line, head, number, verb in grammar.scan(block.text, block.start, block.end):
+        for line, head, number, verb in scanning.scan(block.text, block.start, block.end):
             if head == b"ICID":
                 if verb == b"close" or verb == b"lost":  # noqa: PLR1714 - twice as fast as a set
                     connection = inbound.pop(number, None)
@@ -143,7 +117,7 @@ class Correlator:
             elif head == b"MID":
                 if number in followed:
                     messages.change(number, verb, line)
-            elif head in grammar.NEW_INBOUND:
+            elif head in scanning.NEW_INBOUND:
                 old = self._start(inbound, number, line, log)
                 if old is not None and old.tally is not None:
                     reason = CloseReason.SUPERSEDED
@@ -163,7 +137,7 @@ class Correlator:
                         if len(outbound) > MAX_OPEN:
                             self._forget_oldest(outbound, log)
                     outbound[number].tls = line
-            elif head in grammar.NEW_OUTBOUND:
+            elif head in scanning.NEW_OUTBOUND:
                 self._start(outbound, number, line, log)
                 if len(outbound) > MAX_OPEN:
                     self._forget_oldest(outbound, log)

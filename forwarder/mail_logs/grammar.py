@@ -1,8 +1,7 @@
 """The messages that matter, each a regular expression under the lines it was read from.
 
-Two steps. :func:`scan` runs one expression over a whole block and picks the few lines that
-matter, in their order, with no work for the others. :data:`FORMS` then takes a picked line
-apart, and only when somebody asks for it: most connections never see a login.
+``scanning`` picks the few lines of a block that matter; a form takes such a line apart, and only
+when somebody asks for it: most connections never see a login.
 
 Rules:
 
@@ -327,34 +326,3 @@ FORMS = (
     *(MESSAGE_STARTED, RECIPIENT, MESSAGE_READY, MESSAGE_ABORTED),
     *(HEADER_VERSION, HEADER_OFFSET),
 )
-
-_SCAN = re.compile(
-    rb"\n(.{25}" + LEVEL + rb": (?:"
-    # Lookaheads leave out the message lines that carry nothing of use.
-    rb"(New (?:SMTP|smtp) [ID]CID|[ID]CID:?|Start MID|MID(?= \d+ (?:ICID \d+ R|r))"
-    rb"|Message aborted MID)"
-    rb" (\d+) *((?:ACCEPT|RELAY|REJECT)(?= +SG )|Delayed(?= )|TLS(?= +(?:success|failed)\b)"
-    rb"|(?:close|lost)(?=[ \r]*$)|ICID|ready)?"
-    rb"|SMTP Auth|Version: |Time offset from UTC: ).*)",
-    re.MULTILINE,
-)
-
-NEW_INBOUND = (b"New SMTP ICID", b"New smtp ICID")
-NEW_OUTBOUND = (b"New SMTP DCID", b"New smtp DCID")
-"""Heads as :func:`scan` gives them, in both cases that were seen."""
-
-
-def scan(text: bytes, start: int, end: int) -> list[tuple[bytes, bytes, bytes, bytes]]:
-    """Pick the lines of a block that may hold a form.
-
-    Args:
-        text: Lines, each behind a newline, each with a timestamp of 25 bytes and a level.
-        start: Where to begin: at a newline, in bytes.
-        end: Where to end, in bytes.
-
-    Returns:
-        For each line, in order: the whole line; its head (empty for a login line or a file
-        header); the number behind the head (of a connection or a message); the word behind that,
-        where it is one that tells the forms of ``ICID`` and ``DCID`` apart.
-    """
-    return _SCAN.findall(text, start, end)

@@ -1,0 +1,32 @@
+"""The file being read, as far as its lines depend on it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from forwarder.events import Origin
+from forwarder.mail_logs import grammar
+
+
+class Log:
+    """The file being read: what its header said so far."""
+
+    __slots__ = ("offset", "origin")
+
+    def __init__(self, appliance: str, path: str | None) -> None:
+        """Start at the beginning of a file.
+
+        Args:
+            appliance: Its name.
+            path: Absolute; None for a stream.
+        """
+        self.origin = Origin(appliance, path, None)
+        self.offset: timedelta | None = None
+
+    def read_header(self, message: bytes) -> bool:
+        """Take a line of the file's header; False for any other."""
+        if found := grammar.match(grammar.HEADER_OFFSET, message):
+            self.offset = timedelta(seconds=int(found["seconds"]))
+        elif found := grammar.match(grammar.HEADER_VERSION, message):
+            serial = found["serial"].decode("utf-8", "replace")
+            self.origin = replace(self.origin, serial=serial)
+        return found is not None

@@ -1,0 +1,40 @@
+"""Picks the lines of a block that matter, in their order, with no work for the others.
+
+One expression, run once over the whole block: ninety-nine of a hundred lines never become a
+Python object. It knows only the heads of the forms; what it picks may still be none of them.
+"""
+
+import re
+
+from forwarder.mail_logs.grammar import LEVEL
+
+_SCAN = re.compile(
+    rb"\n(.{25}" + LEVEL + rb": (?:"
+    # Lookaheads leave out the message lines that carry nothing of use.
+    rb"(New (?:SMTP|smtp) [ID]CID|[ID]CID:?|Start MID|MID(?= \d+ (?:ICID \d+ R|r))"
+    rb"|Message aborted MID)"
+    rb" (\d+) *((?:ACCEPT|RELAY|REJECT)(?= +SG )|Delayed(?= )|TLS(?= +(?:success|failed)\b)"
+    rb"|(?:close|lost)(?=[ \r]*$)|ICID|ready)?"
+    rb"|SMTP Auth|Version: |Time offset from UTC: ).*)",
+    re.MULTILINE,
+)
+
+NEW_INBOUND = (b"New SMTP ICID", b"New smtp ICID")
+NEW_OUTBOUND = (b"New SMTP DCID", b"New smtp DCID")
+"""Heads as :func:`scan` gives them, in both cases that were seen."""
+
+
+def scan(text: bytes, start: int, end: int) -> list[tuple[bytes, bytes, bytes, bytes]]:
+    """Pick the lines of a block that may hold a form.
+
+    Args:
+        text: Lines, each behind a newline, each with a timestamp of 25 bytes and a level.
+        start: Where to begin: at a newline, in bytes.
+        end: Where to end, in bytes.
+
+    Returns:
+        For each line, in order: the whole line; its head (empty for a login line or a file
+        header); the number behind the head (of a connection or a message); the word behind that,
+        where it is one that tells the forms of ``ICID`` and ``DCID`` apart.
+    """
+    return _SCAN.findall(text, start, end)
