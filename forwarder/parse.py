@@ -284,9 +284,11 @@ def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[list[bytes]
         hosts=not file.named,
     )
     error = None
+    read_bytes = 0
     with closing(read_blocks(file.path, block_bytes=READ_BYTES)) as blocks:
         try:
             for block in blocks:
+                read_bytes += len(block)
                 yield reading.feed(block)
                 meter.step(len(block))
         except ReadError as raised:
@@ -294,6 +296,11 @@ def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[list[bytes]
     yield reading.finish()
     if error is not None:
         raise error
+    if read_bytes and reading.is_foreign:
+        raise ReadError(
+            f"{file.path!r} has no line of a mail log in it; a line begins like"
+            " 'Wed Apr 22 11:43:59 2009 Info: ', or with a syslog header before the level",
+        )
 
 
 def _is_plain(path: str) -> bool:

@@ -46,6 +46,8 @@ class Counts:
     """Lines that were longer than the limit."""
     unread: int = 0
     """Lines that begin like a login and are none that is known."""
+    first_unread: tuple[str | None, int] | None = None
+    """Path and offset in bytes of the first of them."""
     events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     """By action and outcome."""
     joinable: int = 0
@@ -61,6 +63,7 @@ class Counts:
         self.lines += other.lines
         self.cut_lines += other.cut_lines
         self.unread += other.unread
+        self.first_unread = self.first_unread or other.first_unread
         self.events += other.events
         self.joinable += other.joinable
         self.joined += other.joined
@@ -83,6 +86,8 @@ class Flow:
     def counts(self) -> Counts:
         """What has gone through so far."""
         self._counts.unread = sum(x.unread for x in self._correlators.values())
+        found = (x.first_unread for x in self._correlators.values())
+        self._counts.first_unread = next((x for x in found if x is not None), None)
         self._counts.assumed_utc = self._clock.assumed_utc
         self._counts.events = Counter()
         for outcome, number in self._outcomes.items():
@@ -147,6 +152,8 @@ class Reading:
         self._path = path
         self._logs: dict[str, Log] = {}
         self._size = 0
+        self.is_foreign = True
+        """Whether no line of a mail log has come yet."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes of the file, cut anywhere.
@@ -171,6 +178,7 @@ class Reading:
         events: list[Event] = []
         split = False
         for block in blocks:
+            self.is_foreign = False
             appliance = block.appliance or self._appliance
             split |= block.appliance is not None
             log = self._logs.get(appliance)

@@ -39,14 +39,20 @@ class Summary(Protocol):
         """Time that processors spent."""
 
 
+_RATED_MEGABYTES = 1
+"""Below, a rate says how long the program took to start."""
+
+
 def summarise(summary: Summary) -> Iterator[str]:
     """Say what was done, a line each."""
     counts = summary.counts
     megabytes = counts.bytes / 1e6
-    rate = megabytes / summary.cpu_seconds if summary.cpu_seconds else 0.0
+    rate = ""
+    if megabytes >= _RATED_MEGABYTES and summary.cpu_seconds:
+        rate = f" ({megabytes / summary.cpu_seconds:,.0f} MB a CPU second)"
     yield (
         f"{_many(summary.files, 'file')}, {_many(counts.lines, 'line')}, {megabytes:,.1f} MB"
-        f" in {summary.seconds:.2f} s ({rate:,.0f} MB a CPU second)"
+        f" in {summary.seconds:.2f} s{rate}"
     )
     for path, read in summary.repeated:
         yield f"left out {path!r}: the same content as {read!r}"
@@ -74,9 +80,13 @@ def warnings(counts: Counts) -> Iterator[str]:
             " name it with --timezone, for example --timezone Europe/Rome"
         )
     if counts.unread:
+        where = ""
+        if counts.first_unread is not None:
+            path, offset = counts.first_unread
+            where = f"; the first is at byte {offset:,} of {path or 'standard input'!r}"
         yield (
             f"{_many(counts.unread, 'line')} not understood: they begin like a login and have no"
-            " known form or no possible date; please report them"
+            f" known form or no possible date{where}; please report them"
         )
 
 

@@ -186,6 +186,9 @@ def test_a_last_line_needs_no_newline() -> None:
     assert read(LINES.removesuffix(b"\n")) == read(LINES)
 
 
+STAMP_AND_LEVEL = b"Wed Apr 22 11:47:00 2009 Info: "
+
+
 def test_everything_is_counted() -> None:
     """Bytes, lines, events by action and outcome, joins, and what could not be read."""
     flow = Flow()
@@ -200,6 +203,7 @@ def test_everything_is_counted() -> None:
         lines=5,
         cut_lines=0,
         unread=1,
+        first_unread=("/a", text.index(b"SMTP Auth: (ICID 450) was odd") - len(STAMP_AND_LEVEL)),
         events=flow.counts.events,
         joinable=2,
         joined=1,

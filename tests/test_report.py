@@ -35,7 +35,7 @@ def test_the_first_line_says_how_much_and_how_fast() -> None:
 def test_one_is_singular_and_no_time_is_no_division() -> None:
     """Small logs, coarse clocks."""
     done = Done(counts=Counts(bytes=1, lines=1), cpu_seconds=0.0)
-    assert list(summarise(done)) == ["1 file, 1 line, 0.0 MB in 2.00 s (0 MB a CPU second)"]
+    assert list(summarise(done)) == ["1 file, 1 line, 0.0 MB in 2.00 s"]
 
 
 def test_events_are_counted_by_action_and_outcome() -> None:
@@ -85,6 +85,13 @@ def test_warnings_say_what_to_do() -> None:
     zone, unread = warnings(Counts(assumed_utc=True, unread=1))
     assert "--timezone Europe/Rome" in zone
     assert unread.startswith("1 line not understood: ")
+
+
+@pytest.mark.parametrize(("path", "name"), [("/srv/esa1/mail", "'/srv/esa1/mail'"), (None, "'st")])
+def test_a_warning_says_where_the_first_strange_line_is(path: str | None, name: str) -> None:
+    """Somebody will want to look at it."""
+    (unread,) = warnings(Counts(unread=2, first_unread=(path, 4711)))
+    assert f"the first is at byte 4,711 of {name}" in unread
 
 
 @pytest.mark.parametrize(("whole", "expected"), [(4_000_000, "3.0/4.0 MB"), (0, "3.0/? MB")])

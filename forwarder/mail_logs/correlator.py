@@ -63,6 +63,7 @@ class Correlator:
 
     Attributes:
         unread: Lines that begin like a login and have no known form, or no possible date.
+        first_unread: Path and offset in bytes of the first of them.
     """
 
     def __init__(self, appliance: str, clock: Clock, *, sessions: bool = True) -> None:
@@ -83,6 +84,7 @@ class Correlator:
         self._messages = Messages()
         self._next_expiry = 0
         self.unread = 0
+        self.first_unread: tuple[str | None, int] | None = None
 
     # One branch a kind of line, the frequent ones first: to call a method for each would cost
     # as much again as the rest of the loop.
@@ -178,11 +180,12 @@ class Correlator:
         attempt = self._logins.read(line, start)
         if attempt is None:
             message = grammar.message_of(line)
-            self.unread += not log.read_header(message) and is_strange(message)
+            if not log.read_header(message) and is_strange(message):
+                self._pass_over(line, start, places, log)
             return
         time = self._clock.read(line[:24], log.offset)
         if time is None:
-            self.unread += 1
+            self._pass_over(line, start, places, log)
             return
         if time.epoch >= self._next_expiry:
             events += self._expire(time, log)
@@ -220,6 +223,12 @@ class Correlator:
         )
         if len(self._inbound) > MAX_OPEN:
             events += self._forget_oldest(self._inbound, log)
+
+    def _pass_over(self, line: bytes, start: int, places: Places, log: Log) -> None:
+        """Count a line that is not understood; somebody will want to see the first."""
+        self.unread += 1
+        if self.first_unread is None:
+            self.first_unread = log.origin.path, places.find(line, start)[0]
 
     def _join_inbound(
         self,
