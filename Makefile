@@ -19,7 +19,8 @@ $(STAMP): $(LOCK) pyproject.toml
 	    echo "This needs Python 3.11 or newer, and $(PYTHON) is not;" \
 	        "name another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+# The lock is whole: of what it names, pip shall not look for anything newer.
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(LOCK)
 	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
