@@ -6,6 +6,8 @@ for each shape, with gaps where values differ, serialised, and the next of that 
 gaps filled. The bytes are those that serialising it whole gives.
 """
 
+from collections.abc import Callable
+from json.encoder import encode_basestring as _quote
 from operator import itemgetter
 from typing import Any
 
@@ -15,11 +17,11 @@ from forwarder.ecs_layout import (
     SHORT_KEYWORD,
     Common,
     Varying,
-    cut,
     lay_out,
     lay_out_sender,
     lay_out_session,
     lay_out_tls,
+    shorten,
     without_empty,
 )
 from forwarder.events import Action, Event
@@ -30,19 +32,24 @@ MAX_SHAPES = 1024
 memory with more."""
 
 
+Pick = Callable[[tuple[bytes | None, ...]], tuple[bytes, ...]]
+
+
 class _Shape:
     """A serialised document with gaps."""
 
-    __slots__ = ("_parts", "_pick")
+    __slots__ = ("pick", "text")
 
     def __init__(self, layout: dict[str, Any]) -> None:
-        self._parts = orjson.dumps(layout).split(b"\0")
-        self._pick = itemgetter(*map(int, self._parts[1::2]))
-
-    def fill(self, values: tuple[bytes | None, ...]) -> bytes:
-        parts = self._parts.copy()
-        parts[1::2] = self._pick(values)
-        return b"".join(parts)
+        parts = (
+            orjson.dumps(layout, option=orjson.OPT_APPEND_NEWLINE).replace(b"%", b"%%").split(b"\0")
+        )
+        self.pick: Callable[[tuple[bytes | None, ...]], tuple[bytes, ...]] = itemgetter(
+            *map(int, parts[1::2])
+        )
+        """Takes, of all values, those that go into the gaps, in their order."""
+        parts[1::2] = [b"%b"] * len(parts[1::2])
+        self.text = b"".join(parts)
 
 
 class Encoder:
@@ -67,7 +74,7 @@ class Encoder:
         """Make the document of an event.
 
         Returns:
-            One JSON object, UTF-8, no newline.
+            One JSON object, UTF-8, with a newline behind.
         """
         origin, outcome, name, time, user, connection, offset, level, line, at, syslog, ends = event
         epoch, utc, _, zone = time
@@ -75,28 +82,29 @@ class Encoder:
         number = connection_id = sender = tls = session = start = duration = None
         listener = version = port = verified = correlated = mail = None
         if line is not None:
-            original = orjson.dumps(line.decode("utf-8", "replace"))
+            original = _quote(line.decode("utf-8", "replace")).encode()
             # A file's timestamp and level need no escapes: the message ends the line's JSON.
             message = (
                 b'"' + original[at + 1 :]
                 if syslog is None
-                else orjson.dumps(line[at:].decode("utf-8", "replace"))
+                else _quote(line[at:].decode("utf-8", "replace")).encode()
             )
             if not self._keeps_original:
                 original = None
         if user:
-            user_text = orjson.dumps(user if len(user) < SHORT_KEYWORD else cut(user))
+            user_text = _quote(user if len(user) < SHORT_KEYWORD else shorten(user)).encode()
             mail = "@" in user
-            backslash = user.find("\\")
-            if backslash > 0:
-                user_domain = orjson.dumps(cut(user[:backslash]))
+            if "\\" in user and user[0] != "\\":
+                user_domain = _quote(shorten(user[: user.index("\\")])).encode()
         if connection is not None:
             number, begun, opened, correlated, policy, encryption = connection
             if opened is not None:
                 listener, host, version, port, host_name, verified = opened
-                address = orjson.dumps(host if len(host) < SHORT_KEYWORD else cut(host))
+                address = _quote(host if len(host) < SHORT_KEYWORD else shorten(host)).encode()
                 if host_name is not None:
-                    domain = orjson.dumps(cut(host_name))
+                    domain = _quote(
+                        host_name if len(host_name) < SHORT_KEYWORD else shorten(host_name)
+                    ).encode()
             if policy is not None or verified is not None:
                 sender = self._senders[policy, verified]
             if encryption is not None:
@@ -149,7 +157,7 @@ class Encoder:
         shape = self._shapes.get(key)
         if shape is None:
             shape = self._add_shape(key, event, values)
-        return shape.fill(values)
+        return shape.text % shape.pick(values)
 
     def _add_shape(
         self,

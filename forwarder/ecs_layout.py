@@ -281,12 +281,15 @@ SHORT_KEYWORD = MAX_KEYWORD // 2
 
 
 def cut(text: str | None) -> str | None:
-    """Cut a keyword to what Elasticsearch indexes; nothing is None.
+    """Cut a keyword to what Elasticsearch indexes; nothing is None."""
+    return shorten(text) if text else None
 
-    Elasticsearch counts as Java does: a character beyond the first 65,536 is two.
+
+def shorten(text: str) -> str:
+    """Cut a keyword to what Elasticsearch indexes.
+
+    It counts as Java does: a character beyond the first 65,536 is two.
     """
-    if not text:
-        return None
     if len(text) < SHORT_KEYWORD:
         return text
     units = text.encode("utf-16-le", "replace")

@@ -7,6 +7,9 @@ MAX_REMEMBERED = 4096
 """Values of a kind, one or two megabytes. Twenty sender groups times two hundred reputation
 scores are as many; senders choose part of the text, so there has to be an end."""
 
+MAX_KEY_BYTES = 1024
+"""Longer keys are made anew each time: 4,096 lines of 64 KiB would be 256 MB."""
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -30,7 +33,14 @@ class Memory(dict[K, V]):
         self._make = make
 
     def __missing__(self, key: K) -> V:
-        if len(self) >= MAX_REMEMBERED:
-            self.clear()
-        value = self[key] = self._make(key)
+        value = self._make(key)
+        if _is_short(key):
+            if len(self) >= MAX_REMEMBERED:
+                self.clear()
+            self[key] = value
         return value
+
+
+def _is_short(key: object) -> bool:
+    texts = key if isinstance(key, tuple) else (key,)
+    return sum(len(x) for x in texts if isinstance(x, bytes)) <= MAX_KEY_BYTES

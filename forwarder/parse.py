@@ -10,9 +10,10 @@ import os
 import resource
 import stat
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from errno import EAGAIN
+from io import BytesIO
 from itertools import groupby
 from shutil import copyfileobj
 from tempfile import TemporaryDirectory
@@ -22,7 +23,7 @@ from forwarder import table
 from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import Found, LogFile, find
 from forwarder.inputs.reading import STDIN, ReadError, file_time, plain_bytes, read_blocks
-from forwarder.pipeline import Counts, Flow, Settings
+from forwarder.pipeline import Counts, Documents, Flow, Settings
 from forwarder.report import Bar
 from forwarder.workers import Step, run_in_order
 
@@ -32,6 +33,9 @@ READ_BYTES = 1 << 17
 GC_THRESHOLDS = (100_000, 50, 1000)
 """No line makes a reference cycle, and looking for them takes a fifth of the time."""
 
+_MAX_KEPT_BYTES = 4 << 20
+"""Room for the documents of a block that is kept for the next: four times what one gives when every
+fourth line is a login."""
 
 _OWN = ("/dev/", "/proc/")
 """What lies here may be another thing to another process, as ``/dev/fd/63`` is."""
@@ -113,8 +117,18 @@ class _Output:
     def __init__(self, stream: IO[bytes], name: str) -> None:
         self._stream = stream
         self._name = name
+        self._lines = BytesIO()
 
-    def write(self, text: bytes) -> None:
+    def write_lines(self, lines: Iterable[bytes]) -> None:
+        """Write lines, in one piece."""
+        self._lines.seek(0)
+        self._lines.writelines(lines)
+        with self._lines.getbuffer() as view:
+            self.write(view[: self._lines.tell()])
+        if self._lines.tell() > _MAX_KEPT_BYTES:
+            self._lines = BytesIO()
+
+    def write(self, text: bytes | memoryview) -> None:
         """Write whole lines, or pieces of them."""
         left = memoryview(text)
         try:
@@ -242,9 +256,9 @@ def _parse_files(files: list[LogFile], request: Request, out: _Output, progress:
         try:
             for documents in _documents(flow, file, meter):
                 if request.as_table:
-                    out.write(b"".join(table.row(x).encode() + b"\n" for x in documents))
-                elif documents:
-                    out.write(b"\n".join(documents) + b"\n")
+                    out.write_lines(table.row(x).encode() + b"\n" for x in documents)
+                else:
+                    out.write_lines(documents)
         except ReadError as error:
             problems.append(str(error))
         meter.finish()
@@ -275,7 +289,7 @@ class _Meter:
             self._progress(self._left)
 
 
-def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[list[bytes]]:
+def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[Documents]:
     """Read a file; what was readable before an error is finished first."""
     reading = flow.open(
         file.appliance,

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from forwarder.mail_logs import correlator
+from forwarder.mail_logs import connections, correlator, joining
 from forwarder.pipeline import Counts, Flow, Settings
 
 Document = dict[str, Any]
@@ -68,10 +68,10 @@ def read(*lines: bytes, sessions: bool = True, counts: Counts | None = None) -> 
     for size in (len(text), 999):
         flow = Flow(Settings(sessions=sessions))
         reading = flow.open("esa1", "/mail.current")
-        output = []
+        output: list[bytes] = []
         for position in range(0, len(text), size):
             output += reading.feed(text[position : position + size])
-        outputs.append(output + reading.finish())
+        outputs.append([*output, *reading.finish()])
         if counts is not None and not outputs[1:]:
             counts.add(flow.counts)
     assert outputs[0] == outputs[1]
@@ -146,11 +146,11 @@ class TestNew:
         flow = Flow()
         for name, address in (("esa1", "192.0.2.1"), ("esa2", "192.0.2.2")):
             reading = flow.open(name, f"/{name}")
-            assert reading.feed(opened(0, address=address)) + reading.finish() == []
+            assert [*reading.feed(opened(0, address=address)), *reading.finish()] == []
         documents: list[Document] = []
         for name in ("esa1", "esa2", "esa3"):
             reading = flow.open(name, f"/{name}")
-            documents += map(orjson.loads, reading.feed(refused(1)) + reading.finish())
+            documents += map(orjson.loads, [*reading.feed(refused(1)), *reading.finish()])
         assert list(map(address_of, documents)) == ["192.0.2.1", "192.0.2.2", None]
         assert len({x["event"]["id"] for x in documents}) == 3
 
@@ -341,7 +341,8 @@ class TestBound:
 
     @pytest.fixture(autouse=True)
     def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(correlator, "MAX_OPEN", 16)
+        for module in (connections, correlator, joining):
+            monkeypatch.setattr(module, "MAX_OPEN", 16)
 
     def test_sixteen_are_kept(self) -> None:
         """All of them."""

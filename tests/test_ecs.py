@@ -38,7 +38,7 @@ def login(user: bytes = b"ironport", number: int = 450) -> bytes:
 def documents(*lines: bytes, common: Common | None = None, path: str | None = "/a") -> list[bytes]:
     """Return the documents of these lines, as they are written."""
     reading = Flow(Settings(common=common or Common())).open("esa1", path)
-    return reading.feed(b"\n".join((*lines, b""))) + reading.finish()
+    return [*reading.feed(b"\n".join((*lines, b""))), *reading.finish()]
 
 
 def read(*lines: bytes, common: Common | None = None, path: str | None = "/a") -> list[Document]:
@@ -311,7 +311,7 @@ class TestLong:
         """A host that names the appliance is part of the connection's id."""
         line = b"Apr 22 11:44:48 2009 %b %b: Info: %b" % (self.LONG, self.LONG, login()[31:])
         reading = Flow().open("esa1", "/a", hosts=True)
-        (document,) = reading.feed(line) + reading.finish()
+        (document,) = [*reading.feed(line), *reading.finish()]
         assert violations(orjson.loads(document)) == []
 
     def test_of_a_level(self) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from forwarder.mail_logs import grammar, scanning
 from forwarder.mail_logs.contexts import Contexts
+from forwarder.mail_logs.describing import behind_number
 from forwarder.mail_logs.framing import Framer
 from forwarder.mail_logs.grammar import FORMS, Form
 from forwarder.mail_logs.logins import Logins, read_response
@@ -23,7 +24,10 @@ SAMPLES = [
     for form in FORMS
     for number, sample in enumerate(form.samples)
 ]
-HEADS = rb"(?:New (?:SMTP|smtp) [ID]CID|[ID]CID:?|Start MID|MID|Message aborted MID)(?= \d)"
+HEADS = (
+    rb"(?:New (?:SMTP|smtp) [ID]CID|[ID]CID:?|SMTP Auth:? \(ICID|Start MID|MID"
+    rb"|Message aborted MID)(?= \d)"
+)
 VERBS = (
     *(b"ACCEPT", b"RELAY", b"REJECT", b"Delayed", b"TLS", b"close", b"lost"),
     *(b"ICID", b"ready"),
@@ -123,6 +127,11 @@ def test_a_sample_behind_a_timestamp_is_picked(form: Form, sample: bytes, level:
     assert found is not None
     if head is None:
         assert picked == [(line, b"", b"", b"")]
+    elif head[0].startswith(b"SMTP Auth"):
+        # The usual end of such a head is the word before the user.
+        verb = re.search(rb"\) (?:succeeded|failed)(?= for user: )", sample)
+        number, verbs = found["number"], b"" if verb is None else verb[0]
+        assert picked == [(line, head[0], number, verbs)]
     else:
         words = sample[head.end() :].split()
         verb = words[1] if len(words) > 1 and words[1] in VERBS else b""
@@ -193,9 +202,11 @@ def test_forged_lines_in_a_user_change_nothing(forged: bytes) -> None:
         + forged
         + b" using AUTH mechanism: LOGIN with profile: P"
     )
-    assert [x[1:] for x in scan(STAMP + b"Info: " + message)] == [(b"", b"", b"")]
+    assert [x[1:] for x in scan(STAMP + b"Info: " + message)] == [
+        (b"SMTP Auth: (ICID", b"7", b") failed")
+    ]
     assert matching(message) == ["inbound login"]
-    attempt = Logins().read(message, 0)
+    attempt = Logins().read(message)
     assert attempt is not None
     outcome, number, user, _ = attempt
     assert (number, outcome.result) == (b"7", "failure")
@@ -269,7 +280,7 @@ def test_reading_logins_takes_linear_time(sample: bytes) -> None:
     logins = Logins()
     for message in hostile(sample):
         with limited():
-            logins.read(message, 0)
+            logins.read(message)
 
 
 @pytest.mark.parametrize("begin", [b"('535', [", b"('535', ['", b'("535", ["', b"(", b""])
@@ -280,12 +291,17 @@ def test_reading_a_response_takes_linear_time(begin: bytes) -> None:
             read_response(begin + piece * (LONG // len(piece)) + end)
 
 
+def read_other(contexts: Contexts, line: bytes) -> object:
+    """Look into a line that describes an open connection."""
+    return contexts.others[behind_number(b"450", line)] if b"450" in line else None
+
+
 @pytest.mark.parametrize(
     ("sample", "read"),
     [
         (grammar.CONNECTION_OPENED.samples[0], Contexts.read_opened),
         (grammar.DELIVERY_OPENED.samples[0], Contexts.read_delivery_opened),
-        (grammar.DELAYED_REJECT.samples[0], Contexts.read_rejected),
+        (grammar.DELAYED_REJECT.samples[0], read_other),
     ],
 )
 def test_looking_into_a_connection_takes_linear_time(

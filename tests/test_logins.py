@@ -25,7 +25,7 @@ class Seen(NamedTuple):
 
 def read(message: bytes, logins: Logins | None = None) -> Seen | None:
     """Read one message, behind a timestamp."""
-    attempt = (logins or Logins()).read(STAMP + message, len(STAMP))
+    attempt = (logins or Logins()).read(message)
     return None if attempt is None else Seen(*attempt)
 
 

@@ -141,12 +141,12 @@ def test_a_cut_next_to_the_end_of_a_line_changes_nothing(data: st.DataObject) ->
     points = st.tuples(st.sampled_from(newlines), st.integers(-2, 30)).map(sum)
     cuts = sorted(data.draw(st.sets(points, min_size=1, max_size=12), label="cuts"))
     alone = Flow().open("esa1", path)
-    whole = alone.feed(content) + alone.finish()
+    whole = [*alone.feed(content), *alone.finish()]
     reading = Flow().open("esa1", path)
-    got = []
+    got: list[bytes] = []
     for begin, end in pairwise([0, *cuts, len(content)]):
         got += reading.feed(content[begin:end])
-    assert got + reading.finish() == whole
+    assert [*got, *reading.finish()] == whole
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])

@@ -55,7 +55,7 @@ def documents_of(
     documents = []
     for path, content in corpus.files.items():
         reading = flow.open(path.partition("/")[0], root + path)
-        documents += reading.feed(content) + reading.finish()
+        documents += [*reading.feed(content), *reading.finish()]
     if counts is not None:
         counts.add(flow.counts)
     return documents

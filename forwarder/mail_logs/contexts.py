@@ -10,7 +10,14 @@ from forwarder.events import Listener, Opened, Policy, Tls, new_opened
 from forwarder.mail_logs import grammar
 from forwarder.memory import Memory
 
-_IPV4 = re.compile(grammar.IPV4).fullmatch
+# No leading zeros: some readers take them for octal, and Elasticsearch refuses them.
+_OCTETS = frozenset(b"%d" % x for x in range(256))
+# How nearly all inbound connections begin; the form says the same, but takes twice the time.
+_USUAL = re.compile(
+    rb".{25}[A-Z][a-z]+: New SMTP ICID \d{1,20} interface ([^(]+ \([^)]+)\) address ([\d.]+)"
+    rb" reverse dns host ([^ ]+) verified (yes|no)",
+).fullmatch
+_NAME_AND_ADDRESS = re.compile(rb"([^ ()]+(?: [^ ()]+)?) \(([^ ()]+)").fullmatch
 # How the log says that there is no value (guide; seen).
 _NO_DOMAIN = (b"unknown", b"", b"None")
 _NO_COUNTRY = (b"", b"not enabled", b"not applicable", b"None")
@@ -20,36 +27,51 @@ _PROTOCOL = re.compile(r"(TLS|SSL)v(\d(?:\.\d)?)(?:/.*)?", re.ASCII)
 
 
 class Contexts:
-    """Looks into the lines of connections."""
+    """Looks into the lines of connections.
 
-    __slots__ = ("_interfaces", "_listeners", "_policies", "_tls")
+    Attributes:
+        others: What the other lines of an inbound connection say, and the TLS line of an outbound
+            one, by their message behind the number: a policy, TLS, or the address of a client whose
+            rejection was put off.
+    """
+
+    __slots__ = ("_interfaces", "_listeners", "_usual_listeners", "others")
 
     def __init__(self) -> None:
         """Start with nothing remembered."""
         self._listeners = Memory(_read_listener)
+        self._usual_listeners = Memory(self._read_usual_listener)
         self._interfaces = Memory(_read_interface)
-        self._policies = Memory(_read_policy)
-        self._tls = Memory(_read_tls)
+        self.others = Memory(_read_other)
 
     def read_opened(self, line: bytes) -> Opened | None:
         """Look into the ``New`` line of an inbound connection."""
+        usual = _USUAL(line)
+        if usual is not None:
+            listener, ipv4, domain, verified = usual.groups()
+            known = self._usual_listeners[listener]
+            octets = ipv4.split(b".")
+            if known is not None and len(octets) == 4 and _OCTETS.issuperset(octets):  # noqa: PLR2004
+                domain = None if domain in _NO_DOMAIN else domain.decode("utf-8", "replace")
+                return new_opened((known, ipv4.decode(), "ipv4", None, domain, verified == b"yes"))
         found = grammar.read(grammar.CONNECTION_OPENED, line)
         if found is None:
             return None
-        _, name, own, ipv4, other, domain, verified, unverified = found.groups()
-        address, version = read_address(other) if ipv4 is None else (ipv4.decode(), "ipv4")
+        _, name, own, address, domain, verified, unverified = found.groups()
         if verified is None:
             domain = unverified
-        return new_opened(
-            (
-                self._listeners[name, own],
-                address,
-                version,
-                None,
-                None if domain is None or domain in _NO_DOMAIN else _host_name(domain),
-                None if verified is None else verified == b"yes",
-            ),
+        return Opened(
+            self._listeners[name, own],
+            *read_address(address),
+            port=None,
+            domain=None if domain is None or domain in _NO_DOMAIN else _host_name(domain),
+            verified=None if verified is None else verified == b"yes",
         )
+
+    def _read_usual_listener(self, text: bytes) -> Listener | None:
+        """Read a listener's name and address; None where it takes the form to tell them apart."""
+        found = _NAME_AND_ADDRESS(text)
+        return None if found is None else self._listeners[found[1], found[2]]
 
     def read_delivery_opened(self, line: bytes) -> Opened | None:
         """Look into the ``New`` line of an outbound connection."""
@@ -60,21 +82,6 @@ class Contexts:
         number = None if port is None else int(port)
         return Opened(self._interfaces[own], *read_address(address), number, None, None)
 
-    def read_rejected(self, line: bytes) -> Opened | None:
-        """Look into a rejection that was put off: it has the client's address."""
-        found = grammar.read(grammar.DELAYED_REJECT, line)
-        if found is None:
-            return None
-        return Opened(None, *read_address(found["address"]), None, None, None)
-
-    def read_policy(self, line: bytes, number: bytes) -> Policy | None:
-        """Look into the line of the host access table."""
-        return self._policies[_behind_number(line, number)]
-
-    def read_tls(self, line: bytes, number: bytes) -> Tls | None:
-        """Look into the line of STARTTLS."""
-        return self._tls[_behind_number(line, number)]
-
 
 def read_address(raw: bytes) -> tuple[str, str | None]:
     """Tell what an address is.
@@ -82,7 +89,8 @@ def read_address(raw: bytes) -> tuple[str, str | None]:
     Returns:
         The text, and ``ipv4``, ``ipv6`` or None for what is no IP address.
     """
-    if _IPV4(raw):
+    octets = raw.split(b".")
+    if len(octets) == 4 and _OCTETS.issuperset(octets):  # noqa: PLR2004 - as the name says
         return raw.decode(), "ipv4"
     text = raw.decode("utf-8", "replace")
     # A scope id ("fe80::1%em0") is no part of an address that others could look up.
@@ -100,11 +108,6 @@ def _host_name(name: bytes) -> str | None:
     return name.decode("utf-8", "replace").strip() or None
 
 
-def _behind_number(line: bytes, number: bytes) -> bytes:
-    """Give what connections share: the message behind its number."""
-    return line[line.index(number, grammar.STAMP_BYTES) + len(number) + 1 :].removesuffix(b"\r")
-
-
 def _read_listener(key: tuple[bytes | None, bytes | None]) -> Listener:
     name, own = key
     return Listener(_text(name), *((None, None) if own is None else read_address(own)))
@@ -116,6 +119,18 @@ def _read_interface(own: bytes) -> Listener:
     return Listener(None, address, version) if version else Listener(address, None, None)
 
 
+def _read_other(text: bytes) -> Policy | Tls | Opened | None:
+    """Read a message from behind the number of its connection."""
+    return _read_tls(text) or _read_policy(text) or _read_rejected(text)
+
+
+def _read_rejected(text: bytes) -> Opened | None:
+    found = grammar.match(grammar.DELAYED_REJECT, b"ICID 0 " + text)
+    if found is None:
+        return None
+    return Opened(None, *read_address(found["address"]), None, None, None)
+
+
 def _read_policy(text: bytes) -> Policy | None:
     found = grammar.match(grammar.POLICY, b"ICID 0 " + text)
     if found is None:
@@ -123,7 +138,7 @@ def _read_policy(text: bytes) -> Policy | None:
     _, action, group, match, sbrs, country = found.groups()
     return Policy(
         action.decode(),
-        group.decode("utf-8", "replace"),
+        _text(group) or "",
         _text(match),
         float(sbrs) if sbrs and _SBRS.fullmatch(sbrs) else None,
         None if country in _NO_COUNTRY else _text(country),
@@ -147,6 +162,10 @@ def _read_tls(text: bytes) -> Tls | None:
     )
 
 
+_MAX_TEXT_BYTES = 4096
+"""A document has 1,024 characters of any of these texts, and UTF-8 takes four bytes at most."""
+
+
 def _text(value: bytes | None) -> str | None:
     """Decode text from outside; nothing is None."""
-    return value.decode("utf-8", "replace") if value else None
+    return value[:_MAX_TEXT_BYTES].decode("utf-8", "replace") if value else None

@@ -76,32 +76,39 @@ def read(form: Form, line: bytes) -> re.Match[bytes] | None:
         form: What it may be; not one in which white space belongs to a value.
         line: The whole line, maybe with a carriage return.
     """
-    start = line.index(b": ", STAMP_BYTES) + 2
+    start = find_message(line)
     line = line.rstrip()
     if line.find(b"  ", start) < 0:
         return form.pattern.fullmatch(line, start)
     return form.pattern.fullmatch(b" ".join(line[start:].split()))
 
 
+def find_message(line: bytes) -> int:
+    """Find where the message begins: behind timestamp and level, in bytes."""
+    if line.startswith(_INFO, STAMP_BYTES):
+        return STAMP_BYTES + len(_INFO)
+    return line.index(b": ", STAMP_BYTES) + 2
+
+
 def message_of(line: bytes) -> bytes:
     """Give the message of a line: what is behind timestamp and level, without the line's end."""
-    return line[line.index(b": ", STAMP_BYTES) + 2 :].removesuffix(b"\r")
+    return line[find_message(line) :].removesuffix(b"\r")
+
+
+_INFO = b"Info: "
+"""The level of nearly all lines."""
 
 
 # An address is checked by who uses it: here it is whatever has no space and no bracket.
 _NUMBER = rb"(?P<number>\d{1,20})"
 _ADDRESS = rb"[^ ()]+"
-# No leading zeros: some readers take them for octal, and Elasticsearch refuses them.
-_OCTET = rb"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-IPV4 = rb"(?:" + _OCTET + rb"\.){3}" + _OCTET
 
 CONNECTION_OPENED = _form(
     "inbound connection",
     "Cisco 118570; seen (spaces in the name, old releases without address or reverse dns)",
     # The name word by word, so that the first " address " ends it: the client's name comes later.
     rb"New (?:SMTP|smtp) ICID " + _NUMBER + rb" [Ii]nterface (?P<listener>[^ ]+(?: [^ ]+)*?)"
-    rb"(?: \((?P<own>" + _ADDRESS + rb")\))? address"
-    rb" (?:(?P<ipv4>" + IPV4 + rb")|(?P<address>" + _ADDRESS + rb"))"
+    rb"(?: \((?P<own>" + _ADDRESS + rb")\))? address (?P<address>" + _ADDRESS + rb")"
     rb"(?: reverse dns host (?:(?:(?P<domain>.*) )?verified (?P<verified>yes|no)|(?P<name>.*)))?",
     b"+New SMTP ICID 450 interface IncomingMail (172.16.155.16) address 172.16.155.102"
     b" reverse dns host unknown verified no",

@@ -15,36 +15,48 @@ Attempt = tuple[Outcome, bytes | None, str | None, str | None]
 names none; the user; the address of the smart host, on an outbound login."""
 
 
-_INBOUND_LOGIN = grammar.INBOUND_LOGIN.pattern.fullmatch
+USER = b" for user: "
+MECHANISM = b" using AUTH mechanism: "
+"""What stands before and behind the user of an inbound login."""
+_ENDING = re.compile(MECHANISM + rb"([^ ]+) with profile: (.*)").fullmatch
 
 
 class Logins:
-    """Takes login messages apart; remembers what many of them have in common."""
+    """Takes login messages apart; remembers what many of them have in common.
 
-    __slots__ = ("_inbound", "_outbound", "_unchecked")
+    Attributes:
+        endings: The outcome of a client's login, by the word before its user, as the scan has it,
+            and the line from behind the user; None where :meth:`read` is needed.
+    """
+
+    __slots__ = ("_inbound", "_outbound", "_unchecked", "endings")
 
     def __init__(self) -> None:
         """Start with nothing remembered."""
+        self.endings = Memory(self._read_ending)
         self._inbound = Memory(_inbound)
         self._outbound = Memory(_outbound)
         self._unchecked = Memory(_unchecked)
 
-    def read(self, line: bytes, start: int) -> Attempt | None:
+    def _read_ending(self, key: tuple[bytes, bytes]) -> Outcome | None:
+        verb, ending = key
+        found = _ENDING(ending.removesuffix(b"\r"))
+        return None if found is None else self._inbound[verb[2:], found[1], found[2]]
+
+    def read(self, message: bytes) -> Attempt | None:
         """Take a login message apart.
 
         Args:
-            line: A whole line, maybe with a carriage return.
-            start: Where its message begins, in bytes.
+            message: Without timestamp, level and line end.
 
         Returns:
             None where it is no login: another message that begins like one.
         """
-        found = _INBOUND_LOGIN(line, start)
+        found = grammar.match(grammar.INBOUND_LOGIN, message)
         if found is not None:
             number, succeeded, user, mechanism, profile = found.groups()
             outcome = self._inbound[succeeded, mechanism, profile]
-            return outcome, number, user.decode("utf-8", "replace") or None, None
-        message = line[start:].removesuffix(b"\r")
+            return outcome, number, _text(user), None
         found = grammar.match(grammar.OUTBOUND_LOGIN, message)
         if found is not None:
             number, address, profile, succeeded, answer = found.groups()

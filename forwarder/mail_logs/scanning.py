@@ -8,20 +8,23 @@ import re
 
 from forwarder.mail_logs.grammar import LEVEL
 
+# The frequent words first, and nothing that is tried twice: every line of a log comes by here.
 _SCAN = re.compile(
-    rb"\n(.{25}" + LEVEL + rb": (?:"
+    rb"\n(.{25}" + LEVEL + rb"+: (?:"
     # Lookaheads leave out the message lines that carry nothing of use.
-    rb"(New (?:SMTP|smtp) [ID]CID|[ID]CID:?|Start MID|MID(?= \d+ (?:ICID \d+ R|r))"
-    rb"|Message aborted MID)"
-    rb" (\d+) *((?:ACCEPT|RELAY|REJECT)(?= +SG )|Delayed(?= )|TLS(?= +(?:success|failed)\b)"
-    rb"|(?:close|lost)(?=[ \r]*$)|ICID|ready)?"
+    rb"([ID]CID:?|New (?:SMTP|smtp) [ID]CID|MID(?= \d+ (?:ICID \d+ R|r))|Start MID"
+    rb"|SMTP Auth:? \(ICID|Message aborted MID)"
+    rb" (\d++) *+(close(?=[ \r]*$)|TLS(?= +(?:success|failed)\b)|ICID|ready|ACCEPT(?= +SG )"
+    rb"|\) (?:succeeded|failed)(?= for user: )|(?:RELAY|REJECT)(?= +SG )|Delayed(?= )"
+    rb"|lost(?=[ \r]*$))?"
     rb"|SMTP Auth|Version: |Time offset from UTC: ).*)",
     re.MULTILINE,
 )
 
 NEW_INBOUND = (b"New SMTP ICID", b"New smtp ICID")
 NEW_OUTBOUND = (b"New SMTP DCID", b"New smtp DCID")
-"""Heads as :func:`scan` gives them, in both cases that were seen."""
+INBOUND_LOGIN = (b"SMTP Auth: (ICID", b"SMTP Auth (ICID")
+"""Heads as :func:`scan` gives them, in both ways that were seen."""
 
 
 def scan(text: bytes, start: int, end: int) -> list[tuple[bytes, bytes, bytes, bytes]]:

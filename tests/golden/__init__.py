@@ -37,7 +37,7 @@ def produce(name: str, settings: Settings = Settings()) -> list[bytes]:  # noqa:
         near=datetime(2009, 4, 22, tzinfo=UTC),
         hosts=name == "syslog",
     )
-    return reading.feed((FOLDER / f"{name}.log").read_bytes()) + reading.finish()
+    return [*reading.feed((FOLDER / f"{name}.log").read_bytes()), *reading.finish()]
 
 
 def expected(name: str) -> list[Document]:
