@@ -7,29 +7,11 @@ that ended it. Modules that a command does not need are not imported before it r
 answers at once.
 """
 
-import os
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, NoReturn, TextIO
-
 import click
 
 from forwarder import __version__
-
-if TYPE_CHECKING:
-    from datetime import tzinfo
-    from types import FrameType
-
-    from forwarder.report import Bar
-
-DONE = 0
-FAILED = 1
-ENDED = 128
-"""And the number of the signal, as shells count."""
-
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from forwarder.commands.ending import ending_by_signals
+from forwarder.commands.parse import parse
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,157 +19,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.pass_context
 def main(context: click.Context) -> None:
     """Turn the mail logs of Cisco Secure Email Gateways into authentication events."""
-    context.with_resource(_ending_by_signals())
+    context.with_resource(ending_by_signals())
 
 
-@contextmanager
-def _ending_by_signals() -> Iterator[None]:
-    """Let a signal end the program as an error does: processes and files are cleared away."""
-    ended = False
-
-    def end(number: int, _: "FrameType | None") -> NoReturn:
-        nonlocal ended
-        ended = True
-        for ending in _ENDING:
-            signal.signal(ending, signal.SIG_IGN)  # a second one would stop the clearing
-        _drop_output()
-        sys.exit(ENDED + number)
-
-    # What is ignored stays ignored: nohup, and jobs in the background of a script.
-    before = {x: y for x in _ENDING if (y := signal.getsignal(x)) != signal.SIG_IGN}
-    for ending in before:
-        signal.signal(ending, end)
-    try:
-        yield
-    finally:
-        if not ended:
-            for ending, action in before.items():
-                signal.signal(ending, action)
-
-
-def _drop_output() -> None:
-    """Let go of what is not written yet, so that Python does not try again at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _zone(_: click.Context, __: click.Parameter, name: str | None) -> "tzinfo | None":
-    """Find a time zone by its name."""
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - late on purpose
-
-    if name is None:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        msg = f"{name!r} is no IANA time zone; one is named like Europe/Rome or UTC."
-        raise click.BadParameter(msg) from None
-
-
-@main.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--appliance", metavar="NAME", help="Name of the appliance, for all PATHs.")
-@click.option(
-    "--timezone",
-    "zone",
-    metavar="ZONE",
-    callback=_zone,
-    help="IANA time zone of logs whose header has no UTC offset, like Europe/Rome. [default: UTC]",
-)
-@click.option(
-    "--year",
-    type=click.IntRange(1970, 9998),
-    help="Year of the first line of each file, for timestamps without one. "
-    "[default: from the file's name or time]",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["ndjson", "table"]),
-    default="ndjson",
-    show_default=True,
-    help="One JSON document a line, or a table for people.",
-)
-@click.option("--no-session-events", is_flag=True, help="Leave out the ends of sessions.")
-@click.option("--no-original", is_flag=True, help="Leave out event.original, the line as it was.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=lambda: len(os.sched_getaffinity(0)),
-    show_default="number of processors",
-    help="Appliances to parse at the same time.",
-)
-@click.option("--quiet", "-q", is_flag=True, help="No progress and no summary; problems only.")
-def parse(  # noqa: PLR0913 - one an option
-    *,
-    paths: tuple[str, ...],
-    appliance: str | None,
-    zone: "tzinfo | None",
-    year: int | None,
-    form: str,
-    no_session_events: bool,
-    no_original: bool,
-    jobs: int,
-    quiet: bool,
-) -> NoReturn:
-    """Parse mail logs and print one ECS document for each SMTP login.
-
-    PATH is a file, a folder, a glob, a pattern such as '/srv/esa/{appliance}/mail*', or - for
-    standard input. Compressed files (.gz) are read too. Without --appliance or {appliance} an
-    appliance is named by the host in a syslog header, or else by the folder that holds its logs.
-    """
-    from forwarder import parse as parsing  # noqa: PLC0415 - late on purpose
-    from forwarder import report  # noqa: PLC0415
-    from forwarder.ecs_layout import Common  # noqa: PLC0415
-    from forwarder.pipeline import Settings  # noqa: PLC0415
-
-    if sys.stdout is None:  # as after >&- in a shell
-        click.echo("error: standard output is closed; there is nowhere to write to.", err=True)
-        sys.exit(FAILED)
-    request = parsing.Request(
-        paths=paths or _standard_input(),
-        appliance=appliance,
-        settings=Settings(
-            zone=zone,
-            year=year,
-            sessions=not no_session_events,
-            common=Common(original=not no_original),
-            count_lines=not quiet,
-        ),
-        as_table=form == "table",
-        jobs=jobs,
-    )
-    bar: AbstractContextManager[Bar] = nullcontext(report.no_bar)
-    if _is_terminal(sys.stderr) and not sys.stdout.isatty() and not quiet:
-        bar = report.progress_bar(sys.stderr)
-    try:
-        with bar as progress:
-            outcome = parsing.parse(request, sys.stdout.buffer, progress)
-    except BrokenPipeError:
-        # The reader has seen enough.
-        _drop_output()
-        sys.exit(DONE)
-    try:
-        sys.stdout.flush()
-    except OSError:  # it is among the problems
-        _drop_output()
-    for problem in outcome.problems:
-        click.echo(f"error: {problem}", err=True)
-    for warning in report.warnings(outcome.counts):
-        click.echo(f"warning: {warning}", err=True)
-    if outcome.complete and not quiet:
-        for line in report.summarise(outcome):
-            click.echo(line, err=True)
-    sys.exit(FAILED if outcome.problems else DONE)
-
-
-def _standard_input() -> tuple[str, ...]:
-    """Give the PATH that stands for none, unless somebody would have to type the log."""
-    if _is_terminal(sys.stdin):
-        msg = "name a file, a folder or a pattern, or pipe a log in."
-        raise click.UsageError(msg)
-    return ("-",)
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    """Say whether a stream is one; Python has None for what was closed before it began."""
-    return stream is not None and stream.isatty()
+main.add_command(parse)

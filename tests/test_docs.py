@@ -17,7 +17,7 @@ import click
 import pytest
 
 from forwarder import __version__
-from forwarder.cli import parse
+from forwarder.commands.parse import parse
 from forwarder.ecs_fields import FIELDS, Field
 
 ROOT = Path(__file__).parents[1]

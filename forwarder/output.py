@@ -1,0 +1,101 @@
+"""The contract of an output: what a plugin implements, and what its answers make us do.
+
+An output connects, sends and classifies. Everything else is done for it: batches, retries with
+growing pauses, dead letters, counters and order. One output never waits for another.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple, Protocol
+
+from pydantic import BaseModel
+
+from forwarder.documents import Document
+from forwarder.errors import ForwarderError
+
+
+class Failure(NamedTuple):
+    """A document that an output did not take."""
+
+    document: Document
+    """One of those that were handed over."""
+    reason: str
+    """What the other side said, for the person who has to mend it."""
+    retryable: bool = False
+    """True: it is handed over again, after a pause, until it is taken. False: it will never be
+    taken; it becomes a dead letter and is handed over no more."""
+    status: int | None = None
+    """Status code of the answer, where there was one."""
+
+
+class Unavailable(ForwarderError):  # noqa: N818 - it is a state, which passes, rather than a fault
+    """The other side cannot be reached, or does not take anything now: it is tried again."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        """Say why.
+
+        Args:
+            message: What is wrong and where.
+            retry_after: How long the other side asked to be left alone.
+        """
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Output(Protocol):
+    """Where documents go. One thread calls it, one method at a time."""
+
+    def open(self) -> None:
+        """Get ready: connect, open files. Called before the first ``write``, and after ``close``.
+
+        Raises:
+            Unavailable: It is called again after a pause, without end.
+        """
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Deliver a batch.
+
+        Called with at least one document, in the order of reading. A document that was handed
+        over may come again: after ``Unavailable``, and after the program was killed. An output
+        whose medium allows it recognises such a document by its id.
+
+        Args:
+            documents: At most as many as the configuration allows in a batch.
+
+        Returns:
+            The documents that were not delivered; empty if all were. What is not named here is
+            delivered for good and never handed over again.
+
+        Raises:
+            Unavailable: Nothing is assumed of any document of the batch: all come again.
+            Exception: Anything else is a bug of the output. It is stopped, loudly; the other
+                outputs go on, and the documents are kept.
+        """
+
+    def close(self) -> None:
+        """Let go of everything. Called once after each ``open``, also after it failed."""
+
+
+class Finding(NamedTuple):
+    """What a check of an output found."""
+
+    good: bool
+    text: str
+    """What was looked at and what was found."""
+    advice: str = ""
+    """What to do about it; empty where it is good."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPlugin:
+    """A type of output, as a plugin registers it."""
+
+    name: str
+    """The ``type`` in the configuration, and the name of the entry point."""
+    config: type[BaseModel]
+    """Its own settings; what every output has (batches, retries) is taken out before."""
+    build: Callable[[Any], Output]
+    """Makes an output of validated settings; connects nowhere yet."""
+    check: Callable[[Any], Iterable[Finding]] | None = None
+    """Looks whether an output with these settings would work, for ``esa-forwarder check``."""
