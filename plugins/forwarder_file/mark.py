@@ -68,11 +68,10 @@ class Mark:
         self._descriptor = os.open(self.path, flags, 0o640)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except OSError as error:
             os.close(self._descriptor)
-            raise InUseError from error
-        except BaseException:
-            os.close(self._descriptor)
+            if isinstance(error, BlockingIOError):
+                raise InUseError from error
             raise
 
     def read(self) -> Place | None:

@@ -64,6 +64,7 @@ def recall(path: str, place: Place) -> set[str]:
     try:
         if not place.is_in(descriptor):
             return set()
+        os.fsync(descriptor)  # what is recognised counts as written
         with _reading(descriptor, place.offset) as file:
             return {id_ for _, id_ in _documents(file) if id_}
     finally:

@@ -6,7 +6,7 @@ of their names the files hold the documents in their order. Packing and deleting
 of their own, so that documents do not wait.
 
 A file is packed into a hidden one, which gets its name when it is whole and synced; only then the
-plain one goes. Whatever is interrupted is begun anew the next time.
+plain one goes. What was interrupted is taken away before anything else, and begun anew.
 """
 
 import gzip
@@ -45,6 +45,17 @@ class Shelf:
         self._wanted = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def mend(self) -> None:
+        """Take away what is left of packing that was interrupted; no document is there twice."""
+        form = re.compile(r"\." + self._form.pattern + r"\.part")
+        for path in self._path.parent.iterdir():
+            if form.fullmatch(path.name):
+                path.unlink()
+        for paths in self._stamps().values():
+            if len(paths) > 1:
+                # The plain one is whole for certain, whoever packed it.
+                max(paths, key=lambda x: len(x.name)).unlink()
+
     def add(self, last_write: float) -> None:
         """Put the file that grows among the full ones.
 
@@ -63,7 +74,6 @@ class Shelf:
         if not self._pack and self._keep is None:
             return
         if self._thread is None:
-            self._stopping.clear()
             self._thread = threading.Thread(target=self._work, name="file-shelf", daemon=True)
             self._thread.start()
         self._wanted.set()
@@ -75,6 +85,7 @@ class Shelf:
             self._wanted.set()
             self._thread.join()
             self._thread = None
+            self._stopping.clear()
 
     def _work(self) -> None:
         while self._wanted.wait() and not self._stopping.is_set():
@@ -89,41 +100,35 @@ class Shelf:
                 )
 
     def _tidy(self) -> None:
-        for path in self._hidden():
-            path.unlink()
-        stamps = self._stamps()
-        old = sorted(stamps)[: -self._keep] if self._keep is not None else []
-        for stamp in old:
-            for path in stamps.pop(stamp):
+        """Delete the oldest; pack the others, the oldest first."""
+        paths = [x for _, found in sorted(self._stamps().items()) for x in found]
+        if self._keep is not None:
+            for path in paths[: -self._keep]:
                 path.unlink()
-        for _, paths in sorted(stamps.items()):
-            plain = [x for x in paths if x.suffix != ".gz"]
-            if plain and len(paths) > 1:
-                plain[0].unlink()  # interrupted just before that
-            elif plain and self._pack and not self._pack_one(plain[0]):
+            paths = paths[-self._keep :]
+        for path in paths:
+            if self._pack and path.suffix != ".gz":
+                self._pack_one(path)
+            if self._stopping.is_set():
                 return
-        sync_folder(self._path.parent)
 
-    def _pack_one(self, path: Path) -> bool:
-        """Pack a file; False if it was stopped."""
+    def _pack_one(self, path: Path) -> None:
+        """Pack a file, unless it is stopped."""
         hidden = path.with_name(f".{path.name}.gz.part")
         status = path.stat()
-        with (
-            path.open("rb") as plain,
-            hidden.open("xb") as file,
-            gzip.GzipFile("", "wb", fileobj=file, mtime=status.st_mtime) as packed,
-        ):
-            while block := plain.read(_BLOCK_BYTES):
-                if self._stopping.is_set():
-                    return False
-                packed.write(block)
-            packed.close()
+        with path.open("rb") as plain, hidden.open("wb") as file:
+            with gzip.GzipFile("", "wb", fileobj=file, mtime=status.st_mtime) as packed:
+                while block := plain.read(_BLOCK_BYTES):
+                    if self._stopping.is_set():
+                        hidden.unlink()
+                        return
+                    packed.write(block)
+            file.flush()
             shutil.copystat(path, hidden)
             os.fsync(file.fileno())
         hidden.rename(path.with_name(f"{path.name}.gz"))
         sync_folder(path.parent)
         path.unlink()
-        return True
 
     def _stamps(self) -> dict[datetime, list[Path]]:
         """Return the full files by their time; packed and plain where packing was interrupted."""
@@ -134,7 +139,3 @@ class Shelf:
                 stamp = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
                 found.setdefault(stamp, []).append(path)
         return found
-
-    def _hidden(self) -> list[Path]:
-        form = re.compile(r"\." + self._form.pattern + r"\.part")
-        return [x for x in self._path.parent.iterdir() if form.fullmatch(x.name)]

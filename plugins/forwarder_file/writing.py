@@ -67,6 +67,7 @@ class FileOutput:
         """Lock the file, mend its end, and remember what may come again."""
         with self._explaining():
             self._mark = Mark(self._path)
+            self._shelf.mend()
             self._recent = self._find_renamed(self._mark.read())
             self._attach(self._mark)
             self._shelf.tidy_later()
