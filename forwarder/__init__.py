@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 # Type checkers see the imports above; with __getattr__ they would believe any name.
-if not TYPE_CHECKING:
+if not TYPE_CHECKING:  # pragma: no branch
     _MODULES = {"Document": "documents", "hookimpl": "hookspecs"}
 
     def __getattr__(name: str) -> object:

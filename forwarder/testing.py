@@ -143,7 +143,7 @@ class OutputContract(ABC):
             assert list(output.write(batch)) == []
         self.check_received(batch)
 
-    @pytest.mark.parametrize("sizes", [(1,), (1, 2, 500, 1), (5_000, 5_000)], ids=str)
+    @pytest.mark.parametrize("sizes", [(1,), (1, 2, 500, 1), (5_000,)], ids=str)
     def test_batches_arrive_whole_and_in_order(self, sizes: tuple[int, ...]) -> None:
         """Small ones and large ones, and all is there before ``close``."""
         with self.opened() as output:
@@ -300,7 +300,8 @@ class OutputContract(ABC):
             documents: All.
             again: Those of them that were handed over twice.
         """
-        received = [_id(x) for x in self.received()]
+        bodies = list(self.received())
+        received = [_id(x) for x in bodies]
         counts = Counter(received)
         most = Counter(x.id for x in documents)
         if not self.recognises_repeats:
@@ -310,8 +311,8 @@ class OutputContract(ABC):
         if self.keeps_order:
             firsts = list(dict.fromkeys(received))
             assert firsts == [x.id for x in documents], "documents are out of order"
-        bodies = {_id(x): json.loads(x) for x in self.received()}
-        assert bodies == {x.id: json.loads(x.body) for x in documents}
+        contents = {id_: json.loads(x) for id_, x in zip(received, bodies, strict=True)}
+        assert contents == {x.id: json.loads(x.body) for x in documents}
 
 
 def deliver(output: Output, documents: Sequence[Document]) -> list[Failure]:

@@ -384,6 +384,20 @@ def test_what_cannot_be_undone_is_mended_later(path: Path, monkeypatch: pytest.M
     assert lines(path) == bodies(make_documents(11))
 
 
+def test_what_cannot_be_mended_now_is_mended_later(path: Path) -> None:
+    """There has to be room for a newline; nothing is written behind half a line."""
+    path.write_bytes(make_documents(1)[0].body)
+    with (
+        largest_file(path.stat().st_size),
+        pytest.raises(Unavailable, match="File too large"),
+        opened(path),
+    ):
+        pass
+    with opened(path) as output:
+        output.write(make_documents(2))
+    assert lines(path) == bodies(make_documents(2))
+
+
 def test_a_file_that_is_deleted_while_it_is_written_is_written_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """The file that grows: opened, appended to as a whole or not at all, and synced."""
 
-import contextlib
 import os
 import stat
 from collections.abc import Callable
@@ -20,11 +19,18 @@ class GrowingFile:
 
     def __init__(self, path: Path) -> None:
         """Open a file, or make it."""
-        self.descriptor = _open(path)
-        status = os.fstat(self.descriptor)
-        if not stat.S_ISREG(status.st_mode):
+        self.descriptor, is_new = _open(path)
+        try:
+            if is_new:
+                os.fchmod(self.descriptor, MODE)
+                sync_folder(path.parent)
+            status = os.fstat(self.descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                words = "it is no regular file; name another"
+                raise OSError(0, words, str(path))  # noqa: TRY301 - closed as after any error
+        except BaseException:
             self.close()
-            raise OSError(0, "it is no regular file; name another", str(path))
+            raise
         self.size = status.st_size
         self.last_write = status.st_mtime
         """Seconds since 1970."""
@@ -77,16 +83,11 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _open(path: Path) -> int:
+def _open(path: Path) -> tuple[int, bool]:
+    """Open a file; say whether it was made for that."""
     # A pipe without a reader would be waited for without O_NONBLOCK; files do not care.
     flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, MODE)
-        try:
-            os.fchmod(descriptor, MODE)
-            sync_folder(path.parent)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return descriptor
-    return os.open(path, flags)
+    try:
+        return os.open(path, flags | os.O_CREAT | os.O_EXCL, MODE), True
+    except FileExistsError:
+        return os.open(path, flags), False

@@ -11,8 +11,8 @@ class Rotate(BaseModel, frozen=True, extra="forbid"):
 
     max_bytes: Annotated[ByteSize, Field(gt=0)] | None = Field(
         default=None,
-        description="Size that a file does not exceed, like 100MB; a batch that is larger by"
-        " itself has a file to itself. Without it, files grow without limit.",
+        description="Size that makes a file full, like 100MB: a batch that would exceed it goes"
+        " into a new one. Batches are not split. Without it, files grow without limit.",
     )
     daily: bool = Field(
         default=False, description="Whether a file is begun with the first batch of a day, in UTC."

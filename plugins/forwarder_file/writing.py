@@ -83,7 +83,9 @@ class FileOutput:
             is_settled = len(fresh) == len(documents)
             if is_settled:
                 if self._is_full(file, len(lines)):
-                    file = self._begin(self._mark)
+                    self._shelf.add(file.last_write)
+                    file = self._attach(self._mark)
+                    self._shelf.tidy_later()
                 self._mark.set(Place.at(file.descriptor, file.size))
             file.append(lines, self._clock)
             while file.is_deleted():
@@ -130,15 +132,6 @@ class FileOutput:
         if limit is not None and file.size + size > limit:
             return True
         return self._rotate.daily and _day(file.last_write) != _day(self._clock())
-
-    def _begin(self, mark: Mark) -> GrowingFile:
-        """Put the file on the shelf and begin another."""
-        if self._file is not None:
-            self._shelf.add(self._file.last_write)
-            self._detach()
-        file = self._attach(mark)
-        self._shelf.tidy_later()
-        return file
 
     def _find_renamed(self, place: Place | None) -> set[str]:
         """Return the ids behind the mark in a file that somebody renamed, if there is one."""
