@@ -159,15 +159,24 @@ def main(folder: Path, lines: int, moments: int, seed: int) -> None:
             assert not was_killed(fork(work))
             found += count(target, SMALL)
             at += lines
-    if moments:
-        (folder / "cursor").write_text("0")
-        for number in range(moments):
-            process = fork(lambda number=number: write(folder, LARGE, seed + number))  # type: ignore[misc]
+    while moments > found["kills"]:
+        found["runs"] += 1
+        target = folder / f"moments-{found['runs']}"
+        target.mkdir()
+        (target / "cursor").write_text("0")
+        is_killed = True
+        while is_killed:  # until one gets to the end before it is its turn
+
+            def work(target: Path = target) -> None:
+                write(target, LARGE, chance.randrange(1 << 32))
+
+            process = fork(work)
             time.sleep(chance.uniform(0, 0.2))
-            os.kill(process, signal.SIGKILL)
-            found["kills"] += was_killed(process)
-        write(folder, LARGE, seed)
-        found += count(folder, LARGE)
+            if moments > found["kills"]:
+                os.kill(process, signal.SIGKILL)
+            is_killed = was_killed(process)
+            found["kills"] += is_killed
+        found += count(target, LARGE)
     click.echo(json.dumps({"seed": seed, **found}))
 
 
