@@ -65,4 +65,4 @@ bench: $(STAMP)  ## Measure the speed.
 
 clean:  ## Remove .venv and all that the tools leave behind.
 	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
-	find forwarder tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find examples forwarder plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,6 +12,7 @@ import click
 from forwarder import __version__
 from forwarder.commands.ending import ending_by_signals
 from forwarder.commands.parse import parse
+from forwarder.commands.plugins import plugins
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,3 +24,4 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(parse)
+main.add_command(plugins)

@@ -1,0 +1,92 @@
+"""The output ``webhook``: posts batches of documents to an HTTP server, packed and signed."""
+
+import gzip
+import hmac
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, HttpUrl, SecretStr
+
+from forwarder import Document, Failure, OutputPlugin, Unavailable, hookimpl
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """What the configuration says below ``type: webhook``."""
+
+    url: HttpUrl = Field(description="Where to post to.")
+    secret: SecretStr = Field(description="Key of the signature in X-Signature-256.")
+    timeout: float = Field(default=30, gt=0, description="Seconds to wait for an answer.")
+
+
+class WebhookOutput:
+    """Posts to one URL.
+
+    Each request has a connection of its own: batches are large or seldom, and servers hang up on
+    whoever is silent for long.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect nowhere yet."""
+        self._url, self._secret = str(settings.url), settings.secret.get_secret_value().encode()
+        url = urlsplit(self._url)
+        connection = HTTPSConnection if url.scheme == "https" else HTTPConnection
+        self._connection = connection(url.hostname or "", url.port, timeout=settings.timeout)
+        self._target = url._replace(scheme="", netloc="", fragment="").geturl()
+
+    def open(self) -> None:
+        """Do nothing: each request connects."""
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Post a batch; where something in it is refused, find out what."""
+        body = gzip.compress(b"".join([x.body + b"\n" for x in documents]), 1)
+        answer, said = self._post(body)
+        if answer.status in range(200, 300):
+            return []
+        reason = f"{self._url} answers {answer.status} {answer.reason}: {said}"
+        # These are about the documents, and will be the same tomorrow. All others may pass.
+        if answer.status not in {400, 413, 422}:
+            raise Unavailable(reason, retry_after=_pause(answer.getheader("Retry-After", "")))
+        if len(documents) == 1:
+            return [Failure(documents[0], reason, status=answer.status)]
+        middle = len(documents) // 2
+        failures = self.write(documents[:middle])
+        try:
+            return [*failures, *self.write(documents[middle:])]
+        except Unavailable as error:  # the first half is delivered, and must not come again
+            said = str(error)
+            return [*failures, *[Failure(x, said, retryable=True) for x in documents[middle:]]]
+
+    def close(self) -> None:
+        """Do nothing: each request hangs up."""
+
+    def _post(self, body: bytes) -> tuple[HTTPResponse, str]:
+        headers = {"Content-Encoding": "gzip", "Content-Type": "application/x-ndjson"}
+        headers["X-Signature-256"] = "sha256=" + hmac.digest(self._secret, body, "sha256").hex()
+        try:
+            self._connection.request("POST", self._target, body, headers)
+            answer = self._connection.getresponse()
+            # The beginning of the text is enough for whoever has to mend what is wrong.
+            return answer, answer.read(500).decode(errors="replace")
+        except (OSError, HTTPException) as error:
+            raise Unavailable(f"{self._url} cannot be reached: {error!r}") from error
+        finally:
+            self._connection.close()
+
+
+def _pause(after: str) -> timedelta | None:
+    """Read a Retry-After: seconds, or a date."""
+    try:
+        if after.isdecimal():
+            return timedelta(seconds=int(after))
+        return max(timedelta(), parsedate_to_datetime(after) - datetime.now(UTC))
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+@hookimpl
+def forwarder_outputs() -> Iterable[OutputPlugin]:
+    """Give the type ``webhook``."""
+    return [OutputPlugin(name="webhook", config=Settings, build=WebhookOutput)]

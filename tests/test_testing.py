@@ -1,0 +1,295 @@
+"""The tests that outputs inherit: they hold for a good output, and find what a bad one does."""
+
+import importlib.util
+import os
+import signal
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from pydantic import BaseModel, Field
+
+from forwarder import Document, Failure, Output, OutputPlugin, Unavailable, hookspecs, testing
+from forwarder.testing import OutputContract, deliver, make_documents
+
+
+def example() -> ModuleType:
+    """Return the module that the documentation of the hook shows."""
+    text = hookspecs.forwarder_outputs.__doc__ or ""
+    code = textwrap.dedent(text.partition("```python\n")[2].partition("```")[0])
+    lines = [x for x in code.splitlines() if x.strip()]
+    assert len(lines) < 60
+    spec = importlib.util.spec_from_loader("forwarder_folder", loader=None)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    exec(code, module.__dict__)  # noqa: S102 - our own
+    return module
+
+
+class TestContractOfTheExample(OutputContract):
+    """What the documentation shows is a whole output: it passes, in under 60 lines."""
+
+    keeps_order = False
+    recognises_repeats = True
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "folder"
+        self.path.mkdir()
+
+    def plugin(self) -> OutputPlugin:
+        """Return it without installing it."""
+        (plugin,) = example().forwarder_outputs()
+        assert isinstance(plugin, OutputPlugin)
+        return plugin
+
+    def settings(self) -> Mapping[str, object]:
+        """Return a folder."""
+        return {"path": str(self.path)}
+
+    def received(self) -> Iterable[bytes]:
+        """Return the files."""
+        return [x.read_bytes() for x in self.path.iterdir()]
+
+
+class Medium:
+    """Another side in memory."""
+
+    def __init__(self) -> None:
+        self.documents: list[Document] = []
+        self.is_away = False
+        self.is_busy = False
+        self.refused: list[Document] = []
+
+
+class GoodOutput:
+    """Writes to a medium as it should."""
+
+    def __init__(self, medium: Medium) -> None:
+        self.medium = medium
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Take what is not refused."""
+        if self.medium.is_away:
+            raise Unavailable("the medium is away")
+        if self.medium.is_busy:
+            return [Failure(x, "busy", retryable=True) for x in documents]
+        self.medium.documents += [x for x in documents if x not in self.medium.refused]
+        return [Failure(x, "bad") for x in documents if x in self.medium.refused]
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Settings(BaseModel, extra="forbid"):
+    """One setting, as it should be."""
+
+    path: str = Field(default="", description="Where to.")
+
+
+class TestContractOfAMedium(OutputContract):
+    """A good output passes all of the tests."""
+
+    output: type[GoodOutput] = GoodOutput
+    name: str = "medium"
+    config: type[BaseModel] = Settings
+
+    def setup_method(self) -> None:
+        """Have nothing there; pytest calls it, and collects no class that is made by itself."""
+        self.medium = Medium()
+
+    def plugin(self) -> OutputPlugin:
+        """Return it without installing it."""
+        return OutputPlugin(self.name, self.config, lambda _: self.output(self.medium))
+
+    def settings(self) -> Mapping[str, object]:
+        """It needs none."""
+        return {}
+
+    def received(self) -> Iterable[bytes]:
+        """Return what the medium has."""
+        return [x.body for x in self.medium.documents]
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Take the medium away."""
+        self.medium.is_away = True
+        yield
+        self.medium.is_away = False
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Let the medium take nothing."""
+        self.medium.is_busy = True
+        yield
+        self.medium.is_busy = False
+
+    @contextmanager
+    def refusing(self, document: Document) -> Iterator[None]:
+        """Let the medium refuse a document."""
+        self.medium.refused.append(document)
+        yield
+        self.medium.refused.clear()
+
+
+class Loses(GoodOutput):
+    """Loses the last document of a large batch."""
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Write all but one."""
+        return super().write(documents[:-1] if len(documents) > 100 else documents)
+
+
+class Keeps(GoodOutput):
+    """Writes when it is closed."""
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Write later."""
+        self.kept = documents
+        return []
+
+    def close(self) -> None:
+        """Write now."""
+        super().write(self.kept)
+
+
+class Disorders(GoodOutput):
+    """Writes the last first."""
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Write backwards."""
+        return super().write(documents[::-1])
+
+
+class Changes(GoodOutput):
+    """Cuts what is long."""
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Write something else."""
+        return super().write([x._replace(body=x.body.replace(b"x" * 99, b"")) for x in documents])
+
+
+class Leaks(GoodOutput):
+    """Leaves a file open."""
+
+    def open(self) -> None:
+        """Open a file, for ever."""
+        os.open("/dev/null", os.O_RDONLY)
+
+
+class Crashes(GoodOutput):
+    """Does not know what it means to be away."""
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Say nothing that is understood."""
+        if self.medium.is_away:
+            raise ConnectionError
+        return super().write(documents)
+
+
+class Mute(GoodOutput):
+    """Does not say what is wrong."""
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Raise, without a word."""
+        if self.medium.is_away:
+            raise Unavailable("")
+        return super().write(documents)
+
+
+class Drops(GoodOutput):
+    """Takes busy for delivered."""
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Write, or not."""
+        super().write(documents)
+        return []
+
+
+class MainOnly(GoodOutput):
+    """Works in the main thread only."""
+
+    def open(self) -> None:
+        """Do what only the main thread may."""
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+
+
+class LooseSettings(BaseModel):
+    """Takes any setting, and does not say what one is."""
+
+    path: str = ""
+
+
+def contract(output: type[GoodOutput] = GoodOutput) -> TestContractOfAMedium:
+    """Return the tests for an output, to be run one by one."""
+    tests = TestContractOfAMedium()
+    tests.setup_method()
+    tests.output = output
+    return tests
+
+
+def fail(tests: OutputContract, test: str, *arguments: object) -> None:
+    """Run one of the tests, which has to fail."""
+    with pytest.raises((AssertionError, pytest.fail.Exception, OSError)):
+        getattr(tests, test)(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("output", "test", "arguments"),
+    [
+        (Loses, "test_batches_arrive_whole_and_in_order", [(1, 500)]),
+        (Keeps, "test_batches_arrive_whole_and_in_order", [(1,)]),
+        (Disorders, "test_batches_arrive_whole_and_in_order", [(2,)]),
+        (Changes, "test_documents_arrive_as_they_are", []),
+        (MainOnly, "test_it_works_in_any_thread", []),
+        (Crashes, "test_what_goes_away_is_unavailable_until_it_is_back", []),
+        (Mute, "test_what_cannot_be_reached_is_unavailable", []),
+        (Mute, "test_what_goes_away_is_unavailable_until_it_is_back", []),
+        (Drops, "test_who_is_busy_gets_it_later", []),
+        (Drops, "test_a_refused_document_is_named_and_the_others_arrive", [5]),
+    ],
+)
+def test_a_bad_output_does_not_pass(
+    output: type[GoodOutput], test: str, arguments: list[object]
+) -> None:
+    """Each by the test that is about what it does."""
+    fail(contract(output), test, *arguments)
+
+
+def test_a_leak_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without waiting as long as for something that needs time to close."""
+    monkeypatch.setattr(testing, "PATIENCE", 0.1)
+    fail(contract(Leaks), "test_it_leaves_nothing_open")
+
+
+def test_repeats_that_are_said_to_be_recognised_have_to_be() -> None:
+    """By a medium that does not."""
+    tests = contract()
+    tests.recognises_repeats = True  # type: ignore[misc]  # of this instance alone
+    fail(tests, "test_a_batch_that_comes_again_after_a_crash", (15,))
+
+
+def test_a_bad_name_and_bad_settings_are_found() -> None:
+    """What people see of it counts, too."""
+    tests = contract()
+    tests.name = "My Medium!"
+    tests.config = LooseSettings
+    fail(tests, "test_its_type_is_a_plain_name")
+    fail(tests, "test_unknown_settings_are_refused")
+    fail(tests, "test_each_setting_has_a_description")
+
+
+def test_what_never_arrives_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what the output said last."""
+    monkeypatch.setattr(testing, "PATIENCE", 0.1)
+    medium = Medium()
+    medium.is_away = True
+    output: Output = GoodOutput(medium)
+    with pytest.raises(AssertionError, match="the medium is away"):
+        deliver(output, make_documents(1))
