@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from forwarder.table import header, row, visible
+from forwarder.table import header, row
+from forwarder.visible import visible
 
 LOGIN: dict[str, object] = {
     "@timestamp": "2026-03-01T06:00:02.000Z",
