@@ -22,29 +22,11 @@ from forwarder.settings.values import format_size
 MOUNTS = Path("/proc/self/mountinfo")
 
 _REMOTE = frozenset(
-    [
-        "9p",
-        "afs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "coda",
-        "fuse.ceph-fuse",
-        "fuse.glusterfs",
-        "fuse.rclone",
-        "fuse.s3fs",
-        "fuse.sshfs",
-        "glusterfs",
-        "gpfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "ocfs2",
-        "smb2",
-        "smb3",
-        "smbfs",
-    ]
+    {
+        *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "glusterfs", "gpfs", "lustre", "ncpfs"),
+        *("nfs", "nfs4", "ocfs2", "smb2", "smb3", "smbfs"),
+        *("fuse.ceph-fuse", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"),
+    }
 )
 """File systems of other machines. SQLite's WAL needs memory that all processes share, and locks
 that hold; neither is sure there (sqlite.org/wal.html, sqlite.org/faq.html#q5)."""

@@ -1,11 +1,11 @@
 """The command ``esa-forwarder``.
 
-Standard output is for documents only; everything else goes to standard error.
+Standard output is for documents, and for what a command was asked to print; everything else goes
+to standard error.
 
-Exit codes: 0 done; 1 something failed or was lost; 2 bad usage or a bad
-configuration; 128 and the number of a signal
-that ended it. Modules that a command does not need are not imported before it runs: ``--help``
-answers at once.
+Exit codes: 0 done; 1 something failed or was lost; 2 bad usage or a bad configuration; 128 and
+the number of a signal that ended it. Modules that a command does not need are not imported before
+it runs: ``--help`` answers at once.
 """
 
 import click

@@ -34,20 +34,20 @@ def show(config: Config) -> str:
 
     def mask(value: object, where: Where) -> object:
         names = secrets[str(where[1])] if len(where) > 1 and where[0] == "outputs" else ()
-        match value:
-            case dict():
-                return {key: mask(item, (*where, key)) for key, item in value.items()}
-            case list():
-                return [mask(item, (*where, number)) for number, item in enumerate(value)]
-            case str() | int() | float():
-                if is_secret(where, names) or "${file:" in config.source.written.get(where, ""):
-                    return MASK
-                return escape(mask_url(value)) if isinstance(value, str) else value
-        return value
+        if isinstance(value, dict):
+            return {key: mask(item, (*where, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [mask(item, (*where, number)) for number, item in enumerate(value)]
+        if value is None:
+            return None
+        if is_secret(where, names) or "${file:" in config.source.written.get(where, ""):
+            return MASK
+        return escape(mask_url(value)) if isinstance(value, str) else value
 
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False
+    # mypy takes the type from the value in the class, which is None.
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.width = _WIDTH
     text = io.StringIO()
     yaml.dump(mask(values, ()), text)

@@ -26,9 +26,11 @@ config_option = click.option(
 
 def load_or_end(path: Path) -> "Config":
     """Load a configuration; if there are mistakes in it, say all of them and end the command."""
-    from forwarder.config import BadConfig, load  # noqa: PLC0415 - late on purpose
+    from forwarder import log  # noqa: PLC0415 - late on purpose
+    from forwarder.config import BadConfig, load  # noqa: PLC0415
     from forwarder.plugins import find_outputs  # noqa: PLC0415
 
+    log.configure("logfmt", "warning")  # plugins may have something to say while they are loaded
     try:
         return load(path, find_outputs)
     except BadConfig as error:

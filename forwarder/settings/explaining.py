@@ -105,7 +105,8 @@ class Explainer(Generic[_Model]):
                 tags = tags_of(models_at(self.model, detail["loc"]))
                 text = f"is missing; say {' or '.join(map(repr, tags))}"
             case "extra_forbidden":
-                known = sorted((*self._fields(detail["loc"]), *self.besides))
+                besides = self.besides if len(detail["loc"]) == 1 else ()
+                known = sorted((*self._fields(detail["loc"]), *besides))
                 text = f"is no setting; there are: {', '.join(known)}"
                 text += suggest(str(where[-1]), known)
             case "literal_error" | "enum" | "union_tag_invalid":

@@ -102,7 +102,7 @@ class RetrySettings(Settings):
     # Filebeat's and Vector's first pause, and Filebeat's longest: a minute after the other side
     # is back, everything flows again.
     initial_pause: _Pause = timedelta(seconds=1)
-    """Before the second try; each further pause is up to twice as long."""
+    """Limit of the pause before the second try; it doubles from one pause to the next."""
     max_pause: _Pause = timedelta(minutes=1)
     """No pause is longer."""
 
