@@ -122,7 +122,7 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
 stat: /srv
 inputs:
   - type: files
-    paths: [a, ./a, ~/b, ""]
+    paths: [a, ./a, ~/b, "", "-"]
     appliance: 8
     timezone: rome
     ignore_older: 5
@@ -164,6 +164,7 @@ log: {level: warn}
         "4: inputs[0].paths[2]: '~/b' begins with ~, which only a shell knows; say the folder in "
         "full.",
         "4: inputs[0].paths[3]: '' is no path.",
+        "4: inputs[0].paths[4]: '-' is standard input; say type: stdin.",
         "5: inputs[0].appliance: has to be text, in quotes where it looks like something else; "
         "it is 8.",
         "6: inputs[0].timezone: 'rome' is no IANA time zone, as Europe/Rome is; did you mean "

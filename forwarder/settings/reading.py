@@ -5,7 +5,6 @@ import stat
 from pathlib import Path
 
 from forwarder.settings.interpolation import Unreadable
-from forwarder.settings.mistakes import quoted
 from forwarder.settings.tree import MAX_BYTES
 
 _MAX_VALUE = 64 * 1024
@@ -36,16 +35,16 @@ def read_value(path: str) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise Unreadable(f"{quoted(path)} is no regular file; name one that is")
+                raise Unreadable(f"{path!r} is no regular file; name one that is")
             content = file.read(_MAX_VALUE + 1)
     except (OSError, ValueError) as error:
-        raise Unreadable(f"the file {quoted(path)} {_reason(error)}") from None
+        raise Unreadable(f"the file {path!r} {_reason(error)}") from None
     if len(content) > _MAX_VALUE:
-        raise Unreadable(f"the file {quoted(path)} is longer than {_MAX_VALUE} bytes")
+        raise Unreadable(f"the file {path!r} is longer than {_MAX_VALUE} bytes")
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise Unreadable(f"the file {quoted(path)} is not UTF-8; save it as UTF-8") from None
+        raise Unreadable(f"the file {path!r} is not UTF-8; save it as UTF-8") from None
     return text.removesuffix("\r\n" if text.endswith("\r\n") else "\n")
 
 

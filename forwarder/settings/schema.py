@@ -1,7 +1,8 @@
 """The JSON Schema of a configuration, for editors: completion, and mistakes while one types.
 
-It is pydantic's own, with three changes: an output is what its type says, durations are written
-as people write them, and a reference such as ``${NAME}`` may stand for any plain value.
+It is pydantic's own, with these changes: an output is what its type says, unknown settings are
+refused everywhere, durations are written as people write them, and a reference such as ``${NAME}``
+may stand for any plain value.
 """
 
 from collections.abc import Iterable
@@ -62,7 +63,6 @@ def _output(plugin: OutputPlugin, own: dict[str, Any], common: dict[str, Any]) -
         "title": plugin.name,
         "properties": {**common["properties"], "type": kind, **own.get("properties", {})},
         "required": ["type", *own.get("required", ())],
-        "additionalProperties": False,
     }
 
 
@@ -81,6 +81,8 @@ def _with_references(schema: Any) -> Any:  # noqa: ANN401 - any piece of a JSON 
             is_open = limits == {"type": "string"}
             return schema if is_open else {**notes, "anyOf": [limits, _REFERENCE]}
         case dict():
-            return {x: y if x in _NOTES else _with_references(y) for x, y in schema.items()}
+            found = {x: y if x in _NOTES else _with_references(y) for x, y in schema.items()}
+            # Whatever a plugin's model says: when it is loaded, unknown settings are refused.
+            return found | ({"additionalProperties": False} if "properties" in found else {})
         case _:
             return schema

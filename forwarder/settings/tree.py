@@ -35,7 +35,9 @@ _QUOTES = "text with braces, such as ${NAME}, has to be in quotes within [ ] and
 _NO_TAGS = "a tag (!), which means nothing here; text that begins with ! has to be in quotes"
 _ADVICE = {
     r"found character '\t'": "a tab; YAML indents with blanks",
-    "found character": "text that begins with one of @ ` % has to be in quotes",
+    "found character '@'": "text that begins with @ has to be in quotes",
+    "found character '`'": "text that begins with ` has to be in quotes",
+    "found character '%'": "text that begins with % has to be in quotes",
     "mapping values are not allowed": "a colon where none can be; mend the indentation, or put "
     "text that holds a colon and a blank in quotes",
     "expected ',' or '}', but got '{'": _QUOTES,

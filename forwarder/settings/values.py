@@ -128,6 +128,12 @@ def _path(value: object) -> str:
     return value
 
 
+def _pattern(value: object) -> str:
+    if value == "-":
+        raise Wrong("is standard input; say type: stdin")
+    return _path(value)
+
+
 def _output_name(value: str) -> str:
     if _OUTPUT_NAME.fullmatch(value) is None:
         raise Wrong(
@@ -192,7 +198,7 @@ Zone = Annotated[
 
 FolderPath = Annotated[Path, BeforeValidator(_path)]
 """A folder, which need not be there yet."""
-FilePattern = Annotated[str, BeforeValidator(_path)]
+FilePattern = Annotated[str, BeforeValidator(_pattern)]
 """A file, a folder, or a pattern of them."""
 OutputName = Annotated[str, AfterValidator(_output_name)]
 """How an output is called in the spool, in logs and on the command line."""
