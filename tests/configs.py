@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import pytest
 from pydantic import BaseModel, SecretStr, field_validator
 
 from forwarder.config import BadConfig, Config, load
@@ -112,9 +113,7 @@ def read(folder: Path, text: str | bytes, **environment: str) -> Config:
 
 def mistakes(folder: Path, text: str | bytes, **environment: str) -> list[str]:
     """Load a configuration that is wrong; give what is said, without the folder."""
-    try:
-        config = read(folder, text, **environment)
-    except BadConfig as error:
-        assert str(error) == "\n".join(error.mistakes)
-        return [x.removeprefix(f"{folder}/") for x in error.mistakes]
-    raise AssertionError(config)
+    with pytest.raises(BadConfig) as caught:
+        read(folder, text, **environment)
+    assert str(caught.value) == "\n".join(caught.value.mistakes)
+    return [x.removeprefix(f"{folder}/") for x in caught.value.mistakes]

@@ -23,10 +23,9 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 def _clean() -> Iterator[None]:
     """Leave logging as it was found."""
     root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    root.handlers.clear()  # those of pytest format events, too, and are not so patient
+    level = root.level
     yield
-    root.handlers[:] = before
+    root.handlers[:] = [x for x in root.handlers if type(x).__module__ != configure.__module__]
     root.setLevel(level)
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
@@ -161,7 +160,8 @@ def test_a_traceback_is_on_the_line_of_its_event(capsys: pytest.CaptureFixture[s
 class Unshowable:
     """A value that cannot be shown."""
 
-    def __repr__(self) -> str:
+    # typing.override is of Python 3.12.
+    def __repr__(self) -> str:  # type: ignore[explicit-override]
         raise RuntimeError
 
 
@@ -170,6 +170,7 @@ def test_what_cannot_be_shown_is_said_at_least(
     form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """With where it was logged."""
+    logging.getLogger().handlers.clear()  # pytest's own would raise
     configure(form, "info")
     structlog.get_logger("forwarder.x").info("It began.", value=Unshowable())
     logging.getLogger("some.library").warning("%d", "no number")

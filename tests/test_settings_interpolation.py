@@ -56,8 +56,10 @@ def test_references_are_put_in(text: object, expected: object) -> None:
     [
         (
             "${NONE}",
-            "the environment variable NONE is not set; set it, or say what to take instead: "
-            "${NONE:-DEFAULT}",
+            (
+                "the environment variable NONE is not set; set it, or say what to take instead: "
+                "${NONE:-DEFAULT}"
+            ),
         ),
         ("${}", f"a ${{}} with nothing in it that can be put in; {FORMS}"),
         ("${a b}", f"a ${{}} with nothing in it that can be put in; {FORMS}"),

@@ -63,8 +63,10 @@ def test_editors_write_what_they_like(content: bytes) -> None:
         (
             b"a: 1\nb: c: d\n",
             2,
-            "a colon where none can be; mend the indentation, or put text that holds a colon and "
-            "a blank in quotes",
+            (
+                "a colon where none can be; mend the indentation, or put text that holds a colon "
+                "and a blank in quotes"
+            ),
         ),
         (
             b"a: [${NAME}]\n",
@@ -74,8 +76,10 @@ def test_editors_write_what_they_like(content: bytes) -> None:
         (
             b"a: *b\n",
             1,
-            "an alias (*) without an anchor (&) before it; text that begins with * has to be in "
-            "quotes",
+            (
+                "an alias (*) without an anchor (&) before it; text that begins with * has to be "
+                "in quotes"
+            ),
         ),
         (
             b"a: !x!y z\n",
@@ -89,8 +93,10 @@ def test_editors_write_what_they_like(content: bytes) -> None:
         (
             b"a: 1\nb: 'c\n",
             3,
-            "no YAML: found unexpected end of stream while scanning a quoted scalar that begins "
-            "on line 2",
+            (
+                "no YAML: found unexpected end of stream while scanning a quoted scalar that "
+                "begins on line 2"
+            ),
         ),
         (
             b"#" * (MAX_BYTES + 1),
