@@ -58,7 +58,7 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
     try:
         yield _write(there, folder)
         room = shutil.disk_usage(there).free
-        used = sum(x.stat().st_size for x in folder.iterdir()) if there == folder else 0
+        used = sum(map(_size, folder.iterdir())) if there == folder else 0
     except OSError as error:
         advice = "Name a folder that this user may write to, or give it the right to."
         yield Finding(good=False, text=f"{at}: {error.strerror}", advice=advice)
@@ -83,6 +83,14 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
         text=f"{at} has {room // 10**6} MB free; the spool may take {format_size(max_bytes)}",
         advice="" if room + used >= max_bytes else "Make room, or lower spool.max_bytes.",
     )
+
+
+def _size(path: Path) -> int:
+    """Give the size of a file that a running forwarder may remove at any time."""
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _write(there: Path, folder: Path) -> Finding:

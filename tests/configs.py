@@ -56,6 +56,10 @@ class BrokenSettings(BaseModel):
         raise RuntimeError(path)
 
 
+class QuietSettings(BaseModel):
+    """Settings of a plugin that has none."""
+
+
 class Nowhere:
     """An output that takes everything."""
 
@@ -92,6 +96,7 @@ PLUGINS = {
     for x in (
         OutputPlugin("server", ServerSettings, build, check_server),
         OutputPlugin("broken", BrokenSettings, build),
+        OutputPlugin("quiet", QuietSettings, build),
     )
 }
 
