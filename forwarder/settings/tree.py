@@ -20,9 +20,9 @@ MAX_BYTES = 256 * 1024
 """Of a configuration. Hundreds of outputs fit; reading so much takes seconds."""
 _MAX_DEPTH = 32
 """Of values within values. Settings need six."""
-_MAX_VALUES = 20_000
+_MAX_VALUES = MAX_BYTES // 2
 """Aliases count each time: nine lines of them can stand for a billion values ("billion laughs",
-CVE-2003-1564). A file of the largest size without aliases hardly has so many."""
+CVE-2003-1564). Without aliases there are never so many: a value takes two bytes at least."""
 _MAX_NUMBER = 100
 """Characters of a number. Python refuses to read more than 4,300 digits."""
 
