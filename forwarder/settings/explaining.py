@@ -115,7 +115,7 @@ class Explainer(Generic[_Model]):
                 text += suggest(str(value), allowed.split("'")[1::2])
             case kind if kind in _BOUNDS:
                 key, form = _BOUNDS[kind]
-                text = f"{shown} {form.format(context[key])}"
+                text = f"{shown} {form.format(context.get(key))}"
             case kind if kind in _WANTED:
                 text = _WANTED[kind]
                 # Text in the place of a mapping may be a secret whose colon lacks its blank.
