@@ -21,13 +21,14 @@ from forwarder.commands.parse import parse
 from forwarder.ecs_fields import FIELDS, Field
 
 ROOT = Path(__file__).parents[1]
-README, ARCHITECTURE, CHANGELOG, FIELD_LIST = (
+README, ARCHITECTURE, CHANGELOG, FIELD_LIST, CONFIGURATION = (
     ROOT / "README.md",
     ROOT / "ARCHITECTURE.md",
     ROOT / "CHANGELOG.md",
     ROOT / "docs" / "fields.md",
+    ROOT / "docs" / "configuration.md",
 )
-DOCUMENTS = (README, ARCHITECTURE, CHANGELOG, FIELD_LIST)
+DOCUMENTS = (README, ARCHITECTURE, CHANGELOG, FIELD_LIST, CONFIGURATION)
 SAMPLES = ROOT / "examples" / "mail_logs"
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

@@ -129,9 +129,8 @@ def test_a_sample_behind_a_timestamp_is_picked(form: Form, sample: bytes, level:
         assert picked == [(line, b"", b"", b"")]
     elif head[0].startswith(b"SMTP Auth"):
         # The usual end of such a head is the word before the user.
-        verb = re.search(rb"\) (?:succeeded|failed)(?= for user: )", sample)
-        number, verbs = found["number"], b"" if verb is None else verb[0]
-        assert picked == [(line, head[0], number, verbs)]
+        word = re.search(rb"\) (?:succeeded|failed)(?= for user: )", sample)
+        assert picked == [(line, head[0], found["number"], b"" if word is None else word[0])]
     else:
         words = sample[head.end() :].split()
         verb = words[1] if len(words) > 1 and words[1] in VERBS else b""

@@ -1,0 +1,226 @@
+"""Looking whether a configuration would work here and now."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from forwarder.check import _size, check, file_system
+from forwarder.output import Finding
+from tests.configs import LEAST, read
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+DISK = "36 35 98:0 / {} rw,noatime master:1 - {} /dev/root rw,errors=continue\n"
+
+
+@pytest.fixture
+def mounts(tmp_path: Path) -> Path:
+    """Let all be on one disk."""
+    path = tmp_path / "mountinfo"
+    path.write_text(DISK.format("/", "ext4"))
+    return path
+
+
+def found(folder: Path, text: str, mounts: Path) -> list[Finding]:
+    """Check a configuration whose spool is in a folder ``state``."""
+    text = f"state: {folder}/state\nspool: {{max_bytes: 10MB}}\n{text}"
+    return list(check(read(folder, text), NOW, mounts))
+
+
+def at(findings: list[Finding], start: str, folder: Path) -> list[tuple[bool, str, str]]:
+    """Give what was found at one place, without the folder."""
+    return [
+        (x.good, x.text.replace(str(folder), "..").removeprefix(start), x.advice)
+        for x in findings
+        if x.text.startswith(start)
+    ]
+
+
+def without_number(text: str) -> str:
+    """Take out how much room there is."""
+    return " ".join(x for x in text.split() if not x.isdecimal())
+
+
+def test_a_configuration_that_works_is_good(tmp_path: Path, mounts: Path) -> None:
+    """Everything is said that was looked at, in order."""
+    logs = tmp_path / "esa1"
+    logs.mkdir()
+    (logs / "mail.log").touch()
+    (tmp_path / "state").mkdir()
+    text = LEAST.replace("stdin}", f"files, paths: ['{tmp_path}/{{appliance}}/mail*']}}")
+    findings = found(tmp_path, text, mounts)
+    shown = [x.text.replace(str(tmp_path), "..") for x in findings]
+    assert shown[:2] == [
+        "state '../state' can be written",
+        "state '../state' is on a local file system (ext4)",
+    ]
+    room = "state '../state' has MB free; the spool may take 10MB"
+    assert without_number(shown[2]) == room
+    assert shown[3:] == [
+        "inputs[0].paths[0] '../{appliance}/mail*': 1 file now, of esa1",
+        "inputs[0]: where a log has no offset from UTC, times are taken for those of UTC",
+        "outputs.siem: a answers",
+        "outputs.siem: a has version 9",
+    ]
+    assert [x for x in findings if not x.good or x.advice] == []
+    assert list((tmp_path / "state").iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_yet_is_good(tmp_path: Path, mounts: Path) -> None:
+    """If it can be made; it is not made."""
+    findings = at(found(tmp_path, LEAST, mounts), "state ", tmp_path)
+    assert findings[0] == (True, "'../state' can be made in '..'", "")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_folder_that_is_none_is_said(tmp_path: Path, mounts: Path) -> None:
+    """And nothing more of it."""
+    (tmp_path / "state").touch()
+    advice = "Name a folder that this user may write to, or give it the right to."
+    findings = at(found(tmp_path, LEAST, mounts), "state ", tmp_path)
+    assert findings == [(False, "'../state': Not a directory", advice)]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, mounts: Path) -> None:
+    """With what the system says."""
+    (tmp_path / "state").mkdir(mode=0o500)
+    ((good, text, _), *rest) = at(found(tmp_path, LEAST, mounts), "state ", tmp_path)
+    assert (good, text, rest) == (False, "'../state': Permission denied", [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("nfs4", "'../state' is on a file system of another machine (nfs4)"),
+        ("fuse.sshfs", "'../state' is on a file system of another machine (fuse.sshfs)"),
+        ("tmpfs", "'../state' is in memory (tmpfs), which a restart of the machine clears"),
+    ],
+)
+def test_a_spool_needs_a_disk_of_this_machine(
+    tmp_path: Path, mounts: Path, kind: str, expected: str
+) -> None:
+    """Neither NFS nor memory."""
+    mounts.write_text(DISK.format("/", "ext4") + DISK.format(tmp_path, kind))
+    good, text, advice = at(found(tmp_path, LEAST, mounts), "state ", tmp_path)[1]
+    assert (good, text) == (False, expected)
+    assert advice
+
+
+def test_a_spool_needs_room(tmp_path: Path, mounts: Path) -> None:
+    """As much as it may take, less what it has."""
+    text = f"state: {tmp_path}\nspool: {{max_bytes: 1000TB}}\n{LEAST}"
+    findings = at(list(check(read(tmp_path, text), NOW, mounts)), "state ", tmp_path)
+    good, text, advice = findings[2]
+    expected = "'..' has MB free; the spool may take 1000TB"
+    assert (good, without_number(text)) == (False, expected)
+    assert advice == "Make room, or lower spool.max_bytes."
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([("/", "ext4")], "ext4"),
+        ([("/", "ext4"), ("{}", "xfs")], "xfs"),
+        ([("{}", "xfs"), ("/", "ext4")], "xfs"),
+        ([("/", "ext4"), ("{}x", "xfs")], "ext4"),
+        ([("/", "ext4"), ("{}", "xfs"), ("{}", "nfs")], "nfs"),
+        ([("/", "ext4"), ("{}/a\\040b", "nfs")], "nfs"),
+        ([], None),
+    ],
+)
+def test_the_file_system_is_that_of_the_nearest_mount(
+    tmp_path: Path, lines: list[tuple[str, str]], expected: str | None
+) -> None:
+    """Whole names count, the later of two, and blanks are written as the kernel does."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text("".join(DISK.format(x.format(tmp_path), y) for x, y in lines))
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "a b")
+    assert file_system(tmp_path / "link", mounts) == expected
+
+
+def test_what_vanishes_has_no_size(tmp_path: Path) -> None:
+    """A running forwarder makes and removes files."""
+    (tmp_path / "there").write_bytes(b"123")
+    assert [_size(tmp_path / x) for x in ("there", "gone")] == [3, 0]
+
+
+def test_where_nothing_is_known_of_mounts_nothing_is_wrong(tmp_path: Path) -> None:
+    """As in some containers."""
+    assert file_system(tmp_path, tmp_path / "none") is None
+    good, text, _ = at(found(tmp_path, LEAST, tmp_path / "none"), "state ", tmp_path)[1]
+    assert (good, text) == (True, "'../state' is on a local file system (unknown)")
+    assert file_system(Path("/proc")) == "proc"
+
+
+def test_paths_that_find_nothing_are_said(tmp_path: Path, mounts: Path) -> None:
+    """Each of them, and what is found is counted."""
+    for name in ("esa1", "esa2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mail.log").touch()
+    paths = ["{appliance}/mail*", "none*", "missing", "esa1"]
+    text = LEAST.replace("stdin}", f'files, paths: ["{tmp_path}/{paths[0]}"]}}\n  - HERE')
+    rest = ", ".join(f'"{tmp_path}/{x}"' for x in paths[1:])
+    text = text.replace("HERE", f"{{type: files, paths: [{rest}], timezone: Europe/Rome}}")
+    findings = found(tmp_path, text, mounts)
+    (first, zone) = at(findings, "inputs[0]", tmp_path)
+    assert first == (True, ".paths[0] '../{appliance}/mail*': 2 files now, of 2 appliances", "")
+    assert zone[1].endswith("UTC")
+    none, missing, esa1, zone = at(findings, "inputs[1]", tmp_path)
+    assert none[0] is False
+    assert none[1].startswith(".paths[0] '../none*': '../none*' matches no log")
+    expected = "'../missing' does not exist; name a file, a folder, a glob or -."
+    assert missing == (False, f".paths[1] '../missing': {expected}", "")
+    assert esa1[0] is True
+    assert zone[1].endswith("for those of Europe/Rome, where it is 13:00 CET now")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_files_that_cannot_be_read_are_said(tmp_path: Path, mounts: Path) -> None:
+    """How many there are, and one of them."""
+    (tmp_path / "mail.1").touch(mode=0)
+    (tmp_path / "mail.2").touch()
+    text = LEAST.replace("stdin}", f'files, paths: ["{tmp_path}/mail*"]}}')
+    expected = ".paths[0] '../mail*': 1 of 2 files cannot be read, such as '../mail.1'"
+    assert at(found(tmp_path, text, mounts), "inputs[0]", tmp_path)[0] == (
+        False,
+        expected,
+        "Give this user the right to read them.",
+    )
+
+
+def test_a_path_that_the_system_refuses_is_said(tmp_path: Path, mounts: Path) -> None:
+    """Such as one that is too long."""
+    text = LEAST.replace("stdin}", f'files, paths: ["/{"x" * 300}"]}}')
+    good, said, _ = at(found(tmp_path, text, mounts), "inputs[0]", tmp_path)[0]
+    assert not good
+    assert said.endswith("cannot be looked at: File name too long.")
+
+
+def test_each_output_is_looked_at(tmp_path: Path, mounts: Path) -> None:
+    """Whatever the plugins of others do."""
+    text = LEAST + "".join(
+        f"  {x}: {{type: server, hosts: [{x}]}}\n" for x in ("down", "bug", "old", "well")
+    )
+    findings = found(tmp_path, text + "  quiet: {type: quiet}\n", mounts)
+    assert at(findings, "outputs.", tmp_path)[2:] == [
+        (False, "down: down does not answer", ""),
+        (
+            False,
+            "bug: its check failed: KeyError: 'https://********@bug'",
+            "This is a fault of the plugin; tell those who made it.",
+        ),
+        (True, "old: old answers", ""),
+        (False, "old: old has version 9", "Update it."),
+        (True, "well: well answers", ""),
+        (True, "well: well has version 9", ""),
+        (True, "quiet: the settings are right; type quiet has no check", ""),
+    ]
+
+
+def test_standard_input_is_said(tmp_path: Path, mounts: Path) -> None:
+    """Nothing can be known of it before."""
+    findings = at(found(tmp_path, LEAST, mounts), "inputs[0]", tmp_path)
+    assert findings[0] == (True, " reads standard input", "")

@@ -1,0 +1,301 @@
+"""Configurations as a whole: what they come to, and all that is wrong with them at once."""
+
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from forwarder.config import BadConfig, load
+from forwarder.errors import ConfigError
+from forwarder.settings.models import FilesSettings, StdinSettings
+from tests.configs import LEAST, PLUGINS, Login, ServerSettings, find_plugins, mistakes, read
+
+GOLDEN = Path(__file__).parent / "golden_configs"
+
+WHOLE = """\
+state: /srv/state
+inputs:
+  - type: files
+    paths: ["/srv/esa/{appliance}/mail*"]
+    timezone: Europe/Rome
+    start_at: end
+    ignore_older: 30d
+  - type: stdin
+    appliance: esa1
+outputs:
+  siem:
+    type: server
+    hosts: [one, two]
+    api_key: ${KEY}
+    port: ${PORT}
+    verify: ${VERIFY:-no}
+    login: {user: root, password: "${PASSWORD:-}"}
+    headers: {X-Token: abc}
+    batch: {max_documents: 10, max_bytes: 5MiB, max_age: 500ms}
+    retry: {initial_pause: 2s, max_pause: 5m}
+  second: {type: server, hosts: []}
+documents:
+  session_events: false
+  original: false
+  namespace: prod
+  agent_name: mx
+  tags: [a, b]
+  labels: {site: milan}
+spool: {max_bytes: 10GiB}
+log: {format: json, level: debug}
+"""
+
+
+def test_a_configuration_comes_to_its_values(tmp_path: Path) -> None:
+    """Each of them, typed."""
+    config = read(tmp_path, WHOLE, KEY="12345678", PORT="9201")
+    assert config.path == tmp_path / "esa.yaml"
+    assert config.state == Path("/srv/state")
+    assert config.inputs == (
+        FilesSettings(
+            type="files",
+            paths=("/srv/esa/{appliance}/mail*",),
+            timezone=ZoneInfo("Europe/Rome"),
+            start_at="end",
+            ignore_older=timedelta(days=30),
+        ),
+        StdinSettings(type="stdin", appliance="esa1"),
+    )
+    assert list(config.outputs) == ["siem", "second"]
+    siem = config.outputs["siem"]
+    assert siem.name == "siem"
+    assert siem.plugin is PLUGINS["server"]
+    assert siem.settings == ServerSettings(
+        hosts=["one", "two"],
+        api_key=SecretStr("12345678"),
+        port=9201,
+        verify=False,
+        login=Login(user="root", password=SecretStr("")),
+        headers={"X-Token": SecretStr("abc")},
+    )
+    assert siem.delivery.batch.max_documents == 10
+    assert siem.delivery.batch.max_bytes == 5 * 2**20
+    assert siem.delivery.batch.max_age == timedelta(milliseconds=500)
+    assert siem.delivery.retry.initial_pause == timedelta(seconds=2)
+    assert siem.delivery.retry.max_pause == timedelta(minutes=5)
+    assert config.documents.model_dump() == {
+        "session_events": False,
+        "original": False,
+        "namespace": "prod",
+        "agent_name": "mx",
+        "tags": ("a", "b"),
+        "labels": {"site": "milan"},
+    }
+    assert config.spool.max_bytes == 10 * 2**30
+    assert config.log.format == "json"
+    assert config.log.level == "debug"
+
+
+def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
+    """An input and an output are enough."""
+    config = read(tmp_path, LEAST)
+    assert config.state == Path("/var/lib/esa-forwarder")
+    assert config.inputs == (StdinSettings(type="stdin"),)
+    batch, retry = config.outputs["siem"].delivery.batch, config.outputs["siem"].delivery.retry
+    assert batch.max_documents == 2_000
+    assert batch.max_bytes == 10_000_000
+    assert batch.max_age == timedelta(seconds=1)
+    assert retry.initial_pause == timedelta(seconds=1)
+    assert retry.max_pause == timedelta(minutes=1)
+    assert config.documents.session_events
+    assert config.spool.max_bytes == 1_000_000_000
+
+
+def test_no_secret_is_in_what_a_debugger_shows(tmp_path: Path) -> None:
+    """Nor in a traceback that shows values."""
+    shown = repr(read(tmp_path, WHOLE, KEY="hunter2hunter2", PORT="9201", PASSWORD="correct horse"))
+    assert "hunter2" not in shown
+    assert "correct horse" not in shown
+    assert "abc" not in shown
+
+
+def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
+    """In the order of the file, each with line and path, what is allowed, and what was meant."""
+    text = (GOLDEN / "mistakes.yaml").read_bytes()
+    expected = (GOLDEN / "mistakes.txt").read_text().splitlines()
+    assert mistakes(tmp_path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("log: {}\n", ["1: inputs: is missing. What is read.", "1: outputs: is missing."]),
+        ("inputs: []\noutputs: {}\n", ["1: inputs: a list is too short", "2: outputs: a mapping"]),
+        (
+            "inputs: 5\noutputs: []\n",
+            ["1: inputs: has to be a list", "2: outputs: has to be a map"],
+        ),
+        ("inputs:\noutputs:\n", ["1: inputs: has to be a list", "2: outputs: has to be a map"]),
+        (LEAST + "5: x\n", ["5: a key that is no text"]),
+        (LEAST + "<<: {state: x}\n", ["5: ['<<']: is no setting"]),
+        (LEAST.replace("stdin}", "stdin}\n  - {type: stdin}"), ["3: inputs[1]: reads the same"]),
+        (LEAST.replace("type: server", "type: 5"), ["4: outputs.siem.type: has to be text"]),
+        (
+            LEAST.replace("siem", "5"),
+            ["4: outputs: a key that is no text", "3: outputs: a mapping"],
+        ),
+    ],
+)
+def test_other_mistakes(tmp_path: Path, text: str, expected: list[str]) -> None:
+    """By how they begin."""
+    found = mistakes(tmp_path, text)
+    for begin in expected:
+        assert [x for x in found if x.startswith(f"esa.yaml:{begin}")], found
+    assert len(found) == len(expected)
+
+
+def test_a_plugin_that_breaks_on_its_settings_is_named(tmp_path: Path) -> None:
+    """Without its words, in which there may be anything."""
+    text = LEAST.replace("type: server, hosts: [a]", "type: broken, path: hunter2")
+    assert mistakes(tmp_path, text) == [
+        (
+            "esa.yaml:4: outputs.siem: the plugin broke on these settings (RuntimeError); that is "
+            "its fault."
+        )
+    ]
+
+
+def test_plugins_are_asked_for_once_each(tmp_path: Path) -> None:
+    """And only for the types that are there."""
+    asked: list[str] = []
+
+    def find(types: object) -> dict[str, object]:
+        assert isinstance(types, list)
+        asked.extend(types)
+        return {x: PLUGINS[x] for x in types}
+
+    path = tmp_path / "esa.yaml"
+    path.write_text(LEAST + "  other: {type: server, hosts: [b]}\n")
+    load(path, find, {})  # type: ignore[arg-type]  # it is looser than it says
+    assert asked == ["server"]
+
+
+def test_the_environment_is_that_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no other is given."""
+    monkeypatch.setenv("ESA_STATE", "/srv/x")
+    path = tmp_path / "esa.yaml"
+    path.write_text(LEAST + "state: ${ESA_STATE}\n")
+    assert load(path, find_plugins).state == Path("/srv/x")
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda _: None, "does not exist"),
+        (lambda path: path.mkdir(), "is a folder; name a file"),
+        (lambda path: path.symlink_to(path), "cannot be read: Too many levels of symbolic links"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path, make: object, expected: str) -> None:
+    """In one clear sentence."""
+    path = tmp_path / "esa.yaml"
+    assert callable(make)
+    make(path)
+    with pytest.raises(ConfigError) as caught:
+        load(path, find_plugins, {})
+    assert str(caught.value) == f"{path}: {expected}."
+
+
+def test_a_file_is_shown_without_obeying_its_name(tmp_path: Path) -> None:
+    """Nor what is in it."""
+    path = tmp_path / "a\nb\x1b.yaml"
+    path.write_text('"x\\ny\\e": 1\n' + LEAST)
+    with pytest.raises(BadConfig) as caught:
+        load(path, find_plugins, {})
+    (line,) = caught.value.mistakes
+    assert line.isprintable()
+    with pytest.raises(ConfigError, match="embedded null byte"):
+        load(Path("a\0b"), find_plugins, {})
+
+
+SECRET = "hunter2-Correct-Horse"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "api_key: ['${S}']",
+        "port: ${S}",
+        "verify: ${S}",
+        "verify: 'x${S}x'",
+        "hosts: ${S}",
+        "login: ${S}",
+        "login: {user: ['${S}'], password: {a: '${S}'}}",
+        "headers: ${S}",
+        "headers: [hunter2-Correct-Horse]",
+        "headers: {a: [hunter2-Correct-Horse]}",
+        "api_kee: hunter2-Correct-Horse",
+        "password: hunter2-Correct-Horse",
+        "token: {a: hunter2-Correct-Horse}",
+        "api_key: [hunter2-Correct-Horse]",
+        "login: api_key:hunter2-Correct-Horse",
+        "port: ${file:FILE}",
+        "batch: {max_age: '${S}', max_bytes: '${S}'}",
+        "retry: ${S}",
+        "api_key: !hunter2-Correct-Horse",
+        "api_key: !!hunter2-Correct-Horse",
+        "api_key: *hunter2-Correct-Horse",
+        "api_key: @hunter2-Correct-Horse",
+        "api_key: 'hunter2-Correct-Horse",
+        "api_key: a${hunter2-Correct-Horse}",
+        "verify: https://user:hunter2-Correct-Horse@host/",
+    ],
+)
+def test_no_secret_is_in_what_is_said(tmp_path: Path, text: str) -> None:
+    """Whatever is wrong with it."""
+    (tmp_path / "secret").write_text(SECRET)
+    text = text.replace("FILE", str(tmp_path / "secret"))
+    found = mistakes(tmp_path, f"{LEAST}  other:\n    type: server\n    {text}\n", S=SECRET)
+    assert "hunter2" not in "\n".join(found)
+    assert "Correct" not in "\n".join(found)
+
+
+@pytest.mark.parametrize("text", ['api_key: "${S}"', """api_key: "pa'ss\\n" """])
+def test_a_plugin_that_says_a_secret_is_not_heard(tmp_path: Path, text: str) -> None:
+    """Its words are said, with what stands in the configuration instead."""
+    found = mistakes(tmp_path, LEAST.replace("hosts", f"{text}, hosts"), S="pa'ss\n")
+    shown = "${S}" if "$" in text else "********"
+    assert len(found) == 1
+    assert "is refused: the key" in found[0]
+    assert shown in found[0]
+    assert "ss" not in found[0].replace("is refused", "").replace("is too short", "")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text("abit: -[]{}&*!|>'\"%@`#,?<\n\t\\0159~.$", max_size=80).map(str.encode),
+        st.lists(
+            st.sampled_from(
+                [
+                    *("inputs:", "outputs:", "type", "files", "stdin", "server", "paths", "null"),
+                    *("\n", " ", "- ", ": ", "[", "]", "{", "}", "*a", "&a ", "5", "<<", "!!int"),
+                    *("${A}", "${", "$${", "${file:/}"),
+                ]
+            )
+        ).map(lambda x: "".join(x).encode()),
+    )
+)
+def test_any_file_is_a_configuration_or_has_mistakes(tmp_path: Path, content: bytes) -> None:
+    """Nothing else is raised."""
+    path = tmp_path / "esa.yaml"
+    path.write_bytes(content)
+    said: tuple[str, ...] = (f"{path}:",)
+    try:
+        load(path, find_plugins, {})
+    except BadConfig as error:
+        said = error.mistakes
+    assert said
+    assert [x for x in said if not x.startswith(str(path)) or "\n" in x] == []
