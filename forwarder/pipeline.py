@@ -7,17 +7,19 @@ A :class:`Flow` holds what outlives a file: the open connections of each applian
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
+
+import orjson
 
 from forwarder.ecs import Encoder
 from forwarder.ecs_layout import Common
 from forwarder.events import Event, Outcome
 from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.correlator import Correlator
-from forwarder.mail_logs.framing import Block, Framer
+from forwarder.mail_logs.framing import Block, Framer, FramerState
 from forwarder.mail_logs.log import Log
 
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,6 +97,24 @@ class Flow:
             self._counts.events[outcome.action.value, outcome.result] += number
         return self._counts
 
+    def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
+        """Put in what :meth:`changes` gave; before anything is read."""
+        appliances: dict[str, list[tuple[str, bytes]]] = {}
+        for key, value in pairs:
+            # The appliance's name may have slashes; what is behind it has two parts.
+            appliances.setdefault(key.rsplit("/", 2)[0], []).append((key, value))
+        for appliance, own in appliances.items():
+            self._correlator(appliance).state.restore(own)
+
+    def changes(self) -> Iterator[tuple[str, bytes | None]]:
+        """Give what has changed since the last time and must outlive the process.
+
+        Yields:
+            A key that begins with the appliance's name, and its value; None takes the key away.
+        """
+        for correlator in self._correlators.values():
+            yield from correlator.state.changes()
+
     def open(
         self,
         appliance: str,
@@ -102,14 +122,16 @@ class Flow:
         *,
         near: datetime = _FAR_PAST,
         hosts: bool = False,
+        state: bytes | None = None,
     ) -> "Reading":
-        """Begin a file.
+        """Begin a file, or go on with it.
 
         Args:
             appliance: Whose log it is.
             path: Absolute, valid Unicode; None for a stream.
             near: A moment that its first line is close to, for stamps without a year.
             hosts: Whether the host in a syslog header names the appliance in its place.
+            state: Where another reading of it was (:attr:`Reading.state`).
         """
         framer = Framer(
             near,
@@ -117,15 +139,21 @@ class Flow:
             split_hosts=hosts,
             count_lines=self._settings.count_lines,
         )
-        return Reading(self, framer, appliance, path)
+        reading = Reading(self, framer, appliance, path)
+        if state is not None:
+            reading.resume(state)
+        return reading
 
     def read(self, appliance: str, block: Block, log: Log) -> list[Event]:
         """Join the lines of a block."""
+        return self._correlator(appliance).read(block, log)
+
+    def _correlator(self, appliance: str) -> Correlator:
         correlator = self._correlators.get(appliance)
         if correlator is None:
             correlator = Correlator(appliance, self._clock, sessions=self._settings.sessions)
             self._correlators[appliance] = correlator
-        return correlator.read(block, log)
+        return correlator
 
     def document(self, events: list[Event]) -> "Documents":
         """Count events, and give their documents."""
@@ -155,6 +183,46 @@ class Reading:
         self._size = 0
         self.is_foreign = True
         """Whether no line of a mail log has come yet."""
+
+    @property
+    def position(self) -> int:
+        """Bytes from the start of the file: all before is in documents that were given."""
+        return self._framer.state.position
+
+    @property
+    def state(self) -> bytes:
+        """What another reading needs to go on from the position."""
+        state = self._framer.state
+        logs = {
+            appliance: [
+                log.origin.serial,
+                None if log.offset is None else log.offset // timedelta(seconds=1),
+            ]
+            for appliance, log in self._logs.items()
+        }
+        *framed, near, year = state
+        return orjson.dumps([*framed, near.isoformat(), year, self.is_foreign, logs])
+
+    def resume(self, state: bytes) -> None:
+        """Go on where another reading of this file was."""
+        position, skipping, within, near, year, self.is_foreign, logs = orjson.loads(state)
+        self._framer.resume(
+            FramerState(position, skipping, within, datetime.fromisoformat(near), year)
+        )
+        for appliance, (serial, seconds) in logs.items():
+            log = self._logs[appliance] = Log(appliance, self._path)
+            log.origin = replace(log.origin, serial=serial)
+            log.offset = None if seconds is None else timedelta(seconds=seconds)
+
+    def rename(self, path: str) -> None:
+        """Take it that the file has another name now."""
+        self._path = path
+        for log in self._logs.values():
+            log.origin = replace(log.origin, path=path)
+
+    def settle(self) -> "Documents":
+        """Take it that no more is there for now: the last line is whole if a newline ends it."""
+        return self._read(self._framer.settle())
 
     def feed(self, data: bytes) -> "Documents":
         """Take the next bytes of the file, cut anywhere.

@@ -73,8 +73,8 @@ def test_what_is_remembered_is_bounded() -> None:
     identities = Identities("esa1")
     for number in range(MAX_GENERATION * 2 + 9):
         identities.identify(b"inbound", b"%d" % number, LINE, 0)
-    assert len(identities._current) <= MAX_GENERATION  # noqa: SLF001
-    assert len(identities._previous) <= MAX_GENERATION  # noqa: SLF001
+    assert len(identities.current) <= MAX_GENERATION
+    assert len(identities.previous) <= MAX_GENERATION
 
 
 @given(EVENTS)

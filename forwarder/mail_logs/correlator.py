@@ -26,6 +26,7 @@ from forwarder.mail_logs.framing import Block
 from forwarder.mail_logs.joining import Joiner
 from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.places import Places
+from forwarder.mail_logs.state import State
 
 _REASONS = {b"close": CloseReason.CLOSE, b"lost": CloseReason.LOST}
 
@@ -33,7 +34,7 @@ _REASONS = {b"close": CloseReason.CLOSE, b"lost": CloseReason.LOST}
 class Correlator:
     """Joins the lines of one appliance."""
 
-    __slots__ = ("_joiner",)
+    __slots__ = ("_joiner", "state")
 
     def __init__(self, appliance: str, clock: Clock, *, sessions: bool = True) -> None:
         """Start with nothing open.
@@ -44,6 +45,8 @@ class Correlator:
             sessions: Whether the end of a session is an event.
         """
         self._joiner = Joiner(appliance, clock, sessions=sessions)
+        self.state = State(self._joiner, f"{appliance}/")
+        """What a store has to have of it."""
 
     @property
     def unread(self) -> int:

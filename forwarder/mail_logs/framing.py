@@ -74,6 +74,21 @@ class Block(NamedTuple):
     """For rewritten lines, in order; None where text is the file's own bytes."""
 
 
+class FramerState(NamedTuple):
+    """How far a file has been framed, to go on with it in another process."""
+
+    position: int
+    """Bytes from the start of the file; all before are in blocks that were given."""
+    skipping: bool
+    """Whether what follows belongs to a line that was cut, or to none."""
+    within: bool
+    """Whether the position is not behind a newline."""
+    near: datetime
+    """A moment that the next line is close to."""
+    year: int | None
+    """Of the next line, where the operator knows better and no line came yet."""
+
+
 class Framer:
     """Cuts one file into blocks.
 
@@ -122,6 +137,33 @@ class Framer:
         self._unended = False
         self.lines = 0
         self.cut_lines = 0
+
+    @property
+    def state(self) -> FramerState:
+        """How far it is."""
+        position = self._offset + bool(self._held)
+        return FramerState(position, self._skipping, not self._held, *self._syslog.state)
+
+    def resume(self, state: FramerState) -> None:
+        """Go on where another framer of this file was; what follows are the bytes from there."""
+        self._held = b"" if state.within else b"\n"
+        self._offset = state.position - (not state.within)
+        self._skipping = state.skipping
+        self._syslog = SyslogFraming(state.near, state.year)
+
+    def settle(self) -> list[Block]:
+        """Take it that no more is there for now.
+
+        Returns:
+            The last line, if a newline ends it: nobody is to wait for its successor. What comes
+            later and continues it is no part of it any more.
+        """
+        held = self._held
+        if self._skipping or len(held) < 2 or not held.endswith(b"\n"):  # noqa: PLR2004 - a line
+            return []
+        blocks = list(self._frame(held, len(held) - 1))
+        self._keep(held, len(held))
+        return blocks
 
     def feed(self, data: bytes) -> list[Block]:
         """Take the next bytes.

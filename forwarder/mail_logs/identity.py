@@ -20,17 +20,25 @@ came again behind so many others would get its first id again."""
 
 
 class Identities:
-    """Gives ids to the events of one appliance."""
+    """Gives ids to the events of one appliance.
 
-    __slots__ = ("_current", "_prefixes", "_previous", "_since")
+    Attributes:
+        current: How many times the line of an id came, in the generation that grows.
+        previous: The same in the one before it.
+        since: When the current one began, in seconds since 1970.
+        repeated: Ids of the current one whose count has changed since somebody cleared this.
+    """
+
+    __slots__ = ("_prefixes", "current", "previous", "repeated", "since")
 
     def __init__(self, appliance: str) -> None:
         """Start with no line seen."""
         name = appliance.encode("utf-8", "surrogateescape")
         self._prefixes = {x: b"%b\0%b\0" % (name, x) for x in (b"inbound", b"outbound")}
-        self._current: dict[str, int] = {}
-        self._previous: dict[str, int] = {}
-        self._since = 0
+        self.current: dict[str, int] = {}
+        self.previous: dict[str, int] = {}
+        self.since = 0
+        self.repeated: set[str] = set()
 
     def identify(self, direction: bytes, number: bytes, line: bytes, epoch: int) -> str:
         """Give the id of the next event of a line.
@@ -46,15 +54,17 @@ class Identities:
         """
         text = self._prefixes[direction] + number + b"\0" + line
         name = blake2b(text, digest_size=16).hexdigest()
-        passed = epoch - self._since
-        full = len(self._current) >= MAX_GENERATION
+        passed = epoch - self.since
+        full = len(self.current) >= MAX_GENERATION
         if full or not -MAX_LATE_SECONDS < passed < GENERATION_SECONDS:
-            self._previous, self._current = self._current, {}
-            self._since = epoch
-        if name not in self._current and name not in self._previous:
-            self._current[name] = 1
+            self.previous, self.current = self.current, {}
+            self.repeated.clear()
+            self.since = epoch
+        if name not in self.current and name not in self.previous:
+            self.current[name] = 1
             return name
-        ordinal = self._current.get(name) or self._previous[name]
-        self._current[name] = ordinal + 1
+        ordinal = self.current.get(name) or self.previous[name]
+        self.current[name] = ordinal + 1
+        self.repeated.add(name)
         # Beside the text, where no line can imitate it.
         return blake2b(text, digest_size=16, person=b"%d" % ordinal).hexdigest()

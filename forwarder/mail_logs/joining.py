@@ -62,11 +62,11 @@ class Joiner:
         self.connections = Connections()
         self._clock = clock
         self._sessions = sessions
-        self._identities = Identities(appliance)
+        self.identities = Identities(appliance)
         self._logins = Logins()
         self._endings = self._logins.endings
         self._describer = Describer(clock)
-        self._next_expiry = 0
+        self.next_expiry = 0
         self.unread = 0
         self.first_unread: tuple[str | None, int] | None = None
 
@@ -112,7 +112,7 @@ class Joiner:
             self._pass_over(line, places, log)
             return
         epoch = time.epoch
-        if epoch >= self._next_expiry:
+        if epoch >= self.next_expiry:
             self._expire(time, log, events)
         direction, known = b"inbound", None
         if number is None:
@@ -145,7 +145,7 @@ class Joiner:
                     open_.inbound[number] = None, log.offset, []
                 open_.attempts[number] = known, epoch, failures, tally
         offset, original, at, level, header = places.find(line)
-        name = self._identities.identify(direction, number, original, epoch)
+        name = self.identities.identify(direction, number, original, epoch)
         if header is not None:
             time = _at_offset(time, header)
         events.append(
@@ -235,7 +235,7 @@ class Joiner:
             Event(
                 log.origin,
                 _CLOSED,
-                self._identities.identify(b"inbound", number, name, time.epoch),
+                self.identities.identify(b"inbound", number, name, time.epoch),
                 time if header is None else _at_offset(time, header),
                 tally.user,
                 known or self._describer.describe_inbound(number, connection),
@@ -250,7 +250,7 @@ class Joiner:
 
     def _expire(self, now: Instant, log: Log, events: list[Event]) -> None:
         """End the sessions that have been silent for too long."""
-        self._next_expiry = now.epoch + EXPIRY_SECONDS
+        self.next_expiry = now.epoch + EXPIRY_SECONDS
         open_ = self.connections
         for number in open_.messages.silent_since(now.epoch - _MAX_AGE_SECONDS):
             self.end(number, open_.inbound.pop(number), CloseReason.EXPIRED, log, events)

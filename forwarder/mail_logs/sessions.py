@@ -72,7 +72,7 @@ class Tally:
         )
 
 
-class _Message:
+class Message:
     """One message of a session."""
 
     __slots__ = ("recipients", "size", "tally")
@@ -96,7 +96,7 @@ class Messages:
     def __init__(self) -> None:
         """Start with no session."""
         self.tallies: dict[bytes, Tally] = {}
-        self.followed: dict[bytes, _Message] = {}
+        self.followed: dict[bytes, Message] = {}
 
     def follow(self, icid: bytes, tally: Tally | None) -> Tally:
         """Count what this connection sends from here on, in the tally it may have already."""
@@ -129,7 +129,7 @@ class Messages:
         if len(self.followed) >= MAX_MESSAGES:
             for oldest in list(islice(self.followed, MAX_MESSAGES // 8)):
                 self._forget(oldest)
-        self.followed[mid] = _Message(tally)
+        self.followed[mid] = Message(tally)
         tally.mids.add(mid)
         tally.messages += 1
 

@@ -69,6 +69,11 @@ class SyslogFraming:
         self._near = near
         self._year = year
 
+    @property
+    def state(self) -> tuple[datetime, int | None]:
+        """What another one starts with to go on with the file."""
+        return self._near, self._year
+
     def read(self, line: bytes) -> Framed | None:
         """Take a line out of its framing.
 
