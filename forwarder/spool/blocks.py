@@ -16,7 +16,7 @@ import zstandard
 
 from forwarder.documents import Document
 
-MAX_BLOCK_BYTES = 4 << 20
+MAX_BLOCK_BYTES = 1 << 20
 """Of bodies in one row. A reader has one row unpacked in memory; below a megabyte zstandard finds
 less that is alike, above this nothing is gained."""
 

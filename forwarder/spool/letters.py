@@ -7,7 +7,7 @@ that a document is delivered twice.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from forwarder.spool.failures import DamagedError
 _MAX_REASON = 4096
 """Characters. Servers quote what they refuse, and that comes from strangers."""
 _PAGE = 500
-"""Letters that are read at a time: a reader that is slow holds no transaction open."""
+"""Letters that are read at a time."""
 _LEVEL = 3
 """Each is packed alone, and they are few."""
 
@@ -147,19 +147,22 @@ def replays(
     return found
 
 
-def read(connection: sqlite3.Connection, selection: Selection = ALL) -> Iterator[DeadLetter]:
-    """Read letters, oldest first. Between two pages of them, no transaction is open."""
-    after = 0
+def page(
+    connection: sqlite3.Connection, selection: Selection = ALL, *, after: int = 0
+) -> list[DeadLetter]:
+    """Read some letters, oldest first; so many that a slow reader holds no transaction open.
+
+    Args:
+        connection: Of the spool.
+        selection: Which.
+        after: The number of the last one that was read.
+    """
     condition, values = _where(selection)
-    while True:
-        rows = connection.execute(
-            f"{_SELECT} WHERE {condition} AND number > ? ORDER BY number LIMIT {_PAGE}",
-            [*values, after],
-        ).fetchall()
-        if not rows:
-            return
-        yield from map(_letter, rows)
-        after = rows[-1][0]
+    rows = connection.execute(
+        f"{_SELECT} WHERE {condition} AND number > ? ORDER BY number LIMIT {_PAGE}",
+        [*values, after],
+    )
+    return [_letter(x) for x in rows.fetchall()]
 
 
 def mark(connection: sqlite3.Connection, selection: Selection) -> int:
@@ -169,9 +172,8 @@ def mark(connection: sqlite3.Connection, selection: Selection) -> int:
         How many there are to be, that were not before.
     """
     condition, values = _where(selection)
-    return connection.execute(
-        f"UPDATE dead_letters SET replay = 1 WHERE {condition} AND replay = 0", values
-    ).rowcount
+    statement = f"UPDATE dead_letters SET replay = 1 WHERE {condition} AND replay = 0"  # noqa: S608 - our own text
+    return connection.execute(statement, values).rowcount
 
 
 def purge(connection: sqlite3.Connection, selection: Selection) -> int:
@@ -181,7 +183,8 @@ def purge(connection: sqlite3.Connection, selection: Selection) -> int:
         How many there were.
     """
     condition, values = _where(selection)
-    return connection.execute(f"DELETE FROM dead_letters WHERE {condition}", values).rowcount
+    statement = f"DELETE FROM dead_letters WHERE {condition}"  # noqa: S608 - our own text
+    return connection.execute(statement, values).rowcount
 
 
 def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:

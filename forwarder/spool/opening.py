@@ -19,7 +19,9 @@ from pathlib import Path
 
 import structlog
 
+from forwarder.spool.blocks import Block, checksum
 from forwarder.spool.failures import BlockedError, SpoolError, explained, is_damage
+from forwarder.spool.reading import BadBlock
 from forwarder.spool.salvaging import is_whole, read_text, salvage
 from forwarder.spool.schema import connect, create, migrate, refuse_newer, version_of
 
@@ -75,15 +77,14 @@ def open_database(folder: Path) -> sqlite3.Connection:
         return connect(path)
 
 
-def bad_blocks(connection: sqlite3.Connection) -> list[tuple[int, int, bytes]]:
-    """Read all blocks.
-
-    Returns:
-        Of those that do not match their checksums: the serial number of the first document, how
-        many there are, and the packed bytes.
-    """
+def bad_blocks(connection: sqlite3.Connection) -> list[BadBlock]:
+    """Read all blocks, and return those that do not match their checksums."""
     rows = connection.execute("SELECT checksum, packed, first, documents FROM blocks")
-    return [(x[2], x[3], x[1]) for x in rows if not is_whole("blocks", x)]
+    return [
+        BadBlock(first, Block(documents, expected, packed), "the checksum does not match")
+        for expected, packed, first, documents in rows
+        if checksum(packed) != expected
+    ]
 
 
 def keep_aside(path: Path, first: int, packed: bytes) -> Path:

@@ -21,8 +21,8 @@ MAX_WAL_BYTES = 64 << 20
 4 MB; this much means that somebody is in the way."""
 _RESERVE = 1 << 20
 """Bytes that stay free on the disk beyond the log of changes."""
-_VACUUM_PAGES = 4096
-"""16 MB. Fewer free pages are not worth the work of giving them back."""
+_VACUUM_BYTES = 16 << 20
+"""Less is not worth the work of giving it back to the disk."""
 _VACUUM_STEP = 256
 """Pages to give back at a time: some milliseconds."""
 _PAUSE = 1.0
@@ -56,8 +56,7 @@ class Room:
             max_wal_bytes: The limit of its log of changes.
         """
         self._path = path
-        self._wal_path = path.with_name(path.name + "-wal")
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._max_wal_bytes = max_wal_bytes
         self._next_attempt = 0.0
         self.usage = Usage(0, 0, 0, 0)
@@ -71,14 +70,14 @@ class Room:
     def obstacle(self) -> str | None:
         """Say why no more documents should be written; None if they may."""
         usage = self.usage
-        if usage.used >= self._max_bytes:
+        if usage.used >= self.max_bytes:
             return (
-                f"the spool is full: {usage.used:,} bytes of {self._max_bytes:,}; it has room"
+                f"the spool is full: {usage.used:,} bytes of {self.max_bytes:,}; it has room"
                 " again when the slowest output has delivered more"
             )
         if usage.wal > self._max_wal_bytes:
             return (
-                f"the log of changes {str(self._wal_path)!r} has {usage.wal:,} bytes, more than"
+                f"the log of changes {str(_wal(self._path))!r} has {usage.wal:,} bytes, more than"
                 f" {self._max_wal_bytes:,}, and cannot be emptied: another process has been"
                 " reading the database for long; end it"
             )
@@ -103,18 +102,7 @@ class Room:
         return self.usage.wal + _RESERVE
 
     def _look(self, connection: sqlite3.Connection) -> None:
-        (page,) = connection.execute("PRAGMA page_size").fetchone()
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-        disk = os.statvfs(self._path.parent)
-        self.usage = Usage(
-            used=(pages - free) * page,
-            file=pages * page,
-            wal=size_of(self._wal_path),
-            free=disk.f_bavail * disk.f_frsize,
-        )
-        self._free_pages = free
-        self._pages = pages
+        self.usage = usage_of(self._path, connection)
 
     def _shrink(self, connection: sqlite3.Connection) -> None:
         """Empty the log of changes and give it back to the disk, if nobody is in the way."""
@@ -138,8 +126,26 @@ class Room:
         Within a transaction. A queue that is empty has its free pages at the end: they are only
         cut off. Of a full one nothing is moved about.
         """
-        if self._free_pages > max(_VACUUM_PAGES, self._pages // 2):
+        if self.usage.file - self.usage.used > max(_VACUUM_BYTES, self.usage.file // 2):
             connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_STEP})").fetchall()
+
+
+def usage_of(path: Path, connection: sqlite3.Connection) -> Usage:
+    """Look what a database takes."""
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    disk = os.statvfs(path.parent)
+    return Usage(
+        used=(pages - free) * page,
+        file=pages * page,
+        wal=size_of(_wal(path)),
+        free=disk.f_bavail * disk.f_frsize,
+    )
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
 
 
 def size_of(path: Path) -> int:

@@ -84,7 +84,8 @@ def is_whole(table: str, row: _Row) -> bool:
     """Say whether a row of a table matches its checksum, which stands first."""
     parts = row[1 : 1 + _CHECKED[table]]
     try:
-        return checksum(*[x.encode() if isinstance(x, str) else x for x in parts]) == row[0]
+        found = checksum(*[x.encode() if isinstance(x, str) else x for x in parts])
+        return bool(found == row[0])
     except TypeError:
         return False  # a number where bytes should be
 
@@ -105,7 +106,8 @@ class _Walk:
 
     def __iter__(self) -> Iterator[_Row]:
         last: object = None
-        select = f"SELECT {', '.join(self._table.columns)} FROM {self._table.name}"
+        columns, table = ", ".join(self._table.columns), self._table.name
+        select = f"SELECT {columns} FROM {table}"  # noqa: S608 - our own text
         key = self._table.key
         try:
             for row in self._connection.execute(f"{select} ORDER BY {key}"):
@@ -139,7 +141,8 @@ def _copy(table: _Table, rows: _Walk, into: sqlite3.Connection) -> list[_Row]:
         Of blocks and cursors what is needed to count; of others only how many there were.
     """
     places = ", ".join("?" * len(table.columns))
-    insert = f"INSERT OR IGNORE INTO {table.name} ({', '.join(table.columns)}) VALUES ({places})"
+    columns = ", ".join(table.columns)
+    insert = f"INSERT OR IGNORE INTO {table.name} ({columns}) VALUES ({places})"  # noqa: S608 - our own text
     kept: list[_Row] = []
     for row in rows:
         into.execute(insert, row)

@@ -1,19 +1,15 @@
 """The spool itself: what ingest writes, and what the workers of outputs read.
 
-One connection writes, under a lock; SQLite has one writer anyhow, and this way nobody waits for
-somebody else's timeout. Each output reads by a connection of its own, without the lock. What is
-long (packing, unpacking) happens outside.
-
 A commit of documents is on disk when it returns. A cursor is written at once and is on disk within
 a second: the death of the process costs no more than the batch in hand, that of the machine at
-most the deliveries of a second, which are then made again.
+most the deliveries of a second, which are then made again. What takes long, packing and unpacking,
+is done outside the lock; each output reads by a connection of its own.
 """
 
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -21,23 +17,19 @@ import orjson
 import structlog
 
 from forwarder.documents import Document
-from forwarder.spool import letters
+from forwarder.spool import letters, upkeep
 from forwarder.spool.blocks import pack
 from forwarder.spool.failures import BlockedError, explained
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.locking import Lock
-from forwarder.spool.opening import NAME, bad_blocks, keep_aside, open_database, prepare_folder
+from forwarder.spool.opening import NAME, bad_blocks, open_database, prepare_folder
 from forwarder.spool.progress import PREFIX, Batch, Progress, Trouble, dump, load
 from forwarder.spool.reading import BadBlock, Reader
 from forwarder.spool.room import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Room, Usage
 from forwarder.spool.schema import connect
-from forwarder.spool.state import DAMAGE, LIMIT, load_state, put_state
+from forwarder.spool.state import LIMIT, load_state, put_state
+from forwarder.spool.writing import Writer
 
-_DEAD_LETTER_SHARE = 4
-"""Dead letters may take a quarter of the limit. They are part of what counts against it, and
-documents that can be delivered need room, too."""
-_SYNC_SECONDS = 1.0
-"""How long a cursor may stay in the memory of the machine."""
 _LOOK_SECONDS = 0.25
 """How often somebody who waits for room looks whether he is to stop."""
 
@@ -45,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Spool:
-    """Documents on their way, and what must survive with them."""
+    """Documents on their way, and what must survive with them. Any thread may call it."""
 
     @classmethod
     def open(
@@ -72,36 +64,41 @@ class Spool:
         prepare_folder(folder)
         lock = Lock(folder)
         try:
-            return cls(folder, lock, max_bytes=max_bytes, max_wal_bytes=max_wal_bytes)
+            return cls(folder, lock, Room(folder / NAME, max_bytes, max_wal_bytes))
         except BaseException:
             lock.close()
             raise
 
-    def __init__(self, folder: Path, lock: Lock, *, max_bytes: int, max_wal_bytes: int) -> None:
+    def __init__(self, folder: Path, lock: Lock, room: Room) -> None:
         """Use :meth:`open`."""
         self._path = folder / NAME
-        self._lock_file = lock
-        self._max_dead_letter_bytes = max_bytes // _DEAD_LETTER_SHARE
-        self._room = Room(self._path, max_bytes, max_wal_bytes)
-        self._lock = threading.Lock()
-        """Of the writing connection, and of what is remembered of what it wrote."""
+        self._lock = lock
         self._changed = threading.Condition()
         self._readers: dict[str, Reader] = {}
-        self._writer = open_database(folder)
+        connection = open_database(folder)
         try:
-            self._load()
-            self.commit((), [(LIMIT, orjson.dumps(max_bytes))])
+            self._writer = Writer(self._path, connection, room)
+            with self._writer.locked():
+                self._outputs = {
+                    key.removeprefix(PREFIX): load(value)
+                    for key, value in load_state(connection, PREFIX)
+                }
+                self._next = upkeep.next_number(connection, self._outputs.values())
+                self._dead_letters = upkeep.DeadLetterLimit(connection, room.max_bytes)
+                damaged = bad_blocks(connection)
+            for bad in damaged:
+                upkeep.set_aside(self._writer, self._path, bad)
+            self.commit((), [(LIMIT, orjson.dumps(room.max_bytes))])
         except BaseException:
-            self._writer.close()
+            connection.close()
             raise
 
     def close(self) -> None:
         """Let go of the spool. No other method may be running."""
-        with self._lock:
-            for reader in self._readers.values():
-                reader.close()
-            self._writer.close()
-            self._lock_file.close()
+        for reader in self._readers.values():
+            reader.close()
+        self._writer.close()
+        self._lock.close()
 
     def commit(
         self, documents: Sequence[Document], state: Iterable[tuple[str, bytes | None]] = ()
@@ -117,19 +114,19 @@ class Spool:
             DamagedError: The database is broken.
         """
         blocks = pack(documents)
-        now = _now()
-        with self._lock, explained(self._path):
-            if blocks:
-                self._check_disk(sum([len(x.packed) for x in blocks]))
-            with self._transaction(durable=True) as run:
-                first = self._next
+        now = time.time_ns() // 1_000_000
+        size = sum([len(x.packed) for x in blocks])
+        with self._writer.locked():
+            first = self._next
+            with self._writer.transaction(size=size, durable=True) as connection:
                 for block in blocks:
-                    run(
-                        "INSERT INTO blocks VALUES (?, ?, ?, ?, ?)",
-                        (first, block.documents, now, *block[1:]),
+                    connection.execute(
+                        "INSERT INTO blocks (first, documents, time, checksum, packed)"
+                        " VALUES (?, ?, ?, ?, ?)",
+                        (first, block.documents, now, block.checksum, block.packed),
                     )
                     first += block.documents
-                put_state(self._writer, state)
+                put_state(connection, state)
             self._next = first
         if documents:
             self.wake()
@@ -140,23 +137,23 @@ class Spool:
         Raises:
             DamagedError: The database is broken.
         """
-        with self._lock, explained(self._path):
-            return load_state(self._writer, prefix)
+        with self._writer.locked() as connection:
+            return load_state(connection, prefix)
 
     @property
     def is_full(self) -> bool:
         """Whether ingest should pause; it may still commit what it has in hand."""
-        return self._obstacle is not None
+        return self._writer.obstacle is not None
 
     @property
     def obstacle(self) -> str | None:
         """Why it should, in words; None if it need not."""
-        return self._obstacle
+        return self._writer.obstacle
 
     @property
     def usage(self) -> Usage:
         """What it takes on disk."""
-        return self._room.usage
+        return self._writer.usage
 
     def wait_for_room(self, stop: threading.Event, timeout: float) -> bool:
         """Wait until there is room again.
@@ -169,23 +166,22 @@ class Spool:
             Whether there is room.
         """
         end = time.monotonic() + timeout
-        while self.is_full and not stop.is_set():
-            left = end - time.monotonic()
-            if left <= 0:
-                break
-            self.wait(lambda: not self.is_full, min(left, _LOOK_SECONDS))
-            if self.is_full:
+        while self.is_full and not stop.is_set() and (left := end - time.monotonic()) > 0:
+            if not self.wait(lambda: not self.is_full, min(left, _LOOK_SECONDS)):
                 # The disk and other processes do not tell when they are out of the way.
-                with self._lock, suppress(BlockedError), explained(self._path):
-                    self._measure()
+                with suppress(BlockedError):
+                    self._writer.look()
         return not self.is_full
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait until something is true that changes with a commit, an advance or :meth:`wake`.
 
         Args:
-            condition: Quick, and without the spool's other methods that wait.
+            condition: Quick; must not write or wait itself.
             timeout: Seconds to wait at most.
+
+        Returns:
+            Whether it is true.
         """
         with self._changed:
             return self._changed.wait_for(condition, timeout)
@@ -196,7 +192,7 @@ class Spool:
             self._changed.notify_all()
 
     def add_outputs(self, names: Iterable[str]) -> None:
-        """Say which outputs there are; all others are forgotten.
+        """Say which outputs there are; all others are forgotten. None of them may be reading.
 
         A new one begins at the oldest document that is still there.
 
@@ -204,31 +200,33 @@ class Spool:
             BlockedError: It cannot be written now.
         """
         wanted = list(dict.fromkeys(names))
-        with self._lock, explained(self._path):
-            (oldest,) = self._writer.execute("SELECT min(first) FROM blocks").fetchone()
-            new = Progress(oldest or self._next)
-            outputs = {x: self._outputs.get(x, new) for x in wanted}
-            forgotten = {x: y for x, y in self._outputs.items() if x not in outputs}
-            with self._transaction(durable=True):
-                values = [(PREFIX + x, dump(y)) for x, y in outputs.items()]
-                put_state(self._writer, [*values, *((PREFIX + x, None) for x in forgotten)])
+        with self._writer.locked():
+            with self._writer.transaction(durable=True) as connection:
+                new = Progress(upkeep.oldest_number(connection) or self._next)
+                outputs = {x: self._outputs.get(x, new) for x in wanted}
+                forgotten = {x: y for x, y in self._outputs.items() if x not in outputs}
+                put_state(connection, [(PREFIX + x, None) for x in forgotten])
+                put_state(connection, [(PREFIX + x, dump(y)) for x, y in outputs.items()])
+                upkeep.trim(connection, outputs.values(), self._next)
             self._outputs = outputs
-            for name in wanted:
-                if name not in self._readers:
-                    self._readers[name] = Reader(connect(self._path))
+            for name in forgotten.keys() & self._readers.keys():
+                self._readers.pop(name).close()
+            for name in outputs.keys() - self._readers.keys():
+                self._readers[name] = Reader(connect(self._path))
         for name, progress in forgotten.items():
             _log.warning(
                 "An output is no longer in the configuration and has been forgotten.",
                 output=name,
                 undelivered=self._next - progress.cursor,
             )
+        self.wake()
 
     def progress(self, output: str) -> Progress:
         """Say how far an output is."""
         return self._outputs[output]
 
     def pending(self, output: str) -> int:
-        """Count the documents that an output has not had yet."""
+        """Count the documents that an output has not had yet; those to be replayed do not count."""
         return self._next - self._outputs[output].cursor
 
     def read(self, output: str, *, max_documents: int, max_bytes: int) -> Batch:
@@ -254,11 +252,11 @@ class Spool:
                 try:
                     batch = reader.read(cursor, max_documents=max_documents, max_bytes=max_bytes)
                 except BadBlock as bad:
-                    self._set_aside(bad.first, bad.block.documents, bad.block.packed, str(bad))
+                    upkeep.set_aside(self._writer, self._path, bad)
                     continue
                 if batch.documents:
                     return batch
-                self.advance(output, Batch((), end))
+                self.advance(output, Batch((), end))  # there is nothing but what was damaged
         return Batch(())
 
     def advance(
@@ -276,174 +274,58 @@ class Spool:
             batch: As it was read, or the first documents of it.
             dead_letters: Documents of it that were refused; those that were replayed with their
                 numbers.
-            retried: How many documents were handed over more than once.
+            retried: How often documents were handed over again.
 
         Raises:
             BlockedError: Nothing was written; the same may be tried again after a pause.
             DamagedError: The database is broken.
         """
-        before = self._outputs[output]
-        cursor = before.cursor if batch.letters else max(before.cursor, batch.end)
-        gap = 0 if batch.letters else max(0, batch.start - before.cursor)
-        with self._lock, explained(self._path):
+        with self._writer.locked():
             before = self._outputs[output]
             after = before._replace(
-                cursor=cursor,
                 delivered=before.delivered + len(batch.documents) - len(dead_letters),
                 rejected=before.rejected + len(dead_letters),
                 retried=before.retried + retried,
-                missing=before.missing + gap,
             )
-            others = [y.cursor for x, y in self._outputs.items() if x != output]
-            self._check_dead_letters(dead_letters)
-            durable = time.monotonic() - self._synced > _SYNC_SECONDS
-            with self._transaction(durable=durable) as run:
-                size = letters.store(self._writer, dead_letters)
-                again = {x.number for x in dead_letters}
-                letters.remove(
-                    self._writer, [x.number for x in batch.letters if x.number not in again]
-                )
-                put_state(self._writer, [(PREFIX + output, dump(after))])
-                trimmed = self._trim(run, min([cursor, *others]))
-            self._dead_letter_bytes += size
-            self._trimmed = trimmed
-            self._outputs[output] = after
+            if not batch.letters:
+                missing = before.missing + batch.start - before.cursor
+                after = after._replace(cursor=batch.end, missing=missing)
+            outputs = self._outputs | {output: after}
+            with self._writer.transaction() as connection:
+                kept = {x.number for x in dead_letters}
+                delivered = [x.number for x in batch.letters if x.number not in kept]
+                letters.remove(connection, delivered)
+                self._dead_letters.store(connection, dead_letters)
+                put_state(connection, [(PREFIX + output, dump(after))])
+                upkeep.trim(connection, outputs.values(), self._next)
+                self._writer.give_back()
+            self._outputs = outputs
         self.wake()
 
     def note(self, output: str, trouble: Trouble | None, *, retried: int = 0) -> None:
         """Remember that an output does not deliver, and why; or that it does again.
 
         Raises:
-            BlockedError: It is remembered as long as the service runs.
+            BlockedError: It is remembered only as long as the service runs.
         """
-        with self._lock, explained(self._path):
+        with self._writer.locked():
             before = self._outputs[output]
             last = (trouble.error, trouble.time) if trouble else before.last_error
             after = before._replace(
                 trouble=trouble, last_error=last, retried=before.retried + retried
             )
-            self._outputs[output] = after
-            with self._transaction(durable=False):
-                put_state(self._writer, [(PREFIX + output, dump(after))])
+            self._outputs = self._outputs | {output: after}
+        self._write_progress(output, durable=False)
 
     def settle(self, output: str) -> None:
-        """Let the cursor of an output be on disk; done already when nothing has moved.
+        """Let what an output did last be on disk, before it waits for long.
 
         Raises:
             BlockedError: It cannot be written now.
         """
-        with self._lock, explained(self._path):
-            if self._unsynced:
-                with self._transaction(durable=True):
-                    put_state(self._writer, [(PREFIX + output, dump(self._outputs[output]))])
+        if not self._writer.is_settled:
+            self._write_progress(output, durable=True)
 
-    def _load(self) -> None:
-        """Find out where everything stands."""
-        with explained(self._path):
-            run = self._writer.execute
-            state = load_state(self._writer, PREFIX)
-            self._outputs = {x.removeprefix(PREFIX): load(y) for x, y in state}
-            last = run(
-                "SELECT first + documents FROM blocks ORDER BY first DESC LIMIT 1"
-            ).fetchone()
-            cursors = [x.cursor for x in self._outputs.values()]
-            self._next = max([1, *cursors, *(last or ())])
-            self._trimmed = 0
-            self._durable = True
-            self._unsynced = False
-            self._synced = time.monotonic()
-            self._dead_letter_bytes = letters.size_of_all(self._writer)
-            self._obstacle: str | None = None
-            self._measure()
-            for first, documents, packed in bad_blocks(self._writer):
-                self._set_aside(first, documents, packed, "the checksum does not match")
-
-    @contextmanager
-    def _transaction(self, *, durable: bool) -> Iterator[Callable[..., sqlite3.Cursor]]:
-        """Do something wholly or not at all. Under the lock.
-
-        Args:
-            durable: Whether it must be on disk at the end.
-        """
-        run = self._writer.execute
-        if self._writer.in_transaction:  # the disk did not even allow to take the last one back
-            run("ROLLBACK")
-        if durable != self._durable:
-            run(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._durable = durable
-        run("BEGIN IMMEDIATE")
-        try:
-            yield run
-            run("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                if self._writer.in_transaction:
-                    run("ROLLBACK")
-            raise
-        self._unsynced = not durable
-        if durable:
-            self._synced = time.monotonic()
-        self._measure()
-
-    def _measure(self) -> None:
-        self._room.measure(self._writer)
-        self._obstacle = self._room.obstacle()
-
-    def _check_disk(self, size: int) -> None:
-        self._measure()
-        obstacle = self._room.disk_obstacle(size)
-        if obstacle is not None:
-            raise BlockedError(obstacle)
-
-    def _check_dead_letters(self, new: Sequence[DeadLetter]) -> None:
-        """Refuse more dead letters than there may be. Documents wait until somebody has looked."""
-        if not any(x.number == 0 for x in new):
-            return
-        if self._dead_letter_bytes >= self._max_dead_letter_bytes:
-            # Another process may have purged some.
-            self._dead_letter_bytes = letters.size_of_all(self._writer)
-        if self._dead_letter_bytes >= self._max_dead_letter_bytes:
-            raise BlockedError(
-                f"dead letters take {self._dead_letter_bytes:,} bytes, and may take"
-                f" {self._max_dead_letter_bytes:,}: find out why documents are refused (dead-letters"
-                " list), then replay or purge them"
-            )
-
-    def _trim(self, run: Callable[..., sqlite3.Cursor], lowest: int) -> int:
-        """Delete the blocks that every output has had.
-
-        Returns:
-            The serial number below which there is nothing.
-        """
-        (bound,) = run("SELECT max(first) FROM blocks WHERE first <= ?", (lowest,)).fetchone()
-        bound = lowest if lowest >= self._next or bound is None else bound
-        if bound > self._trimmed:
-            run("DELETE FROM blocks WHERE first < ?", (bound,))
-        self._room.give_back(self._writer)
-        return max(bound, self._trimmed)
-
-    def _set_aside(self, first: int, documents: int, packed: bytes, reason: str) -> None:
-        """Take a damaged block out of the way of the others."""
-        with self._lock, explained(self._path):
-            there = self._writer.execute("SELECT 1 FROM blocks WHERE first = ?", (first,))
-            if there.fetchone() is None:
-                return  # another output came upon it before
-            aside = keep_aside(self._path, first, packed)
-            with self._transaction(durable=True) as run:
-                run("DELETE FROM blocks WHERE first = ?", (first,))
-                blocks, lost = orjson.loads(
-                    dict(load_state(self._writer, DAMAGE)).get(DAMAGE, b"[0,0]")
-                )
-                put_state(self._writer, [(DAMAGE, orjson.dumps([blocks + 1, lost + documents]))])
-        _log.error(
-            "A block of documents in the spool is damaged and has been set aside; the outputs that"
-            " have not had them go on behind it. Logs can be read again with the command rewind.",
-            documents=documents,
-            fault=reason,
-            aside=str(aside),
-        )
-
-
-def _now() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
+    def _write_progress(self, output: str, *, durable: bool) -> None:
+        with self._writer.transaction(durable=durable) as connection:
+            put_state(connection, [(PREFIX + output, dump(self._outputs[output]))])

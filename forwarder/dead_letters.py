@@ -1,0 +1,68 @@
+"""Dead letters for people: to look at them, to have them delivered again, or to delete them.
+
+All of it works while the service runs and while it does not. Replaying only marks a letter; the
+worker of its output delivers it, within a second or so, or as soon as the service runs again. What
+is delivered is a dead letter no longer; what is refused again stays, with the new reason.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from forwarder.spool import letters
+from forwarder.spool.letters import ALL, DeadLetter, Selection, Source, dead_letter
+from forwarder.spool.visiting import changing, look
+
+__all__ = ["ALL", "DeadLetter", "Selection", "Source", "dead_letter", "purge", "read", "replay"]
+
+
+def read(folder: Path, take: Callable[[DeadLetter], None], selection: Selection = ALL) -> int:
+    """Hand over dead letters one by one, oldest first.
+
+    Args:
+        folder: The state folder.
+        take: Called with each.
+        selection: Which.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be read.
+    """
+    after = 0
+    number = 0
+    while True:
+        page = look(folder, partial(letters.page, selection=selection, after=after))
+        if not page:
+            return number
+        for letter in page:
+            take(letter)
+        number += len(page)
+        after = page[-1].number
+
+
+def replay(folder: Path, selection: Selection) -> int:
+    """Have dead letters delivered to their outputs again.
+
+    Returns:
+        How many there are to be, that were not before.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be written.
+    """
+    with changing(folder) as connection:
+        return letters.mark(connection, selection)
+
+
+def purge(folder: Path, selection: Selection) -> int:
+    """Delete dead letters for good.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be written.
+    """
+    with changing(folder) as connection:
+        return letters.purge(connection, selection)
