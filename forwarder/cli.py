@@ -1,15 +1,18 @@
 """The command ``esa-forwarder``.
 
-Standard output is for documents only; everything else goes to standard error.
+Standard output is for documents, and for what a command was asked to print; everything else goes
+to standard error.
 
-Exit codes: 0 done; 1 something failed or was lost; 2 bad usage; 128 and the number of a signal
-that ended it. Modules that a command does not need are not imported before it runs: ``--help``
-answers at once.
+Exit codes: 0 done; 1 something failed or was lost; 2 bad usage or a bad configuration; 128 and
+the number of a signal that ended it. Modules that a command does not need are not imported before
+it runs: ``--help`` answers at once.
 """
 
 import click
 
 from forwarder import __version__
+from forwarder.commands.check import check
+from forwarder.commands.config import config
 from forwarder.commands.ending import ending_by_signals
 from forwarder.commands.parse import parse
 
@@ -22,4 +25,6 @@ def main(context: click.Context) -> None:
     context.with_resource(ending_by_signals())
 
 
+main.add_command(check)
+main.add_command(config)
 main.add_command(parse)

@@ -4,11 +4,12 @@ Text in a log comes from strangers, and a terminal obeys control characters: wha
 plainly visible is shown by its code.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
+
+from forwarder.visible import visible
 
 _WIDTHS = {
     "TIME (UTC)": 19,
@@ -21,15 +22,6 @@ _WIDTHS = {
 }
 _MAX_CELL = 60
 """Characters. Longer text is cut with an ellipsis: the documents have it whole."""
-
-# Control characters, and what turns or hides the text around it: bidirectional marks,
-# zero-width characters, line separators, the byte order mark (Unicode, UAX #9 and UTR #36).
-_INVISIBLE = re.compile(
-    "[\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e"
-    "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\ud800-\\udfff\\U000e0000-\\U000e007f]",
-)
-_LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF
-"""Where Python's escapes need more digits."""
 
 _EVENTS = {
     "smtp-authentication": "login",
@@ -71,11 +63,6 @@ def row(document: bytes) -> str:
     )
 
 
-def visible(text: str) -> str:
-    r"""Show what a terminal would hide or obey by its code, as ``\x1b`` or ``\u202e``."""
-    return _INVISIBLE.sub(_code, text)
-
-
 def _what(event: Mapping[str, Any], cisco: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
     session = cisco.get("session")
     if session is not None:
@@ -114,10 +101,3 @@ def _columns(text: str) -> int:
     from rich.cells import cell_len  # noqa: PLC0415 - it costs more than most tables
 
     return cell_len(text)
-
-
-def _code(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if code <= _LAST_LATIN_1:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= _LAST_BASIC else f"\\U{code:08x}"

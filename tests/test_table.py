@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from forwarder.table import header, row, visible
+from forwarder.table import header, row
+from forwarder.visible import visible
 
 LOGIN: dict[str, object] = {
     "@timestamp": "2026-03-01T06:00:02.000Z",
@@ -97,25 +98,6 @@ def test_a_session_shows_what_was_sent(session: dict[str, object], expected: str
     """The size, where there is one."""
     event = {"action": "smtp-session-closed", "outcome": "success"}
     assert cells(shown(event=event, cisco_esa={"session": session}))[7] == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("rossi", "rossi"),
-        ("è 山田 😀", "è 山田 😀"),
-        ("\x1b[2J", "\\x1b[2J"),
-        ("a\r\n\tb\x00", "a\\x0d\\x0a\\x09b\\x00"),
-        ("\x7f\x9b", "\\x7f\\x9b"),
-        ("\u202egpj.exe", "\\u202egpj.exe"),
-        ("a\u200bb\ufeff", "a\\u200bb\\ufeff"),
-        ("\ud83d", "\\ud83d"),
-        ("\U000e0041", "\\U000e0041"),
-    ],
-)
-def test_what_hides_is_shown_by_its_code(text: str, expected: str) -> None:
-    """Everything else stays as it is."""
-    assert visible(text) == expected
 
 
 @given(st.text())

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 DONE = 0
 FAILED = 1
+BAD_CONFIG = 2
+"""As click ends for a wrong option."""
 ENDED = 128
 """And the number of the signal, as shells count."""
 

@@ -89,7 +89,7 @@ def find(paths: Sequence[str], appliance: str | None = None) -> Found:
     namings: dict[str, list[LogFile]] = defaultdict(list)  # by real path, in order of naming
     for path in dict.fromkeys(paths):
         try:
-            files = _files_of(path, appliance, problems)
+            files = list_files(path, appliance, problems)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             reason = error.strerror if isinstance(error, OSError) else error
             problems.append(f"{path!r} cannot be looked at: {reason}.")
@@ -113,7 +113,18 @@ def find(paths: Sequence[str], appliance: str | None = None) -> Found:
     return Found(tuple(found), tuple(dict.fromkeys(problems)), tuple(sorted(instead.items())))
 
 
-def _files_of(path: str, appliance: str | None, problems: list[str]) -> list[LogFile]:
+def list_files(path: str, appliance: str | None, problems: list[str]) -> list[LogFile]:
+    """List what one PATH names, also the same file several times, in no particular order.
+
+    Args:
+        path: As the user wrote it.
+        appliance: The appliance that wrote all of them; None if the user did not say.
+        problems: Is given one sentence for each thing that cannot be found or listed.
+
+    Raises:
+        OSError: It cannot be looked at.
+        ValueError: There is a NUL in it.
+    """
     if path in _STDIN_PATHS:
         return [LogFile(STDIN, appliance or UNKNOWN_APPLIANCE, named=appliance is not None)]
     if not is_pattern(path) or os.path.lexists(path):

@@ -1,0 +1,177 @@
+"""Looking whether a configuration would work here and now.
+
+Nothing is changed, and a forwarder that runs with the same configuration is not disturbed.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from forwarder.config import Config, OutputConfig
+from forwarder.errors import ForwarderError
+from forwarder.inputs.finding import LogFile, list_files
+from forwarder.output import Finding
+from forwarder.settings.mistakes import mask_url
+from forwarder.settings.models import FilesSettings, InputSettings
+from forwarder.settings.values import format_size
+
+MOUNTS = Path("/proc/self/mountinfo")
+
+_REMOTE = frozenset(
+    {
+        *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "glusterfs", "gpfs", "lustre", "ncpfs"),
+        *("nfs", "nfs4", "ocfs2", "smb2", "smb3", "smbfs"),
+        *("fuse.ceph-fuse", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"),
+    }
+)
+"""File systems of other machines. SQLite's WAL needs memory that all processes share, and locks
+that hold; neither is sure there (sqlite.org/wal.html, sqlite.org/faq.html#q5)."""
+_VOLATILE = frozenset({"tmpfs", "ramfs"})
+
+
+def check(config: Config, now: datetime, mounts: Path = MOUNTS) -> Iterator[Finding]:
+    """Look at everything, one after the other.
+
+    Args:
+        config: Without mistakes.
+        now: An instant of this moment, for the clocks of time zones.
+        mounts: What is mounted where, as Linux says it.
+
+    Yields:
+        What was found, as soon as it was.
+    """
+    yield from _check_state(Path(os.path.abspath(config.state)), config.spool.max_bytes, mounts)  # noqa: PTH100 - .. stays
+    for number, settings in enumerate(config.inputs):
+        yield from _check_input(f"inputs[{number}]", settings, now)
+    for output in config.outputs.values():
+        yield from _check_output(output)
+
+
+def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding]:
+    """Look whether the spool can be in a folder."""
+    at = f"state {str(folder)!r}"
+    there = next(x for x in (folder, *folder.parents) if os.path.lexists(x))
+    try:
+        yield _write(there, folder)
+        room = shutil.disk_usage(there).free
+        used = sum(x.stat().st_size for x in folder.iterdir()) if there == folder else 0
+    except OSError as error:
+        advice = "Name a folder that this user may write to, or give it the right to."
+        yield Finding(good=False, text=f"{at}: {error.strerror}", advice=advice)
+        return
+    kind = file_system(there, mounts)
+    if kind in _REMOTE:
+        yield Finding(
+            good=False,
+            text=f"{at} is on a file system of another machine ({kind})",
+            advice="The spool needs locks that hold; name a folder on a disk of this machine.",
+        )
+    elif kind in _VOLATILE:
+        yield Finding(
+            good=False,
+            text=f"{at} is in memory ({kind}), which a restart of the machine clears",
+            advice="Name a folder on a disk.",
+        )
+    else:
+        yield Finding(good=True, text=f"{at} is on a local file system ({kind or 'unknown'})")
+    yield Finding(
+        good=room + used >= max_bytes,
+        text=f"{at} has {room // 10**6} MB free; the spool may take {format_size(max_bytes)}",
+        advice="" if room + used >= max_bytes else "Make room, or lower spool.max_bytes.",
+    )
+
+
+def _write(there: Path, folder: Path) -> Finding:
+    """Write a file that has no name, so that nothing is left behind.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with tempfile.TemporaryFile(dir=there) as file:
+        file.write(b"\n")
+    found = "can be written" if there == folder else f"can be made in {str(there)!r}"
+    return Finding(good=True, text=f"state {str(folder)!r} {found}")
+
+
+def file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
+    """Find the kind of file system that a path is on.
+
+    Args:
+        path: Of something that exists.
+        mounts: What is mounted where, in the form of ``/proc/self/mountinfo`` (proc(5)).
+
+    Returns:
+        Its name, as ``ext4``; None where that cannot be known.
+    """
+    try:
+        lines = os.fsdecode(mounts.read_bytes()).splitlines()
+    except OSError:
+        return None
+    real = path.resolve()
+    found: tuple[int, str] | None = None
+    for line in lines:
+        before, _, behind = line.partition(" - ")
+        folder = Path(re.sub(r"\\([0-7]{3})", lambda x: chr(int(x[1], 8)), before.split()[4]))
+        # Of two that are mounted on one folder, the later one is seen.
+        if real.is_relative_to(folder) and (found is None or len(folder.parts) >= found[0]):
+            found = len(folder.parts), behind.split()[0]
+    return found[1] if found else None
+
+
+def _check_input(at: str, settings: InputSettings, now: datetime) -> Iterator[Finding]:
+    if isinstance(settings, FilesSettings):
+        for number, path in enumerate(settings.paths):
+            yield from _check_path(f"{at}.paths[{number}] {path!r}", path, settings.appliance)
+    else:
+        yield Finding(good=True, text=f"{at} reads standard input")
+    if settings.timezone is None:
+        clock = "UTC"
+    else:
+        clock = f"{settings.timezone}, where it is {now.astimezone(settings.timezone):%H:%M %Z} now"
+    text = f"{at}: where a log has no offset from UTC, times are taken for those of {clock}"
+    yield Finding(good=True, text=text)
+
+
+def _check_path(at: str, path: str, appliance: str | None) -> Iterator[Finding]:
+    problems: list[str] = []
+    files: Sequence[LogFile] = ()
+    try:
+        files = list_files(path, appliance, problems)
+    except OSError as error:
+        problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
+    for problem in problems:
+        yield Finding(good=False, text=f"{at}: {problem}")
+    closed = sorted({x.path for x in files if not os.access(x.path, os.R_OK)})
+    if closed:
+        yield Finding(
+            good=False,
+            text=f"{at}: {len(closed)} of {len(files)} files cannot be read, such as {closed[0]!r}",
+            advice="Give this user the right to read them.",
+        )
+    elif files:
+        count = f"{len(files)} {'file' if len(files) == 1 else 'files'}"
+        names = sorted({x.appliance for x in files})
+        of = names[0] if len(names) == 1 else f"{len(names)} appliances"
+        yield Finding(good=True, text=f"{at}: {count} now, of {of}")
+
+
+def _check_output(output: OutputConfig) -> Iterator[Finding]:
+    """Let the plugin look; whatever it does, the others are looked at, too."""
+    at = f"outputs.{output.name}"
+    if output.plugin.check is None:
+        kind = output.plugin.name
+        yield Finding(good=True, text=f"{at}: the settings are right; type {kind} has no check")
+        return
+    try:
+        for finding in output.plugin.check(output.settings):
+            yield finding._replace(text=f"{at}: {finding.text}")
+    except ForwarderError as error:
+        yield Finding(good=False, text=f"{at}: {error}")
+    except Exception as error:  # noqa: BLE001 - a plugin may do anything
+        text = f"{at}: its check failed: {type(error).__name__}: {mask_url(str(error))}"
+        advice = "This is a fault of the plugin; tell those who made it."
+        yield Finding(good=False, text=text, advice=advice)

@@ -1,0 +1,33 @@
+"""``esa-forwarder check``: whether a configuration would work here and now."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from forwarder.commands.config_file import config_option, load_or_end
+from forwarder.commands.ending import DONE, FAILED
+from forwarder.commands.printing import print_result
+
+
+@click.command()
+@config_option
+def check(path: Path) -> None:
+    """Check a configuration, and whether everything it needs is there.
+
+    All mistakes in FILE are said at once. If there are none, the folder of the spool, the inputs
+    and each output are looked at. Nothing is changed.
+    """
+    from forwarder.check import check as look  # noqa: PLC0415 - late on purpose
+    from forwarder.visible import visible  # noqa: PLC0415
+
+    config = load_or_end(path)
+    print_result(visible(f"ok    {path}: no mistake"))
+    failed = False
+    for finding in look(config, datetime.now(UTC)):
+        failed |= not finding.good
+        print_result(visible(f"{'ok   ' if finding.good else 'FAIL '} {finding.text}"))
+        if finding.advice:
+            print_result(visible(f"      {finding.advice}"))
+    sys.exit(FAILED if failed else DONE)

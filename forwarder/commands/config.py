@@ -1,0 +1,37 @@
+"""``esa-forwarder config``: what a configuration may say, and what one comes to."""
+
+from pathlib import Path
+
+import click
+
+from forwarder.commands.config_file import config_option, load_or_end
+from forwarder.commands.printing import print_result
+
+
+@click.group()
+def config() -> None:
+    """Help with configurations."""
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of a configuration, for editors.
+
+    It has the settings of all outputs that are installed, and works.
+    """
+    import json  # noqa: PLC0415 - late on purpose
+
+    from forwarder.plugins import list_installed  # noqa: PLC0415
+    from forwarder.settings.schema import make_schema  # noqa: PLC0415
+
+    plugins = [x.plugin for x in list_installed() if x.plugin is not None]
+    print_result(json.dumps(make_schema(plugins), indent=2))
+
+
+@config.command()
+@config_option
+def show(path: Path) -> None:
+    """Print a configuration as it takes effect: with all defaults, and without secrets."""
+    from forwarder.showing import show as write  # noqa: PLC0415 - late on purpose
+
+    print_result(write(load_or_end(path)).rstrip("\n"))

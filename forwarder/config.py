@@ -1,0 +1,208 @@
+"""The configuration: from a file to settings that are known to be right, or all its mistakes.
+
+    file → tree (YAML) → interpolation → models, the plugins' among them → Config
+
+Nothing here knows what is done with the settings.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from forwarder.errors import ConfigError, ForwarderError
+from forwarder.output import OutputPlugin
+from forwarder.settings.explaining import Explainer
+from forwarder.settings.fields import fields_of
+from forwarder.settings.interpolation import Interpolated, Sources, Unreadable, interpolate
+from forwarder.settings.mistakes import Mistake, Where, line_of, spell
+from forwarder.settings.models import (
+    DocumentSettings,
+    InputSettings,
+    LogSettings,
+    OutputSettings,
+    SpoolSettings,
+    TopSettings,
+)
+from forwarder.settings.reading import read_config, read_value
+from forwarder.settings.tree import NotYaml, parse
+from forwarder.visible import visible
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class BadConfig(ConfigError):  # noqa: N818 - it is the configuration that is
+    """A configuration with mistakes in it; the message has a line for each."""
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        """Take all of them."""
+        self.mistakes = tuple(mistakes)
+        """One sentence each: file, line, path, what is wrong and what is allowed."""
+        super().__init__("\n".join(self.mistakes))
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig:
+    """One output."""
+
+    name: str
+    plugin: OutputPlugin
+    settings: BaseModel
+    """Of the plugin's own model."""
+    delivery: OutputSettings
+    """What every output has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole configuration."""
+
+    path: Path
+    """Where it was read from."""
+    state: Path
+    inputs: tuple[InputSettings, ...]
+    outputs: Mapping[str, OutputConfig]
+    """By name, in the order of the file."""
+    documents: DocumentSettings
+    spool: SpoolSettings
+    log: LogSettings
+    source: Interpolated = field(repr=False)
+    """As it was written."""
+
+
+FindPlugins = Callable[[Iterable[str]], Mapping[str, OutputPlugin]]
+"""Loads the plugins of some types.
+
+Raises:
+    ForwarderError: There is none of a type, or it is broken.
+"""
+
+
+def load(
+    path: Path, find_plugins: FindPlugins, environment: Mapping[str, str] | None = None
+) -> Config:
+    """Read a configuration.
+
+    Args:
+        path: The file.
+        find_plugins: Loads output plugins by ``type``; asked once for each type.
+        environment: What ``${NAME}`` stands for; without it, the environment of this process.
+
+    Raises:
+        BadConfig: It cannot be read, or something in it is wrong; everything that is, at once.
+    """
+    try:
+        tree = parse(read_config(path))
+    except Unreadable as error:
+        raise BadConfig([visible(f"{path}: {error}.")]) from None
+    except NotYaml as error:
+        raise BadConfig([_sentence(path, error.mistake)]) from None
+    sources = Sources(os.environ if environment is None else environment, read_value)
+    source = interpolate(tree, sources)
+
+    mistakes = [*source.tree.mistakes, *_contradictions(source)]
+    settings, found = _validate(Explainer(source, TopSettings), source.tree.top)
+    mistakes += found
+    outputs, found = _validate_outputs(source, find_plugins)
+    mistakes += found
+    if mistakes or settings is None:
+        ordered = sorted(dict.fromkeys(mistakes), key=lambda x: (x.line, spell(x.where)))
+        raise BadConfig([_sentence(path, x) for x in ordered])
+    return Config(
+        path,
+        settings.state,
+        settings.inputs,
+        {
+            name: OutputConfig(name, *outputs[name], delivery)
+            for name, delivery in settings.outputs.items()
+        },
+        settings.documents,
+        settings.spool,
+        settings.log,
+        source,
+    )
+
+
+def _validate_outputs(
+    source: Interpolated, find_plugins: FindPlugins
+) -> tuple[dict[str, tuple[OutputPlugin, BaseModel]], list[Mistake]]:
+    """Hold what is an output's own to the model of its plugin."""
+    outputs = source.tree.top.get("outputs")
+    common = fields_of(OutputSettings)
+    plugins: dict[str, OutputPlugin | str] = {}
+    valid = {}
+    mistakes = []
+    for name, values in outputs.items() if isinstance(outputs, dict) else ():
+        kind = values.get("type") if isinstance(values, dict) else None
+        where = ("outputs", name)
+        if not isinstance(kind, str) or (*where, "type") in source.unknown:
+            continue  # which is a mistake already
+        if kind not in plugins:
+            try:
+                plugins[kind] = find_plugins([kind])[kind]
+            except ForwarderError as error:
+                plugins[kind] = str(error)
+        plugin = plugins[kind]
+        if isinstance(plugin, str):
+            at = (*where, "type")
+            mistakes.append(Mistake(at, line_of(at, source.tree.lines), plugin))
+            continue
+        own = {key: value for key, value in values.items() if key not in common}
+        settings, found = _validate(
+            Explainer(source, plugin.config, where, tuple(common)), own, extra="forbid"
+        )
+        mistakes += found
+        if settings is not None:
+            valid[name] = plugin, settings
+    return valid, mistakes
+
+
+def _validate(
+    explainer: Explainer[_Model], values: Mapping[str, Any], extra: Literal["forbid"] | None = None
+) -> tuple[_Model | None, list[Mistake]]:
+    """Make settings of values; None with the mistakes where they are not right."""
+    try:
+        return explainer.model.model_validate(values, extra=extra), []
+    except ValidationError as error:
+        return None, explainer.explain(error)
+    except Exception as error:  # noqa: BLE001 - a plugin's validators may do anything
+        line = line_of(explainer.start, explainer.source.tree.lines)
+        # Of the error only its kind: its words may have a secret in them.
+        text = f"the plugin broke on these settings ({type(error).__name__}); that is its fault"
+        return None, [Mistake(explainer.start, line, text)]
+
+
+def _contradictions(source: Interpolated) -> list[Mistake]:
+    """Find inputs that would read the same twice."""
+    first: dict[str, Where] = {}
+    mistakes = []
+    for where, name in _read_paths(source.tree.top.get("inputs")):
+        if name in first:
+            line = line_of(first[name], source.tree.lines)
+            text = f"reads the same as {spell(first[name])} on line {line}; take one of them out"
+            mistakes.append(Mistake(where, line_of(where, source.tree.lines), text))
+        else:
+            first[name] = where
+    return mistakes
+
+
+def _read_paths(inputs: object) -> Iterator[tuple[Where, str]]:
+    """Give what is read, and where the configuration says so."""
+    for number, values in enumerate(inputs if isinstance(inputs, list) else ()):
+        if not isinstance(values, dict):
+            continue
+        if values.get("type") == "stdin":
+            yield ("inputs", number), "-"
+        paths = values.get("paths")
+        for item, path in enumerate(paths if isinstance(paths, list) else ()):
+            if isinstance(path, str):
+                yield ("inputs", number, "paths", item), os.path.normpath(path)
+
+
+def _sentence(path: Path, mistake: Mistake) -> str:
+    place = f"{spell(mistake.where)}: " if mistake.where else ""
+    text = mistake.text if mistake.text.endswith((".", "?")) else f"{mistake.text}."
+    return visible(f"{path}:{mistake.line}: {place}{text}")

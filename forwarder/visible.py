@@ -1,0 +1,28 @@
+"""Text of strangers, made safe to look at.
+
+A terminal obeys control characters, and a log is read line by line: whatever is not plainly
+visible is shown by its code.
+"""
+
+import re
+
+# Control characters, and what turns or hides the text around it: bidirectional marks,
+# zero-width characters, line separators, the byte order mark (Unicode, UAX #9 and UTR #36).
+_INVISIBLE = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e"
+    "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\ud800-\\udfff\\U000e0000-\\U000e007f]",
+)
+_LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF
+"""Where Python's escapes need more digits."""
+
+
+def visible(text: str) -> str:
+    r"""Show what a terminal would hide or obey by its code, as ``\x1b`` or ``\u202e``."""
+    return _INVISIBLE.sub(_code, text)
+
+
+def _code(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code <= _LAST_LATIN_1:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= _LAST_BASIC else f"\\U{code:08x}"

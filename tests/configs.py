@@ -1,0 +1,120 @@
+"""Configurations for tests, with output plugins that need nobody else."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, SecretStr, field_validator
+
+from forwarder.config import BadConfig, Config, load
+from forwarder.documents import Document
+from forwarder.errors import ConfigError
+from forwarder.output import Failure, Finding, OutputPlugin, Unavailable
+
+LEAST = """\
+inputs:
+  - {type: stdin}
+outputs:
+  siem: {type: server, hosts: [a]}
+"""
+
+
+class Login(BaseModel):
+    """How to log in."""
+
+    user: str = "nobody"
+    password: SecretStr | None = None
+
+
+class ServerSettings(BaseModel):
+    """Settings of an output that is much like a real one."""
+
+    hosts: list[str]
+    api_key: SecretStr | None = None
+    port: int = 9200
+    verify: bool = True
+    login: Login = Login()
+    headers: dict[str, SecretStr] = {}
+
+    @field_validator("api_key")
+    @classmethod
+    def _long(cls, key: SecretStr | None) -> SecretStr | None:
+        # A plugin that says more than it should.
+        if key is not None and len(key.get_secret_value()) < 8:
+            raise ValueError(f"the key {key.get_secret_value()!r} is too short")
+        return key
+
+
+class BrokenSettings(BaseModel):
+    """Settings of a plugin with a mistake in it."""
+
+    path: str
+
+    @field_validator("path")
+    @classmethod
+    def _fail(cls, path: str) -> str:
+        raise RuntimeError(path)
+
+
+class Nowhere:
+    """An output that takes everything."""
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:  # noqa: ARG002
+        """Take everything."""
+        return ()
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def build(_: object) -> Nowhere:
+    """Make an output."""
+    return Nowhere()
+
+
+def check_server(settings: ServerSettings) -> Iterator[Finding]:
+    """Find what the first host says."""
+    match settings.hosts[0]:
+        case "down":
+            raise Unavailable("down does not answer")
+        case "bug":
+            raise KeyError("https://user:hunter2@bug")
+        case host:
+            yield Finding(good=True, text=f"{host} answers")
+            yield Finding(host != "old", f"{host} has version 9", "Update it." * (host == "old"))
+
+
+PLUGINS = {
+    x.name: x
+    for x in (
+        OutputPlugin("server", ServerSettings, build, check_server),
+        OutputPlugin("broken", BrokenSettings, build),
+    )
+}
+
+
+def find_plugins(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
+    """Stand for what is installed."""
+    for name in types:
+        if name not in PLUGINS:
+            raise ConfigError(f"no output of type {name!r} is installed")
+    return {x: PLUGINS[x] for x in types}
+
+
+def read(folder: Path, text: str | bytes, **environment: str) -> Config:
+    """Write a configuration into a folder and load it."""
+    path = folder / "esa.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load(path, find_plugins, environment)
+
+
+def mistakes(folder: Path, text: str | bytes, **environment: str) -> list[str]:
+    """Load a configuration that is wrong; give what is said, without the folder."""
+    try:
+        config = read(folder, text, **environment)
+    except BadConfig as error:
+        assert str(error) == "\n".join(error.mistakes)
+        return [x.removeprefix(f"{folder}/") for x in error.mistakes]
+    raise AssertionError(config)

@@ -1,0 +1,24 @@
+"""Text of strangers, made safe to look at."""
+
+import pytest
+
+from forwarder.visible import visible
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("rossi", "rossi"),
+        ("è 山田 😀", "è 山田 😀"),
+        ("\x1b[2J", "\\x1b[2J"),
+        ("a\r\n\tb\x00", "a\\x0d\\x0a\\x09b\\x00"),
+        ("\x7f\x9b", "\\x7f\\x9b"),
+        ("\u202egpj.exe", "\\u202egpj.exe"),
+        ("a\u200bb\ufeff", "a\\u200bb\\ufeff"),
+        ("\ud83d", "\\ud83d"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_what_hides_is_shown_by_its_code(text: str, expected: str) -> None:
+    """Everything else stays as it is."""
+    assert visible(text) == expected
