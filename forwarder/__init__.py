@@ -1,3 +1,42 @@
-"""Forwards the logins of mail gateways."""
+"""Forwards the logins of mail gateways.
+
+What is named in ``__all__`` is what a plugin imports, and all that it imports:
+
+    from forwarder import Document, Failure, Output, OutputPlugin, Unavailable, hookimpl
+
+Each name is fetched from its module when it is first asked for. The command ``parse`` asks for
+none, and starts without the libraries behind them.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from forwarder.documents import Document
+    from forwarder.hookspecs import hookimpl
+    from forwarder.output import Failure, Finding, Output, OutputPlugin, Unavailable
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Document",
+    "Failure",
+    "Finding",
+    "Output",
+    "OutputPlugin",
+    "Unavailable",
+    "hookimpl",
+]
+
+# Type checkers see the imports above; with __getattr__ they would believe any name.
+if not TYPE_CHECKING:
+    _MODULES = {"Document": "documents", "hookimpl": "hookspecs"}
+
+    def __getattr__(name: str) -> object:
+        """Fetch a public name from its module."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - late on purpose
+
+        module = import_module(f"{__name__}.{_MODULES.get(name, 'output')}")
+        value = globals()[name] = getattr(module, name)
+        return value

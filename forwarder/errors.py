@@ -11,3 +11,7 @@ class ForwarderError(Exception):
 
 class ConfigError(ForwarderError):
     """A setting or an argument is wrong: yours to mend (exit code 2)."""
+
+
+class PluginError(ForwarderError):
+    """A plugin is broken: for its author to mend, or to be installed anew (exit code 1)."""

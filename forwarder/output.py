@@ -7,12 +7,13 @@ growing pauses, dead letters, counters and order. One output never waits for ano
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from forwarder.documents import Document
 from forwarder.errors import ForwarderError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 class Failure(NamedTuple):
@@ -50,15 +51,19 @@ class Output(Protocol):
         """Get ready: connect, open files. Called before the first ``write``, and after ``close``.
 
         Raises:
-            Unavailable: It is called again after a pause, without end.
+            Unavailable: ``close`` is called, and this again after a pause, without end.
         """
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
         """Deliver a batch.
 
         Called with at least one document, in the order of reading. A document that was handed
-        over may come again: after ``Unavailable``, and after the program was killed. An output
-        whose medium allows it recognises such a document by its id.
+        over may come again: after ``Unavailable``, and after the program was killed. Then those
+        of the last ``write`` come first, in the same order, before anything new; they may be cut
+        into other batches. An output whose medium allows it recognises them by their ids.
+
+        After ``Unavailable`` it is called again without ``close`` and ``open`` in between: what
+        was lost on the way, such as a connection, is made again here.
 
         Args:
             documents: At most as many as the configuration allows in a batch.
@@ -69,7 +74,8 @@ class Output(Protocol):
 
         Raises:
             Unavailable: Nothing is assumed of any document of the batch: all come again.
-            Exception: Anything else is a bug of the output. It is stopped, loudly; the other
+            Exception: Anything else stops this output for good, loudly and in the words of the
+                exception: a bug, or a place where nothing can ever be written again. The other
                 outputs go on, and the documents are kept.
         """
 
@@ -93,7 +99,7 @@ class OutputPlugin:
 
     name: str
     """The ``type`` in the configuration, and the name of the entry point."""
-    config: type[BaseModel]
+    config: "type[BaseModel]"
     """Its own settings; what every output has (batches, retries) is taken out before."""
     build: Callable[[Any], Output]
     """Makes an output of validated settings; connects nowhere yet."""

@@ -1,0 +1,366 @@
+"""The tests that every output inherits, ours and others'.
+
+They need pytest: ``pip install 'esa-forwarder[testing]'``. Whoever writes an output says in a
+class how to reach it, and how to look at what arrived:
+
+```python
+import pytest
+
+from forwarder.testing import OutputContract
+
+
+class TestFolder(OutputContract):
+    type = "folder"
+    keeps_order = False
+    recognises_repeats = True
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path):
+        self.path = tmp_path
+
+    def settings(self):
+        return {"path": str(self.path)}
+
+    def received(self):
+        return [x.read_bytes() for x in self.path.iterdir()]
+```
+
+Those of the tests that need more of the other side, such as that it goes away, are skipped unless
+the class says how that is done.
+"""
+
+import json
+import re
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from forwarder.documents import Document
+from forwarder.output import Failure, Output, OutputPlugin, Unavailable
+from forwarder.plugins import find_outputs
+
+PATIENCE = 30
+"""Seconds that the other side gets to come back, or threads to end; none is waited in vain."""
+
+_HOSTILE = (
+    "plain",
+    "",
+    'quote " backslash \\ slash / ',
+    "lines\n\r\n\u2028\u0085 tab\t NUL\0",
+    "Zoë 名前 \U0001f600 \N{COMBINING ACUTE ACCENT}",
+    '{"event": {"id": "0123456789abcdef0123456789abcdef"}}',
+    "</script>${jndi:x}%s{}",
+    "x" * 30_000,
+)
+"""What strangers write into user names and subjects."""
+
+
+def make_documents(count: int, first: int = 0, *, text: str | None = None) -> list[Document]:
+    """Make documents like those of the program.
+
+    Args:
+        count: How many.
+        first: Number of the first; a number always gives the same document.
+        text: The line of the log that is in each; None for one of a usual length.
+    """
+    made = []
+    for number in range(first, first + count):
+        id_ = blake2b(b"%d" % number, digest_size=16).hexdigest()
+        body = {
+            "@timestamp": f"2026-03-01T{number // 3600 % 24:02}:{number // 60 % 60:02}:00.000Z",
+            "event": {"id": id_, "original": "x" * 200 if text is None else text},
+            "user": {"name": f"user{number}"},
+        }
+        made.append(Document(id_, json.dumps(body, ensure_ascii=False).encode()))
+    return made
+
+
+class OutputContract(ABC):
+    """What every output does. Each test has an instance of its own."""
+
+    type: ClassVar[str]
+    """The ``type`` in the configuration; the output is installed under this name."""
+    keeps_order: ClassVar[bool] = True
+    """Whether the other side knows an order; a folder or an index does not."""
+    recognises_repeats: ClassVar[bool] = False
+    """Whether what comes again is recognised there by its id."""
+
+    @abstractmethod
+    def settings(self) -> Mapping[str, object]:
+        """Return settings as in the configuration, without ``type``: the same at each call."""
+
+    @abstractmethod
+    def received(self) -> Iterable[bytes]:
+        """Return the documents that the other side has, in the order in which they came."""
+
+    def away(self) -> AbstractContextManager[object]:
+        """Make the other side unreachable for a while."""
+        pytest.skip("nobody says how the other side goes away")
+
+    def busy(self) -> AbstractContextManager[object]:
+        """Make the other side answer, for a while, that it takes nothing now."""
+        pytest.skip("nobody says how the other side is busy")
+
+    def refusing(self, document: Document) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Make the other side refuse one document for good."""
+        pytest.skip("nobody says how a document is refused")
+
+    # What it is
+
+    def test_its_type_is_a_plain_name(self) -> None:
+        """People type it."""
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", self.plugin().name)
+
+    def test_its_settings_are_taken(self) -> None:
+        """Those that the tests use, for a start."""
+        self.plugin().config.model_validate(self.settings())
+
+    def test_unknown_settings_are_refused(self) -> None:
+        """A slip of the pen does not go unnoticed: extra="forbid"."""
+        with pytest.raises(ValidationError):
+            self.plugin().config.model_validate({**self.settings(), "no_such_setting": 1})
+
+    def test_each_setting_has_a_description(self) -> None:
+        """``esa-forwarder plugins`` shows it."""
+        fields = self.plugin().config.model_fields
+        assert [name for name, x in fields.items() if not x.description] == []
+
+    # What arrives
+
+    def test_documents_arrive_as_they_are(self) -> None:
+        """Whatever strangers put into them."""
+        batch = [x for n, text in enumerate(_HOSTILE) for x in make_documents(1, n, text=text)]
+        with self.opened() as output:
+            assert list(output.write(batch)) == []
+        self.check_received(batch)
+
+    @pytest.mark.parametrize("sizes", [(1,), (1, 2, 500, 1), (5_000, 5_000)], ids=str)
+    def test_batches_arrive_whole_and_in_order(self, sizes: tuple[int, ...]) -> None:
+        """Small ones and large ones, and all is there before ``close``."""
+        with self.opened() as output:
+            first = 0
+            for size in sizes:
+                assert list(output.write(make_documents(size, first))) == []
+                first += size
+                self.check_received(make_documents(first))
+
+    def test_it_works_in_any_thread(self) -> None:
+        """The program gives each output a thread, which is not the main one."""
+        documents = make_documents(3)
+        errors: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                with self.opened() as output:
+                    output.write(documents)
+            except BaseException as error:  # noqa: BLE001 - it is raised below
+                errors.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        assert errors == []
+        self.check_received(documents)
+
+    def test_it_can_be_opened_again(self) -> None:
+        """After ``close`` it is as before."""
+        documents = make_documents(4)
+        output = self.build()
+        for start in (0, 2):
+            output.open()
+            try:
+                assert list(output.write(documents[start : start + 2])) == []
+            finally:
+                output.close()
+        self.check_received(documents)
+
+    def test_it_leaves_nothing_open(self) -> None:
+        """Neither files and sockets nor threads: the program opens outputs again and again."""
+        with self.opened() as output:  # whatever is made once, is made now
+            output.write(make_documents(1))
+        before = _in_use()
+        for number in range(1, 4):
+            with self.opened() as output:
+                output.write(make_documents(1, number))
+        wait_until(lambda: _in_use() <= before)
+
+    # What comes again
+
+    @pytest.mark.parametrize("sizes", [(15,), (4, 11), (1,) * 15, (10, 5)], ids=str)
+    def test_a_batch_that_comes_again_after_a_crash(self, sizes: tuple[int, ...]) -> None:
+        """At the start of the next run, perhaps cut otherwise, and new ones follow it."""
+        with self.opened() as output:
+            output.write(make_documents(10))
+        with self.opened() as output:
+            first = 0
+            for size in sizes:
+                assert list(output.write(make_documents(size, first))) == []
+                first += size
+        self.check_received(make_documents(15), again=make_documents(10))
+
+    # What goes wrong
+
+    def test_it_is_built_without_the_other_side(self) -> None:
+        """The program starts while another is down."""
+        with self.away():
+            self.build()
+
+    def test_what_cannot_be_reached_is_unavailable(self) -> None:
+        """Whether it shows when it is opened or when it is written; it is found again by itself."""
+        documents = make_documents(3)
+        output = self.build()
+        try:
+            with self.away():
+                assert _says_unavailable(output.open) or _says_unavailable(
+                    lambda: output.write(documents)
+                )
+        finally:
+            output.close()
+        with self.opened(output):
+            deliver(output, documents)
+        self.check_received(documents)
+
+    def test_what_goes_away_is_unavailable_until_it_is_back(self) -> None:
+        """Without ``close`` and ``open``; nothing that was there is gone."""
+        documents = make_documents(9)
+        with self.opened() as output:
+            output.write(documents[:3])
+            with self.away():
+                for _ in range(2):
+                    assert _says_unavailable(lambda: output.write(documents[3:6]))
+            deliver(output, documents[3:6])
+            deliver(output, documents[6:])
+        self.check_received(documents, again=documents[3:6])
+
+    def test_who_is_busy_gets_it_later(self) -> None:
+        """All of it: neither counts as delivered what was not taken, nor as refused."""
+        documents = make_documents(6)
+        with self.opened() as output:
+            with self.busy():
+                failures: list[Failure] = []
+                if not _says_unavailable(lambda: failures.extend(output.write(documents[:3]))):
+                    assert [x.document for x in failures if x.retryable] == documents[:3]
+            deliver(output, documents)
+        self.check_received(documents)
+
+    @pytest.mark.parametrize("place", [0, 5, 9])
+    def test_a_refused_document_is_named_and_the_others_arrive(self, place: int) -> None:
+        """With what the other side said."""
+        documents = make_documents(10)
+        refused = documents.pop(place)
+        with self.opened() as output, self.refusing(refused):
+            batch = [*documents[:place], refused, *documents[place:]]
+            (failure,) = deliver(output, batch)
+        assert failure.document == refused
+        assert failure.reason
+        self.check_received(documents)
+
+    def test_a_batch_of_one_refused_document(self) -> None:
+        """It is no reason to be unavailable."""
+        (refused,) = make_documents(1)
+        with self.opened() as output, self.refusing(refused):
+            assert [x.document for x in deliver(output, [refused])] == [refused]
+        self.check_received([])
+
+    # What the tests need
+
+    def plugin(self) -> OutputPlugin:
+        """Load the plugin as the program does."""
+        return find_outputs([self.type])[self.type]
+
+    def build(self) -> Output:
+        """Make an output."""
+        plugin = self.plugin()
+        config: BaseModel = plugin.config.model_validate(self.settings())
+        return plugin.build(config)
+
+    @contextmanager
+    def opened(self, output: Output | None = None) -> Iterator[Output]:
+        """Open an output, and close it however the test ends."""
+        output = output or self.build()
+        try:
+            output.open()
+            yield output
+        finally:
+            output.close()
+
+    def check_received(self, documents: Sequence[Document], again: Sequence[Document] = ()) -> None:
+        """Compare what has arrived: each document once, in order.
+
+        Args:
+            documents: All.
+            again: Those of them that were handed over twice.
+        """
+        received = [_id(x) for x in self.received()]
+        counts = Counter(received)
+        most = Counter(x.id for x in documents)
+        if not self.recognises_repeats:
+            most.update(x.id for x in again)
+        assert {x.id for x in documents} - set(counts) == set(), "documents are missing"
+        assert counts - most == Counter(), "documents came too often, or were never handed over"
+        if self.keeps_order:
+            firsts = list(dict.fromkeys(received))
+            assert firsts == [x.id for x in documents], "documents are out of order"
+        bodies = {_id(x): json.loads(x) for x in self.received()}
+        assert bodies == {x.id: json.loads(x.body) for x in documents}
+
+
+def deliver(output: Output, documents: Sequence[Document]) -> list[Failure]:
+    """Hand documents over as the program does, until each is delivered or refused.
+
+    Returns:
+        Those that were refused.
+    """
+    refused: list[Failure] = []
+    deadline = time.monotonic() + PATIENCE
+    while documents:
+        try:
+            failures = output.write(documents)
+        except Unavailable:
+            failures = [Failure(x, "unavailable", retryable=True) for x in documents]
+        assert {x.document.id for x in failures} <= {x.id for x in documents}
+        refused += [x for x in failures if not x.retryable]
+        documents = [x.document for x in failures if x.retryable]
+        assert time.monotonic() < deadline, "the other side is back, and documents do not arrive"
+        if documents:
+            time.sleep(0.05)
+    return refused
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait for something that comes to pass."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _says_unavailable(call: Callable[[], object]) -> bool:
+    """Say whether a call ends with ``Unavailable``, and in words."""
+    said = None
+    try:
+        call()
+    except Unavailable as error:
+        said = str(error)
+    assert said != "", "Unavailable does not say what is wrong"
+    return said is not None
+
+
+def _id(body: bytes) -> str:
+    id_ = json.loads(body)["event"]["id"]
+    assert isinstance(id_, str)
+    return id_
+
+
+def _in_use() -> int:
+    """Count open descriptors and living threads."""
+    return len(list(Path("/proc/self/fd").iterdir())) + threading.active_count()

@@ -1,0 +1,34 @@
+"""What the configuration says below ``type: file``."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ByteSize, Field
+
+
+class Rotate(BaseModel, frozen=True, extra="forbid"):
+    """When a new file is begun."""
+
+    max_bytes: Annotated[ByteSize, Field(gt=0)] | None = Field(
+        default=None,
+        description="Size that a file does not exceed, like 100MB; a batch that is larger by"
+        " itself has a file to itself. Without it, files grow without limit.",
+    )
+    daily: bool = Field(
+        default=False, description="Whether a file is begun with the first batch of a day, in UTC."
+    )
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """Where documents go, and what becomes of full files."""
+
+    path: Path = Field(
+        description="The file that grows; its folder has to be there. A full one is named after"
+        " the time of its last document, like auth.ndjson.20260301T120000Z."
+    )
+    rotate: Rotate = Field(default=Rotate(), description="When a new file is begun.")
+    gzip: bool = Field(default=False, description="Whether full files are packed with gzip.")
+    keep: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="How many full files stay; the oldest are deleted. Without it, all stay.",
+    )

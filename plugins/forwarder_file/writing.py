@@ -1,0 +1,175 @@
+"""Writing a file, exactly once.
+
+A batch comes again if the program was killed before it noted that the batch was written. Some of
+it may be in the file then, and is not written a second time:
+
+1. Before a batch is appended, the mark (:mod:`forwarder_file.mark`) says where it begins.
+2. When the file is opened, its end is mended (:mod:`forwarder_file.recovery`), and the ids of the
+   documents behind the mark are remembered.
+3. Documents that are remembered are left out. As long as a batch has such a document, batches
+   still come again: mark and memory stay, and no new file is begun. The first batch without one
+   says that all before it is settled, since what comes again comes first. Then the mark moves on,
+   and only then a full file is put on the shelf (:mod:`forwarder_file.shelf`). So whatever may
+   come again is in the file that grows, and packing and deleting need not be remembered.
+
+Is the file gone from its path (logrotate, somebody's rm), a new one is begun. If it was renamed
+while the program was down, it is found by its inode, within its folder.
+"""
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from forwarder import Document, Failure, Unavailable
+from forwarder_file.growing import CannotUndoError, GrowingFile
+from forwarder_file.mark import InUseError, Mark, Place
+from forwarder_file.recovery import recall, recover
+from forwarder_file.settings import Settings
+from forwarder_file.shelf import Shelf
+
+_ADVICE = {
+    errno.EACCES: "give this user the right to write there",
+    errno.EDQUOT: "make room there",
+    errno.EISDIR: "name a file",
+    errno.ENOENT: "make its folder, or mount it",
+    errno.ENOSPC: "make room there",
+    errno.ENOTDIR: "name a file in a folder",
+    errno.EPERM: "give this user the right to write there",
+    errno.EROFS: "mount it for writing",
+}
+
+
+class FileOutput:
+    """Appends documents to a file."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        """Touch nothing yet.
+
+        Args:
+            settings: Validated.
+            clock: Gives seconds since 1970; tells one day from the next.
+        """
+        # Two ways to one file are one.
+        self._path = Path(os.path.realpath(settings.path))
+        self._rotate = settings.rotate
+        self._shelf = Shelf(self._path, pack=settings.gzip, keep=settings.keep)
+        self._clock = clock
+        self._mark: Mark | None = None
+        self._file: GrowingFile | None = None
+        self._recent: set[str] = set()
+        """Ids of the documents that may come again."""
+
+    def open(self) -> None:
+        """Lock the file, mend its end, and remember what may come again."""
+        with self._explaining():
+            self._mark = Mark(self._path)
+            self._shelf.mend()
+            self._recent = self._find_renamed(self._mark.read())
+            self._attach(self._mark)
+            self._shelf.tidy_later()
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Append a batch and sync it."""
+        if self._mark is None:
+            raise RuntimeError("write was called before open")
+        with self._explaining():
+            file = self._attach(self._mark)
+            fresh = [x for x in documents if x.id not in self._recent]
+            lines = b"".join([x.body + b"\n" for x in fresh])
+            is_settled = len(fresh) == len(documents)
+            if is_settled:
+                if self._is_full(file, len(lines)):
+                    file = self._begin(self._mark)
+                self._mark.set(Place.at(file.descriptor, file.size))
+            file.append(lines, self._clock)
+            while file.is_deleted():
+                file = self._attach(self._mark)
+                file.append(lines, self._clock)
+        if is_settled:
+            self._recent.clear()
+        self._recent.update([x.id for x in fresh])
+        return []
+
+    def close(self) -> None:
+        """Let go of the file, and of the lock."""
+        self._shelf.stop()
+        self._detach()
+        if self._mark is not None:
+            self._mark.close()
+            self._mark = None
+
+    def _attach(self, mark: Mark) -> GrowingFile:
+        """Return the file that is at the path now; open it if need be."""
+        if self._file is not None and self._file.is_at(self._path):
+            return self._file
+        self._detach()
+        file = GrowingFile(self._path)
+        try:
+            self._recent |= recover(file.descriptor, mark.read())
+            file.size = os.fstat(file.descriptor).st_size
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
+        return file
+
+    def _detach(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _is_full(self, file: GrowingFile, size: int) -> bool:
+        """Say whether a batch of so many bytes belongs into a new file."""
+        if file.size == 0:
+            return False
+        limit = self._rotate.max_bytes
+        if limit is not None and file.size + size > limit:
+            return True
+        return self._rotate.daily and _day(file.last_write) != _day(self._clock())
+
+    def _begin(self, mark: Mark) -> GrowingFile:
+        """Put the file on the shelf and begin another."""
+        if self._file is not None:
+            self._shelf.add(self._file.last_write)
+            self._detach()
+        file = self._attach(mark)
+        self._shelf.tidy_later()
+        return file
+
+    def _find_renamed(self, place: Place | None) -> set[str]:
+        """Return the ids behind the mark in a file that somebody renamed, if there is one."""
+        if place is None:
+            return set()
+        with os.scandir(self._path.parent) as entries:
+            for entry in entries:
+                if entry.inode() == place.inode and entry.name.startswith(self._path.name + "."):
+                    return recall(entry.path, place)
+        return set()
+
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Make errors of the system say what to do; all of them may pass."""
+        path = str(self._path)
+        try:
+            yield
+        except InUseError as error:
+            raise Unavailable(
+                f"{path!r} is being written by another output, of this process or of another; give"
+                f" each a path of its own"
+            ) from error
+        except OSError as error:
+            if isinstance(error, CannotUndoError):
+                self._detach()  # it is mended when it is opened again
+            path = str(error.filename or path)
+            advice = _ADVICE.get(error.errno or 0)
+            raise Unavailable(
+                f"{path!r} cannot be written: {error.strerror}" + (f"; {advice}" if advice else "")
+            ) from error
+
+
+def _day(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"

@@ -1,0 +1,69 @@
+"""The output ``stdout``: one document a line on standard output.
+
+A batch is written at once and nothing is kept back, so whoever reads sees it now. What a full
+disk or a slow reader cuts is completed before anything else: each line is whole, and comes once.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+
+from pydantic import BaseModel
+
+from forwarder import Document, Failure, OutputPlugin, Unavailable, hookimpl
+
+_WRITING = threading.Lock()
+"""Several outputs may share standard output; their lines do not run into one another."""
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """It has none."""
+
+
+class StdoutOutput:
+    """Writes to standard output."""
+
+    def __init__(self, _: Settings) -> None:
+        """Write nothing yet."""
+        self._unwritten = b""
+        """What is left of a batch, perhaps from within a line."""
+        self._taken: set[str] = set()
+        """Ids of the documents of which that is left, or which were written last."""
+        self._descriptor = -1
+
+    def open(self) -> None:
+        """Find standard output; Python has None for what was closed before it began."""
+        if sys.stdout is None:
+            raise OSError("standard output is closed: there is nowhere to write documents to.")
+        self._descriptor = sys.stdout.fileno()
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Write what is left, and a line for each document that is not in it."""
+        fresh = [x for x in documents if x.id not in self._taken]
+        if len(fresh) == len(documents):
+            self._taken.clear()
+        self._taken.update([x.id for x in fresh])
+        self._unwritten += b"".join([x.body + b"\n" for x in fresh])
+        try:
+            with _WRITING:
+                while self._unwritten:
+                    self._unwritten = self._unwritten[os.write(self._descriptor, self._unwritten) :]
+        except BrokenPipeError as error:
+            raise BrokenPipeError(
+                "whoever read standard output has closed it, so nothing can be written there any"
+                " more; start again with a reader, or take the output stdout out of the"
+                " configuration."
+            ) from error
+        except OSError as error:
+            raise Unavailable(f"standard output cannot be written: {error.strerror}") from error
+        return []
+
+    def close(self) -> None:
+        """Leave standard output to the program."""
+
+
+@hookimpl
+def forwarder_outputs() -> Iterable[OutputPlugin]:
+    """Give the type ``stdout``."""
+    return [OutputPlugin(name="stdout", config=Settings, build=StdoutOutput)]
