@@ -5,7 +5,7 @@ worker of its output delivers it, within a second or so, or as soon as the servi
 is delivered is a dead letter no longer; what is refused again stays, with the new reason.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,15 +13,27 @@ from forwarder.spool import letters
 from forwarder.spool.letters import ALL, DeadLetter, Selection, Source, dead_letter
 from forwarder.spool.visiting import changing, look
 
-__all__ = ["ALL", "DeadLetter", "Selection", "Source", "dead_letter", "purge", "read", "replay"]
+__all__ = [
+    "ALL",
+    "DeadLetter",
+    "Selection",
+    "Source",
+    "dead_letter",
+    "outputs",
+    "purge",
+    "read",
+    "replay",
+]
 
 
-def read(folder: Path, take: Callable[[DeadLetter], None], selection: Selection = ALL) -> int:
-    """Hand over dead letters one by one, oldest first.
+def read(
+    folder: Path, take: Callable[[Sequence[DeadLetter]], None], selection: Selection = ALL
+) -> int:
+    """Hand over dead letters, oldest first.
 
     Args:
         folder: The state folder.
-        take: Called with each.
+        take: Called with some at a time; however long it takes, it is in nobody's way.
         selection: Which.
 
     Returns:
@@ -36,8 +48,7 @@ def read(folder: Path, take: Callable[[DeadLetter], None], selection: Selection 
         page = look(folder, partial(letters.page, selection=selection, after=after))
         if not page:
             return number
-        for letter in page:
-            take(letter)
+        take(page)
         number += len(page)
         after = page[-1].number
 
@@ -66,3 +77,12 @@ def purge(folder: Path, selection: Selection) -> int:
     """
     with changing(folder) as connection:
         return letters.purge(connection, selection)
+
+
+def outputs(folder: Path) -> list[str]:
+    """Return the names of the outputs that have dead letters.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be read.
+    """
+    return list(look(folder, letters.count))
