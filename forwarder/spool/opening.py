@@ -22,8 +22,15 @@ import structlog
 from forwarder.spool.blocks import Block, checksum
 from forwarder.spool.failures import BlockedError, SpoolError, explained, is_damage
 from forwarder.spool.reading import BadBlock
-from forwarder.spool.salvaging import is_whole, read_text, salvage
-from forwarder.spool.schema import connect, create, migrate, refuse_newer, version_of
+from forwarder.spool.salvaging import is_whole, salvage
+from forwarder.spool.schema import (
+    connect,
+    connect_to_read,
+    create,
+    is_current,
+    migrate,
+    refuse_newer,
+)
 
 NAME = "spool.db"
 _BESIDE = ("-wal", "-shm")
@@ -66,15 +73,20 @@ def open_database(folder: Path) -> sqlite3.Connection:
         if path.exists():
             _remove(new)  # of a process that did not come to the end
             fault = _fault(path)
-            if fault is None:
-                return connect(path)
-            _replace(path, fault)
+            if fault is not None:
+                _replace(path, fault)
         else:
             if not _is_finished(new):
                 _remove(new)
                 create(new).close()
             _rename(path, new)
-        return connect(path)
+        connection = connect(path)
+        try:
+            migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 def bad_blocks(connection: sqlite3.Connection) -> list[BadBlock]:
@@ -114,7 +126,7 @@ def keep_aside(path: Path, first: int, packed: bytes) -> Path:
 
 
 def _fault(path: Path) -> str | None:
-    """Migrate a database and read all of it.
+    """Read all of a database, without changing it.
 
     Returns:
         What is wrong with it, if anything is.
@@ -122,13 +134,12 @@ def _fault(path: Path) -> str | None:
     if path.stat().st_size == 0:
         return "it is empty"
     try:
-        with closing(connect(path)) as connection:
+        with closing(connect_to_read(path)) as connection:
             refuse_newer(connection, path)
             found = [x for (x,) in connection.execute("PRAGMA integrity_check(3)")]
             if found != ["ok"]:
                 return "; ".join(found)
-            migrate(connection, path)
-            return _bad_value(connection)
+            return _bad_value(connection) if is_current(connection) else None
     except sqlite3.Error as error:
         if not is_damage(error):
             raise
@@ -137,7 +148,6 @@ def _fault(path: Path) -> str | None:
 
 def _bad_value(connection: sqlite3.Connection) -> str | None:
     """Look whether a value has changed unnoticed by SQLite."""
-    connection.text_factory = read_text
     for row in connection.execute("SELECT checksum, key, value FROM state"):
         if not is_whole("state", row):
             return f"the state {row[1]!r} does not match its checksum"
@@ -152,8 +162,8 @@ def _is_finished(new: Path) -> bool:
     if not new.exists():
         return False
     try:
-        with closing(connect(new)) as connection:
-            begun = version_of(connection) > 0
+        with closing(connect_to_read(new)) as connection:
+            begun = is_current(connection)
         return begun and _fault(new) is None
     except sqlite3.DatabaseError:
         return False
@@ -177,13 +187,25 @@ def _replace(path: Path, fault: str) -> None:
 
 
 def _rename(path: Path, new: Path, aside: Path | None = None) -> None:
-    """Give a new database its name; what lies beside the old one must not be taken for its own."""
+    """Give a new database its name; what lies beside the old one must not be taken for its own.
+
+    Args:
+        path: The name.
+        new: The database.
+        aside: What the old one is called now, if there was one.
+    """
     for ending in _BESIDE:
         old = path.with_name(path.name + ending)
-        if old.exists():
-            aside = aside or _free_name(path)
-            old.rename(aside.with_name(aside.name + ending))
-            _log.error("A part of the spool's database has been set aside.", part=old.name)
+        if not old.exists():
+            continue
+        if aside is None:
+            aside = _free_name(path)
+            _log.error(
+                "There is a log of changes of the spool without its database; it has been set"
+                " aside. If somebody has removed the database, what was in it is lost.",
+                aside=aside.name + ending,
+            )
+        old.rename(aside.with_name(aside.name + ending))
     new.rename(path)
     _sync_folder(path.parent)
 

@@ -11,6 +11,7 @@ Three things can stand in the way of writing more documents:
 import os
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,10 +63,13 @@ class Room:
         self.usage = Usage(0, 0, 0, 0)
 
     def measure(self, connection: sqlite3.Connection) -> None:
-        """Look what is used now, outside a transaction; empty an overlong log of changes."""
+        """Look what is used now, outside a transaction, and make room where that is quick."""
         self._look(connection)
-        if self.usage.wal > self._max_wal_bytes // 4 or self.usage.free < self._needed:
+        usage = self.usage
+        if usage.wal > self._max_wal_bytes // 4 or usage.free < self._needed:
             self._shrink(connection)
+        if usage.file - usage.used > max(_VACUUM_BYTES, usage.file // 2):
+            self._give_back(connection)
 
     def obstacle(self) -> str | None:
         """Say why no more documents should be written; None if they may."""
@@ -112,22 +116,22 @@ class Room:
         self._next_attempt = now + _PAUSE
         (before,) = connection.execute("PRAGMA busy_timeout").fetchone()
         connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_MILLISECONDS}")
-        try:
+        # On a full disk, what was committed stays in the log, and is safe there.
+        with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except sqlite3.OperationalError:
-            pass  # the disk is full: what was committed stays in the log, and that is safe
-        finally:
-            connection.execute(f"PRAGMA busy_timeout = {before}")
+        connection.execute(f"PRAGMA busy_timeout = {before}")
         self._look(connection)
 
-    def give_back(self, connection: sqlite3.Connection) -> None:
+    def _give_back(self, connection: sqlite3.Connection) -> None:
         """Give a few free pages back to the disk, where most of a large file is free.
 
-        Within a transaction. A queue that is empty has its free pages at the end: they are only
-        cut off. Of a full one nothing is moved about.
+        A queue that is empty has its free pages at the end, where they are only cut off. Of a full
+        one nothing is moved about.
         """
-        if self.usage.file - self.usage.used > max(_VACUUM_BYTES, self.usage.file // 2):
-            connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_STEP})").fetchall()
+        with suppress(sqlite3.OperationalError):  # the disk is full: there is no hurry
+            # By execute, Python would stop after the first page.
+            connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_STEP})")
+        self._look(connection)
 
 
 def usage_of(path: Path, connection: sqlite3.Connection) -> Usage:

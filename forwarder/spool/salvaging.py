@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from forwarder.spool.blocks import checksum
 from forwarder.spool.progress import PREFIX, load
-from forwarder.spool.schema import VERSIONS, version_of
+from forwarder.spool.schema import connect_to_read, is_current
 
 
 class Salvaged(NamedTuple):
@@ -64,10 +64,8 @@ def salvage(path: Path, into: sqlite3.Connection) -> Salvaged:
     complete = True
     into.execute("BEGIN IMMEDIATE")
     try:
-        source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        with closing(source):
-            source.text_factory = read_text
-            if version_of(source) == len(VERSIONS):
+        with closing(connect_to_read(path)) as source:
+            if is_current(source):
                 for table in _TABLES:
                     walk = _Walk(source, table)
                     found[table.name] = _copy(table, walk, into)
@@ -88,11 +86,6 @@ def is_whole(table: str, row: _Row) -> bool:
         return bool(found == row[0])
     except TypeError:
         return False  # a number where bytes should be
-
-
-def read_text(value: bytes) -> str:
-    """Read text that may be broken: the checksum will tell."""
-    return value.decode("utf-8", "replace")
 
 
 class _Walk:

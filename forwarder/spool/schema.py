@@ -92,6 +92,22 @@ def connect(path: Path, *, seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_read(path: Path, *, is_still: bool = False) -> sqlite3.Connection:
+    """Open a connection that cannot write.
+
+    Args:
+        path: An existing database.
+        is_still: Whether nobody writes to it and no log of changes is there. Then no file is made
+            for reading.
+    """
+    mode = "mode=ro&immutable=1" if is_still else "mode=ro"
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    # Text that is broken is read too: the checksum of its row tells.
+    connection.text_factory = _decode
+    return connection
+
+
 def create(path: Path, versions: Sequence[Sequence[str]] = VERSIONS) -> sqlite3.Connection:
     """Make a new database for its owner's eyes only, and give a connection to it."""
     path.touch(mode=0o600, exist_ok=False)
@@ -111,6 +127,11 @@ def version_of(connection: sqlite3.Connection) -> int:
     """Return the version of a database; 0 if it has no tables yet."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
+
+
+def is_current(connection: sqlite3.Connection) -> bool:
+    """Say whether a database has the tables that this program knows."""
+    return version_of(connection) == len(VERSIONS)
 
 
 def refuse_newer(
@@ -149,3 +170,7 @@ def migrate(
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")

@@ -288,8 +288,8 @@ class Spool:
                 retried=before.retried + retried,
             )
             if not batch.letters:
-                missing = before.missing + batch.start - before.cursor
-                after = after._replace(cursor=batch.end, missing=missing)
+                missing = before.missing + max(0, batch.start - before.cursor)
+                after = after._replace(cursor=max(before.cursor, batch.end), missing=missing)
             outputs = self._outputs | {output: after}
             with self._writer.transaction() as connection:
                 kept = {x.number for x in dead_letters}
@@ -298,7 +298,6 @@ class Spool:
                 self._dead_letters.store(connection, dead_letters)
                 put_state(connection, [(PREFIX + output, dump(after))])
                 upkeep.trim(connection, outputs.values(), self._next)
-                self._writer.give_back()
             self._outputs = outputs
         self.wake()
 

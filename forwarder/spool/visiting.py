@@ -16,7 +16,7 @@ from forwarder.spool.failures import SpoolError, explained
 from forwarder.spool.locking import holder
 from forwarder.spool.opening import NAME
 from forwarder.spool.room import size_of
-from forwarder.spool.schema import BUSY_SECONDS, VERSIONS, connect, refuse_newer, version_of
+from forwarder.spool.schema import VERSIONS, connect, connect_to_read, refuse_newer, version_of
 
 _Result = TypeVar("_Result")
 
@@ -35,9 +35,8 @@ def look(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _Result:
     path = _existing(folder)
     while True:
         still = _is_still(folder)
-        mode = "mode=ro&immutable=1" if still else "mode=ro"
         try:
-            with explained(path), closing(_open(path, mode)) as connection:
+            with explained(path), closing(connect_to_read(path, is_still=still)) as connection:
                 _check_version(connection, path)
                 answer = ask(connection)
         except (SpoolError, sqlite3.Error):
@@ -69,11 +68,6 @@ def changing(folder: Path) -> Iterator[sqlite3.Connection]:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-
-
-def _open(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?{mode}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
 def _existing(folder: Path) -> Path:

@@ -94,10 +94,6 @@ class Writer:
                 self._synced = time.monotonic()
             self._look()
 
-    def give_back(self) -> None:
-        """Within a transaction, give some free pages back to the disk, if there are many."""
-        self._room.give_back(self._connection)
-
     def _begin(self, connection: sqlite3.Connection, *, durable: bool) -> None:
         self._take_back(connection)
         if durable != self._is_durable:
