@@ -35,8 +35,8 @@ _IDLE_SECONDS = 1.0
 documents wake it at once."""
 _NOTE_SECONDS = 10.0
 """How often the last error is written for ``status`` while an output fails."""
-_MAX_DOUBLINGS = 32
-"""Beyond, the longest pause is reached with any settings; numbers stay small."""
+_MAX_DOUBLINGS = 20
+"""A millionfold: the longest pause is reached by then, and numbers stay small."""
 _NO_TIME = timedelta()
 
 _Result = TypeVar("_Result")

@@ -2,9 +2,12 @@
 
 import random
 import shutil
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 import pytest
@@ -24,6 +27,19 @@ LETTERS = 4
 
 def fill(folder: Path) -> None:
     """Make a spool of some size, with everything in it, of which output a has had a bit."""
+    folder.chmod(0o700)
+    for name, content in _full_spool().items():
+        (folder / name).write_bytes(content)
+
+
+@cache
+def _full_spool() -> Mapping[str, bytes]:
+    with TemporaryDirectory() as folder:
+        _fill(Path(folder))
+        return {x.name: x.read_bytes() for x in Path(folder).iterdir()}
+
+
+def _fill(folder: Path) -> None:
     with closing(opened(folder, "a")) as spool:
         for first in range(0, TOTAL, EACH):
             state = [(f"connection/{x}", b"open" * 30) for x in range(first, first + EACH)]
@@ -261,6 +277,15 @@ def test_two_that_are_set_aside_in_one_second_are_both_kept(tmp_path: Path) -> N
     assert kept == {b"one", b"two", b"three"}
 
 
+@cache
+def _running_spool() -> Mapping[str, bytes]:
+    """Return what is on disk in the middle of commits of one document each."""
+    with TemporaryDirectory() as folder, closing(opened(Path(folder), "a")) as spool:
+        for number in range(30):
+            spool.commit([document(number, size=1500)], [("position", b"%d" % (number + 1))])
+        return {x: (Path(folder) / x).read_bytes() for x in ("spool.db", "spool.db-wal")}
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_torn_wal(tmp_path: Path, seed: int) -> None:
     """A log of changes that is cut or changed anywhere: documents and position still agree.
@@ -270,19 +295,16 @@ def test_torn_wal(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     torn = tmp_path / "torn"
     torn.mkdir(mode=0o700)
-    with closing(opened(tmp_path / "state", "a")) as spool:
-        for number in range(30):
-            spool.commit([document(number, size=1500)], [("position", b"%d" % (number + 1))])
-        for name in ("spool.db", "spool.db-wal"):
-            shutil.copy(tmp_path / "state" / name, torn)
+    for name, content in _running_spool().items():
+        (torn / name).write_bytes(content)
     wal = torn / "spool.db-wal"
-    content = bytearray(wal.read_bytes())
-    at = chance.randrange(len(content))
+    torn_content = bytearray(wal.read_bytes())
+    at = chance.randrange(len(torn_content))
     if seed % 2:
-        del content[at:]
+        del torn_content[at:]
     else:
-        content[at] ^= 0xFF
-    wal.write_bytes(content)
+        torn_content[at] ^= 0xFF
+    wal.write_bytes(torn_content)
     with capture_logs() as logs, closing(opened(torn, "a")) as spool:
         found = take(spool, "a")
         position = int(dict(spool.load_state("position")).get("position", b"0"))

@@ -33,10 +33,7 @@ class Lock:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise SpoolError(
-                f"{str(path)!r} cannot be written: {error.strerror}; give this user the right to,"
-                " or name another state folder"
-            ) from error
+            raise _unwritable(path, error) from error
         give_up = time.monotonic() + patience
         while not _lock(self._file, fcntl.LOCK_EX):
             if time.monotonic() > give_up:
@@ -46,8 +43,12 @@ class Lock:
                     " one first, or give this one a state folder of its own"
                 )
             time.sleep(_PAUSE)
-        os.truncate(self._file, 0)
-        os.pwrite(self._file, b"%d\n" % os.getpid(), 0)
+        try:
+            os.truncate(self._file, 0)
+            os.pwrite(self._file, b"%d\n" % os.getpid(), 0)
+        except OSError as error:
+            os.close(self._file)
+            raise _unwritable(path, error) from error
 
     def close(self) -> None:
         """Let go. The file stays: to remove it would let two processes hold two locks."""
@@ -78,3 +79,10 @@ def _lock(file: int, kind: int) -> bool:
 def _pid(path: Path) -> int:
     """Read who holds a lock; 0 in the moment before it has said so."""
     return int(path.read_bytes() or b"0")
+
+
+def _unwritable(path: Path, error: OSError) -> SpoolError:
+    return SpoolError(
+        f"{str(path)!r} cannot be written: {error.strerror}; make that possible, or name another"
+        " state folder"
+    )

@@ -71,8 +71,12 @@ class Room:
         if usage.file - usage.used > max(_VACUUM_BYTES, usage.file // 2):
             self._give_back(connection)
 
-    def obstacle(self) -> str | None:
-        """Say why no more documents should be written; None if they may."""
+    def obstacle(self, more: int = 0) -> str | None:
+        """Say why no more documents should be written; None if they may.
+
+        Args:
+            more: Bytes that are to be written.
+        """
         usage = self.usage
         if usage.used >= self.max_bytes:
             return (
@@ -85,9 +89,9 @@ class Room:
                 f" {self._max_wal_bytes:,}, and cannot be emptied: another process has been"
                 " reading the database for long; end it"
             )
-        return self.disk_obstacle()
+        return self.disk_obstacle(more)
 
-    def disk_obstacle(self, more: int = 0) -> str | None:
+    def disk_obstacle(self, more: int) -> str | None:
         """Say why documents cannot be written, whatever the limits are; None if they can.
 
         Args:

@@ -34,6 +34,8 @@ class Writer:
         self._room = room
         self._lock = threading.RLock()
         self._is_durable = True
+        self._refused = 0
+        """Bytes of documents for which there was no room on the disk."""
         self._synced = time.monotonic()
         self.is_settled = True
         """Whether all that was written is on disk."""
@@ -110,10 +112,12 @@ class Writer:
 
     def _look(self) -> None:
         self._room.measure(self._connection)
-        self.obstacle = self._room.obstacle()
+        self.obstacle = self._room.obstacle(self._refused)
 
     def _check_disk(self, size: int) -> None:
+        self._refused = size
         self._look()
         obstacle = self._room.disk_obstacle(size)
         if obstacle is not None:
             raise BlockedError(obstacle)
+        self._refused = 0
