@@ -11,8 +11,8 @@ from forwarder.spool import Spool
 from tests import spool_child
 from tests.spooling import MANY, opened
 
-KILLS = 30
-STEP = 400
+KILLS = 15
+STEP = 800
 """Documents that a process is to commit in its life, if it is not killed."""
 
 

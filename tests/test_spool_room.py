@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from forwarder.dead_letters import Selection, dead_letter, purge, replay
+from forwarder.dead_letters import DeadLetter, Selection, dead_letter, purge, replay
 from forwarder.output import Failure
 from forwarder.spool import BlockedError, Spool, SpoolError
 from tests.spooling import documents, numbers, opened, read, take
@@ -152,7 +152,7 @@ def test_a_disk_that_may_not_be_written_says_so(tmp_path: Path) -> None:
     """As one that the kernel made read-only after an error."""
     with small_disk(tmp_path / "disk", 8) as folder:
         opened(folder, "a").close()
-        remount = ["mount", "-o", "remount,ro", folder]
+        remount = ["mount", "-o", "remount,ro", str(folder)]
         subprocess.run(remount, check=True)  # noqa: S603 - nothing of strangers
         with pytest.raises(SpoolError, match=r"spool.lock' cannot be written: Read-only"):
             Spool.open(folder)
@@ -165,6 +165,7 @@ def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
         now = datetime(2026, 3, 1, tzinfo=UTC)
         delivered = 0
         said = ""
+        batch, letters = read(spool, "a", 10), list[DeadLetter]()
         while not said:
             batch = read(spool, "a", 10)
             letters = [dead_letter("a", Failure(x, "no"), now) for x in batch.documents]

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,9 +17,10 @@ from click.testing import CliRunner
 from forwarder.cli import main
 from forwarder.dead_letters import ALL, replay
 from forwarder.output import Failure
-from forwarder.spool import SpoolError, Trouble
+from forwarder.spool import Spool, SpoolError, Trouble
 from forwarder.spool.letters import dead_letter
 from forwarder.spool.summary import summarise
+from forwarder.spool.visiting import look
 from forwarder.status import as_json, as_text
 from tests.spooling import documents, opened, read
 
@@ -72,7 +74,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
     assert found["connections"] == {"open": 5}
     assert found["inputs"] == {
         "status/stdin": {"bytes": 77},
-        "file/abc": "50 bytes",  # a control character is no JSON
+        "file/abc": "49 bytes",  # a control character is no JSON
         "file/raw": "2 bytes",
     }
     age = found["outputs"]["siem"].pop("oldest_seconds")
@@ -118,23 +120,29 @@ def test_status_for_people(tmp_path: Path) -> None:
     summary = summary._replace(outputs=outputs, damage=(1, 250), usage=usage, state=state)
     assert list(as_text(summary, NOW)) == [
         "service: does not run",
-        "spool: 30 documents in 2 rows; 1,000 of 1,073,741,824 bytes; log of changes: 20 bytes;"
-        " free on the disk: 3,000,000 bytes",
+        (
+            "spool: 30 documents in 2 rows; 1,000 of 1,073,741,824 bytes; log of changes: 20 bytes;"
+            " free on the disk: 3,000,000 bytes"
+        ),
         "damaged and set aside: 250 documents in 1 rows",
         "open connections: 5",
         "",
         "OUTPUT   WAITING   OLDEST  DELIVERED  REJECTED  RETRIED  LOST  STATE",
-        "siem          27  1:01:01          2         1        4     0  cannot deliver since"
-        " 2026-03-01T06:41:09Z: connection refused (2026-03-01T06:42:09Z)",
-        "archive        0                  30         0        0     0  delivers; last error"
-        " 2026-03-01T06:41:09Z: disk full",
+        (
+            "archive        0                  30         0        0     0  delivers; last error"
+            " 2026-03-01T06:41:09Z: disk full"
+        ),
+        (
+            "siem          27  1:01:01          2         1        4     0  cannot deliver since"
+            " 2026-03-01T06:41:09Z: connection refused (2026-03-01T06:42:09Z)"
+        ),
         "",
         "DEAD LETTERS OF  NUMBER  TO REPLAY",
         "siem                  1          0",
         "",
         "INPUTS",
         "status/stdin: bytes=77",
-        "file/abc: 50 bytes",
+        "file/abc: 49 bytes",
         "file/raw: 2 bytes",
         "file/esc: path=\\x1b[31m n=1",
     ]
@@ -146,8 +154,8 @@ def test_a_stopped_output_and_an_empty_spool(tmp_path: Path) -> None:
         spool.note("broken", Trouble("KeyError: 'x'", 0, 0, stopped=True))
         lines = list(as_text(summarise(tmp_path), NOW))
     assert lines[0] == f"service: runs as process {os.getpid()}"
-    assert lines[-2].endswith(" delivers")
-    assert lines[-1].endswith(
+    assert lines[-1].endswith(" delivers")
+    assert lines[-2].endswith(
         "stopped since 1970-01-01T00:00:00Z: KeyError: 'x' (1970-01-01T00:00:00Z)"
     )
 
@@ -213,11 +221,32 @@ def test_after_a_kill_the_log_of_changes_is_read_too(tmp_path: Path) -> None:
         assert spool.pending("a") == 7
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_service_that_begins_to_run_meanwhile_is_asked_again(
+    tmp_path: Path, *, fails: bool
+) -> None:
+    """What was read of a file that somebody began to change may be anything."""
+    fill(tmp_path)
+    spools: list[Spool] = []
+
+    def ask(connection: sqlite3.Connection) -> int:
+        if not spools:
+            spools.append(opened(tmp_path, "siem", "archive"))
+            spools[0].commit(documents(30, 40))
+            if fails:
+                raise sqlite3.DatabaseError
+        (last,) = connection.execute("SELECT max(first) FROM blocks").fetchone()
+        return int(last)
+
+    assert look(tmp_path, ask) == 31
+    spools[0].close()
+    with pytest.raises(ZeroDivisionError):
+        look(tmp_path, lambda _: 1 // 0)
+
+
 @pytest.mark.parametrize(("version", "said"), [(99, "has version 99"), (0, "has version 0")])
 def test_other_versions_are_not_guessed_at(tmp_path: Path, version: int, said: str) -> None:
     """Newer, or not brought up to date yet."""
-    import sqlite3  # noqa: PLC0415 - here alone
-
     opened(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / "spool.db")) as connection:
         connection.execute(f"PRAGMA user_version = {version}")

@@ -78,7 +78,8 @@ def _lock(file: int, kind: int) -> bool:
 
 def _pid(path: Path) -> int:
     """Read who holds a lock; 0 in the moment before it has said so."""
-    return int(path.read_bytes() or b"0")
+    text = path.read_bytes().strip()
+    return int(text) if text.isdigit() else 0
 
 
 def _unwritable(path: Path, error: OSError) -> SpoolError:

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import structlog
 
-from forwarder.spool.blocks import Block, checksum
 from forwarder.spool.failures import BlockedError, SpoolError, explained, is_damage
 from forwarder.spool.reading import BadBlock
 from forwarder.spool.salvaging import is_whole, salvage
@@ -91,11 +90,11 @@ def open_database(folder: Path) -> sqlite3.Connection:
 
 def bad_blocks(connection: sqlite3.Connection) -> list[BadBlock]:
     """Read all blocks, and return those that do not match their checksums."""
-    rows = connection.execute("SELECT checksum, packed, first, documents FROM blocks")
+    rows = connection.execute("SELECT checksum, packed, first FROM blocks")
     return [
-        BadBlock(first, Block(documents, expected, packed), "the checksum does not match")
-        for expected, packed, first, documents in rows
-        if checksum(packed) != expected
+        BadBlock(row[2], "the checksum does not match")
+        for row in rows
+        if not is_whole("blocks", row)
     ]
 
 

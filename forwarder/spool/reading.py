@@ -18,11 +18,10 @@ _SELECT = "SELECT first, documents, checksum, packed FROM blocks"
 class BadBlock(Exception):  # noqa: N818 - raised to the spool, which goes on without it
     """A row that cannot be unpacked."""
 
-    def __init__(self, first: int, block: Block, reason: str) -> None:
-        """Hand it over as it is."""
+    def __init__(self, first: int, reason: str) -> None:
+        """Name it by the serial number of its first document."""
         super().__init__(reason)
         self.first = first
-        self.block = block
 
 
 class Reader:
@@ -111,7 +110,7 @@ class Reader:
         try:
             self._documents = unpack(block)
         except ValueError as error:
-            raise BadBlock(first, block, str(error)) from error
+            raise BadBlock(first, str(error)) from error
         self._first = first
         self._ends = list(accumulate([len(x.body) for x in self._documents]))
         return True

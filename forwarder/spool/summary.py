@@ -58,11 +58,11 @@ def summarise(folder: Path) -> Summary:
     Raises:
         SpoolError: There is none, or it cannot be read.
     """
+    return look(folder, lambda connection: _summarise(connection, folder))
+
+
+def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
     process = holder(folder)
-    return look(folder, lambda connection: _summarise(connection, folder, process))
-
-
-def _summarise(connection: sqlite3.Connection, folder: Path, process: int | None) -> Summary:
     connection.execute("BEGIN")
     try:
         outputs = {

@@ -66,19 +66,22 @@ def set_aside(writer: Writer, path: Path, bad: BadBlock) -> None:
         BlockedError: It cannot be written elsewhere; it is left where it is.
     """
     with writer.transaction(durable=True) as connection:
-        there = connection.execute("SELECT 1 FROM blocks WHERE first = ?", (bad.first,))
-        if there.fetchone() is None:
+        row = connection.execute(
+            "SELECT documents, packed FROM blocks WHERE first = ?", (bad.first,)
+        ).fetchone()
+        if row is None:
             return  # another output came upon it before
-        aside = keep_aside(path, bad.first, bad.block.packed)
+        lost, packed = row
+        aside = keep_aside(path, bad.first, packed)
         connection.execute("DELETE FROM blocks WHERE first = ?", (bad.first,))
         before = dict(load_state(connection, DAMAGE)).get(DAMAGE, b"[0, 0]")
         blocks, documents = orjson.loads(before)
-        after = [blocks + 1, documents + bad.block.documents]
+        after = [blocks + 1, documents + lost]
         put_state(connection, [(DAMAGE, orjson.dumps(after))])
     _log.error(
         "A block of documents in the spool is damaged and has been set aside; outputs go on behind"
         " it. Logs can be read again with the command rewind.",
-        documents=bad.block.documents,
+        documents=lost,
         fault=str(bad),
         aside=str(aside),
     )
