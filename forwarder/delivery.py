@@ -8,7 +8,8 @@ The rules:
   the end of the program ends this.
 - What is refused becomes a dead letter in the same transaction that moves the cursor.
 - An output that raises anything else has a bug. It is stopped, loudly; its documents stay.
-- Only changes are logged: that nothing can be delivered, and that it can again.
+- Only changes are logged: that nothing can be delivered, and that it can again. Short outages one
+  after the other are logged once a minute.
 
 Whatever one output does, no other notices. One batch and one row of the spool are in memory.
 """
@@ -19,13 +20,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import structlog
 import tenacity
 
 from forwarder.output import Output, Unavailable
-from forwarder.spool import BlockedError, Spool, SpoolError
+from forwarder.pausing import NO_TIME, DeliverySettings, pause
+from forwarder.spool import BlockedError, ClosedError, Spool, SpoolError
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.progress import Batch, Trouble
 from forwarder.work import Work
@@ -35,41 +37,15 @@ _IDLE_SECONDS = 1.0
 documents wake it at once."""
 _NOTE_SECONDS = 10.0
 """How often the last error is written for ``status`` while an output fails."""
-_MAX_DOUBLINGS = 20
-"""A millionfold: the longest pause is reached by then, and numbers stay small."""
-_NO_TIME = timedelta()
+_QUIET_SECONDS = 60.0
+"""After an outage that was logged, one that is short is not. A server that fails now and then would
+fill the log."""
+_SHORT_SECONDS = 10.0
+
+__all__ = ["Delivery", "DeliverySettings"]
 
 _Result = TypeVar("_Result")
 _log = structlog.get_logger(__name__)
-
-
-class DeliverySettings(NamedTuple):
-    """What an operator chooses for each output."""
-
-    max_documents: int = 1600
-    """In a batch; as Filebeat has it."""
-    max_bytes: int = 10_000_000
-    """In a batch, unless one document alone has more; as Vector has it."""
-    max_age: timedelta = timedelta(seconds=0.5)
-    """How long a batch that is not full waits for more documents."""
-    initial_pause: timedelta = timedelta(seconds=1)
-    """At most so long before the first attempt anew; twice as long before each further one."""
-    max_pause: timedelta = timedelta(seconds=60)
-    """At most so long before any."""
-
-
-def pause(failures: int, settings: DeliverySettings, least: timedelta, chance: float) -> timedelta:
-    """Say how long to wait before the next attempt: exponential, with full jitter.
-
-    Args:
-        failures: Attempts in a row that achieved nothing.
-        settings: How long pauses may be.
-        least: How long the other side asked to be left alone; counts more than the settings.
-        chance: Drawn anew each time, from 0 to 1, so that many do not come back at once.
-    """
-    doublings = min(max(failures, 1) - 1, _MAX_DOUBLINGS)
-    longest: timedelta = min(settings.max_pause, settings.initial_pause * 2**doublings)
-    return max(least, longest * chance)
 
 
 class Delivery:
@@ -108,11 +84,13 @@ class Delivery:
         self._last_read = 0.0
         self._failures = 0
         """Attempts in a row that achieved nothing."""
-        self._least_pause = _NO_TIME
+        self._least_pause = NO_TIME
         self._retried = 0
         """Documents that were handed over again; not told to the spool yet."""
         self._trouble: Trouble | None = None
-        self._trouble_began = self._noted = 0.0
+        self._trouble_began = self._noted = self._quiet_until = 0.0
+        self._is_logged = False
+        """Whether it was logged that nothing can be delivered, and not yet that it can again."""
         self.error: BaseException | None = None
         """What stopped the output before anybody asked for it: a bug, or a broken spool."""
 
@@ -166,8 +144,8 @@ class Delivery:
                 self._deliver()
             finally:
                 self._output.close()
-        except _StopError:
-            pass
+        except (_StopError, ClosedError):
+            pass  # the program ends; the second, when it did not wait for this output
         except BaseException as error:  # noqa: BLE001 - whatever it is, the others must go on
             self._give_up(error)
         finally:
@@ -281,7 +259,7 @@ class Delivery:
         error = state.outcome and state.outcome.exception()
         self._failures += 1
         asked = error.retry_after if isinstance(error, Unavailable) else None
-        self._least_pause = asked or _NO_TIME
+        self._least_pause = asked or NO_TIME
         if isinstance(error, _LeftError) and not error.fruitless:
             return  # it delivers, if not everything at once
         now = self._clock()
@@ -290,22 +268,33 @@ class Delivery:
         self._trouble = Trouble(str(error), now, began)
         if is_new:
             self._trouble_began = time.monotonic()
+        self._log_trouble(str(error))
+        if is_new or time.monotonic() - self._noted > _NOTE_SECONDS:
+            self._note()
+
+    def _log_trouble(self, error: str) -> None:
+        """Say once that nothing can be delivered."""
+        now = time.monotonic()
+        is_due = now >= self._quiet_until or now - self._trouble_began > _SHORT_SECONDS
+        if is_due and not self._is_logged:
+            self._is_logged = True
             _log.warning(
                 "Nothing can be delivered to an output; it is tried again until it can.",
                 output=self.name,
-                error=str(error),
+                error=error,
             )
-        if is_new or time.monotonic() - self._noted > _NOTE_SECONDS:
-            self._note()
 
     def _succeed(self) -> None:
         """Take notice that an output delivers."""
         self._failures = 0
-        if self._trouble is not None:
+        if self._is_logged:
+            self._is_logged = False
+            now = time.monotonic()
+            self._quiet_until = now + _QUIET_SECONDS
             _log.info(
                 "It can be delivered to an output again.",
                 output=self.name,
-                seconds=round(time.monotonic() - self._trouble_began),
+                seconds=round(now - self._trouble_began),
             )
         if self._trouble is not None or self._spool.progress(self.name).trouble is not None:
             self._trouble = None

@@ -70,7 +70,10 @@ class Lines:
 
 def main(folder: Path, end: int) -> None:
     """Commit up to a number, and deliver all of it."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger("error"),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     with closing(Spool.open(folder / "state")) as spool:
         names = ("good", "picky")
         spool.add_outputs(names)
@@ -78,6 +81,8 @@ def main(folder: Path, end: int) -> None:
         deliveries = [Delivery(x, y, spool, SETTINGS) for x, y in zip(names, outputs, strict=True)]
         for delivery in deliveries:
             delivery.start()
+        sys.stdout.write("open\n")
+        sys.stdout.flush()
         position = int(dict(spool.load_state("position")).get("position", b"0"))
         while position < end:
             after = min(position + random.randrange(1, 60), end)

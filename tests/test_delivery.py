@@ -15,9 +15,10 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from forwarder.dead_letters import ALL, Selection, replay
-from forwarder.delivery import Delivery, DeliverySettings, pause
+from forwarder.delivery import Delivery, DeliverySettings
 from forwarder.documents import Document
 from forwarder.output import Failure, Unavailable
+from forwarder.pausing import pause
 from forwarder.spool import BlockedError, Spool
 from forwarder.spool.letters import page
 from tests.spooling import documents, numbers, opened
@@ -207,6 +208,17 @@ def test_after_unavailable_the_whole_batch_comes_again(spool: Spool) -> None:
     assert (progress.retried, progress.trouble) == (15, None)
     assert progress.last_error is not None
     assert progress.last_error[0] == "away"
+
+
+def test_an_output_that_fails_now_and_then_does_not_fill_the_log(spool: Spool) -> None:
+    """The first time is said, and that it was over; the next minute only what lasts."""
+    spool.commit(documents(0, 500))
+    output = Scripted(*[Unavailable("now and then"), take_all] * 40)
+    with capture_logs() as logs:
+        deliver(spool, output)
+    assert output.taken == list(range(500))
+    assert events(logs) == ["warning", "info"]
+    assert spool.progress("a").retried == 400
 
 
 def test_open_is_tried_again_and_always_closed(spool: Spool) -> None:
@@ -473,6 +485,31 @@ def test_an_output_that_never_answers_does_not_hold_the_program(spool: Spool) ->
     assert delivery._thread.daemon  # noqa: SLF001 - it does not keep the interpreter
     forever.set()
     assert delivery.stop(MINUTE)
+
+
+def test_an_output_that_answers_after_the_end_makes_no_noise(tmp_path: Path) -> None:
+    """Nobody waits for it any more; its documents come again."""
+    goes_on = threading.Event()
+
+    def slow(_: Sequence[Document]) -> Sequence[Failure]:
+        assert goes_on.wait(60)
+        return []
+
+    spool = opened(tmp_path, "a")
+    spool.commit(documents(0, 3))
+    output = Scripted(slow)
+    delivery = Delivery("a", output, spool, QUICK)
+    delivery.start()
+    until(spool, lambda: len(output.written) == 1)
+    assert not delivery.stop(timedelta())
+    spool.close()
+    with capture_logs() as logs:
+        goes_on.set()
+        assert delivery.stop(MINUTE)
+    assert logs == []
+    assert output.calls[-1] == "close"
+    with closing(opened(tmp_path, "a")) as spool:
+        assert spool.pending("a") == 3
 
 
 def test_a_clock_that_is_set_back_changes_nothing(spool: Spool) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from forwarder.documents import Document
-from forwarder.spool import Batch, BlockedError, Spool, SpoolError
+from forwarder.spool import Batch, BlockedError, ClosedError, Spool, SpoolError
 from forwarder.spool import blocks as packing
 from forwarder.spool.schema import VERSIONS, connect, create, migrate, version_of
 from tests.spooling import MANY, documents, numbers, opened, read, take
@@ -406,3 +406,28 @@ def test_wal_and_synchronous_are_as_promised(spool: Spool) -> None:
         assert connection.execute("PRAGMA synchronous").fetchone() == (1,)
         spool.settle("a")
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_closing_ends_those_who_still_read_and_write(tmp_path: Path) -> None:
+    """At any moment, with an error and no worse: SQLite forgives nobody who comes in between."""
+    for _ in range(20):
+        spool = opened(tmp_path, "a")
+        errors: list[Exception] = []
+
+        def deliver(spool: Spool = spool, errors: list[Exception] = errors) -> None:
+            try:
+                while True:
+                    spool.advance("a", read(spool, "a", 5))
+                    spool.wait(lambda: spool.pending("a") > 0, 0.001)
+            except ClosedError as error:
+                errors.append(error)
+
+        worker = threading.Thread(target=deliver)
+        worker.start()
+        for first in range(0, 50, 10):
+            spool.commit(documents(first, first + 10))
+        spool.close()
+        worker.join()
+        assert len(errors) == 1
+        with pytest.raises(ClosedError, match="is closed"):
+            spool.commit(documents(0, 1))

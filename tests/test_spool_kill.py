@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -11,29 +12,26 @@ from forwarder.spool import Spool
 from tests import spool_child
 from tests.spooling import MANY, opened
 
-KILLS = 15
-STEP = 800
-"""Documents that a process is to commit in its life, if it is not killed."""
+KILLS = 25
+FROM_THE_START = 0.05
+"""Seconds. A life this short is counted from the start of the process, not of its work."""
+NEVER = 10**9
+"""Documents that nobody commits in the time that is given."""
 
 
-def run(folder: Path, end: int, seconds: float | None) -> bool:
-    """Run a service, and kill it after a while if it has not ended.
-
-    Returns:
-        Whether it was killed.
-    """
+def run(folder: Path, end: int, seconds: float | None) -> None:
+    """Run a service that commits up to a number, and kill it after a while."""
     command = [sys.executable, "-m", "tests.spool_child", str(folder), str(end)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - our own
-        # Its life begins when the spool is open.
-        while seconds is not None and not (folder / "state" / "spool.db-wal").exists():
-            if process.poll() is not None:
-                break
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own
+        assert process.stdout is not None
+        if seconds is not None:
+            # Now and then it is killed while it opens the spool; else it says when it has.
+            if seconds > FROM_THE_START:
+                assert process.stdout.readline() == b"open\n"
+            threading.Event().wait(seconds)
             process.kill()
-    assert process.returncode in {0, -signal.SIGKILL}
-    return process.returncode != 0
+        process.stdout.read()
+    assert process.returncode == (0 if seconds is None else -signal.SIGKILL)
 
 
 def lines(path: Path) -> list[int]:
@@ -44,9 +42,9 @@ def lines(path: Path) -> list[int]:
 def test_sigkill_at_random_points(tmp_path: Path) -> None:
     """Lost 0 at each output; what is doubled is the batches in hand."""
     chance = random.Random()
-    killed = 0
-    for number in range(KILLS):
-        killed += run(tmp_path, (number + 1) * STEP, chance.random() ** 2)
+    position = 0
+    for _ in range(KILLS):
+        run(tmp_path, NEVER, 0.4 * chance.random())
         with closing(Spool.open(tmp_path / "state")) as spool:
             spool.add_outputs(["good", "picky"])
             position = int(dict(spool.load_state("position")).get("position", b"0"))
@@ -54,8 +52,8 @@ def test_sigkill_at_random_points(tmp_path: Path) -> None:
             # What the spool takes for delivered was delivered.
             done = set(range(spool.progress("good").cursor - 1))
             assert done <= set(lines(tmp_path / "good"))
-    end = KILLS * STEP
-    assert not run(tmp_path, end, None)
+    end = position + 100
+    run(tmp_path, end, None)
 
     good, picky = lines(tmp_path / "good"), lines(tmp_path / "picky")
     with closing(opened(tmp_path / "state", "good", "picky")) as spool:
@@ -65,9 +63,9 @@ def test_sigkill_at_random_points(tmp_path: Path) -> None:
         assert not spool.read("good", max_documents=1, max_bytes=MANY).documents
     lost = set(range(end)) - set(good), set(range(end)) - set(picky) - set(dead)
     doubled = len(good) - len(set(good)), len(picky) - len(set(picky))
-    print(f"killed={killed} lost={len(lost[0])},{len(lost[1])} doubled={doubled}")  # noqa: T201
+    print(f"killed={KILLS} documents={end} lost={len(lost[0])},{len(lost[1])} doubled={doubled}")  # noqa: T201
     assert lost == (set(), set())
     assert sorted(dead) == list(range(0, end, 100))
     # In order, but for what came again.
     assert sorted(set(good)) == list(dict.fromkeys(good))
-    assert doubled[0] <= killed * spool_child.SETTINGS.max_documents
+    assert doubled[0] <= KILLS * spool_child.SETTINGS.max_documents

@@ -6,7 +6,7 @@ One transaction holds documents and whatever must agree with them. After a crash
 are there or neither is.
 """
 
-from forwarder.spool.failures import BlockedError, DamagedError, SpoolError
+from forwarder.spool.failures import BlockedError, ClosedError, DamagedError, SpoolError
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.progress import Batch, Progress, Trouble
 from forwarder.spool.store import Spool
@@ -14,6 +14,7 @@ from forwarder.spool.store import Spool
 __all__ = [
     "Batch",
     "BlockedError",
+    "ClosedError",
     "DamagedError",
     "DeadLetter",
     "Progress",

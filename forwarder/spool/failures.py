@@ -23,6 +23,10 @@ class DamagedError(SpoolError):
     """The structure of the database is broken. To open it again sets it aside."""
 
 
+class ClosedError(SpoolError):
+    """It was closed by whoever had opened it."""
+
+
 _BLOCKED = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk does not read or write",

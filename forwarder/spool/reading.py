@@ -4,12 +4,15 @@ A row is unpacked once and serves many batches. One row at a time is in memory.
 """
 
 import sqlite3
+import threading
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 
 from forwarder.documents import Document
 from forwarder.spool.blocks import Block, unpack
+from forwarder.spool.failures import ClosedError
 from forwarder.spool.progress import Batch
 
 _SELECT = "SELECT first, documents, checksum, packed FROM blocks"
@@ -25,7 +28,7 @@ class BadBlock(Exception):  # noqa: N818 - raised to the spool, which goes on wi
 
 
 class Reader:
-    """Reads for one output; one thread at a time."""
+    """Reads for one output; one thread at a time, under its lock."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Begin anywhere.
@@ -34,18 +37,29 @@ class Reader:
             connection: For this reader alone; closed with it.
         """
         self._connection = connection
+        self._lock = threading.Lock()
+        self._is_open = True
         self._first = 0
         self._documents: Sequence[Document] = ()
         self._ends: Sequence[int] = ()
 
     def close(self) -> None:
-        """Let go of the connection."""
-        self._connection.close()
+        """Let go of the connection. SQLite must not be within a call for it meanwhile."""
+        with self._lock:
+            self._is_open = False
+            self._connection.close()
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """For other short reads of the same output."""
-        return self._connection
+    @contextmanager
+    def locked(self) -> Iterator[sqlite3.Connection]:
+        """Have the connection for oneself.
+
+        Raises:
+            ClosedError: It is no longer open.
+        """
+        with self._lock:
+            if not self._is_open:
+                raise ClosedError("the spool is closed")
+            yield self._connection
 
     def read(self, cursor: int, *, max_documents: int, max_bytes: int) -> Batch:
         """Read documents that lie one behind the other, at least one if there is any.

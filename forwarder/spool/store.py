@@ -94,7 +94,7 @@ class Spool:
             raise
 
     def close(self) -> None:
-        """Let go of the spool. No other method may be running."""
+        """Let go of the spool. Whoever calls it afterwards gets a :class:`ClosedError`."""
         for reader in self._readers.values():
             reader.close()
         self._writer.close()
@@ -244,8 +244,8 @@ class Spool:
             DamagedError: The database is broken.
         """
         reader = self._readers[output]
-        with explained(self._path):
-            found = letters.replays(reader.connection, output, max_documents, max_bytes)
+        with explained(self._path), reader.locked() as connection:
+            found = letters.replays(connection, output, max_documents, max_bytes)
             if found:
                 return Batch([x.document for x in found], letters=found)
             while (cursor := self._outputs[output].cursor) < (end := self._next):

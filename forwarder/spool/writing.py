@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from forwarder.spool.failures import BlockedError, explained
+from forwarder.spool.failures import BlockedError, ClosedError, explained
 from forwarder.spool.room import Room, Usage
 
 _SYNC_SECONDS = 1.0
@@ -33,6 +33,7 @@ class Writer:
         self._connection = connection
         self._room = room
         self._lock = threading.RLock()
+        self._is_open = True
         self._is_durable = True
         self._refused = 0
         """Bytes of documents for which there was no room on the disk."""
@@ -46,6 +47,7 @@ class Writer:
     def close(self) -> None:
         """Let go of the database."""
         with self._lock:
+            self._is_open = False
             self._connection.close()
 
     @property
@@ -57,6 +59,8 @@ class Writer:
     def locked(self) -> Iterator[sqlite3.Connection]:
         """Have the connection for oneself. Within, one may ask for it again."""
         with self._lock, explained(self._path):
+            if not self._is_open:
+                raise ClosedError(f"{str(self._path)!r} is closed")
             yield self._connection
 
     def look(self) -> None:
