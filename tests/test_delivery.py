@@ -213,7 +213,8 @@ def test_after_unavailable_the_whole_batch_comes_again(spool: Spool) -> None:
 def test_an_output_that_fails_now_and_then_does_not_fill_the_log(spool: Spool) -> None:
     """The first time is said, and that it was over; the next minute only what lasts."""
     spool.commit(documents(0, 500))
-    output = Scripted(*[Unavailable("now and then"), take_all] * 40)
+    output = Scripted()
+    output.answers = [x for _ in range(40) for x in (Unavailable("now and then"), take_all)]
     with capture_logs() as logs:
         deliver(spool, output)
     assert output.taken == list(range(500))
