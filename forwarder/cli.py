@@ -13,9 +13,11 @@ import click
 from forwarder import __version__
 from forwarder.commands.check import check
 from forwarder.commands.config import config
+from forwarder.commands.dead_letters import dead_letters
 from forwarder.commands.ending import ending_by_signals
 from forwarder.commands.parse import parse
 from forwarder.commands.plugins import plugins
+from forwarder.commands.status import status
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,5 +30,7 @@ def main(context: click.Context) -> None:
 
 main.add_command(check)
 main.add_command(config)
+main.add_command(dead_letters)
 main.add_command(parse)
 main.add_command(plugins)
+main.add_command(status)

@@ -1,0 +1,152 @@
+"""``esa-forwarder dead-letters``: documents that outputs refused."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from forwarder.commands.config_file import config_option, load_or_end
+from forwarder.commands.ending import FAILED
+from forwarder.commands.printing import print_result
+
+if TYPE_CHECKING:
+    from forwarder.dead_letters import DeadLetter, Selection
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+_output_option = click.option("--output", metavar="NAME", help="Only those of this output.")
+_format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "ndjson"]),
+    default="table",
+    show_default=True,
+    help="For people, or one JSON object a line with the whole document.",
+)
+
+
+def _selecting(command: _Command) -> _Command:
+    """Add what replay and purge are told by: numbers, an output, or all."""
+    every = click.option("--all", "every", is_flag=True, help="All of them.")
+    numbers = click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[NUMBER]...")
+    return config_option(numbers(_output_option(every(command))))
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """Look after documents that outputs refused for good.
+
+    All of it works while the service runs and while it does not.
+    """
+
+
+@dead_letters.command("list")
+@config_option
+@_output_option
+@_format_option
+def list_(path: Path, output: str | None, form: str) -> None:
+    """List dead letters, oldest first."""
+    from forwarder.dead_letters import Selection  # noqa: PLC0415 - late on purpose
+    from forwarder.letter_forms import as_ndjson, as_row, head  # noqa: PLC0415
+
+    if form == "table":
+        print_result(head())
+    _print(path, Selection(output), as_row if form == "table" else as_ndjson)
+
+
+@dead_letters.command()
+@config_option
+@click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1), metavar="NUMBER...")
+@_format_option
+def show(path: Path, numbers: tuple[int, ...], form: str) -> None:
+    """Show dead letters whole, with their documents. NUMBER is as in the list."""
+    from forwarder.dead_letters import Selection  # noqa: PLC0415 - late on purpose
+    from forwarder.letter_forms import as_ndjson, as_text  # noqa: PLC0415
+
+    selection = Selection(numbers=numbers)
+    found = _print(path, selection, as_text if form == "table" else as_ndjson)
+    _end_if_missing(found, selection)
+
+
+@dead_letters.command()
+@_selecting
+def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bool) -> None:
+    """Deliver dead letters to their outputs again.
+
+    The service delivers them at once, or when it is started. What is refused again stays a dead
+    letter.
+    """
+    from forwarder import dead_letters as letters  # noqa: PLC0415 - late on purpose
+
+    selection = _select(numbers, output, every=every)
+    config = load_or_end(path)
+    with _errors():
+        marked = letters.replay(config.state, selection)
+        orphans = [x for x in letters.outputs(config.state) if x not in config.outputs]
+    for name in orphans:
+        click.echo(
+            f"warning: there is no output {name!r} in {str(path)!r}; nobody delivers its dead"
+            " letters.",
+            err=True,
+        )
+    print_result(f"{_many(marked)} to be delivered again.")
+
+
+@dead_letters.command()
+@_selecting
+def purge(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bool) -> None:
+    """Delete dead letters for good."""
+    from forwarder import dead_letters as letters  # noqa: PLC0415 - late on purpose
+
+    selection = _select(numbers, output, every=every)
+    config = load_or_end(path)
+    with _errors():
+        purged = letters.purge(config.state, selection)
+    print_result(f"{_many(purged)} deleted.")
+    _end_if_missing(purged, selection)
+
+
+def _select(numbers: Sequence[int], output: str | None, *, every: bool) -> "Selection":
+    """Take nothing for all: who forgets to say which does not lose everything."""
+    from forwarder.dead_letters import Selection  # noqa: PLC0415 - late on purpose
+
+    if not (numbers or output is not None or every):
+        raise click.UsageError("say which: NUMBER..., --output NAME, or --all.")
+    if every and (numbers or output is not None):
+        raise click.UsageError("--all goes with neither NUMBER nor --output.")
+    return Selection(output, numbers or None)
+
+
+def _print(path: Path, selection: "Selection", form: Callable[["DeadLetter"], str]) -> int:
+    from forwarder.dead_letters import read  # noqa: PLC0415 - late on purpose
+
+    folder = load_or_end(path).state
+    with _errors():
+        return read(folder, lambda page: print_result("\n".join(map(form, page))), selection)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """End the command where the spool cannot be used."""
+    from forwarder.spool.failures import SpoolError  # noqa: PLC0415 - late on purpose
+
+    try:
+        yield
+    except SpoolError as error:
+        click.echo(f"error: {error}.", err=True)
+        sys.exit(FAILED)
+
+
+def _end_if_missing(found: int, selection: "Selection") -> None:
+    """End with an error where somebody named a dead letter that there is not."""
+    wanted = len(set(selection.numbers or ()))
+    if found < wanted:
+        click.echo(f"error: {wanted - found} of {wanted} are not there; see the list.", err=True)
+        sys.exit(FAILED)
+
+
+def _many(number: int) -> str:
+    return f"{number:,} dead letter{'' if number == 1 else 's'}"

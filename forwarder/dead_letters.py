@@ -1,0 +1,88 @@
+"""Dead letters for people: to look at them, to have them delivered again, or to delete them.
+
+All of it works while the service runs and while it does not. Replaying only marks a letter; the
+worker of its output delivers it, within a second or so, or as soon as the service runs again. What
+is delivered is a dead letter no longer; what is refused again stays, with the new reason.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from forwarder.spool import letters
+from forwarder.spool.letters import ALL, DeadLetter, Selection, Source, dead_letter
+from forwarder.spool.visiting import changing, look
+
+__all__ = [
+    "ALL",
+    "DeadLetter",
+    "Selection",
+    "Source",
+    "dead_letter",
+    "outputs",
+    "purge",
+    "read",
+    "replay",
+]
+
+
+def read(
+    folder: Path, take: Callable[[Sequence[DeadLetter]], None], selection: Selection = ALL
+) -> int:
+    """Hand over dead letters, oldest first.
+
+    Args:
+        folder: The state folder.
+        take: Called with some at a time; however long it takes, it is in nobody's way.
+        selection: Which.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be read.
+    """
+    after = 0
+    number = 0
+    while True:
+        page = look(folder, partial(letters.page, selection=selection, after=after))
+        if not page:
+            return number
+        take(page)
+        number += len(page)
+        after = page[-1].number
+
+
+def replay(folder: Path, selection: Selection) -> int:
+    """Have dead letters delivered to their outputs again.
+
+    Returns:
+        How many there are to be, that were not before.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be written.
+    """
+    with changing(folder) as connection:
+        return letters.mark(connection, selection)
+
+
+def purge(folder: Path, selection: Selection) -> int:
+    """Delete dead letters for good.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be written.
+    """
+    with changing(folder) as connection:
+        return letters.purge(connection, selection)
+
+
+def outputs(folder: Path) -> list[str]:
+    """Return the names of the outputs that have dead letters.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be read.
+    """
+    return list(look(folder, letters.count))

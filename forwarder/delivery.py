@@ -1,0 +1,336 @@
+"""Takes documents from the spool to one output, in a thread of its own.
+
+The rules:
+
+- A batch is what lies behind the cursor: up to a number of documents, up to a number of bytes, or
+  what has come together after a while.
+- What is retryable is handed over again, after pauses that grow, until it is taken. Nothing but
+  the end of the program ends this.
+- What is refused becomes a dead letter in the same transaction that moves the cursor.
+- An output that raises anything else has a bug. It is stopped, loudly; its documents stay.
+- Only changes are logged: that nothing can be delivered, and that it can again. Short outages one
+  after the other are logged once a minute.
+
+Whatever one output does, no other notices. One batch and one row of the spool are in memory.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import structlog
+import tenacity
+
+from forwarder.output import Output, Unavailable
+from forwarder.pausing import NO_TIME, DeliverySettings, pause
+from forwarder.spool import BlockedError, ClosedError, Spool, SpoolError
+from forwarder.spool.letters import DeadLetter
+from forwarder.spool.progress import Batch, Trouble
+from forwarder.work import Work
+
+_IDLE_SECONDS = 1.0
+"""How often a worker without work looks for dead letters that a command wants replayed. New
+documents wake it at once."""
+_NOTE_SECONDS = 10.0
+"""How often the last error is written for ``status`` while an output fails."""
+_QUIET_SECONDS = 60.0
+"""After an outage that was logged, one that is short is not. A server that fails now and then would
+fill the log."""
+_SHORT_SECONDS = 10.0
+
+__all__ = ["Delivery", "DeliverySettings"]
+
+_Result = TypeVar("_Result")
+_log = structlog.get_logger(__name__)
+
+
+class Delivery:
+    """The worker of one output."""
+
+    def __init__(  # noqa: PLR0913 - the last two are for tests
+        self,
+        name: str,
+        output: Output,
+        spool: Spool,
+        settings: DeliverySettings = DeliverySettings(),  # noqa: B008 - it is frozen
+        *,
+        chance: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare; nothing is called before :meth:`start`.
+
+        Args:
+            name: Of the output in the configuration; the spool must know it.
+            output: Called by the worker's thread only.
+            spool: Where the documents come from.
+            settings: Batches and pauses.
+            chance: Numbers from 0 to 1, for the jitter.
+            clock: Seconds since 1970; only shown, never reckoned with.
+        """
+        self.name = name
+        self._output = output
+        self._spool = spool
+        self._settings = settings
+        self._chance = chance
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
+        self._ended = threading.Event()
+        self._is_idle = False
+        self._last_read = 0.0
+        self._failures = 0
+        """Attempts in a row that achieved nothing."""
+        self._least_pause = NO_TIME
+        self._retried = 0
+        """Documents that were handed over again; not told to the spool yet."""
+        self._trouble: Trouble | None = None
+        self._trouble_began = self._noted = self._quiet_until = 0.0
+        self._is_logged = False
+        """Whether it was logged that nothing can be delivered, and not yet that it can again."""
+        self.error: BaseException | None = None
+        """What stopped the output before anybody asked for it: a bug, or a broken spool."""
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """Let the worker end after the batch in hand; a pause ends at once."""
+        self._stop.set()
+        self._spool.wake()
+
+    def stop(self, within: timedelta) -> bool:
+        """Stop after the batch in hand.
+
+        Args:
+            within: How long to wait for that.
+
+        Returns:
+            Whether it has ended. If not, the output does not come back from a call; its thread
+            does not keep the program from ending.
+        """
+        self.ask_to_stop()
+        if self._thread.ident is not None:
+            self._thread.join(within.total_seconds())
+        return not self._thread.is_alive()
+
+    def wait_until_drained(self, timeout: timedelta) -> bool:
+        """Wait until nothing is left to be delivered.
+
+        Returns:
+            Whether that is so; False as well when the output has stopped before.
+        """
+        self._spool.wait(lambda: self.is_drained or self._ended.is_set(), timeout.total_seconds())
+        return self.is_drained
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether everything in the spool is delivered or a dead letter."""
+        return self._is_idle and self._spool.pending(self.name) == 0
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why nothing is delivered; None while it is."""
+        return self._trouble
+
+    def _run(self) -> None:
+        try:
+            self._persist(self._open)
+            try:
+                self._deliver()
+            finally:
+                self._output.close()
+        except (_StopError, ClosedError):
+            pass  # the program ends; the second, when it did not wait for this output
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the others must go on
+            self._give_up(error)
+        finally:
+            self._ended.set()
+            self._spool.wake()
+
+    def _open(self) -> None:
+        try:
+            self._output.open()
+        except BaseException:
+            self._output.close()
+            raise
+
+    def _deliver(self) -> None:
+        while True:
+            self._wait_for_documents()
+            batch = self._persist(self._read)
+            self._is_idle = not batch.documents
+            if batch.documents:
+                self._hand_over(batch)
+            else:
+                with suppress(BlockedError):
+                    self._spool.settle(self.name)
+                self._spool.wake()  # somebody may wait until all is delivered
+
+    def _wait_for_documents(self) -> None:
+        """Let a batch come together. At once, if documents have waited during the last one."""
+        settings = self._settings
+        if self._is_idle:
+            self._spool.wait(lambda: self._stop.is_set() or self._pending > 0, _IDLE_SECONDS)
+            self._last_read = time.monotonic()
+        if self._pending:
+            age = time.monotonic() - self._last_read
+            self._spool.wait(
+                lambda: self._stop.is_set() or self._pending >= settings.max_documents,
+                settings.max_age.total_seconds() - age,
+            )
+        if self._stop.is_set():
+            raise _StopError
+
+    @property
+    def _pending(self) -> int:
+        return self._spool.pending(self.name)
+
+    def _read(self) -> Batch:
+        self._last_read = time.monotonic()
+        settings = self._settings
+        return self._spool.read(
+            self.name, max_documents=settings.max_documents, max_bytes=settings.max_bytes
+        )
+
+    def _hand_over(self, batch: Batch) -> None:
+        work = Work(self.name, batch)
+        try:
+            self._persist(lambda: self._write(work))
+        except BaseException:
+            # What lies before the first document that was not taken need not come again.
+            with suppress(SpoolError):
+                self._advance(work.before_first_left())
+            raise
+        self._persist(lambda: self._advance(work.whole()))
+
+    def _write(self, work: Work) -> None:
+        """Hand over what is left of a batch.
+
+        Raises:
+            _LeftError: Something is left still.
+        """
+        documents = [work.batch.documents[x] for x in work.left]
+        if work.is_begun:
+            self._retried += len(documents)
+        work.is_begun = True
+        failures = self._output.write(documents)
+        reason = work.judge(failures, datetime.fromtimestamp(self._clock(), UTC))
+        if len(work.left) < len(documents):
+            self._succeed()
+        if reason is not None:
+            raise _LeftError(reason, fruitless=len(work.left) == len(documents))
+
+    def _advance(self, done: tuple[Batch, Sequence[DeadLetter]]) -> None:
+        batch, letters = done
+        if batch.documents:
+            self._spool.advance(self.name, batch, letters, retried=self._retried)
+            self._retried = 0
+
+    def _persist(self, act: Callable[[], _Result]) -> _Result:
+        """Do something until it succeeds or the program ends.
+
+        Raises:
+            _StopError: The program ends.
+        """
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((Unavailable, BlockedError, _LeftError)),
+            after=self._note_failure,
+            wait=self._next_pause,
+            sleep=self._sleep,
+        )
+        result = attempts(act)
+        self._succeed()
+        return result
+
+    def _next_pause(self, _: tenacity.RetryCallState) -> float:
+        wait = pause(self._failures, self._settings, self._least_pause, self._chance())
+        return wait.total_seconds()
+
+    def _sleep(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise _StopError
+
+    def _note_failure(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome and state.outcome.exception()
+        self._failures += 1
+        asked = error.retry_after if isinstance(error, Unavailable) else None
+        self._least_pause = asked or NO_TIME
+        if isinstance(error, _LeftError) and not error.fruitless:
+            return  # it delivers, if not everything at once
+        now = self._clock()
+        began = self._trouble.since if self._trouble else now
+        is_new = self._trouble is None
+        self._trouble = Trouble(str(error), now, began)
+        if is_new:
+            self._trouble_began = time.monotonic()
+        self._log_trouble(str(error))
+        if is_new or time.monotonic() - self._noted > _NOTE_SECONDS:
+            self._note()
+
+    def _log_trouble(self, error: str) -> None:
+        """Say once that nothing can be delivered."""
+        now = time.monotonic()
+        is_due = now >= self._quiet_until or now - self._trouble_began > _SHORT_SECONDS
+        if is_due and not self._is_logged:
+            self._is_logged = True
+            _log.warning(
+                "Nothing can be delivered to an output; it is tried again until it can.",
+                output=self.name,
+                error=error,
+            )
+
+    def _succeed(self) -> None:
+        """Take notice that an output delivers."""
+        self._failures = 0
+        if self._is_logged:
+            self._is_logged = False
+            now = time.monotonic()
+            self._quiet_until = now + _QUIET_SECONDS
+            _log.info(
+                "It can be delivered to an output again.",
+                output=self.name,
+                seconds=round(now - self._trouble_began),
+            )
+        if self._trouble is not None or self._spool.progress(self.name).trouble is not None:
+            self._trouble = None
+            self._note()
+
+    def _give_up(self, error: BaseException) -> None:
+        self.error = error
+        now = self._clock()
+        text = str(error) if isinstance(error, SpoolError) else f"{type(error).__name__}: {error}"
+        since = self._trouble.since if self._trouble else now
+        self._trouble = Trouble(text, now, since, stopped=True)
+        self._note()
+        _log.error(
+            "An output has been stopped; the others go on, and its documents are kept. It begins"
+            " again when the service is started anew.",
+            output=self.name,
+            error=text,
+            exc_info=None if isinstance(error, SpoolError) else error,
+        )
+        error.__traceback__ = None  # it would keep the batch in memory
+
+    def _note(self) -> None:
+        """Write for ``status``; what cannot be written now is written with the next change."""
+        self._noted = time.monotonic()
+        retried, self._retried = self._retried, 0
+        with suppress(SpoolError):
+            self._spool.note(self.name, self._trouble, retried=retried)
+
+
+class _LeftError(Exception):
+    """Some documents are to be handed over again; the message is the reason of one."""
+
+    def __init__(self, reason: str, *, fruitless: bool) -> None:
+        super().__init__(reason)
+        self.fruitless = fruitless
+
+
+class _StopError(Exception):
+    """The program ends."""

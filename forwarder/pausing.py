@@ -1,0 +1,37 @@
+"""How large batches are, and how long the pauses between attempts."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+NO_TIME = timedelta()
+_MAX_DOUBLINGS = 20
+"""A millionfold: the longest pause is reached by then, and numbers stay small."""
+
+
+class DeliverySettings(NamedTuple):
+    """What an operator chooses for each output."""
+
+    max_documents: int = 1600
+    """In a batch; as Filebeat has it."""
+    max_bytes: int = 10_000_000
+    """In a batch, unless one document alone has more; as Vector has it."""
+    max_age: timedelta = timedelta(seconds=0.5)
+    """How long a batch that is not full waits for more documents."""
+    initial_pause: timedelta = timedelta(seconds=1)
+    """At most so long before the first attempt anew; twice as long before each further one."""
+    max_pause: timedelta = timedelta(seconds=60)
+    """At most so long before any."""
+
+
+def pause(failures: int, settings: DeliverySettings, least: timedelta, chance: float) -> timedelta:
+    """Say how long to wait before the next attempt: exponential, with full jitter.
+
+    Args:
+        failures: Attempts in a row that achieved nothing.
+        settings: How long pauses may be.
+        least: How long the other side asked to be left alone; counts more than the settings.
+        chance: Drawn anew each time, from 0 to 1, so that many do not come back at once.
+    """
+    doublings = min(max(failures, 1) - 1, _MAX_DOUBLINGS)
+    longest: timedelta = min(settings.max_pause, settings.initial_pause * 2**doublings)
+    return max(least, longest * chance)

@@ -1,0 +1,24 @@
+"""The spool: documents on disk between the logs and the outputs.
+
+    commit(documents, state) ──▶ blocks, state ──▶ read(output) ──▶ advance(output, batch, letters)
+
+One transaction holds documents and whatever must agree with them. After a crash at any point, both
+are there or neither is.
+"""
+
+from forwarder.spool.failures import BlockedError, ClosedError, DamagedError, SpoolError
+from forwarder.spool.letters import DeadLetter
+from forwarder.spool.progress import Batch, Progress, Trouble
+from forwarder.spool.store import Spool
+
+__all__ = [
+    "Batch",
+    "BlockedError",
+    "ClosedError",
+    "DamagedError",
+    "DeadLetter",
+    "Progress",
+    "Spool",
+    "SpoolError",
+    "Trouble",
+]

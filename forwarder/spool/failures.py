@@ -1,0 +1,75 @@
+"""What can go wrong with the spool, told apart by what to do about it."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from forwarder.errors import ForwarderError
+
+
+class SpoolError(ForwarderError):
+    """The spool cannot be used; the message says what to do."""
+
+
+class BlockedError(SpoolError):
+    """It cannot be read or written now, as with a full disk: wait, and try the same again.
+
+    Nothing was written, not in part either.
+    """
+
+
+class DamagedError(SpoolError):
+    """The structure of the database is broken. To open it again sets it aside."""
+
+
+class ClosedError(SpoolError):
+    """It was closed by whoever had opened it."""
+
+
+_BLOCKED = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk does not read or write",
+    sqlite3.SQLITE_READONLY: "the disk or the file may not be written",
+    sqlite3.SQLITE_CANTOPEN: "a file cannot be opened",
+    sqlite3.SQLITE_BUSY: "another process holds the database",
+    sqlite3.SQLITE_LOCKED: "another process holds the database",
+    sqlite3.SQLITE_NOMEM: "there is no memory",
+}
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PRIMARY = 0xFF
+"""SQLite's codes have the kind in the low byte and the details above it."""
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn the errors of SQLite into those above; others are bugs and stay as they are.
+
+    Args:
+        path: The database, for the message.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        kind = code(error)
+        if kind in _BLOCKED:
+            raise BlockedError(
+                f"{_BLOCKED[kind]} ({error}): nothing can be written to {str(path)!r}; it is tried"
+                " again"
+            ) from error
+        if kind in _DAMAGED:
+            raise DamagedError(
+                f"{str(path)!r} is damaged ({error}); start the service again: it sets the damaged"
+                " database aside and carries over what can be read"
+            ) from error
+        raise
+
+
+def code(error: sqlite3.Error) -> int:
+    """Return the kind of an error; 0 for those that Python raises by itself."""
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Say whether an error means that the file is broken."""
+    return code(error) in _DAMAGED

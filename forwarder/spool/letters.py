@@ -1,0 +1,248 @@
+"""Documents that an output refused for good, kept until somebody replays or purges them.
+
+They lie in the database of the spool. To replay one marks it: the worker of its output delivers
+what is marked before anything else, and takes it away when it is delivered; what is refused
+again stays, with the new reason. So nothing is on its way anywhere else, and a crash costs at most
+that a document is delivered twice.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import orjson
+import zstandard
+
+from forwarder.documents import Document
+from forwarder.output import Failure
+from forwarder.spool.blocks import checksum
+from forwarder.spool.failures import DamagedError
+
+_MAX_REASON = 4096
+"""Characters. Servers quote what they refuse, and that comes from strangers."""
+_PAGE = 500
+"""Letters that are read at a time."""
+_LEVEL = 3
+"""Each is packed alone, and they are few."""
+
+
+class Source(NamedTuple):
+    """Where the line of a document stands."""
+
+    path: str
+    offset: int | None
+    """In bytes from the start of the file, unpacked."""
+
+
+class DeadLetter(NamedTuple):
+    """A document that an output refused."""
+
+    output: str
+    """The name in the configuration."""
+    document: Document
+    reason: str
+    """What the other side said."""
+    status: int | None
+    """Status code of the answer, where there was one."""
+    time: datetime
+    """Of the answer; UTC, milliseconds."""
+    source: Source | None
+    """From the document; None where it has none."""
+    number: int = 0
+    """By which commands know it; 0 as long as it is not stored."""
+    replay: bool = False
+    """Whether it is to be delivered again."""
+
+
+class Selection(NamedTuple):
+    """Which dead letters are meant: all that everything here is true of."""
+
+    output: str | None = None
+    """None: of any."""
+    numbers: Sequence[int] | None = None
+    """None: any."""
+
+
+ALL = Selection()
+
+
+def dead_letter(output: str, failure: Failure, time: datetime) -> DeadLetter:
+    """Make a dead letter of what an output answered."""
+    reason = failure.reason
+    if len(reason) > _MAX_REASON:
+        reason = reason[: _MAX_REASON - 1] + "…"
+    # What is not valid Unicode could not be stored.
+    reason = reason.encode("utf-8", "replace").decode()
+    source = source_of(failure.document.body)
+    return DeadLetter(output, failure.document, reason, failure.status, time, source)
+
+
+def source_of(body: bytes) -> Source | None:
+    """Find out from a document where its line stands."""
+    try:
+        log = orjson.loads(body)["log"]
+        path, offset = log["file"]["path"], log.get("offset")
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Source(str(path), offset if isinstance(offset, int) else None)
+
+
+def store(connection: sqlite3.Connection, letters: Sequence[DeadLetter]) -> int:
+    """Store new letters, and the new answers to those that were replayed.
+
+    Returns:
+        Bytes that the new ones take.
+    """
+    again = [x for x in letters if x.number]
+    connection.executemany(
+        "UPDATE dead_letters SET replay = 0, time = ?, status = ?, reason = ? WHERE number = ?",
+        [(_milliseconds(x.time), x.status, x.reason, x.number) for x in again],
+    )
+    rows = [_row(x) for x in letters if not x.number]
+    connection.executemany(
+        "INSERT INTO dead_letters (output, time, status, replay, id, reason, size, checksum,"
+        " packed) VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?)",
+        rows,
+    )
+    return sum([size for *_, size, _, _ in rows])
+
+
+def size_of_all(connection: sqlite3.Connection) -> int:
+    """Return how many bytes dead letters take."""
+    (size,) = connection.execute("SELECT coalesce(sum(size), 0) FROM dead_letters").fetchone()
+    return int(size)
+
+
+def count(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """Count by output: how many there are, and how many of them are to be replayed."""
+    rows = connection.execute(
+        "SELECT output, count(*), sum(replay) FROM dead_letters GROUP BY output ORDER BY output"
+    )
+    return {output: (number, replays) for output, number, replays in rows}
+
+
+def replays(
+    connection: sqlite3.Connection, output: str, max_documents: int, max_bytes: int
+) -> list[DeadLetter]:
+    """Read the oldest letters of an output that are to be delivered again.
+
+    Args:
+        connection: Of the spool.
+        output: Its name.
+        max_documents: At most so many.
+        max_bytes: At most so many bytes of bodies, unless the first alone has more.
+    """
+    found: list[DeadLetter] = []
+    size = 0
+    for row in connection.execute(
+        f"{_SELECT} WHERE output = ? AND replay = 1 ORDER BY number LIMIT ?",
+        (output, max_documents),
+    ):
+        letter = _letter(row)
+        size += len(letter.document.body)
+        if found and size > max_bytes:
+            break
+        found.append(letter)
+    return found
+
+
+def page(
+    connection: sqlite3.Connection, selection: Selection = ALL, *, after: int = 0
+) -> list[DeadLetter]:
+    """Read some letters, oldest first; so many that a slow reader holds no transaction open.
+
+    Args:
+        connection: Of the spool.
+        selection: Which.
+        after: The number of the last one that was read.
+    """
+    condition, values = _where(selection)
+    rows = connection.execute(
+        f"{_SELECT} WHERE {condition} AND number > ? ORDER BY number LIMIT {_PAGE}",
+        [*values, after],
+    )
+    return [_letter(x) for x in rows.fetchall()]
+
+
+def mark(connection: sqlite3.Connection, selection: Selection) -> int:
+    """Have letters delivered again.
+
+    Returns:
+        How many there are to be, that were not before.
+    """
+    condition, values = _where(selection)
+    statement = f"UPDATE dead_letters SET replay = 1 WHERE {condition} AND replay = 0"  # noqa: S608 - our own text
+    return connection.execute(statement, values).rowcount
+
+
+def purge(connection: sqlite3.Connection, selection: Selection) -> int:
+    """Delete letters for good.
+
+    Returns:
+        How many there were.
+    """
+    condition, values = _where(selection)
+    statement = f"DELETE FROM dead_letters WHERE {condition}"  # noqa: S608 - our own text
+    return connection.execute(statement, values).rowcount
+
+
+def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """Take away what was delivered."""
+    connection.executemany("DELETE FROM dead_letters WHERE number = ?", [(x,) for x in numbers])
+
+
+_SELECT = (
+    "SELECT number, output, time, status, replay, id, reason, checksum, packed FROM dead_letters"
+)
+
+
+def _where(selection: Selection) -> tuple[str, list[object]]:
+    conditions, values = ["1"], list[object]()
+    if selection.output is not None:
+        conditions.append("output = ?")
+        values.append(selection.output)
+    if selection.numbers is not None:
+        # As one value: SQLite has a limit on how many there may be.
+        conditions.append("number IN (SELECT value FROM json_each(?))")
+        values.append(orjson.dumps(list(selection.numbers)).decode())
+    return " AND ".join(conditions), values
+
+
+def _row(letter: DeadLetter) -> tuple[str, int, int | None, str, str, int, int, bytes]:
+    document = letter.document
+    packed = zstandard.ZstdCompressor(level=_LEVEL).compress(document.body)
+    return (
+        letter.output,
+        _milliseconds(letter.time),
+        letter.status,
+        document.id,
+        letter.reason,
+        len(packed),
+        checksum(document.id.encode(), packed),
+        packed,
+    )
+
+
+def _letter(row: tuple[int, str, int, int | None, int, str, str, int, bytes]) -> DeadLetter:
+    number, output, time, status, replay, identity, reason, expected, packed = row
+    if checksum(identity.encode(), packed) != expected:
+        raise DamagedError(
+            f"dead letter {number} is damaged; start the service again: it sets the damaged"
+            " database aside and carries over what can be read"
+        )
+    body = zstandard.ZstdDecompressor().decompress(packed)
+    return DeadLetter(
+        output,
+        Document(identity, body),
+        reason,
+        status,
+        datetime.fromtimestamp(time / 1000, UTC),
+        source_of(body),
+        number,
+        bool(replay),
+    )
+
+
+def _milliseconds(time: datetime) -> int:
+    return round(time.timestamp() * 1000)

@@ -1,0 +1,81 @@
+"""How far each output is: what the spool remembers of it, and a batch on its way to it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import orjson
+
+from forwarder.documents import Document
+from forwarder.spool.letters import DeadLetter
+
+PREFIX = "output/"
+"""Of the keys in the state."""
+
+
+class Trouble(NamedTuple):
+    """Why nothing is delivered."""
+
+    error: str
+    """The last one, in words."""
+    time: float
+    """Of the last error; seconds since 1970."""
+    since: float
+    """Of the first error since something was delivered; seconds since 1970."""
+    stopped: bool = False
+    """Whether the output is not tried again before the service is started anew."""
+
+
+class Progress(NamedTuple):
+    """How far an output is."""
+
+    cursor: int
+    """Serial number of the next document for it."""
+    delivered: int = 0
+    """Documents that it took, ever."""
+    rejected: int = 0
+    """Documents that it refused for good, ever."""
+    retried: int = 0
+    """Documents that were handed over again, ever."""
+    missing: int = 0
+    """Documents that were damaged in the spool before they could be delivered, ever."""
+    trouble: Trouble | None = None
+    """None while it delivers."""
+    last_error: tuple[str, float] | None = None
+    """The newest error, also if it is over; words, and seconds since 1970."""
+
+
+class Batch(NamedTuple):
+    """What an output is to deliver next."""
+
+    documents: Sequence[Document]
+    """In order; empty if there is nothing."""
+    start: int = 0
+    """Serial number of the first one."""
+    letters: Sequence[DeadLetter] = ()
+    """The dead letters that the documents come from, where they are to be replayed."""
+
+    @property
+    def end(self) -> int:
+        """Serial number behind the last one."""
+        return self.start + len(self.documents)
+
+    def first(self, number: int) -> "Batch":
+        """Return the first documents of it alone."""
+        return Batch(self.documents[:number], self.start, self.letters[:number])
+
+
+def dump(progress: Progress) -> bytes:
+    """Turn into what is stored."""
+    fields = progress._asdict()
+    fields["trouble"] = progress.trouble and progress.trouble._asdict()
+    return orjson.dumps(fields)
+
+
+def load(value: bytes) -> Progress:
+    """Read what was stored."""
+    fields = orjson.loads(value)
+    trouble = fields.pop("trouble")
+    last = fields.pop("last_error")
+    return Progress(
+        trouble=trouble and Trouble(**trouble), last_error=last and tuple(last), **fields
+    )

@@ -1,0 +1,66 @@
+"""Whatever must survive together with documents: keys and values, each with a checksum.
+
+A key begins with the name of its owner: ``output/`` and ``spool/`` are the spool's own.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+
+from forwarder.spool.blocks import checksum
+from forwarder.spool.failures import DamagedError
+
+LIMIT = "spool/max_bytes"
+"""The limit that the service was last started with; a number in JSON."""
+DAMAGE = "spool/damage"
+"""What was set aside because it was damaged: [blocks, documents] in JSON."""
+
+
+def put_state(connection: sqlite3.Connection, state: Iterable[tuple[str, bytes | None]]) -> None:
+    """Write keys and values; None deletes. The last value of a key counts."""
+    deleted, written = list[tuple[str]](), list[tuple[str, int, bytes]]()
+    for key, value in dict(state).items():
+        if value is None:
+            deleted.append((key,))
+        else:
+            written.append((key, checksum(key.encode(), value), value))
+    connection.executemany("DELETE FROM state WHERE key = ?", deleted)
+    connection.executemany(
+        "INSERT INTO state (key, checksum, value) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE"
+        " SET checksum = excluded.checksum, value = excluded.value",
+        written,
+    )
+
+
+def load_state(connection: sqlite3.Connection, prefix: str) -> list[tuple[str, bytes]]:
+    """Return what has a prefix, in the order of the keys.
+
+    Raises:
+        DamagedError: A value does not match its checksum.
+    """
+    condition, values = _beginning(prefix)
+    select = f"SELECT key, checksum, value FROM state WHERE {condition} ORDER BY key"  # noqa: S608 - our own text
+    rows = connection.execute(select, values)
+    state = []
+    for key, expected, value in rows.fetchall():
+        if checksum(key.encode(), value) != expected:
+            raise DamagedError(
+                f"the state {key!r} is damaged; start the service again: it sets the damaged"
+                " database aside and carries over what can be read"
+            )
+        state.append((key, value))
+    return state
+
+
+def count_state(connection: sqlite3.Connection, prefix: str) -> int:
+    """Count what has a prefix."""
+    condition, values = _beginning(prefix)
+    select = f"SELECT count(*) FROM state WHERE {condition}"  # noqa: S608 - our own text
+    (number,) = connection.execute(select, values).fetchone()
+    return int(number)
+
+
+def _beginning(prefix: str) -> tuple[str, tuple[str, ...]]:
+    """Give a condition that the index serves."""
+    if not prefix:
+        return "1", ()
+    return "key >= ? AND key < ?", (prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1))

@@ -1,0 +1,330 @@
+"""The spool itself: what ingest writes, and what the workers of outputs read.
+
+A commit of documents is on disk when it returns. A cursor is written at once and is on disk within
+a second: the death of the process costs no more than the batch in hand, that of the machine at
+most the deliveries of a second, which are then made again. What takes long, packing and unpacking,
+is done outside the lock; each output reads by a connection of its own.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import orjson
+import structlog
+
+from forwarder.documents import Document
+from forwarder.spool import letters, upkeep
+from forwarder.spool.blocks import pack
+from forwarder.spool.failures import BlockedError, explained
+from forwarder.spool.letters import DeadLetter
+from forwarder.spool.locking import Lock
+from forwarder.spool.opening import NAME, bad_blocks, open_database, prepare_folder
+from forwarder.spool.progress import PREFIX, Batch, Progress, Trouble, dump, load
+from forwarder.spool.reading import BadBlock, Reader
+from forwarder.spool.room import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Room, Usage
+from forwarder.spool.schema import connect
+from forwarder.spool.state import LIMIT, load_state, put_state
+from forwarder.spool.writing import Writer
+
+_LOOK_SECONDS = 0.25
+"""How often somebody who waits for room looks whether he is to stop."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Spool:
+    """Documents on their way, and what must survive with them. Any thread may call it."""
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        max_wal_bytes: int = MAX_WAL_BYTES,
+    ) -> Self:
+        """Open the spool of a folder; make it if there is none.
+
+        All of it is read, to see whether it is whole: some seconds for a gigabyte.
+
+        Args:
+            folder: The state folder.
+            max_bytes: What the database may take on disk before :attr:`is_full`; one commit more
+                may still be written.
+            max_wal_bytes: The same for its log of changes.
+
+        Raises:
+            SpoolError: Another process has it, or a newer version has written it, or it cannot be
+                read or written.
+        """
+        prepare_folder(folder)
+        lock = Lock(folder)
+        try:
+            return cls(folder, lock, Room(folder / NAME, max_bytes, max_wal_bytes))
+        except BaseException:
+            lock.close()
+            raise
+
+    def __init__(self, folder: Path, lock: Lock, room: Room) -> None:
+        """Use :meth:`open`."""
+        self._path = folder / NAME
+        self._lock = lock
+        self._changed = threading.Condition()
+        self._readers: dict[str, Reader] = {}
+        connection = open_database(folder)
+        try:
+            self._writer = Writer(self._path, connection, room)
+            with self._writer.locked():
+                self._outputs = {
+                    key.removeprefix(PREFIX): load(value)
+                    for key, value in load_state(connection, PREFIX)
+                }
+                self._next = upkeep.next_number(connection, self._outputs.values())
+                self._dead_letters = upkeep.DeadLetterLimit(connection, room.max_bytes)
+                damaged = bad_blocks(connection)
+            for bad in damaged:
+                upkeep.set_aside(self._writer, self._path, bad)
+            self.commit((), [(LIMIT, orjson.dumps(room.max_bytes))])
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the spool. Whoever calls it afterwards gets a :class:`ClosedError`."""
+        for reader in self._readers.values():
+            reader.close()
+        self._writer.close()
+        self._lock.close()
+
+    def commit(
+        self, documents: Sequence[Document], state: Iterable[tuple[str, bytes | None]] = ()
+    ) -> None:
+        """Write documents, and whatever must agree with them: all of it or nothing.
+
+        Args:
+            documents: Any number, in the order of reading.
+            state: Keys and values; None deletes. Of a key that is there twice, the last counts.
+
+        Raises:
+            BlockedError: Nothing was written; the same may be tried again after a pause.
+            DamagedError: The database is broken.
+        """
+        blocks = pack(documents)
+        now = time.time_ns() // 1_000_000
+        size = sum([len(x.packed) for x in blocks])
+        with self._writer.locked():
+            first = self._next
+            with self._writer.transaction(size=size, durable=True) as connection:
+                for block in blocks:
+                    connection.execute(
+                        "INSERT INTO blocks (first, documents, time, checksum, packed)"
+                        " VALUES (?, ?, ?, ?, ?)",
+                        (first, block.documents, now, block.checksum, block.packed),
+                    )
+                    first += block.documents
+                put_state(connection, state)
+            self._next = first
+        if documents:
+            self.wake()
+
+    def load_state(self, prefix: str) -> list[tuple[str, bytes]]:
+        """Return the state whose keys begin with a prefix, in the order of the keys.
+
+        Raises:
+            DamagedError: The database is broken.
+        """
+        with self._writer.locked() as connection:
+            return load_state(connection, prefix)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether ingest should pause; it may still commit what it has in hand."""
+        return self._writer.obstacle is not None
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why it should, in words; None if it need not."""
+        return self._writer.obstacle
+
+    @property
+    def usage(self) -> Usage:
+        """What it takes on disk."""
+        return self._writer.usage
+
+    def wait_for_room(self, stop: threading.Event, timeout: float) -> bool:
+        """Wait until there is room again.
+
+        Args:
+            stop: Ends the waiting.
+            timeout: Seconds to wait at most.
+
+        Returns:
+            Whether there is room.
+        """
+        end = time.monotonic() + timeout
+        while self.is_full and not stop.is_set() and (left := end - time.monotonic()) > 0:
+            if not self.wait(lambda: not self.is_full, min(left, _LOOK_SECONDS)):
+                # The disk and other processes do not tell when they are out of the way.
+                with suppress(BlockedError):
+                    self._writer.look()
+        return not self.is_full
+
+    def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Wait until something is true that changes with a commit, an advance or :meth:`wake`.
+
+        Args:
+            condition: Quick; must not write or wait itself.
+            timeout: Seconds to wait at most.
+
+        Returns:
+            Whether it is true.
+        """
+        with self._changed:
+            return self._changed.wait_for(condition, timeout)
+
+    def wake(self) -> None:
+        """Let everybody who waits look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def add_outputs(self, names: Iterable[str]) -> None:
+        """Say which outputs there are; all others are forgotten. None of them may be reading.
+
+        A new one begins at the oldest document that is still there.
+
+        Raises:
+            BlockedError: It cannot be written now.
+        """
+        wanted = list(dict.fromkeys(names))
+        with self._writer.locked():
+            with self._writer.transaction(durable=True) as connection:
+                new = Progress(upkeep.oldest_number(connection) or self._next)
+                outputs = {x: self._outputs.get(x, new) for x in wanted}
+                forgotten = {x: y for x, y in self._outputs.items() if x not in outputs}
+                put_state(connection, [(PREFIX + x, None) for x in forgotten])
+                put_state(connection, [(PREFIX + x, dump(y)) for x, y in outputs.items()])
+                upkeep.trim(connection, outputs.values(), self._next)
+            self._outputs = outputs
+            for name in forgotten.keys() & self._readers.keys():
+                self._readers.pop(name).close()
+            for name in outputs.keys() - self._readers.keys():
+                self._readers[name] = Reader(connect(self._path))
+        for name, progress in forgotten.items():
+            _log.warning(
+                "An output is no longer in the configuration and has been forgotten.",
+                output=name,
+                undelivered=self._next - progress.cursor,
+            )
+        self.wake()
+
+    def progress(self, output: str) -> Progress:
+        """Say how far an output is."""
+        return self._outputs[output]
+
+    def pending(self, output: str) -> int:
+        """Count the documents that an output has not had yet; those to be replayed do not count."""
+        return self._next - self._outputs[output].cursor
+
+    def read(self, output: str, *, max_documents: int, max_bytes: int) -> Batch:
+        """Read what an output is to deliver next: dead letters to be replayed before all else.
+
+        Only one thread reads for an output. What is damaged is set aside and stepped over.
+
+        Args:
+            output: Its name.
+            max_documents: At most so many.
+            max_bytes: At most so many bytes of bodies, unless one document alone has more.
+
+        Raises:
+            BlockedError: It cannot be read now.
+            DamagedError: The database is broken.
+        """
+        reader = self._readers[output]
+        with explained(self._path), reader.locked() as connection:
+            found = letters.replays(connection, output, max_documents, max_bytes)
+            if found:
+                return Batch([x.document for x in found], letters=found)
+            while (cursor := self._outputs[output].cursor) < (end := self._next):
+                try:
+                    batch = reader.read(cursor, max_documents=max_documents, max_bytes=max_bytes)
+                except BadBlock as bad:
+                    upkeep.set_aside(self._writer, self._path, bad)
+                    continue
+                if batch.documents:
+                    return batch
+                self.advance(output, Batch((), end))  # there is nothing but what was damaged
+        return Batch(())
+
+    def advance(
+        self,
+        output: str,
+        batch: Batch,
+        dead_letters: Sequence[DeadLetter] = (),
+        *,
+        retried: int = 0,
+    ) -> None:
+        """Move the cursor of an output behind a batch, together with what it refused.
+
+        Args:
+            output: Its name.
+            batch: As it was read, or the first documents of it.
+            dead_letters: Documents of it that were refused; those that were replayed with their
+                numbers.
+            retried: How often documents were handed over again.
+
+        Raises:
+            BlockedError: Nothing was written; the same may be tried again after a pause.
+            DamagedError: The database is broken.
+        """
+        with self._writer.locked():
+            before = self._outputs[output]
+            after = before._replace(
+                delivered=before.delivered + len(batch.documents) - len(dead_letters),
+                rejected=before.rejected + len(dead_letters),
+                retried=before.retried + retried,
+            )
+            if not batch.letters:
+                missing = before.missing + max(0, batch.start - before.cursor)
+                after = after._replace(cursor=max(before.cursor, batch.end), missing=missing)
+            outputs = self._outputs | {output: after}
+            with self._writer.transaction() as connection:
+                kept = {x.number for x in dead_letters}
+                delivered = [x.number for x in batch.letters if x.number not in kept]
+                letters.remove(connection, delivered)
+                self._dead_letters.store(connection, dead_letters)
+                put_state(connection, [(PREFIX + output, dump(after))])
+                upkeep.trim(connection, outputs.values(), self._next)
+            self._outputs = outputs
+        self.wake()
+
+    def note(self, output: str, trouble: Trouble | None, *, retried: int = 0) -> None:
+        """Remember that an output does not deliver, and why; or that it does again.
+
+        Raises:
+            BlockedError: It is remembered only as long as the service runs.
+        """
+        with self._writer.locked():
+            before = self._outputs[output]
+            last = (trouble.error, trouble.time) if trouble else before.last_error
+            after = before._replace(
+                trouble=trouble, last_error=last, retried=before.retried + retried
+            )
+            self._outputs = self._outputs | {output: after}
+        self._write_progress(output, durable=False)
+
+    def settle(self, output: str) -> None:
+        """Let what an output did last be on disk, before it waits for long.
+
+        Raises:
+            BlockedError: It cannot be written now.
+        """
+        if not self._writer.is_settled:
+            self._write_progress(output, durable=True)
+
+    def _write_progress(self, output: str, *, durable: bool) -> None:
+        with self._writer.transaction(durable=durable) as connection:
+            put_state(connection, [(PREFIX + output, dump(self._outputs[output]))])

@@ -1,0 +1,107 @@
+"""What there is to say of a spool, for ``status``. Takes milliseconds, however large it is."""
+
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from forwarder.spool import letters
+from forwarder.spool.locking import holder
+from forwarder.spool.opening import NAME
+from forwarder.spool.progress import PREFIX, Progress, load
+from forwarder.spool.room import Usage, usage_of
+from forwarder.spool.state import DAMAGE, LIMIT, count_state, load_state
+from forwarder.spool.upkeep import next_number
+from forwarder.spool.visiting import look
+
+_INPUTS = ("status/", "file/")
+"""Of the keys whose values are shown as they are."""
+_CONNECTIONS = "connection/"
+
+
+class Waiting(NamedTuple):
+    """What an output has not had."""
+
+    progress: Progress
+    documents: int
+    """That are waiting."""
+    since: float | None
+    """When the oldest of them was written to the spool; seconds since 1970."""
+
+
+class Summary(NamedTuple):
+    """A spool at one moment."""
+
+    process: int | None
+    """The service that has it open."""
+    usage: Usage
+    max_bytes: int | None
+    """Its limit, as the service was last started."""
+    blocks: int
+    documents: int
+    """In the spool, delivered to some outputs or to none."""
+    damage: tuple[int, int]
+    """Blocks and documents that were damaged and set aside."""
+    outputs: dict[str, Waiting]
+    dead_letters: dict[str, tuple[int, int]]
+    """By output: how many, and how many of them are to be replayed."""
+    connections: int
+    """That are open in the logs."""
+    state: dict[str, bytes]
+    """What inputs have written, and the service about itself."""
+
+
+def summarise(folder: Path) -> Summary:
+    """Look at the spool of a folder.
+
+    Raises:
+        SpoolError: There is none, or it cannot be read.
+    """
+    return look(folder, lambda connection: _summarise(connection, folder))
+
+
+def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
+    process = holder(folder)
+    connection.execute("BEGIN")
+    try:
+        outputs = {
+            key.removeprefix(PREFIX): load(value) for key, value in load_state(connection, PREFIX)
+        }
+        end = next_number(connection, outputs.values())
+        (first,) = connection.execute("SELECT min(first) FROM blocks").fetchone()
+        (blocks,) = connection.execute("SELECT count(*) FROM blocks").fetchone()
+        own = dict(load_state(connection, "spool/"))
+        damaged_blocks, damaged_documents = orjson.loads(own.get(DAMAGE, b"[0, 0]"))
+        return Summary(
+            process=process,
+            usage=usage_of(folder / NAME, connection),
+            max_bytes=orjson.loads(own.get(LIMIT, b"null")),
+            blocks=blocks,
+            documents=0 if first is None else end - first,
+            damage=(damaged_blocks, damaged_documents),
+            outputs={
+                name: Waiting(
+                    progress,
+                    max(0, end - progress.cursor),
+                    _oldest(connection, progress.cursor) if progress.cursor < end else None,
+                )
+                for name, progress in outputs.items()
+            },
+            dead_letters=letters.count(connection),
+            connections=count_state(connection, _CONNECTIONS),
+            state={
+                key: value for prefix in _INPUTS for key, value in load_state(connection, prefix)
+            },
+        )
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _oldest(connection: sqlite3.Connection, cursor: int) -> float | None:
+    """Return when the document at a cursor was committed."""
+    (time,) = connection.execute(
+        "SELECT time FROM blocks WHERE first = (SELECT max(first) FROM blocks WHERE first <= ?)",
+        (cursor,),
+    ).fetchone() or (None,)
+    return None if time is None else time / 1000

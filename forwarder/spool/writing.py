@@ -1,0 +1,127 @@
+"""The one connection that writes, its lock and its transactions.
+
+SQLite has one writer anyhow; with one connection under a lock nobody waits for somebody else's
+timeout. Other processes write too, for milliseconds: they are waited for.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from forwarder.spool.failures import BlockedError, ClosedError, explained
+from forwarder.spool.room import Room, Usage
+
+_SYNC_SECONDS = 1.0
+"""How long what need not be on disk at once may stay in the memory of the machine."""
+
+
+class Writer:
+    """Writes to the database, and knows what that takes."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, room: Room) -> None:
+        """Begin.
+
+        Args:
+            path: The database.
+            connection: To it; closed with this.
+            room: Its limits.
+        """
+        self._path = path
+        self._connection = connection
+        self._room = room
+        self._lock = threading.RLock()
+        self._is_open = True
+        self._is_durable = True
+        self._refused = 0
+        """Bytes of documents for which there was no room on the disk."""
+        self._synced = time.monotonic()
+        self.is_settled = True
+        """Whether all that was written is on disk."""
+        self.obstacle: str | None = None
+        """Why no more documents should be written, as of the last look."""
+        self.look()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self._lock:
+            self._is_open = False
+            self._connection.close()
+
+    @property
+    def usage(self) -> Usage:
+        """What the database takes on disk, as of the last look."""
+        return self._room.usage
+
+    @contextmanager
+    def locked(self) -> Iterator[sqlite3.Connection]:
+        """Have the connection for oneself. Within, one may ask for it again."""
+        with self._lock, explained(self._path):
+            if not self._is_open:
+                raise ClosedError(f"{str(self._path)!r} is closed")
+            yield self._connection
+
+    def look(self) -> None:
+        """Look what is used, and make room where that is quick."""
+        with self.locked():
+            self._look()
+
+    @contextmanager
+    def transaction(
+        self, *, size: int = 0, durable: bool | None = None
+    ) -> Iterator[sqlite3.Connection]:
+        """Do something wholly or not at all.
+
+        Args:
+            size: Bytes of documents that will be written.
+            durable: Whether it must be on disk at the end. None: if nothing was for a second; what
+                was written before is on disk then, too.
+
+        Raises:
+            BlockedError: Nothing was done; it may be tried again after a pause.
+            DamagedError: The database is broken.
+        """
+        with self.locked() as connection:
+            if size:
+                self._check_disk(size)
+            if durable is None:
+                durable = time.monotonic() - self._synced > _SYNC_SECONDS
+            self._begin(connection, durable=durable)
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                self._take_back(connection)
+                raise
+            self.is_settled = durable
+            if durable:
+                self._synced = time.monotonic()
+            self._look()
+
+    def _begin(self, connection: sqlite3.Connection, *, durable: bool) -> None:
+        self._take_back(connection)
+        if durable != self._is_durable:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._is_durable = durable
+        connection.execute("BEGIN IMMEDIATE")
+
+    @staticmethod
+    def _take_back(connection: sqlite3.Connection) -> None:
+        """End a transaction that failed; on a broken disk, only the next attempt may succeed."""
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+
+    def _look(self) -> None:
+        self._room.measure(self._connection)
+        self.obstacle = self._room.obstacle(self._refused)
+
+    def _check_disk(self, size: int) -> None:
+        self._refused = size
+        self._look()
+        obstacle = self._room.disk_obstacle(size)
+        if obstacle is not None:
+            raise BlockedError(obstacle)
+        self._refused = 0

@@ -1,0 +1,163 @@
+"""How the service is doing, for people and for programs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from forwarder.spool.summary import Summary, Waiting
+from forwarder.visible import visible
+
+_OUTPUTS = ("OUTPUT", "WAITING", "OLDEST", "DELIVERED", "REJECTED", "RETRIED", "LOST", "STATE")
+_DEAD_LETTERS = ("DEAD LETTERS OF", "NUMBER", "TO REPLAY")
+_LEFT = (0, len(_OUTPUTS) - 1)
+"""Columns with text; numbers stand to the right."""
+
+
+def as_json(summary: Summary, now: datetime) -> bytes:
+    """Give everything as one JSON object.
+
+    Args:
+        summary: Of the spool.
+        now: The time, for ages.
+    """
+    usage = summary.usage
+    status = {
+        "service": {"running": summary.process is not None, "process": summary.process},
+        "spool": {
+            "documents": summary.documents,
+            "rows": summary.blocks,
+            "bytes": usage.used,
+            "max_bytes": summary.max_bytes,
+            "file_bytes": usage.file,
+            "wal_bytes": usage.wal,
+            "disk_free_bytes": usage.free,
+            "damaged_rows": summary.damage[0],
+            "damaged_documents": summary.damage[1],
+        },
+        "connections": {"open": summary.connections},
+        "inputs": {key: _value(value) for key, value in summary.state.items()},
+        "outputs": {name: _output(x, now) for name, x in summary.outputs.items()},
+        "dead_letters": {
+            name: {"number": number, "to_replay": replays}
+            for name, (number, replays) in summary.dead_letters.items()
+        },
+    }
+    return orjson.dumps(status, option=orjson.OPT_INDENT_2)
+
+
+def as_text(summary: Summary, now: datetime) -> Iterator[str]:
+    """Give everything as lines for people.
+
+    Args:
+        summary: Of the spool.
+        now: The time, for ages.
+    """
+    usage = summary.usage
+    runs = "does not run" if summary.process is None else f"runs as process {summary.process}"
+    limit = "" if summary.max_bytes is None else f" of {summary.max_bytes:,}"
+    yield f"service: {runs}"
+    yield (
+        f"spool: {summary.documents:,} documents in {summary.blocks:,} rows;"
+        f" {usage.used:,}{limit} bytes; log of changes: {usage.wal:,} bytes;"
+        f" free on the disk: {usage.free:,} bytes"
+    )
+    if any(summary.damage):
+        blocks, documents = summary.damage
+        yield f"damaged and set aside: {documents:,} documents in {blocks:,} rows"
+    yield f"open connections: {summary.connections:,}"
+    if summary.outputs:
+        yield ""
+        rows = [_output_row(name, x, now) for name, x in summary.outputs.items()]
+        yield from _table(_OUTPUTS, rows, left=_LEFT)
+    if summary.dead_letters:
+        yield ""
+        rows = [(x, f"{n:,}", f"{r:,}") for x, (n, r) in summary.dead_letters.items()]
+        yield from _table(_DEAD_LETTERS, rows, left=(0,))
+    if summary.state:
+        yield ""
+        yield "INPUTS"
+        for key, value in summary.state.items():
+            yield visible(f"{key}: {_spell(_value(value))}")
+
+
+def _output(waiting: Waiting, now: datetime) -> dict[str, Any]:
+    progress = waiting.progress
+    trouble = progress.trouble
+    error, time = progress.last_error or (None, None)
+    return {
+        "cursor": progress.cursor,
+        "waiting": waiting.documents,
+        "oldest_seconds": _age(waiting.since, now),
+        "delivered": progress.delivered,
+        "rejected": progress.rejected,
+        "retried": progress.retried,
+        "lost": progress.missing,
+        "failing_since": None if trouble is None else _iso(trouble.since),
+        "stopped": trouble is not None and trouble.stopped,
+        "last_error": error,
+        "last_error_time": None if time is None else _iso(time),
+    }
+
+
+def _output_row(name: str, waiting: Waiting, now: datetime) -> Sequence[str]:
+    progress = waiting.progress
+    age = _age(waiting.since, now)
+    counts = (progress.delivered, progress.rejected, progress.retried, progress.missing)
+    return (
+        name,
+        f"{waiting.documents:,}",
+        "" if age is None else str(timedelta(seconds=round(age))),
+        *(f"{x:,}" for x in counts),
+        _state(waiting),
+    )
+
+
+def _state(waiting: Waiting) -> str:
+    progress = waiting.progress
+    trouble = progress.trouble
+    if trouble is not None:
+        what = "stopped" if trouble.stopped else "cannot deliver"
+        return f"{what} since {_iso(trouble.since)}: {trouble.error} ({_iso(trouble.time)})"
+    if progress.last_error is not None:
+        error, time = progress.last_error
+        return f"delivers; last error {_iso(time)}: {error}"
+    return "delivers"
+
+
+def _table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, left: Sequence[int]
+) -> Iterator[str]:
+    shown = [head, *([visible(x) for x in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        cells = [
+            cell.ljust(width) if place in left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _value(value: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Read what somebody else has written; what is no JSON is told by its size."""
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return f"{len(value)} bytes"
+
+
+def _spell(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Write a value in a line."""
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_spell(x)}" for key, x in value.items())
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _age(since: float | None, now: datetime) -> float | None:
+    """Return the seconds since then; a clock that was set back makes nothing younger than now."""
+    return None if since is None else max(0.0, round(now.timestamp() - since, 3))
+
+
+def _iso(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

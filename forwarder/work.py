@@ -1,0 +1,81 @@
+"""A batch in hand, and what its output has said of the documents in it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from forwarder.output import Failure
+from forwarder.spool.letters import DeadLetter, dead_letter
+from forwarder.spool.progress import Batch
+
+
+class ForeignDocumentError(Exception):
+    """A bug of an output."""
+
+
+class Work:
+    """A batch on its way: what is left of it, and what was refused."""
+
+    def __init__(self, output: str, batch: Batch) -> None:
+        """Begin with nothing said.
+
+        Args:
+            output: Its name.
+            batch: As the spool gave it.
+        """
+        self._output = output
+        self.batch = batch
+        self.left: Sequence[int] = range(len(batch.documents))
+        """Positions in the batch of what is neither delivered nor refused."""
+        self.is_begun = False
+        """Whether any of it has been handed over."""
+        self._refused: dict[int, DeadLetter] = {}
+
+    def judge(self, failures: Sequence[Failure], now: datetime) -> str | None:
+        """Take an answer in.
+
+        Returns:
+            The reason of one of those that are to come again, if there are any.
+
+        Raises:
+            ForeignDocumentError: The answer names a document that was not handed over.
+        """
+        by_id = {x.document.id: x for x in failures}
+        left: list[int] = []
+        reason = None
+        found = set[str]()
+        for position in self.left if by_id else ():
+            document = self.batch.documents[position]
+            failure = by_id.get(document.id)
+            if failure is None:
+                continue
+            found.add(document.id)
+            if failure.retryable:
+                left.append(position)
+                reason = reason or failure.reason
+            else:
+                self._refuse(position, failure, now)
+        for identity in by_id.keys() - found:
+            raise ForeignDocumentError(
+                f"the output {self._output!r} names document {identity!r} as a failure, which was"
+                " not handed to it"
+            )
+        self.left = left
+        return reason if left else None
+
+    def whole(self) -> tuple[Batch, Sequence[DeadLetter]]:
+        """Return the batch, and what was refused of it."""
+        return self.batch, [self._refused[x] for x in sorted(self._refused)]
+
+    def before_first_left(self) -> tuple[Batch, Sequence[DeadLetter]]:
+        """Return what lies before the first document that is left, and what was refused of it."""
+        end = self.left[0] if self.left else len(self.batch.documents)
+        refused = [self._refused[x] for x in sorted(self._refused) if x < end]
+        return self.batch.first(end), refused
+
+    def _refuse(self, position: int, failure: Failure, now: datetime) -> None:
+        # The document as it was handed over, whatever the output has made of it.
+        failure = failure._replace(document=self.batch.documents[position])
+        letter = dead_letter(self._output, failure, now)
+        if self.batch.letters:
+            letter = letter._replace(number=self.batch.letters[position].number)
+        self._refused[position] = letter

@@ -1,0 +1,54 @@
+"""Documents and readers for tests of the spool."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from forwarder.documents import Document
+from forwarder.spool import Batch, Spool
+
+MANY = 1 << 40
+
+
+def documents(first: int, end: int, *, size: int = 0) -> list[Document]:
+    """Make documents with numbers from first to before end.
+
+    Args:
+        first: The first one.
+        end: Behind the last one.
+        size: Bytes of text in each that packs badly.
+    """
+    return [document(x, size=size) for x in range(first, end)]
+
+
+def document(number: int, *, size: int = 0) -> Document:
+    """Make a document with a number."""
+    text = random.Random(number).randbytes(size // 2).hex()
+    log = f'"log":{{"file":{{"path":"/srv/esa/mail.log"}},"offset":{number * 10}}}'
+    return Document(f"{number:032x}", f'{{"number":{number},{log},"text":"{text}"}}'.encode())
+
+
+def numbers(found: Sequence[Document]) -> list[int]:
+    """Return the numbers of documents."""
+    return [int(x.id, 16) for x in found]
+
+
+def read(spool: Spool, output: str, most: int = MANY) -> Batch:
+    """Read a batch of any size."""
+    return spool.read(output, max_documents=most, max_bytes=MANY)
+
+
+def take(spool: Spool, output: str, most: int = MANY) -> list[int]:
+    """Deliver everything that there is for an output, in batches."""
+    taken: list[int] = []
+    while (batch := read(spool, output, most)).documents:
+        taken += numbers(batch.documents)
+        spool.advance(output, batch)
+    return taken
+
+
+def opened(folder: Path, *outputs: str, max_bytes: int = 1 << 30) -> Spool:
+    """Open a spool for some outputs."""
+    spool = Spool.open(folder, max_bytes=max_bytes)
+    spool.add_outputs(outputs)
+    return spool

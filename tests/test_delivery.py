@@ -1,0 +1,585 @@
+"""Delivery: one output, whatever it answers, and whatever happens to the others."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import SupportsIndex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from forwarder.dead_letters import ALL, Selection, replay
+from forwarder.delivery import Delivery, DeliverySettings
+from forwarder.documents import Document
+from forwarder.output import Failure, Unavailable
+from forwarder.pausing import pause
+from forwarder.spool import BlockedError, Spool
+from forwarder.spool.letters import page
+from tests.spooling import documents, numbers, opened
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+QUICK = DeliverySettings(
+    max_documents=10,
+    max_age=timedelta(),
+    initial_pause=timedelta(milliseconds=1),
+    max_pause=timedelta(milliseconds=2),
+)
+
+Answer = Callable[[Sequence[Document]], Sequence[Failure]]
+
+
+class Scripted:
+    """An output that answers as it is told, and takes everything when nobody tells it."""
+
+    def __init__(self, *answers: Answer | BaseException) -> None:
+        """Have answers for the first writes."""
+        self.answers: list[Answer | BaseException] = list(answers)
+        self.calls: list[str] = []
+        self.written: list[list[int]] = []
+        self.taken: list[int] = []
+        self.open_errors: list[BaseException] = []
+
+    def open(self) -> None:
+        """Open, or not."""
+        self.calls.append("open")
+        if self.open_errors:
+            raise self.open_errors.pop(0)
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Answer."""
+        self.calls.append("write")
+        self.written.append(numbers(documents))
+        answer = self.answers.pop(0) if self.answers else take_all
+        if isinstance(answer, BaseException):
+            raise answer
+        failures = answer(documents)
+        failed = {x.document.id for x in failures}
+        self.taken += numbers([x for x in documents if x.id not in failed])
+        return failures
+
+    def close(self) -> None:
+        """Close."""
+        self.calls.append("close")
+
+
+class Endless(list["Answer | BaseException"]):
+    """The same answer, for ever."""
+
+    def __init__(self, answer: BaseException) -> None:
+        """Have one."""
+        super().__init__([answer])
+
+    def pop(self, _: SupportsIndex = -1) -> "Answer | BaseException":  # type: ignore[explicit-override]
+        """Keep it."""
+        return self[0]
+
+
+def dead_output() -> Scripted:
+    """Make an output that is never there."""
+    output = Scripted()
+    output.answers = Endless(Unavailable("nobody is there"))
+    return output
+
+
+def take_all(documents: Sequence[Document]) -> Sequence[Failure]:  # noqa: ARG001 - that is the point
+    """Take everything."""
+    return []
+
+
+def fail(*which: int, retryable: bool, reason: str = "no") -> Answer:
+    """Fail documents by their number."""
+
+    def answer(documents: Sequence[Document]) -> Sequence[Failure]:
+        found = [x for x in documents if int(x.id, 16) in which]
+        return [Failure(x, reason, retryable=retryable, status=400) for x in found]
+
+    return answer
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    """Open a spool with the outputs a and b."""
+    with closing(opened(tmp_path / "state", "a", "b")) as spool:
+        yield spool
+
+
+@contextmanager
+def running(
+    spool: Spool, output: Scripted, settings: DeliverySettings = QUICK, name: str = "a"
+) -> Iterator[Delivery]:
+    """Deliver, and stop at the end."""
+    delivery = Delivery(name, output, spool, settings)
+    delivery.start()
+    try:
+        yield delivery
+    finally:
+        assert delivery.stop(MINUTE)
+
+
+def deliver(spool: Spool, output: Scripted, settings: DeliverySettings = QUICK) -> Delivery:
+    """Deliver everything."""
+    with running(spool, output, settings) as delivery:
+        assert delivery.wait_until_drained(MINUTE)
+    return delivery
+
+
+def until(spool: Spool, condition: Callable[[], bool]) -> None:
+    """Wait for something that may come without a change of the spool."""
+    deadline = time.monotonic() + 60
+    while not spool.wait(condition, 0.01):
+        assert time.monotonic() < deadline
+
+
+def dead(spool: Spool) -> list[tuple[int, str, int | None]]:
+    """Return the dead letters: number of the document, reason, status."""
+    with spool._writer.locked() as connection:  # noqa: SLF001 - all at once
+        return [(int(x.document.id, 16), x.reason, x.status) for x in page(connection)]
+
+
+def events(logs: list[EventDict]) -> list[str]:
+    """Return how loud each line of the log is."""
+    return [x["log_level"] for x in logs]
+
+
+def test_everything_is_delivered_in_order_and_once(spool: Spool) -> None:
+    """In batches that keep their limit; the output is opened and closed once."""
+    spool.commit(documents(0, 25))
+    output = Scripted()
+    deliver(spool, output)
+    assert output.taken == list(range(25))
+    assert [len(x) for x in output.written] == [10, 10, 5]
+    assert output.calls == ["open", "write", "write", "write", "close"]
+    assert spool.progress("a")._replace(cursor=0) == (0, 25, 0, 0, 0, None, None)
+
+
+def test_what_is_refused_becomes_a_dead_letter(spool: Spool) -> None:
+    """With the cursor; the rest goes on."""
+    spool.commit(documents(0, 12))
+    output = Scripted(fail(3, 5, retryable=False, reason="bad mapping"))
+    deliver(spool, output)
+    assert output.taken == [0, 1, 2, 4, *range(6, 12)]
+    assert dead(spool) == [(3, "bad mapping", 400), (5, "bad mapping", 400)]
+    assert (spool.progress("a").delivered, spool.progress("a").rejected) == (10, 2)
+
+
+def test_what_is_retryable_comes_again_alone(spool: Spool) -> None:
+    """Until it is taken; the others of the batch do not."""
+    spool.commit(documents(0, 4))
+    output = Scripted(fail(1, 3, retryable=True), fail(3, retryable=True))
+    with capture_logs() as logs:
+        deliver(spool, output)
+    assert output.written == [[0, 1, 2, 3], [1, 3], [3]]
+    assert spool.progress("a").retried == 3
+    assert logs == []  # something was taken each time
+
+
+def test_each_document_is_judged(spool: Spool) -> None:
+    """Some taken, some refused, some later, in one answer."""
+
+    def mixed(documents: Sequence[Document]) -> Sequence[Failure]:
+        later = fail(0, 2, retryable=True)(documents)
+        return [*later, *fail(1, retryable=False)(documents)]
+
+    spool.commit(documents(0, 5))
+    output = Scripted(mixed, fail(2, retryable=False))
+    deliver(spool, output)
+    assert output.written == [[0, 1, 2, 3, 4], [0, 2]]
+    assert output.taken == [3, 4, 0]
+    assert [x for x, *_ in dead(spool)] == [1, 2]
+
+
+def test_after_unavailable_the_whole_batch_comes_again(spool: Spool) -> None:
+    """And it is said twice: when it began and when it was over."""
+    spool.commit(documents(0, 3))
+    output = Scripted(*[Unavailable("away")] * 5)
+    with capture_logs() as logs:
+        deliver(spool, output)
+    assert output.written == [[0, 1, 2]] * 6
+    assert events(logs) == ["warning", "info"]
+    assert logs[0]["error"] == "away"
+    progress = spool.progress("a")
+    assert (progress.retried, progress.trouble) == (15, None)
+    assert progress.last_error is not None
+    assert progress.last_error[0] == "away"
+
+
+def test_an_output_that_fails_now_and_then_does_not_fill_the_log(spool: Spool) -> None:
+    """The first time is said, and that it was over; the next minute only what lasts."""
+    spool.commit(documents(0, 500))
+    output = Scripted()
+    output.answers = [x for _ in range(40) for x in (Unavailable("now and then"), take_all)]
+    with capture_logs() as logs:
+        deliver(spool, output)
+    assert output.taken == list(range(500))
+    assert events(logs) == ["warning", "info"]
+    assert spool.progress("a").retried == 400
+
+
+def test_open_is_tried_again_and_always_closed(spool: Spool) -> None:
+    """After each failure, too."""
+    spool.commit(documents(0, 3))
+    output = Scripted()
+    output.open_errors = [Unavailable("not yet"), Unavailable("not yet")]
+    with capture_logs() as logs:
+        deliver(spool, output)
+    assert output.calls == ["open", "close", "open", "close", "open", "write", "close"]
+    assert events(logs) == ["warning", "info"]
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), SystemExit(3), AssertionError("bug")])
+def test_a_bug_stops_one_output_loudly(spool: Spool, error: BaseException) -> None:
+    """The other is complete; the documents are kept."""
+    spool.commit(documents(0, 20))
+    output = Scripted(take_all, error)
+    good = Scripted()
+    with capture_logs() as logs, running(spool, good, name="b") as other:
+        with running(spool, output) as delivery:
+            assert not delivery.wait_until_drained(MINUTE)
+            assert delivery.error is error
+        assert other.wait_until_drained(MINUTE)
+    assert events(logs) == ["error"]
+    assert good.taken == list(range(20))
+    assert output.taken == list(range(10))
+    assert output.calls[-1] == "close"
+    assert spool.pending("a") == 10
+    trouble = spool.progress("a").trouble
+    assert trouble is not None
+    assert trouble.stopped
+    assert trouble.error == f"{type(error).__name__}: {error}"
+    with capture_logs():
+        deliver(spool, output)
+    assert output.taken == list(range(20))
+    assert spool.progress("a").trouble is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _: None,
+        lambda _: [Failure(Document("f" * 32, b"{}"), "never seen")],
+        lambda x: [(x[0], "no failure")],
+    ],
+    ids=["nothing", "foreign", "tuples"],
+)
+def test_an_answer_that_breaks_the_contract_is_a_bug(spool: Spool, answer: Answer) -> None:
+    """It is never taken for a delivery."""
+    spool.commit(documents(0, 3))
+    broken = Scripted()
+    broken.write = answer  # type: ignore[method-assign, assignment]
+    with capture_logs() as logs, running(spool, broken) as delivery:
+        assert not delivery.wait_until_drained(MINUTE)
+    assert events(logs) == ["error"]
+    assert spool.pending("a") == 3
+    assert dead(spool) == []
+
+
+def test_a_close_that_fails_is_a_bug_too(spool: Spool) -> None:
+    """What was delivered stays delivered."""
+    output = Scripted()
+    output.close = lambda: 1 // 0  # type: ignore[method-assign, assignment]
+    spool.commit(documents(0, 3))
+    with capture_logs() as logs:
+        delivery = deliver(spool, output)
+    assert isinstance(delivery.error, ZeroDivisionError)
+    assert events(logs) == ["error"]
+    assert spool.pending("a") == 0
+
+
+def test_a_dead_output_delays_no_other(spool: Spool) -> None:
+    """It says so once, its documents stay, and it ends at once although it waits for an hour."""
+    hours = QUICK._replace(initial_pause=60 * MINUTE, max_pause=60 * MINUTE)
+    away, good = dead_output(), Scripted()
+    began = time.monotonic()
+    with capture_logs() as logs:
+        with running(spool, away, hours), running(spool, good, name="b") as other:
+            for first in range(0, 500, 10):
+                spool.commit(documents(first, first + 10))
+            assert other.wait_until_drained(MINUTE)
+            until(spool, lambda: spool.progress("a").trouble is not None)
+        assert time.monotonic() - began < 30
+    assert good.taken == list(range(500))
+    assert spool.pending("a") == 500
+    assert events(logs) == ["warning"]
+    assert away.calls == ["open", "write", "close"]
+
+
+def test_an_output_that_fails_costs_no_memory(spool: Spool) -> None:
+    """It holds one batch, however often it fails and however much comes."""
+    away = dead_output()
+    with capture_logs() as logs, running(spool, away):
+        for first in range(0, 1000, 10):
+            spool.commit(documents(first, first + 10))
+        until(spool, lambda: away.calls.count("write") > 50)
+    assert set(map(tuple, away.written)) == {tuple(range(10))}
+    assert events(logs) == ["warning"]
+
+
+def test_retry_after_is_the_least(spool: Spool) -> None:
+    """However short the pauses would be; the end of the program ends it."""
+    spool.commit(documents(0, 3))
+    asked = Unavailable("wait", retry_after=0.2 * SECOND)
+    output = Scripted(asked)
+    began = time.monotonic()
+    with capture_logs():
+        deliver(spool, output)
+        assert time.monotonic() - began >= 0.2
+        spool.commit(documents(3, 6))
+        output.answers = [Unavailable("wait", retry_after=60 * MINUTE)]
+        with running(spool, output):
+            until(spool, lambda: spool.progress("a").trouble is not None)
+    assert spool.pending("a") == 3
+
+
+@given(
+    failures=st.integers(0, 10**9),
+    initial=st.floats(0.001, 100),
+    most=st.floats(0.001, 1000),
+    least=st.floats(0, 10_000),
+    chance=st.floats(0, 1),
+)
+def test_pauses_have_bounds(
+    failures: int, initial: float, most: float, least: float, chance: float
+) -> None:
+    """From what was asked for to the exponential, which never exceeds the longest."""
+    settings = DeliverySettings(initial_pause=initial * SECOND, max_pause=most * SECOND)
+    found = pause(failures, settings, least * SECOND, chance)
+    assert least * SECOND <= found <= max(least, most) * SECOND
+    assert found <= max(least * SECOND, settings.initial_pause * 2 ** min(failures, 20))
+
+
+def test_pauses_grow_and_are_jittered_over_all_their_length() -> None:
+    """Twice as long each time, up to the longest."""
+    settings = DeliverySettings(initial_pause=SECOND, max_pause=10 * SECOND)
+    none = timedelta()
+    longest = [pause(x, settings, none, 1) for x in range(7)]
+    assert [x.total_seconds() for x in longest] == [1, 1, 2, 4, 8, 10, 10]
+    assert [pause(x, settings, none, 0) for x in range(7)] == [none] * 7
+    assert pause(4, settings, none, 0.25) == 2 * SECOND
+
+
+def test_an_attempt_that_achieves_something_begins_short_again(spool: Spool) -> None:
+    """A server that takes a part each time is not left alone for a minute."""
+    spool.commit(documents(0, 3))
+    drawn: list[float] = []
+    output = Scripted(
+        *[Unavailable("away")] * 3, fail(1, 2, retryable=True), *[Unavailable("away")] * 2
+    )
+    settings = QUICK._replace(
+        initial_pause=timedelta(milliseconds=1), max_pause=timedelta(milliseconds=100)
+    )
+
+    def chance() -> float:
+        drawn.append(pause(delivery._failures, settings, timedelta(), 1).total_seconds())  # noqa: SLF001
+        return 0
+
+    delivery = Delivery("a", output, spool, settings, chance=chance)
+    with capture_logs():
+        delivery.start()
+        assert delivery.wait_until_drained(MINUTE)
+        assert delivery.stop(MINUTE)
+    assert [round(x * 1000) for x in drawn] == [1, 2, 4, 1, 2, 4]
+
+
+def test_a_new_document_wakes_an_idle_output(spool: Spool) -> None:
+    """At once: there is no interval at which it looks."""
+    output = Scripted()
+    with running(spool, output) as delivery:
+        assert delivery.wait_until_drained(MINUTE)
+        waits = []
+        for number in range(20):
+            began = time.monotonic()
+            spool.commit(documents(number, number + 1))
+            assert delivery.wait_until_drained(MINUTE)
+            waits.append(time.monotonic() - began)
+    assert output.taken == list(range(20))
+    assert sorted(waits)[10] < 0.5
+
+
+def test_an_idle_output_costs_next_to_nothing(spool: Spool) -> None:
+    """Below 1 % of a processor."""
+    with running(spool, Scripted()) as delivery:
+        assert delivery.wait_until_drained(MINUTE)
+        began, used = time.monotonic(), time.process_time()
+        threading.Event().wait(2)
+        assert time.process_time() - used < 0.01 * (time.monotonic() - began)
+
+
+def test_a_batch_that_is_not_full_waits_for_its_age(spool: Spool) -> None:
+    """So that few documents at a time do not become as many batches."""
+    settings = QUICK._replace(max_documents=5, max_age=60 * MINUTE)
+    output = Scripted()
+    with running(spool, output, settings) as delivery:
+        assert delivery.wait_until_drained(MINUTE)
+        for number in range(7):
+            spool.commit(documents(number, number + 1))
+        until(spool, lambda: spool.pending("a") == 2)
+    assert output.written == [[0, 1, 2, 3, 4]]
+    deliver(spool, output, settings._replace(max_age=0.01 * SECOND))
+    assert output.written[1:] == [[5, 6]]
+
+
+def test_stopping_finishes_the_batch_in_hand(spool: Spool) -> None:
+    """Nothing of it comes again."""
+    reached, goes_on = threading.Event(), threading.Event()
+
+    def slow(_: Sequence[Document]) -> Sequence[Failure]:
+        reached.set()
+        assert goes_on.wait(60)
+        return []
+
+    spool.commit(documents(0, 25))
+    output = Scripted(slow)
+    delivery = Delivery("a", output, spool, QUICK)
+    delivery.start()
+    assert reached.wait(60)
+    assert not delivery.stop(0.01 * SECOND)
+    goes_on.set()
+    assert delivery.stop(MINUTE)
+    assert output.taken == list(range(10))
+    assert output.calls[-1] == "close"
+    assert spool.pending("a") == 15
+
+
+def test_stopping_within_a_batch_keeps_what_lies_before(spool: Spool) -> None:
+    """Its dead letters too; only what is behind the first open document comes again."""
+    hours = QUICK._replace(initial_pause=60 * MINUTE, max_pause=60 * MINUTE)
+
+    def answer(documents: Sequence[Document]) -> Sequence[Failure]:
+        later = fail(5, 7, retryable=True)(documents)
+        return [*later, *fail(2, 8, retryable=False)(documents)]
+
+    spool.commit(documents(0, 10))
+    output = Scripted(answer)
+    with running(spool, output, hours):
+        until(spool, lambda: len(output.taken) > 0)
+    assert spool.pending("a") == 5
+    assert [x for x, *_ in dead(spool)] == [2]
+    deliver(spool, output)
+    assert output.written[1:] == [[5, 6, 7, 8, 9]]
+
+
+def test_what_was_never_started_is_stopped(spool: Spool) -> None:
+    """As when another part fails before."""
+    assert Delivery("a", Scripted(), spool, QUICK).stop(SECOND)
+
+
+def test_an_output_that_never_answers_does_not_hold_the_program(spool: Spool) -> None:
+    """It is said that it has not ended."""
+    forever = threading.Event()
+
+    def hang(_: Sequence[Document]) -> Sequence[Failure]:
+        forever.wait(60)
+        return []
+
+    spool.commit(documents(0, 1))
+    delivery = Delivery("a", Scripted(hang), spool, QUICK)
+    delivery.start()
+    assert not delivery.wait_until_drained(0.01 * SECOND)
+    assert not delivery.stop(0.01 * SECOND)
+    assert delivery._thread.daemon  # noqa: SLF001 - it does not keep the interpreter
+    forever.set()
+    assert delivery.stop(MINUTE)
+
+
+def test_an_output_that_answers_after_the_end_makes_no_noise(tmp_path: Path) -> None:
+    """Nobody waits for it any more; its documents come again."""
+    goes_on = threading.Event()
+
+    def slow(_: Sequence[Document]) -> Sequence[Failure]:
+        assert goes_on.wait(60)
+        return []
+
+    spool = opened(tmp_path, "a")
+    spool.commit(documents(0, 3))
+    output = Scripted(slow)
+    delivery = Delivery("a", output, spool, QUICK)
+    delivery.start()
+    until(spool, lambda: len(output.written) == 1)
+    assert not delivery.stop(timedelta())
+    spool.close()
+    with capture_logs() as logs:
+        goes_on.set()
+        assert delivery.stop(MINUTE)
+    assert logs == []
+    assert output.calls[-1] == "close"
+    with closing(opened(tmp_path, "a")) as spool:
+        assert spool.pending("a") == 3
+
+
+def test_a_clock_that_is_set_back_changes_nothing(spool: Spool) -> None:
+    """It is shown, and never reckoned with."""
+    times = iter([1e9, 5e8, 2e9] * 100)
+    spool.commit(documents(0, 30))
+    output = Scripted(Unavailable("a"), Unavailable("b"), fail(1, retryable=False))
+    delivery = Delivery("a", output, spool, QUICK, clock=lambda: next(times))
+    with capture_logs() as logs:
+        delivery.start()
+        assert delivery.wait_until_drained(MINUTE)
+        assert delivery.stop(MINUTE)
+    assert events(logs) == ["warning", "info"]
+    assert logs[1]["seconds"] < 60
+    assert len(output.taken) == 29
+
+
+def test_a_spool_that_cannot_be_written_is_waited_for(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch is not handed over again for that: only the cursor is."""
+    advance, blocked = spool.advance, [BlockedError("the disk is full")] * 3
+
+    def full_at_first(*args: object, **keywords: object) -> None:
+        if blocked:
+            raise blocked.pop()
+        advance(*args, **keywords)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(spool, "advance", full_at_first)
+    spool.commit(documents(0, 3))
+    output = Scripted()
+    with capture_logs() as logs:
+        deliver(spool, output)
+    assert output.written == [[0, 1, 2]]
+    assert events(logs) == ["warning", "info"]
+    assert logs[0]["error"] == "the disk is full"
+
+
+def test_replayed_letters_are_delivered_before_all_else(spool: Spool, tmp_path: Path) -> None:
+    """To their output only, while the service runs, by a word of another connection."""
+    spool.commit(documents(0, 10))
+    output, other = Scripted(fail(2, 4, 6, retryable=False)), Scripted()
+    with running(spool, output) as delivery, running(spool, other, name="b") as second:
+        assert delivery.wait_until_drained(MINUTE)
+        assert second.wait_until_drained(MINUTE)
+        output.answers = [fail(4, retryable=False, reason="still no")]
+        assert replay(tmp_path / "state", ALL) == 3
+        until(spool, lambda: len(dead(spool)) == 1)
+    assert output.written[1:] == [[2, 4, 6]]
+    assert dead(spool) == [(4, "still no", 400)]
+    assert other.taken == list(range(10))
+    progress = spool.progress("a")
+    assert (progress.delivered, progress.rejected, progress.cursor) == (9, 4, 11)
+    assert replay(tmp_path / "state", Selection("b")) == 0
+
+
+def test_letters_that_are_not_delivered_stay(spool: Spool, tmp_path: Path) -> None:
+    """A replay that fails is a replay that is tried again, also by the next process."""
+    spool.commit(documents(0, 3))
+    output = Scripted(fail(0, 1, retryable=False))
+    deliver(spool, output)
+    assert replay(tmp_path / "state", ALL) == 2
+    output.answers = [fail(1, retryable=True), *[Unavailable("away")] * 9999]
+    with capture_logs(), running(spool, output) as delivery:
+        until(spool, lambda: delivery.trouble is not None)
+        assert not delivery.is_drained
+    assert output.written[1] == [0, 1]
+    assert [x for x, *_ in dead(spool)] == [1]
+    output.answers = []
+    deliver(spool, output)
+    assert dead(spool) == []
+    assert output.taken == [2, 0, 1]

@@ -1,0 +1,190 @@
+"""The limits of the spool: of its own, of the log of changes, and of the disk."""
+
+import os
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from forwarder.dead_letters import DeadLetter, Selection, dead_letter, purge, replay
+from forwarder.output import Failure
+from forwarder.spool import BlockedError, Spool, SpoolError
+from tests.spooling import documents, numbers, opened, read, take
+
+NEVER = threading.Event()
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """Mount a disk that is soon full."""
+    if os.geteuid() != 0 and os.environ.get("CI") != "true":
+        pytest.skip("only root may mount a small disk")
+    folder.mkdir(mode=0o700)
+    options = f"size={megabytes}m,mode=700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)  # noqa: S603, S607 - nothing of strangers
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)  # noqa: S603, S607
+
+
+def fill_up(ballast: Path) -> None:
+    """Take all of a disk."""
+    with suppress(OSError), ballast.open("wb", 0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+@contextmanager
+def reading_for_long(folder: Path) -> Iterator[None]:
+    """Be a process that began to read and does not end."""
+    path = folder / "spool.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM state").fetchone()
+        yield
+        connection.execute("ROLLBACK")
+
+
+def test_a_reader_that_does_not_end_pauses_ingest(tmp_path: Path) -> None:
+    """Before the log of changes has grown beyond its limit; when it ends, all goes on."""
+    limit = 1 << 20
+    with closing(Spool.open(tmp_path, max_wal_bytes=limit)) as spool:
+        spool.add_outputs(["a"])
+        committed = 0
+        with reading_for_long(tmp_path):
+            while not spool.is_full:
+                spool.commit(documents(committed, committed + 20, size=2000))
+                committed += 20
+                assert committed < 10_000
+            assert limit < spool.usage.wal < limit + 200_000
+            assert "cannot be emptied: another process has been reading" in str(spool.obstacle)
+            assert not spool.wait_for_room(NEVER, 0.1)
+            # What is there is delivered all the same.
+            assert take(spool, "a") == list(range(committed))
+        assert spool.wait_for_room(NEVER, 60)
+        assert spool.usage.wal < limit
+
+
+def test_the_log_of_changes_stays_small(tmp_path: Path) -> None:
+    """Under load, with outputs that read at the same time."""
+    largest = 0
+    with closing(opened(tmp_path, "a", "b")) as spool:
+        ended = threading.Event()
+
+        def deliver(name: str) -> None:
+            while not (ended.is_set() and spool.pending(name) == 0):
+                batch = read(spool, name, 100)
+                spool.advance(name, batch)
+
+        threads = [threading.Thread(target=deliver, args=(x,)) for x in "ab"]
+        for thread in threads:
+            thread.start()
+        for first in range(0, 15_000, 100):
+            spool.commit(documents(first, first + 100, size=2000))
+            largest = max(largest, spool.usage.wal)
+        ended.set()
+        for thread in threads:
+            thread.join()
+        assert largest < 24 << 20
+
+
+def test_disk_full(tmp_path: Path) -> None:
+    """The service waits, says why, and goes on by itself; nothing is lost, nothing doubled."""
+    with small_disk(tmp_path / "disk", 8) as folder, closing(opened(folder, "a")) as spool:
+        ballast = folder / "ballast"
+        committed = 0
+        said = ""
+        while not said:
+            part = documents(committed, committed + 50, size=4000)
+            try:
+                spool.commit(part, [("p", b"%d" % committed)])
+                committed += 50
+            except BlockedError as error:
+                said = str(error)
+        assert said.startswith("only ")
+        assert spool.is_full
+        assert "make room there" in str(spool.obstacle)
+        assert spool.load_state("p") == [("p", b"%d" % (committed - 50))]
+        # Nobody else makes room: what is delivered does.
+        taken = numbers(read(spool, "a").documents)
+        assert taken == list(range(committed))
+        assert take(spool, "a", 100) == taken
+        spool.commit(documents(committed, committed + 5))
+        # Somebody else takes all of it: not even a cursor can be moved.
+        fill_up(ballast)
+        with pytest.raises(BlockedError, match=r"bytes are free|the disk is full"):
+            spool.commit(documents(0, 500, size=4000))
+        assert not spool.wait_for_room(NEVER, 0.1)
+        batch = read(spool, "a")
+        with pytest.raises(BlockedError, match="the disk is full"):
+            spool.commit((), [(f"x/{x}", bytes(4000)) for x in range(2000)])
+        # And then it is over.
+        ballast.unlink()
+        assert spool.wait_for_room(NEVER, 60)
+        spool.advance("a", batch)
+        spool.commit(documents(committed + 5, committed + 7))
+        assert numbers(batch.documents) == list(range(committed, committed + 5))
+        assert take(spool, "a") == [committed + 5, committed + 6]
+
+
+def test_a_full_disk_at_the_start_says_so(tmp_path: Path) -> None:
+    """And leaves nothing that would be in the way later."""
+    with small_disk(tmp_path / "disk", 4) as folder:
+        ballast = folder / "ballast"
+        fill_up(ballast)
+        with pytest.raises(SpoolError):
+            Spool.open(folder)
+        ballast.unlink()
+        with capture_logs() as logs, closing(opened(folder, "a")) as spool:
+            spool.commit(documents(0, 3))
+            assert take(spool, "a") == [0, 1, 2]
+        assert logs == []
+
+
+def test_a_disk_that_may_not_be_written_says_so(tmp_path: Path) -> None:
+    """As one that the kernel made read-only after an error."""
+    with small_disk(tmp_path / "disk", 8) as folder:
+        opened(folder, "a").close()
+        remount = ["mount", "-o", "remount,ro", str(folder)]
+        subprocess.run(remount, check=True)  # noqa: S603 - nothing of strangers
+        with pytest.raises(SpoolError, match=r"spool.lock' cannot be written: Read-only"):
+            Spool.open(folder)
+
+
+def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
+    """A quarter of the spool's: their output waits until somebody has looked."""
+    with closing(opened(tmp_path, "a", max_bytes=400_000)) as spool:
+        spool.commit(documents(0, 300, size=2000))
+        now = datetime(2026, 3, 1, tzinfo=UTC)
+        delivered = 0
+        said = ""
+        batch, letters = read(spool, "a", 10), list[DeadLetter]()
+        while not said:
+            batch = read(spool, "a", 10)
+            letters = [dead_letter("a", Failure(x, "no"), now) for x in batch.documents]
+            try:
+                spool.advance("a", batch, letters)
+                delivered += 10
+            except BlockedError as error:
+                said = str(error)
+        assert "find out why documents are refused (dead-letters list)" in said
+        assert 80 < delivered < 120
+        # Nothing of the batch was stored; and what is good still goes through.
+        assert spool.progress("a").rejected == delivered
+        spool.advance("a", batch.first(2))
+        assert replay(tmp_path, Selection("a", range(1, 6))) == 5
+        again = read(spool, "a", 99)
+        assert numbers(again.documents) == list(range(5))
+        spool.advance("a", again, [letters[0]._replace(number=1)])
+        assert purge(tmp_path, Selection("a")) == delivered - 4
+        batch = read(spool, "a", 10)
+        letters = [dead_letter("a", Failure(x, "no"), now) for x in batch.documents]
+        spool.advance("a", batch, letters)
+        assert spool.progress("a").rejected == delivered + 11
