@@ -43,6 +43,8 @@ class File:
     """Whether to try again whenever all files are looked at."""
     problem: str | None = None
     """What was said of it last."""
+    packed: bool = False
+    """Whether it is gzip; known as soon as it has a log."""
     skip: bool = False
     """Whether what it holds now is to be passed over."""
     ignored: bool = False

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from forwarder.inputs.comparing import BLOCK_BYTES
 from forwarder.inputs.endings import SETTLE
 from forwarder.inputs.files import File, Files, State
 from forwarder.inputs.looking import Looking
@@ -66,6 +67,8 @@ class Following:
         once: bool = False,
         watch: bool = True,
         max_open: int = MAX_OPEN,
+        block_bytes: int = BLOCK_BYTES,
+        read_bytes: int = READ_BYTES,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -78,6 +81,8 @@ class Following:
             watch: Whether to ask the system for events; without, files are looked at from time
                 to time.
             max_open: Files held open at a time; at least 4.
+            block_bytes: The largest piece.
+            read_bytes: After so many bytes, :meth:`read` returns.
             monotonic: Seconds for waiting and resting.
             wall: Seconds from 1970, to compare with the times of files.
 
@@ -85,6 +90,7 @@ class Following:
             PositionError: What was saved cannot be read.
         """
         self._once = once
+        self._read_bytes = read_bytes
         self._monotonic = monotonic
         self._wall = wall
         started, positions = split(saved)
@@ -101,7 +107,9 @@ class Following:
         self._trails = Trails(positions, monotonic())
         self._files = Files(self._trails, self._turns)
         self._recogniser = Recogniser(self._trails, self._files, self._opened, self._release)
-        self._reader = Reader(self._trails, self._files, self._opened, once=once)
+        self._reader = Reader(
+            self._trails, self._files, self._opened, once=once, block_bytes=block_bytes
+        )
         self._looking = Looking(inputs, watch=watch)
         self._due: list[tuple[float, Inode]] = []
         self._new_problems: list[str] = []
@@ -221,10 +229,19 @@ class Following:
         if changed:
             file.changed_at = now
             file.ignored = False
-        if file.is_home:
+        if file.is_home and not (changed and self._may_be_another(file)):
             self._files.set_state(file, State.READ)
-        elif changed and file.state is State.REST:
+        elif changed and (file.is_home or file.state is State.REST):
             self._release(file)
+
+    def _may_be_another(self, file: File) -> bool:
+        """Say whether reading on cannot find out that a file is another one by now.
+
+        Reading looks at the bytes before; where there are none, or they would have to be unpacked,
+        the file has to be compared anew, unless it was held open all the time.
+        """
+        began = file.trail is not None and file.trail.read.size > 0
+        return not began or (file.packed and file.inode not in self._opened)
 
     def _begin(self, sighting: Sighting, now: float) -> None:
         followed = self._inputs[sighting.input]
@@ -251,15 +268,11 @@ class Following:
                 self._files.set_state(file, State.READ)
             return
         if file.trail is None and file.state is State.COMPARE and file.sighting.size:
-            self._remember_unread(file)
+            # Never begun; if its bytes stay away, they count as lost.
+            self._files.settle(file, self._trails.begin(file.sighting.appliance, file.path))
+        if file.is_home and file.trail is not None and not file.trail.read.size:
+            self._trails.see(file.trail, file.sighting.size)
         self._drop(file)
-
-    def _remember_unread(self, file: File) -> None:
-        """Keep a log that was never begun, so that its bytes count as lost if they stay away."""
-        trail = self._trails.begin(file.sighting.appliance, file.path)
-        self._trails.see(trail, file.sighting.size)
-        file.trail = trail
-        trail.home = file.inode
 
     def _drop(self, file: File) -> None:
         file.steps = None
@@ -269,7 +282,10 @@ class Following:
     def _release(self, file: File) -> None:
         """Take a file that holds something else by now from its log, and compare it anew."""
         file.steps = None
+        trail = file.trail
         self._files.release(file, self._monotonic(), self._wall())
+        if trail is not None and trail.home is None and not trail.read.size:
+            self._trails.forget(trail)
         self._files.set_state(file, State.COMPARE)
         self._looking.look_soon()  # the rest of the log may be in a new file
 
@@ -297,7 +313,7 @@ class Following:
         size = 0
         for _ in range(_MAX_TURNS):
             inode = self._turns.take()
-            if inode is None or size >= READ_BYTES:
+            if inode is None or size >= self._read_bytes:
                 break
             piece = self._take_turn(self._files[inode])
             if piece is not None:

@@ -30,6 +30,7 @@ _STAMP = re.compile(
 )
 _NUMBER = re.compile(r"\.([0-9]+)$")
 _LIVE = (".c", ".current")
+_CLOSED = (".s", ".gz")
 
 _NO_TIME = datetime.max.replace(tzinfo=UTC)
 """Sorts names without a timestamp behind those with one."""
@@ -70,9 +71,9 @@ def is_live(path: str) -> bool:
 
     Returns:
         True for ``.c``, ``.current``, and names with neither timestamp nor number; False for
-        packed files, whatever they are called.
+        ``.s`` and packed files, whatever else they are called.
     """
-    return reading_order(path)[0] == _Age.LIVE and not path.endswith(".gz")
+    return reading_order(path)[0] == _Age.LIVE and not path.endswith(_CLOSED)
 
 
 def is_successor(path: str, of: str) -> bool:

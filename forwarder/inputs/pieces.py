@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from forwarder.inputs.comparing import BLOCK_BYTES
 from forwarder.inputs.endings import AtEnd, Kind, decide
 from forwarder.inputs.files import File, Files, State
 from forwarder.inputs.names import time_in_name
@@ -52,8 +51,11 @@ class Step(NamedTuple):
 class Reader:
     """Reads the files that are homes of logs."""
 
-    def __init__(self, trails: Trails, files: Files, opened: OpenFiles, *, once: bool) -> None:
+    def __init__(
+        self, trails: Trails, files: Files, opened: OpenFiles, *, once: bool, block_bytes: int
+    ) -> None:
         """Work with what is remembered and what is there."""
+        self._block_bytes = block_bytes
         self._trails = trails
         self._files = files
         self._opened = opened
@@ -73,14 +75,14 @@ class Reader:
             OSError: It cannot be read.
         """
         source = self._opened.open(file.path, file.inode)
-        data = source.read_behind(trail.read, BLOCK_BYTES)
+        data = source.read_behind(trail.read, self._block_bytes)
         if data is None:
             return Step(replaced=True)
         if not source.packed:
             self._trails.see(trail, source.size)
         if not data:
             return self._end(file, trail, source, idle())
-        at_rest = not source.packed and len(data) < BLOCK_BYTES and file.is_live
+        at_rest = not source.packed and len(data) < self._block_bytes and file.is_live
         if at_rest and self._files.has_successor(file):
             at_rest = False
         kind = Kind.QUIET if at_rest else Kind.MORE
@@ -114,7 +116,9 @@ class Reader:
             # From the beginning, when it changes.
             self._opened.close(file.inode)
             return Step(problem=problem)
-        news = ending.kind is not Kind.MORE and not trail.ended and trail.said is not ending.kind
+        news = (
+            ending.kind not in {Kind.MORE, trail.said} and not trail.ended and trail.read.size > 0
+        )
         piece = self._hand_over(file, trail, b"", ending.kind) if news else None
         finished = False
         if ending.kind is Kind.END:
@@ -127,7 +131,7 @@ class Reader:
         resume = None
         if trail.returns and data:
             # What was saved fits only where it was saved.
-            if trail.position.fingerprint.size == trail.read.size:
+            if 0 < trail.position.fingerprint.size == trail.read.size:
                 resume = trail.position.resume
             trail.returns = False
         trail.said = kind

@@ -21,6 +21,7 @@ from forwarder.inputs.files import File, Files, State
 from forwarder.inputs.fingerprints import NOTHING, TAIL_BYTES
 from forwarder.inputs.sources import MovedError, OpenFiles, Source, SourceError
 from forwarder.inputs.trails import Trail, Trails
+from forwarder.inputs.unpacking import GZIP_MAGIC
 
 _JUMP_HEAD_BYTES = 8192
 """Read of a file whose content is to be passed over, to know it again: beyond any header."""
@@ -60,11 +61,12 @@ class Recogniser:
         if source.unclear:  # opened when it was shorter
             self._opened.close(file.inode)
             source = self._opened.open(file.path, file.inode)
-        if source.size == 0 or (source.unclear and not settled):
+        if source.unclear and (not settled or source.bytes_at(0, 2) in {b"", GZIP_MAGIC[:1]}):
             self._files.set_state(file, State.REST)
-            return source.size > 0
+            return not settled and source.size > 0
         hint = self._trails.find_by_inode(file.sighting.appliance, file.inode)
-        if hint is not None and source.holds(hint.read):
+        if hint is not None and hint.read.size and source.holds(hint.read):
+            file.packed = False
             self._files.settle(file, hint)
             return False
         verdict, trail = yield from self._identify(file, source, settled=settled)
@@ -79,6 +81,7 @@ class Recogniser:
             if file.skip:
                 yield from self._skip(source, trail)
         yield from self._stand_behind(source, trail.read.size)
+        file.packed = source.packed
         self._files.settle(file, trail)
         return False
 
@@ -139,7 +142,8 @@ class Recogniser:
         except (MovedError, SourceError):
             return None
         try:
-            if other.packed or other.holds(trail.read):
+            # A packed one that changed was taken from its log when that was seen.
+            if other.packed == home.packed and (other.packed or other.holds(trail.read)):
                 return home
         finally:
             other.close()

@@ -55,4 +55,5 @@ def _same_content(source: Source, positions: dict[str, Position]) -> set[str]:
         try:
             next(steps)
         except StopIteration as stop:
-            return set(stop.value.whole)
+            longest = max((known[key].size for key in stop.value.whole), default=0)
+            return {key for key in stop.value.whole if known[key].size == longest}

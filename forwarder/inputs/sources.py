@@ -64,9 +64,7 @@ class Source:
             self.close()
             raise
         self.packed = head.startswith(GZIP_MAGIC)
-        self.unclear = head != b"" and any(
-            x.startswith(head) for x in MAGICS if x != head[: len(x)]
-        )
+        self.unclear = any(len(x) > len(head) and x.startswith(head) for x in MAGICS)
         self.restart()
 
     @property

@@ -37,6 +37,8 @@ class Trail:
     home: Inode | None = None
     handed: deque[tuple[Fingerprint, bytes]] = field(default_factory=deque)
     """What was handed over and is not in documents yet, each piece with what was before it."""
+    saved: bool = False
+    """Whether the state has it."""
     returns: bool = False
     """Whether the next piece goes with what was saved: behind a restart, and behind an end."""
     ended: bool = False
@@ -69,7 +71,9 @@ class Trails:
         self._changed: dict[str, None] = {}
         for key, value in saved:
             position = decode(key, value)
-            trail = Trail(key, position, position.fingerprint, returns=True, ended=position.ended)
+            trail = Trail(
+                key, position, position.fingerprint, saved=True, returns=True, ended=position.ended
+            )
             self._trails[key] = trail
             self._indexes[position.appliance].add(key, trail.read.marks)
             self._lose_home(trail, now)
@@ -197,7 +201,9 @@ class Trails:
         self._inodes.pop((trail.position.appliance, trail.position.inode), None)
         self._indexes[trail.position.appliance].remove(trail.key, trail.read.marks)
         del self._trails[trail.key]
-        self._changed[trail.key] = None
+        self._changed.pop(trail.key, None)
+        if trail.saved:
+            self._changed[trail.key] = None
 
     def end(self, trail: Trail) -> None:
         """Note that the end of a log was handed over."""
@@ -215,6 +221,7 @@ class Trails:
                 # The end counts only together with all that is before it.
                 ended = trail.ended and not trail.handed
                 pairs.append((key, encode(replace(trail.position, ended=ended))))
+                trail.saved = True
         self._changed.clear()
         return pairs
 
