@@ -16,16 +16,15 @@ class Clock:
 
     def __init__(self, *, fresh: bool) -> None:
         self.now = 1000.0
-        # Files are written by the real clock; so they are new, or as old as files at rest are.
-        self.started_wall = time.time() - self.now + (0 if fresh else 86400)
+        self._fresh = fresh
 
     def monotonic(self) -> float:
         """Return seconds."""
         return self.now
 
     def wall(self) -> float:
-        """Return seconds from 1970."""
-        return self.started_wall + self.now
+        """Return seconds from 1970, by the clock that files are written by, or a day later."""
+        return time.time() + (0 if self._fresh else 86400)
 
 
 class Reader:

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from forwarder.inputs.endings import SETTLE
 from tests.following import Reader, following
 
 
 class World:
     """A logger and its files, which are rotated in every way there is."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fresh: bool) -> None:
         self.folder = folder
+        self.fresh = fresh
         self.live = folder / "mail.log"
         self.written = 0
         self.rest = b""
@@ -82,8 +84,10 @@ class World:
             content = path.read_bytes()
             self.numbers += 1
             path = self.folder / f"mail.again{self.numbers}.s{_packing(path)}"
-            path.write_bytes(content[: len(content) // 2])
-            self.half = (path, content[len(content) // 2 :])
+            # What looks old is taken for whole; then at least no line is cut.
+            half = len(content) // 2 if self.fresh else content.rfind(b"\n") + 1
+            path.write_bytes(content[:half])
+            self.half = (path, content[half:])
 
 
 def _packing(path: Path) -> str:
@@ -101,7 +105,12 @@ def steps() -> st.SearchStrategy[list[tuple[str, int, int]]]:
 
 def run(world: World, reader: Reader, todo: list[tuple[str, int, int]]) -> None:
     """Do it all."""
+    begun = reader.clock.now
     for name, number, more in todo:
+        if world.half is None:
+            begun = reader.clock.now
+        elif reader.clock.now + 5 - begun >= SETTLE.total_seconds():
+            world.upload(0)  # an upload that pauses for longer is taken for whole
         match name:
             case "append":
                 world.append(number, more)
@@ -128,7 +137,7 @@ def test_each_line_comes_once(
 ) -> None:
     """Appended, renamed, copied, truncated, packed, sent again, read across crashes: lost 0, doubled 0."""
     folder = tmp_path_factory.mktemp("world")
-    world = World(folder)
+    world = World(folder, fresh=fresh)
     reader = following(folder, fresh=fresh, block_bytes=block_bytes, read_bytes=4 * block_bytes)
     run(world, reader, todo)
     if world.half is not None:

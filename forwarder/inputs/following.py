@@ -261,13 +261,16 @@ class Following:
 
     def _vanish(self, file: File) -> None:
         """Take note that a file has no name any more; an open one is read to its end."""
-        if file.is_home and file.inode in self._opened:
+        if file.inode in self._opened and (file.is_home or file.state is State.COMPARE):
             if file.here:
                 file.changed_at = self._monotonic()
                 self._files.unname(file)
-                self._files.set_state(file, State.READ)
+                if file.is_home and self._may_be_another(file):
+                    self._release(file)
+                elif file.is_home:
+                    self._files.set_state(file, State.READ)
             return
-        if file.trail is None and file.state is State.COMPARE and file.sighting.size:
+        if file.trail is None and not file.ignored and file.sighting.size:
             # Never begun; if its bytes stay away, they count as lost.
             self._files.settle(file, self._trails.begin(file.sighting.appliance, file.path))
         if file.is_home and file.trail is not None and not file.trail.read.size:
@@ -364,6 +367,8 @@ class Following:
             file.steps = None
             if stop.value:
                 self._decide_again(file, SETTLE - self._idle(file))
+            if not file.here and not file.is_home:
+                self._drop(file)
 
     def _read(self, file: File) -> Piece | None:
         if file.trail is None:  # it was let go meanwhile
