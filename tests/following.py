@@ -42,13 +42,17 @@ class Reader:
         self.lines: list[bytes] = []
         self.pieces: list[Piece] = []
         self.problems: list[str] = []
-        self.lost = 0
         self.start()
 
     @property
     def count(self) -> Counter[bytes]:
         """How often each line came."""
         return Counter(self.lines)
+
+    @property
+    def lost(self) -> int:
+        """How many bytes are said to be lost."""
+        return sum(status.lost for status in self.following.status())
 
     def start(self, **options: object) -> None:
         """Start with the state that was committed."""

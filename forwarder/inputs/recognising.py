@@ -98,20 +98,21 @@ class Recogniser:
         if not known or not own.size:
             return Verdict.NEW, None
         alike = yield from find_alike(source, known)
-        waits = False
-        for key in alike.whole + alike.beginning[:MAX_RIVALS]:
+        found: dict[Verdict, Trail] = {}
+        for key in alike.whole[:MAX_RIVALS] + alike.beginning[:MAX_RIVALS]:
             trail = self._trails[key]
             likeness = yield from self._compare(file, source, trail, alike, settled=settled)
-            verdict = judge(likeness)
-            if verdict in {Verdict.CONTINUE, Verdict.COPY}:
-                return verdict, trail
-            waits |= verdict is Verdict.WAIT
-        return (Verdict.WAIT if waits else Verdict.NEW), None
+            found.setdefault(judge(likeness), trail)
+        # A copy is proven, byte by byte. Then the longest that may go on.
+        for verdict in (Verdict.COPY, Verdict.CONTINUE):
+            if verdict in found:
+                return verdict, found[verdict]
+        return (Verdict.WAIT if Verdict.WAIT in found else Verdict.NEW), None
 
     def _compare(
         self, file: File, source: Source, trail: Trail, alike: Alike, *, settled: bool
     ) -> Generator[None, None, Likeness]:
-        home = self._home(trail)
+        home = self._home(trail, file)
         relation = Relation.NO_FILE
         if home is not None:
             try:
@@ -122,7 +123,7 @@ class Recogniser:
                     other.close()
             except (MovedError, SourceError):
                 relation = Relation.NO_FILE
-            if self._home(trail) is not home:  # it was written anew meanwhile
+            if self._home(trail, file) is not home:  # it was written anew meanwhile
                 relation = Relation.NO_FILE
         return Likeness(
             whole=trail.key in alike.whole,
@@ -132,10 +133,14 @@ class Recogniser:
             settled=settled,
         )
 
-    def _home(self, trail: Trail) -> File | None:
-        """Return the file that a log is read from, if it still holds what was read."""
-        home = self._files.get(trail.home)
-        if home is None or not home.here:
+    def _home(self, trail: Trail, visitor: File) -> File | None:
+        """Return the file that a log is read from, if it is not the visitor and still holds it."""
+        home = self._files.get(trail.home or trail.position.inode)
+        if home is None or home is visitor or not home.here:
+            return None
+        # After a restart a log's file may wait for its turn, where the log was last.
+        waits = trail.home is None
+        if waits and (home.trail is not None or home.state is not State.COMPARE):
             return None
         try:
             other = Source(home.path, home.inode)
@@ -143,12 +148,18 @@ class Recogniser:
             return None
         try:
             # A packed one that changed was taken from its log when that was seen.
-            if other.packed == home.packed and (other.packed or other.holds(trail.read)):
-                return home
+            holds = trail.read.size > 0 and other.holds(trail.read)
+            holds |= other.packed and home.packed and not waits
         finally:
             other.close()
-        self._release(home)
-        return None
+        if holds and waits:
+            holds = home.sighting.appliance == trail.position.appliance
+            if holds:
+                home.steps = None
+                self._files.settle(home, trail)
+        elif not holds and not waits:
+            self._release(home)
+        return home if holds else None
 
     def _stand_behind(self, source: Source, size: int) -> Generator[None, None, None]:
         """Go to a position in a packed file, by unpacking all before it."""
