@@ -180,6 +180,14 @@ class Files:
                 return True
         return False
 
+    def wake_predecessors(self, file: File) -> None:
+        """Look again at live files in whose place a file was begun that holds something now."""
+        if file.is_live and time_in_name(file.path) is not None:
+            for inode in self._live[file.sighting.appliance]:
+                other = self._files[inode]
+                if other.is_home and is_successor(file.path, other.path):
+                    self.set_state(other, State.READ)
+
     def _name(self, file: File) -> None:
         self.paths[file.path] = file.sighting
         if file.is_live:

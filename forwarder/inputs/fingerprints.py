@@ -4,8 +4,8 @@ A fingerprint is of the bytes that were read, from the first to a position, and 
 byte. It has four parts:
 
 - ``size``: how many bytes they are;
-- ``marks``: the first 64 bytes as they are, then checksums of the beginning at 128, 192, ... 1024
-  bytes and at each power of two. Two files agree as far as they can be compared exactly if the
+- ``marks``: the first 64 bytes as they are, then checksums of the beginning at every 16 bytes up
+  to 1 KiB and at each power of two. Two files agree as far as they can be compared exactly if the
   marks of one begin with the marks of the other, so all files that may be the same are found by
   one search among sorted marks, also among 10,000 files with the same header;
 - ``checksum``: CRC-32 of all of them. It goes on from its own value, so it survives a restart
@@ -32,7 +32,9 @@ HEAD_BYTES = 64
 TAIL_BYTES = 256
 
 _FINE_BYTES = 1024
-"""Up to here there is a mark every 64 bytes: small files, too, differ in a mark near their end."""
+_FINE_STEP = 16
+"""Up to here there is a mark every 16 bytes: so a file with a header and one line, too, has a mark
+in that line that no other has."""
 
 _MARK_BYTES = 4
 
@@ -133,5 +135,5 @@ class Index:
 def _next_mark(size: int) -> int:
     """Return the first mark behind a size, in bytes."""
     if size < _FINE_BYTES:
-        return (size // HEAD_BYTES + 1) * HEAD_BYTES
+        return (size // _FINE_STEP + 1) * _FINE_STEP
     return 1 << size.bit_length()

@@ -226,6 +226,8 @@ class Following:
             return
         changed = (sighting.size, sighting.modified_ns) != (old.size, old.modified_ns)
         self._files.rename(file, sighting)
+        if sighting.size and not old.size:
+            self._files.wake_predecessors(file)
         if changed:
             file.changed_at = now
             file.ignored = False
@@ -256,6 +258,8 @@ class Following:
         known = self._trails.find_by_inode(sighting.appliance, sighting.inode)
         file.ignored = older is not None and age > older.total_seconds() and known is None
         self._files.add(file)
+        if sighting.size:
+            self._files.wake_predecessors(file)
         if not file.ignored:
             self._files.set_state(file, State.COMPARE)
 

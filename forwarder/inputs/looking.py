@@ -86,7 +86,7 @@ class Looking:
         self._anything = False
         problem = self._watching.watch(folders(self._inputs)) if self._watching else None
         begun = time.perf_counter()
-        seen = look(self._inputs)
+        seen = look(self._inputs, known)
         cost = time.perf_counter() - begun
         self._busy_until = now + cost * _BUSY_SHARE
         self._poll_at = now + min(max(POLL_SECONDS, cost * _SHARE), MAX_POLL_SECONDS)

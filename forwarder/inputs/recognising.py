@@ -29,6 +29,9 @@ _JUMP_HEAD_BYTES = 8192
 _JUMP_LINE_BYTES = 1 << 16
 """The longest line whose beginning is looked for, to begin with a whole one."""
 
+_HINT_BYTES = 4096
+"""Read of a file whose inode is known, to see that its beginning is that of one log only."""
+
 Release = Callable[[File], None]
 """Takes a file from its log, because it holds something else by now."""
 
@@ -65,7 +68,7 @@ class Recogniser:
             self._files.set_state(file, State.REST)
             return not settled and source.size > 0
         hint = self._trails.find_by_inode(file.sighting.appliance, file.inode)
-        if hint is not None and hint.read.size and source.holds(hint.read):
+        if hint is not None and self._is_hinted(source, hint):
             file.packed = False
             self._files.settle(file, hint)
             return False
@@ -148,8 +151,10 @@ class Recogniser:
             return None
         try:
             # A packed one that changed was taken from its log when that was seen.
-            holds = trail.read.size > 0 and other.holds(trail.read)
-            holds |= other.packed and home.packed and not waits
+            if waits:
+                holds = self._is_hinted(other, trail)
+            else:
+                holds = home.packed if other.packed else other.holds(trail.read)
         finally:
             other.close()
         if holds and waits:
@@ -160,6 +165,13 @@ class Recogniser:
         elif not holds and not waits:
             self._release(home)
         return home if holds else None
+
+    def _is_hinted(self, source: Source, trail: Trail) -> bool:
+        """Say whether a plain file at the inode of a log is the log, and no other may be meant."""
+        if source.packed or not trail.read.size or not source.holds(trail.read):
+            return False
+        beginning = NOTHING.extend(source.bytes_at(0, _HINT_BYTES))
+        return self._trails.find(trail.position.appliance, beginning) == [trail]
 
     def _stand_behind(self, source: Source, size: int) -> Generator[None, None, None]:
         """Go to a position in a packed file, by unpacking all before it."""

@@ -8,12 +8,12 @@ One look costs a listing of each folder and one call to the system a file.
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from forwarder.inputs.finding import is_log, log_file
+from forwarder.inputs.finding import LogFile, is_log, log_file
 from forwarder.inputs.names import reading_order
 from forwarder.inputs.patterns import expand, fixed_folder, is_pattern, matches
 from forwarder.inputs.sources import Inode
@@ -66,11 +66,12 @@ class Seen(NamedTuple):
     """What could not be looked at or is no file, one sentence each."""
 
 
-def look(inputs: Sequence[Followed]) -> Seen:
+def look(inputs: Sequence[Followed], known: Mapping[str, Sighting]) -> Seen:
     """Look for all files that the settings ask for.
 
     Args:
         inputs: The inputs; of two that ask for one file, the first counts.
+        known: What was seen before, by path: it saves finding out again whose log a file is.
     """
     files: dict[Inode, Sighting] = {}
     problems: list[str] = []
@@ -87,7 +88,11 @@ def look(inputs: Sequence[Followed]) -> Seen:
                 if not stat.S_ISREG(status.st_mode):
                     problems.append(_refusal(path, status.st_mode))
                     continue
-                log = log_file(path, followed.appliance or appliance)
+                before = known.get(path)
+                if before is None or (before.input, before.pattern) != (number, pattern):
+                    log = log_file(path, followed.appliance or appliance)
+                else:
+                    log = LogFile(path, before.appliance, before.named)
                 sighting = Sighting(
                     log.path,
                     log.appliance,
