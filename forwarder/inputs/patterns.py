@@ -115,10 +115,13 @@ def _parts(path: str) -> list[str]:
 
 
 def _matches(parts: Sequence[str], names: Sequence[str], appliance: str | None) -> bool:
-    if not parts or not names:
-        return not parts and not names
+    if not parts:
+        return not names
     if parts[0] == _ANY_FOLDERS:
-        return _matches(parts[1:], names, appliance) or _matches(parts, names[1:], appliance)
+        skip = range(len(names) + 1)
+        return any(_matches(parts[1:], names[number:], appliance) for number in skip)
+    if not names:
+        return False
     if not is_pattern(parts[0]):
         return parts[0] == names[0] and _matches(parts[1:], names[1:], appliance)
     named = _name(parts[0], names[0], appliance)

@@ -119,7 +119,7 @@ def look_again(sighting: Sighting) -> Sighting | None:
         status = os.stat(sighting.path)
     except OSError:
         return None
-    if (status.st_dev, status.st_ino) != sighting.inode:
+    if (status.st_dev, status.st_ino) != sighting.inode or not stat.S_ISREG(status.st_mode):
         return None
     return sighting._replace(size=status.st_size, modified_ns=status.st_mtime_ns)
 

@@ -196,11 +196,11 @@ def _checked_head(descriptor: int, path: str, inode: Inode) -> bytes:
     """Return the first bytes of a file, if it is the one that was seen and can be read."""
     try:
         status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) != inode or stat.S_ISFIFO(status.st_mode):
+            raise MovedError
         head = os.pread(descriptor, max(map(len, MAGICS)), 0)
     except OSError as error:
         raise _refused(path, error) from error
-    if (status.st_dev, status.st_ino) != inode or not stat.S_ISREG(status.st_mode):
-        raise MovedError
     for magic, kind, command in FOREIGN:
         if head.startswith(magic):
             raise SourceError(
