@@ -34,7 +34,7 @@ class Reader:
     was committed with them.
     """
 
-    def __init__(self, *inputs: Followed, fresh: bool = True, **options: object) -> None:
+    def __init__(self, *inputs: Followed, fresh: bool = True, **options: int) -> None:
         self.inputs = inputs
         self.options = options
         self.clock = Clock(fresh=fresh)
@@ -54,17 +54,23 @@ class Reader:
         """How many bytes are said to be lost."""
         return sum(status.lost for status in self.following.status())
 
-    def start(self, **options: object) -> None:
+    def is_drained(self) -> bool:
+        """Say whether all was read."""
+        return self.following.drained
+
+    def start(self, **options: int) -> None:
         """Start with the state that was committed."""
         self._held: dict[str, tuple[int, bytes]] = {}
         self._ready: dict[str, tuple[int, list[bytes]]] = {}
+        options = self.options | options
         self.following = Following(
             self.inputs,
             list(self.state.items()),
             watch=False,
             monotonic=self.clock.monotonic,
             wall=self.clock.wall,
-            **{**self.options, **options},  # type: ignore[arg-type]
+            once=bool(options.pop("once", False)),
+            **options,
         )
 
     def read(self) -> list[Piece]:
@@ -96,7 +102,7 @@ class Reader:
             else:
                 self.state[key] = value
 
-    def crash(self, **options: object) -> None:
+    def crash(self, **options: int) -> None:
         """End without a commit, and start anew."""
         self.following.close()
         self.start(**options)
@@ -119,9 +125,9 @@ class Reader:
         self._held[piece.key] = (offset + whole, held[whole:])
 
 
-def following(folder: Path, names: str = "mail*", **options: object) -> Reader:
+def following(folder: Path, *, fresh: bool = True, **options: int) -> Reader:
     """Follow the files of one appliance."""
-    return Reader(Followed((f"{folder}/{names}",), "esa1"), **options)
+    return Reader(Followed((f"{folder}/mail*",), "esa1"), fresh=fresh, **options)
 
 
 def numbered(numbers: Sequence[int]) -> list[bytes]:

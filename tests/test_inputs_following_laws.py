@@ -3,16 +3,14 @@
 import gzip
 import os
 import shutil
-from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forwarder.inputs.endings import SETTLE
 from tests.following import Reader, following
-
 
 HEADERS = (b"", b"header\n" * 6, b"header\n" * 300)
 """What all files begin with, and what is not counted: nothing, below 64 bytes, above 1 KiB."""
@@ -152,7 +150,7 @@ def test_each_line_comes_once(
     fresh: bool,  # noqa: FBT001 - drawn
     header: bytes,
 ) -> None:
-    """Appended, renamed, copied, truncated, packed, sent again, read across crashes: lost 0, doubled 0."""
+    """Appended to, rotated, packed, sent again, read across crashes: lost 0, doubled 0."""
     folder = tmp_path_factory.mktemp("world")
     world = World(folder, fresh=fresh, header=header)
     reader = following(folder, fresh=fresh, block_bytes=block_bytes, read_bytes=4 * block_bytes)

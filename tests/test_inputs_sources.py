@@ -69,7 +69,7 @@ def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
     """In a sentence, with the path."""
     path = tmp_path / "mail.log"
     path.symlink_to(path)
-    with pytest.raises(SourceError, match="mail.log' cannot be read: Too many levels"):
+    with pytest.raises(SourceError, match=r"mail\.log' cannot be read: Too many levels"):
         Source(str(path), (0, 0))
     with pytest.raises(SourceError, match="cannot be read: Is a directory"):
         Source(str(tmp_path), inode(tmp_path))

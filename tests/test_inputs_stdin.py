@@ -30,7 +30,7 @@ def test_what_is_written_comes_at_once_and_then_the_end(pipe: tuple[StandardInpu
     pieces = [*standard_input.read(10), *standard_input.read(0), *standard_input.read(0)]
     os.write(writing, b"two")
     pieces += standard_input.read(10)
-    assert not standard_input.drained
+    before = standard_input.drained
     os.close(writing)
     pieces += standard_input.read(10)
     pieces += standard_input.read(10)
@@ -40,7 +40,7 @@ def test_what_is_written_comes_at_once_and_then_the_end(pipe: tuple[StandardInpu
         (4, b"two", Kind.MORE),
         (7, b"", Kind.END),
     ]
-    assert standard_input.drained
+    assert [before, standard_input.drained] == [False, True]
     assert {(x.key, x.path, x.appliance, x.resume) for x in pieces} == {
         ("stdin", "-", "esa1", None)
     }
