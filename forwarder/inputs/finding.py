@@ -128,10 +128,10 @@ def list_files(path: str, appliance: str | None, problems: list[str]) -> list[Lo
     if path in _STDIN_PATHS:
         return [LogFile(STDIN, appliance or UNKNOWN_APPLIANCE, named=appliance is not None)]
     if not is_pattern(path) or os.path.lexists(path):
-        return [_log_file(log, appliance) for log in _logs_at(path, problems)]
+        return [log_file(log, appliance) for log in _logs_at(path, problems)]
     before = len(problems)
     files = [
-        _log_file(log, appliance or name)
+        log_file(log, appliance or name)
         for match, name in expand(path, problems)
         for log in _logs_among(match, path, problems)
     ]
@@ -172,19 +172,26 @@ def _logs_among(match: str, pattern: str, problems: list[str]) -> Iterable[str]:
     """Return the logs at what a pattern matched: what ends as the pattern does is wanted."""
     if os.path.isdir(match):
         return _logs_below(match, problems)
-    wanted = os.path.isfile(match) and (_is_log(match) or not _is_log(pattern))
+    wanted = os.path.isfile(match) and (is_log(match) or not is_log(pattern))
     return [match] if wanted else []
 
 
 def _logs_below(folder: str, problems: list[str]) -> list[str]:
-    return [log for _, files in walk(folder, problems) for log in files if _is_log(log)]
+    return [log for _, files in walk(folder, problems) for log in files if is_log(log)]
 
 
-def _is_log(path: str) -> bool:
+def is_log(path: str) -> bool:
+    """Say whether a file that nobody named may be a log, by its name."""
     return not path.lower().endswith(_NO_LOG)
 
 
-def _log_file(path: str, appliance: str | None) -> LogFile:
+def log_file(path: str, appliance: str | None) -> LogFile:
+    """Say whose log a file is.
+
+    Args:
+        path: Path of the file.
+        appliance: As the user named it, or as a pattern has it; None if neither did.
+    """
     absolute = os.path.abspath(path)
     if os.pardir in path.split("/") and os.path.realpath(absolute) != os.path.realpath(path):
         absolute = os.path.realpath(path)  # LINK/.. is not the folder that holds LINK

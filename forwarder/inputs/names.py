@@ -30,6 +30,7 @@ _STAMP = re.compile(
 )
 _NUMBER = re.compile(r"\.([0-9]+)$")
 _LIVE = (".c", ".current")
+_CLOSED = (".s", ".gz")
 
 _NO_TIME = datetime.max.replace(tzinfo=UTC)
 """Sorts names without a timestamp behind those with one."""
@@ -60,6 +61,42 @@ def time_in_name(path: str) -> datetime | None:
         Aware UTC; the last timestamp if the name holds several; None if it holds none.
     """
     return _stamp_and_rest(_plain_name(path))[0]
+
+
+def is_live(path: str) -> bool:
+    """Say whether a file may be the one that is written to, by its name.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        True for ``.c``, ``.current``, and names with neither timestamp nor number; False for
+        ``.s`` and packed files, whatever else they are called.
+    """
+    return reading_order(path)[0] == _Age.LIVE and not path.endswith(_CLOSED)
+
+
+def is_successor(path: str, of: str) -> bool:
+    """Say whether a live file was begun in the place of another one, by their names.
+
+    Args:
+        path: Path of a live file with a timestamp.
+        of: Path of another file.
+
+    Returns:
+        True if both names are the same but for a later timestamp, in the same folder.
+    """
+    folder, _, name = path.rpartition("/")
+    other_folder, _, other_name = of.rpartition("/")
+    time, rest = _stamp_and_rest(name)
+    other_time, other_rest = _stamp_and_rest(other_name)
+    return (
+        time is not None
+        and other_time is not None
+        and time > other_time
+        and (folder, rest) == (other_folder, other_rest)
+        and name.partition("@")[0] == other_name.partition("@")[0]
+    )
 
 
 def reading_order(path: str) -> ReadingOrder:

@@ -48,10 +48,36 @@ def expand(pattern: str, problems: list[str]) -> Iterator[tuple[str, str | None]
         for in it; None if the pattern does not hold that.
     """
     base = "/" if pattern.startswith("/") else os.curdir
-    parts = pattern.lstrip("/").split("/")
-    # A slash at the end asks for folders; any other empty part means nothing.
-    parts = [part for part in parts[:-1] if part] + parts[-1:]
-    yield from _expand(base, parts, None, problems)
+    yield from _expand(base, _parts(pattern), None, problems)
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Say whether a pattern matches a path, by the text alone.
+
+    Args:
+        pattern: Absolute.
+        path: Absolute; of a file or folder, whether it exists or not.
+
+    Returns:
+        True if :func:`expand` would find it where it exists; False may be said of a path that
+        leads through a link.
+    """
+    return _matches(_parts(pattern), _parts(path), None)
+
+
+def fixed_folder(pattern: str) -> tuple[str, bool]:
+    """Say below which folder all lies that a pattern matches.
+
+    Args:
+        pattern: Absolute.
+
+    Returns:
+        The folder, and whether the pattern looks into folders within it.
+    """
+    parts = _parts(pattern)
+    fixed = next((i for i, part in enumerate(parts) if is_pattern(part)), len(parts))
+    fixed = min(fixed, len(parts) - 1)
+    return "/" + "/".join(parts[:fixed]), fixed < len(parts) - 1
 
 
 def walk(folder: str, problems: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -82,6 +108,35 @@ def walk(folder: str, problems: list[str]) -> Iterator[tuple[str, list[str]]]:
         yield here, [entry.path for entry in entries if _is(entry.is_file)]
 
 
+def _parts(path: str) -> list[str]:
+    """Take a path apart; a slash at its end asks for a folder, other empty parts mean nothing."""
+    parts = path.lstrip("/").split("/")
+    return [part for part in parts[:-1] if part] + parts[-1:]
+
+
+def _matches(parts: Sequence[str], names: Sequence[str], appliance: str | None) -> bool:
+    if not parts:
+        return not names
+    if parts[0] == _ANY_FOLDERS:
+        skip = range(len(names) + 1)
+        return any(_matches(parts[1:], names[number:], appliance) for number in skip)
+    if not names:
+        return False
+    if not is_pattern(parts[0]):
+        return parts[0] == names[0] and _matches(parts[1:], names[1:], appliance)
+    named = _name(parts[0], names[0], appliance)
+    return named is not None and _matches(parts[1:], names[1:], named or None)
+
+
+def _name(part: str, name: str, appliance: str | None) -> str | None:
+    """Match a part: None if it does not, else the appliance so far, "" while it has no name."""
+    match = _compiled(part).fullmatch(name)
+    if match is None or (name.startswith(".") and not part.startswith(".")):
+        return None
+    named: str = match.groupdict().get("appliance") or appliance or ""
+    return named if appliance in {None, named} else None
+
+
 def _expand(
     base: str, parts: Sequence[str], name: str | None, problems: list[str]
 ) -> Iterator[tuple[str, str | None]]:
@@ -100,12 +155,9 @@ def _expand(
             yield from _expand(folder, rest, name, problems)
     else:
         for entry in _entries(base, problems):
-            match = _compiled(part).fullmatch(entry.name)
-            if match is None or (entry.name.startswith(".") and not part.startswith(".")):
-                continue
-            named = match.groupdict().get("appliance") or name
-            if name is None or named == name:
-                yield from _expand(entry.path, rest, named, problems)
+            named = _name(part, entry.name, name)
+            if named is not None:
+                yield from _expand(entry.path, rest, named or None, problems)
 
 
 def _entries(folder: str, problems: list[str]) -> list[os.DirEntry[str]]:

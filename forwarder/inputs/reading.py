@@ -10,8 +10,7 @@
 import os
 import select
 import sys
-import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.names import time_in_name
+from forwarder.inputs.unpacking import GZIP_MAGIC, Read, Unpacking
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -31,14 +31,7 @@ BLOCK_BYTES = 1 << 20
 """1 MiB: the cost of a call is spread over some 10,000 lines, and the block still fits a
 processor's cache. Larger ones gained nothing when tried."""
 
-_PACKED_BYTES = 1 << 18
-"""256 KiB of gzip unpack to 1 to 3 MiB of log, so most blocks come out full."""
-
-_GZIP_MAGIC = b"\x1f\x8b"
-_GZIP = 31
-"""zlib's wbits for "gzip, any window": it checks length and CRC itself."""
-
-_FOREIGN = (
+FOREIGN = (
     (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat"),
     (b"\xfd7zXZ\x00", "xz", "xzcat"),
     (b"BZh", "bzip2", "bzcat"),
@@ -47,10 +40,7 @@ _FOREIGN = (
 """First bytes, name, and the command that unpacks to standard output. gzip is what logrotate
 and exports use; the others are recognised so that they are not read as a log without logins."""
 
-_MAGICS = (_GZIP_MAGIC, *(magic for magic, _, _ in _FOREIGN))
-
-_Read = Callable[[int], bytes]
-"""Hands over at most so many bytes, what is there now; b"" at the end."""
+MAGICS = (GZIP_MAGIC, *(magic for magic, _, _ in FOREIGN))
 
 _CURES: dict[type[Exception], str] = {
     FileNotFoundError: "it may have been renamed or removed since it was found; run again",
@@ -86,18 +76,18 @@ def read_blocks(path: str, *, block_bytes: int = BLOCK_BYTES) -> Generator[bytes
         raise ValueError(f"block_bytes is {block_bytes}; it must be at least 1")
     with _opened(path) as read:
         block = read(block_bytes)
-        while any(len(block) < len(magic) and magic.startswith(block) for magic in _MAGICS):
+        while any(len(block) < len(magic) and magic.startswith(block) for magic in MAGICS):
             more = read(block_bytes)
             if not more:
                 break
             block += more
-        for magic, kind, command in _FOREIGN:
+        for magic, kind, command in FOREIGN:
             if block.startswith(magic):
                 raise ReadError(
                     f"{_shown(path)} is packed by {kind}, and only gzip is unpacked here; unpack "
                     f"it first, for example: {command} FILE | esa-forwarder parse -"
                 )
-        if block.startswith(_GZIP_MAGIC):
+        if block.startswith(GZIP_MAGIC):
             yield from _unpack(path, block, read, block_bytes)
             return
         # Waiting for the first bytes may have gathered more than one block.
@@ -149,69 +139,21 @@ def plain_bytes(path: str) -> int | None:
         ReadError: The file is missing or not readable.
     """
     with _opened(path) as read:
-        head = read(max(map(len, _MAGICS)))
+        head = read(max(map(len, MAGICS)))
     with _clear_errors(path):
-        return None if head.startswith(_MAGICS) else Path(path).stat().st_size
+        return None if head.startswith(MAGICS) else Path(path).stat().st_size
 
 
-def _unpack(path: str, packed: bytes, read: _Read, block_bytes: int) -> Iterator[bytes]:
-    member = zlib.decompressobj(_GZIP)
+def _unpack(path: str, packed: bytes, read: Read, block_bytes: int) -> Iterator[bytes]:
+    unpacking = Unpacking(read, packed)
     handed_over = 0
-    while True:
-        # zlib drops what it had unpacked in the call that meets a fault, so keep a way back.
-        before = member.copy()
-        try:
-            block = member.decompress(packed, block_bytes)
-        except zlib.error as error:
-            last = _until_fault(before, packed)
-            if last:
-                yield last
-            raise _damaged(path, f"is damaged ({error})", handed_over + len(last)) from error
-        if block:
-            handed_over += len(block)
-            yield block
-        packed = member.unconsumed_tail
-        if member.eof:
-            packed = _next_member(member.unused_data, read)
-            if not packed:
-                return
-            member = zlib.decompressobj(_GZIP)
-        elif not packed and len(block) < block_bytes:  # a full block may have more behind it
-            packed = read(_PACKED_BYTES)
-            if not packed:
-                raise _damaged(path, "is cut off", handed_over)
-
-
-def _next_member(packed: bytes, read: _Read) -> bytes:
-    """Return the beginning of the next gzip member, or b"" where the file ends.
-
-    As gzip(1) does, padding with NULs is skipped and anything else behind a member is ignored.
-    """
-    while True:
-        packed = packed.lstrip(b"\0")
-        if packed.startswith(_GZIP_MAGIC):
-            return packed
-        if not _GZIP_MAGIC.startswith(packed):
-            return b""
-        more = read(_PACKED_BYTES)
-        if not more:
-            return b""
-        packed += more
-
-
-def _until_fault(member: "zlib._Decompress", packed: bytes) -> bytes:
-    """Unpack byte by byte up to the fault that is known to be in ``packed``.
-
-    What comes out is below one block: with more, zlib would have stopped short of the fault.
-    Lost is only what is unpacked from the very byte of the fault.
-    """
-    unpacked = bytearray()
-    for at in range(len(packed)):
-        try:
-            unpacked += member.decompress(packed[at : at + 1])
-        except zlib.error:
-            break
-    return bytes(unpacked)
+    while block := unpacking.read(block_bytes):
+        handed_over += len(block)
+        yield block
+    if unpacking.fault is not None:
+        raise _damaged(path, f"is damaged ({unpacking.fault})", handed_over)
+    if not unpacking.complete:
+        raise _damaged(path, "is cut off", handed_over)
 
 
 def _damaged(path: str, fault: str, unpacked_bytes: int) -> ReadError:
@@ -222,7 +164,7 @@ def _damaged(path: str, fault: str, unpacked_bytes: int) -> ReadError:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[_Read]:
+def _opened(path: str) -> Iterator[Read]:
     with _clear_errors(path):
         if path == STDIN:
             yield _stdin_read()
@@ -234,7 +176,7 @@ def _opened(path: str) -> Iterator[_Read]:
             os.close(descriptor)
 
 
-def _stdin_read() -> _Read:
+def _stdin_read() -> Read:
     if sys.stdin is None:  # as after <&- in a shell
         raise ReadError("standard input is closed; give it a file or a pipe, or name files to read")
     buffer = cast("BufferedReader", sys.stdin.buffer)  # typeshed does not promise read1

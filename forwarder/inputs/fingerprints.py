@@ -1,0 +1,139 @@
+"""Knowing a log by what is in it, under whatever name, inode or packing.
+
+A fingerprint is of the bytes that were read, from the first to a position, and grows with each
+byte. It has four parts:
+
+- ``size``: how many bytes they are;
+- ``marks``: the first 64 bytes as they are, then checksums of the beginning at every 16 bytes up
+  to 1 KiB and at each power of two. Two files agree as far as they can be compared exactly if the
+  marks of one begin with the marks of the other, so all files that may be the same are found by
+  one search among sorted marks, also among 10,000 files with the same header;
+- ``checksum``: CRC-32 of all of them. It goes on from its own value, so it survives a restart
+  without reading anything again, and costs a sixth of the scan for logins;
+- ``tail``: the last 256 bytes, two or three lines. Each read begins there, so that a file that
+  was truncated and written anew is found out before a byte of it is taken for the rest of the old.
+
+Why not an inode: it is given to the next file at once. Why not a hash of the first KiB: files
+share headers, and files may be shorter. Why CRC-32 is enough: it is only asked where the first
+64 and the last 256 bytes agree at exactly one length, and whoever writes into the log from outside
+does not know the rest of it.
+
+Pure: bytes in, values out.
+"""
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from typing import NamedTuple
+from zlib import crc32
+
+HEAD_BYTES = 64
+"""Kept as they are: most log lines differ within them, by their timestamp."""
+
+TAIL_BYTES = 256
+
+_FINE_BYTES = 1024
+_FINE_STEP = 16
+"""Up to here there is a mark every 16 bytes: so a file with a header and one line, too, has a mark
+in that line that no other has."""
+
+_MARK_BYTES = 4
+
+
+class Fingerprint(NamedTuple):
+    """Of the beginning of a file."""
+
+    size: int = 0
+    """Bytes that it covers."""
+    checksum: int | None = 0
+    """CRC-32 of all of them; None where some were passed over without being read."""
+    marks: bytes = b""
+    """The first :data:`HEAD_BYTES`, then 4 bytes for each checksum on the way."""
+    tail: bytes = b""
+    """The last :data:`TAIL_BYTES`; fewer at the beginning."""
+
+    def extend(self, data: bytes) -> "Fingerprint":
+        """Return the fingerprint that covers the following bytes as well."""
+        size, checksum, marks, tail = self
+        behind = size + len(data)
+        tail = data[-TAIL_BYTES:] if len(data) >= TAIL_BYTES else (tail + data)[-TAIL_BYTES:]
+        if checksum is None:
+            return Fingerprint(behind, None, marks, tail)
+        if size < HEAD_BYTES:
+            marks += data[: HEAD_BYTES - size]
+        view = memoryview(data)
+        while (mark := _next_mark(size)) <= behind:
+            view, before = view[mark - size :], view[: mark - size]
+            checksum = crc32(before, checksum)
+            if mark > HEAD_BYTES:
+                marks += checksum.to_bytes(_MARK_BYTES, "big")
+            size = mark
+        return Fingerprint(behind, crc32(view, checksum), marks, tail)
+
+    def jump(self, size: int, tail: bytes) -> "Fingerprint":
+        """Return the fingerprint behind bytes that are passed over without reading them.
+
+        Args:
+            size: Where to go on, in bytes from the start of the file.
+            tail: The bytes before it, :data:`TAIL_BYTES` or all.
+        """
+        return Fingerprint(size, None, self.marks, tail)
+
+    def may_be(self, other: "Fingerprint") -> bool:
+        """Say whether both can be of one file, as far as marks tell."""
+        return self.marks.startswith(other.marks) or other.marks.startswith(self.marks)
+
+    def equals(self, other: "Fingerprint") -> bool:
+        """Say whether both cover the same bytes; either may have passed some over."""
+        unread = None in (self.checksum, other.checksum)
+        return (
+            self.size == other.size
+            and self.tail == other.tail
+            and (unread or self.checksum == other.checksum)
+            and self.may_be(other)
+        )
+
+
+NOTHING = Fingerprint()
+"""Of no bytes."""
+
+
+class Index:
+    """Finds the contents that a file may have, by their marks."""
+
+    def __init__(self) -> None:
+        self._sorted: list[tuple[bytes, str]] = []
+        self._keys: defaultdict[bytes, set[str]] = defaultdict(set)
+
+    def add(self, key: str, marks: bytes) -> None:
+        """Put a content in; without marks it is not found."""
+        insort(self._sorted, (marks, key))
+        self._keys[marks].add(key)
+
+    def remove(self, key: str, marks: bytes) -> None:
+        """Take a content out that was put in with these marks."""
+        del self._sorted[bisect_left(self._sorted, (marks, key))]
+        self._keys[marks].discard(key)
+        if not self._keys[marks]:
+            del self._keys[marks]
+
+    def find(self, marks: bytes) -> set[str]:
+        """Find all contents that agree with the marks as far as both go."""
+        found: set[str] = set()
+        for at in range(bisect_left(self._sorted, (marks, "")), len(self._sorted)):
+            longer, key = self._sorted[at]
+            if not longer.startswith(marks):
+                break
+            found.add(key)
+        for end in [
+            *range(1, min(len(marks), HEAD_BYTES + 1)),
+            *range(HEAD_BYTES + _MARK_BYTES, len(marks), _MARK_BYTES),
+        ]:
+            found |= self._keys.get(marks[:end], set())
+        return found
+
+
+def _next_mark(size: int) -> int:
+    """Return the first mark behind a size, in bytes."""
+    if size < _FINE_BYTES:
+        return (size // _FINE_STEP + 1) * _FINE_STEP
+    return 1 << size.bit_length()

@@ -1,0 +1,409 @@
+"""Following files: what is appended to them comes out once, under whatever name it is.
+
+looking ──▶ recognising ──▶ turns ──▶ reading ──▶ endings ──▶ pieces
+which files   which log      whose    from where  whether it
+are there     each is        turn     it stopped  is complete
+                 └────── trails: how far each log was read, and is in documents
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from forwarder.inputs.comparing import BLOCK_BYTES
+from forwarder.inputs.endings import SETTLE
+from forwarder.inputs.files import File, Files, State
+from forwarder.inputs.looking import Looking
+from forwarder.inputs.pieces import Piece, Reader, modified_at
+from forwarder.inputs.positions import PREFIX, STARTED, encode_started, split
+from forwarder.inputs.recognising import Recogniser
+from forwarder.inputs.sightings import Followed, Seen, Sighting, StartAt
+from forwarder.inputs.sources import MAX_OPEN, Inode, MovedError, OpenFiles, SourceError
+from forwarder.inputs.trails import Trail, Trails
+from forwarder.inputs.turns import Turns
+
+READ_BYTES = 1 << 20
+"""1 MiB a call: enough for a commit, and soon over."""
+
+_MAX_TURNS = 256
+"""Files looked at in a call, some 30 ms of work: small files make no megabyte."""
+
+GRACE = timedelta(minutes=1)
+"""So long bytes that were seen and are gone are looked for elsewhere before they are lost: a file
+that is moved or packed is away for a moment."""
+
+
+class FileStatus(NamedTuple):
+    """How far one log is."""
+
+    path: str
+    appliance: str
+    size: int
+    """Bytes that are known of, unpacked where it is packed."""
+    offset: int
+    """Bytes that are in documents."""
+    behind: int
+    """Bytes that are there and not in documents."""
+    lost: int
+    """Bytes that were there and cannot be read any more."""
+    modified: datetime | None
+    """When it changed last; None if it is gone."""
+
+
+class Following:
+    """Follows files.
+
+    All files of all inputs, because a file may move from one to another. For one thread, but for
+    :meth:`wake`.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a test sets has a name
+        self,
+        inputs: Sequence[Followed],
+        saved: Iterable[tuple[str, bytes]],
+        *,
+        once: bool = False,
+        watch: bool = True,
+        max_open: int = MAX_OPEN,
+        block_bytes: int = BLOCK_BYTES,
+        read_bytes: int = READ_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Start; nothing is looked at before the first :meth:`read`.
+
+        Args:
+            inputs: What to follow.
+            saved: All pairs of the state whose key begins with ``file/``.
+            once: Whether to read to the end and wait for nothing but half-written files.
+            watch: Whether to ask the system for events; without, files are looked at from time
+                to time.
+            max_open: Files held open at a time; at least 4.
+            block_bytes: The largest piece.
+            read_bytes: After so many bytes, :meth:`read` returns.
+            monotonic: Seconds for waiting and resting.
+            wall: Seconds from 1970, to compare with the times of files.
+
+        Raises:
+            PositionError: What was saved cannot be read.
+        """
+        self._once = once
+        self._read_bytes = read_bytes
+        self._monotonic = monotonic
+        self._wall = wall
+        started, positions = split(saved)
+        patterns = {path for followed in inputs for path in followed.paths}
+        self._inputs = inputs
+        self._started = frozenset(started)
+        self._patterns = frozenset(patterns)
+        self._started_saved = patterns <= self._started
+        self._looked = False
+        # Each appliance that is at work may hold one more open, to compare with.
+        at_once = max(max_open // 4, 1)
+        self._opened = OpenFiles(max_open - at_once)
+        self._turns: Turns[Inode] = Turns(at_once)
+        self._trails = Trails(positions, monotonic())
+        self._files = Files(self._trails, self._turns)
+        self._recogniser = Recogniser(self._trails, self._files, self._opened, self._release)
+        self._reader = Reader(
+            self._trails, self._files, self._opened, once=once, block_bytes=block_bytes
+        )
+        self._looking = Looking(inputs, watch=watch)
+        self._due: list[tuple[float, Inode]] = []
+        self._new_problems: list[str] = []
+        self._said: set[str] = set()
+
+    def read(self, timeout: float) -> list[Piece]:
+        """Read what is there.
+
+        Args:
+            timeout: How long to wait for something, in seconds.
+
+        Returns:
+            Pieces, at most some :data:`READ_BYTES`; none if nothing came, or :meth:`wake` was
+            called, or all is :attr:`drained` where nobody waits for more.
+        """
+        deadline = self._monotonic() + timeout
+        while True:
+            self._look()
+            pieces = self._work()
+            now = self._monotonic()
+            if pieces or now >= deadline:
+                return pieces
+            if self.drained and self._once:
+                self._count_losses(timedelta(0))
+                return []
+            if not self._turns:
+                until = min(deadline, self._due[0][0]) if self._due else deadline
+                if self._looking.wait(now, until):
+                    return []
+
+    def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> list[tuple[str, bytes | None]]:
+        """Note what is in documents, and say what to save with them.
+
+        Args:
+            consumed: By key of the pieces, the offset up to which everything is in documents, in
+                bytes from the start of the file, and what to give back with the first piece after
+                a restart.
+
+        Returns:
+            Pairs for the state, None to delete; also for files that were renamed meanwhile.
+        """
+        for key, (offset, resume) in consumed.items():
+            self._trails.save(key, offset, resume)
+        pairs = [(PREFIX + key, value) for key, value in self._trails.changes()]
+        if not self._started_saved and self._looked:
+            self._started_saved = True
+            pairs.append((STARTED, encode_started(self._patterns | self._started)))
+        return pairs
+
+    @property
+    def drained(self) -> bool:
+        """Whether all that is there now was read; a half-written file counts only if it rests."""
+        waits = self._once and bool(self._due)
+        return self._looked and not self._turns and not self._looking.pending and not waits
+
+    def take_problems(self) -> list[str]:
+        """Return what went wrong since the last time: sentences for a person, each said once."""
+        problems, self._new_problems = self._new_problems, []
+        return problems
+
+    def status(self) -> list[FileStatus]:
+        """Return how far each log is, by path; logs that are gone only if something is lost."""
+        logs = [_status(file.trail, file) for file in self._files if file.trail and file.is_home]
+        logs += [_status(trail, None) for trail in self._trails.gone if trail.position.lost]
+        return sorted(logs)
+
+    def wake(self) -> None:
+        """Let :meth:`read` return soon; may be called from any thread."""
+        self._looking.wake()
+
+    def close(self) -> None:
+        """Close all files; what was not saved is read again after a restart."""
+        self._looking.close()
+        self._opened.close_all()
+
+    def _look(self) -> None:
+        now = self._monotonic()
+        while self._due and self._due[0][0] <= now:
+            file = self._files.get(heappop(self._due)[1])
+            if file is not None and file.state is State.REST and not file.ignored:
+                self._files.set_state(file, State.READ if file.is_home else State.COMPARE)
+        changes = self._looking.look(now, self._files.paths)
+        for sighting in changes.some:
+            self._sight(sighting)
+        if changes.problem is not None:
+            self._new_problems.append(changes.problem)
+        if changes.everything is not None:
+            self._take_all(changes.everything)
+
+    def _take_all(self, seen: Seen) -> None:
+        for sighting in seen.files.values():
+            self._sight(sighting)
+        for file in self._files:
+            if file.retry:
+                file.retry = False
+                self._files.set_state(file, State.READ if file.is_home else State.COMPARE)
+            if file.inode not in seen.files:
+                self._vanish(file)
+        self._looked = True
+        self._new_problems += [x for x in dict.fromkeys(seen.problems) if x not in self._said]
+        self._said = set(seen.problems)
+        self._count_losses(GRACE)
+        self._trails.forget_old(self._wall())
+
+    def _sight(self, sighting: Sighting) -> None:
+        """Take note of a file as it is."""
+        now = self._monotonic()
+        file = self._files.get(sighting.inode)
+        if file is None:
+            self._begin(sighting, now)
+            return
+        old = file.sighting
+        if file.here and sighting == old:
+            return
+        changed = (sighting.size, sighting.modified_ns) != (old.size, old.modified_ns)
+        self._files.rename(file, sighting)
+        if sighting.size and not old.size:
+            self._files.wake_predecessors(file)
+        if changed:
+            file.changed_at = now
+            file.ignored = False
+        if file.is_home and not (changed and self._may_be_another(file)):
+            self._files.set_state(file, State.READ)
+        elif changed and (file.is_home or file.state is State.REST):
+            self._release(file)
+
+    def _may_be_another(self, file: File) -> bool:
+        """Say whether reading on cannot find out that a file is another one by now.
+
+        Reading looks at the bytes before; where there are none, or they would have to be unpacked,
+        the file has to be compared anew, unless it was held open all the time.
+        """
+        began = file.trail is not None and file.trail.read.size > 0
+        return not began or (file.packed and file.inode not in self._opened)
+
+    def _begin(self, sighting: Sighting, now: float) -> None:
+        followed = self._inputs[sighting.input]
+        age = max(self._wall() - sighting.modified_ns / 1e9, 0)
+        file = File(sighting, now - age)
+        file.skip = (
+            not self._looked
+            and followed.start_at is StartAt.END
+            and sighting.pattern not in self._started
+        )
+        older = followed.ignore_older
+        known = self._trails.find_by_inode(sighting.appliance, sighting.inode)
+        file.ignored = older is not None and age > older.total_seconds() and known is None
+        self._files.add(file)
+        if sighting.size:
+            self._files.wake_predecessors(file)
+        if not file.ignored:
+            self._files.set_state(file, State.COMPARE)
+
+    def _vanish(self, file: File) -> None:
+        """Take note that a file has no name any more; an open one is read to its end."""
+        if file.inode in self._opened and (file.is_home or file.state is State.COMPARE):
+            if file.here:
+                file.changed_at = self._monotonic()
+                self._files.unname(file)
+                if file.is_home and self._may_be_another(file):
+                    self._release(file)
+                elif file.is_home:
+                    self._files.set_state(file, State.READ)
+            return
+        if file.trail is None and not file.ignored and file.sighting.size:
+            # Never begun; if its bytes stay away, they count as lost.
+            self._files.settle(file, self._trails.begin(file.sighting.appliance, file.path))
+        if file.is_home and file.trail is not None and not file.trail.read.size:
+            self._trails.see(file.trail, file.sighting.size)
+        self._drop(file)
+
+    def _drop(self, file: File) -> None:
+        file.steps = None
+        self._files.drop(file, self._monotonic(), self._wall())
+        self._opened.close(file.inode)
+
+    def _release(self, file: File) -> None:
+        """Take a file that holds something else by now from its log, and compare it anew."""
+        file.steps = None
+        trail = file.trail
+        self._files.release(file, self._monotonic(), self._wall())
+        if trail is not None and trail.home is None and not trail.read.size:
+            self._trails.forget(trail)
+        self._files.set_state(file, State.COMPARE)
+        self._looking.look_soon()  # the rest of the log may be in a new file
+
+    def _count_losses(self, grace: timedelta) -> None:
+        """Say what is lost of logs that have no file."""
+        now = self._monotonic()
+        for trail in self._trails.gone:
+            if trail.gone_since is None or now - trail.gone_since < grace.total_seconds():
+                continue
+            path = trail.position.path
+            began = trail.read.size > 0
+            packed = not began and path + ".gz" in self._files.paths
+            if trail.unread and not packed:
+                lost = self._trails.lose(trail)
+                self._new_problems.append(
+                    f"{path!r} is gone, and {lost} bytes at its end that were there are lost: they "
+                    f"were not read before and are in no other file that is followed; keep files "
+                    f"for longer, or see in the status what holds up reading"
+                )
+            if not began:
+                self._trails.forget(trail)
+
+    def _work(self) -> list[Piece]:
+        pieces: list[Piece] = []
+        size = 0
+        for _ in range(_MAX_TURNS):
+            inode = self._turns.take()
+            if inode is None or size >= self._read_bytes:
+                break
+            piece = self._take_turn(self._files[inode])
+            if piece is not None:
+                pieces.append(piece)
+                size += len(piece.data)
+        return pieces
+
+    def _take_turn(self, file: File) -> Piece | None:
+        try:
+            if file.state is State.COMPARE:
+                self._compare(file)
+                return None
+            return self._read(file)
+        except MovedError:
+            self._put_off(file)
+            self._looking.look_soon()
+        except SourceError as error:
+            self._put_off(file)
+            self._say(file, str(error))
+        except OSError as error:
+            self._put_off(file)
+            self._say(file, f"{file.path!r} cannot be read: {error.strerror}")
+        return None
+
+    def _put_off(self, file: File) -> None:
+        """Try a file again when all are looked at."""
+        self._opened.close(file.inode)
+        if not file.here:
+            self._drop(file)
+            return
+        file.steps = None
+        file.retry = True
+        self._files.set_state(file, State.REST)
+
+    def _say(self, file: File, problem: str) -> None:
+        if problem != file.problem:
+            file.problem = problem
+            self._new_problems.append(problem)
+
+    def _compare(self, file: File) -> None:
+        steps = file.steps
+        if steps is None:
+            settled = self._idle(file) >= SETTLE
+            steps = file.steps = self._recogniser.recognise(file, settled=settled)
+        try:
+            next(steps)
+        except StopIteration as stop:
+            file.steps = None
+            if stop.value:
+                self._decide_again(file, SETTLE - self._idle(file))
+            if not file.here and not file.is_home:
+                self._drop(file)
+
+    def _read(self, file: File) -> Piece | None:
+        if file.trail is None:  # it was let go meanwhile
+            self._files.set_state(file, State.COMPARE)
+            return None
+        step = self._reader.read(file, file.trail, lambda: self._idle(file))
+        if step.replaced:
+            self._release(file)
+            return None
+        if step.problem is None:
+            file.problem = None
+        else:
+            self._say(file, step.problem)
+        if step.again is not None:
+            self._decide_again(file, step.again)
+        if step.finished:
+            self._drop(file)
+        return step.piece
+
+    def _idle(self, file: File) -> timedelta:
+        return timedelta(seconds=self._monotonic() - file.changed_at)
+
+    def _decide_again(self, file: File, after: timedelta) -> None:
+        heappush(self._due, (self._monotonic() + after.total_seconds(), file.inode))
+
+
+def _status(trail: Trail, file: File | None) -> FileStatus:
+    position = trail.position
+    modified = None if file is None else modified_at(file.sighting)
+    offset = position.fingerprint.size
+    behind = 0 if file is None else position.size - offset
+    return FileStatus(
+        position.path, position.appliance, position.size, offset, behind, position.lost, modified
+    )

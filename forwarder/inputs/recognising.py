@@ -1,0 +1,202 @@
+"""Finding out which log a file is, with the files at hand.
+
+One step reads a block, so that a large file holds up nothing. What is decided how stands in
+:mod:`forwarder.inputs.comparing`.
+"""
+
+from collections.abc import Callable, Generator
+
+from forwarder.inputs.comparing import (
+    BLOCK_BYTES,
+    MAX_RIVALS,
+    Alike,
+    Likeness,
+    Relation,
+    Verdict,
+    find_alike,
+    judge,
+    relate,
+)
+from forwarder.inputs.files import File, Files, State
+from forwarder.inputs.fingerprints import NOTHING, TAIL_BYTES
+from forwarder.inputs.sources import MovedError, OpenFiles, Source, SourceError
+from forwarder.inputs.trails import Trail, Trails
+from forwarder.inputs.unpacking import GZIP_MAGIC
+
+_JUMP_HEAD_BYTES = 8192
+"""Read of a file whose content is to be passed over, to know it again: beyond any header."""
+
+_JUMP_LINE_BYTES = 1 << 16
+"""The longest line whose beginning is looked for, to begin with a whole one."""
+
+_HINT_BYTES = 4096
+"""Read of a file whose inode is known, to see that its beginning is that of one log only."""
+
+Release = Callable[[File], None]
+"""Takes a file from its log, because it holds something else by now."""
+
+
+class Recogniser:
+    """Says of files which logs they are."""
+
+    def __init__(self, trails: Trails, files: Files, opened: OpenFiles, release: Release) -> None:
+        """Work with what is remembered and what is there."""
+        self._trails = trails
+        self._files = files
+        self._opened = opened
+        self._release = release
+
+    def recognise(self, file: File, *, settled: bool) -> Generator[None, None, bool]:
+        """Find out which log a file is, and let it be read, if it has to be.
+
+        Args:
+            file: The file.
+            settled: Whether it has rested for so long that nobody is at it.
+
+        Returns:
+            Whether it is to be tried again when it has settled.
+
+        Raises:
+            SourceError: It cannot be read.
+            MovedError: It is not where it was.
+        """
+        source = self._opened.open(file.path, file.inode)
+        if source.unclear:  # opened when it was shorter
+            self._opened.close(file.inode)
+            source = self._opened.open(file.path, file.inode)
+        if source.unclear and (not settled or source.bytes_at(0, 2) in {b"", GZIP_MAGIC[:1]}):
+            self._files.set_state(file, State.REST)
+            return not settled and source.size > 0
+        hint = self._trails.find_by_inode(file.sighting.appliance, file.inode)
+        if hint is not None and self._is_hinted(source, hint):
+            file.packed = False
+            self._files.settle(file, hint)
+            return False
+        verdict, trail = yield from self._identify(file, source, settled=settled)
+        if verdict is Verdict.WAIT:
+            self._files.set_state(file, State.REST)
+            return True
+        if trail is not None and verdict is Verdict.COPY:
+            self._files.copy(file, trail)
+            return False
+        if trail is None:
+            trail = self._trails.begin(file.sighting.appliance, file.path)
+            if file.skip:
+                yield from self._skip(source, trail)
+        yield from self._stand_behind(source, trail.read.size)
+        file.packed = source.packed
+        self._files.settle(file, trail)
+        return False
+
+    def _identify(
+        self, file: File, source: Source, *, settled: bool
+    ) -> Generator[None, None, tuple[Verdict, Trail | None]]:
+        source.restart()
+        own = NOTHING.extend(source.read(BLOCK_BYTES))
+        known = {
+            trail.key: trail.read
+            for trail in self._trails.find(file.sighting.appliance, own)
+            if trail.read.size
+        }
+        if not known or not own.size:
+            return Verdict.NEW, None
+        alike = yield from find_alike(source, known)
+        found: dict[Verdict, Trail] = {}
+        for key in alike.whole[:MAX_RIVALS] + alike.beginning[:MAX_RIVALS]:
+            trail = self._trails[key]
+            likeness = yield from self._compare(file, source, trail, alike, settled=settled)
+            found.setdefault(judge(likeness), trail)
+        # A copy is proven, byte by byte. Then the longest that may go on.
+        for verdict in (Verdict.COPY, Verdict.CONTINUE):
+            if verdict in found:
+                return verdict, found[verdict]
+        return (Verdict.WAIT if Verdict.WAIT in found else Verdict.NEW), None
+
+    def _compare(
+        self, file: File, source: Source, trail: Trail, alike: Alike, *, settled: bool
+    ) -> Generator[None, None, Likeness]:
+        home = self._home(trail, file)
+        relation = Relation.NO_FILE
+        if home is not None:
+            try:
+                other = Source(home.path, home.inode)
+                try:
+                    relation = yield from relate(source, other)
+                finally:
+                    other.close()
+            except (MovedError, SourceError):
+                relation = Relation.NO_FILE
+            if self._home(trail, file) is not home:  # it was written anew meanwhile
+                relation = Relation.NO_FILE
+        return Likeness(
+            whole=trail.key in alike.whole,
+            relation=relation,
+            live=file.is_live,
+            other_live=home is not None and home.is_live,
+            settled=settled,
+        )
+
+    def _home(self, trail: Trail, visitor: File) -> File | None:
+        """Return the file that a log is read from, if it is not the visitor and still holds it."""
+        home = self._files.get(trail.home or trail.position.inode)
+        if home is None or home is visitor or not home.here:
+            return None
+        # After a restart a log's file may wait for its turn, where the log was last.
+        waits = trail.home is None
+        if waits and (home.trail is not None or home.state is not State.COMPARE):
+            return None
+        try:
+            other = Source(home.path, home.inode)
+        except (MovedError, SourceError):
+            return None
+        try:
+            # A packed one that changed was taken from its log when that was seen.
+            if waits:
+                holds = self._is_hinted(other, trail)
+            else:
+                holds = home.packed if other.packed else other.holds(trail.read)
+        finally:
+            other.close()
+        if holds and waits:
+            holds = home.sighting.appliance == trail.position.appliance
+            if holds:
+                home.steps = None
+                self._files.settle(home, trail)
+        elif not holds and not waits:
+            self._release(home)
+        return home if holds else None
+
+    def _is_hinted(self, source: Source, trail: Trail) -> bool:
+        """Say whether a plain file at the inode of a log is the log, and no other may be meant."""
+        if source.packed or not trail.read.size or not source.holds(trail.read):
+            return False
+        beginning = NOTHING.extend(source.bytes_at(0, _HINT_BYTES))
+        return self._trails.find(trail.position.appliance, beginning) == [trail]
+
+    def _stand_behind(self, source: Source, size: int) -> Generator[None, None, None]:
+        """Go to a position in a packed file, by unpacking all before it."""
+        if not source.packed or source.position == size:
+            return
+        source.restart()
+        while source.position < size:
+            source.read(min(BLOCK_BYTES, size - source.position))
+            yield
+
+    def _skip(self, source: Source, trail: Trail) -> Generator[None, None, None]:
+        """Pass over what a file holds now, up to the end of its last whole line."""
+        source.restart()
+        if source.packed or source.size <= _JUMP_HEAD_BYTES + _JUMP_LINE_BYTES:
+            own, behind_line = NOTHING, NOTHING
+            while data := source.read(BLOCK_BYTES):
+                newline = data.rfind(b"\n") + 1
+                behind_line = own.extend(data[:newline]) if newline else behind_line
+                own = own.extend(data)
+                yield
+            self._trails.skip(trail, own if source.packed else behind_line)
+            return
+        size = source.size
+        last = source.bytes_at(size - _JUMP_LINE_BYTES, _JUMP_LINE_BYTES)
+        size -= len(last) - (last.rfind(b"\n") + 1 or len(last))
+        head = NOTHING.extend(source.bytes_at(0, _JUMP_HEAD_BYTES))
+        tail = source.bytes_at(size - TAIL_BYTES, TAIL_BYTES)
+        self._trails.skip(trail, head.jump(size, tail))

@@ -1,0 +1,215 @@
+"""Open files: bytes from the beginning or from a position, plain or unpacked.
+
+Descriptors are bounded: of 10,000 files only those that were read last are open.
+"""
+
+import os
+import stat
+from collections import OrderedDict
+from contextlib import suppress
+from functools import partial
+
+from forwarder.errors import ForwarderError
+from forwarder.inputs.fingerprints import HEAD_BYTES, Fingerprint
+from forwarder.inputs.reading import FOREIGN, MAGICS
+from forwarder.inputs.unpacking import GZIP_MAGIC, Unpacking
+
+MAX_OPEN = 256
+"""Files held open at a time: a quarter of the descriptors that a process has by default."""
+
+Inode = tuple[int, int]
+"""Device and number: says which file this is as long as it is there, and nothing afterwards."""
+
+
+class SourceError(ForwarderError):
+    """A file cannot be opened or read now; it is tried again."""
+
+
+class MovedError(Exception):
+    """Another file has the name by now; looking at the folder again tells where this one is."""
+
+
+class Source:
+    """An open file, read in order.
+
+    Attributes:
+        packed: Whether it is gzip and is unpacked.
+        unclear: Whether it is so short that it may yet turn out to be packed.
+        position: Of the next byte that :meth:`read` gives, in unpacked bytes from the start.
+    """
+
+    __slots__ = ("_descriptor", "_unpacking", "packed", "position", "unclear")
+
+    def __init__(self, path: str, inode: Inode) -> None:
+        """Open a file.
+
+        Args:
+            path: Where it was seen.
+            inode: What was seen there.
+
+        Raises:
+            MovedError: Something else is there now, or nothing.
+            SourceError: It may not be read, or is packed by something other than gzip.
+        """
+        try:
+            # Not to wait for a writer, should it be a FIFO by now.
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError as error:
+            raise MovedError from error
+        except OSError as error:
+            raise _refused(path, error) from error
+        try:
+            head = _checked_head(self._descriptor, path, inode)
+        except BaseException:
+            self.close()
+            raise
+        self.packed = head.startswith(GZIP_MAGIC)
+        self.unclear = any(len(x) > len(head) and x.startswith(head) for x in MAGICS)
+        self.restart()
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with a packed file; None if nothing is, so far."""
+        return None if self._unpacking is None else self._unpacking.fault
+
+    @property
+    def complete(self) -> bool:
+        """Whether the file may end here; always so for plain ones."""
+        return self._unpacking is None or self._unpacking.complete
+
+    @property
+    def size(self) -> int:
+        """Its size on disk now, in bytes."""
+        return os.fstat(self._descriptor).st_size
+
+    def restart(self) -> None:
+        """Go back to the first byte."""
+        self.position = 0
+        self._unpacking = None
+        if self.packed:
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            self._unpacking = Unpacking(partial(os.read, self._descriptor))
+
+    def read(self, size: int) -> bytes:
+        """Read what follows; b"" if there is nothing more now."""
+        if self._unpacking is not None:
+            data = self._unpacking.read(size)
+        else:
+            data = os.pread(self._descriptor, size, self.position)
+        self.position += len(data)
+        return data
+
+    def read_behind(self, known: Fingerprint, size: int) -> bytes | None:
+        """Read what follows the bytes that are known, if these are still there.
+
+        One read gets both, so that the file is not another one in between.
+
+        Args:
+            known: Of the bytes before. A packed file must stand behind them.
+            size: The most bytes to return.
+
+        Returns:
+            The bytes; b"" if there is nothing more now; None if the bytes before the position
+            are not what they were, or a packed file stands elsewhere.
+        """
+        if self._unpacking is not None:
+            return self.read(size) if self.position == known.size else None
+        tail = len(known.tail)
+        data = os.pread(self._descriptor, tail + size, known.size - tail)
+        if not data.startswith(known.tail):
+            return None
+        self.position = known.size + len(data) - tail
+        return data[tail:]
+
+    def holds(self, known: Fingerprint) -> bool:
+        """Say whether a plain file begins and goes on as it did, by its first and last bytes.
+
+        Enough where the inode says the same; for anything else, compare all of it.
+        """
+        if self.packed:
+            return False
+        head = known.marks[:HEAD_BYTES]
+        tail = known.tail
+        return (
+            os.pread(self._descriptor, len(head), 0) == head
+            and os.pread(self._descriptor, len(tail), known.size - len(tail)) == tail
+        )
+
+    def bytes_at(self, start: int, size: int) -> bytes:
+        """Read from anywhere in a plain file."""
+        return os.pread(self._descriptor, size, start)
+
+    def close(self) -> None:
+        """Close the file; it may be closed already."""
+        if self._descriptor >= 0:
+            with suppress(OSError):  # there is nothing to lose: nothing was written
+                os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class OpenFiles:
+    """The files that are open, those used longest ago first."""
+
+    def __init__(self, limit: int = MAX_OPEN) -> None:
+        """Start with none open.
+
+        Args:
+            limit: The most to hold open, at least 1.
+        """
+        self._limit = limit
+        self._sources: OrderedDict[Inode, Source] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __contains__(self, inode: Inode) -> bool:
+        return inode in self._sources
+
+    def open(self, path: str, inode: Inode) -> Source:
+        """Give the open file, or open it and close the one used longest ago.
+
+        Raises:
+            MovedError: Something else is there now, or nothing.
+            SourceError: It may not be read, or is packed by something other than gzip.
+        """
+        source = self._sources.get(inode)
+        if source is None:
+            while len(self._sources) >= self._limit:
+                self.close(next(iter(self._sources)))
+            source = self._sources[inode] = Source(path, inode)
+        self._sources.move_to_end(inode)
+        return source
+
+    def close(self, inode: Inode) -> None:
+        """Close a file, if it is open."""
+        source = self._sources.pop(inode, None)
+        if source is not None:
+            source.close()
+
+    def close_all(self) -> None:
+        """Close all files."""
+        for inode in list(self._sources):
+            self.close(inode)
+
+
+def _checked_head(descriptor: int, path: str, inode: Inode) -> bytes:
+    """Return the first bytes of a file, if it is the one that was seen and can be read."""
+    try:
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) != inode or stat.S_ISFIFO(status.st_mode):
+            raise MovedError
+        head = os.pread(descriptor, max(map(len, MAGICS)), 0)
+    except OSError as error:
+        raise _refused(path, error) from error
+    for magic, kind, command in FOREIGN:
+        if head.startswith(magic):
+            raise SourceError(
+                f"{path!r} is packed by {kind}, and only gzip is unpacked here; leave it out of "
+                f"the pattern, or unpack it into a file beside it: {command}"
+            )
+    return head
+
+
+def _refused(path: str, error: OSError) -> SourceError:
+    cure = "; give this user the right to read it" if isinstance(error, PermissionError) else ""
+    return SourceError(f"{path!r} cannot be read: {error.strerror}{cure}")

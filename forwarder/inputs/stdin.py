@@ -1,0 +1,112 @@
+"""Standard input as a stream of pieces.
+
+A pipe has no position: what was read and is not in documents when the program is killed is lost
+to it. So it is for trials, and for what somebody else can send again. Lines are handed over as
+they come. gzip is not unpacked: nobody pipes it for hours, and ``zcat`` is at hand.
+"""
+
+import os
+import select
+from datetime import UTC, datetime
+
+from forwarder.inputs.endings import Kind
+from forwarder.inputs.pieces import Piece
+from forwarder.inputs.reading import STDIN, ReadError
+
+KEY = "stdin"
+"""The key of its pieces; there is no position to save under it."""
+
+_BLOCK_BYTES = 1 << 17
+"""128 KiB, twice what a pipe holds: one read empties it."""
+
+
+class StandardInput:
+    """Reads standard input, or another descriptor."""
+
+    def __init__(
+        self, appliance: str, *, named: bool = True, input_number: int = 0, descriptor: int = 0
+    ) -> None:
+        """Start; nothing is read yet.
+
+        Args:
+            appliance: Whose log it is.
+            named: Whether somebody named it; if not, a host in a syslog header knows better.
+            input_number: Which of the inputs it is, from 0.
+            descriptor: What to read; it is not closed.
+        """
+        self._appliance = appliance
+        self._named = named
+        self._input = input_number
+        self._descriptor = descriptor
+        self._offset = 0
+        self._begun = datetime.now(UTC)
+        self._quiet = True
+        self._ended = False
+        self._waking, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def read(self, timeout: float) -> list[Piece]:
+        """Read what is there.
+
+        Args:
+            timeout: How long to wait for something, in seconds.
+
+        Returns:
+            At most one piece, of at most 128 KiB; none if nothing came. At the end of the input,
+            one that says so, and none after it.
+
+        Raises:
+            ReadError: It cannot be read.
+        """
+        if self._ended:
+            return []
+        try:
+            if not self._is_ready(0):
+                if not self._quiet:
+                    self._quiet = True
+                    return [self._piece(b"", Kind.QUIET)]
+                if not self._is_ready(timeout):
+                    return []
+            data = os.read(self._descriptor, _BLOCK_BYTES)
+        except OSError as error:
+            raise ReadError(
+                f"standard input cannot be read: {error.strerror}; give it a file or a pipe"
+            ) from error
+        self._quiet = False
+        self._ended = not data
+        return [self._piece(data, Kind.MORE if data else Kind.END)]
+
+    @property
+    def drained(self) -> bool:
+        """Whether it came to its end."""
+        return self._ended
+
+    def wake(self) -> None:
+        """Let :meth:`read` return soon; may be called from any thread."""
+        os.write(self._wake, b"\0")
+
+    def close(self) -> None:
+        """Give back what waiting takes."""
+        os.close(self._waking)
+        os.close(self._wake)
+
+    def _is_ready(self, timeout: float) -> bool:
+        ready, _, _ = select.select([self._descriptor, self._waking], [], [], timeout)
+        if self._waking in ready:
+            os.read(self._waking, _BLOCK_BYTES)
+        return self._descriptor in ready
+
+    def _piece(self, data: bytes, kind: Kind) -> Piece:
+        offset = self._offset
+        self._offset += len(data)
+        return Piece(
+            key=KEY,
+            appliance=self._appliance,
+            path=STDIN,
+            near=self._begun,
+            data=data,
+            kind=kind,
+            resume=None,
+            offset=offset,
+            named=self._named,
+            input=self._input,
+        )

@@ -1,0 +1,244 @@
+"""What is remembered of each log that was read: its content, and how far it is in documents.
+
+A trail is of a content, not of a name or an inode: a file that is renamed, copied, packed or sent
+again leads to the same trail, and goes on where it ends. Its home is the file that it is read
+from. A trail without one, because its file is gone, is kept for :data:`KEEP`, in case the file
+comes again, and of them only the youngest :data:`MAX_GONE`. What has a home is never forgotten:
+it would be read again.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from uuid import uuid4
+
+from forwarder.inputs.endings import Kind
+from forwarder.inputs.fingerprints import NOTHING, Fingerprint, Index
+from forwarder.inputs.positions import Position, decode, encode
+from forwarder.inputs.sources import Inode
+
+KEEP = timedelta(days=30)
+"""Appliances send again what failed before, within hours; backups come back within weeks."""
+
+MAX_GONE = 10_000
+"""Trails without a file, some 10 MB of memory: a file a minute for a week."""
+
+
+@dataclass(slots=True, eq=False)
+class Trail:
+    """One log that was begun."""
+
+    key: str
+    position: Position
+    """What is saved, or will be: up to where all is in documents."""
+    read: Fingerprint
+    """Of all that was handed over."""
+    home: Inode | None = None
+    handed: deque[tuple[Fingerprint, bytes]] = field(default_factory=deque)
+    """What was handed over and is not in documents yet, each piece with what was before it."""
+    saved: bool = False
+    """Whether the state has it."""
+    returns: bool = False
+    """Whether the next piece goes with what was saved: behind a restart, and behind an end."""
+    ended: bool = False
+    """Whether its end was handed over."""
+    said: Kind = Kind.MORE
+    """What the last piece said."""
+    gone_since: float | None = None
+    """Seconds of the monotonic clock since it has no home."""
+
+    @property
+    def unread(self) -> int:
+        """Bytes that were seen on the disk and not read."""
+        return max(self.position.size - self.read.size, 0)
+
+
+class Trails:
+    """All trails, found by their key, by content and by inode."""
+
+    def __init__(self, saved: Iterable[tuple[str, bytes]], now: float) -> None:
+        """Start with what was saved.
+
+        Args:
+            saved: Keys and positions; see :mod:`forwarder.inputs.positions`.
+            now: Seconds of the monotonic clock.
+        """
+        self._trails: dict[str, Trail] = {}
+        self._indexes: defaultdict[str, Index] = defaultdict(Index)
+        self._gone: dict[str, Trail] = {}
+        self._inodes: dict[tuple[str, Inode], str] = {}
+        self._changed: dict[str, None] = {}
+        for key, value in saved:
+            position = decode(key, value)
+            trail = Trail(
+                key, position, position.fingerprint, saved=True, returns=True, ended=position.ended
+            )
+            self._trails[key] = trail
+            self._indexes[position.appliance].add(key, trail.read.marks)
+            self._lose_home(trail, now)
+
+    def __getitem__(self, key: str) -> Trail:
+        return self._trails[key]
+
+    def __len__(self) -> int:
+        return len(self._trails)
+
+    @property
+    def gone(self) -> list[Trail]:
+        """Those without a file, in the order in which they lost it."""
+        return list(self._gone.values())
+
+    def begin(self, appliance: str, path: str) -> Trail:
+        """Begin a trail of which nothing was read yet."""
+        key = uuid4().hex
+        trail = Trail(key, Position(appliance, path), NOTHING)
+        self._trails[key] = trail
+        self._indexes[appliance].add(key, b"")
+        return trail
+
+    def find(self, appliance: str, fingerprint: Fingerprint) -> list[Trail]:
+        """Find the trails that agree with the beginning of a file as far as marks tell."""
+        return [self._trails[x] for x in self._indexes[appliance].find(fingerprint.marks)]
+
+    def find_by_inode(self, appliance: str, inode: Inode) -> Trail | None:
+        """Find the trail without a home that was last read from this inode: a hint, no more."""
+        key = self._inodes.get((appliance, inode))
+        return None if key is None else self._gone.get(key)
+
+    def settle(self, trail: Trail, inode: Inode, path: str, *, live: bool) -> None:
+        """Give a trail a home, or another path."""
+        self._inodes.pop((trail.position.appliance, trail.position.inode), None)
+        self._gone.pop(trail.key, None)
+        position = replace(
+            trail.position,
+            path=path,
+            inode=inode,
+            live=trail.position.live or live,
+            gone=None,
+            lost=0,
+        )
+        self._put(trail, position)
+        trail.home, trail.gone_since = inode, None
+
+    def lose_home(self, trail: Trail, now: float, wall: float) -> None:
+        """Take the home from a trail; what it has not read may be somewhere else.
+
+        Args:
+            trail: The trail.
+            now: Seconds of the monotonic clock.
+            wall: Seconds from 1970.
+        """
+        self._put(trail, replace(trail.position, gone=wall))
+        self._lose_home(trail, now)
+
+    def advance(self, trail: Trail, data: bytes) -> None:
+        """Go on by a piece that is handed over."""
+        before = trail.read
+        trail.handed.append((before, data))
+        self._read_to(trail, before.extend(data))
+
+    def skip(self, trail: Trail, to: Fingerprint) -> None:
+        """Go on without handing anything over; all that was handed over is in documents."""
+        self._read_to(trail, to)
+        self._put(trail, replace(trail.position, fingerprint=to))
+
+    def see(self, trail: Trail, size: int) -> None:
+        """Note how many bytes of a log are there."""
+        if size > trail.position.size:
+            trail.position = replace(trail.position, size=size)
+
+    def lose(self, trail: Trail) -> int:
+        """Give up on what was seen and not read.
+
+        Returns:
+            How many bytes that is.
+        """
+        lost = trail.unread
+        position = trail.position
+        self._put(trail, replace(position, size=trail.read.size, lost=position.lost + lost))
+        return lost
+
+    def save(self, key: str, offset: int, resume: bytes) -> None:
+        """Note that all up to an offset is in documents.
+
+        Args:
+            key: Of the trail; one that was forgotten meanwhile is passed over.
+            offset: In bytes from the start of the file; within what was handed over.
+            resume: What to give back with the first piece after a restart.
+        """
+        trail = self._trails.get(key)
+        if trail is None:
+            return
+        fingerprint = trail.position.fingerprint
+        while trail.handed and fingerprint.size < offset:
+            before, data = trail.handed.popleft()
+            behind = trail.handed[0][0] if trail.handed else trail.read
+            if offset < behind.size:
+                taken = offset - before.size
+                behind = before.extend(data[:taken])
+                trail.handed.appendleft((behind, data[taken:]))
+            fingerprint = behind
+        self._put(trail, replace(trail.position, fingerprint=fingerprint, resume=resume))
+
+    def forget_old(self, wall: float) -> None:
+        """Forget trails that are without a file for too long, or are too many.
+
+        Args:
+            wall: Seconds from 1970.
+        """
+        for trail in self.gone:
+            too_many = len(self._gone) > MAX_GONE
+            since = trail.position.gone
+            too_long = since is not None and wall - since > KEEP.total_seconds()
+            if not too_many and not too_long:
+                break
+            self.forget(trail)
+
+    def forget(self, trail: Trail) -> None:
+        """Forget a trail."""
+        self._gone.pop(trail.key, None)
+        self._inodes.pop((trail.position.appliance, trail.position.inode), None)
+        self._indexes[trail.position.appliance].remove(trail.key, trail.read.marks)
+        del self._trails[trail.key]
+        self._changed.pop(trail.key, None)
+        if trail.saved:
+            self._changed[trail.key] = None
+
+    def end(self, trail: Trail) -> None:
+        """Note that the end of a log was handed over."""
+        trail.ended = trail.returns = True
+        self._changed[trail.key] = None
+
+    def changes(self) -> list[tuple[str, bytes | None]]:
+        """Return what has to be saved since the last time; None for what was forgotten."""
+        pairs: list[tuple[str, bytes | None]] = []
+        for key in self._changed:
+            trail = self._trails.get(key)
+            if trail is None:
+                pairs.append((key, None))
+            elif trail.position.fingerprint.size:
+                # The end counts only together with all that is before it.
+                ended = trail.ended and not trail.handed
+                pairs.append((key, encode(replace(trail.position, ended=ended))))
+                trail.saved = True
+        self._changed.clear()
+        return pairs
+
+    def _put(self, trail: Trail, position: Position) -> None:
+        if position != trail.position:
+            trail.position = position
+            self._changed[trail.key] = None
+
+    def _read_to(self, trail: Trail, to: Fingerprint) -> None:
+        index = self._indexes[trail.position.appliance]
+        if to.marks != trail.read.marks:
+            index.remove(trail.key, trail.read.marks)
+            index.add(trail.key, to.marks)
+        trail.read = to
+        self.see(trail, to.size)
+
+    def _lose_home(self, trail: Trail, now: float) -> None:
+        trail.home, trail.gone_since = None, now
+        self._gone[trail.key] = trail
+        self._inodes[trail.position.appliance, trail.position.inode] = trail.key

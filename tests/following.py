@@ -1,0 +1,135 @@
+"""A reader of followed files, as the service is one: it commits whole lines with the position."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from forwarder.inputs.endings import Kind
+from forwarder.inputs.following import Following
+from forwarder.inputs.pieces import Piece
+from forwarder.inputs.sightings import Followed
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self, *, fresh: bool) -> None:
+        self.now = 1000.0
+        self._fresh = fresh
+
+    def monotonic(self) -> float:
+        """Return seconds."""
+        return self.now
+
+    def wall(self) -> float:
+        """Return seconds from 1970, by the clock that files are written by, or a day later."""
+        return time.time() + (0 if self._fresh else 86400)
+
+
+class Reader:
+    """Follows files, and keeps what a service would keep.
+
+    Lines are what became documents, for good; ``crash`` forgets everything else but the state that
+    was committed with them.
+    """
+
+    def __init__(self, *inputs: Followed, fresh: bool = True, **options: int) -> None:
+        self.inputs = inputs
+        self.options = options
+        self.clock = Clock(fresh=fresh)
+        self.state: dict[str, bytes] = {}
+        self.lines: list[bytes] = []
+        self.pieces: list[Piece] = []
+        self.problems: list[str] = []
+        self.start()
+
+    @property
+    def count(self) -> Counter[bytes]:
+        """How often each line came."""
+        return Counter(self.lines)
+
+    @property
+    def lost(self) -> int:
+        """How many bytes are said to be lost."""
+        return sum(status.lost for status in self.following.status())
+
+    def is_drained(self) -> bool:
+        """Say whether all was read."""
+        return self.following.drained
+
+    def start(self, **options: int) -> None:
+        """Start with the state that was committed."""
+        self._held: dict[str, tuple[int, bytes]] = {}
+        self._ready: dict[str, tuple[int, list[bytes]]] = {}
+        options = self.options | options
+        self.following = Following(
+            self.inputs,
+            list(self.state.items()),
+            watch=False,
+            monotonic=self.clock.monotonic,
+            wall=self.clock.wall,
+            once=bool(options.pop("once", False)),
+            **options,
+        )
+
+    def read(self) -> list[Piece]:
+        """Read once."""
+        pieces = self.following.read(0)
+        self.pieces += pieces
+        for piece in pieces:
+            self._take(piece)
+        self.problems += self.following.take_problems()
+        return pieces
+
+    def settle(self, seconds: float = 5.0, times: int = 1) -> None:
+        """Let time pass, and read all that is there."""
+        for _ in range(times):
+            self.clock.now += seconds
+            while self.read() or self.following._turns:  # noqa: SLF001 - comparing gives no pieces
+                pass
+
+    def commit(self) -> None:
+        """Make lines last, with the positions behind them."""
+        consumed = {}
+        for key, (offset, lines) in self._ready.items():
+            self.lines += lines
+            consumed[key] = (offset, b"resume at %d" % offset)
+        self._ready = {}
+        for key, value in self.following.save(consumed):
+            if value is None:
+                del self.state[key]
+            else:
+                self.state[key] = value
+
+    def crash(self, **options: int) -> None:
+        """End without a commit, and start anew."""
+        self.following.close()
+        self.start(**options)
+
+    def finish(self) -> None:
+        """Read all there is, to its end, and commit."""
+        self.settle(times=4)
+        self.commit()
+
+    def _take(self, piece: Piece) -> None:
+        offset, held = self._held.get(piece.key, (piece.offset, b""))
+        if piece.resume is not None:
+            assert piece.resume == b"resume at %d" % piece.offset, piece
+        assert piece.offset == offset + len(held)
+        held += piece.data
+        whole = len(held) if piece.kind is Kind.END else held.rfind(b"\n") + 1
+        done, lines = self._ready.get(piece.key, (offset, []))
+        lines += held[:whole].splitlines(keepends=True)
+        self._ready[piece.key] = (done + whole, lines)
+        self._held[piece.key] = (offset + whole, held[whole:])
+
+
+def following(folder: Path, *, fresh: bool = True, **options: int) -> Reader:
+    """Follow the files of one appliance."""
+    return Reader(Followed((f"{folder}/mail*",), "esa1"), fresh=fresh, **options)
+
+
+def numbered(numbers: Sequence[int]) -> list[bytes]:
+    """Make lines that differ."""
+    return [b"Wed Apr 22 11:43:59 2009 Info: ICID %d close\n" % number for number in numbers]

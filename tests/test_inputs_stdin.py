@@ -1,0 +1,80 @@
+"""Standard input as a stream of pieces."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from forwarder.inputs.endings import Kind
+from forwarder.inputs.reading import ReadError
+from forwarder.inputs.stdin import StandardInput
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[StandardInput, int]]:
+    """Return a reader and the end to write to."""
+    reading, writing = os.pipe()
+    standard_input = StandardInput("esa1", descriptor=reading)
+    yield standard_input, writing
+    standard_input.close()
+    os.close(reading)
+
+
+def test_what_is_written_comes_at_once_and_then_the_end(pipe: tuple[StandardInput, int]) -> None:
+    """A pause is said once."""
+    standard_input, writing = pipe
+    assert standard_input.read(0) == []
+    os.write(writing, b"one\n")
+    pieces = [*standard_input.read(10), *standard_input.read(0), *standard_input.read(0)]
+    os.write(writing, b"two")
+    pieces += standard_input.read(10)
+    before = standard_input.drained
+    os.close(writing)
+    pieces += standard_input.read(10)
+    pieces += standard_input.read(10)
+    assert [(x.offset, x.data, x.kind) for x in pieces] == [
+        (0, b"one\n", Kind.MORE),
+        (4, b"", Kind.QUIET),
+        (4, b"two", Kind.MORE),
+        (7, b"", Kind.END),
+    ]
+    assert [before, standard_input.drained] == [False, True]
+    assert {(x.key, x.path, x.appliance, x.resume) for x in pieces} == {
+        ("stdin", "-", "esa1", None)
+    }
+
+
+def test_a_file_is_read_too() -> None:
+    """As with <FILE."""
+    descriptor = os.open(__file__, os.O_RDONLY)
+    standard_input = StandardInput("esa1", descriptor=descriptor)
+    data = b""
+    while not standard_input.drained:
+        data += b"".join(x.data for x in standard_input.read(1))
+    os.close(descriptor)
+    standard_input.close()
+    assert b"As with <FILE." in data
+
+
+def test_waiting_is_ended_by_another_thread(pipe: tuple[StandardInput, int]) -> None:
+    """As a signal does."""
+    standard_input, writing = pipe
+    timer = threading.Timer(0.05, standard_input.wake)
+    timer.start()
+    begun = time.monotonic()
+    assert standard_input.read(20) == []
+    assert time.monotonic() - begun < 10
+    timer.join()
+    os.close(writing)
+
+
+def test_what_cannot_be_read_is_an_error() -> None:
+    """A folder, say."""
+    descriptor = os.open("/", os.O_RDONLY)
+    standard_input = StandardInput("esa1", descriptor=descriptor)
+    with pytest.raises(ReadError, match="standard input cannot be read: Is a directory"):
+        standard_input.read(0)
+    os.close(descriptor)
+    standard_input.close()
