@@ -17,6 +17,7 @@ from forwarder.commands.dead_letters import dead_letters
 from forwarder.commands.ending import ending_by_signals
 from forwarder.commands.parse import parse
 from forwarder.commands.plugins import plugins
+from forwarder.commands.run import rewind, run
 from forwarder.commands.status import status
 
 
@@ -33,4 +34,6 @@ main.add_command(config)
 main.add_command(dead_letters)
 main.add_command(parse)
 main.add_command(plugins)
+main.add_command(rewind)
+main.add_command(run)
 main.add_command(status)

@@ -23,15 +23,13 @@ from forwarder import table
 from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import Found, LogFile, find
 from forwarder.inputs.reading import STDIN, ReadError, file_time, plain_bytes, read_blocks
+from forwarder.memory import GC_THRESHOLDS
 from forwarder.pipeline import Counts, Documents, Flow, Settings
 from forwarder.report import Bar
 from forwarder.workers import Step, run_in_order
 
 READ_BYTES = 1 << 17
 """128 KiB at once: what one block touches stays in a processor's second-level cache."""
-
-GC_THRESHOLDS = (100_000, 50, 1000)
-"""No line makes a reference cycle, and looking for them takes a fifth of the time."""
 
 _MAX_KEPT_BYTES = 4 << 20
 """Room for the documents of a block that is kept for the next: four times what one gives when every

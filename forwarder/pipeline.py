@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
+from forwarder.documents import Document
 from forwarder.ecs import Encoder
 from forwarder.ecs_layout import Common
 from forwarder.events import Event, Outcome
@@ -97,6 +98,11 @@ class Flow:
             self._counts.events[outcome.action.value, outcome.result] += number
         return self._counts
 
+    @property
+    def open_connections(self) -> int:
+        """How many are open, of all appliances and in both directions."""
+        return sum(x.open_connections for x in self._correlators.values())
+
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
         """Put in what :meth:`changes` gave; before anything is read."""
         appliances: dict[str, list[tuple[str, bytes]]] = {}
@@ -115,7 +121,7 @@ class Flow:
         for correlator in self._correlators.values():
             yield from correlator.state.changes()
 
-    def open(
+    def open(  # noqa: PLR0913 - each has a name
         self,
         appliance: str,
         path: str | None,
@@ -123,6 +129,7 @@ class Flow:
         near: datetime = _FAR_PAST,
         hosts: bool = False,
         state: bytes | None = None,
+        offset: int = 0,
     ) -> "Reading":
         """Begin a file, or go on with it.
 
@@ -132,6 +139,8 @@ class Flow:
             near: A moment that its first line is close to, for stamps without a year.
             hosts: Whether the host in a syslog header names the appliance in its place.
             state: Where another reading of it was (:attr:`Reading.state`).
+            offset: Without a state, where to begin, in bytes; what is not the beginning of a line
+                there is left out.
         """
         framer = Framer(
             near,
@@ -139,6 +148,8 @@ class Flow:
             split_hosts=hosts,
             count_lines=self._settings.count_lines,
         )
+        if offset:
+            framer.resume(framer.state._replace(position=offset))
         reading = Reading(self, framer, appliance, path)
         if state is not None:
             reading.resume(state)
@@ -277,10 +288,11 @@ class Documents:
     def __iter__(self) -> Iterator[bytes]:
         return map(self._encoder.encode, self._events)
 
-    @property
-    def ids(self) -> list[str]:
-        """Their names, ``event.id``."""
-        return [x.id for x in self._events]
+    def values(self) -> list[Document]:
+        """Make all of them, for a spool."""
+        return [
+            Document(event.id, body[:-1]) for event, body in zip(self._events, self, strict=True)
+        ]
 
 
 def _in_order(events: list[Event]) -> list[Event]:

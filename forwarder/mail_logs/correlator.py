@@ -49,6 +49,12 @@ class Correlator:
         """What a store has to have of it."""
 
     @property
+    def open_connections(self) -> int:
+        """How many are open, in both directions."""
+        open_ = self._joiner.connections
+        return len(open_.inbound) + len(open_.outbound)
+
+    @property
     def unread(self) -> int:
         """Lines that begin like a login and have no known form, or no possible date."""
         return self._joiner.unread

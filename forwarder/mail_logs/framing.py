@@ -195,15 +195,23 @@ class Framer:
         return blocks
 
     def finish(self) -> list[Block]:
-        """Take the end of the file.
+        """Take the end of the file; if it grows after all, what comes may be fed.
 
         Returns:
             The last line, also when no newline ends it.
         """
-        held, self._held = self._held, b""
         self.lines += self._unended
         self._unended = False
-        return [] if self._skipping else list(self._frame(held, len(held) - held.endswith(b"\n")))
+        if self._skipping:
+            return []
+        held = self._held
+        ended = held.endswith(b"\n")
+        blocks = list(self._frame(held, len(held) - ended))
+        # Should the file grow after all, the rest of a line that was given belongs to none.
+        self._skipping = not ended
+        self._held = b"\n" if ended else b""
+        self._offset += len(held) - ended
+        return blocks
 
     def _hold(self, buffer: bytes, start: int) -> None:
         """Keep the last line, without the junk before it."""

@@ -1,0 +1,333 @@
+"""From the inputs into the spool: what is read becomes documents, committed with its positions.
+
+One transaction holds the documents, how far each log was read, and all that the core has to
+remember of it. So whatever ends the program, what was read is neither lost nor doubled.
+
+Rules:
+
+* Nothing is committed in part: a commit that is refused is tried again as it is.
+* While the spool is full nothing is read: files wait on disk.
+* A commit waits for more, but not for long (:data:`COMMIT_SECONDS`, :data:`COMMIT_BYTES`): a storm
+  costs few writes to disk, and a single login is there at once.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote, unquote
+
+import orjson
+import structlog
+
+from forwarder.ecs_layout import Common
+from forwarder.inputs.endings import Kind
+from forwarder.inputs.following import FileStatus, Following
+from forwarder.inputs.pieces import Piece
+from forwarder.inputs.positions import PREFIX as FILE_PREFIX
+from forwarder.inputs.sightings import Followed, StartAt
+from forwarder.inputs.stdin import StandardInput
+from forwarder.pipeline import Flow, Reading, Settings
+from forwarder.settings.models import DocumentSettings, InputSettings, StdinSettings
+from forwarder.spool import BlockedError, Spool
+
+if TYPE_CHECKING:
+    from forwarder.documents import Document
+
+COMMIT_SECONDS = 0.2
+"""A login may wait so long for others. Five writes to disk a second are no load for any."""
+
+COMMIT_BYTES = 4_000_000
+"""Documents in memory before they are committed; four rows of the spool."""
+
+STATUS_SECONDS = 5.0
+"""How often the state of the inputs is written for ``status``, while something changes."""
+
+STATUS_PREFIX = "status/"
+CORE_PREFIX = "core/"
+"""Of what the core remembers; behind it the time zone of the input, and the appliance."""
+
+MAX_STATUS_FILES = 100
+"""Files that ``status`` names, those that are furthest behind first: there may be thousands."""
+
+_WAIT_SECONDS = 1.0
+"""How often a full spool, and a disk that refuses, are tried again."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Source(Protocol):
+    """Gives pieces of logs."""
+
+    def read(self, timeout: float) -> list[Piece]:
+        """Read what is there, or wait for something for so many seconds."""
+
+    @property
+    def drained(self) -> bool:
+        """Whether all that is there was read."""
+
+    def wake(self) -> None:
+        """Let a read that waits return; from any thread."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+
+
+class Ingest:
+    """Reads all inputs; for one thread, but for :meth:`ask_to_stop`."""
+
+    def __init__(
+        self,
+        inputs: Sequence[InputSettings],
+        documents: DocumentSettings,
+        spool: Spool,
+        *,
+        once: bool = False,
+    ) -> None:
+        """Go on where the spool says.
+
+        Args:
+            inputs: What to read.
+            documents: What is in the documents.
+            spool: Where they go.
+            once: Whether to read to the end and wait for nothing.
+
+        Raises:
+            ForwarderError: What is in the spool cannot be understood.
+        """
+        self._spool = spool
+        self._once = once
+        self._stop = threading.Event()
+        self._zones = [str(x.timezone or "") for x in inputs]
+        self._flows = _make_flows(inputs, documents, spool)
+        self._following = _follow(inputs, spool, once=once)
+        self._sources: list[Source] = [*_standard_inputs(inputs)]
+        if self._following is not None:
+            self._sources.append(self._following)
+        # Standard input has an end in any case.
+        self._ends = once or self._following is None
+        self._readings: dict[str, Reading] = {}
+        self._pending: list[Document] = []
+        self._pending_bytes = 0
+        self._touched: set[str] = set()
+        self._ended: set[str] = set()
+        self._since: float | None = None
+        self._status_due = 0.0
+        self._is_blocked = False
+        self.problems = 0
+        """What could not be read, or is lost; each was logged."""
+
+    def run(self) -> None:
+        """Read until somebody asks to stop, or to the end where nothing is waited for.
+
+        Raises:
+            SpoolError: The database is damaged.
+        """
+        try:
+            while not self._stop.is_set():
+                if not self._spool.wait_for_room(self._stop, 0):
+                    self._wait_for_room()
+                    continue
+                pieces = self._read()
+                for piece in pieces:
+                    self._take(piece)
+                self._say_problems()
+                if self._is_due(idle=not pieces):
+                    self._commit()
+                if self._ends and not pieces and all(x.drained for x in self._sources):
+                    break
+            self._commit()
+        finally:
+            for source in self._sources:
+                source.close()
+
+    def ask_to_stop(self) -> None:
+        """End soon, with everything committed that was read; from any thread."""
+        self._stop.set()
+        for source in self._sources:
+            source.wake()
+
+    def _read(self) -> list[Piece]:
+        wait = _WAIT_SECONDS
+        if self._since is not None:
+            wait = max(0.0, self._since + COMMIT_SECONDS - time.monotonic())
+        # Of several sources none may keep the others waiting.
+        share = wait if len(self._sources) == 1 else min(wait, COMMIT_SECONDS) / len(self._sources)
+        return [*chain.from_iterable(x.read(share) for x in self._sources)]
+
+    def _take(self, piece: Piece) -> None:
+        path = None if piece.path == "-" else os.fsencode(piece.path).decode("utf-8", "replace")
+        reading = self._readings.get(piece.key)
+        if reading is None or piece.resume is not None:
+            reading = self._flows[self._zones[piece.input]].open(
+                piece.appliance,
+                path,
+                near=piece.near,
+                hosts=not piece.named,
+                state=piece.resume or None,
+                offset=piece.offset,
+            )
+            self._readings[piece.key] = reading
+        elif path is not None:
+            reading.rename(path)
+        made = reading.feed(piece.data).values()
+        if piece.kind is Kind.QUIET:
+            made += reading.settle().values()
+        elif piece.kind is Kind.END:
+            made += reading.finish().values()
+            self._ended.add(piece.key)
+        self._pending += made
+        self._pending_bytes += sum([len(x.body) for x in made])
+        if piece.kind is not Kind.END:
+            self._ended.discard(piece.key)
+        self._touched.add(piece.key)
+        if self._since is None:
+            self._since = time.monotonic()
+        if self._pending_bytes >= COMMIT_BYTES:
+            self._commit()
+
+    def _is_due(self, *, idle: bool) -> bool:
+        if self._since is None:
+            return False
+        waited = time.monotonic() - self._since
+        return waited >= COMMIT_SECONDS or (idle and self._once)
+
+    def _commit(self) -> None:
+        """Commit what there is; wait as long as the disk refuses it."""
+        consumed = {
+            key: (self._readings[key].position, self._readings[key].state) for key in self._touched
+        }
+        state: list[tuple[str, bytes | None]] = []
+        for zone, flow in self._flows.items():
+            prefix = f"{CORE_PREFIX}{quote(zone, safe='')}/"
+            state += [(prefix + key, value) for key, value in flow.changes()]
+        if self._following is not None:
+            state += self._following.save(consumed)
+        state += self._status()
+        while True:
+            try:
+                if self._pending or state:
+                    self._spool.commit(self._pending, state)
+                break
+            except BlockedError as error:
+                self._say_blocked(str(error))
+            if self._stop.wait(_WAIT_SECONDS):
+                # It is all in the logs still, and is read again.
+                return
+        if self._is_blocked:
+            self._is_blocked = False
+            _log.info("The spool can be written again; reading goes on.")
+        self._pending = []
+        self._pending_bytes = 0
+        self._touched.clear()
+        for key in self._ended:
+            del self._readings[key]
+        self._ended.clear()
+        self._since = None
+
+    def _wait_for_room(self) -> None:
+        self._commit()
+        self._say_blocked(self._spool.obstacle or "the spool is full")
+        if self._spool.wait_for_room(self._stop, _WAIT_SECONDS) and self._is_blocked:
+            self._is_blocked = False
+            _log.info("There is room in the spool again; reading goes on.")
+
+    def _say_blocked(self, reason: str) -> None:
+        if not self._is_blocked:
+            self._is_blocked = True
+            _log.error("Reading pauses: nothing can be written to the spool.", reason=reason)
+
+    def _say_problems(self) -> None:
+        if self._following is not None:
+            for problem in self._following.take_problems():
+                self.problems += 1
+                _log.warning("Something of the logs cannot be read.", reason=problem)
+
+    def _status(self) -> Iterable[tuple[str, bytes]]:
+        now = time.monotonic()
+        if self._following is None or now < self._status_due:
+            return []
+        self._status_due = now + STATUS_SECONDS
+        files = self._following.status()
+        opened = sum(x.open_connections for x in self._flows.values())
+        return [(STATUS_PREFIX + "ingest", orjson.dumps(describe(files, opened)))]
+
+
+def describe(files: Sequence[FileStatus], open_connections: int) -> dict[str, object]:
+    """Say how far the inputs are, for ``status``."""
+    worst = sorted(files, key=lambda x: (-x.behind - x.lost, x.path))[:MAX_STATUS_FILES]
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "open_connections": open_connections,
+        "files": len(files),
+        "behind_bytes": sum(x.behind for x in files),
+        "lost_bytes": sum(x.lost for x in files),
+        "named": [
+            {
+                "path": os.fsencode(x.path).decode("utf-8", "replace"),
+                "appliance": x.appliance,
+                "size": x.size,
+                "offset": x.offset,
+                "behind_bytes": x.behind,
+                "lost_bytes": x.lost,
+                "modified": None if x.modified is None else x.modified.isoformat(),
+            }
+            for x in worst
+        ],
+    }
+
+
+def _make_flows(
+    inputs: Sequence[InputSettings], documents: DocumentSettings, spool: Spool
+) -> dict[str, Flow]:
+    """Make a flow for each time zone, with what it had remembered."""
+    flows = {
+        str(x.timezone or ""): Flow(
+            Settings(
+                zone=x.timezone,
+                sessions=documents.session_events,
+                common=Common(
+                    namespace=documents.namespace,
+                    agent_name=documents.agent_name,
+                    tags=documents.tags,
+                    labels=tuple(documents.labels.items()),
+                    original=documents.original,
+                ),
+                count_lines=False,
+            )
+        )
+        for x in inputs
+    }
+    pairs = spool.load_state(CORE_PREFIX)
+    for name, own in groupby(pairs, key=lambda x: x[0].split("/", 2)[1]):
+        prefix = f"{CORE_PREFIX}{name}/"
+        flow = flows.get(unquote(name))
+        if flow is not None:
+            flow.restore([(key.removeprefix(prefix), value) for key, value in own])
+    return flows
+
+
+def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Following | None:
+    # In their place in the settings, so that a piece can say which of them asked for it.
+    followed = [
+        Followed(())
+        if isinstance(x, StdinSettings)
+        else Followed(x.paths, x.appliance, StartAt(x.start_at), x.ignore_older)
+        for x in inputs
+    ]
+    if not any(x.paths for x in followed):
+        return None
+    return Following(followed, spool.load_state(FILE_PREFIX), once=once)
+
+
+def _standard_inputs(inputs: Sequence[InputSettings]) -> Iterable[StandardInput]:
+    for number, settings in enumerate(inputs):
+        if isinstance(settings, StdinSettings):
+            yield StandardInput(
+                settings.appliance or "unknown",
+                named=settings.appliance is not None,
+                input_number=number,
+            )
