@@ -37,8 +37,8 @@ from forwarder.spool import BlockedError, Spool
 if TYPE_CHECKING:
     from forwarder.documents import Document
 
-COMMIT_SECONDS = 0.2
-"""A login may wait so long for others. Five writes to disk a second are no load for any."""
+COMMIT_SECONDS = 0.1
+"""A login may wait so long for others. Ten writes to disk a second are no load for any."""
 
 COMMIT_BYTES = 4_000_000
 """Documents in memory before they are committed; four rows of the spool."""

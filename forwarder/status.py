@@ -11,6 +11,7 @@ from forwarder.visible import visible
 
 _OUTPUTS = ("OUTPUT", "WAITING", "OLDEST", "DELIVERED", "REJECTED", "RETRIED", "LOST", "STATE")
 _DEAD_LETTERS = ("DEAD LETTERS OF", "NUMBER", "TO REPLAY")
+_FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
 _LEFT = (0, len(_OUTPUTS) - 1)
 """Columns with text; numbers stand to the right."""
 
@@ -37,7 +38,7 @@ def as_json(summary: Summary, now: datetime) -> bytes:
             "damaged_documents": summary.damage[1],
         },
         "connections": {"open": summary.connections},
-        "inputs": {key: _value(value) for key, value in summary.state.items()},
+        "inputs": _ingest(summary),
         "outputs": {name: _output(x, now) for name, x in summary.outputs.items()},
         "dead_letters": {
             name: {"number": number, "to_replay": replays}
@@ -75,11 +76,24 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
         yield ""
         rows = [(x, f"{n:,}", f"{r:,}") for x, (n, r) in summary.dead_letters.items()]
         yield from _table(_DEAD_LETTERS, rows, left=(0,))
-    if summary.state:
+    inputs = _ingest(summary)
+    if inputs is not None:
         yield ""
-        yield "INPUTS"
-        for key, value in summary.state.items():
-            yield visible(f"{key}: {_spell(_value(value))}")
+        yield (
+            f"inputs: {inputs['files']:,} files; {inputs['behind_bytes']:,} bytes behind;"
+            f" {inputs['lost_bytes']:,} bytes lost; as of {inputs['time']}"
+        )
+        rows = [
+            (
+                x["path"],
+                x["appliance"],
+                *(f"{x[name]:,}" for name in ("size", "behind_bytes", "lost_bytes")),
+                x["modified"] or "gone",
+            )
+            for x in inputs["named"]
+        ]
+        if rows:
+            yield from _table(_FILES, rows, left=(0, 1, 5))
 
 
 def _output(waiting: Waiting, now: datetime) -> dict[str, Any]:
@@ -139,19 +153,9 @@ def _table(
         yield "  ".join(cells).rstrip()
 
 
-def _value(value: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """Read what somebody else has written; what is no JSON is told by its size."""
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return f"{len(value)} bytes"
-
-
-def _spell(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Write a value in a line."""
-    if isinstance(value, dict):
-        return " ".join(f"{key}={_spell(x)}" for key, x in value.items())
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+def _ingest(summary: Summary) -> Any:  # noqa: ANN401 - JSON
+    """Read what ingest has written."""
+    return None if summary.ingest is None else orjson.loads(summary.ingest)
 
 
 def _age(since: float | None, now: datetime) -> float | None:

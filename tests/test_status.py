@@ -11,6 +11,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from click.testing import CliRunner
 
@@ -25,6 +26,33 @@ from forwarder.status import as_json, as_text
 from tests.spooling import documents, opened, read
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, tzinfo=UTC)
+INGEST = {
+    "time": "2026-03-01T06:41:00+00:00",
+    "open_connections": 5,
+    "files": 1200,
+    "behind_bytes": 1234,
+    "lost_bytes": 5,
+    "named": [
+        {
+            "path": "/srv/esa/mail.\x1b",
+            "appliance": "esa1",
+            "size": 5000,
+            "offset": 3766,
+            "behind_bytes": 1234,
+            "lost_bytes": 0,
+            "modified": "2026-03-01T06:40:00+00:00",
+        },
+        {
+            "path": "/srv/esa/mail.2",
+            "appliance": "esa1",
+            "size": 50,
+            "offset": 45,
+            "behind_bytes": 0,
+            "lost_bytes": 5,
+            "modified": None,
+        },
+    ],
+}
 
 
 def fill(folder: Path) -> None:
@@ -33,11 +61,12 @@ def fill(folder: Path) -> None:
         spool.commit(
             documents(0, 20),
             [
-                ("file/abc", b'{"path":"/srv/esa/mail.\x1b","behind":1234,"lost":0}'),
                 ("file/raw", b"\xff\x00"),
-                ("status/stdin", b'{"bytes":77}'),
-                *[(f"connection/esa1/{x}", b"open") for x in range(5)],
-                ("connectionless", b"other"),
+                ("status/ingest", orjson.dumps(INGEST)),
+                *[(f"core/Europe%2FRome/a/b/inbound/{x}", b"open") for x in range(3)],
+                *[(f"core//inbound/outbound/{x}", b"open") for x in range(2)],
+                ("core//inbound/attempts/5", b"other"),
+                ("core//outbound/expiry/", b"other"),
             ],
         )
         spool.commit(documents(20, 30))
@@ -72,11 +101,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
     assert found["spool"]["bytes"] <= found["spool"]["file_bytes"]
     assert found["spool"]["file_bytes"] == (tmp_path / "spool.db").stat().st_size
     assert found["connections"] == {"open": 5}
-    assert found["inputs"] == {
-        "status/stdin": {"bytes": 77},
-        "file/abc": "49 bytes",  # a control character is no JSON
-        "file/raw": "2 bytes",
-    }
+    assert found["inputs"] == INGEST
     age = found["outputs"]["siem"].pop("oldest_seconds")
     assert 0 <= age < 60
     assert found["outputs"] == {
@@ -114,10 +139,9 @@ def test_status_for_people(tmp_path: Path) -> None:
     fill(tmp_path)
     summary = summarise(tmp_path)
     waiting = summary.outputs["siem"]._replace(since=NOW.timestamp() - 3661)
-    state = summary.state | {"file/esc": b'{"path":"\\u001b[31m","n":1}'}
     outputs = summary.outputs | {"siem": waiting}
     usage = summary.usage._replace(used=1000, wal=20, free=3_000_000)
-    summary = summary._replace(outputs=outputs, damage=(1, 250), usage=usage, state=state)
+    summary = summary._replace(outputs=outputs, damage=(1, 250), usage=usage)
     assert list(as_text(summary, NOW)) == [
         "service: does not run",
         (
@@ -140,11 +164,10 @@ def test_status_for_people(tmp_path: Path) -> None:
         "DEAD LETTERS OF  NUMBER  TO REPLAY",
         "siem                  1          0",
         "",
-        "INPUTS",
-        "status/stdin: bytes=77",
-        "file/abc: 49 bytes",
-        "file/raw: 2 bytes",
-        "file/esc: path=\\x1b[31m n=1",
+        ("inputs: 1,200 files; 1,234 bytes behind; 5 bytes lost; as of 2026-03-01T06:41:00+00:00"),
+        "FILE                APPLIANCE   SIZE  BEHIND  LOST  CHANGED",
+        "/srv/esa/mail.\\x1b  esa1       5,000   1,234     0  2026-03-01T06:40:00+00:00",
+        "/srv/esa/mail.2     esa1          50       0     5  gone",
     ]
 
 
@@ -266,7 +289,7 @@ def test_status_of_a_large_spool_takes_no_time(tmp_path: Path) -> None:
             )
             connection.executemany(
                 "INSERT INTO state VALUES (?, 0, x'00')",
-                [(f"connection/{x}",) for x in range(50_000)],
+                [(f"core//esa1/inbound/{x}",) for x in range(50_000)],
             )
         began = time.process_time()
         summary = summarise(tmp_path)

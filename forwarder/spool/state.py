@@ -4,7 +4,7 @@ A key begins with the name of its owner: ``output/`` and ``spool/`` are the spoo
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from forwarder.spool.blocks import checksum
 from forwarder.spool.failures import DamagedError
@@ -51,12 +51,11 @@ def load_state(connection: sqlite3.Connection, prefix: str) -> list[tuple[str, b
     return state
 
 
-def count_state(connection: sqlite3.Connection, prefix: str) -> int:
-    """Count what has a prefix."""
+def load_keys(connection: sqlite3.Connection, prefix: str) -> Iterator[str]:
+    """Give all keys with a prefix."""
     condition, values = _beginning(prefix)
-    select = f"SELECT count(*) FROM state WHERE {condition}"  # noqa: S608 - our own text
-    (number,) = connection.execute(select, values).fetchone()
-    return int(number)
+    select = f"SELECT key FROM state WHERE {condition}"  # noqa: S608 - our own text
+    return (key for (key,) in connection.execute(select, values))
 
 
 def _beginning(prefix: str) -> tuple[str, tuple[str, ...]]:

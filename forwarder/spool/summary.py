@@ -11,13 +11,15 @@ from forwarder.spool.locking import holder
 from forwarder.spool.opening import NAME
 from forwarder.spool.progress import PREFIX, Progress, load
 from forwarder.spool.room import Usage, usage_of
-from forwarder.spool.state import DAMAGE, LIMIT, count_state, load_state
+from forwarder.spool.state import DAMAGE, LIMIT, load_keys, load_state
 from forwarder.spool.upkeep import next_number
 from forwarder.spool.visiting import look
 
-_INPUTS = ("status/", "file/")
-"""Of the keys whose values are shown as they are."""
-_CONNECTIONS = "connection/"
+_INGEST = "status/ingest"
+"""What ingest says of the inputs."""
+_CORE = "core/"
+_OPEN = ("inbound", "outbound")
+"""Of the keys of the core, the kinds that are open connections: the last part but one."""
 
 
 class Waiting(NamedTuple):
@@ -48,8 +50,8 @@ class Summary(NamedTuple):
     """By output: how many, and how many of them are to be replayed."""
     connections: int
     """That are open in the logs."""
-    state: dict[str, bytes]
-    """What inputs have written, and the service about itself."""
+    ingest: bytes | None
+    """What ingest has said of the inputs, in JSON; None if it never did."""
 
 
 def summarise(folder: Path) -> Summary:
@@ -89,10 +91,8 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
                 for name, progress in outputs.items()
             },
             dead_letters=letters.count(connection),
-            connections=count_state(connection, _CONNECTIONS),
-            state={
-                key: value for prefix in _INPUTS for key, value in load_state(connection, prefix)
-            },
+            connections=sum(x.rsplit("/", 2)[1] in _OPEN for x in load_keys(connection, _CORE)),
+            ingest=dict(load_state(connection, _INGEST)).get(_INGEST),
         )
     finally:
         connection.execute("ROLLBACK")
