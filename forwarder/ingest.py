@@ -320,7 +320,7 @@ def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Fol
     ]
     if not any(x.paths for x in followed):
         return None
-    return Following(followed, spool.load_state(FILE_PREFIX), once=once)
+    return Following(followed, spool.load_state(FILE_PREFIX), once=once, watch=not once)
 
 
 def _standard_inputs(inputs: Sequence[InputSettings]) -> Iterable[StandardInput]:
