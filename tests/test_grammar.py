@@ -189,7 +189,7 @@ def test_forged_lines_in_a_name_change_nothing(forged: bytes) -> None:
     assert [(line, b"New SMTP ICID", b"7")] == [x[:3] for x in scan(line)]
     opened = Contexts().read_opened(line)
     assert opened is not None
-    assert (opened.address, opened.verified) == ("192.0.2.7", False)
+    assert (opened.address, opened.verified) == (b"192.0.2.7", False)
     assert b"x Info: " + forged == (opened.domain or "").encode()
 
 

@@ -20,7 +20,7 @@ class Seen(NamedTuple):
     outcome: Outcome
     number: bytes | None
     user: str | None
-    address: str | None
+    address: bytes | None
 
 
 def read(message: bytes, logins: Logins | None = None) -> Seen | None:
@@ -162,7 +162,7 @@ def test_outbound_logins(
     """A full stop may end success; the smart host's answer is the reason of a failure."""
     attempt = read(OUTBOUND + rest)
     assert attempt is not None
-    assert attempt[1:] == (b"5633", None, "172.16.155.102")
+    assert attempt[1:] == (b"5633", None, b"172.16.155.102")
     outcome = (Action.OUTBOUND, result, None, profile, reason, response)
     assert outcome == values(attempt.outcome)
 

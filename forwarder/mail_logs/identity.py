@@ -22,12 +22,14 @@ came again behind so many others would get its first id again."""
 class Identities:
     """Gives ids to the events of one appliance."""
 
-    __slots__ = ("_current", "_prefixes", "_previous", "_since")
+    __slots__ = ("_begun", "_current", "_prefixes", "_previous", "_since")
 
     def __init__(self, appliance: str) -> None:
         """Start with no line seen."""
         name = appliance.encode("utf-8", "surrogateescape")
         self._prefixes = {x: b"%b\0%b\0" % (name, x) for x in (b"inbound", b"outbound")}
+        # Hashes that have taken in the prefix: a copy that goes on costs less than a new one.
+        self._begun = {x: blake2b(y, digest_size=16) for x, y in self._prefixes.items()}
         self._current: dict[str, int] = {}
         self._previous: dict[str, int] = {}
         self._since = 0
@@ -44,17 +46,21 @@ class Identities:
         Returns:
             32 hex digits.
         """
-        text = self._prefixes[direction] + number + b"\0" + line
-        name = blake2b(text, digest_size=16).hexdigest()
+        text = number + b"\0" + line
+        said = self._begun[direction].copy()
+        said.update(text)
+        name = said.hexdigest()
+        current = self._current
         passed = epoch - self._since
-        full = len(self._current) >= MAX_GENERATION
+        full = len(current) >= MAX_GENERATION
         if full or not -MAX_LATE_SECONDS < passed < GENERATION_SECONDS:
-            self._previous, self._current = self._current, {}
-            self._since = epoch
-        if name not in self._current and name not in self._previous:
-            self._current[name] = 1
+            self._previous, self._current = current, {}
+            self._since, current = epoch, self._current
+        if name not in current and name not in self._previous:
+            current[name] = 1
             return name
-        ordinal = self._current.get(name) or self._previous[name]
-        self._current[name] = ordinal + 1
+        ordinal = current.get(name) or self._previous[name]
+        current[name] = ordinal + 1
         # Beside the text, where no line can imitate it.
+        text = self._prefixes[direction] + text
         return blake2b(text, digest_size=16, person=b"%d" % ordinal).hexdigest()

@@ -107,7 +107,10 @@ class Joiner:
                     self._pass_over(line, places, log)
                 return
             outcome, number, user, address = attempt
-        time = self._clock.read(line[:24], log.offset)
+        clock = self._clock
+        if log.offset is not clock.offset:
+            clock.turn(log.offset)
+        time = clock.instants[line[:24]]
         if time is None:
             self._pass_over(line, places, log)
             return
@@ -144,7 +147,8 @@ class Joiner:
                 if known.start is None and (is_old or number not in open_.inbound):
                     open_.inbound[number] = None, log.offset, []
                 open_.attempts[number] = known, epoch, failures, tally
-        offset, original, at, level, header = places.find(line)
+        mark = number + b")" if verb else line
+        offset, original, at, level, header = places.find(line, mark)
         name = self._identities.identify(direction, number, original, epoch)
         if header is not None:
             time = _at_offset(time, header)
@@ -174,9 +178,9 @@ class Joiner:
         """Count a line that is not understood; somebody will want to see the first."""
         self.unread += 1
         if self.first_unread is None:
-            self.first_unread = log.origin.path, places.find(line)[0]
+            self.first_unread = log.origin.path, places.find(line, line)[0]
 
-    def _join_outbound(self, number: bytes, address: str, time: Instant) -> Connection:
+    def _join_outbound(self, number: bytes, address: bytes, time: Instant) -> Connection:
         connection = self.connections.outbound.get(number)
         known = self._describer.describe_outbound(number, connection, address)
         if known.start is not None and time.epoch - known.start.epoch > _MAX_AGE_SECONDS:
@@ -228,7 +232,7 @@ class Joiner:
         offset, original, message, level, header = _NOWHERE
         if line is not None and places is not None:
             time = self._clock.read(line[:24], log.offset) or time
-            offset, original, message, level, header = places.find(line)
+            offset, original, message, level, header = places.find(line, line)
         # No line says that a session expired: the word and its last login stand for it.
         name = original or b"expired %b" % tally.last.compact
         events.append(

@@ -10,7 +10,7 @@ SUCCESS = "success"
 FAILURE = "failure"
 
 
-Attempt = tuple[Outcome, bytes | None, str | None, str | None]
+Attempt = tuple[Outcome, bytes | None, str | None, bytes | None]
 """What a login message says: the outcome; the number of the connection, None where the message
 names none; the user; the address of the smart host, on an outbound login."""
 
@@ -61,7 +61,7 @@ class Logins:
         if found is not None:
             number, address, profile, succeeded, answer = found.groups()
             outcome = self._outbound[profile, succeeded, answer]
-            return outcome, number, None, address.decode("utf-8", "replace")
+            return outcome, number, None, address
         found = grammar.match(grammar.INBOUND_LOGIN_CUT, message)
         if found is not None:
             number, succeeded, user = found.groups()

@@ -28,21 +28,22 @@ class Places:
         self._block = block
         self._position = block.start
 
-    def find(self, line: bytes) -> Place:
+    def find(self, line: bytes, mark: bytes) -> Place:
         """Find the next line with these bytes.
 
         Args:
             line: As the block has it, without the newline.
+            mark: A part of the line that few lines have. It need not be in it; but then it takes
+                longer.
         """
         block, begun = self._block, self._position
         text, size = block.text, len(line)
-        position = text.find(line, begun, begun + _NEAR_BYTES)
+        position = text.find(mark, begun, begun + _NEAR_BYTES) - line.find(mark)
         # A line lies between newlines; the same bytes may be a part of another one.
-        if (
-            position < 0
-            or position + size >= block.end
-            or text[position - 1] != _NEWLINE
-            or text[position + size] != _NEWLINE
+        if not (
+            begun < position < block.end - size
+            and text[position - 1] == text[position + size] == _NEWLINE
+            and text.startswith(line, position)
         ):
             position = self._search(line)
         self._position = position + size
