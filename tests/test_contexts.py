@@ -1,10 +1,11 @@
 """Lines that describe a connection become values."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forwarder.events import Listener, Opened, Policy, Tls
+from forwarder.mail_logs import contexts
 from forwarder.mail_logs.contexts import Contexts, read_address
 from forwarder.mail_logs.describing import behind_number
 
@@ -246,6 +247,45 @@ def test_what_connections_share_is_one_object() -> None:
         one, two = (other(STAMP + b"ICID %d " % n + text, b"%d" % n, contexts) for n in (1, 2))
         assert one is two
         assert one is not None
+
+
+NAMES = st.sampled_from([b"a", b"Data 1", b"a b c", b"a  b", b"10.0.0.1", b"a address b", b"\xe9"])
+ADDRESSES = st.sampled_from([b"192.0.2.1", b"0.0.0.0", b"01.2.3.4", b"256.1.1.1", b"1.2.3", b"::1"])
+DOMAINS = st.sampled_from([b"unknown", b"None", b"a.test", b"unknown.test", b"a verified no", b""])
+ANY = st.binary(max_size=9).map(lambda x: x.replace(b"\n", b""))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    level=st.sampled_from([b"Info", b"Warning"]),
+    name=NAMES | ANY,
+    own=ADDRESSES | ANY,
+    address=ADDRESSES | ANY | st.from_regex(rb"\A[0-9]{1,3}(\.[0-9]{1,3}){3}\Z"),
+    domain=DOMAINS | ANY,
+    verdict=st.sampled_from([b"yes", b"no", b"no ", b"", b"yes\r"]),
+)
+def test_the_usual_line_is_read_as_its_form_reads_it(  # noqa: PLR0913, PLR0917
+    level: bytes,
+    name: bytes,
+    own: bytes,
+    address: bytes,
+    domain: bytes,
+    verdict: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is only quicker; whatever names and addresses there are."""
+    line = (
+        b"Wed Apr 22 11:44:48 2009 %b: New SMTP ICID 5 interface %b (%b) address %b"
+        b" reverse dns host %b verified %b" % (level, name, own, address, domain, verdict)
+    )
+    found = Contexts().read_opened(line)
+    with monkeypatch.context() as patch:
+        patch.setattr(contexts, "_USUAL", lambda *_: None)
+        expected = Contexts().read_opened(line)
+    assert (found is None) == (expected is None)
+    if found is not None and expected is not None:
+        assert found[1:] == expected[1:]
+        assert listener(found.listener) == listener(expected.listener)
 
 
 @pytest.mark.parametrize("read", ["read_opened", "read_delivery_opened"])

@@ -15,10 +15,9 @@ Attempt = tuple[Outcome, bytes | None, str | None, bytes | None]
 names none; the user; the address of the smart host, on an outbound login."""
 
 
-USER = b" for user: "
 MECHANISM = b" using AUTH mechanism: "
-"""What stands before and behind the user of an inbound login."""
-_ENDING = re.compile(MECHANISM + rb"([^ ]+) with profile: (.*)").fullmatch
+"""What stands behind the user of an inbound login."""
+_ENDING = re.compile(rb"([^ ]+) with profile: (.*)").fullmatch
 
 
 class Logins:
@@ -26,7 +25,7 @@ class Logins:
 
     Attributes:
         endings: The outcome of a client's login, by the word before its user, as the scan has it,
-            and the line from behind the user; None where :meth:`read` is needed.
+            and the line from the mechanism on; None where :meth:`read` is needed.
     """
 
     __slots__ = ("_inbound", "_outbound", "_unchecked", "endings")
