@@ -260,16 +260,19 @@ def lay_out_tls(tls: Tls) -> bytes:
 
 def lay_out_session(session: Session) -> bytes:
     """Serialise ``cisco_esa.session``."""
-    layout = {
-        "auth_successes": session.auth_successes,
-        "auth_failures": session.auth_failures,
-        "users": [cut(x) for x in session.users],
-        "messages": session.messages,
-        "recipients": session.recipients,
-        "bytes": session.size,
-        "close_reason": session.reason.value,
-    }
-    return orjson.dumps(without_empty(layout))
+    reason, successes, failures, users, messages, recipients, size = session
+    # There is one for each session, so what may be empty is not looked for in all of it.
+    return orjson.dumps(
+        {
+            "auth_successes": successes,
+            "auth_failures": failures,
+            **({"users": [shorten(x) for x in users]} if users else {}),
+            "messages": messages,
+            "recipients": recipients,
+            **({} if size is None else {"bytes": size}),
+            "close_reason": reason.value,
+        }
+    )
 
 
 def _is_joined(event: Event) -> bool:

@@ -17,7 +17,7 @@ import orjson
 from forwarder.documents import Document
 from forwarder.ecs import Encoder
 from forwarder.ecs_layout import Common
-from forwarder.events import Event, Origin, Outcome
+from forwarder.events import Action, Event, Origin, Outcome
 from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.framing import Block, Framer, FramerState
@@ -94,8 +94,14 @@ class Flow:
         self._counts.first_unread = next((x for x in found if x is not None), None)
         self._counts.assumed_utc = self._clock.assumed_utc
         self._counts.events = Counter()
+        logins = 0
         for outcome, number in self._outcomes.items():
             self._counts.events[outcome.action.value, outcome.result] += number
+            logins += number if outcome.action is not Action.SESSION_CLOSED else 0
+        # The exceptions are counted: they are few, and to look at each event takes time.
+        self._counts.joinable = logins - sum(x.nameless for x in self._correlators.values())
+        unjoined = sum(x.unjoined for x in self._correlators.values())
+        self._counts.joined = self._counts.joinable - unjoined
         return self._counts
 
     @property
@@ -169,9 +175,6 @@ class Flow:
     def document(self, events: list[Event]) -> "Documents":
         """Count events, and give their documents."""
         self._outcomes.update([x.outcome for x in events])
-        logins = [x.connection for x in events if x.session is None and x.connection is not None]
-        self._counts.joinable += len(logins)
-        self._counts.joined += sum([x.correlated for x in logins])
         return Documents(events, self._encoder)
 
     def count_input(self, size: int, lines: int, cut_lines: int) -> None:

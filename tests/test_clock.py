@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from forwarder.events import Instant
 from forwarder.mail_logs.clock import (
-    MAX_REMEMBERED,
     UTC_MARK,
     Clock,
     format_offset,
     format_stamp,
     nearest_year,
 )
+from forwarder.memory import MAX_REMEMBERED
 
 STAMP = b"Wed Apr 22 11:43:59 2009"
 HOUR = timedelta(hours=1)
@@ -207,7 +207,7 @@ def test_what_is_remembered_is_bounded() -> None:
     clock = Clock()
     for number in range(MAX_REMEMBERED * 2 + 9):
         clock.read(b"Wed Apr 22 11:43:59 %04d" % number, HOUR)
-        assert len(clock._remembered) <= MAX_REMEMBERED  # noqa: SLF001
+        assert len(clock.instants) <= MAX_REMEMBERED
 
 
 @pytest.mark.parametrize(

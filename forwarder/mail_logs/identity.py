@@ -29,12 +29,14 @@ class Identities:
         repeated: Ids of the current one whose count has changed since somebody cleared this.
     """
 
-    __slots__ = ("_prefixes", "current", "previous", "repeated", "since")
+    __slots__ = ("_begun", "_prefixes", "current", "previous", "repeated", "since")
 
     def __init__(self, appliance: str) -> None:
         """Start with no line seen."""
         name = appliance.encode("utf-8", "surrogateescape")
         self._prefixes = {x: b"%b\0%b\0" % (name, x) for x in (b"inbound", b"outbound")}
+        # Hashes that have taken in the prefix: a copy that goes on costs less than a new one.
+        self._begun = {x: blake2b(y, digest_size=16) for x, y in self._prefixes.items()}
         self.current: dict[str, int] = {}
         self.previous: dict[str, int] = {}
         self.since = 0
@@ -52,19 +54,23 @@ class Identities:
         Returns:
             32 hex digits.
         """
-        text = self._prefixes[direction] + number + b"\0" + line
-        name = blake2b(text, digest_size=16).hexdigest()
+        text = number + b"\0" + line
+        said = self._begun[direction].copy()
+        said.update(text)
+        name = said.hexdigest()
+        current = self.current
         passed = epoch - self.since
-        full = len(self.current) >= MAX_GENERATION
+        full = len(current) >= MAX_GENERATION
         if full or not -MAX_LATE_SECONDS < passed < GENERATION_SECONDS:
-            self.previous, self.current = self.current, {}
+            self.previous, self.current = current, {}
             self.repeated.clear()
-            self.since = epoch
-        if name not in self.current and name not in self.previous:
-            self.current[name] = 1
+            self.since, current = epoch, self.current
+        if name not in current and name not in self.previous:
+            current[name] = 1
             return name
-        ordinal = self.current.get(name) or self.previous[name]
-        self.current[name] = ordinal + 1
+        ordinal = current.get(name) or self.previous[name]
+        current[name] = ordinal + 1
         self.repeated.add(name)
         # Beside the text, where no line can imitate it.
+        text = self._prefixes[direction] + text
         return blake2b(text, digest_size=16, person=b"%d" % ordinal).hexdigest()

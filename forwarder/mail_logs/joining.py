@@ -24,10 +24,10 @@ from forwarder.mail_logs.connections import (
     forget_oldest,
 )
 from forwarder.mail_logs.describing import Describer
-from forwarder.mail_logs.grammar import STAMP_BYTES, message_of
+from forwarder.mail_logs.grammar import message_of
 from forwarder.mail_logs.identity import Identities
 from forwarder.mail_logs.log import Log
-from forwarder.mail_logs.logins import MECHANISM, SUCCESS, USER, Logins, is_strange
+from forwarder.mail_logs.logins import MECHANISM, SUCCESS, Logins, is_strange
 from forwarder.mail_logs.places import Nowhere, Places
 
 MAX_AGE = timedelta(hours=24)
@@ -53,6 +53,8 @@ class Joiner:
 
     Attributes:
         connections: What is open.
+        nameless: Logins whose line names no connection.
+        unjoined: Logins whose line names one of which the address is not known.
         unread: Lines that begin like a login and have no known form, or no possible date.
         first_unread: Path and offset in bytes of the first of them.
     """
@@ -67,6 +69,8 @@ class Joiner:
         self._endings = self._logins.endings
         self._describer = Describer(clock)
         self.next_expiry = 0
+        self.nameless = 0
+        self.unjoined = 0
         self.unread = 0
         self.first_unread: tuple[str | None, int] | None = None
 
@@ -76,6 +80,7 @@ class Joiner:
         line: bytes,
         number: bytes | None,
         verb: bytes,
+        rest: bytes,
         places: Places,
         log: Log,
         events: list[Event],
@@ -86,19 +91,17 @@ class Joiner:
             line: Whole.
             number: Of its connection; empty where ``verb`` is.
             verb: The word before the user of a client's login; empty for any other line.
+            rest: What follows from the user on; empty where ``verb`` is.
             places: Finds the line in its block.
             log: The file it comes from.
             events: Those before it.
         """
         outcome = address = None
-        begin = end = 0
-        if verb:
-            begin = line.index(USER, STAMP_BYTES) + len(USER)
-            end = line.rfind(MECHANISM)
-            if end >= begin:
-                outcome = self._endings[verb, line[end:]]
+        name, is_whole, ending = rest.rpartition(MECHANISM)
+        if is_whole:
+            outcome = self._endings[verb, ending]
         if outcome is not None:
-            user = line[begin:end].decode("utf-8", "replace") or None
+            user = name.decode("utf-8", "replace") or None
         else:
             message = message_of(line)
             attempt = self._logins.read(message)
@@ -107,7 +110,10 @@ class Joiner:
                     self._pass_over(line, places, log)
                 return
             outcome, number, user, address = attempt
-        time = self._clock.read(line[:24], log.offset)
+        clock = self._clock
+        if log.offset is not clock.offset:
+            clock.turn(log.offset)
+        time = clock.instants[line[:24]]
         if time is None:
             self._pass_over(line, places, log)
             return
@@ -117,6 +123,7 @@ class Joiner:
         direction, known = b"inbound", None
         if number is None:
             number = b""
+            self.nameless += 1
         elif address is not None:
             direction = b"outbound"
             known = self._join_outbound(number, address, time)
@@ -144,8 +151,11 @@ class Joiner:
                 if known.start is None and (is_old or number not in open_.inbound):
                     open_.inbound[number] = None, log.offset, []
                 open_.attempts[number] = known, epoch, failures, tally
-        offset, original, at, level, header = places.find(line)
-        name = self.identities.identify(direction, number, original, epoch)
+        if known is not None and not known.correlated:
+            self.unjoined += 1
+        mark = number + b")" if verb else line
+        offset, original, at, level, header = places.find(line, mark)
+        key = self.identities.identify(direction, number, original, epoch)
         if header is not None:
             time = _at_offset(time, header)
         events.append(
@@ -154,7 +164,7 @@ class Joiner:
                 (
                     log.origin,
                     outcome,
-                    name,
+                    key,
                     time,
                     user,
                     known,
@@ -174,9 +184,9 @@ class Joiner:
         """Count a line that is not understood; somebody will want to see the first."""
         self.unread += 1
         if self.first_unread is None:
-            self.first_unread = log.origin.path, places.find(line)[0]
+            self.first_unread = log.origin.path, places.find(line, line)[0]
 
-    def _join_outbound(self, number: bytes, address: str, time: Instant) -> Connection:
+    def _join_outbound(self, number: bytes, address: bytes, time: Instant) -> Connection:
         connection = self.connections.outbound.get(number)
         known = self._describer.describe_outbound(number, connection, address)
         if known.start is not None and time.epoch - known.start.epoch > _MAX_AGE_SECONDS:
@@ -210,17 +220,18 @@ class Joiner:
         self,
         number: bytes,
         connection: Lines,
+        attempts: Attempts,
         reason: CloseReason,
         log: Log,
         events: list[Event],
         line: bytes | None = None,
         places: Places | None = None,
     ) -> None:
-        """End a connection with attempts; if it was a session, add the event.
+        """End a connection that is no longer open; if it was a session, add the event.
 
         That is at a line, or at the session's last login if no line says it.
         """
-        known, _, failures, tally = self.connections.attempts.pop(number)
+        known, _, failures, tally = attempts
         if tally is None:
             return
         self.connections.messages.leave(number)
@@ -228,7 +239,7 @@ class Joiner:
         offset, original, message, level, header = _NOWHERE
         if line is not None and places is not None:
             time = self._clock.read(line[:24], log.offset) or time
-            offset, original, message, level, header = places.find(line)
+            offset, original, message, level, header = places.find(line, line)
         # No line says that a session expired: the word and its last login stand for it.
         name = original or b"expired %b" % tally.last.compact
         events.append(
@@ -253,13 +264,15 @@ class Joiner:
         self.next_expiry = now.epoch + EXPIRY_SECONDS
         open_ = self.connections
         for number in open_.messages.silent_since(now.epoch - _MAX_AGE_SECONDS):
-            self.end(number, open_.inbound.pop(number), CloseReason.EXPIRED, log, events)
+            connection, attempts = open_.inbound.pop(number), open_.attempts.pop(number)
+            self.end(number, connection, attempts, CloseReason.EXPIRED, log, events)
 
     def forget_oldest(self, log: Log, events: list[Event]) -> None:
         """Make room for clients' connections, and end the sessions among those that go."""
         for number, connection in forget_oldest(self.connections.inbound):
-            if number in self.connections.attempts:
-                self.end(number, connection, CloseReason.EXPIRED, log, events)
+            attempts = self.connections.attempts.pop(number, None)
+            if attempts is not None:
+                self.end(number, connection, attempts, CloseReason.EXPIRED, log, events)
 
 
 def _unknown(number: bytes) -> Connection:

@@ -10,15 +10,14 @@ SUCCESS = "success"
 FAILURE = "failure"
 
 
-Attempt = tuple[Outcome, bytes | None, str | None, str | None]
+Attempt = tuple[Outcome, bytes | None, str | None, bytes | None]
 """What a login message says: the outcome; the number of the connection, None where the message
 names none; the user; the address of the smart host, on an outbound login."""
 
 
-USER = b" for user: "
 MECHANISM = b" using AUTH mechanism: "
-"""What stands before and behind the user of an inbound login."""
-_ENDING = re.compile(MECHANISM + rb"([^ ]+) with profile: (.*)").fullmatch
+"""What stands behind the user of an inbound login."""
+_ENDING = re.compile(rb"([^ ]+) with profile: (.*)").fullmatch
 
 
 class Logins:
@@ -26,7 +25,7 @@ class Logins:
 
     Attributes:
         endings: The outcome of a client's login, by the word before its user, as the scan has it,
-            and the line from behind the user; None where :meth:`read` is needed.
+            and the line from the mechanism on; None where :meth:`read` is needed.
     """
 
     __slots__ = ("_inbound", "_outbound", "_unchecked", "endings")
@@ -61,7 +60,7 @@ class Logins:
         if found is not None:
             number, address, profile, succeeded, answer = found.groups()
             outcome = self._outbound[profile, succeeded, answer]
-            return outcome, number, None, address.decode("utf-8", "replace")
+            return outcome, number, None, address
         found = grammar.match(grammar.INBOUND_LOGIN_CUT, message)
         if found is not None:
             number, succeeded, user = found.groups()
