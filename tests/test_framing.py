@@ -175,6 +175,53 @@ def test_syslog_becomes_a_line_of_a_file(name: str, end: bytes, continuation: by
     assert seen.offset == 0
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Mar 10 13:15:11 mx mail: ",
+        b"Mar 10 13:15:11 maillog: ",
+        b"<22>Mar  1 13:15:11 esa: ",
+        b"Mar  1 13:15:11 esa1 ml: ",
+        b"<6>Mar  1 13:15:11 mx m: ",
+        b"Wed Apr 22 11:44:48 a t: ",
+    ],
+)
+@pytest.mark.parametrize("before", [b"", LOGIN + b"\n"])
+def test_a_syslog_header_as_long_as_a_stamp_is_none(header: bytes, before: bytes) -> None:
+    """A regular line has a stamp, not something else of 25 bytes; the first line, too."""
+    line = header + b"Info: " + MESSAGE
+    assert len(header) == len(STAMP)
+    seen = read([before + line + b"\n" + line + b"\n"])
+    assert [x.original for x in seen[-2:]] == [line, line]
+    assert {x.canonical[:4] for x in seen[-2:]} == {b"LOC "}
+
+
+@pytest.mark.parametrize(
+    ("begin", "canonical"),
+    [
+        (b"Wed Apr 2 11:44:48 2009 ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"Apr 2 11:44:48 2009 ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"Wed Apr 22 11:44:48.123 2009 ", b"LOC Apr 22 11:44:48 2009 "),
+        (b"Wed Apr 2 11:44:48,5 2009 ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"Apr 2 11:44:48 esa1 t: ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"Apr 2 11:44:48.123456 esa1 t: ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"<22>Apr 2 11:44:48 t: ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"Wed Apr 2 11:44:48 2009 esa1 t: ", b"LOC Apr  2 11:44:48 2009 "),
+    ],
+)
+@pytest.mark.parametrize("around", [b"", LOGIN + b"\n"])
+def test_other_ways_to_write_a_stamp_are_read(
+    begin: bytes, canonical: bytes, around: bytes
+) -> None:
+    """A day of one digit with one blank, as where blanks were squeezed; parts of a second."""
+    line = begin + b"Info: " + MESSAGE
+    expected = [LOGIN] * bool(around)
+    seen = read([around + line + b"\n" + line + b"\n" + around])
+    assert [*expected, line, line, *expected] == [x.original for x in seen]
+    assert seen[len(expected)].canonical == canonical + b"Info: " + MESSAGE
+    assert seen[len(expected)].original[seen[len(expected)].message :] == MESSAGE
+
+
 def test_all_framings_may_be_mixed_in_one_file() -> None:
     """A relay writes what it gets; every line comes out once, in order, at its place."""
     written = [

@@ -40,7 +40,9 @@ _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DAYS = 1024
 """Expressions kept, one a day of log; a hostile log must not fill memory with dates."""
 
-_REGULAR = re.compile(DATE + rb".{13} " + LEVEL + rb": ")
+_REGULAR = re.compile(DATE + rb".{8} \d{4} " + LEVEL + rb": ")
+"""The year tells it from a syslog header that is as long."""
+_YEAR_AT, _YEAR_END = 20, 25
 _NEXT_REGULAR = re.compile(rb"\n(?=" + _REGULAR.pattern + rb")")
 _NEXT_START = re.compile(rb"\n(?=" + START.pattern + rb")")
 
@@ -114,7 +116,7 @@ class Framer:
         self._syslog = SyslogFraming(near, year)
         self._split_hosts = split_hosts
         self._counts_lines = count_lines
-        self._days: dict[bytes, re.Pattern[bytes]] = {}
+        self._days: dict[tuple[bytes, bytes], re.Pattern[bytes]] = {}
         # A newline is thought before the first byte, so that every line has one.
         self._held = b"\n"
         self._offset = -1
@@ -208,33 +210,32 @@ class Framer:
 
     def _regular_end(self, text: bytes, start: int, end: int) -> int:
         """Find the newline of the first line, from ``start``, that cannot go on as it is."""
-        position = begin = start
-        while True:
-            date = text[position + 1 : position + 1 + DATE_BYTES]
-            found = self._other_than(date).search(text, begin, end)
+        position = start
+        while _REGULAR.match(text, position + 1):
+            stamp = text[position + 1 : position + 1 + _YEAR_END]
+            found = self._other_than(stamp[:DATE_BYTES], stamp[_YEAR_AT:]).search(
+                text, position + 1, end
+            )
             if found is None:
-                break
+                return find_long_line(text, start, end)
             position = found.start()
-            if not _REGULAR.match(text, position + 1):
-                # What is continued goes with its continuation.
-                continued = not START.match(text, position + 1)
-                end = max(text.rfind(b"\n", start, position), start) if continued else position
-                break
-            begin = position + 1
+        # What is continued goes with its continuation.
+        continued = not START.match(text, position + 1)
+        end = max(text.rfind(b"\n", start, position), start) if continued else position
         return find_long_line(text, start, end)
 
-    def _other_than(self, date: bytes) -> re.Pattern[bytes]:
-        """Give the expression that finds lines that are not at level Info of this date.
+    def _other_than(self, date: bytes, year: bytes) -> re.Pattern[bytes]:
+        """Give the expression that finds lines that are not at level Info of this day.
 
         Nearly all lines are, and a literal is compared three times as fast as a class.
         """
         try:
-            return self._days[date]
+            return self._days[date, year]
         except KeyError:
             if len(self._days) >= _MAX_DAYS:
                 self._days.clear()
-            pattern = re.compile(rb"\n(?!" + re.escape(date) + rb".{13} Info: )")
-            self._days[date] = pattern
+            day = re.escape(date) + rb".{8} " + re.escape(year)
+            pattern = self._days[date, year] = re.compile(rb"\n(?!" + day + rb"Info: )")
             return pattern
 
     def _rewrite(self, stretch: bytes, offset: int) -> list[Block]:

@@ -1,7 +1,8 @@
 """Syslog framings of a mail log, as senders and relays write them, to the framing of a file.
 
 The tag is the name of the log subscription, which the administrator chooses: any tag will do.
-What counts is a level right behind it. Seen, with and without a priority in front:
+What counts is a level right behind it. Seen, with and without a priority in front, also with parts
+of a second, and with a day of one digit behind one blank, as where blanks were squeezed:
 
     Apr 22 11:44:48 mail_logs: Info: ...
     Apr 22 11:44:48 esa1 mail_logs: Info: ...
@@ -9,6 +10,11 @@ What counts is a level right behind it. Seen, with and without a priority in fro
     Wed Apr 22 11:44:48 2009 10.0.1.1 mail_logs: Info: ...
     2009-04-22T11:44:48-05:00 esa1 mail_logs: Info: ...
     <22>1 2009-04-22T11:44:48+02:00 esa1 mail_logs - - - Info: ...          (RFC 5424)
+
+So are the lines of files whose stamps were written anew by such a hand:
+
+    Wed Apr 2 11:44:48 2009 Info: ...
+    Wed Apr 22 11:44:48.123 2009 Info: ...
 """
 
 import re
@@ -23,13 +29,14 @@ LOCAL_MARK = b"LOC"
 """In place of the day's name: the stamp is local time, as it was written."""
 
 _MONTHS = b"Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_FRACTION = rb"(?:[.,]\d{1,9})?"
 _DAYS = b"Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 
 STAMP = (
     rb"(?:<(?P<priority>\d{1,3})>(?:(?P<version>\d{1,2}) )?)?"
-    rb"(?:(?:(?:" + _DAYS + rb") )?(?P<month>" + _MONTHS + rb") (?P<day>[ \d]\d)"
-    rb" (?P<time>\d\d:\d\d:\d\d)(?: (?P<year>\d{4}))?(?= )"
-    rb"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?(?P<zone>Z|[+-]\d\d:?\d\d)?(?= ))"
+    rb"(?:(?:(?:" + _DAYS + rb") )?(?P<month>" + _MONTHS + rb") (?P<day>[ \d]?\d)"
+    rb" (?P<time>\d\d:\d\d:\d\d)" + _FRACTION + rb"(?: (?P<year>\d{4}))?(?= )"
+    rb"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)" + _FRACTION + rb"(?P<zone>Z|[+-]\d\d:?\d\d)?(?= ))"
 )
 """Whatever begins a line in any framing; also that of a file."""
 
@@ -44,6 +51,10 @@ _HEADER = re.compile(
 )
 
 
+_BARE = re.compile(STAMP + rb" (?=" + LEVEL + rb": )(?(priority)(?!))(?(year)|(?!))")
+"""No header: a line of a file, but for its stamp."""
+
+
 class Framed(NamedTuple):
     """A line out of its syslog framing."""
 
@@ -51,7 +62,8 @@ class Framed(NamedTuple):
     """24 bytes, as a file has it."""
     message: int
     """Where the level begins in the line, in bytes."""
-    header: SyslogHeader
+    header: SyslogHeader | None
+    """None for a line of a file."""
 
 
 class SyslogFraming:
@@ -80,7 +92,8 @@ class SyslogFraming:
         """
         found = _HEADER.match(line)
         if found is None:
-            return None
+            bare = _BARE.match(line)
+            return None if bare is None else Framed(self._stamp(bare)[0], bare.end(), None)
         stamp, offset = self._stamp(found)
         hostname = found["host"] or found["host5"]
         appname = found["tag"] or found["app5"]
@@ -101,7 +114,7 @@ class SyslogFraming:
         if found["iso"] is None:
             month, day, time = found["month"], found["day"], found["time"]
             year = found["year"] or self._infer_year(month, day)
-            return b"%b %b %b %b %b" % (LOCAL_MARK, month, day, time, year), None
+            return b"%b %b %2b %b %b" % (LOCAL_MARK, month, day, time, year), None
         iso = found["iso"]
         if iso.endswith(b":60"):
             # A leap second, which no calendar arithmetic here has.
