@@ -45,6 +45,12 @@ class Counts:
     lines: int = 0
     cut_lines: int = 0
     """Lines that were longer than the limit."""
+    strangers: int = 0
+    """Lines behind which something was left out that is no line."""
+    others: int = 0
+    """Lines with a timestamp that are not of a mail log."""
+    broken_off: int = 0
+    """Files whose last line was left out, because it is only a piece of one."""
     unread: int = 0
     """Lines that begin like a login and are none that is known."""
     first_unread: tuple[str | None, int] | None = None
@@ -63,6 +69,9 @@ class Counts:
         self.bytes += other.bytes
         self.lines += other.lines
         self.cut_lines += other.cut_lines
+        self.strangers += other.strangers
+        self.others += other.others
+        self.broken_off += other.broken_off
         self.unread += other.unread
         self.first_unread = self.first_unread or other.first_unread
         self.events += other.events
@@ -81,14 +90,16 @@ class Flow:
         self._encoder = Encoder(settings.common)
         self._correlators: dict[str, Correlator] = {}
         self._counts = Counts()
+        self._lost = 0
+        self._first_lost: tuple[str | None, int] | None = None
         self._outcomes: Counter[Outcome] = Counter()
 
     @property
     def counts(self) -> Counts:
         """What has gone through so far."""
-        self._counts.unread = sum(x.unread for x in self._correlators.values())
+        self._counts.unread = self._lost + sum(x.unread for x in self._correlators.values())
         found = (x.first_unread for x in self._correlators.values())
-        self._counts.first_unread = next((x for x in found if x is not None), None)
+        self._counts.first_unread = next((x for x in found if x is not None), self._first_lost)
         self._counts.assumed_utc = self._clock.assumed_utc
         self._counts.events = Counter()
         for outcome, number in self._outcomes.items():
@@ -141,6 +152,20 @@ class Flow:
         self._counts.lines += lines
         self._counts.cut_lines += cut_lines
 
+    def count_left_out(self, path: str | None, framer: Framer) -> None:
+        """Count what framing made no lines of.
+
+        Args:
+            path: Of the file; None for a stream.
+            framer: At the end of the file.
+        """
+        self._counts.strangers += framer.strangers
+        self._counts.others += framer.others
+        self._counts.broken_off += framer.is_broken_off
+        self._lost += framer.lost
+        if framer.first_lost is not None and self._first_lost is None:
+            self._first_lost = path, framer.first_lost
+
 
 class Reading:
     """One file on its way."""
@@ -173,6 +198,7 @@ class Reading:
         """
         documents = self._read(self._framer.finish())
         self._flow.count_input(self._size, self._framer.lines, self._framer.cut_lines)
+        self._flow.count_left_out(self._path, self._framer)
         return documents
 
     def _read(self, blocks: list[Block]) -> "Documents":

@@ -70,6 +70,8 @@ def summarise(summary: Summary) -> Iterator[str]:
         )
     if counts.cut_lines:
         yield f"{_many(counts.cut_lines, 'line')} cut: longer than 64 KiB"
+    if counts.others:
+        yield f"{_many(counts.others, 'line')} left out: not of a mail log"
 
 
 def warnings(counts: Counts) -> Iterator[str]:
@@ -87,6 +89,16 @@ def warnings(counts: Counts) -> Iterator[str]:
         yield (
             f"{_many(counts.unread, 'line')} not understood: they begin like a login and have no"
             f" known form or no possible date{where}; please report them"
+        )
+    if counts.strangers:
+        yield (
+            f"{_many(counts.strangers, 'line')} had something behind that is neither a line nor"
+            " the wrapped rest of one; it was left out"
+        )
+    if counts.broken_off:
+        yield (
+            f"the last line of {_many(counts.broken_off, 'file')} is not whole and was left out;"
+            " fetch the file again if it was still being sent"
         )
 
 

@@ -2,10 +2,12 @@
 
 Rules:
 
-* A line begins with a timestamp. What does not is the continuation of the line before: logs
-  copied from a terminal or a document are wrapped. A continuation is joined by one blank, unless
-  there is white space at the seam; an empty line ends what could be continued.
-* The last line waits for its successor, because only that shows that it is whole.
+* A line begins with a timestamp. What does not is the continuation of the line before, where it
+  looks like one: logs copied from a terminal or a document are wrapped (the rules of
+  ``wrapping``). There is one blank at the seam; an empty line ends what could be continued. What
+  is neither a line nor a continuation is left out and counted.
+* The last line waits for its successor, because only that shows that it is whole. Of the last of
+  a file, its own end has to show it where no newline does.
 * Cutting the input elsewhere never changes a line.
 * A line is at most :data:`MAX_LINE_BYTES` long; the rest of it is left out and counted.
 * Bytes are not decoded. A carriage return before the newline stays in the line and is no part
@@ -22,6 +24,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from forwarder.events import SyslogHeader
+from forwarder.mail_logs.endings import is_broken_off
 from forwarder.mail_logs.grammar import LEVEL, STAMP_BYTES
 from forwarder.mail_logs.lines import (
     DATE,
@@ -35,7 +38,9 @@ from forwarder.mail_logs.lines import (
     join_lines,
 )
 from forwarder.mail_logs.syslog import SyslogFraming
+from forwarder.mail_logs.wrapping import Wraps
 
+_LOGIN = re.compile(LEVEL + rb": (?:SMTP Auth|DCID: \d+ IP: )")
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DAYS = 1024
 """Expressions kept, one a day of log; a hostile log must not fill memory with dates."""
@@ -44,7 +49,8 @@ _REGULAR = re.compile(DATE + rb".{8} \d{4} " + LEVEL + rb": ")
 """The year tells it from a syslog header that is as long."""
 _YEAR_AT, _YEAR_END = 20, 25
 _NEXT_REGULAR = re.compile(rb"\n(?=" + _REGULAR.pattern + rb")")
-_NEXT_START = re.compile(rb"\n(?=" + START.pattern + rb")")
+# The first look-ahead saves empty lines the second.
+_NEXT_START = re.compile(rb"\n(?=[^\r\n])(?=" + START.pattern + rb")")
 
 
 class Line(NamedTuple):
@@ -82,6 +88,11 @@ class Framer:
     Attributes:
         lines: Lines begun so far, as the file has them (a wrapped line counts each piece).
         cut_lines: Lines that were longer than :data:`MAX_LINE_BYTES`.
+        strangers: Lines behind which something was left out that is no line.
+        others: Lines with a timestamp that were left out, because they are not of a mail log.
+        lost: Those of them that seem to be logins.
+        first_lost: Where the first of them begins, in bytes from the start of the file.
+        is_broken_off: Whether the last line was left out, because it is only a piece of one.
     """
 
     __slots__ = (
@@ -93,8 +104,14 @@ class Framer:
         "_split_hosts",
         "_syslog",
         "_unended",
+        "_wraps",
         "cut_lines",
+        "first_lost",
+        "is_broken_off",
         "lines",
+        "lost",
+        "others",
+        "strangers",
     )
 
     def __init__(
@@ -122,8 +139,14 @@ class Framer:
         self._offset = -1
         self._skipping = False
         self._unended = False
+        self._wraps = Wraps()
         self.lines = 0
         self.cut_lines = 0
+        self.strangers = 0
+        self.others = 0
+        self.lost = 0
+        self.first_lost: int | None = None
+        self.is_broken_off = False
 
     def feed(self, data: bytes) -> list[Block]:
         """Take the next bytes.
@@ -158,12 +181,19 @@ class Framer:
         """Take the end of the file.
 
         Returns:
-            The last line, also when no newline ends it.
+            The last line; one that no newline ends only if nothing of it seems to be missing.
         """
         held, self._held = self._held, b""
-        self.lines += self._unended
-        self._unended = False
-        return [] if self._skipping else list(self._frame(held, len(held) - held.endswith(b"\n")))
+        unended, self._unended = self._unended, False
+        self.lines += unended
+        if self._skipping:
+            return []
+        blocks = list(self._frame(held, len(held) - held.endswith(b"\n")))
+        if unended and blocks:
+            [*_, last] = blocks
+            line = last.text[last.text.rindex(b"\n", last.start, last.end) + 1 : last.end]
+            self.is_broken_off = is_broken_off(line)
+        return [] if self.is_broken_off else blocks
 
     def _hold(self, buffer: bytes, start: int) -> None:
         """Keep the last line, without the junk before it."""
@@ -202,6 +232,7 @@ class Framer:
         while position < end:
             start, position = position, self._regular_end(text, position, end)
             if position > start:
+                self._wraps.pass_by(text, start, position)
                 yield Block(text, start, position, self._offset, None, None)
             if position < end:
                 following = _NEXT_REGULAR.search(text, position + 1, end)
@@ -224,6 +255,12 @@ class Framer:
         end = max(text.rfind(b"\n", start, position), start) if continued else position
         return find_long_line(text, start, end)
 
+    def _lose(self, offset: int) -> None:
+        """Count a login that cannot be read."""
+        self.lost += 1
+        if self.first_lost is None:
+            self.first_lost = offset
+
     def _other_than(self, date: bytes, year: bytes) -> re.Pattern[bytes]:
         """Give the expression that finds lines that are not at level Info of this day.
 
@@ -242,8 +279,9 @@ class Framer:
         """Rewrite wrapped lines and syslog; drop what is no line of a mail log."""
         hosts: dict[str | None, tuple[list[bytes], list[Line]]] = {}
         sizes: dict[str | None, int] = {}
-        for start, line, is_cut in join_lines(stretch):
+        for start, line, is_cut, has_strangers in join_lines(stretch, self._wraps):
             self.cut_lines += is_cut
+            self.strangers += has_strangers
             header = None
             if _REGULAR.match(line):
                 message = line.index(b": ", STAMP_BYTES) + 2
@@ -251,6 +289,9 @@ class Framer:
             else:
                 framed = self._syslog.read(line)
                 if framed is None:
+                    self.others += 1
+                    if _LOGIN.search(line):
+                        self._lose(offset + start)
                     continue
                 header = framed.header
                 message = line.index(b": ", framed.message) + 2
