@@ -55,7 +55,7 @@ def summarise(summary: Summary) -> Iterator[str]:
         f" in {summary.seconds:.2f} s{rate}"
     )
     for path, read in summary.repeated:
-        yield f"left out {path!r}: the same content as {read!r}"
+        yield f"left out {path!r}: all of it is in {read!r}"
     actions = dict.fromkeys(action for action, _ in sorted(counts.events, key=str))
     for action in sorted(actions, key=list(_NAMES).index):
         by_result = {r: n for (a, r), n in sorted(counts.events.items(), key=str) if a == action}

@@ -74,7 +74,7 @@ def test_what_was_left_out_or_cut_is_said() -> None:
     """Files with the same content, and lines over the limit."""
     done = Done(counts=Counts(cut_lines=2, others=1), repeated=(("/b\n", "/a"),))
     assert list(summarise(done))[1:] == [
-        "left out '/b\\n': the same content as '/a'",
+        "left out '/b\\n': all of it is in '/a'",
         "2 lines cut: longer than 64 KiB",
         "1 line left out: not of a mail log",
     ]

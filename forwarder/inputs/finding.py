@@ -67,7 +67,8 @@ class Found:
     problems: tuple[str, ...]
     """What could not be found, one sentence each; everything else is in ``files``."""
     repeated: tuple[tuple[str, str], ...]
-    """Files left out because another has the same content: that file, and the one in ``files``."""
+    """Files left out because another has all of their content: that file, and the one in
+    ``files``."""
 
 
 def find(paths: Sequence[str], appliance: str | None = None) -> Found:
