@@ -112,6 +112,7 @@ def test_any_tag_will_do(tag: bytes, name: str, host: bytes) -> None:
     """The administrator names the subscription; a process number is no part of the name."""
     framed = read(b"<22>Apr 22 11:44:48 " + host + tag + b": " + MESSAGE)
     assert framed is not None
+    assert framed.header is not None
     assert name == framed.header.appname
     assert (host.decode().strip() or None) == framed.header.hostname
 
