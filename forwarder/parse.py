@@ -22,7 +22,14 @@ from typing import IO, NamedTuple
 from forwarder import table
 from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import Found, LogFile, find
-from forwarder.inputs.reading import STDIN, ReadError, file_time, plain_bytes, read_blocks
+from forwarder.inputs.reading import (
+    STDIN,
+    ReadError,
+    file_time,
+    last_change,
+    plain_bytes,
+    read_blocks,
+)
 from forwarder.pipeline import Counts, Documents, Flow, Settings
 from forwarder.report import Bar
 from forwarder.workers import Step, run_in_order
@@ -295,6 +302,7 @@ def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[Documents]:
         file.appliance,
         None if file.path == STDIN else _unicode(file.path),
         near=file_time(file.path),
+        latest=last_change(file.path),
         hosts=not file.named,
     )
     error = None

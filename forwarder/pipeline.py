@@ -112,6 +112,7 @@ class Flow:
         path: str | None,
         *,
         near: datetime = _FAR_PAST,
+        latest: datetime | None = None,
         hosts: bool = False,
     ) -> "Reading":
         """Begin a file.
@@ -119,12 +120,15 @@ class Flow:
         Args:
             appliance: Whose log it is.
             path: Absolute, valid Unicode; None for a stream.
-            near: A moment that its first line is close to, for stamps without a year.
+            near: A moment that its first line is not after, but for a day, for stamps without a
+                year.
+            latest: A moment that no line is after, but for a day; None if nobody knows.
             hosts: Whether the host in a syslog header names the appliance in its place.
         """
         framer = Framer(
             near,
             year=self._settings.year,
+            latest=latest,
             split_hosts=hosts,
             count_lines=self._settings.count_lines,
         )

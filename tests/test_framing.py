@@ -29,7 +29,7 @@ OPENED = (
     b" address 172.16.155.102 reverse dns host unknown verified no"
 )
 POLICY = b"Wed Apr 22 11:43:59 2009 Info: ICID 450 ACCEPT SG None match ALL SBRS None"
-SPRING = datetime(2009, 4, 1, tzinfo=UTC)
+SPRING = datetime(2009, 5, 1, tzinfo=UTC)
 
 SYSLOG = {
     "priority": b"<22>Apr 22 11:44:48 mail_logs: ",

@@ -142,7 +142,7 @@ def test_a_header_covers_its_own_file_only() -> None:
 def test_the_year_of_the_operator_holds_for_stamps_without_one() -> None:
     """It is that of the first line."""
     text = b"Apr 22 11:44:48 mail_logs: Info: " + LOGIN + b"\n"
-    assert read(text)[0]["@timestamp"].startswith("2009-")
+    assert read(text)[0]["@timestamp"].startswith("2008-")
     assert read(text, Settings(year=2021))[0]["@timestamp"].startswith("2021-")
 
 

@@ -119,18 +119,20 @@ class Framer:
         near: datetime = _FAR_PAST,
         *,
         year: int | None = None,
+        latest: datetime | None = None,
         split_hosts: bool = False,
         count_lines: bool = True,
     ) -> None:
         """Start a file.
 
         Args:
-            near: A moment its first line is close to, for stamps without a year.
+            near: A moment its first line is not after, but for a day, for stamps without a year.
             year: Of its first line, where the operator knows better.
+            latest: A moment that no line is after, but for a day; None if nobody knows.
             split_hosts: Whether the host of a syslog header names the appliance.
             count_lines: Whether anybody will ask; counting takes a twentieth of the time.
         """
-        self._syslog = SyslogFraming(near, year)
+        self._syslog = SyslogFraming(near, year, latest)
         self._split_hosts = split_hosts
         self._counts_lines = count_lines
         self._days: dict[tuple[bytes, bytes], re.Pattern[bytes]] = {}

@@ -18,11 +18,17 @@ So are the lines of files whose stamps were written anew by such a hand:
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from forwarder.events import SyslogHeader
-from forwarder.mail_logs.clock import UTC_MARK, format_offset, format_stamp, nearest_year
+from forwarder.mail_logs.clock import (
+    UTC_MARK,
+    following_year,
+    format_offset,
+    format_stamp,
+    latest_year,
+)
 from forwarder.mail_logs.grammar import LEVEL
 
 LOCAL_MARK = b"LOC"
@@ -55,6 +61,14 @@ _BARE = re.compile(STAMP + rb" (?=" + LEVEL + rb": )(?(priority)(?!))(?(year)|(?
 """No header: a line of a file, but for its stamp."""
 
 
+_AHEAD = timedelta(days=1)
+"""By which a stamp may be ahead of the time of its file: zones and clocks differ."""
+
+_BACK = timedelta(days=31)
+"""By which a stamp may be earlier than the one before. Further back is the next year, unless that
+is still to come: logs are put together in some order."""
+
+
 class Framed(NamedTuple):
     """A line out of its syslog framing."""
 
@@ -67,19 +81,28 @@ class Framed(NamedTuple):
 
 
 class SyslogFraming:
-    """Reads the syslog headers of one file; remembers the year for stamps that have none."""
+    """Reads the syslog headers of one file, and finds the year of stamps that have none.
 
-    __slots__ = ("_near", "_year")
+    The first gets the latest year in which it is not after the time of the file. From there the
+    years run on.
+    """
 
-    def __init__(self, near: datetime, year: int | None = None) -> None:
+    __slots__ = ("_before", "_latest", "_near", "_year")
+
+    def __init__(
+        self, near: datetime, year: int | None = None, latest: datetime | None = None
+    ) -> None:
         """Start a file.
 
         Args:
-            near: A moment its first line is close to, aware.
+            near: A moment its first line is not after, aware.
             year: Of its first line, where the operator knows better.
+            latest: A moment that no line is after, aware; None if nobody knows.
         """
-        self._near = near
+        self._near = _ahead(near)
         self._year = year
+        self._latest = None if latest is None else _ahead(latest)
+        self._before: datetime | None = None
 
     def read(self, line: bytes) -> Framed | None:
         """Take a line out of its framing.
@@ -131,15 +154,31 @@ class SyslogFraming:
 
     def _infer_year(self, month: bytes, day: bytes) -> bytes:
         number = _MONTHS.split(b"|").index(month) + 1
-        if self._year is not None:
-            self._near = datetime(self._year, number, 1, tzinfo=UTC)
-            self._year = None
+        if self._year is not None and self._before is None:
+            self._before = datetime(self._year, number, 1, tzinfo=UTC)
+            return b"%04d" % self._year
         try:
-            year = nearest_year(number, int(day), self._near)
-        except ValueError:
+            year = self._find_year(number, int(day))
+        except (ValueError, OverflowError):
             return b"0000"
-        self._near = datetime(year, number, int(day), tzinfo=UTC)
+        self._before = datetime(year, number, int(day), tzinfo=UTC)
         return b"%04d" % year
+
+    def _find_year(self, month: int, day: int) -> int:
+        if self._before is None:
+            return latest_year(month, day, self._near)
+        year = following_year(month, day, max(self._before, _FIRST + _BACK) - _BACK)
+        found = datetime(year, month, day, tzinfo=UTC)
+        if self._latest is not None and self._before <= self._latest < found:
+            return latest_year(month, day, self._latest)
+        return year
+
+
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def _ahead(moment: datetime) -> datetime:
+    return min(moment, datetime.max.replace(tzinfo=UTC) - _AHEAD) + _AHEAD
 
 
 _NO_STAMP = b"LOC Jan  0 00:00:00 0000"
