@@ -11,12 +11,12 @@ import resource
 import stat
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from errno import EAGAIN
 from io import BytesIO
 from itertools import groupby
 from shutil import copyfileobj
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import IO, NamedTuple
 
 from forwarder import table
@@ -32,7 +32,7 @@ from forwarder.inputs.reading import (
 )
 from forwarder.pipeline import Counts, Documents, Flow, Settings
 from forwarder.report import Bar
-from forwarder.workers import Step, run_in_order
+from forwarder.workers import Step, StoreError, run_in_order
 
 READ_BYTES = 1 << 17
 """128 KiB at once: what one block touches stays in a processor's second-level cache."""
@@ -43,6 +43,10 @@ GC_THRESHOLDS = (100_000, 50, 1000)
 _MAX_KEPT_BYTES = 4 << 20
 """Room for the documents of a block that is kept for the next: four times what one gives when every
 fourth line is a login."""
+
+MIN_PARALLEL_BYTES = 32 << 20
+"""On disk, of all logs. To read so much takes as long as to start two processes; with less, one is
+faster than several."""
 
 _OWN = ("/dev/", "/proc/")
 """What lies here may be another thing to another process, as ``/dev/fd/63`` is."""
@@ -69,6 +73,8 @@ class Outcome(NamedTuple):
     counts: Counts
     problems: tuple[str, ...]
     """One sentence each."""
+    warnings: tuple[str, ...]
+    """What went another way than asked for, and did no harm; one sentence each."""
     repeated: tuple[tuple[str, str], ...]
     """Files that were left out, and those that hold the same and were read."""
     complete: bool
@@ -94,6 +100,7 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
     found = find(request.paths, request.appliance)
     counts = Counts()
     problems = list(found.problems)
+    warnings: list[str] = []
     output = _Output(out, "standard output")
     complete = False
     try:
@@ -103,6 +110,7 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
             for parsed in appliances:
                 counts.add(parsed.counts)
                 problems += parsed.problems
+                warnings += parsed.warnings
         output.flush()
         complete = True
     except ForwarderError as error:
@@ -111,6 +119,7 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
         files=len(found.files),
         counts=counts,
         problems=tuple(problems),
+        warnings=tuple(dict.fromkeys(warnings)),
         repeated=found.repeated,
         complete=complete,
         seconds=time.monotonic() - begun,
@@ -168,6 +177,7 @@ class _Parsed(NamedTuple):
 
     counts: Counts
     problems: list[str]
+    warnings: tuple[str, ...] = ()
 
 
 def _parse_all(
@@ -185,39 +195,40 @@ def _parse_all(
     def step(size: int) -> None:
         progress(size, whole)
 
-    if min(request.jobs, len(groups)) <= 1:
+    jobs = request.jobs if sum(x or 0 for x in sizes) >= MIN_PARALLEL_BYTES else 1
+    # Each appliance has a store of its own, so that none waits for those before it to be written.
+    pieces = {
+        files[0].appliance: _Piece(files, request)
+        for files in groups
+        if min(jobs, len(groups)) > 1 and all(map(_is_for_all, files))
+    }
+    aside = run_in_order(_parse_aside, list(pieces.values()), jobs, step)
+    with closing(aside) as finished:
         for files in groups:
-            yield _parse_files(files, request, out, step)
-        return
-    with _temporary_folder() as folder:
-        # A file of its own for each, so that none waits for those before it to be written.
-        pieces = {
-            files[0].appliance: _Piece(files, request, os.path.join(folder, str(i)))  # noqa: PTH118
-            for i, files in enumerate(groups)
-            if all(map(_is_for_all, files))
-        }
-        aside = run_in_order(_parse_aside, list(pieces.values()), request.jobs, step)
-        with closing(aside) as finished:
-            for files in groups:
-                piece = pieces.get(files[0].appliance)
-                if piece is None:
-                    yield _parse_files(files, request, out, step)
-                    continue
-                parsed = next(finished)
-                with open(piece.path, "rb") as store:  # noqa: PTH123 - a name from tempfile
-                    os.unlink(piece.path)  # noqa: PTH108
+            result = next(finished) if files[0].appliance in pieces else None
+            if result is None:
+                yield _parse_files(files, request, out, step)
+            elif isinstance(result, StoreError):
+                parsed = _parse_files(files, request, out, step)
+                yield parsed._replace(warnings=(*parsed.warnings, _without_store(result)))
+            else:
+                with result.store as store:
                     copyfileobj(store, out, READ_BYTES)
-                yield parsed
+                yield result.value._replace(warnings=(*result.value.warnings, *_moved_folder()))
 
 
-def _temporary_folder() -> TemporaryDirectory[str]:
-    try:
-        return TemporaryDirectory(prefix="esa-forwarder-")
-    except OSError as error:
-        raise WriteError(
-            "several appliances at a time need a folder for temporary files, and there is none"
-            f" ({error.strerror}); name one in TMPDIR, or run again with --jobs 1"
-        ) from error
+def _without_store(reason: StoreError) -> str:
+    return (
+        f"{reason}; the logs of an appliance were parsed without it, one after the other, which is"
+        " slower. TMPDIR names the folder for temporary files."
+    )
+
+
+def _moved_folder() -> Iterator[str]:
+    """Say that another folder is used for temporary files than was named."""
+    named = os.environ.get("TMPDIR")
+    if named and os.path.abspath(named) != (used := gettempdir()):  # noqa: PTH100
+        yield f"no file can be made in {named!r}, which TMPDIR names; {used!r} was used."
 
 
 def _is_for_all(file: LogFile) -> bool:
@@ -231,26 +242,18 @@ class _Piece(NamedTuple):
 
     files: list[LogFile]
     request: Request
-    path: str
-    """Where the documents go."""
 
 
-def _parse_aside(piece: _Piece, progress: Step) -> _Parsed:
+def _parse_aside(piece: _Piece, store: IO[bytes], progress: Step) -> _Parsed:
     """Parse the files of one appliance in a process of its own."""
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    name = f"the temporary file {piece.path!r} (name a larger folder in TMPDIR)"
+    out = _Output(store, "a temporary file")
     try:
-        store = open(piece.path, "wb")  # noqa: PTH123, SIM115 - a name from tempfile; see below
-    except OSError as error:
-        raise WriteError(f"{name} cannot be made: {error.strerror}") from error
-    try:
-        out = _Output(store, name)
         parsed = _parse_files(piece.files, piece.request, out, progress)
         out.flush()
-    finally:
-        with suppress(OSError):  # it tries again what was refused
-            store.close()
+    except WriteError as error:
+        raise StoreError(str(error).removesuffix("; some are missing")) from error
     return parsed
 
 

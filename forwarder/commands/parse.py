@@ -117,7 +117,7 @@ def parse(  # noqa: PLR0913 - one an option
         drop_output()
     for problem in outcome.problems:
         click.echo(f"error: {problem}", err=True)
-    for warning in report.warnings(outcome.counts):
+    for warning in (*outcome.warnings, *report.warnings(outcome.counts)):
         click.echo(f"warning: {warning}", err=True)
     if outcome.complete and not quiet:
         for line in report.summarise(outcome):
