@@ -8,11 +8,11 @@ of its own; their documents come out in the same order all the same.
 import gc
 import os
 import resource
+import select
 import stat
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from errno import EAGAIN
 from io import BytesIO
 from itertools import groupby
 from shutil import copyfileobj
@@ -150,17 +150,30 @@ class _Output:
         try:
             # With PYTHONUNBUFFERED, as in containers, a write may take a part, or nothing.
             while left:
-                taken = self._stream.write(left)
-                if not taken:
-                    raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
-                left = left[taken:]
+                left = left[self._take(left) :]
         except OSError as error:
             raise self._refused(error) from error
+
+    def _take(self, text: memoryview) -> int:
+        """Write as much as goes; wait where nothing does, because somebody made it a pipe so."""
+        try:
+            taken = self._stream.write(text)
+        except BlockingIOError as error:
+            taken = error.characters_written
+        if not taken:
+            select.select([], [self._stream], [])
+        return taken or 0
 
     def flush(self) -> None:
         """Write what is held back."""
         try:
-            self._stream.flush()
+            while True:
+                try:
+                    self._stream.flush()
+                except BlockingIOError:
+                    select.select([], [self._stream], [])
+                else:
+                    break
         except OSError as error:
             raise self._refused(error) from error
 

@@ -87,8 +87,9 @@ def warnings(counts: Counts) -> Iterator[str]:
             path, offset = counts.first_unread
             where = f"; the first is at byte {offset:,} of {path or 'standard input'!r}"
         yield (
-            f"{_many(counts.unread, 'line')} not understood: they begin like a login and have no"
-            f" known form or no possible date{where}; please report them"
+            f"{_many(counts.unread, 'line')} not understood: they begin like a login or the"
+            f" header of a file and have no known form or no possible date or offset{where}; please"
+            " report them"
         )
     if counts.strangers:
         yield (

@@ -517,16 +517,68 @@ def limit_files(size: int) -> None:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
-def test_a_pipe_that_does_not_wait_is_said(two: Path, unbuffered: str) -> None:
-    """Another program with the same pipe may have set it so; nothing is written twice."""
+@pytest.mark.parametrize("form", ["ndjson", "table"])
+def test_a_pipe_that_does_not_wait_is_waited_for(
+    tmp_path: Path, unbuffered: str, form: str
+) -> None:
+    """Another program with the same pipe may have set it so; nothing is lost or written twice."""
+    path = tmp_path / "mail.log"
+    path.write_bytes(log(2_000))
+    _, expected, _ = run("parse", f"--format={form}", path)
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    with open_descriptors(reader, writer):
-        environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
-        code, _, err = run("parse", two, stdout=writer, env=environment)
-    assert code == 1
-    assert err.startswith("error: documents cannot be written to standard output: ")
-    assert err.endswith("; some are missing\n")
+    with subprocess.Popen(  # noqa: S603
+        [COMMAND, "parse", "-q", f"--format={form}", str(path)],
+        stdout=writer,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    ) as process:
+        wait_until(lambda: not select.select([], [writer], [], 0)[1])
+        os.close(writer)
+        with open(reader, "rb") as pipe:  # noqa: PTH123
+            assert pipe.read() == expected
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["parse", "-h"], ["-h"]])
+def test_what_was_asked_for_and_finds_no_room_is_said(arguments: list[str]) -> None:
+    """In a sentence."""
+    with Path("/dev/full").open("wb") as full:
+        code, _, err = run(*arguments, stdout=full)
+    assert (code, err) == (
+        1,
+        "error: standard output cannot be written: No space left on device.\n",
+    )
+
+
+def test_a_signal_while_it_starts_ends_it() -> None:
+    """It is not Python's to say."""
+    code = (
+        "import os, signal, sys\n"
+        "from forwarder import start\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "start.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)  # noqa: S603
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+@pytest.mark.parametrize("zone", ["localtime", "posixrules"])
+def test_the_zone_of_this_machine_is_none(path: Path, zone: str) -> None:
+    """The same log would have another time elsewhere."""
+    code, _, err = run("parse", "--timezone", zone, path)
+    assert code == 2
+    assert "is no IANA time zone" in err
+
+
+@pytest.mark.parametrize("name", ["", " ", "\t"])
+def test_an_appliance_has_a_name(path: Path, name: str) -> None:
+    """An empty one would be a folder's."""
+    code, _, err = run("parse", "--appliance", name, path)
+    assert code == 2
+    assert "the name is empty" in err
 
 
 @pytest.mark.parametrize("size", [10, 1 << 16])
@@ -669,9 +721,8 @@ def store_size(worker: int) -> int:
     """Return how much a process has written to its temporary file, which has no name."""
     sizes = [0]
     with contextlib.suppress(OSError):
-        for link in Path(f"/proc/{worker}/fd").iterdir():
-            if str(link.readlink()).endswith(" (deleted)"):
-                sizes.append(link.stat().st_size)
+        links = Path(f"/proc/{worker}/fd").iterdir()
+        sizes += [x.stat().st_size for x in links if str(x.readlink()).endswith(" (deleted)")]
     return max(sizes)
 
 

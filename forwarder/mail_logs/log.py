@@ -6,6 +6,9 @@ from datetime import timedelta
 from forwarder.events import Origin
 from forwarder.mail_logs import grammar
 
+MAX_OFFSET = timedelta(hours=14)
+"""No place on earth is further from UTC (the Line Islands)."""
+
 
 class Log:
     """The file being read: what its header said so far."""
@@ -25,7 +28,10 @@ class Log:
     def read_header(self, message: bytes) -> bool:
         """Take a line of the file's header; False for any other."""
         if found := grammar.match(grammar.HEADER_OFFSET, message):
-            self.offset = timedelta(seconds=int(found["seconds"]))
+            offset = timedelta(seconds=int(found["seconds"]))
+            if abs(offset) > MAX_OFFSET:
+                return False
+            self.offset = offset
         elif found := grammar.match(grammar.HEADER_VERSION, message):
             serial = found["serial"].decode("utf-8", "replace")
             self.origin = replace(self.origin, serial=serial)
