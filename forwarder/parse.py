@@ -56,6 +56,10 @@ class WriteError(ForwarderError):
     """Documents could not be written."""
 
 
+class _ForeignError(ForwarderError):
+    """A file that the user did not name is no log."""
+
+
 class Request(NamedTuple):
     """What to parse, and how."""
 
@@ -101,6 +105,7 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
     counts = Counts()
     problems = list(found.problems)
     warnings: list[str] = []
+    foreign: list[str] = []
     output = _Output(out, "standard output")
     complete = False
     try:
@@ -111,10 +116,13 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
                 counts.add(parsed.counts)
                 problems += parsed.problems
                 warnings += parsed.warnings
+                foreign += parsed.foreign
         output.flush()
         complete = True
     except ForwarderError as error:
         problems.append(str(error))
+    # Beside logs there may be anything; with nothing else, something is wrong.
+    (problems if len(foreign) == len(found.files) else warnings).extend(foreign)
     return Outcome(
         files=len(found.files),
         counts=counts,
@@ -191,6 +199,8 @@ class _Parsed(NamedTuple):
     counts: Counts
     problems: list[str]
     warnings: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    """Of each file that is no log, and that nobody said is one."""
 
 
 def _parse_all(
@@ -273,7 +283,7 @@ def _parse_aside(piece: _Piece, store: IO[bytes], progress: Step) -> _Parsed:
 def _parse_files(files: list[LogFile], request: Request, out: _Output, progress: Step) -> _Parsed:
     """Parse the files of one appliance, in their order."""
     flow = Flow(request.settings)
-    problems = []
+    problems, foreign = [], []
     for file in files:
         meter = _Meter(file, progress)
         try:
@@ -284,8 +294,10 @@ def _parse_files(files: list[LogFile], request: Request, out: _Output, progress:
                     out.write_lines(documents)
         except ReadError as error:
             problems.append(str(error))
+        except _ForeignError as error:
+            foreign.append(str(error))
         meter.finish()
-    return _Parsed(flow.counts, problems)
+    return _Parsed(flow.counts, problems, foreign=tuple(foreign))
 
 
 class _Meter:
@@ -335,7 +347,8 @@ def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[Documents]:
     if error is not None:
         raise error
     if read_bytes and reading.is_foreign:
-        raise ReadError(
+        kind = ReadError if file.outright else _ForeignError
+        raise kind(
             f"{file.path!r} has no line of a mail log in it; a line begins like"
             " 'Wed Apr 22 11:43:59 2009 Info: ', or with a syslog header before the level",
         )

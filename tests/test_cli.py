@@ -543,7 +543,7 @@ def test_a_pipe_that_does_not_wait_is_waited_for(
 def test_what_was_asked_for_and_finds_no_room_is_said(arguments: list[str]) -> None:
     """In a sentence."""
     with Path("/dev/full").open("wb") as full:
-        code, _, err = run(*arguments, stdout=full)
+        code, _, err = run(*arguments, stdout=full.fileno())
     assert (code, err) == (
         1,
         "error: standard output cannot be written: No space left on device.\n",

@@ -148,6 +148,24 @@ def test_what_cannot_be_read_leaves_the_rest(tree: Path, jobs: int) -> None:
     assert outcome.complete
 
 
+@pytest.mark.usefixtures("_parallel")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_no_log_is_a_problem_only_where_it_was_named(tree: Path, jobs: int) -> None:
+    """Beside logs there may be anything."""
+    notes = tree / "esa1/notes.txt"
+    notes.write_bytes(b"call Mario\n")
+    for paths in ((tree,), (tree / "esa*/*",), (tree / "{appliance}/*",)):
+        _, outcome = run(request(*paths, jobs=jobs))
+        assert outcome.problems == ()
+        [warning] = outcome.warnings
+        assert f"'{notes}' has no line of a mail log in it" in warning
+    _, outcome = run(request(tree, notes, jobs=jobs))
+    assert (len(outcome.problems), outcome.warnings) == (1, ())
+    (tree / "none").mkdir()
+    (tree / "none/notes.txt").write_bytes(b"call Mario\n")
+    assert len(run(request(tree / "none", jobs=jobs))[1].problems) == 1
+
+
 def test_a_file_that_goes_away_is_a_problem(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between finding and reading anything may happen."""
 

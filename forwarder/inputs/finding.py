@@ -19,7 +19,7 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from forwarder.inputs.names import ReadingOrder, reading_order
 from forwarder.inputs.patterns import expand, is_pattern, walk
@@ -56,6 +56,8 @@ class LogFile:
     """The appliance that wrote it; always valid Unicode, other bytes stand as ``\\xff``."""
     named: bool
     """Whether the user named the appliance; if not, it is the folder that holds the file."""
+    outright: bool = field(default=True, compare=False)
+    """Whether the user named this very file, and not a folder or a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def find(paths: Sequence[str], appliance: str | None = None) -> Found:
     instead: dict[str, str] = {}
     for same in namings.values():
         chosen = next((file for file in same if file.named), same[0])
+        chosen = replace(chosen, outright=any(file.outright for file in same))
         by_appliance[chosen.appliance].append(chosen)
         instead.update({file.path: chosen.path for file in same if file.path != chosen.path})
 
@@ -129,10 +132,13 @@ def list_files(path: str, appliance: str | None, problems: list[str]) -> list[Lo
     if path in _STDIN_PATHS:
         return [LogFile(STDIN, appliance or UNKNOWN_APPLIANCE, named=appliance is not None)]
     if not is_pattern(path) or os.path.lexists(path):
-        return [_log_file(log, appliance) for log in _logs_at(path, problems)]
+        return [
+            replace(_log_file(log, appliance), outright=log == path)
+            for log in _logs_at(path, problems)
+        ]
     before = len(problems)
     files = [
-        _log_file(log, appliance or name)
+        replace(_log_file(log, appliance or name), outright=False)
         for match, name in expand(path, problems)
         for log in _logs_among(match, path, problems)
     ]
