@@ -8,12 +8,10 @@ of its own; their documents come out in the same order all the same.
 import gc
 import os
 import resource
-import select
 import stat
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
-from io import BytesIO
 from itertools import groupby
 from shutil import copyfileobj
 from tempfile import gettempdir
@@ -32,7 +30,9 @@ from forwarder.inputs.reading import (
 )
 from forwarder.pipeline import Counts, Documents, Flow, Settings
 from forwarder.report import Bar
+from forwarder.visible import quoted
 from forwarder.workers import Step, StoreError, run_in_order
+from forwarder.writing import WriteError, Writer
 
 READ_BYTES = 1 << 17
 """128 KiB at once: what one block touches stays in a processor's second-level cache."""
@@ -40,20 +40,12 @@ READ_BYTES = 1 << 17
 GC_THRESHOLDS = (100_000, 50, 1000)
 """No line makes a reference cycle, and looking for them takes a fifth of the time."""
 
-_MAX_KEPT_BYTES = 4 << 20
-"""Room for the documents of a block that is kept for the next: four times what one gives when every
-fourth line is a login."""
-
 MIN_PARALLEL_BYTES = 32 << 20
 """On disk, of all logs. To read so much takes as long as to start two processes; with less, one is
 faster than several."""
 
 _OWN = ("/dev/", "/proc/")
 """What lies here may be another thing to another process, as ``/dev/fd/63`` is."""
-
-
-class WriteError(ForwarderError):
-    """Documents could not be written."""
 
 
 class _ForeignError(ForwarderError):
@@ -106,7 +98,7 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
     problems = list(found.problems)
     warnings: list[str] = []
     foreign: list[str] = []
-    output = _Output(out, "standard output")
+    output = Writer(out, "standard output")
     complete = False
     try:
         if request.as_table and found.files:
@@ -135,64 +127,6 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
     )
 
 
-class _Output:
-    """Where documents go; when they cannot, it says where that was."""
-
-    def __init__(self, stream: IO[bytes], name: str) -> None:
-        self._stream = stream
-        self._name = name
-        self._lines = BytesIO()
-
-    def write_lines(self, lines: Iterable[bytes]) -> None:
-        """Write lines, in one piece."""
-        self._lines.seek(0)
-        self._lines.writelines(lines)
-        with self._lines.getbuffer() as view:
-            self.write(view[: self._lines.tell()])
-        if self._lines.tell() > _MAX_KEPT_BYTES:
-            self._lines = BytesIO()
-
-    def write(self, text: bytes | memoryview) -> None:
-        """Write whole lines, or pieces of them."""
-        left = memoryview(text)
-        try:
-            # With PYTHONUNBUFFERED, as in containers, a write may take a part, or nothing.
-            while left:
-                left = left[self._take(left) :]
-        except OSError as error:
-            raise self._refused(error) from error
-
-    def _take(self, text: memoryview) -> int:
-        """Write as much as goes; wait where nothing does, because somebody made it a pipe so."""
-        try:
-            taken = self._stream.write(text)
-        except BlockingIOError as error:
-            taken = error.characters_written
-        if not taken:
-            select.select([], [self._stream], [])
-        return taken or 0
-
-    def flush(self) -> None:
-        """Write what is held back."""
-        try:
-            while True:
-                try:
-                    self._stream.flush()
-                except BlockingIOError:
-                    select.select([], [self._stream], [])
-                else:
-                    break
-        except OSError as error:
-            raise self._refused(error) from error
-
-    def _refused(self, error: OSError) -> Exception:
-        if isinstance(error, BrokenPipeError):
-            return error
-        return WriteError(
-            f"documents cannot be written to {self._name}: {error.strerror}; some are missing"
-        )
-
-
 class _Parsed(NamedTuple):
     """What came of the files of one appliance."""
 
@@ -206,7 +140,7 @@ class _Parsed(NamedTuple):
 def _parse_all(
     request: Request,
     found: Found,
-    out: _Output,
+    out: Writer,
     progress: Bar,
 ) -> Generator[_Parsed, None, None]:
     """Parse appliance by appliance; several at a time where that was asked for."""
@@ -271,7 +205,7 @@ def _parse_aside(piece: _Piece, store: IO[bytes], progress: Step) -> _Parsed:
     """Parse the files of one appliance in a process of its own."""
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    out = _Output(store, "a temporary file")
+    out = Writer(store, "a temporary file")
     try:
         parsed = _parse_files(piece.files, piece.request, out, progress)
         out.flush()
@@ -280,7 +214,7 @@ def _parse_aside(piece: _Piece, store: IO[bytes], progress: Step) -> _Parsed:
     return parsed
 
 
-def _parse_files(files: list[LogFile], request: Request, out: _Output, progress: Step) -> _Parsed:
+def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: Step) -> _Parsed:
     """Parse the files of one appliance, in their order."""
     flow = Flow(request.settings)
     problems, foreign = [], []
@@ -349,7 +283,7 @@ def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[Documents]:
     if read_bytes and reading.is_foreign:
         kind = ReadError if file.outright else _ForeignError
         raise kind(
-            f"{file.path!r} has no line of a mail log in it; a line begins like"
+            f"{quoted(file.path)} has no line of a mail log in it; a line begins like"
             " 'Wed Apr 22 11:43:59 2009 Info: ', or with a syslog header before the level",
         )
 

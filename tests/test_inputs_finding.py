@@ -46,7 +46,7 @@ def test_the_user_names_the_appliance(srv: Path) -> None:
     ("paths", "expected"),
     [
         (["no.log"], "'no.log' does not exist; name a file, a folder, a glob or -."),
-        (["no\n\udcff"], "'no\\n\\udcff' does not exist; name a file, a folder, a glob or -."),
+        (["no\n\udcff"], "'no\\n\\xff' does not exist; name a file, a folder, a glob or -."),
         (["dangling"], "'dangling' is a link to 'nowhere', which does not exist."),
         (["circle"], "'circle' cannot be looked at: Too many levels of symbolic links."),
         (["log/x"], "'log/x' cannot be looked at: Not a directory."),

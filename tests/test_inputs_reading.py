@@ -113,8 +113,8 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     """Missing, a folder, a NUL in the path, an error of the disk: one sentence each."""
     missing = tmp_path / "mail\n\udcff.log"
     expected = (
-        f"{str(missing)!r} cannot be read: No such file or directory; it may have been renamed "
-        f"or removed since it was found; run again"
+        f"'{tmp_path}/mail\\n\\xff.log' cannot be read: No such file or directory; it may have "
+        f"been renamed or removed since it was found; run again"
     )
     assert (b"", expected) == read(missing)
     expected = f"{str(tmp_path)!r} cannot be read: Is a directory; name a file to read"

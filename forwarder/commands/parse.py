@@ -133,9 +133,9 @@ def parse(  # noqa: PLR0913 - one an option
     except OSError:  # it is among the problems
         drop_output()
     for problem in outcome.problems:
-        click.echo(f"error: {problem}", err=True)
+        click.echo(f"error: {problem.removesuffix('.')}.", err=True)
     for warning in (*outcome.warnings, *report.warnings(outcome.counts)):
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {warning.removesuffix('.')}.", err=True)
     if outcome.complete and not quiet:
         for line in report.summarise(outcome):
             click.echo(line, err=True)

@@ -25,6 +25,7 @@ from forwarder.inputs.names import ReadingOrder, reading_order
 from forwarder.inputs.patterns import expand, is_pattern, walk
 from forwarder.inputs.reading import STDIN
 from forwarder.inputs.repeats import find_repeated
+from forwarder.visible import quoted
 
 UNKNOWN_APPLIANCE = "unknown"
 """The appliance of standard input, which has no folder to take a name from."""
@@ -40,6 +41,7 @@ _NO_LOG = (
     *(".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz"),
     *(".md", ".json", ".ndjson", ".yml", ".yaml", ".html", ".pdf", ".py", ".sh"),
 )
+
 """What lies beside logs and would only cost time, or be read twice: uploads and edits under way,
 archives, and notes, settings and results, ours among them. Short, because a log that is skipped
 is lost in silence and a file that is no log does no harm; packed logs (.xz) stay in, so that
@@ -95,7 +97,7 @@ def find(paths: Sequence[str], appliance: str | None = None) -> Found:
             files = list_files(path, appliance, problems)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             reason = error.strerror if isinstance(error, OSError) else error
-            problems.append(f"{path!r} cannot be looked at: {reason}.")
+            problems.append(f"{quoted(path)} cannot be looked at: {reason}.")
             continue
         for real, file in sorted(((_real(file), file) for file in files), key=_by_own_name):
             namings[real].append(file)
@@ -144,8 +146,8 @@ def list_files(path: str, appliance: str | None, problems: list[str]) -> list[Lo
     ]
     if not files and len(problems) == before:
         problems.append(
-            f"{path!r} matches no log: check it against what is there, and that it is quoted in "
-            f"full (* ? [] match within a folder, ** across folders, {{appliance}} a name)."
+            f"{quoted(path)} matches no log: check it against what is there, and that it is quoted "
+            f"in full (* ? [] match within a folder, ** across folders, {{appliance}} a name)."
         )
     return files
 
@@ -156,22 +158,24 @@ def _logs_at(path: str, problems: list[str]) -> Iterable[str]:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
         if os.path.lexists(path):
-            problems.append(f"{path!r} is a link to {os.readlink(path)!r}, which does not exist.")
+            problems.append(
+                f"{quoted(path)} is a link to {quoted(os.readlink(path))}, which does not exist."
+            )
         else:
-            problems.append(f"{path!r} does not exist; name a file, a folder, a glob or -.")
+            problems.append(f"{quoted(path)} does not exist; name a file, a folder, a glob or -.")
         return []
     if stat.S_ISDIR(mode):
         before = len(problems)
         logs = _logs_below(path, problems)
         if not logs and len(problems) == before:
             problems.append(
-                f"{path!r} is a folder without any log; name the files if they are hidden or "
+                f"{quoted(path)} is a folder without any log; name the files if they are hidden or "
                 f"end in one of: {' '.join(_NO_LOG)}"
             )
         return logs
     if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
         return [path]
-    problems.append(f"{path!r} is a device or a socket; name a file, a folder, a FIFO or -.")
+    problems.append(f"{quoted(path)} is a device or a socket; name a file, a folder, a FIFO or -.")
     return []
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, cast
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.names import time_in_name
+from forwarder.visible import quoted
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -45,6 +46,7 @@ _FOREIGN = (
     (b"BZh", "bzip2", "bzcat"),
     (b"PK\x03\x04", "zip", "unzip -p"),
 )
+
 """First bytes, name, and the command that unpacks to standard output. gzip is what logrotate
 and exports use; the others are recognised so that they are not read as a log without logins."""
 
@@ -285,4 +287,4 @@ def _clear_errors(path: str) -> Iterator[None]:
 
 
 def _shown(path: str) -> str:
-    return "standard input" if path == STDIN else repr(path)
+    return "standard input" if path == STDIN else quoted(path)
