@@ -690,7 +690,6 @@ class TestUnread:
             "Version: 7.6.3-019 SN: 564D-01",
             "Version: 7.6.3-019",
             "Time offset from UTC: 0 seconds",
-            "Time offset from UTC: unknown",
             "MID 9 Subject 'SMTP Auth: (ICID 5) was odd'",
         ],
     )

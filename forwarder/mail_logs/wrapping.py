@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from forwarder.mail_logs.endings import is_whole
 
-MAX_BEFORE = 16
+MAX_BEFORE = 8
 """Lines looked back at: among so many one is long. They are measured once a block."""
 
 
