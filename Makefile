@@ -15,6 +15,7 @@ help:  ## List the targets.
 
 # Stamped with a file of its own: the date of the directory says nothing of a finished install.
 $(STAMP): $(LOCK) pyproject.toml
+	@echo "Installing into .venv what is needed; the first time, this takes a minute or two." >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "This needs Python 3.11 or newer, and $(PYTHON) is not;" \
 	        "name another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }

@@ -141,29 +141,52 @@ def _instant(utc: datetime, offset: timedelta) -> Instant:
     )
 
 
-def nearest_year(month: int, day: int, near: datetime) -> int:
-    """Find the year of a date that has none.
+def latest_year(month: int, day: int, limit: datetime) -> int:
+    """Find the year of a date that has none, and is not after a moment.
 
     Args:
         month: 1 to 12.
         day: 1 to 31.
-        near: A moment that the date is close to.
+        limit: The moment.
 
     Returns:
-        The year that brings the date closest to ``near``, so that a log runs on over New Year in
-        both directions. A 29 February gets the nearest leap year.
+        The latest year; of a 29 February, the latest leap year.
 
     Raises:
         ValueError: No year has such a date.
     """
-    candidates = []
-    for year in range(max(1, near.year - 4), min(9999, near.year + 4) + 1):
-        try:
-            date = datetime(year, month, day, tzinfo=UTC)
-        except ValueError:
-            continue
-        candidates.append((abs(date - near), year))
-    if not candidates:
-        msg = f"no year has a day {day} in month {month}"
-        raise ValueError(msg)
-    return min(candidates)[1]
+    for year in range(limit.year, max(limit.year - _MAX_LEAP_YEARS, 0), -1):
+        if _is_date(year, month, day) and datetime(year, month, day, tzinfo=UTC) <= limit:
+            return year
+    msg = f"no year has a day {day} in month {month}"
+    raise ValueError(msg)
+
+
+def following_year(month: int, day: int, since: datetime) -> int:
+    """Find the year of a date that has none, and is within the year behind a moment.
+
+    Args:
+        month: 1 to 12.
+        day: 1 to 31.
+        since: The moment.
+
+    Raises:
+        ValueError: There is no such date.
+    """
+    for year in (since.year, since.year + 1):
+        if _is_date(year, month, day) and datetime(year, month, day, tzinfo=UTC) >= since:
+            return year
+    msg = f"within a year there is no day {day} in month {month}"
+    raise ValueError(msg)
+
+
+_MAX_LEAP_YEARS = 9
+"""Two leap years are up to eight years apart."""
+
+
+def _is_date(year: int, month: int, day: int) -> bool:
+    try:
+        datetime(year, month, day, tzinfo=UTC)
+    except ValueError:
+        return False
+    return True

@@ -8,9 +8,11 @@ look into them. After a login that succeeded it also counts what the session sen
 Rules:
 
 * ``New`` starts a connection, whatever was known of its number: numbers come again. A session on
-  the number's old connection ends as superseded.
+  the number's old connection ends as superseded; not so where it is the very line that began it,
+  in a file that overlaps with the one before.
 * ``close`` and ``lost`` end it. A login behind its end joins nothing: an address is never guessed.
-* A login without a ``New`` line is an event all the same, marked as not correlated.
+* A login without a ``New`` line is an event all the same, marked as not correlated. So is one that
+  is earlier than the ``New`` line by more than clocks are set back.
 * Syslog may deliver a policy or TLS line a second or two before ``New``; it then counts for it.
 * At most :data:`MAX_OPEN` connections are kept a direction; beyond, the oldest eighth is
   forgotten. A connection without a login for :data:`MAX_AGE` of the log's own time is forgotten

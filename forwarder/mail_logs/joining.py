@@ -37,6 +37,10 @@ fail2ban's join holds 5 minutes."""
 MAX_DISORDER_SECONDS = 5
 """By which syslog may deliver a line before ``New``; seen are 1 or 2."""
 
+MAX_BACK_SECONDS = 3_600 + MAX_DISORDER_SECONDS
+"""By which a login may seem to come before its connection: clocks are set back by an hour, and
+without the offset of a file header the hour that comes twice is taken for the first one."""
+
 EXPIRY_SECONDS = 60
 """How often, in the log's own time, all sessions are looked at for their age."""
 
@@ -142,7 +146,10 @@ class Joiner:
             is_old = start is not None and epoch - start.epoch > _MAX_AGE_SECONDS < epoch - last
             if is_old and tally is None:
                 known, failures = _unknown(number), 0
-            if outcome.action is _INBOUND:
+            if start is not None and start.epoch - epoch > MAX_BACK_SECONDS:
+                # The number meant another connection then, and nothing is known of it.
+                known = _unknown(number)
+            elif outcome.action is _INBOUND:
                 if outcome.result != SUCCESS:
                     failures += 1
                 elif self._sessions:
@@ -155,7 +162,7 @@ class Joiner:
             self.unjoined += 1
         mark = number + b")" if verb else line
         offset, original, at, level, header = places.find(line, mark)
-        key = self.identities.identify(direction, number, original, epoch)
+        key = self.identities.identify(direction, number, original, epoch, log.file)
         if header is not None:
             time = _at_offset(time, header)
         events.append(
@@ -189,7 +196,9 @@ class Joiner:
     def _join_outbound(self, number: bytes, address: bytes, time: Instant) -> Connection:
         connection = self.connections.outbound.get(number)
         known = self._describer.describe_outbound(number, connection, address)
-        if known.start is not None and time.epoch - known.start.epoch > _MAX_AGE_SECONDS:
+        if known.start is None:
+            return known
+        if not -MAX_BACK_SECONDS <= time.epoch - known.start.epoch <= _MAX_AGE_SECONDS:
             return self._describer.describe_outbound(number, None, address)
         return known
 
@@ -235,18 +244,24 @@ class Joiner:
         if tally is None:
             return
         self.connections.messages.leave(number)
+        if reason is CloseReason.SUPERSEDED and line == connection[0]:
+            # The same beginning, read again in another file: whatever follows it comes again, too.
+            return
         time = tally.last
         offset, original, message, level, header = _NOWHERE
         if line is not None and places is not None:
             time = self._clock.read(line[:24], log.offset) or time
             offset, original, message, level, header = places.find(line, line)
-        # No line says that a session expired: the word and its last login stand for it.
-        name = original or b"expired %b" % tally.last.compact
+        if original is None:
+            # No line says that a session expired: the word and its last login stand for it.
+            name = self.identities.name(b"inbound", number, b"expired %b" % tally.last.compact)
+        else:
+            name = self.identities.identify(b"inbound", number, original, time.epoch, log.file)
         events.append(
             Event(
                 log.origin,
                 _CLOSED,
-                self.identities.identify(b"inbound", number, name, time.epoch),
+                name,
                 time if header is None else _at_offset(time, header),
                 tally.user,
                 known or self._describer.describe_inbound(number, connection),

@@ -79,8 +79,14 @@ class Logins:
 
 
 def is_strange(message: bytes) -> bool:
-    """Whether a message that is no login begins like one, and is none that is known not to be."""
-    begins = message.startswith(b"SMTP Auth") or b" SMTP authentication " in message
+    """Whether a message that is no login begins like one, and is none that is known not to be.
+
+    So does a file header without an offset that could be: all times depend on it.
+    """
+    begins = (
+        message.startswith((b"SMTP Auth", b"Time offset from UTC: "))
+        or b" SMTP authentication " in message
+    )
     return begins and grammar.match(grammar.SERVER_POOL, message) is None
 
 
