@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check lint types imports tests format lock bench clean
+.PHONY: help .venv demo test check lint types imports tests format docs lock bench clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ tests: $(STAMP)  ## Run the tests with branch coverage.
 format: $(STAMP)  ## Format the code, and mend what can be mended safely.
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
+
+docs: $(STAMP)  ## Write docs/commands.md anew from the help of the commands.
+	.venv/bin/python -m tests.help_texts > docs/commands.md
 
 # pip-compile reads no dependency groups, so it gets ours on standard input. Made with the oldest
 # Python that is supported, the lock holds for newer ones too: it installs what all of them can run.

@@ -17,7 +17,7 @@ import orjson
 from forwarder.documents import Document
 from forwarder.ecs import Encoder
 from forwarder.ecs_layout import Common
-from forwarder.events import Event, Outcome
+from forwarder.events import Event, Origin, Outcome
 from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.framing import Block, Framer, FramerState
@@ -225,8 +225,15 @@ class Reading:
             log.origin = replace(log.origin, serial=serial)
             log.offset = None if seconds is None else timedelta(seconds=seconds)
 
+    @property
+    def origins(self) -> dict[str, Origin]:
+        """Where its lines come from, by appliance."""
+        return {appliance: log.origin for appliance, log in self._logs.items()}
+
     def rename(self, path: str) -> None:
-        """Take it that the file has another name now."""
+        """Take it that the file has this name now."""
+        if path == self._path:
+            return  # an origin that stays the same object keeps what was made for it
         self._path = path
         for log in self._logs.values():
             log.origin = replace(log.origin, path=path)
