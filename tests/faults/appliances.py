@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -116,28 +117,26 @@ def send_again(path: Path, content: bytes) -> None:
 
 def live(writer: Writer, chance: Random) -> Iterator[Step]:
     """Give the steps of an appliance at work: what grows, is renamed, packed and sent again."""
-    closed: list[Path] = []
+    plain: list[Path] = []
     for name, content in writer.files.items():
         size = 0
         while size < len(content):
             step = chance.randint(1, _STEP_BYTES)
             size += step
-            yield lambda step=step: writer.grow(step)
-        if name == list(writer.files)[-1]:
-            break
+            yield partial(writer.grow, step)
+        if name == [*writer.files][-1]:
+            return
         yield writer.rotate
-        closed.append(writer.folder / name)
-        path = closed[chance.randrange(len(closed))]
-        whole = writer.files[path.name]
-        match chance.randrange(4):
-            case 0:
-                yield from packing(path) if path.suffix == ".s" else ()
-                closed.remove(path)
-            case 1:
-                yield lambda path=path, whole=whole: send_again(path, whole)
-            case 2:
-                copy = path.with_name(path.name.removesuffix(".s") + ".again.s")
-                yield lambda path=path, copy=copy: shutil.copy(path, copy)
+        plain.append(writer.folder / name)
+        path = plain[chance.randrange(len(plain))]
+        what = chance.randrange(4)
+        if what == 0:
+            yield from packing(path)
+            plain.remove(path)
+        elif what == 1:
+            yield partial(send_again, path, writer.files[path.name])
+        elif what == 2:
+            yield partial(shutil.copyfile, path, path.with_suffix(".again.s"))
 
 
 def sending(writer: Writer, chance: Random) -> Iterator[Step]:
@@ -146,6 +145,11 @@ def sending(writer: Writer, chance: Random) -> Iterator[Step]:
         path = writer.folder / name.replace("current", "@20260401T000000.s")
         # A part that ends within a line, and rests for long, would be taken for the whole.
         middle = content.index(b"\n", chance.randrange(len(content) - 1000)) + 1
-        yield lambda path=path, part=content[:middle]: path.write_bytes(part)
-        yield lambda path=path, part=content[middle:]: path.open("ab").write(part)
-        writer.sizes[name] = len(content)
+        yield partial(append, path, content[:middle])
+        yield partial(append, path, content[middle:])
+
+
+def append(path: Path, content: bytes) -> None:
+    """Write behind what a file has."""
+    with path.open("ab") as file:
+        file.write(content)

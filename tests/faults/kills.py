@@ -9,6 +9,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -62,13 +63,14 @@ def kill_again_and_again(folder: Path, kills: int, seed: int) -> Outcome:
     steps = _mixed(scene, chance)
     share = len(steps) // kills + 1
     at_work, size = 0, 0
-    for number in range(kills):
-        mine = steps[number * share : (number + 1) * share]
-        _play(mine[: share // 3])
-        _live_and_die(scene, chance, mine[share // 3 :])
-        before, size = size, _size(scene)
-        at_work += size != before
-    tally = scene.finish()
+    with scene:
+        for number in range(kills):
+            mine = steps[number * share : (number + 1) * share]
+            _play(mine[: share // 3])
+            _live_and_die(scene, chance, mine[share // 3 :])
+            before, size = size, _size(scene)
+            at_work += size != before
+        tally = scene.finish()
     return Outcome(tally, kills, at_work, time.monotonic() - begun)
 
 
@@ -109,7 +111,12 @@ def _play(steps: Iterable[Step]) -> None:
 
 
 def _size(scene: Scene) -> int:
-    return sum(x.stat().st_size for x in scene.folder.glob("auth.ndjson*"))
+    """Sum up what is there; a full file gets another name meanwhile."""
+    size = 0
+    for path in scene.folder.glob("auth.ndjson*"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -121,7 +128,7 @@ def main(arguments: Sequence[str]) -> int:
     with TemporaryDirectory(prefix="esa-forwarder-kills-") as folder:
         outcome = kill_again_and_again(Path(folder), options.kills, options.seed)
     tally, kills, at_work, seconds = outcome
-    sys.stdout.write(f"{tally}: {kills} kills, {at_work} at work, {seconds:.0f} s\n")
+    sys.stdout.write(f"{tally.text}: {kills} kills, {at_work} at work, {seconds:.0f} s\n")
     sys.stdout.writelines(f"{x}\n" for x in tally.wrong[:10])
     return 0 if tally.is_whole else 1
 

@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from tests.corpus import Corpus
 from tests.faults.appliances import LIVE, Writer
@@ -25,7 +26,7 @@ outputs:
 class Scene:
     """What a test of a fault plays in."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has a name
         self,
         folder: Path,
         corpus: Corpus,
@@ -59,6 +60,12 @@ class Scene:
                 if path.startswith(f"{appliance}/")
             }
             self.writers[appliance] = Writer(folder / "logs" / appliance, files, live)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.program.finish()
 
     def configure(self, config: str) -> None:
         """Write the configuration."""
@@ -125,10 +132,10 @@ class Scene:
     def tally(self, output: Path | None = None) -> Tally:
         """Compare an output with the truth, and print the numbers."""
         tally = compare(self.documents(output), self.corpus.expected)
-        print(f"{self.folder.name}: {tally}")  # noqa: T201 - shown for a test that fails
+        print(f"{self.folder.name}: {tally.text}")  # noqa: T201 - shown for a test that fails
         return tally
 
     def assert_whole(self) -> None:
         """Finish, and let nothing be lost, doubled, not joined or wrong."""
         tally = self.finish()
-        assert tally.is_whole, f"{tally} {tally.wrong[:3]}"
+        assert tally.is_whole, f"{tally.text} {tally.wrong[:3]}"

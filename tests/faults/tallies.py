@@ -27,12 +27,14 @@ class Tally(NamedTuple):
     """Of each document that is there and differs from the truth, what differs."""
 
     @property
+    def text(self) -> str:
+        """The three numbers."""
+        return f"lost={self.lost} doubled={self.doubled} joined={self.joined}/{self.joinable}"
+
+    @property
     def is_whole(self) -> bool:
         """Whether all is there, once, joined and right."""
         return not (self.lost or self.doubled or self.wrong) and self.joined == self.joinable
-
-    def __str__(self) -> str:
-        return f"lost={self.lost} doubled={self.doubled} joined={self.joined}/{self.joinable}"
 
 
 def compare(documents: Iterable[bytes], expected: Sequence[Expected]) -> Tally:
