@@ -247,7 +247,7 @@ def test_what_was_saved_comes_with_the_first_piece_even_without_data(tmp_path: P
     assert first.resume == b"resume at %d" % first.offset
     write(path, NEW)
     assert_each_once(reader, OLD + NEW)
-    assert [x.resume for x in reader.pieces[before + 1 :]] == [None, None]
+    assert {x.resume for x in reader.pieces[before + 1 :]} == {None}
 
 
 def test_a_late_whole_file(tmp_path: Path) -> None:

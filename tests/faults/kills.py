@@ -34,7 +34,7 @@ outputs:
 """
 CONNECTIONS_A_KILL = 60
 """Of each appliance: some 900 events between two kills, a megabyte and a half of documents."""
-EARLY, BEGUN = 0.15, 0.2
+EARLY, BEGUN = 0.1, 0.15
 """Shares of kills while the service starts, and right after; the others are at work: when something
 was delivered since the start."""
 START_SECONDS = 0.6
