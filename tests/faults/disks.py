@@ -3,10 +3,12 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+_BLOCK_BYTES = 4096
 
 
 @contextmanager
@@ -24,9 +26,12 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
 
 
 def fill(folder: Path, leave_bytes: int = 0) -> Path:
-    """Write a file that takes what is free on a disk."""
+    """Write a file that takes what is free on a disk, up to the last byte or nearly."""
     path = folder / "ballast"
     status = os.statvfs(folder)
-    with path.open("wb") as file:
-        file.write(bytes(max(0, status.f_bavail * status.f_frsize - leave_bytes)))
+    left = status.f_bavail * status.f_frsize - leave_bytes
+    # Others may write at the same time, so what was free is not what can be written.
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while left > 0 or not leave_bytes:
+            left -= file.write(bytes(_BLOCK_BYTES))
     return path
