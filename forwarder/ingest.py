@@ -122,6 +122,8 @@ class Ingest:
         self._status_due = 0.0
         self._last_status: dict[str, object] = {}
         self._is_blocked = False
+        self.is_complete = False
+        """Whether all was read to its end; never so where more is waited for."""
         self.problems = 0
         """What could not be read, or is lost; each was logged."""
 
@@ -143,6 +145,7 @@ class Ingest:
                 if self._is_due(idle=not pieces):
                     self._commit()
                 if self._ends and not pieces and all(x.drained for x in self._sources):
+                    self.is_complete = True
                     break
             self._commit()
         finally:

@@ -233,6 +233,23 @@ def test_an_unterminated_line_over_a_restart(tmp_path: Path) -> None:
     assert_each_once(reader, [b"one\n", b"two\n", b"thr"])
 
 
+def test_what_was_saved_comes_with_the_first_piece_even_without_data(tmp_path: Path) -> None:
+    """A file that rests behind a restart says so before it grows: a header is not forgotten."""
+    reader = following(tmp_path)
+    path = write(tmp_path / "mail.@20090422T110000.s", OLD)
+    reader.read()
+    reader.commit()
+    before = len(reader.pieces)
+    reader.crash()
+    reader.settle(seconds=2, times=2)
+    (first,) = reader.pieces[before:]
+    assert (first.data, first.kind, first.offset) == (b"", Kind.QUIET, len(b"".join(OLD)))
+    assert first.resume == b"resume at %d" % first.offset
+    write(path, NEW)
+    assert_each_once(reader, OLD + NEW)
+    assert {x.resume for x in reader.pieces[before + 1 :]} == {None}
+
+
 def test_a_late_whole_file(tmp_path: Path) -> None:
     """It is read when it arrives, though younger ones were read before."""
     reader = following(tmp_path)
