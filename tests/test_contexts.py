@@ -251,7 +251,9 @@ def test_what_connections_share_is_one_object() -> None:
 
 NAMES = st.sampled_from([b"a", b"Data 1", b"a b c", b"a  b", b"10.0.0.1", b"a address b", b"\xe9"])
 ADDRESSES = st.sampled_from([b"192.0.2.1", b"0.0.0.0", b"01.2.3.4", b"256.1.1.1", b"1.2.3", b"::1"])
-DOMAINS = st.sampled_from([b"unknown", b"None", b"a.test", b"unknown.test", b"a verified no", b""])
+DOMAINS = st.sampled_from(
+    [b"unknown", b"None", b"a.test", b"unknown.test", b"a verified no", b"", b"\x0ba", b"\xc2\xa0a"]
+)
 ANY = st.binary(max_size=9).map(lambda x: x.replace(b"\n", b""))
 
 
