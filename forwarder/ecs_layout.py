@@ -233,7 +233,7 @@ def _lay_out_syslog(header: SyslogHeader | None) -> dict[str, Any] | None:
 def lay_out_sender(key: tuple[Policy | None, bool | None]) -> bytes:
     """Serialise ``cisco_esa.sender``: the policy, and whether the reverse DNS name is verified."""
     policy, verified = key
-    known = (
+    known: dict[str, object] = (
         {}
         if policy is None
         else {
@@ -244,7 +244,9 @@ def lay_out_sender(key: tuple[Policy | None, bool | None]) -> bytes:
             "country": cut(policy.country),
         }
     )
-    return orjson.dumps(without_empty({**known, "reverse_dns_verified": verified}))
+    known["reverse_dns_verified"] = verified
+    # Scores and groups make many of these: they are flat, so there is nothing to look for deep down.
+    return orjson.dumps({name: value for name, value in known.items() if value is not None})
 
 
 def lay_out_tls(tls: Tls) -> bytes:

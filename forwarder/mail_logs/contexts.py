@@ -130,12 +130,13 @@ def _read_interface(own: bytes) -> Listener:
 
 def _read_other(text: bytes) -> Said:
     """Read a message from behind the number of its connection."""
-    text = text.removesuffix(b"\r")
-    tls = _read_tls(text)
-    if tls is not None:
-        return None, tls, None
-    policy = _read_policy(text)
-    return policy, None, None if policy is not None else _read_rejected(text)
+    text = text.strip()
+    # The first word tells the forms apart; most lines are of the host access table.
+    if text.startswith(b"TLS"):
+        return None, _read_tls(text), None
+    if text.startswith(b"Delayed"):
+        return None, None, _read_rejected(text)
+    return _read_policy(text), None, None
 
 
 def _read_rejected(text: bytes) -> Opened | None:
