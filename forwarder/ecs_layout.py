@@ -245,7 +245,7 @@ def lay_out_sender(key: tuple[Policy | None, bool | None]) -> bytes:
         }
     )
     known["reverse_dns_verified"] = verified
-    # Scores and groups make many of these: they are flat, so there is nothing to look for deep down.
+    # Scores and groups make many of these; they are flat, so nothing is to be looked for inside.
     return orjson.dumps({name: value for name, value in known.items() if value is not None})
 
 
