@@ -5,6 +5,7 @@ files are packed a while later and removed in the end, as a host does that keeps
 What the output has filled is counted and removed.
 """
 
+import os
 import re
 import sys
 import time
@@ -62,11 +63,10 @@ class Reader:
     def __init__(self, output: Path) -> None:
         """Nothing was read yet."""
         self._output = output
-        self._position = 0
-        self._inode = 0
-        self._rest = b""
-        self.count = 0
+        self._read: dict[int, tuple[int, bytes]] = {}
+        """By inode: how far, and the beginning of a line."""
         self._ids: set[bytes] = set()
+        self.count = 0
 
     @property
     def distinct(self) -> int:
@@ -81,21 +81,22 @@ class Reader:
             except FileNotFoundError:
                 continue
             with file:
-                inode = path.stat().st_ino
-                if inode != self._inode:
-                    self._inode, self._position = inode, 0
-                file.seek(self._position)
+                inode = os.fstat(file.fileno()).st_ino
+                position, begun = self._read.pop(inode, (0, b""))
+                file.seek(position)
                 data = file.read()
-            self._position += len(data)
-            self._take(data)
-            if path != self._output:
+            rest = self._take(begun + data)
+            if path == self._output:
+                self._read[inode] = position + len(data), rest
+            else:
                 path.unlink()
 
-    def _take(self, data: bytes) -> None:
-        whole, newline, self._rest = (self._rest + data).rpartition(b"\n")
+    def _take(self, data: bytes) -> bytes:
+        whole, newline, rest = data.rpartition(b"\n")
         if newline:
             self.count += whole.count(b"\n") + 1
-            self._ids.update(map(bytes.fromhex, map(bytes.decode, _ID.findall(whole))))
+            self._ids.update([bytes.fromhex(x.decode()) for x in _ID.findall(whole)])
+        return rest
 
 
 class Appliance:
