@@ -8,7 +8,7 @@ The output fills files and packs them.
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,6 @@ from typing import NamedTuple
 from tests.corpus import hostile
 from tests.corpus.world import seeded
 from tests.faults.appliances import Step, live, sending
-from tests.faults.program import wait_until
 from tests.faults.scenes import Scene
 from tests.faults.tallies import Tally
 
@@ -85,13 +84,22 @@ def _live_and_die(scene: Scene, chance: Random, steps: Sequence[Step]) -> None:
     if kind >= EARLY:
         program.await_log("The service has begun.")
     if kind >= EARLY + BEGUN:
-        wait_until(lambda: _size(scene) != size, "a delivery")
+        _play_until(left, lambda: _size(scene) != size)
     end = time.monotonic() + alive
     while time.monotonic() < end:
         next(left, lambda: None)()
         time.sleep(PAUSE_SECONDS)
     program.kill()
     _play(left)
+
+
+def _play_until(steps: Iterator[Step], condition: Callable[[], bool]) -> None:
+    """Go on with the steps until something is true, or none is left."""
+    for step in steps:
+        if condition():
+            return
+        step()
+        time.sleep(PAUSE_SECONDS)
 
 
 def _mixed(scene: Scene, chance: Random) -> list[Step]:
