@@ -3,10 +3,11 @@
 PYTHON ?= python3
 LOCK := tests/requirements.txt
 STAMP := .venv/.installed
+SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check lint types imports tests format docs lock bench clean
+.PHONY: help .venv demo test check lint types imports tests format docs lock bench kill soak clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +67,13 @@ lock: $(STAMP)  ## Resolve the dependencies again and write tests/requirements.t
 
 bench: $(STAMP)  ## Measure the speed.
 	.venv/bin/python -m tests.bench
+
+kill: $(STAMP)  ## Kill the service 100 times under load, and count what is lost and doubled.
+	.venv/bin/python -m tests.faults.kills
+
+# SOAK_SECONDS=60 for a short one.
+soak: $(STAMP)  ## Run the service in a storm for ten minutes, and look at memory and delay.
+	.venv/bin/python -m tests.faults.soak --seconds $(SOAK_SECONDS)
 
 clean:  ## Remove .venv and all that the tools leave behind.
 	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -14,7 +14,7 @@ Rules:
 import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Protocol
@@ -30,6 +30,7 @@ from forwarder.inputs.pieces import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.sightings import Followed, StartAt
 from forwarder.inputs.stdin import StandardInput
+from forwarder.mail_logs.state import IDS
 from forwarder.pipeline import Flow, Reading, Settings
 from forwarder.settings.models import DocumentSettings, InputSettings, StdinSettings
 from forwarder.spool import BlockedError, Spool
@@ -268,6 +269,26 @@ class Ingest:
         self._last_status = status
         at = {"time": datetime.now(UTC).isoformat(timespec="seconds")}
         return [(STATUS_PREFIX + "ingest", orjson.dumps(at | status))]
+
+
+def forget_ids(
+    state: Iterable[tuple[str, bytes]], appliances: Container[str]
+) -> list[tuple[str, None]]:
+    """Let lines that are read again have the ids that they had.
+
+    Args:
+        state: All pairs whose key begins with :data:`CORE_PREFIX`.
+        appliances: Whose lines they are.
+
+    Returns:
+        What to change in the state.
+    """
+    return [
+        (key, None)
+        for key, _ in state
+        for appliance, kind, _ in [key.split("/", 2)[2].rsplit("/", 2)]
+        if kind == IDS and appliance in appliances
+    ]
 
 
 def describe(files: Sequence[FileStatus], open_connections: int) -> dict[str, object]:

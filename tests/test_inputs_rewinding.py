@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.inputs.rewinding import rewind
+from forwarder.inputs.rewinding import Rewound, rewind
 from tests.following import Reader, following, numbered
 
 LINES = numbered(range(20))
@@ -29,7 +29,8 @@ def test_a_file_is_read_again(tmp_path: Path, reader: Reader, name: str) -> None
     """Named by its path, a link, or anything with its content; no other is."""
     (tmp_path / "link").symlink_to("mail.log")
     (tmp_path / "packed.gz").write_bytes(gzip.compress(b"".join(LINES)))
-    changes = rewind(reader.state.items(), str(tmp_path / name))
+    changes, appliances = rewind(reader.state.items(), str(tmp_path / name))
+    assert appliances == {"esa1"}
     assert len(changes) == 1
     for key, value in changes:
         assert value is None
@@ -42,11 +43,11 @@ def test_a_file_is_read_again(tmp_path: Path, reader: Reader, name: str) -> None
 def test_a_file_that_is_gone_is_known_by_its_path(tmp_path: Path, reader: Reader) -> None:
     """Should it come back, it is read again."""
     (tmp_path / "mail.log").unlink()
-    assert len(rewind(reader.state.items(), str(tmp_path / "mail.log"))) == 1
+    assert len(rewind(reader.state.items(), str(tmp_path / "mail.log")).changes) == 1
 
 
 def test_what_is_not_known_changes_nothing(tmp_path: Path, reader: Reader) -> None:
     """Nor does a folder, or what cannot be read."""
     (tmp_path / "other").write_bytes(b"other")
     for path in (tmp_path, tmp_path / "other", tmp_path / "none"):
-        assert rewind(reader.state.items(), str(path)) == []
+        assert rewind(reader.state.items(), str(path)) == Rewound([], frozenset())

@@ -61,6 +61,7 @@ def rewind(path: Path, log_path: str) -> NoReturn:
     import os  # noqa: PLC0415 - late on purpose
 
     from forwarder.errors import ForwarderError  # noqa: PLC0415
+    from forwarder.ingest import CORE_PREFIX, forget_ids  # noqa: PLC0415
     from forwarder.inputs.positions import PREFIX  # noqa: PLC0415
     from forwarder.inputs.rewinding import rewind as forget  # noqa: PLC0415
     from forwarder.spool import Spool  # noqa: PLC0415
@@ -70,14 +71,15 @@ def rewind(path: Path, log_path: str) -> NoReturn:
     try:
         spool = Spool.open(folder, max_bytes=config.spool.max_bytes)
         try:
-            changes = forget(spool.load_state(PREFIX), log_path)
-            spool.commit([], changes)
+            rewound = forget(spool.load_state(PREFIX), log_path)
+            ids = forget_ids(spool.load_state(CORE_PREFIX), rewound.appliances)
+            spool.commit([], [*rewound.changes, *ids])
         finally:
             spool.close()
     except ForwarderError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(FAILED)
-    if not changes:
+    if not rewound.changes:
         click.echo(
             f"error: no log is known under {log_path!r}; esa-forwarder status names them.", err=True
         )

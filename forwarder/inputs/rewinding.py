@@ -10,13 +10,23 @@ import os
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import NamedTuple
 
 from forwarder.inputs.comparing import find_alike
 from forwarder.inputs.positions import PREFIX, Position, decode, split
 from forwarder.inputs.sources import MovedError, Source, SourceError
 
 
-def rewind(saved: Iterable[tuple[str, bytes]], path: str) -> list[tuple[str, None]]:
+class Rewound(NamedTuple):
+    """Logs that will be read again."""
+
+    changes: list[tuple[str, None]]
+    """Of the state."""
+    appliances: frozenset[str]
+    """Whose logs they are."""
+
+
+def rewind(saved: Iterable[tuple[str, bytes]], path: str) -> Rewound:
     """Forget all logs that a path stands for.
 
     These are the log that was last read under this path and, if there is a file now, the log
@@ -27,7 +37,7 @@ def rewind(saved: Iterable[tuple[str, bytes]], path: str) -> list[tuple[str, Non
         path: A path; a file need not be there any more.
 
     Returns:
-        What to change in the state; empty if nothing is known of the path.
+        What to change; nothing if nothing is known of the path.
 
     Raises:
         PositionError: What was saved cannot be read.
@@ -45,7 +55,10 @@ def rewind(saved: Iterable[tuple[str, bytes]], path: str) -> list[tuple[str, Non
                 found |= _same_content(source, positions)
             finally:
                 source.close()
-    return [(PREFIX + key, None) for key in positions if key in found]
+    return Rewound(
+        [(PREFIX + key, None) for key in positions if key in found],
+        frozenset(positions[key].appliance for key in found),
+    )
 
 
 def _same_content(source: Source, positions: dict[str, Position]) -> set[str]:

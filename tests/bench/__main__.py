@@ -8,12 +8,14 @@ import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.corpora import Corpora
 from tests.bench.measuring import BenchError
 from tests.bench.rows import Row, Sizes, measure_all
+from tests.bench.service_rows import service
 
 ROUNDS = 5
 QUICK_MEGABYTES = 20
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         help="of traffic; half of it for the storm, five times for memory (default: 200)",
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"(default: {ROUNDS})")
+    parser.add_argument("--service", action="store_true", help="only the rows of the service")
     parser.add_argument("--quick", action="store_true", help=f"with {QUICK_MEGABYTES} MB")
     options = parser.parse_args(arguments)
     sizes = Sizes(QUICK_MEGABYTES if options.quick else options.megabytes, options.rounds)
@@ -45,7 +48,9 @@ def main(arguments: Sequence[str]) -> int:
     say("|---|---:|---:|---:|---|")
     with TemporaryDirectory(prefix="esa-forwarder-bench-") as folder:
         try:
-            for row in measure_all(Corpora(Path(folder)), sizes):
+            corpora = Corpora(Path(folder))
+            parts = [service] if options.service else [measure_all, service]
+            for row in chain.from_iterable(part(corpora, sizes) for part in parts):
                 rows.append(row)
                 say(line(row))
         except BenchError as error:

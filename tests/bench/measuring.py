@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -60,16 +60,22 @@ def use(command: Sequence[str], codes: frozenset[int] = frozenset({0})) -> Usage
 
 def look_at(command: Sequence[str]) -> Output:
     """Run a command and count its documents."""
-    digest = hashlib.sha256()
-    lines = sessions = 0
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:  # noqa: S603
         assert process.stdout is not None
-        for line in process.stdout:
-            digest.update(line)
-            lines += 1
-            sessions += SESSION_END in line
+        output = count(process.stdout)
     if process.returncode:
         raise BenchError(f"{command[0]} ended with {process.returncode}")
+    return output
+
+
+def count(documents: Iterable[bytes]) -> Output:
+    """Count documents, one a line."""
+    digest = hashlib.sha256()
+    lines = sessions = 0
+    for line in documents:
+        digest.update(line)
+        lines += 1
+        sessions += SESSION_END in line
     return Output(lines - sessions, sessions, digest.hexdigest())
 
 

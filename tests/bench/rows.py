@@ -68,7 +68,7 @@ def traffic(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
             [ours, searching(ripgrep.END), searching("")], log.path, corpora.empty, sizes.rounds
         )
         name = "traffic: CPU time to that of rg -c, lines to their end"
-        yield _at_most(name, ratio(seconds, closed), 4, 3)
+        yield at_most(name, ratio(seconds, closed), 4, 3)
         name = "traffic: the same, rg free to stop within a line"
         yield Row(name, f"{ratio(seconds, open_ended):.2f}")
     rate = log.size / MEGABYTE / median(seconds)
@@ -81,7 +81,7 @@ def storm(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
     check(log, look_at(ours(log.path)))
     check(log, look_at(line_by_line(log.path)))
     seconds, theirs = compare([ours, line_by_line], log.path, corpora.empty, sizes.rounds)
-    yield _at_most(
+    yield at_most(
         "storm: CPU time a document to the yardstick's", ratio(seconds, theirs), 0.45, 0.20
     )
     documents = log.logins + log.sessions
@@ -100,7 +100,7 @@ def memory(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
         )
         return
     log = corpora.make("traffic", megabytes)
-    yield _at_most(name, use(ours(log.path)).peak_bytes / MEGABYTE, 100, digits=0)
+    yield at_most(name, use(ours(log.path)).peak_bytes / MEGABYTE, 100, digits=0)
     corpora.remove(log)
 
 
@@ -111,7 +111,7 @@ def start_up(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
         ("start-up: --version, CPU seconds", [PROGRAM, "--version"]),
     ):
         seconds = median(use(command).cpu_seconds for _ in range(2 * sizes.rounds))
-        yield _at_most(name, seconds, 0.3)
+        yield at_most(name, seconds, 0.3)
 
 
 def side_by_side(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
@@ -166,9 +166,10 @@ def line_by_line(path: str) -> Sequence[str]:
     return [sys.executable, str(yardstick.__file__), path]
 
 
-def _at_most(
+def at_most(
     name: str, figure: float, limit: float, goal: float | None = None, *, digits: int = 2
 ) -> Row:
+    """Make a row with a limit that the figure is not to exceed."""
     return Row(
         name,
         f"{figure:.{digits}f}",

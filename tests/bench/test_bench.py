@@ -92,7 +92,15 @@ def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"\d+ cores?, Python 3\..*; 1 MB of traffic$", first)
     assert {row.count("|") for row in table} <= {5, 6}
     names = {row.split(":")[0].removeprefix("| ") for row in table[2:]}
-    assert names == {"traffic", "storm", "memory", "start-up", "two appliances"}
+    assert names == {
+        "traffic",
+        "storm",
+        "memory",
+        "start-up",
+        "two appliances",
+        "run --once",
+        "run",
+    }
     assert code == any("over the limit" in row for row in table)
 
 
