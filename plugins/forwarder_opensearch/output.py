@@ -89,7 +89,7 @@ class OpenSearchOutput:
             except opensearchpy.ConnectionError as error:
                 client.transport.mark_dead(connection)
                 if not left:
-                    raise Unavailable(f"{_url(connection)} {_explain(error)}") from error
+                    raise Unavailable(f"{_url(connection)} {explain(error)}") from error
                 left -= 1
             else:
                 client.transport.connection_pool.mark_live(connection)
@@ -119,7 +119,7 @@ def _url(connection: Any) -> str:  # noqa: ANN401 - the client has no type for i
     return f"{connection.host}{connection.url_prefix}"
 
 
-def _explain(error: opensearchpy.ConnectionError) -> str:
+def explain(error: opensearchpy.ConnectionError) -> str:
     """Say what is wrong, and what to do."""
     found: BaseException | None = error.info if isinstance(error.info, BaseException) else error
     while found is not None and not (isinstance(found, OSError) and found.strerror):

@@ -41,9 +41,9 @@ class Node:
             [
                 *java(Path(find_program("java", "openjdk-17-jdk-headless"))),
                 *("-classpath", f"{jars}/*"),
-                *("org.codelibs.opensearch.runner.OpenSearchRunner", "-basePath", home / "node"),
-                *("-numOfNode", "1", "-clusterName", f"tests-{base}"),
-                *("-baseHttpPort", str(base), "-useLogger"),
+                # Java compiles it on the way.
+                HERE / "opensearch" / "Main.java",
+                *(home / "node", str(base), f"tests-{base}"),
             ],
             home / "output.log",
             self._is_ready,
