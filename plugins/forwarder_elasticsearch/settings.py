@@ -105,6 +105,8 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
             raise ValueError("say either ca_certs or ca_trusted_fingerprint")
         if self.ca_trusted_fingerprint is not None and self.verify == "none":
             raise ValueError("with verify: none, no authority is looked at; take one of them out")
+        if self.ca_trusted_fingerprint is not None and self.proxy is not None:
+            raise ValueError("a fingerprint is looked for without the proxy; say ca_certs")
         return self
 
     @classmethod

@@ -39,7 +39,7 @@ class Node:
         self.admin = OpenSearch(self.url)
         self._server = Server(
             [
-                *java(Path(find_program("java", "openjdk-17-jdk-headless"))),
+                *java(Path(find_program("java", "default-jdk-headless"))),
                 *("-classpath", f"{jars}/*"),
                 # Java compiles it on the way.
                 HERE / "opensearch" / "Main.java",
