@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check lint types imports tests format lock servers bench clean
+.PHONY: help .venv demo test check lint types imports tests format docs lock servers bench clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +15,7 @@ help:  ## List the targets.
 
 # Stamped with a file of its own: the date of the directory says nothing of a finished install.
 $(STAMP): $(LOCK) pyproject.toml
+	@echo "Installing into .venv what is needed; the first time, this takes a minute or two." >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "This needs Python 3.11 or newer, and $(PYTHON) is not;" \
 	        "name another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -51,6 +52,9 @@ tests: $(STAMP)  ## Run the tests with branch coverage.
 format: $(STAMP)  ## Format the code, and mend what can be mended safely.
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
+
+docs: $(STAMP)  ## Write docs/commands.md anew from the help of the commands.
+	.venv/bin/python -m tests.help_texts > docs/commands.md
 
 # pip-compile reads no dependency groups, so it gets ours on standard input. Made with the oldest
 # Python that is supported, the lock holds for newer ones too: it installs what all of them can run.
