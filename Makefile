@@ -7,7 +7,8 @@ SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check lint types imports tests format docs lock bench kill soak clean
+.PHONY: help .venv demo test check lint types imports tests format docs lock servers bench kill soak \
+    clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
@@ -35,7 +36,7 @@ check: $(STAMP)  ## The quick variant: tests on all cores, without coverage, up 
 	.venv/bin/ruff check --quiet
 	.venv/bin/ruff format --quiet --check
 	.venv/bin/mypy --no-error-summary
-	.venv/bin/pytest --quiet --numprocesses auto --exitfirst
+	.venv/bin/pytest --quiet --numprocesses auto --dist loadgroup --exitfirst
 
 lint: $(STAMP)  ## Check style and formatting.
 	.venv/bin/ruff check
@@ -64,6 +65,9 @@ lock: $(STAMP)  ## Resolve the dependencies again and write tests/requirements.t
 	    CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile --quiet --upgrade --generate-hashes \
 	        --allow-unsafe --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links \
 	        --no-emit-trusted-host --output-file $(LOCK) -
+
+servers: $(STAMP)  ## Build the real servers that tests run; needs a JDK 17 and Maven.
+	.venv/bin/python -m tests.servers
 
 bench: $(STAMP)  ## Measure the speed.
 	.venv/bin/python -m tests.bench

@@ -12,6 +12,10 @@ import os
 
 from hypothesis import settings
 
+from tests.servers.fixtures import elasticsearch_8, elasticsearch_9, opensearch
+
+__all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch"]
+
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
