@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from forwarder.documents import Document
     from forwarder.hookspecs import hookimpl
     from forwarder.output import Failure, Finding, Output, OutputPlugin, Unavailable
+    from forwarder.settings.values import Duration
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Document",
+    "Duration",
     "Failure",
     "Finding",
     "Output",
@@ -29,7 +31,11 @@ __all__ = [
 
 # Type checkers see the imports above; with __getattr__ they would believe any name.
 if not TYPE_CHECKING:  # pragma: no branch
-    _MODULES = {"Document": "documents", "hookimpl": "hookspecs"}
+    _MODULES = {
+        "Document": "documents",
+        "Duration": "settings.values",
+        "hookimpl": "hookspecs",
+    }
 
     def __getattr__(name: str) -> object:
         """Fetch a public name from its module."""

@@ -142,12 +142,12 @@ def test_what_ends_leaves_the_store() -> None:
     list(reading.settle())
     process.commit()
     assert {x.rsplit("/", 1)[0] for x in process.store} == {
-        *("esa1/inbound", "esa1/attempts", "esa1/ids", "esa1/expiry"),
+        *("esa1/inbound", "esa1/attempts", "esa1/ids", "esa1/rest"),
     }
     list(reading.feed(close))
     list(reading.settle())
     process.commit()
-    assert {x.rsplit("/", 1)[0] for x in process.store} == {"esa1/ids", "esa1/expiry"}
+    assert {x.rsplit("/", 1)[0] for x in process.store} == {"esa1/ids", "esa1/rest"}
 
 
 def test_ids_of_older_seconds_leave_the_store() -> None:

@@ -1,0 +1,114 @@
+"""What the configuration says below ``type: elasticsearch``."""
+
+import re
+from base64 import b64decode, b64encode
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from forwarder_bulk.settings import ClusterSettings, Host, read_host
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
+
+def read_cloud_id(text: str) -> str:
+    """Find the URL of a deployment: behind its name are host, cluster and Kibana in Base64.
+
+    Raises:
+        ValueError: It is no cloud ID.
+    """
+    try:
+        domain, cluster, *_ = b64decode(text.rpartition(":")[2]).decode("ascii").split("$")
+        host, _, port = domain.partition(":")
+        return read_host(f"https://{cluster}.{host}:{port or 443}")
+    except ValueError:
+        raise ValueError("is no cloud ID; copy it whole from the console") from None
+
+
+def _cloud_id(text: str) -> str:
+    read_cloud_id(text)
+    return text
+
+
+def _proxy(url: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(url.get_secret_value())
+        port = parts.port
+    except ValueError:
+        raise ValueError("is no URL, as http://proxy.example.com:3128 is") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port is None:
+        raise ValueError("is no URL with a port, as http://proxy.example.com:3128 is")
+    return url
+
+
+def _api_key(key: SecretStr) -> SecretStr:
+    """Bring both forms into the encoded one."""
+    text = key.get_secret_value().strip()
+    if ":" in text:
+        return SecretStr(b64encode(text.encode()).decode())
+    try:
+        pair = b64decode(text, validate=True)
+    except ValueError:
+        pair = b""
+    if b":" not in pair:
+        raise ValueError("is no API key; say ID:KEY, or the field 'encoded' of the answer to it")
+    return SecretStr(text)
+
+
+def _fingerprint(text: str) -> str:
+    found = text.replace(":", "").lower()
+    if _FINGERPRINT.fullmatch(found) is None:
+        raise ValueError("is no SHA-256 fingerprint: 64 hex digits, with or without colons")
+    return found
+
+
+class Settings(ClusterSettings, frozen=True, extra="forbid"):
+    """Which cluster, how to reach it, and where in it documents go."""
+
+    hosts: Annotated[tuple[Host, ...], Field(min_length=1)] | None = Field(
+        default=None,
+        description="URLs of the cluster's nodes, with ports; if one does not answer, the next"
+        " one is asked. Either this or cloud_id.",
+    )
+    cloud_id: Annotated[str, AfterValidator(_cloud_id)] | None = Field(
+        default=None, description="Of a deployment in Elastic Cloud, as its console shows it."
+    )
+    api_key: Annotated[SecretStr, AfterValidator(_api_key)] | None = Field(
+        default=None,
+        description="An API key instead of username: ID:KEY, or in its encoded form.",
+    )
+    ca_trusted_fingerprint: Annotated[str, AfterValidator(_fingerprint)] | None = Field(
+        default=None,
+        description="SHA-256 fingerprint of the authority's certificate, as Elasticsearch prints"
+        " it at its first start; instead of ca_certs.",
+    )
+    proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = Field(
+        default=None,
+        description="URL of an HTTP proxy between here and there, with its user and password"
+        " where it wants them.",
+    )
+
+    def urls(self) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11
+        """Give the nodes to ask."""
+        if self.hosts is not None:
+            return self.hosts
+        return () if self.cloud_id is None else (read_cloud_id(self.cloud_id),)
+
+    @model_validator(mode="after")
+    def _fit_too(self) -> Self:
+        """Find more settings that contradict one another."""
+        if (self.hosts is None) == (self.cloud_id is None):
+            raise ValueError("say either hosts or cloud_id")
+        if self.api_key is not None and self.username is not None:
+            raise ValueError("say either api_key, or username and password")
+        if self.ca_trusted_fingerprint is not None and self.ca_certs is not None:
+            raise ValueError("say either ca_certs or ca_trusted_fingerprint")
+        if self.ca_trusted_fingerprint is not None and self.verify == "none":
+            raise ValueError("with verify: none, no authority is looked at; take one of them out")
+        if self.ca_trusted_fingerprint is not None and self.proxy is not None:
+            raise ValueError("a fingerprint is looked for without the proxy; say ca_certs")
+        return self
+
+    @classmethod
+    def _about_tls(cls) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11
+        return (*super()._about_tls(), "ca_trusted_fingerprint")
