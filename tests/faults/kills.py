@@ -39,6 +39,8 @@ was delivered since the start."""
 START_SECONDS = 0.6
 WORK_SECONDS = 0.3
 """From there to the kill, at most."""
+PATIENCE_SECONDS = 5.0
+"""For something to be delivered; there may be nothing to deliver."""
 PAUSE_SECONDS = 0.004
 """Between two steps of the appliances while the service runs."""
 
@@ -60,13 +62,12 @@ def kill_again_and_again(folder: Path, kills: int, seed: int) -> Outcome:
     corpus = hostile(seed, connections=CONNECTIONS_A_KILL * kills, appliances=3, file_minutes=3)
     scene = Scene(folder, corpus, config=CONFIG)
     steps = _mixed(scene, chance)
-    share = len(steps) // kills + 1
     at_work, size = 0, 0
     with scene:
         for number in range(kills):
-            mine = steps[number * share : (number + 1) * share]
-            _play(mine[: share // 3])
-            _live_and_die(scene, chance, mine[share // 3 :])
+            mine = steps[number * len(steps) // kills : (number + 1) * len(steps) // kills]
+            _play(mine[: len(mine) // 3])
+            _live_and_die(scene, chance, mine[len(mine) // 3 :])
             before, size = size, _size(scene)
             at_work += size != before
         tally = scene.finish()
@@ -87,19 +88,22 @@ def _live_and_die(scene: Scene, chance: Random, steps: Sequence[Step]) -> None:
         _play_until(left, lambda: _size(scene) != size)
     end = time.monotonic() + alive
     while time.monotonic() < end:
-        next(left, lambda: None)()
+        next(left, _nothing)()
         time.sleep(PAUSE_SECONDS)
     program.kill()
     _play(left)
 
 
 def _play_until(steps: Iterator[Step], condition: Callable[[], bool]) -> None:
-    """Go on with the steps until something is true, or none is left."""
-    for step in steps:
-        if condition():
-            return
-        step()
+    """Go on with the steps until something is true; for a while also when none is left."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition() and time.monotonic() < end:
+        next(steps, _nothing)()
         time.sleep(PAUSE_SECONDS)
+
+
+def _nothing() -> None:
+    """Be a step."""
 
 
 def _mixed(scene: Scene, chance: Random) -> list[Step]:
