@@ -1,0 +1,206 @@
+"""Sending a batch: in parts, several at once, smaller ones where the server asks for it.
+
+A batch is cut into as many parts as may be on their way at once, and all of them are final before
+:meth:`Sender.write` returns. The parts are smaller
+
+- after a 413: half of the bytes that were too many, until the output is opened anew;
+- after a 429: half of the documents; with each part that is taken it is a quarter more again.
+
+After an answer that says to wait, nothing more of the batch is sent.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from forwarder import Document, Failure, Unavailable
+from forwarder_bulk.meanings import Meaning
+from forwarder_bulk.replies import Judgement, Reply, judge
+from forwarder_bulk.targets import Request, Targets
+
+_LEAST_PART = 200
+"""Documents. Fewer are not cut into parts: each request has its own price, and a server puts what
+it gets at once to disk at once."""
+_GROWN = 20_000
+"""Documents. More than any batch has: from there, nothing is held back any more."""
+
+Post = Callable[[Request], Reply]
+"""Makes one request.
+
+Raises:
+    Unavailable: There is no answer.
+"""
+
+
+class Sender:
+    """Sends batches to one cluster."""
+
+    def __init__(self, post: Post, targets: Targets, workers: int) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            post: Called by several threads at once.
+            targets: Where documents go.
+            workers: How many requests may be on their way at once.
+        """
+        self._post = post
+        self._targets = targets
+        self._workers = workers
+        self._max_documents = _GROWN
+        self._max_bytes: int | None = None
+        self._rest_until = 0.0
+        """By the monotonic clock: the server asked to be left alone until then."""
+        self._rest_said = ""
+        self._lock = threading.Lock()
+
+    def write(self, documents: Sequence[Document]) -> list[Failure]:
+        """Send a batch.
+
+        Returns:
+            What was not delivered.
+
+        Raises:
+            Unavailable: Nothing was, and nothing was refused.
+        """
+        left = self._rest_until - time.monotonic()
+        if left > 0:
+            raise Unavailable(self._rest_said, retry_after=timedelta(seconds=left))
+        batch = _Batch(self, self._cut(documents))
+        batch.run(self._workers)
+        if batch.error is not None:
+            raise batch.error
+        if batch.said is None:
+            return batch.failures
+        if batch.retry_after is not None:
+            self._rest_until = time.monotonic() + batch.retry_after.total_seconds()
+            self._rest_said = batch.said
+        unsent = [y for x in batch.waiting for y in x]
+        if len(batch.failures) == len(documents) - len(unsent) and all(
+            x.retryable for x in batch.failures
+        ):
+            raise Unavailable(batch.said, retry_after=batch.retry_after)
+        return [*batch.failures, *_later(unsent, batch.said, batch.status)]
+
+    def send(self, part: Sequence[Document]) -> Judgement:
+        """Make one request, and learn from the answer how much to send at once."""
+        request = self._targets.request(part)
+        judgement = judge(self._post(request), part, request.target, datetime.now(UTC))
+        with self._lock:
+            if judgement.is_busy:
+                self._max_documents = max(1, min(self._max_documents, len(part)) // 2)
+            elif judgement.meaning is Meaning.EACH:
+                self._max_documents = min(_GROWN, self._max_documents * 5 // 4 + 1)
+            elif judgement.status == 413 and len(part) > 1:  # noqa: PLR2004 - as in the table
+                self._max_bytes = min(self._max_bytes or len(request.body), len(request.body) // 2)
+        return judgement
+
+    def _cut(self, documents: Sequence[Document]) -> list[Sequence[Document]]:
+        """Cut a batch into parts that may be sent as things are."""
+        share = -(-len(documents) // self._workers)
+        most = min(max(share, _LEAST_PART), self._max_documents)
+        if self._max_bytes is None:
+            return [documents[x : x + most] for x in range(0, len(documents), most)]
+        parts: list[list[Document]] = [[]]
+        size = 0
+        for document in documents:
+            full = len(parts[-1]) == most or size + len(document.body) > self._max_bytes
+            if full and parts[-1]:
+                parts.append([])
+                size = 0
+            parts[-1].append(document)
+            size += len(document.body)
+        return list(parts)
+
+
+class _Batch:
+    """A batch on its way."""
+
+    def __init__(self, sender: Sender, parts: Sequence[Sequence[Document]]) -> None:
+        self._sender = sender
+        self._lock = threading.Lock()
+        self.waiting = deque(parts)
+        """Not sent yet."""
+        self.failures: list[Failure] = []
+        self.said: str | None = None
+        """Why nothing more is sent."""
+        self.status: int | None = None
+        self.retry_after: timedelta | None = None
+        self.error: BaseException | None = None
+        """A bug."""
+
+    def run(self, workers: int) -> None:
+        """Send all parts, and come back when all is over."""
+        # Threads of their own for each batch cost a thousandth of what a batch does. They do not
+        # keep the program from ending while a server hangs, as those of an executor would.
+        helpers = [
+            threading.Thread(target=self._work, name="bulk", daemon=True)
+            for _ in range(min(workers, len(self.waiting)) - 1)
+        ]
+        for helper in helpers:
+            helper.start()
+        self._work()
+        for helper in helpers:
+            helper.join()
+
+    def _work(self) -> None:
+        try:
+            while part := self._next():
+                self._send(part)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the batch came from
+            self.error = self.error or error
+
+    def _next(self) -> Sequence[Document] | None:
+        with self._lock:
+            if self.said is not None or self.error is not None or not self.waiting:
+                return None
+            return self.waiting.popleft()
+
+    def _send(self, part: Sequence[Document]) -> None:
+        try:
+            judgement = self._sender.send(part)
+        except Unavailable as error:
+            self._stop(_later(part, str(error), None), str(error), None, error.retry_after)
+            return
+        match judgement.meaning:
+            case Meaning.EACH:
+                busy = [x for x in judgement.failures if x.retryable] if judgement.is_busy else ()
+                if busy:
+                    first = busy[0]
+                    self._stop(
+                        judgement.failures, first.reason, first.status, judgement.retry_after
+                    )
+                else:
+                    self._keep(judgement.failures)
+            case Meaning.SPLIT if len(part) > 1:
+                middle = len(part) // 2
+                with self._lock:
+                    self.waiting.extendleft((part[middle:], part[:middle]))
+            case Meaning.SPLIT:
+                self._keep([Failure(part[0], judgement.said, status=judgement.status)])
+            case _:
+                failures = _later(part, judgement.said, judgement.status)
+                self._stop(failures, judgement.said, judgement.status, judgement.retry_after)
+
+    def _keep(self, failures: Sequence[Failure]) -> None:
+        with self._lock:
+            self.failures += failures
+
+    def _stop(
+        self,
+        failures: Sequence[Failure],
+        said: str,
+        status: int | None,
+        retry_after: timedelta | None,
+    ) -> None:
+        with self._lock:
+            self.failures += failures
+            if self.said is None:
+                self.said, self.status = said, status
+            if retry_after is not None:
+                self.retry_after = max(self.retry_after or retry_after, retry_after)
+
+
+def _later(documents: Sequence[Document], said: str, status: int | None) -> list[Failure]:
+    return [Failure(x, said, retryable=True, status=status) for x in documents]

@@ -1,0 +1,103 @@
+"""Where documents go: the name of a data stream or an index for each, and the request's body.
+
+A data stream is named after what the document says of itself: type, dataset and namespace. The
+names could not be chosen otherwise: the mapping of Elasticsearch takes a document only into the
+data stream that it names.
+
+An index is named by a pattern with the time of the event in it, not of the moment. So the same
+document always goes to the same index, and its ``_id`` is found there however late it comes again.
+A data stream looks for an ``_id`` only in the newest of its indices.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from forwarder import Document
+
+DEFAULT = "logs-cisco_esa.auth-default"
+"""For a document that does not say it."""
+
+# Within the text of a value each quotation mark has a backslash before it. So what a stranger
+# writes there never looks like a key and its value.
+_DATA_STREAM = re.compile(
+    rb'"data_stream":\{"type":"([^"\\]+)","dataset":"([^"\\]+)","namespace":"([^"\\]+)"\}'
+)
+_APPLIANCE = re.compile(rb'"host":\{"name":"((?:[^"\\]|\\.)*)"')
+_TIME = re.compile(rb'"@timestamp": ?"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)')
+
+_NOT_IN_NAMESPACE = re.compile(r'[-\\/*?"<>|,#:\s\x00-\x1f]')
+_MAX_NAMESPACE_BYTES = 100
+"""As Elastic has it for the parts of a data stream's name."""
+
+
+class Request(NamedTuple):
+    """A bulk request for some documents."""
+
+    where: str | None
+    """Where all of them go; None where each line says it."""
+    body: bytes
+    """NDJSON, with a newline at the end."""
+
+    @property
+    def target(self) -> str:
+        """Where they go, for people."""
+        return self.where or "several data streams"
+
+
+class Targets:
+    """Names data streams and indices, and makes requests."""
+
+    def __init__(self, index: str | None = None, *, by_appliance: bool = False) -> None:
+        """Choose how.
+
+        Args:
+            index: A pattern as of ``strftime``; None for data streams.
+            by_appliance: Whether each appliance has a namespace of its own.
+        """
+        self._index = index
+        self._is_fixed = index is not None and "%" not in index
+        self._by_appliance = by_appliance
+
+    def request(self, documents: Sequence[Document]) -> Request:
+        """Make the body of a request."""
+        if self._is_fixed:
+            found = [(self._index or "", x) for x in documents]
+        else:
+            found = [self.place(x) for x in documents]
+        names = {name for name, _ in found}
+        if len(names) == 1:
+            lines = [b'{"create":{"_id":"%b"}}\n%b\n' % (x.id.encode(), x.body) for _, x in found]
+            return Request(names.pop(), b"".join(lines))
+        lines = [
+            b'{"create":{"_index":"%b","_id":"%b"}}\n%b\n' % (name.encode(), x.id.encode(), x.body)
+            for name, x in found
+        ]
+        return Request(None, b"".join(lines))
+
+    def place(self, document: Document) -> tuple[str, Document]:
+        """Name where a document goes; with a namespace of its own, it says so itself."""
+        body = document.body
+        if self._index is not None:
+            found = _TIME.search(body)
+            # Only a document that was damaged by hand has no time.
+            time = datetime.fromisoformat(found[1].decode()) if found else datetime(1970, 1, 1)  # noqa: DTZ001 - UTC both
+            return time.replace(tzinfo=UTC).strftime(self._index), document
+        found = _DATA_STREAM.search(body)
+        if found is None:
+            return DEFAULT, document
+        namespace = found[3]
+        if self._by_appliance:
+            appliance = _APPLIANCE.search(body)
+            if appliance is not None:
+                namespace = sanitise(appliance[1].decode(errors="replace")).encode()
+                body = body[: found.start(3)] + namespace + body[found.end(3) :]
+                document = Document(document.id, body)
+        return b"-".join((found[1], found[2], namespace)).decode(), document
+
+
+def sanitise(appliance: str) -> str:
+    """Make a namespace of the name of an appliance, as ``esa1.example.com``."""
+    text = _NOT_IN_NAMESPACE.sub("_", appliance.lower())
+    return text.encode()[:_MAX_NAMESPACE_BYTES].decode(errors="ignore") or "default"

@@ -1,0 +1,171 @@
+"""The client: Elastic's own, with what it cannot be told put in.
+
+- Bodies are packed at level 1; the client packs at 9, which takes several times as long for a few
+  per cent.
+- A proxy can be between here and there.
+- TLS is as :mod:`forwarder_elasticsearch.tls` makes it.
+- It tries nothing again: that is done where the documents are.
+"""
+
+import gzip
+import logging
+import ssl
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import elastic_transport
+import urllib3
+from elastic_transport import BaseNode, HttpHeaders, NodeConfig, Urllib3HttpNode
+from elastic_transport.client_utils import DEFAULT, DefaultType
+from elasticsearch import Elasticsearch
+
+from forwarder_elasticsearch import tls
+
+if TYPE_CHECKING:
+    from elastic_transport._node import NodeApiResponse
+
+    from forwarder_elasticsearch.settings import Settings
+
+_POOL = "_esa_forwarder_pool"
+_LEVEL = 1
+"""Of gzip. Documents shrink to a tenth; level 9 would take off a little more, for five times the
+time."""
+
+
+def connect(settings: "Settings", *, raw: bool = False) -> Elasticsearch:
+    """Make a client; nothing is sent yet, unless an authority has to be fetched.
+
+    Args:
+        settings: Of the output.
+        raw: Whether requests and replies are bytes, also those that are no JSON.
+
+    Raises:
+        Unavailable: A file of the settings cannot be used, or no node shows the authority.
+    """
+    urls = [urlsplit(x) for x in settings.urls()]
+    addresses = [(x.hostname or "", x.port or 0) for x in urls if x.scheme == "https"]
+    context = tls.make_context(settings, addresses) if addresses else None
+    auth: dict[str, Any] = {}
+    if settings.api_key is not None:
+        auth["api_key"] = settings.api_key.get_secret_value()
+    elif settings.username is not None and settings.password is not None:
+        auth["basic_auth"] = (settings.username, settings.password.get_secret_value())
+    if raw:
+        auth["serializers"] = _RAW
+    # It warns of each request that fails; here, only changes are logged.
+    logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
+    nodes = [
+        NodeConfig(
+            url.scheme,
+            url.hostname or "",
+            url.port or 0,
+            path_prefix=url.path,
+            _extras={_POOL: _Pool(url.scheme, url.netloc, settings, context)},
+        )
+        for url in urls
+    ]
+    return Elasticsearch(
+        nodes, node_class=_Node, max_retries=0, retry_on_status=(), retry_on_timeout=False, **auth
+    )
+
+
+class RawSerializer(elastic_transport.Serializer):
+    """Passes bytes on: requests are encoded already, and replies are read elsewhere."""
+
+    mimetype = "application/*"
+
+    def loads(self, data: bytes) -> bytes:  # type: ignore[explicit-override]  # not in Python 3.11
+        """Return it."""
+        return data
+
+    def dumps(self, data: bytes) -> bytes:  # type: ignore[explicit-override]  # not in Python 3.11
+        """Return it."""
+        return data
+
+
+_RAW = dict.fromkeys(
+    ("application/json", "application/x-ndjson", "text/plain", "text/*", "application/*"),
+    RawSerializer(),
+)
+"""For whatever a server, or what is before it, says that it sends."""
+
+
+class _Pool:
+    """The connections to one node, through a proxy or not."""
+
+    def __init__(
+        self, scheme: str, netloc: str, settings: "Settings", context: ssl.SSLContext | None
+    ) -> None:
+        options: dict[str, Any] = {
+            "maxsize": settings.workers,
+            "block": True,
+            "timeout": urllib3.Timeout(
+                connect=settings.connect_timeout.total_seconds(),
+                read=settings.timeout.total_seconds(),
+            ),
+        }
+        if context is not None and scheme == "https":
+            options["ssl_context"] = context
+            if not context.check_hostname:
+                options["assert_hostname"] = False
+        self._base = f"{scheme}://{netloc}"
+        self._manager: urllib3.PoolManager
+        if settings.proxy is None:
+            self._manager = urllib3.PoolManager(1, **options)
+        else:
+            url = urllib3.util.parse_url(settings.proxy.get_secret_value())
+            self._manager = urllib3.ProxyManager(
+                url._replace(auth=None).url,
+                1,
+                proxy_headers=urllib3.make_headers(proxy_basic_auth=url.auth),
+                **options,
+            )
+
+    def urlopen(self, method: str, target: str, **options: Any) -> urllib3.BaseHTTPResponse:  # noqa: ANN401 - as they come
+        """Make a request as urllib3's own pools do."""
+        return self._manager.urlopen(method, self._base + target, redirect=False, **options)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._manager.clear()
+
+
+class _Node(Urllib3HttpNode):
+    """One node of the cluster."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        # Not that of Urllib3HttpNode, which would make a pool of its own.
+        BaseNode.__init__(self, config)
+        self.pool = config._extras[_POOL]  # noqa: SLF001 - it is for additions such as this
+        self.headers["accept-encoding"] = "gzip"
+
+    def perform_request(  # type: ignore[explicit-override]  # not in Python 3.11
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        headers: HttpHeaders | None = None,
+        request_timeout: DefaultType | float | None = DEFAULT,
+    ) -> "NodeApiResponse":
+        """Make a request; an error names the node."""
+        if body:
+            body = gzip.compress(body, _LEVEL, mtime=0)
+            headers = HttpHeaders(headers or {})
+            headers["content-encoding"] = "gzip"
+        try:
+            return super().perform_request(method, target, body, headers, request_timeout)
+        except elastic_transport.TransportError as error:
+            words = f"{self.base_url} {_explain(error)}"
+            raise type(error)(words, errors=error.errors) from error
+
+
+def _explain(error: elastic_transport.TransportError) -> str:
+    if isinstance(error, elastic_transport.TlsError):
+        return f"cannot be trusted: {tls.explain(error)}"
+    if isinstance(error, elastic_transport.ConnectionTimeout):
+        return "does not answer in time; see how it is, or say a longer timeout"
+    found: BaseException | None = error
+    while found is not None and not (isinstance(found, OSError) and found.strerror):
+        found = found.__cause__ or found.__context__
+    words = found.strerror if isinstance(found, OSError) else error.message
+    return f"cannot be reached: {words}; see whether it runs, and whether hosts is right"

@@ -1,0 +1,484 @@
+"""What the outputs of bulk requests have in common: the tests that both of them inherit."""
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from forwarder.documents import Document
+from forwarder.output import Output, Unavailable
+from forwarder.testing import OutputContract, deliver, make_documents, wait_until
+from tests.bulk_server import Answer, Asked, BulkServer, Item, error
+
+
+def item_error(status: int, type_: str, reason: str = "because", **more: object) -> Item:
+    """Make what is answered for one document."""
+    return {"status": status, "error": {"type": type_, "reason": reason}, **more}
+
+
+MAPPING = item_error(
+    400,
+    "document_parsing_exception",
+    "[1:22] failed to parse field [source.ip] of type [ip]",
+    failure_store="not_enabled",
+)
+
+ITEMS: list[tuple[Item, str]] = [
+    ({"status": 200}, "delivered"),
+    ({"status": 201}, "delivered"),
+    (item_error(409, "version_conflict_engine_exception"), "delivered"),
+    ({"status": 201, "failure_store": "not_applicable_or_unknown"}, "delivered"),
+    ({"status": 201, "failure_store": "used"}, "refused"),
+    ({"status": 201, "failure_store": "failed"}, "refused"),
+    (item_error(400, "document_parsing_exception", failure_store="failed"), "refused"),
+    (MAPPING, "refused"),
+    (item_error(400, "illegal_argument_exception", "data stream timestamp"), "refused"),
+    (item_error(413, "too_large"), "refused"),
+    (item_error(422, "whatever"), "refused"),
+    (item_error(400, "index_closed_exception"), "later"),
+    (item_error(400, "illegal_argument_exception", "pipeline with id [x] does not"), "later"),
+    (
+        item_error(400, "validation_exception", "Validation Failed: 1: this action would add"),
+        "later",
+    ),
+    (item_error(401, "security_exception"), "later"),
+    (item_error(403, "security_exception", "action [..] is unauthorized"), "later"),
+    (item_error(404, "index_not_found_exception", "no such index"), "later"),
+    (item_error(429, "es_rejected_execution_exception"), "later"),
+    (item_error(429, "es_rejected_execution_exception", failure_store="failed"), "later"),
+    (item_error(429, "cluster_block_exception", "disk usage exceeded"), "later"),
+    (item_error(500, "internal_error"), "later"),
+    (item_error(503, "unavailable_shards_exception"), "later"),
+    ({"status": 7}, "later"),
+    ({"error": "of no form"}, "later"),
+]
+"""Each row of the table for items."""
+
+WHOLE: list[tuple[Answer, str]] = [
+    (Answer(301, b"", {"Location": "https://elsewhere.example.com/"}), "name the server itself"),
+    (error(400, "media_type_header_exception"), "too old, or too new"),
+    (error(400, "illegal_argument_exception", "contains unrecognized parameter"), "too old"),
+    (Answer(400, b"<html>The plain HTTP request was sent to HTTPS port"), "between here"),
+    (error(401, "security_exception", "unable to authenticate"), "key or a password"),
+    (error(403, "security_exception", "is unauthorized"), "create_doc"),
+    (error(404, "index_not_found_exception"), "right server"),
+    (Answer(404, b"<html>nginx"), "right server"),
+    (Answer(405, b""), "between here"),
+    (Answer(407, b""), "proxy"),
+    (error(429, "circuit_breaking_exception"), "busy"),
+    (Answer(500, b"oops"), "see how the server is"),
+    (Answer(502, b"<html>"), "see how the server is"),
+    (error(503, "cluster_block_exception", "no master"), "see how the server is"),
+    (Answer(504, b""), "see how the server is"),
+]
+"""Each row of the table for whole replies that say to wait."""
+
+
+class BulkOutput(OutputContract):
+    """What an output of bulk requests does."""
+
+    keeps_order = False
+    recognises_repeats = True
+    product: str | None
+    default = "logs-cisco_esa.auth-default"
+
+    @pytest.fixture(autouse=True)
+    def _server(self) -> Iterator[None]:
+        self.server = BulkServer(product=self.product)
+        yield
+        self.server.released.set()
+        self.server.stop()
+
+    def settings(self) -> Mapping[str, object]:
+        """Say where the server is."""
+        return {"hosts": [self.server.url]}
+
+    def received(self) -> Iterable[bytes]:
+        """Return what it has."""
+        return self.server.documents.values()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Make it go."""
+        with self.server.away():
+            yield
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Make it have no time."""
+        with self.server.answering(error(429, "es_rejected_execution_exception")):
+            yield
+
+    @contextmanager
+    def refusing(self, document: Document) -> Iterator[None]:
+        """Make it refuse a document."""
+        self.server.items[document.id] = MAPPING
+        yield
+        self.server.items.clear()
+
+    @contextmanager
+    def having(self, **settings: object) -> Iterator[Output]:
+        """Open an output with settings of its own."""
+        plugin = self.plugin()
+        config = plugin.config.model_validate({**self.settings(), **settings})
+        with self.opened(plugin.build(config)) as output:
+            yield output
+
+    # On the wire
+
+    def test_documents_go_as_they_are(self) -> None:
+        """Byte by byte, packed, with create and their ids; nothing else is asked before."""
+        documents = make_documents(3, text='é "\\ 名')
+        with self.having() as output:
+            assert list(output.write(documents)) == []
+        (asked,) = self.server.asked
+        lines = [x for y in documents for x in (b'{"create":{"_id":"%b"}}' % y.id.encode(), y.body)]
+        assert asked.body == b"".join(x + b"\n" for x in lines)
+        assert asked.path == f"/{self.default}/_bulk"
+        assert asked.headers["content-encoding"] == "gzip"
+        assert asked.raw[8] == 4, "the header of gzip says that it was packed quickly"
+        assert "x-ndjson" in asked.headers["content-type"]
+
+    def test_the_name_comes_from_the_document(self) -> None:
+        """Type, dataset and namespace; several of them in one request."""
+        documents = [placed(n, name) for n, name in enumerate(["default", "rome", "rome"])]
+        with self.having() as output:
+            output.write(documents)
+        assert [x for x, _ in self.server.documents] == [
+            "logs-cisco_esa.auth-default",
+            "logs-cisco_esa.auth-rome",
+            "logs-cisco_esa.auth-rome",
+        ]
+        (asked,) = self.server.bulks
+        assert asked.path == "/_bulk"
+
+    def test_a_namespace_for_each_appliance(self) -> None:
+        """In the name and in the document, without what a name must not have."""
+        documents = [
+            placed(0, appliance="ESA-1.example.com"),
+            placed(1, appliance="esa2.example.com"),
+        ]
+        with self.having(namespace_by_appliance=True) as output:
+            output.write(documents)
+        assert [
+            (index, json.loads(body)["data_stream"]["namespace"])
+            for (index, _), body in self.server.documents.items()
+        ] == [
+            ("logs-cisco_esa.auth-esa_1.example.com", "esa_1.example.com"),
+            ("logs-cisco_esa.auth-esa2.example.com", "esa2.example.com"),
+        ]
+
+    def test_an_index_by_the_time_of_the_event(self) -> None:
+        """Not of the moment: what comes again later goes to the same one."""
+        with self.having(index="esa-%Y.%m", pipeline="geo ip") as output:
+            output.write(make_documents(2))
+        assert {x for x, _ in self.server.documents} == {"esa-2026.03"}
+        (asked,) = self.server.bulks
+        assert asked.path == "/esa-2026.03/_bulk"
+        assert asked.query["pipeline"] == ["geo ip"]
+        assert "require_data_stream" not in asked.query
+
+    def test_two_requests_are_on_their_way_at_once(self) -> None:
+        """Both are final before write comes back."""
+        self.server.released.clear()
+        documents = make_documents(1000)
+        with self.having() as output:
+            release = _later(lambda: self.server.at_once == 2, self.server.released.set)
+            assert list(output.write(documents)) == []
+            release.join()
+        assert [len(x.body.splitlines()) for x in self.server.bulks] == [1000, 1000]
+        assert self.server.at_once == 2
+
+    def test_a_few_documents_are_one_request(self) -> None:
+        """Each request has a price."""
+        with self.having(workers=8) as output:
+            output.write(make_documents(200))
+        assert len(self.server.bulks) == 1
+
+    # What a reply means
+
+    @pytest.mark.parametrize(("item", "meaning"), ITEMS, ids=lambda x: json.dumps(x)[:60])
+    def test_what_an_item_means(self, item: Item, meaning: str) -> None:
+        """For its document, and for no other."""
+        documents = make_documents(5)
+        self.server.items[documents[3].id] = item
+        with self.having() as output:
+            failures = list(output.write(documents))
+        assert len(self.server.documents) == 4
+        if meaning == "delivered":
+            assert failures == []
+            return
+        (failure,) = failures
+        assert failure.document == documents[3]
+        assert failure.retryable == (meaning == "later")
+        assert failure.status == (item.get("status", 0))
+        assert self.server.url in failure.reason
+        assert str(failure.status) in failure.reason
+        if isinstance(item.get("error"), dict):
+            assert f"{item['error']['type']}: {item['error']['reason']}" in failure.reason
+        assert "; " in failure.reason, "nobody learns what to do"
+
+    @pytest.mark.parametrize(("answer", "advice"), WHOLE, ids=lambda x: str(x)[:60])
+    def test_what_a_whole_reply_means(self, answer: Answer, advice: str) -> None:
+        """It is waited for, and everything comes again."""
+        documents = make_documents(5)
+        with self.having() as output:
+            with self.server.answering(answer), pytest.raises(Unavailable) as raised:
+                output.write(documents)
+            deliver(output, documents)
+        said = str(raised.value)
+        assert f"{self.server.url} answers {answer.status}" in said
+        assert advice in said
+        if isinstance(answer.body, dict):
+            assert answer.body["error"]["type"] in said
+            assert answer.body["error"]["reason"] in said
+        assert answer.headers.get("Location", "") in said
+        self.check_received(documents)
+
+    def test_the_cause_of_an_error_is_told(self) -> None:
+        """It tends to say more than the error."""
+        (document,) = make_documents(1)
+        item = item_error(400, "document_parsing_exception", "failed to parse")
+        item["error"]["caused_by"] = {"type": "illegal", "reason": "'x' is not an IP"}
+        self.server.items[document.id] = item
+        with self.having() as output:
+            (failure,) = output.write([document])
+        assert "failed to parse (illegal: 'x' is not an IP)" in failure.reason
+
+    def test_a_batch_of_everything(self) -> None:
+        """Each document is judged by itself."""
+        documents = make_documents(len(ITEMS) * 20)
+        expected: dict[str, set[str]] = {"delivered": set(), "refused": set(), "later": set()}
+        for number, document in enumerate(documents):
+            item, meaning = ITEMS[number % len(ITEMS)]
+            self.server.items[document.id] = item
+            expected[meaning].add(document.id)
+        with self.having(workers=1) as output:
+            failures = output.write(documents[: len(ITEMS)])
+        first = {x.id for x in documents[: len(ITEMS)]}
+        assert {x.document.id for x in failures if x.retryable} == expected["later"] & first
+        assert {x.document.id for x in failures if not x.retryable} == expected["refused"] & first
+
+    # Too large
+
+    def test_a_batch_that_is_too_large_is_split(self) -> None:
+        """Until it fits, and the next ones are smaller from the start."""
+        self.server.max_documents = 100
+        with self.having() as output:
+            assert list(output.write(make_documents(1000))) == []
+            before = len(self.server.bulks)
+            assert list(output.write(make_documents(1000, 1000))) == []
+        self.check_received(make_documents(2000))
+        assert len(self.server.bulks) - before < 40, "it does not learn"
+
+    def test_a_document_that_is_too_large_is_refused(self) -> None:
+        """Alone; the others arrive."""
+        documents = make_documents(50)
+        big = documents[20]
+
+        def answer(asked: Asked) -> Answer | None:
+            return Answer(413, b"") if big.id.encode() in asked.body else None
+
+        self.server.answer = answer
+        with self.having() as output:
+            (failure,) = output.write(documents)
+        assert (failure.document, failure.retryable, failure.status) == (big, False, 413)
+        assert "http.max_content_length" in failure.reason
+        self.check_received([x for x in documents if x is not big])
+
+    def test_a_request_that_is_wrong_is_split(self) -> None:
+        """To find out which document it is; nobody waits for it for ever."""
+        documents = make_documents(50)
+        poison = documents[20]
+        wrong = error(400, "x_content_parse_exception")
+        self.server.answer = lambda x: wrong if poison.id.encode() in x.body else None
+        with self.having() as output:
+            (failure,) = output.write(documents)
+        assert (failure.document, failure.retryable, failure.status) == (poison, False, 400)
+
+    # Busy
+
+    def test_the_batch_shrinks_and_grows_again(self) -> None:
+        """Half as many after each 429, and with each one taken some more."""
+        documents = make_documents(800)
+        with self.having(workers=1) as output:
+            with self.busy():
+                for _ in range(3):
+                    with pytest.raises(Unavailable):
+                        output.write(documents)
+            deliver(output, documents)
+            for _ in range(20):
+                output.write(documents)
+        sizes = [x.body.count(b'{"create"') for x in self.server.bulks]
+        assert sizes[:11] == [800, 400, 200, *[100] * 8]
+        assert sizes[11] > 200
+        assert sizes[-1] == 800
+        self.check_received(documents, again=documents)
+
+    def test_items_that_are_too_many_make_the_batch_shrink(self) -> None:
+        """What was taken is delivered; the rest of the batch is not even sent."""
+        documents = make_documents(400)
+        late = {
+            x.id: item_error(429, "es_rejected_execution_exception") for x in documents[100:200]
+        }
+        self.server.items.update(late)
+        with self.having(workers=1) as output:
+            failures = output.write(documents)
+            assert {x.document.id for x in failures} == set(late)
+            self.server.items.clear()
+            output.write([x.document for x in failures])
+            output.write(make_documents(400, 400))
+        sizes = [x.body.count(b'{"create"') for x in self.server.bulks]
+        assert sizes[:3] == [400, 100, 251]
+
+    @pytest.mark.parametrize("status", [429, 503])
+    @pytest.mark.parametrize(
+        ("after", "expected"),
+        [
+            ("120", timedelta(seconds=120)),
+            ("0", timedelta()),
+            ("Wed, 21 Oct 2015 07:28:00 GMT", timedelta()),
+            ("soon", None),
+            ("9" * 30, None),
+        ],
+    )
+    def test_a_server_may_ask_to_be_left_alone(
+        self, status: int, after: str, expected: timedelta | None
+    ) -> None:
+        """For some seconds, or until a date; what cannot be read is as nothing."""
+        answer = Answer(status, b"", {"Retry-After": after})
+        with (
+            self.having() as output,
+            self.server.answering(answer),
+            pytest.raises(Unavailable) as raised,
+        ):
+            output.write(make_documents(1))
+        assert raised.value.retry_after == expected
+
+    def test_a_date_to_come_is_waited_for(self) -> None:
+        """To the second."""
+        date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+        answer = Answer(429, b"", {"Retry-After": date})
+        with (
+            self.having() as output,
+            self.server.answering(answer),
+            pytest.raises(Unavailable) as raised,
+        ):
+            output.write(make_documents(1))
+        assert raised.value.retry_after is not None
+        assert timedelta(minutes=59) < raised.value.retry_after <= timedelta(hours=1)
+
+    def test_it_is_left_alone_also_if_part_of_the_batch_was_taken(self) -> None:
+        """Nothing is sent before the time is over."""
+        documents = make_documents(400)
+        answers = iter([None, Answer(429, b"", {"Retry-After": "60"})])
+        self.server.answer = lambda _: next(answers)
+        with self.having(workers=1) as output:
+            self._shrink(output)
+            failures = output.write(documents)
+            assert 0 < len(failures) < 400
+            with pytest.raises(Unavailable) as raised:
+                output.write([x.document for x in failures])
+        assert raised.value.retry_after is not None
+        assert timedelta(seconds=50) < raised.value.retry_after < timedelta(seconds=60)
+
+    @staticmethod
+    def _shrink(output: Any) -> None:  # noqa: ANN401 - its inside
+        output._sender._max_documents = 250  # noqa: SLF001 - so that a batch is in two parts
+
+    # Gone, in the middle of it
+
+    @pytest.mark.parametrize("behind", [0, 30])
+    def test_a_connection_that_is_reset(self, behind: int) -> None:
+        """The documents are there already: they come again and are there once."""
+        documents = make_documents(300)
+        with self.having() as output:
+            self.server.reset_behind = behind
+            with pytest.raises(Unavailable, match="cannot be reached"):
+                output.write(documents)
+            self.server.reset_behind = None
+            deliver(output, documents)
+        self.check_received(documents, again=documents)
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            lambda x: x[:-20],
+            lambda x: x[:-20] + b" " * 20,
+            lambda x: b"".ljust(len(x), b"\0"),
+            lambda x: b"[]".ljust(len(x)),
+            lambda x: b'{"items":[]}'.ljust(len(x)),
+            lambda x: b'{"items":[{"create":{"status":201}}]}'.ljust(len(x)),
+            lambda x: b"{}".ljust(len(x)),
+        ],
+        ids=["short", "cut", "binary", "list", "no items", "one item", "empty"],
+    )
+    def test_a_reply_that_is_no_whole_reply(self, edit: Any) -> None:  # noqa: ANN401 - a function
+        """Nothing is concluded from it; all documents come again."""
+        documents = make_documents(3)
+        with self.having() as output:
+            self.server.edit = edit
+            with pytest.raises(Unavailable, match=self.server.url):
+                output.write(documents)
+            self.server.edit = bytes
+            deliver(output, documents)
+        self.check_received(documents, again=documents)
+
+    def test_a_server_that_hangs(self) -> None:
+        """It is not waited for longer than the settings say."""
+        self.server.released.clear()
+        documents = make_documents(3)
+        with self.having(timeout="200ms") as output:
+            started = time.monotonic()
+            with pytest.raises(Unavailable, match="in time"):
+                output.write(documents)
+            assert time.monotonic() - started < 10
+            self.server.released.set()
+            deliver(output, documents)
+        self.check_received(documents, again=documents)
+
+    def test_another_node_takes_over(self) -> None:
+        """Within the same write; when the first is back, it has its share again."""
+        other = BulkServer(product=self.product)
+        try:
+            with self.having(hosts=[self.server.url, other.url]) as output:
+                with self.server.away():
+                    for number in range(4):
+                        assert list(output.write(make_documents(1, number))) == []
+                with other.away():
+                    for number in range(4, 8):
+                        assert list(output.write(make_documents(1, number))) == []
+            assert len(other.documents) == 4
+            assert len(self.server.documents) == 4
+        finally:
+            other.stop()
+
+
+def placed(
+    number: int, namespace: str = "default", appliance: str = "esa1.example.com"
+) -> Document:
+    """Make a document that says where it belongs, as those of the program do."""
+    (document,) = make_documents(1, number)
+    body = json.loads(document.body)
+    stream = {"type": "logs", "dataset": "cisco_esa.auth", "namespace": namespace}
+    whole = {"@timestamp": body.pop("@timestamp"), "data_stream": stream, **body}
+    whole["host"] = {"name": appliance, "id": "x"}
+    return Document(document.id, json.dumps(whole, separators=(",", ":")).encode())
+
+
+def _later(holds: Any, act: Any) -> threading.Thread:  # noqa: ANN401 - functions
+    """Do something when a condition holds, in a thread."""
+
+    def work() -> None:
+        wait_until(holds)
+        act()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
