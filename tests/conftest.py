@@ -11,3 +11,4 @@ from hypothesis import settings
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
+pytest_plugins = ["tests.kibana.server"]
