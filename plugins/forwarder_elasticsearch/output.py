@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 import elastic_transport
 import elasticsearch
-
-from forwarder import Document, Failure, Unavailable
 from forwarder_bulk.replies import Reply
 from forwarder_bulk.sending import Sender
 from forwarder_bulk.targets import Request, Targets
+
+from forwarder import Document, Failure, Unavailable
 from forwarder_elasticsearch.connecting import connect
 from forwarder_elasticsearch.settings import Settings
 
