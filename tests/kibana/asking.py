@@ -110,14 +110,22 @@ class Asker:
 
     # Detection rules
 
-    def alerts(self, rule: Mapping[str, Any], times: Iterable[datetime]) -> set[tuple[str, ...]]:
-        """Run a rule at certain times.
+    def alerts(self, rule: Mapping[str, Any], since: datetime) -> set[tuple[str, ...]]:
+        """Run a rule as often as it says, as long as there are events.
+
+        Args:
+            rule: As it is imported.
+            since: When it is switched on.
 
         Returns:
             What each alert is grouped by.
         """
         found: set[tuple[str, ...]] = set()
-        for now in times:
+        step = read_duration(rule["interval"])
+        events = (datetime.fromisoformat(x["@timestamp"]) for x in self.find(""))
+        # Runs without an event since the one before it find nothing that one did not.
+        runs = {since + step * -((since - x) // step) for x in events if x >= since}
+        for now in sorted(runs):
             window = Window(now - read_duration(rule["from"].removeprefix("now-")), now)
             match rule["type"]:
                 case "threshold":

@@ -6,7 +6,8 @@ from random import Random
 from types import MappingProxyType
 from typing import NamedTuple
 
-_DAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
+DAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
+"""When attacks begin. What is before is what was known before them."""
 _STEP = timedelta(seconds=1)
 
 
@@ -62,6 +63,11 @@ class Log:
             ),
             (time, f"{dcid} close"),
         ]
+
+    def know(self, *names: str) -> None:
+        """Let users have been in Rome before: nobody is new there."""
+        for name in names:
+            self.login(DAY - timedelta(days=2), name, rome(30))
 
     def text(self) -> str:
         """Give the whole file."""
@@ -119,65 +125,68 @@ class Attack(NamedTuple):
 def normal_day(log: Log) -> None:
     """Write a day as others are: two hundred logins, a mistyped password now and then."""
     random = Random(7)
+    log.know(*map(user, range(40)))
     for number in range(200):
         # Half of the users are in an office, behind one address.
         who = random.randrange(40)
         source = rome(10) if who < 20 else rome(20 + who)
-        time = _DAY + timedelta(minutes=3) * number
+        time = DAY + timedelta(minutes=3) * number
         for attempt in range(random.choice((0, 0, 0, 0, 1, 2))):
             log.login(time + _STEP * 20 * attempt, user(who), source, good=False)
         log.login(time + timedelta(minutes=1), user(who), source)
     for hour in range(10):
         # One refusal, as while a smart host is restarted.
-        log.relay(_DAY + timedelta(hours=hour), good=hour != 4)
+        log.relay(DAY + timedelta(hours=hour), good=hour != 4)
 
 
 def _brute_force(log: Log) -> None:
     for number in range(25):
-        log.login(_DAY + _STEP * 20 * number, user(1), new_york(5), good=False)
+        log.login(DAY + _STEP * 20 * number, user(1), new_york(5), good=False)
 
 
 def _distributed(log: Log) -> None:
     for number in range(24):
-        time = _DAY + timedelta(minutes=2) * number
+        time = DAY + timedelta(minutes=2) * number
         log.login(time, user(1), new_york(number % 8), good=False)
 
 
 def _spraying(log: Log) -> None:
     for number in range(12):
-        log.login(_DAY + timedelta(minutes=2) * number, user(number), new_york(6), good=False)
+        log.login(DAY + timedelta(minutes=2) * number, user(number), new_york(6), good=False)
 
 
 def _guessed(log: Log) -> None:
+    log.know(user(1))
     for number in range(6):
-        log.login(_DAY + _STEP * 30 * number, user(1), new_york(7), good=False)
-    log.login(_DAY + timedelta(minutes=4), user(1), new_york(7))
+        log.login(DAY + _STEP * 30 * number, user(1), rome(7), good=False)
+    log.login(DAY + timedelta(minutes=4), user(1), rome(7))
 
 
 def _new_country(log: Log) -> None:
-    for day in range(5):
-        log.login(_DAY + timedelta(days=day), user(1), rome(31))
-    log.login(_DAY + timedelta(days=4, hours=12), user(1), new_york(8))
+    log.know(user(1))
+    log.login(DAY, user(1), rome(31))
+    log.login(DAY + timedelta(hours=12), user(1), new_york(8))
 
 
 def _travel(log: Log) -> None:
     # The user has been in both countries before: neither is new.
-    log.login(_DAY - timedelta(days=9), user(1), new_york(8))
-    log.login(_DAY - timedelta(days=1), user(1), rome(31))
-    log.login(_DAY, user(1), rome(31))
-    log.login(_DAY + timedelta(hours=1), user(1), new_york(9))
+    log.know(user(1))
+    log.login(DAY - timedelta(days=9), user(1), new_york(8))
+    log.login(DAY, user(1), rome(31))
+    log.login(DAY + timedelta(hours=1), user(1), new_york(9))
 
 
 def _smart_host(log: Log) -> None:
-    log.relay(_DAY, good=True)
+    log.relay(DAY, good=True)
     for number in range(4):
-        log.relay(_DAY + timedelta(minutes=10) * (number + 1), good=False)
+        log.relay(DAY + timedelta(minutes=10) * (number + 1), good=False)
 
 
 def _without_tls(log: Log) -> None:
-    log.login(_DAY, user(1), rome(31), mechanism="PLAIN", tls=False)
-    log.login(_DAY + _STEP, user(2), rome(32), mechanism="CRAM-MD5", tls=False)
-    log.login(_DAY + _STEP, user(3), rome(33), mechanism="PLAIN")
+    log.know(user(1), user(2), user(3))
+    log.login(DAY, user(1), rome(31), mechanism="PLAIN", tls=False)
+    log.login(DAY + _STEP, user(2), rome(32), mechanism="CRAM-MD5", tls=False)
+    log.login(DAY + _STEP, user(3), rome(33), mechanism="PLAIN")
 
 
 ATTACKS: Mapping[str, Attack] = MappingProxyType(

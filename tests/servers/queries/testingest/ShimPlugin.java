@@ -15,7 +15,7 @@ import org.elasticsearch.plugins.Plugin;
  * names are known, so a pipeline with them can be installed. "set" writes the time, which is all
  * that our pipeline sets; the others do nothing.
  */
-public class StandIns extends Plugin implements IngestPlugin {
+public class ShimPlugin extends Plugin implements IngestPlugin {
     @Override
     public Map<String, Processor.Factory> getProcessors(Processor.Parameters parameters) {
         Map<String, Processor.Factory> found = new HashMap<>();
