@@ -51,6 +51,9 @@ class Web:
             options["ssl_context"] = context
             if not context.check_hostname:
                 options["assert_hostname"] = False
+            if settings.verify == "none":
+                # It would warn at each request; whoever configured that knows.
+                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._url = url
         self._headers = _authorization(settings)
         self._pool: urllib3.PoolManager
