@@ -9,6 +9,10 @@ import os
 
 from hypothesis import settings
 
+from tests.kibana.server import query_node
+from tests.servers.fixtures import elasticsearch_8, elasticsearch_9
+
+__all__ = ["elasticsearch_8", "elasticsearch_9", "query_node"]
+
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
-pytest_plugins = ["tests.kibana.server"]

@@ -108,6 +108,9 @@ class _Pool:
             options["ssl_context"] = context
             if not context.check_hostname:
                 options["assert_hostname"] = False
+            if context.verify_mode is ssl.CERT_NONE:
+                # It would warn at each request; the output does once.
+                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._base = f"{scheme}://{netloc}"
         self._manager: urllib3.PoolManager
         if settings.proxy is None:

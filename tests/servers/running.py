@@ -92,6 +92,4 @@ def free_ports(count: int) -> list[int]:
 
 def class_path(*places: Path) -> str:
     """Join folders with classes, and with jars."""
-    return os.pathsep.join(
-        str(x / "*") if any(x.glob("*.jar")) else str(x) for x in places
-    )
+    return os.pathsep.join(str(x / "*") if any(x.glob("*.jar")) else str(x) for x in places)

@@ -115,7 +115,7 @@ def _module(name: str, version: str, jars: Path, modules: Path, *patterns: str) 
     return folder
 
 
-def add_plugin(
+def add_plugin(  # noqa: PLR0913, PLR0917 - what it is, and what it is made with
     name: str,
     version: str,
     compiler: list[str | Path],
@@ -154,7 +154,8 @@ def _replace_security(
     pack(classes, security / "testsecurity.jar")
     shutil.rmtree(classes)
     # Services that want the very class in their constructors would not find it.
-    unwanted = ("META-INF/services/org.elasticsearch.index.", "META-INF/services/org.elasticsearch.reservedstate.")
+    services = "META-INF/services/org.elasticsearch."
+    unwanted = (f"{services}index.", f"{services}reservedstate.")
     leave_out(security / f"x-pack-security-{version}.jar", lambda x: x.startswith(unwanted))
     descriptor = security / "plugin-descriptor.properties"
     name = "org.elasticsearch.xpack.testsecurity.SecurityWithoutSaml"

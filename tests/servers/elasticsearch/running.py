@@ -9,8 +9,9 @@ from pathlib import Path
 import elastic_transport
 from elasticsearch import ApiError, Elasticsearch
 
+from tests.servers.building import HERE
 from tests.servers.certificates import ADDRESS, Authority
-from tests.servers.elasticsearch.building import HERE, Built
+from tests.servers.elasticsearch.building import Built
 from tests.servers.running import Server, class_path, free_ports, java
 
 USER, PASSWORD = "admin", "change me"

@@ -1,0 +1,310 @@
+"""The output against a real Elasticsearch: what a cluster of today does, not what we think it does.
+
+All tests of a version share one node, and each has data streams of its own.
+"""
+
+import random
+import secrets
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elasticsearch import ApiError, Elasticsearch
+from forwarder_elasticsearch.output import ElasticsearchOutput
+from forwarder_elasticsearch.settings import Settings
+
+from forwarder.documents import Document
+from forwarder.output import Unavailable
+from forwarder.testing import wait_until
+from tests.bulk_outputs import placed
+from tests.corpus.traffic import storm
+from tests.servers.elasticsearch.running import Node
+from tests.servers.forwarding import SAMPLES, Forwarder, parse
+
+pytestmark = pytest.mark.xdist_group("elasticsearch")
+
+PATTERN = "logs-cisco_esa.auth-*"
+
+
+@pytest.fixture(params=["elasticsearch_8", "elasticsearch_9"], ids=["8", "9"])
+def node(request: pytest.FixtureRequest) -> Node:
+    """Give each version in turn, with a template for the data streams."""
+    found: Node = request.getfixturevalue(request.param)
+    found.put_template(PATTERN)
+    return found
+
+
+@pytest.fixture
+def node_8(elasticsearch_8: Node) -> Node:
+    """Give the version that most have."""
+    elasticsearch_8.put_template(PATTERN)
+    return elasticsearch_8
+
+
+@pytest.fixture
+def namespace() -> str:
+    """Give a name that no other test has."""
+    return secrets.token_hex(6)
+
+
+@contextmanager
+def opened(settings: dict[str, object]) -> Iterator[ElasticsearchOutput]:
+    """Open an output."""
+    output = ElasticsearchOutput(Settings.model_validate(settings))
+    try:
+        output.open()
+        yield output
+    finally:
+        output.close()
+
+
+def make(count: int, namespace: str, first: int = 0) -> list[Document]:
+    """Make documents for a data stream."""
+    return [placed(x, namespace) for x in range(first, first + count)]
+
+
+def stream(namespace: str) -> str:
+    """Name a data stream."""
+    return f"logs-cisco_esa.auth-{namespace}"
+
+
+def test_the_logs_are_in_a_data_stream_and_once(node: Node, tmp_path: Path) -> None:
+    """By run --once with a key that may only ship; a second run of the same logs adds nothing."""
+    node.admin.options(ignore_status=404).indices.delete_data_stream(name=stream("default"))
+    _, key = node.make_key(PATTERN)
+    output = {"type": "elasticsearch", **node.settings(api_key=key)}
+    truth = parse(str(SAMPLES))
+    Forwarder(tmp_path / "first", output).once()
+    first = node.documents(stream("default"))
+    Forwarder(tmp_path / "second", output).once()
+    found = node.documents(stream("default"))
+    assert {id_: len(x) for id_, x in found.items()} == dict.fromkeys(truth, 1)
+    assert found == first
+    for id_, document in truth.items():
+        document.pop("log")
+        (shipped,) = found[id_]
+        shipped.pop("log")
+        assert shipped == document
+    streams = node.admin.indices.get_data_stream(name="*")["data_streams"]
+    assert stream("default") in {x["name"] for x in streams}, "it is a plain index"
+
+
+def test_a_key_that_may_only_ship(node: Node, namespace: str) -> None:
+    """It may not even ask what the server is; where it may not write, it is waited for."""
+    _, key = node.make_key(f"{stream(namespace)}*")
+    own, other = make(5, namespace), make(5, "not_ours", first=5)
+    encoded = b64encode(key.encode()).decode()
+    client = Elasticsearch(node.url, api_key=encoded, ca_certs=str(node.authority.path))
+    with client, pytest.raises(ApiError, match="403"):
+        client.info()
+    with opened(node.settings(api_key=key)) as output:
+        failures = output.write([*own, *other])
+    assert [x.document.id for x in failures] == [x.id for x in other]
+    assert {(x.status, x.retryable) for x in failures} == {(403, True)}
+    assert "is unauthorized for API key" in failures[0].reason
+    assert "create_doc" in failures[0].reason
+    assert set(node.documents(stream(namespace))) == {x.id for x in own}
+
+
+def test_a_document_that_does_not_fit_the_mapping(node: Node, namespace: str) -> None:
+    """It is refused, with the server's own words; the others are there."""
+    documents = make(5, namespace)
+    body = documents[2].body.replace(b'"host"', b'"source":{"ip":"nobody"},"host"')
+    documents[2] = Document(documents[2].id, body)
+    with opened(node.settings(username="admin", password="change me")) as output:
+        (failure,) = output.write(documents)
+    assert (failure.document, failure.retryable, failure.status) == (documents[2], False, 400)
+    assert "document_parsing_exception" in failure.reason
+    assert "source.ip" in failure.reason
+    assert "'nobody' is not an IP string literal" in failure.reason
+    assert len(node.documents(stream(namespace))) == 4
+
+
+def test_without_a_template_nothing_is_made(node: Node, namespace: str) -> None:
+    """An index of that name would be in the way of the data stream for ever."""
+    (document,) = make(1, namespace)
+    elsewhere = Document(document.id, document.body.replace(b"cisco_esa.auth", b"other"))
+    with opened(node.settings(username="admin", password="change me")) as output:
+        (failure,) = output.write([elsewhere])
+    assert (failure.retryable, failure.status) == (True, 404)
+    assert "esa-forwarder setup" in failure.reason
+    assert not node.admin.indices.exists(index=f"logs-other-{namespace}")
+
+
+def test_an_index_recognises_a_document_for_ever(node: Node, namespace: str) -> None:
+    """It goes by the time of the event, so a document always meets itself."""
+    settings = node.settings(
+        username="admin", password="change me", index=f"esa-{namespace}-%Y.%m", workers=4
+    )
+    documents = make(1000, namespace)
+    with opened(settings) as output:
+        for _ in range(2):
+            assert list(output.write(documents)) == []
+    found = node.documents(f"esa-{namespace}-2026.03")
+    assert {id_: len(x) for id_, x in found.items()} == {x.id: 1 for x in documents}
+
+
+def test_a_pipeline_that_is_not_there_is_waited_for(node: Node, namespace: str) -> None:
+    """Somebody can make it; the documents are not to blame."""
+    settings = node.settings(username="admin", password="change me", pipeline="missing")
+    with opened(settings) as output:
+        failures = output.write(make(3, namespace))
+    assert [x.retryable for x in failures] == [True] * 3
+    assert "[missing]" in failures[0].reason
+    assert "make the pipeline" in failures[0].reason
+
+
+def test_a_key_that_is_revoked_is_waited_for(node: Node, tmp_path: Path) -> None:
+    """The service goes on with the new key; nothing is lost."""
+    truth = parse(str(SAMPLES))
+    id_, key = node.make_key(PATTERN)
+    node.revoke(id_)
+    path = tmp_path / "key"
+    path.write_text(key)
+    settings = node.settings(api_key=f"${{file:{path}}}", namespace_by_appliance=True)
+    forwarder = Forwarder(tmp_path, {"type": "elasticsearch", **settings})
+    streams = [stream(x) for x in ("esa1.example.com", "esa2.example.com")]
+    node.admin.options(ignore_status=404).indices.delete_data_stream(name=streams)
+    forwarder.start()
+    try:
+        forwarder.wait_for("answers 401")
+        _, renewed = node.make_key(PATTERN)
+        path.write_text(renewed)
+        forwarder.signal(signal.SIGHUP)
+        wait_until(lambda: forwarder.status()["outputs"]["siem"]["delivered"] == len(truth))
+    finally:
+        forwarder.stop()
+    found = {x: y for name in streams for x, y in node.documents(name).items()}
+    assert {x: len(y) for x, y in found.items()} == dict.fromkeys(truth, 1)
+
+
+class TestTls:
+    """Whom we trust, and what is said when we do not."""
+
+    @pytest.fixture(autouse=True)
+    def _key(self, node_8: Node, namespace: str) -> None:
+        self.node = node_8
+        self.documents = make(2, namespace)
+        self.key = node_8.make_key(PATTERN)[1]
+
+    def ship(self, **settings: object) -> None:
+        """Ship, with settings for TLS."""
+        hosts = settings.pop("hosts", [self.node.url])
+        with opened({"hosts": hosts, "api_key": self.key, **settings}) as output:
+            assert list(output.write(self.documents)) == []
+
+    @property
+    def authority(self) -> str:
+        """Give the file with the certificate of the authority."""
+        return str(self.node.authority.path)
+
+    @property
+    def other_name(self) -> list[str]:
+        """Give a name that is not in the certificate."""
+        return [self.node.url.replace("127.0.0.1", "localhost")]
+
+    def test_a_private_authority(self) -> None:
+        """By its certificate, or by its fingerprint alone."""
+        self.ship(ca_certs=self.authority)
+        self.ship(ca_trusted_fingerprint=self.node.authority.fingerprint.upper())
+
+    def test_an_authority_that_is_not_known(self) -> None:
+        """Nothing is sent."""
+        with pytest.raises(Unavailable, match="authority that is not trusted"):
+            self.ship()
+
+    def test_another_fingerprint(self) -> None:
+        """It is said which ones are there."""
+        with pytest.raises(Unavailable, match=self.node.authority.fingerprint):
+            self.ship(ca_trusted_fingerprint="ab" * 32)
+
+    def test_a_wrong_name(self) -> None:
+        """Unless the name does not matter."""
+        with pytest.raises(Unavailable, match="for another name"):
+            self.ship(hosts=self.other_name, ca_certs=self.authority)
+        with pytest.raises(Unavailable, match="for another name"):
+            self.ship(hosts=self.other_name, ca_trusted_fingerprint=self.node.authority.fingerprint)
+        self.ship(hosts=self.other_name, ca_certs=self.authority, verify="certificate")
+
+    def test_the_name_does_not_matter_but_the_authority_does(self) -> None:
+        """With verify: certificate."""
+        with pytest.raises(Unavailable, match="authority that is not trusted"):
+            self.ship(verify="certificate")
+
+    def test_nothing_is_verified(self, caplog: pytest.LogCaptureFixture) -> None:
+        """With a warning."""
+        self.ship(hosts=self.other_name, verify="none")
+        assert "verify: none" in caplog.text
+
+    def test_a_certificate_that_has_expired(self) -> None:
+        """It is said; with a new one it goes on."""
+        node = self.node
+        try:
+            node.authority.issue(node.certificate, node.key, lasts=timedelta(days=-1))
+            said: list[str] = []
+
+            def has_expired() -> bool:
+                try:
+                    self.ship(ca_certs=self.authority)
+                except Unavailable as error:
+                    said.append(str(error))
+                return bool(said)
+
+            wait_until(has_expired)
+            assert "has expired" in said[0]
+        finally:
+            node.authority.issue(node.certificate, node.key)
+
+        def is_good() -> bool:
+            try:
+                self.ship(ca_certs=self.authority)
+            except Unavailable:
+                return False
+            return True
+
+        wait_until(is_good)
+
+
+def test_kills_lose_nothing_and_double_nothing(node_8: Node, tmp_path: Path) -> None:
+    """Of the service and of Elasticsearch, while logs grow."""
+    dice = random.Random(7)
+    log = tmp_path / "logs" / "esa9.example.com" / "mail.current"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    key = node_8.make_key(PATTERN)[1]
+    settings = node_8.settings(api_key=key, namespace_by_appliance=True)
+    batch = {"max_documents": 300, "max_age": "50ms"}
+    forwarder = Forwarder(
+        tmp_path,
+        {"type": "elasticsearch", **settings, "batch": batch},
+        [str(log.parents[1] / "{appliance}" / "mail*")],
+    )
+    name = stream("esa9.example.com")
+    node_8.admin.options(ignore_status=404).indices.delete_data_stream(name=name)
+    kills = ["forwarder"] * 20 + ["server"] * 5
+    dice.shuffle(kills)
+    forwarder.start()
+    with log.open("ab", buffering=0) as file:
+        for block in storm(7, 30_000_000):
+            file.write(block)
+            if not kills:
+                continue
+            time.sleep(dice.uniform(0, 0.5))  # what a kill meets is left to chance
+            if kills.pop() == "server":
+                node_8.kill()
+                node_8.start()
+            else:
+                forwarder.kill()
+                forwarder.start()
+    assert not kills, "there was not enough to write"
+    forwarder.stop()
+    forwarder.once()
+    truth = parse(f"{log.parent}")
+    found: dict[str, list[Any]] = dict(node_8.documents(name))
+    assert set(truth) - set(found) == set(), "documents are missing"
+    assert {x: len(y) for x, y in found.items()} == dict.fromkeys(truth, 1)
