@@ -22,6 +22,8 @@ NAMES = (
     "index template logs-cisco_esa",
 )
 STREAM = "logs-cisco_esa.auth-setup"
+_BROADER = "logs-cisco_esa.auth-se*"
+"""Of a template that is there without us, as Elastic's own for logs-*-*."""
 
 
 @pytest.fixture
@@ -37,6 +39,7 @@ def _clear(node: Node) -> None:
     for path in (
         "/_data_stream/logs-cisco_esa.auth-*",
         "/_index_template/logs-cisco_esa",
+        f"/_index_template/{_BROADER.replace('*', 'x')}",
         "/_component_template/logs-cisco_esa@mappings",
         "/_ingest/pipeline/logs-cisco_esa@pipeline",
     ):
@@ -138,7 +141,7 @@ def test_a_time_that_is_none_is_said(node: Node) -> None:
 
 def test_a_data_stream_from_before_is_named(node: Node) -> None:
     """With the request by which it uses the mappings at once."""
-    node.put_template("logs-cisco_esa.auth-se*")
+    node.put_template(_BROADER)
     load(node.admin, "setup", parse(str(EXAMPLES / "mail_logs")))
     done = do(steps_of(node))["data streams that are there already"]
     assert done == (
@@ -167,8 +170,23 @@ def test_what_data_streams_use_stays_and_so_do_documents(node: Node) -> None:
     assert asker.count("") == 75
 
 
+def test_shipping_goes_on_after_a_removal(node: Node) -> None:
+    """Where another template would do, ours goes; the pipeline stays as long as an index uses it."""
+    node.put_template(_BROADER)
+    do(steps_of(node))
+    documents = parse(str(EXAMPLES / "mail_logs"))
+    asker = load(node.admin, "setup", documents[:-1])
+    done = do(steps_of(node, SetupOptions(remove=True)))
+    assert done[NAMES[2]] == done[NAMES[1]] == "deleted"
+    assert done[NAMES[0]].startswith("stays: ")
+    node.admin.create(index=STREAM, id="a", document=documents[-1], refresh=True)
+    assert asker.count("") == len(documents)
+
+
 def test_a_key_with_two_privileges_sets_up(node: Node) -> None:
     """It may not see data streams, and need not."""
+    node.put_template(_BROADER)
+    load(node.admin, "setup", parse(str(EXAMPLES / "mail_logs")))
     key = _make_key(node, "manage_index_templates", "manage_ingest_pipelines")
     done = do(steps_of(node, SetupOptions(api_key=key)))
     assert [done[x] for x in NAMES] == ["made, version 1"] * 3

@@ -77,9 +77,10 @@ class Cluster:
             if error.status_code in {400, 404}:
                 return error.status_code, error.body
             advice = f"; {_PRIVILEGES}" if error.status_code in {401, 403} else ""
-            raise Unavailable(f"{method} {path}: {error.status_code}, {error}{advice}.") from None
+            words = f"{error.status_code}, {_reason(error.body)}"
+            raise Unavailable(f"{method} {path}: {words}{advice}.") from None
         except TransportError as error:
-            raise Unavailable(f"{method} {path}: {error}.") from None
+            raise Unavailable(f"{method} {path}: {error.message}.") from None
         return 200, answer.body
 
 
@@ -156,21 +157,25 @@ def _installed(cluster: Cluster, found: _Object) -> Mapping[str, Any] | None:
 def _look_at_streams(cluster: Cluster) -> str:
     """Say which data streams do not use the templates yet: they do from their next index on."""
     try:
-        status, answer = cluster.ask("GET", f"/_data_stream/{_STREAMS}")
-    except Unavailable as error:  # rights to see them are not needed for anything else
+        old = list(_old_streams(cluster))
+    except Unavailable as error:  # the right to see them is needed for nothing else
         return f"could not be looked at: {error}"
-    version = json.loads(asset("component_template.json"))["version"]
-    old = []
-    for stream in answer["data_streams"] if status == 200 else ():
-        index = stream["indices"][-1]["index_name"]
-        _, mapping = cluster.ask("GET", f"/{index}/_mapping")
-        # Another name is that of an index which was rolled over at this moment.
-        if mapping.get(index, {"mappings": {}})["mappings"].get("_meta", {}).get("version", 0) < version:
-            old.append(stream["name"])
     if not old:
         return "none that has older mappings"
     requests = ", ".join(f"POST /{x}/_rollover" for x in old)
     return f"{', '.join(old)}: older mappings until the next rollover; to have it now: {requests}"
+
+
+def _old_streams(cluster: Cluster) -> Iterator[str]:
+    version = json.loads(asset("component_template.json"))["version"]
+    _, answer = cluster.ask("GET", f"/_data_stream/{_STREAMS}")
+    for stream in answer.get("data_streams", ()):
+        index = stream["indices"][-1]["index_name"]
+        _, mapping = cluster.ask("GET", f"/{index}/_mapping")
+        # It is not there if it was deleted at this moment.
+        mappings = mapping.get(index, {}).get("mappings", {})
+        if mappings.get("_meta", {}).get("version", 0) < version:
+            yield stream["name"]
 
 
 def remove(cluster: Cluster) -> Iterator[Step]:
@@ -195,11 +200,13 @@ def _delete(cluster: Cluster, found: _Object) -> str:
 
 
 def _reason(answer: Any) -> str:
-    """Say what an answer says is wrong."""
-    try:
-        return str(answer["error"]["reason"])
-    except (TypeError, KeyError):
-        return str(answer)
+    """Say what an answer says is wrong: the reason, and the reasons for it."""
+    reasons = []
+    found = answer.get("error") if isinstance(answer, Mapping) else None
+    while isinstance(found, Mapping):
+        reasons.append(str(found.get("reason")))
+        found = found.get("caused_by")
+    return "; ".join(dict.fromkeys(reasons)) or str(answer)
 
 
 def key_request() -> Step:
