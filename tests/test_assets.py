@@ -148,9 +148,7 @@ def fields_of_kql(query: str) -> set[str]:
 def decode(value: Any) -> Any:
     """Put texts with JSON in them in the open."""
     if isinstance(value, dict):
-        return {
-            x: decode(json.loads(y) if x.endswith("JSON") else y) for x, y in value.items()
-        }
+        return {x: decode(json.loads(y) if x.endswith("JSON") else y) for x, y in value.items()}
     return [decode(x) for x in value] if isinstance(value, list) else value
 
 
@@ -162,7 +160,14 @@ def named_fields(value: Any) -> Iterator[str]:
     if not isinstance(value, dict):
         return
     for key, item in value.items():
-        if key in {"sourceField", "fieldName", "timeFieldName", "key", "field", "timestamp_override"}:
+        if key in {
+            "sourceField",
+            "fieldName",
+            "timeFieldName",
+            "key",
+            "field",
+            "timestamp_override",
+        }:
             yield from [item] if isinstance(item, str) else item
         elif key in {"columns", "new_terms_fields", "field_names"} and isinstance(item, list):
             yield from (x for x in item if isinstance(x, str))

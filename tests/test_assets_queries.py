@@ -69,9 +69,7 @@ def load_log(node: Node, name: str, write: Callable[[Log], None]) -> Asker:
     ("identity", "found"),
     [("cisco_esa-refused", 28), ("cisco_esa-without-tls", 3), ("cisco_esa-uncorrelated", 2)],
 )
-def test_each_saved_search_finds_what_it_is_for(
-    samples: Asker, identity: str, found: int
-) -> None:
+def test_each_saved_search_finds_what_it_is_for(samples: Asker, identity: str, found: int) -> None:
     """With its filter."""
     search = decode(SEARCHES[identity]["attributes"])["kibanaSavedObjectMeta"]["searchSourceJSON"]
     filters = [x["query"] for x in search["filter"]]

@@ -239,7 +239,9 @@ def test_everything_can_be_exported_without_a_cluster() -> None:
     """As it is shipped; and for Kibana and for other systems, too."""
     steps = {x.file: x for x in setup(Settings(hosts=("http://127.0.0.1:9",)), SetupOptions())}
     assert json.loads(steps["elasticsearch/pipeline.json"].body) == read("pipeline.json")
-    assert steps["elasticsearch/index_template.json"].request == "PUT /_index_template/logs-cisco_esa"
+    assert (
+        steps["elasticsearch/index_template.json"].request == "PUT /_index_template/logs-cisco_esa"
+    )
     assert steps["elasticsearch/api_key.json"].by_hand
     assert len(steps["kibana/kibana.ndjson"].body.splitlines()) == 6
     assert len(steps["kibana/rules.ndjson"].body.splitlines()) == 8

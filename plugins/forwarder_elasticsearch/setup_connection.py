@@ -98,4 +98,3 @@ def _authorization(settings: Settings) -> dict[str, str]:
         pair = f"{settings.username}:{settings.password.get_secret_value()}"
         return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
     return {}
-
