@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files as resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,9 +28,9 @@ SIGMA = sorted(
 )
 
 
-def read(name: str) -> Any:
+def read(name: str) -> dict[str, Any]:
     """Read an asset in JSON."""
-    return json.loads((ASSETS / name).read_text())
+    return dict(json.loads((ASSETS / name).read_text()))
 
 
 # The files
@@ -46,7 +48,7 @@ def test_the_generator_writes_where_the_plugin_reads() -> None:
 
 
 def test_the_generator_writes_the_same_again(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No time, no chance and no order of a set is in the files."""
     monkeypatch.setattr(generator, "FOLDER", tmp_path)
@@ -145,14 +147,14 @@ def fields_of_kql(query: str) -> set[str]:
     return set(_KQL_FIELD.findall(re.sub(r'"[^"]*"', '""', query)))
 
 
-def decode(value: Any) -> Any:
+def decode(value: Any) -> Any:  # noqa: ANN401 - any JSON
     """Put texts with JSON in them in the open."""
     if isinstance(value, dict):
         return {x: decode(json.loads(y) if x.endswith("JSON") else y) for x, y in value.items()}
     return [decode(x) for x in value] if isinstance(value, list) else value
 
 
-def named_fields(value: Any) -> Iterator[str]:
+def named_fields(value: object) -> Iterator[str]:
     """Give every field that an object names, wherever in it."""
     if isinstance(value, list):
         for item in value:
@@ -245,7 +247,7 @@ def test_an_id_can_be_made_one_of_a_space() -> None:
 
 def test_panels_fit_beside_one_another() -> None:
     """Within the 48 columns, none over another, and no row is empty."""
-    taken = set()
+    taken: set[tuple[int, int]] = set()
     for panel in decode(OBJECTS[-1]["attributes"])["panelsJSON"]:
         at = panel["gridData"]
         cells = {
@@ -295,7 +297,7 @@ def test_a_tactic_and_a_technique_are_named_once() -> None:
 
 
 @pytest.mark.parametrize("path", SIGMA, ids=lambda x: x.name)
-def test_sigma_rules_name_only_fields_that_there_are(path: Any) -> None:
+def test_sigma_rules_name_only_fields_that_there_are(path: Traversable) -> None:
     """In what they select and in what they count by."""
     for rule in YAML(typ="safe", pure=True).load_all(path.read_text()):
         detection = rule.get("detection", {})

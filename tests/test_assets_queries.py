@@ -202,7 +202,7 @@ def normal(installed: Node) -> Asker:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda x: x["rule_id"][-2:])
 def test_a_rule_is_silent_on_a_day_without_attacks(normal: Asker, rule: dict[str, Any]) -> None:
-    """Two hundred logins, of which some were mistyped before, and a smart host that is restarted."""
+    """Two hundred logins, some of them mistyped before; a smart host that is restarted."""
     assert normal.count('event.action: "smtp-authentication" and event.outcome: "failure"') > 50
     assert normal.alerts(rule, DAY) == set()
 

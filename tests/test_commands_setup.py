@@ -163,7 +163,7 @@ def test_options_reach_the_output(tmp_path: Path) -> None:
         ESA_FORWARDER_SETUP_USER="u",
         ESA_FORWARDER_SETUP_PASSWORD="p",
     )
-    assert ASKED == [
+    assert [
         SetupOptions(
             remove=True,
             api_key="id:key",
@@ -174,7 +174,7 @@ def test_options_reach_the_output(tmp_path: Path) -> None:
             retention="9d",
             flavor="f",
         )
-    ]
+    ] == ASKED
     assert "id:key" not in repr(ASKED)
 
 

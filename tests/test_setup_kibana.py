@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from forwarder import ConfigError, SetupOptions, Unavailable
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
+
+from forwarder import ConfigError, SetupOptions, Unavailable
 from tests.kibana.standing_in import StandIn
 from tests.servers.certificates import Authority
 from tests.test_assets import OBJECTS, RULES
@@ -149,7 +149,7 @@ def test_rules_that_are_not_taken_are_said(kibana: StandIn) -> None:
 
 def test_who_may_not_is_told_what_is_needed(kibana: StandIn) -> None:
     """Kibana's own words, and the rights."""
-    with pytest.raises(Unavailable, match="401, .*rights for saved objects and security rules"):
+    with pytest.raises(Unavailable, match=r"401, .*rights for saved objects and security rules"):
         do(kibana, key="another:key")
 
 

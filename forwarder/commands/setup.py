@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     show_envvar=True,
     help="Of the user.",
 )
-def setup(  # noqa: PLR0913 - one for each option
+def setup(  # noqa: PLR0913, PLR0917 - one for each option
     path: Path,
     name: str | None,
     kibana: str | None,

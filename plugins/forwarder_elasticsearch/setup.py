@@ -7,10 +7,10 @@ setting up again writes what is older or the same, and leaves what a newer progr
 from collections.abc import Iterator
 
 from forwarder import ConfigError, SetupOptions, Step
+from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup_assets import asset, export_rules, for_flavor
 from forwarder_elasticsearch.setup_cluster import Cluster, install, key_request, remove
 from forwarder_elasticsearch.setup_kibana import Kibana, export_objects, import_all, remove_all
-from forwarder_elasticsearch.settings import Settings
 
 _FLAVORS = ("elasticsearch", "opensearch")
 

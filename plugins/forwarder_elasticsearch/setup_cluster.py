@@ -6,6 +6,8 @@ is not touched.
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from elastic_transport import TransportError
@@ -101,7 +103,7 @@ def install(cluster: Cluster, retention: str | None) -> Iterator[Step]:
             f"PUT {found.path}",
             body,
             f"elasticsearch/{found.file}",
-            lambda found=found, body=body: _put(cluster, found, body),
+            partial(_put, cluster, found, body),
         )
     yield Step(
         "data streams that are there already",
@@ -132,7 +134,7 @@ def _put(cluster: Cluster, found: _Object, body: str) -> str:
         if there["version"] > version:
             return f"left: version {there['version']} is there, this program has {version}"
     status, answer = cluster.ask("PUT", found.path, body)
-    if status != 200:
+    if status != HTTPStatus.OK:
         raise Unavailable(f"PUT {found.path}: {_reason(answer)}.")
     if there is None:
         return f"made, version {version}"
@@ -144,9 +146,9 @@ def _put(cluster: Cluster, found: _Object, body: str) -> str:
 def _installed(cluster: Cluster, found: _Object) -> Mapping[str, Any] | None:
     """Give what is there of our name."""
     status, answer = cluster.ask("GET", found.path)
-    if status == 404:
+    if status == HTTPStatus.NOT_FOUND:
         return None
-    if status != 200:
+    if status != HTTPStatus.OK:
         raise Unavailable(f"GET {found.path}: {_reason(answer)}.")
     if found.name in answer:
         return dict(answer[found.name])
@@ -184,7 +186,7 @@ def remove(cluster: Cluster) -> Iterator[Step]:
         yield Step(
             f"{found.what} {found.name}",
             f"DELETE {found.path}",
-            do=lambda found=found: _delete(cluster, found),
+            do=partial(_delete, cluster, found),
         )
 
 
@@ -199,7 +201,7 @@ def _delete(cluster: Cluster, found: _Object) -> str:
     return "deleted" if status in {200, 404} else f"stays: {_reason(answer)}"
 
 
-def _reason(answer: Any) -> str:
+def _reason(answer: object) -> str:
     """Say what an answer says is wrong: the reason, and the reasons for it."""
     reasons = []
     found = answer.get("error") if isinstance(answer, Mapping) else None

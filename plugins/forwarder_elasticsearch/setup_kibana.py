@@ -9,6 +9,7 @@ an older one; whether it is switched on, its actions and its exceptions stay as 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -66,7 +67,7 @@ class Kibana:
         finally:
             web.close()
         text = found.decode(errors="replace")
-        if status in {401, 403} or status >= 500:
+        if status in {401, 403} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(
                 f"{method} {self.url}{path}: {status}, {text[:300]}; the key that sets up needs"
                 " rights for saved objects and security rules in this space."
@@ -76,7 +77,7 @@ class Kibana:
         except ValueError:
             return status, text
 
-    def upload(self, path: str, lines: str) -> Any:
+    def upload(self, path: str, lines: str) -> Mapping[str, Any]:
         """Send a file of NDJSON, as a form of a browser does.
 
         Raises:
@@ -89,9 +90,9 @@ class Kibana:
         )
         kind = f"multipart/form-data; boundary={_BOUNDARY}"
         status, answer = self.ask("POST", path, body, kind)
-        if status != 200:
+        if status != HTTPStatus.OK:
             raise Unavailable(f"POST {self.url}{path}: {status}, {_short(answer)}.")
-        return answer
+        return dict(answer)
 
 
 def import_all(kibana: Kibana) -> Iterator[Step]:
@@ -146,7 +147,7 @@ def _import_objects(kibana: Kibana, lines: str) -> str:
     version = _version(ours["attributes"]["description"])
     wanted = {"objects": [{"type": "tag", "id": ours["id"]}], "excludeExportDetails": True}
     status, there = kibana.ask("POST", f"{_OBJECTS}/_export", json.dumps(wanted))
-    if status == 200:  # 400: it is not there
+    if status == HTTPStatus.OK:  # 400: it is not there
         installed = _version(there["attributes"]["description"])
         if installed == version:
             return f"are there, version {version}; left as they are"
@@ -182,7 +183,7 @@ def _find_rules(kibana: Kibana) -> Sequence[Mapping[str, Any]]:
     """Give our rules that are there."""
     named = quote(f'alert.attributes.tags:"{_MARK}"')
     status, answer = kibana.ask("GET", f"{_RULES}/_find?per_page=100&filter={named}")
-    if status != 200:
+    if status != HTTPStatus.OK:
         raise Unavailable(f"GET {kibana.url}{_RULES}/_find: {status}, {_short(answer)}.")
     return list(answer["data"])
 
@@ -201,14 +202,14 @@ def remove_all(kibana: Kibana) -> Iterator[Step]:
 def _deletion(kibana: Kibana, what: str, path: str) -> Step:
     def delete() -> str:
         status, answer = kibana.ask("DELETE", path)
-        if status == 404:
+        if status == HTTPStatus.NOT_FOUND:
             return "is not there"
-        if status != 200:
+        if status != HTTPStatus.OK:
             raise Unavailable(f"DELETE {kibana.url}{path}: {status}, {_short(answer)}.")
         return "deleted"
 
     return Step(what, f"DELETE {kibana.url}{path}", do=delete)
 
 
-def _short(answer: Any) -> str:
+def _short(answer: object) -> str:
     return json.dumps(answer)[:500]

@@ -1,8 +1,8 @@
 """Asking a real Elasticsearch what Kibana would ask it.
 
-KQL goes to Elasticsearch's own parser of it (the query ``kql``), ES|QL to its own engine. What Kibana
-makes of a panel or of a rule of type threshold or new_terms is made here after its documentation:
-buckets within buckets, and metrics within these.
+KQL goes to Elasticsearch's own parser of it (the query ``kql``), ES|QL to its own engine. What
+Kibana makes of a panel, or of a rule of type threshold or new_terms, is made here after its
+documentation: buckets within buckets, and metrics within these.
 """
 
 import json
@@ -14,7 +14,6 @@ from elasticsearch import Elasticsearch
 
 _MANY = 1000
 """Buckets, where all are wanted."""
-_NO_SEARCH = {"size": 0}
 
 
 class Window(NamedTuple):
@@ -24,9 +23,11 @@ class Window(NamedTuple):
     end: datetime
 
     def as_filter(self) -> dict[str, Any]:
-        """Give it as a query. Detection rules go by ``event.ingested``; a log that is read in one
-        go has one such time, so here the time of the event stands for it.
-        """  # noqa: D205, D209 - one sentence would be too long
+        """Give it as a query.
+
+        Detection rules go by ``event.ingested``. A log that is read in one go has one such time,
+        so here the time of the event stands for it.
+        """
         limits = {"gt": self.start.isoformat(), "lte": self.end.isoformat()}
         return {"range": {"@timestamp": limits}}
 
@@ -66,7 +67,7 @@ class Asker:
             index=self._stream,
             query={"bool": {"filter": [kql(query), *filters]}},
             aggregations=aggregations,
-            **_NO_SEARCH,
+            size=0,
         )
         return dict(answer["aggregations"])
 
@@ -132,7 +133,7 @@ class Asker:
                     found |= self._over_threshold(rule, window)
                 case "new_terms":
                     found |= self._new_terms(rule, window)
-                case "esql":
+                case _:
                     rows = self.esql(rule["query"], window.as_filter())
                     found |= {tuple(str(x[y]) for y in ("user.name",)) for x in rows}
         return found

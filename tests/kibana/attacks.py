@@ -9,6 +9,8 @@ from typing import NamedTuple
 DAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 """When attacks begin. What is before is what was known before them."""
 _STEP = timedelta(seconds=1)
+_UNKNOWN = "reverse dns host unknown verified no"
+_BY_PROFILE = "SMTP authentication using the profile SmartHost"
 
 
 class Log:
@@ -19,7 +21,7 @@ class Log:
         self._entries: list[tuple[datetime, str]] = []
         self._number = 500
 
-    def login(
+    def login(  # noqa: PLR0913 - what a login has
         self,
         time: datetime,
         user: str,
@@ -32,16 +34,15 @@ class Log:
         """Log in, or be refused, on a connection of its own."""
         self._number += 1
         icid = f"ICID {self._number}"
+        using = f"using AUTH mechanism: {mechanism} with profile: SmtpAuth"
         lines = [
-            f"New SMTP {icid} interface Submission (192.0.2.11) address {source}"
-            " reverse dns host unknown verified no",
+            f"New SMTP {icid} interface Submission (192.0.2.11) address {source} {_UNKNOWN}",
             f"{icid} ACCEPT SG SUBMISSION match ALL SBRS None country Italy",
         ]
         if tls:
             lines.append(f"{icid} TLS success protocol TLSv1.3 cipher TLS_AES_256_GCM_SHA384")
         lines += [
-            f"SMTP Auth: ({icid}) {'succeeded' if good else 'failed'} for user: {user}"
-            f" using AUTH mechanism: {mechanism} with profile: SmtpAuth",
+            f"SMTP Auth: ({icid}) {'succeeded' if good else 'failed'} for user: {user} {using}",
             f"{icid} close",
         ]
         self._entries += [(time, x) for x in lines]
@@ -58,8 +59,7 @@ class Log:
             ),
             (
                 time,
-                f"DCID: {self._number} IP: 198.51.100.250 SMTP authentication using the profile"
-                f" SmartHost {said}",
+                f"DCID: {self._number} IP: 198.51.100.250 {_BY_PROFILE} {said}",
             ),
             (time, f"{dcid} close"),
         ]

@@ -1,4 +1,4 @@
-"""A small HTTP server that answers as Kibana's documentation says, because Kibana cannot be had here.
+"""A small HTTP server that answers as Kibana's documentation says; Kibana cannot be had here.
 
 It keeps what is imported, by space, and refuses what Kibana refuses: requests without ``kbn-xsrf``
 and those of people it does not know.
@@ -8,7 +8,6 @@ import json
 import re
 import ssl
 import threading
-from collections.abc import Mapping
 from email.message import Message
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,7 +47,9 @@ class StandIn:
 
             do_GET = do_POST = do_DELETE = _handle  # noqa: N815 - named by the base class
 
-            def log_message(self, *_: object) -> None:
+            def log_message(  # type: ignore[explicit-override]  # not in Python 3.11
+                self, *_: object
+            ) -> None:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -66,7 +67,7 @@ class StandIn:
         self._server.server_close()
         self._thread.join()
 
-    def answer(self, request: BaseHTTPRequestHandler) -> Answer:
+    def answer(self, request: BaseHTTPRequestHandler) -> Answer:  # noqa: PLR0911 - a way for each request
         """Answer one request."""
         url = urlsplit(request.path)
         self.requests.append((request.command, request.path))
@@ -84,7 +85,7 @@ class StandIn:
                 assert query == {"overwrite": "true"}
                 if self.refusal is not None:
                     return self.refusal
-                lines = parse_lines(_file(request.headers, body))
+                lines = parse_lines(_file(request.headers["content-type"], body))
                 if path.startswith("/saved"):
                     return self._import_objects(space, lines)
                 return self._import_rules(space, lines)
@@ -102,11 +103,11 @@ class StandIn:
             case "DELETE", "/detection_engine/rules":
                 gone = self.rules.pop((space, query["rule_id"]), None)
                 return (404, {}) if gone is None else (200, gone)
-            case "DELETE", _:
+            case _:
+                assert request.command == "DELETE", request.requestline
                 _, _, kind, identity = path.split("/")
                 gone = self.objects.pop((space, kind, identity), None)
                 return (404, {}) if gone is None else (200, {})
-        raise AssertionError(request.requestline)
 
     def _import_objects(self, space: str, lines: list[dict[str, Any]]) -> Answer:
         there = {(x["type"], x["id"]) for x in lines}
@@ -128,12 +129,12 @@ class StandIn:
         return 200, {"success": True, "success_count": count, "rules_count": count, "errors": []}
 
 
-def _file(headers: Mapping[str, str], body: bytes) -> str:
+def _file(kind: str, body: bytes) -> str:
     """Give the file of a form."""
-    head = f"content-type: {headers['content-type']}\r\n\r\n".encode()
+    head = f"content-type: {kind}\r\n\r\n".encode()
     form: Message = BytesParser().parsebytes(head + body)
-    (part,) = form.get_payload()  # type: ignore[misc]  # a form has parts
-    assert isinstance(part, Message)
+    assert form.is_multipart()
+    (_, part) = form.walk()
     assert part.get_param("name", header="content-disposition") == "file"
     assert str(part.get_filename()).endswith(".ndjson")
     content = part.get_payload(decode=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 from tests.servers.building import (
     HERE,
     build_once,
-    compile_java,
     fetch_jars,
     find_program,
     read_properties,
