@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check lint types imports tests format lock bench clean
+.PHONY: help .venv demo test check lint types imports tests format docs lock servers bench clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +15,7 @@ help:  ## List the targets.
 
 # Stamped with a file of its own: the date of the directory says nothing of a finished install.
 $(STAMP): $(LOCK) pyproject.toml
+	@echo "Installing into .venv what is needed; the first time, this takes a minute or two." >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "This needs Python 3.11 or newer, and $(PYTHON) is not;" \
 	        "name another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -33,7 +34,7 @@ check: $(STAMP)  ## The quick variant: tests on all cores, without coverage, up 
 	.venv/bin/ruff check --quiet
 	.venv/bin/ruff format --quiet --check
 	.venv/bin/mypy --no-error-summary
-	.venv/bin/pytest --quiet --numprocesses auto --exitfirst
+	.venv/bin/pytest --quiet --numprocesses auto --dist loadgroup --exitfirst
 
 lint: $(STAMP)  ## Check style and formatting.
 	.venv/bin/ruff check
@@ -52,6 +53,9 @@ format: $(STAMP)  ## Format the code, and mend what can be mended safely.
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
 
+docs: $(STAMP)  ## Write docs/commands.md anew from the help of the commands.
+	.venv/bin/python -m tests.help_texts > docs/commands.md
+
 # pip-compile reads no dependency groups, so it gets ours on standard input. Made with the oldest
 # Python that is supported, the lock holds for newer ones too: it installs what all of them can run.
 lock: $(STAMP)  ## Resolve the dependencies again and write tests/requirements.txt.
@@ -59,6 +63,9 @@ lock: $(STAMP)  ## Resolve the dependencies again and write tests/requirements.t
 	    CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile --quiet --upgrade --generate-hashes \
 	        --allow-unsafe --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links \
 	        --no-emit-trusted-host --output-file $(LOCK) -
+
+servers: $(STAMP)  ## Build the real servers that tests run; needs a JDK 17 and Maven.
+	.venv/bin/python -m tests.servers
 
 bench: $(STAMP)  ## Measure the speed.
 	.venv/bin/python -m tests.bench

@@ -7,11 +7,11 @@ gaps filled. The bytes are those that serialising it whole gives.
 """
 
 from collections.abc import Callable
-from json.encoder import encode_basestring as _quote
 from operator import itemgetter
 from typing import Any
 
 import orjson
+from orjson import dumps as _quote
 
 from forwarder.ecs_layout import (
     SHORT_KEYWORD,
@@ -82,29 +82,31 @@ class Encoder:
         number = connection_id = sender = tls = session = start = duration = None
         listener = version = port = verified = correlated = mail = None
         if line is not None:
-            original = _quote(line.decode("utf-8", "replace")).encode()
+            original = _quote(line.decode("utf-8", "replace"))
             # A file's timestamp and level need no escapes: the message ends the line's JSON.
             message = (
                 b'"' + original[at + 1 :]
                 if syslog is None
-                else _quote(line[at:].decode("utf-8", "replace")).encode()
+                else _quote(line[at:].decode("utf-8", "replace"))
             )
             if not self._keeps_original:
                 original = None
         if user:
-            user_text = _quote(user if len(user) < SHORT_KEYWORD else shorten(user)).encode()
+            user_text = _quote(user if len(user) < SHORT_KEYWORD else shorten(user))
             mail = "@" in user
             if "\\" in user and user[0] != "\\":
-                user_domain = _quote(shorten(user[: user.index("\\")])).encode()
+                user_domain = _quote(shorten(user[: user.index("\\")]))
         if connection is not None:
             number, begun, opened, correlated, policy, encryption = connection
             if opened is not None:
                 listener, host, version, port, host_name, verified = opened
-                address = _quote(host if len(host) < SHORT_KEYWORD else shorten(host)).encode()
+                address = (
+                    _quote(shorten(host.decode("utf-8", "replace"))) if version is None else host
+                )
                 if host_name is not None:
                     domain = _quote(
                         host_name if len(host_name) < SHORT_KEYWORD else shorten(host_name)
-                    ).encode()
+                    )
             if policy is not None or verified is not None:
                 sender = self._senders[policy, verified]
             if encryption is not None:
@@ -182,7 +184,10 @@ def _gaps(event: Event, values: tuple[bytes | None, ...]) -> Varying:
         for i, (name, value) in enumerate(zip(Varying._fields, values, strict=True))
         if value is not None
     }
-    for name in _BARE & marks.keys():
+    bare = _BARE
+    if event.connection and event.connection.opened and event.connection.opened.ip_version:
+        bare = _BARE | {"address"}
+    for name in bare & marks.keys():
         marks[name] = b'"%b"' % marks[name]
     if "connection" in marks:
         kind = "dcid" if event.outcome.action is Action.OUTBOUND else "icid"
@@ -194,4 +199,5 @@ def _gaps(event: Event, values: tuple[bytes | None, ...]) -> Varying:
 
 
 _BARE = {"time", "id", "number", "start"}
-"""Values that need no escapes; the quotes around them are part of the shape."""
+"""Values that need no escapes; the quotes around them are part of the shape. So it is with an
+address that is an IP address."""

@@ -233,7 +233,7 @@ def _lay_out_syslog(header: SyslogHeader | None) -> dict[str, Any] | None:
 def lay_out_sender(key: tuple[Policy | None, bool | None]) -> bytes:
     """Serialise ``cisco_esa.sender``: the policy, and whether the reverse DNS name is verified."""
     policy, verified = key
-    known = (
+    known: dict[str, object] = (
         {}
         if policy is None
         else {
@@ -244,7 +244,9 @@ def lay_out_sender(key: tuple[Policy | None, bool | None]) -> bytes:
             "country": cut(policy.country),
         }
     )
-    return orjson.dumps(without_empty({**known, "reverse_dns_verified": verified}))
+    known["reverse_dns_verified"] = verified
+    # Scores and groups make many of these; they are flat, so nothing is to be looked for inside.
+    return orjson.dumps({name: value for name, value in known.items() if value is not None})
 
 
 def lay_out_tls(tls: Tls) -> bytes:
@@ -260,16 +262,19 @@ def lay_out_tls(tls: Tls) -> bytes:
 
 def lay_out_session(session: Session) -> bytes:
     """Serialise ``cisco_esa.session``."""
-    layout = {
-        "auth_successes": session.auth_successes,
-        "auth_failures": session.auth_failures,
-        "users": [cut(x) for x in session.users],
-        "messages": session.messages,
-        "recipients": session.recipients,
-        "bytes": session.size,
-        "close_reason": session.reason.value,
-    }
-    return orjson.dumps(without_empty(layout))
+    reason, successes, failures, users, messages, recipients, size = session
+    # There is one for each session, so what may be empty is not looked for in all of it.
+    return orjson.dumps(
+        {
+            "auth_successes": successes,
+            "auth_failures": failures,
+            **({"users": [shorten(x) for x in users]} if users else {}),
+            "messages": messages,
+            "recipients": recipients,
+            **({} if size is None else {"bytes": size}),
+            "close_reason": reason.value,
+        }
+    )
 
 
 def _is_joined(event: Event) -> bool:

@@ -81,7 +81,7 @@ class Opened(NamedTuple):
     """What the line that opened a connection says; of a smart host, its login line will do."""
 
     listener: Listener | None
-    address: str
+    address: bytes
     """Of the other end: the client of an inbound connection, the smart host of an outbound one."""
     ip_version: str | None
     """``ipv4``, ``ipv6``, or None where the address is no IP address."""

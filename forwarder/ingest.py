@@ -43,6 +43,9 @@ COMMIT_SECONDS = 0.1
 COMMIT_BYTES = 4_000_000
 """Documents in memory before they are committed; four rows of the spool."""
 
+COMMIT_READ_BYTES = 16 << 20
+"""Of logs, before their positions are committed: the inputs keep in memory what may come again."""
+
 STATUS_SECONDS = 5.0
 """How often the state of the inputs is written for ``status``, while something changes."""
 
@@ -112,11 +115,15 @@ class Ingest:
         self._readings: dict[str, Reading] = {}
         self._pending: list[Document] = []
         self._pending_bytes = 0
+        self._taken_bytes = 0
         self._touched: set[str] = set()
         self._ended: set[str] = set()
         self._since: float | None = None
         self._status_due = 0.0
+        self._last_status: dict[str, object] = {}
         self._is_blocked = False
+        self.is_complete = False
+        """Whether all was read to its end; never so where more is waited for."""
         self.problems = 0
         """What could not be read, or is lost; each was logged."""
 
@@ -138,6 +145,7 @@ class Ingest:
                 if self._is_due(idle=not pieces):
                     self._commit()
                 if self._ends and not pieces and all(x.drained for x in self._sources):
+                    self.is_complete = True
                     break
             self._commit()
         finally:
@@ -181,19 +189,21 @@ class Ingest:
             self._ended.add(piece.key)
         self._pending += made
         self._pending_bytes += sum([len(x.body) for x in made])
+        self._taken_bytes += len(piece.data)
         if piece.kind is not Kind.END:
             self._ended.discard(piece.key)
         self._touched.add(piece.key)
         if self._since is None:
             self._since = time.monotonic()
-        if self._pending_bytes >= COMMIT_BYTES:
+        if self._pending_bytes >= COMMIT_BYTES or self._taken_bytes >= COMMIT_READ_BYTES:
             self._commit()
 
     def _is_due(self, *, idle: bool) -> bool:
+        now = time.monotonic()
         if self._since is None:
-            return False
-        waited = time.monotonic() - self._since
-        return waited >= COMMIT_SECONDS or (idle and self._once)
+            # Files may have moved though nothing came of them.
+            return now >= self._status_due
+        return now - self._since >= COMMIT_SECONDS or (idle and self._once)
 
     def _commit(self) -> None:
         """Commit what there is; wait as long as the disk refuses it."""
@@ -221,7 +231,7 @@ class Ingest:
             self._is_blocked = False
             _log.info("The spool can be written again; reading goes on.")
         self._pending = []
-        self._pending_bytes = 0
+        self._pending_bytes = self._taken_bytes = 0
         self._touched.clear()
         for key in self._ended:
             del self._readings[key]
@@ -251,16 +261,19 @@ class Ingest:
         if self._following is None or now < self._status_due:
             return []
         self._status_due = now + STATUS_SECONDS
-        files = self._following.status()
         opened = sum(x.open_connections for x in self._flows.values())
-        return [(STATUS_PREFIX + "ingest", orjson.dumps(describe(files, opened)))]
+        status = describe(self._following.status(), opened)
+        if status == self._last_status:
+            return []
+        self._last_status = status
+        at = {"time": datetime.now(UTC).isoformat(timespec="seconds")}
+        return [(STATUS_PREFIX + "ingest", orjson.dumps(at | status))]
 
 
 def describe(files: Sequence[FileStatus], open_connections: int) -> dict[str, object]:
     """Say how far the inputs are, for ``status``."""
     worst = sorted(files, key=lambda x: (-x.behind - x.lost, x.path))[:MAX_STATUS_FILES]
     return {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "open_connections": open_connections,
         "files": len(files),
         "behind_bytes": sum(x.behind for x in files),
@@ -320,7 +333,7 @@ def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Fol
     ]
     if not any(x.paths for x in followed):
         return None
-    return Following(followed, spool.load_state(FILE_PREFIX), once=once)
+    return Following(followed, spool.load_state(FILE_PREFIX), once=once, watch=not once)
 
 
 def _standard_inputs(inputs: Sequence[InputSettings]) -> Iterable[StandardInput]:

@@ -10,37 +10,44 @@ import os
 import resource
 import stat
 import time
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, suppress
-from errno import EAGAIN
-from io import BytesIO
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from itertools import groupby
 from shutil import copyfileobj
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import IO, NamedTuple
 
 from forwarder import table
 from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import Found, LogFile, find
-from forwarder.inputs.reading import STDIN, ReadError, file_time, plain_bytes, read_blocks
+from forwarder.inputs.reading import (
+    STDIN,
+    ReadError,
+    file_time,
+    last_change,
+    plain_bytes,
+    read_blocks,
+)
 from forwarder.memory import GC_THRESHOLDS
 from forwarder.pipeline import Counts, Documents, Flow, Settings
 from forwarder.report import Bar
-from forwarder.workers import Step, run_in_order
+from forwarder.visible import quoted
+from forwarder.workers import Step, StoreError, run_in_order
+from forwarder.writing import WriteError, Writer
 
 READ_BYTES = 1 << 17
 """128 KiB at once: what one block touches stays in a processor's second-level cache."""
 
-_MAX_KEPT_BYTES = 4 << 20
-"""Room for the documents of a block that is kept for the next: four times what one gives when every
-fourth line is a login."""
+MIN_PARALLEL_BYTES = 32 << 20
+"""On disk, of all logs. To read so much takes as long as to start two processes; with less, one is
+faster than several."""
 
 _OWN = ("/dev/", "/proc/")
 """What lies here may be another thing to another process, as ``/dev/fd/63`` is."""
 
 
-class WriteError(ForwarderError):
-    """Documents could not be written."""
+class _ForeignError(ForwarderError):
+    """A file that the user did not name is no log."""
 
 
 class Request(NamedTuple):
@@ -60,6 +67,8 @@ class Outcome(NamedTuple):
     counts: Counts
     problems: tuple[str, ...]
     """One sentence each."""
+    warnings: tuple[str, ...]
+    """What went another way than asked for, and did no harm; one sentence each."""
     repeated: tuple[tuple[str, str], ...]
     """Files that were left out, and those that hold the same and were read."""
     complete: bool
@@ -85,7 +94,9 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
     found = find(request.paths, request.appliance)
     counts = Counts()
     problems = list(found.problems)
-    output = _Output(out, "standard output")
+    warnings: list[str] = []
+    foreign: list[str] = []
+    output = Writer(out, "standard output")
     complete = False
     try:
         if request.as_table and found.files:
@@ -94,14 +105,19 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
             for parsed in appliances:
                 counts.add(parsed.counts)
                 problems += parsed.problems
+                warnings += parsed.warnings
+                foreign += parsed.foreign
         output.flush()
         complete = True
     except ForwarderError as error:
         problems.append(str(error))
+    # Beside logs there may be anything; with nothing else, something is wrong.
+    (problems if len(foreign) == len(found.files) else warnings).extend(foreign)
     return Outcome(
         files=len(found.files),
         counts=counts,
         problems=tuple(problems),
+        warnings=tuple(dict.fromkeys(warnings)),
         repeated=found.repeated,
         complete=complete,
         seconds=time.monotonic() - begun,
@@ -109,62 +125,20 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
     )
 
 
-class _Output:
-    """Where documents go; when they cannot, it says where that was."""
-
-    def __init__(self, stream: IO[bytes], name: str) -> None:
-        self._stream = stream
-        self._name = name
-        self._lines = BytesIO()
-
-    def write_lines(self, lines: Iterable[bytes]) -> None:
-        """Write lines, in one piece."""
-        self._lines.seek(0)
-        self._lines.writelines(lines)
-        with self._lines.getbuffer() as view:
-            self.write(view[: self._lines.tell()])
-        if self._lines.tell() > _MAX_KEPT_BYTES:
-            self._lines = BytesIO()
-
-    def write(self, text: bytes | memoryview) -> None:
-        """Write whole lines, or pieces of them."""
-        left = memoryview(text)
-        try:
-            # With PYTHONUNBUFFERED, as in containers, a write may take a part, or nothing.
-            while left:
-                taken = self._stream.write(left)
-                if not taken:
-                    raise BlockingIOError(EAGAIN, os.strerror(EAGAIN))
-                left = left[taken:]
-        except OSError as error:
-            raise self._refused(error) from error
-
-    def flush(self) -> None:
-        """Write what is held back."""
-        try:
-            self._stream.flush()
-        except OSError as error:
-            raise self._refused(error) from error
-
-    def _refused(self, error: OSError) -> Exception:
-        if isinstance(error, BrokenPipeError):
-            return error
-        return WriteError(
-            f"documents cannot be written to {self._name}: {error.strerror}; some are missing"
-        )
-
-
 class _Parsed(NamedTuple):
     """What came of the files of one appliance."""
 
     counts: Counts
     problems: list[str]
+    warnings: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
+    """Of each file that is no log, and that nobody said is one."""
 
 
 def _parse_all(
     request: Request,
     found: Found,
-    out: _Output,
+    out: Writer,
     progress: Bar,
 ) -> Generator[_Parsed, None, None]:
     """Parse appliance by appliance; several at a time where that was asked for."""
@@ -176,39 +150,40 @@ def _parse_all(
     def step(size: int) -> None:
         progress(size, whole)
 
-    if min(request.jobs, len(groups)) <= 1:
+    jobs = request.jobs if sum(x or 0 for x in sizes) >= MIN_PARALLEL_BYTES else 1
+    # Each appliance has a store of its own, so that none waits for those before it to be written.
+    pieces = {
+        files[0].appliance: _Piece(files, request)
+        for files in groups
+        if min(jobs, len(groups)) > 1 and all(map(_is_for_all, files))
+    }
+    aside = run_in_order(_parse_aside, list(pieces.values()), jobs, step)
+    with closing(aside) as finished:
         for files in groups:
-            yield _parse_files(files, request, out, step)
-        return
-    with _temporary_folder() as folder:
-        # A file of its own for each, so that none waits for those before it to be written.
-        pieces = {
-            files[0].appliance: _Piece(files, request, os.path.join(folder, str(i)))  # noqa: PTH118
-            for i, files in enumerate(groups)
-            if all(map(_is_for_all, files))
-        }
-        aside = run_in_order(_parse_aside, list(pieces.values()), request.jobs, step)
-        with closing(aside) as finished:
-            for files in groups:
-                piece = pieces.get(files[0].appliance)
-                if piece is None:
-                    yield _parse_files(files, request, out, step)
-                    continue
-                parsed = next(finished)
-                with open(piece.path, "rb") as store:  # noqa: PTH123 - a name from tempfile
-                    os.unlink(piece.path)  # noqa: PTH108
+            result = next(finished) if files[0].appliance in pieces else None
+            if result is None:
+                yield _parse_files(files, request, out, step)
+            elif isinstance(result, StoreError):
+                parsed = _parse_files(files, request, out, step)
+                yield parsed._replace(warnings=(*parsed.warnings, _without_store(result)))
+            else:
+                with result.store as store:
                     copyfileobj(store, out, READ_BYTES)
-                yield parsed
+                yield result.value._replace(warnings=(*result.value.warnings, *_moved_folder()))
 
 
-def _temporary_folder() -> TemporaryDirectory[str]:
-    try:
-        return TemporaryDirectory(prefix="esa-forwarder-")
-    except OSError as error:
-        raise WriteError(
-            "several appliances at a time need a folder for temporary files, and there is none"
-            f" ({error.strerror}); name one in TMPDIR, or run again with --jobs 1"
-        ) from error
+def _without_store(reason: StoreError) -> str:
+    return (
+        f"{reason}; the logs of an appliance were parsed without it, one after the other, which is"
+        " slower. TMPDIR names the folder for temporary files."
+    )
+
+
+def _moved_folder() -> Iterator[str]:
+    """Say that another folder is used for temporary files than was named."""
+    named = os.environ.get("TMPDIR")
+    if named and os.path.abspath(named) != (used := gettempdir()):  # noqa: PTH100
+        yield f"no file can be made in {named!r}, which TMPDIR names; {used!r} was used."
 
 
 def _is_for_all(file: LogFile) -> bool:
@@ -222,33 +197,25 @@ class _Piece(NamedTuple):
 
     files: list[LogFile]
     request: Request
-    path: str
-    """Where the documents go."""
 
 
-def _parse_aside(piece: _Piece, progress: Step) -> _Parsed:
+def _parse_aside(piece: _Piece, store: IO[bytes], progress: Step) -> _Parsed:
     """Parse the files of one appliance in a process of its own."""
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    name = f"the temporary file {piece.path!r} (name a larger folder in TMPDIR)"
+    out = Writer(store, "a temporary file")
     try:
-        store = open(piece.path, "wb")  # noqa: PTH123, SIM115 - a name from tempfile; see below
-    except OSError as error:
-        raise WriteError(f"{name} cannot be made: {error.strerror}") from error
-    try:
-        out = _Output(store, name)
         parsed = _parse_files(piece.files, piece.request, out, progress)
         out.flush()
-    finally:
-        with suppress(OSError):  # it tries again what was refused
-            store.close()
+    except WriteError as error:
+        raise StoreError(str(error).removesuffix("; some are missing")) from error
     return parsed
 
 
-def _parse_files(files: list[LogFile], request: Request, out: _Output, progress: Step) -> _Parsed:
+def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: Step) -> _Parsed:
     """Parse the files of one appliance, in their order."""
     flow = Flow(request.settings)
-    problems = []
+    problems, foreign = [], []
     for file in files:
         meter = _Meter(file, progress)
         try:
@@ -259,8 +226,10 @@ def _parse_files(files: list[LogFile], request: Request, out: _Output, progress:
                     out.write_lines(documents)
         except ReadError as error:
             problems.append(str(error))
+        except _ForeignError as error:
+            foreign.append(str(error))
         meter.finish()
-    return _Parsed(flow.counts, problems)
+    return _Parsed(flow.counts, problems, foreign=tuple(foreign))
 
 
 class _Meter:
@@ -293,6 +262,7 @@ def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[Documents]:
         file.appliance,
         None if file.path == STDIN else _unicode(file.path),
         near=file_time(file.path),
+        latest=last_change(file.path),
         hosts=not file.named,
     )
     error = None
@@ -309,8 +279,9 @@ def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[Documents]:
     if error is not None:
         raise error
     if read_bytes and reading.is_foreign:
-        raise ReadError(
-            f"{file.path!r} has no line of a mail log in it; a line begins like"
+        kind = ReadError if file.outright else _ForeignError
+        raise kind(
+            f"{quoted(file.path)} has no line of a mail log in it; a line begins like"
             " 'Wed Apr 22 11:43:59 2009 Info: ', or with a syslog header before the level",
         )
 

@@ -17,11 +17,13 @@ import orjson
 from forwarder.documents import Document
 from forwarder.ecs import Encoder
 from forwarder.ecs_layout import Common
-from forwarder.events import Event, Outcome
+from forwarder.events import Action, Event, Origin, Outcome
 from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.framing import Block, Framer, FramerState
 from forwarder.mail_logs.log import Log
+from forwarder.mail_logs.syslog import SyslogState
+from forwarder.mail_logs.wrapping import Width
 
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,6 +50,12 @@ class Counts:
     lines: int = 0
     cut_lines: int = 0
     """Lines that were longer than the limit."""
+    strangers: int = 0
+    """Lines behind which something was left out that is no line."""
+    others: int = 0
+    """Lines with a timestamp that are not of a mail log."""
+    broken_off: int = 0
+    """Files whose last line was left out, because it is only a piece of one."""
     unread: int = 0
     """Lines that begin like a login and are none that is known."""
     first_unread: tuple[str | None, int] | None = None
@@ -66,6 +74,9 @@ class Counts:
         self.bytes += other.bytes
         self.lines += other.lines
         self.cut_lines += other.cut_lines
+        self.strangers += other.strangers
+        self.others += other.others
+        self.broken_off += other.broken_off
         self.unread += other.unread
         self.first_unread = self.first_unread or other.first_unread
         self.events += other.events
@@ -84,18 +95,26 @@ class Flow:
         self._encoder = Encoder(settings.common)
         self._correlators: dict[str, Correlator] = {}
         self._counts = Counts()
+        self._lost = 0
+        self._first_lost: tuple[str | None, int] | None = None
         self._outcomes: Counter[Outcome] = Counter()
 
     @property
     def counts(self) -> Counts:
         """What has gone through so far."""
-        self._counts.unread = sum(x.unread for x in self._correlators.values())
+        self._counts.unread = self._lost + sum(x.unread for x in self._correlators.values())
         found = (x.first_unread for x in self._correlators.values())
-        self._counts.first_unread = next((x for x in found if x is not None), None)
+        self._counts.first_unread = next((x for x in found if x is not None), self._first_lost)
         self._counts.assumed_utc = self._clock.assumed_utc
         self._counts.events = Counter()
+        logins = 0
         for outcome, number in self._outcomes.items():
             self._counts.events[outcome.action.value, outcome.result] += number
+            logins += number if outcome.action is not Action.SESSION_CLOSED else 0
+        # The exceptions are counted: they are few, and to look at each event takes time.
+        self._counts.joinable = logins - sum(x.nameless for x in self._correlators.values())
+        unjoined = sum(x.unjoined for x in self._correlators.values())
+        self._counts.joined = self._counts.joinable - unjoined
         return self._counts
 
     @property
@@ -127,6 +146,7 @@ class Flow:
         path: str | None,
         *,
         near: datetime = _FAR_PAST,
+        latest: datetime | None = None,
         hosts: bool = False,
         state: bytes | None = None,
         offset: int = 0,
@@ -136,7 +156,9 @@ class Flow:
         Args:
             appliance: Whose log it is.
             path: Absolute, valid Unicode; None for a stream.
-            near: A moment that its first line is close to, for stamps without a year.
+            near: A moment that its first line is not after, but for a day, for stamps without a
+                year.
+            latest: A moment that no line is after, but for a day; None if nobody knows.
             hosts: Whether the host in a syslog header names the appliance in its place.
             state: Where another reading of it was (:attr:`Reading.state`).
             offset: Without a state, where to begin, in bytes; what is not the beginning of a line
@@ -145,6 +167,7 @@ class Flow:
         framer = Framer(
             near,
             year=self._settings.year,
+            latest=latest,
             split_hosts=hosts,
             count_lines=self._settings.count_lines,
         )
@@ -169,9 +192,6 @@ class Flow:
     def document(self, events: list[Event]) -> "Documents":
         """Count events, and give their documents."""
         self._outcomes.update([x.outcome for x in events])
-        logins = [x.connection for x in events if x.session is None and x.connection is not None]
-        self._counts.joinable += len(logins)
-        self._counts.joined += sum([x.correlated for x in logins])
         return Documents(events, self._encoder)
 
     def count_input(self, size: int, lines: int, cut_lines: int) -> None:
@@ -179,6 +199,20 @@ class Flow:
         self._counts.bytes += size
         self._counts.lines += lines
         self._counts.cut_lines += cut_lines
+
+    def count_left_out(self, path: str | None, framer: Framer) -> None:
+        """Count what framing made no lines of.
+
+        Args:
+            path: Of the file; None for a stream.
+            framer: At the end of the file.
+        """
+        self._counts.strangers += framer.strangers
+        self._counts.others += framer.others
+        self._counts.broken_off += framer.is_broken_off
+        self._lost += framer.lost
+        if framer.first_lost is not None and self._first_lost is None:
+            self._first_lost = path, framer.first_lost
 
 
 class Reading:
@@ -203,30 +237,46 @@ class Reading:
     @property
     def state(self) -> bytes:
         """What another reading needs to go on from the position."""
-        state = self._framer.state
+        position, skipping, within, syslog, wraps = self._framer.state
+        near, year, before = syslog
         logs = {
             appliance: [
                 log.origin.serial,
                 None if log.offset is None else log.offset // timedelta(seconds=1),
+                log.file,
             ]
             for appliance, log in self._logs.items()
         }
-        *framed, near, year = state
-        return orjson.dumps([*framed, near.isoformat(), year, self.is_foreign, logs])
+        widths = [[size, None if width is None else [*width]] for size, width in wraps]
+        dates = [near.isoformat(), year, None if before is None else before.isoformat()]
+        return orjson.dumps([position, skipping, within, dates, widths, self.is_foreign, logs])
 
     def resume(self, state: bytes) -> None:
         """Go on where another reading of this file was."""
-        position, skipping, within, near, year, self.is_foreign, logs = orjson.loads(state)
-        self._framer.resume(
-            FramerState(position, skipping, within, datetime.fromisoformat(near), year)
+        position, skipping, within, dates, wraps, self.is_foreign, logs = orjson.loads(state)
+        near, year, before = dates
+        syslog = SyslogState(
+            datetime.fromisoformat(near),
+            year,
+            None if before is None else datetime.fromisoformat(before),
         )
-        for appliance, (serial, seconds) in logs.items():
+        widths = tuple((size, None if width is None else Width(*width)) for size, width in wraps)
+        self._framer.resume(FramerState(position, skipping, within, syslog, widths))
+        for appliance, (serial, seconds, file) in logs.items():
             log = self._logs[appliance] = Log(appliance, self._path)
             log.origin = replace(log.origin, serial=serial)
             log.offset = None if seconds is None else timedelta(seconds=seconds)
+            log.file = file
+
+    @property
+    def origins(self) -> dict[str, Origin]:
+        """Where its lines come from, by appliance."""
+        return {appliance: log.origin for appliance, log in self._logs.items()}
 
     def rename(self, path: str) -> None:
-        """Take it that the file has another name now."""
+        """Take it that the file has this name now."""
+        if path == self._path:
+            return  # an origin that stays the same object keeps what was made for it
         self._path = path
         for log in self._logs.values():
             log.origin = replace(log.origin, path=path)
@@ -252,6 +302,7 @@ class Reading:
         """
         documents = self._read(self._framer.finish())
         self._flow.count_input(self._size, self._framer.lines, self._framer.cut_lines)
+        self._flow.count_left_out(self._path, self._framer)
         return documents
 
     def _read(self, blocks: list[Block]) -> "Documents":

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import IO, Protocol
 
 from forwarder.pipeline import Counts
+from forwarder.visible import quoted
 
 _NAMES = {
     "smtp-authentication": "inbound logins",
@@ -55,7 +56,7 @@ def summarise(summary: Summary) -> Iterator[str]:
         f" in {summary.seconds:.2f} s{rate}"
     )
     for path, read in summary.repeated:
-        yield f"left out {path!r}: the same content as {read!r}"
+        yield f"left out {quoted(path)}: all of it is in {quoted(read)}"
     actions = dict.fromkeys(action for action, _ in sorted(counts.events, key=str))
     for action in sorted(actions, key=list(_NAMES).index):
         by_result = {r: n for (a, r), n in sorted(counts.events.items(), key=str) if a == action}
@@ -70,6 +71,8 @@ def summarise(summary: Summary) -> Iterator[str]:
         )
     if counts.cut_lines:
         yield f"{_many(counts.cut_lines, 'line')} cut: longer than 64 KiB"
+    if counts.others:
+        yield f"{_many(counts.others, 'line')} left out: not of a mail log"
 
 
 def warnings(counts: Counts) -> Iterator[str]:
@@ -83,10 +86,21 @@ def warnings(counts: Counts) -> Iterator[str]:
         where = ""
         if counts.first_unread is not None:
             path, offset = counts.first_unread
-            where = f"; the first is at byte {offset:,} of {path or 'standard input'!r}"
+            where = f"; the first is at byte {offset:,} of {quoted(path or 'standard input')}"
         yield (
-            f"{_many(counts.unread, 'line')} not understood: they begin like a login and have no"
-            f" known form or no possible date{where}; please report them"
+            f"{_many(counts.unread, 'line')} not understood: they begin like a login or the"
+            f" header of a file and have no known form or no possible date or offset{where}; please"
+            " report them"
+        )
+    if counts.strangers:
+        yield (
+            f"{_many(counts.strangers, 'line')} had something behind that is neither a line nor"
+            " the wrapped rest of one; it was left out"
+        )
+    if counts.broken_off:
+        yield (
+            f"the last line of {_many(counts.broken_off, 'file')} is not whole and was left out;"
+            " fetch the file again if it was still being sent"
         )
 
 

@@ -74,8 +74,11 @@ class Running:
         except BaseException:
             self.spool.close()
             raise
+        self._once = once
         self.error: BaseException | None = None
         """What ended ingest, other than the end."""
+        self.losses: list[str] = []
+        """What was not read or not delivered when it was stopped, as sentences."""
         self.is_read = threading.Event()
         """Set when ingest has ended."""
         self._thread = threading.Thread(target=self._ingest, name="ingest", daemon=True)
@@ -90,7 +93,8 @@ class Running:
         """End, with everything committed that was read and every batch in hand delivered.
 
         Returns:
-            Whether all ended in time; else what hangs is left behind.
+            Whether all ended in time. What hangs is left behind; should it come back, it finds the
+            spool closed.
         """
         end = time.monotonic() + STOP_WITHIN.total_seconds()
         for delivery in self.deliveries:
@@ -102,8 +106,10 @@ class Running:
         for delivery in self.deliveries:
             left = timedelta(seconds=max(0.1, end - time.monotonic()))
             ended &= delivery.stop(left)
-        if ended:
-            self.spool.close()
+        self.losses = list(self._find_losses())
+        self.spool.close()
+        if not ended:
+            _log.warning("An output does not come back; it is left behind, and nothing is lost.")
         return ended
 
     def _ingest(self) -> None:
@@ -119,24 +125,22 @@ class Running:
         """Whether every output has had everything, or has stopped for good."""
         return all(x.is_drained or x.error is not None for x in self.deliveries)
 
-    @property
-    def losses(self) -> list[str]:
-        """What was not read or not delivered, as sentences."""
-        found = []
+    def _find_losses(self) -> Iterator[str]:
+        if self._once and not self.ingest.is_complete:
+            yield "the logs were not read to their end"
         if self.ingest.problems:
-            found.append(f"{self.ingest.problems} problems with the logs; see above")
+            yield f"{self.ingest.problems} problems with the logs; see above"
         for delivery in self.deliveries:
             progress = self.spool.progress(delivery.name)
             rejected = progress.rejected - self.before[delivery.name]
             waiting = self.spool.pending(delivery.name)
             if rejected:
-                found.append(
+                yield (
                     f"output {delivery.name!r} refused {rejected} documents;"
                     " see esa-forwarder dead-letters list"
                 )
             if waiting:
-                found.append(f"{waiting} documents still wait for output {delivery.name!r}")
-        return found
+                yield f"{waiting} documents still wait for output {delivery.name!r}"
 
 
 class Service:
@@ -159,7 +163,7 @@ class Service:
         """Run until the end.
 
         Returns:
-            Whether nothing was lost: always so after a signal to end.
+            Whether all was done that was to be done. A service that is told to end has done it.
 
         Raises:
             ForwarderError: It could not begin.
@@ -182,24 +186,22 @@ class Service:
             return self._start(self._config)
         if number is not None:
             _log.info("The service was asked to end.", signal=signal.Signals(number).name)
-        losses = running.losses if number is None else []
+        running.stop()
+        losses = running.losses if number is None or self._once else []
         self._is_good = running.error is None and not losses
         for loss in losses:
             _log.error("Not everything was done.", reason=loss)
         if running.error is not None:
             _log.error("Reading has ended by a fault of the program.", exc_info=running.error)
-        if not running.stop():
-            _log.warning("An output does not come back; it is left behind, and nothing is lost.")
         _log.info("The service has ended.")
         return None
 
     def _wait(self, running: Running) -> int | None:
         """Wait for a signal; None if there is nothing more to wait for."""
         while True:
-            try:
-                return self._signals.get(timeout=_LOOK_SECONDS / (5 if self._once else 1))
-            except queue.Empty:
-                pass
+            number = self._next_signal(_LOOK_SECONDS / (5 if self._once else 1))
+            if number is not None:
+                return number
             if any(isinstance(x.error, DamagedError) for x in running.deliveries):
                 return None
             if running.error is not None:
@@ -210,21 +212,15 @@ class Service:
     def _start(self, config: Config) -> Running | None:
         """Begin with a configuration; wait while the disk has no room for it."""
         said = False
-        while True:
-            try:
-                running = Running(config, once=self._once)
-                break
-            except BlockedError as error:
-                if not said:
-                    _log.error(
-                        "The spool cannot be opened now; it is tried again.", reason=str(error)
-                    )
-                    said = True
-            try:
-                self._signals.get(timeout=_RETRY_SECONDS)
-            except queue.Empty:
-                continue
-            return None
+        while (running := self._try(config, said=said)) is None:
+            said = True
+            number = self._next_signal(_RETRY_SECONDS)
+            if number == signal.SIGHUP:
+                config = self._read_again() or config
+            elif number is not None:
+                self._is_good = not self._once
+                return None
+        self._config = config
         log.configure(config.log.format, config.log.level)
         running.start()
         _log.info(
@@ -235,8 +231,31 @@ class Service:
         )
         return running
 
+    def _try(self, config: Config, *, said: bool) -> Running | None:
+        """Prepare a configuration; None if the disk has no room for it, which is said once."""
+        try:
+            return Running(config, once=self._once)
+        except BlockedError as error:
+            if not said:
+                _log.error("The spool cannot be opened now; it is tried again.", reason=str(error))
+            return None
+
     def _change(self, running: Running) -> Running | None:
         """Go on with the configuration as it is now; with the old one if that is not good."""
+        config = self._read_again()
+        if config is None:
+            return running
+        running.stop()
+        try:
+            changed = self._start(config)
+        except ForwarderError as error:
+            _log.error("The new configuration does not work; the old one stays.", reason=str(error))
+            return self._start(self._config)
+        _log.info("The new configuration is at work.")
+        return changed
+
+    def _read_again(self) -> Config | None:
+        """Read the configuration; None if it is not good."""
         try:
             config = self._reload()
             for output in config.outputs.values():
@@ -244,20 +263,15 @@ class Service:
         except ForwarderError as error:
             for line in str(error).splitlines():
                 _log.error("The new configuration is not good; the old one stays.", reason=line)
-            return running
-        if not running.stop():
-            _log.error(
-                "An output does not come back, so the old configuration stays until a restart."
-            )
-            return running
-        try:
-            changed = self._start(config)
-        except ForwarderError as error:
-            _log.error("The new configuration does not work; the old one stays.", reason=str(error))
-            return self._start(self._config)
-        self._config = config
+            return None
         _log.info("The configuration was read again.")
-        return changed
+        return config
+
+    def _next_signal(self, seconds: float) -> int | None:
+        try:
+            return self._signals.get(timeout=seconds)
+        except queue.Empty:
+            return None
 
     _is_good = True
 

@@ -15,13 +15,15 @@ _WIDTHS = {
     "TIME (UTC)": 19,
     "APPLIANCE": 18,
     "EVENT": 13,
-    "USER": 24,
+    "USER": 32,
     "SOURCE": 22,
     "HOW": 10,
     "TLS": 4,
 }
-_MAX_CELL = 60
-"""Characters. Longer text is cut with an ellipsis: the documents have it whole."""
+_LONG = {"SOURCE": 42, "WHAT": 60}
+"""Columns that may be wider than their own width: an address is of no use without its end.
+
+Longer text is cut with an ellipsis: the documents have it whole."""
 
 _EVENTS = {
     "smtp-authentication": "login",
@@ -79,16 +81,19 @@ def _many(number: int, noun: str) -> str:
 
 
 def _line(cells: list[str]) -> str:
-    widths = [*_WIDTHS.values(), 0]
-    return "  ".join(_cell(x, w) for x, w in zip(cells, widths, strict=True)).rstrip()
+    widths = {**_WIDTHS, "WHAT": 0}
+    return "  ".join(
+        _cell(text, width, _LONG.get(column, width))
+        for text, (column, width) in zip(cells, widths.items(), strict=True)
+    ).rstrip()
 
 
-def _cell(text: str, width: int) -> str:
+def _cell(text: str, width: int, most: int) -> str:
     """Cut a text that is too long, and fill up one that is too short."""
     text = visible(text)
-    if len(text) > _MAX_CELL or _columns(text) > _MAX_CELL:
-        text = text[: _MAX_CELL - 1]
-        while _columns(text) >= _MAX_CELL:
+    if len(text) > most or _columns(text) > most:
+        text = text[: most - 1]
+        while _columns(text) >= most:
             text = text[:-1]
         text += "…"
     return text + " " * (width - _columns(text))

@@ -10,18 +10,31 @@ import re
 # zero-width characters, line separators, the byte order mark (Unicode, UAX #9 and UTR #36).
 _INVISIBLE = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e"
-    "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\ud800-\\udfff\\U000e0000-\\U000e007f]",
+    "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\ud800-\\udfff\\U000e0000-\\U000e007f]"
+    # And a backslash that would make what follows look like such a code.
+    r"|\\(?=\\|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})",
 )
+_ESCAPES = re.compile(r"\\(?:\\|udc(?P<byte>[89a-f][0-9a-f]))")
 _LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF
 """Where Python's escapes need more digits."""
 
 
 def visible(text: str) -> str:
-    r"""Show what a terminal would hide or obey by its code, as ``\x1b`` or ``\u202e``."""
+    r"""Show what a terminal would hide or obey by its code, as ``\x1b`` or ``\u202e``.
+
+    What already looks like such a code gets another backslash, so that it is not mistaken for one.
+    """
     return _INVISIBLE.sub(_code, text)
 
 
+def quoted(path: str) -> str:
+    r"""Show the name of a file in quotes; bytes that are not UTF-8 as ``\xff``."""
+    return _ESCAPES.sub(lambda x: x[0] if x["byte"] is None else f"\\x{x['byte']}", repr(path))
+
+
 def _code(found: re.Match[str]) -> str:
+    if found[0] == "\\":
+        return "\\\\"
     code = ord(found[0])
     if code <= _LAST_LATIN_1:
         return f"\\x{code:02x}"

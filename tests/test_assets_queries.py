@@ -21,6 +21,8 @@ from tests.kibana.loading import load, parse
 from tests.servers.elasticsearch.running import PASSWORD, USER, Node
 from tests.test_assets import OBJECTS, RULES, decode
 
+pytestmark = pytest.mark.xdist_group("queries")
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 GUIDE = EXAMPLES / "elasticsearch" / "guide.md"
 

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from forwarder.events import Instant
 from forwarder.mail_logs.clock import (
-    MAX_REMEMBERED,
     UTC_MARK,
     Clock,
+    following_year,
     format_offset,
     format_stamp,
-    nearest_year,
+    latest_year,
 )
+from forwarder.memory import MAX_REMEMBERED
 
 STAMP = b"Wed Apr 22 11:43:59 2009"
 HOUR = timedelta(hours=1)
@@ -207,7 +208,7 @@ def test_what_is_remembered_is_bounded() -> None:
     clock = Clock()
     for number in range(MAX_REMEMBERED * 2 + 9):
         clock.read(b"Wed Apr 22 11:43:59 %04d" % number, HOUR)
-        assert len(clock._remembered) <= MAX_REMEMBERED  # noqa: SLF001
+        assert len(clock.instants) <= MAX_REMEMBERED
 
 
 @pytest.mark.parametrize(
@@ -256,6 +257,21 @@ def test_nothing_raises(stamp: bytes, offset: timedelta | None) -> None:
 
 @pytest.mark.parametrize(("month", "day"), [(2, 30), (4, 31), (1, 0), (13, 1)])
 def test_dates_of_no_year_are_refused(month: int, day: int) -> None:
-    """There is no nearest one."""
+    """There is no latest one, and none that follows."""
     with pytest.raises(ValueError, match="no year has"):
-        nearest_year(month, day, datetime(2009, 1, 1, tzinfo=UTC))
+        latest_year(month, day, datetime(2009, 1, 1, tzinfo=UTC))
+    with pytest.raises(ValueError, match="there is no day"):
+        following_year(month, day, datetime(2009, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("month", "day", "latest", "following"),
+    [(4, 22, 2009, 2009), (4, 23, 2008, 2009), (4, 21, 2009, 2010), (12, 31, 2008, 2009)],
+)
+def test_a_year_is_the_latest_or_the_one_that_follows(
+    month: int, day: int, latest: int, following: int
+) -> None:
+    """A moment is within its own day."""
+    moment = datetime(2009, 4, 22, tzinfo=UTC)
+    assert latest_year(month, day, moment) == latest
+    assert following_year(month, day, moment) == following

@@ -1,10 +1,11 @@
 """Lines that describe a connection become values."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forwarder.events import Listener, Opened, Policy, Tls
+from forwarder.mail_logs import contexts
 from forwarder.mail_logs.contexts import Contexts, read_address
 from forwarder.mail_logs.describing import behind_number
 
@@ -80,8 +81,11 @@ OPENED = {
 def other(
     line: bytes, number: bytes, contexts: Contexts | None = None
 ) -> Policy | Tls | Opened | None:
-    """Return what a line says that describes an open connection."""
-    return (contexts or Contexts()).others[behind_number(number, line)]
+    """Return what a line says that describes an open connection; at most one thing."""
+    said = (contexts or Contexts()).others[behind_number(number, line)]
+    found = [x for x in said if x is not None]
+    assert len(found) <= 1
+    return found[0] if found else None
 
 
 @ENDS
@@ -92,7 +96,7 @@ def test_inbound_connections(name: str, end: bytes) -> None:
     opened = Contexts().read_opened(STAMP + b"New SMTP ICID 450 " + text + end)
     assert opened is not None
     assert expected_listener == listener(opened.listener)
-    assert expected == opened[1:]
+    assert expected == (opened.address.decode("utf-8", "replace"), *opened[2:])
 
 
 @ENDS
@@ -126,14 +130,14 @@ def test_outbound_connections(
     opened = Contexts().read_delivery_opened(STAMP + b"New SMTP DCID 5633 " + text + end)
     assert opened is not None
     assert expected_listener == listener(opened.listener)
-    assert (*expected, None, None) == opened[1:]
+    assert (*expected, None, None) == (opened.address.decode(), *opened[2:])
 
 
 @ENDS
 def test_a_rejection_that_was_put_off_has_the_address(end: bytes) -> None:
     """It is all that such a line has."""
     text = b"ICID 450 Delayed HAT REJECT continuing session for recipient logging (198.51.100.7)"
-    expected = Opened(None, "198.51.100.7", "ipv4", None, None, None)
+    expected = Opened(None, b"198.51.100.7", "ipv4", None, None, None)
     assert expected == other(STAMP + text + end, b"450")
 
 
@@ -225,7 +229,7 @@ def test_tls(
 )
 def test_addresses_are_told_apart(raw: bytes, version: str | None) -> None:
     """What others would refuse to look up is no IP address; the text stays."""
-    assert (raw.decode(), version) == read_address(raw)
+    assert (raw, version) == read_address(raw)
 
 
 def test_what_connections_share_is_one_object() -> None:
@@ -243,6 +247,47 @@ def test_what_connections_share_is_one_object() -> None:
         one, two = (other(STAMP + b"ICID %d " % n + text, b"%d" % n, contexts) for n in (1, 2))
         assert one is two
         assert one is not None
+
+
+NAMES = st.sampled_from([b"a", b"Data 1", b"a b c", b"a  b", b"10.0.0.1", b"a address b", b"\xe9"])
+ADDRESSES = st.sampled_from([b"192.0.2.1", b"0.0.0.0", b"01.2.3.4", b"256.1.1.1", b"1.2.3", b"::1"])
+DOMAINS = st.sampled_from(
+    [b"unknown", b"None", b"a.test", b"unknown.test", b"a verified no", b"", b"\x0ba", b"\xc2\xa0a"]
+)
+ANY = st.binary(max_size=9).map(lambda x: x.replace(b"\n", b""))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    level=st.sampled_from([b"Info", b"Warning"]),
+    name=NAMES | ANY,
+    own=ADDRESSES | ANY,
+    address=ADDRESSES | ANY | st.from_regex(rb"\A[0-9]{1,3}(\.[0-9]{1,3}){3}\Z"),
+    domain=DOMAINS | ANY,
+    verdict=st.sampled_from([b"yes", b"no", b"no ", b"", b"yes\r"]),
+)
+def test_the_usual_line_is_read_as_its_form_reads_it(  # noqa: PLR0913, PLR0917
+    level: bytes,
+    name: bytes,
+    own: bytes,
+    address: bytes,
+    domain: bytes,
+    verdict: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is only quicker; whatever names and addresses there are."""
+    line = (
+        b"Wed Apr 22 11:44:48 2009 %b: New SMTP ICID 5 interface %b (%b) address %b"
+        b" reverse dns host %b verified %b" % (level, name, own, address, domain, verdict)
+    )
+    found = Contexts().read_opened(line)
+    with monkeypatch.context() as patch:
+        patch.setattr(contexts, "_USUAL", lambda *_: None)
+        expected = Contexts().read_opened(line)
+    assert (found is None) == (expected is None)
+    if found is not None and expected is not None:
+        assert found[1:] == expected[1:]
+        assert listener(found.listener) == listener(expected.listener)
 
 
 @pytest.mark.parametrize("read", ["read_opened", "read_delivery_opened"])

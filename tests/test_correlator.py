@@ -1,6 +1,6 @@
 """A login gets the address of its own connection, and never that of another one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -78,6 +78,16 @@ def read(*lines: bytes, sessions: bool = True, counts: Counts | None = None) -> 
     return [orjson.loads(x) for x in outputs[0]]
 
 
+def read_files(*files: Sequence[bytes]) -> list[Document]:
+    """Return the documents of the files of one appliance, in order."""
+    flow = Flow()
+    documents: list[bytes] = []
+    for number, lines in enumerate(files):
+        reading = flow.open("esa1", f"/mail.{number}")
+        documents += [*reading.feed(b"".join(lines)), *reading.finish()]
+    return [orjson.loads(x) for x in documents]
+
+
 def address_of(document: Document) -> str | None:
     """Return the client's address, None where nobody knows it."""
     source = document.get("source", {}).get("ip")
@@ -115,6 +125,16 @@ class TestNew:
         )
         assert list(map(address_of, documents)) == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
         assert len({x["cisco_esa"]["connection"]["id"] for x in documents}) == 3
+
+    def test_the_same_line_in_another_file_supersedes_nothing(self) -> None:
+        """A file that broke off lies beside the whole one: there is one session."""
+        documents = read_files([opened(0), login(1)], [opened(0), login(1), closed(9)])
+        assert [x["event"]["action"] for x in documents] == [
+            "smtp-authentication",
+            "smtp-authentication",
+            "smtp-session-closed",
+        ]
+        assert documents[0]["event"]["id"] == documents[1]["event"]["id"]
 
     def test_nothing_of_the_old_connection_is_left(self) -> None:
         """Neither its policy nor its encryption, nor its counts."""
@@ -311,6 +331,26 @@ class TestDescription:
         assert "source" not in document
         assert "missing_connection_context" in document["tags"]
 
+    def test_of_many_lines_the_last_of_each_kind_counts(self) -> None:
+        """Also of more than are kept, in any order."""
+        many = 3 * connections.MAX_LINES
+        policies = [line(0, f"ICID 5 ACCEPT SG G{i} match ALL SBRS None") for i in range(many)]
+        ciphers = [line(0, f"ICID 5 TLS success protocol TLSv1.2 cipher C{i}") for i in range(many)]
+        mixed = [x for pair in zip(policies, ciphers, strict=True) for x in pair]
+        for lines in ([*policies, *ciphers], [*ciphers, *policies], mixed):
+            (document,) = read(opened(0), *lines, refused(1))
+            assert document["cisco_esa"]["sender"]["group"] == f"G{many - 1}"
+            assert document["tls"]["cipher"] == f"C{many - 1}"
+            (document,) = read(opened(0), *lines, policies[0], refused(1))
+            assert document["cisco_esa"]["sender"]["group"] == "G0"
+
+    def test_of_many_lines_of_a_delivery_the_last_counts(self) -> None:
+        """There is one kind of them."""
+        many = 3 * connections.MAX_LINES
+        ciphers = [line(0, f"DCID 7 TLS success protocol TLSv1.2 cipher C{i}") for i in range(many)]
+        (document,) = read(reached(0), *ciphers, relayed(1))
+        assert document["tls"]["cipher"] == f"C{many - 1}"
+
     def test_a_delivery_is_joined_until_its_close(self) -> None:
         """With the interface, the port and the time it began."""
         first, second = read(reached(0), relayed(1), line(2, "DCID 7 close"), relayed(3))
@@ -418,6 +458,15 @@ class TestAge:
         assert young["cisco_esa"]["connection"]["correlated"] is True
         assert old["cisco_esa"]["connection"]["correlated"] is False
 
+    @pytest.mark.parametrize(("early", "joined"), [(3_605, True), (3_606, False), (90_000, False)])
+    def test_a_login_is_not_joined_to_what_begins_later(self, early: int, joined: bool) -> None:  # noqa: FBT001
+        """But for an hour by which clocks are set back. Later logins are joined as ever."""
+        first, second = read(opened(100_000), login(100_000 - early), login(100_001))[:2]
+        assert (address_of(first) is not None) == joined
+        assert address_of(second) == "192.0.2.1"
+        (delivery,) = read(reached(100_000), relayed(100_000 - early))
+        assert delivery["cisco_esa"]["connection"]["correlated"] == joined
+
     def test_a_session_silent_for_a_day_ends_as_expired(self) -> None:
         """Any later login of the appliance shows that a day is over."""
         documents = read(opened(0), login(5), refused(DAY + 6, 99))
@@ -473,6 +522,27 @@ class TestIdentity:
         alone = read(refused(1), refused(1))
         among = read(refused(1), refused(1, 6), refused(1, user="v"), refused(1))
         assert [among[i]["event"]["id"] for i in (0, 3)] == [x["event"]["id"] for x in alone]
+
+    @pytest.mark.parametrize(
+        ("files", "expected"),
+        [
+            pytest.param(([0, 1], [1, 2]), [1, 2, 3, 4], id="a log cut between the same lines"),
+            pytest.param(([0, 1], [0, 1, 2]), [1, 2, 1, 2, 3], id="the beginning of the next"),
+            pytest.param(([0, 1, 2], [0, 1]), [1, 2, 3, 1, 2], id="the beginning of the last"),
+            pytest.param(([0, 0], [0, 0, 0]), [1, 2, 1, 2, 3], id="all in one second"),
+            pytest.param(([0, 1, 2], [1, 2, 3]), [1, 2, 3, 2, 3, 4], id="overlapping"),
+            pytest.param(([0], [1, 2], [2]), [1, 2, 3, 4], id="cut behind the second file"),
+            pytest.param(([99, 99, 0, 0, 99],), [1, 2, 3, 4, 1], id="put together"),
+        ],
+    )
+    def test_the_same_line_in_another_file_is_the_same_event_if_they_overlap(
+        self, files: Sequence[Sequence[int]], expected: list[int]
+    ) -> None:
+        """Otherwise the log was cut between two attempts."""
+        documents = read_files(*([refused(x) for x in file] for file in files))
+        numbers: dict[str, int] = {}
+        found = [numbers.setdefault(x["event"]["id"], len(numbers) + 1) for x in documents]
+        assert found == expected
 
     def test_an_unknown_address_changes_no_id(self) -> None:
         """The id is the line's: the same login is the same event with and without `New`."""
@@ -640,7 +710,6 @@ class TestUnread:
             "Version: 7.6.3-019 SN: 564D-01",
             "Version: 7.6.3-019",
             "Time offset from UTC: 0 seconds",
-            "Time offset from UTC: unknown",
             "MID 9 Subject 'SMTP Auth: (ICID 5) was odd'",
         ],
     )

@@ -18,7 +18,10 @@ import pytest
 
 from forwarder import __version__
 from forwarder.commands.parse import parse
+from forwarder.config import load
 from forwarder.ecs_fields import FIELDS, Field
+from forwarder.plugins import find_outputs
+from tests import help_texts
 
 ROOT = Path(__file__).parents[1]
 README, ARCHITECTURE, CHANGELOG, FIELD_LIST, CONFIGURATION = (
@@ -108,6 +111,18 @@ def test_a_marked_example_prints_what_the_readme_shows(command: str, output: str
     result = run(command)
     assert result.stdout == output
     assert not result.stderr
+
+
+def test_the_configuration_of_the_readme_is_good(tmp_path: Path) -> None:
+    """It has no mistake."""
+    path = tmp_path / "config.yaml"
+    path.write_text(block("config"))
+    assert list(load(path, find_outputs).outputs) == ["archive"]
+
+
+def test_every_command_is_documented() -> None:
+    """With its help as it is; `make docs` writes the page anew."""
+    assert (ROOT / "docs" / "commands.md").read_text() == help_texts.page()
 
 
 def test_the_lines_at_the_top_give_the_document_below_them() -> None:

@@ -1,6 +1,7 @@
 """Bytes become lines, whatever they are and wherever they are cut."""
 
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -21,8 +22,14 @@ MESSAGE = (
     b" with profile: IncomingAuthentication"
 )
 LOGIN = STAMP + b"Info: " + MESSAGE
+WIDE = b"wide" * 12
 CLOSE = b"Wed Apr 22 11:46:14 2009 Info: ICID 450 close"
-SPRING = datetime(2009, 4, 1, tzinfo=UTC)
+OPENED = (
+    b"Wed Apr 22 11:43:59 2009 Info: New SMTP ICID 450 interface IncomingMail (172.16.155.16)"
+    b" address 172.16.155.102 reverse dns host unknown verified no"
+)
+POLICY = b"Wed Apr 22 11:43:59 2009 Info: ICID 450 ACCEPT SG None match ALL SBRS None"
+SPRING = datetime(2009, 5, 1, tzinfo=UTC)
 
 SYSLOG = {
     "priority": b"<22>Apr 22 11:44:48 mail_logs: ",
@@ -129,10 +136,11 @@ def test_every_level_and_date_is_a_line_of_a_file(level: bytes) -> None:
         pytest.param(b"a\nb", b"a b", id="blank added"),
         pytest.param(b"a \nb", b"a b", id="blank before the seam"),
         pytest.param(b"a\n b", b"a b", id="blank behind the seam"),
-        pytest.param(b"a\t\n  b", b"a\t  b", id="white space on both sides"),
+        pytest.param(b"a\t\n  b", b"a b", id="white space on both sides"),
         pytest.param(b"a\r\nb\r", b"a b", id="CRLF"),
         pytest.param(b"a \r\nb\r", b"a b", id="CRLF and a blank"),
-        pytest.param(b"a\nb\nc", b"a b c", id="twice"),
+        pytest.param(b"a\n" + WIDE + b"\nc", b"a " + WIDE + b" c", id="twice"),
+        pytest.param(b"a\n      b", b"a b", id="indented"),
         pytest.param(b"a\n\nb", b"a", id="an empty line ends it"),
         pytest.param(b"a\n \t\r\nb", b"a", id="a line of white space ends it"),
         pytest.param(b"a\n\x00\x00\nb", b"a", id="a line of NUL bytes ends it"),
@@ -144,35 +152,129 @@ def test_every_level_and_date_is_a_line_of_a_file(level: bytes) -> None:
 )
 def test_wrapped_lines_are_joined(wrapped: bytes, line: bytes) -> None:
     """Between its neighbours, a wrapped line comes out as it was before."""
-    begin = STAMP + b"Info: "
-    content = LOGIN + b"\n" + begin + wrapped + b"\n" + CLOSE + b"\n"
+    begin = STAMP + b"Info: x " + WIDE[:14]
+    content = CLOSE + b"\n" + begin + wrapped + b"\n" + CLOSE + b"\n"
     assert [
-        (0, LOGIN),
-        (len(LOGIN) + 1, begin + line),
-        (content.index(CLOSE), CLOSE),
+        (0, CLOSE),
+        (len(CLOSE) + 1, begin + line),
+        (content.rindex(CLOSE), CLOSE),
     ] == [seen[:2] for seen in read([content])]
 
 
-@pytest.mark.parametrize("at", [at for at in range(11, len(LOGIN)) if LOGIN[at : at + 1] == b" "])
-def test_a_login_wrapped_anywhere_behind_its_date_is_the_same_login(at: int) -> None:
-    """A terminal breaks lines where it likes; at a blank nothing is lost or added."""
-    assert originals(LOGIN[:at] + b"\n" + LOGIN[at + 1 :] + b"\n") == [LOGIN]
+@pytest.mark.parametrize("width", range(36, len(LOGIN) + 1, 4))
+@pytest.mark.parametrize("indent", ["", " ", " " * 9])
+@pytest.mark.parametrize("end", [b"\n", b" \n", b"\r\n"])
+def test_a_login_wrapped_at_any_width_is_the_same_login(
+    width: int, indent: str, end: bytes
+) -> None:
+    """At a blank nothing is lost or added."""
+    content = b""
+    for line in (OPENED, POLICY, LOGIN, CLOSE):
+        pieces = textwrap.wrap(
+            line.decode(), width, subsequent_indent=indent, break_long_words=False
+        )
+        content += end.join(x.encode() for x in pieces) + b"\n"
+    framer = Framer(SPRING)
+    assert [x.original for x in read([content], framer)] == [OPENED, POLICY, LOGIN, CLOSE]
+    assert framer.strangers == 0
+
+
+STRANGERS = {
+    "a line": b"evil@x using AUTH mechanism: PLAIN with profile: Q",
+    "a traceback": b'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\n'
+    b"    run()\nValueError: x",
+    "JSON": b"{\n" + b'  "user": "evil@x",\n' * 2_000 + b"}",
+    "long lines": b"y" * 500 + b"\n" + b"z" * 900,
+}
+
+
+@pytest.mark.parametrize("strangers", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("before", [b"", OPENED + b"\n", b"\n".join([POLICY, CLOSE, b""])])
+@pytest.mark.parametrize("line", [LOGIN, SYSLOG["priority"] + b"Info: " + MESSAGE, OPENED, POLICY])
+def test_what_comes_behind_a_whole_line_is_no_part_of_it(
+    before: bytes, line: bytes, strangers: bytes
+) -> None:
+    """Somebody else's output between the lines never becomes a user or a profile."""
+    framer = Framer(SPRING)
+    content = before + (line + b"\n" + strangers + b"\n") * 2 + CLOSE
+    for feeds in ([content], cut_every(content, 1_000)):
+        framer = Framer(SPRING)
+        seen = [x.original for x in read(feeds, framer)]
+        assert [line, line, CLOSE] == seen[-3:]
+        assert framer.strangers == 2
+        assert framer.cut_lines == 0
+
+
+@pytest.mark.parametrize("indent", [b" ", b"\t", b" " * 32])
+def test_an_indented_timestamp_begins_a_line(indent: bytes) -> None:
+    """Logs are quoted; the blanks are no part of the line."""
+    content = b"\n".join([LOGIN, indent + LOGIN, indent + CLOSE, CLOSE])
+    seen = read([content])
+    assert [x.original for x in seen] == [LOGIN, LOGIN, CLOSE, CLOSE]
+    assert [content[x.offset :][:25] for x in seen] == [x.original[:25] for x in seen]
 
 
 @pytest.mark.parametrize("name", SYSLOG)
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
-@pytest.mark.parametrize("continuation", [b"", b"\nof a profile"])
-def test_syslog_becomes_a_line_of_a_file(name: str, end: bytes, continuation: bytes) -> None:
+@pytest.mark.parametrize("width", [80, 500])
+def test_syslog_becomes_a_line_of_a_file(name: str, end: bytes, width: int) -> None:
     """Every framing gives the same message behind a stamp of 24 bytes; the original stays."""
     line = SYSLOG[name] + b"Info: " + MESSAGE
-    (seen,) = read([line + continuation + end])
-    joined = continuation.replace(b"\n", b" ")
+    wrapped = "\n".join(textwrap.wrap(line.decode(), width, break_on_hyphens=False))
+    (seen,) = read([wrapped.encode().replace(b"Apr 2 ", b"Apr  2 ") + end])
     stamp = CANONICAL.get(name, b"LOC Apr 22 11:44:48 2009 ")
-    assert stamp + b"Info: " + MESSAGE + joined == seen.canonical
-    assert line + joined == seen.original
-    assert MESSAGE + joined == seen.original[seen.message :]
+    assert stamp + b"Info: " + MESSAGE == seen.canonical
+    assert line == seen.original
+    assert seen.original[seen.message :] == MESSAGE
     assert seen.header is not None
     assert seen.offset == 0
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Mar 10 13:15:11 mx mail: ",
+        b"Mar 10 13:15:11 maillog: ",
+        b"<22>Mar  1 13:15:11 esa: ",
+        b"Mar  1 13:15:11 esa1 ml: ",
+        b"<6>Mar  1 13:15:11 mx m: ",
+        b"Wed Apr 22 11:44:48 a t: ",
+    ],
+)
+@pytest.mark.parametrize("before", [b"", LOGIN + b"\n"])
+def test_a_syslog_header_as_long_as_a_stamp_is_none(header: bytes, before: bytes) -> None:
+    """A regular line has a stamp, not something else of 25 bytes; the first line, too."""
+    line = header + b"Info: " + MESSAGE
+    assert len(header) == len(STAMP)
+    seen = read([before + line + b"\n" + line + b"\n"])
+    assert [x.original for x in seen[-2:]] == [line, line]
+    assert {x.canonical[:4] for x in seen[-2:]} == {b"LOC "}
+
+
+@pytest.mark.parametrize(
+    ("begin", "canonical"),
+    [
+        (b"Wed Apr 2 11:44:48 2009 ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"Apr 2 11:44:48 2009 ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"Wed Apr 22 11:44:48.123 2009 ", b"LOC Apr 22 11:44:48 2009 "),
+        (b"Wed Apr 2 11:44:48,5 2009 ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"Apr 2 11:44:48 esa1 t: ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"Apr 2 11:44:48.123456 esa1 t: ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"<22>Apr 2 11:44:48 t: ", b"LOC Apr  2 11:44:48 2009 "),
+        (b"Wed Apr 2 11:44:48 2009 esa1 t: ", b"LOC Apr  2 11:44:48 2009 "),
+    ],
+)
+@pytest.mark.parametrize("around", [b"", LOGIN + b"\n"])
+def test_other_ways_to_write_a_stamp_are_read(
+    begin: bytes, canonical: bytes, around: bytes
+) -> None:
+    """A day of one digit with one blank, as where blanks were squeezed; parts of a second."""
+    line = begin + b"Info: " + MESSAGE
+    expected = [LOGIN] * bool(around)
+    seen = read([around + line + b"\n" + line + b"\n" + around])
+    assert [*expected, line, line, *expected] == [x.original for x in seen]
+    assert seen[len(expected)].canonical == canonical + b"Info: " + MESSAGE
+    assert seen[len(expected)].original[seen[len(expected)].message :] == MESSAGE
 
 
 def test_all_framings_may_be_mixed_in_one_file() -> None:
@@ -196,6 +298,7 @@ def test_all_framings_may_be_mixed_in_one_file() -> None:
         b"<13>1 2009-04-22T11:44:48Z host app - - - message",
         b"Apr 22 11:44:48 host last message repeated 2 times",
         b"Wed Apr 22 11:44:48 2009 no level here",
+        b"Wed Apr 22 11:44:48 CET 2009 Info: a zone by its name",
         b"Apr 22 11:44:48 host sshd[123]: Failed\nand continued",
     ],
 )
@@ -203,7 +306,9 @@ def test_lines_of_other_programs_are_dropped(foreign: bytes) -> None:
     """What has no level behind its header is no line of a mail log, nor is its continuation."""
     line = SYSLOG["priority and host"] + b"Info: " + MESSAGE
     content = b"\n".join([foreign, line, foreign, LOGIN, foreign])
-    assert [line, LOGIN] == originals(content)
+    framer = Framer(SPRING)
+    assert [line, LOGIN] == [x.original for x in read([content], framer)]
+    assert framer.others == 3
 
 
 def test_any_number_of_dates_is_read_and_few_are_remembered() -> None:
@@ -276,7 +381,6 @@ LONG: dict[str, Callable[[int], bytes]] = {
     "wrapped": lambda size: (
         long_line(100) + b"\n" + (b"y" * 78 + b"\n") * (size // 79 - 2) + b"z" * (size % 79 + 57)
     ),
-    "one letter a piece": lambda size: long_line(size - 2 * 9_000) + b"\ny" * 9_000,
     "syslog": lambda size: SYSLOG["priority"] + b"Info: " + b"x" * (size - 37),
 }
 
@@ -374,6 +478,11 @@ PIECES = st.one_of(
         st.one_of(st.integers(0, 9), st.integers(120, 140), st.integers(280, 420)),
     ),
     st.binary(max_size=20),
+    st.builds(
+        lambda line, width: "\n".join(textwrap.wrap(line.decode(), width)).encode(),
+        st.sampled_from([LOGIN, OPENED, POLICY]),
+        st.sampled_from([40, 80, 90]),
+    ),
 )
 ENDS = st.sampled_from(
     [b"\n", b"\n", b"\n", b"\r\n", b"\n\n", b"", b"\n\x00", b"\n\x00\x00", b"\n "]
@@ -411,7 +520,8 @@ def test_cutting_elsewhere_never_changes_a_line(
                 seen = read(feeds, framer)
                 # The order holds among the lines of one host.
                 seen.sort(key=lambda x: (x.host is not None, x.host or ""))
-                results.append((seen, framer.lines, framer.cut_lines))
+                counts = framer.lines, framer.cut_lines, framer.strangers, framer.others
+                results.append((seen, counts))
             assert results.count(results[0]) == len(results)
 
 

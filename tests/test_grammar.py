@@ -67,7 +67,7 @@ def limited() -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def scan(*lines: bytes) -> list[tuple[bytes, bytes, bytes, bytes]]:
+def scan(*lines: bytes) -> list[tuple[bytes, bytes, bytes, bytes, bytes]]:
     """Pick from these lines."""
     text = b"".join(b"\n" + line for line in lines)
     return scanning.scan(text, 0, len(text))
@@ -126,11 +126,12 @@ def test_a_sample_behind_a_timestamp_is_picked(form: Form, sample: bytes, level:
     found = grammar.match(form, sample)
     assert found is not None
     if head is None:
-        assert picked == [(line, b"", b"", b"")]
+        assert picked == [(line, b"", b"", b"", b"")]
     elif head[0].startswith(b"SMTP Auth"):
         # The usual end of such a head is the word before the user.
-        word = re.search(rb"\) (?:succeeded|failed)(?= for user: )", sample)
-        assert picked == [(line, head[0], found["number"], b"" if word is None else word[0])]
+        word = re.search(rb"(\) (?:succeeded|failed)) for user: (.*)", sample)
+        expected = (b"", b"") if word is None else word.groups()
+        assert picked == [(line, head[0], found["number"], *expected)]
     else:
         words = sample[head.end() :].split()
         verb = words[1] if len(words) > 1 and words[1] in VERBS else b""
@@ -189,7 +190,7 @@ def test_forged_lines_in_a_name_change_nothing(forged: bytes) -> None:
     assert [(line, b"New SMTP ICID", b"7")] == [x[:3] for x in scan(line)]
     opened = Contexts().read_opened(line)
     assert opened is not None
-    assert (opened.address, opened.verified) == ("192.0.2.7", False)
+    assert (opened.address, opened.verified) == (b"192.0.2.7", False)
     assert b"x Info: " + forged == (opened.domain or "").encode()
 
 
@@ -202,7 +203,7 @@ def test_forged_lines_in_a_user_change_nothing(forged: bytes) -> None:
         + b" using AUTH mechanism: LOGIN with profile: P"
     )
     assert [x[1:] for x in scan(STAMP + b"Info: " + message)] == [
-        (b"SMTP Auth: (ICID", b"7", b") failed")
+        (b"SMTP Auth: (ICID", b"7", b") failed", message.partition(b" for user: ")[2])
     ]
     assert matching(message) == ["inbound login"]
     attempt = Logins().read(message)

@@ -28,11 +28,11 @@ def srv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fill(folder: Path, names: Iterable[str]) -> None:
-    """Write files whose content is their name."""
+    """Write files whose content is their name, and none the beginning of another."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.fsencode(name))
+        path.write_bytes(os.fsencode(name) + b"\n")
 
 
 def test_the_user_names_the_appliance(srv: Path) -> None:
@@ -46,7 +46,7 @@ def test_the_user_names_the_appliance(srv: Path) -> None:
     ("paths", "expected"),
     [
         (["no.log"], "'no.log' does not exist; name a file, a folder, a glob or -."),
-        (["no\n\udcff"], "'no\\n\\udcff' does not exist; name a file, a folder, a glob or -."),
+        (["no\n\udcff"], "'no\\n\\xff' does not exist; name a file, a folder, a glob or -."),
         (["dangling"], "'dangling' is a link to 'nowhere', which does not exist."),
         (["circle"], "'circle' cannot be looked at: Too many levels of symbolic links."),
         (["log/x"], "'log/x' cannot be looked at: Not a directory."),

@@ -16,7 +16,14 @@ from pathlib import Path
 import pytest
 
 from forwarder.errors import ForwarderError
-from forwarder.inputs.reading import BLOCK_BYTES, ReadError, file_time, plain_bytes, read_blocks
+from forwarder.inputs.reading import (
+    BLOCK_BYTES,
+    ReadError,
+    file_time,
+    last_change,
+    plain_bytes,
+    read_blocks,
+)
 
 LINE = b"Wed Apr 22 11:43:59 2009 Info: ICID %d close\n"
 LOG = b"".join(LINE % number for number in range(400))
@@ -106,8 +113,8 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     """Missing, a folder, a NUL in the path, an error of the disk: one sentence each."""
     missing = tmp_path / "mail\n\udcff.log"
     expected = (
-        f"{str(missing)!r} cannot be read: No such file or directory; it may have been renamed "
-        f"or removed since it was found; run again"
+        f"'{tmp_path}/mail\\n\\xff.log' cannot be read: No such file or directory; it may have "
+        f"been renamed or removed since it was found; run again"
     )
     assert (b"", expected) == read(missing)
     expected = f"{str(tmp_path)!r} cannot be read: Is a directory; name a file to read"
@@ -242,6 +249,25 @@ def test_the_time_of_a_file_is_else_its_last_change(tmp_path: Path) -> None:
 def test_the_time_of_standard_input_is_now() -> None:
     """What is piped in was most likely just written."""
     assert abs(datetime.now(UTC) - file_time("-")) < timedelta(minutes=1)
+
+
+def test_no_line_is_later_than_the_last_change_or_the_name(tmp_path: Path) -> None:
+    """Of what is still being written, that is now."""
+    for name, year in (("mail.log", 2009), ("mail-20070301", 2009), ("mail-20110301", 2011)):
+        path = tmp_path / name
+        path.touch()
+        os.utime(path, (0, 1_240_400_639))
+        found = last_change(str(path))
+        assert found is not None
+        assert found.year == year
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    os.utime(fifo, (0, 0))
+    for now in ("-", str(fifo)):
+        found = last_change(now)
+        assert found is not None
+        assert abs(datetime.now(UTC) - found) < timedelta(minutes=1)
+    assert last_change(str(tmp_path / "missing")) is None
 
 
 def test_a_time_that_cannot_be_had_is_a_read_error(tmp_path: Path) -> None:

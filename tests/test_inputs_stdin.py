@@ -78,3 +78,14 @@ def test_what_cannot_be_read_is_an_error() -> None:
         standard_input.read(0)
     os.close(descriptor)
     standard_input.close()
+
+
+def test_waking_what_is_closed_does_nothing() -> None:
+    """Its descriptors may be those of a file by now."""
+    source = StandardInput("esa1", descriptor=0)
+    source.close()
+    read, write = os.pipe()
+    source.wake()
+    os.close(write)
+    assert os.read(read, 1) == b""
+    os.close(read)

@@ -7,6 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder.events import Action, Outcome, Response
+from forwarder.mail_logs.clock import Clock
+from forwarder.mail_logs.correlator import Correlator
+from forwarder.mail_logs.framing import Framer
+from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.logins import Logins, is_strange, read_response
 
 STAMP = b"Wed Apr 22 11:44:48 2009 Info: "
@@ -20,7 +24,7 @@ class Seen(NamedTuple):
     outcome: Outcome
     number: bytes | None
     user: str | None
-    address: str | None
+    address: bytes | None
 
 
 def read(message: bytes, logins: Logins | None = None) -> Seen | None:
@@ -162,7 +166,7 @@ def test_outbound_logins(
     """A full stop may end success; the smart host's answer is the reason of a failure."""
     attempt = read(OUTBOUND + rest)
     assert attempt is not None
-    assert attempt[1:] == (b"5633", None, "172.16.155.102")
+    assert attempt[1:] == (b"5633", None, b"172.16.155.102")
     outcome = (Action.OUTBOUND, result, None, profile, reason, response)
     assert outcome == values(attempt.outcome)
 
@@ -338,3 +342,33 @@ def test_what_logins_share_is_one_object() -> None:
     assert first
     assert second
     assert first.outcome is second.outcome
+
+
+TEXTS = st.sampled_from([b"", b"u@x", b"a b", b"PLAIN", PHRASE, b" for user: ", b"\xe9", b" "])
+ANY = st.binary(max_size=9).map(lambda x: x.replace(b"\n", b""))
+
+
+@given(
+    word=st.sampled_from([b"succeeded", b"failed"]),
+    user=TEXTS | ANY,
+    mechanism=TEXTS | ANY,
+    profile=TEXTS | ANY,
+    end=st.sampled_from([b"", b"\r", b" ", b" \r"]),
+)
+def test_a_line_gives_what_its_message_gives(
+    word: bytes, user: bytes, mechanism: bytes, profile: bytes, end: bytes
+) -> None:
+    """Lines are cut at their usual ends, which is only quicker than the form."""
+    message = b"SMTP Auth: (ICID 450) %b for user: %b using AUTH mechanism: %b with profile: %b" % (
+        word,
+        user,
+        mechanism,
+        profile,
+    )
+    framer, correlator, log = Framer(), Correlator("esa1", Clock()), Log("esa1", None)
+    blocks = framer.feed(STAMP + message + end + b"\n") + framer.finish()
+    (event,) = (event for block in blocks for event in correlator.read(block, log))
+    expected = read((message + end).removesuffix(b"\r"))
+    assert expected is not None
+    assert values(expected.outcome) == values(event.outcome)
+    assert expected.user == event.user

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.memory import MAX_REMEMBERED, Memory
+from forwarder.memory import MAX_KEY_BYTES, MAX_REMEMBERED, Memory
 
 
 def test_a_value_is_made_once() -> None:
@@ -29,6 +29,23 @@ def test_what_is_remembered_is_bounded() -> None:
         assert memory[number] == number * 2
         assert len(memory) <= MAX_REMEMBERED
     assert memory[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "is_kept"),
+    [
+        (b"x" * MAX_KEY_BYTES, True),
+        (b"x" * (MAX_KEY_BYTES + 1), False),
+        ((b"x" * MAX_KEY_BYTES, b""), True),
+        ((b"x" * MAX_KEY_BYTES, None, b"x"), False),
+    ],
+)
+def test_long_keys_are_not_kept(key: object, *, is_kept: bool) -> None:
+    """Nobody fills memory with a few thousand lines; the values are right all the same."""
+    memory: Memory[object, list[object]] = Memory(lambda key: [key])
+    first, second = memory[key], memory[key]
+    assert first == second == [key]
+    assert (first is second, list(memory)) == (is_kept, [key] if is_kept else [])
 
 
 def test_a_failure_is_not_remembered() -> None:

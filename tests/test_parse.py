@@ -3,9 +3,9 @@
 import gzip
 import io
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -71,9 +71,16 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def _parallel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processes be started for any log, however small."""
+    monkeypatch.setattr("forwarder.parse.MIN_PARALLEL_BYTES", 0)
+
+
 ALL = [("esa1", "a"), ("esa1", "b"), ("esa1", "c"), ("esa1", "d"), ("esa1", "e"), ("esa2", "f")]
 
 
+@pytest.mark.usefixtures("_parallel")
 @pytest.mark.parametrize(
     ("paths", "expected"),
     [
@@ -122,6 +129,7 @@ def test_repeated_content_is_read_once_and_said(tree: Path) -> None:
     assert (outcome.files, outcome.problems, outcome.complete) == (4, (), True)
 
 
+@pytest.mark.usefixtures("_parallel")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_cannot_be_read_leaves_the_rest(tree: Path, jobs: int) -> None:
     """One sentence each, and every other document is there."""
@@ -140,6 +148,24 @@ def test_what_cannot_be_read_leaves_the_rest(tree: Path, jobs: int) -> None:
     assert outcome.complete
 
 
+@pytest.mark.usefixtures("_parallel")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_no_log_is_a_problem_only_where_it_was_named(tree: Path, jobs: int) -> None:
+    """Beside logs there may be anything."""
+    notes = tree / "esa1/notes.txt"
+    notes.write_bytes(b"call Mario\n")
+    for paths in ((tree,), (tree / "esa*/*",), (tree / "{appliance}/*",)):
+        _, outcome = run(request(*paths, jobs=jobs))
+        assert outcome.problems == ()
+        [warning] = outcome.warnings
+        assert f"'{notes}' has no line of a mail log in it" in warning
+    _, outcome = run(request(tree, notes, jobs=jobs))
+    assert (len(outcome.problems), outcome.warnings) == (1, ())
+    (tree / "none").mkdir()
+    (tree / "none/notes.txt").write_bytes(b"call Mario\n")
+    assert len(run(request(tree / "none", jobs=jobs))[1].problems) == 1
+
+
 def test_a_file_that_goes_away_is_a_problem(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between finding and reading anything may happen."""
 
@@ -156,6 +182,7 @@ def test_a_file_that_goes_away_is_a_problem(tree: Path, monkeypatch: pytest.Monk
     assert all("No such file or directory" in x for x in outcome.problems)
 
 
+@pytest.mark.usefixtures("_parallel")
 def test_bytes_in_a_name_that_are_no_utf_8_do_no_harm(tmp_path: Path) -> None:
     """The path in a document is valid Unicode, whatever the name is."""
     folder = os.fsencode(tmp_path) + b"/esa\xff"
@@ -169,6 +196,7 @@ def test_bytes_in_a_name_that_are_no_utf_8_do_no_harm(tmp_path: Path) -> None:
         assert outcome.problems == ()
 
 
+@pytest.mark.usefixtures("_parallel")
 @pytest.mark.parametrize("jobs", [2, 3, 9])
 @pytest.mark.parametrize("as_table", [False, True])
 def test_any_number_of_jobs_gives_the_same_bytes(
@@ -233,6 +261,7 @@ def long_log() -> bytes:
     return b"".join(log(*map(str, range(3000 * i, 3000 * i + 3000))) for i in range(6))
 
 
+@pytest.mark.usefixtures("_parallel")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_the_bar_moves_within_a_plain_file(tmp_path: Path, long_log: bytes, jobs: int) -> None:
     """A step a block, the same in a process of its own, and at the end all is read."""
@@ -281,6 +310,7 @@ def test_a_file_may_grow_or_vanish_under_the_bar(
     assert steps(path) == ([7], {7})
 
 
+@pytest.mark.usefixtures("_parallel")
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("buffering", [0, -1], ids=["at once", "at the end"])
 def test_a_full_disk_is_a_problem_and_no_crash(tree: Path, jobs: int, buffering: int) -> None:
@@ -294,6 +324,7 @@ def test_a_full_disk_is_a_problem_and_no_crash(tree: Path, jobs: int, buffering:
     assert not outcome.complete
 
 
+@pytest.mark.usefixtures("_parallel")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_reader_that_leaves_ends_it(tree: Path, jobs: int) -> None:
     """It is no problem; the caller decides."""
@@ -303,25 +334,56 @@ def test_a_reader_that_leaves_ends_it(tree: Path, jobs: int) -> None:
         parse(request(tree, jobs=jobs), pipe, no_bar)
 
 
-@pytest.fixture
-def no_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away every folder for temporary files."""
-
-    def refuse(prefix: str) -> None:
-        raise FileNotFoundError(2, f"No usable temporary directory for {prefix}")
-
-    monkeypatch.setattr("forwarder.parse.TemporaryDirectory", refuse)
-
-
-@pytest.mark.usefixtures("no_temporary_folder")
-def test_no_temporary_folder_is_a_problem_with_a_way_out(tree: Path) -> None:
+@pytest.mark.usefixtures("_parallel")
+def test_without_temporary_files_all_is_parsed_and_said(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One process needs none."""
+
+    def refuse() -> None:
+        raise FileNotFoundError(2, "No usable temporary directory")
+
+    monkeypatch.setattr("forwarder.workers.TemporaryFile", refuse)
+    assert users(request(tree, jobs=2)) == ALL
     _, outcome = run(request(tree, jobs=2))
-    [problem] = outcome.problems
-    assert "name one in TMPDIR, or run again with --jobs 1" in problem
-    assert users(request(tree)) == ALL
+    [warning] = outcome.warnings
+    assert warning.startswith("no temporary file can be made: No usable temporary directory; ")
 
 
+@pytest.mark.usefixtures("_parallel")
+def test_a_full_folder_for_temporary_files_costs_time_only(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not fit there is parsed again."""
+    monkeypatch.setattr("forwarder.workers.TemporaryFile", partial(open, "/dev/full", "r+b", 0))
+    assert users(request(tree, jobs=2)) == ALL
+    _, outcome = run(request(tree, jobs=2))
+    [warning] = outcome.warnings
+    assert "written to a temporary file: No space left on device; " in warning
+
+
+@pytest.mark.usefixtures("_parallel")
+def test_a_folder_that_is_not_there_is_named(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one is used."""
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    _, outcome = run(request(tree, jobs=2))
+    [warning] = outcome.warnings
+    assert warning.startswith(f"no file can be made in '{tmp_path}/missing', which TMPDIR names")
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert run(request(tree, jobs=2))[1].warnings == ()
+
+
+def test_little_work_is_done_in_one_process(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To start others takes longer."""
+    monkeypatch.setattr("forwarder.workers.TemporaryFile", None)
+    assert users(request(tree, jobs=9)) == ALL
+
+
+@pytest.mark.usefixtures("_parallel")
 def test_an_outcome_says_what_it_took(tree: Path) -> None:
     """Time passes, also that of other processes."""
     for jobs in (1, 2):
@@ -329,18 +391,3 @@ def test_an_outcome_says_what_it_took(tree: Path) -> None:
         assert 0 < outcome.seconds < timedelta(minutes=1).total_seconds()
         assert outcome.cpu_seconds > 0
         assert outcome.counts.bytes == 2 * len(log("a", "b")) + 2 * len(log("e"))
-
-
-def test_a_temporary_file_that_cannot_be_made_is_a_problem(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The folder may vanish: something tidies it up."""
-
-    @contextmanager
-    def vanish(prefix: str) -> Iterator[str]:
-        yield f"{tree}/{prefix}gone"
-
-    monkeypatch.setattr("forwarder.parse.TemporaryDirectory", vanish)
-    _, outcome = run(request(tree, jobs=2))
-    [problem] = outcome.problems
-    assert "cannot be made: No such file or directory" in problem

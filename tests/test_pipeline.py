@@ -124,6 +124,18 @@ def test_a_header_says_what_time_it_is() -> None:
     ]
 
 
+@pytest.mark.parametrize("offset", ["50401", "-50401", "999999999", "none"])
+def test_a_header_without_a_possible_offset_is_said(offset: str) -> None:
+    """Nowhere it is so late; all times depend on it."""
+    flow = Flow()
+    reading = flow.open("esa1", "/a")
+    header = f"Wed Apr 22 11:00:00 2009 Info: Time offset from UTC: {offset} seconds\n"
+    documents = [*reading.feed(header.encode() + LINES), *reading.finish()]
+    assert orjson.loads(documents[0])["event"]["timezone"] == "+00:00"
+    assert (flow.counts.unread, flow.counts.first_unread) == (1, ("/a", 0))
+    assert flow.counts.assumed_utc
+
+
 def test_a_header_covers_its_own_file_only() -> None:
     """The next file has its own, or none."""
     flow = Flow()
@@ -142,7 +154,7 @@ def test_a_header_covers_its_own_file_only() -> None:
 def test_the_year_of_the_operator_holds_for_stamps_without_one() -> None:
     """It is that of the first line."""
     text = b"Apr 22 11:44:48 mail_logs: Info: " + LOGIN + b"\n"
-    assert read(text)[0]["@timestamp"].startswith("2009-")
+    assert read(text)[0]["@timestamp"].startswith("2008-")
     assert read(text, Settings(year=2021))[0]["@timestamp"].startswith("2021-")
 
 

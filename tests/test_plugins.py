@@ -93,8 +93,9 @@ def test_a_type_that_is_not_installed_is_named_with_those_that_are(install: Inst
     """All of them at once."""
     install(GOOD)
     expected = (
-        "no output of type 'kafak', 'syslog' is installed; installed are: file, kafka, stdout. If"
-        " a package has it, install that with pip into the same environment."
+        "no output of type 'kafak', 'syslog' is installed; installed are: elasticsearch, file,"
+        " kafka, opensearch, stdout. If a package has it, install that with pip into the same"
+        " environment."
     )
     with pytest.raises(ConfigError) as raised:
         find_outputs(["kafak", "stdout", "syslog"])

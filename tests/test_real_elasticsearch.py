@@ -7,6 +7,7 @@ import random
 import secrets
 import signal
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -290,7 +291,7 @@ def test_kills_lose_nothing_and_double_nothing(node_8: Node, tmp_path: Path) -> 
     dice.shuffle(kills)
     forwarder.start()
     with log.open("ab", buffering=0) as file:
-        for block in storm(7, 30_000_000):
+        for block in storm(7, 12_000_000):
             file.write(block)
             if not kills:
                 continue

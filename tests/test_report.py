@@ -72,17 +72,22 @@ def test_every_action_has_a_name_for_people(action: Action) -> None:
 
 def test_what_was_left_out_or_cut_is_said() -> None:
     """Files with the same content, and lines over the limit."""
-    done = Done(counts=Counts(cut_lines=2), repeated=(("/b\n", "/a"),))
+    done = Done(counts=Counts(cut_lines=2, others=1), repeated=(("/b\n", "/a"),))
     assert list(summarise(done))[1:] == [
-        "left out '/b\\n': the same content as '/a'",
+        "left out '/b\\n': all of it is in '/a'",
         "2 lines cut: longer than 64 KiB",
+        "1 line left out: not of a mail log",
     ]
 
 
 def test_warnings_say_what_to_do() -> None:
-    """None for none; the zone and the lines that were not understood."""
+    """None for none; the zone, and what was not understood or left out."""
     assert list(warnings(Counts())) == []
-    zone, unread = warnings(Counts(assumed_utc=True, unread=1))
+    zone, unread, strangers, broken = warnings(
+        Counts(assumed_utc=True, unread=1, strangers=2, broken_off=1)
+    )
+    assert strangers.startswith("2 lines had something behind")
+    assert broken.startswith("the last line of 1 file is not whole")
     assert "--timezone Europe/Rome" in zone
     assert unread.startswith("1 line not understood: ")
 

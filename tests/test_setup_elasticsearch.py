@@ -15,6 +15,8 @@ from tests.kibana.loading import load, parse
 from tests.servers.elasticsearch.running import PASSWORD, USER, Node
 from tests.test_assets import MAPPED, read
 
+pytestmark = pytest.mark.xdist_group("queries")
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = (
     "pipeline logs-cisco_esa@pipeline",

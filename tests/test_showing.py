@@ -20,7 +20,7 @@ outputs:
     batch:
       max_documents: 2000
       max_bytes: 10MB
-      max_age: 1s
+      max_age: 500ms
     retry:
       initial_pause: 1s
       max_pause: 1m

@@ -142,12 +142,12 @@ def test_what_ends_leaves_the_store() -> None:
     list(reading.settle())
     process.commit()
     assert {x.rsplit("/", 1)[0] for x in process.store} == {
-        *("esa1/inbound", "esa1/attempts", "esa1/ids", "esa1/expiry"),
+        *("esa1/inbound", "esa1/attempts", "esa1/ids", "esa1/rest"),
     }
     list(reading.feed(close))
     list(reading.settle())
     process.commit()
-    assert {x.rsplit("/", 1)[0] for x in process.store} == {"esa1/ids", "esa1/expiry"}
+    assert {x.rsplit("/", 1)[0] for x in process.store} == {"esa1/ids", "esa1/rest"}
 
 
 def test_ids_of_older_seconds_leave_the_store() -> None:
@@ -212,6 +212,10 @@ def test_a_file_that_is_renamed_says_so_from_then_on() -> None:
     flow = Flow()
     reading = flow.open("esa1", "/mail.current")
     list(reading.feed(NEW % (0, 5, 5)))
+    list(reading.settle())
+    origin = reading.origins["esa1"]
+    reading.rename("/mail.current")
+    assert reading.origins["esa1"] is origin
     reading.rename("/mail.@20260301T120000.s")
     (document,) = [*reading.feed(FAILED % (1, 5)), *reading.finish()]
     assert b'"file":{"path":"/mail.@20260301T120000.s"}' in document

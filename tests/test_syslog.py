@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from forwarder.events import SyslogHeader
 from forwarder.mail_logs.syslog import Framed, SyslogFraming
 
-SPRING = datetime(2009, 4, 1, tzinfo=UTC)
+SPRING = datetime(2009, 5, 1, tzinfo=UTC)
 MESSAGE = b"Info: ICID 450 close"
 
 
@@ -112,6 +112,7 @@ def test_any_tag_will_do(tag: bytes, name: str, host: bytes) -> None:
     """The administrator names the subscription; a process number is no part of the name."""
     framed = read(b"<22>Apr 22 11:44:48 " + host + tag + b": " + MESSAGE)
     assert framed is not None
+    assert framed.header is not None
     assert name == framed.header.appname
     assert (host.decode().strip() or None) == framed.header.hostname
 
@@ -191,17 +192,23 @@ def test_headers_inside_a_message_are_text(header: bytes, message: bytes, level:
             id="through years",
         ),
         pytest.param((2009, 2, 1), ["Feb 29"], [2008], id="nearest leap year before"),
-        pytest.param((2011, 2, 1), ["Feb 29", "Mar  1"], [2012, 2012], id="and behind"),
+        pytest.param((2011, 2, 1), ["Feb 29", "Mar  1"], [2008, 2008], id="never behind"),
+        pytest.param((2026, 3, 1), ["Mar  2", "Mar  3"], [2026, 2026], id="a day ahead"),
+        pytest.param((2026, 3, 1), ["Mar  3", "Mar  4"], [2025, 2025], id="not two"),
+        pytest.param((2026, 3, 1), ["Feb  1", "Oct  1"], [2026, 2026], id="a gap is no way back"),
+        pytest.param((2026, 3, 9), ["Mar  9", "Mar  1"], [2026, 2026], id="disorder"),
+        pytest.param((2026, 3, 9), ["Mar  9", "Feb  1"], [2026, 2027], id="more than disorder"),
+        pytest.param((2026, 2, 1), ["Feb  1", "Feb 29"], [2026, 0], id="no leap year"),
         pytest.param((2012, 2, 28), ["Feb 29"], [2012], id="leap day"),
         pytest.param((2098, 1, 1), ["Feb 29"], [2096], id="2100 has none"),
-        pytest.param((2101, 1, 1), ["Feb 29"], [2104], id="2100 has none, later"),
+        pytest.param((2101, 1, 1), ["Feb 29"], [2096], id="2100 has none, later"),
         pytest.param((2009, 4, 1), ["Feb 30", "Apr  1"], [0, 2009], id="no such day"),
         pytest.param((2009, 4, 1), ["Apr  0", "Apr 99", "Apr 01"], [0, 0, 2009], id="odd days"),
-        pytest.param((1, 1, 1), ["Dec 31", "Jan  1"], [1, 2], id="first year"),
+        pytest.param((1, 1, 1), ["Dec 31", "Jan  1", "Jan  1"], [0, 1, 1], id="first year"),
         pytest.param((9999, 12, 31), ["Jan  1", "Dec 31"], [9999, 9998], id="last year"),
     ],
 )
-def test_the_year_is_the_one_closest_to_the_line_before(
+def test_the_first_year_is_the_latest_and_the_others_run_on(
     near: tuple[int, int, int], stamps: list[str], expected: list[int]
 ) -> None:
     """A log runs on over New Year in both directions."""
@@ -213,6 +220,26 @@ def test_the_year_is_the_one_closest_to_the_line_before(
         assert framed.stamp == b"LOC %b 11:44:48 " % stamp.encode() + framed.stamp[20:]
         years.append(int(framed.stamp[20:]))
     assert expected == years
+
+
+def test_years_run_on_up_to_the_last_change_of_the_file() -> None:
+    """Logs that were put together in some order have no line that is still to come."""
+    latest = datetime(2026, 3, 1, tzinfo=UTC)
+    for year in (None, 2025):
+        framing = SyslogFraming(datetime(2025, 12, 30, tzinfo=UTC), year, latest)
+        years = []
+        for stamp in ("Dec 30", "Mar  1", "Jan  5", "Mar  2", "Oct  1", "Mar  3"):
+            framed = framing.read(f"{stamp} 11:44:48 mail_logs: Info: x".encode())
+            assert framed is not None
+            years.append(int(framed.stamp[20:]))
+        assert years == [2025, 2026, 2026, 2026, 2025, 2025]
+
+
+def test_a_date_that_the_operators_year_has_not_stays_impossible() -> None:
+    """No other year is taken in silence."""
+    framed = SyslogFraming(SPRING, 2026).read(b"Feb 29 11:44:48 mail_logs: Info: x")
+    assert framed is not None
+    assert framed.stamp == b"LOC Feb 29 11:44:48 2026"
 
 
 def test_the_operators_year_holds_for_the_first_stamp() -> None:
@@ -251,11 +278,11 @@ def test_stamps_become_those_of_a_file(stamp: bytes, expected: bytes) -> None:
 
 
 @given(st.datetimes(min_value=datetime(1970, 6, 1), max_value=datetime(2200, 1, 1)))  # noqa: DTZ001
-def test_the_year_is_found_from_within_half_a_year(moment: datetime) -> None:
-    """Whatever the date, 180 days before and behind it its year is known."""
+def test_the_year_is_found_for_a_year(moment: datetime) -> None:
+    """Whatever the date, on the day before it and for almost a year its year is known."""
     near = moment.replace(tzinfo=UTC, hour=0, minute=0, second=0, microsecond=0)
     stamp = near.strftime("%b %e %H:%M:%S").encode()
-    for days in (-180, -1, 0, 1, 180):
+    for days in (-1, 0, 1, 180, 363):
         other = datetime.fromtimestamp(near.timestamp() + days * 86_400, tz=UTC)
         assert stamp_of(stamp, other)[20:] == b"%04d" % moment.year
 

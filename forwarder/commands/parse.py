@@ -22,15 +22,32 @@ def _zone(_: click.Context, __: click.Parameter, name: str | None) -> "tzinfo | 
     if name is None:
         return None
     try:
-        return ZoneInfo(name)
+        zone = None if name in _NO_ZONES else ZoneInfo(name)
     except (KeyError, ValueError, OSError):
+        zone = None
+    if zone is None:
         msg = f"{name!r} is no IANA time zone; one is named like Europe/Rome or UTC."
-        raise click.BadParameter(msg) from None
+        raise click.BadParameter(msg)
+    return zone
+
+
+_NO_ZONES = ("localtime", "posixrules")
+"""Files beside the zones: they are what this machine has them to be."""
+
+
+def _name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
+    """Refuse a name that says nothing."""
+    if name is not None and not name.strip():
+        msg = "the name is empty; leave the option out to name appliances by their folders."
+        raise click.BadParameter(msg)
+    return name
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--appliance", metavar="NAME", help="Name of the appliance, for all PATHs.")
+@click.option(
+    "--appliance", metavar="NAME", callback=_name, help="Name of the appliance, for all PATHs."
+)
 @click.option(
     "--timezone",
     "zone",
@@ -116,9 +133,9 @@ def parse(  # noqa: PLR0913 - one an option
     except OSError:  # it is among the problems
         drop_output()
     for problem in outcome.problems:
-        click.echo(f"error: {problem}", err=True)
-    for warning in report.warnings(outcome.counts):
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"error: {problem.removesuffix('.')}.", err=True)
+    for warning in (*outcome.warnings, *report.warnings(outcome.counts)):
+        click.echo(f"warning: {warning.removesuffix('.')}.", err=True)
     if outcome.complete and not quiet:
         for line in report.summarise(outcome):
             click.echo(line, err=True)

@@ -22,6 +22,10 @@ def run(path: Path, *, once: bool) -> NoReturn:
     SIGTERM and SIGINT end it within ten seconds; SIGHUP reads the configuration again.
     """
     import gc  # noqa: PLC0415 - late on purpose
+    import signal  # noqa: PLC0415
+
+    # Until the service receives it: the configuration is only just read.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     from forwarder import log  # noqa: PLC0415
     from forwarder.config import load  # noqa: PLC0415

@@ -19,12 +19,13 @@ import os
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from forwarder.inputs.names import ReadingOrder, reading_order
 from forwarder.inputs.patterns import expand, is_pattern, walk
 from forwarder.inputs.reading import STDIN
 from forwarder.inputs.repeats import find_repeated
+from forwarder.visible import quoted
 
 UNKNOWN_APPLIANCE = "unknown"
 """The appliance of standard input, which has no folder to take a name from."""
@@ -40,6 +41,7 @@ _NO_LOG = (
     *(".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz"),
     *(".md", ".json", ".ndjson", ".yml", ".yaml", ".html", ".pdf", ".py", ".sh"),
 )
+
 """What lies beside logs and would only cost time, or be read twice: uploads and edits under way,
 archives, and notes, settings and results, ours among them. Short, because a log that is skipped
 is lost in silence and a file that is no log does no harm; packed logs (.xz) stay in, so that
@@ -56,6 +58,8 @@ class LogFile:
     """The appliance that wrote it; always valid Unicode, other bytes stand as ``\\xff``."""
     named: bool
     """Whether the user named the appliance; if not, it is the folder that holds the file."""
+    outright: bool = field(default=True, compare=False)
+    """Whether the user named this very file, and not a folder or a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ class Found:
     problems: tuple[str, ...]
     """What could not be found, one sentence each; everything else is in ``files``."""
     repeated: tuple[tuple[str, str], ...]
-    """Files left out because another has the same content: that file, and the one in ``files``."""
+    """Files left out because another has all of their content: that file, and the one in
+    ``files``."""
 
 
 def find(paths: Sequence[str], appliance: str | None = None) -> Found:
@@ -92,7 +97,7 @@ def find(paths: Sequence[str], appliance: str | None = None) -> Found:
             files = list_files(path, appliance, problems)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             reason = error.strerror if isinstance(error, OSError) else error
-            problems.append(f"{path!r} cannot be looked at: {reason}.")
+            problems.append(f"{quoted(path)} cannot be looked at: {reason}.")
             continue
         for real, file in sorted(((_real(file), file) for file in files), key=_by_own_name):
             namings[real].append(file)
@@ -101,6 +106,7 @@ def find(paths: Sequence[str], appliance: str | None = None) -> Found:
     instead: dict[str, str] = {}
     for same in namings.values():
         chosen = next((file for file in same if file.named), same[0])
+        chosen = replace(chosen, outright=any(file.outright for file in same))
         by_appliance[chosen.appliance].append(chosen)
         instead.update({file.path: chosen.path for file in same if file.path != chosen.path})
 
@@ -128,17 +134,20 @@ def list_files(path: str, appliance: str | None, problems: list[str]) -> list[Lo
     if path in _STDIN_PATHS:
         return [LogFile(STDIN, appliance or UNKNOWN_APPLIANCE, named=appliance is not None)]
     if not is_pattern(path) or os.path.lexists(path):
-        return [log_file(log, appliance) for log in _logs_at(path, problems)]
+        return [
+            replace(log_file(log, appliance), outright=log == path)
+            for log in _logs_at(path, problems)
+        ]
     before = len(problems)
     files = [
-        log_file(log, appliance or name)
+        replace(log_file(log, appliance or name), outright=False)
         for match, name in expand(path, problems)
         for log in _logs_among(match, path, problems)
     ]
     if not files and len(problems) == before:
         problems.append(
-            f"{path!r} matches no log: check it against what is there, and that it is quoted in "
-            f"full (* ? [] match within a folder, ** across folders, {{appliance}} a name)."
+            f"{quoted(path)} matches no log: check it against what is there, and that it is quoted "
+            f"in full (* ? [] match within a folder, ** across folders, {{appliance}} a name)."
         )
     return files
 
@@ -149,22 +158,24 @@ def _logs_at(path: str, problems: list[str]) -> Iterable[str]:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
         if os.path.lexists(path):
-            problems.append(f"{path!r} is a link to {os.readlink(path)!r}, which does not exist.")
+            problems.append(
+                f"{quoted(path)} is a link to {quoted(os.readlink(path))}, which does not exist."
+            )
         else:
-            problems.append(f"{path!r} does not exist; name a file, a folder, a glob or -.")
+            problems.append(f"{quoted(path)} does not exist; name a file, a folder, a glob or -.")
         return []
     if stat.S_ISDIR(mode):
         before = len(problems)
         logs = _logs_below(path, problems)
         if not logs and len(problems) == before:
             problems.append(
-                f"{path!r} is a folder without any log; name the files if they are hidden or "
+                f"{quoted(path)} is a folder without any log; name the files if they are hidden or "
                 f"end in one of: {' '.join(_NO_LOG)}"
             )
         return logs
     if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
         return [path]
-    problems.append(f"{path!r} is a device or a socket; name a file, a folder, a FIFO or -.")
+    problems.append(f"{quoted(path)} is a device or a socket; name a file, a folder, a FIFO or -.")
     return []
 
 

@@ -16,10 +16,11 @@ from forwarder.inputs.comparing import BLOCK_BYTES
 from forwarder.inputs.endings import SETTLE
 from forwarder.inputs.files import File, Files, State
 from forwarder.inputs.looking import Looking
+from forwarder.inputs.noticing import Clock, Noticing
 from forwarder.inputs.pieces import Piece, Reader, modified_at
 from forwarder.inputs.positions import PREFIX, STARTED, encode_started, split
 from forwarder.inputs.recognising import Recogniser
-from forwarder.inputs.sightings import Followed, Seen, Sighting, StartAt
+from forwarder.inputs.sightings import Followed
 from forwarder.inputs.sources import MAX_OPEN, Inode, MovedError, OpenFiles, SourceError
 from forwarder.inputs.trails import Trail, Trails
 from forwarder.inputs.turns import Turns
@@ -29,10 +30,6 @@ READ_BYTES = 1 << 20
 
 _MAX_TURNS = 256
 """Files looked at in a call, some 30 ms of work: small files make no megabyte."""
-
-GRACE = timedelta(minutes=1)
-"""So long bytes that were seen and are gone are looked for elsewhere before they are lost: a file
-that is moved or packed is away for a moment."""
 
 
 class FileStatus(NamedTuple):
@@ -92,31 +89,40 @@ class Following:
         self._once = once
         self._read_bytes = read_bytes
         self._monotonic = monotonic
-        self._wall = wall
         started, positions = split(saved)
         patterns = {path for followed in inputs for path in followed.paths}
-        self._inputs = inputs
         self._started = frozenset(started)
         self._patterns = frozenset(patterns)
         self._started_saved = patterns <= self._started
-        self._looked = False
         # Each appliance that is at work may hold one more open, to compare with.
         at_once = max(max_open // 4, 1)
         self._opened = OpenFiles(max_open - at_once)
         self._turns: Turns[Inode] = Turns(at_once)
         self._trails = Trails(positions, monotonic())
         self._files = Files(self._trails, self._turns)
-        self._recogniser = Recogniser(self._trails, self._files, self._opened, self._release)
+        self._looking = Looking(inputs, watch=watch)
+        self._noticing = Noticing(
+            inputs,
+            started=self._started,
+            trails=self._trails,
+            files=self._files,
+            opened=self._opened,
+            looking=self._looking,
+            clock=Clock(monotonic, wall),
+        )
+        self._recogniser = Recogniser(
+            self._trails, self._files, self._opened, self._noticing.release
+        )
         self._reader = Reader(
             self._trails, self._files, self._opened, once=once, block_bytes=block_bytes
         )
-        self._looking = Looking(inputs, watch=watch)
         self._due: list[tuple[float, Inode]] = []
         self._new_problems: list[str] = []
-        self._said: set[str] = set()
 
     def read(self, timeout: float) -> list[Piece]:
         """Read what is there.
+
+        What is handed over is kept until :meth:`save` says that it is in documents.
 
         Args:
             timeout: How long to wait for something, in seconds.
@@ -130,11 +136,11 @@ class Following:
             self._look()
             pieces = self._work()
             now = self._monotonic()
+            if self._once and not pieces and self.drained:
+                self._new_problems += self._noticing.count_losses(timedelta(0))
+                return []
             if pieces or now >= deadline:
                 return pieces
-            if self.drained and self._once:
-                self._count_losses(timedelta(0))
-                return []
             if not self._turns:
                 until = min(deadline, self._due[0][0]) if self._due else deadline
                 if self._looking.wait(now, until):
@@ -149,12 +155,13 @@ class Following:
                 a restart.
 
         Returns:
-            Pairs for the state, None to delete; also for files that were renamed meanwhile.
+            Pairs for the state, None to delete; also for files that were renamed meanwhile. They
+            are given once, so they have to get there: try again, or end the program.
         """
         for key, (offset, resume) in consumed.items():
             self._trails.save(key, offset, resume)
         pairs = [(PREFIX + key, value) for key, value in self._trails.changes()]
-        if not self._started_saved and self._looked:
+        if not self._started_saved and self._noticing.looked:
             self._started_saved = True
             pairs.append((STARTED, encode_started(self._patterns | self._started)))
         return pairs
@@ -163,7 +170,7 @@ class Following:
     def drained(self) -> bool:
         """Whether all that is there now was read; a half-written file counts only if it rests."""
         waits = self._once and bool(self._due)
-        return self._looked and not self._turns and not self._looking.pending and not waits
+        return self._noticing.looked and not self._turns and not self._looking.pending and not waits
 
     def take_problems(self) -> list[str]:
         """Return what went wrong since the last time: sentences for a person, each said once."""
@@ -174,7 +181,7 @@ class Following:
         """Return how far each log is, by path; logs that are gone only if something is lost."""
         logs = [_status(file.trail, file) for file in self._files if file.trail and file.is_home]
         logs += [_status(trail, None) for trail in self._trails.gone if trail.position.lost]
-        return sorted(logs)
+        return sorted(logs, key=lambda status: (status.path, status.offset))
 
     def wake(self) -> None:
         """Let :meth:`read` return soon; may be called from any thread."""
@@ -193,127 +200,11 @@ class Following:
                 self._files.set_state(file, State.READ if file.is_home else State.COMPARE)
         changes = self._looking.look(now, self._files.paths)
         for sighting in changes.some:
-            self._sight(sighting)
+            self._noticing.take(sighting)
         if changes.problem is not None:
             self._new_problems.append(changes.problem)
         if changes.everything is not None:
-            self._take_all(changes.everything)
-
-    def _take_all(self, seen: Seen) -> None:
-        for sighting in seen.files.values():
-            self._sight(sighting)
-        for file in self._files:
-            if file.retry:
-                file.retry = False
-                self._files.set_state(file, State.READ if file.is_home else State.COMPARE)
-            if file.inode not in seen.files:
-                self._vanish(file)
-        self._looked = True
-        self._new_problems += [x for x in dict.fromkeys(seen.problems) if x not in self._said]
-        self._said = set(seen.problems)
-        self._count_losses(GRACE)
-        self._trails.forget_old(self._wall())
-
-    def _sight(self, sighting: Sighting) -> None:
-        """Take note of a file as it is."""
-        now = self._monotonic()
-        file = self._files.get(sighting.inode)
-        if file is None:
-            self._begin(sighting, now)
-            return
-        old = file.sighting
-        if file.here and sighting == old:
-            return
-        changed = (sighting.size, sighting.modified_ns) != (old.size, old.modified_ns)
-        self._files.rename(file, sighting)
-        if sighting.size and not old.size:
-            self._files.wake_predecessors(file)
-        if changed:
-            file.changed_at = now
-            file.ignored = False
-        if file.is_home and not (changed and self._may_be_another(file)):
-            self._files.set_state(file, State.READ)
-        elif changed and (file.is_home or file.state is State.REST):
-            self._release(file)
-
-    def _may_be_another(self, file: File) -> bool:
-        """Say whether reading on cannot find out that a file is another one by now.
-
-        Reading looks at the bytes before; where there are none, or they would have to be unpacked,
-        the file has to be compared anew, unless it was held open all the time.
-        """
-        began = file.trail is not None and file.trail.read.size > 0
-        return not began or (file.packed and file.inode not in self._opened)
-
-    def _begin(self, sighting: Sighting, now: float) -> None:
-        followed = self._inputs[sighting.input]
-        age = max(self._wall() - sighting.modified_ns / 1e9, 0)
-        file = File(sighting, now - age)
-        file.skip = (
-            not self._looked
-            and followed.start_at is StartAt.END
-            and sighting.pattern not in self._started
-        )
-        older = followed.ignore_older
-        known = self._trails.find_by_inode(sighting.appliance, sighting.inode)
-        file.ignored = older is not None and age > older.total_seconds() and known is None
-        self._files.add(file)
-        if sighting.size:
-            self._files.wake_predecessors(file)
-        if not file.ignored:
-            self._files.set_state(file, State.COMPARE)
-
-    def _vanish(self, file: File) -> None:
-        """Take note that a file has no name any more; an open one is read to its end."""
-        if file.inode in self._opened and (file.is_home or file.state is State.COMPARE):
-            if file.here:
-                file.changed_at = self._monotonic()
-                self._files.unname(file)
-                if file.is_home and self._may_be_another(file):
-                    self._release(file)
-                elif file.is_home:
-                    self._files.set_state(file, State.READ)
-            return
-        if file.trail is None and not file.ignored and file.sighting.size:
-            # Never begun; if its bytes stay away, they count as lost.
-            self._files.settle(file, self._trails.begin(file.sighting.appliance, file.path))
-        if file.is_home and file.trail is not None and not file.trail.read.size:
-            self._trails.see(file.trail, file.sighting.size)
-        self._drop(file)
-
-    def _drop(self, file: File) -> None:
-        file.steps = None
-        self._files.drop(file, self._monotonic(), self._wall())
-        self._opened.close(file.inode)
-
-    def _release(self, file: File) -> None:
-        """Take a file that holds something else by now from its log, and compare it anew."""
-        file.steps = None
-        trail = file.trail
-        self._files.release(file, self._monotonic(), self._wall())
-        if trail is not None and trail.home is None and not trail.read.size:
-            self._trails.forget(trail)
-        self._files.set_state(file, State.COMPARE)
-        self._looking.look_soon()  # the rest of the log may be in a new file
-
-    def _count_losses(self, grace: timedelta) -> None:
-        """Say what is lost of logs that have no file."""
-        now = self._monotonic()
-        for trail in self._trails.gone:
-            if trail.gone_since is None or now - trail.gone_since < grace.total_seconds():
-                continue
-            path = trail.position.path
-            began = trail.read.size > 0
-            packed = not began and path + ".gz" in self._files.paths
-            if trail.unread and not packed:
-                lost = self._trails.lose(trail)
-                self._new_problems.append(
-                    f"{path!r} is gone, and {lost} bytes at its end that were there are lost: they "
-                    f"were not read before and are in no other file that is followed; keep files "
-                    f"for longer, or see in the status what holds up reading"
-                )
-            if not began:
-                self._trails.forget(trail)
+            self._new_problems += self._noticing.take_all(changes.everything)
 
     def _work(self) -> list[Piece]:
         pieces: list[Piece] = []
@@ -349,7 +240,7 @@ class Following:
         """Try a file again when all are looked at."""
         self._opened.close(file.inode)
         if not file.here:
-            self._drop(file)
+            self._noticing.drop(file)
             return
         file.steps = None
         file.retry = True
@@ -372,7 +263,7 @@ class Following:
             if stop.value:
                 self._decide_again(file, SETTLE - self._idle(file))
             if not file.here and not file.is_home:
-                self._drop(file)
+                self._noticing.drop(file)
 
     def _read(self, file: File) -> Piece | None:
         if file.trail is None:  # it was let go meanwhile
@@ -380,7 +271,7 @@ class Following:
             return None
         step = self._reader.read(file, file.trail, lambda: self._idle(file))
         if step.replaced:
-            self._release(file)
+            self._noticing.release(file)
             return None
         if step.problem is None:
             file.problem = None
@@ -389,7 +280,7 @@ class Following:
         if step.again is not None:
             self._decide_again(file, step.again)
         if step.finished:
-            self._drop(file)
+            self._noticing.drop(file)
         return step.piece
 
     def _idle(self, file: File) -> timedelta:

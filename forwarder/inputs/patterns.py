@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
+from forwarder.visible import quoted
+
 _APPLIANCE = "{appliance}"
 _ANY_FOLDERS = "**"
 
@@ -168,8 +170,8 @@ def _entries(folder: str, problems: list[str]) -> list[os.DirEntry[str]]:
         return []
     except OSError as error:
         problems.append(
-            f"{folder!r} cannot be listed, so no log in it is read: {error.strerror}; give this "
-            f"user the right to list it."
+            f"{quoted(folder)} cannot be listed, so no log in it is read: {error.strerror}; give "
+            f"this user the right to list it."
         )
         return []
 

@@ -129,7 +129,7 @@ class Reader:
 
     def _hand_over(self, file: File, trail: Trail, data: bytes, kind: Kind) -> Piece:
         resume = None
-        if trail.returns and data:
+        if trail.returns:
             # What was saved fits only where it was saved.
             if 0 < trail.position.fingerprint.size == trail.read.size:
                 resume = trail.position.resume

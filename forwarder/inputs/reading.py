@@ -9,6 +9,7 @@
 
 import os
 import select
+import stat
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, cast
 from forwarder.errors import ForwarderError
 from forwarder.inputs.names import time_in_name
 from forwarder.inputs.unpacking import GZIP_MAGIC, Read, Unpacking
+from forwarder.visible import quoted
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -37,6 +39,7 @@ FOREIGN = (
     (b"BZh", "bzip2", "bzcat"),
     (b"PK\x03\x04", "zip", "unzip -p"),
 )
+
 """First bytes, name, and the command that unpacks to standard output. gzip is what logrotate
 and exports use; the others are recognised so that they are not read as a log without logins."""
 
@@ -97,15 +100,14 @@ def read_blocks(path: str, *, block_bytes: int = BLOCK_BYTES) -> Generator[bytes
 
 
 def file_time(path: str) -> datetime:
-    """Say roughly when a log was written, to find the year of stamps that have none.
+    """Say roughly when a log was begun, to find the year of stamps that have none.
 
     Args:
         path: Path of the file, or "-" for standard input.
 
     Returns:
         Aware UTC: the timestamp in the name, good to a day or so; without one, the time of the
-        last change; for standard input, now. Lines of the file may be younger or older than it:
-        take the year that brings a stamp nearest.
+        last change; for standard input, now. Its first line is not after that, but for a day.
 
     Raises:
         ReadError: The time is not in the name and the file cannot be asked.
@@ -124,6 +126,28 @@ def file_time(path: str) -> datetime:
             f"{_shown(path)} was last changed at {seconds:.0f} seconds from 1970, which is "
             f"outside the years 1 to 9999; set the time with touch(1)"
         ) from error
+
+
+def last_change(path: str) -> datetime | None:
+    """Say when a log was last written to; no line of it is after that, but for a day.
+
+    Args:
+        path: Path of the file, or "-" for standard input.
+
+    Returns:
+        Aware UTC; for what is no regular file, now; None if nobody knows. A time in the name that
+        is later is believed more.
+    """
+    if path == STDIN:
+        return datetime.now(UTC)
+    try:
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode):
+            return datetime.now(UTC)
+        changed = datetime.fromtimestamp(status.st_mtime, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return max(changed, time_in_name(path) or changed)
 
 
 def plain_bytes(path: str) -> int | None:
@@ -205,4 +229,4 @@ def _clear_errors(path: str) -> Iterator[None]:
 
 
 def _shown(path: str) -> str:
-    return "standard input" if path == STDIN else repr(path)
+    return "standard input" if path == STDIN else quoted(path)

@@ -103,7 +103,9 @@ class Recogniser:
         alike = yield from find_alike(source, known)
         found: dict[Verdict, Trail] = {}
         for key in alike.whole[:MAX_RIVALS] + alike.beginning[:MAX_RIVALS]:
-            trail = self._trails[key]
+            trail = self._trails.get(key)
+            if trail is None:  # forgotten meanwhile
+                continue
             likeness = yield from self._compare(file, source, trail, alike, settled=settled)
             found.setdefault(judge(likeness), trail)
         # A copy is proven, byte by byte. Then the longest that may go on.
@@ -179,7 +181,8 @@ class Recogniser:
             return
         source.restart()
         while source.position < size:
-            source.read(min(BLOCK_BYTES, size - source.position))
+            if not source.read(min(BLOCK_BYTES, size - source.position)):
+                raise MovedError  # it was whole when it was compared
             yield
 
     def _skip(self, source: Source, trail: Trail) -> Generator[None, None, None]:

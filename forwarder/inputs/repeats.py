@@ -1,28 +1,36 @@
-"""Finding files that are there twice: exported again, or packed beside the original.
+"""Finding files that are there twice: exported again, packed beside the original, or sent in part.
 
 Appliances push again what failed before, and people keep ``mail.log.1`` beside
-``mail.log.1.gz``. Two files are the same if they unpack to the same bytes. To know that without
-reading everything twice, files are sifted: only those that begin alike are looked at further,
-of those only the ones of one size, and only these are read whole.
+``mail.log.1.gz``. A file needs no reading if all that it unpacks to is what another one begins
+with. To know that without reading everything twice, files are sifted: only those that begin alike
+are read whole for it.
 """
 
 import hashlib
 import stat
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from forwarder.errors import ForwarderError
-from forwarder.inputs.reading import STDIN, plain_bytes, read_blocks
+from forwarder.inputs.reading import STDIN, read_blocks
 
-_HEAD_BYTES = 1 << 16
-"""64 KiB, some 600 lines: log files begin with the time they were begun, so different ones part
-long before; and it is one read ahead for the system, which then has it ready for the reading."""
+_HEAD_BYTES = 1 << 12
+"""4 KiB, some 40 lines: log files begin with the time they were begun, so different ones part
+long before. Those of all files of an appliance are in memory at a time."""
+
+
+class _Content(NamedTuple):
+    """What a file unpacks to."""
+
+    size: int
+    digest: bytes
 
 
 def find_repeated(paths: Sequence[str]) -> dict[str, str]:
-    """Find the files whose whole content another file before them has.
+    """Find the files whose whole content another file has at its beginning.
 
     Empty files, pipes, and files that cannot be read to their end are like no other.
 
@@ -30,33 +38,77 @@ def find_repeated(paths: Sequence[str]) -> dict[str, str]:
         paths: Paths of the files of one appliance, in the order of reading.
 
     Returns:
-        The path of each file that needs no reading, and the first one with the same content.
+        The path of each file that needs no reading, and the one that has its content: of those
+        with the same, the first; of longer ones, the longest.
     """
+    heads = {path: _head(path) for path in paths if _is_regular(path)}
     repeated: dict[str, str] = {}
-    regular = [path for path in paths if _is_regular(path)]
-    for alike in _groups({path: _head(path) for path in regular}):
-        for same in _groups({path: _whole(path) for path in _of_one_size(alike)}):
-            repeated.update(dict.fromkeys(same[1:], same[0]))
+    for alike in _groups({path: head for path, head in heads.items() if head}):
+        if len(alike) > 1:
+            # In the order of reading again.
+            repeated.update(_contained([path for path in paths if path in alike]))
     return repeated
 
 
-def _groups(marks: Mapping[str, Hashable | None]) -> Iterable[list[str]]:
-    """Group what has the same mark; None is the mark of what is like no other."""
-    groups: dict[Hashable, list[str]] = defaultdict(list)
-    for path, mark in marks.items():
-        if mark is not None:
-            groups[mark].append(path)
-    return [group for group in groups.values() if len(group) > 1]
+def _groups(heads: Mapping[str, bytes]) -> Iterable[set[str]]:
+    """Group files of which the shortest head begins all the others."""
+    ordered = sorted(heads, key=heads.__getitem__)
+    group = set(ordered[:1])
+    root = heads[ordered[0]] if ordered else b""
+    for path in ordered[1:]:
+        if not heads[path].startswith(root):
+            yield group
+            group, root = set(), heads[path]
+        group.add(path)
+    yield group
 
 
-def _of_one_size(paths: Sequence[str]) -> list[str]:
-    """Leave out whose size no other has; of packed files it is not known, so all may be like."""
+def _contained(paths: Sequence[str]) -> dict[str, str]:
+    """Find those that another one begins with, or is equal to."""
+    contents = {path: content for path in paths if (content := _content(path)) is not None}
+    firsts: dict[_Content, str] = {}
+    for path, content in contents.items():
+        firsts.setdefault(content, path)
+    sizes = sorted({x.size for x in firsts})
+    within: dict[str, str] = {}
+    for content, path in sorted(firsts.items(), key=lambda x: x[0].size, reverse=True):
+        smaller = [x for x in sizes if x < content.size]
+        for beginning in _beginnings(path, smaller) if path not in within else ():
+            if beginning in firsts:
+                within.setdefault(firsts[beginning], path)
+    return {
+        path: within.get(firsts[content], firsts[content])
+        for path, content in contents.items()
+        if path in within or firsts[content] != path
+    }
+
+
+def _beginnings(path: str, sizes: Sequence[int]) -> Iterable[_Content]:
+    """Give the content up to each of these sizes, which rise."""
+    if not sizes:
+        return []
+    digest = hashlib.sha256()
+    found = []
+    position = 0
+    steps = [end - start for start, end in pairwise([0, *sizes])]
     try:
-        sizes = {path: plain_bytes(path) for path in paths}
-    except ForwarderError:  # one went away or is being written: too rare to be clever about
-        return list(paths)
-    count = Counter(sizes.values())
-    return [path for path, size in sizes.items() if None in count or count[size] > 1]
+        with closing(read_blocks(path)) as blocks:
+            for block in blocks:
+                view = memoryview(block)
+                while view and steps:
+                    taken = view[: steps[0]]
+                    digest.update(taken)
+                    position += len(taken)
+                    steps[0] -= len(taken)
+                    view = view[len(taken) :]
+                    if not steps[0]:
+                        steps.pop(0)
+                        found.append(_Content(position, digest.digest()))
+                if not steps:
+                    break
+    except ForwarderError:
+        return []
+    return found
 
 
 def _is_regular(path: str) -> bool:
@@ -68,7 +120,8 @@ def _is_regular(path: str) -> bool:
         return False
 
 
-def _head(path: str) -> bytes | None:
+def _head(path: str) -> bytes:
+    """Give the first bytes; none of a file that cannot be read."""
     head = b""
     try:
         with closing(read_blocks(path, block_bytes=_HEAD_BYTES)) as blocks:
@@ -77,15 +130,17 @@ def _head(path: str) -> bytes | None:
                 if len(head) >= _HEAD_BYTES:
                     break
     except ForwarderError:
-        return None
-    return hashlib.sha256(head[:_HEAD_BYTES]).digest() if head else None
+        return b""
+    return head[:_HEAD_BYTES]
 
 
-def _whole(path: str) -> bytes | None:
+def _content(path: str) -> _Content | None:
     digest = hashlib.sha256()
+    size = 0
     try:
         for block in read_blocks(path):
             digest.update(block)
+            size += len(block)
     except ForwarderError:
         return None
-    return digest.digest()
+    return _Content(size, digest.digest())

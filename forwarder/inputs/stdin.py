@@ -7,6 +7,7 @@ they come. gzip is not unpacked: nobody pipes it for hours, and ``zcat`` is at h
 
 import os
 import select
+import threading
 from datetime import UTC, datetime
 
 from forwarder.inputs.endings import Kind
@@ -43,6 +44,9 @@ class StandardInput:
         self._quiet = True
         self._ended = False
         self._waking, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._is_open = True
+        self._lock = threading.Lock()
+        """Of the pipe: once closed, its numbers may be somebody else's."""
 
     def read(self, timeout: float) -> list[Piece]:
         """Read what is there.
@@ -82,12 +86,16 @@ class StandardInput:
 
     def wake(self) -> None:
         """Let :meth:`read` return soon; may be called from any thread."""
-        os.write(self._wake, b"\0")
+        with self._lock:
+            if self._is_open:
+                os.write(self._wake, b"\0")
 
     def close(self) -> None:
         """Give back what waiting takes."""
-        os.close(self._waking)
-        os.close(self._wake)
+        with self._lock:
+            self._is_open = False
+            os.close(self._waking)
+            os.close(self._wake)
 
     def _is_ready(self, timeout: float) -> bool:
         ready, _, _ = select.select([self._descriptor, self._waking], [], [], timeout)

@@ -78,8 +78,9 @@ class Trails:
             self._indexes[position.appliance].add(key, trail.read.marks)
             self._lose_home(trail, now)
 
-    def __getitem__(self, key: str) -> Trail:
-        return self._trails[key]
+    def get(self, key: str) -> Trail | None:
+        """Return a trail, if it is remembered."""
+        return self._trails.get(key)
 
     def __len__(self) -> int:
         return len(self._trails)

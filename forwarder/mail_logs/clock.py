@@ -12,12 +12,10 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from forwarder.events import Instant
+from forwarder.memory import Memory
 
 UTC_MARK = b"UTC"
 """In place of the day's name: framing has converted this stamp to UTC."""
-
-MAX_REMEMBERED = 4096
-"""Instants kept by their stamp. Neighbouring lines share a second; an hour has 3,600."""
 
 _MONTHS = {
     name: number
@@ -36,10 +34,13 @@ class Clock:
     """Reads stamps.
 
     Attributes:
+        offset: Local time minus UTC by the header of a file; None without one.
+        instants: At this offset, by their stamps; None for a stamp that no calendar has. To ask
+            here costs no call; :meth:`read` says what a stamp is.
         assumed_utc: Whether a stamp was taken for UTC because nothing said otherwise.
     """
 
-    __slots__ = ("_offset", "_remembered", "_zone", "assumed_utc")
+    __slots__ = ("_zone", "assumed_utc", "instants", "offset")
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         """Start.
@@ -48,8 +49,8 @@ class Clock:
             zone: Of stamps that no file header covers; None if the operator gave none.
         """
         self._zone = zone
-        self._offset: timedelta | None = None
-        self._remembered: dict[bytes, Instant | None] = {}
+        self.offset: timedelta | None = None
+        self.instants = Memory(self._convert)
         self.assumed_utc = False
 
     def read(self, stamp: bytes, offset: timedelta | None) -> Instant | None:
@@ -63,14 +64,14 @@ class Clock:
         Returns:
             The instant, or None for a stamp that no calendar has.
         """
-        if offset is not self._offset or len(self._remembered) >= MAX_REMEMBERED:
-            self._offset = offset
-            self._remembered.clear()
-        try:
-            return self._remembered[stamp]
-        except KeyError:
-            instant = self._remembered[stamp] = self._convert(stamp)
-            return instant
+        if offset is not self.offset:
+            self.turn(offset)
+        return self.instants[stamp]
+
+    def turn(self, offset: timedelta | None) -> None:
+        """Go over to the offset of another file."""
+        self.offset = offset
+        self.instants.clear()
 
     def _convert(self, stamp: bytes) -> Instant | None:
         if not _CLOCK.fullmatch(stamp, _DATE_BYTES):
@@ -94,8 +95,8 @@ class Clock:
     def _offset_at(self, local: datetime, stamp: bytes) -> timedelta:
         if stamp[:3] == UTC_MARK:
             return _ZERO
-        if self._offset is not None:
-            return self._offset
+        if self.offset is not None:
+            return self.offset
         if self._zone is not None:
             return local.replace(tzinfo=self._zone).utcoffset() or _ZERO
         self.assumed_utc = True
@@ -140,29 +141,52 @@ def _instant(utc: datetime, offset: timedelta) -> Instant:
     )
 
 
-def nearest_year(month: int, day: int, near: datetime) -> int:
-    """Find the year of a date that has none.
+def latest_year(month: int, day: int, limit: datetime) -> int:
+    """Find the year of a date that has none, and is not after a moment.
 
     Args:
         month: 1 to 12.
         day: 1 to 31.
-        near: A moment that the date is close to.
+        limit: The moment.
 
     Returns:
-        The year that brings the date closest to ``near``, so that a log runs on over New Year in
-        both directions. A 29 February gets the nearest leap year.
+        The latest year; of a 29 February, the latest leap year.
 
     Raises:
         ValueError: No year has such a date.
     """
-    candidates = []
-    for year in range(max(1, near.year - 4), min(9999, near.year + 4) + 1):
-        try:
-            date = datetime(year, month, day, tzinfo=UTC)
-        except ValueError:
-            continue
-        candidates.append((abs(date - near), year))
-    if not candidates:
-        msg = f"no year has a day {day} in month {month}"
-        raise ValueError(msg)
-    return min(candidates)[1]
+    for year in range(limit.year, max(limit.year - _MAX_LEAP_YEARS, 0), -1):
+        if _is_date(year, month, day) and datetime(year, month, day, tzinfo=UTC) <= limit:
+            return year
+    msg = f"no year has a day {day} in month {month}"
+    raise ValueError(msg)
+
+
+def following_year(month: int, day: int, since: datetime) -> int:
+    """Find the year of a date that has none, and is within the year behind a moment.
+
+    Args:
+        month: 1 to 12.
+        day: 1 to 31.
+        since: The moment.
+
+    Raises:
+        ValueError: There is no such date.
+    """
+    for year in (since.year, since.year + 1):
+        if _is_date(year, month, day) and datetime(year, month, day, tzinfo=UTC) >= since:
+            return year
+    msg = f"within a year there is no day {day} in month {month}"
+    raise ValueError(msg)
+
+
+_MAX_LEAP_YEARS = 9
+"""Two leap years are up to eight years apart."""
+
+
+def _is_date(year: int, month: int, day: int) -> bool:
+    try:
+        datetime(year, month, day, tzinfo=UTC)
+    except ValueError:
+        return False
+    return True

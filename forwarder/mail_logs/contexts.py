@@ -8,14 +8,17 @@ import re
 
 from forwarder.events import Listener, Opened, Policy, Tls, new_opened
 from forwarder.mail_logs import grammar
+from forwarder.mail_logs.grammar import STAMP_BYTES
 from forwarder.memory import Memory
 
 # No leading zeros: some readers take them for octal, and Elasticsearch refuses them.
 _OCTETS = frozenset(b"%d" % x for x in range(256))
+_OCTET = rb"(?:1[0-9]?[0-9]?|2(?:[0-4]?[0-9]|5[0-5])?|[3-9][0-9]?|0)"
 # How nearly all inbound connections begin; the form says the same, but takes twice the time.
 _USUAL = re.compile(
-    rb".{25}[A-Z][a-z]+: New SMTP ICID \d{1,20} interface ([^(]+ \([^)]+)\) address ([\d.]+)"
-    rb" reverse dns host ([^ ]+) verified (yes|no)",
+    rb"Info: New SMTP ICID [0-9]{1,20} interface ([^(]+ \([^)]+)\)"
+    rb" address (" + rb"\.".join([_OCTET] * 4) + rb")"
+    rb" reverse dns host (?:unknown|None|([!-~]+)) verified (yes|no)",
 ).fullmatch
 _NAME_AND_ADDRESS = re.compile(rb"([^ ()]+(?: [^ ()]+)?) \(([^ ()]+)").fullmatch
 # How the log says that there is no value (guide; seen).
@@ -26,13 +29,17 @@ _SBRS = re.compile(rb"[+-]?\d{1,2}(?:\.\d{1,3})?")
 _PROTOCOL = re.compile(r"(TLS|SSL)v(\d(?:\.\d)?)(?:/.*)?", re.ASCII)
 
 
+Said = tuple[Policy | None, Tls | None, Opened | None]
+"""What a line says of an open connection, at most one of these: a policy, TLS, or the address of
+a client whose rejection was put off."""
+
+
 class Contexts:
     """Looks into the lines of connections.
 
     Attributes:
         others: What the other lines of an inbound connection say, and the TLS line of an outbound
-            one, by their message behind the number: a policy, TLS, or the address of a client whose
-            rejection was put off.
+            one, by their message behind the number.
     """
 
     __slots__ = ("_interfaces", "_listeners", "_usual_listeners", "others")
@@ -46,14 +53,13 @@ class Contexts:
 
     def read_opened(self, line: bytes) -> Opened | None:
         """Look into the ``New`` line of an inbound connection."""
-        usual = _USUAL(line)
+        usual = _USUAL(line, STAMP_BYTES)
         if usual is not None:
-            listener, ipv4, domain, verified = usual.groups()
+            listener, address, domain, verified = usual.groups()
             known = self._usual_listeners[listener]
-            octets = ipv4.split(b".")
-            if known is not None and len(octets) == 4 and _OCTETS.issuperset(octets):  # noqa: PLR2004
-                domain = None if domain in _NO_DOMAIN else domain.decode("utf-8", "replace")
-                return new_opened((known, ipv4.decode(), "ipv4", None, domain, verified == b"yes"))
+            if known is not None:
+                name = None if domain is None else domain.decode()
+                return new_opened((known, address, "ipv4", None, name, verified == b"yes"))
         found = grammar.read(grammar.CONNECTION_OPENED, line)
         if found is None:
             return None
@@ -83,24 +89,23 @@ class Contexts:
         return Opened(self._interfaces[own], *read_address(address), number, None, None)
 
 
-def read_address(raw: bytes) -> tuple[str, str | None]:
+def read_address(raw: bytes) -> tuple[bytes, str | None]:
     """Tell what an address is.
 
     Returns:
-        The text, and ``ipv4``, ``ipv6`` or None for what is no IP address.
+        The address, and ``ipv4``, ``ipv6`` or None for what is no IP address.
     """
     octets = raw.split(b".")
     if len(octets) == 4 and _OCTETS.issuperset(octets):  # noqa: PLR2004 - as the name says
-        return raw.decode(), "ipv4"
-    text = raw.decode("utf-8", "replace")
+        return raw, "ipv4"
     # A scope id ("fe80::1%em0") is no part of an address that others could look up.
-    if ":" in text and "%" not in text:
+    if b":" in raw and b"%" not in raw:
         try:
-            ipaddress.IPv6Address(text)
+            ipaddress.IPv6Address(raw.decode("utf-8", "replace"))
         except ValueError:
-            return text, None
-        return text, "ipv6"
-    return text, None
+            return raw, None
+        return raw, "ipv6"
+    return raw, None
 
 
 def _host_name(name: bytes) -> str | None:
@@ -110,18 +115,28 @@ def _host_name(name: bytes) -> str | None:
 
 def _read_listener(key: tuple[bytes | None, bytes | None]) -> Listener:
     name, own = key
-    return Listener(_text(name), *((None, None) if own is None else read_address(own)))
+    if own is None:
+        return Listener(_text(name), None, None)
+    address, version = read_address(own)
+    return Listener(_text(name), _text(address), version)
 
 
 def _read_interface(own: bytes) -> Listener:
     """The appliance's end of an outbound connection is an address, or the name of an interface."""
-    address, version = read_address(own)
-    return Listener(None, address, version) if version else Listener(address, None, None)
+    _, version = read_address(own)
+    text = _text(own)
+    return Listener(None, text, version) if version else Listener(text, None, None)
 
 
-def _read_other(text: bytes) -> Policy | Tls | Opened | None:
+def _read_other(text: bytes) -> Said:
     """Read a message from behind the number of its connection."""
-    return _read_tls(text) or _read_policy(text) or _read_rejected(text)
+    text = text.strip()
+    # The first word tells the forms apart; most lines are of the host access table.
+    if text.startswith(b"TLS"):
+        return None, _read_tls(text), None
+    if text.startswith(b"Delayed"):
+        return None, None, _read_rejected(text)
+    return _read_policy(text), None, None
 
 
 def _read_rejected(text: bytes) -> Opened | None:

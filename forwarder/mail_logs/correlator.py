@@ -8,9 +8,11 @@ look into them. After a login that succeeded it also counts what the session sen
 Rules:
 
 * ``New`` starts a connection, whatever was known of its number: numbers come again. A session on
-  the number's old connection ends as superseded.
+  the number's old connection ends as superseded; not so where it is the very line that began it,
+  in a file that overlaps with the one before.
 * ``close`` and ``lost`` end it. A login behind its end joins nothing: an address is never guessed.
-* A login without a ``New`` line is an event all the same, marked as not correlated.
+* A login without a ``New`` line is an event all the same, marked as not correlated. So is one that
+  is earlier than the ``New`` line by more than clocks are set back.
 * Syslog may deliver a policy or TLS line a second or two before ``New``; it then counts for it.
 * At most :data:`MAX_OPEN` connections are kept a direction; beyond, the oldest eighth is
   forgotten. A connection without a login for :data:`MAX_AGE` of the log's own time is forgotten
@@ -60,6 +62,16 @@ class Correlator:
         return self._joiner.unread
 
     @property
+    def nameless(self) -> int:
+        """Logins whose line names no connection."""
+        return self._joiner.nameless
+
+    @property
+    def unjoined(self) -> int:
+        """Logins whose line names a connection of which the address is not known."""
+        return self._joiner.unjoined
+
+    @property
     def first_unread(self) -> tuple[str | None, int] | None:
         """Path and offset in bytes of the first of them."""
         return self._joiner.first_unread
@@ -82,13 +94,15 @@ class Correlator:
         messages, offset = open_.messages, log.offset
         followed, tallies = messages.followed, messages.tallies
         places = Places(block)
-        for line, head, number, verb in scanning.scan(block.text, block.start, block.end):
+        for line, head, number, verb, rest in scanning.scan(block.text, block.start, block.end):
             if head == b"ICID":
                 if verb == b"close" or verb == b"lost":  # noqa: PLR1714 - twice as fast as a set
                     ended = inbound.pop(number, None)
-                    if ended is not None and number in attempts:
+                    done = attempts.pop(number, None)
+                    # Of most there is nothing to say: no session began on them.
+                    if ended is not None and done is not None and done[3] is not None:
                         reason = _REASONS[verb]
-                        joiner.end(number, ended, reason, log, events, line, places)
+                        joiner.end(number, ended, done, reason, log, events, line, places)
                 elif verb:
                     if number not in inbound:
                         inbound[number] = None, offset, []
@@ -109,13 +123,14 @@ class Correlator:
                     inbound[number] = line, offset, []
                 else:
                     inbound[number] = line, offset, joiner.inherit(old, number, line, log)
-                    if number in attempts:
+                    done = attempts.pop(number, None)
+                    if done is not None:
                         reason = CloseReason.SUPERSEDED
-                        joiner.end(number, old, reason, log, events, line, places)
+                        joiner.end(number, old, done, reason, log, events, line, places)
                 if len(inbound) > MAX_OPEN:
                     joiner.forget_oldest(log, events)
             elif verb and head in scanning.INBOUND_LOGIN:
-                joiner.login(line, number, verb, places, log, events)
+                joiner.login(line, number, verb, rest, places, log, events)
             elif head == b"Start MID":
                 if line.rstrip().rpartition(b" ")[2] in tallies:
                     messages.start(number, line)
@@ -138,7 +153,7 @@ class Correlator:
                 if len(outbound) > MAX_OPEN:
                     forget_oldest(outbound)
             elif not head or head == b"DCID:" or head in scanning.INBOUND_LOGIN:
-                joiner.login(line, b"", b"", places, log, events)
+                joiner.login(line, b"", b"", b"", places, log, events)
                 offset = log.offset
             elif number in followed:
                 messages.change(number, verb, line)

@@ -1,9 +1,9 @@
 """What is known of a connection: its lines, looked into when somebody logs in."""
 
-from forwarder.events import Connection, Opened, Policy, Tls, new_connection
+from forwarder.events import Connection, Opened, new_connection
 from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.connections import Lines
-from forwarder.mail_logs.contexts import Contexts, read_address
+from forwarder.mail_logs.contexts import Contexts, Said, read_address
 from forwarder.mail_logs.grammar import STAMP_BYTES
 
 
@@ -30,16 +30,18 @@ class Describer:
             opened = self._contexts.read_opened(line)
             # A line that is no New line after all says nothing, not even when.
             if opened is not None:
-                start = self._clock.read(line[:24], offset)
+                clock = self._clock
+                if offset is not clock.offset:
+                    clock.turn(offset)
+                start = clock.instants[line[:24]]
         policy = tls = rejected = None
         for other in others:
-            said = self._others[behind_number(number, other)]
-            if isinstance(said, Policy):
-                policy = said
-            elif isinstance(said, Tls):
-                tls = said
-            elif said is not None:
-                rejected = said
+            # What connections share: the message behind the number.
+            message = other[other.index(number, STAMP_BYTES) + len(number) + 1 :]
+            later_policy, later_tls, later_rejected = self._others[message]
+            policy = later_policy or policy
+            tls = later_tls or tls
+            rejected = later_rejected or rejected
         if opened is None:
             opened = rejected
         return new_connection((number, start, opened, opened is not None, policy, tls))
@@ -48,7 +50,7 @@ class Describer:
         self,
         number: bytes,
         connection: Lines | None,
-        address: str,
+        address: bytes,
     ) -> Connection:
         """Look into the lines of a connection to a smart host.
 
@@ -66,19 +68,23 @@ class Describer:
                 start = self._clock.read(line[:24], offset)
             joined = opened is not None and opened.address == address
             if others and (joined or opened is None):
-                said = self._others[behind_number(number, others[-1])]
-                tls = said if isinstance(said, Tls) else None
+                _, tls, _ = self._others[behind_number(number, others[-1])]
             if joined:
                 return Connection(number, start, opened, True, None, tls)  # noqa: FBT003
-        alone = Opened(None, *read_address(address.encode()), None, None, None)
+        alone = Opened(None, *read_address(address), None, None, None)
         return Connection(number, None, alone, False, None, tls)  # noqa: FBT003
 
     def shorten(self, number: bytes, lines: list[bytes]) -> None:
         """Leave out the lines that later ones replace: of each kind, the last one counts."""
-        last = {self._others[behind_number(number, x)].__class__: x for x in lines}
+        last = {_kind(self._others[behind_number(number, x)]): x for x in lines}
         lines[:] = last.values()
 
 
 def behind_number(number: bytes, line: bytes) -> bytes:
     """Give what connections share: the message behind the number."""
-    return line[line.index(number, STAMP_BYTES) + len(number) + 1 :].removesuffix(b"\r")
+    return line[line.index(number, STAMP_BYTES) + len(number) + 1 :]
+
+
+def _kind(said: Said) -> tuple[bool, ...]:
+    """Tell the lines apart that replace one another."""
+    return tuple(x is not None for x in said)

@@ -2,10 +2,12 @@
 
 Rules:
 
-* A line begins with a timestamp. What does not is the continuation of the line before: logs
-  copied from a terminal or a document are wrapped. A continuation is joined by one blank, unless
-  there is white space at the seam; an empty line ends what could be continued.
-* The last line waits for its successor, because only that shows that it is whole.
+* A line begins with a timestamp. What does not is the continuation of the line before, where it
+  looks like one: logs copied from a terminal or a document are wrapped (the rules of
+  ``wrapping``). There is one blank at the seam; an empty line ends what could be continued. What
+  is neither a line nor a continuation is left out and counted.
+* The last line waits for its successor, because only that shows that it is whole. Of the last of
+  a file, its own end has to show it where no newline does.
 * Cutting the input elsewhere never changes a line.
 * A line is at most :data:`MAX_LINE_BYTES` long; the rest of it is left out and counted.
 * Bytes are not decoded. A carriage return before the newline stays in the line and is no part
@@ -22,6 +24,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from forwarder.events import SyslogHeader
+from forwarder.mail_logs.endings import is_broken_off
 from forwarder.mail_logs.grammar import LEVEL, STAMP_BYTES
 from forwarder.mail_logs.lines import (
     DATE,
@@ -34,15 +37,20 @@ from forwarder.mail_logs.lines import (
     find_undecided,
     join_lines,
 )
-from forwarder.mail_logs.syslog import SyslogFraming
+from forwarder.mail_logs.syslog import SyslogFraming, SyslogState
+from forwarder.mail_logs.wrapping import Before, Wraps
 
+_LOGIN = re.compile(LEVEL + rb": (?:SMTP Auth|DCID: \d+ IP: )")
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DAYS = 1024
 """Expressions kept, one a day of log; a hostile log must not fill memory with dates."""
 
-_REGULAR = re.compile(DATE + rb".{13} " + LEVEL + rb": ")
+_REGULAR = re.compile(DATE + rb".{8} \d{4} " + LEVEL + rb": ")
+"""The year tells it from a syslog header that is as long."""
+_YEAR_AT, _YEAR_END = 20, 25
 _NEXT_REGULAR = re.compile(rb"\n(?=" + _REGULAR.pattern + rb")")
-_NEXT_START = re.compile(rb"\n(?=" + START.pattern + rb")")
+# The first look-ahead saves empty lines the second.
+_NEXT_START = re.compile(rb"\n(?=[^\r\n])(?=" + START.pattern + rb")")
 
 
 class Line(NamedTuple):
@@ -83,10 +91,8 @@ class FramerState(NamedTuple):
     """Whether what follows belongs to a line that was cut, or to none."""
     within: bool
     """Whether the position is not behind a newline."""
-    near: datetime
-    """A moment that the next line is close to."""
-    year: int | None
-    """Of the next line, where the operator knows better and no line came yet."""
+    syslog: SyslogState
+    wraps: tuple[Before, ...]
 
 
 class Framer:
@@ -95,6 +101,11 @@ class Framer:
     Attributes:
         lines: Lines begun so far, as the file has them (a wrapped line counts each piece).
         cut_lines: Lines that were longer than :data:`MAX_LINE_BYTES`.
+        strangers: Lines behind which something was left out that is no line.
+        others: Lines with a timestamp that were left out, because they are not of a mail log.
+        lost: Those of them that seem to be logins.
+        first_lost: Where the first of them begins, in bytes from the start of the file.
+        is_broken_off: Whether the last line was left out, because it is only a piece of one.
     """
 
     __slots__ = (
@@ -106,8 +117,14 @@ class Framer:
         "_split_hosts",
         "_syslog",
         "_unended",
+        "_wraps",
         "cut_lines",
+        "first_lost",
+        "is_broken_off",
         "lines",
+        "lost",
+        "others",
+        "strangers",
     )
 
     def __init__(
@@ -115,41 +132,52 @@ class Framer:
         near: datetime = _FAR_PAST,
         *,
         year: int | None = None,
+        latest: datetime | None = None,
         split_hosts: bool = False,
         count_lines: bool = True,
     ) -> None:
         """Start a file.
 
         Args:
-            near: A moment its first line is close to, for stamps without a year.
+            near: A moment its first line is not after, but for a day, for stamps without a year.
             year: Of its first line, where the operator knows better.
+            latest: A moment that no line is after, but for a day; None if nobody knows.
             split_hosts: Whether the host of a syslog header names the appliance.
             count_lines: Whether anybody will ask; counting takes a twentieth of the time.
         """
-        self._syslog = SyslogFraming(near, year)
+        self._syslog = SyslogFraming(near, year, latest)
         self._split_hosts = split_hosts
         self._counts_lines = count_lines
-        self._days: dict[bytes, re.Pattern[bytes]] = {}
+        self._days: dict[tuple[bytes, bytes], re.Pattern[bytes]] = {}
         # A newline is thought before the first byte, so that every line has one.
         self._held = b"\n"
         self._offset = -1
         self._skipping = False
         self._unended = False
+        self._wraps = Wraps()
         self.lines = 0
         self.cut_lines = 0
+        self.strangers = 0
+        self.others = 0
+        self.lost = 0
+        self.first_lost: int | None = None
+        self.is_broken_off = False
 
     @property
     def state(self) -> FramerState:
         """How far it is."""
         position = self._offset + bool(self._held)
-        return FramerState(position, self._skipping, not self._held, *self._syslog.state)
+        return FramerState(
+            position, self._skipping, not self._held, self._syslog.state, self._wraps.state
+        )
 
     def resume(self, state: FramerState) -> None:
         """Go on where another framer of this file was; what follows are the bytes from there."""
         self._held = b"" if state.within else b"\n"
         self._offset = state.position - (not state.within)
         self._skipping = state.skipping
-        self._syslog = SyslogFraming(state.near, state.year)
+        self._syslog.resume(state.syslog)
+        self._wraps.resume(state.wraps)
 
     def settle(self) -> list[Block]:
         """Take it that no more is there for now.
@@ -198,15 +226,22 @@ class Framer:
         """Take the end of the file; if it grows after all, what comes may be fed.
 
         Returns:
-            The last line, also when no newline ends it.
+            The last line; one that no newline ends only if nothing of it seems to be missing.
         """
-        self.lines += self._unended
-        self._unended = False
+        unended, self._unended = self._unended, False
+        self.lines += unended
         if self._skipping:
             return []
         held = self._held
         ended = held.endswith(b"\n")
         blocks = list(self._frame(held, len(held) - ended))
+        if unended and blocks:
+            [*_, last] = blocks
+            line = last.text[last.text.rindex(b"\n", last.start, last.end) + 1 : last.end]
+            self.is_broken_off = is_broken_off(line)
+            if self.is_broken_off:
+                # Should the file grow after all, the line is there still.
+                return []
         # Should the file grow after all, the rest of a line that was given belongs to none.
         self._skipping = not ended
         self._held = b"\n" if ended else b""
@@ -250,6 +285,7 @@ class Framer:
         while position < end:
             start, position = position, self._regular_end(text, position, end)
             if position > start:
+                self._wraps.pass_by(text, start, position)
                 yield Block(text, start, position, self._offset, None, None)
             if position < end:
                 following = _NEXT_REGULAR.search(text, position + 1, end)
@@ -258,41 +294,47 @@ class Framer:
 
     def _regular_end(self, text: bytes, start: int, end: int) -> int:
         """Find the newline of the first line, from ``start``, that cannot go on as it is."""
-        position = begin = start
-        while True:
-            date = text[position + 1 : position + 1 + DATE_BYTES]
-            found = self._other_than(date).search(text, begin, end)
+        position = start
+        while _REGULAR.match(text, position + 1):
+            stamp = text[position + 1 : position + 1 + _YEAR_END]
+            found = self._other_than(stamp[:DATE_BYTES], stamp[_YEAR_AT:]).search(
+                text, position + 1, end
+            )
             if found is None:
-                break
+                return find_long_line(text, start, end)
             position = found.start()
-            if not _REGULAR.match(text, position + 1):
-                # What is continued goes with its continuation.
-                continued = not START.match(text, position + 1)
-                end = max(text.rfind(b"\n", start, position), start) if continued else position
-                break
-            begin = position + 1
+        # What is continued goes with its continuation.
+        continued = not START.match(text, position + 1)
+        end = max(text.rfind(b"\n", start, position), start) if continued else position
         return find_long_line(text, start, end)
 
-    def _other_than(self, date: bytes) -> re.Pattern[bytes]:
-        """Give the expression that finds lines that are not at level Info of this date.
+    def _lose(self, offset: int) -> None:
+        """Count a login that cannot be read."""
+        self.lost += 1
+        if self.first_lost is None:
+            self.first_lost = offset
+
+    def _other_than(self, date: bytes, year: bytes) -> re.Pattern[bytes]:
+        """Give the expression that finds lines that are not at level Info of this day.
 
         Nearly all lines are, and a literal is compared three times as fast as a class.
         """
         try:
-            return self._days[date]
+            return self._days[date, year]
         except KeyError:
             if len(self._days) >= _MAX_DAYS:
                 self._days.clear()
-            pattern = re.compile(rb"\n(?!" + re.escape(date) + rb".{13} Info: )")
-            self._days[date] = pattern
+            day = re.escape(date) + rb".{8} " + re.escape(year)
+            pattern = self._days[date, year] = re.compile(rb"\n(?!" + day + rb"Info: )")
             return pattern
 
     def _rewrite(self, stretch: bytes, offset: int) -> list[Block]:
         """Rewrite wrapped lines and syslog; drop what is no line of a mail log."""
         hosts: dict[str | None, tuple[list[bytes], list[Line]]] = {}
         sizes: dict[str | None, int] = {}
-        for start, line, is_cut in join_lines(stretch):
+        for start, line, is_cut, has_strangers in join_lines(stretch, self._wraps):
             self.cut_lines += is_cut
+            self.strangers += has_strangers
             header = None
             if _REGULAR.match(line):
                 message = line.index(b": ", STAMP_BYTES) + 2
@@ -300,6 +342,9 @@ class Framer:
             else:
                 framed = self._syslog.read(line)
                 if framed is None:
+                    self.others += 1
+                    if _LOGIN.search(line):
+                        self._lose(offset + start)
                     continue
                 header = framed.header
                 message = line.index(b": ", framed.message) + 2

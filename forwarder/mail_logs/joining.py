@@ -24,10 +24,10 @@ from forwarder.mail_logs.connections import (
     forget_oldest,
 )
 from forwarder.mail_logs.describing import Describer
-from forwarder.mail_logs.grammar import STAMP_BYTES, message_of
+from forwarder.mail_logs.grammar import message_of
 from forwarder.mail_logs.identity import Identities
 from forwarder.mail_logs.log import Log
-from forwarder.mail_logs.logins import MECHANISM, SUCCESS, USER, Logins, is_strange
+from forwarder.mail_logs.logins import MECHANISM, SUCCESS, Logins, is_strange
 from forwarder.mail_logs.places import Nowhere, Places
 
 MAX_AGE = timedelta(hours=24)
@@ -36,6 +36,10 @@ fail2ban's join holds 5 minutes."""
 
 MAX_DISORDER_SECONDS = 5
 """By which syslog may deliver a line before ``New``; seen are 1 or 2."""
+
+MAX_BACK_SECONDS = 3_600 + MAX_DISORDER_SECONDS
+"""By which a login may seem to come before its connection: clocks are set back by an hour, and
+without the offset of a file header the hour that comes twice is taken for the first one."""
 
 EXPIRY_SECONDS = 60
 """How often, in the log's own time, all sessions are looked at for their age."""
@@ -53,6 +57,8 @@ class Joiner:
 
     Attributes:
         connections: What is open.
+        nameless: Logins whose line names no connection.
+        unjoined: Logins whose line names one of which the address is not known.
         unread: Lines that begin like a login and have no known form, or no possible date.
         first_unread: Path and offset in bytes of the first of them.
     """
@@ -67,6 +73,8 @@ class Joiner:
         self._endings = self._logins.endings
         self._describer = Describer(clock)
         self.next_expiry = 0
+        self.nameless = 0
+        self.unjoined = 0
         self.unread = 0
         self.first_unread: tuple[str | None, int] | None = None
 
@@ -76,6 +84,7 @@ class Joiner:
         line: bytes,
         number: bytes | None,
         verb: bytes,
+        rest: bytes,
         places: Places,
         log: Log,
         events: list[Event],
@@ -86,19 +95,17 @@ class Joiner:
             line: Whole.
             number: Of its connection; empty where ``verb`` is.
             verb: The word before the user of a client's login; empty for any other line.
+            rest: What follows from the user on; empty where ``verb`` is.
             places: Finds the line in its block.
             log: The file it comes from.
             events: Those before it.
         """
         outcome = address = None
-        begin = end = 0
-        if verb:
-            begin = line.index(USER, STAMP_BYTES) + len(USER)
-            end = line.rfind(MECHANISM)
-            if end >= begin:
-                outcome = self._endings[verb, line[end:]]
+        name, is_whole, ending = rest.rpartition(MECHANISM)
+        if is_whole:
+            outcome = self._endings[verb, ending]
         if outcome is not None:
-            user = line[begin:end].decode("utf-8", "replace") or None
+            user = name.decode("utf-8", "replace") or None
         else:
             message = message_of(line)
             attempt = self._logins.read(message)
@@ -107,7 +114,10 @@ class Joiner:
                     self._pass_over(line, places, log)
                 return
             outcome, number, user, address = attempt
-        time = self._clock.read(line[:24], log.offset)
+        clock = self._clock
+        if log.offset is not clock.offset:
+            clock.turn(log.offset)
+        time = clock.instants[line[:24]]
         if time is None:
             self._pass_over(line, places, log)
             return
@@ -117,6 +127,7 @@ class Joiner:
         direction, known = b"inbound", None
         if number is None:
             number = b""
+            self.nameless += 1
         elif address is not None:
             direction = b"outbound"
             known = self._join_outbound(number, address, time)
@@ -135,7 +146,10 @@ class Joiner:
             is_old = start is not None and epoch - start.epoch > _MAX_AGE_SECONDS < epoch - last
             if is_old and tally is None:
                 known, failures = _unknown(number), 0
-            if outcome.action is _INBOUND:
+            if start is not None and start.epoch - epoch > MAX_BACK_SECONDS:
+                # The number meant another connection then, and nothing is known of it.
+                known = _unknown(number)
+            elif outcome.action is _INBOUND:
                 if outcome.result != SUCCESS:
                     failures += 1
                 elif self._sessions:
@@ -144,8 +158,11 @@ class Joiner:
                 if known.start is None and (is_old or number not in open_.inbound):
                     open_.inbound[number] = None, log.offset, []
                 open_.attempts[number] = known, epoch, failures, tally
-        offset, original, at, level, header = places.find(line)
-        name = self.identities.identify(direction, number, original, epoch)
+        if known is not None and not known.correlated:
+            self.unjoined += 1
+        mark = number + b")" if verb else line
+        offset, original, at, level, header = places.find(line, mark)
+        key = self.identities.identify(direction, number, original, epoch, log.file)
         if header is not None:
             time = _at_offset(time, header)
         events.append(
@@ -154,7 +171,7 @@ class Joiner:
                 (
                     log.origin,
                     outcome,
-                    name,
+                    key,
                     time,
                     user,
                     known,
@@ -174,12 +191,14 @@ class Joiner:
         """Count a line that is not understood; somebody will want to see the first."""
         self.unread += 1
         if self.first_unread is None:
-            self.first_unread = log.origin.path, places.find(line)[0]
+            self.first_unread = log.origin.path, places.find(line, line)[0]
 
-    def _join_outbound(self, number: bytes, address: str, time: Instant) -> Connection:
+    def _join_outbound(self, number: bytes, address: bytes, time: Instant) -> Connection:
         connection = self.connections.outbound.get(number)
         known = self._describer.describe_outbound(number, connection, address)
-        if known.start is not None and time.epoch - known.start.epoch > _MAX_AGE_SECONDS:
+        if known.start is None:
+            return known
+        if not -MAX_BACK_SECONDS <= time.epoch - known.start.epoch <= _MAX_AGE_SECONDS:
             return self._describer.describe_outbound(number, None, address)
         return known
 
@@ -210,32 +229,39 @@ class Joiner:
         self,
         number: bytes,
         connection: Lines,
+        attempts: Attempts,
         reason: CloseReason,
         log: Log,
         events: list[Event],
         line: bytes | None = None,
         places: Places | None = None,
     ) -> None:
-        """End a connection with attempts; if it was a session, add the event.
+        """End a connection that is no longer open; if it was a session, add the event.
 
         That is at a line, or at the session's last login if no line says it.
         """
-        known, _, failures, tally = self.connections.attempts.pop(number)
+        known, _, failures, tally = attempts
         if tally is None:
             return
         self.connections.messages.leave(number)
+        if reason is CloseReason.SUPERSEDED and line == connection[0]:
+            # The same beginning, read again in another file: whatever follows it comes again, too.
+            return
         time = tally.last
         offset, original, message, level, header = _NOWHERE
         if line is not None and places is not None:
             time = self._clock.read(line[:24], log.offset) or time
-            offset, original, message, level, header = places.find(line)
-        # No line says that a session expired: the word and its last login stand for it.
-        name = original or b"expired %b" % tally.last.compact
+            offset, original, message, level, header = places.find(line, line)
+        if original is None:
+            # No line says that a session expired: the word and its last login stand for it.
+            name = self.identities.name(b"inbound", number, b"expired %b" % tally.last.compact)
+        else:
+            name = self.identities.identify(b"inbound", number, original, time.epoch, log.file)
         events.append(
             Event(
                 log.origin,
                 _CLOSED,
-                self.identities.identify(b"inbound", number, name, time.epoch),
+                name,
                 time if header is None else _at_offset(time, header),
                 tally.user,
                 known or self._describer.describe_inbound(number, connection),
@@ -253,13 +279,15 @@ class Joiner:
         self.next_expiry = now.epoch + EXPIRY_SECONDS
         open_ = self.connections
         for number in open_.messages.silent_since(now.epoch - _MAX_AGE_SECONDS):
-            self.end(number, open_.inbound.pop(number), CloseReason.EXPIRED, log, events)
+            connection, attempts = open_.inbound.pop(number), open_.attempts.pop(number)
+            self.end(number, connection, attempts, CloseReason.EXPIRED, log, events)
 
     def forget_oldest(self, log: Log, events: list[Event]) -> None:
         """Make room for clients' connections, and end the sessions among those that go."""
         for number, connection in forget_oldest(self.connections.inbound):
-            if number in self.connections.attempts:
-                self.end(number, connection, CloseReason.EXPIRED, log, events)
+            attempts = self.connections.attempts.pop(number, None)
+            if attempts is not None:
+                self.end(number, connection, attempts, CloseReason.EXPIRED, log, events)
 
 
 def _unknown(number: bytes) -> Connection:

@@ -1,15 +1,17 @@
-"""Where lines begin and end, and wrapped lines joined again.
+"""Where lines begin and end, and what is between them.
 
 A piece is what lies between two newlines. It begins a line, is empty, or continues the line
 before it; a few of its bytes tell which (:data:`START_BYTES`), so that nobody waits for the end
 of a piece that has none. Thus a piece that begins with so many blanks or NUL bytes is empty,
-whatever follows.
+whatever follows. Blanks before a timestamp are no part of its line.
 """
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from forwarder.mail_logs.syslog import STAMP
+from forwarder.mail_logs.wrapping import Wraps
 
 MAX_LINE_BYTES = 1 << 16
 """A user name is at most 9 KB (RFC 4954, 12,288 octets of base64), and nothing else in these lines
@@ -26,59 +28,75 @@ MAX_JUNK_BYTES = START_BYTES + 4
 """A newline, a byte order mark and as many NUL bytes as make a piece empty, whatever follows."""
 
 _BOM = rb"(?:\xef\xbb\xbf)?"
-_JUNK = re.compile(_BOM + rb"\x00*")
-START = re.compile(_BOM + rb"\x00*(?P<junk_end>)(?:" + STAMP + rb"|(?=" + DATE + rb"))")
-_EMPTY = re.compile(_BOM + rb"(?:[\x00 \t\r]{%d}|[\x00 \t\r]*\Z)" % START_BYTES)
+_JUNK = re.compile(_BOM + rb"\x00*+")
+# A BOM may stand before NUL bytes, and either or both before blanks.
+START = re.compile(
+    _BOM + rb"\x00*+[ \t]{0,32}+(?P<junk_end>)(?:" + STAMP + rb"|(?=" + DATE + rb"))"
+)
+_EMPTY = re.compile(_BOM + rb"(?:[\x00 \t\r]{%d}|[\x00 \t\r]*+\Z)" % START_BYTES)
+_PIECE = re.compile(rb"\n(?P<blank>(?:[\x00 \t\r]*+\n)*+)(?P<piece>[^\n]*+)")
+"""Many empty pieces go in one step."""
 
 
-def join_lines(stretch: bytes) -> Iterator[tuple[int, bytes, bool]]:
+class Found(NamedTuple):
+    """A line in a stretch."""
+
+    start: int
+    """Where it begins, in bytes."""
+    line: bytes
+    is_cut: bool
+    """Whether some of it was left out."""
+    has_strangers: bool
+    """Whether something came behind it that is neither a line nor a part of it."""
+
+
+def join_lines(stretch: bytes, wraps: Wraps) -> Iterator[Found]:
     """Join what is wrapped, and leave out what is over :data:`MAX_LINE_BYTES`.
 
     Args:
         stretch: Whole lines, each behind a newline.
-
-    Yields:
-        Where the line begins, in bytes; the line; and whether some of it was left out.
+        wraps: Knows the lines before.
     """
     pieces: list[bytes] = []
-    start = at = 1
-    for piece in stretch[1:].split(b"\n"):
+    start = 0
+    for found in _PIECE.finditer(stretch):
+        at, piece = found.start("piece"), found["piece"]
         begun = START.match(piece)
-        if begun or _EMPTY.match(piece):
+        if begun or (pieces and (found["blank"] or _EMPTY.match(piece))):
             if pieces:
-                yield start, _join(pieces), False
-            junk = 0 if begun is None else begun.start("junk_end")
-            pieces = [] if begun is None else [piece[junk:]]
-            start = at + junk
+                yield _found(start, pieces, wraps)
+            pieces = [] if begun is None else [piece[begun.start("junk_end") :]]
+            start = at if begun is None else at + begun.start("junk_end")
         elif pieces:
             pieces.append(piece)
-        at += len(piece) + 1
-        over = at - 1 - start - MAX_LINE_BYTES
+        over = at + len(piece) - start - MAX_LINE_BYTES
         if pieces and over > 0:
             # The newline before the piece may be over the limit, too.
             pieces[-1] = pieces[-1][: max(len(pieces[-1]) - over, 0)]
-            yield start, _join(pieces), True
+            yield _found(start, pieces, wraps, is_cut=True)
             pieces = []
     if pieces:
-        yield start, _join(pieces), False
+        yield _found(start, pieces, wraps)
 
 
-def _join(pieces: list[bytes]) -> bytes:
-    """Put a wrapped line together again."""
-    joined = [pieces[0].removesuffix(b"\r")]
-    for piece in pieces[1:]:
-        if not (piece[:1].isspace() or joined[-1][-1:].isspace() or not piece):
-            joined.append(b" ")
-        joined.append(piece.removesuffix(b"\r"))
-    return b"".join(joined)
+def _found(start: int, pieces: list[bytes], wraps: Wraps, *, is_cut: bool = False) -> Found:
+    line, number = wraps.join(pieces, is_cut=is_cut)
+    whole = number == len(pieces)
+    return Found(start, line, is_cut and whole, not whole)
 
 
 def find_last_start(buffer: bytes) -> int:
     """Find the newline before the last line that begins with a timestamp; 0 if there is none."""
     position = buffer.rfind(b"\n")
     while position > 0 and not START.match(buffer, position + 1):
+        if buffer[position - 1] in _BLANK:
+            # Of pieces that are empty none begins a line.
+            position = len(buffer[:position].rstrip(_BLANK))
         position = buffer.rfind(b"\n", 0, position)
     return max(position, 0)
+
+
+_BLANK = b"\n\x00 \t\r"
 
 
 def find_long_line(text: bytes, start: int, end: int) -> int:

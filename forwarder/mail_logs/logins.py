@@ -10,15 +10,14 @@ SUCCESS = "success"
 FAILURE = "failure"
 
 
-Attempt = tuple[Outcome, bytes | None, str | None, str | None]
+Attempt = tuple[Outcome, bytes | None, str | None, bytes | None]
 """What a login message says: the outcome; the number of the connection, None where the message
 names none; the user; the address of the smart host, on an outbound login."""
 
 
-USER = b" for user: "
 MECHANISM = b" using AUTH mechanism: "
-"""What stands before and behind the user of an inbound login."""
-_ENDING = re.compile(MECHANISM + rb"([^ ]+) with profile: (.*)").fullmatch
+"""What stands behind the user of an inbound login."""
+_ENDING = re.compile(rb"([^ ]+) with profile: (.*)").fullmatch
 
 
 class Logins:
@@ -26,7 +25,7 @@ class Logins:
 
     Attributes:
         endings: The outcome of a client's login, by the word before its user, as the scan has it,
-            and the line from behind the user; None where :meth:`read` is needed.
+            and the line from the mechanism on; None where :meth:`read` is needed.
     """
 
     __slots__ = ("_inbound", "_outbound", "_unchecked", "endings")
@@ -61,7 +60,7 @@ class Logins:
         if found is not None:
             number, address, profile, succeeded, answer = found.groups()
             outcome = self._outbound[profile, succeeded, answer]
-            return outcome, number, None, address.decode("utf-8", "replace")
+            return outcome, number, None, address
         found = grammar.match(grammar.INBOUND_LOGIN_CUT, message)
         if found is not None:
             number, succeeded, user = found.groups()
@@ -80,8 +79,14 @@ class Logins:
 
 
 def is_strange(message: bytes) -> bool:
-    """Whether a message that is no login begins like one, and is none that is known not to be."""
-    begins = message.startswith(b"SMTP Auth") or b" SMTP authentication " in message
+    """Whether a message that is no login begins like one, and is none that is known not to be.
+
+    So does a file header without an offset that could be: all times depend on it.
+    """
+    begins = (
+        message.startswith((b"SMTP Auth", b"Time offset from UTC: "))
+        or b" SMTP authentication " in message
+    )
     return begins and grammar.match(grammar.SERVER_POOL, message) is None
 
 

@@ -21,28 +21,27 @@ and in a storm of logins the next one is near."""
 class Places:
     """Finds the lines of one block, asked for in their order."""
 
-    __slots__ = ("_block", "_position")
+    __slots__ = ("_end", "_lines", "_offset", "_position", "_text")
 
     def __init__(self, block: Block) -> None:
         """Start at the block's beginning."""
-        self._block = block
-        self._position = block.start
+        self._text, self._position, self._end, self._offset, _, self._lines = block
 
-    def find(self, line: bytes) -> Place:
+    def find(self, line: bytes, mark: bytes) -> Place:
         """Find the next line with these bytes.
 
         Args:
             line: As the block has it, without the newline.
+            mark: A part of the line that few lines have, to look for first; if it is in none,
+                nothing is wrong, but it takes longer.
         """
-        block, begun = self._block, self._position
-        text, size = block.text, len(line)
-        position = text.find(line, begun, begun + _NEAR_BYTES)
+        text, begun, size = self._text, self._position, len(line)
+        position = text.find(mark, begun, begun + _NEAR_BYTES) - line.find(mark)
         # A line lies between newlines; the same bytes may be a part of another one.
-        if (
-            position < 0
-            or position + size >= block.end
-            or text[position - 1] != _NEWLINE
-            or text[position + size] != _NEWLINE
+        if not (
+            begun < position < self._end - size
+            and text[position - 1] == text[position + size] == _NEWLINE
+            and text.startswith(line, position)
         ):
             position = self._search(line)
         self._position = position + size
@@ -52,11 +51,10 @@ class Places:
         else:
             message = find_message(line)
             level = line[STAMP_BYTES : message - 2]
-        if block.lines is None:
-            original = line.removesuffix(b"\r")
-            return block.offset + position, original, message, level, None
-        rewritten = block.lines[
-            bisect_right(block.lines, position - 1, key=lambda x: x.position) - 1
+        if self._lines is None:
+            return self._offset + position, line.removesuffix(b"\r"), message, level, None
+        rewritten = self._lines[
+            bisect_right(self._lines, position - 1, key=lambda x: x.position) - 1
         ]
         return (
             rewritten.offset,
@@ -68,10 +66,9 @@ class Places:
 
     def _search(self, line: bytes) -> int:
         """Find a line that is far away, or at the end of its block."""
-        block = self._block
         # The newline of the next line may stand behind the block; the last of a file has none.
-        position = block.text.find(b"\n" + line + b"\n", self._position, block.end + 1)
-        return position + 1 if position >= 0 else block.end - len(line)
+        position = self._text.find(b"\n" + line + b"\n", self._position, self._end + 1)
+        return position + 1 if position >= 0 else self._end - len(line)
 
 
 _NEWLINE = ord("\n")

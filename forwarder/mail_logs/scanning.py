@@ -15,7 +15,7 @@ _SCAN = re.compile(
     rb"([ID]CID:?|New (?:SMTP|smtp) [ID]CID|MID(?= \d+ (?:ICID \d+ R|r))|Start MID"
     rb"|SMTP Auth:? \(ICID|Message aborted MID)"
     rb" (\d++) *+(close(?=[ \r]*$)|TLS(?= +(?:success|failed)\b)|ICID|ready|ACCEPT(?= +SG )"
-    rb"|\) (?:succeeded|failed)(?= for user: )|(?:RELAY|REJECT)(?= +SG )|Delayed(?= )"
+    rb"|\) (?:succeeded|failed)(?= for user: (.*))|(?:RELAY|REJECT)(?= +SG )|Delayed(?= )"
     rb"|lost(?=[ \r]*$))?"
     rb"|SMTP Auth|Version: |Time offset from UTC: ).*)",
     re.MULTILINE,
@@ -27,7 +27,7 @@ INBOUND_LOGIN = (b"SMTP Auth: (ICID", b"SMTP Auth (ICID")
 """Heads as :func:`scan` gives them, in both ways that were seen."""
 
 
-def scan(text: bytes, start: int, end: int) -> list[tuple[bytes, bytes, bytes, bytes]]:
+def scan(text: bytes, start: int, end: int) -> list[tuple[bytes, bytes, bytes, bytes, bytes]]:
     """Pick the lines of a block that may hold a form.
 
     Args:
@@ -38,6 +38,7 @@ def scan(text: bytes, start: int, end: int) -> list[tuple[bytes, bytes, bytes, b
     Returns:
         For each line, in order: the whole line; its head (empty for a login line or a file
         header); the number behind the head (of a connection or a message); the word behind that,
-        where it is one that tells the forms of ``ICID`` and ``DCID`` apart.
+        where it is one that tells the forms of ``ICID`` and ``DCID`` apart; of a client's login,
+        what follows from the user on.
     """
     return _SCAN.findall(text, start, end)

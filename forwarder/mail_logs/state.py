@@ -26,13 +26,13 @@ from forwarder.mail_logs.sessions import Message, Tally
 
 Pair = tuple[str, bytes | None]
 
-_INBOUND, _OUTBOUND, _ATTEMPTS, _IDS, _EXPIRY = "inbound", "outbound", "attempts", "ids", "expiry"
+_INBOUND, _OUTBOUND, _ATTEMPTS, _IDS, _REST = "inbound", "outbound", "attempts", "ids", "rest"
 
 
 class State:
     """Keeps a store up to date about one appliance."""
 
-    __slots__ = ("_attempts", "_expiry", "_ids", "_joiner", "_lines", "_prefix")
+    __slots__ = ("_attempts", "_ids", "_joiner", "_lines", "_prefix", "_rest")
 
     def __init__(self, joiner: Joiner, prefix: str) -> None:
         """Start with an empty store.
@@ -46,7 +46,7 @@ class State:
         self._lines = {_INBOUND: _Stored(), _OUTBOUND: _Stored()}
         self._attempts: dict[bytes, tuple[Attempts, bytes]] = {}
         self._ids = _StoredIds()
-        self._expiry = 0
+        self._rest = b""
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
         """Put what a store has into the appliance's joiner, which is new.
@@ -66,8 +66,10 @@ class State:
         for name, value in kinds.get(_ATTEMPTS, ()):
             self._restore_attempts(name.encode(), value)
         self._ids.restore(kinds.get(_IDS, ()), self._joiner.identities)
-        for _, self._expiry in kinds.get(_EXPIRY, ()):
-            self._joiner.next_expiry = self._expiry
+        for _, value in kinds.get(_REST, ()):
+            self._rest = orjson.dumps(value)
+            self._joiner.next_expiry, place = value
+            self._joiner.identities.place = tuple(place)
 
     def changes(self) -> Iterator[Pair]:
         """Give what has changed since the last time."""
@@ -79,9 +81,10 @@ class State:
             *self._ids.changes(f"{self._prefix}{_IDS}/", self._joiner.identities),
         )
         yield from pairs
-        if self._joiner.next_expiry != self._expiry:
-            self._expiry = self._joiner.next_expiry
-            yield f"{self._prefix}{_EXPIRY}/", orjson.dumps(self._expiry)
+        rest = orjson.dumps([self._joiner.next_expiry, self._joiner.identities.place])
+        if rest != self._rest and any(self._joiner.identities.place):
+            self._rest = rest
+            yield f"{self._prefix}{_REST}/", rest
 
     def _changed_attempts(self, prefix: str) -> Iterator[Pair]:
         stored, now = self._attempts, self._joiner.connections.attempts

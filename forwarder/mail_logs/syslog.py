@@ -1,7 +1,8 @@
 """Syslog framings of a mail log, as senders and relays write them, to the framing of a file.
 
 The tag is the name of the log subscription, which the administrator chooses: any tag will do.
-What counts is a level right behind it. Seen, with and without a priority in front:
+What counts is a level right behind it. Seen, with and without a priority in front, also with parts
+of a second, and with a day of one digit behind one blank, as where blanks were squeezed:
 
     Apr 22 11:44:48 mail_logs: Info: ...
     Apr 22 11:44:48 esa1 mail_logs: Info: ...
@@ -9,27 +10,39 @@ What counts is a level right behind it. Seen, with and without a priority in fro
     Wed Apr 22 11:44:48 2009 10.0.1.1 mail_logs: Info: ...
     2009-04-22T11:44:48-05:00 esa1 mail_logs: Info: ...
     <22>1 2009-04-22T11:44:48+02:00 esa1 mail_logs - - - Info: ...          (RFC 5424)
+
+So are the lines of files whose stamps were written anew by such a hand:
+
+    Wed Apr 2 11:44:48 2009 Info: ...
+    Wed Apr 22 11:44:48.123 2009 Info: ...
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from forwarder.events import SyslogHeader
-from forwarder.mail_logs.clock import UTC_MARK, format_offset, format_stamp, nearest_year
+from forwarder.mail_logs.clock import (
+    UTC_MARK,
+    following_year,
+    format_offset,
+    format_stamp,
+    latest_year,
+)
 from forwarder.mail_logs.grammar import LEVEL
 
 LOCAL_MARK = b"LOC"
 """In place of the day's name: the stamp is local time, as it was written."""
 
 _MONTHS = b"Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_FRACTION = rb"(?:[.,]\d{1,9})?"
 _DAYS = b"Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 
 STAMP = (
     rb"(?:<(?P<priority>\d{1,3})>(?:(?P<version>\d{1,2}) )?)?"
-    rb"(?:(?:(?:" + _DAYS + rb") )?(?P<month>" + _MONTHS + rb") (?P<day>[ \d]\d)"
-    rb" (?P<time>\d\d:\d\d:\d\d)(?: (?P<year>\d{4}))?(?= )"
-    rb"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?(?P<zone>Z|[+-]\d\d:?\d\d)?(?= ))"
+    rb"(?:(?:(?:" + _DAYS + rb") )?(?P<month>" + _MONTHS + rb") (?P<day>[ \d]?\d)"
+    rb" (?P<time>\d\d:\d\d:\d\d)" + _FRACTION + rb"(?: (?P<year>\d{4}))?(?= )"
+    rb"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)" + _FRACTION + rb"(?P<zone>Z|[+-]\d\d:?\d\d)?(?= ))"
 )
 """Whatever begins a line in any framing; also that of a file."""
 
@@ -44,6 +57,18 @@ _HEADER = re.compile(
 )
 
 
+_BARE = re.compile(STAMP + rb" (?=" + LEVEL + rb": )(?(priority)(?!))(?(year)|(?!))")
+"""No header: a line of a file, but for its stamp."""
+
+
+_AHEAD = timedelta(days=1)
+"""By which a stamp may be ahead of the time of its file: zones and clocks differ."""
+
+_BACK = timedelta(days=31)
+"""By which a stamp may be earlier than the one before. Further back is the next year, unless that
+is still to come: logs are put together in some order."""
+
+
 class Framed(NamedTuple):
     """A line out of its syslog framing."""
 
@@ -51,28 +76,53 @@ class Framed(NamedTuple):
     """24 bytes, as a file has it."""
     message: int
     """Where the level begins in the line, in bytes."""
-    header: SyslogHeader
+    header: SyslogHeader | None
+    """None for a line of a file."""
+
+
+class SyslogState(NamedTuple):
+    """What is known of the year."""
+
+    near: datetime
+    """A moment that the first stamp is not after."""
+    year: int | None
+    """Of the first stamp, where the operator knows better."""
+    before: datetime | None
+    """The date of the last stamp that had no year."""
 
 
 class SyslogFraming:
-    """Reads the syslog headers of one file; remembers the year for stamps that have none."""
+    """Reads the syslog headers of one file, and finds the year of stamps that have none.
 
-    __slots__ = ("_near", "_year")
+    The first gets the latest year in which it is not after the time of the file. From there the
+    years run on.
+    """
 
-    def __init__(self, near: datetime, year: int | None = None) -> None:
+    __slots__ = ("_before", "_latest", "_near", "_year")
+
+    def __init__(
+        self, near: datetime, year: int | None = None, latest: datetime | None = None
+    ) -> None:
         """Start a file.
 
         Args:
-            near: A moment its first line is close to, aware.
+            near: A moment its first line is not after, aware.
             year: Of its first line, where the operator knows better.
+            latest: A moment that no line is after, aware; None if nobody knows.
         """
-        self._near = near
+        self._near = _ahead(near)
         self._year = year
+        self._latest = None if latest is None else _ahead(latest)
+        self._before: datetime | None = None
 
     @property
-    def state(self) -> tuple[datetime, int | None]:
-        """What another one starts with to go on with the file."""
-        return self._near, self._year
+    def state(self) -> SyslogState:
+        """What another one needs to go on with the file."""
+        return SyslogState(self._near, self._year, self._before)
+
+    def resume(self, state: SyslogState) -> None:
+        """Go on where another one was."""
+        self._near, self._year, self._before = state
 
     def read(self, line: bytes) -> Framed | None:
         """Take a line out of its framing.
@@ -85,7 +135,8 @@ class SyslogFraming:
         """
         found = _HEADER.match(line)
         if found is None:
-            return None
+            bare = _BARE.match(line)
+            return None if bare is None else Framed(self._stamp(bare)[0], bare.end(), None)
         stamp, offset = self._stamp(found)
         hostname = found["host"] or found["host5"]
         appname = found["tag"] or found["app5"]
@@ -106,7 +157,7 @@ class SyslogFraming:
         if found["iso"] is None:
             month, day, time = found["month"], found["day"], found["time"]
             year = found["year"] or self._infer_year(month, day)
-            return b"%b %b %b %b %b" % (LOCAL_MARK, month, day, time, year), None
+            return b"%b %b %2b %b %b" % (LOCAL_MARK, month, day, time, year), None
         iso = found["iso"]
         if iso.endswith(b":60"):
             # A leap second, which no calendar arithmetic here has.
@@ -123,15 +174,31 @@ class SyslogFraming:
 
     def _infer_year(self, month: bytes, day: bytes) -> bytes:
         number = _MONTHS.split(b"|").index(month) + 1
-        if self._year is not None:
-            self._near = datetime(self._year, number, 1, tzinfo=UTC)
-            self._year = None
+        if self._year is not None and self._before is None:
+            self._before = datetime(self._year, number, 1, tzinfo=UTC)
+            return b"%04d" % self._year
         try:
-            year = nearest_year(number, int(day), self._near)
-        except ValueError:
+            year = self._find_year(number, int(day))
+        except (ValueError, OverflowError):
             return b"0000"
-        self._near = datetime(year, number, int(day), tzinfo=UTC)
+        self._before = datetime(year, number, int(day), tzinfo=UTC)
         return b"%04d" % year
+
+    def _find_year(self, month: int, day: int) -> int:
+        if self._before is None:
+            return latest_year(month, day, self._near)
+        year = following_year(month, day, max(self._before, _FIRST + _BACK) - _BACK)
+        found = datetime(year, month, day, tzinfo=UTC)
+        if self._latest is not None and self._before <= self._latest < found:
+            return latest_year(month, day, self._latest)
+        return year
+
+
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def _ahead(moment: datetime) -> datetime:
+    return min(moment, datetime.max.replace(tzinfo=UTC) - _AHEAD) + _AHEAD
 
 
 _NO_STAMP = b"LOC Jan  0 00:00:00 0000"

@@ -47,7 +47,7 @@ class FilesSettings(Settings):
     type: Literal["files"]
     """Follows files."""
     paths: tuple[FilePattern, ...] = Field(min_length=1)
-    """Files, folders or patterns; `{appliance}` stands for the name of the appliance."""
+    """Files, or patterns of files; `{appliance}` stands for the name of the appliance."""
     appliance: Keyword | None = None
     """Name of the appliance that wrote all of these, instead of `{appliance}`."""
     timezone: Zone | None = None

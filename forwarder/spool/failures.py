@@ -1,5 +1,6 @@
 """What can go wrong with the spool, told apart by what to do about it."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,17 @@ class DamagedError(SpoolError):
 
 class ClosedError(SpoolError):
     """It was closed by whoever had opened it."""
+
+
+def unwritable(error: OSError, message: str) -> SpoolError:
+    """Tell a full disk, which is waited for, from what somebody has to mend.
+
+    Args:
+        error: Of the system.
+        message: What to say.
+    """
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return BlockedError(message) if full else SpoolError(message)
 
 
 _BLOCKED = {

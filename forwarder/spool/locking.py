@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from forwarder.spool.failures import SpoolError
+from forwarder.spool.failures import SpoolError, unwritable
 
 NAME = "spool.lock"
 _PATIENCE = 2.0
@@ -83,7 +83,8 @@ def _pid(path: Path) -> int:
 
 
 def _unwritable(path: Path, error: OSError) -> SpoolError:
-    return SpoolError(
+    return unwritable(
+        error,
         f"{str(path)!r} cannot be written: {error.strerror}; make that possible, or name another"
-        " state folder"
+        " state folder",
     )

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from forwarder.spool.failures import BlockedError, SpoolError, explained, is_damage
+from forwarder.spool.failures import BlockedError, explained, is_damage, unwritable
 from forwarder.spool.reading import BadBlock
 from forwarder.spool.salvaging import is_whole, salvage
 from forwarder.spool.schema import (
@@ -48,9 +48,10 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = folder.stat().st_mode
     except OSError as error:
-        raise SpoolError(
+        raise unwritable(
+            error,
             f"the state folder {str(folder)!r} cannot be made: {error.strerror}; make it, and give"
-            " it to the user that this runs as"
+            " it to the user that this runs as",
         ) from error
     if mode & _OTHERS:
         # Whoever named a folder that others use, too, would not thank us for closing it.

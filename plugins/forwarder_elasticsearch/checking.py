@@ -1,11 +1,209 @@
-"""Whether an output with these settings would work."""
+"""Whether an output with these settings would work.
 
-from collections.abc import Iterator
+Nothing is written. A key that may only ship sees whether it may do that; what it may not see is no
+fault, and is said.
+"""
 
-from forwarder import Finding
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import elastic_transport
+from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+
+from forwarder import Finding, Unavailable
+from forwarder_elasticsearch.connecting import connect
 from forwarder_elasticsearch.settings import Settings
+from forwarder_elasticsearch.tls_checking import look_at_tls
+
+TEMPLATE = "logs-cisco_esa"
+"""Of the index template that the setup installs."""
+STREAMS = "logs-cisco_esa.auth-*"
+"""Which of them documents go to is for the documents to say."""
+
+_LEAST, _BELOW = (8, 13), (10, 0)
+"""From the first version that makes sure that a data stream is one, up to those of the future that
+the client does not know."""
+_PRIVILEGES = ("auto_configure", "create_doc")
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: Mapping[str, Any]
 
 
 def check(settings: Settings) -> Iterator[Finding]:
-    """Look at the cluster."""
-    yield Finding(good=True, text=", ".join(settings.urls()))
+    """Look at each node, and at the cluster by the first that answers."""
+    reached = None
+    for url in settings.urls():
+        if url.startswith("https:") and settings.proxy is None:
+            yield look_at_tls(settings, url, datetime.now(UTC))
+        one = settings.model_copy(update={"hosts": (url,), "cloud_id": None})
+        try:
+            with connect(one) as client:
+                answer = _ask(client, "GET", "/_security/_authenticate")
+        except Unavailable as error:
+            yield Finding(good=False, text=str(error), advice="See what it says of it.")
+            continue
+        yield _judge_login(settings, url, answer)
+        if answer.status not in {401, 403} and reached is None:
+            reached = one
+    if reached is not None:
+        try:
+            with connect(reached) as client:
+                yield from _look_at_cluster(settings, client)
+        except Unavailable as error:
+            yield Finding(good=False, text=str(error), advice="See how the cluster is.")
+
+
+def _look_at_cluster(settings: Settings, client: Elasticsearch) -> Iterator[Finding]:
+    yield _judge_version(_ask(client, "GET", "/"))
+    name = STREAMS if settings.index is None else _as_pattern(settings.index)
+    wanted = {"index": [{"names": [name], "privileges": list(_PRIVILEGES)}]}
+    yield _judge_rights(name, _ask(client, "POST", "/_security/user/_has_privileges", wanted))
+    if settings.index is None:
+        yield _judge_template(_ask(client, "GET", f"/_index_template/{TEMPLATE}"))
+        yield _judge_failure_store(_ask(client, "GET", f"/_data_stream/{STREAMS}"))
+
+
+def _ask(client: Elasticsearch, method: str, path: str, body: object = None) -> _Answer:
+    """Ask, and take any answer.
+
+    Raises:
+        Unavailable: There is none, or it is not of Elasticsearch.
+    """
+    headers = {"accept": "application/json"}
+    if body is not None:
+        headers["content-type"] = "application/json"
+    try:
+        answer = client.perform_request(method, path, headers=headers, body=body)
+    except UnsupportedProductError:
+        raise Unavailable(
+            "what answers there does not say that it is Elasticsearch; see whether hosts is right."
+            " For OpenSearch, say type: opensearch"
+        ) from None
+    except ApiError as error:
+        return _Answer(error.meta.status, error.body if isinstance(error.body, dict) else {})
+    except elastic_transport.TransportError as error:
+        raise Unavailable(str(error.message)) from error
+    return _Answer(answer.meta.status, answer.body if isinstance(answer.body, dict) else {})
+
+
+def _judge_login(settings: Settings, url: str, answer: _Answer) -> Finding:
+    status, body = answer
+    if status == 200:  # noqa: PLR2004 - a status of HTTP, as those below
+        key = body.get("api_key")
+        who = (
+            f"key {key.get('name')!r}"
+            if isinstance(key, dict)
+            else f"user {body.get('username')!r}"
+        )
+        return Finding(good=True, text=f"{url} answers, and takes the credentials of {who}")
+    reason = _reason(body)
+    if status in {401, 403}:
+        has_any = settings.api_key or settings.username or settings.client_certificate
+        what = (
+            "does not take the credentials" if has_any else "wants credentials, and there are none"
+        )
+        return Finding(
+            good=False,
+            text=f"{url} {what} ({status}{reason})",
+            advice="Give a valid api_key, or username and password; an expired key is made anew.",
+        )
+    if status in {400, 404, 405} and settings.api_key is None and settings.username is None:
+        text = f"{url} answers; security is off there, so whoever reaches it may do everything"
+        return Finding(good=True, text=text)
+    return Finding(
+        good=False,
+        text=f"{url} answers {status}{reason}",
+        advice="See how the server is, and whether hosts is right.",
+    )
+
+
+def _judge_version(answer: _Answer) -> Finding:
+    number = (answer.body.get("version") or {}).get("number")
+    if not isinstance(number, str):
+        text = "the version cannot be seen with these credentials, which is no fault"
+        return Finding(good=True, text=text)
+    found = tuple(int(x) for x in number.split(".")[:2] if x.isdecimal())
+    if _LEAST <= found < _BELOW:
+        return Finding(good=True, text=f"it is Elasticsearch {number}")
+    supported = f"{'.'.join(map(str, _LEAST))} to 9"
+    advice = "Update the older of the two: the cluster, or this program."
+    text = f"it is Elasticsearch {number}; supported are {supported}"
+    return Finding(good=False, text=text, advice=advice)
+
+
+def _judge_rights(name: str, answer: _Answer) -> Finding:
+    if answer.status != 200:  # noqa: PLR2004 - a status of HTTP
+        return Finding(good=True, text=f"the rights on {name} cannot be asked for")
+    rights = (answer.body.get("index") or {}).get(name) or {}
+    missing = [x for x in _PRIVILEGES if not rights.get(x)]
+    if not missing:
+        return Finding(good=True, text=f"documents may be shipped to {name}")
+    return Finding(
+        good=False,
+        text=f"the right to {' and '.join(missing)} on {name} is missing",
+        advice=f"Give the key or user {' and '.join(_PRIVILEGES)} on {name}, and nothing else. If"
+        " it has them on your own namespace alone, that is enough.",
+    )
+
+
+def _judge_template(answer: _Answer) -> Finding:
+    found = answer.body.get("index_templates")
+    if answer.status in {401, 403}:
+        return Finding(good=True, text="templates cannot be seen with these credentials")
+    if not found:
+        text = (
+            f"there is no index template {TEMPLATE}, so the built-in one maps the fields;"
+            " esa-forwarder setup brings ours"
+        )
+        return Finding(good=True, text=text)
+    version = found[0].get("index_template", {}).get("version")
+    ours = _shipped_version()
+    if ours is not None and version != ours:
+        return Finding(
+            good=False,
+            text=f"index template {TEMPLATE} has version {version}; ours is {ours}",
+            advice="Run esa-forwarder setup again.",
+        )
+    return Finding(good=True, text=f"index template {TEMPLATE} is there, version {version}")
+
+
+def _judge_failure_store(answer: _Answer) -> Finding:
+    streams = answer.body.get("data_streams")
+    if answer.status in {401, 403}:
+        return Finding(good=True, text="data streams cannot be seen with these credentials")
+    if not streams:
+        return Finding(good=True, text=f"no {STREAMS} is there yet; the first document makes it")
+    on = [x["name"] for x in streams if (x.get("failure_store") or {}).get("enabled")]
+    names = ", ".join(x["name"] for x in streams)
+    if on:
+        text = f"the failure store of {', '.join(on)} is on: what is refused is there, and here"
+        return Finding(good=True, text=f"{text} as a dead letter")
+    text = f"the failure store of {names} is off: what is refused is here, as a dead letter"
+    return Finding(good=True, text=text)
+
+
+def _shipped_version() -> int | None:
+    """Give the version of the template in this program."""
+    asset = files("forwarder_elasticsearch") / "assets" / "index_template.json"
+    if not asset.is_file():
+        return None
+    version = json.loads(asset.read_bytes()).get("version")
+    return version if isinstance(version, int) else None
+
+
+def _as_pattern(index: str) -> str:
+    """Make a pattern of index names of one of times."""
+    head, percent, _ = index.partition("%")
+    return f"{head}*" if percent else head
+
+
+def _reason(body: Mapping[str, Any]) -> str:
+    error = body.get("error")
+    if isinstance(error, dict) and error.get("reason"):
+        return f": {error['reason']}"
+    return ""

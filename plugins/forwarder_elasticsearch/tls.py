@@ -65,6 +65,11 @@ def make_context(settings: Settings, addresses: Sequence[Address]) -> ssl.SSLCon
     return context
 
 
+def has_expired(error: ssl.SSLError) -> bool:
+    """Say whether it is the time that a certificate fails by."""
+    return isinstance(error, ssl.SSLCertVerificationError) and error.verify_code == _EXPIRED
+
+
 def without_time(context: ssl.SSLContext) -> None:
     """Let certificates pass whose time is over, to find out when that was."""
     context.verify_flags = ssl.VerifyFlags(context.verify_flags | _NO_CHECK_TIME)

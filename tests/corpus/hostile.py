@@ -17,7 +17,6 @@ from tests.corpus.world import Deck, Tale, World, seeded
 # On the first appliance midnight and the end of a month fall into it, on the second neither.
 _BEGIN = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
 _SPAN = timedelta(minutes=45)
-_FILE = timedelta(minutes=9)
 # Connections that begin earlier have lines that nobody sees.
 _LEAD = timedelta(minutes=3)
 
@@ -32,7 +31,9 @@ _OFFSETS = (
 _VERSIONS = ("14.2.0-620", "7.6.3-019", "15.5.1-055")
 
 
-def hostile(seed: int, *, connections: int = 400, appliances: int = 2) -> Corpus:
+def hostile(
+    seed: int, *, connections: int = 400, appliances: int = 2, file_minutes: int = 9
+) -> Corpus:
     """Return a corpus of oddities.
 
     Args:
@@ -40,6 +41,7 @@ def hostile(seed: int, *, connections: int = 400, appliances: int = 2) -> Corpus
         connections: Stories an appliance, each of one inbound or outbound number; with the
             default every oddity occurs on every appliance.
         appliances: How many of them, `esa1.example.com` and on.
+        file_minutes: How long a file lasts; of 45 minutes.
     """
     machines = (
         Appliance(
@@ -51,12 +53,12 @@ def hostile(seed: int, *, connections: int = 400, appliances: int = 2) -> Corpus
         for index in range(1, appliances + 1)
     )
     return gather(
-        _appliance(seed, machine, connections)
+        _appliance(seed, machine, connections, timedelta(minutes=file_minutes))
         for machine in sorted(machines, key=lambda machine: machine.name)
     )
 
 
-def _appliance(seed: int, machine: Appliance, connections: int) -> Corpus:
+def _appliance(seed: int, machine: Appliance, connections: int, file: timedelta) -> Corpus:
     world = World(seeded(seed, "hostile", machine.name), _BEGIN)
     stories = Deck((*SESSIONS, *REUSES, *DELIVERIES), world.chance)
     for index in range(connections):
@@ -64,5 +66,5 @@ def _appliance(seed: int, machine: Appliance, connections: int) -> Corpus:
         tale = Tale(world, start)
         tale.wait(0, 10)
         stories.deal()(tale)
-    begins = [_BEGIN + _FILE * index for index in range(_SPAN // _FILE)]
+    begins = [_BEGIN + file * index for index in range(_SPAN // file)]
     return lay_out(machine, world.lines, begins, _BEGIN + _SPAN)

@@ -8,7 +8,6 @@ import json
 import re
 import ssl
 import threading
-from email.message import Message
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -132,7 +131,7 @@ class StandIn:
 def _file(kind: str, body: bytes) -> str:
     """Give the file of a form."""
     head = f"content-type: {kind}\r\n\r\n".encode()
-    form: Message = BytesParser().parsebytes(head + body)
+    form = BytesParser().parsebytes(head + body)
     assert form.is_multipart()
     (_, part) = form.walk()
     assert part.get_param("name", header="content-disposition") == "file"

@@ -9,6 +9,7 @@ import pytest
 from tests.servers.building import NotToBeHad
 from tests.servers.elasticsearch.building import build as build_elasticsearch
 from tests.servers.elasticsearch.running import Node
+from tests.servers.opensearch import running as opensearch_2
 
 _Built = TypeVar("_Built")
 
@@ -26,6 +27,18 @@ def elasticsearch_8(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 def elasticsearch_9(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """Run Elasticsearch 9."""
     yield from _run_elasticsearch(VERSIONS[1], tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[opensearch_2.Node]:
+    """Run OpenSearch."""
+    jars = obtain(f"OpenSearch {opensearch_2.VERSION}", opensearch_2.build)
+    node = opensearch_2.Node(jars, tmp_path_factory.mktemp("opensearch-"))
+    try:
+        node.start()
+        yield node
+    finally:
+        node.close()
 
 
 def _run_elasticsearch(version: str, folders: pytest.TempPathFactory) -> Iterator[Node]:

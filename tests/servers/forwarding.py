@@ -46,7 +46,7 @@ class Forwarder:
             [PROGRAM, "run", "--once", "-c", self.config],
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=120,
             check=False,
         )
         assert result.returncode == 0, result.stderr

@@ -50,8 +50,8 @@ def build(version: str) -> Built:
         (ecj,) = (tools / "compiler").glob("ecj-*.jar")
         compiler: list[str | Path] = [java, "-jar", ecj, "--release", "21", "-proc:none"]
     else:
-        java = Path(find_program("java", "openjdk-17-jdk-headless"))
-        compiler = [find_program("javac", "openjdk-17-jdk-headless"), "--release", "17"]
+        java = Path(find_program("java", "default-jdk-headless"))
+        compiler = [find_program("javac", "default-jdk-headless"), "--release", "17"]
     folder = build_once(
         f"elasticsearch-{version}", _SOURCES, lambda x: _make(version, compiler, x), version
     )

@@ -1,0 +1,133 @@
+"""Settings that both outputs have."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
+
+from forwarder import Duration
+
+_INDEX = re.compile(r"(?:[a-z0-9.]|%[YmdGV])(?:[a-z0-9._+-]|%[YmdGV])*")
+_MAX_INDEX = 200
+"""Characters; 255 bytes is the limit of the servers, and times become longer than they are here."""
+
+
+def read_host(url: str) -> str:
+    """Read the URL of a node.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError("is no URL, as https://es1.example.com:9200 is") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is no URL, as https://es1.example.com:9200 is")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("has credentials in it; say username and password beside hosts")
+    if port is None:
+        raise ValueError("has no port; say :9200, or :443 for a cluster in the cloud")
+    if parts.query or parts.fragment:
+        raise ValueError("has more behind the path")
+    return url.rstrip("/")
+
+
+def _index(pattern: str) -> str:
+    if _INDEX.fullmatch(pattern) is None or pattern in {".", ".."} or len(pattern) > _MAX_INDEX:
+        raise ValueError(
+            "is no name for an index: small letters, digits, . _ + - and, for the time of the"
+            " event in UTC, %Y %m %d, or %G and %V for the year and week of ISO 8601"
+        )
+    return pattern
+
+
+def _timeout(duration: timedelta) -> timedelta:
+    if not duration:
+        raise ValueError("is no time at all")
+    return duration
+
+
+Host = Annotated[str, AfterValidator(read_host)]
+"""URL of a node, without a slash at the end."""
+_Timeout = Annotated[Duration, AfterValidator(_timeout)]
+
+
+class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
+    """Which cluster, how to reach it, and where in it documents go."""
+
+    username: str | None = Field(default=None, description="To log in with; with password.")
+    password: SecretStr | None = Field(default=None, description="Of the user.")
+    client_certificate: Path | None = Field(
+        default=None, description="File with a certificate (PEM) that shows who we are."
+    )
+    client_key: Path | None = Field(
+        default=None,
+        description="File with its private key; without it, the key is in the same file.",
+    )
+    ca_certs: Path | None = Field(
+        default=None,
+        description="File with the certificates (PEM) of the authorities that are trusted, and no"
+        " others. Without it, the usual ones are.",
+    )
+    verify: Literal["full", "certificate", "none"] = Field(
+        default="full",
+        description="What of the server's certificate is verified: all of it; all but the name in"
+        " it; nothing, which lets anybody in between read along and take the documents.",
+    )
+    connect_timeout: _Timeout = Field(
+        default=timedelta(seconds=10), description="How long to wait for a connection."
+    )
+    timeout: _Timeout = Field(
+        default=timedelta(seconds=90),
+        description="How long to wait for an answer; as Filebeat has it.",
+    )
+    workers: Annotated[int, Field(ge=1, le=32)] = Field(
+        default=2,
+        description="How many bulk requests are on their way at once. Two nearly double the rate"
+        " of one.",
+    )
+    namespace_by_appliance: bool = Field(
+        default=False,
+        description="Whether each appliance has a data stream of its own, with the appliance's"
+        " name as the namespace.",
+    )
+    index: Annotated[str, AfterValidator(_index)] | None = Field(
+        default=None,
+        description="Plain indices instead of data streams: a name with the time of the event in"
+        " it, as esa-logins-%Y.%m. There, a document that comes again is recognised for ever.",
+    )
+    pipeline: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Ingest pipeline that documents go through; without it, the one that the"
+        " index template names.",
+    )
+
+    def urls(self) -> tuple[str, ...]:
+        """Give the nodes to ask."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        """Find settings that contradict one another."""
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password belong together")
+        if self.client_key is not None and self.client_certificate is None:
+            raise ValueError("client_key needs a client_certificate")
+        if self.verify == "none" and self.ca_certs:
+            raise ValueError("with verify: none, no authority is looked at; take one of them out")
+        if self.index is not None and self.namespace_by_appliance:
+            raise ValueError("an index has no namespace; take namespace_by_appliance or index out")
+        plain = [x for x in self.urls() if x.startswith("http:")]
+        about = [x for x in self._about_tls() if getattr(self, x) not in {None, "full"}]
+        if plain and about:
+            raise ValueError(f"{plain[0]} has no TLS, but {about[0]} is about it")
+        return self
+
+    @classmethod
+    def _about_tls(cls) -> tuple[str, ...]:
+        return ("verify", "client_certificate", "ca_certs")

@@ -1,0 +1,11 @@
+"""Builds all servers: ``python -m tests.servers``; what is there already stays as it is."""
+
+import sys
+
+from tests.servers.elasticsearch.building import build as build_elasticsearch
+from tests.servers.fixtures import VERSIONS
+from tests.servers.opensearch.running import build as build_opensearch
+
+for version in VERSIONS:
+    sys.stdout.write(f"{build_elasticsearch(version).folder}\n")
+sys.stdout.write(f"{build_opensearch()}\n")

@@ -1,0 +1,64 @@
+"""Where documents go, by what they say of themselves."""
+
+import json
+
+import pytest
+from forwarder_bulk.meanings import look_up
+from forwarder_bulk.targets import DEFAULT, Targets, sanitise
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forwarder.documents import Document
+from tests.servers.forwarding import SAMPLES, parse
+
+
+def test_the_documents_of_the_program_say_where_they_belong() -> None:
+    """The sample logs, in bytes as the program makes them."""
+    for id_, document in parse(str(SAMPLES)).items():
+        body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+        name, _ = Targets().place(Document(id_, body))
+        assert name == "logs-cisco_esa.auth-default"
+        name, placed = Targets(by_appliance=True).place(Document(id_, body))
+        host = document["host"]["name"]
+        assert name == f"logs-cisco_esa.auth-{host}"
+        document["data_stream"]["namespace"] = host
+        assert json.loads(placed.body) == document
+
+
+@given(st.text())
+def test_what_a_stranger_writes_is_no_place(text: str) -> None:
+    """Whatever it looks like."""
+    trap = '"data_stream":{"type":"logs","dataset":"x","namespace":"evil"},"host":{"name":"evil"'
+    stream = {"type": "logs", "dataset": "cisco_esa.auth", "namespace": "default"}
+    whole = {"user": {"name": text + trap}, "data_stream": stream, "host": {"name": "esa1"}}
+    body = json.dumps(whole, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+    name, document = Targets(by_appliance=True).place(Document("1", body))
+    assert name == "logs-cisco_esa.auth-esa1"
+    stream["namespace"] = "esa1"
+    assert json.loads(document.body)["data_stream"] == stream
+
+
+@given(st.text(min_size=1))
+def test_a_namespace_is_one(appliance: str) -> None:
+    """As Elasticsearch wants it, whatever the appliance is called."""
+    namespace = sanitise(appliance)
+    assert 0 < len(namespace.encode()) <= 100
+    assert not set(namespace) & set('-\\/*?"<>|,# :')
+    assert namespace == sanitise(namespace)
+
+
+def test_a_document_that_says_nothing_goes_to_the_usual_place() -> None:
+    """As a dead letter that somebody edited; an index takes it as the oldest."""
+    bare = Document("1", b'{"a":1}')
+    assert Targets().place(bare) == (DEFAULT, bare)
+    assert Targets("esa-%Y").place(bare) == ("esa-1970", bare)
+    assert Targets("esa").request([bare]).where == "esa"
+
+
+def test_each_status_has_a_meaning() -> None:
+    """Also those that no server gives."""
+    for status in range(1000):
+        look_up("item", status)
+        look_up("reply", status)
+    with pytest.raises(ValueError, match="no status"):
+        look_up("item", 1000)

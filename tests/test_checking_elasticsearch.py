@@ -1,0 +1,238 @@
+"""The check of the output: what is found, and what to do about it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from forwarder_elasticsearch.checking import check
+from forwarder_elasticsearch.settings import Settings
+
+from forwarder.output import Finding
+from tests.bulk_server import Answer, BulkServer, error
+from tests.servers.certificates import Authority
+
+AUTHENTICATE = "GET /_security/_authenticate"
+PRIVILEGES = "POST /_security/user/_has_privileges"
+TEMPLATE = "GET /_index_template/logs-cisco_esa"
+STREAMS = "GET /_data_stream/logs-cisco_esa.auth-*"
+FORBIDDEN = error(403, "security_exception", "action is unauthorized")
+
+
+def rights(name: str = "logs-cisco_esa.auth-*", **found: bool) -> Answer:
+    """Answer which rights somebody has."""
+    return Answer(200, {"has_all_requested": False, "index": {name: found}})
+
+
+ALL = rights(auto_configure=True, create_doc=True)
+
+
+@pytest.fixture
+def server() -> Iterator[BulkServer]:
+    """Return a cluster whose key may only ship."""
+    server = BulkServer(product="Elasticsearch")
+    server.others = {
+        AUTHENTICATE: Answer(200, {"username": "elastic", "api_key": {"name": "fwd01"}}),
+        "GET /": FORBIDDEN,
+        PRIVILEGES: ALL,
+        TEMPLATE: FORBIDDEN,
+        STREAMS: FORBIDDEN,
+    }
+    yield server
+    server.stop()
+
+
+def look(server: BulkServer, **settings: object) -> list[Finding]:
+    """Check a configuration."""
+    api_key = {"api_key": "id:key"} if "username" not in settings else {}
+    return list(check(Settings.model_validate({"hosts": [server.url], **api_key, **settings})))
+
+
+def bad(findings: list[Finding]) -> list[str]:
+    """Give what is wrong, with what to do."""
+    assert all(bool(x.advice) != x.good for x in findings), findings
+    return [f"{x.text} | {x.advice}" for x in findings if not x.good]
+
+
+def test_a_key_that_may_only_ship_is_good(server: BulkServer) -> None:
+    """What it may not see is no fault."""
+    findings = look(server)
+    assert bad(findings) == []
+    assert [x.text for x in findings] == [
+        f"{server.url} answers, and takes the credentials of key 'fwd01'",
+        "the version cannot be seen with these credentials, which is no fault",
+        "documents may be shipped to logs-cisco_esa.auth-*",
+        "templates cannot be seen with these credentials",
+        "data streams cannot be seen with these credentials",
+    ]
+
+
+def test_a_key_that_sees_more(server: BulkServer) -> None:
+    """It is told the version, the template and the failure store."""
+    template = {"name": "logs-cisco_esa", "index_template": {"version": 1}}
+    stream = {"name": "logs-cisco_esa.auth-default", "failure_store": {"enabled": True}}
+    server.others |= {
+        AUTHENTICATE: Answer(200, {"username": "ann"}),
+        "GET /": Answer(200, {"version": {"number": "9.5.3"}}),
+        TEMPLATE: Answer(200, {"index_templates": [template]}),
+        STREAMS: Answer(200, {"data_streams": [stream]}),
+    }
+    texts = [x.text for x in look(server, username="ann", password="x")]
+    assert "user 'ann'" in texts[0]
+    assert texts[1] == "it is Elasticsearch 9.5.3"
+    assert "logs-cisco_esa" in texts[3]
+    assert "version 1" in texts[3]
+    assert "logs-cisco_esa.auth-default is on" in texts[4]
+
+
+def test_nothing_is_there_yet(server: BulkServer) -> None:
+    """Which is how it begins."""
+    server.others |= {
+        TEMPLATE: error(404, "resource_not_found_exception"),
+        STREAMS: Answer(200, {"data_streams": []}),
+    }
+    findings = look(server)
+    assert bad(findings) == []
+    assert "esa-forwarder setup" in findings[3].text
+    assert "the first document makes it" in findings[4].text
+
+
+def test_a_failure_store_that_is_off(server: BulkServer) -> None:
+    """What is refused is a dead letter alone."""
+    stream = {"name": "logs-cisco_esa.auth-default"}
+    server.others[STREAMS] = Answer(200, {"data_streams": [stream]})
+    assert "is off" in look(server)[4].text
+
+
+def test_a_version_that_is_too_old(server: BulkServer) -> None:
+    """Or too new."""
+    for number in ("8.12.2", "7.17.9", "10.0.0"):
+        server.others["GET /"] = Answer(200, {"version": {"number": number}})
+        (found,) = bad(look(server))
+        assert number in found
+        assert "8.13 to 9" in found
+
+
+def test_credentials_that_are_not_taken(server: BulkServer) -> None:
+    """Nothing else is asked then."""
+    server.others[AUTHENTICATE] = error(401, "security_exception", "unable to authenticate")
+    (finding,) = look(server)
+    assert "does not take the credentials (401: unable to authenticate)" in finding.text
+    assert "expired key" in finding.advice
+
+
+def test_a_right_that_is_missing(server: BulkServer) -> None:
+    """It is named."""
+    server.others[PRIVILEGES] = rights(auto_configure=True, create_doc=False)
+    (found,) = bad(look(server))
+    assert "the right to create_doc on logs-cisco_esa.auth-* is missing" in found
+    assert "auto_configure and create_doc" in found
+
+
+def test_the_rights_on_an_index(server: BulkServer) -> None:
+    """By the pattern of its names; a template is not looked for."""
+    server.others[PRIVILEGES] = rights("esa-*", auto_configure=True, create_doc=True)
+    findings = look(server, index="esa-%Y.%m")
+    assert bad(findings) == []
+    assert findings[-1].text == "documents may be shipped to esa-*"
+
+
+def test_a_server_that_is_something_else(server: BulkServer) -> None:
+    """It is named what it might be."""
+    server.product = None
+    (found,) = bad(look(server))
+    assert "type: opensearch" in found
+
+
+def test_security_that_is_off(server: BulkServer) -> None:
+    """It works, and is said."""
+    server.others = {"GET /": Answer(200, {"version": {"number": "8.19.21"}})}
+    findings = list(check(Settings.model_validate({"hosts": [server.url]})))
+    assert "security is off" in findings[0].text
+    assert [x.good for x in findings] == [True] * 5
+
+
+def test_a_node_that_is_down(server: BulkServer) -> None:
+    """The cluster is looked at by the other one."""
+    other = BulkServer(product="Elasticsearch")
+    other.stop()
+    found = bad(look(server, hosts=[other.url, server.url]))
+    assert len(found) == 1
+    assert f"{other.url} cannot be reached: Connection refused" in found[0]
+
+
+class TestTls:
+    """What a node shows."""
+
+    @pytest.fixture(autouse=True)
+    def _authority(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+        self.authority = Authority(tmp_path)
+
+    def find(self, lasts: timedelta = timedelta(days=90), **settings: object) -> Finding:
+        """Look at a server with a certificate of ours; give the first finding."""
+        context = self.authority.context(self.folder, lasts=lasts)
+        server = BulkServer(context, product="Elasticsearch")
+        try:
+            if settings.pop("by_name", False):
+                settings["hosts"] = [server.url.replace("127.0.0.1", "localhost")]
+            return look(server, **{"ca_certs": str(self.authority.path), **settings})[0]
+        finally:
+            server.stop()
+
+    def test_a_good_one(self) -> None:
+        """Until when it holds is said."""
+        finding = self.find()
+        assert finding.good
+        assert "its certificate holds until 20" in finding.text
+
+    def test_one_that_ends_soon(self) -> None:
+        """There is time to get a new one."""
+        finding = self.find(timedelta(days=3))
+        assert not finding.good
+        assert "new one" in finding.advice
+
+    def test_one_that_has_expired(self) -> None:
+        """Since when is said."""
+        finding = self.find(timedelta(hours=-1))
+        assert "has expired" in finding.text
+        assert "it was good until 20" in finding.advice
+
+    def test_one_for_another_name(self) -> None:
+        """What to do is said."""
+        finding = self.find(by_name=True)
+        assert "for another name" in finding.text
+        assert "verify: certificate" in finding.advice
+
+    def test_one_of_nobody_we_know(self) -> None:
+        """What to do is said."""
+        finding = self.find(ca_certs=None)
+        assert "not trusted" in finding.text
+        assert "ca_trusted_fingerprint" in finding.advice
+
+    def test_one_that_is_not_looked_at(self) -> None:
+        """That is wrong by itself."""
+        finding = self.find(ca_certs=None, verify="none")
+        assert not finding.good
+        assert "verify: none" in finding.text
+
+    def test_a_fingerprint(self) -> None:
+        """As the certificate of the authority itself."""
+        fingerprint = self.authority.fingerprint
+        assert self.find(ca_certs=None, ca_trusted_fingerprint=fingerprint).good
+
+    def test_a_file_that_is_not_there(self) -> None:
+        """It is named."""
+        finding = self.find(ca_certs=str(self.folder / "missing.pem"))
+        assert "missing.pem" in finding.text
+        assert "PEM" in finding.advice
+
+    def test_a_server_without_tls(self) -> None:
+        """It is said that it might have none."""
+        server = BulkServer(product="Elasticsearch")
+        try:
+            url = server.url.replace("http:", "https:")
+            (first, *_) = look(server, hosts=[url])
+        finally:
+            server.stop()
+        assert "http://" in first.advice

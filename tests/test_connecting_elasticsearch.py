@@ -1,0 +1,225 @@
+"""How the output reaches a cluster: settings, credentials, certificates, proxies."""
+
+import socket
+import ssl
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import trustme
+from forwarder_elasticsearch.output import ElasticsearchOutput
+from forwarder_elasticsearch.settings import Settings
+from pydantic import ValidationError
+
+from forwarder.output import Unavailable
+from forwarder.testing import make_documents
+from tests.bulk_server import BulkServer
+from tests.servers.certificates import ADDRESS, Authority
+
+CLOUD_ID = "prod:" + b64encode(b"eu.aws.example.com$abc123$def456").decode()
+HOST = {"hosts": ["https://es1:9200"]}
+
+
+@pytest.fixture
+def server() -> Iterator[BulkServer]:
+    """Return a cluster."""
+    server = BulkServer(product="Elasticsearch")
+    yield server
+    server.stop()
+
+
+def ship(**settings: object) -> None:
+    """Ship a document."""
+    output = ElasticsearchOutput(Settings.model_validate(settings))
+    try:
+        output.open()
+        assert list(output.write(make_documents(1))) == []
+    finally:
+        output.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "either hosts or cloud_id"),
+        ({**HOST, "cloud_id": CLOUD_ID}, "either hosts or cloud_id"),
+        ({"cloud_id": "nonsense"}, "no cloud ID"),
+        ({"hosts": []}, "at least 1 item"),
+        ({"hosts": ["es1:9200"]}, "no URL"),
+        ({"hosts": ["https://es1:port"]}, "no URL"),
+        ({"hosts": ["https://es1"]}, "has no port"),
+        ({"hosts": ["https://me:secret@es1:9200"]}, "has credentials in it"),
+        ({"hosts": ["https://es1:9200/?a=b"]}, "more behind the path"),
+        ({**HOST, "api_key": "nonsense"}, "no API key"),
+        ({**HOST, "api_key": b64encode(b"nonsense").decode()}, "no API key"),
+        ({**HOST, "api_key": "a:b", "username": "u", "password": "p"}, "either api_key"),
+        ({**HOST, "username": "u"}, "belong together"),
+        ({**HOST, "client_key": "k.pem"}, "needs a client_certificate"),
+        ({**HOST, "ca_trusted_fingerprint": "abc"}, "no SHA-256 fingerprint"),
+        ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "ca_certs": "ca.pem"}, "either ca_certs"),
+        ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "verify": "none"}, "take one of them out"),
+        ({**HOST, "ca_certs": "ca.pem", "verify": "none"}, "take one of them out"),
+        ({"hosts": ["http://es1:9200"], "ca_certs": "ca.pem"}, "ca_certs is about it"),
+        ({"hosts": ["http://es1:9200"], "verify": "none"}, "verify is about it"),
+        ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "proxy": "http://p:1"}, "say ca_certs"),
+        ({**HOST, "proxy": "proxy:3128"}, "no URL"),
+        ({**HOST, "proxy": "http://proxy:x"}, "no URL"),
+        ({**HOST, "proxy": "http://proxy"}, "no URL with a port"),
+        ({**HOST, "timeout": "0s"}, "no time at all"),
+        ({**HOST, "timeout": "soon"}, "no duration"),
+        ({**HOST, "workers": 0}, "greater than or equal to 1"),
+        ({**HOST, "index": "Capital"}, "no name for an index"),
+        ({**HOST, "index": "_hidden"}, "no name for an index"),
+        ({**HOST, "index": "esa-%H"}, "no name for an index"),
+        ({**HOST, "index": ".."}, "no name for an index"),
+        ({**HOST, "index": "esa", "namespace_by_appliance": True}, "has no namespace"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_named(settings: dict[str, object], said: str) -> None:
+    """With what is allowed."""
+    with pytest.raises(ValidationError, match=said):
+        Settings.model_validate(settings)
+
+
+def test_the_pair_of_a_key_becomes_its_encoded_form(server: BulkServer) -> None:
+    """Both forms are the same on the wire."""
+    encoded = b64encode(b"id:key").decode()
+    for form in ("id:key", encoded):
+        ship(hosts=[server.url], api_key=form)
+    assert [x.headers["authorization"] for x in server.asked] == [f"ApiKey {encoded}"] * 2
+
+
+def test_a_user_logs_in(server: BulkServer) -> None:
+    """With name and password."""
+    ship(hosts=[server.url], username="me", password="s3cret")
+    (asked,) = server.asked
+    assert asked.headers["authorization"] == f"Basic {b64encode(b'me:s3cret').decode()}"
+
+
+def test_a_path_before_that_of_the_request(server: BulkServer) -> None:
+    """As a proxy before several clusters has it."""
+    ship(hosts=[f"{server.url}/es/"])
+    assert server.asked[0].path == "/es/logs-cisco_esa.auth-default/_bulk"
+
+
+def test_a_cloud_id_is_a_url() -> None:
+    """With or without a port."""
+    assert Settings(cloud_id=CLOUD_ID).urls() == ("https://abc123.eu.aws.example.com:443",)
+    text = "x:" + b64encode(b"host:9243$abc$").decode()
+    assert Settings(cloud_id=text).urls() == ("https://abc.host:9243",)
+
+
+def test_a_client_shows_its_certificate(tmp_path: Path) -> None:
+    """Without it, the server hangs up; with a wrong file, it is named."""
+    authority, clients = Authority(tmp_path), trustme.CA()
+    context = authority.context(tmp_path)
+    context.verify_mode = ssl.CERT_REQUIRED
+    clients.configure_trust(context)
+    mine = clients.issue_cert("forwarder.example.com")
+    both, key = tmp_path / "both.pem", tmp_path / "key.pem"
+    both.write_bytes(mine.private_key_and_cert_chain_pem.bytes())
+    mine.private_key_pem.write_to_path(key)
+    server = BulkServer(context, product="Elasticsearch")
+    known = {"hosts": [server.url], "ca_certs": authority.path}
+    try:
+        ship(**known, client_certificate=both)
+        ship(**known, client_certificate=both, client_key=key)
+        with pytest.raises(Unavailable, match=server.url):
+            ship(**known)
+        with pytest.raises(Unavailable, match=r"missing\.pem"):
+            ship(**known, client_certificate=tmp_path / "missing.pem")
+        with pytest.raises(Unavailable, match=r"ca\.pem.* belong together"):
+            ship(**known, client_certificate=both, client_key=authority.path)
+    finally:
+        server.stop()
+
+
+def test_a_certificate_that_is_not_valid_yet_is_explained() -> None:
+    """A clock may be wrong."""
+    from forwarder_elasticsearch import tls  # noqa: PLC0415 - its inside, for this test alone
+
+    error = ssl.SSLCertVerificationError(1, "x")
+    error.verify_code, error.verify_message = 9, "not yet"
+    assert "clocks" in tls.explain(error)
+    error.verify_code = 23
+    assert "not good: not yet" in tls.explain(error)
+    assert tls.explain(ValueError()) == "TLS failed"
+
+
+def test_a_fingerprint_needs_a_node(tmp_path: Path) -> None:
+    """It is looked for at each of them, and found again when one is back."""
+    authority = Authority(tmp_path)
+    server = BulkServer(authority.context(tmp_path), product="Elasticsearch")
+    server.stop()
+    gone = {"hosts": [server.url], "ca_trusted_fingerprint": authority.fingerprint}
+    with pytest.raises(Unavailable, match=r"no node can be reached.*refused"):
+        ship(**gone)
+    server.start()
+    try:
+        ship(**gone)
+    finally:
+        server.stop()
+
+
+def test_a_proxy_is_asked(server: BulkServer) -> None:
+    """With its own credentials; it gets the whole URL."""
+    proxy = server.url.replace("//", "//me:pass@")
+    ship(hosts=["http://es.invalid:9200"], proxy=proxy)
+    (asked,) = server.asked
+    assert asked.path == "/logs-cisco_esa.auth-default/_bulk"
+    assert asked.headers["host"] == "es.invalid:9200"
+    expected = f"Basic {b64encode(b'me:pass').decode()}"
+    assert asked.headers["proxy-authorization"] == expected
+
+
+def test_tls_goes_through_a_proxy(tmp_path: Path) -> None:
+    """From end to end; the proxy sees nothing."""
+    authority = Authority(tmp_path)
+    server = BulkServer(authority.context(tmp_path), product="Elasticsearch")
+    try:
+        with tunnel() as (proxy, asked):
+            ship(hosts=[server.url], ca_certs=authority.path, proxy=proxy)
+        assert len(server.documents) == 1
+        assert asked == [f"{ADDRESS}:{server.port}"]
+    finally:
+        server.stop()
+
+
+@contextmanager
+def tunnel() -> Iterator[tuple[str, list[str]]]:
+    """Run a proxy that connects whoever asks; give its URL, and what it was asked for."""
+    asked: list[str] = []
+    listener = socket.create_server((ADDRESS, 0))
+    open_ones: list[socket.socket] = [listener]
+
+    def relay(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                target.sendall(data)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                head = client.recv(65_536).decode()
+                asked.append(head.split()[1])
+                host, _, port = asked[-1].rpartition(":")
+                server = socket.create_connection((host, int(port)))
+                open_ones.extend((client, server))
+                client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                for ends in ((client, server), (server, client)):
+                    threading.Thread(target=relay, args=ends, daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{ADDRESS}:{listener.getsockname()[1]}", asked
+    finally:
+        for each in open_ones:
+            with closing(each), suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        thread.join()

@@ -1,0 +1,111 @@
+"""The command ``run``, as a process: exit codes, and what it says."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.faults.program import COMMAND, Program, wait_until
+from tests.services import append, logins
+
+CONFIG = """\
+state: {folder}/state
+inputs:
+  - {{type: {input}}}
+outputs:
+  out: {{type: stdout}}
+log: {{format: json}}
+"""
+FILES = 'files, paths: ["{folder}/logs/{{appliance}}/mail*"]'
+
+
+def configure(folder: Path, source: str) -> Path:
+    """Write a configuration with an input."""
+    path = folder / "esa.yaml"
+    path.write_text(CONFIG.format(folder=folder, input=source.format(folder=folder)), "utf-8")
+    return path
+
+
+def run(path: Path, *options: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run the command to its end."""
+    command = [*COMMAND, "run", "-c", str(path), *options]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=60)  # noqa: S603
+
+
+def test_once_prints_documents_and_nothing_else(tmp_path: Path) -> None:
+    """The log of the program is on standard error, as the configuration says."""
+    append(tmp_path, logins(1, 2))
+    done = run(configure(tmp_path, FILES), "--once")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(b"\n") == done.stdout.count(b'"smtp-authentication"') == 2
+    assert all(x.startswith(b"{") for x in done.stderr.splitlines())
+
+
+@pytest.mark.parametrize("once", [[], ["--once"]])
+def test_standard_input_is_read_to_its_end(tmp_path: Path, once: list[str]) -> None:
+    """With or without --once."""
+    done = run(configure(tmp_path, "stdin, appliance: esa9"), *once, stdin=logins(1, 2, 3))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(b'"hostname":"esa9"') == 3
+
+
+def test_standard_input_beside_files(tmp_path: Path) -> None:
+    """Neither keeps the other waiting."""
+    append(tmp_path, logins(1))
+    source = "stdin, appliance: esa9}}\n  - {{type: " + FILES
+    done = run(configure(tmp_path, source), "--once", stdin=logins(2))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(b"\n") == 2
+
+
+def test_mistakes_end_it_with_2(tmp_path: Path) -> None:
+    """All of them are said."""
+    done = run(configure(tmp_path, "nothing"))
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: ")
+
+
+def test_a_state_folder_that_cannot_be_ends_it_with_1(tmp_path: Path) -> None:
+    """With a sentence."""
+    (tmp_path / "state").touch()
+    done = run(configure(tmp_path, FILES))
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: the state folder")
+
+
+def test_a_reader_that_goes_away_stops_the_output(tmp_path: Path) -> None:
+    """And is said; ``--once`` has not done all then."""
+    append(tmp_path, logins(*range(1, 50)))
+    read, write = os.pipe()
+    os.close(read)
+    program = Program(configure(tmp_path, FILES))
+    program.start("--once", stdout=write)
+    os.close(write)
+    assert program.wait() == 1
+    assert "whoever read standard output has closed it" in program.log
+
+
+def test_sighup_before_it_has_begun_does_not_end_it(tmp_path: Path) -> None:
+    """It reads its configuration just now anyway."""
+    path = configure(tmp_path, FILES)
+    content = path.read_bytes()
+    path.unlink()
+    os.mkfifo(path)
+    program = Program(path)
+    program.start()
+    try:
+        status = Path(f"/proc/{program.pid}/status")
+
+        def cares() -> bool:
+            (line,) = (x for x in status.read_text().splitlines() if x.startswith("SigIgn"))
+            return bool(int(line.split()[1], 16) & (1 << (signal.SIGHUP - 1)))
+
+        wait_until(cares, "SIGHUP is ignored")
+        program.send(signal.SIGHUP)
+        path.write_bytes(content)
+        program.await_log("The service has begun.")
+        assert program.end() == 0
+    finally:
+        program.finish()

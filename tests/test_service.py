@@ -1,0 +1,238 @@
+"""Inputs, spool and outputs at work together, and signals."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from forwarder.documents import Document
+from forwarder.output import Failure
+from forwarder.service import Service
+from forwarder.spool import DamagedError, Spool, SpoolError
+from tests.services import CONFIG, Told, append, configured, logins
+from tests.spooling import opened
+
+
+def nothing(_: Sequence[Document]) -> None:
+    """Take everything."""
+
+
+def send(number: int) -> Callable[[Sequence[Document]], None]:
+    """Take everything, and send a signal to the service."""
+    return lambda _: os.kill(os.getpid(), number)
+
+
+def service(read: Callable[[], object], *, once: bool = False) -> Service:
+    """Make a service of a configuration."""
+    return Service(read(), read, once=once)  # type: ignore[arg-type]
+
+
+def test_once_delivers_all_and_ends(tmp_path: Path) -> None:
+    """And a second time it has nothing to do."""
+    append(tmp_path, logins(1, 2, 3))
+    told = Told(nothing)
+    read = configured(tmp_path, told)
+    assert service(read, once=True).run()
+    assert len(told.taken) == 3
+    assert service(read, once=True).run()
+    assert len(told.taken) == 3
+
+
+def test_documents_are_as_the_settings_say(tmp_path: Path) -> None:
+    """Time zone, namespace, labels."""
+    append(tmp_path, logins(1))
+    told = Told(nothing)
+    more = "documents: {{namespace: mail, labels: {{site: rome}}, original: false}}\n"
+    assert service(configured(tmp_path, told, more=more), once=True).run()
+    body = told.taken[0].body
+    for text in (b'"namespace":"mail"', b'"site":"rome"', b"2026-03-03T09:00:01"):
+        assert text in body
+    assert b'"original"' not in body
+
+
+def test_once_says_what_was_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And it is not well."""
+    append(tmp_path, logins(1, 2, 3))
+    told = Told(lambda x: [Failure(x[0], "never", retryable=False)])
+    assert not service(configured(tmp_path, told), once=True).run()
+    assert "output 'told' refused 1 documents" in capsys.readouterr().err
+
+
+def test_once_says_what_an_output_with_a_bug_did_not_get(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others have it."""
+
+    def fail(_: Sequence[Document]) -> None:
+        raise KeyError("bug")
+
+    append(tmp_path, logins(1, 2))
+    more = "  archive: {{type: file, path: {folder}/auth.ndjson}}\n"
+    assert not service(configured(tmp_path, Told(fail), more=more), once=True).run()
+    said = capsys.readouterr().err
+    assert "2 documents still wait for output 'told'" in said
+    assert (tmp_path / "auth.ndjson").read_bytes().count(b"\n") == 2
+
+
+def test_once_says_what_could_not_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was said of each file, too."""
+    append(tmp_path, b"BZh91AY&SY", name="mail.@20260301T000000.s")
+    assert not service(configured(tmp_path, Told(nothing)), once=True).run()
+    said = capsys.readouterr().err
+    assert "is packed by bzip2" in said
+    assert "1 problems with the logs" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it(
+    tmp_path: Path, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All is well; signals mean afterwards what they meant before."""
+    before = signal.getsignal(number)
+    append(tmp_path, logins(1))
+    told = Told(send(number))
+    assert service(configured(tmp_path, told)).run()
+    assert len(told.taken) == 1
+    assert f"signal={number.name}" in capsys.readouterr().err
+    assert signal.getsignal(number) == before
+    with closing(opened(tmp_path / "state", "told")) as spool:
+        assert spool.pending("told") == 0
+
+
+def test_once_that_is_ended_has_not_done_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unlike a service."""
+    append(tmp_path, logins(1))
+    # A file that may be half there is waited for.
+    append(tmp_path, b"half", name="mail.@20260301T000000.s")
+    assert not service(configured(tmp_path, Told(send(signal.SIGTERM))), once=True).run()
+    assert "the logs were not read to their end" in capsys.readouterr().err
+
+
+def test_sighup_begins_anew_with_the_configuration_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which has another output now."""
+    append(tmp_path, logins(1, 2))
+    more = "  archive: {{type: file, path: {folder}/auth.ndjson}}\n"
+    signals = iter([signal.SIGHUP, signal.SIGTERM])
+
+    def act(_: Sequence[Document]) -> None:
+        configured(tmp_path, told, more=more)
+        append(tmp_path, logins(3))
+        os.kill(os.getpid(), next(signals))
+
+    told = Told(act)
+    assert service(configured(tmp_path, told)).run()
+    assert len(told.taken) == 3
+    said = capsys.readouterr().err
+    assert "The new configuration is at work." in said
+    assert "outputs=told,archive" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("outputs: {{}}\n", "The new configuration is not good; the old one stays."),
+        (
+            CONFIG.replace("{folder}/state", "{folder}/esa.yaml"),
+            "The new configuration does not work; the old one stays.",
+        ),
+    ],
+)
+def test_sighup_keeps_the_old_configuration(
+    tmp_path: Path, text: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the new one is bad, or does not work."""
+    append(tmp_path, logins(1))
+    signals = iter([signal.SIGHUP, signal.SIGTERM])
+
+    def act(_: Sequence[Document]) -> None:
+        configured(tmp_path, told, text)
+        append(tmp_path, logins(2))
+        os.kill(os.getpid(), next(signals))
+
+    told = Told(act)
+    assert service(configured(tmp_path, told)).run()
+    assert len(told.taken) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_an_output_that_hangs_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The spool is closed under it, and it ends when it comes back."""
+    monkeypatch.setattr("forwarder.service.STOP_WITHIN", timedelta(seconds=0.2))
+    back = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def hang(_: Sequence[Document]) -> None:
+        threads.append(threading.current_thread())
+        os.kill(os.getpid(), signal.SIGTERM)
+        back.wait()
+
+    append(tmp_path, logins(1))
+    assert service(configured(tmp_path, Told(hang))).run()
+    assert "An output does not come back; it is left behind" in capsys.readouterr().err
+    with closing(opened(tmp_path / "state", "told")) as spool:
+        assert spool.pending("told") == 1
+    back.set()
+    (thread,) = threads
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_damaged_spool_is_set_aside_and_opened_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever finds it: here, an output that reads."""
+    found = iter([DamagedError("it is broken")])
+    read = Spool.read
+
+    def break_once(self: Spool, *arguments: object, **named: object) -> object:
+        for error in found:
+            raise error
+        return read(self, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Spool, "read", break_once)
+    append(tmp_path, logins(1))
+    told = Told(nothing)
+    assert service(configured(tmp_path, told), once=True).run()
+    assert len(told.taken) == 1
+    assert "The spool is damaged; it is set aside and opened anew." in capsys.readouterr().err
+
+
+def test_a_fault_in_reading_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Loudly, so that somebody starts it again."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("forwarder.ingest.Ingest._take", fail)
+    append(tmp_path, logins(1))
+    assert not service(configured(tmp_path, Told(nothing))).run()
+    said = capsys.readouterr().err
+    assert "Reading has ended by a fault of the program." in said
+    assert "ZeroDivisionError" in said
+
+
+def test_what_cannot_begin_is_an_error(tmp_path: Path) -> None:
+    """A spool that somebody else has; the lock is let go of where the state cannot be read."""
+    read = configured(tmp_path, Told(nothing))
+    with closing(opened(tmp_path / "state", "told")) as spool:
+        with pytest.raises(SpoolError, match="is in use by process"):
+            service(read).run()
+        spool.commit([], [("file/a", b"?")])
+    with pytest.raises(Exception, match="cannot be read"):
+        service(read).run()
+    opened(tmp_path / "state", "told").close()
