@@ -3,10 +3,10 @@
 import json
 
 import pytest
-
-from forwarder import SetupOptions
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
+
+from forwarder import SetupOptions
 from tests.kibana.loading import parse
 from tests.servers.forwarding import SAMPLES
 from tests.servers.opensearch.running import Node
@@ -35,6 +35,6 @@ def test_the_export_maps_documents_and_says_when_they_came(opensearch: Node) -> 
         query = {"query": {"term": {"source.ip": "203.0.113.0/24"}}}
         assert opensearch.admin.count(index=STREAM, body=query)["count"] > 0
     finally:
-        opensearch.admin.indices.delete_data_stream(STREAM)
+        opensearch.admin.indices.delete_data_stream(name=STREAM)
         for step in reversed(steps):
             transport.perform_request("DELETE", step.request.split()[1])
