@@ -1,6 +1,7 @@
 """Views, dashboard and rules come to Kibana, once, and what people changed there stays."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -177,6 +178,19 @@ def test_kibana_is_trusted_as_the_cluster_is(tmp_path: Path) -> None:
         assert do(stand_in, settings=careless)[0].startswith("are there")
     finally:
         stand_in.close()
+
+
+def test_kibana_is_asked_by_a_user_through_a_proxy(kibana: StandIn) -> None:
+    """The proxy gets its own password, and Kibana the user's."""
+    proxy = kibana.url.replace("://", "://gate:keeper@")
+    settings = Settings.model_validate({"hosts": ["http://127.0.0.1:9"], "proxy": proxy})
+    options = SetupOptions(kibana="http://kibana.example.com:5601", user="u", password="p")
+    (step,) = [x for x in setup(settings, options) if x.what == "detection rules"]
+    assert step.do is not None
+    with pytest.raises(Unavailable, match="401"):  # it knows only a key
+        step.do()
+    assert kibana.headers["authorization"] == f"Basic {b64encode(b'u:p').decode()}"
+    assert kibana.headers["proxy-authorization"] == f"Basic {b64encode(b'gate:keeper').decode()}"
 
 
 @pytest.mark.parametrize(

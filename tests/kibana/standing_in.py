@@ -31,6 +31,8 @@ class StandIn:
         """By space and rule_id."""
         self.requests: list[tuple[str, str]] = []
         """Method and path of each."""
+        self.headers: dict[str, str] = {}
+        """Of the last request, their names in small letters."""
         self.refusal: Answer | None = None
         """What every upload is answered with instead."""
         stand_in = self
@@ -70,6 +72,7 @@ class StandIn:
         """Answer one request."""
         url = urlsplit(request.path)
         self.requests.append((request.command, request.path))
+        self.headers = {x.lower(): y for x, y in request.headers.items()}
         body = request.rfile.read(int(request.headers.get("content-length", 0)))
         if request.headers.get("authorization") != f"ApiKey {KEY}":
             return 401, {"statusCode": 401, "error": "Unauthorized", "message": "unknown"}
