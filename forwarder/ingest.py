@@ -218,17 +218,19 @@ class Ingest:
         if self._following is not None:
             state += self._following.save(consumed)
         state += self._status()
+        refused = False
         while True:
             try:
                 if self._pending or state:
                     self._spool.commit(self._pending, state)
                 break
             except BlockedError as error:
+                refused = True
                 self._say_blocked(str(error))
             if self._stop.wait(_WAIT_SECONDS):
                 # It is all in the logs still, and is read again.
                 return
-        if self._is_blocked:
+        if refused:
             self._is_blocked = False
             _log.info("The spool can be written again; reading goes on.")
         self._pending = []

@@ -10,7 +10,7 @@ import pytest
 
 from tests.corpus import Corpus, hostile, storm
 from tests.corpus.world import seeded
-from tests.faults.disks import fill, small_disk
+from tests.faults.disks import fill_up, small_disk
 from tests.faults.picky import install
 from tests.faults.program import COMMAND, Program, wait_until
 from tests.faults.scenes import CONFIG, Scene
@@ -42,10 +42,10 @@ def scene(tmp_path: Path) -> Scene:
 def test_disk_full_on_the_state_folder(tmp_path: Path) -> None:
     """It waits, says so, and goes on by itself when there is room: lost 0."""
     with (
-        small_disk(tmp_path / "small", 16_000_000) as disk,
+        small_disk(tmp_path / "small", 16) as disk,
         Scene(tmp_path, CORPUS, config=CONFIG.replace("{folder}/state", "{folder}/small/s")) as x,
     ):
-        ballast = fill(disk)
+        ballast = fill_up(disk / "ballast")
         x.program.start()
         x.program.await_log("The spool cannot be opened now; it is tried again.")
         ballast.unlink()
@@ -53,7 +53,7 @@ def test_disk_full_on_the_state_folder(tmp_path: Path) -> None:
             writer.grow()
         x.program.await_log("The service has begun.")
         x.catch_up()
-        ballast = fill(disk)
+        ballast = fill_up(disk / "ballast")
         for writer in x.writers.values():
             writer.rotate()
             writer.grow()
@@ -64,7 +64,7 @@ def test_disk_full_on_the_state_folder(tmp_path: Path) -> None:
         x.program.await_log("reading goes on.")
         # Killed with a full disk, it waits at the start.
         x.program.kill()
-        ballast = fill(disk)
+        ballast = fill_up(disk / "ballast")
         x.write_all()
         x.program.start()
         x.program.await_log("The spool cannot be opened now; it is tried again.")
@@ -80,7 +80,7 @@ def test_disk_full_on_the_output(tmp_path: Path) -> None:
     """The output waits, says so, and goes on by itself; the other one is complete meanwhile."""
     config = CONFIG + SECOND.replace("{folder}/second", "{folder}/small/second")
     with (
-        small_disk(tmp_path / "small", 32_000_000) as disk,
+        small_disk(tmp_path / "small", 32) as disk,
         Scene(tmp_path, CORPUS, config=config) as x,
     ):
         second = disk / "second.ndjson"
@@ -88,7 +88,7 @@ def test_disk_full_on_the_output(tmp_path: Path) -> None:
             writer.grow()
         x.program.begin()
         x.catch_up(second)
-        ballast = fill(disk, leave_bytes=20_000)
+        ballast = fill_up(disk / "ballast", leave_bytes=20_000)
         x.write_all()
         x.catch_up()
         x.program.await_log("No space left on device; make room there")

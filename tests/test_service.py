@@ -13,7 +13,7 @@ import pytest
 from forwarder.documents import Document
 from forwarder.output import Failure
 from forwarder.service import Service
-from forwarder.spool import DamagedError, Spool, SpoolError
+from forwarder.spool import BlockedError, DamagedError, Spool, SpoolError
 from tests.services import CONFIG, Told, append, configured, logins
 from tests.spooling import opened
 
@@ -236,3 +236,47 @@ def test_what_cannot_begin_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="cannot be read"):
         service(read).run()
     opened(tmp_path / "state", "told").close()
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_disk_that_refuses_is_waited_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    once: bool,
+) -> None:
+    """It is said once; the configuration can be read again meanwhile, and a signal ends it."""
+    attempts = 0
+
+    def refuse(*_: object, **__: object) -> None:
+        nonlocal attempts
+        attempts += 1
+        os.kill(os.getpid(), signal.SIGHUP if attempts < 3 else signal.SIGTERM)
+        raise BlockedError("the disk is full")
+
+    monkeypatch.setattr(Spool, "open", refuse)
+    assert service(configured(tmp_path, Told(nothing)), once=once).run() is not once
+    said = capsys.readouterr().err
+    assert said.count("The spool cannot be opened now; it is tried again.") == 1
+    assert said.count("The configuration was read again.") == 2
+
+
+def test_it_begins_when_the_disk_does_not_refuse_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself."""
+    monkeypatch.setattr("forwarder.service._RETRY_SECONDS", 0.01)
+    refusals = iter([BlockedError("the disk is full")])
+    begin = Spool.open
+
+    def refuse_once(folder: Path, *, max_bytes: int) -> Spool:
+        for error in refusals:
+            raise error
+        return begin(folder, max_bytes=max_bytes)
+
+    monkeypatch.setattr(Spool, "open", refuse_once)
+    append(tmp_path, logins(1))
+    told = Told(nothing)
+    assert service(configured(tmp_path, told), once=True).run()
+    assert len(told.taken) == 1

@@ -1,11 +1,10 @@
 """The limits of the spool: of its own, of the log of changes, and of the disk."""
 
-import os
 import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,30 +14,10 @@ from structlog.testing import capture_logs
 from forwarder.dead_letters import DeadLetter, Selection, dead_letter, purge, replay
 from forwarder.output import Failure
 from forwarder.spool import BlockedError, Spool, SpoolError
+from tests.faults.disks import fill_up, small_disk
 from tests.spooling import documents, numbers, opened, read, take
 
 NEVER = threading.Event()
-
-
-@contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """Mount a disk that is soon full."""
-    if os.geteuid() != 0 and os.environ.get("CI") != "true":
-        pytest.skip("only root may mount a small disk")
-    folder.mkdir(mode=0o700)
-    options = f"size={megabytes}m,mode=700"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)  # noqa: S603, S607 - nothing of strangers
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)  # noqa: S603, S607
-
-
-def fill_up(ballast: Path) -> None:
-    """Take all of a disk."""
-    with suppress(OSError), ballast.open("wb", 0) as file:
-        while True:
-            file.write(bytes(4096))
 
 
 @contextmanager
@@ -93,6 +72,18 @@ def test_the_log_of_changes_stays_small(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert largest < 24 << 20
+
+
+def test_what_is_remembered_does_not_fill_it(tmp_path: Path) -> None:
+    """However much that is: no output could make it less, so reading would never go on."""
+    with closing(opened(tmp_path, "a", max_bytes=100_000)) as spool:
+        spool.commit([], [(f"core/{x}", b"x" * 1000) for x in range(200)])
+        assert spool.usage.used > 200_000
+        was_full = [spool.is_full]
+        spool.commit(documents(0, 1))
+        was_full.append(spool.is_full)
+        assert take(spool, "a") == [0]
+        assert [*was_full, spool.is_full] == [False, True, False]
 
 
 def test_disk_full(tmp_path: Path) -> None:

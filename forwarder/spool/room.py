@@ -60,6 +60,7 @@ class Room:
         self.max_bytes = max_bytes
         self._max_wal_bytes = max_wal_bytes
         self._next_attempt = 0.0
+        self._has_documents = False
         self.usage = Usage(0, 0, 0, 0)
 
     def measure(self, connection: sqlite3.Connection) -> None:
@@ -78,7 +79,8 @@ class Room:
             more: Bytes that are to be written.
         """
         usage = self.usage
-        if usage.used >= self.max_bytes:
+        # What is remembered may be more than the limit, and no output would ever make it less.
+        if usage.used >= self.max_bytes and self._has_documents:
             return (
                 f"the spool is full: {usage.used:,} bytes of {self.max_bytes:,}; it has room"
                 " again when the slowest output has delivered more"
@@ -111,6 +113,9 @@ class Room:
 
     def _look(self, connection: sqlite3.Connection) -> None:
         self.usage = usage_of(self._path, connection)
+        if self.usage.used >= self.max_bytes:
+            (found,) = connection.execute("SELECT EXISTS (SELECT 1 FROM blocks)").fetchone()
+            self._has_documents = bool(found)
 
     def _shrink(self, connection: sqlite3.Connection) -> None:
         """Empty the log of changes and give it back to the disk, if nobody is in the way."""

@@ -12,26 +12,25 @@ _BLOCK_BYTES = 4096
 
 
 @contextmanager
-def small_disk(folder: Path, size_bytes: int) -> Iterator[Path]:
-    """Mount a disk in memory; without root the test is skipped, but never in CI."""
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """Mount a disk that is soon full; without root the test is skipped, but never in CI."""
     if os.geteuid() != 0 and os.environ.get("CI") != "true":
-        pytest.skip("only root can mount a small disk")
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)]
-    subprocess.run(mount, check=True)  # noqa: S603 - our own
+        pytest.skip("only root may mount a small disk")
+    folder.mkdir(mode=0o700)
+    options = f"size={megabytes}m,mode=700"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)  # noqa: S603, S607 - nothing of strangers
     try:
         yield folder
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S603, S607
+        # A service that still has files there is ended later, by whoever started it.
+        subprocess.run(["umount", "--lazy", folder], check=True)  # noqa: S603, S607
 
 
-def fill(folder: Path, leave_bytes: int = 0) -> Path:
-    """Write a file that takes what is free on a disk, up to the last byte or nearly."""
-    path = folder / "ballast"
-    status = os.statvfs(folder)
+def fill_up(ballast: Path, leave_bytes: int = 0) -> Path:
+    """Take all of a disk, or nearly; others may write to it at the same time."""
+    status = os.statvfs(ballast.parent)
     left = status.f_bavail * status.f_frsize - leave_bytes
-    # Others may write at the same time, so what was free is not what can be written.
-    with suppress(OSError), path.open("wb", buffering=0) as file:
+    with suppress(OSError), ballast.open("wb", 0) as file:
         while left > 0 or not leave_bytes:
             left -= file.write(bytes(_BLOCK_BYTES))
-    return path
+    return ballast

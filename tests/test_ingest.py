@@ -1,0 +1,207 @@
+"""From the inputs into the spool: what is committed, and what happens when it cannot be."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from forwarder import ingest as module
+from forwarder.documents import Document
+from forwarder.ingest import Ingest, forget_ids
+from forwarder.spool import Spool, schema
+from tests.faults.program import wait_until
+from tests.services import CONFIG, Told, append, configured, logins
+from tests.spooling import opened, read, take
+
+OTHER_ZONE = """\
+  - {{type: files, paths: ["{folder}/elsewhere/mail*"], appliance: esa9, timezone: Asia/Tokyo}}
+outputs:"""
+
+
+def reader(folder: Path, spool: Spool, text: str = CONFIG, *, once: bool = False) -> Ingest:
+    """Make what reads."""
+    config = configured(folder, Told(lambda _: None), text)()
+    return Ingest(config.inputs, config.documents, spool, once=once)
+
+
+@contextmanager
+def running(ingest: Ingest) -> Iterator[None]:
+    """Read in a thread."""
+    thread = threading.Thread(target=ingest.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        ingest.ask_to_stop()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@contextmanager
+def busy(folder: Path) -> Iterator[None]:
+    """Be another process that writes to the database, and does not come to an end."""
+    with closing(sqlite3.connect(folder / "state" / "spool.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spool]:
+    """Open a spool for one output; it is not patient with others."""
+    monkeypatch.setitem(schema.connect.__kwdefaults__, "seconds", 0.1)
+    with closing(opened(tmp_path / "state", "told")) as found:
+        yield found
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[[str], bool]:
+    """Return what looks whether something was logged."""
+    whole = ""
+
+    def look(text: str) -> bool:
+        nonlocal whole
+        whole += capsys.readouterr().err
+        return text in whole
+
+    return look
+
+
+def test_once_reads_to_the_end(tmp_path: Path, spool: Spool) -> None:
+    """And says that it did."""
+    append(tmp_path, logins(1, 2))
+    ingest = reader(tmp_path, spool, once=True)
+    ingest.run()
+    assert ingest.is_complete
+    assert spool.pending("told") == 2
+
+
+def test_followed_files_have_no_end(tmp_path: Path, spool: Spool) -> None:
+    """Whoever asks it to stop has all in the spool that was read."""
+    append(tmp_path, logins(1))
+    ingest = reader(tmp_path, spool)
+    with running(ingest):
+        wait_until(lambda: spool.pending("told") == 1, "the first")
+        append(tmp_path, logins(2))
+        wait_until(lambda: spool.pending("told") == 2, "the second")
+    assert not ingest.is_complete
+
+
+def test_a_full_spool_pauses_reading(
+    tmp_path: Path,
+    said: Callable[[str], bool],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Until somebody has delivered; it is said once, however long that takes."""
+    append(tmp_path, logins(*range(1, 5_001)))
+    with closing(opened(tmp_path / "state", "told", max_bytes=200_000)) as small:
+        with running(reader(tmp_path, small)):
+            wait_until(lambda: said("Reading pauses"), "a pause")
+            append(tmp_path, logins(*range(5_001, 5_101)))
+            looked: list[float] = []
+            look = small.wait_for_room
+
+            def count_looks(stop: threading.Event, timeout: float) -> bool:
+                looked.append(timeout)
+                return look(stop, timeout)
+
+            monkeypatch.setattr(small, "wait_for_room", count_looks)
+            wait_until(lambda: len(looked) > 6, "several looks")
+            assert caplog.text.count("Reading pauses") == 1
+            taken: list[int] = []
+
+            def is_all_taken() -> bool:
+                taken.extend(take(small, "told"))
+                return len(taken) >= 5_100
+
+            wait_until(is_all_taken, "all of it")
+        assert said("the spool is full")
+        assert said("There is room in the spool again; reading goes on.")
+        assert len(set(taken)) == len(taken) == 5_100
+
+
+def test_a_commit_that_is_refused_is_tried_again_as_it_is(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said once, and that it goes on."""
+    monkeypatch.setattr(module, "_WAIT_SECONDS", 0.01)
+    with running(reader(tmp_path, spool)):
+        with busy(tmp_path):
+            append(tmp_path, logins(1, 2))
+            wait_until(lambda: said("Reading pauses: nothing can be written"), "a refusal")
+        wait_until(lambda: said("The spool can be written again"), "an end of it")
+        wait_until(lambda: spool.pending("told") == 2, "both")
+
+
+def test_whoever_stops_while_a_commit_is_refused_reads_it_again(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool]
+) -> None:
+    """Nothing of it is in the spool, the position neither."""
+    append(tmp_path, logins(1, 2))
+    with busy(tmp_path), running(reader(tmp_path, spool)):
+        wait_until(lambda: said("Reading pauses: nothing can be written"), "a refusal")
+    assert spool.pending("told") == 0
+    reader(tmp_path, spool, once=True).run()
+    assert spool.pending("told") == 2
+
+
+@pytest.mark.parametrize(("name", "limit"), [("COMMIT_BYTES", 5_000), ("COMMIT_READ_BYTES", 10)])
+def test_a_storm_is_committed_in_parts(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str, limit: int
+) -> None:
+    """By the size of its documents, and by that of its logs."""
+    monkeypatch.setattr(module, name, limit)
+    commits: list[int] = []
+    commit = spool.commit
+
+    def count(documents: Sequence[Document], state: Iterable[tuple[str, bytes | None]]) -> None:
+        commits.append(len(documents))
+        commit(documents, state)
+
+    monkeypatch.setattr(spool, "commit", count)
+    for number in range(5):
+        append(tmp_path, logins(number + 1), name=f"mail.@2026030{number + 1}T000000.s")
+    append(tmp_path, logins(*range(10, 3_000)))
+    reader(tmp_path, spool, once=True).run()
+    assert len([x for x in commits if x]) > 5
+    assert spool.pending("told") == 2_995
+
+
+def test_each_zone_has_a_memory_of_its_own(tmp_path: Path, spool: Spool) -> None:
+    """Which survives that its input is taken out for a while."""
+    both = CONFIG.replace("outputs:", OTHER_ZONE)
+    opening, login = logins(7).splitlines(keepends=True)
+    path = tmp_path / "elsewhere" / "mail.current"
+    path.parent.mkdir()
+    path.write_bytes(opening)
+    append(tmp_path, opening)
+    reader(tmp_path, spool, both, once=True).run()
+    reader(tmp_path, spool, once=True).run()
+    append(tmp_path, login)
+    with path.open("ab") as file:
+        file.write(login)
+    reader(tmp_path, spool, both, once=True).run()
+    found = {x.body for x in read(spool, "told").documents}
+    assert len(found) == 2
+    assert all(b'"correlated":true' in body for body in found)
+    assert sum(b"2026-03-03T01:00:07" in body for body in found) == 1
+    assert sum(b"2026-03-03T09:00:07" in body for body in found) == 1
+
+
+def test_ids_are_forgotten_of_one_appliance(tmp_path: Path, spool: Spool) -> None:
+    """Whatever slashes there are in its name."""
+    append(tmp_path, logins(1))
+    append(tmp_path, logins(2), appliance="esa2")
+    reader(tmp_path, spool, once=True).run()
+    changes = forget_ids(spool.load_state(module.CORE_PREFIX), {"esa2"})
+    assert [x for x, _ in changes] == [
+        x for x, _ in spool.load_state(module.CORE_PREFIX) if "/esa2/ids/" in x
+    ]
+    assert changes
+    assert forget_ids([("core/zone/a/b/ids/0", b""), ("core/zone/b/ids/0", b"")], {"a/b"}) == [
+        ("core/zone/a/b/ids/0", None)
+    ]
