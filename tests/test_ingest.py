@@ -52,7 +52,9 @@ def busy(folder: Path) -> Iterator[None]:
 @pytest.fixture
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spool]:
     """Open a spool for one output; it is not patient with others."""
-    monkeypatch.setitem(schema.connect.__kwdefaults__, "seconds", 0.1)
+    defaults = schema.connect.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "seconds", 0.1)
     with closing(opened(tmp_path / "state", "told")) as found:
         yield found
 
