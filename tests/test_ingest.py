@@ -52,7 +52,8 @@ def busy(folder: Path) -> Iterator[None]:
 @pytest.fixture
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spool]:
     """Open a spool for one output; it is not patient with others."""
-    monkeypatch.setitem(schema.connect.__kwdefaults__, "seconds", 0.1)
+    impatient = dict(schema.connect.__kwdefaults__ or {}, seconds=0.1)
+    monkeypatch.setattr(schema.connect, "__kwdefaults__", impatient)
     with closing(opened(tmp_path / "state", "told")) as found:
         yield found
 
