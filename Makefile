@@ -7,8 +7,8 @@ SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check lint types imports tests format docs lock servers bench kill soak \
-    clean
+.PHONY: help .venv demo test check lint types imports tests format docs assets lock servers bench \
+    kill soak clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +68,9 @@ lock: $(STAMP)  ## Resolve the dependencies again and write tests/requirements.t
 
 servers: $(STAMP)  ## Build the real servers that tests run; needs a JDK 17 and Maven.
 	.venv/bin/python -m tests.servers
+
+assets: $(STAMP)  ## Make what is installed in Elasticsearch and Kibana from its sources.
+	.venv/bin/python -m tools.assets
 
 bench: $(STAMP)  ## Measure the speed.
 	.venv/bin/python -m tests.bench

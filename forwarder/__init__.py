@@ -12,19 +12,31 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from forwarder.documents import Document
+    from forwarder.errors import ConfigError
     from forwarder.hookspecs import hookimpl
-    from forwarder.output import Failure, Finding, Output, OutputPlugin, Unavailable
+    from forwarder.output import (
+        Failure,
+        Finding,
+        Output,
+        OutputPlugin,
+        SetupOptions,
+        Step,
+        Unavailable,
+    )
     from forwarder.settings.values import Duration
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConfigError",
     "Document",
     "Duration",
     "Failure",
     "Finding",
     "Output",
     "OutputPlugin",
+    "SetupOptions",
+    "Step",
     "Unavailable",
     "hookimpl",
 ]
@@ -32,6 +44,7 @@ __all__ = [
 # Type checkers see the imports above; with __getattr__ they would believe any name.
 if not TYPE_CHECKING:  # pragma: no branch
     _MODULES = {
+        "ConfigError": "errors",
         "Document": "documents",
         "Duration": "settings.values",
         "hookimpl": "hookspecs",

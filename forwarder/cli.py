@@ -18,6 +18,7 @@ from forwarder.commands.ending import ending_by_signals
 from forwarder.commands.parse import parse
 from forwarder.commands.plugins import plugins
 from forwarder.commands.run import rewind, run
+from forwarder.commands.setup import setup
 from forwarder.commands.status import status
 
 
@@ -36,4 +37,5 @@ main.add_command(parse)
 main.add_command(plugins)
 main.add_command(rewind)
 main.add_command(run)
+main.add_command(setup)
 main.add_command(status)

@@ -17,6 +17,7 @@ from forwarder.ecs_layout import (
     SHORT_KEYWORD,
     Common,
     Varying,
+    cut,
     lay_out,
     lay_out_sender,
     lay_out_session,
@@ -24,7 +25,7 @@ from forwarder.ecs_layout import (
     shorten,
     without_empty,
 )
-from forwarder.events import Action, Event
+from forwarder.events import Action, Event, Origin
 from forwarder.memory import Memory
 
 MAX_SHAPES = 1024
@@ -55,7 +56,10 @@ class _Shape:
 class Encoder:
     """Makes documents of events."""
 
-    __slots__ = ("_common", "_keeps_original", "_senders", "_shapes", "_tls")
+    __slots__ = (
+        *("_common", "_keeps_original", "_senders", "_shapes", "_tls"),
+        *("_device", "_origin", "_path"),
+    )
 
     def __init__(self, common: Common = Common()) -> None:  # noqa: B008 - it is frozen
         """Start with no shape known.
@@ -68,6 +72,10 @@ class Encoder:
         self._shapes: dict[object, _Shape] = {}
         self._senders = Memory(lay_out_sender)
         self._tls = Memory(lay_out_tls)
+        # Of the last event; the next one is nearly always of the same file.
+        self._origin: Origin | None = None
+        self._device: tuple[str | None, ...] = ()
+        self._path: bytes | None = None
 
     # In one piece: this is the hot path of a storm.
     def encode(self, event: Event) -> bytes:  # noqa: C901, PLR0912
@@ -78,6 +86,8 @@ class Encoder:
         """
         origin, outcome, name, time, user, connection, offset, level, line, at, syslog, ends = event
         epoch, utc, _, zone = time
+        if origin is not self._origin:
+            self._turn_to(origin)
         original = message = user_text = user_domain = address = domain = None
         number = connection_id = sender = tls = session = start = duration = None
         listener = version = port = verified = correlated = mail = None
@@ -122,7 +132,7 @@ class Encoder:
             session = lay_out_session(ends)
         # What makes a shape: values that many events share, and which gaps there are.
         key = (
-            origin,
+            self._device,
             outcome,
             level,
             zone,
@@ -137,12 +147,14 @@ class Encoder:
             sender is None,
             tls is None,
             start is None,
+            self._path is None,
         )
         values = (
             utc,
             name.encode(),
             original,
             message,
+            self._path,
             None if offset is None else b"%d" % offset,
             user_text,
             user_domain,
@@ -160,6 +172,13 @@ class Encoder:
         if shape is None:
             shape = self._add_shape(key, event, values)
         return shape.text % shape.pick(values)
+
+    def _turn_to(self, origin: Origin) -> None:
+        """Take another file: its name is no part of a shape, which outlives it."""
+        self._origin = origin
+        self._device = origin.appliance, origin.serial
+        path = cut(origin.path)
+        self._path = None if path is None else _quote(path)
 
     def _add_shape(
         self,

@@ -35,6 +35,7 @@ class Varying(NamedTuple):
     id: object
     original: object
     message: object
+    path: object
     offset: object
     user: object
     user_domain: object
@@ -94,7 +95,7 @@ def lay_out(event: Event, varying: Varying, common: Common) -> dict[str, Any]:
         "message": varying.message,
         "log": {
             "level": cut(None if event.level is None else event.level.decode().lower()),
-            "file": {"path": cut(origin.path)},
+            "file": {"path": varying.path},
             "offset": varying.offset,
             "syslog": _lay_out_syslog(event.syslog),
         },

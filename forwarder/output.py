@@ -2,10 +2,12 @@
 
 An output connects, sends and classifies. Everything else is done for it: batches, retries with
 growing pauses, dead letters, counters and order. One output never waits for another.
+
+What an output needs on the other side, it may bring there itself: see ``OutputPlugin.setup``.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -94,6 +96,45 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class SetupOptions:
+    """What the command line of ``esa-forwarder setup`` asks for."""
+
+    remove: bool = False
+    """Take away what a setup brought, instead of bringing it."""
+    api_key: str | None = field(default=None, repr=False)
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    """Who does it. Shipping documents needs few rights, setting up needs more: without these, the
+    credentials of the settings are used."""
+    kibana: str | None = None
+    """URL of the Kibana that gets views, dashboards and rules; None leaves them out."""
+    space: str | None = None
+    """Space of that Kibana; None for the default one."""
+    retention: str | None = None
+    """How long documents are kept, like ``90d``; None leaves that to the other side."""
+    flavor: str | None = None
+    """A relative of the other side that this is for, such as ``opensearch``."""
+
+
+class Step(NamedTuple):
+    """One thing that a setup does on the other side."""
+
+    what: str
+    """What it brings or takes away, as in "ingest pipeline x"."""
+    request: str
+    """What is asked of the other side, as in "PUT https://a:9200/_ingest/pipeline/x"."""
+    body: str = ""
+    """What goes with it, as text."""
+    file: str = ""
+    """Name of a file for the body, relative, for whoever does it by hand; empty for none."""
+    do: Callable[[], str] | None = None
+    """Does it, and says in a few words what was done; raises ForwarderError where that failed. What
+    was done before is done again without harm. None: it is for people to do."""
+    by_hand: bool = False
+    """Whether somebody has to do it after every setup, so that it is shown then."""
+
+
+@dataclass(frozen=True, slots=True)
 class OutputPlugin:
     """A type of output, as a plugin registers it."""
 
@@ -105,3 +146,7 @@ class OutputPlugin:
     """Makes an output of validated settings; connects nowhere yet."""
     check: Callable[[Any], Iterable[Finding]] | None = None
     """Looks whether an output with these settings would work, for ``esa-forwarder check``."""
+    setup: Callable[[Any, SetupOptions], Iterable[Step]] | None = None
+    """Gives the steps by which the other side gets what this output needs, in their order, for
+    ``esa-forwarder setup``. It asks nothing of the other side; the steps do, when they are done.
+    Raises ConfigError for options that it cannot follow."""

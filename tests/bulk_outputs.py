@@ -343,6 +343,7 @@ class BulkOutput(OutputContract):
         [
             ("120", timedelta(seconds=120)),
             ("0", timedelta()),
+            ("1000000", timedelta(hours=1)),
             ("Wed, 21 Oct 2015 07:28:00 GMT", timedelta()),
             ("soon", None),
             ("9" * 30, None),

@@ -12,9 +12,10 @@ import os
 
 from hypothesis import settings
 
+from tests.kibana.server import query_node
 from tests.servers.fixtures import elasticsearch_8, elasticsearch_9, opensearch
 
-__all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch"]
+__all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch", "query_node"]
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)

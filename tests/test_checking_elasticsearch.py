@@ -5,10 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from forwarder_elasticsearch.checking import check
-from forwarder_elasticsearch.settings import Settings
 
 from forwarder.output import Finding
+from forwarder.plugins import find_outputs
 from tests.bulk_server import Answer, BulkServer, error
 from tests.servers.certificates import Authority
 
@@ -45,7 +44,14 @@ def server() -> Iterator[BulkServer]:
 def look(server: BulkServer, **settings: object) -> list[Finding]:
     """Check a configuration."""
     api_key = {"api_key": "id:key"} if "username" not in settings else {}
-    return list(check(Settings.model_validate({"hosts": [server.url], **api_key, **settings})))
+    return check({"hosts": [server.url], **api_key, **settings})
+
+
+def check(settings: dict[str, object]) -> list[Finding]:
+    """Check as the program does."""
+    plugin = find_outputs(["elasticsearch"])["elasticsearch"]
+    assert plugin.check is not None
+    return list(plugin.check(plugin.config.model_validate(settings)))
 
 
 def bad(findings: list[Finding]) -> list[str]:
@@ -147,9 +153,25 @@ def test_a_server_that_is_something_else(server: BulkServer) -> None:
 def test_security_that_is_off(server: BulkServer) -> None:
     """It works, and is said."""
     server.others = {"GET /": Answer(200, {"version": {"number": "8.19.21"}})}
-    findings = list(check(Settings.model_validate({"hosts": [server.url]})))
+    findings = check({"hosts": [server.url]})
     assert "security is off" in findings[0].text
     assert [x.good for x in findings] == [True] * 5
+
+
+def test_an_answer_that_nobody_expects(server: BulkServer) -> None:
+    """It is shown."""
+    server.others[AUTHENTICATE] = error(503, "cluster_block_exception", "no master")
+    server.others[PRIVILEGES] = error(500, "oops")
+    findings = look(server)
+    assert "answers 503: no master" in findings[0].text
+    assert "cannot be asked for" in findings[2].text
+
+
+def test_a_template_of_another_version(server: BulkServer) -> None:
+    """It is compared where ours is known."""
+    template = {"name": "logs-cisco_esa", "index_template": {"version": 999}}
+    server.others[TEMPLATE] = Answer(200, {"index_templates": [template]})
+    assert "version 999" in look(server)[3].text
 
 
 def test_a_node_that_is_down(server: BulkServer) -> None:
@@ -226,6 +248,14 @@ class TestTls:
         finding = self.find(ca_certs=str(self.folder / "missing.pem"))
         assert "missing.pem" in finding.text
         assert "PEM" in finding.advice
+
+    def test_a_node_that_is_not_there(self) -> None:
+        """Twice: for TLS, and for the login."""
+        server = BulkServer(self.authority.context(self.folder), product="Elasticsearch")
+        server.stop()
+        first, second = look(server, ca_certs=str(self.authority.path))
+        assert "cannot be reached: Connection refused" in first.text
+        assert "cannot be reached: Connection refused" in second.text
 
     def test_a_server_without_tls(self) -> None:
         """It is said that it might have none."""

@@ -165,6 +165,39 @@ def test_a_fingerprint_needs_a_node(tmp_path: Path) -> None:
         server.stop()
 
 
+def test_nothing_is_verified(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """With a warning at each start, but not at each attempt to reach it."""
+    server = BulkServer(Authority(tmp_path).context(tmp_path), product="Elasticsearch")
+    output = ElasticsearchOutput(Settings.model_validate({"hosts": [server.url], "verify": "none"}))
+    try:
+        for _ in range(2):
+            output.open()
+            assert list(output.write(make_documents(1))) == []
+            output.close()
+    finally:
+        server.stop()
+    assert caplog.text.count("verify: none") == 1
+
+
+def test_write_needs_open() -> None:
+    """Whoever forgets it is told."""
+    output = ElasticsearchOutput(Settings.model_validate(HOST))
+    with pytest.raises(RuntimeError, match="before open"):
+        output.write(make_documents(1))
+
+
+def test_a_bug_in_a_part_is_not_swallowed(server: BulkServer) -> None:
+    """It is raised where the batch came from, whichever thread has met it."""
+    output = ElasticsearchOutput(Settings.model_validate({"hosts": [server.url]}))
+    output.open()
+    try:
+        documents = [x._replace(body=None) for x in make_documents(1000)]  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            output.write(documents)
+    finally:
+        output.close()
+
+
 def test_a_proxy_is_asked(server: BulkServer) -> None:
     """With its own credentials; it gets the whole URL."""
     proxy = server.url.replace("//", "//me:pass@")

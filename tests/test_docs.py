@@ -31,7 +31,16 @@ README, ARCHITECTURE, CHANGELOG, FIELD_LIST, CONFIGURATION = (
     ROOT / "docs" / "fields.md",
     ROOT / "docs" / "configuration.md",
 )
-DOCUMENTS = (README, ARCHITECTURE, CHANGELOG, FIELD_LIST, CONFIGURATION)
+DOCUMENTS = (
+    README,
+    ARCHITECTURE,
+    CHANGELOG,
+    FIELD_LIST,
+    CONFIGURATION,
+    ROOT / "docs" / "kibana.md",
+    ROOT / "examples" / "elasticsearch" / "README.md",
+    ROOT / "examples" / "elasticsearch" / "guide.md",
+)
 SAMPLES = ROOT / "examples" / "mail_logs"
 
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)

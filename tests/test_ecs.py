@@ -448,3 +448,19 @@ class TestInput:
         lines = [b"<%d>Apr 22 11:44:48 esa%d m: %b" % (i, i, login()[25:]) for i in range(20, 30)]
         found = read(*lines)
         assert [x["log"]["syslog"]["hostname"] for x in found] == [f"esa{i}" for i in range(20, 30)]
+
+
+def test_files_that_come_and_go_leave_nothing_behind() -> None:
+    """A shape is the same for all files of an appliance, however often they are rotated."""
+    flow = Flow()
+    shapes = set()
+    for number in range(50):
+        reading = flow.open("esa1", f"/mail.{number}")
+        text = (
+            b"Sun Mar  1 12:00:%02d 2026 Info: SMTP Auth: (ICID 7) failed for user: u"
+            b" using AUTH mechanism: PLAIN with profile: P\n" % number
+        )
+        (document,) = [*reading.feed(text), *reading.finish()]
+        assert b'"path":"/mail.%d"' % number in document
+        shapes.add(len(flow._encoder._shapes))  # noqa: SLF001 - nothing else tells
+    assert shapes == {1}

@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 from elasticsearch import ApiError, Elasticsearch
+from forwarder_elasticsearch.checking import check
 from forwarder_elasticsearch.output import ElasticsearchOutput
 from forwarder_elasticsearch.settings import Settings
 
 from forwarder.documents import Document
-from forwarder.output import Unavailable
+from forwarder.output import Finding, Unavailable
 from forwarder.testing import wait_until
 from tests.bulk_outputs import placed
 from tests.corpus.traffic import storm
@@ -182,6 +183,31 @@ def test_a_key_that_is_revoked_is_waited_for(node: Node, tmp_path: Path) -> None
         forwarder.stop()
     found = {x: y for name in streams for x, y in node.documents(name).items()}
     assert {x: len(y) for x, y in found.items()} == dict.fromkeys(truth, 1)
+
+
+def test_the_check(node: Node, namespace: str) -> None:
+    """A key that may only ship is good; who may see more is told more; a wrong one is named."""
+    with opened(node.settings(api_key=node.make_key(PATTERN)[1])) as output:
+        output.write(make(1, namespace))
+    shipping = look(node, api_key=node.make_key(PATTERN)[1])
+    assert [x for x in shipping if not x.good] == []
+    assert "certificate holds until" in shipping[0].text
+    assert "takes the credentials of key" in shipping[1].text
+    assert "version cannot be seen" in shipping[2].text
+    assert shipping[3].text == f"documents may be shipped to {PATTERN}"
+    seeing = [x.text for x in look(node, username="admin", password="change me")]
+    assert "user 'admin'" in seeing[1]
+    assert seeing[2] == f"it is Elasticsearch {node.version}"
+    wrong = look(node, api_key=node.make_key("others-*")[1])
+    (finding,) = [x for x in wrong if not x.good]
+    assert f"auto_configure and create_doc on {PATTERN} is missing" in finding.text
+    (_, refused) = look(node, username="admin", password="wrong")
+    assert "(401: unable to authenticate user [admin]" in refused.text
+
+
+def look(node: Node, **settings: object) -> list[Finding]:
+    """Check an output."""
+    return list(check(Settings.model_validate(node.settings(**settings))))
 
 
 class TestTls:

@@ -16,6 +16,9 @@ _MAX_SAID = 1000
 _MAX_PAGE = 200
 """Characters of an answer that is no JSON, as the page of a proxy."""
 
+_LONGEST_REST = timedelta(hours=1)
+"""A server whose clock is wrong must not be left alone for days."""
+
 
 class Reply(NamedTuple):
     """The answer to one bulk request."""
@@ -155,8 +158,9 @@ def _pause(after: str, now: datetime) -> timedelta | None:
     """Read a Retry-After: seconds, or a date."""
     with suppress(ValueError, TypeError, OverflowError):
         if after.isdecimal():
-            return timedelta(seconds=int(after))
+            return min(_LONGEST_REST, timedelta(seconds=int(after)))
         if after:
             when = parsedate_to_datetime(after)
-            return max(timedelta(), when.replace(tzinfo=when.tzinfo or UTC) - now)
+            left = when.replace(tzinfo=when.tzinfo or UTC) - now
+            return min(_LONGEST_REST, max(timedelta(), left))
     return None

@@ -7,7 +7,7 @@ only wants to know which outputs there are does not wait for it.
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from forwarder import Finding, OutputPlugin, hookimpl
+from forwarder import Finding, OutputPlugin, SetupOptions, Step, hookimpl
 from forwarder_elasticsearch.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 @hookimpl
 def forwarder_outputs() -> Iterable[OutputPlugin]:
     """Give the type ``elasticsearch``."""
-    return [OutputPlugin(name="elasticsearch", config=Settings, build=_build, check=_check)]
+    return [
+        OutputPlugin(
+            name="elasticsearch", config=Settings, build=_build, check=_check, setup=_setup
+        )
+    ]
 
 
 def _build(settings: Settings) -> "ElasticsearchOutput":
@@ -30,3 +34,9 @@ def _check(settings: Settings) -> Iterator[Finding]:
     from forwarder_elasticsearch.checking import check  # noqa: PLC0415 - late on purpose
 
     yield from check(settings)
+
+
+def _setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:
+    from forwarder_elasticsearch.setup import setup  # noqa: PLC0415 - late on purpose
+
+    yield from setup(settings, options)

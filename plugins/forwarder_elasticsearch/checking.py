@@ -45,7 +45,11 @@ def check(settings: Settings) -> Iterator[Finding]:
             with connect(one) as client:
                 answer = _ask(client, "GET", "/_security/_authenticate")
         except Unavailable as error:
-            yield Finding(good=False, text=str(error), advice="See what it says of it.")
+            yield Finding(
+                good=False,
+                text=str(error),
+                advice="Mend what it names: the file, the URL, or what is in between.",
+            )
             continue
         yield _judge_login(settings, url, answer)
         if answer.status not in {401, 403} and reached is None:

@@ -15,7 +15,14 @@ _LEVEL = 1
 
 
 def connect(settings: Settings) -> OpenSearch:
-    """Make a client; nothing is sent yet."""
+    """Make a client; nothing is sent yet.
+
+    Raises:
+        OSError: A file that the settings name cannot be read.
+    """
+    for path in (settings.ca_certs, settings.client_certificate, settings.client_key):
+        if path is not None:
+            path.read_bytes()  # the client would say that a server cannot be reached
     # It warns of each request that fails; here, only changes are logged.
     logging.getLogger("opensearch").setLevel(logging.ERROR)
     options: dict[str, Any] = {}

@@ -90,7 +90,7 @@ def _make(version: str, compiler: list[str | Path], folder: Path) -> None:
     compile_java(compiler, common.glob("testnode/*.java"), libs, folder / "classes")
     newer = int(version.partition(".")[0]) >= _NEWER_JAVA
     shim = [*common.glob("testshim/*.java"), *_SOURCES.glob(f"v{9 if newer else 8}/*/*.java")]
-    _add_plugin("testshim", version, compiler, shim, libs, modules)
+    add_plugin("testshim", version, compiler, shim, libs, modules)
     _replace_security(version, compiler, libs, core, security)
 
 
@@ -115,7 +115,7 @@ def _module(name: str, version: str, jars: Path, modules: Path, *patterns: str) 
     return folder
 
 
-def _add_plugin(  # noqa: PLR0913, PLR0917 - what it is, and what it is made with
+def add_plugin(  # noqa: PLR0913, PLR0917 - what it is, and what it is made with
     name: str,
     version: str,
     compiler: list[str | Path],
@@ -123,6 +123,7 @@ def _add_plugin(  # noqa: PLR0913, PLR0917 - what it is, and what it is made wit
     jars: list[Path],
     modules: Path,
 ) -> None:
+    """Compile a plugin of our own, and lay it out beside the modules of the server."""
     folder = modules / name
     classes = folder.with_name(f"{name}-classes")
     compile_java(compiler, sources, jars, classes)

@@ -1,0 +1,1 @@
+"""What Kibana would ask Elasticsearch: panels, searches and rules in their query form."""

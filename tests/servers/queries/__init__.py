@@ -1,0 +1,1 @@
+"""Elasticsearch with the languages in which Kibana and its users ask."""

@@ -1,0 +1,308 @@
+"""What is shipped for Elasticsearch and Kibana fits the documents, and is what its sources say."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from importlib.resources import files as resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from forwarder.ecs_fields import FIELDS, MAX_KEYWORD
+from tests.kibana.asking import parse_lines, read_duration
+from tools.assets import __main__ as generator
+from tools.assets.files import files
+from tools.assets.objects import PREFIX
+from tools.assets.templates import NAME, PIPELINE_FIELDS, VERSION
+
+ASSETS = resources("forwarder_elasticsearch") / "assets"
+ALL_FIELDS = {**FIELDS, **PIPELINE_FIELDS}
+
+OBJECTS = parse_lines((ASSETS / "kibana.ndjson").read_text())
+RULES = parse_lines((ASSETS / "rules.ndjson").read_text())
+SIGMA = sorted(
+    (x for x in (ASSETS / "sigma").iterdir() if x.name.endswith(".yml")), key=lambda x: x.name
+)
+
+
+def read(name: str) -> dict[str, Any]:
+    """Read an asset in JSON."""
+    return dict(json.loads((ASSETS / name).read_text()))
+
+
+# The files
+
+
+@pytest.mark.parametrize("name", files())
+def test_each_shipped_file_is_what_the_generator_makes(name: str) -> None:
+    """A change of a source has to be generated: python -m tools.assets."""
+    assert (ASSETS / name).read_text() == files()[name]
+
+
+def test_the_generator_writes_where_the_plugin_reads() -> None:
+    """Both name the same folder."""
+    assert generator.FOLDER.samefile(str(ASSETS))
+
+
+def test_the_generator_writes_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No time, no chance and no order of a set is in the files."""
+    monkeypatch.setattr(generator, "FOLDER", tmp_path)
+    generator.main()
+    written = {x.name: x.read_text() for x in tmp_path.iterdir()}
+    assert written == {x: (ASSETS / x).read_text() for x in written}
+    assert written.keys() == files().keys()
+
+
+# Mappings
+
+
+def mapped(properties: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give each field of a mapping by its dotted name."""
+    for name, mapping in properties.items():
+        if "properties" in mapping:
+            yield from mapped(mapping["properties"], f"{prefix}{name}.")
+        else:
+            yield prefix + name, mapping
+
+
+MAPPED = dict(mapped(read("component_template.json")["template"]["mappings"]["properties"]))
+
+
+def test_exactly_the_fields_of_documents_and_pipeline_are_mapped() -> None:
+    """Each by the type that the table of fields has."""
+    assert {x: y["type"] for x, y in MAPPED.items()} == {
+        x.name: x.type for x in ALL_FIELDS.values()
+    }
+
+
+def test_keywords_are_found_up_to_the_length_that_documents_have() -> None:
+    """Only the original line may be longer; it is kept, and not searched."""
+    keywords = {x: y for x, y in MAPPED.items() if y["type"] == "keyword"}
+    original = keywords.pop("event.original")
+    assert original == {"type": "keyword", "index": False, "doc_values": False}
+    assert {x["ignore_above"] for x in keywords.values()} == {MAX_KEYWORD}
+
+
+def test_all_templates_have_one_version() -> None:
+    """Where setup looks for it."""
+    names = ("component_template.json", "index_template.json", "pipeline.json")
+    assert {(read(x)["version"], read(x)["_meta"]["version"]) for x in names} == {
+        (VERSION, VERSION)
+    }
+    mapping = read("component_template.json")["template"]["mappings"]
+    assert mapping["_meta"]["version"] == VERSION
+
+
+def test_the_index_template_takes_our_data_streams_before_those_of_elastic() -> None:
+    """The mappings are ours, and whatever is missing on a cluster may be."""
+    template = read("index_template.json")
+    assert template["index_patterns"] == ["logs-cisco_esa.*-*"]
+    assert template["priority"] == 501
+    assert set(template["composed_of"]) - set(template["ignore_missing_component_templates"]) == {
+        f"{NAME}@mappings"
+    }
+
+
+def test_no_processor_can_make_a_document_fail() -> None:
+    """A document without a place is better than none."""
+    processors = [x for y in read("pipeline.json")["processors"] for x in y.values()]
+    assert [x for x in processors if not x["ignore_failure"]] == []
+
+
+def test_the_pipeline_adds_what_is_mapped() -> None:
+    """Beside the places of the GeoIP database, which has names of its own."""
+    fields = [
+        x.get("target_field", x.get("field"))
+        for y in read("pipeline.json")["processors"]
+        for x in y.values()
+        if "field" in x
+    ]
+    assert [x for x in fields if not any(y.startswith(x) for y in PIPELINE_FIELDS)] == []
+
+
+def test_the_shipping_key_can_add_documents_and_nothing_else() -> None:
+    """Not even ask the cluster who it is."""
+    (role,) = read("api_key.json")["role_descriptors"].values()
+    assert role == {
+        "cluster": [],
+        "indices": [
+            {"names": ["logs-cisco_esa.*-*"], "privileges": ["auto_configure", "create_doc"]}
+        ],
+    }
+
+
+# Which fields objects name
+
+_KQL_FIELD = re.compile(r"""(?:^|[\s(])(@?[a-z_]+(?:\.[a-z_]+)*)\s*(?::|>=|<=|>|<)""")
+_ESQL_FIELD = re.compile(r"[@a-z_]+(?:\.[a-z_]+)+|@timestamp")
+
+
+def fields_of_kql(query: str) -> set[str]:
+    """Give the fields that a query names, whatever is in quotation marks."""
+    return set(_KQL_FIELD.findall(re.sub(r'"[^"]*"', '""', query)))
+
+
+def decode(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Put texts with JSON in them in the open."""
+    if isinstance(value, dict):
+        return {x: decode(json.loads(y) if x.endswith("JSON") else y) for x, y in value.items()}
+    return [decode(x) for x in value] if isinstance(value, list) else value
+
+
+def named_fields(value: object) -> Iterator[str]:
+    """Give every field that an object names, wherever in it."""
+    if isinstance(value, list):
+        for item in value:
+            yield from named_fields(item)
+    if not isinstance(value, dict):
+        return
+    for key, item in value.items():
+        if key in {
+            "sourceField",
+            "fieldName",
+            "timeFieldName",
+            "key",
+            "field",
+            "timestamp_override",
+        }:
+            yield from [item] if isinstance(item, str) else item
+        elif key in {"columns", "new_terms_fields", "field_names"} and isinstance(item, list):
+            yield from (x for x in item if isinstance(x, str))
+        elif key == "query" and isinstance(item, str):
+            yield from fields_of_kql(item)
+        elif key == "match_phrase":
+            yield from item
+        if not isinstance(item, str):
+            yield from named_fields(item)
+
+
+def made_by(rule: Mapping[str, Any]) -> set[str]:
+    """Give the columns that a query in ES|QL makes itself."""
+    return set(re.findall(r"(?:,|STATS|EVAL)\s+(\w+) =", rule["query"]))
+
+
+@pytest.mark.parametrize("found", OBJECTS, ids=lambda x: x["id"])
+def test_objects_name_only_fields_that_there_are(found: dict[str, Any]) -> None:
+    """In queries, columns, panels, filters and controls."""
+    named = set(named_fields(decode(found["attributes"])))
+    assert named - ALL_FIELDS.keys() - {"___records___"} == set()
+    assert named or found["type"] == "tag"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda x: x["rule_id"])
+def test_rules_name_only_fields_that_there_are(rule: dict[str, Any]) -> None:
+    """In queries, thresholds, and what is shown of an alert; and in the guide."""
+    named = set(named_fields({x: y for x, y in rule.items() if x != "query"}))
+    if rule["language"] == "kuery":
+        named |= fields_of_kql(rule["query"])
+    else:
+        query = rule["query"].replace("logs-cisco_esa.auth-*", "")
+        named |= set(_ESQL_FIELD.findall(re.sub(r'"[^"]*"', "", query)))
+        named -= made_by(rule)
+    assert named - ALL_FIELDS.keys() == set()
+    quoted = re.findall(r"`([^`]+)`", rule["note"])
+    guide = {x for x in quoted if re.fullmatch(r"[a-z_.]+", x)}
+    queries = {y for x in quoted if ":" in x for y in fields_of_kql(x)}
+    assert (guide | queries) - ALL_FIELDS.keys() - made_by(rule) == set()
+
+
+# Objects of Kibana
+
+
+def test_a_reference_is_to_an_object_that_is_shipped() -> None:
+    """And each is named where Kibana looks for it."""
+    there = {(x["type"], x["id"]) for x in OBJECTS}
+    referred = {(y["type"], y["id"]) for x in OBJECTS for y in x["references"]}
+    assert referred - there == set()
+
+
+@pytest.mark.parametrize("found", OBJECTS, ids=lambda x: x["id"])
+def test_each_name_of_a_reference_has_its_reference(found: dict[str, Any]) -> None:
+    """Where an object names another, its references have the same name, and no other."""
+    attributes = decode(found["attributes"])
+    used = {f"tag-ref-{PREFIX}assets"} if found["type"] not in {"tag", "index-pattern"} else set()
+    text = json.dumps(attributes)
+    used |= set(re.findall(r'"indexRefName": "([^"]+)"', text))
+    for panel in attributes.get("panelsJSON", ()):
+        inner = panel["embeddableConfig"].get("attributes", {"references": []})["references"]
+        used |= {f"{panel['panelIndex']}:{x['name']}" for x in inner}
+        if "panelRefName" in panel:
+            used.add(f"{panel['panelIndex']}:{panel['panelRefName']}")
+    for control in attributes.get("controlGroupInput", {}).get("panelsJSON", ()):
+        used.add(f"controlGroup_{control}:optionsListDataView")
+    assert {x["name"] for x in found["references"]} == used
+
+
+def test_an_id_can_be_made_one_of_a_space() -> None:
+    """What begins ids stands in nothing else, so it can be replaced in the whole text."""
+    text = (ASSETS / "kibana.ndjson").read_text()
+    ids = "|".join(re.escape(x["id"].removeprefix(PREFIX)) for x in OBJECTS)
+    assert re.sub(f"{PREFIX}({ids})", "", text).count(PREFIX) == 0
+
+
+def test_panels_fit_beside_one_another() -> None:
+    """Within the 48 columns, none over another, and no row is empty."""
+    taken: set[tuple[int, int]] = set()
+    for panel in decode(OBJECTS[-1]["attributes"])["panelsJSON"]:
+        at = panel["gridData"]
+        cells = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert not taken & cells, panel["title"]
+        taken |= cells
+    assert len(taken) == 48 * (1 + max(y for _, y in taken))
+    assert max(x for x, _ in taken) == 47
+
+
+# Rules
+
+
+def test_rules_are_complete() -> None:
+    """Each has a severity that fits its score, a guide, false positives and a technique."""
+    assert len({x["rule_id"] for x in RULES}) == len(RULES) == 8
+    scores = {"low": 21, "medium": 47, "high": 73, "critical": 99}
+    for rule in RULES:
+        assert rule["risk_score"] == scores[rule["severity"]], rule["name"]
+        assert rule["false_positives"], rule["name"]
+        for part in ("## What it says", "## What to look at", "## What to do"):
+            assert part in rule["note"], rule["name"]
+        assert [y["id"] for x in rule["threat"] for y in x["technique"]], rule["name"]
+        assert not rule["enabled"], rule["name"]
+
+
+def test_rules_look_back_further_than_they_wait() -> None:
+    """So that nothing falls between two runs."""
+    for rule in RULES:
+        span = read_duration(rule["from"].removeprefix("now-"))
+        assert span > read_duration(rule["interval"]), rule["name"]
+
+
+def test_a_tactic_and_a_technique_are_named_once() -> None:
+    """With all that is below them."""
+    for rule in RULES:
+        tactics = [x["tactic"]["id"] for x in rule["threat"]]
+        assert len(tactics) == len(set(tactics))
+        techniques = [y["id"] for x in rule["threat"] for y in x["technique"]]
+        assert len(techniques) == len(set(techniques))
+
+
+# Sigma
+
+
+@pytest.mark.parametrize("path", SIGMA, ids=lambda x: x.name)
+def test_sigma_rules_name_only_fields_that_there_are(path: Traversable) -> None:
+    """In what they select and in what they count by."""
+    for rule in YAML(typ="safe", pure=True).load_all(path.read_text()):
+        detection = rule.get("detection", {})
+        named = {y for x, z in detection.items() if x != "condition" for y in z}
+        correlation = rule.get("correlation", {})
+        named |= set(correlation.get("group-by", ()))
+        named |= {correlation["condition"]["field"]} if "field" in str(correlation) else set()
+        assert named - FIELDS.keys() == set()

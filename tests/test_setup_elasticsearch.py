@@ -1,0 +1,249 @@
+"""Templates and pipeline come to a real Elasticsearch, and what is somebody else's is left."""
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forwarder_elasticsearch.settings import Settings
+from forwarder_elasticsearch.setup import setup
+
+from forwarder import SetupOptions, Step, Unavailable
+from tests.kibana.loading import load, parse
+from tests.servers.elasticsearch.running import PASSWORD, USER, Node
+from tests.test_assets import MAPPED, read
+
+pytestmark = pytest.mark.xdist_group("queries")
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+NAMES = (
+    "pipeline logs-cisco_esa@pipeline",
+    "component template logs-cisco_esa@mappings",
+    "index template logs-cisco_esa",
+)
+STREAM = "logs-cisco_esa.auth-setup"
+_BROADER = "logs-cisco_esa.auth-se*"
+"""Of a template that is there without us, as Elastic's own for logs-*-*."""
+
+
+@pytest.fixture
+def node(query_node: Node) -> Iterator[Node]:
+    """Begin and end with nothing installed."""
+    _clear(query_node)
+    yield query_node
+    _clear(query_node)
+
+
+def _clear(node: Node) -> None:
+    request = node.admin.options(ignore_status=404).perform_request
+    for path in (
+        "/_data_stream/logs-cisco_esa.auth-*",
+        "/_index_template/logs-cisco_esa",
+        f"/_index_template/{_BROADER.replace('*', 'x')}",
+        "/_component_template/logs-cisco_esa@mappings",
+        "/_ingest/pipeline/logs-cisco_esa@pipeline",
+    ):
+        request("DELETE", path, headers={"accept": "application/json"})
+
+
+def steps_of(node: Node, options: SetupOptions | None = None) -> list[Step]:
+    """Give the steps, by the superuser."""
+    settings = Settings.model_validate(node.settings(username=USER, password=PASSWORD))
+    return list(setup(settings, options or SetupOptions()))
+
+
+def do(steps: Sequence[Step]) -> dict[str, str]:
+    """Do them; give what was done, by what was to be done."""
+    return {x.what: x.do() for x in steps if x.do is not None}
+
+
+def installed(node: Node) -> dict[str, Any]:
+    """Give the index template that is there."""
+    (found,) = node.admin.indices.get_index_template(name="logs-cisco_esa")["index_templates"]
+    return dict(found["index_template"])
+
+
+def put_version(node: Node, version: int) -> None:
+    """Let a component template of another version be there."""
+    template = read("component_template.json")
+    template["version"] = version
+    node.admin.cluster.put_component_template(
+        name="logs-cisco_esa@mappings",
+        template=template["template"],
+        version=version,
+        meta=template["_meta"],
+    )
+
+
+def test_everything_is_brought_and_brought_again(node: Node) -> None:
+    """The second time changes nothing and says so."""
+    done = do(steps_of(node))
+    assert [done[x] for x in NAMES] == ["made, version 1"] * 3
+    template = installed(node)
+    done = do(steps_of(node))
+    assert [done[x] for x in NAMES] == ["is there; written anew, version 1"] * 3
+    assert installed(node) == template
+
+
+def test_a_new_data_stream_has_our_mappings_and_goes_through_the_pipeline(node: Node) -> None:
+    """Each field of its type, and a time of coming."""
+    do(steps_of(node))
+    documents = parse(str(EXAMPLES / "mail_logs"))
+    asker = load(node.admin, "setup", documents)
+    assert asker.count("event.ingested: *") == asker.count("") == len(documents)
+    names = ",".join(MAPPED)
+    found = node.admin.indices.get_field_mapping(index=STREAM, fields=names)
+    (index,) = found.values()
+    types = {x: next(iter(y["mapping"].values()))["type"] for x, y in index["mappings"].items()}
+    # The test's server has plain types in place of these two.
+    plain = {"match_only_text": "text", "constant_keyword": "keyword"}
+    assert types == {x: plain.get(y["type"], y["type"]) for x, y in MAPPED.items()}
+
+
+def test_an_older_version_is_brought_to_this_one(node: Node) -> None:
+    """And it is said which one it was."""
+    put_version(node, 0)
+    done = do(steps_of(node))
+    assert done[NAMES[1]] == "brought from version 0 to 1"
+
+
+def test_a_newer_version_is_left(node: Node) -> None:
+    """A newer program brought it."""
+    put_version(node, 7)
+    done = do(steps_of(node))
+    assert done[NAMES[1]] == "left: version 7 is there, this program has 1"
+
+
+def test_what_is_somebody_elses_is_not_touched(node: Node) -> None:
+    """Neither by bringing nor by removing."""
+    node.admin.cluster.put_component_template(name="logs-cisco_esa@mappings", template={})
+    with pytest.raises(Unavailable, match="was not brought by this program"):
+        do(steps_of(node))
+    done = do(steps_of(node, SetupOptions(remove=True)))
+    assert done[NAMES[1]] == "left: it was not brought by this program"
+
+
+def test_documents_may_be_kept_for_a_while(node: Node) -> None:
+    """Elasticsearch's own lifecycle, which goes before a policy of ILM."""
+    do(steps_of(node, SetupOptions(retention="90d")))
+    found = node.admin.indices.simulate_index_template(name=STREAM)["template"]
+    assert found["lifecycle"]["data_retention"] == "90d"
+    assert found["settings"]["index"]["lifecycle"]["prefer_ilm"] == "false"
+    do(steps_of(node))
+    assert "lifecycle" not in installed(node)["template"]
+
+
+def test_a_time_that_is_none_is_said(node: Node) -> None:
+    """In the words of Elasticsearch."""
+    with pytest.raises(Unavailable, match=r"PUT /_index_template/logs-cisco_esa: .*soon"):
+        do(steps_of(node, SetupOptions(retention="soon")))
+
+
+def test_a_data_stream_from_before_is_named(node: Node) -> None:
+    """With the request by which it uses the mappings at once."""
+    node.put_template(_BROADER)
+    load(node.admin, "setup", parse(str(EXAMPLES / "mail_logs")))
+    done = do(steps_of(node))["data streams that are there already"]
+    assert done.startswith(f"{STREAM}: older mappings")
+    assert done.endswith(f": POST /{STREAM}/_rollover")
+    node.admin.indices.rollover(alias=STREAM)
+    done = do(steps_of(node))["data streams that are there already"]
+    assert done == "none that has older mappings"
+
+
+def test_everything_is_removed(node: Node) -> None:
+    """And once more, without harm."""
+    do(steps_of(node))
+    remove = SetupOptions(remove=True)
+    assert do(steps_of(node, remove)) == dict.fromkeys(reversed(NAMES), "deleted")
+    assert do(steps_of(node, remove)) == dict.fromkeys(reversed(NAMES), "is not there")
+
+
+def test_what_data_streams_use_stays_and_so_do_documents(node: Node) -> None:
+    """Elasticsearch says by whom it is used."""
+    do(steps_of(node))
+    asker = load(node.admin, "setup", parse(str(EXAMPLES / "mail_logs")))
+    done = do(steps_of(node, SetupOptions(remove=True)))
+    assert done[NAMES[2]].startswith("stays: ")
+    assert STREAM in done[NAMES[2]]
+    assert asker.count("") == 75
+
+
+def test_shipping_goes_on_after_a_removal(node: Node) -> None:
+    """Where another template would do, ours goes; the pipeline stays while an index uses it."""
+    node.put_template(_BROADER)
+    do(steps_of(node))
+    documents = parse(str(EXAMPLES / "mail_logs"))
+    asker = load(node.admin, "setup", documents[:-1])
+    done = do(steps_of(node, SetupOptions(remove=True)))
+    assert done[NAMES[2]] == done[NAMES[1]] == "deleted"
+    assert done[NAMES[0]].startswith("stays: ")
+    node.admin.create(index=STREAM, id="a", document=documents[-1], refresh=True)
+    assert asker.count("") == len(documents)
+
+
+def test_a_key_with_two_privileges_sets_up(node: Node) -> None:
+    """It may not see data streams, and need not."""
+    node.put_template(_BROADER)
+    load(node.admin, "setup", parse(str(EXAMPLES / "mail_logs")))
+    key = _make_key(node, "manage_index_templates", "manage_ingest_pipelines")
+    done = do(steps_of(node, SetupOptions(api_key=key)))
+    assert [done[x] for x in NAMES] == ["made, version 1"] * 3
+    assert done["data streams that are there already"].startswith("could not be looked at: ")
+
+
+def test_a_key_that_may_only_ship_is_told_what_it_lacks(node: Node) -> None:
+    """Which privileges, and of whom."""
+    with pytest.raises(Unavailable, match=r"the key that sets up needs.*manage_index_templates"):
+        do(steps_of(node, SetupOptions(api_key=_make_key(node))))
+
+
+def _make_key(node: Node, *privileges: str) -> str:
+    role = {"cluster": privileges, "indices": []}
+    made = node.admin.security.create_api_key(
+        name=secrets.token_hex(8), role_descriptors={"setup": role}
+    )
+    return f"{made['id']}:{made['api_key']}"
+
+
+def test_the_key_that_is_asked_for_ships_and_does_nothing_else(node: Node) -> None:
+    """The request is one that Elasticsearch takes."""
+    do(steps_of(node))
+    request = read("api_key.json")
+    made = node.admin.security.create_api_key(
+        name=request["name"],
+        role_descriptors=request["role_descriptors"],
+        metadata=request["metadata"],
+    )
+    client = node.admin.options(api_key=made["encoded"])
+    document = parse(str(EXAMPLES / "mail_logs"))[0]
+    sent = client.bulk(operations=[{"create": {"_index": STREAM}}, document])
+    assert [x["create"]["status"] for x in sent["items"]] == [201]
+    sent = client.bulk(operations=[{"create": {"_index": "logs-other-default"}}, document])
+    assert [x["create"]["status"] for x in sent["items"]] == [403]
+    client = client.options(ignore_status=403)
+    assert client.search(index=STREAM).meta.status == 403
+    assert client.indices.delete(index=STREAM).meta.status == 403
+
+
+def test_a_cluster_that_is_not_there_is_said() -> None:
+    """With its URL, when the first step is done; nothing is asked before."""
+    steps = list(setup(Settings(hosts=("http://127.0.0.1:9",)), SetupOptions()))
+    assert steps[0].do is not None
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9"):
+        steps[0].do()
+
+
+def test_everything_can_be_exported_without_a_cluster() -> None:
+    """As it is shipped; and for Kibana and for other systems, too."""
+    steps = {x.file: x for x in setup(Settings(hosts=("http://127.0.0.1:9",)), SetupOptions())}
+    assert json.loads(steps["elasticsearch/pipeline.json"].body) == read("pipeline.json")
+    assert (
+        steps["elasticsearch/index_template.json"].request == "PUT /_index_template/logs-cisco_esa"
+    )
+    assert steps["elasticsearch/api_key.json"].by_hand
+    assert len(steps["kibana/kibana.ndjson"].body.splitlines()) == 6
+    assert len(steps["kibana/rules.ndjson"].body.splitlines()) == 8
+    assert len([x for x in steps if x.startswith("sigma/")]) == 4

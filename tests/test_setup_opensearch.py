@@ -1,0 +1,43 @@
+"""What is exported for OpenSearch is taken by a real one, and used there."""
+
+import json
+
+import pytest
+from forwarder_elasticsearch.settings import Settings
+from forwarder_elasticsearch.setup import setup
+
+from forwarder import SetupOptions
+from tests.kibana.loading import parse
+from tests.servers.forwarding import SAMPLES
+from tests.servers.opensearch.running import Node
+
+pytestmark = pytest.mark.xdist_group("opensearch")
+STREAM = "logs-cisco_esa.auth-flavor"
+
+
+def test_the_export_maps_documents_and_says_when_they_came(opensearch: Node) -> None:
+    """Its requests are made as they are written; nothing of it is done by the program."""
+    settings = Settings(hosts=("http://127.0.0.1:9",))
+    steps = [x for x in setup(settings, SetupOptions(flavor="opensearch")) if x.request]
+    assert [x.do for x in steps] == [None] * 3
+    transport = opensearch.admin.transport
+    for step in steps:
+        method, path = step.request.split()
+        body = json.loads(step.body)
+        if "priority" in body:
+            body["priority"] += 1  # other tests have a template of their own
+        transport.perform_request(method, path, body=body)
+    documents = parse(str(SAMPLES))
+    try:
+        for document in documents:
+            document["data_stream"]["namespace"] = "flavor"
+            opensearch.admin.create(index=STREAM, id=document["event"]["id"], body=document)
+        opensearch.admin.indices.refresh(index=STREAM)
+        query = {"query": {"exists": {"field": "event.ingested"}}}
+        assert opensearch.admin.count(index=STREAM, body=query)["count"] == len(documents)
+        query = {"query": {"term": {"source.ip": "203.0.113.0/24"}}}
+        assert opensearch.admin.count(index=STREAM, body=query)["count"] > 0
+    finally:
+        opensearch.admin.indices.delete_data_stream(name=STREAM)
+        for step in reversed(steps):
+            transport.perform_request("DELETE", step.request.split()[1])
