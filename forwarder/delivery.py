@@ -81,6 +81,7 @@ class Delivery:
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
         self._ended = threading.Event()
         self._is_idle = False
+        self._expects_more = True
         self._last_read = 0.0
         self._failures = 0
         """Attempts in a row that achieved nothing."""
@@ -101,6 +102,11 @@ class Delivery:
     def ask_to_stop(self) -> None:
         """Let the worker end after the batch in hand; a pause ends at once."""
         self._stop.set()
+        self._spool.wake()
+
+    def expect_no_more(self) -> None:
+        """Take it that nothing more is committed: no document needs to wait for others."""
+        self._expects_more = False
         self._spool.wake()
 
     def stop(self, within: timedelta) -> bool:
@@ -180,7 +186,11 @@ class Delivery:
         if self._pending:
             age = time.monotonic() - self._last_read
             self._spool.wait(
-                lambda: self._stop.is_set() or self._pending >= settings.max_documents,
+                lambda: (
+                    self._stop.is_set()
+                    or not self._expects_more
+                    or self._pending >= settings.max_documents
+                ),
                 settings.max_age.total_seconds() - age,
             )
         if self._stop.is_set():

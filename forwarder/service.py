@@ -119,6 +119,8 @@ class Running:
             self.error = error
         finally:
             self.is_read.set()
+            for delivery in self.deliveries:
+                delivery.expect_no_more()
 
     @property
     def is_delivered(self) -> bool:

@@ -43,6 +43,15 @@ def test_once_delivers_all_and_ends(tmp_path: Path) -> None:
     assert len(told.taken) == 3
 
 
+def test_once_lets_no_document_wait_for_others(tmp_path: Path) -> None:
+    """There will be none, however long they may wait."""
+    append(tmp_path, logins(1))
+    told = Told(nothing)
+    text = CONFIG.replace("max_age: 10ms", "max_age: 1h")
+    assert service(configured(tmp_path, told, text), once=True).run()
+    assert len(told.taken) == 1
+
+
 def test_documents_are_as_the_settings_say(tmp_path: Path) -> None:
     """Time zone, namespace, labels."""
     append(tmp_path, logins(1))
