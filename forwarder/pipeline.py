@@ -17,13 +17,14 @@ import orjson
 from forwarder.documents import Document
 from forwarder.ecs import Encoder
 from forwarder.ecs_layout import Common
-from forwarder.events import Action, Event, Origin, Outcome
+from forwarder.events import Action, Event, Outcome
 from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.framing import Block, Framer, FramerState
 from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.syslog import SyslogState
 from forwarder.mail_logs.wrapping import Width
+from forwarder.memory import MAX_REMEMBERED
 
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -106,11 +107,9 @@ class Flow:
         found = (x.first_unread for x in self._correlators.values())
         self._counts.first_unread = next((x for x in found if x is not None), self._first_lost)
         self._counts.assumed_utc = self._clock.assumed_utc
-        self._counts.events = Counter()
-        logins = 0
-        for outcome, number in self._outcomes.items():
-            self._counts.events[outcome.action.value, outcome.result] += number
-            logins += number if outcome.action is not Action.SESSION_CLOSED else 0
+        self._sum_up()
+        ends = Action.SESSION_CLOSED.value
+        logins = sum(x for (action, _), x in self._counts.events.items() if action != ends)
         # The exceptions are counted: they are few, and to look at each event takes time.
         self._counts.joinable = logins - sum(x.nameless for x in self._correlators.values())
         unjoined = sum(x.unjoined for x in self._correlators.values())
@@ -192,7 +191,15 @@ class Flow:
     def document(self, events: list[Event]) -> "Documents":
         """Count events, and give their documents."""
         self._outcomes.update([x.outcome for x in events])
+        if len(self._outcomes) > MAX_REMEMBERED:
+            self._sum_up()
         return Documents(events, self._encoder)
+
+    def _sum_up(self) -> None:
+        """Count outcomes by what they say: each is an object, and servers answer what they like."""
+        for outcome, number in self._outcomes.items():
+            self._counts.events[outcome.action.value, outcome.result] += number
+        self._outcomes.clear()
 
     def count_input(self, size: int, lines: int, cut_lines: int) -> None:
         """Count what came in, in bytes and lines."""
@@ -267,11 +274,6 @@ class Reading:
             log.origin = replace(log.origin, serial=serial)
             log.offset = None if seconds is None else timedelta(seconds=seconds)
             log.file = file
-
-    @property
-    def origins(self) -> dict[str, Origin]:
-        """Where its lines come from, by appliance."""
-        return {appliance: log.origin for appliance, log in self._logs.items()}
 
     def rename(self, path: str) -> None:
         """Take it that the file has this name now."""

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from forwarder.ecs_fields import violations
+from forwarder.memory import MAX_REMEMBERED
 from forwarder.pipeline import Counts, Flow, Settings
 from tests import golden
 from tests.test_framing import SYSLOG
@@ -240,3 +241,21 @@ def test_counts_of_two_flows_make_one() -> None:
     assert (total.bytes, total.lines, total.joinable, total.joined) == (3 * len(LINES), 9, 3, 3)
     assert total.events["smtp-authentication", "success"] == 3
     assert total.assumed_utc
+
+
+def test_what_is_counted_does_not_grow_with_what_servers_answer() -> None:
+    """A service runs for months, and each answer may have a number of its own."""
+    flow = Flow()
+    reading = flow.open("esa1", "/mail.log")
+    number = 20_000
+    line = (
+        b"Sun Mar  1 12:00:00 2026 Info: DCID: 7 IP: 192.0.2.25 SMTP authentication using the"
+        b" profile Out failed: ('535', ['5.7.8 refused, reference %d'])\n"
+    )
+    for begin in range(0, number, 1000):
+        list(reading.feed(b"".join(line % x for x in range(begin, begin + 1000))))
+    list(reading.finish())
+    assert len(flow._outcomes) <= 2 * MAX_REMEMBERED  # noqa: SLF001 - nothing else tells
+    assert flow.counts.events == {("smtp-relay-authentication", "failure"): number}
+    assert flow.counts.events == {("smtp-relay-authentication", "failure"): number}
+    assert (flow.counts.joinable, flow.counts.joined) == (number, 0)
