@@ -45,9 +45,7 @@ class _Shape:
         parts = (
             orjson.dumps(layout, option=orjson.OPT_APPEND_NEWLINE).replace(b"%", b"%%").split(b"\0")
         )
-        self.pick: Callable[[tuple[bytes | None, ...]], tuple[bytes, ...]] = itemgetter(
-            *map(int, parts[1::2])
-        )
+        self.pick: Pick = itemgetter(*map(int, parts[1::2]))
         """Takes, of all values, those that go into the gaps, in their order."""
         parts[1::2] = [b"%b"] * len(parts[1::2])
         self.text = b"".join(parts)

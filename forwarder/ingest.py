@@ -183,16 +183,16 @@ class Ingest:
         elif path is not None:
             reading.rename(path)
         made = reading.feed(piece.data).values()
-        if piece.kind is Kind.QUIET:
-            made += reading.settle().values()
-        elif piece.kind is Kind.END:
+        if piece.kind is Kind.END:
             made += reading.finish().values()
             self._ended.add(piece.key)
+        else:
+            self._ended.discard(piece.key)
+            if piece.kind is Kind.QUIET:
+                made += reading.settle().values()
         self._pending += made
         self._pending_bytes += sum([len(x.body) for x in made])
         self._taken_bytes += len(piece.data)
-        if piece.kind is not Kind.END:
-            self._ended.discard(piece.key)
         self._touched.add(piece.key)
         if self._since is None:
             self._since = time.monotonic()

@@ -160,6 +160,7 @@ class Service:
         self._reload = reload
         self._once = once
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._is_good = True
 
     def run(self) -> bool:
         """Run until the end.
@@ -274,8 +275,6 @@ class Service:
             return self._signals.get(timeout=seconds)
         except queue.Empty:
             return None
-
-    _is_good = True
 
     @contextmanager
     def _receiving_signals(self) -> Iterator[None]:
