@@ -240,6 +240,8 @@ def test_it_is_full_at_its_limit_and_has_room_again_behind_the_slowest(tmp_path:
 def test_waiting_for_room_ends_with_the_program(tmp_path: Path) -> None:
     """Long before its time is over."""
     with closing(opened(tmp_path, "a", max_bytes=1)) as spool:
+        spool.commit(documents(0, 1))  # without one there would be nothing to wait for
+        assert spool.is_full
         stop = threading.Event()
         threading.Timer(0.05, stop.set).start()
         assert not spool.wait_for_room(stop, 600)
