@@ -156,6 +156,7 @@ def test_stamps_are_converted(
         b"LOC Jan  0 00:00:00 0000",
         b"",
         b"Mon Jan  1 00:00:00 0001",
+        b"Wed Apr 22 11:43:61 2009",
     ],
 )
 def test_stamps_that_no_calendar_has_are_none(stamp: bytes) -> None:
@@ -230,13 +231,20 @@ def test_offsets_are_written_as_iso_8601_has_them(offset: timedelta, expected: s
 
 @given(
     st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)),  # noqa: DTZ001
-    st.integers(-14 * 60, 14 * 60).map(lambda minutes: minutes * MINUTE),
+    st.integers(-14 * 60, 14 * 60).map(lambda minutes: minutes * MINUTE)
+    | st.integers(-99_999, 99_999).map(lambda seconds: timedelta(seconds=seconds)),
+    st.integers(0, 59),
 )
-def test_what_is_written_is_read_again(moment: datetime, offset: timedelta) -> None:
-    """A stamp has 24 bytes and means the moment it was made from, less the offset."""
+def test_what_is_written_is_read_again(moment: datetime, offset: timedelta, before: int) -> None:
+    """A stamp has 24 bytes and means the moment it was made from, less the offset.
+
+    So it is whatever other second of its minute was read before.
+    """
+    clock = Clock()
+    clock.read(format_stamp(moment.replace(second=before), b"LOC"), offset)
     stamp = format_stamp(moment, b"LOC")
     assert len(stamp) == 24
-    instant = Clock().read(stamp, offset)
+    instant = clock.read(stamp, offset)
     assert instant is not None
     assert datetime.fromisoformat(instant.utc.decode()).replace(
         tzinfo=None
@@ -247,6 +255,12 @@ def test_what_is_written_is_read_again(moment: datetime, offset: timedelta) -> N
     assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
         seconds=instant.epoch
     ) == datetime.fromisoformat(instant.utc.decode())
+
+
+@pytest.mark.parametrize("seconds", [-1, -60, -61])
+def test_what_is_beyond_the_last_year_is_none(seconds: int) -> None:
+    """So is its last second, where an odd offset puts it behind the end."""
+    assert Clock().read(b"Fri Dec 31 23:59:59 9999", timedelta(seconds=seconds)) is None
 
 
 @given(st.binary(max_size=30), st.none() | st.just(HOUR))

@@ -26,6 +26,9 @@ _MONTHS = {
 }
 _DATE_BYTES = 11
 _CLOCK = re.compile(rb"\d\d:\d\d:\d\d \d{4}")
+_SECONDS = {b"%02d" % x: x for x in range(60)} | {b"60": 59}
+"""By their digits. A leap second is written :60; no calendar arithmetic here has one."""
+_WHOLE_MINUTE = b"00.000Z"
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, the cheapest arithmetic there is
 _ZERO = timedelta(0)
 
@@ -40,7 +43,7 @@ class Clock:
         assumed_utc: Whether a stamp was taken for UTC because nothing said otherwise.
     """
 
-    __slots__ = ("_zone", "assumed_utc", "instants", "offset")
+    __slots__ = ("_minutes", "_zone", "assumed_utc", "instants", "offset")
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         """Start.
@@ -51,6 +54,7 @@ class Clock:
         self._zone = zone
         self.offset: timedelta | None = None
         self.instants = Memory(self._convert)
+        self._minutes = Memory(self._convert_minute)
         self.assumed_utc = False
 
     def read(self, stamp: bytes, offset: timedelta | None) -> Instant | None:
@@ -72,8 +76,32 @@ class Clock:
         """Go over to the offset of another file."""
         self.offset = offset
         self.instants.clear()
+        self._minutes.clear()
 
     def _convert(self, stamp: bytes) -> Instant | None:
+        # Most seconds are new, and few of the minutes: what a minute has in common is made once.
+        second = _SECONDS.get(stamp[17:19])
+        minute = self._minutes[stamp[:17] + b"00" + stamp[19:]]
+        if second is None or minute is None:
+            return None
+        utc, offset = minute
+        epoch, text, compact, zone = utc
+        if not text.endswith(_WHOLE_MINUTE):
+            # An offset with odd seconds: somebody's header said so.
+            try:
+                return _instant(_EPOCH + timedelta(seconds=epoch + second), offset)
+            except OverflowError:
+                return None
+        digits = b"%02d" % second
+        return Instant(
+            epoch + second,
+            text[: -len(_WHOLE_MINUTE)] + digits + b".000Z",
+            compact[:-3] + digits + b"Z",
+            zone,
+        )
+
+    def _convert_minute(self, stamp: bytes) -> tuple[Instant, timedelta] | None:
+        """Convert a stamp at the beginning of a minute; give local time minus UTC with it."""
         if not _CLOCK.fullmatch(stamp, _DATE_BYTES):
             return None
         try:
@@ -83,14 +111,11 @@ class Clock:
                 int(stamp[8:10]),
                 int(stamp[11:13]),
                 int(stamp[14:16]),
-                # A leap second is written :60; no calendar arithmetic here has one.
-                min(int(stamp[17:19]), 59) if stamp[17:19] == b"60" else int(stamp[17:19]),
             )
             offset = self._offset_at(local, stamp)
-            utc = local - offset
+            return _instant(local - offset, offset), offset
         except (KeyError, ValueError, OverflowError):
             return None
-        return _instant(utc, offset)
 
     def _offset_at(self, local: datetime, stamp: bytes) -> timedelta:
         if stamp[:3] == UTC_MARK:

@@ -251,7 +251,8 @@ class Joiner:
         offset, original, message, level, header = _NOWHERE
         if line is not None and places is not None:
             time = self._clock.read(line[:24], log.offset) or time
-            offset, original, message, level, header = places.find(line, line)
+            mark = number + b" close" if reason is CloseReason.CLOSE else line
+            offset, original, message, level, header = places.find(line, mark)
         if original is None:
             # No line says that a session expired: the word and its last login stand for it.
             name = self.identities.name(b"inbound", number, b"expired %b" % tally.last.compact)
