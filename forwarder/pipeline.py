@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
-from forwarder.documents import Document
+from forwarder.documents import Document, new_document
 from forwarder.ecs import Encoder
 from forwarder.ecs_layout import Common
 from forwarder.events import Action, Event, Outcome
@@ -343,9 +343,8 @@ class Documents:
 
     def values(self) -> list[Document]:
         """Make all of them, for a spool."""
-        return [
-            Document(event.id, body[:-1]) for event, body in zip(self._events, self, strict=True)
-        ]
+        encode = self._encoder.encode
+        return [new_document((event.id, encode(event)[:-1])) for event in self._events]
 
 
 def _in_order(events: list[Event]) -> list[Event]:

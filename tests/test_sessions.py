@@ -57,6 +57,43 @@ def test_messages_recipients_and_bytes_are_added_up() -> None:
     assert expected == tally.close(CloseReason.CLOSE, failures=2)
 
 
+@pytest.mark.parametrize("end", [b"", b"\r", b" ", b" \r"])
+@pytest.mark.parametrize("blank", [b" ", b"  "])
+@pytest.mark.parametrize("level", [b"Info", b"Debug"])
+def test_lines_are_counted_however_they_are_spaced(level: bytes, blank: bytes, end: bytes) -> None:
+    """Blanks come twice where a line was wrapped, and carriage returns with some copies."""
+
+    def line(text: bytes) -> bytes:
+        return STAMP.replace(b"Info", level) + text.replace(b" ", blank) + end
+
+    messages = Messages()
+    tally = open_session(messages)
+    messages.start(b"6", line(b"Start MID 6 ICID 5"))
+    messages.change(b"6", b"ICID", line(b"MID 6 ICID 5 RID 0 To: <u@example.com>"))
+    messages.change(b"6", b"ready", line(b"MID 6 ready 100 bytes from <u@example.com>"))
+    assert counts(tally) == (1, 1, 100)
+
+
+@pytest.mark.parametrize(
+    ("verb", "text"),
+    [
+        (b"ICID", b"MID 6 ICID 5 RID 0 Cc: <u@example.com>"),
+        (b"ICID", b"MID 6 ICID 5 RID 0 To:"),
+        (b"ICID", b"MID 6 ICID 5 RID 0 To: \r"),
+        (b"ICID", b"MID 6 ICID 123456789012345678901 RID 0 To: <u@example.com>"),
+        (b"ready", b"MID 6 ready 1234567890123456 bytes from <u@example.com>"),
+        (b"ready", b"MID 6 ready 100 bytes from"),
+    ],
+)
+def test_lines_of_no_form_are_not_counted(verb: bytes, text: bytes) -> None:
+    """What begins like a form is not yet one."""
+    messages = Messages()
+    tally = open_session(messages)
+    start(messages, b"6")
+    messages.change(b"6", verb, STAMP + text)
+    assert counts(tally) == (1, 0, None)
+
+
 def test_a_session_that_sends_nothing_has_no_size() -> None:
     """Zero bytes and no size in the log are two things."""
     tally = open_session(Messages(), user=None)

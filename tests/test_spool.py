@@ -114,7 +114,7 @@ def test_a_commit_that_fails_leaves_nothing_behind(spool: Spool) -> None:
 
 def test_a_newline_in_a_body_is_a_bug(spool: Spool) -> None:
     """It is refused before anything is written."""
-    with pytest.raises(ValueError, match="an id or a body has a newline in it"):
+    with pytest.raises(ValueError, match="a body has a newline in it"):
         spool.commit([Document("a", b"{\n}")])
     assert spool.pending("a") == 0
 

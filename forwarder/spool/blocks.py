@@ -8,13 +8,12 @@ and joined by whole blocks, never document by document.
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import accumulate
 from typing import NamedTuple
 
 import zstandard
 
-from forwarder.documents import Document
+from forwarder.documents import Document, new_document
 
 MAX_BLOCK_BYTES = 1 << 20
 """Of bodies in one row. A reader has one row unpacked in memory; below a megabyte zstandard finds
@@ -22,9 +21,6 @@ less that is alike, above this nothing is gained."""
 
 _LEVEL = 1
 """A hundredth of the size at level 1; higher levels save little and take longer by far."""
-
-_make_document = partial(tuple.__new__, Document)
-"""A third of the time that calling ``Document`` takes."""
 
 
 class Block(NamedTuple):
@@ -63,7 +59,7 @@ def unpack(block: Block) -> list[Document]:
     if len(lines) != 2 * block.documents:
         raise ValueError(f"{len(lines)} lines are not {block.documents} documents")
     ids = b"\n".join(lines[0::2]).decode().split("\n")
-    return list(map(_make_document, zip(ids, lines[1::2], strict=True)))
+    return list(map(new_document, zip(ids, lines[1::2], strict=True)))
 
 
 def checksum(*parts: bytes) -> int:
@@ -89,8 +85,8 @@ def _pack(compressor: zstandard.ZstdCompressor, documents: Sequence[Document]) -
     lines: list[bytes] = [b""] * (2 * len(documents))
     lines[0::2] = "\n".join(ids).encode().split(b"\n")
     lines[1::2] = bodies
-    content = b"\n".join(lines)
-    if content.count(b"\n") != len(lines) - 1:
-        raise ValueError("an id or a body has a newline in it")
-    packed = compressor.compress(content)
+    # To look for a byte is far quicker than to count it.
+    if any([b"\n" in x for x in bodies]):
+        raise ValueError("a body has a newline in it")
+    packed = compressor.compress(b"\n".join(lines))
     return Block(len(documents), checksum(packed), packed)
