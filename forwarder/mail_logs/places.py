@@ -14,8 +14,8 @@ Nowhere = tuple[None, None, int, None, None]
 """In place of a place, for what no line says."""
 
 _NEAR_BYTES = 29_000
-"""Looked through first: for less than 100 bytes among less than 30,000 Python needs no table of what
-it looks for, and mostly the next login is that near."""
+"""Looked through first: for less than 100 bytes among less than 30,000 Python needs no table of
+what it looks for, and mostly the next login is that near."""
 
 
 class Places:

@@ -86,7 +86,7 @@ def _pack(compressor: zstandard.ZstdCompressor, documents: Sequence[Document]) -
     lines[0::2] = "\n".join(ids).encode().split(b"\n")
     lines[1::2] = bodies
     # To look for a byte is far quicker than to count it.
-    if any([b"\n" in x for x in bodies]):
+    if any(b"\n" in x for x in bodies):
         raise ValueError("a body has a newline in it")
     packed = compressor.compress(b"\n".join(lines))
     return Block(len(documents), checksum(packed), packed)
