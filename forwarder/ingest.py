@@ -14,26 +14,24 @@ Rules:
 import os
 import threading
 import time
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from itertools import chain, groupby
+from itertools import chain
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote, unquote
 
 import orjson
 import structlog
 
-from forwarder.ecs_layout import Common
-from forwarder.inputs.endings import Kind
+from forwarder.committing import WAIT_SECONDS, Committer
+from forwarder.core import PREFIX as CORE_PREFIX
+from forwarder.core import Core
 from forwarder.inputs.following import FileStatus, Following
 from forwarder.inputs.pieces import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.sightings import Followed, StartAt
 from forwarder.inputs.stdin import StandardInput
-from forwarder.mail_logs.state import IDS
-from forwarder.pipeline import Flow, Reading, Settings
 from forwarder.settings.models import DocumentSettings, InputSettings, StdinSettings
-from forwarder.spool import BlockedError, Spool
+from forwarder.spool import Spool
 
 if TYPE_CHECKING:
     from forwarder.documents import Document
@@ -51,14 +49,9 @@ STATUS_SECONDS = 5.0
 """How often the state of the inputs is written for ``status``, while something changes."""
 
 STATUS_PREFIX = "status/"
-CORE_PREFIX = "core/"
-"""Of what the core remembers; behind it the time zone of the input, and the appliance."""
 
 MAX_STATUS_FILES = 100
 """Files that ``status`` names, those that are furthest behind first: there may be thousands."""
-
-_WAIT_SECONDS = 1.0
-"""How often a full spool, and a disk that refuses, are tried again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -105,24 +98,20 @@ class Ingest:
         self._spool = spool
         self._once = once
         self._stop = threading.Event()
-        self._zones = [str(x.timezone or "") for x in inputs]
-        self._flows = _make_flows(inputs, documents, spool)
+        self._core = Core(inputs, documents, spool.load_state(CORE_PREFIX))
         self._following = _follow(inputs, spool, once=once)
         self._sources: list[Source] = [*_standard_inputs(inputs)]
         if self._following is not None:
             self._sources.append(self._following)
         # Standard input has an end in any case.
         self._ends = once or self._following is None
-        self._readings: dict[str, Reading] = {}
         self._pending: list[Document] = []
         self._pending_bytes = 0
         self._taken_bytes = 0
-        self._touched: set[str] = set()
-        self._ended: set[str] = set()
         self._since: float | None = None
         self._status_due = 0.0
         self._last_status: dict[str, object] = {}
-        self._is_blocked = False
+        self._committer = Committer(spool, self._stop)
         self.is_complete = False
         """Whether all was read to its end; never so where more is waited for."""
         self.problems = 0
@@ -136,8 +125,11 @@ class Ingest:
         """
         try:
             while not self._stop.is_set():
+                self._committer.check()
                 if not self._spool.wait_for_room(self._stop, 0):
-                    self._wait_for_room()
+                    self._commit()
+                    self._committer.wait()
+                    self._committer.wait_for_room()
                     continue
                 pieces = self._read()
                 for piece in pieces:
@@ -149,7 +141,9 @@ class Ingest:
                     self.is_complete = True
                     break
             self._commit()
+            self._committer.wait()
         finally:
+            self._committer.close()
             for source in self._sources:
                 source.close()
 
@@ -160,7 +154,7 @@ class Ingest:
             source.wake()
 
     def _read(self) -> list[Piece]:
-        wait = _WAIT_SECONDS
+        wait = WAIT_SECONDS
         if self._since is not None:
             wait = max(0.0, self._since + COMMIT_SECONDS - time.monotonic())
         # Of several sources none may keep the others waiting.
@@ -168,32 +162,10 @@ class Ingest:
         return [*chain.from_iterable(x.read(share) for x in self._sources)]
 
     def _take(self, piece: Piece) -> None:
-        path = None if piece.path == "-" else os.fsencode(piece.path).decode("utf-8", "replace")
-        reading = self._readings.get(piece.key)
-        if reading is None or piece.resume is not None:
-            reading = self._flows[self._zones[piece.input]].open(
-                piece.appliance,
-                path,
-                near=piece.near,
-                hosts=not piece.named,
-                state=piece.resume or None,
-                offset=piece.offset,
-            )
-            self._readings[piece.key] = reading
-        elif path is not None:
-            reading.rename(path)
-        made = reading.feed(piece.data).values()
-        if piece.kind is Kind.END:
-            made += reading.finish().values()
-            self._ended.add(piece.key)
-        else:
-            self._ended.discard(piece.key)
-            if piece.kind is Kind.QUIET:
-                made += reading.settle().values()
+        made = self._core.take(piece)
         self._pending += made
         self._pending_bytes += sum([len(x.body) for x in made])
         self._taken_bytes += len(piece.data)
-        self._touched.add(piece.key)
         if self._since is None:
             self._since = time.monotonic()
         if self._pending_bytes >= COMMIT_BYTES or self._taken_bytes >= COMMIT_READ_BYTES:
@@ -207,51 +179,17 @@ class Ingest:
         return now - self._since >= COMMIT_SECONDS or (idle and self._once)
 
     def _commit(self) -> None:
-        """Commit what there is; wait as long as the disk refuses it."""
-        consumed = {
-            key: (self._readings[key].position, self._readings[key].state) for key in self._touched
-        }
-        state: list[tuple[str, bytes | None]] = []
-        for zone, flow in self._flows.items():
-            prefix = f"{CORE_PREFIX}{quote(zone, safe='')}/"
-            state += [(prefix + key, value) for key, value in flow.changes()]
+        """Commit what there is; wait as long as the disk refuses what was before it."""
+        consumed = self._core.consumed()
+        state = self._core.changes()
         if self._following is not None:
             state += self._following.save(consumed)
         state += self._status()
-        refused = False
-        while True:
-            try:
-                if self._pending or state:
-                    self._spool.commit(self._pending, state)
-                break
-            except BlockedError as error:
-                refused = True
-                self._say_blocked(str(error))
-            if self._stop.wait(_WAIT_SECONDS):
-                # It is all in the logs still, and is read again.
-                return
-        if refused:
-            self._is_blocked = False
-            _log.info("The spool can be written again; reading goes on.")
+        if self._pending or state:
+            self._committer.commit(self._pending, state)
         self._pending = []
         self._pending_bytes = self._taken_bytes = 0
-        self._touched.clear()
-        for key in self._ended:
-            del self._readings[key]
-        self._ended.clear()
         self._since = None
-
-    def _wait_for_room(self) -> None:
-        self._commit()
-        self._say_blocked(self._spool.obstacle or "the spool is full")
-        if self._spool.wait_for_room(self._stop, _WAIT_SECONDS) and self._is_blocked:
-            self._is_blocked = False
-            _log.info("There is room in the spool again; reading goes on.")
-
-    def _say_blocked(self, reason: str) -> None:
-        if not self._is_blocked:
-            self._is_blocked = True
-            _log.error("Reading pauses: nothing can be written to the spool.", reason=reason)
 
     def _say_problems(self) -> None:
         if self._following is not None:
@@ -264,33 +202,12 @@ class Ingest:
         if self._following is None or now < self._status_due:
             return []
         self._status_due = now + STATUS_SECONDS
-        opened = sum(x.open_connections for x in self._flows.values())
-        status = describe(self._following.status(), opened)
+        status = describe(self._following.status(), self._core.open_connections)
         if status == self._last_status:
             return []
         self._last_status = status
         at = {"time": datetime.now(UTC).isoformat(timespec="seconds")}
         return [(STATUS_PREFIX + "ingest", orjson.dumps(at | status))]
-
-
-def forget_ids(
-    state: Iterable[tuple[str, bytes]], appliances: Container[str]
-) -> list[tuple[str, None]]:
-    """Let lines that are read again have the ids that they had.
-
-    Args:
-        state: All pairs whose key begins with :data:`CORE_PREFIX`.
-        appliances: Whose lines they are.
-
-    Returns:
-        What to change in the state.
-    """
-    return [
-        (key, None)
-        for key, _ in state
-        for appliance, kind, _ in [key.split("/", 2)[2].rsplit("/", 2)]
-        if kind == IDS and appliance in appliances
-    ]
 
 
 def describe(files: Sequence[FileStatus], open_connections: int) -> dict[str, object]:
@@ -314,36 +231,6 @@ def describe(files: Sequence[FileStatus], open_connections: int) -> dict[str, ob
             for x in worst
         ],
     }
-
-
-def _make_flows(
-    inputs: Sequence[InputSettings], documents: DocumentSettings, spool: Spool
-) -> dict[str, Flow]:
-    """Make a flow for each time zone, with what it had remembered."""
-    flows = {
-        str(x.timezone or ""): Flow(
-            Settings(
-                zone=x.timezone,
-                sessions=documents.session_events,
-                common=Common(
-                    namespace=documents.namespace,
-                    agent_name=documents.agent_name,
-                    tags=documents.tags,
-                    labels=tuple(documents.labels.items()),
-                    original=documents.original,
-                ),
-                count_lines=False,
-            )
-        )
-        for x in inputs
-    }
-    pairs = spool.load_state(CORE_PREFIX)
-    for name, own in groupby(pairs, key=lambda x: x[0].split("/", 2)[1]):
-        prefix = f"{CORE_PREFIX}{name}/"
-        flow = flows.get(unquote(name))
-        if flow is not None:
-            flow.restore([(key.removeprefix(prefix), value) for key, value in own])
-    return flows
 
 
 def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Following | None:

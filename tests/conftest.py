@@ -9,9 +9,12 @@ slow is found by ``make bench``.
 """
 
 import os
+from collections.abc import Callable
 
+import pytest
 from hypothesis import settings
 
+from forwarder import log
 from tests.kibana.server import query_node
 from tests.servers.fixtures import elasticsearch_8, elasticsearch_9, opensearch
 
@@ -20,3 +23,17 @@ __all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch", "query_node"]
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[[str], bool]:
+    """Log as the program does, and return what looks whether something was."""
+    log.configure("logfmt", "info")
+    whole = ""
+
+    def look(text: str) -> bool:
+        nonlocal whole
+        whole += capsys.readouterr().err
+        return text in whole
+
+    return look

@@ -1,7 +1,9 @@
 """Documents and readers for tests of the spool."""
 
 import random
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from forwarder.documents import Document
@@ -52,3 +54,12 @@ def opened(folder: Path, *outputs: str, max_bytes: int = 1 << 30) -> Spool:
     spool = Spool.open(folder, max_bytes=max_bytes)
     spool.add_outputs(outputs)
     return spool
+
+
+@contextmanager
+def busy(folder: Path) -> Iterator[None]:
+    """Be another process that writes to the database of a folder, and does not come to an end."""
+    with closing(sqlite3.connect(folder / "spool.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")

@@ -1,6 +1,5 @@
 """From the inputs into the spool: what is committed, and what happens when it cannot be."""
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -8,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from forwarder import committing
 from forwarder import ingest as module
+from forwarder.core import PREFIX as CORE_PREFIX
+from forwarder.core import forget_ids
 from forwarder.documents import Document
-from forwarder.ingest import Ingest, forget_ids
+from forwarder.ingest import Ingest
 from forwarder.spool import Spool, schema
 from tests.faults.program import wait_until
 from tests.services import CONFIG, Told, append, configured, logins
-from tests.spooling import opened, read, take
+from tests.spooling import busy, opened, read, take
 
 OTHER_ZONE = """\
   - {{type: files, paths: ["{folder}/elsewhere/mail*"], appliance: esa9, timezone: Asia/Tokyo}}
@@ -40,15 +42,6 @@ def running(ingest: Ingest) -> Iterator[None]:
         assert not thread.is_alive()
 
 
-@contextmanager
-def busy(folder: Path) -> Iterator[None]:
-    """Be another process that writes to the database, and does not come to an end."""
-    with closing(sqlite3.connect(folder / "state" / "spool.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-
-
 @pytest.fixture
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spool]:
     """Open a spool for one output; it is not patient with others."""
@@ -57,19 +50,6 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spool]:
     monkeypatch.setitem(defaults, "seconds", 0.1)
     with closing(opened(tmp_path / "state", "told")) as found:
         yield found
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Callable[[str], bool]:
-    """Return what looks whether something was logged."""
-    whole = ""
-
-    def look(text: str) -> bool:
-        nonlocal whole
-        whole += capsys.readouterr().err
-        return text in whole
-
-    return look
 
 
 def test_once_reads_to_the_end(tmp_path: Path, spool: Spool) -> None:
@@ -130,9 +110,9 @@ def test_a_commit_that_is_refused_is_tried_again_as_it_is(
     tmp_path: Path, spool: Spool, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is said once, and that it goes on."""
-    monkeypatch.setattr(module, "_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(committing, "WAIT_SECONDS", 0.01)
     with running(reader(tmp_path, spool)):
-        with busy(tmp_path):
+        with busy(tmp_path / "state"):
             append(tmp_path, logins(1, 2))
             wait_until(lambda: said("Reading pauses: nothing can be written"), "a refusal")
         wait_until(lambda: said("The spool can be written again"), "an end of it")
@@ -144,7 +124,7 @@ def test_whoever_stops_while_a_commit_is_refused_reads_it_again(
 ) -> None:
     """Nothing of it is in the spool, the position neither."""
     append(tmp_path, logins(1, 2))
-    with busy(tmp_path), running(reader(tmp_path, spool)):
+    with busy(tmp_path / "state"), running(reader(tmp_path, spool)):
         wait_until(lambda: said("Reading pauses: nothing can be written"), "a refusal")
     assert spool.pending("told") == 0
     reader(tmp_path, spool, once=True).run()
@@ -199,9 +179,9 @@ def test_ids_are_forgotten_of_one_appliance(tmp_path: Path, spool: Spool) -> Non
     append(tmp_path, logins(1))
     append(tmp_path, logins(2), appliance="esa2")
     reader(tmp_path, spool, once=True).run()
-    changes = forget_ids(spool.load_state(module.CORE_PREFIX), {"esa2"})
+    changes = forget_ids(spool.load_state(CORE_PREFIX), {"esa2"})
     assert [x for x, _ in changes] == [
-        x for x, _ in spool.load_state(module.CORE_PREFIX) if "/esa2/ids/" in x
+        x for x, _ in spool.load_state(CORE_PREFIX) if "/esa2/ids/" in x
     ]
     assert changes
     assert forget_ids([("core/zone/a/b/ids/0", b""), ("core/zone/b/ids/0", b"")], {"a/b"}) == [

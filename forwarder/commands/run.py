@@ -60,8 +60,9 @@ def rewind(path: Path, log_path: str) -> NoReturn:
     """
     import os  # noqa: PLC0415 - late on purpose
 
+    from forwarder.core import PREFIX as CORE_PREFIX  # noqa: PLC0415
+    from forwarder.core import forget_ids  # noqa: PLC0415
     from forwarder.errors import ForwarderError  # noqa: PLC0415
-    from forwarder.ingest import CORE_PREFIX, forget_ids  # noqa: PLC0415
     from forwarder.inputs.positions import PREFIX  # noqa: PLC0415
     from forwarder.inputs.rewinding import rewind as forget  # noqa: PLC0415
     from forwarder.spool import Spool  # noqa: PLC0415

@@ -1,0 +1,108 @@
+"""Commits in a thread of its own: the next documents are made while the last are written to disk.
+
+One commit is under way at a time, so what is committed is always all up to some point. One that
+is refused is tried again as it is, until it succeeds or the program ends. Then nothing more is
+written: the next positions would say that it is there. It is in the logs still, and is read again.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import structlog
+
+from forwarder.documents import Document
+from forwarder.spool import BlockedError, Spool
+
+WAIT_SECONDS = 1.0
+"""How often a full spool, and a disk that refuses, are tried again."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Committer:
+    """Writes to the spool for ingest; says once that it cannot, and once that it can again."""
+
+    def __init__(self, spool: Spool, stop: threading.Event) -> None:
+        """Start with nothing to commit.
+
+        Args:
+            spool: Where everything goes.
+            stop: Is set when the program ends.
+        """
+        self._spool = spool
+        self._stop = stop
+        self._thread = ThreadPoolExecutor(1, "commit")
+        self._under_way: Future[None] | None = None
+        self._is_blocked = False
+        self._is_given_up = False
+
+    def commit(
+        self, documents: Sequence[Document], state: Iterable[tuple[str, bytes | None]]
+    ) -> None:
+        """Begin to commit, as soon as what was begun before is done.
+
+        Args:
+            documents: In the order of reading; nobody changes them any more.
+            state: Whatever must agree with them.
+
+        Raises:
+            SpoolError: The database is damaged; so says an earlier commit.
+        """
+        self.wait()
+        if self._is_given_up:
+            return
+        self._under_way = self._thread.submit(self._persist, documents, state)
+
+    def wait(self) -> None:
+        """Wait until all that was begun is on disk, or given up because the program ends.
+
+        Raises:
+            SpoolError: The database is damaged.
+        """
+        if self._under_way is not None:
+            self._under_way.result()
+            self._under_way = None
+
+    def check(self) -> None:
+        """Look whether what was begun has failed.
+
+        Raises:
+            SpoolError: The database is damaged.
+        """
+        if self._under_way is not None and self._under_way.done():
+            self.wait()
+
+    def close(self) -> None:
+        """Wait for what is under way, whatever comes of it."""
+        self._thread.shutdown()
+
+    def wait_for_room(self) -> None:
+        """Wait for a while, until there is room in the spool; nothing may be under way."""
+        self._say_blocked(self._spool.obstacle or "the spool is full")
+        if self._spool.wait_for_room(self._stop, WAIT_SECONDS) and self._is_blocked:
+            self._is_blocked = False
+            _log.info("There is room in the spool again; reading goes on.")
+
+    def _persist(
+        self, documents: Sequence[Document], state: Iterable[tuple[str, bytes | None]]
+    ) -> None:
+        refused = False
+        while True:
+            try:
+                self._spool.commit(documents, state)
+                break
+            except BlockedError as error:
+                refused = True
+                self._say_blocked(str(error))
+            if self._stop.wait(WAIT_SECONDS):
+                self._is_given_up = True
+                return
+        if refused:
+            self._is_blocked = False
+            _log.info("The spool can be written again; reading goes on.")
+
+    def _say_blocked(self, reason: str) -> None:
+        if not self._is_blocked:
+            self._is_blocked = True
+            _log.error("Reading pauses: nothing can be written to the spool.", reason=reason)

@@ -1,0 +1,150 @@
+"""The core behind the inputs: pieces of logs in, documents out, and what has to be remembered.
+
+There is a flow for each time zone, and a reading for each log on its way.
+"""
+
+import os
+from collections.abc import Container, Iterable, Sequence
+from itertools import groupby
+from urllib.parse import quote, unquote
+
+from forwarder.documents import Document
+from forwarder.ecs_layout import Common
+from forwarder.inputs.endings import Kind
+from forwarder.inputs.pieces import Piece
+from forwarder.mail_logs.state import IDS
+from forwarder.pipeline import Flow, Reading, Settings
+from forwarder.settings.models import DocumentSettings, InputSettings
+
+PREFIX = "core/"
+"""Of what the core remembers; behind it the time zone of the input, and the appliance."""
+
+
+class Core:
+    """Makes documents of what the inputs read; for one thread."""
+
+    def __init__(
+        self,
+        inputs: Sequence[InputSettings],
+        documents: DocumentSettings,
+        state: Iterable[tuple[str, bytes]],
+    ) -> None:
+        """Go on where another one was.
+
+        Args:
+            inputs: What is read.
+            documents: What is in the documents.
+            state: All pairs whose key begins with :data:`PREFIX`.
+        """
+        self._zones = [str(x.timezone or "") for x in inputs]
+        self._flows = _make_flows(inputs, documents, state)
+        self._readings: dict[str, Reading] = {}
+        self._touched: set[str] = set()
+        self._ended: set[str] = set()
+
+    @property
+    def open_connections(self) -> int:
+        """How many are open, of all appliances and in both directions."""
+        return sum(x.open_connections for x in self._flows.values())
+
+    def take(self, piece: Piece) -> list[Document]:
+        """Read a piece; give its documents, in the order of their lines."""
+        path = None if piece.path == "-" else os.fsencode(piece.path).decode("utf-8", "replace")
+        reading = self._readings.get(piece.key)
+        if reading is None or piece.resume is not None:
+            reading = self._flows[self._zones[piece.input]].open(
+                piece.appliance,
+                path,
+                near=piece.near,
+                hosts=not piece.named,
+                state=piece.resume or None,
+                offset=piece.offset,
+            )
+            self._readings[piece.key] = reading
+        elif path is not None:
+            reading.rename(path)
+        self._touched.add(piece.key)
+        made = reading.feed(piece.data).values()
+        if piece.kind is Kind.END:
+            made += reading.finish().values()
+            self._ended.add(piece.key)
+        else:
+            self._ended.discard(piece.key)
+            if piece.kind is Kind.QUIET:
+                made += reading.settle().values()
+        return made
+
+    def consumed(self) -> dict[str, tuple[int, bytes]]:
+        """Say how far the logs are that were read since the last time, and forget those that end.
+
+        Returns:
+            By key of the pieces, the offset up to which all is in documents, in bytes from the
+            start of the file, and what the next reading needs to go on from there.
+        """
+        consumed = {
+            key: (self._readings[key].position, self._readings[key].state) for key in self._touched
+        }
+        self._touched.clear()
+        for key in self._ended:
+            del self._readings[key]
+        self._ended.clear()
+        return consumed
+
+    def changes(self) -> list[tuple[str, bytes | None]]:
+        """Give what has changed since the last time and must outlive the process."""
+        changes: list[tuple[str, bytes | None]] = []
+        for zone, flow in self._flows.items():
+            prefix = f"{PREFIX}{quote(zone, safe='')}/"
+            changes += [(prefix + key, value) for key, value in flow.changes()]
+        return changes
+
+
+def forget_ids(
+    state: Iterable[tuple[str, bytes]], appliances: Container[str]
+) -> list[tuple[str, None]]:
+    """Let lines that are read again have the ids that they had.
+
+    Args:
+        state: All pairs whose key begins with :data:`PREFIX`.
+        appliances: Whose lines they are.
+
+    Returns:
+        What to change in the state.
+    """
+    return [
+        (key, None)
+        for key, _ in state
+        for appliance, kind, _ in [key.split("/", 2)[2].rsplit("/", 2)]
+        if kind == IDS and appliance in appliances
+    ]
+
+
+def _make_flows(
+    inputs: Sequence[InputSettings],
+    documents: DocumentSettings,
+    state: Iterable[tuple[str, bytes]],
+) -> dict[str, Flow]:
+    """Make a flow for each time zone, with what it had remembered."""
+    flows = {
+        str(x.timezone or ""): Flow(
+            Settings(
+                zone=x.timezone,
+                sessions=documents.session_events,
+                common=Common(
+                    namespace=documents.namespace,
+                    agent_name=documents.agent_name,
+                    tags=documents.tags,
+                    labels=tuple(documents.labels.items()),
+                    original=documents.original,
+                ),
+                count_lines=False,
+            )
+        )
+        for x in inputs
+    }
+    for name, own in groupby(state, key=lambda x: x[0].split("/", 2)[1]):
+        prefix = f"{PREFIX}{name}/"
+        flow = flows.get(unquote(name))
+        if flow is not None:
+            flow.restore([(key.removeprefix(prefix), value) for key, value in own])
+    return flows
