@@ -18,6 +18,7 @@ from tempfile import gettempdir
 from typing import IO, NamedTuple
 
 from forwarder import table
+from forwarder.counts import Counts
 from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import Found, LogFile, find
 from forwarder.inputs.reading import (
@@ -29,7 +30,7 @@ from forwarder.inputs.reading import (
     read_blocks,
 )
 from forwarder.memory import GC_THRESHOLDS
-from forwarder.pipeline import Counts, Documents, Flow, Settings
+from forwarder.pipeline import Documents, Flow, Settings
 from forwarder.report import Bar
 from forwarder.visible import quoted
 from forwarder.workers import Step, StoreError, run_in_order

@@ -8,19 +8,21 @@ A :class:`Flow` holds what outlives a file: the open connections of each applian
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 import orjson
 
+from forwarder.counts import Counts
 from forwarder.documents import Document, new_document
 from forwarder.ecs import Encoder
 from forwarder.ecs_layout import Common
 from forwarder.events import Action, Event, Outcome
+from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.correlator import Correlator
-from forwarder.mail_logs.framing import Block, Framer, FramerState
+from forwarder.mail_logs.framing import Framer, FramerState
 from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.syslog import SyslogState
 from forwarder.mail_logs.wrapping import Width
@@ -41,49 +43,6 @@ class Settings(NamedTuple):
     common: Common = Common()
     count_lines: bool = True
     """Whether anybody will ask how many lines there were."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What went through a flow."""
-
-    bytes: int = 0
-    lines: int = 0
-    cut_lines: int = 0
-    """Lines that were longer than the limit."""
-    strangers: int = 0
-    """Lines behind which something was left out that is no line."""
-    others: int = 0
-    """Lines with a timestamp that are not of a mail log."""
-    broken_off: int = 0
-    """Files whose last line was left out, because it is only a piece of one."""
-    unread: int = 0
-    """Lines that begin like a login and are none that is known."""
-    first_unread: tuple[str | None, int] | None = None
-    """Path and offset in bytes of the first of them."""
-    events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
-    """By action and outcome."""
-    joinable: int = 0
-    """Login events whose line names a connection."""
-    joined: int = 0
-    """Those of them whose connection was known."""
-    assumed_utc: bool = False
-    """Whether stamps were taken for UTC because nothing said otherwise."""
-
-    def add(self, other: "Counts") -> None:
-        """Add what went through another flow."""
-        self.bytes += other.bytes
-        self.lines += other.lines
-        self.cut_lines += other.cut_lines
-        self.strangers += other.strangers
-        self.others += other.others
-        self.broken_off += other.broken_off
-        self.unread += other.unread
-        self.first_unread = self.first_unread or other.first_unread
-        self.events += other.events
-        self.joinable += other.joinable
-        self.joined += other.joined
-        self.assumed_utc |= other.assumed_utc
 
 
 class Flow:

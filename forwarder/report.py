@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Protocol
 
-from forwarder.pipeline import Counts
+from forwarder.counts import Counts
 from forwarder.visible import quoted
 
 _NAMES = {

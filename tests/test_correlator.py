@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
+from forwarder.counts import Counts
 from forwarder.mail_logs import connections, correlator, joining
-from forwarder.pipeline import Counts, Flow, Settings
+from forwarder.pipeline import Flow, Settings
 
 Document = dict[str, Any]
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

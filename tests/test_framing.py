@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from forwarder.events import SyslogHeader
 from forwarder.mail_logs import framing, lines
-from forwarder.mail_logs.framing import Block, Framer
+from forwarder.mail_logs.blocks import Block
+from forwarder.mail_logs.framing import Framer
 from forwarder.mail_logs.lines import MAX_JUNK_BYTES, MAX_LINE_BYTES, START_BYTES
 
 STAMP = b"Wed Apr 22 11:44:48 2009 "

@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
+from forwarder.counts import Counts
 from forwarder.ecs_fields import violations
 from forwarder.memory import MAX_REMEMBERED
-from forwarder.pipeline import Counts, Flow, Settings
+from forwarder.pipeline import Flow, Settings
 from tests import golden
 from tests.test_framing import SYSLOG
 

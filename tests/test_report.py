@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+from forwarder.counts import Counts
 from forwarder.events import Action
-from forwarder.pipeline import Counts
 from forwarder.report import no_bar, progress_bar, summarise, warnings
 
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forwarder.counts import Counts
 from forwarder.ecs_fields import violations
-from forwarder.pipeline import Counts, Flow, Settings
+from forwarder.pipeline import Flow, Settings
 from tests.corpus import Corpus, hostile, many_open
 from tests.truth_check import ROOT, differences, documents_of, flatten, key
 from tests.truth_digest import digest

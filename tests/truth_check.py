@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from forwarder import __version__
-from forwarder.pipeline import Counts, Flow, Settings
+from forwarder.counts import Counts
+from forwarder.pipeline import Flow, Settings
 from tests.corpus import Corpus, Expected
 
 ROOT = "/srv/esa/"

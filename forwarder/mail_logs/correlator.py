@@ -22,9 +22,9 @@ Rules:
 
 from forwarder.events import CloseReason, Event
 from forwarder.mail_logs import scanning
+from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.connections import MAX_LINES, MAX_OPEN, forget_oldest
-from forwarder.mail_logs.framing import Block
 from forwarder.mail_logs.joining import Joiner
 from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.places import Places

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from forwarder.events import SyslogHeader
+from forwarder.mail_logs.blocks import Block, Line
 from forwarder.mail_logs.endings import is_broken_off
 from forwarder.mail_logs.grammar import LEVEL, STAMP_BYTES
 from forwarder.mail_logs.lines import (
@@ -51,35 +51,6 @@ _YEAR_AT, _YEAR_END = 20, 25
 _NEXT_REGULAR = re.compile(rb"\n(?=" + _REGULAR.pattern + rb")")
 # The first look-ahead saves empty lines the second.
 _NEXT_START = re.compile(rb"\n(?=[^\r\n])(?=" + START.pattern + rb")")
-
-
-class Line(NamedTuple):
-    """What a rewritten line was."""
-
-    position: int
-    """Of the newline before it, in the block's text."""
-    offset: int
-    """Bytes from the start of the file."""
-    original: bytes
-    message: int
-    """Where the message begins in ``original``, behind the level, in bytes."""
-    header: SyslogHeader | None
-
-
-class Block(NamedTuple):
-    """Whole lines of one appliance, each behind a newline, each as a file would have it."""
-
-    text: bytes
-    start: int
-    """Of the first line's newline in the text; what is before is no part of the block."""
-    end: int
-    """Behind the last line, where the newline of the next may stand."""
-    offset: int
-    """Of the text's first byte, in bytes from the start of the file."""
-    appliance: str | None
-    """Name from a syslog header; None where the file's name for it holds."""
-    lines: tuple[Line, ...] | None
-    """For rewritten lines, in order; None where text is the file's own bytes."""
 
 
 class FramerState(NamedTuple):

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 
 from forwarder.events import SyslogHeader
-from forwarder.mail_logs.framing import Block
+from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.grammar import STAMP_BYTES, find_message
 
 Place = tuple[int, bytes, int, bytes, SyslogHeader | None]

@@ -1,0 +1,47 @@
+"""What went through the core, counted."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Counts:
+    """What went through a flow."""
+
+    bytes: int = 0
+    lines: int = 0
+    cut_lines: int = 0
+    """Lines that were longer than the limit."""
+    strangers: int = 0
+    """Lines behind which something was left out that is no line."""
+    others: int = 0
+    """Lines with a timestamp that are not of a mail log."""
+    broken_off: int = 0
+    """Files whose last line was left out, because it is only a piece of one."""
+    unread: int = 0
+    """Lines that begin like a login and are none that is known."""
+    first_unread: tuple[str | None, int] | None = None
+    """Path and offset in bytes of the first of them."""
+    events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+    """By action and outcome."""
+    joinable: int = 0
+    """Login events whose line names a connection."""
+    joined: int = 0
+    """Those of them whose connection was known."""
+    assumed_utc: bool = False
+    """Whether stamps were taken for UTC because nothing said otherwise."""
+
+    def add(self, other: "Counts") -> None:
+        """Add what went through another flow."""
+        self.bytes += other.bytes
+        self.lines += other.lines
+        self.cut_lines += other.cut_lines
+        self.strangers += other.strangers
+        self.others += other.others
+        self.broken_off += other.broken_off
+        self.unread += other.unread
+        self.first_unread = self.first_unread or other.first_unread
+        self.events += other.events
+        self.joinable += other.joinable
+        self.joined += other.joined
+        self.assumed_utc |= other.assumed_utc
