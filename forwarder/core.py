@@ -90,6 +90,11 @@ class Core:
         self._ended.clear()
         return consumed
 
+    def forget(self, keys: Iterable[str]) -> None:
+        """Take it that of these logs nothing will come any more."""
+        for key in keys:
+            self._readings.pop(key, None)
+
     def changes(self) -> list[tuple[str, bytes | None]]:
         """Give what has changed since the last time and must outlive the process."""
         changes: list[tuple[str, bytes | None]] = []

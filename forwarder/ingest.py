@@ -83,6 +83,7 @@ class Ingest:
         spool: Spool,
         *,
         once: bool = False,
+        begun: bytes = b"",
     ) -> None:
         """Go on where the spool says.
 
@@ -91,6 +92,7 @@ class Ingest:
             documents: What is in the documents.
             spool: Where they go.
             once: Whether to read to the end and wait for nothing.
+            begun: What another one has read of a line of standard input; see :attr:`begun`.
 
         Raises:
             ForwarderError: What is in the spool cannot be understood.
@@ -100,7 +102,8 @@ class Ingest:
         self._stop = threading.Event()
         self._core = Core(inputs, documents, spool.load_state(CORE_PREFIX))
         self._following = _follow(inputs, spool, once=once)
-        self._sources: list[Source] = [*_standard_inputs(inputs)]
+        self._standard_inputs = [*_standard_inputs(inputs, begun)]
+        self._sources: list[Source] = [*self._standard_inputs]
         if self._following is not None:
             self._sources.append(self._following)
         # Standard input has an end in any case.
@@ -140,12 +143,19 @@ class Ingest:
                 if self._ends and not pieces and all(x.drained for x in self._sources):
                     self.is_complete = True
                     break
+            for piece in chain.from_iterable(x.settle() for x in self._standard_inputs):
+                self._take(piece)
             self._commit()
             self._committer.wait()
         finally:
             self._committer.close()
             for source in self._sources:
                 source.close()
+
+    @property
+    def begun(self) -> bytes:
+        """What was read of a line of standard input that has not come to its end."""
+        return b"".join(x.begun for x in self._standard_inputs)
 
     def ask_to_stop(self) -> None:
         """End soon, with everything committed that was read; from any thread."""
@@ -183,7 +193,9 @@ class Ingest:
         consumed = self._core.consumed()
         state = self._core.changes()
         if self._following is not None:
-            state += self._following.save(consumed)
+            positions = self._following.save(consumed)
+            self._core.forget(x.removeprefix(FILE_PREFIX) for x, y in positions if y is None)
+            state += positions
         state += self._status()
         if self._pending or state:
             self._committer.commit(self._pending, state)
@@ -246,11 +258,12 @@ def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Fol
     return Following(followed, spool.load_state(FILE_PREFIX), once=once, watch=not once)
 
 
-def _standard_inputs(inputs: Sequence[InputSettings]) -> Iterable[StandardInput]:
+def _standard_inputs(inputs: Sequence[InputSettings], begun: bytes) -> Iterable[StandardInput]:
     for number, settings in enumerate(inputs):
         if isinstance(settings, StdinSettings):
             yield StandardInput(
                 settings.appliance or "unknown",
                 named=settings.appliance is not None,
                 input_number=number,
+                begun=begun,
             )

@@ -54,7 +54,7 @@ _log = structlog.get_logger(__name__)
 class Running:
     """One configuration at work."""
 
-    def __init__(self, config: Config, *, once: bool = False) -> None:
+    def __init__(self, config: Config, *, once: bool = False, begun: bytes = b"") -> None:
         """Open the spool and prepare everything; nothing is read or delivered yet.
 
         Raises:
@@ -70,7 +70,9 @@ class Running:
                 Delivery(name, output, self.spool, _delivery_settings(config.outputs[name]))
                 for name, output in outputs.items()
             ]
-            self.ingest = Ingest(config.inputs, config.documents, self.spool, once=once)
+            self.ingest = Ingest(
+                config.inputs, config.documents, self.spool, once=once, begun=begun
+            )
         except BaseException:
             self.spool.close()
             raise
@@ -161,6 +163,8 @@ class Service:
         self._once = once
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._is_good = True
+        self._begun = b""
+        """What was read of a line of standard input, by what ran before."""
 
     def run(self) -> bool:
         """Run until the end.
@@ -186,6 +190,7 @@ class Service:
         if number is None and isinstance(error, DamagedError):
             _log.error("The spool is damaged; it is set aside and opened anew.", reason=str(error))
             running.stop()
+            self._begun = running.ingest.begun
             return self._start(self._config)
         if number is not None:
             _log.info("The service was asked to end.", signal=signal.Signals(number).name)
@@ -237,7 +242,7 @@ class Service:
     def _try(self, config: Config, *, said: bool) -> Running | None:
         """Prepare a configuration; None if the disk has no room for it, which is said once."""
         try:
-            return Running(config, once=self._once)
+            return Running(config, once=self._once, begun=self._begun)
         except BlockedError as error:
             if not said:
                 _log.error("The spool cannot be opened now; it is tried again.", reason=str(error))
@@ -249,6 +254,7 @@ class Service:
         if config is None:
             return running
         running.stop()
+        self._begun = running.ingest.begun
         try:
             changed = self._start(config)
         except ForwarderError as error:

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -28,7 +29,9 @@ def test_what_is_written_comes_at_once_and_then_the_end(pipe: tuple[StandardInpu
     assert standard_input.read(0) == []
     os.write(writing, b"one\n")
     pieces = [*standard_input.read(10), *standard_input.read(0), *standard_input.read(0)]
-    os.write(writing, b"two")
+    os.write(writing, b"tw")
+    pieces += standard_input.read(10)
+    os.write(writing, b"o\nthr")
     pieces += standard_input.read(10)
     before = standard_input.drained
     os.close(writing)
@@ -37,13 +40,41 @@ def test_what_is_written_comes_at_once_and_then_the_end(pipe: tuple[StandardInpu
     assert [(x.offset, x.data, x.kind) for x in pieces] == [
         (0, b"one\n", Kind.MORE),
         (4, b"", Kind.QUIET),
-        (4, b"two", Kind.MORE),
-        (7, b"", Kind.END),
+        (4, b"two\n", Kind.MORE),
+        (8, b"thr", Kind.END),
     ]
     assert [before, standard_input.drained] == [False, True]
     assert {(x.key, x.path, x.appliance, x.resume) for x in pieces} == {
         ("stdin", "-", "esa1", None)
     }
+
+
+def test_of_a_line_only_its_whole_is_handed_over(pipe: tuple[StandardInput, int]) -> None:
+    """The rest waits for whoever reads on."""
+    standard_input, writing = pipe
+    os.write(writing, b"one\ntwo")
+    pieces = [*standard_input.read(10), *standard_input.settle()]
+    assert [(x.data, x.kind) for x in pieces] == [(b"one\n", Kind.MORE), (b"", Kind.QUIET)]
+    assert standard_input.begun == b"two"
+    reading, writing_on = os.pipe()
+    with closing(StandardInput("esa1", descriptor=reading, begun=b"two")) as other:
+        assert other.settle() == []
+        os.write(writing_on, b"!\n")
+        assert [x.data for x in other.read(10)] == [b"two!\n"]
+    for descriptor in (reading, writing, writing_on):
+        os.close(descriptor)
+
+
+def test_an_endless_line_is_handed_over_in_parts(pipe: tuple[StandardInput, int]) -> None:
+    """Nothing grows without end."""
+    standard_input, writing = pipe
+    data = b""
+    for _ in range(40):
+        os.write(writing, b"x" * 10_000)
+        data += b"".join(x.data for x in standard_input.read(10))
+    assert len(data) > 200_000
+    assert len(standard_input.begun) + len(data) == 400_000
+    os.close(writing)
 
 
 def test_a_file_is_read_too() -> None:

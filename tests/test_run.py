@@ -60,6 +60,27 @@ def test_standard_input_beside_files(tmp_path: Path) -> None:
     assert done.stdout.count(b"\n") == 2
 
 
+def test_a_line_of_standard_input_is_whole_though_settings_change_amid_it(tmp_path: Path) -> None:
+    """What was read of it goes on to whoever reads the rest."""
+    path = configure(tmp_path, "stdin, appliance: esa9")
+    path.write_text(path.read_text("utf-8").replace("type: stdout", "type: file, path: out.ndjson"))
+    out, said = tmp_path / "out.ndjson", tmp_path / "log.ndjson"
+    first, second = logins(1), logins(2)
+    with said.open("wb") as log:
+        program = subprocess.Popen(  # noqa: S603
+            [*COMMAND, "run", "-c", str(path)], stdin=subprocess.PIPE, stderr=log, cwd=tmp_path
+        )
+    assert program.stdin is not None
+    with program, program.stdin as stdin:
+        os.write(stdin.fileno(), first + second[:-40])
+        wait_until(lambda: out.exists() and out.read_bytes(), "the first login")
+        program.send_signal(signal.SIGHUP)
+        wait_until(lambda: b"is at work" in said.read_bytes(), "new settings")
+        os.write(stdin.fileno(), second[-40:])
+    assert program.returncode == 0
+    assert out.read_bytes().count(b'"correlated":true') == 2
+
+
 def test_mistakes_end_it_with_2(tmp_path: Path) -> None:
     """All of them are said."""
     done = run(configure(tmp_path, "nothing"))

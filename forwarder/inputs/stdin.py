@@ -1,8 +1,11 @@
 """Standard input as a stream of pieces.
 
 A pipe has no position: what was read and is not in documents when the program is killed is lost
-to it. So it is for trials, and for what somebody else can send again. Lines are handed over as
-they come. gzip is not unpacked: nobody pipes it for hours, and ``zcat`` is at hand.
+to it. So it is for trials, and for what somebody else can send again. gzip is not unpacked: nobody
+pipes it for hours, and ``zcat`` is at hand.
+
+Lines are handed over as they come, and only whole ones: the rest of one is for whoever reads on
+afterwards, with other settings.
 """
 
 import os
@@ -25,7 +28,13 @@ class StandardInput:
     """Reads standard input, or another descriptor."""
 
     def __init__(
-        self, appliance: str, *, named: bool = True, input_number: int = 0, descriptor: int = 0
+        self,
+        appliance: str,
+        *,
+        named: bool = True,
+        input_number: int = 0,
+        descriptor: int = 0,
+        begun: bytes = b"",
     ) -> None:
         """Start; nothing is read yet.
 
@@ -34,13 +43,16 @@ class StandardInput:
             named: Whether somebody named it; if not, a host in a syslog header knows better.
             input_number: Which of the inputs it is, from 0.
             descriptor: What to read; it is not closed.
+            begun: What somebody else has read of a line, before this one.
         """
         self._appliance = appliance
         self._named = named
         self._input = input_number
         self._descriptor = descriptor
         self._offset = 0
-        self._begun = datetime.now(UTC)
+        self._near = datetime.now(UTC)
+        self.begun = begun
+        """What was read of a line that has not come to its end."""
         self._quiet = True
         self._ended = False
         self._waking, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -55,8 +67,8 @@ class StandardInput:
             timeout: How long to wait for something, in seconds.
 
         Returns:
-            At most one piece, of at most 128 KiB; none if nothing came. At the end of the input,
-            one that says so, and none after it.
+            At most one piece, of at most 256 KiB; none if no line came to its end. At the end of
+            the input, one that says so, and none after it.
 
         Raises:
             ReadError: It cannot be read.
@@ -75,9 +87,16 @@ class StandardInput:
             raise ReadError(
                 f"standard input cannot be read: {error.strerror}; give it a file or a pipe"
             ) from error
-        self._quiet = False
         self._ended = not data
-        return [self._piece(data, Kind.MORE if data else Kind.END)]
+        whole = self._take_whole(data)
+        if not whole and not self._ended:
+            return []
+        self._quiet = False
+        return [self._piece(whole, Kind.END if self._ended else Kind.MORE)]
+
+    def settle(self) -> list[Piece]:
+        """Say, for whoever stops reading, that no more lines are there for now."""
+        return [] if self._quiet or self._ended else [self._piece(b"", Kind.QUIET)]
 
     @property
     def drained(self) -> bool:
@@ -103,6 +122,15 @@ class StandardInput:
             os.read(self._waking, _BLOCK_BYTES)
         return self._descriptor in ready
 
+    def _take_whole(self, data: bytes) -> bytes:
+        """Give what is to be handed over; of an endless line, and at the end, all that is there."""
+        data = self.begun + data
+        end = data.rfind(b"\n") + 1
+        if self._ended or len(data) - end > _BLOCK_BYTES:
+            end = len(data)
+        self.begun = data[end:]
+        return data[:end]
+
     def _piece(self, data: bytes, kind: Kind) -> Piece:
         offset = self._offset
         self._offset += len(data)
@@ -110,7 +138,7 @@ class StandardInput:
             key=KEY,
             appliance=self._appliance,
             path=STDIN,
-            near=self._begun,
+            near=self._near,
             data=data,
             kind=kind,
             resume=None,
