@@ -22,9 +22,9 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-import structlog
 import tenacity
 
+from forwarder.outages import Outages
 from forwarder.output import Output, Unavailable
 from forwarder.pausing import NO_TIME, DeliverySettings, pause
 from forwarder.spool import BlockedError, ClosedError, Spool, SpoolError
@@ -35,17 +35,9 @@ from forwarder.work import Work
 _IDLE_SECONDS = 1.0
 """How often a worker without work looks for dead letters that a command wants replayed. New
 documents wake it at once."""
-_NOTE_SECONDS = 10.0
-"""How often the last error is written for ``status`` while an output fails."""
-_QUIET_SECONDS = 60.0
-"""After an outage that was logged, one that is short is not. A server that fails now and then would
-fill the log."""
-_SHORT_SECONDS = 10.0
-
 __all__ = ["Delivery", "DeliverySettings"]
 
 _Result = TypeVar("_Result")
-_log = structlog.get_logger(__name__)
 
 
 class Delivery:
@@ -83,15 +75,8 @@ class Delivery:
         self._is_idle = False
         self._expects_more = True
         self._last_read = 0.0
-        self._failures = 0
-        """Attempts in a row that achieved nothing."""
         self._least_pause = NO_TIME
-        self._retried = 0
-        """Documents that were handed over again; not told to the spool yet."""
-        self._trouble: Trouble | None = None
-        self._trouble_began = self._noted = self._quiet_until = 0.0
-        self._is_logged = False
-        """Whether it was logged that nothing can be delivered, and not yet that it can again."""
+        self._outages = Outages(name, spool, clock)
         self.error: BaseException | None = None
         """What stopped the output before anybody asked for it: a bug, or a broken spool."""
 
@@ -141,7 +126,7 @@ class Delivery:
     @property
     def trouble(self) -> Trouble | None:
         """Why nothing is delivered; None while it is."""
-        return self._trouble
+        return self._outages.trouble
 
     def _run(self) -> None:
         try:
@@ -226,20 +211,20 @@ class Delivery:
         """
         documents = [work.batch.documents[x] for x in work.left]
         if work.is_begun:
-            self._retried += len(documents)
+            self._outages.retried += len(documents)
         work.is_begun = True
         failures = self._output.write(documents)
         reason = work.judge(failures, datetime.fromtimestamp(self._clock(), UTC))
         if len(work.left) < len(documents):
-            self._succeed()
+            self._outages.succeed()
         if reason is not None:
             raise _LeftError(reason, fruitless=len(work.left) == len(documents))
 
     def _advance(self, done: tuple[Batch, Sequence[DeadLetter]]) -> None:
         batch, letters = done
         if batch.documents:
-            self._spool.advance(self.name, batch, letters, retried=self._retried)
-            self._retried = 0
+            self._spool.advance(self.name, batch, letters, retried=self._outages.retried)
+            self._outages.retried = 0
 
     def _persist(self, act: Callable[[], _Result]) -> _Result:
         """Do something until it succeeds or the program ends.
@@ -254,11 +239,11 @@ class Delivery:
             sleep=self._sleep,
         )
         result = attempts(act)
-        self._succeed()
+        self._outages.succeed()
         return result
 
     def _next_pause(self, _: tenacity.RetryCallState) -> float:
-        wait = pause(self._failures, self._settings, self._least_pause, self._chance())
+        wait = pause(self._outages.failures, self._settings, self._least_pause, self._chance())
         return wait.total_seconds()
 
     def _sleep(self, seconds: float) -> None:
@@ -267,71 +252,17 @@ class Delivery:
 
     def _note_failure(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome and state.outcome.exception()
-        self._failures += 1
+        self._outages.failures += 1
         asked = error.retry_after if isinstance(error, Unavailable) else None
         self._least_pause = asked or NO_TIME
         if isinstance(error, _LeftError) and not error.fruitless:
             return  # it delivers, if not everything at once
-        now = self._clock()
-        began = self._trouble.since if self._trouble else now
-        is_new = self._trouble is None
-        self._trouble = Trouble(str(error), now, began)
-        if is_new:
-            self._trouble_began = time.monotonic()
-        self._log_trouble(str(error))
-        if is_new or time.monotonic() - self._noted > _NOTE_SECONDS:
-            self._note()
-
-    def _log_trouble(self, error: str) -> None:
-        """Say once that nothing can be delivered."""
-        now = time.monotonic()
-        is_due = now >= self._quiet_until or now - self._trouble_began > _SHORT_SECONDS
-        if is_due and not self._is_logged:
-            self._is_logged = True
-            _log.warning(
-                "Nothing can be delivered to an output; it is tried again until it can.",
-                output=self.name,
-                error=error,
-            )
-
-    def _succeed(self) -> None:
-        """Take notice that an output delivers."""
-        self._failures = 0
-        if self._is_logged:
-            self._is_logged = False
-            now = time.monotonic()
-            self._quiet_until = now + _QUIET_SECONDS
-            _log.info(
-                "It can be delivered to an output again.",
-                output=self.name,
-                seconds=round(now - self._trouble_began),
-            )
-        if self._trouble is not None or self._spool.progress(self.name).trouble is not None:
-            self._trouble = None
-            self._note()
+        self._outages.fail(str(error))
 
     def _give_up(self, error: BaseException) -> None:
         self.error = error
-        now = self._clock()
-        text = str(error) if isinstance(error, SpoolError) else f"{type(error).__name__}: {error}"
-        since = self._trouble.since if self._trouble else now
-        self._trouble = Trouble(text, now, since, stopped=True)
-        self._note()
-        _log.error(
-            "An output has been stopped; the others go on, and its documents are kept. It begins"
-            " again when the service is started anew.",
-            output=self.name,
-            error=text,
-            exc_info=None if isinstance(error, SpoolError) else error,
-        )
+        self._outages.stop(error)
         error.__traceback__ = None  # it would keep the batch in memory
-
-    def _note(self) -> None:
-        """Write for ``status``; what cannot be written now is written with the next change."""
-        self._noted = time.monotonic()
-        retried, self._retried = self._retried, 0
-        with suppress(SpoolError):
-            self._spool.note(self.name, self._trouble, retried=retried)
 
 
 class _LeftError(Exception):

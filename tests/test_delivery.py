@@ -376,7 +376,7 @@ def test_an_attempt_that_achieves_something_begins_short_again(spool: Spool) -> 
     )
 
     def chance() -> float:
-        drawn.append(pause(delivery._failures, settings, timedelta(), 1).total_seconds())  # noqa: SLF001
+        drawn.append(pause(delivery._outages.failures, settings, timedelta(), 1).total_seconds())  # noqa: SLF001
         return 0
 
     delivery = Delivery("a", output, spool, settings, chance=chance)
