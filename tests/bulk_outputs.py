@@ -431,6 +431,21 @@ class BulkOutput(OutputContract):
             deliver(output, documents)
         self.check_received(documents, again=documents)
 
+    @pytest.mark.parametrize("sent", [None, 30])
+    def test_a_server_that_hangs_up(self, sent: int | None) -> None:
+        """Without a reply, or within one: it is said in words, and not in those of a library."""
+        documents = make_documents(3)
+        with self.having() as output:
+            if sent is None:
+                self.server.hangs_up = True
+            else:
+                self.server.edit = lambda x: x[:sent]
+            with pytest.raises(Unavailable, match=f"{self.server.url} hung up before its answer"):
+                output.write(documents)
+            self.server.hangs_up, self.server.edit = False, bytes
+            deliver(output, documents)
+        self.check_received(documents, again=documents)
+
     def test_a_server_that_hangs(self) -> None:
         """It is not waited for longer than the settings say."""
         self.server.released.clear()

@@ -73,6 +73,8 @@ class BulkServer:
         """What is done to the body of a reply before it is sent; its length is that of before."""
         self.reset_behind: int | None = None
         """After how many bytes of a reply the connection is reset."""
+        self.hangs_up = False
+        """Whether it ends the connection instead of a reply."""
         self.released = threading.Event()
         """Until then, replies wait."""
         self.released.set()
@@ -221,6 +223,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST  # noqa: N815 - the names are those of the library
 
     def _send(self, answer: Answer) -> None:
+        if self.bulk.hangs_up:
+            self.close_connection = True
+            return
         is_json = isinstance(answer.body, dict)
         body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         kind = "application/json" if is_json else "text/html"

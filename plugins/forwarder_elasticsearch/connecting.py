@@ -18,6 +18,7 @@ import urllib3
 from elastic_transport import BaseNode, HttpHeaders, NodeConfig, Urllib3HttpNode
 from elastic_transport.client_utils import DEFAULT, DefaultType
 from elasticsearch import Elasticsearch
+from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
 
 from forwarder_elasticsearch import tls
 
@@ -163,12 +164,12 @@ class _Node(Urllib3HttpNode):
 
 
 def _explain(error: elastic_transport.TransportError) -> str:
+    if has_hung_up(error):
+        return HUNG_UP
     if isinstance(error, elastic_transport.TlsError):
         return f"cannot be trusted: {tls.explain(error)}"
     if isinstance(error, elastic_transport.ConnectionTimeout):
         return "does not answer in time; see how it is, or say a longer timeout"
-    found: BaseException | None = error
-    while found is not None and not (isinstance(found, OSError) and found.strerror):
-        found = found.__cause__ or found.__context__
-    words = found.strerror if isinstance(found, OSError) else error.message
+    said = (x.strerror for x in find_causes(error) if isinstance(x, OSError) and x.strerror)
+    words = next(said, error.message)
     return f"cannot be reached: {words}; see whether it runs, and whether hosts is right"
