@@ -10,6 +10,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -78,6 +79,8 @@ class BulkServer:
         self.released = threading.Event()
         """Until then, replies wait."""
         self.released.set()
+        self.reads_after = 0.0
+        """Seconds from the head of a request until its body is read."""
         self.at_once = 0
         """The most requests that were here at the same time."""
         self._here = 0
@@ -205,6 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.request.close()
 
     def do_POST(self) -> None:
+        time.sleep(self.bulk.reads_after)
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         packed = self.headers.get("Content-Encoding") == "gzip"
         url = urlsplit(self.path)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import opensearchpy
 from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
+from forwarder_bulk.patience import is_over
 from forwarder_bulk.replies import Reply
 from forwarder_bulk.sending import Sender
 from forwarder_bulk.targets import Request, Targets
@@ -81,14 +82,14 @@ class OpenSearchOutput:
             connection = client.transport.get_connection()
             try:
                 reply = self._ask(connection, request)
-            except opensearchpy.ConnectionTimeout as error:
-                client.transport.mark_dead(connection)
-                raise Unavailable(
-                    f"{_url(connection)} does not answer in time; see how it is, or say a longer"
-                    " timeout"
-                ) from error
             except opensearchpy.ConnectionError as error:
                 client.transport.mark_dead(connection)
+                if isinstance(error, opensearchpy.ConnectionTimeout) or is_over(error):
+                    # It may be at work on it; to ask the next one would be to double its work.
+                    raise Unavailable(
+                        f"{_url(connection)} does not answer in time; see how it is, or say a"
+                        " longer timeout"
+                    ) from error
                 if not left:
                     raise Unavailable(f"{_url(connection)} {explain(error)}") from error
                 left -= 1
