@@ -66,7 +66,7 @@ lock: $(STAMP)  ## Resolve the dependencies again and write tests/requirements.t
 	        --allow-unsafe --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links \
 	        --no-emit-trusted-host --output-file $(LOCK) -
 
-servers: $(STAMP)  ## Build the real servers that tests run; needs a JDK 17 and Maven.
+servers: $(STAMP)  ## Build the real servers that tests run; needs a JDK 17, Maven and Go.
 	.venv/bin/python -m tests.servers
 
 assets: $(STAMP)  ## Make what is installed in Elasticsearch and Kibana from its sources.

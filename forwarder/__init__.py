@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from forwarder.errors import ConfigError
     from forwarder.hookspecs import hookimpl
     from forwarder.output import (
+        Expected,
         Failure,
         Finding,
         Output,
@@ -31,6 +32,7 @@ __all__ = [
     "ConfigError",
     "Document",
     "Duration",
+    "Expected",
     "Failure",
     "Finding",
     "Output",

@@ -8,13 +8,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from forwarder.config import Config, OutputConfig
 from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import LogFile, list_files
-from forwarder.output import Finding
+from forwarder.output import Expected, Finding
 from forwarder.settings.mistakes import mask_url
 from forwarder.settings.models import FilesSettings, InputSettings
 from forwarder.settings.values import format_size
@@ -47,8 +48,9 @@ def check(config: Config, now: datetime, mounts: Path = MOUNTS) -> Iterator[Find
     yield from _check_state(Path(os.path.abspath(config.state)), config.spool.max_bytes, mounts)  # noqa: PTH100 - .. stays
     for number, settings in enumerate(config.inputs):
         yield from _check_input(f"inputs[{number}]", settings, now)
+    expected = Expected(config.documents.namespace, find_appliances(config.inputs))
     for output in config.outputs.values():
-        yield from _check_output(output)
+        yield from _check_output(output, expected)
 
 
 def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding]:
@@ -167,7 +169,22 @@ def _check_path(at: str, path: str, appliance: str | None) -> Iterator[Finding]:
         yield Finding(good=True, text=f"{at}: {count} now, of {of}")
 
 
-def _check_output(output: OutputConfig) -> Iterator[Finding]:
+def find_appliances(inputs: Sequence[InputSettings]) -> tuple[str, ...]:
+    """Name the appliances that inputs have now.
+
+    A name that nobody gave does not count: that of a folder gives way to the one in the lines.
+    """
+    found = {x.appliance for x in inputs if x.appliance is not None}
+    for settings in inputs:
+        if isinstance(settings, FilesSettings):
+            for path in settings.paths:
+                with suppress(OSError):  # it is said of the input
+                    files = list_files(path, settings.appliance, [])
+                    found.update(x.appliance for x in files if x.named)
+    return tuple(sorted(found))
+
+
+def _check_output(output: OutputConfig, expected: Expected) -> Iterator[Finding]:
     """Let the plugin look; whatever it does, the others are looked at, too."""
     at = f"outputs.{output.name}"
     if output.plugin.check is None:
@@ -175,7 +192,7 @@ def _check_output(output: OutputConfig) -> Iterator[Finding]:
         yield Finding(good=True, text=f"{at}: the settings are right; type {kind} has no check")
         return
     try:
-        for finding in output.plugin.check(output.settings):
+        for finding in output.plugin.check(output.settings, expected):
             yield finding._replace(text=f"{at}: {finding.text}")
     except ForwarderError as error:
         yield Finding(good=False, text=f"{at}: {error}")

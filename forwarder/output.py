@@ -85,6 +85,17 @@ class Output(Protocol):
         """Let go of everything. Called once after each ``open``, also after it failed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is known of the documents that an output will get, before there are any."""
+
+    namespace: str = "default"
+    """`data_stream.namespace` of all of them."""
+    appliances: tuple[str, ...] = ()
+    """`host.name` of those that the configuration names, or whose logs are there: sorted, each
+    once. There may be others, also if it is empty."""
+
+
 class Finding(NamedTuple):
     """What a check of an output found."""
 
@@ -144,8 +155,9 @@ class OutputPlugin:
     """Its own settings; what every output has (batches, retries) is taken out before."""
     build: Callable[[Any], Output]
     """Makes an output of validated settings; connects nowhere yet."""
-    check: Callable[[Any], Iterable[Finding]] | None = None
-    """Looks whether an output with these settings would work, for ``esa-forwarder check``."""
+    check: Callable[[Any, Expected], Iterable[Finding]] | None = None
+    """Looks whether an output with these settings would take the documents that are expected, for
+    ``esa-forwarder check``. It writes nothing on the other side."""
     setup: Callable[[Any, SetupOptions], Iterable[Step]] | None = None
     """Gives the steps by which the other side gets what this output needs, in their order, for
     ``esa-forwarder setup``. It asks nothing of the other side; the steps do, when they are done.

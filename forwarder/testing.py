@@ -45,7 +45,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from forwarder.documents import Document
-from forwarder.output import Failure, Output, OutputPlugin, Unavailable
+from forwarder.output import Expected, Failure, Output, OutputPlugin, Unavailable
 from forwarder.plugins import find_outputs
 
 PATIENCE = 30
@@ -133,6 +133,21 @@ class OutputContract(ABC):
         """``esa-forwarder plugins`` shows it."""
         fields = self.plugin().config.model_fields
         assert [name for name, x in fields.items() if not x.description] == []
+
+    def test_its_check_writes_nothing_and_says_what_to_do(self) -> None:
+        """Whatever documents are expected; no advice where all is well."""
+        plugin = self.plugin()
+        if plugin.check is None:
+            pytest.skip("it has no check")
+        settings = plugin.config.model_validate(self.settings())
+        documents = make_documents(1)
+        with self.opened() as output:
+            deliver(output, documents)
+        for expected in (Expected(), Expected("mail", ("esa1.example.com", "ESA 2"))):
+            findings = list(plugin.check(settings, expected))
+            assert findings, "nobody learns what was looked at"
+            assert [x for x in findings if not x.text or (x.good and x.advice)] == []
+        self.check_received(documents)
 
     # What arrives
 

@@ -1,6 +1,7 @@
 """What the outputs of bulk requests have in common: the tests that both of them inherit."""
 
 import json
+import random
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -431,6 +432,21 @@ class BulkOutput(OutputContract):
             deliver(output, documents)
         self.check_received(documents, again=documents)
 
+    @pytest.mark.parametrize("sent", [None, 30])
+    def test_a_server_that_hangs_up(self, sent: int | None) -> None:
+        """Without a reply, or within one: it is said in words, and not in those of a library."""
+        documents = make_documents(3)
+        with self.having() as output:
+            if sent is None:
+                self.server.hangs_up = True
+            else:
+                self.server.edit = lambda x: x[:sent]
+            with pytest.raises(Unavailable, match=f"{self.server.url} hung up before its answer"):
+                output.write(documents)
+            self.server.hangs_up, self.server.edit = False, bytes
+            deliver(output, documents)
+        self.check_received(documents, again=documents)
+
     def test_a_server_that_hangs(self) -> None:
         """It is not waited for longer than the settings say."""
         self.server.released.clear()
@@ -443,6 +459,31 @@ class BulkOutput(OutputContract):
             self.server.released.set()
             deliver(output, documents)
         self.check_received(documents, again=documents)
+
+    def test_a_line_over_which_a_request_takes_long(self) -> None:
+        """It may take as long as a reply may; how long connecting may take is another matter."""
+        documents = self._large()
+        self.server.reads_after = 1
+        with self.having(connect_timeout="200ms", workers=1) as output:
+            assert list(output.write(documents)) == []
+        assert len(self.server.bulks) == 1
+
+    def test_a_request_that_nobody_reads(self) -> None:
+        """It is given up when a reply would be, and nobody else is asked meanwhile."""
+        documents = self._large()
+        self.server.reads_after = 5
+        with self.having(timeout="300ms", workers=1) as output:
+            with pytest.raises(Unavailable, match="in time"):
+                output.write(documents)
+            self.server.reads_after = 0
+            deliver(output, documents[:1])
+
+    @staticmethod
+    def _large() -> list[Document]:
+        """Make more than the buffers of the system have room for, packed as well as it can be."""
+        dice = random.Random(5)
+        text = [dice.randbytes(1_000_000).hex() for _ in range(10)]
+        return [make_documents(1, x, text=y)[0] for x, y in enumerate(text)]
 
     def test_another_node_takes_over(self) -> None:
         """Within the same write; when the first is back, it has its share again."""

@@ -10,6 +10,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -73,9 +74,13 @@ class BulkServer:
         """What is done to the body of a reply before it is sent; its length is that of before."""
         self.reset_behind: int | None = None
         """After how many bytes of a reply the connection is reset."""
+        self.hangs_up = False
+        """Whether it ends the connection instead of a reply."""
         self.released = threading.Event()
         """Until then, replies wait."""
         self.released.set()
+        self.reads_after = 0.0
+        """Seconds from the head of a request until its body is read."""
         self.at_once = 0
         """The most requests that were here at the same time."""
         self._here = 0
@@ -203,6 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.request.close()
 
     def do_POST(self) -> None:
+        time.sleep(self.bulk.reads_after)
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         packed = self.headers.get("Content-Encoding") == "gzip"
         url = urlsplit(self.path)
@@ -221,6 +227,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST  # noqa: N815 - the names are those of the library
 
     def _send(self, answer: Answer) -> None:
+        if self.bulk.hangs_up:
+            self.close_connection = True
+            return
         is_json = isinstance(answer.body, dict)
         body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         kind = "application/json" if is_json else "text/html"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr, field_validator
 from forwarder.config import BadConfig, Config, load
 from forwarder.documents import Document
 from forwarder.errors import ConfigError
-from forwarder.output import Failure, Finding, OutputPlugin, Unavailable
+from forwarder.output import Expected, Failure, Finding, OutputPlugin, Unavailable
 
 LEAST = """\
 inputs:
@@ -79,13 +79,16 @@ def build(_: object) -> Nowhere:
     return Nowhere()
 
 
-def check_server(settings: ServerSettings) -> Iterator[Finding]:
+def check_server(settings: ServerSettings, expected: Expected) -> Iterator[Finding]:
     """Find what the first host says."""
     match settings.hosts[0]:
         case "down":
             raise Unavailable("down does not answer")
         case "bug":
             raise KeyError("https://user:hunter2@bug")
+        case "curious":
+            text = f"{expected.namespace} of {', '.join(expected.appliances)}"
+            yield Finding(good=True, text=text)
         case host:
             yield Finding(good=True, text=f"{host} answers")
             yield Finding(host != "old", f"{host} has version 9", "Update it." * (host == "old"))

@@ -16,9 +16,9 @@ from hypothesis import settings
 
 from forwarder import log
 from tests.kibana.server import query_node
-from tests.servers.fixtures import elasticsearch_8, elasticsearch_9, opensearch
+from tests.servers.fixtures import elasticsearch_8, elasticsearch_9, opensearch, toxiproxy
 
-__all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch", "query_node"]
+__all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"]
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)

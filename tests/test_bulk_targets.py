@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder.documents import Document
+from forwarder.output import Expected
 from tests.servers.forwarding import SAMPLES, parse
 
 
@@ -23,6 +24,19 @@ def test_the_documents_of_the_program_say_where_they_belong() -> None:
         assert name == f"logs-cisco_esa.auth-{host}"
         document["data_stream"]["namespace"] = host
         assert json.loads(placed.body) == document
+
+
+def test_what_is_expected_is_where_documents_go() -> None:
+    """The names of data streams that a check asks for are those of the documents."""
+    documents = parse(str(SAMPLES)).values()
+    appliances = tuple(sorted({x["host"]["name"] for x in documents}))
+    for by_appliance in (False, True):
+        targets = Targets(by_appliance=by_appliance)
+        bodies = [json.dumps(x, separators=(",", ":")).encode() for x in documents]
+        names = {targets.place(Document("1", x))[0] for x in bodies}
+        assert set(targets.expect(Expected("default", appliances))) == names
+    assert Targets().expect(Expected("mail")) == ("logs-cisco_esa.auth-mail",)
+    assert Targets(by_appliance=True).expect(Expected("mail")) == ("logs-cisco_esa.auth-*",)
 
 
 @given(st.text())

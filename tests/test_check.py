@@ -220,6 +220,23 @@ def test_each_output_is_looked_at(tmp_path: Path, mounts: Path) -> None:
     ]
 
 
+def test_an_output_is_told_what_documents_to_expect(tmp_path: Path, mounts: Path) -> None:
+    """Their namespace, and the appliances that somebody named; a folder names none for sure."""
+    for name in ("named/esa1", "named/esa2", "folder"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "mail.log").touch()
+    inputs = [
+        f'{{type: files, paths: ["{tmp_path}/named/{{appliance}}/mail*", "/{"x" * 300}"]}}',
+        f'{{type: files, paths: ["{tmp_path}/folder"]}}',
+        f'{{type: files, paths: ["{tmp_path}/none*"], appliance: esa9}}',
+        "{type: stdin, appliance: esa8}",
+    ]
+    text = LEAST.replace("{type: stdin}", "\n  - ".join(inputs)).replace("[a]", "[curious]")
+    findings = found(tmp_path, text + "documents: {namespace: mail}\n", mounts)
+    (finding,) = at(findings, "outputs.", tmp_path)
+    assert finding[1] == "siem: mail of esa1, esa2, esa8, esa9"
+
+
 def test_standard_input_is_said(tmp_path: Path, mounts: Path) -> None:
     """Nothing can be known of it before."""
     findings = at(found(tmp_path, LEAST, mounts), "inputs[0]", tmp_path)

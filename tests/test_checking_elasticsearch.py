@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.output import Finding
+from forwarder.output import Expected, Finding
 from forwarder.plugins import find_outputs
 from tests.bulk_server import Answer, BulkServer, error
 from tests.servers.certificates import Authority
@@ -18,7 +18,7 @@ STREAMS = "GET /_data_stream/logs-cisco_esa.auth-*"
 FORBIDDEN = error(403, "security_exception", "action is unauthorized")
 
 
-def rights(name: str = "logs-cisco_esa.auth-*", **found: bool) -> Answer:
+def rights(name: str = "logs-cisco_esa.auth-default", **found: bool) -> Answer:
     """Answer which rights somebody has."""
     return Answer(200, {"has_all_requested": False, "index": {name: found}})
 
@@ -43,15 +43,20 @@ def server() -> Iterator[BulkServer]:
 
 def look(server: BulkServer, **settings: object) -> list[Finding]:
     """Check a configuration."""
-    api_key = {"api_key": "id:key"} if "username" not in settings else {}
-    return check({"hosts": [server.url], **api_key, **settings})
+    base = key_of(server) if "username" not in settings else {"hosts": [server.url]}
+    return check({**base, **settings})
 
 
-def check(settings: dict[str, object]) -> list[Finding]:
+def key_of(server: BulkServer) -> dict[str, object]:
+    """Configure a server, and a key."""
+    return {"hosts": [server.url], "api_key": "id:key"}
+
+
+def check(settings: dict[str, object], expected: Expected | None = None) -> list[Finding]:
     """Check as the program does."""
     plugin = find_outputs(["elasticsearch"])["elasticsearch"]
     assert plugin.check is not None
-    return list(plugin.check(plugin.config.model_validate(settings)))
+    return list(plugin.check(plugin.config.model_validate(settings), expected or Expected()))
 
 
 def bad(findings: list[Finding]) -> list[str]:
@@ -67,7 +72,7 @@ def test_a_key_that_may_only_ship_is_good(server: BulkServer) -> None:
     assert [x.text for x in findings] == [
         f"{server.url} answers, and takes the credentials of key 'fwd01'",
         "the version cannot be seen with these credentials, which is no fault",
-        "documents may be shipped to logs-cisco_esa.auth-*",
+        "documents may be shipped to logs-cisco_esa.auth-default",
         "templates cannot be seen with these credentials",
         "data streams cannot be seen with these credentials",
     ]
@@ -131,8 +136,42 @@ def test_a_right_that_is_missing(server: BulkServer) -> None:
     """It is named."""
     server.others[PRIVILEGES] = rights(auto_configure=True, create_doc=False)
     (found,) = bad(look(server))
-    assert "the right to create_doc on logs-cisco_esa.auth-* is missing" in found
+    assert "the right to create_doc on logs-cisco_esa.auth-default is missing" in found
     assert "auto_configure and create_doc" in found
+
+
+def test_the_namespace_of_the_configuration(server: BulkServer) -> None:
+    """Rights, template and data stream are those of the documents, and of no others."""
+    name = "logs-cisco_esa.auth-mail"
+    template = {"index_patterns": ["logs-cisco_esa.auth-default"], "version": 1}
+    others = [{"name": "logs-cisco_esa.auth-default"}]
+    server.others |= {
+        PRIVILEGES: rights(name, auto_configure=True, create_doc=True),
+        TEMPLATE: Answer(200, {"index_templates": [{"index_template": template}]}),
+        STREAMS: Answer(200, {"data_streams": others}),
+    }
+    findings = check(key_of(server), Expected("mail", ("esa1",)))
+    assert findings[2].text == f"documents may be shipped to {name}"
+    assert findings[3].text == (
+        f"index template logs-cisco_esa is for logs-cisco_esa.auth-default, and not for {name}"
+    )
+    assert findings[4].text == f"no {name} is there yet; the first document makes it"
+
+
+def test_the_namespaces_of_appliances(server: BulkServer) -> None:
+    """Many are counted; where none is known, all have to be good, or those that will come."""
+    names = [f"logs-cisco_esa.auth-esa{x}" for x in range(10, 30)]
+    full = {"auto_configure": True, "create_doc": True}
+    server.others[PRIVILEGES] = Answer(200, {"index": dict.fromkeys(names[:15], full)})
+    expected = Expected("mail", tuple(f"ESA{x}" for x in range(10, 30)))
+    settings = {**key_of(server), "namespace_by_appliance": True}
+    findings = check(settings, expected)
+    assert findings[2].text == f"documents may be shipped to {', '.join(names[:10])} and 5 more"
+    (found,) = bad(findings)
+    assert f"create_doc on {', '.join(names[15:])} is missing" in found
+    (found,) = bad(check(settings, Expected("mail")))
+    assert "create_doc on logs-cisco_esa.auth-* is missing" in found
+    assert "on your own namespaces alone, that is enough" in found
 
 
 def test_the_rights_on_an_index(server: BulkServer) -> None:

@@ -11,7 +11,7 @@ from forwarder_opensearch.output import OpenSearchOutput
 from forwarder_opensearch.settings import Settings
 from pydantic import ValidationError
 
-from forwarder.output import Finding, Unavailable
+from forwarder.output import Expected, Finding, Unavailable
 from forwarder.plugins import find_outputs
 from forwarder.testing import make_documents
 from tests.bulk_server import Answer, BulkServer, error
@@ -43,7 +43,7 @@ def look(**settings: object) -> list[Finding]:
     """Check as the program does."""
     plugin = find_outputs(["opensearch"])["opensearch"]
     assert plugin.check is not None
-    return list(plugin.check(plugin.config.model_validate(settings)))
+    return list(plugin.check(plugin.config.model_validate(settings), Expected()))
 
 
 def test_a_user_logs_in(server: BulkServer) -> None:

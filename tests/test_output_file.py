@@ -18,7 +18,7 @@ from forwarder_file.settings import Settings
 from forwarder_file.writing import FileOutput
 from pydantic import ValidationError
 
-from forwarder import Document, Unavailable
+from forwarder import Document, Expected, Unavailable
 from forwarder.testing import OutputContract, make_documents, wait_until
 
 FIRST = 1_772_323_200.0
@@ -575,14 +575,14 @@ def test_sizes_have_units() -> None:
 
 def test_a_check_says_whether_it_would_work(path: Path) -> None:
     """And what to do; it makes nothing."""
-    (finding,) = check(Settings(path=path))
+    (finding,) = check(Settings(path=path), Expected())
     assert finding.good
     assert f"{str(path)!r} can be written; " in finding.text
     assert not path.exists()
     path.mkdir()
-    (finding,) = check(Settings(path=path))
+    (finding,) = check(Settings(path=path), Expected())
     assert (finding.good, finding.advice) == (False, "Name another.")
-    (finding,) = check(Settings(path=path.parent / "missing" / "file"))
+    (finding,) = check(Settings(path=path.parent / "missing" / "file"), Expected())
     assert (finding.good, finding.advice) == (False, "Make it, or mount it.")
 
 
@@ -590,8 +590,8 @@ def test_a_check_says_whether_it_would_work(path: Path) -> None:
 def test_a_check_says_what_rights_are_missing(path: Path) -> None:
     """Of the file, and of the folder."""
     path.touch(0)
-    (finding,) = check(Settings(path=path))
+    (finding,) = check(Settings(path=path), Expected())
     assert finding.text == f"{str(path)!r} cannot be read and written."
     path.parent.chmod(0o500)
-    (finding,) = check(Settings(path=path))
+    (finding,) = check(Settings(path=path), Expected())
     assert finding.text == f"Files cannot be made in {str(path.parent)!r}."

@@ -21,7 +21,7 @@ from forwarder_elasticsearch.output import ElasticsearchOutput
 from forwarder_elasticsearch.settings import Settings
 
 from forwarder.documents import Document
-from forwarder.output import Finding, Unavailable
+from forwarder.output import Expected, Finding, Unavailable
 from forwarder.testing import wait_until
 from tests.bulk_outputs import placed
 from tests.corpus.traffic import storm
@@ -194,20 +194,43 @@ def test_the_check(node: Node, namespace: str) -> None:
     assert "certificate holds until" in shipping[0].text
     assert "takes the credentials of key" in shipping[1].text
     assert "version cannot be seen" in shipping[2].text
-    assert shipping[3].text == f"documents may be shipped to {PATTERN}"
+    assert shipping[3].text == f"documents may be shipped to {stream('default')}"
     seeing = [x.text for x in look(node, username="admin", password="change me")]
     assert "user 'admin'" in seeing[1]
     assert seeing[2] == f"it is Elasticsearch {node.version}"
     wrong = look(node, api_key=node.make_key("others-*")[1])
     (finding,) = [x for x in wrong if not x.good]
-    assert f"auto_configure and create_doc on {PATTERN} is missing" in finding.text
+    assert f"auto_configure and create_doc on {stream('default')} is missing" in finding.text
     (_, refused) = look(node, username="admin", password="wrong")
     assert "(401: unable to authenticate user [admin]" in refused.text
 
 
+def test_the_check_asks_for_the_namespace_of_the_configuration(node: Node, tmp_path: Path) -> None:
+    """A key for one namespace is good for it, and for no other."""
+    output = {"type": "elasticsearch", **node.settings(api_key=node.make_key(stream("prod"))[1])}
+    code, said = Forwarder(tmp_path, output, documents={"namespace": "prod"}).check()
+    assert f"documents may be shipped to {stream('prod')}" in said
+    assert code == 0, said
+    code, said = Forwarder(tmp_path, output, documents={"namespace": "other"}).check()
+    assert f"the right to auto_configure and create_doc on {stream('other')} is missing" in said
+    assert code == 1
+
+
+def test_the_check_asks_for_the_namespaces_of_the_appliances(node: Node, tmp_path: Path) -> None:
+    """Of those whose logs are there; each that lacks something is named."""
+    first, second = stream("esa1.example.com"), stream("esa2.example.com")
+    for names in ((first, second), (first,)):
+        key = node.make_key(*names)[1]
+        settings = node.settings(api_key=key, namespace_by_appliance=True)
+        code, said = Forwarder(tmp_path, {"type": "elasticsearch", **settings}).check()
+        assert f"documents may be shipped to {', '.join(names)}" in said
+        missing = f"the right to auto_configure and create_doc on {second} is missing"
+        assert (code, missing in said) == ((0, False) if len(names) == 2 else (1, True)), said
+
+
 def look(node: Node, **settings: object) -> list[Finding]:
     """Check an output."""
-    return list(check(Settings.model_validate(node.settings(**settings))))
+    return list(check(Settings.model_validate(node.settings(**settings)), Expected()))
 
 
 class TestTls:

@@ -12,7 +12,17 @@ from types import ModuleType
 import pytest
 from pydantic import BaseModel, Field
 
-from forwarder import Document, Failure, Output, OutputPlugin, Unavailable, hookspecs, testing
+from forwarder import (
+    Document,
+    Expected,
+    Failure,
+    Finding,
+    Output,
+    OutputPlugin,
+    Unavailable,
+    hookspecs,
+    testing,
+)
 from forwarder.testing import OutputContract, deliver, make_documents
 
 
@@ -99,6 +109,7 @@ class TestContractOfAMedium(OutputContract):
     output: type[GoodOutput] = GoodOutput
     name: str = "medium"
     config: type[BaseModel] = Settings
+    found = Finding(good=True, text="it is there")
 
     def setup_method(self) -> None:
         """Have nothing there; pytest calls it, and collects no class that is made by itself."""
@@ -106,7 +117,11 @@ class TestContractOfAMedium(OutputContract):
 
     def plugin(self) -> OutputPlugin:
         """Return it without installing it."""
-        return OutputPlugin(self.name, self.config, lambda _: self.output(self.medium))
+        return OutputPlugin(self.name, self.config, lambda _: self.output(self.medium), self.check)
+
+    def check(self, _: object, __: Expected) -> Iterator[Finding]:
+        """Say what was found."""
+        yield self.found
 
     def settings(self) -> Mapping[str, object]:
         """It needs none."""
@@ -283,6 +298,22 @@ def test_a_bad_name_and_bad_settings_are_found() -> None:
     fail(tests, "test_its_type_is_a_plain_name")
     fail(tests, "test_unknown_settings_are_refused")
     fail(tests, "test_each_setting_has_a_description")
+
+
+@pytest.mark.parametrize(("good", "text"), [(True, "it is well"), (False, "")])
+def test_a_check_that_helps_nobody_is_found(text: str, *, good: bool) -> None:
+    """Advice where all is well, and a fault without words."""
+    tests = contract()
+    tests.found = Finding(good, text, "do it")
+    fail(tests, "test_its_check_writes_nothing_and_says_what_to_do")
+
+
+def test_an_output_may_have_no_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then there is nothing to test."""
+    tests = contract()
+    monkeypatch.setattr(tests, "check", None)
+    with pytest.raises(pytest.skip.Exception, match="it has no check"):
+        tests.test_its_check_writes_nothing_and_says_what_to_do()
 
 
 def test_what_never_arrives_ends(monkeypatch: pytest.MonkeyPatch) -> None:

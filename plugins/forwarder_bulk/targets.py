@@ -14,9 +14,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from forwarder import Document
+from forwarder import Document, Expected
 
-DEFAULT = "logs-cisco_esa.auth-default"
+_PREFIX = "logs-cisco_esa.auth-"
+"""Before the namespace."""
+ANY = f"{_PREFIX}*"
+"""All data streams of our documents."""
+DEFAULT = f"{_PREFIX}default"
 """For a document that does not say it."""
 
 # Within the text of a value each quotation mark has a backslash before it. So what a stranger
@@ -95,6 +99,16 @@ class Targets:
                 body = body[: found.start(3)] + namespace + body[found.end(3) :]
                 document = Document(document.id, body)
         return b"-".join((found[1], found[2], namespace)).decode(), document
+
+    def expect(self, expected: Expected) -> tuple[str, ...]:
+        """Name the data streams that documents will go to, as :meth:`place` would.
+
+        Returns:
+            Names, sorted, each once; :data:`ANY` alone where they cannot be known.
+        """
+        if not self._by_appliance:
+            return (f"{_PREFIX}{expected.namespace}",)
+        return tuple(sorted({_PREFIX + sanitise(x) for x in expected.appliances})) or (ANY,)
 
 
 def sanitise(appliance: str) -> str:

@@ -7,7 +7,7 @@ only wants to know which outputs there are does not wait for it.
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from forwarder import Finding, OutputPlugin, SetupOptions, Step, hookimpl
+from forwarder import Expected, Finding, OutputPlugin, SetupOptions, Step, hookimpl
 from forwarder_elasticsearch.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def _build(settings: Settings) -> "ElasticsearchOutput":
     return ElasticsearchOutput(settings)
 
 
-def _check(settings: Settings) -> Iterator[Finding]:
+def _check(settings: Settings, expected: Expected) -> Iterator[Finding]:
     from forwarder_elasticsearch.checking import check  # noqa: PLC0415 - late on purpose
 
-    yield from check(settings)
+    yield from check(settings, expected)
 
 
 def _setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:

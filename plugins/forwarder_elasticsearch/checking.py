@@ -5,28 +5,31 @@ fault, and is said.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 import elastic_transport
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+from forwarder_bulk.targets import ANY, Targets
 
-from forwarder import Finding, Unavailable
+from forwarder import Expected, Finding, Unavailable
 from forwarder_elasticsearch.connecting import connect
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.tls_checking import look_at_tls
 
 TEMPLATE = "logs-cisco_esa"
 """Of the index template that the setup installs."""
-STREAMS = "logs-cisco_esa.auth-*"
-"""Which of them documents go to is for the documents to say."""
 
 _LEAST, _BELOW = (8, 13), (10, 0)
 """From the first version that makes sure that a data stream is one, up to those of the future that
 the client does not know."""
 _PRIVILEGES = ("auto_configure", "create_doc")
+_MOST_NAMED = 10
+"""Data streams in one sentence; there may be one for each of hundreds of appliances."""
 
 
 class _Answer(NamedTuple):
@@ -34,8 +37,13 @@ class _Answer(NamedTuple):
     body: Mapping[str, Any]
 
 
-def check(settings: Settings) -> Iterator[Finding]:
-    """Look at each node, and at the cluster by the first that answers."""
+def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
+    """Look at each node, and at the cluster by the first that answers.
+
+    Args:
+        settings: Of the output.
+        expected: The documents, of which the namespaces are looked at.
+    """
     reached = None
     for url in settings.urls():
         if url.startswith("https:") and settings.proxy is None:
@@ -57,19 +65,25 @@ def check(settings: Settings) -> Iterator[Finding]:
     if reached is not None:
         try:
             with connect(reached) as client:
-                yield from _look_at_cluster(settings, client)
+                yield from _look_at_cluster(settings, expected, client)
         except Unavailable as error:
             yield Finding(good=False, text=str(error), advice="See how the cluster is.")
 
 
-def _look_at_cluster(settings: Settings, client: Elasticsearch) -> Iterator[Finding]:
+def _look_at_cluster(
+    settings: Settings, expected: Expected, client: Elasticsearch
+) -> Iterator[Finding]:
     yield _judge_version(_ask(client, "GET", "/"))
-    name = STREAMS if settings.index is None else _as_pattern(settings.index)
-    wanted = {"index": [{"names": [name], "privileges": list(_PRIVILEGES)}]}
-    yield _judge_rights(name, _ask(client, "POST", "/_security/user/_has_privileges", wanted))
     if settings.index is None:
-        yield _judge_template(_ask(client, "GET", f"/_index_template/{TEMPLATE}"))
-        yield _judge_failure_store(_ask(client, "GET", f"/_data_stream/{STREAMS}"))
+        names = Targets(by_appliance=settings.namespace_by_appliance).expect(expected)
+    else:
+        names = (_as_pattern(settings.index),)
+    wanted = {"index": [{"names": names, "privileges": _PRIVILEGES}]}
+    answer = _ask(client, "POST", "/_security/user/_has_privileges", wanted)
+    yield from _judge_rights(names, answer)
+    if settings.index is None:
+        yield _judge_template(names, _ask(client, "GET", f"/_index_template/{TEMPLATE}"))
+        yield _judge_failure_store(names, _ask(client, "GET", f"/_data_stream/{ANY}"))
 
 
 def _ask(client: Elasticsearch, method: str, path: str, body: object = None) -> _Answer:
@@ -140,22 +154,28 @@ def _judge_version(answer: _Answer) -> Finding:
     return Finding(good=False, text=text, advice=advice)
 
 
-def _judge_rights(name: str, answer: _Answer) -> Finding:
+def _judge_rights(names: Sequence[str], answer: _Answer) -> Iterator[Finding]:
     if answer.status != 200:  # noqa: PLR2004 - a status of HTTP
-        return Finding(good=True, text=f"the rights on {name} cannot be asked for")
-    rights = (answer.body.get("index") or {}).get(name) or {}
-    missing = [x for x in _PRIVILEGES if not rights.get(x)]
-    if not missing:
-        return Finding(good=True, text=f"documents may be shipped to {name}")
-    return Finding(
-        good=False,
-        text=f"the right to {' and '.join(missing)} on {name} is missing",
-        advice=f"Give the key or user {' and '.join(_PRIVILEGES)} on {name}, and nothing else. If"
-        " it has them on your own namespace alone, that is enough.",
-    )
+        yield Finding(good=True, text=f"the rights on {_list(names)} cannot be asked for")
+        return
+    found = answer.body.get("index") or {}
+    by_missing = defaultdict(list)
+    for name in names:
+        rights = found.get(name) or {}
+        by_missing[tuple(x for x in _PRIVILEGES if not rights.get(x))].append(name)
+    for missing, those in by_missing.items():
+        where = _list(those)
+        if not missing:
+            yield Finding(good=True, text=f"documents may be shipped to {where}")
+            continue
+        advice = f"Give the key or user {' and '.join(_PRIVILEGES)} on {where}, and nothing else."
+        if those == [ANY]:
+            advice += " If it has them on your own namespaces alone, that is enough."
+        text = f"the right to {' and '.join(missing)} on {where} is missing"
+        yield Finding(good=False, text=text, advice=advice)
 
 
-def _judge_template(answer: _Answer) -> Finding:
+def _judge_template(names: Sequence[str], answer: _Answer) -> Finding:
     found = answer.body.get("index_templates")
     if answer.status in {401, 403}:
         return Finding(good=True, text="templates cannot be seen with these credentials")
@@ -165,7 +185,8 @@ def _judge_template(answer: _Answer) -> Finding:
             " esa-forwarder setup brings ours"
         )
         return Finding(good=True, text=text)
-    version = found[0].get("index_template", {}).get("version")
+    template = found[0].get("index_template", {})
+    version = template.get("version")
     ours = _shipped_version()
     if ours is not None and version != ours:
         return Finding(
@@ -173,19 +194,26 @@ def _judge_template(answer: _Answer) -> Finding:
             text=f"index template {TEMPLATE} has version {version}; ours is {ours}",
             advice="Run esa-forwarder setup again.",
         )
+    patterns = template.get("index_patterns") or names
+    others = [x for x in names if not any(fnmatchcase(x, y) for y in patterns)]
+    if others:
+        text = f"index template {TEMPLATE} is for {_list(patterns)}, and not for {_list(others)}"
+        return Finding(good=False, text=text, advice="Run esa-forwarder setup again.")
     return Finding(good=True, text=f"index template {TEMPLATE} is there, version {version}")
 
 
-def _judge_failure_store(answer: _Answer) -> Finding:
-    streams = answer.body.get("data_streams")
+def _judge_failure_store(wanted: Sequence[str], answer: _Answer) -> Finding:
     if answer.status in {401, 403}:
         return Finding(good=True, text="data streams cannot be seen with these credentials")
+    found = answer.body.get("data_streams") or []
+    streams = [x for x in found if x["name"] in wanted or ANY in wanted]
     if not streams:
-        return Finding(good=True, text=f"no {STREAMS} is there yet; the first document makes it")
+        text = f"no {_list(wanted)} is there yet; the first document makes it"
+        return Finding(good=True, text=text)
     on = [x["name"] for x in streams if (x.get("failure_store") or {}).get("enabled")]
-    names = ", ".join(x["name"] for x in streams)
+    names = _list([x["name"] for x in streams])
     if on:
-        text = f"the failure store of {', '.join(on)} is on: what is refused is there, and here"
+        text = f"the failure store of {_list(on)} is on: what is refused is there, and here"
         return Finding(good=True, text=f"{text} as a dead letter")
     text = f"the failure store of {names} is off: what is refused is here, as a dead letter"
     return Finding(good=True, text=text)
@@ -204,6 +232,12 @@ def _as_pattern(index: str) -> str:
     """Make a pattern of index names of one of times."""
     head, percent, _ = index.partition("%")
     return f"{head}*" if percent else head
+
+
+def _list(names: Sequence[str]) -> str:
+    """Name some, and count the rest."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _reason(body: Mapping[str, Any]) -> str:

@@ -18,6 +18,8 @@ import urllib3
 from elastic_transport import BaseNode, HttpHeaders, NodeConfig, Urllib3HttpNode
 from elastic_transport.client_utils import DEFAULT, DefaultType
 from elasticsearch import Elasticsearch
+from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
+from forwarder_bulk.patience import is_over, make_pools
 
 from forwarder_elasticsearch import tls
 
@@ -112,6 +114,7 @@ class _Pool:
                 # It would warn at each request; the output does once.
                 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._base = f"{scheme}://{netloc}"
+        pools = make_pools(settings.timeout)
         self._manager: urllib3.PoolManager
         if settings.proxy is None:
             self._manager = urllib3.PoolManager(1, **options)
@@ -123,6 +126,8 @@ class _Pool:
                 proxy_headers=urllib3.make_headers(proxy_basic_auth=url.auth),
                 **options,
             )
+
+        self._manager.pool_classes_by_scheme = dict(pools)
 
     def urlopen(self, method: str, target: str, **options: Any) -> urllib3.BaseHTTPResponse:  # noqa: ANN401 - as they come
         """Make a request as urllib3's own pools do."""
@@ -158,17 +163,18 @@ class _Node(Urllib3HttpNode):
         try:
             return super().perform_request(method, target, body, headers, request_timeout)
         except elastic_transport.TransportError as error:
+            kind = elastic_transport.ConnectionTimeout if is_over(error) else type(error)
             words = f"{self.base_url} {_explain(error)}"
-            raise type(error)(words, errors=error.errors) from error
+            raise kind(words, errors=error.errors) from error
 
 
 def _explain(error: elastic_transport.TransportError) -> str:
+    if has_hung_up(error):
+        return HUNG_UP
     if isinstance(error, elastic_transport.TlsError):
         return f"cannot be trusted: {tls.explain(error)}"
-    if isinstance(error, elastic_transport.ConnectionTimeout):
+    if isinstance(error, elastic_transport.ConnectionTimeout) or is_over(error):
         return "does not answer in time; see how it is, or say a longer timeout"
-    found: BaseException | None = error
-    while found is not None and not (isinstance(found, OSError) and found.strerror):
-        found = found.__cause__ or found.__context__
-    words = found.strerror if isinstance(found, OSError) else error.message
+    said = (x.strerror for x in find_causes(error) if isinstance(x, OSError) and x.strerror)
+    words = next(said, error.message)
     return f"cannot be reached: {words}; see whether it runs, and whether hosts is right"

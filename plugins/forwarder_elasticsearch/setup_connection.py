@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
+from forwarder_bulk.causes import HUNG_UP, has_hung_up
 from pydantic import ValidationError
 
 from forwarder import ConfigError, SetupOptions, Unavailable
@@ -80,9 +81,11 @@ class Web:
             answer = self._pool.request(
                 method, self._url + path, body=body, headers=self._headers | headers, redirect=False
             )
-        except urllib3.exceptions.SSLError as error:
-            raise Unavailable(f"{self._url} cannot be trusted: {tls.explain(error)}.") from None
         except urllib3.exceptions.HTTPError as error:
+            if has_hung_up(error):
+                raise Unavailable(f"{self._url} {HUNG_UP}.") from None
+            if isinstance(error, urllib3.exceptions.SSLError):
+                raise Unavailable(f"{self._url} cannot be trusted: {tls.explain(error)}.") from None
             raise Unavailable(f"{self._url} cannot be reached: {error}.") from None
         return answer.status, answer.data
 

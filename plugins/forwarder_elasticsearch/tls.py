@@ -11,6 +11,8 @@ import ssl
 import sys
 from collections.abc import Sequence
 
+from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
+
 from forwarder import Unavailable
 from forwarder_elasticsearch.settings import Settings
 
@@ -137,15 +139,15 @@ def explain(error: BaseException | None) -> str:
     Args:
         error: Of ssl, or one that has it as its cause.
     """
-    while error is not None and not isinstance(error, ssl.SSLError):
-        inner = [x for x in (*error.args, *getattr(error, "errors", ())) if _is_error(x)]
-        error = inner[0] if inner else error.__cause__ or error.__context__
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _explain_code(error.verify_code, error.verify_message)
-    if error is None:
+    found = next((x for x in find_causes(error) if isinstance(x, ssl.SSLError)), None)
+    if isinstance(found, ssl.SSLCertVerificationError):
+        return _explain_code(found.verify_code, found.verify_message)
+    if found is None:
         return "TLS failed"
-    text = _words(error)
-    if "WRONG_VERSION_NUMBER" in str(error) or "RECORD_LAYER" in str(error):
+    if has_hung_up(found):
+        return f"it {HUNG_UP}"
+    text = _words(found)
+    if "WRONG_VERSION_NUMBER" in str(found) or "RECORD_LAYER" in str(found):
         text += "; the server seems to speak plain HTTP there: say http://, or another port"
     return text
 
@@ -166,10 +168,6 @@ def _explain_code(code: int, message: str) -> str:
             " ca_trusted_fingerprint"
         )
     return f"its certificate is not good: {message}"
-
-
-def _is_error(found: object) -> bool:
-    return isinstance(found, BaseException)
 
 
 def _words(error: OSError) -> str:

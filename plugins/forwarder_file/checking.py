@@ -4,13 +4,13 @@ import os
 import shutil
 from collections.abc import Iterator
 
-from forwarder import Finding
+from forwarder import Expected, Finding
 from forwarder_file.settings import Settings
 
 _GIVE_RIGHTS = "Give this user the right to read and write there."
 
 
-def check(settings: Settings) -> Iterator[Finding]:
+def check(settings: Settings, _: Expected) -> Iterator[Finding]:
     """Look at the folder and the file."""
     path = settings.path.resolve()
     file, folder = repr(str(path)), repr(str(path.parent))

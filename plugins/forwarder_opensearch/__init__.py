@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from forwarder import Finding, OutputPlugin, Unavailable, hookimpl
+from forwarder import Expected, Finding, OutputPlugin, Unavailable, hookimpl
 from forwarder_opensearch.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def _build(settings: Settings) -> "OpenSearchOutput":
     return OpenSearchOutput(settings)
 
 
-def _check(settings: Settings) -> Iterator[Finding]:
+def _check(settings: Settings, _: Expected) -> Iterator[Finding]:
     _need_client()
     from forwarder_opensearch.checking import check  # noqa: PLC0415 - late on purpose
 

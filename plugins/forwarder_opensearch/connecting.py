@@ -2,10 +2,12 @@
 
 import gzip
 import logging
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
+from forwarder_bulk.patience import make_pools
 from opensearchpy import OpenSearch, Urllib3HttpConnection
 
 from forwarder_opensearch.settings import Settings
@@ -69,6 +71,11 @@ def _text(path: object) -> str | None:
 
 class _Connection(Urllib3HttpConnection):
     """The connections to one node."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as they come
+        super().__init__(**options)
+        patience = timedelta(seconds=options["timeout"].read_timeout)
+        self.pool.ConnectionCls = make_pools(patience)[self.pool.scheme].ConnectionCls
 
     def _gzip_compress(self, body: Any) -> bytes:  # type: ignore[explicit-override]  # noqa: ANN401
         return gzip.compress(body, _LEVEL, mtime=0)

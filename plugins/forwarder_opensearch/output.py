@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 import opensearchpy
+from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
+from forwarder_bulk.patience import is_over
 from forwarder_bulk.replies import Reply
 from forwarder_bulk.sending import Sender
 from forwarder_bulk.targets import Request, Targets
@@ -80,14 +82,14 @@ class OpenSearchOutput:
             connection = client.transport.get_connection()
             try:
                 reply = self._ask(connection, request)
-            except opensearchpy.ConnectionTimeout as error:
-                client.transport.mark_dead(connection)
-                raise Unavailable(
-                    f"{_url(connection)} does not answer in time; see how it is, or say a longer"
-                    " timeout"
-                ) from error
             except opensearchpy.ConnectionError as error:
                 client.transport.mark_dead(connection)
+                if isinstance(error, opensearchpy.ConnectionTimeout) or is_over(error):
+                    # It may be at work on it; to ask the next one would be to double its work.
+                    raise Unavailable(
+                        f"{_url(connection)} does not answer in time; see how it is, or say a"
+                        " longer timeout"
+                    ) from error
                 if not left:
                     raise Unavailable(f"{_url(connection)} {explain(error)}") from error
                 left -= 1
@@ -121,11 +123,11 @@ def _url(connection: Any) -> str:  # noqa: ANN401 - the client has no type for i
 
 def explain(error: opensearchpy.ConnectionError) -> str:
     """Say what is wrong, and what to do."""
-    found: BaseException | None = error.info if isinstance(error.info, BaseException) else error
-    while found is not None and not (isinstance(found, OSError) and found.strerror):
-        inner = [x for x in found.args if isinstance(x, BaseException)]
-        found = inner[0] if inner else found.__cause__ or found.__context__
+    if has_hung_up(error):
+        return HUNG_UP
+    told = (x for x in find_causes(error) if isinstance(x, OSError) and x.strerror)
+    found = next(told, None)
     if isinstance(found, ssl.SSLCertVerificationError):
         return f"cannot be trusted: {found.verify_message}; see ca_certs, hosts and verify"
-    words = found.strerror if isinstance(found, OSError) else error.error
+    words = error.error if found is None else found.strerror
     return f"cannot be reached: {words}; see whether it runs, and whether hosts is right"

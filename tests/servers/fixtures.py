@@ -10,6 +10,7 @@ from tests.servers.building import NotToBeHad
 from tests.servers.elasticsearch.building import build as build_elasticsearch
 from tests.servers.elasticsearch.running import Node
 from tests.servers.opensearch import running as opensearch_2
+from tests.servers.toxiproxy import running as toxiproxy_2
 
 _Built = TypeVar("_Built")
 
@@ -39,6 +40,18 @@ def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[opensearch_
         yield node
     finally:
         node.close()
+
+
+@pytest.fixture(scope="session")
+def toxiproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[toxiproxy_2.Toxiproxy]:
+    """Run Toxiproxy."""
+    program = obtain(f"Toxiproxy {toxiproxy_2.VERSION}", toxiproxy_2.build)
+    running = toxiproxy_2.Toxiproxy(program, tmp_path_factory.mktemp("toxiproxy-"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()
 
 
 def _run_elasticsearch(version: str, folders: pytest.TempPathFactory) -> Iterator[Node]:

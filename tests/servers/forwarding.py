@@ -18,7 +18,11 @@ class Forwarder:
     """A configuration, and the service with it."""
 
     def __init__(
-        self, folder: Path, output: Mapping[str, object], paths: Iterable[str] = ()
+        self,
+        folder: Path,
+        output: Mapping[str, object],
+        paths: Iterable[str] = (),
+        documents: Mapping[str, object] | None = None,
     ) -> None:
         """Write the configuration.
 
@@ -26,6 +30,7 @@ class Forwarder:
             folder: For all that it needs.
             output: Settings of the output ``siem``.
             paths: What to read; without any, the samples.
+            documents: What is in the documents.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "esa.yaml"
@@ -36,6 +41,7 @@ class Forwarder:
             "state": str(folder / "state"),
             "inputs": [{"type": "files", "paths": self.paths, "timezone": "Europe/Rome"}],
             "outputs": {"siem": {**output, "retry": retry}},
+            "documents": documents or {},
         }
         self.config.write_text(json.dumps(config))  # JSON is YAML
         self._process: subprocess.Popen[bytes] | None = None
@@ -50,6 +56,13 @@ class Forwarder:
             check=False,
         )
         assert result.returncode == 0, result.stderr
+
+    def check(self) -> tuple[int, str]:
+        """Check it; give the exit code, and what was found."""
+        result = subprocess.run(  # noqa: S603 - our own command
+            [PROGRAM, "check", "-c", self.config], capture_output=True, text=True, check=False
+        )
+        return result.returncode, result.stdout + result.stderr
 
     def start(self) -> None:
         """Start the service."""
