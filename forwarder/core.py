@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
 from urllib.parse import quote, unquote
 
+from forwarder.counts import Counts
 from forwarder.documents import Document
 from forwarder.ecs_layout import Common
 from forwarder.inputs.endings import Kind
@@ -18,6 +19,10 @@ from forwarder.settings.models import DocumentSettings, InputSettings
 
 PREFIX = "core/"
 """Of what the core remembers; behind it the time zone of the input, and the appliance."""
+
+
+_FOREIGN_BYTES = 1 << 16
+"""What has no line of a mail log in so many bytes is none: a line has no more."""
 
 
 class Core:
@@ -41,6 +46,7 @@ class Core:
         self._readings: dict[str, Reading] = {}
         self._touched: set[str] = set()
         self._ended: set[str] = set()
+        self._foreign: list[str] = []
 
     @property
     def open_connections(self) -> int:
@@ -72,7 +78,23 @@ class Core:
             self._ended.discard(piece.key)
             if piece.kind is Kind.QUIET:
                 made += reading.settle().values()
+        reading.count()
+        if reading.is_foreign and _is_enough(piece):
+            self._foreign.append(piece.path)
         return made
+
+    @property
+    def counts(self) -> Counts:
+        """What has gone through so far."""
+        counts = Counts()
+        for flow in self._flows.values():
+            counts.add(flow.counts)
+        return counts
+
+    def take_foreign(self) -> list[str]:
+        """Give the paths, since the last time, of what has no line of a mail log in it."""
+        foreign, self._foreign = self._foreign, []
+        return foreign
 
     def consumed(self) -> dict[str, tuple[int, bytes]]:
         """Say how far the logs are that were read since the last time, and forget those that end.
@@ -102,6 +124,14 @@ class Core:
             prefix = f"{PREFIX}{quote(zone, safe='')}/"
             changes += [(prefix + key, value) for key, value in flow.changes()]
         return changes
+
+
+def _is_enough(piece: Piece) -> bool:
+    """Say whether it shows with this piece, and did not before, that no line will come."""
+    read = piece.offset + len(piece.data)
+    if piece.kind is Kind.END and 0 < read < _FOREIGN_BYTES:
+        return True
+    return piece.offset < _FOREIGN_BYTES <= read
 
 
 def forget_ids(

@@ -25,11 +25,13 @@ import structlog
 from forwarder.committing import WAIT_SECONDS, Committer
 from forwarder.core import PREFIX as CORE_PREFIX
 from forwarder.core import Core
+from forwarder.counts import Counts
 from forwarder.inputs.following import FileStatus, Following
 from forwarder.inputs.pieces import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.sightings import Followed, StartAt
 from forwarder.inputs.stdin import StandardInput
+from forwarder.oddities import Oddities, in_status
 from forwarder.settings.models import DocumentSettings, InputSettings, StdinSettings
 from forwarder.spool import Spool
 
@@ -115,6 +117,8 @@ class Ingest:
         self._status_due = 0.0
         self._last_status: dict[str, object] = {}
         self._committer = Committer(spool, self._stop)
+        self._oddities = Oddities()
+        self._has_logs: bool | None = None
         self.is_complete = False
         """Whether all was read to its end; never so where more is waited for."""
         self.problems = 0
@@ -145,7 +149,9 @@ class Ingest:
                     break
             for piece in chain.from_iterable(x.settle() for x in self._standard_inputs):
                 self._take(piece)
+            self._status_due = 0.0
             self._commit()
+            self._oddities.say(self._core.counts, last=True)
             self._committer.wait()
         finally:
             self._committer.close()
@@ -209,12 +215,33 @@ class Ingest:
                 self.problems += 1
                 _log.warning("Something of the logs cannot be read.", reason=problem)
 
+    def _say_whether_there_are_logs(self, found: bool) -> None:  # noqa: FBT001 - as the name says
+        """Say once that no log is there: a share that is not mounted looks like a quiet night."""
+        before, self._has_logs = self._has_logs, found
+        if found:
+            if before is False:
+                _log.info("There are logs again.")
+            return
+        # At the beginning, what cannot be read was said already.
+        if before is False or (before is None and self.problems):
+            return
+        self.problems += 1
+        _log.warning(
+            "There is no log: nothing matches the paths of the inputs. Mount what is missing, or"
+            " mend the paths; see esa-forwarder check."
+        )
+
     def _status(self) -> Iterable[tuple[str, bytes]]:
         now = time.monotonic()
-        if self._following is None or now < self._status_due:
+        if now < self._status_due:
             return []
         self._status_due = now + STATUS_SECONDS
-        status = describe(self._following.status(), self._core.open_connections)
+        counts = self._core.counts
+        self._oddities.say(counts, self._core.take_foreign())
+        files = [] if self._following is None else self._following.status()
+        if self._following is not None:
+            self._say_whether_there_are_logs(any(x.modified is not None for x in files))
+        status = describe(files, self._core.open_connections, counts)
         if status == self._last_status:
             return []
         self._last_status = status
@@ -222,11 +249,14 @@ class Ingest:
         return [(STATUS_PREFIX + "ingest", orjson.dumps(at | status))]
 
 
-def describe(files: Sequence[FileStatus], open_connections: int) -> dict[str, object]:
+def describe(
+    files: Sequence[FileStatus], open_connections: int, counts: Counts
+) -> dict[str, object]:
     """Say how far the inputs are, for ``status``."""
     worst = sorted(files, key=lambda x: (-x.behind - x.lost, x.path))[:MAX_STATUS_FILES]
     return {
         "open_connections": open_connections,
+        "oddities": in_status(counts),
         "files": len(files),
         "behind_bytes": sum(x.behind for x in files),
         "lost_bytes": sum(x.lost for x in files),

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from operator import sub
 from typing import NamedTuple
 
 import orjson
@@ -43,6 +44,17 @@ class Settings(NamedTuple):
     common: Common = Common()
     count_lines: bool = True
     """Whether anybody will ask how many lines there were."""
+
+
+class Amounts(NamedTuple):
+    """What went through framing, of one file."""
+
+    bytes: int
+    lines: int
+    cut_lines: int
+    strangers: int
+    others: int
+    lost: int
 
 
 class Flow:
@@ -160,25 +172,27 @@ class Flow:
             self._counts.events[outcome.action.value, outcome.result] += number
         self._outcomes.clear()
 
-    def count_input(self, size: int, lines: int, cut_lines: int) -> None:
-        """Count what came in, in bytes and lines."""
-        self._counts.bytes += size
-        self._counts.lines += lines
-        self._counts.cut_lines += cut_lines
-
-    def count_left_out(self, path: str | None, framer: Framer) -> None:
-        """Count what framing made no lines of.
+    def count(self, more: Amounts, path: str | None, first_lost: int | None) -> None:
+        """Count what has gone through framing.
 
         Args:
+            more: Since the last time.
             path: Of the file; None for a stream.
-            framer: At the end of the file.
+            first_lost: Where the first login begins of those that framing lost, in bytes from the
+                start of the file.
         """
-        self._counts.strangers += framer.strangers
-        self._counts.others += framer.others
-        self._counts.broken_off += framer.is_broken_off
-        self._lost += framer.lost
-        if framer.first_lost is not None and self._first_lost is None:
-            self._first_lost = path, framer.first_lost
+        self._counts.bytes += more.bytes
+        self._counts.lines += more.lines
+        self._counts.cut_lines += more.cut_lines
+        self._counts.strangers += more.strangers
+        self._counts.others += more.others
+        self._lost += more.lost
+        if first_lost is not None and self._first_lost is None:
+            self._first_lost = path, first_lost
+
+    def count_broken_off(self) -> None:
+        """Count a file whose last line was left out, because it is only a piece of one."""
+        self._counts.broken_off += 1
 
 
 class Reading:
@@ -192,6 +206,7 @@ class Reading:
         self._path = path
         self._logs: dict[str, Log] = {}
         self._size = 0
+        self._counted = Amounts(0, 0, 0, 0, 0, 0)
         self.is_foreign = True
         """Whether no line of a mail log has come yet."""
 
@@ -262,9 +277,24 @@ class Reading:
             The documents of its last line.
         """
         documents = self._read(self._framer.finish())
-        self._flow.count_input(self._size, self._framer.lines, self._framer.cut_lines)
-        self._flow.count_left_out(self._path, self._framer)
+        self.count()
+        if self._framer.is_broken_off:
+            self._flow.count_broken_off()
         return documents
+
+    def count(self) -> None:
+        """Let the flow count what has come since the last time; the end of the file does, too."""
+        framer = self._framer
+        before = self._counted
+        self._counted = now = Amounts(
+            self._size,
+            framer.lines,
+            framer.cut_lines,
+            framer.strangers,
+            framer.others,
+            framer.lost,
+        )
+        self._flow.count(Amounts(*map(sub, now, before)), self._path, framer.first_lost)
 
     def _read(self, blocks: list[Block]) -> "Documents":
         events: list[Event] = []

@@ -12,6 +12,13 @@ from forwarder.visible import visible
 _OUTPUTS = ("OUTPUT", "WAITING", "OLDEST", "DELIVERED", "REJECTED", "RETRIED", "LOST", "STATE")
 _DEAD_LETTERS = ("DEAD LETTERS OF", "NUMBER", "TO REPLAY")
 _FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
+_ODDITIES = {
+    "unread": "lines not understood",
+    "strangers": "lines with something behind that is no line",
+    "others": "lines not of a mail log",
+    "cut_lines": "lines cut",
+    "broken_off": "files with a last line that is not whole",
+}
 _LEFT = (0, len(_OUTPUTS) - 1)
 """Columns with text; numbers stand to the right."""
 
@@ -83,6 +90,9 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
             f"inputs: {inputs['files']:,} files; {inputs['behind_bytes']:,} bytes behind;"
             f" {inputs['lost_bytes']:,} bytes lost; as of {inputs['time']}"
         )
+        odd = {_ODDITIES[x]: n for x, n in inputs.get("oddities", {}).items() if n}
+        if odd:
+            yield "since the service began: " + ", ".join(f"{n:,} {x}" for x, n in odd.items())
         rows = [
             (
                 x["path"],

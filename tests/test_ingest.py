@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 
 from forwarder import committing
@@ -187,3 +188,41 @@ def test_ids_are_forgotten_of_one_appliance(tmp_path: Path, spool: Spool) -> Non
     assert forget_ids([("core/zone/a/b/ids/0", b""), ("core/zone/b/ids/0", b"")], {"a/b"}) == [
         ("core/zone/a/b/ids/0", None)
     ]
+
+
+def test_what_is_odd_about_the_logs_is_said(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool]
+) -> None:
+    """And counted for status, also at the end of a single run."""
+    append(tmp_path, logins(1) + logins(2).replace(b"failed for", b"puzzled"))
+    append(tmp_path, b"\x7fELF" * 20_000, name="mail.bin")
+    ingest = reader(tmp_path, spool, once=True)
+    ingest.run()
+    assert said("Lines are not understood")
+    assert said("has no line of a mail log")
+    ((_, status),) = spool.load_state(module.STATUS_PREFIX + "ingest")
+    found = orjson.loads(status)
+    assert found["oddities"]["unread"] == 1
+    assert found["behind_bytes"] == 0
+    assert ingest.problems == 0
+
+
+def test_that_there_is_no_log_is_a_problem(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool]
+) -> None:
+    """A share that is not mounted looks like a quiet night."""
+    ingest = reader(tmp_path, spool, once=True)
+    ingest.run()
+    assert said("There is no log: nothing matches the paths of the inputs.")
+    assert ingest.problems == 1
+
+
+def test_logs_that_come_are_said(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After it was said that there is none."""
+    monkeypatch.setattr(module, "STATUS_SECONDS", 0.01)
+    with running(reader(tmp_path, spool)):
+        wait_until(lambda: said("There is no log"), "a warning")
+        append(tmp_path, logins(1))
+        wait_until(lambda: said("There are logs again."), "an end of it")

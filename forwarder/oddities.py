@@ -1,0 +1,105 @@
+"""What is odd about the logs that the service reads: said when it is new, and then now and then.
+
+The words are those of the command ``parse``, where somebody looks on.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import NamedTuple
+
+import structlog
+
+from forwarder.counts import Counts
+from forwarder.visible import visible
+
+AGAIN_SECONDS = 3_600.0
+"""After which a number that has grown is said again: a log of the wrong kind grows all day."""
+
+_log = structlog.get_logger(__name__)
+
+
+class _Oddity(NamedTuple):
+    """One kind."""
+
+    name: str
+    """Its name in :class:`~forwarder.counts.Counts`."""
+    text: str
+
+
+_ODDITIES = (
+    _Oddity(
+        "unread",
+        "Lines are not understood: they begin like a login or the header of a file and have no"
+        " known form or no possible date or offset; please report them.",
+    ),
+    _Oddity(
+        "strangers",
+        "Behind some lines there is what is neither a line nor the wrapped rest of one; it is left"
+        " out.",
+    ),
+    _Oddity("others", "Lines with a timestamp are left out: they are not of a mail log."),
+    _Oddity("cut_lines", "Lines longer than 64 KiB are cut."),
+    _Oddity(
+        "broken_off",
+        "The last line of files is not whole and is left out; send a file again if it was still"
+        " being sent.",
+    ),
+)
+_ASSUMED_UTC = (
+    "Times are taken for UTC: neither a file header nor the setting timezone of an input gives the"
+    " zone; name it there, for example timezone: Europe/Rome."
+)
+_FOREIGN = (
+    "A file has no line of a mail log in it; a line begins like 'Wed Apr 22 11:43:59 2009 Info: ',"
+    " or with a syslog header before the level."
+)
+
+
+class Oddities:
+    """Says what is new of them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with nothing said.
+
+        Args:
+            clock: Seconds.
+        """
+        self._clock = clock
+        self._said: dict[str, tuple[int, float]] = {}
+        self._said_utc = False
+
+    def say(self, counts: Counts, foreign: Iterable[str] = (), *, last: bool = False) -> None:
+        """Log what is new.
+
+        Args:
+            counts: What has gone through so far.
+            foreign: Paths of what is no mail log, and was not named before.
+            last: Whether nobody will look again, so that nothing waits.
+        """
+        if counts.assumed_utc and not self._said_utc:
+            self._said_utc = True
+            _log.warning(_ASSUMED_UTC)
+        for path in foreign:
+            _log.warning(_FOREIGN, path=visible(path))
+        now = self._clock()
+        for oddity in _ODDITIES:
+            number: int = getattr(counts, oddity.name)
+            said, at = self._said.get(oddity.name, (0, None))
+            if number > said and (at is None or last or now - at >= AGAIN_SECONDS):
+                self._said[oddity.name] = number, now
+                _log.warning(oddity.text, number=number, **_where(oddity, counts))
+
+
+def in_status(counts: Counts) -> dict[str, int]:
+    """Give the numbers for ``status``, by their names."""
+    numbers = asdict(counts)
+    return {x.name: numbers[x.name] for x in _ODDITIES}
+
+
+def _where(oddity: _Oddity, counts: Counts) -> dict[str, object]:
+    """Say where the first line is that is not understood."""
+    if oddity.name != "unread" or counts.first_unread is None:
+        return {}
+    path, offset = counts.first_unread
+    return {"path": visible(path or "-"), "offset": offset}
