@@ -11,7 +11,8 @@ The rules:
 - Only changes are logged: that nothing can be delivered, and that it can again. Short outages one
   after the other are logged once a minute.
 
-Whatever one output does, no other notices. One batch and one row of the spool are in memory.
+Whatever one output does, no other notices. Two batches, of which one is read ahead where more than
+that waits, and one row of the spool are in memory.
 """
 
 import random
@@ -25,6 +26,7 @@ from typing import TypeVar
 import structlog
 import tenacity
 
+from forwarder.ahead import Ahead
 from forwarder.output import Output, Unavailable
 from forwarder.pausing import NO_TIME, DeliverySettings, pause
 from forwarder.spool import BlockedError, ClosedError, Spool, SpoolError
@@ -77,6 +79,11 @@ class Delivery:
         self._settings = settings
         self._chance = chance
         self._clock = clock
+        self._ahead = Ahead(
+            lambda start: spool.read_ahead(
+                name, start, max_documents=settings.max_documents, max_bytes=settings.max_bytes
+            )
+        )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
         self._ended = threading.Event()
@@ -204,11 +211,20 @@ class Delivery:
         self._last_read = time.monotonic()
         settings = self._settings
         return self._spool.read(
-            self.name, max_documents=settings.max_documents, max_bytes=settings.max_bytes
+            self.name,
+            max_documents=settings.max_documents,
+            max_bytes=settings.max_bytes,
+            ahead=self._ahead.take(),
         )
 
     def _hand_over(self, batch: Batch) -> None:
         work = Work(self.name, batch)
+        # What is less than a batch would be joined by what comes meanwhile.
+        if (
+            not batch.letters
+            and self._pending - len(batch.documents) >= self._settings.max_documents
+        ):
+            self._ahead.begin(batch.end)
         try:
             self._persist(lambda: self._write(work))
         except BaseException:
