@@ -8,10 +8,10 @@ SOAK_SECONDS ?= 600
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help .venv demo test check lint types imports tests format docs assets lock servers bench \
-    kill soak clean
+    bench-elasticsearch kill soak clean
 
 help:  ## List the targets.
-	@awk -F ':.*## ' '/^[a-z.]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' Makefile
 
 .venv: $(STAMP)  ## Install the program and all that its tests need into .venv.
 
@@ -74,6 +74,9 @@ assets: $(STAMP)  ## Make what is installed in Elasticsearch and Kibana from its
 
 bench: $(STAMP)  ## Measure the speed.
 	.venv/bin/python -m tests.bench
+
+bench-elasticsearch: $(STAMP)  ## Measure the rate into a real Elasticsearch; needs what servers needs.
+	.venv/bin/python -m tests.bench.elasticsearch
 
 kill: $(STAMP)  ## Kill the service 100 times under load, and count what is lost and doubled.
 	.venv/bin/python -m tests.faults.kills

@@ -11,7 +11,8 @@ The rules:
 - Only changes are logged: that nothing can be delivered, and that it can again. Short outages one
   after the other are logged once a minute.
 
-Whatever one output does, no other notices. One batch and one row of the spool are in memory.
+Whatever one output does, no other notices. Two batches, of which one is read ahead where more than
+that waits, and one row of the spool are in memory.
 """
 
 import random
@@ -24,6 +25,7 @@ from typing import TypeVar
 
 import tenacity
 
+from forwarder.ahead import Ahead
 from forwarder.outages import Outages
 from forwarder.output import Output, Unavailable
 from forwarder.pausing import NO_TIME, DeliverySettings, pause
@@ -69,6 +71,11 @@ class Delivery:
         self._settings = settings
         self._chance = chance
         self._clock = clock
+        self._ahead = Ahead(
+            lambda start: spool.read_ahead(
+                name, start, max_documents=settings.max_documents, max_bytes=settings.max_bytes
+            )
+        )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
         self._ended = threading.Event()
@@ -189,11 +196,20 @@ class Delivery:
         self._last_read = time.monotonic()
         settings = self._settings
         return self._spool.read(
-            self.name, max_documents=settings.max_documents, max_bytes=settings.max_bytes
+            self.name,
+            max_documents=settings.max_documents,
+            max_bytes=settings.max_bytes,
+            ahead=self._ahead.take(),
         )
 
     def _hand_over(self, batch: Batch) -> None:
         work = Work(self.name, batch)
+        # What is less than a batch would be joined by what comes meanwhile.
+        if (
+            not batch.letters
+            and self._pending - len(batch.documents) >= self._settings.max_documents
+        ):
+            self._ahead.begin(batch.end)
         try:
             self._persist(lambda: self._write(work))
         except BaseException:

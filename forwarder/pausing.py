@@ -11,8 +11,8 @@ _MAX_DOUBLINGS = 20
 class DeliverySettings(NamedTuple):
     """What an operator chooses for each output."""
 
-    max_documents: int = 1600
-    """In a batch; as Filebeat has it."""
+    max_documents: int = 5000
+    """In a batch; an output may make several requests of it."""
     max_bytes: int = 10_000_000
     """In a batch, unless one document alone has more; as Vector has it."""
     max_age: timedelta = timedelta(seconds=0.5)

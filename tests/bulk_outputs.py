@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from forwarder_bulk.packing import pack
 
 from forwarder.documents import Document
 from forwarder.output import Output, Unavailable
@@ -143,7 +144,7 @@ class BulkOutput(OutputContract):
         assert asked.body == b"".join(x + b"\n" for x in lines)
         assert asked.path == f"/{self.default}/_bulk"
         assert asked.headers["content-encoding"] == "gzip"
-        assert asked.raw[8] == 4, "the header of gzip says that it was packed quickly"
+        assert asked.raw == pack(asked.body), "it was packed by another one, slowly"
         assert "x-ndjson" in asked.headers["content-type"]
 
     def test_the_name_comes_from_the_document(self) -> None:

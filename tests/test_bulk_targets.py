@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from forwarder.documents import Document
 from forwarder.output import Expected
+from tests.bulk_outputs import placed
 from tests.servers.forwarding import SAMPLES, parse
 
 
@@ -67,6 +68,26 @@ def test_a_document_that_says_nothing_goes_to_the_usual_place() -> None:
     assert Targets().place(bare) == (DEFAULT, bare)
     assert Targets("esa-%Y").place(bare) == ("esa-1970", bare)
     assert Targets("esa").request([bare]).where == "esa"
+
+
+def test_what_is_usual_is_no_rule() -> None:
+    """After many documents of one data stream, those of others still go where they belong."""
+    rome, milan = (placed(x, name) for x, name in enumerate(("rome", "milan")))
+    targets = Targets()
+    for documents, where in (
+        ([rome, rome], "logs-cisco_esa.auth-rome"),
+        ([rome], "logs-cisco_esa.auth-rome"),
+        ([rome, milan], None),
+        ([milan, milan], "logs-cisco_esa.auth-milan"),
+        ([rome, Document("1", b'{"a":1}')], None),
+    ):
+        asked = targets.request(documents)
+        assert asked.where == where
+        lines = asked.body.splitlines()
+        assert lines[1::2] == [x.body for x in documents]
+        if where is None:
+            names = [json.loads(x)["create"]["_index"] for x in lines[::2]]
+            assert names == [targets.place(x)[0] for x in documents]
 
 
 def test_each_status_has_a_meaning() -> None:

@@ -19,7 +19,7 @@ from forwarder.delivery import Delivery, DeliverySettings
 from forwarder.documents import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.pausing import pause
-from forwarder.spool import BlockedError, Spool
+from forwarder.spool import Batch, BlockedError, Spool
 from forwarder.spool.letters import page
 from tests.spooling import documents, numbers, opened
 
@@ -157,6 +157,32 @@ def test_everything_is_delivered_in_order_and_once(spool: Spool) -> None:
     assert [len(x) for x in output.written] == [10, 10, 5]
     assert output.calls == ["open", "write", "write", "write", "close"]
     assert spool.progress("a")._replace(cursor=0) == (0, 25, 0, 0, 0, None, None)
+
+
+def test_the_next_batch_is_read_while_one_is_on_its_way(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a whole one waits: a smaller one would be joined by what comes meanwhile."""
+    spool.commit(documents(0, 35))
+    begun: list[int] = []
+    is_read = threading.Semaphore(0)
+    read_ahead = spool.read_ahead
+
+    def tell(output: str, start: int, *, max_documents: int, max_bytes: int) -> Batch:
+        begun.append(start)
+        found = read_ahead(output, start, max_documents=max_documents, max_bytes=max_bytes)
+        is_read.release()
+        return found
+
+    def wait(_: Sequence[Document]) -> Sequence[Failure]:
+        assert is_read.acquire(timeout=60)
+        return ()
+
+    monkeypatch.setattr(spool, "read_ahead", tell)
+    output = Scripted(wait, wait)
+    deliver(spool, output)
+    assert begun == [11, 21]
+    assert output.taken == list(range(35))
 
 
 def test_what_is_refused_becomes_a_dead_letter(spool: Spool) -> None:

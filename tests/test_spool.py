@@ -67,6 +67,31 @@ def test_what_is_not_advanced_is_read_again(spool: Spool) -> None:
     assert spool.pending("b") == 10
 
 
+def ahead(spool: Spool, start: int) -> Batch:
+    """Read a batch ahead."""
+    return spool.read_ahead("a", start, max_documents=10, max_bytes=MANY)
+
+
+def test_what_was_read_ahead_is_taken_if_it_comes_next(spool: Spool) -> None:
+    """Otherwise what comes next is read."""
+    spool.commit(documents(0, 30))
+    first = read(spool, "a", 10)
+    second = ahead(spool, first.end)
+    assert numbers(second.documents) == list(range(10, 20))
+    again = spool.read("a", max_documents=10, max_bytes=MANY, ahead=second)
+    assert numbers(again.documents) == list(range(10))
+    spool.advance("a", first)
+    assert spool.read("a", max_documents=10, max_bytes=MANY, ahead=second) is second
+
+
+def test_where_nothing_can_be_read_ahead_nothing_is(tmp_path: Path) -> None:
+    """Whoever reads next finds out why."""
+    with closing(opened(tmp_path, "a")) as spool:
+        spool.commit(documents(0, 5))
+        assert not ahead(spool, 6).documents
+    assert not ahead(spool, 1).documents
+
+
 def test_everything_is_there_after_opening_anew(tmp_path: Path) -> None:
     """Documents, cursors, counts and state."""
     with closing(opened(tmp_path, "a", "b")) as spool:

@@ -90,6 +90,15 @@ def test_a_damaged_block_is_set_aside_at_opening(tmp_path: Path) -> None:
     assert set_aside(tmp_path) == [f"spool.db.damaged-Z-block-{1 + EACH}"]
 
 
+def test_a_damaged_block_is_not_read_ahead(tmp_path: Path) -> None:
+    """It is left to whoever comes upon it."""
+    fill(tmp_path)
+    with closing(opened(tmp_path, "a")) as spool:
+        change_block(tmp_path / "spool.db", 1 + EACH)
+        assert not spool.read_ahead("a", 1 + EACH, max_documents=9, max_bytes=1000).documents
+    assert set_aside(tmp_path) == []
+
+
 @pytest.mark.parametrize("first", [1, 1 + 3 * EACH, 1 + TOTAL - EACH])
 def test_a_damaged_block_does_not_stop_those_who_come_upon_it(tmp_path: Path, first: int) -> None:
     """Each output steps over it; it is set aside and told of once. Later ones are delivered."""

@@ -19,7 +19,7 @@ import structlog
 from forwarder.documents import Document
 from forwarder.spool import letters, upkeep
 from forwarder.spool.blocks import pack
-from forwarder.spool.failures import BlockedError, explained
+from forwarder.spool.failures import BlockedError, SpoolError, explained
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.locking import Lock
 from forwarder.spool.opening import NAME, bad_blocks, open_database, prepare_folder
@@ -229,7 +229,9 @@ class Spool:
         """Count the documents that an output has not had yet; those to be replayed do not count."""
         return self._next - self._outputs[output].cursor
 
-    def read(self, output: str, *, max_documents: int, max_bytes: int) -> Batch:
+    def read(
+        self, output: str, *, max_documents: int, max_bytes: int, ahead: Batch | None = None
+    ) -> Batch:
         """Read what an output is to deliver next: dead letters to be replayed before all else.
 
         Only one thread reads for an output. What is damaged is set aside and stepped over.
@@ -238,6 +240,7 @@ class Spool:
             output: Its name.
             max_documents: At most so many.
             max_bytes: At most so many bytes of bodies, unless one document alone has more.
+            ahead: What :meth:`read_ahead` gave; taken if it is what comes next.
 
         Raises:
             BlockedError: It cannot be read now.
@@ -248,7 +251,9 @@ class Spool:
             found = letters.replays(connection, output, max_documents, max_bytes)
             if found:
                 return Batch([x.document for x in found], letters=found)
-            while (cursor := self._outputs[output].cursor) < (end := self._next):
+            if ahead is not None and ahead.documents and ahead.start == self._cursor(output):
+                return ahead
+            while (cursor := self._cursor(output)) < (end := self._next):
                 try:
                     batch = reader.read(cursor, max_documents=max_documents, max_bytes=max_bytes)
                 except BadBlock as bad:
@@ -258,6 +263,26 @@ class Spool:
                     return batch
                 self.advance(output, Batch((), end))  # there is nothing but what was damaged
         return Batch(())
+
+    def read_ahead(self, output: str, start: int, *, max_documents: int, max_bytes: int) -> Batch:
+        """Read what lies behind a batch that is on its way to an output.
+
+        Args:
+            output: Its name.
+            start: Serial number of the first document.
+            max_documents: As for :meth:`read`.
+            max_bytes: As for :meth:`read`.
+
+        Returns:
+            Nothing, where something is damaged or cannot be read now: :meth:`read` sees to that.
+        """
+        reader = self._readers[output]
+        with suppress(BadBlock, SpoolError), explained(self._path), reader.locked():
+            return reader.read(start, max_documents=max_documents, max_bytes=max_bytes)
+        return Batch(())
+
+    def _cursor(self, output: str) -> int:
+        return self._outputs[output].cursor
 
     def advance(
         self,

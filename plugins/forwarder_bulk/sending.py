@@ -1,7 +1,8 @@
 """Sending a batch: in parts, several at once, smaller ones where the server asks for it.
 
-A batch is cut into as many parts as may be on their way at once, and all of them are final before
-:meth:`Sender.write` returns. The parts are smaller
+A batch is cut into parts that become smaller towards its end, and whoever is free takes the next
+one: so all that may be on their way at once are, nearly until the last. All of them are final
+before :meth:`Sender.write` returns. The parts are smaller still
 
 - after a 413: half of the bytes that were too many, until the output is opened anew;
 - after a 429: half of the documents; with each part that is taken it is a quarter more again.
@@ -11,18 +12,20 @@ After an answer that says to wait, nothing more of the batch is sent.
 
 import threading
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 from forwarder import Document, Failure, Unavailable
 from forwarder_bulk.meanings import Meaning
 from forwarder_bulk.replies import Judgement, Reply, judge
 from forwarder_bulk.targets import Request, Targets
 
-_LEAST_PART = 200
-"""Documents. Fewer are not cut into parts: each request has its own price, and a server puts what
-it gets at once to disk at once."""
+_LEAST_PART = 500
+"""Documents. Fewer are not cut into parts: each request has its own price of some milliseconds, on
+both sides, and a server puts what it gets at once to disk at once."""
 _GROWN = 20_000
 """Documents. More than any batch has: from there, nothing is held back any more."""
 
@@ -98,20 +101,33 @@ class Sender:
 
     def _cut(self, documents: Sequence[Document]) -> list[Sequence[Document]]:
         """Cut a batch into parts that may be sent as things are."""
-        share = -(-len(documents) // self._workers)
-        most = min(max(share, _LEAST_PART), self._max_documents)
-        if self._max_bytes is None:
-            return [documents[x : x + most] for x in range(0, len(documents), most)]
-        parts: list[list[Document]] = [[]]
-        size = 0
-        for document in documents:
-            full = len(parts[-1]) == most or size + len(document.body) > self._max_bytes
-            if full and parts[-1]:
-                parts.append([])
-                size = 0
-            parts[-1].append(document)
-            size += len(document.body)
-        return list(parts)
+        parts = []
+        start = 0
+        while start < len(documents):
+            part = documents[start : start + self._share(len(documents) - start)]
+            if self._max_bytes is not None:
+                part = _head(part, self._max_bytes)
+            parts.append(part)
+            start += len(part)
+        return parts
+
+    def _share(self, left: int) -> int:
+        """Say how many of those that are left come next."""
+        share = left
+        if self._workers > 1 and left > _LEAST_PART:
+            # Two of the least size are cut evenly: the last one is waited for by all others.
+            share = min(max(_half(left) // self._workers, _LEAST_PART), _half(left))
+        return min(share, self._max_documents)
+
+
+def _half(count: int) -> int:
+    return -(-count // 2)
+
+
+def _head(documents: Sequence[Document], max_bytes: int) -> Sequence[Document]:
+    """Take as many as have so many bytes, and at least one."""
+    sizes = accumulate([len(x.body) for x in documents])
+    return documents[: max(1, bisect_right(list(sizes), max_bytes))]
 
 
 class _Batch:

@@ -63,17 +63,20 @@ class Targets:
         self._index = index
         self._is_fixed = index is not None and "%" not in index
         self._by_appliance = by_appliance
+        self._usual: tuple[bytes, str] = (b"", "")
+        """How a document names its data stream, and the name: of the last one that was asked."""
 
     def request(self, documents: Sequence[Document]) -> Request:
         """Make the body of a request."""
         if self._is_fixed:
-            found = [(self._index or "", x) for x in documents]
-        else:
-            found = [self.place(x) for x in documents]
+            return Request(self._index, _join(documents))
+        mark, name = self._usual
+        if mark and not [x for x in documents if mark not in x.body]:
+            return Request(name, _join(documents))  # nearly always
+        found = [self.place(x) for x in documents]
         names = {name for name, _ in found}
         if len(names) == 1:
-            lines = [b'{"create":{"_id":"%b"}}\n%b\n' % (x.id.encode(), x.body) for _, x in found]
-            return Request(names.pop(), b"".join(lines))
+            return Request(names.pop(), _join([x for _, x in found]))
         lines = [
             b'{"create":{"_index":"%b","_id":"%b"}}\n%b\n' % (name.encode(), x.id.encode(), x.body)
             for name, x in found
@@ -92,7 +95,9 @@ class Targets:
         if found is None:
             return DEFAULT, document
         namespace = found[3]
-        if self._by_appliance:
+        if not self._by_appliance:
+            self._usual = found[0], b"-".join(found.groups()).decode()
+        else:
             appliance = _APPLIANCE.search(body)
             if appliance is not None:
                 namespace = sanitise(appliance[1].decode(errors="replace")).encode()
@@ -109,6 +114,14 @@ class Targets:
         if not self._by_appliance:
             return (f"{_PREFIX}{expected.namespace}",)
         return tuple(sorted({_PREFIX + sanitise(x) for x in expected.appliances})) or (ANY,)
+
+
+def _join(documents: Sequence[Document]) -> bytes:
+    """Make the body of a request whose documents all go to one place."""
+    pieces: list[bytes] = []
+    for id_, body in documents:  # joined all at once: each is copied once
+        pieces += (b'{"create":{"_id":"', id_.encode(), b'"}}\n', body, b"\n")
+    return b"".join(pieces)
 
 
 def sanitise(appliance: str) -> str:

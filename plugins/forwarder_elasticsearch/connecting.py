@@ -1,13 +1,12 @@
 """The client: Elastic's own, with what it cannot be told put in.
 
-- Bodies are packed at level 1; the client packs at 9, which takes several times as long for a few
-  per cent.
+- Bodies are packed by :mod:`forwarder_bulk.packing`; the client packs as hard as zlib can, which
+  takes many times as long for a few per cent.
 - A proxy can be between here and there.
 - TLS is as :mod:`forwarder_elasticsearch.tls` makes it.
 - It tries nothing again: that is done where the documents are.
 """
 
-import gzip
 import logging
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from elastic_transport import BaseNode, HttpHeaders, NodeConfig, Urllib3HttpNode
 from elastic_transport.client_utils import DEFAULT, DefaultType
 from elasticsearch import Elasticsearch
 from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
+from forwarder_bulk.packing import pack
 from forwarder_bulk.patience import is_over, make_pools
 
 from forwarder_elasticsearch import tls
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from forwarder_elasticsearch.settings import Settings
 
 _POOL = "_esa_forwarder_pool"
-_LEVEL = 1
-"""Of gzip. Documents shrink to a tenth; level 9 would take off a little more, for five times the
-time."""
 
 
 def connect(settings: "Settings", *, raw: bool = False) -> Elasticsearch:
@@ -157,7 +154,7 @@ class _Node(Urllib3HttpNode):
     ) -> "NodeApiResponse":
         """Make a request; an error names the node."""
         if body:
-            body = gzip.compress(body, _LEVEL, mtime=0)
+            body = pack(body)
             headers = HttpHeaders(headers or {})
             headers["content-encoding"] = "gzip"
         try:

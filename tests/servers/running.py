@@ -12,15 +12,22 @@ from pathlib import Path
 _START_SECONDS = 120
 """A start takes 5 to 15 seconds of a machine that is not busy."""
 _STOP_SECONDS = 20
-_JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-"""Little memory, and a start that is quick."""
+QUICK = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Options of a JVM for tests: little memory, and a start that is quick."""
+NICENESS = 10
+"""Tests come first: who waits for them is a person."""
 
 
 class Server:
     """A process that serves, with its output in a file."""
 
     def __init__(
-        self, command: Sequence[str | Path], log: Path, is_ready: Callable[[], bool]
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        is_ready: Callable[[], bool],
+        *,
+        niceness: int = NICENESS,
     ) -> None:
         """Start nothing yet.
 
@@ -28,8 +35,9 @@ class Server:
             command: Runs it in the foreground.
             log: What it says is added to this.
             is_ready: Whether it serves; asked until it does.
+            niceness: Of the process; 0 where it is measured.
         """
-        nice = [shutil.which("nice") or "nice", "-n", "10"]
+        nice = [shutil.which("nice") or "nice", "-n", str(niceness)]
         self._command = [*nice, *map(str, command)]
         self._log = log
         self._is_ready = is_ready
@@ -60,6 +68,14 @@ class Server:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def cpu_seconds(self) -> float:
+        """What it took of the processors up to now."""
+        assert self._process is not None
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
             return
@@ -75,9 +91,9 @@ class Server:
         return self._log.read_text(errors="replace")[-4000:]
 
 
-def java(program: Path) -> list[str | Path]:
+def java(program: Path, options: Sequence[str] = QUICK) -> list[str | Path]:
     """Begin a command that runs a JVM."""
-    return [program, *_JVM]
+    return [program, *options]
 
 
 def free_ports(count: int) -> list[int]:

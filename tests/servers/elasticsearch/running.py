@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import shutil
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 
 import elastic_transport
@@ -12,7 +13,7 @@ from elasticsearch import ApiError, Elasticsearch
 from tests.servers.building import HERE
 from tests.servers.certificates import ADDRESS, Authority
 from tests.servers.elasticsearch.building import Built
-from tests.servers.running import Server, class_path, free_ports, java
+from tests.servers.running import NICENESS, QUICK, Server, class_path, free_ports, java
 
 USER, PASSWORD = "admin", "change me"
 _ROUNDS = 10_000
@@ -27,8 +28,7 @@ cluster.routing.allocation.disk.threshold_enabled: false
 xpack.security.enabled: true
 xpack.security.autoconfiguration.enabled: false
 xpack.security.authc.api_key.enabled: true
-# Otherwise a key that was revoked is known for a while.
-xpack.security.authc.api_key.cache.ttl: 0s
+xpack.security.authc.api_key.cache.ttl: {key_cache}
 xpack.security.authc.realms.file.file1.order: 0
 xpack.security.http.ssl.enabled: true
 xpack.security.http.ssl.certificate: http.crt
@@ -40,8 +40,25 @@ resource.reload.interval.high: 1s
 class Node:
     """A node, with a home of its own."""
 
-    def __init__(self, built: Built, home: Path) -> None:
-        """Lay out its home; nothing is started yet."""
+    def __init__(
+        self,
+        built: Built,
+        home: Path,
+        *,
+        jvm: Sequence[str] = QUICK,
+        niceness: int = NICENESS,
+        key_cache: str = "0s",
+    ) -> None:
+        """Lay out its home; nothing is started yet.
+
+        Args:
+            built: The server.
+            home: An empty folder.
+            jvm: Options of the JVM.
+            niceness: Of the process.
+            key_cache: How long a key that was seen is known. In tests, one that was revoked is to
+                be unknown at once; but to look at a key takes milliseconds, at each request.
+        """
         self.version = built.version
         self.authority = Authority(home)
         http, transport = free_ports(2)
@@ -51,7 +68,7 @@ class Node:
         self.certificate, self.key = config / "http.crt", config / "http.key"
         self.authority.issue(self.certificate, self.key)
         (config / "elasticsearch.yml").write_text(
-            _CONFIG.format(address=ADDRESS, http=http, transport=transport)
+            _CONFIG.format(address=ADDRESS, http=http, transport=transport, key_cache=key_cache)
         )
         log4j = config / "log4j2.properties"
         shutil.copy(HERE / "elasticsearch" / "log4j2.properties", log4j)
@@ -63,7 +80,7 @@ class Node:
         """May do everything."""
         self._server = Server(
             [
-                *java(built.java),
+                *java(built.java, jvm),
                 f"-Dlog4j2.configurationFile={log4j}",
                 "-Des.networkaddress.cache.ttl=60",
                 "-classpath",
@@ -72,6 +89,7 @@ class Node:
             ],
             home / "output.log",
             self._is_ready,
+            niceness=niceness,
         )
         self.start, self.kill = self._server.start, self._server.kill
 
@@ -79,6 +97,11 @@ class Node:
         """Stop it for good."""
         self.admin.close()
         self._server.kill()
+
+    @property
+    def cpu_seconds(self) -> float:
+        """What it took of the processors up to now."""
+        return self._server.cpu_seconds
 
     def settings(self, **more: object) -> dict[str, object]:
         """Give settings of an output to it."""
