@@ -49,7 +49,7 @@ imports: $(STAMP)  ## Check that imports follow the flow and the core is pure.
 	.venv/bin/lint-imports
 
 tests: $(STAMP)  ## Run the tests with branch coverage.
-	.venv/bin/pytest --cov --cov-report=term
+	.venv/bin/pytest --numprocesses auto --dist loadgroup --cov --cov-report=term
 
 format: $(STAMP)  ## Format the code, and mend what can be mended safely.
 	.venv/bin/ruff check --fix-only
