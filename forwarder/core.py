@@ -6,6 +6,7 @@ There is a flow for each time zone, and a reading for each log on its way.
 import os
 from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from forwarder.counts import Counts
@@ -14,8 +15,11 @@ from forwarder.ecs_layout import Common
 from forwarder.inputs.endings import Kind
 from forwarder.inputs.pieces import Piece
 from forwarder.mail_logs.state import IDS
-from forwarder.pipeline import Flow, Reading, Settings
+from forwarder.pipeline import Flow, Settings
 from forwarder.settings.models import DocumentSettings, InputSettings
+
+if TYPE_CHECKING:
+    from forwarder.reading import Reading
 
 PREFIX = "core/"
 """Of what the core remembers; behind it the time zone of the input, and the appliance."""

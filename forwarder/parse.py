@@ -30,7 +30,8 @@ from forwarder.inputs.reading import (
     read_blocks,
 )
 from forwarder.memory import GC_THRESHOLDS
-from forwarder.pipeline import Documents, Flow, Settings
+from forwarder.pipeline import Flow, Settings
+from forwarder.reading import Documents
 from forwarder.report import Bar
 from forwarder.visible import quoted
 from forwarder.workers import Step, StoreError, run_in_order

@@ -8,26 +8,20 @@ A :class:`Flow` holds what outlives a file: the open connections of each applian
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
-from operator import sub
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-import orjson
-
 from forwarder.counts import Counts
-from forwarder.documents import Document, new_document
 from forwarder.ecs import Encoder
 from forwarder.ecs_layout import Common
 from forwarder.events import Action, Event, Outcome
 from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.correlator import Correlator
-from forwarder.mail_logs.framing import Framer, FramerState
+from forwarder.mail_logs.framing import Framer
 from forwarder.mail_logs.log import Log
-from forwarder.mail_logs.syslog import SyslogState
-from forwarder.mail_logs.wrapping import Width
 from forwarder.memory import MAX_REMEMBERED
+from forwarder.reading import Amounts, Documents, Reading
 
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -44,17 +38,6 @@ class Settings(NamedTuple):
     common: Common = Common()
     count_lines: bool = True
     """Whether anybody will ask how many lines there were."""
-
-
-class Amounts(NamedTuple):
-    """What went through framing, of one file."""
-
-    bytes: int
-    lines: int
-    cut_lines: int
-    strangers: int
-    others: int
-    lost: int
 
 
 class Flow:
@@ -120,7 +103,7 @@ class Flow:
         hosts: bool = False,
         state: bytes | None = None,
         offset: int = 0,
-    ) -> "Reading":
+    ) -> Reading:
         """Begin a file, or go on with it.
 
         Args:
@@ -159,7 +142,7 @@ class Flow:
             self._correlators[appliance] = correlator
         return correlator
 
-    def document(self, events: list[Event]) -> "Documents":
+    def document(self, events: list[Event]) -> Documents:
         """Count events, and give their documents."""
         self._outcomes.update([x.outcome for x in events])
         if len(self._outcomes) > MAX_REMEMBERED:
@@ -193,156 +176,3 @@ class Flow:
     def count_broken_off(self) -> None:
         """Count a file whose last line was left out, because it is only a piece of one."""
         self._counts.broken_off += 1
-
-
-class Reading:
-    """One file on its way."""
-
-    def __init__(self, flow: Flow, framer: Framer, appliance: str, path: str | None) -> None:
-        """Begin; see :meth:`Flow.open`."""
-        self._flow = flow
-        self._framer = framer
-        self._appliance = appliance
-        self._path = path
-        self._logs: dict[str, Log] = {}
-        self._size = 0
-        self._counted = Amounts(0, 0, 0, 0, 0, 0)
-        self.is_foreign = True
-        """Whether no line of a mail log has come yet."""
-
-    @property
-    def position(self) -> int:
-        """Bytes from the start of the file: all before is in documents that were given."""
-        return self._framer.state.position
-
-    @property
-    def state(self) -> bytes:
-        """What another reading needs to go on from the position."""
-        position, skipping, within, syslog, wraps = self._framer.state
-        near, year, before = syslog
-        logs = {
-            appliance: [
-                log.origin.serial,
-                None if log.offset is None else log.offset // timedelta(seconds=1),
-                log.file,
-            ]
-            for appliance, log in self._logs.items()
-        }
-        widths = [[size, None if width is None else [*width]] for size, width in wraps]
-        dates = [near.isoformat(), year, None if before is None else before.isoformat()]
-        return orjson.dumps([position, skipping, within, dates, widths, self.is_foreign, logs])
-
-    def resume(self, state: bytes) -> None:
-        """Go on where another reading of this file was."""
-        position, skipping, within, dates, wraps, self.is_foreign, logs = orjson.loads(state)
-        near, year, before = dates
-        syslog = SyslogState(
-            datetime.fromisoformat(near),
-            year,
-            None if before is None else datetime.fromisoformat(before),
-        )
-        widths = tuple((size, None if width is None else Width(*width)) for size, width in wraps)
-        self._framer.resume(FramerState(position, skipping, within, syslog, widths))
-        for appliance, (serial, seconds, file) in logs.items():
-            log = self._logs[appliance] = Log(appliance, self._path)
-            log.origin = replace(log.origin, serial=serial)
-            log.offset = None if seconds is None else timedelta(seconds=seconds)
-            log.file = file
-
-    def rename(self, path: str) -> None:
-        """Take it that the file has this name now."""
-        if path == self._path:
-            return  # an origin that stays the same object keeps what was made for it
-        self._path = path
-        for log in self._logs.values():
-            log.origin = replace(log.origin, path=path)
-
-    def settle(self) -> "Documents":
-        """Take it that no more is there for now: the last line is whole if a newline ends it."""
-        return self._read(self._framer.settle())
-
-    def feed(self, data: bytes) -> "Documents":
-        """Take the next bytes of the file, cut anywhere.
-
-        Returns:
-            In the order of their lines.
-        """
-        self._size += len(data)
-        return self._read(self._framer.feed(data))
-
-    def finish(self) -> "Documents":
-        """Take the end of the file.
-
-        Returns:
-            The documents of its last line.
-        """
-        documents = self._read(self._framer.finish())
-        self.count()
-        if self._framer.is_broken_off:
-            self._flow.count_broken_off()
-        return documents
-
-    def count(self) -> None:
-        """Let the flow count what has come since the last time; the end of the file does, too."""
-        framer = self._framer
-        before = self._counted
-        self._counted = now = Amounts(
-            self._size,
-            framer.lines,
-            framer.cut_lines,
-            framer.strangers,
-            framer.others,
-            framer.lost,
-        )
-        self._flow.count(Amounts(*map(sub, now, before)), self._path, framer.first_lost)
-
-    def _read(self, blocks: list[Block]) -> "Documents":
-        events: list[Event] = []
-        split = False
-        for block in blocks:
-            self.is_foreign = False
-            appliance = block.appliance or self._appliance
-            split |= block.appliance is not None
-            log = self._logs.get(appliance)
-            if log is None:
-                log = self._logs[appliance] = Log(appliance, self._path)
-            events += self._flow.read(appliance, block, log)
-        return self._flow.document(_in_order(events) if split else events)
-
-
-class Documents:
-    """Documents of events: one JSON object each, with a newline behind.
-
-    They are made as they are taken, so that each is written while it is warm: to lay them all out
-    in memory first takes a tenth of the time again.
-    """
-
-    __slots__ = ("_encoder", "_events")
-
-    def __init__(self, events: list[Event], encoder: Encoder) -> None:
-        """Start with what documents are made of, in their order."""
-        self._events = events
-        self._encoder = encoder
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return map(self._encoder.encode, self._events)
-
-    def values(self) -> list[Document]:
-        """Make all of them, for a spool."""
-        encode = self._encoder.encode
-        return [new_document((event.id, encode(event)[:-1])) for event in self._events]
-
-
-def _in_order(events: list[Event]) -> list[Event]:
-    """Put the events of several appliances that share a file back into the order of its lines."""
-    keys = []
-    offset = 0
-    for event in events:
-        # An event that no line says stays behind the one before it.
-        offset = offset if event.offset is None else event.offset
-        keys.append(offset)
-    order = sorted(range(len(events)), key=keys.__getitem__)
-    return [events[i] for i in order]

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forwarder.mail_logs import connections, correlator, joining
-from forwarder.pipeline import Flow, Reading
+from forwarder.pipeline import Flow
+from forwarder.reading import Reading
 from tests.corpus import Corpus, hostile
 from tests.golden import FOLDER
 from tests.truth_check import ROOT, documents_of
