@@ -4,7 +4,9 @@ A key begins with the name of its owner: ``output/`` and ``spool/`` are the spoo
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import TypeVar
 
 from forwarder.spool.blocks import checksum
 from forwarder.spool.failures import DamagedError
@@ -15,20 +17,36 @@ DAMAGE = "spool/damage"
 """What was set aside because it was damaged: [blocks, documents] in JSON."""
 
 
+_MAX_ROWS = 300
+"""In one statement. While SQLite works, other threads may; each statement takes a turn of Python,
+so one for each row would wait for as many. Some SQLites take no more than 999 values at once."""
+
+_Row = TypeVar("_Row")
+
+
 def put_state(connection: sqlite3.Connection, state: Iterable[tuple[str, bytes | None]]) -> None:
     """Write keys and values; None deletes. The last value of a key counts."""
-    deleted, written = list[tuple[str]](), list[tuple[str, int, bytes]]()
+    deleted, written = list[str](), list[tuple[str, int, bytes]]()
     for key, value in dict(state).items():
         if value is None:
-            deleted.append((key,))
+            deleted.append(key)
         else:
             written.append((key, checksum(key.encode(), value), value))
-    connection.executemany("DELETE FROM state WHERE key = ?", deleted)
-    connection.executemany(
-        "INSERT INTO state (key, checksum, value) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE"
-        " SET checksum = excluded.checksum, value = excluded.value",
-        written,
-    )
+    for keys in _chunks(deleted):
+        marks = ", ".join("?" * len(keys))
+        connection.execute(f"DELETE FROM state WHERE key IN ({marks})", keys)  # noqa: S608 - our own text
+    for rows in _chunks(written):
+        marks = ", ".join(["(?, ?, ?)"] * len(rows))
+        connection.execute(
+            f"INSERT INTO state (key, checksum, value) VALUES {marks} ON CONFLICT (key) DO UPDATE"  # noqa: S608
+            " SET checksum = excluded.checksum, value = excluded.value",
+            [*chain.from_iterable(rows)],
+        )
+
+
+def _chunks(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+    """Cut into parts of one statement each."""
+    return (rows[x : x + _MAX_ROWS] for x in range(0, len(rows), _MAX_ROWS))
 
 
 def load_state(connection: sqlite3.Connection, prefix: str) -> list[tuple[str, bytes]]:
