@@ -10,6 +10,7 @@ from forwarder.config import BadConfig, Config, load
 from forwarder.documents import Document
 from forwarder.errors import ConfigError
 from forwarder.output import Expected, Failure, Finding, OutputPlugin, Unavailable
+from forwarder.settings.values import WrittenPath
 
 LEAST = """\
 inputs:
@@ -43,6 +44,21 @@ class ServerSettings(BaseModel):
         if key is not None and len(key.get_secret_value()) < 8:
             raise ValueError(f"the key {key.get_secret_value()!r} is too short")
         return key
+
+
+class Rest(BaseModel):
+    """Settings within settings."""
+
+    spare: WrittenPath | None = None
+
+
+class FolderSettings(BaseModel):
+    """Settings of an output that writes, and reads a file that others may read, too."""
+
+    path: WrittenPath
+    ca_certs: Path | None = None
+    copies: list[WrittenPath] = []
+    by_name: dict[str, Rest] = {}
 
 
 class BrokenSettings(BaseModel):
@@ -98,6 +114,7 @@ PLUGINS = {
     x.name: x
     for x in (
         OutputPlugin("server", ServerSettings, build, check_server),
+        OutputPlugin("folder", FolderSettings, build),
         OutputPlugin("broken", BrokenSettings, build),
         OutputPlugin("quiet", QuietSettings, build),
     )

@@ -216,7 +216,7 @@ def test_the_command_shows_types_and_settings() -> None:
     result = show()
     assert result.exit_code == 0
     assert f"stdout (esa-forwarder {forwarder.__version__})\n  no settings\n" in result.output
-    assert "  path: string, required\n    The file that grows; its" in result.output
+    assert "  path: string, required\n    The file that grows, of this" in result.output
     assert "  rotate.daily: boolean, default false\n    Whether a file is" in result.output
 
 
