@@ -82,7 +82,7 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
         yield Finding(good=True, text=f"{at} is on a local file system ({kind or 'unknown'})")
     yield Finding(
         good=room + used >= max_bytes,
-        text=f"{at} has {room // 10**6} MB free; the spool may take {format_size(max_bytes)}",
+        text=f"{at} has {room // 10**6:,} MB free; the spool may take {format_size(max_bytes)}",
         advice="" if room + used >= max_bytes else "Make room, or lower spool.max_bytes.",
     )
 

@@ -39,7 +39,7 @@ def at(findings: list[Finding], start: str, folder: Path) -> list[tuple[bool, st
 
 def without_number(text: str) -> str:
     """Take out how much room there is."""
-    return " ".join(x for x in text.split() if not x.isdecimal())
+    return " ".join(x for x in text.split() if not x.replace(",", "").isdecimal())
 
 
 def test_a_configuration_that_works_is_good(tmp_path: Path, mounts: Path) -> None:

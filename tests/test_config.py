@@ -136,7 +136,8 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
         ),
         ("inputs:\noutputs:\n", ["1: inputs: has to be a list", "2: outputs: has to be a map"]),
         (LEAST + "5: x\n", ["5: a key that is no text"]),
-        (LEAST + "<<: {state: x}\n", ["5: ['<<']: is no setting"]),
+        (LEAST + "<<: {state: x}\n", ["5: ['<<']: a merge key, which is of YAML 1.1 and is not"]),
+        (LEAST + "'<<': {state: x}\n", ["5: ['<<']: is no setting"]),
         (LEAST.replace("stdin}", "stdin}\n  - {type: stdin}"), ["3: inputs[1]: reads the same"]),
         (LEAST.replace("type: server", "type: 5"), ["4: outputs.siem.type: has to be text"]),
         (
