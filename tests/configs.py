@@ -72,6 +72,18 @@ class BrokenSettings(BaseModel):
         raise RuntimeError(path)
 
 
+class RefusingSettings(BaseModel):
+    """Settings of a plugin that refuses them, in words that the configuration says."""
+
+    api_key: SecretStr | None = None
+    reason: str
+
+    @field_validator("reason")
+    @classmethod
+    def _refuse(cls, reason: str) -> str:
+        raise ValueError(reason)
+
+
 class QuietSettings(BaseModel):
     """Settings of a plugin that has none."""
 
@@ -116,6 +128,7 @@ PLUGINS = {
         OutputPlugin("server", ServerSettings, build, check_server),
         OutputPlugin("folder", FolderSettings, build),
         OutputPlugin("broken", BrokenSettings, build),
+        OutputPlugin("refusing", RefusingSettings, build),
         OutputPlugin("quiet", QuietSettings, build),
     )
 }

@@ -273,6 +273,25 @@ def test_a_plugin_that_says_a_secret_is_not_heard(tmp_path: Path, text: str) -> 
     assert "ss" not in found[0].replace("is refused", "").replace("is too short", "")
 
 
+@pytest.mark.parametrize("key", ["x", "hosts", "example"])
+def test_a_short_secret_is_not_told_by_where_it_is_masked(tmp_path: Path, key: str) -> None:
+    """The fixed words of a plugin stay as they are; in quotes it is masked."""
+    text = LEAST.replace("server, hosts: [a]", f"refusing, api_key: {key}, reason: 'WORDS'")
+    words = "hosts is no URL, as es1.example.com is"
+    (found,) = mistakes(tmp_path, text.replace("WORDS", words))
+    assert found.endswith("is refused: hosts is no URL, as es1.example.com is.")
+    (found,) = mistakes(tmp_path, text.replace("WORDS", f'"{key}" is not one'))
+    assert found.endswith('is refused: "********" is not one.')
+
+
+def test_a_long_secret_is_masked_wherever_it_is(tmp_path: Path) -> None:
+    """Also within other text, and each once."""
+    settings = "refusing, api_key: '${S}', reason: 'at https://u:12345678@host'"
+    text = LEAST.replace("server, hosts: [a]", settings)
+    (found,) = mistakes(tmp_path, text, S="12345678")
+    assert "is refused: at https://u:${S}@host." in found
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(
     st.one_of(

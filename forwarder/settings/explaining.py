@@ -4,6 +4,7 @@ No secret gets into these words: not from the environment or a file, which are s
 written, ``${NAME}``, and not the value of a setting that is secret or unknown.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -21,6 +22,12 @@ _KEY = "[key]"
 
 _HIDDEN = "the value"
 """Instead of a secret."""
+
+_SEARCHED = 8
+"""Characters of a secret that is looked for wherever it may stand in a plugin's words; the least
+of a password (NIST SP 800-63B). A shorter one is part of other words by chance, and what is masked
+within a word that everybody knows is told by that. It is looked for in quotes alone, where values
+stand."""
 
 _LIST = "has to be a list, as in [one, two]"
 _MAPPING = "has to be a mapping: lines of KEY: VALUE, indented alike"
@@ -165,9 +172,15 @@ class Explainer(Generic[_Model]):
             instead = self.source.written.get(where, MASK if is_secret(where, names) else value)
             if value and instead != value:
                 known |= {value: instead, repr(value)[1:-1]: instead}
-        for value in sorted(known, key=len, reverse=True):
-            text = text.replace(value, known[value])
-        return text
+        longest_first = sorted(known, key=len, reverse=True)
+        expression = "|".join(map(_search_for, longest_first))
+        return re.sub(expression, lambda x: known[x[0]], text) if known else text
+
+
+def _search_for(secret: str) -> str:
+    """Make an expression that finds a secret in text."""
+    found = re.escape(secret)
+    return found if len(secret) >= _SEARCHED else rf"(?<=['\"`]){found}(?=['\"`])"
 
 
 _NOTHING = object()
