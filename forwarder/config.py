@@ -165,11 +165,14 @@ def _validate_outputs(
 def _validate(
     explainer: Explainer[_Model], values: Mapping[str, Any], extra: Literal["forbid"] | None = None
 ) -> tuple[_Model | None, list[Mistake]]:
-    """Make settings of values; None with the mistakes where they are not right."""
+    """Make settings of values; None with the mistakes where they cannot be."""
+    booleans = explainer.explain_booleans(values)
     try:
-        return explainer.model.model_validate(values, extra=extra), []
+        return explainer.model.model_validate(values, extra=extra), booleans
     except ValidationError as error:
-        return None, explainer.explain(error)
+        found = explainer.explain(error)
+        places = {x.where for x in found}
+        return None, [*found, *(x for x in booleans if x.where not in places)]
     except Exception as error:  # noqa: BLE001 - a plugin's validators may do anything
         line = line_of(explainer.start, explainer.source.tree.lines)
         # Of the error only its kind: its words may have a secret in them.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from pydantic import BaseModel, SecretStr, field_validator
@@ -72,6 +73,23 @@ class BrokenSettings(BaseModel):
         raise RuntimeError(path)
 
 
+class Flag(BaseModel):
+    """A boolean within others."""
+
+    on: bool
+
+
+class FlagSettings(BaseModel):
+    """Settings of an output with booleans in all places."""
+
+    plain: bool
+    may: bool | None = None
+    flags: list[Flag] = []
+    named: dict[str, Annotated[Flag, "of a name"]] = {}
+    either: bool | str = True
+    other: object = None
+
+
 class RefusingSettings(BaseModel):
     """Settings of a plugin that refuses them, in words that the configuration says."""
 
@@ -128,6 +146,7 @@ PLUGINS = {
         OutputPlugin("server", ServerSettings, build, check_server),
         OutputPlugin("folder", FolderSettings, build),
         OutputPlugin("broken", BrokenSettings, build),
+        OutputPlugin("flags", FlagSettings, build),
         OutputPlugin("refusing", RefusingSettings, build),
         OutputPlugin("quiet", QuietSettings, build),
     )

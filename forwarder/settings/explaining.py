@@ -5,7 +5,7 @@ written, ``${NAME}``, and not the value of a setting that is secret or unknown.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from forwarder.settings.booleans import WORDS, find_loose
 from forwarder.settings.fields import fields_of, is_secret, models_at, secret_names, tags_of
 from forwarder.settings.interpolation import Interpolated
 from forwarder.settings.mistakes import MASK, Mistake, Where, Wrong, line_of, quoted, suggest
@@ -98,6 +99,21 @@ class Explainer(Generic[_Model]):
             if not follows:
                 line = line_of(where, self.source.tree.lines)
                 mistakes.append(Mistake(where, line, self._text(where, detail)))
+        return mistakes
+
+    def explain_booleans(self, values: Mapping[str, object]) -> list[Mistake]:
+        """Make mistakes of what pydantic takes for booleans, and YAML does not."""
+        mistakes = []
+        for where, value in find_loose(self.model, values, self.start):
+            is_reference = where in self.source.written
+            if where in self.source.unknown or (is_reference and value in WORDS):
+                continue
+            text, shown = _BOOLEAN, self._shown(where, value)
+            if isinstance(value, str) and value in WORDS:
+                text += ", without quotes"
+            if shown != _HIDDEN:
+                text += f"; it is {shown}"
+            mistakes.append(Mistake(where, line_of(where, self.source.tree.lines), text))
         return mistakes
 
     def _text(self, where: Where, detail: ErrorDetails) -> str:
