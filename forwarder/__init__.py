@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         Step,
         Unavailable,
     )
-    from forwarder.settings.values import Duration
+    from forwarder.settings.values import Duration, WrittenPath
 
 __version__ = "0.1.0"
 
@@ -40,6 +40,7 @@ __all__ = [
     "SetupOptions",
     "Step",
     "Unavailable",
+    "WrittenPath",
     "hookimpl",
 ]
 
@@ -49,6 +50,7 @@ if not TYPE_CHECKING:  # pragma: no branch
         "ConfigError": "errors",
         "Document": "documents",
         "Duration": "settings.values",
+        "WrittenPath": "settings.values",
         "hookimpl": "hookspecs",
     }
 

@@ -7,14 +7,16 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from forwarder.config import Config, OutputConfig
 from forwarder.errors import ForwarderError
-from forwarder.inputs.finding import LogFile, list_files
+from forwarder.inputs.finding import list_files
+from forwarder.inputs.sightings import Followed, Sighting, look
+from forwarder.inputs.sources import Inode
 from forwarder.output import Expected, Finding
 from forwarder.settings.mistakes import mask_url
 from forwarder.settings.models import FilesSettings, InputSettings
@@ -46,9 +48,10 @@ def check(config: Config, now: datetime, mounts: Path = MOUNTS) -> Iterator[Find
         What was found, as soon as it was.
     """
     yield from _check_state(Path(os.path.abspath(config.state)), config.spool.max_bytes, mounts)  # noqa: PTH100 - .. stays
-    for number, settings in enumerate(config.inputs):
-        yield from _check_input(f"inputs[{number}]", settings, now)
-    expected = Expected(config.documents.namespace, find_appliances(config.inputs))
+    seen = look([_followed(x) for x in config.inputs], {}).files
+    for number in range(len(config.inputs)):
+        yield from _check_input(config.inputs, number, seen, now)
+    expected = Expected(config.documents.namespace, _find_appliances(config.inputs, seen))
     for output in config.outputs.values():
         yield from _check_output(output, expected)
 
@@ -82,7 +85,7 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
         yield Finding(good=True, text=f"{at} is on a local file system ({kind or 'unknown'})")
     yield Finding(
         good=room + used >= max_bytes,
-        text=f"{at} has {room // 10**6} MB free; the spool may take {format_size(max_bytes)}",
+        text=f"{at} has {room // 10**6:,} MB free; the spool may take {format_size(max_bytes)}",
         advice="" if room + used >= max_bytes else "Make room, or lower spool.max_bytes.",
     )
 
@@ -132,10 +135,20 @@ def file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
     return found[1] if found else None
 
 
-def _check_input(at: str, settings: InputSettings, now: datetime) -> Iterator[Finding]:
+def _followed(settings: InputSettings) -> Followed:
+    """Give what is looked for, whatever becomes of it."""
     if isinstance(settings, FilesSettings):
-        for number, path in enumerate(settings.paths):
-            yield from _check_path(f"{at}.paths[{number}] {path!r}", path, settings.appliance)
+        return Followed(settings.paths, settings.appliance)
+    return Followed(())
+
+
+def _check_input(
+    inputs: Sequence[InputSettings], number: int, seen: Mapping[Inode, Sighting], now: datetime
+) -> Iterator[Finding]:
+    at, settings = f"inputs[{number}]", inputs[number]
+    if isinstance(settings, FilesSettings):
+        for path in settings.paths:
+            yield from _check_path(inputs, number, path, seen)
     else:
         yield Finding(good=True, text=f"{at} reads standard input")
     if settings.timezone is None:
@@ -146,42 +159,69 @@ def _check_input(at: str, settings: InputSettings, now: datetime) -> Iterator[Fi
     yield Finding(good=True, text=text)
 
 
-def _check_path(at: str, path: str, appliance: str | None) -> Iterator[Finding]:
-    problems: list[str] = []
-    files: Sequence[LogFile] = ()
-    try:
-        files = list_files(path, appliance, problems)
-    except OSError as error:
-        problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
+def _check_path(
+    inputs: Sequence[InputSettings], number: int, path: str, seen: Mapping[Inode, Sighting]
+) -> Iterator[Finding]:
+    """Look at a path as the run does, and at what other inputs read of it."""
+    at = f"{_spell(inputs, number, path)} {path!r}"
+    files, problems = look([Followed((path,), inputs[number].appliance)], {})
+    if not files and not problems:
+        problems = _explain_nothing(path)
     for problem in problems:
         yield Finding(good=False, text=f"{at}: {problem}")
-    closed = sorted({x.path for x in files if not os.access(x.path, os.R_OK)})
+    by_reader: dict[tuple[int, str], list[Sighting]] = defaultdict(list)
+    for reader in (seen[x] for x in files if x in seen):
+        by_reader[reader.input, reader.pattern].append(reader)
+    own = by_reader.pop((number, path), [])
+    closed = sorted(x.path for x in own if not os.access(x.path, os.R_OK))
     if closed:
         yield Finding(
             good=False,
-            text=f"{at}: {len(closed)} of {len(files)} files cannot be read, such as {closed[0]!r}",
+            text=f"{at}: {len(closed)} of {len(own)} files cannot be read, such as {closed[0]!r}",
             advice="Give this user the right to read them.",
         )
-    elif files:
-        count = f"{len(files)} {'file' if len(files) == 1 else 'files'}"
-        names = sorted({x.appliance for x in files})
-        of = names[0] if len(names) == 1 else f"{len(names)} appliances"
-        yield Finding(good=True, text=f"{at}: {count} now, of {of}")
+    elif own:
+        yield Finding(good=True, text=f"{at}: {_count(own)} now, of {_whose(own)}")
+    for (other, pattern), theirs in sorted(by_reader.items()):
+        reader_at = _spell(inputs, other, pattern)
+        text = f"{at}: {_count(theirs)} left to {reader_at}, which comes first: of {_whose(theirs)}"
+        yield Finding(good=True, text=text)
 
 
-def find_appliances(inputs: Sequence[InputSettings]) -> tuple[str, ...]:
+def _spell(inputs: Sequence[InputSettings], number: int, path: str) -> str:
+    settings = inputs[number]
+    paths = settings.paths if isinstance(settings, FilesSettings) else ()
+    return f"inputs[{number}].paths[{paths.index(path)}]"
+
+
+def _explain_nothing(path: str) -> list[str]:
+    """Say why there is nothing at a path."""
+    problems: list[str] = []
+    try:
+        list_files(path, None, problems)
+    except OSError as error:
+        problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
+    return problems
+
+
+def _count(files: Sequence[Sighting]) -> str:
+    return f"{len(files)} {'file' if len(files) == 1 else 'files'}"
+
+
+def _whose(files: Sequence[Sighting]) -> str:
+    names = sorted({x.appliance for x in files})
+    return names[0] if len(names) == 1 else f"{len(names)} appliances"
+
+
+def _find_appliances(
+    inputs: Sequence[InputSettings], seen: Mapping[Inode, Sighting]
+) -> tuple[str, ...]:
     """Name the appliances that inputs have now.
 
     A name that nobody gave does not count: that of a folder gives way to the one in the lines.
     """
     found = {x.appliance for x in inputs if x.appliance is not None}
-    for settings in inputs:
-        if isinstance(settings, FilesSettings):
-            for path in settings.paths:
-                with suppress(OSError):  # it is said of the input
-                    files = list_files(path, settings.appliance, [])
-                    found.update(x.appliance for x in files if x.named)
-    return tuple(sorted(found))
+    return tuple(sorted(found.union(x.appliance for x in seen.values() if x.named)))
 
 
 def _check_output(output: OutputConfig, expected: Expected) -> Iterator[Finding]:

@@ -6,19 +6,20 @@ Nothing here knows what is done with the settings.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from forwarder.contradictions import find_contradictions
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.output import OutputPlugin
 from forwarder.settings.explaining import Explainer
 from forwarder.settings.fields import fields_of
 from forwarder.settings.interpolation import Interpolated, Sources, Unreadable, interpolate
-from forwarder.settings.mistakes import Mistake, Where, line_of, spell
+from forwarder.settings.mistakes import Mistake, line_of, spell
 from forwarder.settings.models import (
     DocumentSettings,
     InputSettings,
@@ -103,11 +104,12 @@ def load(
     sources = Sources(os.environ if environment is None else environment, read_value)
     source = interpolate(tree, sources)
 
-    mistakes = [*source.tree.mistakes, *_contradictions(source)]
+    mistakes = [*source.tree.mistakes]
     settings, found = _validate(Explainer(source, TopSettings), source.tree.top)
     mistakes += found
     outputs, found = _validate_outputs(source, find_plugins)
     mistakes += found
+    mistakes += find_contradictions(source, {x: own for x, (_, own) in outputs.items()})
     if mistakes or settings is None:
         ordered = sorted(dict.fromkeys(mistakes), key=lambda x: (x.line, spell(x.where)))
         raise BadConfig([_sentence(path, x) for x in ordered])
@@ -163,43 +165,19 @@ def _validate_outputs(
 def _validate(
     explainer: Explainer[_Model], values: Mapping[str, Any], extra: Literal["forbid"] | None = None
 ) -> tuple[_Model | None, list[Mistake]]:
-    """Make settings of values; None with the mistakes where they are not right."""
+    """Make settings of values; None with the mistakes where they cannot be."""
+    booleans = explainer.explain_booleans(values)
     try:
-        return explainer.model.model_validate(values, extra=extra), []
+        return explainer.model.model_validate(values, extra=extra), booleans
     except ValidationError as error:
-        return None, explainer.explain(error)
+        found = explainer.explain(error)
+        places = {x.where for x in found}
+        return None, [*found, *(x for x in booleans if x.where not in places)]
     except Exception as error:  # noqa: BLE001 - a plugin's validators may do anything
         line = line_of(explainer.start, explainer.source.tree.lines)
         # Of the error only its kind: its words may have a secret in them.
         text = f"the plugin broke on these settings ({type(error).__name__}); that is its fault"
         return None, [Mistake(explainer.start, line, text)]
-
-
-def _contradictions(source: Interpolated) -> list[Mistake]:
-    """Find inputs that would read the same twice."""
-    first: dict[str, Where] = {}
-    mistakes = []
-    for where, name in _read_paths(source.tree.top.get("inputs")):
-        if name in first:
-            line = line_of(first[name], source.tree.lines)
-            text = f"reads the same as {spell(first[name])} on line {line}; take one of them out"
-            mistakes.append(Mistake(where, line_of(where, source.tree.lines), text))
-        else:
-            first[name] = where
-    return mistakes
-
-
-def _read_paths(inputs: object) -> Iterator[tuple[Where, str]]:
-    """Give what is read, and where the configuration says so."""
-    for number, values in enumerate(inputs if isinstance(inputs, list) else ()):
-        if not isinstance(values, dict):
-            continue
-        if values.get("type") == "stdin":
-            yield ("inputs", number), "-"
-        paths = values.get("paths")
-        for item, path in enumerate(paths if isinstance(paths, list) else ()):
-            if isinstance(path, str):
-                yield ("inputs", number, "paths", item), os.path.normpath(path)
 
 
 def _sentence(path: Path, mistake: Mistake) -> str:

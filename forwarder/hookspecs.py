@@ -26,17 +26,16 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:  # type: ignore[empty-body]  
     """Writes each document into a file of its own, named after its id."""
 
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from pydantic import BaseModel, Field
 
-    from forwarder import Document, Failure, OutputPlugin, Unavailable, hookimpl
+    from forwarder import Document, Failure, OutputPlugin, Unavailable, WrittenPath, hookimpl
 
 
     class Settings(BaseModel, frozen=True, extra="forbid"):
         """What the configuration says below ``type: folder``."""
 
-        path: Path = Field(description="Folder for the files; it has to be there.")
+        path: WrittenPath = Field(description="Folder for the files; it has to be there.")
 
 
     class FolderOutput:

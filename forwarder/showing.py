@@ -18,7 +18,8 @@ def show(config: Config) -> str:
     """Write a configuration as YAML.
 
     Read again, it means the same, but for the secrets: what a plugin calls one, what has the name
-    of one, what comes from a file, and passwords in URLs.
+    of one, what comes from a file, passwords in URLs, and the queries of URLs that have one or
+    come from the environment.
     """
     values = {
         "state": str(config.state),
@@ -40,9 +41,12 @@ def show(config: Config) -> str:
             return [mask(item, (*where, number)) for number, item in enumerate(value)]
         if value is None:
             return None
-        if is_secret(where, names) or "${file:" in config.source.written.get(where, ""):
+        written = config.source.written.get(where)
+        if is_secret(where, names) or "${file:" in (written or ""):
             return MASK
-        return escape(mask_url(value)) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return escape(mask_url(value, whole=written is not None))
+        return value
 
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from pydantic import BaseModel, SecretStr, field_validator
@@ -10,6 +11,7 @@ from forwarder.config import BadConfig, Config, load
 from forwarder.documents import Document
 from forwarder.errors import ConfigError
 from forwarder.output import Expected, Failure, Finding, OutputPlugin, Unavailable
+from forwarder.settings.values import WrittenPath
 
 LEAST = """\
 inputs:
@@ -45,6 +47,21 @@ class ServerSettings(BaseModel):
         return key
 
 
+class Rest(BaseModel):
+    """Settings within settings."""
+
+    spare: WrittenPath | None = None
+
+
+class FolderSettings(BaseModel):
+    """Settings of an output that writes, and reads a file that others may read, too."""
+
+    path: WrittenPath
+    ca_certs: Path | None = None
+    copies: list[WrittenPath] = []
+    by_name: dict[str, Rest] = {}
+
+
 class BrokenSettings(BaseModel):
     """Settings of a plugin with a mistake in it."""
 
@@ -54,6 +71,35 @@ class BrokenSettings(BaseModel):
     @classmethod
     def _fail(cls, path: str) -> str:
         raise RuntimeError(path)
+
+
+class Flag(BaseModel):
+    """A boolean within others."""
+
+    on: bool
+
+
+class FlagSettings(BaseModel):
+    """Settings of an output with booleans in all places."""
+
+    plain: bool
+    may: bool | None = None
+    flags: list[Flag] = []
+    named: dict[str, Annotated[Flag, "of a name"]] = {}
+    either: bool | str = True
+    other: object = None
+
+
+class RefusingSettings(BaseModel):
+    """Settings of a plugin that refuses them, in words that the configuration says."""
+
+    api_key: SecretStr | None = None
+    reason: str
+
+    @field_validator("reason")
+    @classmethod
+    def _refuse(cls, reason: str) -> str:
+        raise ValueError(reason)
 
 
 class QuietSettings(BaseModel):
@@ -98,7 +144,10 @@ PLUGINS = {
     x.name: x
     for x in (
         OutputPlugin("server", ServerSettings, build, check_server),
+        OutputPlugin("folder", FolderSettings, build),
         OutputPlugin("broken", BrokenSettings, build),
+        OutputPlugin("flags", FlagSettings, build),
+        OutputPlugin("refusing", RefusingSettings, build),
         OutputPlugin("quiet", QuietSettings, build),
     )
 }

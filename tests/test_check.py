@@ -39,7 +39,7 @@ def at(findings: list[Finding], start: str, folder: Path) -> list[tuple[bool, st
 
 def without_number(text: str) -> str:
     """Take out how much room there is."""
-    return " ".join(x for x in text.split() if not x.isdecimal())
+    return " ".join(x for x in text.split() if not x.replace(",", "").isdecimal())
 
 
 def test_a_configuration_that_works_is_good(tmp_path: Path, mounts: Path) -> None:
@@ -160,7 +160,8 @@ def test_paths_that_find_nothing_are_said(tmp_path: Path, mounts: Path) -> None:
     for name in ("esa1", "esa2"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "mail.log").touch()
-    paths = ["{appliance}/mail*", "none*", "missing", "esa1"]
+    (tmp_path / "alone").touch()
+    paths = ["{appliance}/mail*", "none*", "missing", "alone", "esa1", "{foo}"]
     text = LEAST.replace("stdin}", f'files, paths: ["{tmp_path}/{paths[0]}"]}}\n  - HERE')
     rest = ", ".join(f'"{tmp_path}/{x}"' for x in paths[1:])
     text = text.replace("HERE", f"{{type: files, paths: [{rest}], timezone: Europe/Rome}}")
@@ -168,13 +169,44 @@ def test_paths_that_find_nothing_are_said(tmp_path: Path, mounts: Path) -> None:
     (first, zone) = at(findings, "inputs[0]", tmp_path)
     assert first == (True, ".paths[0] '../{appliance}/mail*': 2 files now, of 2 appliances", "")
     assert zone[1].endswith("UTC")
-    none, missing, esa1, zone = at(findings, "inputs[1]", tmp_path)
+    none, missing, alone, folder, braces, zone = at(findings, "inputs[1]", tmp_path)
     assert none[0] is False
     assert none[1].startswith(".paths[0] '../none*': '../none*' matches no log")
     expected = "'../missing' does not exist; name a file, a folder, a glob or -."
     assert missing == (False, f".paths[1] '../missing': {expected}", "")
-    assert esa1[0] is True
+    assert alone == (True, f".paths[2] '../alone': 1 file now, of {tmp_path.name}", "")
+    expected = "'../esa1' is a folder and is not followed; name the files in it: '../esa1/*'."
+    assert folder == (False, f".paths[3] '../esa1': {expected}", "")
+    assert braces[0] is False
+    assert braces[1].endswith("in braces, only {appliance} is known.")
     assert zone[1].endswith("for those of Europe/Rome, where it is 13:00 CET now")
+
+
+def test_a_file_counts_for_the_input_that_reads_it(tmp_path: Path, mounts: Path) -> None:
+    """The first; what is left to it is said of the others."""
+    for name in ("x/mail.1", "x/mail.2", "y/mail.1"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    inputs = [
+        f'{{type: files, paths: ["{tmp_path}/x/mail.1"], appliance: A}}',
+        f'{{type: files, paths: ["{tmp_path}/*/mail.1", "{tmp_path}/x/*"], appliance: B}}',
+        f'{{type: files, paths: ["{tmp_path}/*/mail*"], appliance: C}}',
+    ]
+    text = LEAST.replace("{type: stdin}", "\n  - ".join(inputs)).replace("[a]", "[curious]")
+    findings = [x for x in found(tmp_path, text, mounts) if "offset" not in x.text]
+    assert [x for x in findings if not x.good] == []
+    first = "1 file left to inputs[0].paths[0], which comes first: of A"
+    assert [text for _, text, _ in at(findings, "inputs", tmp_path)] == [
+        "[0].paths[0] '../x/mail.1': 1 file now, of A",
+        "[1].paths[0] '../*/mail.1': 1 file now, of B",
+        f"[1].paths[0] '../*/mail.1': {first}",
+        "[1].paths[1] '../x/*': 1 file now, of B",
+        f"[1].paths[1] '../x/*': {first}",
+        f"[2].paths[0] '../*/mail*': {first}",
+        "[2].paths[0] '../*/mail*': 1 file left to inputs[1].paths[0], which comes first: of B",
+        "[2].paths[0] '../*/mail*': 1 file left to inputs[1].paths[1], which comes first: of B",
+    ]
+    assert findings[-1].text == "outputs.siem: default of A, B, C"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

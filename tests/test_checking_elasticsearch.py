@@ -116,12 +116,21 @@ def test_a_failure_store_that_is_off(server: BulkServer) -> None:
 
 
 def test_a_version_that_is_too_old(server: BulkServer) -> None:
-    """Or too new."""
-    for number in ("8.12.2", "7.17.9", "10.0.0"):
+    """Or too new; nothing is said of what it answers then."""
+    server.others[PRIVILEGES] = Answer(200, {})
+    for number in ("8.18.9", "7.17.9", "10.0.0"):
         server.others["GET /"] = Answer(200, {"version": {"number": number}})
-        (found,) = bad(look(server))
-        assert number in found
-        assert "8.13 to 9" in found
+        findings = look(server)
+        assert len(findings) == 2
+        (found,) = bad(findings)
+        assert f"it is Elasticsearch {number}; supported are 8.19 and 9" in found
+
+
+def test_a_version_that_is_supported(server: BulkServer) -> None:
+    """From the first to the last."""
+    for number in ("8.19.0", "8.19.21", "9.0.0", "9.5.3"):
+        server.others["GET /"] = Answer(200, {"version": {"number": number}})
+        assert look(server)[1].text == f"it is Elasticsearch {number}"
 
 
 def test_credentials_that_are_not_taken(server: BulkServer) -> None:
@@ -162,7 +171,9 @@ def test_the_namespaces_of_appliances(server: BulkServer) -> None:
     """Many are counted; where none is known, all have to be good, or those that will come."""
     names = [f"logs-cisco_esa.auth-esa{x}" for x in range(10, 30)]
     full = {"auto_configure": True, "create_doc": True}
-    server.others[PRIVILEGES] = Answer(200, {"index": dict.fromkeys(names[:15], full)})
+    less = {**dict.fromkeys(names, full), **dict.fromkeys(names[15:], full | {"create_doc": False})}
+    every = "logs-cisco_esa.auth-*"
+    server.others[PRIVILEGES] = Answer(200, {"index": {**less, every: less[names[-1]]}})
     expected = Expected("mail", tuple(f"ESA{x}" for x in range(10, 30)))
     settings = {**key_of(server), "namespace_by_appliance": True}
     findings = check(settings, expected)
@@ -170,7 +181,7 @@ def test_the_namespaces_of_appliances(server: BulkServer) -> None:
     (found,) = bad(findings)
     assert f"create_doc on {', '.join(names[15:])} is missing" in found
     (found,) = bad(check(settings, Expected("mail")))
-    assert "create_doc on logs-cisco_esa.auth-* is missing" in found
+    assert f"create_doc on {every} is missing" in found
     assert "on your own namespaces alone, that is enough" in found
 
 
@@ -200,10 +211,28 @@ def test_security_that_is_off(server: BulkServer) -> None:
 def test_an_answer_that_nobody_expects(server: BulkServer) -> None:
     """It is shown."""
     server.others[AUTHENTICATE] = error(503, "cluster_block_exception", "no master")
-    server.others[PRIVILEGES] = error(500, "oops")
+    (found,) = bad(look(server))
+    assert "answers 503: no master" in found
+    server.others[AUTHENTICATE] = error(404, "oops")
+    assert [x.text for x in look(server)] == [f"{server.url} answers 404: because"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        error(500, "oops"),
+        Answer(200, {}),
+        Answer(200, {"index": []}),
+        rights("logs-cisco_esa.auth-other", auto_configure=True, create_doc=True),
+        rights(create_doc=False),
+    ],
+)
+def test_rights_that_nobody_told_are_not_missing(server: BulkServer, answer: Answer) -> None:
+    """It is said that they are not known."""
+    server.others[PRIVILEGES] = answer
     findings = look(server)
-    assert "answers 503: no master" in findings[0].text
-    assert "cannot be asked for" in findings[2].text
+    assert bad(findings) == []
+    assert findings[2].text == "the rights on logs-cisco_esa.auth-default cannot be asked for"
 
 
 def test_a_template_of_another_version(server: BulkServer) -> None:

@@ -12,7 +12,17 @@ from pydantic import SecretStr
 from forwarder.config import BadConfig, load
 from forwarder.errors import ConfigError
 from forwarder.settings.models import FilesSettings, StdinSettings
-from tests.configs import LEAST, PLUGINS, Login, ServerSettings, find_plugins, mistakes, read
+from tests.configs import (
+    LEAST,
+    PLUGINS,
+    Flag,
+    FlagSettings,
+    Login,
+    ServerSettings,
+    find_plugins,
+    mistakes,
+    read,
+)
 
 GOLDEN = Path(__file__).parent / "golden_configs"
 
@@ -32,7 +42,7 @@ outputs:
     hosts: [one, two]
     api_key: ${KEY}
     port: ${PORT}
-    verify: ${VERIFY:-no}
+    verify: ${VERIFY:-false}
     login: {user: root, password: "${PASSWORD:-}"}
     headers: {X-Token: abc}
     batch: {max_documents: 10, max_bytes: 5MiB, max_age: 500ms}
@@ -136,7 +146,8 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
         ),
         ("inputs:\noutputs:\n", ["1: inputs: has to be a list", "2: outputs: has to be a map"]),
         (LEAST + "5: x\n", ["5: a key that is no text"]),
-        (LEAST + "<<: {state: x}\n", ["5: ['<<']: is no setting"]),
+        (LEAST + "<<: {state: x}\n", ["5: ['<<']: a merge key, which is of YAML 1.1 and is not"]),
+        (LEAST + "'<<': {state: x}\n", ["5: ['<<']: is no setting"]),
         (LEAST.replace("stdin}", "stdin}\n  - {type: stdin}"), ["3: inputs[1]: reads the same"]),
         (LEAST.replace("type: server", "type: 5"), ["4: outputs.siem.type: has to be text"]),
         (
@@ -151,6 +162,49 @@ def test_other_mistakes(tmp_path: Path, text: str, expected: list[str]) -> None:
     for begin in expected:
         assert [x for x in found if x.startswith(f"esa.yaml:{begin}")], found
     assert len(found) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("yes", "; it is 'yes'"),
+        ("'no'", "; it is 'no'"),
+        ("0", "; it is 0"),
+        ("1.0", "; it is 1.0"),
+        ('"false"', ", without quotes; it is 'false'"),
+        ("${YES}", "; it is '${YES}'"),
+        ("perhaps", "; it is 'perhaps'"),
+        ("[true]", "; it is a list"),
+    ],
+)
+def test_a_boolean_is_true_or_false(tmp_path: Path, value: str, expected: str) -> None:
+    """Of the program and of plugins, and at any depth; each is said once, beside other mistakes."""
+    more = f"flags: [{{on: {value}}}], named: {{a: {{on: {value}}}}}, may: {value}"
+    text = LEAST.replace("server, hosts: [a]", f"flags, {more}, plain: {value}")
+    text += f"documents:\n  original: {value}\n  session_events: true\nlog: {{level: x}}\n"
+    said = f"has to be true or false{expected}."
+    assert mistakes(tmp_path, text.replace("${YES}", "'${YES}'"), YES="yes") == [
+        f"esa.yaml:4: outputs.siem.flags[0].on: {said}",
+        f"esa.yaml:4: outputs.siem.may: {said}",
+        f"esa.yaml:4: outputs.siem.named.a.on: {said}",
+        f"esa.yaml:4: outputs.siem.plain: {said}",
+        f"esa.yaml:6: documents.original: {said}",
+        (
+            "esa.yaml:8: log.level: 'x' is not allowed; say 'debug' or 'info' or 'warning' or "
+            "'error'."
+        ),
+    ]
+
+
+def test_booleans_that_are_good(tmp_path: Path) -> None:
+    """As YAML has them, also out of a reference; and a plugin may allow more."""
+    more = "flags: [{on: True}], may: null, either: yes, other: [1]"
+    text = LEAST.replace("server, hosts: [a]", f"flags, {more}, plain: FALSE")
+    config = read(tmp_path, text + "documents: {original: '${ORIGINAL}'}\n", ORIGINAL="False")
+    assert config.documents.original is False
+    assert config.outputs["siem"].settings == FlagSettings(
+        flags=[Flag(on=True)], plain=False, either="yes", other=[1]
+    )
 
 
 def test_a_plugin_that_breaks_on_its_settings_is_named(tmp_path: Path) -> None:
@@ -270,6 +324,25 @@ def test_a_plugin_that_says_a_secret_is_not_heard(tmp_path: Path, text: str) -> 
     assert "is refused: the key" in found[0]
     assert shown in found[0]
     assert "ss" not in found[0].replace("is refused", "").replace("is too short", "")
+
+
+@pytest.mark.parametrize("key", ["x", "hosts", "example"])
+def test_a_short_secret_is_not_told_by_where_it_is_masked(tmp_path: Path, key: str) -> None:
+    """The fixed words of a plugin stay as they are; in quotes it is masked."""
+    text = LEAST.replace("server, hosts: [a]", f"refusing, api_key: {key}, reason: 'WORDS'")
+    words = "hosts is no URL, as es1.example.com is"
+    (found,) = mistakes(tmp_path, text.replace("WORDS", words))
+    assert found.endswith("is refused: hosts is no URL, as es1.example.com is.")
+    (found,) = mistakes(tmp_path, text.replace("WORDS", f'"{key}" is not one'))
+    assert found.endswith('is refused: "********" is not one.')
+
+
+def test_a_long_secret_is_masked_wherever_it_is(tmp_path: Path) -> None:
+    """Also within other text, and each once."""
+    settings = "refusing, api_key: '${S}', reason: 'at https://u:12345678@host'"
+    text = LEAST.replace("server, hosts: [a]", settings)
+    (found,) = mistakes(tmp_path, text, S="12345678")
+    assert "is refused: at https://u:${S}@host." in found
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)

@@ -47,6 +47,22 @@ def test_the_user_names_the_appliance(srv: Path) -> None:
     [
         (["no.log"], "'no.log' does not exist; name a file, a folder, a glob or -."),
         (["no\n\udcff"], "'no\\n\\xff' does not exist; name a file, a folder, a glob or -."),
+        (
+            ["{Appliance}/no.log"],
+            (
+                "'{Appliance}/no.log' does not exist; name a file, a folder, a glob or -. "
+                "'{Appliance}' is taken as it stands: in braces, only {appliance} is known."
+            ),
+        ),
+        (
+            ["{appliance}/{x\n}/*.none"],
+            (
+                "'{appliance}/{x\\n}/*.none' matches no log: check it against what is there, and "
+                "that it is quoted in full (* ? [] match within a folder, ** across folders, "
+                "{appliance} a name). "
+                "'{x\\n}' is taken as it stands: in braces, only {appliance} is known."
+            ),
+        ),
         (["dangling"], "'dangling' is a link to 'nowhere', which does not exist."),
         (["circle"], "'circle' cannot be looked at: Too many levels of symbolic links."),
         (["log/x"], "'log/x' cannot be looked at: Not a directory."),

@@ -578,6 +578,7 @@ def test_a_check_says_whether_it_would_work(path: Path) -> None:
     (finding,) = check(Settings(path=path), Expected())
     assert finding.good
     assert f"{str(path)!r} can be written; " in finding.text
+    assert finding.text.endswith(" MB are free there.")
     assert not path.exists()
     path.mkdir()
     (finding,) = check(Settings(path=path), Expected())

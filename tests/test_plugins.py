@@ -216,7 +216,7 @@ def test_the_command_shows_types_and_settings() -> None:
     result = show()
     assert result.exit_code == 0
     assert f"stdout (esa-forwarder {forwarder.__version__})\n  no settings\n" in result.output
-    assert "  path: string, required\n    The file that grows; its" in result.output
+    assert "  path: string, required\n    The file that grows, of this" in result.output
     assert "  rotate.daily: boolean, default false\n    Whether a file is" in result.output
 
 
@@ -224,10 +224,11 @@ def test_the_command_shows_all_kinds_of_settings(install: Install) -> None:
     """Also those that contain their like, and those without a description."""
     install(
         """
+        from datetime import timedelta
         from enum import StrEnum
         from typing import Any, Literal, Optional
         from pydantic import BaseModel, Field, SecretStr
-        from forwarder import OutputPlugin, hookimpl
+        from forwarder import Duration, OutputPlugin, hookimpl
 
         class Level(StrEnum):
             LOW = "low"
@@ -240,6 +241,10 @@ def test_the_command_shows_all_kinds_of_settings(install: Install) -> None:
             password: SecretStr | None = None
             prefix: str = ""
             retries: int | str = 3
+            pause: Duration = timedelta(seconds=10)
+            timeout: Duration | None = timedelta(seconds=90)
+            plain: timedelta = timedelta(seconds=10)
+            perhaps: timedelta | None = timedelta(seconds=10)
             other: Any = None
             fallback: Optional["Settings"] = None
             parts: list["Settings"] = []
@@ -257,6 +262,10 @@ def test_the_command_shows_all_kinds_of_settings(install: Install) -> None:
         "  password: secret",
         '  prefix: string, default ""',
         "  retries: integer or string, default 3",
+        "  pause: string, default 10s",
+        "  timeout: string, default 90s",
+        "  plain: string, default PT10S",
+        "  perhaps: string, default PT10S",
         "  other: anything",
         "  fallback: object",
         "  parts: list of object, default []",

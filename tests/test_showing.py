@@ -73,7 +73,14 @@ def test_secrets_are_masked(tmp_path: Path) -> None:
     (tmp_path / "user").write_text("hunter2\n")
     text = LEAST.replace("siem: {type: server, hosts: [a]}", "token:\n    type: server\n    HERE")
     here = """\
-hosts: ["https://root:hunter2@host:9200/x", "${HOST}", "$${A}", "no"]
+hosts:
+    - https://root:hunter2@host:9200/x
+    - ${HOST}
+    - $${A}
+    - "no"
+    - http://web/?a=${PASSWORD}
+    - http://a@b/c?hunter2
+    - http://web?a
     api_key: hunter2hunter2
     login: {user: "${file:FILE}", password: "${PASSWORD}"}
     headers: {X-Any: hunter2}
@@ -89,6 +96,9 @@ hosts: ["https://root:hunter2@host:9200/x", "${HOST}", "$${A}", "no"]
     - web
     - $${A}
     - no
+    - http://web/?********
+    - http://********@b/c?********
+    - http://web?a
     api_key: '********'
     port: 9200
     verify: true

@@ -6,17 +6,33 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, HttpUrl, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, HttpUrl, SecretStr
 
 from forwarder import Document, Failure, OutputPlugin, Unavailable, hookimpl
+
+
+def _url(secret: SecretStr) -> SecretStr:
+    """Read a URL; the words of pydantic would have all of it in them."""
+    try:
+        url = HttpUrl(secret.get_secret_value())
+    except ValueError:
+        raise ValueError("is no URL, as https://soc.example.com/logins is") from None
+    if url.username is not None or url.password is not None:
+        raise ValueError("has a user or password in it, which would not be sent; take them out")
+    return SecretStr(str(url))
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
     """What the configuration says below ``type: webhook``."""
 
-    url: HttpUrl = Field(description="Where to post to.")
+    # Many servers know who posts by a token in the path or the query, so all of it is secret.
+    url: Annotated[SecretStr, AfterValidator(_url)] = Field(
+        description="Where to post to. Only the server is named in messages: there may be a token"
+        " in the rest."
+    )
     secret: SecretStr = Field(description="Key of the signature in X-Signature-256.")
     timeout: float = Field(default=30, gt=0, description="Seconds to wait for an answer.")
 
@@ -30,8 +46,9 @@ class WebhookOutput:
 
     def __init__(self, settings: Settings) -> None:
         """Connect nowhere yet."""
-        self._url, self._secret = str(settings.url), settings.secret.get_secret_value().encode()
-        url = urlsplit(self._url)
+        self._secret = settings.secret.get_secret_value().encode()
+        url = urlsplit(settings.url.get_secret_value())
+        self._server = f"{url.scheme}://{url.netloc}"
         connection = HTTPSConnection if url.scheme == "https" else HTTPConnection
         self._connection = connection(url.hostname or "", url.port, timeout=settings.timeout)
         self._target = url._replace(scheme="", netloc="", fragment="").geturl()
@@ -45,7 +62,7 @@ class WebhookOutput:
         answer, said = self._post(body)
         if answer.status in range(200, 300):
             return []
-        reason = f"{self._url} answers {answer.status} {answer.reason}: {said}"
+        reason = f"{self._server} answers {answer.status} {answer.reason}: {said}"
         # These are about the documents, and will be the same tomorrow. All others may pass.
         if answer.status not in {400, 413, 422}:
             raise Unavailable(reason, retry_after=_pause(answer.getheader("Retry-After", "")))
@@ -71,7 +88,7 @@ class WebhookOutput:
             # The beginning of the text is enough for whoever has to mend what is wrong.
             return answer, answer.read(500).decode(errors="replace")
         except (OSError, HTTPException) as error:
-            raise Unavailable(f"{self._url} cannot be reached: {error!r}") from error
+            raise Unavailable(f"{self._server} cannot be reached: {error!r}") from error
         finally:
             self._connection.close()
 

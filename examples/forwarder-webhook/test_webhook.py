@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from forwarder_webhook import Settings, WebhookOutput
+from pydantic import ValidationError
 
 from forwarder import Document, Unavailable
 from forwarder.testing import OutputContract, make_documents
@@ -32,6 +33,8 @@ class Receiver:
         """How many documents it takes before it takes none."""
         self.answer: tuple[int, dict[str, str]] | None = None
         """Status and headers, whatever is posted."""
+        self.targets: list[str] = []
+        """What was posted to."""
         self.connections: set[socket.socket] = set()
         self.port = 0
         self.start()
@@ -86,6 +89,7 @@ def handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 super().finish()
 
         def do_POST(self) -> None:
+            receiver.targets.append(self.path)
             body = self.rfile.read(int(self.headers["Content-Length"]))
             expected = "sha256=" + hmac.digest(SECRET.encode(), body, "sha256").hex()
             lines = gzip.decompress(body).split(b"\n")[:-1]
@@ -246,6 +250,45 @@ def test_an_answer_that_does_not_end_is_none(receiver: Receiver) -> None:
 
 
 def test_the_secret_is_not_shown() -> None:
-    """Neither in settings nor in messages."""
-    settings = Settings.model_validate({"url": "http://localhost", "secret": SECRET})
+    """Neither it nor what is in the URL."""
+    url = "http://localhost/hooks/T0KEN?token=t0ken"
+    settings = Settings.model_validate({"url": url, "secret": SECRET})
     assert SECRET not in repr(settings)
+    assert "t0ken" not in repr(settings).lower()
+
+
+def test_messages_name_the_server_alone(receiver: Receiver) -> None:
+    """In the log, the status and dead letters; the path and the query are sent all the same."""
+    server = f"http://127.0.0.1:{receiver.port}"
+    with opened(receiver, url=f"{server}/hooks/T0KEN?token=t0ken") as output:
+        receiver.answer = (403, {})
+        with pytest.raises(Unavailable) as refused:
+            output.write(make_documents(1))
+        receiver.answer = (400, {})
+        (failure,) = output.write(make_documents(1))
+        receiver.stop()
+        with pytest.raises(Unavailable) as gone:
+            output.write(make_documents(1))
+        receiver.start()
+    assert receiver.targets == ["/hooks/T0KEN?token=t0ken"] * 2
+    assert str(refused.value) == f"{server} answers 403 Forbidden: said"
+    assert failure.reason == f"{server} answers 400 Bad Request: said"
+    assert str(gone.value).startswith(f"{server} cannot be reached: ConnectionRefusedError")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://ann:pa55@localhost/x", "has a user or password in it"),
+        ("http://ann@localhost/x", "has a user or password in it"),
+        ("ftp://localhost/pa55", "is no URL"),
+        ("pa55", "is no URL"),
+    ],
+)
+def test_a_url_that_cannot_be_is_refused(url: str, expected: str) -> None:
+    """Without a word of what is in it."""
+    with pytest.raises(ValidationError) as raised:
+        Settings.model_validate({"url": url, "secret": SECRET})
+    (error,) = raised.value.errors()  # of which the program shows the words, and no input
+    assert expected in error["msg"]
+    assert "pa55" not in error["msg"]

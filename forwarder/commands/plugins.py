@@ -44,8 +44,10 @@ def _describe(installed: "Installed") -> Iterator[str]:
         return
     from pydantic.errors import PydanticUserError  # noqa: PLC0415 - late on purpose
 
+    from forwarder.settings.schema import Generator  # noqa: PLC0415 - late on purpose
+
     try:
-        schema = installed.plugin.config.model_json_schema()
+        schema = installed.plugin.config.model_json_schema(schema_generator=Generator)
     except PydanticUserError as error:  # as for types that are not of JSON; it works all the same
         yield _wrap(f"settings that cannot be shown: {error.message}", "  ")
         return

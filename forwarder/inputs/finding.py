@@ -16,19 +16,22 @@ A PATH is a file, a folder, a glob, a pattern with ``{appliance}``, or ``-``:
 # ruff: noqa: PTH100, PTH112, PTH113, PTH115, PTH116, PTH119, PTH120
 
 import os
+import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from forwarder.inputs.names import ReadingOrder, reading_order
-from forwarder.inputs.patterns import expand, is_pattern, walk
+from forwarder.inputs.patterns import APPLIANCE, expand, is_pattern, walk
 from forwarder.inputs.reading import STDIN
 from forwarder.inputs.repeats import find_repeated
 from forwarder.visible import quoted
 
 UNKNOWN_APPLIANCE = "unknown"
 """The appliance of standard input, which has no folder to take a name from."""
+
+_BRACES = re.compile(r"\{[^{}/]*\}")
 
 _STDIN_PATHS = frozenset({STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 """All are read as "-": opening them again fails for sockets, and would start files anew."""
@@ -148,6 +151,7 @@ def list_files(path: str, appliance: str | None, problems: list[str]) -> list[Lo
         problems.append(
             f"{quoted(path)} matches no log: check it against what is there, and that it is quoted "
             f"in full (* ? [] match within a folder, ** across folders, {{appliance}} a name)."
+            f"{_about_braces(path)}"
         )
     return files
 
@@ -162,7 +166,10 @@ def _logs_at(path: str, problems: list[str]) -> Iterable[str]:
                 f"{quoted(path)} is a link to {quoted(os.readlink(path))}, which does not exist."
             )
         else:
-            problems.append(f"{quoted(path)} does not exist; name a file, a folder, a glob or -.")
+            problems.append(
+                f"{quoted(path)} does not exist; name a file, a folder, a glob or -."
+                f"{_about_braces(path)}"
+            )
         return []
     if stat.S_ISDIR(mode):
         before = len(problems)
@@ -177,6 +184,14 @@ def _logs_at(path: str, problems: list[str]) -> Iterable[str]:
         return [path]
     problems.append(f"{quoted(path)} is a device or a socket; name a file, a folder, a FIFO or -.")
     return []
+
+
+def _about_braces(path: str) -> str:
+    """Say what braces mean where they mean nothing; a file may have them in its name."""
+    others = [x for x in _BRACES.findall(path) if x != APPLIANCE]
+    if not others:
+        return ""
+    return f" {quoted(others[0])} is taken as it stands: in braces, only {APPLIANCE} is known."
 
 
 def _logs_among(match: str, pattern: str, problems: list[str]) -> Iterable[str]:

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from forwarder.visible import quoted
 
-_APPLIANCE = "{appliance}"
+APPLIANCE = "{appliance}"
 _ANY_FOLDERS = "**"
 
 _ITEM = re.compile(r"\{appliance\}\**|\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
@@ -192,9 +192,9 @@ def _compiled(part: str) -> re.Pattern[str]:
     """
     expression = ""
     for item in _ITEM.findall(part):
-        if item.startswith(_APPLIANCE) and "(?P<appliance>" in expression:
+        if item.startswith(APPLIANCE) and "(?P<appliance>" in expression:
             expression += "(?P=appliance)" + (".*?" if item.endswith("*") else "")
-        elif item.startswith(_APPLIANCE):
+        elif item.startswith(APPLIANCE):
             expression += "(?P<appliance>.+)" if item.endswith("*") else "(?P<appliance>.+?)"
         elif item.startswith("*"):
             expression += ".*?"

@@ -4,7 +4,8 @@ No secret gets into these words: not from the environment or a file, which are s
 written, ``${NAME}``, and not the value of a setting that is secret or unknown.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from forwarder.settings.booleans import WORDS, find_loose
 from forwarder.settings.fields import fields_of, is_secret, models_at, secret_names, tags_of
 from forwarder.settings.interpolation import Interpolated
 from forwarder.settings.mistakes import MASK, Mistake, Where, Wrong, line_of, quoted, suggest
@@ -21,6 +23,12 @@ _KEY = "[key]"
 
 _HIDDEN = "the value"
 """Instead of a secret."""
+
+_SEARCHED = 8
+"""Characters of a secret that is looked for wherever it may stand in a plugin's words; the least
+of a password (NIST SP 800-63B). A shorter one is part of other words by chance, and what is masked
+within a word that everybody knows is told by that. It is looked for in quotes alone, where values
+stand."""
 
 _LIST = "has to be a list, as in [one, two]"
 _MAPPING = "has to be a mapping: lines of KEY: VALUE, indented alike"
@@ -91,6 +99,21 @@ class Explainer(Generic[_Model]):
             if not follows:
                 line = line_of(where, self.source.tree.lines)
                 mistakes.append(Mistake(where, line, self._text(where, detail)))
+        return mistakes
+
+    def explain_booleans(self, values: Mapping[str, object]) -> list[Mistake]:
+        """Make mistakes of what pydantic takes for booleans, and YAML does not."""
+        mistakes = []
+        for where, value in find_loose(self.model, values, self.start):
+            is_reference = where in self.source.written
+            if where in self.source.unknown or (is_reference and value in WORDS):
+                continue
+            text, shown = _BOOLEAN, self._shown(where, value)
+            if isinstance(value, str) and value in WORDS:
+                text += ", without quotes"
+            if shown != _HIDDEN:
+                text += f"; it is {shown}"
+            mistakes.append(Mistake(where, line_of(where, self.source.tree.lines), text))
         return mistakes
 
     def _text(self, where: Where, detail: ErrorDetails) -> str:
@@ -165,9 +188,15 @@ class Explainer(Generic[_Model]):
             instead = self.source.written.get(where, MASK if is_secret(where, names) else value)
             if value and instead != value:
                 known |= {value: instead, repr(value)[1:-1]: instead}
-        for value in sorted(known, key=len, reverse=True):
-            text = text.replace(value, known[value])
-        return text
+        longest_first = sorted(known, key=len, reverse=True)
+        expression = "|".join(map(_search_for, longest_first))
+        return re.sub(expression, lambda x: known[x[0]], text) if known else text
+
+
+def _search_for(secret: str) -> str:
+    """Make an expression that finds a secret in text."""
+    found = re.escape(secret)
+    return found if len(secret) >= _SEARCHED else rf"(?<=['\"`]){found}(?=['\"`])"
 
 
 _NOTHING = object()

@@ -1,13 +1,15 @@
-"""Looking at models: which settings there are, and which of them are secret."""
+"""Looking at models: which settings there are, which are secret, and which are paths."""
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
 from forwarder.settings.mistakes import Where
+from forwarder.settings.values import Written
 
 _SECRET_NAME = re.compile(
     r"(?i)passw|passphrase|secret|token|api_?key|credential|private|authorization"
@@ -18,7 +20,7 @@ name."""
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """Give the settings of a model by the names that they have in a configuration."""
-    return {_written(name, field): field for name, field in model.model_fields.items()}
+    return {_name(name, field): field for name, field in model.model_fields.items()}
 
 
 def models_at(model: type[BaseModel], loc: Where) -> list[type[BaseModel]]:
@@ -76,7 +78,42 @@ def is_secret(where: Where, names: Iterable[str]) -> bool:
     )
 
 
-def _written(name: str, field: FieldInfo) -> str:
+def paths_of(settings: BaseModel) -> Iterator[tuple[Where, Path, bool]]:
+    """Give the paths among settings, at any depth.
+
+    Yields:
+        Where it stands below the settings, the path, and whether it is a ``WrittenPath``.
+    """
+    for name, field in type(settings).model_fields.items():
+        is_written = any(_is_mark(x) for x in (*field.metadata, field.annotation))
+        for where, value in _plain(getattr(settings, name), (_name(name, field),)):
+            if isinstance(value, Path):
+                yield where, value, is_written
+            elif isinstance(value, BaseModel):
+                for inner, path, mark in paths_of(value):
+                    yield (*where, *inner), path, mark
+
+
+def _plain(value: object, where: Where) -> Iterator[tuple[Where, object]]:
+    """Give what is in lists and mappings."""
+    match value:
+        case dict():
+            for key, item in value.items():
+                yield from _plain(item, (*where, str(key)))
+        case list() | tuple():
+            for number, item in enumerate(value):
+                yield from _plain(item, (*where, number))
+        case _:
+            yield where, value
+
+
+def _is_mark(metadata: object) -> bool:
+    """Say whether it is the mark of a path that is written, or a type that has it."""
+    inner = (*getattr(metadata, "__metadata__", ()), *get_args(metadata))
+    return isinstance(metadata, Written) or any(map(_is_mark, inner))
+
+
+def _name(name: str, field: FieldInfo) -> str:
     return field.validation_alias if isinstance(field.validation_alias, str) else name
 
 

@@ -15,6 +15,7 @@ _PLAIN_KEY = re.compile(r"[\w-]+")
 _LONGEST = 60
 """Characters of a value in a message: enough to know it again."""
 _PASSWORD_IN_URL = re.compile(r"//.*@")
+_QUERY_IN_URL = re.compile(r"""(//[^\s?]*\?)[^\s'"]+""")
 
 
 class Mistake(NamedTuple):
@@ -67,9 +68,15 @@ def quoted(value: object) -> str:
             return str(value)
 
 
-def mask_url(text: str) -> str:
-    """Take user and password out of a URL; other text stays as it is."""
-    return _PASSWORD_IN_URL.sub(f"//{MASK}@", text)
+def mask_url(text: str, *, whole: bool = False) -> str:
+    """Take what may be secret out of URLs; other text stays as it is.
+
+    Args:
+        text: With URLs in it, or without.
+        whole: Whether to take out queries, too, where there is neither user nor password.
+    """
+    masked = _PASSWORD_IN_URL.sub(f"//{MASK}@", text)
+    return _QUERY_IN_URL.sub(rf"\1{MASK}", masked) if whole or masked != text else masked
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -32,7 +32,7 @@ def make_schema(plugins: Iterable[OutputPlugin]) -> dict[str, Any]:
     plugins = sorted(plugins, key=lambda x: x.name)
     models: list[type[BaseModel]] = [TopSettings, OutputSettings, *(x.config for x in plugins)]
     references, whole = models_json_schema(
-        [(x, "validation") for x in models], schema_generator=_Generator
+        [(x, "validation") for x in models], schema_generator=Generator
     )
     definitions = whole["$defs"]
 
@@ -49,10 +49,23 @@ def make_schema(plugins: Iterable[OutputPlugin]) -> dict[str, Any]:
     return {"$schema": _DIALECT, **schema, "title": "esa-forwarder"}
 
 
-class _Generator(GenerateJsonSchema):
+class Generator(GenerateJsonSchema):
+    """Makes schemas whose defaults are written as the configuration has them."""
+
     # typing.override is of Python 3.12
-    def encode_default(self, dft: Any) -> Any:  # type: ignore[explicit-override]  # noqa: ANN401
-        return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+    def default_schema(self, schema: Any) -> Any:  # type: ignore[explicit-override]  # noqa: ANN401
+        """Write a duration as it is read: ``10s``; of a plain timedelta, ``PT10S`` is."""
+        found, default = super().default_schema(schema), schema.get("default")
+        if isinstance(default, timedelta) and not _is_plain_duration(found):
+            found["default"] = format_duration(default)
+        return found
+
+
+def _is_plain_duration(schema: Any) -> bool:  # noqa: ANN401 - any piece of a JSON Schema
+    """Say whether it is pydantic's own schema of a timedelta, or may be that."""
+    return schema.get("format") == "duration" or any(
+        map(_is_plain_duration, schema.get("anyOf", ()))
+    )
 
 
 def _output(plugin: OutputPlugin, own: dict[str, Any], common: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ _SCALARS = {"null", "bool", "int", "float"}
 
 _QUOTES = "text with braces, such as ${NAME}, has to be in quotes within [ ] and { }"
 _NO_TAGS = "a tag (!), which means nothing here; text that begins with ! has to be in quotes"
+_NO_MERGE = "a merge key, which is of YAML 1.1 and is not read; write the settings out"
 _ADVICE = {
     r"found character '\t'": "a tab; YAML indents with blanks",
     "found character '@'": "text that begins with @ has to be in quotes",
@@ -122,8 +123,9 @@ class _Growth:
         values: dict[str, Any] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
-            # A merge key (<<) is of YAML 1.1; taken as text it is refused as unknown.
-            if not isinstance(key, ScalarNode) or _kind(key) not in {*_TEXTS, "merge"}:
+            if _kind(key) == "merge":
+                self._blame((*where, "<<"), line, _NO_MERGE)
+            elif not isinstance(key, ScalarNode) or _kind(key) not in _TEXTS:
                 self._blame(where, line, "a key that is no text; put it in quotes")
             elif key.value in values:
                 here = (*where, key.value)

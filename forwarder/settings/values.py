@@ -120,6 +120,14 @@ def _zone_hint(value: object) -> str:
     return suggest(city or str(value), zones)
 
 
+class Written:
+    """Marks a path that an output writes to; see ``WrittenPath``."""
+
+
+def _written(value: object) -> object:
+    return value if isinstance(value, Path) else _path(value)
+
+
 def _path(value: object) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise Wrong("is no path")
@@ -198,6 +206,10 @@ Zone = Annotated[
 
 FolderPath = Annotated[Path, BeforeValidator(_path)]
 """A folder, which need not be there yet."""
+WrittenPath = Annotated[Path, BeforeValidator(_written), Written()]
+"""A file or folder that an output writes to, and nothing else may: two outputs of a configuration
+with one are a mistake. As any ``Path`` of an output, it may neither be in the state folder nor be
+read by an input."""
 FilePattern = Annotated[str, BeforeValidator(_pattern)]
 """A file, a folder, or a pattern of them."""
 OutputName = Annotated[str, AfterValidator(_output_name)]

@@ -24,9 +24,11 @@ from forwarder_elasticsearch.tls_checking import look_at_tls
 TEMPLATE = "logs-cisco_esa"
 """Of the index template that the setup installs."""
 
-_LEAST, _BELOW = (8, 13), (10, 0)
-"""From the first version that makes sure that a data stream is one, up to those of the future that
-the client does not know."""
+_LEAST, _BELOW = (8, 19), (10, 0)
+"""From the version of our client, which knows servers of its own version and later ones, up to
+those of the future that it does not know. The tests go against 8.19 and 9. What we need ourselves,
+that the server makes sure that a data stream is one, is there from 8.13."""
+_SUPPORTED = "8.19 and 9"
 _PRIVILEGES = ("auto_configure", "create_doc")
 _MOST_NAMED = 10
 """Data streams in one sentence; there may be one for each of hundreds of appliances."""
@@ -38,7 +40,7 @@ class _Answer(NamedTuple):
 
 
 def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
-    """Look at each node, and at the cluster by the first that answers.
+    """Look at each node, and at the cluster by the first that takes the credentials.
 
     Args:
         settings: Of the output.
@@ -59,8 +61,9 @@ def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
                 advice="Mend what it names: the file, the URL, or what is in between.",
             )
             continue
-        yield _judge_login(settings, url, answer)
-        if answer.status not in {401, 403} and reached is None:
+        login = _judge_login(settings, url, answer)
+        yield login
+        if login.good and reached is None:
             reached = one
     if reached is not None:
         try:
@@ -73,7 +76,10 @@ def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
 def _look_at_cluster(
     settings: Settings, expected: Expected, client: Elasticsearch
 ) -> Iterator[Finding]:
-    yield _judge_version(_ask(client, "GET", "/"))
+    version = _judge_version(_ask(client, "GET", "/"))
+    yield version
+    if not version.good:
+        return  # what another version answers may mean something else
     if settings.index is None:
         names = Targets(by_appliance=settings.namespace_by_appliance).expect(expected)
     else:
@@ -148,21 +154,23 @@ def _judge_version(answer: _Answer) -> Finding:
     found = tuple(int(x) for x in number.split(".")[:2] if x.isdecimal())
     if _LEAST <= found < _BELOW:
         return Finding(good=True, text=f"it is Elasticsearch {number}")
-    supported = f"{'.'.join(map(str, _LEAST))} to 9"
     advice = "Update the older of the two: the cluster, or this program."
-    text = f"it is Elasticsearch {number}; supported are {supported}"
+    text = f"it is Elasticsearch {number}; supported are {_SUPPORTED}"
     return Finding(good=False, text=text, advice=advice)
 
 
 def _judge_rights(names: Sequence[str], answer: _Answer) -> Iterator[Finding]:
-    if answer.status != 200:  # noqa: PLR2004 - a status of HTTP
-        yield Finding(good=True, text=f"the rights on {_list(names)} cannot be asked for")
-        return
-    found = answer.body.get("index") or {}
+    found = answer.body.get("index") if answer.status == 200 else None  # noqa: PLR2004 - of HTTP
     by_missing = defaultdict(list)
+    unknown = []
     for name in names:
-        rights = found.get(name) or {}
-        by_missing[tuple(x for x in _PRIVILEGES if not rights.get(x))].append(name)
+        rights = found.get(name) if isinstance(found, dict) else None
+        if isinstance(rights, dict) and rights.keys() >= set(_PRIVILEGES):
+            by_missing[tuple(x for x in _PRIVILEGES if not rights[x])].append(name)
+        else:
+            unknown.append(name)
+    if unknown:
+        yield Finding(good=True, text=f"the rights on {_list(unknown)} cannot be asked for")
     for missing, those in by_missing.items():
         where = _list(those)
         if not missing:

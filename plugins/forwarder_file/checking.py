@@ -23,8 +23,8 @@ def check(settings: Settings, _: Expected) -> Iterator[Finding]:
     elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
         yield _bad(f"{file} cannot be read and written.", _GIVE_RIGHTS)
     else:
-        free = shutil.disk_usage(path.parent).free >> 20
-        yield Finding(good=True, text=f"{file} can be written; {free:,} MiB are free there.")
+        free = shutil.disk_usage(path.parent).free // 10**6
+        yield Finding(good=True, text=f"{file} can be written; {free:,} MB are free there.")
 
 
 def _bad(text: str, advice: str) -> Finding:

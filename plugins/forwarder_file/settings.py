@@ -1,9 +1,10 @@
 """What the configuration says below ``type: file``."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ByteSize, Field
+
+from forwarder import WrittenPath
 
 
 class Rotate(BaseModel, frozen=True, extra="forbid"):
@@ -22,9 +23,9 @@ class Rotate(BaseModel, frozen=True, extra="forbid"):
 class Settings(BaseModel, frozen=True, extra="forbid"):
     """Where documents go, and what becomes of full files."""
 
-    path: Path = Field(
-        description="The file that grows; its folder has to be there. A full one is named after"
-        " the time of its last document, like auth.ndjson.20260301T120000Z."
+    path: WrittenPath = Field(
+        description="The file that grows, of this output alone; its folder has to be there. A full"
+        " one is named after the time of its last document, like auth.ndjson.20260301T120000Z."
     )
     rotate: Rotate = Field(default=Rotate(), description="When a new file is begun.")
     gzip: bool = Field(default=False, description="Whether full files are packed with gzip.")
