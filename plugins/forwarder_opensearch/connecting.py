@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
-from forwarder_bulk.packing import pack
+from forwarder_bulk.packing import Packed, pack
 from opensearchpy import OpenSearch, Urllib3HttpConnection
 
 from forwarder_opensearch.settings import Settings
@@ -68,4 +68,4 @@ class _Connection(Urllib3HttpConnection):
     """The connections to one node."""
 
     def _gzip_compress(self, body: Any) -> bytes:  # type: ignore[explicit-override]  # noqa: ANN401
-        return pack(body)
+        return body if isinstance(body, Packed) else pack(body)
