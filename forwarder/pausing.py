@@ -11,10 +11,10 @@ _MAX_DOUBLINGS = 20
 class DeliverySettings(NamedTuple):
     """What an operator chooses for each output."""
 
-    max_documents: int = 5000
+    max_documents: int = 10_000
     """In a batch; an output may make several requests of it."""
-    max_bytes: int = 10_000_000
-    """In a batch, unless one document alone has more; as Vector has it."""
+    max_bytes: int = 20_000_000
+    """In a batch, unless one document alone has more; as Logstash has it."""
     max_age: timedelta = timedelta(seconds=0.5)
     """How long a batch that is not full waits for more documents."""
     initial_pause: timedelta = timedelta(seconds=1)

@@ -111,8 +111,8 @@ def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
     assert config.state == Path("/var/lib/esa-forwarder")
     assert config.inputs == (StdinSettings(type="stdin"),)
     batch, retry = config.outputs["siem"].delivery.batch, config.outputs["siem"].delivery.retry
-    assert batch.max_documents == 5_000
-    assert batch.max_bytes == 10_000_000
+    assert batch.max_documents == 10_000
+    assert batch.max_bytes == 20_000_000
     assert batch.max_age == timedelta(milliseconds=500)
     assert retry.initial_pause == timedelta(seconds=1)
     assert retry.max_pause == timedelta(minutes=1)

@@ -104,7 +104,7 @@ def test_defaults_are_as_people_write_them() -> None:
     """Durations are no ISO 8601."""
     batch = SCHEMA["$defs"]["BatchSettings"]["properties"]
     assert batch["max_age"]["default"] == "500ms"
-    assert batch["max_documents"]["default"] == 5000
+    assert batch["max_documents"]["default"] == 10000
     assert "Documents in a batch." in batch["max_documents"]["description"]
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert SCHEMA["title"] == "esa-forwarder"

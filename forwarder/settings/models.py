@@ -82,13 +82,13 @@ class BatchSettings(Settings):
     """How many documents are delivered at once: the first limit that is reached counts."""
 
     # Filebeat sends 1,600 in a request. An output makes several of a batch, and at its end waits
-    # for the last of them: with 5,000 that is a few hundredths of the time. The ceiling keeps a
-    # batch in memory to some 200 MB of whole documents.
-    max_documents: Annotated[int, between(1, 100_000)] = 5_000
+    # for the last of them: with 10,000 that is a few hundredths of the time. The ceiling keeps
+    # a batch in memory to some 200 MB of whole documents.
+    max_documents: Annotated[int, between(1, 100_000)] = 10_000
     """Documents in a batch."""
-    # Vector sends 10 MB at most. Elasticsearch takes 100 MB (http.max_content_length). A single
+    # Logstash sends 20 MB at most. Elasticsearch takes 100 MB (http.max_content_length). A single
     # document is below 1 MB: a line is cut at 64 KiB, and stands in it twice.
-    max_bytes: Annotated[Size, between(1_000_000, 100_000_000, format_size)] = 10_000_000
+    max_bytes: Annotated[Size, between(1_000_000, 100_000_000, format_size)] = 20_000_000
     """Size of the documents in a batch."""
     # Vector waits 1 s. With half of it a login is at its output within a second of its line.
     max_age: Annotated[Duration, between(timedelta(0), _HOUR, format_duration)] = timedelta(

@@ -1,8 +1,9 @@
 """Sending a batch: in parts, several at once, smaller ones where the server asks for it.
 
 A batch is cut into parts that become smaller towards its end, and whoever is free takes the next
-one: so all that may be on their way at once are, nearly until the last. All of them are final
-before :meth:`Sender.write` returns. The parts are smaller still
+one: so all that may be on their way at once are, nearly until the last. Requests are made while
+others are on their way. All are final before :meth:`Sender.write` returns. The parts are smaller
+still
 
 - after a 413: half of the bytes that were too many, until the output is opened anew;
 - after a 429: half of the documents; with each part that is taken it is a quarter more again.
@@ -12,20 +13,17 @@ After an answer that says to wait, nothing more of the batch is sent.
 
 import threading
 import time
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
 
 from forwarder import Document, Failure, Unavailable
 from forwarder_bulk.meanings import Meaning
+from forwarder_bulk.packing import Packed, pack
+from forwarder_bulk.parts import Part, cut
 from forwarder_bulk.replies import Judgement, Reply, judge
 from forwarder_bulk.targets import Request, Targets
 
-_LEAST_PART = 500
-"""Documents. Fewer are not cut into parts: each request has its own price of some milliseconds, on
-both sides, and a server puts what it gets at once to disk at once."""
 _GROWN = 20_000
 """Documents. More than any batch has: from there, nothing is held back any more."""
 
@@ -70,7 +68,8 @@ class Sender:
         left = self._rest_until - time.monotonic()
         if left > 0:
             raise Unavailable(self._rest_said, retry_after=timedelta(seconds=left))
-        batch = _Batch(self, self._cut(documents))
+        parts = cut(documents, self._workers, self._max_documents, self._max_bytes)
+        batch = _Batch(self, [Part(x, self._make) for x in parts])
         batch.run(self._workers)
         if batch.error is not None:
             raise batch.error
@@ -79,61 +78,36 @@ class Sender:
         if batch.retry_after is not None:
             self._rest_until = time.monotonic() + batch.retry_after.total_seconds()
             self._rest_said = batch.said
-        unsent = [y for x in batch.waiting for y in x]
+        unsent = [y for x in batch.waiting for y in x.documents]
         if len(batch.failures) == len(documents) - len(unsent) and all(
             x.retryable for x in batch.failures
         ):
             raise Unavailable(batch.said, retry_after=batch.retry_after)
         return [*batch.failures, *_later(unsent, batch.said, batch.status)]
 
-    def send(self, part: Sequence[Document]) -> Judgement:
+    def send(self, part: Part) -> Judgement:
         """Make one request, and learn from the answer how much to send at once."""
-        request = self._targets.request(part)
-        judgement = judge(self._post(request), part, request.target, datetime.now(UTC))
+        request = part.request()
+        count = len(part.documents)
+        judgement = judge(self._post(request), part.documents, request.target, datetime.now(UTC))
         with self._lock:
             if judgement.is_busy:
-                self._max_documents = max(1, min(self._max_documents, len(part)) // 2)
+                self._max_documents = max(1, min(self._max_documents, count) // 2)
             elif judgement.meaning is Meaning.EACH:
                 self._max_documents = min(_GROWN, self._max_documents * 5 // 4 + 1)
-            elif judgement.status == 413 and len(part) > 1:  # noqa: PLR2004 - as in the table
-                self._max_bytes = min(self._max_bytes or len(request.body), len(request.body) // 2)
+            elif judgement.status == 413 and count > 1:  # noqa: PLR2004 - as in the table
+                self._max_bytes = min(self._max_bytes or request.size, request.size // 2)
         return judgement
 
-    def _cut(self, documents: Sequence[Document]) -> list[Sequence[Document]]:
-        """Cut a batch into parts that may be sent as things are."""
-        parts = []
-        start = 0
-        while start < len(documents):
-            part = documents[start : start + self._share(len(documents) - start)]
-            if self._max_bytes is not None:
-                part = _head(part, self._max_bytes)
-            parts.append(part)
-            start += len(part)
-        return parts
-
-    def _share(self, left: int) -> int:
-        """Say how many of those that are left come next."""
-        share = left
-        if self._workers > 1 and left > _LEAST_PART:
-            # Two of the least size are cut evenly: the last one is waited for by all others.
-            share = min(max(_half(left) // self._workers, _LEAST_PART), _half(left))
-        return min(share, self._max_documents)
-
-
-def _half(count: int) -> int:
-    return -(-count // 2)
-
-
-def _head(documents: Sequence[Document], max_bytes: int) -> Sequence[Document]:
-    """Take as many as have so many bytes, and at least one."""
-    sizes = accumulate([len(x.body) for x in documents])
-    return documents[: max(1, bisect_right(list(sizes), max_bytes))]
+    def _make(self, documents: Sequence[Document]) -> Request:
+        request = self._targets.request(documents)
+        return request._replace(body=Packed(pack(request.body)), size=len(request.body))
 
 
 class _Batch:
     """A batch on its way."""
 
-    def __init__(self, sender: Sender, parts: Sequence[Sequence[Document]]) -> None:
+    def __init__(self, sender: Sender, parts: Sequence[Part]) -> None:
         self._sender = sender
         self._lock = threading.Lock()
         self.waiting = deque(parts)
@@ -148,17 +122,31 @@ class _Batch:
 
     def run(self, workers: int) -> None:
         """Send all parts, and come back when all is over."""
+        if len(self.waiting) == 1:
+            self._work()
+            return
+        parts = list(self.waiting)
         # Threads of their own for each batch cost a thousandth of what a batch does. They do not
         # keep the program from ending while a server hangs, as those of an executor would.
         helpers = [
             threading.Thread(target=self._work, name="bulk", daemon=True)
-            for _ in range(min(workers, len(self.waiting)) - 1)
+            for _ in range(min(workers, len(parts)))
         ]
         for helper in helpers:
             helper.start()
-        self._work()
+        self._prepare(parts)
         for helper in helpers:
             helper.join()
+
+    def _prepare(self, parts: Sequence[Part]) -> None:
+        """Make requests while others are on their way: who sends need not wait for them."""
+        try:
+            for part in parts:
+                if self.said is not None or self.error is not None:
+                    break
+                part.request()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the batch came from
+            self.error = self.error or error
 
     def _work(self) -> None:
         try:
@@ -167,17 +155,18 @@ class _Batch:
         except BaseException as error:  # noqa: BLE001 - it is raised where the batch came from
             self.error = self.error or error
 
-    def _next(self) -> Sequence[Document] | None:
+    def _next(self) -> Part | None:
         with self._lock:
             if self.said is not None or self.error is not None or not self.waiting:
                 return None
             return self.waiting.popleft()
 
-    def _send(self, part: Sequence[Document]) -> None:
+    def _send(self, part: Part) -> None:
+        documents = part.documents
         try:
             judgement = self._sender.send(part)
         except Unavailable as error:
-            self._stop(_later(part, str(error), None), str(error), None, error.retry_after)
+            self._stop(_later(documents, str(error), None), str(error), None, error.retry_after)
             return
         match judgement.meaning:
             case Meaning.EACH:
@@ -189,14 +178,13 @@ class _Batch:
                     )
                 else:
                     self._keep(judgement.failures)
-            case Meaning.SPLIT if len(part) > 1:
-                middle = len(part) // 2
+            case Meaning.SPLIT if len(documents) > 1:
                 with self._lock:
-                    self.waiting.extendleft((part[middle:], part[:middle]))
+                    self.waiting.extendleft(reversed(part.halves()))
             case Meaning.SPLIT:
-                self._keep([Failure(part[0], judgement.said, status=judgement.status)])
+                self._keep([Failure(documents[0], judgement.said, status=judgement.status)])
             case _:
-                failures = _later(part, judgement.said, judgement.status)
+                failures = _later(documents, judgement.said, judgement.status)
                 self._stop(failures, judgement.said, judgement.status, judgement.retry_after)
 
     def _keep(self, failures: Sequence[Failure]) -> None:

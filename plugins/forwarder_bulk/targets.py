@@ -42,7 +42,9 @@ class Request(NamedTuple):
     where: str | None
     """Where all of them go; None where each line says it."""
     body: bytes
-    """NDJSON, with a newline at the end."""
+    """NDJSON, with a newline at the end; later packed."""
+    size: int = 0
+    """Bytes of the body before it was packed."""
 
     @property
     def target(self) -> str:

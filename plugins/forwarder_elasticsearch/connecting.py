@@ -18,7 +18,7 @@ from elastic_transport import BaseNode, HttpHeaders, NodeConfig, Urllib3HttpNode
 from elastic_transport.client_utils import DEFAULT, DefaultType
 from elasticsearch import Elasticsearch
 from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
-from forwarder_bulk.packing import pack
+from forwarder_bulk.packing import Packed, pack
 from forwarder_bulk.patience import is_over, make_pools
 
 from forwarder_elasticsearch import tls
@@ -154,7 +154,7 @@ class _Node(Urllib3HttpNode):
     ) -> "NodeApiResponse":
         """Make a request; an error names the node."""
         if body:
-            body = pack(body)
+            body = body if isinstance(body, Packed) else pack(body)
             headers = HttpHeaders(headers or {})
             headers["content-encoding"] = "gzip"
         try:

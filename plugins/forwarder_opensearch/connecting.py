@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
-from forwarder_bulk.packing import pack
+from forwarder_bulk.packing import Packed, pack
 from forwarder_bulk.patience import make_pools
 from opensearchpy import OpenSearch, Urllib3HttpConnection
 
@@ -75,4 +75,4 @@ class _Connection(Urllib3HttpConnection):
         self.pool.ConnectionCls = make_pools(patience)[self.pool.scheme].ConnectionCls
 
     def _gzip_compress(self, body: Any) -> bytes:  # type: ignore[explicit-override]  # noqa: ANN401
-        return pack(body)
+        return body if isinstance(body, Packed) else pack(body)

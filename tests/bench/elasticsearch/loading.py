@@ -1,7 +1,8 @@
 """Brings documents to a server in one way, in a process of its own that measures itself.
 
-The clock runs from when the documents are at hand, in the form that the way takes, until the last
-of them is acknowledged. To connect is part of it; to start Python and to read files is not.
+The clock runs from when the first documents are at hand, in the form that the way takes, until the
+last of all is acknowledged. To connect is part of it; to start Python, to read files and to make a
+client is not.
 """
 
 import gc
@@ -13,8 +14,9 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +27,9 @@ import orjson
 from elasticsearch import Elasticsearch, helpers
 
 from forwarder.config import load
+from forwarder.documents import Document
 from forwarder.memory import GC_THRESHOLDS
+from forwarder.output import Failure, Output
 from forwarder.plugins import find_outputs
 from forwarder.service import Running
 
@@ -72,36 +76,73 @@ class Taken(NamedTuple):
     """Of the client alone."""
 
 
+class Clock:
+    """Says how long it is since it was first started."""
+
+    def __init__(self) -> None:
+        self._begun: tuple[float, float] | None = None
+
+    def start(self) -> None:
+        """Begin, unless it has begun."""
+        self._begun = self._begun or self._now()
+
+    def read(self) -> Taken:
+        """Give what was taken since."""
+        assert self._begun is not None
+        return Taken(*(x - y for x, y in zip(self._now(), self._begun, strict=True)))
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return time.monotonic(), used.ru_utime + used.ru_stime
+
+
+class Timed:
+    """An output that starts a clock when it gets its first batch."""
+
+    def __init__(self, output: Output, clock: Clock) -> None:
+        self._output = output
+        self._clock = clock
+        self.open, self.close = output.open, output.close
+
+    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+        """Deliver a batch."""
+        self._clock.start()
+        return self._output.write(documents)
+
+
 def measure(job: Job) -> Taken:
     """Do a job."""
-    act = _prepare(job)
+    clock = Clock()
+    act = _prepare(job, clock)
     # As the command does it: what is there by now is not looked through again.
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
     act()
-    seconds, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_SELF)
-    return Taken(seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return clock.read()
 
 
-def _prepare(job: Job) -> Callable[[], None]:
+def _prepare(job: Job, clock: Clock) -> Callable[[], None]:
     match Way(job.way):
         case Way.BODIES:
-            return _bodies(job)
+            return _bodies(job, clock)
         case Way.FORWARDER:
-            return _forwarder(job)
+            return _forwarder(job, clock)
         case Way.STREAMING:
-            return _helper(job, lambda x, y: helpers.streaming_bulk(x, y, chunk_size=job.request))
+            return _helper(
+                job, clock, lambda x, y: helpers.streaming_bulk(x, y, chunk_size=job.request)
+            )
         case Way.PARALLEL:
             return _helper(
                 job,
+                clock,
                 lambda x, y: helpers.parallel_bulk(
                     x, y, chunk_size=job.request, thread_count=job.connections
                 ),
             )
 
 
-def _bodies(job: Job) -> Callable[[], None]:
+def _bodies(job: Job, clock: Clock) -> Callable[[], None]:
     """Post what is ready, and look at the status of the answers only."""
     bodies = deque(x.read_bytes() for x in sorted(Path(job.path).iterdir()))
     context = ssl.create_default_context(cafile=job.authority)
@@ -127,15 +168,19 @@ def _bodies(job: Job) -> Callable[[], None]:
         connection.close()
 
     def act() -> None:
+        clock.start()
         with ThreadPoolExecutor(job.connections) as pool:
             list(pool.map(post, range(job.connections)))
 
     return act
 
 
-def _forwarder(job: Job) -> Callable[[], None]:
+def _forwarder(job: Job, clock: Clock) -> Callable[[], None]:
     """Deliver what waits in a spool, by what the service is made of."""
-    running = Running(load(Path(job.path), find_outputs), once=True)
+    config = load(Path(job.path), find_outputs)
+    ((name, output),) = config.outputs.items()
+    plugin = replace(output.plugin, build=lambda x: Timed(output.plugin.build(x), clock))
+    running = Running(replace(config, outputs={name: replace(output, plugin=plugin)}), once=True)
     (delivery,) = running.deliveries
 
     def act() -> None:
@@ -147,7 +192,9 @@ def _forwarder(job: Job) -> Callable[[], None]:
 
 
 def _helper(
-    job: Job, helper: Callable[[Elasticsearch, Iterator[dict[str, Any]]], Iterable[object]]
+    job: Job,
+    clock: Clock,
+    helper: Callable[[Elasticsearch, Iterator[dict[str, Any]]], Iterable[object]],
 ) -> Callable[[], None]:
     """Give documents to a helper of Elastic's client.
 
@@ -173,6 +220,7 @@ def _helper(
             }
 
     def act() -> None:
+        clock.start()
         deque(helper(client, actions()), maxlen=0)
 
     return act

@@ -18,8 +18,7 @@ from tests.bench.measuring import PROGRAM, use
 from tests.bench.rows import Row
 
 REQUEST = 1000
-"""Documents in a ready-made body, and in a request of a helper. Ours have 650 in the middle, which
-costs the server more: the others have the better of it."""
+"""Documents in a ready-made body, and in a request of a helper: as many as ours have on average."""
 CONNECTIONS = 2
 """As the output has it if nothing is said."""
 
