@@ -280,6 +280,15 @@ class Reading:
         return self._flow.document(_in_order(events) if split else events)
 
 
+def appliances_in(state: bytes) -> set[str]:
+    """Say whose lines a reading had come across.
+
+    Args:
+        state: As :attr:`Reading.state` gave it.
+    """
+    return set(orjson.loads(state)[-1]) if state else set()
+
+
 class Documents:
     """Documents of events: one JSON object each, with a newline behind.
 
