@@ -17,7 +17,8 @@ from forwarder.commands.dead_letters import dead_letters
 from forwarder.commands.ending import ending_by_signals
 from forwarder.commands.parse import parse
 from forwarder.commands.plugins import plugins
-from forwarder.commands.run import rewind, run
+from forwarder.commands.rewind import rewind
+from forwarder.commands.run import run
 from forwarder.commands.setup import setup
 from forwarder.commands.status import status
 

@@ -14,7 +14,6 @@ from forwarder.documents import Document
 from forwarder.ecs_layout import Common
 from forwarder.inputs.endings import Kind
 from forwarder.inputs.pieces import Piece
-from forwarder.mail_logs.state import IDS
 from forwarder.pipeline import Flow, Settings
 from forwarder.settings.models import DocumentSettings, InputSettings
 
@@ -138,10 +137,10 @@ def _is_enough(piece: Piece) -> bool:
     return piece.offset < _FOREIGN_BYTES <= read
 
 
-def forget_ids(
+def forget(
     state: Iterable[tuple[str, bytes]], appliances: Container[str]
 ) -> list[tuple[str, None]]:
-    """Let lines that are read again have the ids that they had.
+    """Forget all that is remembered of appliances: their lines are read as if for the first time.
 
     Args:
         state: All pairs whose key begins with :data:`PREFIX`.
@@ -150,12 +149,8 @@ def forget_ids(
     Returns:
         What to change in the state.
     """
-    return [
-        (key, None)
-        for key, _ in state
-        for appliance, kind, _ in [key.split("/", 2)[2].rsplit("/", 2)]
-        if kind == IDS and appliance in appliances
-    ]
+    # The appliance's name may have slashes; what is behind it has two parts.
+    return [(key, None) for key, _ in state if key.split("/", 2)[2].rsplit("/", 2)[0] in appliances]
 
 
 def _make_flows(

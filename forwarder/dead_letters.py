@@ -18,6 +18,7 @@ __all__ = [
     "DeadLetter",
     "Selection",
     "Source",
+    "count",
     "dead_letter",
     "outputs",
     "purge",
@@ -51,6 +52,15 @@ def read(
         take(page)
         number += len(page)
         after = page[-1].number
+
+
+def count(folder: Path, selection: Selection) -> int:
+    """Say how many dead letters there are.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be read.
+    """
+    return look(folder, partial(letters.number_of, selection=selection))
 
 
 def replay(folder: Path, selection: Selection) -> int:

@@ -275,14 +275,21 @@ def describe(
     }
 
 
-def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Following | None:
-    # In their place in the settings, so that a piece can say which of them asked for it.
-    followed = [
+def followed_by(inputs: Sequence[InputSettings]) -> list[Followed]:
+    """Give the files that inputs ask for, each in its place in the settings.
+
+    So a piece can say which input asked for it.
+    """
+    return [
         Followed(())
         if isinstance(x, StdinSettings)
         else Followed(x.paths, x.appliance, StartAt(x.start_at), x.ignore_older)
         for x in inputs
     ]
+
+
+def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Following | None:
+    followed = followed_by(inputs)
     if not any(x.paths for x in followed):
         return None
     return Following(followed, spool.load_state(FILE_PREFIX), once=once, watch=not once)

@@ -40,7 +40,8 @@ class Unavailable(ForwarderError):  # noqa: N818 - it is a state, which passes, 
 
         Args:
             message: What is wrong and where.
-            retry_after: How long the other side asked to be left alone.
+            retry_after: How long the other side asked to be left alone. It is, but for no longer
+                than the setting ``max_pause``.
         """
         super().__init__(message)
         self.retry_after = retry_after

@@ -20,7 +20,7 @@ class DeliverySettings(NamedTuple):
     initial_pause: timedelta = timedelta(seconds=1)
     """At most so long before the first attempt anew; twice as long before each further one."""
     max_pause: timedelta = timedelta(seconds=60)
-    """At most so long before any."""
+    """At most so long before any, whatever the other side asks for."""
 
 
 def pause(failures: int, settings: DeliverySettings, least: timedelta, chance: float) -> timedelta:
@@ -29,9 +29,9 @@ def pause(failures: int, settings: DeliverySettings, least: timedelta, chance: f
     Args:
         failures: Attempts in a row that achieved nothing.
         settings: How long pauses may be.
-        least: How long the other side asked to be left alone; counts more than the settings.
+        least: How long the other side asked to be left alone; kept to, up to the longest pause.
         chance: Drawn anew each time, from 0 to 1, so that many do not come back at once.
     """
     doublings = min(max(failures, 1) - 1, _MAX_DOUBLINGS)
     longest: timedelta = min(settings.max_pause, settings.initial_pause * 2**doublings)
-    return max(least, longest * chance)
+    return max(min(least, settings.max_pause), longest * chance)

@@ -186,6 +186,15 @@ class Reading:
         return self._flow.document(_in_order(events) if split else events)
 
 
+def appliances_in(state: bytes) -> set[str]:
+    """Say whose lines a reading had come across.
+
+    Args:
+        state: As :attr:`Reading.state` gave it.
+    """
+    return set(orjson.loads(state)[-1]) if state else set()
+
+
 def _in_order(events: list[Event]) -> list[Event]:
     """Put the events of several appliances that share a file back into the order of its lines."""
     keys = []

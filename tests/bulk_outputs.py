@@ -378,9 +378,9 @@ class BulkOutput(OutputContract):
         assert timedelta(minutes=59) < raised.value.retry_after <= timedelta(hours=1)
 
     def test_it_is_left_alone_also_if_part_of_the_batch_was_taken(self) -> None:
-        """Nothing is sent before the time is over."""
+        """The next call says for how long; whoever calls again does not want to wait more."""
         documents = make_documents(400)
-        answers = iter([None, Answer(429, b"", {"Retry-After": "60"})])
+        answers = iter([None, Answer(429, b"", {"Retry-After": "60"}), None, None])
         self.server.answer = lambda _: next(answers)
         with self.having(workers=1) as output:
             self._shrink(output)
@@ -388,6 +388,7 @@ class BulkOutput(OutputContract):
             assert 0 < len(failures) < 400
             with pytest.raises(Unavailable) as raised:
                 output.write([x.document for x in failures])
+            assert not output.write([x.document for x in failures])
         assert raised.value.retry_after is not None
         assert timedelta(seconds=50) < raised.value.retry_after < timedelta(seconds=60)
 

@@ -242,6 +242,10 @@ def found_of(folder: Path) -> DeadLetter:
         (["show"], 2, "Missing argument"),
         (["show", "1", "99", "98"], 1, "error: 2 of 3 are not there; see the list."),
         (["purge", "99"], 1, "error: 1 of 1 are not there; see the list."),
+        (["replay", "99"], 1, "error: 1 of 1 are not there; see the list."),
+        (["list", "--output", "typo"], 1, "error: there is no output 'typo' in "),
+        (["purge", "--output", "typo"], 1, "; there are: a, c, b."),
+        (["replay", "--output", "typo"], 1, "error: there is no output 'typo' in "),
     ],
 )
 def test_mistakes_are_said(
@@ -252,6 +256,17 @@ def test_mistakes_are_said(
     assert done.exit_code == code
     assert said in done.stderr
     assert len(letters(folder)) == 3
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_letter_is_there_though_it_was_marked_before(config: Path) -> None:
+    """To replay it once more changes nothing, and is no mistake."""
+    for said in (
+        "1 dead letter to be delivered again.\n",
+        "0 dead letters to be delivered again.\n",
+    ):
+        done = run(config, "replay", "1")
+        assert (done.exit_code, done.stdout) == (0, said)
 
 
 def test_the_commands_say_that_there_is_no_spool(config: Path) -> None:

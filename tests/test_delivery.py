@@ -347,20 +347,30 @@ def test_an_output_that_fails_costs_no_memory(spool: Spool) -> None:
     assert events(logs) == ["warning"]
 
 
-def test_retry_after_is_the_least(spool: Spool) -> None:
+def test_what_the_other_side_asks_for_is_kept_to(spool: Spool) -> None:
     """However short the pauses would be; the end of the program ends it."""
     spool.commit(documents(0, 3))
-    asked = Unavailable("wait", retry_after=0.2 * SECOND)
-    output = Scripted(asked)
+    settings = QUICK._replace(max_pause=60 * MINUTE)
+    output = Scripted(Unavailable("wait", retry_after=0.2 * SECOND))
     began = time.monotonic()
     with capture_logs():
-        deliver(spool, output)
+        deliver(spool, output, settings)
         assert time.monotonic() - began >= 0.2
         spool.commit(documents(3, 6))
         output.answers = [Unavailable("wait", retry_after=60 * MINUTE)]
-        with running(spool, output):
+        with running(spool, output, settings):
             until(spool, lambda: spool.progress("a").trouble is not None)
     assert spool.pending("a") == 3
+
+
+@pytest.mark.parametrize("asked", [timedelta(days=1), timedelta.max, timedelta.min])
+def test_no_pause_is_longer_than_the_longest(spool: Spool, asked: timedelta) -> None:
+    """Whatever a server asks for, it is tried again, and nothing breaks."""
+    spool.commit(documents(0, 3))
+    output = Scripted(*[Unavailable("wait", retry_after=asked)] * 3)
+    with capture_logs():
+        deliver(spool, output)
+    assert output.taken == [0, 1, 2]
 
 
 @given(
@@ -373,10 +383,10 @@ def test_retry_after_is_the_least(spool: Spool) -> None:
 def test_pauses_have_bounds(
     failures: int, initial: float, most: float, least: float, chance: float
 ) -> None:
-    """From what was asked for to the exponential, which never exceeds the longest."""
+    """From what was asked for to the exponential, and never beyond the longest."""
     settings = DeliverySettings(initial_pause=initial * SECOND, max_pause=most * SECOND)
     found = pause(failures, settings, least * SECOND, chance)
-    assert least * SECOND <= found <= max(least, most) * SECOND
+    assert min(least, most) * SECOND <= found <= settings.max_pause
     assert found <= max(least * SECOND, settings.initial_pause * 2 ** min(failures, 20))
 
 

@@ -11,7 +11,7 @@ import pytest
 from forwarder import committing
 from forwarder import ingest as module
 from forwarder.core import PREFIX as CORE_PREFIX
-from forwarder.core import forget_ids
+from forwarder.core import forget
 from forwarder.documents import Document
 from forwarder.ingest import Ingest
 from forwarder.spool import Spool, schema
@@ -175,19 +175,17 @@ def test_each_zone_has_a_memory_of_its_own(tmp_path: Path, spool: Spool) -> None
     assert sum(b"2026-03-03T09:00:07" in body for body in found) == 1
 
 
-def test_ids_are_forgotten_of_one_appliance(tmp_path: Path, spool: Spool) -> None:
+def test_all_of_one_appliance_is_forgotten(tmp_path: Path, spool: Spool) -> None:
     """Whatever slashes there are in its name."""
     append(tmp_path, logins(1))
     append(tmp_path, logins(2), appliance="esa2")
     reader(tmp_path, spool, once=True).run()
-    changes = forget_ids(spool.load_state(CORE_PREFIX), {"esa2"})
-    assert [x for x, _ in changes] == [
-        x for x, _ in spool.load_state(CORE_PREFIX) if "/esa2/ids/" in x
-    ]
-    assert changes
-    assert forget_ids([("core/zone/a/b/ids/0", b""), ("core/zone/b/ids/0", b"")], {"a/b"}) == [
-        ("core/zone/a/b/ids/0", None)
-    ]
+    changes = forget(spool.load_state(CORE_PREFIX), {"esa2"})
+    assert [x for x, _ in changes] == [x for x, _ in spool.load_state(CORE_PREFIX) if "/esa2/" in x]
+    assert len({x.split("/")[3] for x, _ in changes}) > 1
+    keys = ["a/b/ids/0", "a/b/inbound/7", "a/b/rest/", "b/ids/0", "a/ids/1"]
+    forgotten = forget([("core/zone/" + x, b"") for x in keys], {"a/b"})
+    assert [x for x, _ in forgotten] == ["core/zone/" + x for x in keys[:3]]
 
 
 def test_what_is_odd_about_the_logs_is_said(

@@ -1,7 +1,9 @@
-"""The command ``rewind``: a log is read again, with the same ids."""
+"""The command ``rewind``: logs are read again as they were the first time."""
 
+import gzip
 import os
 import subprocess
+from datetime import date
 from pathlib import Path
 
 import orjson
@@ -18,13 +20,41 @@ def rewind(config: Path, log: Path | str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)  # noqa: S603
 
 
+def session(number: int, minute: str, *lines: str, day: int = 3) -> bytes:
+    """Make lines of a connection: ``new``, ``login``, ``close``."""
+    made = {
+        "new": f"New SMTP ICID {number} interface Data 1 (192.0.2.25) address 203.0.113.9 reverse"
+        " dns host unknown verified no",
+        "login": f"SMTP Auth: (ICID {number}) succeeded for user: u using AUTH mechanism: PLAIN"
+        " with profile: P",
+        "close": f"ICID {number} close",
+    }
+    head = date(2026, 3, day).strftime("%a Mar  %-d")
+    return "".join(
+        f"{head} {minute}:{second:02} 2026 Info: {made[line]}\n"
+        for second, line in enumerate(lines)
+    ).encode()
+
+
 def ids(output: bytes) -> list[str]:
     """Return the ids of documents."""
     return [orjson.loads(x)["event"]["id"] for x in output.splitlines()]
 
 
+def bodies(output: bytes) -> set[bytes]:
+    """Return documents, each once."""
+    return set(output.splitlines())
+
+
+def parsed(folder: Path, *files: Path) -> set[bytes]:
+    """Return the documents that the command ``parse`` makes of logs."""
+    paths = list(map(str, files)) or [f"{folder}/logs/{{appliance}}/mail*"]
+    done = subprocess.run([*COMMAND, "parse", "-q", *paths], capture_output=True, check=True)  # noqa: S603
+    return bodies(done.stdout)
+
+
 def test_a_log_is_read_again(tmp_path: Path) -> None:
-    """That one only, and with the same ids."""
+    """With the same ids; logs of other appliances are not."""
     config = configure(tmp_path, FILES)
     log = append(tmp_path, logins(1, 2, 3))
     append(tmp_path, logins(4), appliance="esa2")
@@ -32,11 +62,132 @@ def test_a_log_is_read_again(tmp_path: Path) -> None:
     assert len(ids(first)) == 4
     done = rewind(config, log)
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == f"{log} will be read again.\n"
+    size = f"{log.stat().st_size:,}"
+    assert done.stderr == (
+        f"1 log of 'esa1' will be read again, {size} bytes:\n  {str(log)!r}: {size} bytes\n"
+    )
     again = run(config, "--once").stdout
     assert len(ids(again)) == 3
-    assert set(ids(again)) < set(ids(first))
+    assert bodies(again) < bodies(first)
     assert run(config, "--once").stdout == b""
+
+
+def test_later_logs_are_read_again_too(tmp_path: Path) -> None:
+    """So that a connection ends as it did, and not for a reason of its own days later."""
+    config = configure(tmp_path, FILES)
+    # In another order than that of their names as text.
+    old = append(tmp_path, session(5, "10:10", "new", "login"), name="mail.2")
+    middle = append(tmp_path, session(6, "10:20", "new", "login"), name="mail.1")
+    live = append(tmp_path, session(5, "10:30", "close") + session(6, "10:31", "close"))
+    first = run(config, "--once").stdout
+    assert len(ids(first)) == 4
+    done = rewind(config, old)
+    assert done.stderr.startswith("3 logs of 'esa1' will be read again, ")
+    assert [done.stderr.index(f"{str(x)!r}:") for x in (old, middle, live)] == sorted(
+        done.stderr.index(f"{str(x)!r}:") for x in (old, middle, live)
+    )
+    again = run(config, "--once").stdout
+    assert bodies(again) == bodies(first) == parsed(tmp_path)
+    append(tmp_path, session(9, "10:00", "new", "login", "close", day=5))
+    later = run(config, "--once").stdout
+    assert len(ids(later)) == 2
+    assert bodies(again + later) == parsed(tmp_path)
+
+
+def test_a_connection_that_is_open_now_goes_on(tmp_path: Path) -> None:
+    """Though another had its number in the log that is read again."""
+    config = configure(tmp_path, FILES)
+    old = append(
+        tmp_path, session(1, "10:10", "new", "login", "close"), name="mail.@20260303T101000.s"
+    )
+    append(tmp_path, session(1, "10:30", "new", "login"))
+    first = run(config, "--once").stdout
+    assert rewind(config, old).returncode == 0
+    again = run(config, "--once").stdout
+    assert bodies(again) == bodies(first)
+    append(tmp_path, session(1, "10:40", "login", "close"))
+    later = run(config, "--once").stdout
+    assert len(ids(later)) == 2
+    assert bodies(again + later) == parsed(tmp_path)
+
+
+def test_earlier_logs_are_not_read_again(tmp_path: Path) -> None:
+    """Nothing of what they said is remembered."""
+    config = configure(tmp_path, FILES)
+    append(tmp_path, session(1, "10:10", "new"), name="mail.@20260303T101000.s")
+    log = append(tmp_path, session(1, "10:20", "login", "close"), name="mail.@20260303T102000.s")
+    first = run(config, "--once").stdout
+    assert rewind(config, log).stderr.startswith("1 log of 'esa1' will be read again")
+    again = run(config, "--once").stdout
+    assert set(ids(again)) == set(ids(first))
+    assert bodies(again) == parsed(tmp_path, log)
+
+
+def test_appliances_of_a_relay_are_forgotten(tmp_path: Path) -> None:
+    """Whoever's lines are in the log that is read again."""
+    config = configure(tmp_path, 'files, paths: ["{folder}/logs/*/mail*"]')
+    lines = session(1, "10:10", "new", "login").splitlines(keepends=True)
+    text = b"".join(b"Mar  3 %b esa7 mail_logs: %b" % (x[11:19], x[25:]) for x in lines)
+    log = append(tmp_path, text, appliance="relay")
+    first = run(config, "--once").stdout
+    assert rewind(config, log).returncode == 0
+    assert bodies(run(config, "--once").stdout) == bodies(first)
+    assert b'"hostname":"esa7"' in first
+
+
+def test_what_cannot_be_read_again_is_said(tmp_path: Path) -> None:
+    """A packed log can be; one that is gone cannot."""
+    config = configure(tmp_path, FILES)
+    names = [f"mail.@2026030{x}T000000.s" for x in (1, 2, 3)]
+    old, packed, gone = (append(tmp_path, logins(x + 1), name=y) for x, y in enumerate(names))
+    assert run(config, "--once").returncode == 0
+    packed.with_name(packed.name + ".gz").write_bytes(gzip.compress(packed.read_bytes()))
+    packed.unlink()
+    gone.unlink()
+    done = rewind(config, old)
+    assert done.stderr.startswith("2 logs of 'esa1' will be read again")
+    assert f"{packed}.gz" in done.stderr
+    assert f"warning: {str(gone)!r} is not there any more" in done.stderr
+    assert done.returncode == 0
+    assert len(ids(run(config, "--once").stdout)) == 2
+
+
+def test_what_is_too_old_is_said(tmp_path: Path) -> None:
+    """It would be left alone, as a log that nobody knows."""
+    config = configure(tmp_path, FILES)
+    log = append(tmp_path, logins(1))
+    assert run(config, "--once").returncode == 0
+    os.utime(log, (1_000_000, 1_000_000))
+    configure(tmp_path, FILES + ", ignore_older: 1h")
+    assert "was last changed before ignore_older of its input" in rewind(config, log).stderr
+
+
+def test_a_log_is_named_in_many_ways(tmp_path: Path) -> None:
+    """Dots go, as in the configuration, and links stay; from the folder one is in."""
+    config = configure(tmp_path, FILES)
+    log = append(tmp_path, logins(1))
+    (tmp_path / "logs" / "away").symlink_to("/")
+    for name in (log.parent / ".." / "esa1" / log.name, log.parents[1] / "away/../esa1" / log.name):
+        assert run(config, "--once").stdout.count(b"\n") == 1
+        assert rewind(config, name).returncode == 0
+
+
+def test_names_are_shown_by_their_codes(tmp_path: Path) -> None:
+    """Whatever a terminal would make of them."""
+    config = configure(tmp_path, FILES)
+    log = append(tmp_path, logins(1), name="mail.\x1b[31m\n.current")
+    assert run(config, "--once").returncode == 0
+    assert r"mail.\x1b[31m\n.current" in rewind(config, log).stderr
+    assert r"no log is known under '\x1b'" in rewind(config, "\x1b").stderr
+
+
+def test_without_a_state_nothing_is_made(tmp_path: Path) -> None:
+    """There is nothing to forget."""
+    config = configure(tmp_path, FILES)
+    done = rewind(config, append(tmp_path, logins(1)))
+    assert done.returncode == 1
+    assert "there is no spool in" in done.stderr
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_log_that_nobody_knows_is_an_error(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ import click
 from forwarder.commands.config_file import config_option, load_or_end
 from forwarder.commands.ending import FAILED
 from forwarder.commands.printing import print_result
+from forwarder.visible import quoted
 
 if TYPE_CHECKING:
+    from forwarder.config import Config
     from forwarder.dead_letters import DeadLetter, Selection
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
@@ -52,9 +54,11 @@ def list_(path: Path, output: str | None, form: str) -> None:
     from forwarder.dead_letters import Selection  # noqa: PLC0415 - late on purpose
     from forwarder.letter_forms import as_ndjson, as_row, head  # noqa: PLC0415
 
+    config = load_or_end(path)
+    _end_without_output(path, config, output)
     if form == "table":
         print_result(head())
-    _print(path, Selection(output), as_row if form == "table" else as_ndjson)
+    _print(config, Selection(output), as_row if form == "table" else as_ndjson)
 
 
 @dead_letters.command()
@@ -67,7 +71,7 @@ def show(path: Path, numbers: tuple[int, ...], form: str) -> None:
     from forwarder.letter_forms import as_ndjson, as_text  # noqa: PLC0415
 
     selection = Selection(numbers=numbers)
-    found = _print(path, selection, as_text if form == "table" else as_ndjson)
+    found = _print(load_or_end(path), selection, as_text if form == "table" else as_ndjson)
     _end_if_missing(found, selection)
 
 
@@ -83,7 +87,10 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
 
     selection = _select(numbers, output, every=every)
     config = load_or_end(path)
+    _end_without_output(path, config, output)
     with _errors():
+        # Before: what is marked may be delivered and gone at once.
+        found = letters.count(config.state, selection)
         marked = letters.replay(config.state, selection)
         orphans = [x for x in letters.outputs(config.state) if x not in config.outputs]
     for name in orphans:
@@ -93,6 +100,7 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
             err=True,
         )
     print_result(f"{_many(marked)} to be delivered again.")
+    _end_if_missing(found, selection)
 
 
 @dead_letters.command()
@@ -103,6 +111,7 @@ def purge(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bo
 
     selection = _select(numbers, output, every=every)
     config = load_or_end(path)
+    _end_without_output(path, config, output)
     with _errors():
         purged = letters.purge(config.state, selection)
     print_result(f"{_many(purged)} deleted.")
@@ -120,12 +129,28 @@ def _select(numbers: Sequence[int], output: str | None, *, every: bool) -> "Sele
     return Selection(output, numbers or None)
 
 
-def _print(path: Path, selection: "Selection", form: Callable[["DeadLetter"], str]) -> int:
+def _print(config: "Config", selection: "Selection", form: Callable[["DeadLetter"], str]) -> int:
     from forwarder.dead_letters import read  # noqa: PLC0415 - late on purpose
 
-    folder = load_or_end(path).state
     with _errors():
-        return read(folder, lambda page: print_result("\n".join(map(form, page))), selection)
+        return read(config.state, lambda page: print_result("\n".join(map(form, page))), selection)
+
+
+def _end_without_output(path: Path, config: "Config", output: str | None) -> None:
+    """End with an error where somebody named an output that there is not, nor was."""
+    from forwarder.dead_letters import outputs  # noqa: PLC0415 - late on purpose
+
+    if output is None or output in config.outputs:
+        return
+    with _errors():
+        known = dict.fromkeys([*config.outputs, *outputs(config.state)])
+    if output not in known:
+        click.echo(
+            f"error: there is no output {quoted(output)} in {quoted(str(path))}, and no dead letter"
+            f" of one; there are: {', '.join(known)}.",
+            err=True,
+        )
+        sys.exit(FAILED)
 
 
 @contextmanager

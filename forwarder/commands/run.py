@@ -1,4 +1,4 @@
-"""``esa-forwarder run`` and ``esa-forwarder rewind``."""
+"""``esa-forwarder run``: the service."""
 
 import sys
 from pathlib import Path
@@ -47,43 +47,3 @@ def run(path: Path, *, once: bool) -> NoReturn:
         click.echo(f"error: {error}", err=True)
         sys.exit(FAILED)
     sys.exit(DONE if good else FAILED)
-
-
-@click.command()
-@config_option
-@click.argument("log_path", metavar="PATH")
-def rewind(path: Path, log_path: str) -> NoReturn:
-    """Forget how far the log at PATH was read, so that it is read again.
-
-    The service must not run. Its documents have the same ids as before: outputs that know ids
-    take them once.
-    """
-    import os  # noqa: PLC0415 - late on purpose
-
-    from forwarder.core import PREFIX as CORE_PREFIX  # noqa: PLC0415
-    from forwarder.core import forget_ids  # noqa: PLC0415
-    from forwarder.errors import ForwarderError  # noqa: PLC0415
-    from forwarder.inputs.positions import PREFIX  # noqa: PLC0415
-    from forwarder.inputs.rewinding import rewind as forget  # noqa: PLC0415
-    from forwarder.spool import Spool  # noqa: PLC0415
-
-    config = load_or_end(path)
-    folder = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
-    try:
-        spool = Spool.open(folder, max_bytes=config.spool.max_bytes)
-        try:
-            rewound = forget(spool.load_state(PREFIX), log_path)
-            ids = forget_ids(spool.load_state(CORE_PREFIX), rewound.appliances)
-            spool.commit([], [*rewound.changes, *ids])
-        finally:
-            spool.close()
-    except ForwarderError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(FAILED)
-    if not rewound.changes:
-        click.echo(
-            f"error: no log is known under {log_path!r}; esa-forwarder status names them.", err=True
-        )
-        sys.exit(FAILED)
-    click.echo(f"{log_path} will be read again.", err=True)
-    sys.exit(DONE)

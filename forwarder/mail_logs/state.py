@@ -26,9 +26,8 @@ from forwarder.mail_logs.sessions import Message, Tally
 
 Pair = tuple[str, bytes | None]
 
-_INBOUND, _OUTBOUND, _ATTEMPTS, _REST = "inbound", "outbound", "attempts", "rest"
-IDS = "ids"
-"""Behind the appliance in the keys of what tells repeated lines apart."""
+_INBOUND, _OUTBOUND, _ATTEMPTS = "inbound", "outbound", "attempts"
+_IDS, _REST = "ids", "rest"
 
 
 class State:
@@ -59,13 +58,15 @@ class State:
         kinds: dict[str, list[tuple[str, Any]]] = {}
         for key, value in pairs:
             kind, _, name = key.removeprefix(self._prefix).partition("/")
-            kinds.setdefault(kind, []).append((name, value if kind == IDS else orjson.loads(value)))
+            kinds.setdefault(kind, []).append(
+                (name, value if kind == _IDS else orjson.loads(value))
+            )
         open_ = self._joiner.connections
         for kind, lines in ((_INBOUND, open_.inbound), (_OUTBOUND, open_.outbound)):
             self._lines[kind].restore(kinds.get(kind, ()), lines)
         for name, value in kinds.get(_ATTEMPTS, ()):
             self._restore_attempts(name.encode(), value)
-        self._ids.restore(kinds.get(IDS, ()), self._joiner.identities)
+        self._ids.restore(kinds.get(_IDS, ()), self._joiner.identities)
         for _, value in kinds.get(_REST, ()):
             self._rest = orjson.dumps(value)
             self._joiner.next_expiry, place = value
@@ -78,7 +79,7 @@ class State:
             *self._lines[_INBOUND].changes(f"{self._prefix}{_INBOUND}/", open_.inbound),
             *self._lines[_OUTBOUND].changes(f"{self._prefix}{_OUTBOUND}/", open_.outbound),
             *self._changed_attempts(f"{self._prefix}{_ATTEMPTS}/"),
-            *self._ids.changes(f"{self._prefix}{IDS}/", self._joiner.identities),
+            *self._ids.changes(f"{self._prefix}{_IDS}/", self._joiner.identities),
         )
         yield from pairs
         rest = orjson.dumps([self._joiner.next_expiry, self._joiner.identities.place])

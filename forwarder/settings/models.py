@@ -105,7 +105,7 @@ class RetrySettings(Settings):
     initial_pause: _Pause = timedelta(seconds=1)
     """Limit of the pause before the second try; it doubles from one pause to the next."""
     max_pause: _Pause = timedelta(minutes=1)
-    """No pause is longer."""
+    """No pause is longer, whatever the other side asks for."""
 
     @model_validator(mode="after")
     def _growing(self) -> Self:

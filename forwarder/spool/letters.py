@@ -165,6 +165,14 @@ def page(
     return [_letter(x) for x in rows.fetchall()]
 
 
+def number_of(connection: sqlite3.Connection, selection: Selection) -> int:
+    """Count letters."""
+    condition, values = _where(selection)
+    statement = f"SELECT count(*) FROM dead_letters WHERE {condition}"  # noqa: S608 - our own text
+    (number,) = connection.execute(statement, values).fetchone()
+    return int(number)
+
+
 def mark(connection: sqlite3.Connection, selection: Selection) -> int:
     """Have letters delivered again.
 

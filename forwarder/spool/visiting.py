@@ -32,7 +32,7 @@ def look(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _Result:
     Raises:
         SpoolError: There is no spool, or it cannot be read.
     """
-    path = _existing(folder)
+    path = existing(folder)
     while True:
         still = _is_still(folder)
         try:
@@ -57,7 +57,7 @@ def changing(folder: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         SpoolError: There is no spool, or it cannot be written.
     """
-    path = _existing(folder)
+    path = existing(folder)
     with explained(path), closing(connect(path)) as connection:
         _check_version(connection, path)
         connection.execute("BEGIN IMMEDIATE")
@@ -70,7 +70,12 @@ def changing(folder: Path) -> Iterator[sqlite3.Connection]:
             raise
 
 
-def _existing(folder: Path) -> Path:
+def existing(folder: Path) -> Path:
+    """Return the path of the database of a folder.
+
+    Raises:
+        SpoolError: There is none, or it cannot be read.
+    """
     path = folder / NAME
     try:
         found = stat.S_ISREG(path.stat().st_mode)

@@ -52,7 +52,8 @@ class Sender:
         self._max_documents = _GROWN
         self._max_bytes: int | None = None
         self._rest_until = 0.0
-        """By the monotonic clock: the server asked to be left alone until then."""
+        """By the monotonic clock: the server asked to be left alone until then, and nobody said so
+        to the caller yet."""
         self._rest_said = ""
         self._lock = threading.Lock()
 
@@ -67,6 +68,7 @@ class Sender:
         """
         left = self._rest_until - time.monotonic()
         if left > 0:
+            self._rest_until = 0.0  # said once: whoever calls again has waited as long as it may be
             raise Unavailable(self._rest_said, retry_after=timedelta(seconds=left))
         parts = cut(documents, self._workers, self._max_documents, self._max_bytes)
         batch = _Batch(self, [Part(x, self._make) for x in parts])
@@ -75,14 +77,14 @@ class Sender:
             raise batch.error
         if batch.said is None:
             return batch.failures
-        if batch.retry_after is not None:
-            self._rest_until = time.monotonic() + batch.retry_after.total_seconds()
-            self._rest_said = batch.said
         unsent = [y for x in batch.waiting for y in x.documents]
         if len(batch.failures) == len(documents) - len(unsent) and all(
             x.retryable for x in batch.failures
         ):
             raise Unavailable(batch.said, retry_after=batch.retry_after)
+        if batch.retry_after is not None:
+            self._rest_until = time.monotonic() + batch.retry_after.total_seconds()
+            self._rest_said = batch.said
         return [*batch.failures, *_later(unsent, batch.said, batch.status)]
 
     def send(self, part: Part) -> Judgement:
