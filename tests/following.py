@@ -30,7 +30,8 @@ class Clock:
 class Reader:
     """Follows files, and keeps what a service would keep.
 
-    Lines are what became documents, for good; ``crash`` forgets everything else but the state that
+    Lines are what became documents, for good; taken, what was handed over since the start, in that
+    order; ``crash`` forgets everything else but the state that
     was committed with them.
     """
 
@@ -40,6 +41,7 @@ class Reader:
         self.clock = Clock(fresh=fresh)
         self.state: dict[str, bytes] = {}
         self.lines: list[bytes] = []
+        self.taken: list[bytes] = []
         self.pieces: list[Piece] = []
         self.problems: list[str] = []
         self.start()
@@ -62,6 +64,7 @@ class Reader:
         """Start with the state that was committed."""
         self._held: dict[str, tuple[int, bytes]] = {}
         self._ready: dict[str, tuple[int, list[bytes]]] = {}
+        self.taken = []
         options = self.options | options
         self.following = Following(
             self.inputs,
@@ -74,8 +77,11 @@ class Reader:
         )
 
     def read(self) -> list[Piece]:
-        """Read once."""
+        """Read once; what is new is looked for twice."""
         pieces = self.following.read(0)
+        while not pieces and self.following._turns and self.following._idle:  # noqa: SLF001 - held
+            self.clock.now += 0.001
+            pieces = self.following.read(0)
         self.pieces += pieces
         for piece in pieces:
             self._take(piece)
@@ -120,6 +126,7 @@ class Reader:
         held += piece.data
         whole = len(held) if piece.kind is Kind.END else held.rfind(b"\n") + 1
         done, lines = self._ready.get(piece.key, (offset, []))
+        self.taken += held[:whole].splitlines(keepends=True)
         lines += held[:whole].splitlines(keepends=True)
         self._ready[piece.key] = (done + whole, lines)
         self._held[piece.key] = (offset + whole, held[whole:])

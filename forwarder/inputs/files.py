@@ -47,6 +47,10 @@ class File:
     """Whether it is gzip; known as soon as it has a log."""
     skip: bool = False
     """Whether what it holds now is to be passed over."""
+    seen_in: int = 0
+    """Which look at all files was the last one when it was seen as it is; while nothing is read."""
+    head: bytes = b""
+    """Its first bytes, while it waits for another look; see :mod:`forwarder.inputs.beginnings`."""
     ignored: bool = False
     """Whether it is left alone, because of its age, until it changes."""
 
@@ -105,6 +109,7 @@ class Files:
             self._unname(file)
             file.sighting, file.here = sighting, True
             self._name(file)
+            self.set_state(file, file.state)  # its turn goes by its name
             if file.is_home and file.trail is not None:
                 self._trails.settle(file.trail, file.inode, file.path, live=file.is_live)
         file.sighting = self.paths[sighting.path] = sighting
@@ -113,6 +118,7 @@ class Files:
         """Take note that a file has no name any more."""
         self._unname(file)
         file.here = False
+        self.set_state(file, file.state)
 
     def drop(self, file: File, now: float, wall: float) -> None:
         """Forget a file; its log has to find another home."""
@@ -128,7 +134,7 @@ class Files:
         if state is State.REST:
             self._turns.remove(file.inode)
         else:
-            self._turns.add(file.inode, file.sighting.appliance, file.path)
+            self._turns.add(file.inode, file.sighting.appliance, file.path, gone=not file.here)
 
     def settle(self, file: File, trail: Trail) -> None:
         """Make a file the home of a log; its home so far becomes a copy."""

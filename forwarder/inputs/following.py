@@ -117,6 +117,7 @@ class Following:
             self._trails, self._files, self._opened, once=once, block_bytes=block_bytes
         )
         self._due: list[tuple[float, Inode]] = []
+        self._idle = False
         self._new_problems: list[str] = []
 
     def read(self, timeout: float) -> list[Piece]:
@@ -141,7 +142,7 @@ class Following:
                 return []
             if pieces or now >= deadline:
                 return pieces
-            if not self._turns:
+            if self._idle:
                 until = min(deadline, self._due[0][0]) if self._due else deadline
                 if self._looking.wait(now, until):
                     return []
@@ -161,7 +162,7 @@ class Following:
         for key, (offset, resume) in consumed.items():
             self._trails.save(key, offset, resume)
         pairs = [(PREFIX + key, value) for key, value in self._trails.changes()]
-        if not self._started_saved and self._noticing.looked:
+        if not self._started_saved and self._noticing.looks:
             self._started_saved = True
             pairs.append((STARTED, encode_started(self._patterns | self._started)))
         return pairs
@@ -170,7 +171,12 @@ class Following:
     def drained(self) -> bool:
         """Whether all that is there now was read; a half-written file counts only if it rests."""
         waits = self._once and bool(self._due)
-        return self._noticing.looked and not self._turns and not self._looking.pending and not waits
+        return (
+            bool(self._noticing.looks)
+            and not self._turns
+            and not self._looking.pending
+            and not waits
+        )
 
     def take_problems(self) -> list[str]:
         """Return what went wrong since the last time: sentences for a person, each said once."""
@@ -205,12 +211,14 @@ class Following:
             self._new_problems.append(changes.problem)
         if changes.everything is not None:
             self._new_problems += self._noticing.take_all(changes.everything)
+            self._turns.go_on()
 
     def _work(self) -> list[Piece]:
         pieces: list[Piece] = []
         size = 0
         for _ in range(_MAX_TURNS):
             inode = self._turns.take()
+            self._idle = inode is None
             if inode is None or size >= self._read_bytes:
                 break
             piece = self._take_turn(self._files[inode])
@@ -254,14 +262,14 @@ class Following:
     def _compare(self, file: File) -> None:
         steps = file.steps
         if steps is None:
-            settled = self._idle(file) >= SETTLE
+            settled = self._rested(file) >= SETTLE
             steps = file.steps = self._recogniser.recognise(file, settled=settled)
         try:
             next(steps)
         except StopIteration as stop:
             file.steps = None
             if stop.value:
-                self._decide_again(file, SETTLE - self._idle(file))
+                self._decide_again(file, SETTLE - self._rested(file))
             if not file.here and not file.is_home:
                 self._noticing.drop(file)
 
@@ -269,7 +277,14 @@ class Following:
         if file.trail is None:  # it was let go meanwhile
             self._files.set_state(file, State.COMPARE)
             return None
-        step = self._reader.read(file, file.trail, lambda: self._idle(file))
+        if not file.trail.read.size and self._turns.give_way(file.inode):
+            self._noticing.release(file)  # the older one may hold the same
+            return None
+        step = self._reader.read(file, file.trail, self._noticing.looks, lambda: self._rested(file))
+        if step.early:
+            self._noticing.release(file)
+            self._turns.hold(file.inode)
+            return None
         if step.replaced:
             self._noticing.release(file)
             return None
@@ -283,7 +298,7 @@ class Following:
             self._noticing.drop(file)
         return step.piece
 
-    def _idle(self, file: File) -> timedelta:
+    def _rested(self, file: File) -> timedelta:
         return timedelta(seconds=self._monotonic() - file.changed_at)
 
     def _decide_again(self, file: File, after: timedelta) -> None:

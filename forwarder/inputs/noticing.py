@@ -57,8 +57,8 @@ class Noticing:
         self._looking = looking
         self._monotonic, self._wall = clock
         self._said: set[str] = set()
-        self.looked = False
-        """Whether all files were looked at."""
+        self.looks = 0
+        """How often all files were looked at."""
 
     def take_all(self, seen: Seen) -> list[str]:
         """Take note of all files.
@@ -66,27 +66,33 @@ class Noticing:
         Returns:
             What is wrong now and was not before: one sentence each.
         """
+        is_first = not self.looks
+        self.looks += 1
         for sighting in seen.files.values():
-            self.take(sighting)
+            self.take(sighting, is_first=is_first)
         for file in self._files:
             if file.retry:
                 file.retry = False
                 self._files.set_state(file, State.READ if file.is_home else State.COMPARE)
             if file.inode not in seen.files:
                 self._vanish(file)
-        self.looked = True
         problems = [x for x in dict.fromkeys(seen.problems) if x not in self._said]
         self._said = set(seen.problems)
         problems += self.count_losses(GRACE)
         self._trails.forget_old(self._wall())
         return problems
 
-    def take(self, sighting: Sighting) -> None:
-        """Take note of a file as it is."""
+    def take(self, sighting: Sighting, *, is_first: bool = False) -> None:
+        """Take note of a file as it is.
+
+        Args:
+            sighting: The file.
+            is_first: Whether it was there when files were looked at for the first time.
+        """
         now = self._monotonic()
         file = self._files.get(sighting.inode)
         if file is None:
-            self._begin(sighting, now)
+            self._begin(sighting, now, is_first=is_first)
             return
         old = file.sighting
         if file.here and sighting == old:
@@ -97,6 +103,8 @@ class Noticing:
             self._files.wake_predecessors(file)
         if changed:
             file.changed_at = now
+            if not file.head:
+                file.seen_in = self.looks
             file.ignored = False
         if file.is_home and not (changed and self._may_be_another(file)):
             self._files.set_state(file, State.READ)
@@ -112,14 +120,12 @@ class Noticing:
         began = file.trail is not None and file.trail.read.size > 0
         return not began or (file.packed and file.inode not in self._opened)
 
-    def _begin(self, sighting: Sighting, now: float) -> None:
+    def _begin(self, sighting: Sighting, now: float, *, is_first: bool) -> None:
         followed = self._inputs[sighting.input]
         age = max(self._wall() - sighting.modified_ns / 1e9, 0)
-        file = File(sighting, now - age)
+        file = File(sighting, now - age, seen_in=self.looks)
         file.skip = (
-            not self.looked
-            and followed.start_at is StartAt.END
-            and sighting.pattern not in self._started
+            is_first and followed.start_at is StartAt.END and sighting.pattern not in self._started
         )
         older = followed.ignore_older
         known = self._trails.find_by_inode(sighting.appliance, sighting.inode)
@@ -138,8 +144,8 @@ class Noticing:
                 self._files.unname(file)
                 if file.is_home and self._may_be_another(file):
                     self.release(file)
-                elif file.is_home:
-                    self._files.set_state(file, State.READ)
+            if file.is_home:  # whoever has it open may write to it
+                self._files.set_state(file, State.READ)
             return
         if file.trail is None and not file.ignored and file.sighting.size:
             # Never begun; if its bytes stay away, they count as lost.

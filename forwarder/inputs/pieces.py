@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from forwarder.inputs.beginnings import may_begin
 from forwarder.inputs.endings import AtEnd, Kind, decide
 from forwarder.inputs.files import File, Files, State
 from forwarder.inputs.names import time_in_name
@@ -46,6 +47,8 @@ class Step(NamedTuple):
     """Whether the file holds something else by now; nothing of that was read."""
     finished: bool = False
     """Whether it is gone and was read to its end."""
+    early: bool = False
+    """Whether all files have to be looked at before it may be begun."""
 
 
 class Reader:
@@ -61,12 +64,13 @@ class Reader:
         self._opened = opened
         self._once = once
 
-    def read(self, file: File, trail: Trail, idle: Callable[[], timedelta]) -> Step:
+    def read(self, file: File, trail: Trail, looks: int, idle: Callable[[], timedelta]) -> Step:
         """Read what follows, at most one block.
 
         Args:
             file: The file; it is let rest if it is at its end.
             trail: Its log.
+            looks: How often all files were looked at.
             idle: Says how long ago it changed.
 
         Raises:
@@ -82,6 +86,9 @@ class Reader:
             self._trails.see(trail, source.size)
         if not data:
             return self._end(file, trail, source, idle())
+        if not trail.read.size and not may_begin(file, source, data, looks):
+            source.restart()
+            return Step(early=True)
         at_rest = not source.packed and len(data) < self._block_bytes and file.is_live
         if at_rest and self._files.has_successor(file):
             at_rest = False

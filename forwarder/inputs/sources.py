@@ -82,6 +82,12 @@ class Source:
         """Its size on disk now, in bytes."""
         return os.fstat(self._descriptor).st_size
 
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Its size now, and when it changed last, in nanoseconds from 1970."""
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
+
     def restart(self) -> None:
         """Go back to the first byte."""
         self.position = 0

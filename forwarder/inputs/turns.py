@@ -1,8 +1,11 @@
 """Whose turn it is: files of an appliance one after the other, appliances in turn.
 
 The oldest file of an appliance, by its name, comes first and has all turns of its appliance until
-it has no more work; so a connection goes on from file to file. Appliances take turns, so that a
-large backlog of one holds up no other.
+it has no more work; so a connection goes on from file to file. One that is gone, and still open,
+comes before another of its name. Appliances take turns, so that a large backlog of one holds up no
+other.
+
+A file may be held until all files were looked at; those behind it wait, too.
 """
 
 from collections import deque
@@ -14,6 +17,8 @@ from typing import Generic, TypeVar
 from forwarder.inputs.names import ReadingOrder, reading_order
 
 T = TypeVar("T", bound=Hashable)
+
+_Order = tuple[ReadingOrder, bool]
 
 
 class Turns(Generic[T]):
@@ -27,9 +32,10 @@ class Turns(Generic[T]):
                 them is reading has to stay open.
         """
         self._max_at_once = max_at_once
-        self._waiting: dict[str, list[tuple[ReadingOrder, int, T]]] = {}
-        self._working: dict[T, tuple[str, ReadingOrder]] = {}
+        self._waiting: dict[str, list[tuple[_Order, int, T]]] = {}
+        self._working: dict[T, tuple[str, _Order]] = {}
         self._current: dict[str, T] = {}
+        self._held: set[T] = set()
         self._appliances: deque[str] = deque()
         self._number = count()
 
@@ -39,9 +45,9 @@ class Turns(Generic[T]):
     def __contains__(self, item: T) -> bool:
         return item in self._working
 
-    def add(self, item: T, appliance: str, path: str) -> None:
-        """Say that a file has work to do, or has another name now."""
-        order = reading_order(path)
+    def add(self, item: T, appliance: str, path: str, *, gone: bool = False) -> None:
+        """Say that a file has work to do, or has another name now, or none any more."""
+        order = (reading_order(path), not gone)
         if self._working.get(item) == (appliance, order):
             return
         was_current = self._current.get(appliance) == item
@@ -57,8 +63,31 @@ class Turns(Generic[T]):
     def remove(self, item: T) -> None:
         """Say that a file has no more work."""
         appliance, _ = self._working.pop(item, ("", None))
+        self._held.discard(item)
         if self._current.get(appliance) == item:
             del self._current[appliance]
+
+    def hold(self, item: T) -> None:
+        """Let a file that has the turn wait for :meth:`go_on`; older ones may come before it."""
+        self._held.add(item)
+        del self._current[self._working[item][0]]
+
+    def go_on(self) -> None:
+        """Let all that are held have their turns."""
+        self._held.clear()
+
+    def give_way(self, item: T) -> bool:
+        """Let an older file of the appliance go first, if one came while a file had the turn.
+
+        Returns:
+            Whether there is one.
+        """
+        appliance, _ = self._working[item]
+        del self._current[appliance]
+        if self._item_of(appliance) != item:
+            return True
+        self._current[appliance] = item
+        return False
 
     def take(self) -> T | None:
         """Give the file whose turn it is; the same again in a later turn, until it is removed."""
@@ -67,6 +96,9 @@ class Turns(Generic[T]):
             item = self._item_of(appliance)
             if item is None:
                 del self._waiting[appliance]
+                continue
+            if item in self._held:
+                self._appliances.append(appliance)
                 continue
             # Those that began go on before others begin.
             if appliance not in self._current and len(self._current) >= self._max_at_once:
