@@ -116,7 +116,7 @@ class Ingest:
         self._last_status: dict[str, object] = {}
         self._committer = Committer(spool, self._stop)
         self.is_complete = False
-        """Whether all was read to its end; never so where more is waited for."""
+        """Whether all was read to its end and committed; never so where more is waited for."""
         self.problems = 0
         """What could not be read, or is lost; each was logged."""
 
@@ -126,6 +126,7 @@ class Ingest:
         Raises:
             SpoolError: The database is damaged.
         """
+        ended = False
         try:
             while not self._stop.is_set():
                 self._committer.check()
@@ -141,16 +142,22 @@ class Ingest:
                 if self._is_due(idle=not pieces):
                     self._commit()
                 if self._ends and not pieces and all(x.drained for x in self._sources):
-                    self.is_complete = True
+                    ended = True
                     break
             for piece in chain.from_iterable(x.settle() for x in self._standard_inputs):
                 self._take(piece)
             self._commit()
             self._committer.wait()
+            self.is_complete = ended and not self._committer.is_given_up
         finally:
             self._committer.close()
             for source in self._sources:
                 source.close()
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether it waits for the spool; from any thread."""
+        return self._committer.is_blocked
 
     @property
     def begun(self) -> bytes:
