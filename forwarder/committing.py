@@ -34,8 +34,10 @@ class Committer:
         self._stop = stop
         self._thread = ThreadPoolExecutor(1, "commit")
         self._under_way: Future[None] | None = None
-        self._is_blocked = False
-        self._is_given_up = False
+        self.is_blocked = False
+        """Whether nothing can be written now, or there is no room."""
+        self.is_given_up = False
+        """Whether something was not written, because the program ends."""
 
     def commit(
         self, documents: Sequence[Document], state: Iterable[tuple[str, bytes | None]]
@@ -50,7 +52,7 @@ class Committer:
             SpoolError: The database is damaged; so says an earlier commit.
         """
         self.wait()
-        if self._is_given_up:
+        if self.is_given_up:
             return
         self._under_way = self._thread.submit(self._persist, documents, state)
 
@@ -80,8 +82,8 @@ class Committer:
     def wait_for_room(self) -> None:
         """Wait for a while, until there is room in the spool; nothing may be under way."""
         self._say_blocked(self._spool.obstacle or "the spool is full")
-        if self._spool.wait_for_room(self._stop, WAIT_SECONDS) and self._is_blocked:
-            self._is_blocked = False
+        if self._spool.wait_for_room(self._stop, WAIT_SECONDS) and self.is_blocked:
+            self.is_blocked = False
             _log.info("There is room in the spool again; reading goes on.")
 
     def _persist(
@@ -96,13 +98,13 @@ class Committer:
                 refused = True
                 self._say_blocked(str(error))
             if self._stop.wait(WAIT_SECONDS):
-                self._is_given_up = True
+                self.is_given_up = True
                 return
         if refused:
-            self._is_blocked = False
+            self.is_blocked = False
             _log.info("The spool can be written again; reading goes on.")
 
     def _say_blocked(self, reason: str) -> None:
-        if not self._is_blocked:
-            self._is_blocked = True
+        if not self.is_blocked:
+            self.is_blocked = True
             _log.error("Reading pauses: nothing can be written to the spool.", reason=reason)

@@ -7,7 +7,8 @@ The rules:
 - What is retryable is handed over again, after pauses that grow, until it is taken. Nothing but
   the end of the program ends this.
 - What is refused becomes a dead letter in the same transaction that moves the cursor.
-- An output that raises anything else has a bug. It is stopped, loudly; its documents stay.
+- An output that raises anything else has a bug, or an error of the system (OSError) that no pause
+  mends. It is stopped, loudly; its documents stay.
 - Only changes are logged: that nothing can be delivered, and that it can again. Short outages one
   after the other are logged once a minute.
 

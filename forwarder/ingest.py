@@ -120,7 +120,7 @@ class Ingest:
         self._oddities = Oddities()
         self._has_logs: bool | None = None
         self.is_complete = False
-        """Whether all was read to its end; never so where more is waited for."""
+        """Whether all was read to its end and committed; never so where more is waited for."""
         self.problems = 0
         """What could not be read, or is lost; each was logged."""
 
@@ -130,6 +130,7 @@ class Ingest:
         Raises:
             SpoolError: The database is damaged.
         """
+        ended = False
         try:
             while not self._stop.is_set():
                 self._committer.check()
@@ -145,7 +146,7 @@ class Ingest:
                 if self._is_due(idle=not pieces):
                     self._commit()
                 if self._ends and not pieces and all(x.drained for x in self._sources):
-                    self.is_complete = True
+                    ended = True
                     break
             for piece in chain.from_iterable(x.settle() for x in self._standard_inputs):
                 self._take(piece)
@@ -153,10 +154,16 @@ class Ingest:
             self._commit()
             self._oddities.say(self._core.counts, last=True)
             self._committer.wait()
+            self.is_complete = ended and not self._committer.is_given_up
         finally:
             self._committer.close()
             for source in self._sources:
                 source.close()
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether it waits for the spool; from any thread."""
+        return self._committer.is_blocked
 
     @property
     def begun(self) -> bytes:

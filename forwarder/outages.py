@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import structlog
 
-from forwarder.spool import Spool, SpoolError
+from forwarder.spool import GoneError, Spool, SpoolError
 from forwarder.spool.progress import Trouble
 
 _NOTE_SECONDS = 10.0
@@ -78,12 +78,15 @@ class Outages:
         since = self.trouble.since if self.trouble else now
         self.trouble = Trouble(text, now, since, stopped=True)
         self._note()
+        if isinstance(error, GoneError):
+            return  # nothing is kept, and the service says so
+        is_bug = not isinstance(error, SpoolError | OSError)
         _log.error(
             "An output has been stopped; the others go on, and its documents are kept. It begins"
             " again when the service is started anew.",
             output=self._name,
             error=text,
-            exc_info=None if isinstance(error, SpoolError) else error,
+            exc_info=error if is_bug else None,
         )
 
     def _say(self, error: str) -> None:

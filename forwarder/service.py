@@ -6,38 +6,34 @@ spool and nowhere else.
 Rules:
 
 * SIGTERM and SIGINT end it: what was read is committed, the batch in hand delivered, all within
-  :data:`STOP_WITHIN`. A second one ends it at once; nothing is lost, some is done again.
+  :data:`~forwarder.running.STOP_WITHIN`. A second one ends it at once; nothing is lost, some is
+  done again.
 * SIGHUP reads the configuration again. If it is good, everything is stopped and begun anew with it;
   if not, everything goes on as it was, and the log says why.
+* Who runs it once waits for an end: when nothing can be done for a while, it gives up.
 * A damaged database is set aside and opened anew.
 """
 
 import os
 import queue
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
 from forwarder import log
-from forwarder.config import Config, OutputConfig
-from forwarder.delivery import Delivery
+from forwarder.config import Config
 from forwarder.errors import ForwarderError
-from forwarder.ingest import Ingest
-from forwarder.pausing import DeliverySettings
-from forwarder.spool import BlockedError, DamagedError, Spool
+from forwarder.running import Running
+from forwarder.settings.values import format_duration
+from forwarder.spool import BlockedError, DamagedError, GoneError
 
 if TYPE_CHECKING:
     from types import FrameType
-
-STOP_WITHIN = timedelta(seconds=8)
-"""For all there is to end; whoever sent the signal was promised ten seconds."""
 
 ENDED_AT_ONCE = 130
 """As a shell has it for SIGINT."""
@@ -45,124 +41,80 @@ ENDED_AT_ONCE = 130
 _LOOK_SECONDS = 0.5
 """How often the main thread looks whether the others are still at work."""
 
+GIVE_UP_AFTER = timedelta(minutes=5)
+"""So long nothing may be possible before a service that runs once gives up: a server that starts
+anew is there again by then."""
+
 _RETRY_SECONDS = 5.0
 """How often a spool that cannot be opened now is tried again."""
 
 _log = structlog.get_logger(__name__)
 
 
-class Running:
-    """One configuration at work."""
+class Patience:
+    """How long there is still to wait for something that cannot be done."""
 
-    def __init__(self, config: Config, *, once: bool = False, begun: bytes = b"") -> None:
-        """Open the spool and prepare everything; nothing is read or delivered yet.
+    def __init__(self, length: timedelta | None) -> None:
+        """Begin.
 
-        Raises:
-            ForwarderError: It cannot be.
+        Args:
+            length: How long in all; None for ever.
         """
-        outputs = {name: x.plugin.build(x.settings) for name, x in config.outputs.items()}
-        folder = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
-        self.spool = Spool.open(folder, max_bytes=config.spool.max_bytes)
-        try:
-            self.spool.add_outputs(outputs)
-            self.before = {x: self.spool.progress(x).rejected for x in outputs}
-            self.deliveries = [
-                Delivery(name, output, self.spool, _delivery_settings(config.outputs[name]))
-                for name, output in outputs.items()
-            ]
-            self.ingest = Ingest(
-                config.inputs, config.documents, self.spool, once=once, begun=begun
-            )
-        except BaseException:
-            self.spool.close()
-            raise
-        self._once = once
-        self.error: BaseException | None = None
-        """What ended ingest, other than the end."""
-        self.losses: list[str] = []
-        """What was not read or not delivered when it was stopped, as sentences."""
-        self.is_read = threading.Event()
-        """Set when ingest has ended."""
-        self._thread = threading.Thread(target=self._ingest, name="ingest", daemon=True)
+        self.length = length
+        self._achieved: Hashable = None
+        self.renew()
 
-    def start(self) -> None:
-        """Begin."""
-        for delivery in self.deliveries:
-            delivery.start()
-        self._thread.start()
+    def renew(self) -> None:
+        """Begin anew: something can be done."""
+        self._since = time.monotonic()
 
-    def stop(self) -> bool:
-        """End, with everything committed that was read and every batch in hand delivered.
+    def ends(self, achieved: Hashable = None) -> bool:
+        """Say whether nothing could be done for so long.
 
-        Returns:
-            Whether all ended in time. What hangs is left behind; should it come back, it finds the
-            spool closed.
+        Args:
+            achieved: How far things are; with another value than before it begins anew.
         """
-        end = time.monotonic() + STOP_WITHIN.total_seconds()
-        for delivery in self.deliveries:
-            delivery.ask_to_stop()
-        self.ingest.ask_to_stop()
-        if self._thread.ident is not None:
-            self._thread.join(end - time.monotonic())
-        ended = not self._thread.is_alive()
-        for delivery in self.deliveries:
-            left = timedelta(seconds=max(0.1, end - time.monotonic()))
-            ended &= delivery.stop(left)
-        self.losses = list(self._find_losses())
-        self.spool.close()
-        if not ended:
-            _log.warning("An output does not come back; it is left behind, and nothing is lost.")
-        return ended
+        if achieved != self._achieved:
+            self._achieved = achieved
+            self.renew()
+        return self._left() <= 0
 
-    def _ingest(self) -> None:
-        try:
-            self.ingest.run()
-        except Exception as error:  # noqa: BLE001 - the main thread decides
-            self.error = error
-        finally:
-            self.is_read.set()
-            for delivery in self.deliveries:
-                delivery.expect_no_more()
+    def at_most(self, seconds: float) -> float:
+        """Say how long to wait before the next attempt."""
+        return max(0.0, min(seconds, self._left()))
 
-    @property
-    def is_delivered(self) -> bool:
-        """Whether every output has had everything, or has stopped for good."""
-        return all(x.is_drained or x.error is not None for x in self.deliveries)
-
-    def _find_losses(self) -> Iterator[str]:
-        if self._once and not self.ingest.is_complete:
-            yield "the logs were not read to their end"
-        if self.ingest.problems:
-            yield f"{self.ingest.problems} problems with the logs; see above"
-        for delivery in self.deliveries:
-            progress = self.spool.progress(delivery.name)
-            rejected = progress.rejected - self.before[delivery.name]
-            waiting = self.spool.pending(delivery.name)
-            if rejected:
-                yield (
-                    f"output {delivery.name!r} refused {rejected} documents;"
-                    " see esa-forwarder dead-letters list"
-                )
-            if waiting:
-                yield f"{waiting} documents still wait for output {delivery.name!r}"
+    def _left(self) -> float:
+        if self.length is None:
+            return float("inf")
+        return self._since + self.length.total_seconds() - time.monotonic()
 
 
 class Service:
     """Runs a configuration, and another one when told to."""
 
-    def __init__(self, config: Config, reload: Callable[[], Config], *, once: bool = False) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reload: Callable[[], Config],
+        *,
+        once: bool = False,
+        give_up_after: timedelta = GIVE_UP_AFTER,
+    ) -> None:
         """Prepare.
 
         Args:
             config: To begin with.
             reload: Reads the configuration again; raises ForwarderError if it is not good.
             once: Whether to end when everything is read and delivered.
+            give_up_after: With ``once``, so long nothing may be possible before it ends.
         """
         self._config = config
         self._reload = reload
         self._once = once
+        self._patience = Patience(give_up_after if once else None)
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._is_good = True
+        self._gave_up = False
         self._begun = b""
         """What was read of a line of standard input, by what ran before."""
 
@@ -179,7 +131,7 @@ class Service:
             running: Running | None = self._start(self._config)
             while running is not None:
                 running = self._attend(running)
-        return self._is_good
+        return self._is_good and not self._gave_up
 
     def _attend(self, running: Running) -> Running | None:
         """Wait for what happens; give what runs afterwards, None at the end."""
@@ -196,33 +148,48 @@ class Service:
             _log.info("The service was asked to end.", signal=signal.Signals(number).name)
         running.stop()
         losses = running.losses if number is None or self._once else []
+        if isinstance(error, GoneError):
+            losses = []  # of which nobody knows
         self._is_good = running.error is None and not losses
         for loss in losses:
             _log.error("Not everything was done.", reason=loss)
-        if running.error is not None:
+        if isinstance(error, GoneError):
+            self._is_good = False
+            _log.error("The spool is gone; nothing can go on.", reason=str(error))
+        elif running.error is not None:
             _log.error("Reading has ended by a fault of the program.", exc_info=running.error)
         _log.info("The service has ended.")
         return None
 
     def _wait(self, running: Running) -> int | None:
-        """Wait for a signal; None if there is nothing more to wait for."""
+        """Wait for a signal; None if there is nothing more to wait for, or no use in it."""
+        self._patience.renew()
         while True:
             number = self._next_signal(_LOOK_SECONDS / (5 if self._once else 1))
             if number is not None:
                 return number
-            if any(isinstance(x.error, DamagedError) for x in running.deliveries):
+            if any(isinstance(x.error, DamagedError | GoneError) for x in running.deliveries):
                 return None
             if running.error is not None:
                 return None
             if running.is_read.is_set() and running.is_delivered:
                 return None
+            if not running.is_stuck:
+                self._patience.renew()
+            elif self._patience.ends(running.achieved):
+                self._give_up()
+                return None
 
     def _start(self, config: Config) -> Running | None:
         """Begin with a configuration; wait while the disk has no room for it."""
         said = False
+        self._patience.renew()
         while (running := self._try(config, said=said)) is None:
             said = True
-            number = self._next_signal(_RETRY_SECONDS)
+            if self._patience.ends():
+                self._give_up()
+                return None
+            number = self._next_signal(self._patience.at_most(_RETRY_SECONDS))
             if number == signal.SIGHUP:
                 config = self._read_again() or config
             elif number is not None:
@@ -247,6 +214,14 @@ class Service:
             if not said:
                 _log.error("The spool cannot be opened now; it is tried again.", reason=str(error))
             return None
+
+    def _give_up(self) -> None:
+        self._gave_up = True
+        _log.error(
+            "The service gives up: nothing could be delivered or read for a while. What waits stays"
+            " in the spool and in the logs, and goes on with the next run.",
+            after=format_duration(self._patience.length or timedelta()),
+        )
 
     def _change(self, running: Running) -> Running | None:
         """Go on with the configuration as it is now; with the old one if that is not good."""
@@ -301,14 +276,3 @@ class Service:
         finally:
             for number, action in before.items():
                 signal.signal(number, action)
-
-
-def _delivery_settings(output: OutputConfig) -> DeliverySettings:
-    batch, retry = output.delivery.batch, output.delivery.retry
-    return DeliverySettings(
-        max_documents=batch.max_documents,
-        max_bytes=batch.max_bytes,
-        max_age=batch.max_age,
-        initial_pause=retry.initial_pause,
-        max_pause=retry.max_pause,
-    )

@@ -130,3 +130,28 @@ def test_sighup_before_it_has_begun_does_not_end_it(tmp_path: Path) -> None:
         assert program.end() == 0
     finally:
         program.finish()
+
+
+def test_once_gives_up_after_a_while(tmp_path: Path) -> None:
+    """With 1; a state that may not be opened is waited for as long as an output."""
+    append(tmp_path, logins(1))
+    path = configure(tmp_path, FILES)
+    path.write_text(path.read_text("utf-8").replace("type: stdout", "type: file, path: /dev/full"))
+    done = run(path, "--once", "--give-up-after", "300ms")
+    assert done.returncode == 1
+    assert b"The service gives up" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--give-up-after", "5m"], b"--give-up-after goes with --once only"),
+        (["--once", "--give-up-after", "5"], b"'5' is no duration; say a whole number and ms"),
+    ],
+)
+def test_mistakes_in_options_are_said(tmp_path: Path, options: list[str], said: bytes) -> None:
+    """With 2, and before anything is done."""
+    done = run(configure(tmp_path, FILES), *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (tmp_path / "state").exists()

@@ -1,18 +1,21 @@
 """Inputs, spool and outputs at work together, and signals."""
 
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from forwarder.config import Config
 from forwarder.documents import Document
-from forwarder.output import Failure
-from forwarder.service import Service
+from forwarder.output import Failure, Unavailable
+from forwarder.service import GIVE_UP_AFTER, Patience, Service
 from forwarder.spool import BlockedError, DamagedError, Spool, SpoolError
 from tests.services import CONFIG, Told, append, configured, logins
 from tests.spooling import opened
@@ -27,9 +30,11 @@ def send(number: int) -> Callable[[Sequence[Document]], None]:
     return lambda _: os.kill(os.getpid(), number)
 
 
-def service(read: Callable[[], object], *, once: bool = False) -> Service:
+def service(
+    read: Callable[[], Config], *, once: bool = False, give_up_after: timedelta = GIVE_UP_AFTER
+) -> Service:
     """Make a service of a configuration."""
-    return Service(read(), read, once=once)  # type: ignore[arg-type]
+    return Service(read(), read, once=once, give_up_after=give_up_after)
 
 
 def test_once_delivers_all_and_ends(tmp_path: Path) -> None:
@@ -179,7 +184,7 @@ def test_an_output_that_hangs_is_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The spool is closed under it, and it ends when it comes back."""
-    monkeypatch.setattr("forwarder.service.STOP_WITHIN", timedelta(seconds=0.2))
+    monkeypatch.setattr("forwarder.running.STOP_WITHIN", timedelta(seconds=0.2))
     back = threading.Event()
     threads: list[threading.Thread] = []
 
@@ -289,3 +294,131 @@ def test_it_begins_when_the_disk_does_not_refuse_any_more(
     told = Told(nothing)
     assert service(configured(tmp_path, told), once=True).run()
     assert len(told.taken) == 1
+
+
+SOON = timedelta(milliseconds=300)
+
+
+def away(_: Sequence[Document]) -> None:
+    """Take nothing."""
+    raise Unavailable("nobody is there")
+
+
+def test_once_gives_up_when_no_output_takes_anything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The others have all; what waits goes on with the next run."""
+    append(tmp_path, logins(1, 2))
+    told = Told(away)
+    more = "  archive: {{type: file, path: {folder}/auth.ndjson}}\n"
+    read = configured(tmp_path, told, more=more)
+    assert not service(read, once=True, give_up_after=SOON).run()
+    said = capsys.readouterr().err
+    assert "The service gives up: nothing could be delivered" in said
+    assert "after=300ms" in said
+    assert "2 documents still wait for output 'told'" in said
+    assert (tmp_path / "auth.ndjson").read_bytes().count(b"\n") == 2
+    again = Told(nothing)
+    assert service(configured(tmp_path, again, more=more), once=True).run()
+    assert len(again.taken) == 2
+
+
+def test_once_does_not_give_up_while_something_is_delivered(tmp_path: Path) -> None:
+    """However long all of it takes."""
+    append(tmp_path, logins(*range(1, 40)))
+    tries = 0
+
+    def now_and_then(documents: Sequence[Document]) -> list[Failure]:
+        nonlocal tries
+        tries += 1
+        if tries % 3:
+            raise Unavailable("not now")
+        return [Failure(x, "later", retryable=True) for x in documents[1:]]
+
+    told = Told(now_and_then)
+    assert service(configured(tmp_path, told), once=True, give_up_after=GIVE_UP_AFTER).run()
+    assert len(told.taken) == 39
+
+
+def test_patience_ends_only_where_nothing_is_achieved() -> None:
+    """And never where nobody says how long it is."""
+    patience = Patience(timedelta())
+    assert patience.ends((1,))
+    assert patience.at_most(5) == 0
+    patience = Patience(timedelta(hours=1))
+    assert not patience.ends((1,))
+    assert patience.at_most(5) == 5
+    assert not Patience(None).ends((1,))
+
+
+def test_once_gives_up_on_a_state_that_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A service waits for it."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockedError("the disk is read-only")
+
+    monkeypatch.setattr(Spool, "open", refuse)
+    assert not service(configured(tmp_path, Told(nothing)), once=True, give_up_after=SOON).run()
+    assert "The service gives up" in capsys.readouterr().err
+
+
+def test_once_gives_up_on_a_state_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though it could be opened."""
+    commit = Spool.commit
+
+    def refuse(self: Spool, documents: Sequence[Document], *rest: Any) -> None:  # noqa: ANN401 - as it was
+        if documents:
+            raise BlockedError("the disk is full")
+        commit(self, documents, *rest)
+
+    append(tmp_path, logins(1))
+    monkeypatch.setattr(Spool, "commit", refuse)
+    read = configured(tmp_path, Told(nothing))
+    assert not service(read, once=True, give_up_after=SOON).run()
+    said = capsys.readouterr().err
+    assert "The service gives up" in said
+    assert "the logs were not read to their end" in said
+
+
+@pytest.mark.parametrize("all_of_it", [False, True])
+def test_a_state_that_is_deleted_ends_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, all_of_it: bool
+) -> None:
+    """With what was deleted, and what to do; nothing of it is a fault of the program."""
+    state = tmp_path / "state"
+
+    def delete(_: Sequence[Document]) -> None:
+        if all_of_it:
+            shutil.rmtree(state)
+        else:
+            (state / "spool.db").unlink()
+        append(tmp_path, logins(2))
+
+    append(tmp_path, logins(1))
+    assert not service(configured(tmp_path, Told(delete))).run()
+    said = capsys.readouterr().err
+    what = state if all_of_it else state / "spool.db"
+    assert f"'{what}' was deleted while this ran" in said
+    assert "start the service again" in said
+    assert "Traceback" not in said
+    assert "fault of the program" not in said
+
+
+def test_an_error_of_the_system_is_no_bug_of_an_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said in one sentence; a bug comes with where it is."""
+
+    def hang_up(_: Sequence[Document]) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    append(tmp_path, logins(1))
+    assert not service(configured(tmp_path, Told(hang_up)), once=True).run()
+    said = capsys.readouterr().err
+    assert "An output has been stopped" in said
+    assert "BrokenPipeError: [Errno 32] Broken pipe" in said
+    assert "Traceback" not in said

@@ -45,7 +45,8 @@ def rewind(path: Path, log_path: str) -> NoReturn:
         sys.exit(FAILED)
     if not logs:
         click.echo(
-            f"error: no log is known under {quoted(log_path)}; esa-forwarder status names them.",
+            f"error: no log is known under {quoted(log_path)}; esa-forwarder status names them. One"
+            " that was rewound is known again when it is read.",
             err=True,
         )
         sys.exit(FAILED)

@@ -10,17 +10,45 @@ from forwarder.commands.config_file import config_option, load_or_end
 from forwarder.commands.ending import DONE, FAILED
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from forwarder.config import Config
+
+
+def _duration(
+    _: click.Context, parameter: click.Parameter, value: str | None
+) -> "timedelta | None":
+    """Read a duration as in the configuration."""
+    from forwarder.settings.mistakes import Wrong  # noqa: PLC0415 - late on purpose
+    from forwarder.settings.values import read_duration  # noqa: PLC0415
+
+    try:
+        return None if value is None else read_duration(value)
+    except Wrong as error:
+        raise click.BadParameter(f"{value!r} {error}.", param=parameter) from error
 
 
 @click.command()
 @config_option
 @click.option("--once", is_flag=True, help="Read to the end, deliver everything, and end.")
-def run(path: Path, *, once: bool) -> NoReturn:
+@click.option(
+    "--give-up-after",
+    callback=_duration,
+    metavar="DURATION",
+    help="With --once: end when for so long nothing could be delivered of what waits, as 30s or 5m."
+    "  [default: 5m]",
+)
+def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoReturn:
     """Follow the logs and deliver the logins, until a signal ends it.
 
     SIGTERM and SIGINT end it within ten seconds; SIGHUP reads the configuration again.
+
+    With --once, it gives up when everything is read and every output that still has documents
+    waiting has failed for a while, or the state could not be opened or written for so long. What
+    waits stays in the spool, and goes on with the next run; the exit code is 1.
     """
+    if give_up_after is not None and not once:
+        raise click.UsageError("--give-up-after goes with --once only: a service does not give up.")
     import gc  # noqa: PLC0415 - late on purpose
     import signal  # noqa: PLC0415
 
@@ -32,7 +60,7 @@ def run(path: Path, *, once: bool) -> NoReturn:
     from forwarder.errors import ForwarderError  # noqa: PLC0415
     from forwarder.memory import GC_THRESHOLDS  # noqa: PLC0415
     from forwarder.plugins import find_outputs  # noqa: PLC0415
-    from forwarder.service import Service  # noqa: PLC0415
+    from forwarder.service import GIVE_UP_AFTER, Service  # noqa: PLC0415
 
     def reload() -> "Config":
         return load(path, find_outputs)
@@ -42,7 +70,8 @@ def run(path: Path, *, once: bool) -> NoReturn:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        good = Service(config, reload, once=once).run()
+        patience = GIVE_UP_AFTER if give_up_after is None else give_up_after
+        good = Service(config, reload, once=once, give_up_after=patience).run()
     except ForwarderError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(FAILED)

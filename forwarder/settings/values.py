@@ -73,7 +73,12 @@ def between(
     return AfterValidator(hold)
 
 
-def _duration(value: object) -> timedelta:
+def read_duration(value: object) -> timedelta:
+    """Read a duration, as ``90s``.
+
+    Raises:
+        Wrong: It is none.
+    """
     if isinstance(value, timedelta):
         return value
     found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
@@ -176,7 +181,7 @@ def _keyword(value: str) -> str:
 
 Duration = Annotated[
     timedelta,
-    BeforeValidator(_duration),
+    BeforeValidator(read_duration),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]+ ?(ms|s|m|h|d)$", "examples": ["30s"]}),
 ]

@@ -6,7 +6,7 @@ One transaction holds documents and whatever must agree with them. After a crash
 are there or neither is.
 """
 
-from forwarder.spool.failures import BlockedError, ClosedError, DamagedError, SpoolError
+from forwarder.spool.failures import BlockedError, ClosedError, DamagedError, GoneError, SpoolError
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.progress import Batch, Progress, Trouble
 from forwarder.spool.store import Spool
@@ -17,6 +17,7 @@ __all__ = [
     "ClosedError",
     "DamagedError",
     "DeadLetter",
+    "GoneError",
     "Progress",
     "Spool",
     "SpoolError",

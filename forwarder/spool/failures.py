@@ -24,6 +24,10 @@ class DamagedError(SpoolError):
     """The structure of the database is broken. To open it again sets it aside."""
 
 
+class GoneError(SpoolError):
+    """Somebody has deleted the files of a spool that is open; what is written to it is lost."""
+
+
 class ClosedError(SpoolError):
     """It was closed by whoever had opened it."""
 

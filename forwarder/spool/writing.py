@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from forwarder.spool.failures import BlockedError, ClosedError, explained
+from forwarder.spool.failures import BlockedError, ClosedError, GoneError, explained
 from forwarder.spool.room import Room, Usage
 
 _SYNC_SECONDS = 1.0
@@ -82,6 +82,7 @@ class Writer:
         Raises:
             BlockedError: Nothing was done; it may be tried again after a pause.
             DamagedError: The database is broken.
+            GoneError: The database was deleted.
         """
         with self.locked() as connection:
             if size:
@@ -115,6 +116,18 @@ class Writer:
                 connection.execute("ROLLBACK")
 
     def _look(self) -> None:
+        try:
+            self._path.stat()
+        except FileNotFoundError:
+            # SQLite would go on writing to a file that has no name, and ends with the process.
+            what = self._path if self._path.parent.exists() else self._path.parent
+            raise GoneError(
+                f"{str(what)!r} was deleted while this ran, and what waited in it for outputs is"
+                " lost; start the service again: it makes a new one, and reads all logs that are"
+                " there from their beginning"
+            ) from None
+        except OSError:
+            return  # as far as is known, it is as it was
         self._room.measure(self._connection)
         self.obstacle = self._room.obstacle(self._refused)
 

@@ -1,0 +1,141 @@
+"""One configuration at work: inputs, spool and outputs, each in a thread of its own."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from forwarder.config import Config, OutputConfig
+from forwarder.delivery import Delivery
+from forwarder.ingest import Ingest
+from forwarder.pausing import DeliverySettings
+from forwarder.spool import Spool
+
+STOP_WITHIN = timedelta(seconds=8)
+"""For all there is to end; whoever sent the signal was promised ten seconds."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Running:
+    """One configuration at work."""
+
+    def __init__(self, config: Config, *, once: bool = False, begun: bytes = b"") -> None:
+        """Open the spool and prepare everything; nothing is read or delivered yet.
+
+        Raises:
+            ForwarderError: It cannot be.
+        """
+        outputs = {name: x.plugin.build(x.settings) for name, x in config.outputs.items()}
+        folder = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
+        self.spool = Spool.open(folder, max_bytes=config.spool.max_bytes)
+        try:
+            self.spool.add_outputs(outputs)
+            self.before = {x: self.spool.progress(x).rejected for x in outputs}
+            self.deliveries = [
+                Delivery(name, output, self.spool, _delivery_settings(config.outputs[name]))
+                for name, output in outputs.items()
+            ]
+            self.ingest = Ingest(
+                config.inputs, config.documents, self.spool, once=once, begun=begun
+            )
+        except BaseException:
+            self.spool.close()
+            raise
+        self._once = once
+        self.error: BaseException | None = None
+        """What ended ingest, other than the end."""
+        self.losses: list[str] = []
+        """What was not read or not delivered when it was stopped, as sentences."""
+        self.is_read = threading.Event()
+        """Set when ingest has ended."""
+        self._thread = threading.Thread(target=self._ingest, name="ingest", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        for delivery in self.deliveries:
+            delivery.start()
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """End, with everything committed that was read and every batch in hand delivered.
+
+        Returns:
+            Whether all ended in time. What hangs is left behind; should it come back, it finds the
+            spool closed.
+        """
+        end = time.monotonic() + STOP_WITHIN.total_seconds()
+        for delivery in self.deliveries:
+            delivery.ask_to_stop()
+        self.ingest.ask_to_stop()
+        if self._thread.ident is not None:
+            self._thread.join(end - time.monotonic())
+        ended = not self._thread.is_alive()
+        for delivery in self.deliveries:
+            left = timedelta(seconds=max(0.1, end - time.monotonic()))
+            ended &= delivery.stop(left)
+        self.losses = list(self._find_losses())
+        self.spool.close()
+        if not ended:
+            _log.warning("An output does not come back; it is left behind, and nothing is lost.")
+        return ended
+
+    def _ingest(self) -> None:
+        try:
+            self.ingest.run()
+        except Exception as error:  # noqa: BLE001 - the main thread decides
+            self.error = error
+        finally:
+            self.is_read.set()
+            for delivery in self.deliveries:
+                delivery.expect_no_more()
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether every output has had everything, or has stopped for good."""
+        return all(x.is_drained or x.error is not None for x in self.deliveries)
+
+    @property
+    def achieved(self) -> tuple[int, ...]:
+        """How far the outputs are; another value whenever something was delivered."""
+        return tuple(self.spool.progress(x.name).cursor for x in self.deliveries)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether there is something to do, and nothing of it can be done now."""
+        left = [x for x in self.deliveries if not x.is_drained and x.error is None]
+        if not self.is_read.is_set() and not self.ingest.is_blocked:
+            return False
+        return all(x.trouble is not None for x in left)
+
+    def _find_losses(self) -> Iterator[str]:
+        if self._once and not self.ingest.is_complete:
+            yield "the logs were not read to their end"
+        if self.ingest.problems:
+            yield f"{self.ingest.problems} problems with the logs; see above"
+        for delivery in self.deliveries:
+            progress = self.spool.progress(delivery.name)
+            rejected = progress.rejected - self.before[delivery.name]
+            waiting = self.spool.pending(delivery.name)
+            if rejected:
+                yield (
+                    f"output {delivery.name!r} refused {rejected} documents;"
+                    " see esa-forwarder dead-letters list"
+                )
+            if waiting:
+                yield f"{waiting} documents still wait for output {delivery.name!r}"
+
+
+def _delivery_settings(output: OutputConfig) -> DeliverySettings:
+    batch, retry = output.delivery.batch, output.delivery.retry
+    return DeliverySettings(
+        max_documents=batch.max_documents,
+        max_bytes=batch.max_bytes,
+        max_age=batch.max_age,
+        initial_pause=retry.initial_pause,
+        max_pause=retry.max_pause,
+    )
