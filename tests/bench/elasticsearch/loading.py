@@ -31,7 +31,7 @@ from forwarder.documents import Document
 from forwarder.memory import GC_THRESHOLDS
 from forwarder.output import Failure, Output
 from forwarder.plugins import find_outputs
-from forwarder.service import Running
+from forwarder.running import Running
 
 STREAM = "logs-cisco_esa.auth-default"
 
