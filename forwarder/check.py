@@ -8,13 +8,13 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from forwarder.config import Config, OutputConfig
 from forwarder.errors import ForwarderError
-from forwarder.inputs.finding import LogFile, list_files
+from forwarder.inputs.finding import list_files
+from forwarder.inputs.sightings import Followed, look
 from forwarder.output import Expected, Finding
 from forwarder.settings.mistakes import mask_url
 from forwarder.settings.models import FilesSettings, InputSettings
@@ -147,14 +147,18 @@ def _check_input(at: str, settings: InputSettings, now: datetime) -> Iterator[Fi
 
 
 def _check_path(at: str, path: str, appliance: str | None) -> Iterator[Finding]:
-    problems: list[str] = []
-    files: Sequence[LogFile] = ()
-    try:
-        files = list_files(path, appliance, problems)
-    except OSError as error:
-        problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
+    seen = look([Followed((path,), appliance)], {})
+    files = list(seen.files.values())
+    problems = list(dict.fromkeys(seen.problems))
+    if not files and not problems:
+        try:
+            list_files(path, appliance, problems)
+        except OSError as error:
+            problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
     for problem in problems:
-        yield Finding(good=False, text=f"{at}: {problem}")
+        what, _, advice = problem.partition("; name the files")
+        advice = f"Name the files{advice}" if advice else ""
+        yield Finding(good=False, text=f"{at}: {what}", advice=advice)
     closed = sorted({x.path for x in files if not os.access(x.path, os.R_OK)})
     if closed:
         yield Finding(
@@ -178,9 +182,8 @@ def find_appliances(inputs: Sequence[InputSettings]) -> tuple[str, ...]:
     for settings in inputs:
         if isinstance(settings, FilesSettings):
             for path in settings.paths:
-                with suppress(OSError):  # it is said of the input
-                    files = list_files(path, settings.appliance, [])
-                    found.update(x.appliance for x in files if x.named)
+                seen = look([Followed((path,), settings.appliance)], {})
+                found.update(x.appliance for x in seen.files.values() if x.named)
     return tuple(sorted(found))
 
 

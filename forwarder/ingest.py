@@ -25,10 +25,11 @@ import structlog
 from forwarder.committing import WAIT_SECONDS, Committer
 from forwarder.core import PREFIX as CORE_PREFIX
 from forwarder.core import Core
-from forwarder.inputs.following import FileStatus, Following
+from forwarder.inputs.following import Following
 from forwarder.inputs.pieces import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.sightings import Followed, StartAt
+from forwarder.inputs.standing import FileStatus
 from forwarder.inputs.stdin import StandardInput
 from forwarder.settings.models import DocumentSettings, InputSettings, StdinSettings
 from forwarder.spool import Spool
@@ -145,6 +146,7 @@ class Ingest:
                     break
             for piece in chain.from_iterable(x.settle() for x in self._standard_inputs):
                 self._take(piece)
+            self._status_due = 0.0  # it is not to say for ever how far an earlier commit was
             self._commit()
             self._committer.wait()
         finally:

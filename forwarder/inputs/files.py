@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from forwarder.inputs.endings import Kind
 from forwarder.inputs.names import is_live, is_successor, time_in_name
 from forwarder.inputs.sightings import Sighting
 from forwarder.inputs.sources import Inode
@@ -45,12 +46,14 @@ class File:
     """What was said of it last."""
     packed: bool = False
     """Whether it is gzip; known as soon as it has a log."""
-    skip: bool = False
-    """Whether what it holds now is to be passed over."""
+    skip: int = 0
+    """Bytes on disk that are to be passed over: those that were there at the start."""
     seen_in: int = 0
     """Which look at all files was the last one when it was seen as it is; while nothing is read."""
     head: bytes = b""
     """Its first bytes, while it waits for another look; see :mod:`forwarder.inputs.beginnings`."""
+    begin_by: float | None = None
+    """Seconds of the monotonic clock when it is begun at the latest, while it waits for others."""
     ignored: bool = False
     """Whether it is left alone, because of its age, until it changes."""
 
@@ -83,6 +86,7 @@ class Files:
         self._trails = trails
         self._turns = turns
         self._files: dict[Inode, File] = {}
+        self._of: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self._live: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self._copies: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self.paths: dict[str, Sighting] = {}
@@ -101,12 +105,15 @@ class Files:
     def add(self, file: File) -> None:
         """Take note of a new file."""
         self._files[file.inode] = file
+        self._of[file.sighting.appliance][file.inode] = None
         self._name(file)
 
     def rename(self, file: File, sighting: Sighting) -> None:
         """Take note of a file as it was just seen."""
         if sighting.path != file.path or not file.here:
             self._unname(file)
+            del self._of[file.sighting.appliance][file.inode]
+            self._of[sighting.appliance][file.inode] = None
             file.sighting, file.here = sighting, True
             self._name(file)
             self.set_state(file, file.state)  # its turn goes by its name
@@ -126,6 +133,7 @@ class Files:
         self.set_state(file, State.REST)
         if file.here:
             self._unname(file)
+        del self._of[file.sighting.appliance][file.inode]
         del self._files[file.inode]
 
     def set_state(self, file: File, state: State) -> None:
@@ -186,13 +194,29 @@ class Files:
                 return True
         return False
 
+    def has_open_predecessor(self, file: File) -> bool:
+        """Say whether a file that comes before a live one was read, and its last line waits.
+
+        It is not known yet whether that line goes on.
+        """
+        if not file.is_live:
+            return False
+        return any(
+            other.is_home and not other.is_live and other.trail.read.size and not other.trail.ended
+            for other in map(self._files.__getitem__, self._of[file.sighting.appliance])
+            if other is not file and other.trail is not None and other.trail.said is Kind.MORE
+        )
+
     def wake_predecessors(self, file: File) -> None:
-        """Look again at live files in whose place a file was begun that holds something now."""
-        if file.is_live and time_in_name(file.path) is not None:
-            for inode in self._live[file.sighting.appliance]:
-                other = self._files[inode]
-                if other.is_home and is_successor(file.path, other.path):
-                    self.set_state(other, State.READ)
+        """Look again at files in whose place a live one was begun that holds something now."""
+        if not file.is_live:
+            return
+        for inode in self._of[file.sighting.appliance]:
+            other = self._files[inode]
+            if other.trail is None or other.trail.ended or not other.is_home:
+                continue
+            if not other.is_live or is_successor(file.path, other.path):
+                self.set_state(other, State.READ)
 
     def _name(self, file: File) -> None:
         self.paths[file.path] = file.sighting
