@@ -238,7 +238,7 @@ def test_many_new_files_take_one_more_look(tmp_path: Path) -> None:
     """Not one each."""
     for number, line in enumerate(numbered(range(300))):
         (tmp_path / f"mail.@20090422T11{number:04}.s").write_bytes(line)
-    reader = following(tmp_path)
+    reader = following(tmp_path, fresh=False)
     reader.settle()
-    assert len(reader.pieces) == 300
+    assert len(reader.taken) == 300
     assert reader.following._noticing.looks == 2  # noqa: SLF001 - the cost is counted in looks

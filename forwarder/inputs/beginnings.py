@@ -7,7 +7,7 @@ again, it is whole. So when the first bytes of a log were seen, all files are lo
 What that look finds and what comes earlier in the order has its turn first.
 
 The last line of a file that is no longer written to is whole only after a pause, because it may be
-wrapped. A live file waits for that, too, but not for long: an upload may take hours.
+wrapped. What comes behind it waits for that, too, but not for long: an upload may take hours.
 
 A file is known to be the one that was seen if it has not changed since, or begins as it did:
 a busy one changes between any two looks.
@@ -57,7 +57,7 @@ def must_wait(file: File, files: Files, now: float) -> bool:
         files: All files.
         now: Seconds of the monotonic clock.
     """
-    if not files.has_open_predecessor(file):
+    if not files.has_pausing_predecessor(file):
         return False
     if file.begin_by is None:
         file.begin_by = now + _PATIENCE.total_seconds()

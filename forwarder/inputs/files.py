@@ -10,8 +10,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from forwarder.inputs.endings import Kind
-from forwarder.inputs.names import is_live, is_successor, time_in_name
+from forwarder.inputs.names import is_live, is_successor, reading_order, time_in_name
 from forwarder.inputs.sightings import Sighting
 from forwarder.inputs.sources import Inode
 from forwarder.inputs.trails import Trail, Trails
@@ -87,6 +86,7 @@ class Files:
         self._turns = turns
         self._files: dict[Inode, File] = {}
         self._of: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
+        self._pausing: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self._live: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self._copies: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self.paths: dict[str, Sighting] = {}
@@ -113,6 +113,7 @@ class Files:
         if sighting.path != file.path or not file.here:
             self._unname(file)
             del self._of[file.sighting.appliance][file.inode]
+            self.set_pausing(file, pausing=False)
             self._of[sighting.appliance][file.inode] = None
             file.sighting, file.here = sighting, True
             self._name(file)
@@ -133,6 +134,7 @@ class Files:
         self.set_state(file, State.REST)
         if file.here:
             self._unname(file)
+        self.set_pausing(file, pausing=False)
         del self._of[file.sighting.appliance][file.inode]
         del self._files[file.inode]
 
@@ -194,18 +196,19 @@ class Files:
                 return True
         return False
 
-    def has_open_predecessor(self, file: File) -> bool:
-        """Say whether a file that comes before a live one was read, and its last line waits.
+    def set_pausing(self, file: File, *, pausing: bool) -> None:
+        """Say whether a file that was read to its end has to rest before its last line is whole."""
+        same = self._pausing[file.sighting.appliance]
+        if pausing:
+            same[file.inode] = None
+        else:
+            same.pop(file.inode, None)
 
-        It is not known yet whether that line goes on.
-        """
-        if not file.is_live:
-            return False
-        return any(
-            other.is_home and not other.is_live and other.trail.read.size and not other.trail.ended
-            for other in map(self._files.__getitem__, self._of[file.sighting.appliance])
-            if other is not file and other.trail is not None and other.trail.said is Kind.MORE
-        )
+    def has_pausing_predecessor(self, file: File) -> bool:
+        """Say whether the last line of a file that comes before another one is not whole yet."""
+        order = reading_order(file.path)
+        others = map(self._files.__getitem__, self._pausing[file.sighting.appliance])
+        return any(x is not file and x.is_home and reading_order(x.path) <= order for x in others)
 
     def wake_predecessors(self, file: File) -> None:
         """Look again at files in whose place a live one was begun that holds something now."""
