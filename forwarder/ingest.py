@@ -26,10 +26,11 @@ from forwarder.committing import WAIT_SECONDS, Committer
 from forwarder.core import PREFIX as CORE_PREFIX
 from forwarder.core import Core
 from forwarder.counts import Counts
-from forwarder.inputs.following import FileStatus, Following
+from forwarder.inputs.following import Following
 from forwarder.inputs.pieces import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.sightings import Followed, StartAt
+from forwarder.inputs.standing import FileStatus
 from forwarder.inputs.stdin import StandardInput
 from forwarder.oddities import Oddities, in_status
 from forwarder.settings.models import DocumentSettings, InputSettings, StdinSettings
@@ -150,7 +151,7 @@ class Ingest:
                     break
             for piece in chain.from_iterable(x.settle() for x in self._standard_inputs):
                 self._take(piece)
-            self._status_due = 0.0
+            self._status_due = 0.0  # it is not to say for ever how far an earlier commit was
             self._commit()
             self._oddities.say(self._core.counts, last=True)
             self._committer.wait()

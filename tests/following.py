@@ -65,6 +65,7 @@ class Reader:
         self._held: dict[str, tuple[int, bytes]] = {}
         self._ready: dict[str, tuple[int, list[bytes]]] = {}
         self.taken = []
+        self._late: dict[str, bytes] = {}
         options = self.options | options
         self.following = Following(
             self.inputs,
@@ -126,7 +127,11 @@ class Reader:
         held += piece.data
         whole = len(held) if piece.kind is Kind.END else held.rfind(b"\n") + 1
         done, lines = self._ready.get(piece.key, (offset, []))
-        self.taken += held[:whole].splitlines(keepends=True)
+        late = self._late.pop(piece.key, b"") + held[:whole]
+        if piece.kind is Kind.MORE:  # the last line may be wrapped
+            start = late.rfind(b"\n", 0, -1) + 1
+            late, self._late[piece.key] = late[:start], late[start:]
+        self.taken += late.splitlines(keepends=True)
         lines += held[:whole].splitlines(keepends=True)
         self._ready[piece.key] = (done + whole, lines)
         self._held[piece.key] = (offset + whole, held[whole:])

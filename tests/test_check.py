@@ -31,7 +31,11 @@ def found(folder: Path, text: str, mounts: Path) -> list[Finding]:
 def at(findings: list[Finding], start: str, folder: Path) -> list[tuple[bool, str, str]]:
     """Give what was found at one place, without the folder."""
     return [
-        (x.good, x.text.replace(str(folder), "..").removeprefix(start), x.advice)
+        (
+            x.good,
+            x.text.replace(str(folder), "..").removeprefix(start),
+            x.advice.replace(str(folder), ".."),
+        )
         for x in findings
         if x.text.startswith(start)
     ]
@@ -180,6 +184,18 @@ def test_paths_that_find_nothing_are_said(tmp_path: Path, mounts: Path) -> None:
     assert braces[0] is False
     assert braces[1].endswith("in braces, only {appliance} is known.")
     assert zone[1].endswith("for those of Europe/Rome, where it is 13:00 CET now")
+
+
+def test_only_files_that_are_followed_are_counted(tmp_path: Path, mounts: Path) -> None:
+    """A folder that a pattern matches is said, as it is when the forwarder runs."""
+    (tmp_path / "mail.log").touch()
+    (tmp_path / "mail.old").mkdir()
+    (tmp_path / "mail.old" / "mail.log").touch()
+    text = LEAST.replace("stdin}", f'files, paths: ["{tmp_path}/mail*"], appliance: esa1}}')
+    folder, files, _ = at(found(tmp_path, text, mounts), "inputs[0]", tmp_path)
+    assert folder[0] is False
+    assert "'../mail.old' is a folder and is not followed" in folder[1]
+    assert files == (True, ".paths[0] '../mail*': 1 file now, of esa1", "")
 
 
 def test_a_file_counts_for_the_input_that_reads_it(tmp_path: Path, mounts: Path) -> None:

@@ -13,7 +13,7 @@ from forwarder import ingest as module
 from forwarder.core import PREFIX as CORE_PREFIX
 from forwarder.core import forget
 from forwarder.documents import Document
-from forwarder.ingest import Ingest
+from forwarder.ingest import STATUS_PREFIX, Ingest
 from forwarder.spool import Spool, schema
 from tests.faults.program import wait_until
 from tests.services import CONFIG, Told, append, configured, logins
@@ -60,6 +60,20 @@ def test_once_reads_to_the_end(tmp_path: Path, spool: Spool) -> None:
     ingest.run()
     assert ingest.is_complete
     assert spool.pending("told") == 2
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_the_status_at_the_end_is_of_the_last_commit(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, *, once: bool
+) -> None:
+    """However soon that is after an earlier one."""
+    monkeypatch.setattr(module, "COMMIT_READ_BYTES", 1)
+    monkeypatch.setattr(module, "STATUS_SECONDS", 3600)
+    append(tmp_path, logins(*range(2000)))
+    with running(reader(tmp_path, spool, once=once)):
+        wait_until(lambda: spool.pending("told") == 2000, "all")
+    status = orjson.loads(dict(spool.load_state(STATUS_PREFIX))[STATUS_PREFIX + "ingest"])
+    assert (status["files"], status["behind_bytes"]) == (1, 0)
 
 
 def test_followed_files_have_no_end(tmp_path: Path, spool: Spool) -> None:

@@ -594,7 +594,8 @@ def test_files_of_an_appliance_are_read_in_the_order_of_their_names(tmp_path: Pa
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         write(path, [b"%d" % number * 250 + b"\n"])
-    reader = Reader(Followed((f"{tmp_path}/{{appliance}}/mail*",)), block_bytes=100, read_bytes=300)
+    inputs = Followed((f"{tmp_path}/{{appliance}}/mail*",))
+    reader = Reader(inputs, fresh=False, block_bytes=100, read_bytes=300)
     reader.settle(times=3)
     order = list(dict.fromkeys(str(Path(x.path).relative_to(tmp_path)) for x in reader.pieces))
     assert [x for x in order if x[0] == "a"] == names[:3]
@@ -624,6 +625,42 @@ def test_start_at_the_end(tmp_path: Path) -> None:
     pack(tmp_path / "mail.log.1")
     rename(live)
     reader.crash()
+    assert_each_once(reader, [b"begun and ended\n", *NEW])
+
+
+@pytest.mark.parametrize("rotate", [rename, copytruncate])
+def test_start_at_the_end_is_for_what_was_there(tmp_path: Path, rotate: Change) -> None:
+    """And not for what takes its place under the same name, or comes before it is read."""
+    live = write(tmp_path / "mail.log", OLD)
+    reader = Reader(Followed((f"{tmp_path}/mail*",), "esa1", StartAt.END))
+    reader.settle()
+    write(live, NEW[:1])
+    rotate(live)
+    write(live, NEW[1:])
+    assert_each_once(reader, NEW)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_old_file_begins_at_its_end_where_all_do(
+    tmp_path: Path, *, restart: bool, packed: bool
+) -> None:
+    """Whatever is appended to it later is read, also behind a restart."""
+    live = write(tmp_path / "mail.log", [*OLD, b"begun"])
+    os.utime(live, (0, 0))
+    if packed:
+        os.utime(pack(write(tmp_path / "mail.log.1", OLD)), (0, 0))
+    reader = Reader(
+        Followed((f"{tmp_path}/mail*",), "esa1", StartAt.END, ignore_older=timedelta(days=30))
+    )
+    reader.settle()
+    reader.commit()
+    assert reader.lines == []
+    if restart:
+        reader.crash()
+    write(live, [b" and ended\n", NEW[0]])
+    reader.settle()
+    write(live, NEW[1:])
     assert_each_once(reader, [b"begun and ended\n", *NEW])
 
 

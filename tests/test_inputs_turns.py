@@ -44,3 +44,33 @@ def test_appliances_take_turns() -> None:
     turns.remove("a")
     assert [turns.take() for _ in range(4)] == ["c", "b", "c", "b"]
     turns.remove("unknown")
+
+
+def test_a_file_that_is_held_waits_with_those_behind_it() -> None:
+    """An older one that comes goes first, and other appliances go on."""
+    turns: Turns[str] = Turns(4)
+    for item, appliance, path in (("b", "1", "mail.log.2"), ("c", "1", "mail"), ("x", "2", "mail")):
+        turns.add(item, appliance, path)
+    assert turns.take() == "b"
+    turns.hold("b")
+    assert [turns.take() for _ in range(2)] == ["x", "x"]
+    turns.remove("x")
+    assert turns.take() is None
+    turns.add("a", "1", "mail.log.3")
+    assert turns.take() == "a"
+    turns.remove("a")
+    assert turns.take() is None
+    turns.go_on()
+    assert take_all(turns) == ["b", "c"]
+
+
+def test_a_file_gives_way_to_an_older_one() -> None:
+    """If there is one; one that is gone is older than what has its name now."""
+    turns: Turns[str] = Turns(4)
+    turns.add("b", "esa1", "mail.log")
+    assert turns.take() == "b"
+    assert not turns.give_way("b")
+    turns.add("a", "esa1", "mail.log", gone=True)
+    assert turns.take() == "b"
+    assert turns.give_way("b")
+    assert take_all(turns) == ["a", "b"]

@@ -6,12 +6,19 @@ anything in the new one, under whatever name it is now: before a file is renamed
 again, it is whole. So when the first bytes of a log were seen, all files are looked at once more.
 What that look finds and what comes earlier in the order has its turn first.
 
+The last line of a file that is no longer written to is whole only after a pause, because it may be
+wrapped. What comes behind it waits for that, too, but not for long: an upload may take hours.
+
 A file is known to be the one that was seen if it has not changed since, or begins as it did:
 a busy one changes between any two looks.
 """
 
-from forwarder.inputs.files import File
+from forwarder.inputs.endings import PAUSE
+from forwarder.inputs.files import File, Files
 from forwarder.inputs.sources import Source
+
+_PATIENCE = 2 * PAUSE
+"""A file that is there rests for one pause; another may come meanwhile."""
 
 _HEAD_BYTES = 4096
 """Remembered of a file that waits for the look: beyond any header."""
@@ -36,6 +43,22 @@ def may_begin(file: File, source: Source, data: bytes, looks: int) -> bool:
         file.seen_in = looks
     if looks > file.seen_in:
         file.head = b""
+        file.begin_by = None
         return True
     file.head = data[:_HEAD_BYTES]
     return False
+
+
+def must_wait(file: File, files: Files, now: float) -> bool:
+    """Say whether the end of another file is to be waited for, before one is begun.
+
+    Args:
+        file: The file; it is remembered until when it waits.
+        files: All files.
+        now: Seconds of the monotonic clock.
+    """
+    if not files.has_pausing_predecessor(file):
+        return False
+    if file.begin_by is None:
+        file.begin_by = now + _PATIENCE.total_seconds()
+    return now < file.begin_by

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from forwarder.inputs.names import is_live, is_successor, time_in_name
+from forwarder.inputs.names import is_live, is_successor, reading_order, time_in_name
 from forwarder.inputs.sightings import Sighting
 from forwarder.inputs.sources import Inode
 from forwarder.inputs.trails import Trail, Trails
@@ -45,12 +45,14 @@ class File:
     """What was said of it last."""
     packed: bool = False
     """Whether it is gzip; known as soon as it has a log."""
-    skip: bool = False
-    """Whether what it holds now is to be passed over."""
+    skip: int = 0
+    """Bytes on disk that are to be passed over: those that were there at the start."""
     seen_in: int = 0
     """Which look at all files was the last one when it was seen as it is; while nothing is read."""
     head: bytes = b""
     """Its first bytes, while it waits for another look; see :mod:`forwarder.inputs.beginnings`."""
+    begin_by: float | None = None
+    """Seconds of the monotonic clock when it is begun at the latest, while it waits for others."""
     ignored: bool = False
     """Whether it is left alone, because of its age, until it changes."""
 
@@ -83,6 +85,8 @@ class Files:
         self._trails = trails
         self._turns = turns
         self._files: dict[Inode, File] = {}
+        self._of: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
+        self._pausing: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self._live: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self._copies: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self.paths: dict[str, Sighting] = {}
@@ -101,12 +105,16 @@ class Files:
     def add(self, file: File) -> None:
         """Take note of a new file."""
         self._files[file.inode] = file
+        self._of[file.sighting.appliance][file.inode] = None
         self._name(file)
 
     def rename(self, file: File, sighting: Sighting) -> None:
         """Take note of a file as it was just seen."""
         if sighting.path != file.path or not file.here:
             self._unname(file)
+            del self._of[file.sighting.appliance][file.inode]
+            self.set_pausing(file, pausing=False)
+            self._of[sighting.appliance][file.inode] = None
             file.sighting, file.here = sighting, True
             self._name(file)
             self.set_state(file, file.state)  # its turn goes by its name
@@ -126,6 +134,8 @@ class Files:
         self.set_state(file, State.REST)
         if file.here:
             self._unname(file)
+        self.set_pausing(file, pausing=False)
+        del self._of[file.sighting.appliance][file.inode]
         del self._files[file.inode]
 
     def set_state(self, file: File, state: State) -> None:
@@ -186,13 +196,30 @@ class Files:
                 return True
         return False
 
+    def set_pausing(self, file: File, *, pausing: bool) -> None:
+        """Say whether a file that was read to its end has to rest before its last line is whole."""
+        same = self._pausing[file.sighting.appliance]
+        if pausing:
+            same[file.inode] = None
+        else:
+            same.pop(file.inode, None)
+
+    def has_pausing_predecessor(self, file: File) -> bool:
+        """Say whether the last line of a file that comes before another one is not whole yet."""
+        order = reading_order(file.path)
+        others = map(self._files.__getitem__, self._pausing[file.sighting.appliance])
+        return any(x is not file and x.is_home and reading_order(x.path) <= order for x in others)
+
     def wake_predecessors(self, file: File) -> None:
-        """Look again at live files in whose place a file was begun that holds something now."""
-        if file.is_live and time_in_name(file.path) is not None:
-            for inode in self._live[file.sighting.appliance]:
-                other = self._files[inode]
-                if other.is_home and is_successor(file.path, other.path):
-                    self.set_state(other, State.READ)
+        """Look again at files in whose place a live one was begun that holds something now."""
+        if not file.is_live:
+            return
+        for inode in self._of[file.sighting.appliance]:
+            other = self._files[inode]
+            if other.trail is None or other.trail.ended or not other.is_home:
+                continue
+            if not other.is_live or is_successor(file.path, other.path):
+                self.set_state(other, State.READ)
 
     def _name(self, file: File) -> None:
         self.paths[file.path] = file.sighting

@@ -8,21 +8,22 @@ are there     each is        turn     it stopped  is complete
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from heapq import heappop, heappush
-from typing import NamedTuple
 
+from forwarder.inputs.beginnings import must_wait
 from forwarder.inputs.comparing import BLOCK_BYTES
-from forwarder.inputs.endings import SETTLE
+from forwarder.inputs.endings import PAUSE, SETTLE
 from forwarder.inputs.files import File, Files, State
 from forwarder.inputs.looking import Looking
 from forwarder.inputs.noticing import Clock, Noticing
-from forwarder.inputs.pieces import Piece, Reader, modified_at
+from forwarder.inputs.pieces import Piece, Reader
 from forwarder.inputs.positions import PREFIX, STARTED, encode_started, split
 from forwarder.inputs.recognising import Recogniser
 from forwarder.inputs.sightings import Followed
 from forwarder.inputs.sources import MAX_OPEN, Inode, MovedError, OpenFiles, SourceError
-from forwarder.inputs.trails import Trail, Trails
+from forwarder.inputs.standing import FileStatus, status_of
+from forwarder.inputs.trails import Trails
 from forwarder.inputs.turns import Turns
 
 READ_BYTES = 1 << 20
@@ -30,23 +31,6 @@ READ_BYTES = 1 << 20
 
 _MAX_TURNS = 256
 """Files looked at in a call, some 30 ms of work: small files make no megabyte."""
-
-
-class FileStatus(NamedTuple):
-    """How far one log is."""
-
-    path: str
-    appliance: str
-    size: int
-    """Bytes that are known of, unpacked where it is packed."""
-    offset: int
-    """Bytes that are in documents."""
-    behind: int
-    """Bytes that are there and not in documents."""
-    lost: int
-    """Bytes that were there and cannot be read any more."""
-    modified: datetime | None
-    """When it changed last; None if it is gone."""
 
 
 class Following:
@@ -185,8 +169,8 @@ class Following:
 
     def status(self) -> list[FileStatus]:
         """Return how far each log is, by path; logs that are gone only if something is lost."""
-        logs = [_status(file.trail, file) for file in self._files if file.trail and file.is_home]
-        logs += [_status(trail, None) for trail in self._trails.gone if trail.position.lost]
+        logs = [status_of(file.trail, file) for file in self._files if file.trail and file.is_home]
+        logs += [status_of(trail, None) for trail in self._trails.gone if trail.position.lost]
         return sorted(logs, key=lambda status: (status.path, status.offset))
 
     def wake(self) -> None:
@@ -202,6 +186,7 @@ class Following:
         now = self._monotonic()
         while self._due and self._due[0][0] <= now:
             file = self._files.get(heappop(self._due)[1])
+            self._turns.go_on()
             if file is not None and file.state is State.REST and not file.ignored:
                 self._files.set_state(file, State.READ if file.is_home else State.COMPARE)
         changes = self._looking.look(now, self._files.paths)
@@ -278,7 +263,12 @@ class Following:
             self._files.set_state(file, State.COMPARE)
             return None
         if not file.trail.read.size and self._turns.give_way(file.inode):
-            self._noticing.release(file)  # the older one may hold the same
+            self._noticing.release(file, look=False)  # the older one may hold the same
+            return None
+        if not file.trail.read.size and must_wait(file, self._files, self._monotonic()):
+            self._noticing.release(file, look=False)
+            self._turns.hold(file.inode)
+            self._decide_again(file, PAUSE)
             return None
         step = self._reader.read(file, file.trail, self._noticing.looks, lambda: self._rested(file))
         if step.early:
@@ -303,13 +293,3 @@ class Following:
 
     def _decide_again(self, file: File, after: timedelta) -> None:
         heappush(self._due, (self._monotonic() + after.total_seconds(), file.inode))
-
-
-def _status(trail: Trail, file: File | None) -> FileStatus:
-    position = trail.position
-    modified = None if file is None else modified_at(file.sighting)
-    offset = position.fingerprint.size
-    behind = 0 if file is None else position.size - offset
-    return FileStatus(
-        position.path, position.appliance, position.size, offset, behind, position.lost, modified
-    )

@@ -102,6 +102,8 @@ class Noticing:
         if sighting.size and not old.size:
             self._files.wake_predecessors(file)
         if changed:
+            if sighting.size < old.size:
+                file.skip = 0  # nothing of what was there
             file.changed_at = now
             if not file.head:
                 file.seen_in = self.looks
@@ -124,12 +126,13 @@ class Noticing:
         followed = self._inputs[sighting.input]
         age = max(self._wall() - sighting.modified_ns / 1e9, 0)
         file = File(sighting, now - age, seen_in=self.looks)
-        file.skip = (
-            is_first and followed.start_at is StartAt.END and sighting.pattern not in self._started
-        )
+        at_end = followed.start_at is StartAt.END and sighting.pattern not in self._started
+        file.skip = sighting.size if is_first and at_end else 0
         older = followed.ignore_older
         known = self._trails.find_by_inode(sighting.appliance, sighting.inode)
         file.ignored = older is not None and age > older.total_seconds() and known is None
+        if file.skip and not sighting.path.endswith(".gz"):
+            file.ignored = False  # where it ends is to be known when it grows; little is read
         self._files.add(file)
         if sighting.size:
             self._files.wake_predecessors(file)
@@ -160,15 +163,21 @@ class Noticing:
         self._files.drop(file, self._monotonic(), self._wall())
         self._opened.close(file.inode)
 
-    def release(self, file: File) -> None:
-        """Take a file that holds something else by now from its log, and compare it anew."""
+    def release(self, file: File, *, look: bool = True) -> None:
+        """Take a file that holds something else by now from its log, and compare it anew.
+
+        Args:
+            file: The file.
+            look: Whether the rest of the log may be in a file that is new.
+        """
         file.steps = None
         trail = file.trail
         self._files.release(file, self._monotonic(), self._wall())
         if trail is not None and trail.home is None and not trail.read.size:
             self._trails.forget(trail)
         self._files.set_state(file, State.COMPARE)
-        self._looking.look_soon()  # the rest of the log may be in a new file
+        if look:
+            self._looking.look_soon()
 
     def count_losses(self, grace: timedelta) -> list[str]:
         """Give up on what is unread of logs that have no file.

@@ -4,6 +4,7 @@ One step reads a block, so that a large file holds up nothing. What is decided h
 :mod:`forwarder.inputs.comparing`.
 """
 
+import sys
 from collections.abc import Callable, Generator
 
 from forwarder.inputs.comparing import (
@@ -82,9 +83,10 @@ class Recogniser:
         if trail is None:
             trail = self._trails.begin(file.sighting.appliance, file.path)
             if file.skip:
-                yield from self._skip(source, trail)
+                yield from self._skip(source, trail, file.skip)
         yield from self._stand_behind(source, trail.read.size)
         file.packed = source.packed
+        file.skip = 0  # what takes its place under this name is new
         self._files.settle(file, trail)
         return False
 
@@ -185,19 +187,22 @@ class Recogniser:
                 raise MovedError  # it was whole when it was compared
             yield
 
-    def _skip(self, source: Source, trail: Trail) -> Generator[None, None, None]:
-        """Pass over what a file holds now, up to the end of its last whole line."""
+    def _skip(self, source: Source, trail: Trail, size: int) -> Generator[None, None, None]:
+        """Pass over what a file held at the start, up to the end of its last whole line.
+
+        Of a packed one, all: its size says nothing of what is in it.
+        """
         source.restart()
-        if source.packed or source.size <= _JUMP_HEAD_BYTES + _JUMP_LINE_BYTES:
+        if source.packed or size <= _JUMP_HEAD_BYTES + _JUMP_LINE_BYTES:
             own, behind_line = NOTHING, NOTHING
-            while data := source.read(BLOCK_BYTES):
+            limit = sys.maxsize if source.packed else size
+            while data := source.read(min(BLOCK_BYTES, limit - source.position)):
                 newline = data.rfind(b"\n") + 1
                 behind_line = own.extend(data[:newline]) if newline else behind_line
                 own = own.extend(data)
                 yield
             self._trails.skip(trail, own if source.packed else behind_line)
             return
-        size = source.size
         last = source.bytes_at(size - _JUMP_LINE_BYTES, _JUMP_LINE_BYTES)
         size -= len(last) - (last.rfind(b"\n") + 1 or len(last))
         head = NOTHING.extend(source.bytes_at(0, _JUMP_HEAD_BYTES))
