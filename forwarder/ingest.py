@@ -11,7 +11,6 @@ Rules:
   costs few writes to disk, and a single login is there at once.
 """
 
-import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -25,14 +24,13 @@ import structlog
 from forwarder.committing import WAIT_SECONDS, Committer
 from forwarder.core import PREFIX as CORE_PREFIX
 from forwarder.core import Core
-from forwarder.counts import Counts
 from forwarder.inputs.following import Following
 from forwarder.inputs.pieces import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.sightings import Followed, StartAt
-from forwarder.inputs.standing import FileStatus
 from forwarder.inputs.stdin import StandardInput
-from forwarder.oddities import Oddities, in_status
+from forwarder.oddities import Oddities
+from forwarder.reading_status import describe
 from forwarder.settings.models import DocumentSettings, InputSettings, StdinSettings
 from forwarder.spool import Spool
 
@@ -52,9 +50,6 @@ STATUS_SECONDS = 5.0
 """How often the state of the inputs is written for ``status``, while something changes."""
 
 STATUS_PREFIX = "status/"
-
-MAX_STATUS_FILES = 100
-"""Files that ``status`` names, those that are furthest behind first: there may be thousands."""
 
 _log = structlog.get_logger(__name__)
 
@@ -248,39 +243,13 @@ class Ingest:
         self._oddities.say(counts, self._core.take_foreign())
         files = [] if self._following is None else self._following.status()
         if self._following is not None:
-            self._say_whether_there_are_logs(any(x.modified is not None for x in files))
+            self._say_whether_there_are_logs(self._following.finds_files)
         status = describe(files, self._core.open_connections, counts)
         if status == self._last_status:
             return []
         self._last_status = status
         at = {"time": datetime.now(UTC).isoformat(timespec="seconds")}
         return [(STATUS_PREFIX + "ingest", orjson.dumps(at | status))]
-
-
-def describe(
-    files: Sequence[FileStatus], open_connections: int, counts: Counts
-) -> dict[str, object]:
-    """Say how far the inputs are, for ``status``."""
-    worst = sorted(files, key=lambda x: (-x.behind - x.lost, x.path))[:MAX_STATUS_FILES]
-    return {
-        "open_connections": open_connections,
-        "oddities": in_status(counts),
-        "files": len(files),
-        "behind_bytes": sum(x.behind for x in files),
-        "lost_bytes": sum(x.lost for x in files),
-        "named": [
-            {
-                "path": os.fsencode(x.path).decode("utf-8", "replace"),
-                "appliance": x.appliance,
-                "size": x.size,
-                "offset": x.offset,
-                "behind_bytes": x.behind,
-                "lost_bytes": x.lost,
-                "modified": None if x.modified is None else x.modified.isoformat(),
-            }
-            for x in worst
-        ],
-    }
 
 
 def followed_by(inputs: Sequence[InputSettings]) -> list[Followed]:

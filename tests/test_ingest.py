@@ -229,6 +229,15 @@ def test_that_there_is_no_log_is_a_problem(
     assert ingest.problems == 1
 
 
+def test_an_empty_log_is_a_log(tmp_path: Path, spool: Spool, said: Callable[[str], bool]) -> None:
+    """An appliance that was just set up has one."""
+    append(tmp_path, b"")
+    ingest = reader(tmp_path, spool, once=True)
+    ingest.run()
+    assert not said("There is no log")
+    assert ingest.problems == 0
+
+
 def test_logs_that_come_are_said(
     tmp_path: Path, spool: Spool, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:

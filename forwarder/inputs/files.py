@@ -92,6 +92,9 @@ class Files:
         self.paths: dict[str, Sighting] = {}
         """Each known file that has a name, by its path."""
 
+    def __len__(self) -> int:
+        return len(self._files)
+
     def __iter__(self) -> Iterator[File]:
         return iter(list(self._files.values()))
 

@@ -167,6 +167,11 @@ class Following:
         problems, self._new_problems = self._new_problems, []
         return problems
 
+    @property
+    def finds_files(self) -> bool:
+        """Whether there is any file to follow, empty or not."""
+        return len(self._files) > 0
+
     def status(self) -> list[FileStatus]:
         """Return how far each log is, by path; logs that are gone only if something is lost."""
         logs = [status_of(file.trail, file) for file in self._files if file.trail and file.is_home]
