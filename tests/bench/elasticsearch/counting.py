@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tests.servers.certificates import ADDRESS
 
@@ -50,6 +50,9 @@ class Relay:
         except OSError:
             pass  # one side hung up, which the other learns by this
         for end in (source, target):
+            with suppress(OSError):
+                # To close it alone would not end the wait of the other thread.
+                end.shutdown(socket.SHUT_RDWR)
             end.close()
 
 
