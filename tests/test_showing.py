@@ -18,8 +18,8 @@ outputs:
   siem:
     type: server
     batch:
-      max_documents: 2000
-      max_bytes: 10MB
+      max_documents: 10000
+      max_bytes: 20MB
       max_age: 500ms
     retry:
       initial_pause: 1s

@@ -89,8 +89,8 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     )
     workers: Annotated[int, Field(ge=1, le=32)] = Field(
         default=2,
-        description="How many bulk requests are on their way at once. Two nearly double the rate"
-        " of one.",
+        description="How many bulk requests are on their way at once. With two, the other"
+        " side has one in hand while it answers another.",
     )
     namespace_by_appliance: bool = Field(
         default=False,
