@@ -93,6 +93,8 @@ class Reader:
         """Let time pass, and read all that is there."""
         for _ in range(times):
             self.clock.now += seconds
+            # Where the machine was busy, a look took long, and the next would be due in minutes.
+            self.following._looking.look_soon()  # noqa: SLF001 - their time is not the clock's
             while self.read() or self.following._turns:  # noqa: SLF001 - comparing gives no pieces
                 pass
 

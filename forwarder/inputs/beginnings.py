@@ -18,7 +18,7 @@ from forwarder.inputs.files import File, Files
 from forwarder.inputs.sources import Source
 
 _PATIENCE = 2 * PAUSE
-"""A file that is there rests for one pause; another may come meanwhile."""
+"""A file that grows on and on is not waited for; one that was sent within a second is."""
 
 _HEAD_BYTES = 4096
 """Remembered of a file that waits for the look: beyond any header."""
@@ -43,7 +43,6 @@ def may_begin(file: File, source: Source, data: bytes, looks: int) -> bool:
         file.seen_in = looks
     if looks > file.seen_in:
         file.head = b""
-        file.begin_by = None
         return True
     file.head = data[:_HEAD_BYTES]
     return False
@@ -53,12 +52,8 @@ def must_wait(file: File, files: Files, now: float) -> bool:
     """Say whether the end of another file is to be waited for, before one is begun.
 
     Args:
-        file: The file; it is remembered until when it waits.
+        file: The file.
         files: All files.
         now: Seconds of the monotonic clock.
     """
-    if not files.has_pausing_predecessor(file):
-        return False
-    if file.begin_by is None:
-        file.begin_by = now + _PATIENCE.total_seconds()
-    return now < file.begin_by
+    return files.has_pausing_predecessor(file, now - _PATIENCE.total_seconds())

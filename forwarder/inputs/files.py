@@ -51,8 +51,6 @@ class File:
     """Which look at all files was the last one when it was seen as it is; while nothing is read."""
     head: bytes = b""
     """Its first bytes, while it waits for another look; see :mod:`forwarder.inputs.beginnings`."""
-    begin_by: float | None = None
-    """Seconds of the monotonic clock when it is begun at the latest, while it waits for others."""
     ignored: bool = False
     """Whether it is left alone, because of its age, until it changes."""
 
@@ -86,7 +84,7 @@ class Files:
         self._turns = turns
         self._files: dict[Inode, File] = {}
         self._of: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
-        self._pausing: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
+        self._pausing: defaultdict[str, dict[Inode, float]] = defaultdict(dict)
         self._live: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self._copies: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self.paths: dict[str, Sighting] = {}
@@ -116,7 +114,7 @@ class Files:
         if sighting.path != file.path or not file.here:
             self._unname(file)
             del self._of[file.sighting.appliance][file.inode]
-            self.set_pausing(file, pausing=False)
+            self.set_pausing(file, None)
             self._of[sighting.appliance][file.inode] = None
             file.sighting, file.here = sighting, True
             self._name(file)
@@ -137,7 +135,7 @@ class Files:
         self.set_state(file, State.REST)
         if file.here:
             self._unname(file)
-        self.set_pausing(file, pausing=False)
+        self.set_pausing(file, None)
         del self._of[file.sighting.appliance][file.inode]
         del self._files[file.inode]
 
@@ -199,18 +197,24 @@ class Files:
                 return True
         return False
 
-    def set_pausing(self, file: File, *, pausing: bool) -> None:
-        """Say whether a file that was read to its end has to rest before its last line is whole."""
-        same = self._pausing[file.sighting.appliance]
-        if pausing:
-            same[file.inode] = None
-        else:
-            same.pop(file.inode, None)
+    def set_pausing(self, file: File, since: float | None) -> None:
+        """Say whether a file that was read to its end has to rest before its last line is whole.
 
-    def has_pausing_predecessor(self, file: File) -> bool:
-        """Say whether the last line of a file that comes before another one is not whole yet."""
+        Args:
+            file: The file.
+            since: Seconds of the monotonic clock; the first time counts, until it is None.
+        """
+        same = self._pausing[file.sighting.appliance]
+        if since is None:
+            same.pop(file.inode, None)
+        else:
+            same.setdefault(file.inode, since)
+
+    def has_pausing_predecessor(self, file: File, since: float) -> bool:
+        """Say whether a file that comes before another one pauses, and not for longer."""
         order = reading_order(file.path)
-        others = map(self._files.__getitem__, self._pausing[file.sighting.appliance])
+        pausing = self._pausing[file.sighting.appliance].items()
+        others = [self._files[inode] for inode, begun in pausing if begun > since]
         return any(x is not file and x.is_home and reading_order(x.path) <= order for x in others)
 
     def wake_predecessors(self, file: File) -> None:

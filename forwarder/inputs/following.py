@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 
 from forwarder.inputs.beginnings import must_wait
 from forwarder.inputs.comparing import BLOCK_BYTES
-from forwarder.inputs.endings import PAUSE, SETTLE
+from forwarder.inputs.endings import PAUSE, SETTLE, Kind
 from forwarder.inputs.files import File, Files, State
 from forwarder.inputs.looking import Looking
 from forwarder.inputs.noticing import Clock, Noticing
@@ -280,6 +280,10 @@ class Following:
             self._noticing.release(file)
             self._turns.hold(file.inode)
             return None
+        if step.piece is None or not step.piece.data:
+            unsure = step.again is not None and file.trail.said is Kind.MORE and not file.packed
+            pauses = unsure and file.trail.read.size > 0
+            self._files.set_pausing(file, self._monotonic() if pauses else None)
         if step.replaced:
             self._noticing.release(file)
             return None

@@ -112,7 +112,6 @@ class Reader:
             )
         )
         self._files.set_state(file, State.REST)
-        self._files.set_pausing(file, pausing=ending.kind is Kind.MORE and not source.packed)
         problem = None
         if source.fault is not None or ending.stuck:
             fault = "is cut off" if source.fault is None else f"is damaged ({source.fault})"
