@@ -1,5 +1,6 @@
 """One node of OpenSearch; its REST API is open to everybody."""
 
+import random
 import socket
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.servers.running import Server, java
 VERSION = "2.19.1"
 _BASES = range(9201, 9290)
 """The runner listens one above; from 9300 on, it would meet the ports of its transport."""
+_ATTEMPTS = 3
 
 
 def build() -> Path:
@@ -34,21 +36,40 @@ class Node:
 
     def __init__(self, jars: Path, home: Path) -> None:
         """Prepare; nothing is started yet."""
-        base = next(x for x in _BASES if _is_free(x + 1) and _is_free(x + 101))
+        self._jars = jars
+        self._home = home
+
+    def start(self) -> None:
+        """Start it, and wait until it serves."""
+        for left in reversed(range(_ATTEMPTS)):
+            self._prepare()
+            try:
+                self._server.start()
+            except AssertionError:
+                # Between looking for a port and taking it, somebody else may have taken it.
+                self.close()
+                if not left or b"BindException" not in self._log.read_bytes():
+                    raise
+            else:
+                return
+
+    def _prepare(self) -> None:
+        bases = random.sample(_BASES, len(_BASES))
+        base = next(x for x in bases if _is_free(x + 1) and _is_free(x + 101))
         self.url = f"http://127.0.0.1:{base + 1}"
         self.admin = OpenSearch(self.url)
+        self._log = self._home / f"output-{base}.log"
         self._server = Server(
             [
                 *java(Path(find_program("java", "default-jdk-headless"))),
-                *("-classpath", f"{jars}/*"),
+                *("-classpath", f"{self._jars}/*"),
                 # Java compiles it on the way.
                 HERE / "opensearch" / "Main.java",
-                *(home / "node", str(base), f"tests-{base}"),
+                *(self._home / f"node-{base}", str(base), f"tests-{base}"),
             ],
-            home / "output.log",
+            self._log,
             self._is_ready,
         )
-        self.start = self._server.start
 
     def close(self) -> None:
         """Stop it for good."""
