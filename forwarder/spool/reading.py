@@ -1,6 +1,7 @@
 """Reads the rows of the spool for one output, behind its cursor.
 
-A row is unpacked once and serves many batches. One row at a time is in memory.
+A row is unpacked once and serves many batches. One row at a time is in memory. What was committed
+just now is not unpacked at all: :mod:`forwarder.spool.recent` has it.
 """
 
 import sqlite3
@@ -14,6 +15,7 @@ from forwarder.documents import Document
 from forwarder.spool.blocks import Block, unpack
 from forwarder.spool.failures import ClosedError
 from forwarder.spool.progress import Batch
+from forwarder.spool.recent import Recent
 
 _SELECT = "SELECT first, documents, checksum, packed FROM blocks"
 
@@ -30,13 +32,15 @@ class BadBlock(Exception):  # noqa: N818 - raised to the spool, which goes on wi
 class Reader:
     """Reads for one output; one thread at a time, under its lock."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, recent: Recent) -> None:
         """Begin anywhere.
 
         Args:
             connection: For this reader alone; closed with it.
+            recent: What was committed last.
         """
         self._connection = connection
+        self._recent = recent
         self._lock = threading.Lock()
         self._is_open = True
         self._first = 0
@@ -108,23 +112,28 @@ class Reader:
         return self._documents[start:end]
 
     def _load(self, number: int) -> bool:
-        """Unpack the row that has a document, or the next one behind it.
+        """Find the row that has a document, or the next one behind it.
 
         Returns:
             Whether there is one.
         """
+        found = self._recent.find(number) or self._unpack(number)
+        if found is None:
+            return False
+        self._first, self._documents = found
+        self._ends = list(accumulate([len(x.body) for x in self._documents]))
+        return True
+
+    def _unpack(self, number: int) -> tuple[int, Sequence[Document]] | None:
         run = self._connection.execute
         (before,) = run("SELECT max(first) FROM blocks WHERE first <= ?", (number,)).fetchone()
         row = run(f"{_SELECT} WHERE first = ?", (before,)).fetchone()
         if row is None or row[0] + row[1] <= number:
             row = run(f"{_SELECT} WHERE first > ? ORDER BY first LIMIT 1", (number,)).fetchone()
         if row is None:
-            return False
+            return None
         first, block = row[0], Block(*row[1:])
         try:
-            self._documents = unpack(block)
+            return first, unpack(block)
         except ValueError as error:
             raise BadBlock(first, str(error)) from error
-        self._first = first
-        self._ends = list(accumulate([len(x.body) for x in self._documents]))
-        return True

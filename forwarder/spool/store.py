@@ -25,6 +25,7 @@ from forwarder.spool.locking import Lock
 from forwarder.spool.opening import NAME, bad_blocks, open_database, prepare_folder
 from forwarder.spool.progress import PREFIX, Batch, Progress, Trouble, dump, load
 from forwarder.spool.reading import BadBlock, Reader
+from forwarder.spool.recent import Recent
 from forwarder.spool.room import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Room, Usage
 from forwarder.spool.schema import connect
 from forwarder.spool.state import LIMIT, load_state, put_state
@@ -75,6 +76,7 @@ class Spool:
         self._lock = lock
         self._changed = threading.Condition()
         self._readers: dict[str, Reader] = {}
+        self._recent = Recent()
         connection = open_database(folder)
         try:
             self._writer = Writer(self._path, connection, room)
@@ -127,6 +129,8 @@ class Spool:
                     )
                     first += block.documents
                 put_state(connection, state)
+            if documents and self._outputs:
+                self._recent.add(self._next, documents)
             self._next = first
         if documents:
             self.wake()
@@ -212,7 +216,7 @@ class Spool:
             for name in forgotten.keys() & self._readers.keys():
                 self._readers.pop(name).close()
             for name in outputs.keys() - self._readers.keys():
-                self._readers[name] = Reader(connect(self._path))
+                self._readers[name] = Reader(connect(self._path), self._recent)
         for name, progress in forgotten.items():
             _log.warning(
                 "An output is no longer in the configuration and has been forgotten.",
@@ -324,6 +328,7 @@ class Spool:
                 put_state(connection, [(PREFIX + output, dump(after))])
                 upkeep.trim(connection, outputs.values(), self._next)
             self._outputs = outputs
+        self._recent.forget(min(x.cursor for x in outputs.values()))
         self.wake()
 
     def note(self, output: str, trouble: Trouble | None, *, retried: int = 0) -> None:

@@ -79,7 +79,7 @@ class FileOutput:
         with self._explaining():
             file = self._attach(self._mark)
             fresh = [x for x in documents if x.id not in self._recent]
-            lines = b"".join([x.body + b"\n" for x in fresh])
+            lines = b"\n".join([*[x.body for x in fresh], b""])
             is_settled = len(fresh) == len(documents)
             if is_settled:
                 if self._is_full(file, len(lines)):
