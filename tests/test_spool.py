@@ -19,14 +19,15 @@ from structlog.testing import capture_logs
 from forwarder.documents import Document
 from forwarder.spool import Batch, BlockedError, ClosedError, Spool, SpoolError
 from forwarder.spool import blocks as packing
+from forwarder.spool.recent import MAX_BYTES
 from forwarder.spool.schema import VERSIONS, connect, create, migrate, version_of
 from tests.spooling import MANY, documents, numbers, opened, read, take
 
 
-@pytest.fixture
-def spool(tmp_path: Path) -> Iterator[Spool]:
+@pytest.fixture(params=[0, 2000, MAX_BYTES], ids=["from disk", "from both", "from memory"])
+def spool(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Spool]:
     """Open a spool with the outputs a and b."""
-    with closing(opened(tmp_path / "state", "a", "b")) as spool:
+    with closing(opened(tmp_path / "state", "a", "b", recent_bytes=request.param)) as spool:
         yield spool
 
 

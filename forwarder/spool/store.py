@@ -25,7 +25,7 @@ from forwarder.spool.locking import Lock
 from forwarder.spool.opening import NAME, bad_blocks, open_database, prepare_folder
 from forwarder.spool.progress import PREFIX, Batch, Progress, Trouble, dump, load
 from forwarder.spool.reading import BadBlock, Reader
-from forwarder.spool.recent import Recent
+from forwarder.spool.recent import MAX_BYTES, Recent
 from forwarder.spool.room import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Room, Usage
 from forwarder.spool.schema import connect
 from forwarder.spool.state import LIMIT, load_state, put_state
@@ -47,6 +47,7 @@ class Spool:
         *,
         max_bytes: int = DEFAULT_MAX_BYTES,
         max_wal_bytes: int = MAX_WAL_BYTES,
+        recent_bytes: int = MAX_BYTES,
     ) -> Self:
         """Open the spool of a folder; make it if there is none.
 
@@ -57,6 +58,7 @@ class Spool:
             max_bytes: What the database may take on disk before :attr:`is_full`; one commit more
                 may still be written.
             max_wal_bytes: The same for its log of changes.
+            recent_bytes: Of bodies that were committed last, to be kept in memory as well.
 
         Raises:
             SpoolError: Another process has it, or a newer version has written it, or it cannot be
@@ -65,18 +67,19 @@ class Spool:
         prepare_folder(folder)
         lock = Lock(folder)
         try:
-            return cls(folder, lock, Room(folder / NAME, max_bytes, max_wal_bytes))
+            room = Room(folder / NAME, max_bytes, max_wal_bytes)
+            return cls(folder, lock, room, Recent(recent_bytes))
         except BaseException:
             lock.close()
             raise
 
-    def __init__(self, folder: Path, lock: Lock, room: Room) -> None:
+    def __init__(self, folder: Path, lock: Lock, room: Room, recent: Recent) -> None:
         """Use :meth:`open`."""
         self._path = folder / NAME
         self._lock = lock
         self._changed = threading.Condition()
         self._readers: dict[str, Reader] = {}
-        self._recent = Recent()
+        self._recent = recent
         connection = open_database(folder)
         try:
             self._writer = Writer(self._path, connection, room)
