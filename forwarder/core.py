@@ -5,8 +5,9 @@ There is a flow for each time zone, and a reading for each log on its way.
 
 import os
 from collections.abc import Container, Iterable, Sequence
+from datetime import tzinfo
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 from forwarder.counts import Counts
@@ -15,10 +16,10 @@ from forwarder.ecs_layout import Common
 from forwarder.inputs.endings import Kind
 from forwarder.inputs.pieces import Piece
 from forwarder.pipeline import Flow, Settings
-from forwarder.settings.models import DocumentSettings, InputSettings
 
 if TYPE_CHECKING:
     from forwarder.reading import Reading
+    from forwarder.settings.models import DocumentSettings, InputSettings
 
 PREFIX = "core/"
 """Of what the core remembers; behind it the time zone of the input, and the appliance."""
@@ -28,27 +29,48 @@ _FOREIGN_BYTES = 1 << 16
 """What has no line of a mail log in so many bytes is none: a line has no more."""
 
 
+class CoreSettings(NamedTuple):
+    """What an operator chooses."""
+
+    zones: tuple[tzinfo | None, ...]
+    """Of the inputs, each in its place in the settings."""
+    sessions: bool
+    """Whether the end of a session is an event."""
+    common: Common
+
+    @classmethod
+    def of(cls, inputs: "Sequence[InputSettings]", documents: "DocumentSettings") -> "CoreSettings":
+        """Take them from the configuration."""
+        return cls(
+            tuple(x.timezone for x in inputs),
+            documents.session_events,
+            Common(
+                namespace=documents.namespace,
+                agent_name=documents.agent_name,
+                tags=documents.tags,
+                labels=tuple(documents.labels.items()),
+                original=documents.original,
+            ),
+        )
+
+
 class Core:
     """Makes documents of what the inputs read; for one thread."""
 
-    def __init__(
-        self,
-        inputs: Sequence[InputSettings],
-        documents: DocumentSettings,
-        state: Iterable[tuple[str, bytes]],
-    ) -> None:
+    def __init__(self, settings: CoreSettings, state: Iterable[tuple[str, bytes]]) -> None:
         """Go on where another one was.
 
         Args:
-            inputs: What is read.
-            documents: What is in the documents.
+            settings: What is read, and what is in the documents.
             state: All pairs whose key begins with :data:`PREFIX`.
         """
-        self._zones = [str(x.timezone or "") for x in inputs]
-        self._flows = _make_flows(inputs, documents, state)
+        self._zones = [str(x or "") for x in settings.zones]
+        self._flows = _make_flows(settings, state)
         self._readings: dict[str, Reading] = {}
         self._touched: set[str] = set()
         self._ended: set[str] = set()
+        self._leaving: set[str] = set()
+        """Those that have ended, and whose end is being saved."""
         self._foreign: list[str] = []
 
     @property
@@ -73,6 +95,7 @@ class Core:
         elif path is not None:
             reading.rename(path)
         self._touched.add(piece.key)
+        self._leaving.discard(piece.key)
         made = reading.feed(piece.data).values()
         if piece.kind is Kind.END:
             made += reading.finish().values()
@@ -100,25 +123,34 @@ class Core:
         return foreign
 
     def consumed(self) -> dict[str, tuple[int, bytes]]:
-        """Say how far the logs are that were read since the last time, and forget those that end.
+        """Say how far the logs are that were read since the last time.
 
         Returns:
             By key of the pieces, the offset up to which all is in documents, in bytes from the
             start of the file, and what the next reading needs to go on from there.
         """
         consumed = {
-            key: (self._readings[key].position, self._readings[key].state) for key in self._touched
+            key: (reading.position, reading.state)
+            for key in self._touched
+            if (reading := self._readings.get(key)) is not None
         }
         self._touched.clear()
-        for key in self._ended:
-            del self._readings[key]
+        self._leaving |= self._ended
         self._ended.clear()
         return consumed
 
-    def forget(self, keys: Iterable[str]) -> None:
-        """Take it that of these logs nothing will come any more."""
-        for key in keys:
+    def saved(self, forgotten: Iterable[str] = ()) -> None:
+        """Take it that whoever reads knows what :meth:`consumed` said.
+
+        Of a log that had ended by then, and did not go on before, the next piece comes with what
+        its reading needs.
+
+        Args:
+            forgotten: Keys of logs of which nothing will come any more.
+        """
+        for key in (*self._leaving, *forgotten):
             self._readings.pop(key, None)
+        self._leaving.clear()
 
     def changes(self) -> list[tuple[str, bytes | None]]:
         """Give what has changed since the last time and must outlive the process."""
@@ -153,28 +185,15 @@ def forget(
     return [(key, None) for key, _ in state if key.split("/", 2)[2].rsplit("/", 2)[0] in appliances]
 
 
-def _make_flows(
-    inputs: Sequence[InputSettings],
-    documents: DocumentSettings,
-    state: Iterable[tuple[str, bytes]],
-) -> dict[str, Flow]:
+def _make_flows(settings: CoreSettings, state: Iterable[tuple[str, bytes]]) -> dict[str, Flow]:
     """Make a flow for each time zone, with what it had remembered."""
     flows = {
-        str(x.timezone or ""): Flow(
+        str(zone or ""): Flow(
             Settings(
-                zone=x.timezone,
-                sessions=documents.session_events,
-                common=Common(
-                    namespace=documents.namespace,
-                    agent_name=documents.agent_name,
-                    tags=documents.tags,
-                    labels=tuple(documents.labels.items()),
-                    original=documents.original,
-                ),
-                count_lines=False,
+                zone=zone, sessions=settings.sessions, common=settings.common, count_lines=False
             )
         )
-        for x in inputs
+        for zone in settings.zones
     }
     for name, own in groupby(state, key=lambda x: x[0].split("/", 2)[1]):
         prefix = f"{PREFIX}{name}/"

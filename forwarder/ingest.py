@@ -23,7 +23,10 @@ import structlog
 
 from forwarder.committing import WAIT_SECONDS, Committer
 from forwarder.core import PREFIX as CORE_PREFIX
-from forwarder.core import Core
+from forwarder.core import CoreSettings
+from forwarder.core_handle import CoreHandle
+from forwarder.core_messages import Made, Snapshot
+from forwarder.counts import Counts
 from forwarder.inputs.following import Following
 from forwarder.inputs.pieces import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
@@ -98,7 +101,8 @@ class Ingest:
         self._spool = spool
         self._once = once
         self._stop = threading.Event()
-        self._core = Core(inputs, documents, spool.load_state(CORE_PREFIX))
+        self._core_settings = CoreSettings.of(inputs, documents)
+        self._last = Snapshot({}, [], Counts(), 0, [])
         self._following = _follow(inputs, spool, once=once)
         self._standard_inputs = [*_standard_inputs(inputs, begun)]
         self._sources: list[Source] = [*self._standard_inputs]
@@ -109,6 +113,12 @@ class Ingest:
         self._pending: list[Document] = []
         self._pending_bytes = 0
         self._taken_bytes = 0
+        self._foreign: list[str] = []
+        """Paths of what has no line of a mail log, to be said with the next status."""
+        self._is_asked = False
+        """Whether a snapshot of the core is on its way."""
+        self._forgotten: list[tuple[str, None]] = []
+        """Positions to be deleted with the next commit: what was read of them may be on its way."""
         self._since: float | None = None
         self._status_due = 0.0
         self._last_status: dict[str, object] = {}
@@ -125,36 +135,48 @@ class Ingest:
 
         Raises:
             SpoolError: The database is damaged.
+            CoreError: The core has failed.
         """
-        ended = False
+        self._core = CoreHandle(
+            self._core_settings, self._spool.load_state(CORE_PREFIX), self._wake
+        )
         try:
-            while not self._stop.is_set():
-                self._committer.check()
-                if not self._spool.wait_for_room(self._stop, 0):
-                    self._commit()
-                    self._committer.wait()
-                    self._committer.wait_for_room()
-                    continue
-                pieces = self._read()
-                for piece in pieces:
-                    self._take(piece)
-                self._say_problems()
-                if self._is_due(idle=not pieces):
-                    self._commit()
-                if self._ends and not pieces and all(x.drained for x in self._sources):
-                    ended = True
-                    break
-            for piece in chain.from_iterable(x.settle() for x in self._standard_inputs):
-                self._take(piece)
-            self._status_due = 0.0  # it is not to say for ever how far an earlier commit was
-            self._commit()
-            self._oddities.say(self._core.counts, last=True)
-            self._committer.wait()
+            ended = self._run()
             self.is_complete = ended and not self._committer.is_given_up
         finally:
+            self._core.close()
             self._committer.close()
             for source in self._sources:
                 source.close()
+
+    def _run(self) -> bool:
+        """Read; return whether that was to the end."""
+        ended = False
+        while not self._stop.is_set():
+            self._committer.check()
+            if not self._spool.wait_for_room(self._stop, 0):
+                self._commit_all()
+                self._committer.wait()
+                self._committer.wait_for_room()
+                continue
+            pieces = self._read()
+            for piece in pieces:
+                self._take(piece)
+            self._say_problems()
+            # Only now: what was read before a snapshot is saved has to be with the core by then.
+            self._collect()
+            if not self._is_asked and self._is_due(idle=not pieces):
+                self._ask()
+            if self._ends and not pieces and all(x.drained for x in self._sources):
+                ended = True
+                break
+        for piece in chain.from_iterable(x.settle() for x in self._standard_inputs):
+            self._take(piece)
+        self._status_due = 0.0  # it is not to say for ever how far an earlier commit was
+        self._commit_all()
+        self._oddities.say(self._last.counts, last=True)
+        self._committer.wait()
+        return ended
 
     @property
     def is_blocked(self) -> bool:
@@ -169,26 +191,65 @@ class Ingest:
     def ask_to_stop(self) -> None:
         """End soon, with everything committed that was read; from any thread."""
         self._stop.set()
+        self._wake()
+
+    def _wake(self) -> None:
         for source in self._sources:
             source.wake()
 
     def _read(self) -> list[Piece]:
         wait = WAIT_SECONDS
-        if self._since is not None:
+        if self._since is not None and not self._is_asked:
             wait = max(0.0, self._since + COMMIT_SECONDS - time.monotonic())
         # Of several sources none may keep the others waiting.
         share = wait if len(self._sources) == 1 else min(wait, COMMIT_SECONDS) / len(self._sources)
         return [*chain.from_iterable(x.read(share) for x in self._sources)]
 
     def _take(self, piece: Piece) -> None:
-        made = self._core.take(piece)
-        self._pending += made
-        self._pending_bytes += sum([len(x.body) for x in made])
+        self._core.feed(piece)
         self._taken_bytes += len(piece.data)
         if self._since is None:
             self._since = time.monotonic()
-        if self._pending_bytes >= COMMIT_BYTES or self._taken_bytes >= COMMIT_READ_BYTES:
-            self._commit()
+        self._ask_if_much()
+
+    def _collect(self, *, wait: bool = False) -> None:
+        """Take what the core has answered, and commit where it has said how far it is."""
+        for answer in self._core.answers(wait=wait):
+            match answer:
+                case Made():
+                    made = answer.documents()
+                    self._pending += made
+                    self._pending_bytes += len(answer.bodies)
+                case Snapshot():
+                    self._is_asked = False
+                    self._commit(answer)
+        self._ask_if_much()
+
+    def _ask_if_much(self) -> None:
+        if not self._is_asked and (
+            self._pending_bytes >= COMMIT_BYTES or self._taken_bytes >= COMMIT_READ_BYTES
+        ):
+            self._ask()
+
+    def _ask(self) -> None:
+        """Begin to commit what was taken so far; what comes until the answer is with the next."""
+        self._core.ask()
+        self._is_asked = True
+        self._taken_bytes = 0
+        self._since = None
+
+    def _commit_all(self) -> None:
+        """Commit all that was taken."""
+        self._wait_for_snapshot()
+        self._ask()
+        self._wait_for_snapshot()
+        if self._forgotten:  # nothing is on its way any more
+            self._ask()
+            self._wait_for_snapshot()
+
+    def _wait_for_snapshot(self) -> None:
+        while self._is_asked:
+            self._collect(wait=True)
 
     def _is_due(self, *, idle: bool) -> bool:
         now = time.monotonic()
@@ -197,20 +258,29 @@ class Ingest:
             return now >= self._status_due
         return now - self._since >= COMMIT_SECONDS or (idle and self._once)
 
-    def _commit(self) -> None:
-        """Commit what there is; wait as long as the disk refuses what was before it."""
-        consumed = self._core.consumed()
-        state = self._core.changes()
+    def _commit(self, snapshot: Snapshot) -> None:
+        """Commit what there is; wait as long as the disk refuses what was before it.
+
+        Args:
+            snapshot: Of the core, behind all that is pending.
+        """
+        self._last = snapshot
+        self._foreign += snapshot.foreign
+        state: list[tuple[str, bytes | None]] = [*snapshot.changes, *self._forgotten]
+        forgotten = [x.removeprefix(FILE_PREFIX) for x, _ in self._forgotten]
+        self._forgotten = []
         if self._following is not None:
-            positions = self._following.save(consumed)
-            self._core.forget(x.removeprefix(FILE_PREFIX) for x, y in positions if y is None)
-            state += positions
+            for key, value in self._following.save(snapshot.consumed):
+                if value is None:
+                    self._forgotten.append((key, None))
+                else:
+                    state.append((key, value))
+        self._core.saved(forgotten)
         state += self._status()
         if self._pending or state:
             self._committer.commit(self._pending, state)
         self._pending = []
-        self._pending_bytes = self._taken_bytes = 0
-        self._since = None
+        self._pending_bytes = 0
 
     def _say_problems(self) -> None:
         if self._following is not None:
@@ -239,12 +309,13 @@ class Ingest:
         if now < self._status_due:
             return []
         self._status_due = now + STATUS_SECONDS
-        counts = self._core.counts
-        self._oddities.say(counts, self._core.take_foreign())
+        counts = self._last.counts
+        self._oddities.say(counts, self._foreign)
+        self._foreign = []
         files = [] if self._following is None else self._following.status()
         if self._following is not None:
             self._say_whether_there_are_logs(self._following.finds_files)
-        status = describe(files, self._core.open_connections, counts)
+        status = describe(files, self._last.open_connections, counts)
         if status == self._last_status:
             return []
         self._last_status = status

@@ -27,6 +27,7 @@ import structlog
 
 from forwarder import log
 from forwarder.config import Config
+from forwarder.core_handle import CoreError
 from forwarder.errors import ForwarderError
 from forwarder.running import Running
 from forwarder.settings.values import format_duration
@@ -156,6 +157,8 @@ class Service:
         if isinstance(error, GoneError):
             self._is_good = False
             _log.error("The spool is gone; nothing can go on.", reason=str(error))
+        elif isinstance(running.error, CoreError):
+            _log.error("Reading has ended.", reason=str(running.error))
         elif running.error is not None:
             _log.error("Reading has ended by a fault of the program.", exc_info=running.error)
         _log.info("The service has ended.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.core import Core
+from forwarder.core import Core, CoreSettings
 from forwarder.inputs.endings import Kind
 from forwarder.inputs.pieces import Piece
 from tests.services import Told, configured, logins
@@ -19,7 +19,7 @@ MORE = Piece(
 def core(tmp_path: Path) -> Core:
     """Start with nothing read."""
     config = configured(tmp_path, Told(lambda _: None))()
-    return Core(config.inputs, config.documents, [])
+    return Core(CoreSettings.of(config.inputs, config.documents), [])
 
 
 def test_a_log_goes_on_where_the_last_piece_ended(core: Core) -> None:
@@ -37,6 +37,6 @@ def test_a_log_of_which_nothing_will_come_is_forgotten(core: Core) -> None:
     """Half a line of it does not wait for the rest for ever."""
     core.take(MORE._replace(data=b"half a l"))
     core.consumed()
-    core.forget(["key", "another"])
+    core.saved(["key", "another"])
     assert len(core.take(MORE._replace(data=logins(1), kind=Kind.END))) == 1
     assert core.consumed()["key"][0] == len(logins(1))

@@ -5,7 +5,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -238,6 +238,32 @@ def test_a_fault_in_reading_ends_it(
     said = capsys.readouterr().err
     assert "Reading has ended by a fault of the program." in said
     assert "ZeroDivisionError" in said
+
+
+def test_the_death_of_the_core_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a sentence; whatever it had in hand is read again, and nothing else."""
+
+    def kill(_: object) -> None:
+        if len(told.taken) < 3:
+            append(tmp_path, logins(*range(4, 2_000)))
+            for process in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):
+                    stat = (process / "stat").read_text("utf-8").rpartition(")")[2].split()
+                    command = (process / "cmdline").read_bytes()
+                    if int(stat[1]) == os.getpid() and b"forwarder.core_process" in command:
+                        os.kill(int(process.name), signal.SIGKILL)
+
+    told = Told(kill)
+    append(tmp_path, logins(1, 2, 3))
+    read = configured(tmp_path, told)
+    assert not service(read).run()
+    said = capsys.readouterr().err
+    assert "Reading has ended." in said
+    assert "was ended by SIGKILL" in said
+    assert "Traceback" not in said
+    assert service(read, once=True).run()
+    assert sorted({x.id for x in told.taken}) == sorted(x.id for x in told.taken)
+    assert len(told.taken) == 1_999
 
 
 def test_what_cannot_begin_is_an_error(tmp_path: Path) -> None:
