@@ -172,6 +172,7 @@ class Ingest:
                 break
         for piece in chain.from_iterable(x.settle() for x in self._standard_inputs):
             self._take(piece)
+        self._wait_for_snapshot()
         self._status_due = 0.0  # it is not to say for ever how far an earlier commit was
         self._commit_all()
         self._oddities.say(self._last.counts, last=True)
