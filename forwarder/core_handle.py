@@ -49,6 +49,9 @@ class CoreHandle:
             settings: As for :class:`forwarder.core.Core`.
             state: The same.
             wake: Called by a thread of its own when there is a snapshot, or a failure.
+
+        Raises:
+            CoreError: It cannot be started, or ends at once.
         """
         self._wake = wake
         self._changed = threading.Condition()
@@ -57,12 +60,18 @@ class CoreHandle:
         self._failure: str | None = None
         # A group of its own: Ctrl-C at a terminal is for the service. -P: no module of the folder
         # in which it was started is taken for one of ours.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "forwarder.core_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            process_group=0,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "forwarder.core_process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                process_group=0,
+            )
+        except OSError as error:
+            raise CoreError(
+                f"the process that reads the lines cannot be started: {error.strerror}; allow this"
+                " user one process and a few files more, and start the service again"
+            ) from error
         self._told = cast("BinaryIO", self._process.stdin)
         self._heard = cast("BinaryIO", self._process.stdout)
         for pipe in (self._told, self._heard):

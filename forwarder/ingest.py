@@ -14,6 +14,7 @@ Rules:
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
@@ -137,14 +138,12 @@ class Ingest:
             SpoolError: The database is damaged.
             CoreError: The core has failed.
         """
-        self._core = CoreHandle(
-            self._core_settings, self._spool.load_state(CORE_PREFIX), self._wake
-        )
         try:
-            ended = self._run()
+            state = self._spool.load_state(CORE_PREFIX)
+            with closing(CoreHandle(self._core_settings, state, self._wake)) as self._core:
+                ended = self._run()
             self.is_complete = ended and not self._committer.is_given_up
         finally:
-            self._core.close()
             self._committer.close()
             for source in self._sources:
                 source.close()

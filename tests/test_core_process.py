@@ -170,6 +170,13 @@ def test_signals_are_for_the_service(number: signal.Signals) -> None:
         assert len(made.documents()) == 2
 
 
+def test_a_process_that_cannot_be_started_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do."""
+    monkeypatch.setattr(sys, "executable", "/there/is/no/python")
+    with pytest.raises(CoreError, match=r"cannot be started: No such file .*; allow this user"):
+        CoreHandle(SETTINGS, [], lambda: None)
+
+
 def test_it_ends_with_the_service() -> None:
     """Also where that is killed."""
     with subprocess.Popen(  # noqa: S603
