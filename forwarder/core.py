@@ -4,54 +4,23 @@ There is a flow for each time zone, and a reading for each log on its way.
 """
 
 import os
-from collections.abc import Container, Iterable, Sequence
-from datetime import tzinfo
+from collections.abc import Iterable
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
+from forwarder.core_settings import PREFIX, CoreSettings
 from forwarder.counts import Counts
 from forwarder.documents import Document
-from forwarder.ecs_layout import Common
 from forwarder.inputs.endings import Kind
-from forwarder.inputs.pieces import Piece
+from forwarder.inputs.piece import Piece
 from forwarder.pipeline import Flow, Settings
 
 if TYPE_CHECKING:
     from forwarder.reading import Reading
-    from forwarder.settings.models import DocumentSettings, InputSettings
-
-PREFIX = "core/"
-"""Of what the core remembers; behind it the time zone of the input, and the appliance."""
-
 
 _FOREIGN_BYTES = 1 << 16
 """What has no line of a mail log in so many bytes is none: a line has no more."""
-
-
-class CoreSettings(NamedTuple):
-    """What an operator chooses."""
-
-    zones: tuple[tzinfo | None, ...]
-    """Of the inputs, each in its place in the settings."""
-    sessions: bool
-    """Whether the end of a session is an event."""
-    common: Common
-
-    @classmethod
-    def of(cls, inputs: "Sequence[InputSettings]", documents: "DocumentSettings") -> "CoreSettings":
-        """Take them from the configuration."""
-        return cls(
-            tuple(x.timezone for x in inputs),
-            documents.session_events,
-            Common(
-                namespace=documents.namespace,
-                agent_name=documents.agent_name,
-                tags=documents.tags,
-                labels=tuple(documents.labels.items()),
-                original=documents.original,
-            ),
-        )
 
 
 class Core:
@@ -167,22 +136,6 @@ def _is_enough(piece: Piece) -> bool:
     if piece.kind is Kind.END and 0 < read < _FOREIGN_BYTES:
         return True
     return piece.offset < _FOREIGN_BYTES <= read
-
-
-def forget(
-    state: Iterable[tuple[str, bytes]], appliances: Container[str]
-) -> list[tuple[str, None]]:
-    """Forget all that is remembered of appliances: their lines are read as if for the first time.
-
-    Args:
-        state: All pairs whose key begins with :data:`PREFIX`.
-        appliances: Whose lines they are.
-
-    Returns:
-        What to change in the state.
-    """
-    # The appliance's name may have slashes; what is behind it has two parts.
-    return [(key, None) for key, _ in state if key.split("/", 2)[2].rsplit("/", 2)[0] in appliances]
 
 
 def _make_flows(settings: CoreSettings, state: Iterable[tuple[str, bytes]]) -> dict[str, Flow]:

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import BinaryIO, cast
 
-from forwarder.core import CoreSettings
 from forwarder.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, Told, get, put
-from forwarder.inputs.pieces import Piece
+from forwarder.core_settings import CoreSettings
+from forwarder.inputs.piece import Piece
 
 _WINDOW_BYTES = 1 << 20
 """Of logs on their way through the process: enough that it never waits for more, and no more

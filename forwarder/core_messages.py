@@ -4,10 +4,10 @@ import pickle
 from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple
 
-from forwarder.core import CoreSettings
+from forwarder.core_settings import CoreSettings
 from forwarder.counts import Counts
 from forwarder.documents import Document, new_document
-from forwarder.inputs.pieces import Piece
+from forwarder.inputs.piece import Piece
 
 _PROTOCOL = 5
 """Of pickle."""

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from forwarder.core import Core
 from forwarder.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, get, put
-from forwarder.inputs.pieces import Piece
+from forwarder.inputs.piece import Piece
 from forwarder.memory import GC_THRESHOLDS
 
 

@@ -23,13 +23,13 @@ import orjson
 import structlog
 
 from forwarder.committing import WAIT_SECONDS, Committer
-from forwarder.core import PREFIX as CORE_PREFIX
-from forwarder.core import CoreSettings
 from forwarder.core_handle import CoreHandle
 from forwarder.core_messages import Made, Snapshot
+from forwarder.core_settings import PREFIX as CORE_PREFIX
+from forwarder.core_settings import CoreSettings
 from forwarder.counts import Counts
 from forwarder.inputs.following import Following
-from forwarder.inputs.pieces import Piece
+from forwarder.inputs.piece import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.sightings import Followed, StartAt
 from forwarder.inputs.stdin import StandardInput

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from forwarder.inputs.endings import Kind
 from forwarder.inputs.following import Following
-from forwarder.inputs.pieces import Piece
+from forwarder.inputs.piece import Piece
 from forwarder.inputs.sightings import Followed
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.core import Core, CoreSettings
+from forwarder.core import Core
+from forwarder.core_settings import CoreSettings
 from forwarder.inputs.endings import Kind
-from forwarder.inputs.pieces import Piece
+from forwarder.inputs.piece import Piece
 from tests.services import Told, configured, logins
 
 MORE = Piece(

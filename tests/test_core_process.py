@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.core import Core, CoreSettings
+from forwarder.core import Core
 from forwarder.core_handle import CoreError, CoreHandle
 from forwarder.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, get, put
 from forwarder.core_process import serve
+from forwarder.core_settings import CoreSettings
 from forwarder.ecs_layout import Common
 from forwarder.inputs.endings import Kind
-from forwarder.inputs.pieces import Piece
+from forwarder.inputs.piece import Piece
 from tests.faults.program import wait_until
 from tests.services import logins
 

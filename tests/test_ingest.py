@@ -10,8 +10,8 @@ import pytest
 
 from forwarder import committing
 from forwarder import ingest as module
-from forwarder.core import PREFIX as CORE_PREFIX
-from forwarder.core import forget
+from forwarder.core_settings import PREFIX as CORE_PREFIX
+from forwarder.core_settings import forget
 from forwarder.documents import Document
 from forwarder.ingest import STATUS_PREFIX, Ingest
 from forwarder.spool import Spool, schema

@@ -12,7 +12,7 @@ import pytest
 
 from forwarder.inputs.following import Following
 from forwarder.inputs.looking import MAX_POLL_SECONDS, POLL_SECONDS, Looking
-from forwarder.inputs.pieces import Piece
+from forwarder.inputs.piece import Piece
 from forwarder.inputs.sightings import Followed
 from forwarder.inputs.watching import Watching
 

@@ -61,8 +61,8 @@ def _forget(config: "Config", log_path: str) -> list["Again"]:
     """Change the state; give the logs that are forgotten."""
     import os  # noqa: PLC0415 - late on purpose
 
-    from forwarder.core import PREFIX as CORE_PREFIX  # noqa: PLC0415
-    from forwarder.core import forget  # noqa: PLC0415
+    from forwarder.core_settings import PREFIX as CORE_PREFIX  # noqa: PLC0415
+    from forwarder.core_settings import forget  # noqa: PLC0415
     from forwarder.ingest import followed_by  # noqa: PLC0415
     from forwarder.inputs.positions import PREFIX  # noqa: PLC0415
     from forwarder.inputs.rewinding import rewind as find  # noqa: PLC0415

@@ -17,7 +17,8 @@ from forwarder.inputs.endings import PAUSE, SETTLE, Kind
 from forwarder.inputs.files import File, Files, State
 from forwarder.inputs.looking import Looking
 from forwarder.inputs.noticing import Clock, Noticing
-from forwarder.inputs.pieces import Piece, Reader
+from forwarder.inputs.piece import Piece
+from forwarder.inputs.pieces import Reader
 from forwarder.inputs.positions import PREFIX, STARTED, encode_started, split
 from forwarder.inputs.recognising import Recogniser
 from forwarder.inputs.sightings import Followed

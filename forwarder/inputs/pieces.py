@@ -1,4 +1,4 @@
-"""Pieces of files: what is read where a log stopped, and what its end means."""
+"""Reading on: what follows where a log stopped, as a piece, and what its end means."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,32 +8,10 @@ from forwarder.inputs.beginnings import may_begin
 from forwarder.inputs.endings import AtEnd, Kind, decide
 from forwarder.inputs.files import File, Files, State
 from forwarder.inputs.names import time_in_name
+from forwarder.inputs.piece import Piece
 from forwarder.inputs.sightings import Sighting
 from forwarder.inputs.sources import OpenFiles, Source
 from forwarder.inputs.trails import Trail, Trails
-
-
-class Piece(NamedTuple):
-    """A part of a log, in order."""
-
-    key: str
-    """Of the log: the same under every name, and behind a restart."""
-    appliance: str
-    path: str
-    """Absolute, where the log is now; bytes that are not UTF-8 as surrogates."""
-    near: datetime
-    """A moment that the lines are close to, aware, for stamps without a year."""
-    data: bytes
-    """Unpacked, cut anywhere, at most 128 KiB; may be empty where ``kind`` says something new."""
-    kind: Kind
-    resume: bytes | None
-    """With the first piece after a restart, or after an end: what was saved with the position."""
-    offset: int
-    """Of the first byte, in bytes from the start of the log."""
-    named: bool = False
-    """Whether the appliance was named; if not, a host in a syslog header knows better."""
-    input: int = 0
-    """Which of the inputs asked for it, from 0."""
 
 
 class Step(NamedTuple):

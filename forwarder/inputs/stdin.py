@@ -14,7 +14,7 @@ import threading
 from datetime import UTC, datetime
 
 from forwarder.inputs.endings import Kind
-from forwarder.inputs.pieces import Piece
+from forwarder.inputs.piece import Piece
 from forwarder.inputs.reading import STDIN, ReadError
 
 KEY = "stdin"
