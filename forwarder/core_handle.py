@@ -5,7 +5,7 @@ the pipe, so that neither side ever waits for the other to read.
 """
 
 import fcntl
-import pickle
+import os
 import signal
 import subprocess
 import sys
@@ -51,29 +51,21 @@ class CoreHandle:
             wake: Called by a thread of its own when there is a snapshot, or a failure.
 
         Raises:
-            CoreError: It cannot be started, or ends at once.
+            CoreError: It cannot be started.
         """
         self._wake = wake
         self._changed = threading.Condition()
         self._answers: deque[Made | Snapshot] = deque()
         self._under_way = 0
         self._failure: str | None = None
-        # A group of its own: Ctrl-C at a terminal is for the service. -P: no module of the folder
-        # in which it was started is taken for one of ours.
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "forwarder.core_process"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                process_group=0,
-            )
+            self._process, self._heard = _start()
         except OSError as error:
             raise CoreError(
                 f"the process that reads the lines cannot be started: {error.strerror}; allow this"
                 " user one process and a few files more, and start the service again"
             ) from error
         self._told = cast("BinaryIO", self._process.stdin)
-        self._heard = cast("BinaryIO", self._process.stdout)
         for pipe in (self._told, self._heard):
             # Neither side waits in the middle of a message. Of pipes that are this large, a user
             # has sixteen; without, it only takes longer.
@@ -81,7 +73,8 @@ class CoreHandle:
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._thread = threading.Thread(target=self._hear, name="core", daemon=True)
         self._thread.start()
-        self._tell(Begin(settings, state))
+        with suppress(CoreError):  # whatever is called next says so
+            self._tell(Begin(settings, state))
 
     @property
     def pid(self) -> int:
@@ -159,8 +152,8 @@ class CoreHandle:
         while self._failure is None:
             try:
                 answer = get(self._heard)
-            except (EOFError, OSError, pickle.UnpicklingError):
-                answer = Failed(_say_end(self._process.wait()))
+            except Exception as error:  # noqa: BLE001 - unpickling raises whatever it likes
+                answer = Failed(self._say_end(error))
             with self._changed:
                 match answer:
                     case Failed(words):
@@ -176,10 +169,43 @@ class CoreHandle:
             if not isinstance(answer, Made):
                 self._wake()
 
+    def _say_end(self, error: Exception) -> str:
+        """Say why there is no answer, where to read one failed."""
+        try:
+            code = self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            how = f"answers what is not understood ({error!r})"
+        else:
+            # Not every signal has a name.
+            signals = {-x: x.name for x in signal.Signals}
+            name = f"with {code}" if code >= 0 else f"by {signals.get(code, f'signal {-code}')}"
+            how = f"was ended {name}"
+        return (
+            f"the process that reads the lines {how}; what is not committed is read again from its"
+            " files when the service is started again"
+        )
 
-def _say_end(code: int) -> str:
-    how = f"with {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
-    return (
-        f"the process that reads the lines was ended {how}; what it had not handed over is in the"
-        " logs still, and is read when the service is started again"
-    )
+
+def _start() -> tuple[subprocess.Popen[bytes], BinaryIO]:
+    """Start the process; give the pipe for its answers, too.
+
+    That is one of its own: whatever Python runs at each start may write to standard output. So is
+    its group: Ctrl-C at a terminal is for the service. -P: no module of the folder in which it is
+    started is taken for one of ours.
+    """
+    descriptor, answers = os.pipe()
+    heard = os.fdopen(descriptor, "rb")
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own
+            [sys.executable, "-P", "-m", "forwarder.core_process", str(answers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=(answers,),
+            process_group=0,
+        )
+    except OSError:
+        heard.close()
+        raise
+    finally:
+        os.close(answers)
+    return process, heard

@@ -65,14 +65,14 @@ def _look(core: Core) -> Snapshot:
 
 
 def main() -> None:
-    """Serve on standard input and standard output."""
+    """Serve; what is told comes from standard input, the argument is the pipe for the answers."""
     # The service decides when it is over; a signal to all of its processes is for it alone.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        serve(sys.stdin.buffer, sys.stdout.buffer)
+        serve(sys.stdin.buffer, os.fdopen(int(sys.argv[1]), "wb"))
     except (EOFError, OSError, pickle.UnpicklingError):
         pass  # the service has ended, perhaps within a message
     finally:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from forwarder import core_handle as module
 from forwarder.core import Core
 from forwarder.core_handle import CoreError, CoreHandle
 from forwarder.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, get, put
@@ -166,6 +167,41 @@ def test_signals_are_for_the_service(number: signal.Signals) -> None:
     with handle() as (core, _):
         snapshot_of(core)  # it has begun
         os.kill(core.pid, number)
+        core.feed(LATER)
+        (made,), _ = snapshot_of(core)
+        assert len(made.documents()) == 2
+
+
+@pytest.mark.parametrize(
+    ("acts", "said"),
+    [
+        ("kill -s RTMIN+1 $$", "was ended by signal 35"),
+        ("exit 3", "was ended with 3"),
+        ("echo no message >& ${!#}; cat > /dev/null", "answers what is not understood"),
+    ],
+    ids=["an unusual signal", "an end", "something else in the pipe"],
+)
+def test_whatever_comes_out_of_the_pipe_nobody_waits_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, acts: str, said: str
+) -> None:
+    """It is said what that was."""
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/bash\n{acts}\n", "utf-8")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(module, "_END_SECONDS", 0.2)
+    woken = threading.Event()
+    with closing(CoreHandle(SETTINGS, [], woken.set)) as core:
+        assert woken.wait(10)
+        with pytest.raises(CoreError, match=said):
+            core.answers(wait=True)
+
+
+def test_what_is_printed_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a file that Python runs at each start."""
+    (tmp_path / "sitecustomize.py").write_text("print('Hello', flush=True)\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with handle() as (core, _):
         core.feed(LATER)
         (made,), _ = snapshot_of(core)
         assert len(made.documents()) == 2
