@@ -11,7 +11,7 @@ the first one is taken, that is the offset before the change. A file header has 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from forwarder.events import Instant
+from forwarder.events import Instant, new_instant
 from forwarder.memory import Memory
 
 UTC_MARK = b"UTC"
@@ -25,10 +25,14 @@ _MONTHS = {
     )
 }
 _DATE_BYTES = 11
-_CLOCK = re.compile(rb"\d\d:\d\d:\d\d \d{4}")
+_CLOCK = re.compile(rb"\d\d:\d\d: \d{4}")
+"""Without its seconds."""
 _SECONDS = {b"%02d" % x: x for x in range(60)} | {b"60": 59}
 """By their digits. A leap second is written :60; no calendar arithmetic here has one."""
 _WHOLE_MINUTE = b"00.000Z"
+_Minute = tuple[int, bytes, bytes, str, timedelta | None]
+"""The fields of an instant at the beginning of a minute, its texts without their seconds; local
+time minus UTC where that has odd seconds, because somebody's header said so."""
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, the cheapest arithmetic there is
 _ZERO = timedelta(0)
 
@@ -81,41 +85,38 @@ class Clock:
     def _convert(self, stamp: bytes) -> Instant | None:
         # Most seconds are new, and few of the minutes: what a minute has in common is made once.
         second = _SECONDS.get(stamp[17:19])
-        minute = self._minutes[stamp[:17] + b"00" + stamp[19:]]
+        minute = self._minutes[stamp[:17] + stamp[19:]]
         if second is None or minute is None:
             return None
-        utc, offset = minute
-        epoch, text, compact, zone = utc
-        if not text.endswith(_WHOLE_MINUTE):
-            # An offset with odd seconds: somebody's header said so.
+        epoch, text, compact, zone, odd = minute
+        if odd is not None:
             try:
-                return _instant(_EPOCH + timedelta(seconds=epoch + second), offset)
+                return _instant(_EPOCH + timedelta(seconds=epoch + second), odd)
             except OverflowError:
                 return None
         digits = b"%02d" % second
-        return Instant(
-            epoch + second,
-            text[: -len(_WHOLE_MINUTE)] + digits + b".000Z",
-            compact[:-3] + digits + b"Z",
-            zone,
+        return new_instant(
+            (epoch + second, b"%b%b.000Z" % (text, digits), b"%b%bZ" % (compact, digits), zone)
         )
 
-    def _convert_minute(self, stamp: bytes) -> tuple[Instant, timedelta] | None:
-        """Convert a stamp at the beginning of a minute; give local time minus UTC with it."""
-        if not _CLOCK.fullmatch(stamp, _DATE_BYTES):
+    def _convert_minute(self, minute: bytes) -> _Minute | None:
+        """Convert a stamp without its seconds."""
+        if not _CLOCK.fullmatch(minute, _DATE_BYTES):
             return None
         try:
             local = datetime(  # noqa: DTZ001 - the offset is found below
-                int(stamp[20:24]),
-                _MONTHS[stamp[4:7]],
-                int(stamp[8:10]),
-                int(stamp[11:13]),
-                int(stamp[14:16]),
+                int(minute[18:22]),
+                _MONTHS[minute[4:7]],
+                int(minute[8:10]),
+                int(minute[11:13]),
+                int(minute[14:16]),
             )
-            offset = self._offset_at(local, stamp)
-            return _instant(local - offset, offset), offset
+            offset = self._offset_at(local, minute)
+            epoch, text, compact, zone = _instant(local - offset, offset)
         except (KeyError, ValueError, OverflowError):
             return None
+        odd = None if text.endswith(_WHOLE_MINUTE) else offset
+        return epoch, text[: -len(_WHOLE_MINUTE)], compact[:-3], zone, odd
 
     def _offset_at(self, local: datetime, stamp: bytes) -> timedelta:
         if stamp[:3] == UTC_MARK:

@@ -117,6 +117,18 @@ class Correlator:
             elif head == b"MID":
                 if number in followed:
                     messages.change(number, verb, line)
+            elif head == b"DCID":
+                if verb == b"close":
+                    outbound.pop(number, None)
+                elif verb == b"TLS":
+                    if number not in outbound:
+                        outbound[number] = None, offset, []
+                        if len(outbound) > MAX_OPEN:
+                            forget_oldest(outbound)
+                    others = outbound[number][2]
+                    others.append(line)
+                    if len(others) > MAX_LINES:
+                        joiner.shorten(number, others)
             elif head in scanning.NEW_INBOUND:
                 old = inbound.pop(number, None)
                 if old is None:
@@ -134,18 +146,6 @@ class Correlator:
             elif head == b"Start MID":
                 if line.rstrip().rpartition(b" ")[2] in tallies:
                     messages.start(number, line)
-            elif head == b"DCID":
-                if verb == b"close":
-                    outbound.pop(number, None)
-                elif verb == b"TLS":
-                    if number not in outbound:
-                        outbound[number] = None, offset, []
-                        if len(outbound) > MAX_OPEN:
-                            forget_oldest(outbound)
-                    others = outbound[number][2]
-                    others.append(line)
-                    if len(others) > MAX_LINES:
-                        joiner.shorten(number, others)
             elif head in scanning.NEW_OUTBOUND:
                 old = outbound.pop(number, None)
                 inherited = [] if old is None else joiner.inherit(old, None, line, log)

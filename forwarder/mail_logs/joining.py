@@ -160,8 +160,7 @@ class Joiner:
                 open_.attempts[number] = known, epoch, failures, tally
         if known is not None and not known.correlated:
             self.unjoined += 1
-        mark = number + b")" if verb else line
-        offset, original, at, level, header = places.find(line, mark)
+        offset, original, at, level, header = places.find(line)
         key = self.identities.identify(direction, number, original, epoch, log.file)
         if header is not None:
             time = _at_offset(time, header)
@@ -191,7 +190,7 @@ class Joiner:
         """Count a line that is not understood; somebody will want to see the first."""
         self.unread += 1
         if self.first_unread is None:
-            self.first_unread = log.origin.path, places.find(line, line)[0]
+            self.first_unread = log.origin.path, places.find(line)[0]
 
     def _join_outbound(self, number: bytes, address: bytes, time: Instant) -> Connection:
         connection = self.connections.outbound.get(number)
@@ -251,28 +250,29 @@ class Joiner:
         offset, original, message, level, header = _NOWHERE
         if line is not None and places is not None:
             time = self._clock.read(line[:24], log.offset) or time
-            mark = number + b" close" if reason is CloseReason.CLOSE else line
-            offset, original, message, level, header = places.find(line, mark)
+            offset, original, message, level, header = places.find(line)
         if original is None:
             # No line says that a session expired: the word and its last login stand for it.
             name = self.identities.name(b"inbound", number, b"expired %b" % tally.last.compact)
         else:
             name = self.identities.identify(b"inbound", number, original, time.epoch, log.file)
         events.append(
-            Event(
-                log.origin,
-                _CLOSED,
-                name,
-                time if header is None else _at_offset(time, header),
-                tally.user,
-                known or self._describer.describe_inbound(number, connection),
-                offset,
-                level,
-                original,
-                message,
-                header,
-                tally.close(reason, failures),
-            ),
+            new_event(
+                (
+                    log.origin,
+                    _CLOSED,
+                    name,
+                    time if header is None else _at_offset(time, header),
+                    tally.user,
+                    known or self._describer.describe_inbound(number, connection),
+                    offset,
+                    level,
+                    original,
+                    message,
+                    header,
+                    tally.close(reason, failures),
+                )
+            )
         )
 
     def _expire(self, now: Instant, log: Log, events: list[Event]) -> None:

@@ -3,7 +3,7 @@
 import re
 from itertools import islice
 
-from forwarder.events import CloseReason, Instant, Session
+from forwarder.events import CloseReason, Instant, Session, new_session
 from forwarder.mail_logs import grammar
 from forwarder.mail_logs.grammar import STAMP_BYTES
 
@@ -70,7 +70,7 @@ class Tally:
         """
         users = tuple(self.users)
         counts = (self.messages, self.recipients, self.size)
-        return Session(reason, self.successes, failures, users, *counts)
+        return new_session((reason, self.successes, failures, users, *counts))
 
 
 class Message:
