@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from forwarder.events import SyslogHeader
+from forwarder.mail_logs.scanning import Pick
 
 
 class Line(NamedTuple):
@@ -32,3 +33,5 @@ class Block(NamedTuple):
     """Name from a syslog header; None where the file's name for it holds."""
     lines: tuple[Line, ...] | None
     """For rewritten lines, in order; None where text is the file's own bytes."""
+    picks: list[Pick] | None
+    """The lines that matter; None where nobody has looked for them yet."""

@@ -93,8 +93,10 @@ class Correlator:
         inbound, outbound, attempts = open_.inbound, open_.outbound, open_.attempts
         messages, offset = open_.messages, log.offset
         followed, tallies = messages.followed, messages.tallies
-        places = Places(block)
-        for line, head, number, verb, rest in scanning.scan(block.text, block.start, block.end):
+        places, picks = Places(block), block.picks
+        if picks is None:
+            picks = scanning.scan(block.text, block.start, block.end)
+        for line, head, number, verb, rest in picks:
             if head == b"ICID":
                 if verb == b"close" or verb == b"lost":  # noqa: PLR1714 - twice as fast as a set
                     ended = inbound.pop(number, None)

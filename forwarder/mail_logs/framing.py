@@ -14,7 +14,7 @@ Rules:
   of any message; NUL bytes before a timestamp (a preallocated or truncated file) are passed over.
 
 Most blocks hold nothing but lines of a file (``Wed Apr 22 11:43:59 2009 Info: ...``); one
-expression over the block proves it and the bytes go on as they are. The stretches for which it
+expression over the block proves it (``days``) and the bytes go on as they are. The stretches for which it
 does not hold, wrapped lines and syslog, are rewritten line by line to what a file would have.
 """
 
@@ -24,11 +24,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from forwarder.mail_logs.blocks import Block, Line
+from forwarder.mail_logs.days import Days
 from forwarder.mail_logs.endings import is_broken_off
 from forwarder.mail_logs.grammar import LEVEL, STAMP_BYTES
 from forwarder.mail_logs.lines import (
     DATE,
-    DATE_BYTES,
     MAX_JUNK_BYTES,
     MAX_LINE_BYTES,
     START,
@@ -37,17 +37,14 @@ from forwarder.mail_logs.lines import (
     find_undecided,
     join_lines,
 )
+from forwarder.mail_logs.scanning import Pick, scan
 from forwarder.mail_logs.syslog import SyslogFraming, SyslogState
 from forwarder.mail_logs.wrapping import Before, Wraps
 
 _LOGIN = re.compile(LEVEL + rb": (?:SMTP Auth|DCID: \d+ IP: )")
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
-_MAX_DAYS = 1024
-"""Expressions kept, one a day of log; a hostile log must not fill memory with dates."""
-
 _REGULAR = re.compile(DATE + rb".{8} \d{4} " + LEVEL + rb": ")
 """The year tells it from a syslog header that is as long."""
-_YEAR_AT, _YEAR_END = 20, 25
 _NEXT_REGULAR = re.compile(rb"\n(?=" + _REGULAR.pattern + rb")")
 # The first look-ahead saves empty lines the second.
 _NEXT_START = re.compile(rb"\n(?=[^\r\n])(?=" + START.pattern + rb")")
@@ -119,7 +116,7 @@ class Framer:
         self._syslog = SyslogFraming(near, year, latest)
         self._split_hosts = split_hosts
         self._counts_lines = count_lines
-        self._days: dict[tuple[bytes, bytes], re.Pattern[bytes]] = {}
+        self._days = Days()
         # A newline is thought before the first byte, so that every line has one.
         self._held = b"\n"
         self._offset = -1
@@ -254,51 +251,44 @@ class Framer:
         """Cut whole lines into stretches as they are and stretches rewritten, in turn."""
         position = 0
         while position < end:
-            start, position = position, self._regular_end(text, position, end)
+            start, (position, picks) = position, self._pass_over(text, position, end)
             if position > start:
                 self._wraps.pass_by(text, start, position)
-                yield Block(text, start, position, self._offset, None, None)
+                yield Block(text, start, position, self._offset, None, None, picks)
             if position < end:
                 following = _NEXT_REGULAR.search(text, position + 1, end)
                 start, position = position, end if following is None else following.start()
                 yield from self._rewrite(text[start:position], self._offset + start)
 
-    def _regular_end(self, text: bytes, start: int, end: int) -> int:
-        """Find the newline of the first line, from ``start``, that cannot go on as it is."""
-        position = start
-        while _REGULAR.match(text, position + 1):
-            stamp = text[position + 1 : position + 1 + _YEAR_END]
-            found = self._other_than(stamp[:DATE_BYTES], stamp[_YEAR_AT:]).search(
-                text, position + 1, end
-            )
-            if found is None:
-                return find_long_line(text, start, end)
-            position = found.start()
-        # What is continued goes with its continuation.
-        continued = not START.match(text, position + 1)
-        end = max(text.rfind(b"\n", start, position), start) if continued else position
-        return find_long_line(text, start, end)
+    def _pass_over(self, text: bytes, start: int, end: int) -> tuple[int, list[Pick] | None]:
+        """Go over lines that can go on as they are.
+
+        Returns:
+            The newline before the first line, from ``start``, that cannot; the lines before it
+            that matter, or None if nobody knows.
+        """
+        position, picks = start, []
+        while position < end and _REGULAR.match(text, position + 1):
+            following, found = self._days.pass_over(text, position, end)
+            if following == position:  # at another level
+                following = text.find(b"\n", position + 1, end)
+                following = end if following < 0 else following
+                found = scan(text, position, following)
+            picks += found
+            position = following
+        if start < position < end and not START.match(text, position + 1):
+            # What is continued goes with its continuation.
+            continued, position = position, max(text.rfind(b"\n", start, position), start)
+            if picks and picks[-1][0] == text[position + 1 : continued]:
+                picks.pop()
+        short = find_long_line(text, start, position)
+        return short, picks if short == position else None
 
     def _lose(self, offset: int) -> None:
         """Count a login that cannot be read."""
         self.lost += 1
         if self.first_lost is None:
             self.first_lost = offset
-
-    def _other_than(self, date: bytes, year: bytes) -> re.Pattern[bytes]:
-        """Give the expression that finds lines that are not at level Info of this day.
-
-        Nearly all lines are, and a literal is compared three times as fast as a class. The clock
-        is passed over in one step: no newline that is in it has a date behind.
-        """
-        try:
-            return self._days[date, year]
-        except KeyError:
-            if len(self._days) >= _MAX_DAYS:
-                self._days.clear()
-            day = re.escape(date) + rb"(?s:.{8}) " + re.escape(year)
-            pattern = self._days[date, year] = re.compile(rb"\n(?!" + day + rb"Info: )")
-            return pattern
 
     def _rewrite(self, stretch: bytes, offset: int) -> list[Block]:
         """Rewrite wrapped lines and syslog; drop what is no line of a mail log."""
@@ -328,6 +318,6 @@ class Framer:
             texts.append(text)
             sizes[host] = position + len(text)
         return [
-            Block(b"".join(texts), 0, sizes[host], offset, host, tuple(lines))
+            Block(b"".join(texts), 0, sizes[host], offset, host, tuple(lines), None)
             for host, (texts, lines) in hosts.items()
         ]

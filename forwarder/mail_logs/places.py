@@ -21,7 +21,7 @@ class Places:
 
     def __init__(self, block: Block) -> None:
         """Start at the block's beginning."""
-        self._text, self._position, self._end, self._offset, _, self._lines = block
+        self._text, self._position, self._end, self._offset, _, self._lines, _ = block
 
     def find(self, line: bytes) -> Place:
         """Find the next line with these bytes.
