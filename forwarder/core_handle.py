@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import BinaryIO, cast
 
+from forwarder import __version__
 from forwarder.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, Told, get, put
 from forwarder.core_settings import CoreSettings
 from forwarder.inputs.piece import Piece
@@ -197,7 +198,7 @@ def _start() -> tuple[subprocess.Popen[bytes], BinaryIO]:
     heard = os.fdopen(descriptor, "rb")
     try:
         process = subprocess.Popen(  # noqa: S603 - our own
-            [sys.executable, "-P", "-m", "forwarder.core_process", str(answers)],
+            [sys.executable, "-P", "-m", "forwarder.core_process", __version__, str(answers)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             pass_fds=(answers,),

@@ -18,6 +18,7 @@ import sys
 import traceback
 from typing import BinaryIO
 
+from forwarder import __version__
 from forwarder.core import Core
 from forwarder.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, get, put
 from forwarder.inputs.piece import Piece
@@ -65,19 +66,36 @@ def _look(core: Core) -> Snapshot:
 
 
 def main() -> None:
-    """Serve; what is told comes from standard input, the argument is the pipe for the answers."""
+    """Serve.
+
+    What is told comes from standard input; the arguments are the version of the service, and the
+    pipe for the answers.
+    """
     # The service decides when it is over; a signal to all of its processes is for it alone.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        serve(sys.stdin.buffer, os.fdopen(int(sys.argv[1]), "wb"))
+        *versions, descriptor = sys.argv[1:]
+        answers = os.fdopen(int(descriptor), "wb")
+        if versions != [__version__]:
+            put(Failed(_refuse(*versions)), answers)
+        else:
+            serve(sys.stdin.buffer, answers)
     except (EOFError, OSError, pickle.UnpicklingError):
         pass  # the service has ended, perhaps within a message
     finally:
         # Nobody is there to whom what is left in a buffer could be given.
         os._exit(0)
+
+
+def _refuse(version: str = "?") -> str:
+    """Say why two versions do not work together: nobody knows what the other one's messages are."""
+    return (
+        f"the service is of version {version}, and the program was upgraded to {__version__} while"
+        " it ran; start it again, and it goes on where it was"
+    )
 
 
 if __name__ == "__main__":

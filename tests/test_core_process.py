@@ -214,6 +214,14 @@ def test_a_process_that_cannot_be_started_is_an_error(monkeypatch: pytest.Monkey
         CoreHandle(SETTINGS, [], lambda: None)
 
 
+def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program may be upgraded under a running service, which then starts a new process."""
+    monkeypatch.setattr(module, "__version__", "0.0.0")
+    said = r"version 0\.0\.0, .*; start it again"
+    with handle() as (core, _), pytest.raises(CoreError, match=said):
+        snapshot_of(core)
+
+
 def test_it_ends_with_the_service() -> None:
     """Also where that is killed."""
     with subprocess.Popen(  # noqa: S603

@@ -14,8 +14,9 @@ Rules:
   of any message; NUL bytes before a timestamp (a preallocated or truncated file) are passed over.
 
 Most blocks hold nothing but lines of a file (``Wed Apr 22 11:43:59 2009 Info: ...``); one
-expression over the block proves it (``days``) and the bytes go on as they are. The stretches for which it
-does not hold, wrapped lines and syslog, are rewritten line by line to what a file would have.
+expression over the block proves it (``days``) and the bytes go on as they are. The stretches for
+which it does not hold, wrapped lines and syslog, are rewritten line by line to what a file would
+have.
 """
 
 import re
