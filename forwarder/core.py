@@ -19,6 +19,10 @@ from forwarder.pipeline import Flow, Settings
 if TYPE_CHECKING:
     from forwarder.reading import Reading
 
+_REST_BYTES = 256
+"""Of what may become the first line of a log when its file grows behind its end after all: more
+than a timestamp with a syslog header."""
+
 _FOREIGN_BYTES = 1 << 16
 """What has no line of a mail log in so many bytes is none: a line has no more."""
 
@@ -68,7 +72,9 @@ class Core:
         made = reading.feed(piece.data).values()
         if piece.kind is Kind.END:
             made += reading.finish().values()
-            self._ended.add(piece.key)
+            rest = piece.offset + len(piece.data) - reading.position
+            if rest == 0 or (reading.is_foreign and rest > _REST_BYTES):
+                self._ended.add(piece.key)
         else:
             self._ended.discard(piece.key)
             if piece.kind is Kind.QUIET:
@@ -112,7 +118,8 @@ class Core:
         """Take it that whoever reads knows what :meth:`consumed` said.
 
         Of a log that had ended by then, and did not go on before, the next piece comes with what
-        its reading needs.
+        its reading needs. That is not so where a piece of a line is left at its end: its file may
+        go on within it.
 
         Args:
             forgotten: Keys of logs of which nothing will come any more.

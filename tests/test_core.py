@@ -41,3 +41,18 @@ def test_a_log_of_which_nothing_will_come_is_forgotten(core: Core) -> None:
     core.saved(["key", "another"])
     assert len(core.take(MORE._replace(data=logins(1), kind=Kind.END))) == 1
     assert core.consumed()["key"][0] == len(logins(1))
+
+
+@pytest.mark.parametrize("cut", range(1, 90))
+def test_a_log_that_goes_on_within_a_line_behind_its_end_loses_nothing(
+    core: Core, cut: int
+) -> None:
+    """What was closed while half a line was written goes on, though its end was saved."""
+    text = logins(1, 2)
+    half = text.rindex(b"\n", 0, -1) + 1 + cut
+    made = core.take(MORE._replace(data=text[:half], kind=Kind.END))
+    core.consumed()
+    core.saved()
+    made += core.take(MORE._replace(data=text[half:], offset=half, kind=Kind.END))
+    assert len(made) == 2
+    assert core.consumed()["key"][0] == len(text)

@@ -550,3 +550,16 @@ def test_random_bytes_never_raise(content: bytes, size: int) -> None:
 def test_junk_is_bounded_above_what_makes_a_piece_empty() -> None:
     """Whatever is dropped as junk would have ended the line before it in any case."""
     assert 1 + len(b"\xef\xbb\xbf") + START_BYTES == MAX_JUNK_BYTES
+
+
+@pytest.mark.parametrize("cut", range(1, len(LOGIN)))
+def test_a_file_may_go_on_behind_its_end_within_a_line(cut: int) -> None:
+    """A login is there once: as it was at the end, if that seemed whole, or as it is now."""
+    framer = Framer(SPRING)
+    seen = read([OPENED + b"\n" + LOGIN[:cut]], framer)
+    seen += read([LOGIN[cut:] + b"\n" + CLOSE + b"\n"], framer)
+    logins = [x.original for x in seen if b" succeeded for user: " in x.original]
+    assert len(logins) == 1
+    assert logins[0] in {LOGIN, LOGIN[:cut]}
+    assert b" with profile: " in logins[0]
+    assert seen[-1].original == CLOSE

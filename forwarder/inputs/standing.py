@@ -30,7 +30,8 @@ def status_of(trail: Trail, file: File | None) -> FileStatus:
     position = trail.position
     modified = None if file is None else modified_at(file.sighting)
     offset = position.fingerprint.size
-    behind = 0 if file is None else position.size - offset
+    # What is left at the end of a closed log is no line; nobody waits for it.
+    behind = 0 if file is None else position.size - (trail.read.size if trail.ended else offset)
     return FileStatus(
         position.path, position.appliance, position.size, offset, behind, position.lost, modified
     )

@@ -203,7 +203,7 @@ class Trails:
         self._indexes[trail.position.appliance].remove(trail.key, trail.read.marks)
         del self._trails[trail.key]
         self._changed.pop(trail.key, None)
-        if trail.saved:
+        if trail.saved or trail.read.size:  # whoever was given something of it is to know
             self._changed[trail.key] = None
 
     def end(self, trail: Trail) -> None:

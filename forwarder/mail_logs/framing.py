@@ -33,6 +33,7 @@ from forwarder.mail_logs.lines import (
     MAX_JUNK_BYTES,
     MAX_LINE_BYTES,
     START,
+    find_begun,
     find_last_start,
     find_long_line,
     find_undecided,
@@ -199,23 +200,35 @@ class Framer:
         """
         unended, self._unended = self._unended, False
         self.lines += unended
+        self.is_broken_off = False
         if self._skipping:
             return []
         held = self._held
         ended = held.endswith(b"\n")
+        begun = len(held) if ended else find_begun(held)
+        if not ended and begun < len(held) and not is_broken_off(held[1:begun]):
+            blocks = list(self._frame(held, begun))
+            self._keep(held, begun + 1)
+            return blocks
         blocks = list(self._frame(held, len(held) - ended))
-        if unended and blocks:
-            [*_, last] = blocks
-            line = last.text[last.text.rindex(b"\n", last.start, last.end) + 1 : last.end]
-            self.is_broken_off = is_broken_off(line)
-            if self.is_broken_off:
-                # Should the file grow after all, the line is there still.
-                return []
+        if not ended and not self._is_told(blocks):
+            # Should the file grow after all, the line is there still.
+            return [] if self.is_broken_off else blocks
         # Should the file grow after all, the rest of a line that was given belongs to none.
         self._skipping = not ended
         self._held = b"\n" if ended else b""
         self._offset += len(held) - ended
         return blocks
+
+    def _is_told(self, blocks: list[Block]) -> bool:
+        """Say whether a last line without its end says something that counts once it is given."""
+        if not blocks:
+            return False
+        last = blocks[-1]
+        start = last.text.rindex(b"\n", last.start, last.end)
+        self.is_broken_off = is_broken_off(last.text[start + 1 : last.end])
+        # What says nothing may be the beginning of a login.
+        return not self.is_broken_off and scan(last.text, start, last.end) != []
 
     def _hold(self, buffer: bytes, start: int) -> None:
         """Keep the last line, without the junk before it."""

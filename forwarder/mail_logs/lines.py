@@ -111,6 +111,28 @@ def find_long_line(text: bytes, start: int, end: int) -> int:
     return end
 
 
+def find_begun(buffer: bytes) -> int:
+    """Find a last piece that may be the beginning of a timestamp, and is not yet one.
+
+    Returns:
+        The newline before it; the end of the buffer if there is no such piece.
+    """
+    newline = buffer.rfind(b"\n")
+    piece = buffer[newline + 1 :]
+    if newline < 0 or START.match(piece):
+        return len(buffer)
+    may_begin = any(START.match(piece + x[len(piece) :]) for x in _STAMPS if len(piece) < len(x))
+    return newline if may_begin else len(buffer)
+
+
+# One of each width: what a piece has not yet is taken from them.
+_STAMPS = [
+    priority + stamp
+    for priority in (b"", b"<2>", b"<22>", b"<191>", b"<2>1 ", b"<22>1 ", b"<191>1 ")
+    for stamp in (b"Wed Apr 22 11:44:48 2009 ", b"Apr 22 11:44:48 ", b"2009-04-22T11:44:48 ")
+]
+
+
 def find_undecided(buffer: bytes) -> tuple[int, int]:
     """Find a last piece that is too short to tell what it is.
 
