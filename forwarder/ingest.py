@@ -32,7 +32,8 @@ from forwarder.inputs.following import Following
 from forwarder.inputs.piece import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.sightings import Followed, StartAt
-from forwarder.inputs.stdin import StandardInput
+from forwarder.inputs.stdin import KEY as STDIN_KEY
+from forwarder.inputs.stdin import Begun, StandardInput
 from forwarder.oddities import Oddities
 from forwarder.reading_status import describe
 from forwarder.settings.models import DocumentSettings, InputSettings, StdinSettings
@@ -85,7 +86,7 @@ class Ingest:
         spool: Spool,
         *,
         once: bool = False,
-        begun: bytes = b"",
+        begun: Begun = Begun(),  # noqa: B008 - it is frozen
     ) -> None:
         """Go on where the spool says.
 
@@ -94,7 +95,7 @@ class Ingest:
             documents: What is in the documents.
             spool: Where they go.
             once: Whether to read to the end and wait for nothing.
-            begun: What another one has read of a line of standard input; see :attr:`begun`.
+            begun: What another one has read of standard input; see :attr:`begun`.
 
         Raises:
             ForwarderError: What is in the spool cannot be understood.
@@ -120,6 +121,8 @@ class Ingest:
         """Whether a snapshot of the core is on its way."""
         self._forgotten: list[tuple[str, None]] = []
         """Positions to be deleted with the next commit: what was read of them may be on its way."""
+        self._consumed: tuple[int, bytes] | None = None
+        """Of standard input; see :meth:`Core.consumed`."""
         self._since: float | None = None
         self._status_due = 0.0
         self._last_status: dict[str, object] = {}
@@ -184,9 +187,9 @@ class Ingest:
         return self._committer.is_blocked
 
     @property
-    def begun(self) -> bytes:
-        """What was read of a line of standard input that has not come to its end."""
-        return b"".join(x.begun for x in self._standard_inputs)
+    def begun(self) -> Begun:
+        """How far standard input was read; at the end."""
+        return next((x.begun(self._consumed) for x in self._standard_inputs), Begun())
 
     def ask_to_stop(self) -> None:
         """End soon, with everything committed that was read; from any thread."""
@@ -266,6 +269,7 @@ class Ingest:
         """
         self._last = snapshot
         self._foreign += snapshot.foreign
+        self._consumed = snapshot.consumed.get(STDIN_KEY, self._consumed)
         state: list[tuple[str, bytes | None]] = [*snapshot.changes, *self._forgotten]
         forgotten = [x.removeprefix(FILE_PREFIX) for x, _ in self._forgotten]
         self._forgotten = []
@@ -288,8 +292,10 @@ class Ingest:
                 self.problems += 1
                 _log.warning("Something of the logs cannot be read.", reason=problem)
 
-    def _say_whether_there_are_logs(self, found: bool) -> None:  # noqa: FBT001 - as the name says
+    def _say_whether_there_are_logs(self, found: bool | None) -> None:  # noqa: FBT001 - as the name says
         """Say once that no log is there: a share that is not mounted looks like a quiet night."""
+        if found is None:
+            return
         before, self._has_logs = self._has_logs, found
         if found:
             if before is False:
@@ -343,7 +349,7 @@ def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Fol
     return Following(followed, spool.load_state(FILE_PREFIX), once=once, watch=not once)
 
 
-def _standard_inputs(inputs: Sequence[InputSettings], begun: bytes) -> Iterable[StandardInput]:
+def _standard_inputs(inputs: Sequence[InputSettings], begun: Begun) -> Iterable[StandardInput]:
     for number, settings in enumerate(inputs):
         if isinstance(settings, StdinSettings):
             yield StandardInput(

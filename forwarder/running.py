@@ -12,6 +12,7 @@ import structlog
 from forwarder.config import Config, OutputConfig
 from forwarder.delivery import Delivery
 from forwarder.ingest import Ingest
+from forwarder.inputs.stdin import Begun
 from forwarder.pausing import DeliverySettings
 from forwarder.spool import Spool
 
@@ -24,7 +25,7 @@ _log = structlog.get_logger(__name__)
 class Running:
     """One configuration at work."""
 
-    def __init__(self, config: Config, *, once: bool = False, begun: bytes = b"") -> None:
+    def __init__(self, config: Config, *, once: bool = False, begun: Begun = Begun()) -> None:  # noqa: B008 - it is frozen
         """Open the spool and prepare everything; nothing is read or delivered yet.
 
         Raises:

@@ -29,6 +29,7 @@ from forwarder import log
 from forwarder.config import Config
 from forwarder.core_handle import CoreError
 from forwarder.errors import ForwarderError
+from forwarder.inputs.stdin import Begun
 from forwarder.running import Running
 from forwarder.settings.values import format_duration
 from forwarder.spool import BlockedError, DamagedError, GoneError
@@ -116,8 +117,8 @@ class Service:
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._is_good = True
         self._gave_up = False
-        self._begun = b""
-        """What was read of a line of standard input, by what ran before."""
+        self._begun = Begun()
+        """What was read of standard input, by what ran before."""
 
     def run(self) -> bool:
         """Run until the end.

@@ -229,6 +229,17 @@ def test_that_there_is_no_log_is_a_problem(
     assert ingest.problems == 1
 
 
+def test_who_has_not_looked_does_not_say_that_there_is_no_log(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool]
+) -> None:
+    """As when it is asked to end before the first look."""
+    ingest = reader(tmp_path, spool)
+    ingest.ask_to_stop()
+    ingest.run()
+    assert not said("There is no log")
+    assert ingest.problems == 0
+
+
 def test_an_empty_log_is_a_log(tmp_path: Path, spool: Spool, said: Callable[[str], bool]) -> None:
     """An appliance that was just set up has one."""
     append(tmp_path, b"")

@@ -10,7 +10,7 @@ import pytest
 
 from forwarder.inputs.endings import Kind
 from forwarder.inputs.reading import ReadError
-from forwarder.inputs.stdin import StandardInput
+from forwarder.inputs.stdin import Begun, StandardInput
 
 
 @pytest.fixture
@@ -55,12 +55,20 @@ def test_of_a_line_only_its_whole_is_handed_over(pipe: tuple[StandardInput, int]
     os.write(writing, b"one\ntwo")
     pieces = [*standard_input.read(10), *standard_input.settle()]
     assert [(x.data, x.kind) for x in pieces] == [(b"one\n", Kind.MORE), (b"", Kind.QUIET)]
-    assert standard_input.begun == b"two"
+    assert standard_input.begun(None) == Begun(b"two", 4)
+    assert standard_input.begun((3, b"state")) == Begun(b"two", 4)
+    begun = standard_input.begun((4, b"state"))
+    assert begun == Begun(b"two", 4, b"state")
     reading, writing_on = os.pipe()
-    with closing(StandardInput("esa1", descriptor=reading, begun=b"two")) as other:
+    with closing(StandardInput("esa1", descriptor=reading, begun=begun)) as other:
         assert other.settle() == []
+        assert other.begun(None) == begun
         os.write(writing_on, b"!\n")
-        assert [x.data for x in other.read(10)] == [b"two!\n"]
+        pieces = [*other.read(10), *other.read(0)]
+        assert [(x.offset, x.data, x.resume) for x in pieces] == [
+            (4, b"two!\n", b"state"),
+            (9, b"", None),
+        ]
     for descriptor in (reading, writing, writing_on):
         os.close(descriptor)
 
@@ -73,7 +81,7 @@ def test_an_endless_line_is_handed_over_in_parts(pipe: tuple[StandardInput, int]
         os.write(writing, b"x" * 10_000)
         data += b"".join(x.data for x in standard_input.read(10))
     assert len(data) > 200_000
-    assert len(standard_input.begun) + len(data) == 400_000
+    assert len(standard_input.begun(None).rest) + len(data) == 400_000
     os.close(writing)
 
 

@@ -61,11 +61,14 @@ def test_standard_input_beside_files(tmp_path: Path) -> None:
 
 
 def test_a_line_of_standard_input_is_whole_though_settings_change_amid_it(tmp_path: Path) -> None:
-    """What was read of it goes on to whoever reads the rest."""
+    """What was read of it, and of the file's header, goes on to whoever reads the rest."""
     path = configure(tmp_path, "stdin, appliance: esa9")
     path.write_text(path.read_text("utf-8").replace("type: stdout", "type: file, path: out.ndjson"))
     out, said = tmp_path / "out.ndjson", tmp_path / "log.ndjson"
     first, second = logins(1), logins(2)
+    stamp = first[: first.index(b"Info: ")]
+    header = (b"Version: 15.0.3-002 SN: 564D", b"Time offset from UTC: 3600 seconds")
+    first = b"".join(stamp + b"Info: " + x + b"\n" for x in header) + first
     with said.open("wb") as log:
         program = subprocess.Popen(  # noqa: S603
             [*COMMAND, "run", "-c", str(path)], stdin=subprocess.PIPE, stderr=log, cwd=tmp_path
@@ -78,7 +81,10 @@ def test_a_line_of_standard_input_is_whole_though_settings_change_amid_it(tmp_pa
         wait_until(lambda: b"is at work" in said.read_bytes(), "new settings")
         os.write(stdin.fileno(), second[-40:])
     assert program.returncode == 0
-    assert out.read_bytes().count(b'"correlated":true') == 2
+    text = out.read_bytes()
+    for there in (b'"correlated":true', b'"timezone":"+01:00"', b'"serial_number":"564D"'):
+        assert text.count(there) == 2
+    assert b"Times are taken for UTC" not in said.read_bytes()
 
 
 def test_mistakes_end_it_with_2(tmp_path: Path) -> None:

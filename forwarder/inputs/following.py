@@ -169,9 +169,9 @@ class Following:
         return problems
 
     @property
-    def finds_files(self) -> bool:
-        """Whether there is any file to follow, empty or not."""
-        return len(self._files) > 0
+    def finds_files(self) -> bool | None:
+        """Whether there is any file to follow, empty or not; None before the first look."""
+        return len(self._files) > 0 if self._noticing.looks else None
 
     def status(self) -> list[FileStatus]:
         """Return how far each log is, by path; logs that are gone only if something is lost."""

@@ -12,6 +12,7 @@ import os
 import select
 import threading
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from forwarder.inputs.endings import Kind
 from forwarder.inputs.piece import Piece
@@ -24,6 +25,17 @@ _BLOCK_BYTES = 1 << 17
 """128 KiB, twice what a pipe holds: one read empties it."""
 
 
+class Begun(NamedTuple):
+    """How far standard input was read, for whoever reads on."""
+
+    rest: bytes = b""
+    """What was read of a line that has not come to its end."""
+    offset: int = 0
+    """Bytes that were handed over."""
+    resume: bytes | None = None
+    """What the next piece goes with; None if nobody knows."""
+
+
 class StandardInput:
     """Reads standard input, or another descriptor."""
 
@@ -34,7 +46,7 @@ class StandardInput:
         named: bool = True,
         input_number: int = 0,
         descriptor: int = 0,
-        begun: bytes = b"",
+        begun: Begun = Begun(),  # noqa: B008 - it is frozen
     ) -> None:
         """Start; nothing is read yet.
 
@@ -43,16 +55,16 @@ class StandardInput:
             named: Whether somebody named it; if not, a host in a syslog header knows better.
             input_number: Which of the inputs it is, from 0.
             descriptor: What to read; it is not closed.
-            begun: What somebody else has read of a line, before this one.
+            begun: What somebody else has read before this one.
         """
         self._appliance = appliance
         self._named = named
         self._input = input_number
         self._descriptor = descriptor
-        self._offset = 0
+        self._offset = begun.offset
+        self._resume = begun.resume
         self._near = datetime.now(UTC)
-        self.begun = begun
-        """What was read of a line that has not come to its end."""
+        self._rest = begun.rest
         self._quiet = True
         self._ended = False
         self._waking, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -98,6 +110,16 @@ class StandardInput:
         """Say, for whoever stops reading, that no more lines are there for now."""
         return [] if self._quiet or self._ended else [self._piece(b"", Kind.QUIET)]
 
+    def begun(self, consumed: tuple[int, bytes] | None) -> Begun:
+        """Say how far it was read, once that is all in documents.
+
+        Args:
+            consumed: The offset up to which all is in documents, and what to give back with the
+                piece that begins there; None if nobody knows.
+        """
+        resume = None if consumed is None or consumed[0] != self._offset else consumed[1]
+        return Begun(self._rest, self._offset, resume or self._resume)
+
     @property
     def drained(self) -> bool:
         """Whether it came to its end."""
@@ -124,16 +146,17 @@ class StandardInput:
 
     def _take_whole(self, data: bytes) -> bytes:
         """Give what is to be handed over; of an endless line, and at the end, all that is there."""
-        data = self.begun + data
+        data = self._rest + data
         end = data.rfind(b"\n") + 1
         if self._ended or len(data) - end > _BLOCK_BYTES:
             end = len(data)
-        self.begun = data[end:]
+        self._rest = data[end:]
         return data[:end]
 
     def _piece(self, data: bytes, kind: Kind) -> Piece:
-        offset = self._offset
+        offset, resume = self._offset, self._resume
         self._offset += len(data)
+        self._resume = None
         return Piece(
             key=KEY,
             appliance=self._appliance,
@@ -141,7 +164,7 @@ class StandardInput:
             near=self._near,
             data=data,
             kind=kind,
-            resume=None,
+            resume=resume,
             offset=offset,
             named=self._named,
             input=self._input,
