@@ -1,13 +1,13 @@
 """The core behind the inputs: pieces of logs in, documents out, and what has to be remembered.
 
-There is a flow for each time zone, and a reading for each log on its way.
+There is one flow for all inputs, and a reading for each log on its way.
 """
 
 import os
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from forwarder.core_settings import PREFIX, CoreSettings
 from forwarder.counts import Counts
@@ -18,6 +18,8 @@ from forwarder.pipeline import Flow, Settings
 
 if TYPE_CHECKING:
     from forwarder.reading import Reading
+
+_OWN = PREFIX + "/"
 
 _REST_BYTES = 256
 """Of what may become the first line of a log when its file grows behind its end after all: more
@@ -37,8 +39,12 @@ class Core:
             settings: What is read, and what is in the documents.
             state: All pairs whose key begins with :data:`PREFIX`.
         """
-        self._zones = [str(x or "") for x in settings.zones]
-        self._flows = _make_flows(settings, state)
+        self._zones = settings.zones
+        self._flow = Flow(
+            Settings(sessions=settings.sessions, common=settings.common, count_lines=False)
+        )
+        own, self._moved = _without_zones(state, settings.zones)
+        self._flow.restore(own)
         self._readings: dict[str, Reading] = {}
         self._touched: set[str] = set()
         self._ended: set[str] = set()
@@ -49,18 +55,19 @@ class Core:
     @property
     def open_connections(self) -> int:
         """How many are open, of all appliances and in both directions."""
-        return sum(x.open_connections for x in self._flows.values())
+        return self._flow.open_connections
 
     def take(self, piece: Piece) -> list[Document]:
         """Read a piece; give its documents, in the order of their lines."""
         path = None if piece.path == "-" else os.fsencode(piece.path).decode("utf-8", "replace")
         reading = self._readings.get(piece.key)
         if reading is None or piece.resume is not None:
-            reading = self._flows[self._zones[piece.input]].open(
+            reading = self._flow.open(
                 piece.appliance,
                 path,
                 near=piece.near,
                 hosts=not piece.named,
+                zone=self._zones[piece.input],
                 state=piece.resume or None,
                 offset=piece.offset,
             )
@@ -87,9 +94,8 @@ class Core:
     @property
     def counts(self) -> Counts:
         """What has gone through so far."""
-        counts = Counts()
-        for flow in self._flows.values():
-            counts.add(flow.counts)
+        counts = Counts()  # a copy: those of the flow go on
+        counts.add(self._flow.counts)
         return counts
 
     def take_foreign(self) -> list[str]:
@@ -130,11 +136,8 @@ class Core:
 
     def changes(self) -> list[tuple[str, bytes | None]]:
         """Give what has changed since the last time and must outlive the process."""
-        changes: list[tuple[str, bytes | None]] = []
-        for zone, flow in self._flows.items():
-            prefix = f"{PREFIX}{quote(zone, safe='')}/"
-            changes += [(prefix + key, value) for key, value in flow.changes()]
-        return changes
+        moved, self._moved = self._moved, []
+        return [*moved, *((_OWN + key, value) for key, value in self._flow.changes())]
 
 
 def _is_enough(piece: Piece) -> bool:
@@ -145,19 +148,29 @@ def _is_enough(piece: Piece) -> bool:
     return piece.offset < _FOREIGN_BYTES <= read
 
 
-def _make_flows(settings: CoreSettings, state: Iterable[tuple[str, bytes]]) -> dict[str, Flow]:
-    """Make a flow for each time zone, with what it had remembered."""
-    flows = {
-        str(zone or ""): Flow(
-            Settings(
-                zone=zone, sessions=settings.sessions, common=settings.common, count_lines=False
-            )
-        )
-        for zone in settings.zones
-    }
-    for name, own in groupby(state, key=lambda x: x[0].split("/", 2)[1]):
-        prefix = f"{PREFIX}{name}/"
-        flow = flows.get(unquote(name))
-        if flow is not None:
-            flow.restore([(key.removeprefix(prefix), value) for key, value in own])
-    return flows
+def _without_zones(
+    state: Iterable[tuple[str, bytes]], zones: Sequence[tzinfo | None]
+) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes | None]]]:
+    """Take the time zones out of what was remembered up to version 0.1.0.
+
+    What is there of one appliance under several zones is from several times; only that of an input
+    went on until now.
+
+    Returns:
+        What is remembered, without the prefix; what is to be changed in the state.
+    """
+    known = [quote(str(x or ""), safe="") for x in zones]
+    found: dict[str, dict[str, list[tuple[str, bytes]]]] = {}
+    moved: list[tuple[str, bytes | None]] = []
+    for key, value in state:
+        _, zone, name = key.split("/", 2)
+        found.setdefault(name.rsplit("/", 2)[0], {}).setdefault(zone, []).append((name, value))
+        if zone:
+            moved.append((key, None))
+    own = []
+    for of_zones in found.values():
+        went_on = [x for x in (*known, *of_zones) if x in of_zones]
+        if went_on[0] in known or len(of_zones) == 1:
+            own += of_zones[went_on[0]]
+            moved += [(_OWN + x, value) for x, value in of_zones[went_on[0]] if went_on[0]]
+    return own, moved

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from forwarder.settings.models import DocumentSettings, InputSettings
 
 PREFIX = "core/"
-"""Of what the core remembers; behind it the time zone of the input, and the appliance."""
+"""Of what the core remembers; behind it a part that is empty, and the appliance. Up to version
+0.1.0 the time zone of the input was in that part, with escapes for a URL."""
 
 
 class CoreSettings(NamedTuple):

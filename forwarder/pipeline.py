@@ -30,7 +30,7 @@ class Settings(NamedTuple):
     """What an operator chooses."""
 
     zone: tzinfo | None = None
-    """Of stamps that no file header covers."""
+    """Of stamps that no file header covers, in files that have none of their own."""
     year: int | None = None
     """Of the first line of each file, for stamps without one."""
     sessions: bool = True
@@ -101,6 +101,7 @@ class Flow:
         near: datetime = _FAR_PAST,
         latest: datetime | None = None,
         hosts: bool = False,
+        zone: tzinfo | None = None,
         state: bytes | None = None,
         offset: int = 0,
     ) -> Reading:
@@ -113,6 +114,7 @@ class Flow:
                 year.
             latest: A moment that no line is after, but for a day; None if nobody knows.
             hosts: Whether the host in a syslog header names the appliance in its place.
+            zone: Of stamps that no file header covers, in this file; None for that of the settings.
             state: Where another reading of it was (:attr:`Reading.state`).
             offset: Without a state, where to begin, in bytes; what is not the beginning of a line
                 there is left out.
@@ -126,13 +128,16 @@ class Flow:
         )
         if offset:
             framer.resume(framer.state._replace(position=offset))
-        reading = Reading(self, framer, appliance, path)
+        reading = Reading(self, framer, appliance, path, zone or self._settings.zone)
         if state is not None:
             reading.resume(state)
         return reading
 
     def read(self, appliance: str, block: Block, log: Log) -> list[Event]:
         """Join the lines of a block."""
+        # What is open is remembered without a zone: another one may be given for its appliance.
+        if log.zone is not self._clock.zone:
+            self._clock.move(log.zone)
         return self._correlator(appliance).read(block, log)
 
     def _correlator(self, appliance: str) -> Correlator:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from operator import sub
 from typing import NamedTuple, Protocol
 
@@ -74,12 +74,20 @@ class Carrier(Protocol):
 class Reading:
     """One file on its way."""
 
-    def __init__(self, flow: Carrier, framer: Framer, appliance: str, path: str | None) -> None:
+    def __init__(
+        self,
+        flow: Carrier,
+        framer: Framer,
+        appliance: str,
+        path: str | None,
+        zone: tzinfo | None,
+    ) -> None:
         """Begin; see :meth:`forwarder.pipeline.Flow.open`."""
         self._flow = flow
         self._framer = framer
         self._appliance = appliance
         self._path = path
+        self._zone = zone
         self._logs: dict[str, Log] = {}
         self._size = 0
         self._counted = Amounts(0, 0, 0, 0, 0, 0)
@@ -120,7 +128,7 @@ class Reading:
         widths = tuple((size, None if width is None else Width(*width)) for size, width in wraps)
         self._framer.resume(FramerState(position, skipping, within, syslog, widths))
         for appliance, (serial, seconds, file) in logs.items():
-            log = self._logs[appliance] = Log(appliance, self._path)
+            log = self._logs[appliance] = Log(appliance, self._path, self._zone)
             log.origin = replace(log.origin, serial=serial)
             log.offset = None if seconds is None else timedelta(seconds=seconds)
             log.file = file
@@ -181,7 +189,7 @@ class Reading:
             split |= block.appliance is not None
             log = self._logs.get(appliance)
             if log is None:
-                log = self._logs[appliance] = Log(appliance, self._path)
+                log = self._logs[appliance] = Log(appliance, self._path, self._zone)
             events += self._flow.read(appliance, block, log)
         return self._flow.document(_in_order(events) if split else events)
 

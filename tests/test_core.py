@@ -1,12 +1,16 @@
 """The core behind the inputs: what it remembers of a log, and for how long."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 
 from forwarder.core import Core
 from forwarder.core_settings import CoreSettings
+from forwarder.ecs_layout import Common
 from forwarder.inputs.endings import Kind
 from forwarder.inputs.piece import Piece
 from tests.services import Told, configured, logins
@@ -56,3 +60,106 @@ def test_a_log_that_goes_on_within_a_line_behind_its_end_loses_nothing(
     made += core.take(MORE._replace(data=text[half:], offset=half, kind=Kind.END))
     assert len(made) == 2
     assert core.consumed()["key"][0] == len(text)
+
+
+ROME, NEW_YORK = ZoneInfo("Europe/Rome"), ZoneInfo("America/New_York")
+STAMP = b"Tue Mar  3 10:00:01 2026 Info: "
+OFFSET = STAMP + b"Time offset from UTC: 3600 seconds\n"
+
+
+def opened(number: int, address: bytes) -> bytes:
+    """Give the line of a new connection."""
+    return STAMP + (
+        b"New SMTP ICID %d interface A (192.0.2.1) address %b reverse dns host x verified no\n"
+        % (number, address)
+    )
+
+
+def login(number: int) -> bytes:
+    """Give the line of a login."""
+    return STAMP + (
+        b"SMTP Auth: (ICID %d) failed for user: u using AUTH mechanism: PLAIN with profile: P\n"
+        % number
+    )
+
+
+class Kept:
+    """What a service keeps while settings change."""
+
+    def __init__(self) -> None:
+        self.state: dict[str, bytes] = {}
+        self.offset = 0
+        self.resume: bytes | None = None
+
+    def read(self, text: bytes, *zones: tzinfo | None, number: int = 0) -> list[dict[str, Any]]:
+        """Read on with these time zones of the inputs; give the documents."""
+        settings = CoreSettings(zones, sessions=True, common=Common())
+        core = Core(settings, sorted(self.state.items()))
+        piece = MORE._replace(
+            data=text, kind=Kind.QUIET, resume=self.resume, offset=self.offset, input=number
+        )
+        made = core.take(piece)
+        self.offset, self.resume = core.consumed()["key"]
+        for key, value in core.changes():
+            if value is None:
+                del self.state[key]
+            else:
+                self.state[key] = value
+        return [orjson.loads(x.body) for x in made]
+
+
+def test_connections_outlive_another_time_zone() -> None:
+    """Be it of use, or not, because the header of the file says the offset."""
+    for header in (OFFSET, b""):
+        kept = Kept()
+        kept.read(header + opened(7, b"192.0.2.7"), ROME)
+        (document,) = kept.read(login(7), NEW_YORK)
+        assert document["source"]["ip"] == "192.0.2.7"
+        assert document["event"]["timezone"] == ("+01:00" if header else "-05:00")
+
+
+def test_nothing_comes_back_with_a_time_zone() -> None:
+    """The number meant another connection then."""
+    kept = Kept()
+    kept.read(OFFSET + opened(7, b"192.0.2.7"), ROME)
+    kept.read(STAMP + b"ICID 7 close\n" + opened(7, b"192.0.2.9"), NEW_YORK)
+    (document,) = kept.read(login(7), ROME)
+    assert document["source"]["ip"] == "192.0.2.9"
+
+
+def test_inputs_of_one_appliance_join_though_their_zones_differ() -> None:
+    """As when a time zone is given for the live file alone."""
+    core = Core(CoreSettings((None, ROME), sessions=True, common=Common()), [])
+    core.take(MORE._replace(data=opened(7, b"192.0.2.7"), kind=Kind.END))
+    (made,) = core.take(MORE._replace(key="b", data=login(7), kind=Kind.QUIET, input=1))
+    document = orjson.loads(made.body)
+    assert document["source"]["ip"] == "192.0.2.7"
+    assert document["@timestamp"] == "2026-03-03T09:00:01.000Z"
+
+
+@pytest.mark.parametrize(
+    ("before", "zone", "joined"),
+    [
+        ({"Europe%2FRome": 7}, ROME, 7),
+        ({"Europe%2FRome": 7}, NEW_YORK, 7),
+        ({"Europe%2FRome": 7, "America%2FNew_York": 9}, NEW_YORK, 9),
+        ({"Europe%2FRome": 7, "": 9}, ROME, 7),
+        ({"Europe%2FRome": 7, "America%2FNew_York": 9}, None, None),
+    ],
+)
+def test_what_was_remembered_by_time_zone_goes_on(
+    before: dict[str, int], zone: tzinfo | None, joined: int | None
+) -> None:
+    """As version 0.1.0 did; of several zones only what surely went on."""
+    kept = Kept()
+    for name, last in before.items():
+        of_zone = Kept()
+        of_zone.read(OFFSET + opened(7, b"192.0.2.%d" % last), ROME)
+        for key, value in of_zone.state.items():
+            kept.state[key.replace("core//", f"core/{name}/")] = value
+        kept.offset, kept.resume = of_zone.offset, of_zone.resume
+    (document,) = kept.read(login(7), zone)
+    assert document.get("source", {}).get("ip") == (joined and f"192.0.2.{joined}")
+    assert {x.split("/")[1] for x in kept.state} == {""}
+    (document,) = kept.read(login(7), zone)
+    assert document.get("source", {}).get("ip") == (joined and f"192.0.2.{joined}")

@@ -44,18 +44,15 @@ class Clock:
         offset: Local time minus UTC by the header of a file; None without one.
         instants: At this offset, by their stamps; None for a stamp that no calendar has. To ask
             here costs no call; :meth:`read` says what a stamp is.
+        zone: Of stamps that no file header covers; None if the operator gave none.
         assumed_utc: Whether a stamp was taken for UTC because nothing said otherwise.
     """
 
-    __slots__ = ("_minutes", "_zone", "assumed_utc", "instants", "offset")
+    __slots__ = ("_minutes", "assumed_utc", "instants", "offset", "zone")
 
     def __init__(self, zone: tzinfo | None = None) -> None:
-        """Start.
-
-        Args:
-            zone: Of stamps that no file header covers; None if the operator gave none.
-        """
-        self._zone = zone
+        """Start; the zone is as for the attribute."""
+        self.zone = zone
         self.offset: timedelta | None = None
         self.instants = Memory(self._convert)
         self._minutes = Memory(self._convert_minute)
@@ -79,6 +76,14 @@ class Clock:
     def turn(self, offset: timedelta | None) -> None:
         """Go over to the offset of another file."""
         self.offset = offset
+        self._forget()
+
+    def move(self, zone: tzinfo | None) -> None:
+        """Go over to the zone of another file."""
+        self.zone = zone
+        self._forget()
+
+    def _forget(self) -> None:
         self.instants.clear()
         self._minutes.clear()
 
@@ -123,8 +128,8 @@ class Clock:
             return _ZERO
         if self.offset is not None:
             return self.offset
-        if self._zone is not None:
-            return local.replace(tzinfo=self._zone).utcoffset() or _ZERO
+        if self.zone is not None:
+            return local.replace(tzinfo=self.zone).utcoffset() or _ZERO
         self.assumed_utc = True
         return _ZERO
 
