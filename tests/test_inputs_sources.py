@@ -2,12 +2,21 @@
 
 import gzip
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
 from forwarder.inputs.fingerprints import NOTHING
-from forwarder.inputs.sources import Inode, MovedError, OpenFiles, Source, SourceError
+from forwarder.inputs.sources import (
+    MAX_OPEN,
+    Inode,
+    MovedError,
+    OpenFiles,
+    Source,
+    SourceError,
+    most_open,
+)
 
 
 def inode(path: Path) -> Inode:
@@ -89,3 +98,15 @@ def test_only_so_many_files_are_open(tmp_path: Path) -> None:
     assert len(opened) == 2
     opened.close_all()
     assert len(opened) == 0
+
+
+@pytest.mark.parametrize(("limit", "most"), [(8, 4), (40, 10), (1024, MAX_OPEN), (4096, MAX_OPEN)])
+def test_a_quarter_of_the_descriptors_is_for_logs(limit: int, most: int) -> None:
+    """Where there are few, the spool and the outputs need some, too."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, before[1]))
+        found = most_open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert found == most

@@ -22,7 +22,7 @@ from forwarder.inputs.pieces import Reader
 from forwarder.inputs.positions import PREFIX, STARTED, encode_started, split
 from forwarder.inputs.recognising import Recogniser
 from forwarder.inputs.sightings import Followed
-from forwarder.inputs.sources import MAX_OPEN, Inode, MovedError, OpenFiles, SourceError
+from forwarder.inputs.sources import Inode, MovedError, OpenFiles, SourceError, most_open
 from forwarder.inputs.standing import FileStatus, status_of
 from forwarder.inputs.trails import Trails
 from forwarder.inputs.turns import Turns
@@ -48,7 +48,7 @@ class Following:
         *,
         once: bool = False,
         watch: bool = True,
-        max_open: int = MAX_OPEN,
+        max_open: int | None = None,
         block_bytes: int = BLOCK_BYTES,
         read_bytes: int = READ_BYTES,
         monotonic: Callable[[], float] = time.monotonic,
@@ -62,7 +62,8 @@ class Following:
             once: Whether to read to the end and wait for nothing but half-written files.
             watch: Whether to ask the system for events; without, files are looked at from time
                 to time.
-            max_open: Files held open at a time; at least 4.
+            max_open: Files held open at a time, at least 4; None for as many as the system allows
+                without want.
             block_bytes: The largest piece.
             read_bytes: After so many bytes, :meth:`read` returns.
             monotonic: Seconds for waiting and resting.
@@ -80,8 +81,9 @@ class Following:
         self._patterns = frozenset(patterns)
         self._started_saved = patterns <= self._started
         # Each appliance that is at work may hold one more open, to compare with.
-        at_once = max(max_open // 4, 1)
-        self._opened = OpenFiles(max_open - at_once)
+        limit = max_open or most_open()
+        at_once = max(limit // 4, 1)
+        self._opened = OpenFiles(limit - at_once)
         self._turns: Turns[Inode] = Turns(at_once)
         self._trails = Trails(positions, monotonic())
         self._files = Files(self._trails, self._turns)

@@ -4,6 +4,7 @@ Descriptors are bounded: of 10,000 files only those that were read last are open
 """
 
 import os
+import resource
 import stat
 from collections import OrderedDict
 from contextlib import suppress
@@ -16,6 +17,16 @@ from forwarder.inputs.unpacking import GZIP_MAGIC, Unpacking
 
 MAX_OPEN = 256
 """Files held open at a time: a quarter of the descriptors that a process has by default."""
+
+MIN_OPEN = 4
+"""However few descriptors there are: one to read from, one to compare with, and two more."""
+
+
+def most_open() -> int:
+    """Say how many files to hold open: where descriptors are few, others need them, too."""
+    few, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_OPEN if few == resource.RLIM_INFINITY else max(MIN_OPEN, min(MAX_OPEN, few // 4))
+
 
 Inode = tuple[int, int]
 """Device and number: says which file this is as long as it is there, and nothing afterwards."""
