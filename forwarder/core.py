@@ -4,10 +4,8 @@ There is one flow for all inputs, and a reading for each log on its way.
 """
 
 import os
-from collections.abc import Iterable, Sequence
-from datetime import tzinfo
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from forwarder.core_settings import PREFIX, CoreSettings
 from forwarder.counts import Counts
@@ -18,8 +16,6 @@ from forwarder.pipeline import Flow, Settings
 
 if TYPE_CHECKING:
     from forwarder.reading import Reading
-
-_OWN = PREFIX + "/"
 
 _REST_BYTES = 256
 """Of what may become the first line of a log when its file grows behind its end after all: more
@@ -43,8 +39,7 @@ class Core:
         self._flow = Flow(
             Settings(sessions=settings.sessions, common=settings.common, count_lines=False)
         )
-        own, self._moved = _without_zones(state, settings.zones)
-        self._flow.restore(own)
+        self._flow.restore((key.removeprefix(PREFIX), value) for key, value in state)
         self._readings: dict[str, Reading] = {}
         self._touched: set[str] = set()
         self._ended: set[str] = set()
@@ -136,8 +131,7 @@ class Core:
 
     def changes(self) -> list[tuple[str, bytes | None]]:
         """Give what has changed since the last time and must outlive the process."""
-        moved, self._moved = self._moved, []
-        return [*moved, *((_OWN + key, value) for key, value in self._flow.changes())]
+        return [(PREFIX + key, value) for key, value in self._flow.changes()]
 
 
 def _is_enough(piece: Piece) -> bool:
@@ -146,31 +140,3 @@ def _is_enough(piece: Piece) -> bool:
     if piece.kind is Kind.END and 0 < read < _FOREIGN_BYTES:
         return True
     return piece.offset < _FOREIGN_BYTES <= read
-
-
-def _without_zones(
-    state: Iterable[tuple[str, bytes]], zones: Sequence[tzinfo | None]
-) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes | None]]]:
-    """Take the time zones out of what was remembered up to version 0.1.0.
-
-    What is there of one appliance under several zones is from several times; only that of an input
-    went on until now.
-
-    Returns:
-        What is remembered, without the prefix; what is to be changed in the state.
-    """
-    known = [quote(str(x or ""), safe="") for x in zones]
-    found: dict[str, dict[str, list[tuple[str, bytes]]]] = {}
-    moved: list[tuple[str, bytes | None]] = []
-    for key, value in state:
-        _, zone, name = key.split("/", 2)
-        found.setdefault(name.rsplit("/", 2)[0], {}).setdefault(zone, []).append((name, value))
-        if zone:
-            moved.append((key, None))
-    own = []
-    for of_zones in found.values():
-        went_on = [x for x in (*known, *of_zones) if x in of_zones]
-        if went_on[0] in known or len(of_zones) == 1:
-            own += of_zones[went_on[0]]
-            moved += [(_OWN + x, value) for x, value in of_zones[went_on[0]] if went_on[0]]
-    return own, moved

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from forwarder.settings.models import DocumentSettings, InputSettings
 
 PREFIX = "core/"
-"""Of what the core remembers; behind it a part that is empty, and the appliance. Up to version
-0.1.0 the time zone of the input was in that part, with escapes for a URL."""
+"""Of what the core remembers; behind it the appliance."""
 
 
 class CoreSettings(NamedTuple):
@@ -55,4 +54,6 @@ def forget(
         What to change in the state.
     """
     # The appliance's name may have slashes; what is behind it has two parts.
-    return [(key, None) for key, _ in state if key.split("/", 2)[2].rsplit("/", 2)[0] in appliances]
+    return [
+        (key, None) for key, _ in state if key.removeprefix(PREFIX).rsplit("/", 2)[0] in appliances
+    ]

@@ -135,31 +135,3 @@ def test_inputs_of_one_appliance_join_though_their_zones_differ() -> None:
     document = orjson.loads(made.body)
     assert document["source"]["ip"] == "192.0.2.7"
     assert document["@timestamp"] == "2026-03-03T09:00:01.000Z"
-
-
-@pytest.mark.parametrize(
-    ("before", "zone", "joined"),
-    [
-        ({"Europe%2FRome": 7}, ROME, 7),
-        ({"Europe%2FRome": 7}, NEW_YORK, 7),
-        ({"Europe%2FRome": 7, "America%2FNew_York": 9}, NEW_YORK, 9),
-        ({"Europe%2FRome": 7, "": 9}, ROME, 7),
-        ({"Europe%2FRome": 7, "America%2FNew_York": 9}, None, None),
-    ],
-)
-def test_what_was_remembered_by_time_zone_goes_on(
-    before: dict[str, int], zone: tzinfo | None, joined: int | None
-) -> None:
-    """As version 0.1.0 did; of several zones only what surely went on."""
-    kept = Kept()
-    for name, last in before.items():
-        of_zone = Kept()
-        of_zone.read(OFFSET + opened(7, b"192.0.2.%d" % last), ROME)
-        for key, value in of_zone.state.items():
-            kept.state[key.replace("core//", f"core/{name}/")] = value
-        kept.offset, kept.resume = of_zone.offset, of_zone.resume
-    (document,) = kept.read(login(7), zone)
-    assert document.get("source", {}).get("ip") == (joined and f"192.0.2.{joined}")
-    assert {x.split("/")[1] for x in kept.state} == {""}
-    (document,) = kept.read(login(7), zone)
-    assert document.get("source", {}).get("ip") == (joined and f"192.0.2.{joined}")

@@ -130,7 +130,7 @@ def test_what_was_saved_may_be_forgotten(message: Saved) -> None:
     ("messages", "said"),
     [
         ([Begin(SETTINGS, []), Failed("nobody says this")], "is not understood"),
-        ([Begin(SETTINGS, [("core//esa1/what/1", b"no state")])], "Traceback"),
+        ([Begin(SETTINGS, [("core/esa1/what/1", b"no state")])], "Traceback"),
     ],
 )
 def test_a_fault_is_told(messages: list[object], said: str) -> None:
@@ -143,7 +143,7 @@ def test_a_fault_is_told(messages: list[object], said: str) -> None:
 def test_a_fault_is_raised_where_the_core_is_used() -> None:
     """By whatever is called next."""
     woken = threading.Event()
-    with closing(CoreHandle(SETTINGS, [("core//esa1/what/1", b"no state")], woken.set)) as core:
+    with closing(CoreHandle(SETTINGS, [("core/esa1/what/1", b"no state")], woken.set)) as core:
         assert woken.wait(10)
         for call in (core.answers, core.ask, lambda: core.feed(PIECE), lambda: core.saved([])):
             with pytest.raises(CoreError, match="a fault of the program"):

@@ -198,8 +198,8 @@ def test_all_of_one_appliance_is_forgotten(tmp_path: Path, spool: Spool) -> None
     assert [x for x, _ in changes] == [x for x, _ in spool.load_state(CORE_PREFIX) if "/esa2/" in x]
     assert len({x.split("/")[3] for x, _ in changes}) > 1
     keys = ["a/b/ids/0", "a/b/inbound/7", "a/b/rest/", "b/ids/0", "a/ids/1"]
-    forgotten = forget([("core/zone/" + x, b"") for x in keys], {"a/b"})
-    assert [x for x, _ in forgotten] == ["core/zone/" + x for x in keys[:3]]
+    forgotten = forget([("core/" + x, b"") for x in keys], {"a/b"})
+    assert [x for x, _ in forgotten] == ["core/" + x for x in keys[:3]]
 
 
 def test_what_is_odd_about_the_logs_is_said(
