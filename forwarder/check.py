@@ -17,6 +17,7 @@ from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import list_files
 from forwarder.inputs.sightings import Followed, Sighting, look
 from forwarder.inputs.sources import Inode
+from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.output import Expected, Finding
 from forwarder.settings.mistakes import mask_url
 from forwarder.settings.models import FilesSettings, InputSettings
@@ -149,6 +150,9 @@ def _check_input(
     if isinstance(settings, FilesSettings):
         for path in settings.paths:
             yield from _check_path(inputs, number, path, seen)
+    elif is_closed():
+        problem, _, advice = CLOSED.partition("; ")
+        yield Finding(good=False, text=f"{at}: {problem}", advice=f"{advice.capitalize()}.")
     else:
         yield Finding(good=True, text=f"{at} reads standard input")
     if settings.timezone is None:
