@@ -24,11 +24,12 @@ if TYPE_CHECKING:
         Step,
         Unavailable,
     )
-    from forwarder.settings.values import Duration, WrittenPath
+    from forwarder.settings.values import Beside, Duration, WrittenPath
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Beside",
     "ConfigError",
     "Document",
     "Duration",
@@ -47,6 +48,7 @@ __all__ = [
 # Type checkers see the imports above; with __getattr__ they would believe any name.
 if not TYPE_CHECKING:  # pragma: no branch
     _MODULES = {
+        "Beside": "settings.values",
         "ConfigError": "errors",
         "Document": "documents",
         "Duration": "settings.values",

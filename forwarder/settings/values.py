@@ -6,6 +6,7 @@ is written the same way again.
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -129,6 +130,27 @@ class Written:
     """Marks a path that an output writes to; see ``WrittenPath``."""
 
 
+@dataclass(frozen=True, slots=True, init=False)
+class Beside:
+    """Marks what else an output writes, or deletes, in the folder of a ``WrittenPath``.
+
+    As with the path itself, no input may read it, and no other output may have it:
+
+        path: Annotated[WrittenPath, Beside("{name}.[0-9]", ".{name}.lock")]
+    """
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        """Take the forms of names.
+
+        Args:
+            *names: In each, ``{name}`` stands for the name of the path, where links lead, and
+                ``*``, ``?`` and ``[]`` match as in a shell.
+        """
+        object.__setattr__(self, "names", names)
+
+
 def _written(value: object) -> object:
     return value if isinstance(value, Path) else _path(value)
 
@@ -213,8 +235,8 @@ FolderPath = Annotated[Path, BeforeValidator(_path)]
 """A folder, which need not be there yet."""
 WrittenPath = Annotated[Path, BeforeValidator(_written), Written()]
 """A file or folder that an output writes to, and nothing else may: two outputs of a configuration
-with one are a mistake. As any ``Path`` of an output, it may neither be in the state folder nor be
-read by an input."""
+with one are a mistake; see also ``Beside``. As any ``Path`` of an output, it may neither be in the
+state folder nor be read by an input."""
 FilePattern = Annotated[str, BeforeValidator(_pattern)]
 """A file, a folder, or a pattern of them."""
 OutputName = Annotated[str, AfterValidator(_output_name)]

@@ -4,7 +4,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ByteSize, Field
 
-from forwarder import WrittenPath
+from forwarder import Beside, WrittenPath
+
+_FULL = "{name}." + "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z"
+"""The name of a full file; see :mod:`forwarder_file.shelf`."""
 
 
 class Rotate(BaseModel, frozen=True, extra="forbid"):
@@ -23,7 +26,9 @@ class Rotate(BaseModel, frozen=True, extra="forbid"):
 class Settings(BaseModel, frozen=True, extra="forbid"):
     """Where documents go, and what becomes of full files."""
 
-    path: WrittenPath = Field(
+    path: Annotated[
+        WrittenPath, Beside(_FULL, f"{_FULL}.gz", f".{_FULL}*.part", ".{name}.mark")
+    ] = Field(
         description="The file that grows, of this output alone; its folder has to be there. A full"
         " one is named after the time of its last document, like auth.ndjson.20260301T120000Z."
     )
