@@ -1,11 +1,12 @@
 """What is right by itself and wrong together: one place that is read, written or kept twice.
 
-A place is told by the text of its path and by where links lead now. Hard links, and links that are
-made later, are not seen.
+A place is told by the text of its path and by where links lead now; of what outputs write, by the
+file that is there now, too. Links that are made later are not seen.
 """
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -112,12 +113,27 @@ def _read_by(path: _Path, reader: Where, spellings: Iterable[str]) -> _Found | N
 
 def _find_written_twice(paths: Iterable[_Path]) -> Iterator[_Found]:
     written: dict[str, Where] = {}
-    for path in paths:
-        if path.is_written and path.real in written:
+    files: dict[tuple[int, int], Where] = {}
+    for path in (x for x in paths if x.is_written):
+        file = _file(path.real)
+        if path.real in written:
             text = "is the same as {place}; name one for each"
             yield _Found(path.where, text, written[path.real])
-        elif path.is_written:
-            written[path.real] = path.where
+        elif file in files:
+            text = "is the same file as {place}, by a hard link; name one for each"
+            yield _Found(path.where, text, files[file])
+        written.setdefault(path.real, path.where)
+        if file is not None:
+            files.setdefault(file, path.where)
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    """Say which file there is at a path, by device and inode; None if there is none now."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - as the others
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
 def _find_beside(paths: Iterable[_Path]) -> Iterator[_Found]:

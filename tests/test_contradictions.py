@@ -89,6 +89,19 @@ def test_links_are_followed(tmp_path: Path) -> None:
         assert len(mistakes(tmp_path, text)) == 1
 
 
+def test_two_names_of_one_file_are_one_place(tmp_path: Path) -> None:
+    """Outputs with a name each would write into one another's documents."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.touch()
+    other.hardlink_to(one)
+    expected = "is the same file as outputs.a.path on line 6, by a hard link; name one for each."
+    text = config(f"path: {one}", f"path: {other}")
+    assert mistakes(tmp_path, text) == [f"esa.yaml:7: outputs.b.path: {expected}"]
+    read(tmp_path, config(f"path: {one}", f"path: /x, ca_certs: {other}"))
+    other.unlink()
+    read(tmp_path, text)
+
+
 def test_they_are_said_beside_other_mistakes(tmp_path: Path) -> None:
     """What is wrong elsewhere does not hide them."""
     text = config("path: /srv/esa/esa1/mail.log").replace("files", "fils") + "log: {level: x}\n"
