@@ -20,6 +20,7 @@ from forwarder.settings.mistakes import Mistake, Where, line_of, spell
 from forwarder.settings.models import TopSettings
 
 _STDIN = "-"
+_OWN = "is in the state folder, which is the program's own; name a place outside of it"
 _CLASSES = re.compile(r"(\[[^\]]+\])+")
 """Of characters in a pattern."""
 
@@ -35,9 +36,11 @@ def find_contradictions(
     """
     inputs = dict(_read_paths(source.tree.top.get("inputs")))
     paths = tuple(_output_paths(outputs))
+    state = _state(source)
     found = (
         *_find_read_twice(inputs),
-        *_find_own(paths, _state(source)),
+        *_find_own_read(inputs, state),
+        *_find_own(paths, state),
         *_find_read(paths, inputs),
         *_find_written_twice(paths),
         *_find_beside(paths),
@@ -79,11 +82,19 @@ def _find_read_twice(inputs: Mapping[Where, str]) -> Iterator[_Found]:
             first[name] = where
 
 
+def _find_own_read(inputs: Mapping[Where, str], state: str | None) -> Iterator[_Found]:
+    """Find what lies in the state folder; of patterns that begin above it, it is left out."""
+    for where, pattern in inputs.items():
+        folder, _ = fixed_folder(os.path.abspath(pattern))  # noqa: PTH100 - as the inputs do
+        real = os.path.realpath(folder)
+        if pattern != _STDIN and state in {real, *map(str, Path(real).parents)}:
+            yield _Found(where, _OWN)
+
+
 def _find_own(paths: Iterable[_Path], state: str | None) -> Iterator[_Found]:
     for path in paths:
         if state in {path.real, *map(str, Path(path.real).parents)}:
-            text = "is in the state folder, which is the program's own; name a place outside of it"
-            yield _Found(path.where, text)
+            yield _Found(path.where, _OWN)
 
 
 def _find_read(paths: Iterable[_Path], inputs: Mapping[Where, str]) -> Iterator[_Found]:

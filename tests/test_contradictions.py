@@ -57,6 +57,23 @@ def test_a_path_of_an_output_is_nothing_else(
     assert mistakes(tmp_path, config(a)) == [f"esa.yaml:6: outputs.a.{where}: {expected}"]
 
 
+@pytest.mark.parametrize(
+    "logs", ["/srv/state/*", "/srv/state/spool.db", "/srv/state/{appliance}/**", "/srv/./state/x/*"]
+)
+def test_what_is_read_is_not_the_programs_own(tmp_path: Path, logs: str) -> None:
+    """Nothing in the state folder is a log."""
+    expected = [f"esa.yaml:4: inputs[0].paths[0]: {STATE}"]
+    assert mistakes(tmp_path, config("path: /x", logs=logs)) == expected
+
+
+@pytest.mark.parametrize(
+    "logs", ["/srv/**/*", "/srv/{appliance}/*", "/srv/state*", "/srv/sta[t]e/*", "/srv/state"]
+)
+def test_a_pattern_may_begin_above_the_state_folder(tmp_path: Path, logs: str) -> None:
+    """The folder is left out when files are looked for."""
+    read(tmp_path, config("path: /x", "path: /y", logs))
+
+
 def test_what_two_outputs_write_is_compared_and_not_what_they_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from forwarder.inputs.names import is_live, is_successor
 from forwarder.inputs.patterns import escape, expand, fixed_folder, matches, may_match, overlap
-from forwarder.inputs.sightings import Followed, folders, look, look_again
+from forwarder.inputs.sightings import Followed, folders, look, look_again, may_matter
 
 
 def test_whose_a_file_is(tmp_path: Path) -> None:
@@ -161,3 +161,32 @@ def test_a_form_of_a_name_is_where_its_folder_is() -> None:
     assert not may_match("/a/*/x*", "/a/b/c", "?1")
     assert not may_match("/a/*", "/a", ".x")
     assert may_match("/a/.*", "/a", ".x")
+
+
+def test_a_folder_is_left_out_with_all_in_it(tmp_path: Path) -> None:
+    """Also by a link to a folder; a change in it brings no look."""
+    for name in ("esa1/mail.log", "state/spool.db", "state/deep/x", "state.old/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "link").symlink_to(tmp_path / "state" / "deep")
+    inputs = [Followed((f"{tmp_path}/**/*",), leave_out=str(tmp_path / "state"))]
+    seen = look(inputs, {})
+    names = sorted(x.path.removeprefix(f"{tmp_path}/") for x in seen.files.values())
+    assert names == ["esa1/mail.log", "state.old/x"]
+    assert seen.problems == []
+    assert not may_matter(inputs, f"{tmp_path}/state/spool.db-wal")
+    assert not may_matter(inputs, f"{tmp_path}/state")
+    assert may_matter(inputs, f"{tmp_path}/state.old/y")
+    inputs.append(Followed((f"{tmp_path}/**/*",)))
+    assert len(look(inputs, {}).files) == 4
+    assert may_matter(inputs, f"{tmp_path}/state/spool.db-wal")
+
+
+def test_a_folder_whose_files_a_pattern_matches_is_no_problem(tmp_path: Path) -> None:
+    """There is nothing to name then."""
+    (tmp_path / "mail" / "mail.old").mkdir(parents=True)
+    (tmp_path / "mail" / "mail.old" / "mail.log").touch()
+    seen = look([Followed((f"{tmp_path}/**/mail*",))], {})
+    assert (len(seen.files), seen.problems) == (1, [])
+    seen = look([Followed((f"{tmp_path}/*/mail*",))], {})
+    assert (len(seen.files), len(seen.problems)) == (0, 1)
