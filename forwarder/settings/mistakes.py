@@ -14,6 +14,7 @@ MASK = "********"
 _PLAIN_KEY = re.compile(r"[\w-]+")
 _LONGEST = 60
 """Characters of a value in a message: enough to know it again."""
+_SUGGESTION = "; did you mean "
 _PASSWORD_IN_URL = re.compile(r"//.*@")
 _QUERY_IN_URL = re.compile(r"""(//[^\s?]*\?)[^\s'"]+""")
 
@@ -83,7 +84,12 @@ def suggest(word: str, known: Iterable[str]) -> str:
     """Say which known word may have been meant; empty where none is near."""
     alike = {_folded(x): x for x in known}
     near = get_close_matches(_folded(word), alike, n=1)
-    return f"; did you mean {alike[near[0]]}?" if near else ""
+    return f"{_SUGGESTION}{alike[near[0]]}?" if near else ""
+
+
+def without_suggestion(text: str) -> str:
+    """Take out what was said to have been meant: it is near to a value that is not to be shown."""
+    return text.partition(_SUGGESTION)[0]
 
 
 def _folded(word: str) -> str:
