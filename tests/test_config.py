@@ -405,3 +405,11 @@ def test_nothing_of_a_reference_is_said(
         (said,) = (x for x in found if x.startswith(begin))
         assert value not in said.removeprefix(begin)
         assert "did you mean" not in said
+
+
+@pytest.mark.parametrize("value", ["true", "1e3", "1.0", '"\\u0665"', '" 1"'])
+def test_a_number_of_documents_is_a_whole_number(tmp_path: Path, value: str) -> None:
+    """As the reference has it."""
+    text = LEAST.replace("[a]", f"[a], batch: {{max_documents: {value}}}")
+    (said,) = mistakes(tmp_path, text)
+    assert "outputs.siem.batch.max_documents: has to be a whole number; it is " in said

@@ -19,6 +19,8 @@ from forwarder_file.writing import FileOutput
 from pydantic import ValidationError
 
 from forwarder import Document, Expected, Unavailable
+from forwarder.config import BadConfig, load
+from forwarder.plugins import find_outputs
 from forwarder.testing import OutputContract, make_documents, wait_until
 
 FIRST = 1_772_323_200.0
@@ -565,6 +567,41 @@ def test_wrong_settings_are_refused(path: Path, settings: dict[str, object]) -> 
     """Without a path, and limits that make no sense."""
     with pytest.raises(ValidationError):
         Settings.model_validate({"path": path, **settings} if settings else {})
+
+
+SIZE = "is no size; say a whole number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, as in 64MB"
+COUNT = "has to be a whole number; it is"
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("rotate: {max_bytes: true}", f"rotate.max_bytes: true {SIZE}."),
+        ("rotate: {max_bytes: 1.5MB}", f"rotate.max_bytes: '1.5MB' {SIZE}."),
+        ("rotate: {max_bytes: 10mb}", f"rotate.max_bytes: '10mb' {SIZE}; did you mean 10MB?"),
+        ("rotate: {max_bytes: 10M}", f"rotate.max_bytes: '10M' {SIZE}; did you mean 10MB?"),
+        ("rotate: {max_bytes: 1e3}", f"rotate.max_bytes: 1000.0 {SIZE}."),
+        (
+            f"rotate: {{max_bytes: {10**26}}}",
+            f"rotate.max_bytes: {10**26} is no size between 0 and 1000TB.",
+        ),
+        ("rotate: {max_bytes: 0}", "rotate.max_bytes: 0 is too small; it has to be more than 0."),
+        ("keep: true", f"keep: {COUNT} true."),
+        ("keep: 1e3", f"keep: {COUNT} 1000.0."),
+        ('keep: "\u0665"', f"keep: {COUNT} '\u0665'."),
+        (f"keep: {10**26}", f"keep: {10**26} is too large; the most is 1000000."),
+        ("keep: 0", "keep: 0 is too small; the least is 1."),
+    ],
+)
+def test_sizes_and_counts_are_those_of_the_program(tmp_path: Path, setting: str, said: str) -> None:
+    """In its words, too."""
+    config = tmp_path / "esa.yaml"
+    config.write_text(
+        f"inputs: [{{type: stdin}}]\noutputs: {{a: {{type: file, path: /x, {setting}}}}}", "utf-8"
+    )
+    with pytest.raises(BadConfig) as caught:
+        load(config, find_outputs)
+    assert str(caught.value) == f"{config}:2: outputs.a.{said}"
 
 
 def test_sizes_have_units() -> None:

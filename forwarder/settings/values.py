@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticKnownError
 
 from forwarder.ecs_fields import FIELDS, MAX_KEYWORD
 from forwarder.settings.mistakes import Wrong, suggest
@@ -44,6 +45,7 @@ MAX_SIZE = 1_000 * 10**12
 _Quantity = TypeVar("_Quantity", int, timedelta)
 
 _QUANTITY = re.compile(r"([0-9]{1,15}) ?([A-Za-z]+)")
+_COUNT = re.compile(r"[0-9]{1,15}")
 _OUTPUT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _NAMESPACE = FIELDS["data_stream.namespace"].allowed
@@ -105,6 +107,14 @@ def _size(value: object) -> int:
     if not 0 <= size <= MAX_SIZE:
         raise Wrong(f"is no size between 0 and {format_size(MAX_SIZE)}")
     return size
+
+
+def _count(value: object) -> int:
+    if isinstance(value, str) and _COUNT.fullmatch(value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise PydanticKnownError("int_type")
 
 
 def _zone(value: object) -> ZoneInfo:
@@ -222,6 +232,9 @@ Size = Annotated[
     ),
 ]
 """Bytes: a number and a unit, as ``64MB``, ``1GiB`` or ``500kB``; without a unit, bytes."""
+
+Count = Annotated[int, BeforeValidator(_count)]
+"""A whole number; as text, as references give it, too. Not ``true``, ``1.0`` or ``1e3``."""
 
 Zone = Annotated[
     ZoneInfo,

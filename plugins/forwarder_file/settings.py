@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ByteSize, Field
+from pydantic import BaseModel, Field
 
-from forwarder import Beside, WrittenPath
+from forwarder import Beside, Count, Size, WrittenPath
 
 _FULL = "{name}." + "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z"
 """The name of a full file; see :mod:`forwarder_file.shelf`."""
@@ -13,7 +13,7 @@ _FULL = "{name}." + "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z"
 class Rotate(BaseModel, frozen=True, extra="forbid"):
     """When a new file is begun."""
 
-    max_bytes: Annotated[ByteSize, Field(gt=0)] | None = Field(
+    max_bytes: Annotated[Size, Field(gt=0)] | None = Field(
         default=None,
         description="Size that makes a file full, like 100MB: a batch that would exceed it goes"
         " into a new one. Batches are not split. Without it, files grow without limit.",
@@ -34,7 +34,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     )
     rotate: Rotate = Field(default=Rotate(), description="When a new file is begun.")
     gzip: bool = Field(default=False, description="Whether full files are packed with gzip.")
-    keep: Annotated[int, Field(ge=1)] | None = Field(
+    keep: Annotated[Count, Field(ge=1, le=1_000_000)] | None = Field(
         default=None,
         description="How many full files stay; the oldest are deleted. Without it, all stay.",
     )
