@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticKnownError
 
-from forwarder.ecs_fields import FIELDS, MAX_KEYWORD
+from forwarder.ecs_fields import FIELDS
 from forwarder.settings.mistakes import Wrong, suggest
+from forwarder.settings.words import read_keyword, read_zone
 
 _DURATIONS = {
     "d": timedelta(days=1),
@@ -117,25 +118,6 @@ def _count(value: object) -> int:
     raise PydanticKnownError("int_type")
 
 
-def _zone(value: object) -> ZoneInfo:
-    if isinstance(value, ZoneInfo):
-        return value
-    try:
-        if isinstance(value, str):
-            return ZoneInfo(value)
-    except (KeyError, ValueError, OSError):  # as in click's option: no such file, a folder, ..
-        pass
-    raise Wrong(f"is no IANA time zone, as Europe/Rome is{_zone_hint(value)}")
-
-
-def _zone_hint(value: object) -> str:
-    """Find the zone that was meant, also by its city alone."""
-    zones = sorted(available_timezones())
-    cities = {x.rpartition("/")[2].casefold(): x for x in zones}
-    city = cities.get(str(value).casefold().replace(" ", "_"))
-    return suggest(city or str(value), zones)
-
-
 class Written:
     """Marks a path that an output writes to; see ``WrittenPath``."""
 
@@ -203,14 +185,6 @@ def _namespace(value: str) -> str:
     return value
 
 
-def _keyword(value: str) -> str:
-    if not value.strip() or not value.isprintable():
-        raise Wrong("is empty, or has characters in it that cannot be seen")
-    if len(value) > MAX_KEYWORD:
-        raise Wrong(f"is longer than {MAX_KEYWORD} characters")
-    return value
-
-
 Duration = Annotated[
     timedelta,
     BeforeValidator(read_duration),
@@ -238,7 +212,7 @@ Count = Annotated[int, BeforeValidator(_count)]
 
 Zone = Annotated[
     ZoneInfo,
-    BeforeValidator(_zone),
+    BeforeValidator(read_zone),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["Europe/Rome"]}),
 ]
@@ -258,5 +232,5 @@ LabelName = Annotated[str, AfterValidator(_label)]
 """A field below ``labels``."""
 Namespace = Annotated[str, AfterValidator(_namespace)]
 """The last part of a data stream's name."""
-Keyword = Annotated[str, AfterValidator(_keyword)]
+Keyword = Annotated[str, AfterValidator(read_keyword)]
 """Text that can be seen and found, up to 1,024 characters."""
