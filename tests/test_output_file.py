@@ -586,6 +586,8 @@ COUNT = "has to be a whole number; it is"
             f"rotate.max_bytes: {10**26} is no size between 0 and 1000TB.",
         ),
         ("rotate: {max_bytes: 0}", "rotate.max_bytes: 0 is too small; it has to be more than 0."),
+        ("rotate: {max_bytes: 1e999}", f"rotate.max_bytes: no finite number {SIZE}."),
+        ("rotate: {max_bytes: .nan}", f"rotate.max_bytes: no finite number {SIZE}."),
         ("keep: true", f"keep: {COUNT} true."),
         ("keep: 1e3", f"keep: {COUNT} 1000.0."),
         ('keep: "\u0665"', f"keep: {COUNT} '\u0665'."),
@@ -622,6 +624,44 @@ def test_a_check_says_whether_it_would_work(path: Path) -> None:
     assert (finding.good, finding.advice) == (False, "Name another.")
     (finding,) = check(Settings(path=path.parent / "missing" / "file"), Expected())
     assert (finding.good, finding.advice) == (False, "Make it, or mount it.")
+
+
+@pytest.mark.parametrize(
+    ("settings", "added"),
+    [
+        ({}, 6),
+        ({"gzip": True}, 6),
+        ({"rotate": {"daily": True}}, 17),
+        ({"rotate": {"max_bytes": 1}, "gzip": True}, 26),
+    ],
+    ids=repr,
+)
+def test_a_check_counts_what_is_added_to_a_name(
+    tmp_path: Path, settings: dict[str, object], added: int
+) -> None:
+    """By the output, as soon as it needs the file, or much later."""
+    most = os.pathconf(tmp_path, "PC_NAME_MAX")
+    name = "è" + "x" * (most - added - 2)
+    (finding,) = check(Settings.model_validate({"path": tmp_path / name, **settings}), Expected())
+    assert finding.good
+    (finding,) = check(
+        Settings.model_validate({"path": tmp_path / f"{name}x", **settings}), Expected()
+    )
+    assert (finding.good, finding.advice) == (False, "Choose a shorter one.")
+    assert finding.text == (
+        f"{str(tmp_path / name) + 'x'!r} has too long a name: with what is added to it, it has"
+        f" {most + 1} bytes, and {most} are the most there."
+    )
+
+
+def test_a_name_that_is_too_long_is_said(tmp_path: Path) -> None:
+    """Of the file, of a folder, and by the output."""
+    path = tmp_path / ("x" * 300)
+    assert [x.advice for x in check(Settings(path=path), Expected())] == ["Choose a shorter one."]
+    (finding,) = check(Settings(path=path / "file"), Expected())
+    assert finding.text == f"{str(path)!r} cannot be looked at: File name too long."
+    with pytest.raises(Unavailable, match="File name too long; choose a shorter name"):
+        FileOutput(Settings(path=path)).open()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

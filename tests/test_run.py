@@ -144,6 +144,12 @@ def test_mistakes_end_it_with_2(tmp_path: Path) -> None:
     assert done.stderr.startswith(b"error: ")
 
 
+@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-"])
+def test_mistakes_that_nobody_hears_end_it_with_2_too(tmp_path: Path, where: str) -> None:
+    """Whoever started it looks at the code."""
+    assert in_shell(f"run -c {configure(tmp_path, 'nothing')} {where}").returncode == 2
+
+
 def test_a_state_folder_that_cannot_be_ends_it_with_1(tmp_path: Path) -> None:
     """With a sentence."""
     (tmp_path / "state").touch()

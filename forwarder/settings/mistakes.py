@@ -1,5 +1,6 @@
 """A mistake in a configuration: where it is, and what to do about it."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -54,13 +55,13 @@ def line_of(where: Where, lines: Mapping[Where, int]) -> int:
 def quoted(value: object) -> str:
     """Show a plain value of YAML, on one line and not too long; passwords in URLs are masked."""
     match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true" if value else "false"
+        case None | bool():
+            return {None: "nothing", True: "true", False: "false"}[value]
         case str():
             text = mask_url(value)
             return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+        case float() if not math.isfinite(value):
+            return "no finite number"  # 1e999, of which YAML makes inf
         case list():
             return "a list"
         case dict():
