@@ -434,7 +434,7 @@ def test_a_file_is_full_before_it_is_too_large(path: Path, clock: Clock) -> None
 
 
 def test_a_day_has_a_file(path: Path, clock: Clock) -> None:
-    """In UTC, named after its last document; also where the program was down at midnight."""
+    """In UTC, named after its last write; also where the program was down at midnight."""
     with opened(path, clock, rotate={"daily": True}) as output:
         clock.now = FIRST + DAY - 1
         output.write(make_documents(1))

@@ -30,7 +30,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         WrittenPath, Beside(_FULL, f"{_FULL}.gz", f".{_FULL}*.part", ".{name}.mark")
     ] = Field(
         description="The file that grows, of this output alone; its folder has to be there. A full"
-        " one is named after the time of its last document, like auth.ndjson.20260301T120000Z."
+        " one is named after the time when it was last written, in UTC, like"
+        " auth.ndjson.20260301T120000Z."
     )
     rotate: Rotate = Field(default=Rotate(), description="When a new file is begun.")
     gzip: bool = Field(default=False, description="Whether full files are packed with gzip.")
