@@ -24,12 +24,14 @@ if TYPE_CHECKING:
         Step,
         Unavailable,
     )
-    from forwarder.settings.values import Duration, WrittenPath
+    from forwarder.settings.values import Beside, Count, Duration, Size, WrittenPath
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Beside",
     "ConfigError",
+    "Count",
     "Document",
     "Duration",
     "Expected",
@@ -38,6 +40,7 @@ __all__ = [
     "Output",
     "OutputPlugin",
     "SetupOptions",
+    "Size",
     "Step",
     "Unavailable",
     "WrittenPath",
@@ -47,9 +50,12 @@ __all__ = [
 # Type checkers see the imports above; with __getattr__ they would believe any name.
 if not TYPE_CHECKING:  # pragma: no branch
     _MODULES = {
+        "Beside": "settings.values",
         "ConfigError": "errors",
+        "Count": "settings.values",
         "Document": "documents",
         "Duration": "settings.values",
+        "Size": "settings.values",
         "WrittenPath": "settings.values",
         "hookimpl": "hookspecs",
     }

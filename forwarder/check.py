@@ -17,6 +17,7 @@ from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import list_files
 from forwarder.inputs.sightings import Followed, Sighting, look
 from forwarder.inputs.sources import Inode
+from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.output import Expected, Finding
 from forwarder.settings.mistakes import mask_url
 from forwarder.settings.models import FilesSettings, InputSettings
@@ -48,9 +49,10 @@ def check(config: Config, now: datetime, mounts: Path = MOUNTS) -> Iterator[Find
         What was found, as soon as it was.
     """
     yield from _check_state(Path(os.path.abspath(config.state)), config.spool.max_bytes, mounts)  # noqa: PTH100 - .. stays
-    seen = look([_followed(x) for x in config.inputs], {}).files
+    state = os.path.realpath(config.state)
+    seen = look([_followed(x, state) for x in config.inputs], {}).files
     for number in range(len(config.inputs)):
-        yield from _check_input(config.inputs, number, seen, now)
+        yield from _check_input(config.inputs, number, seen, state, now)
     expected = Expected(config.documents.namespace, _find_appliances(config.inputs, seen))
     for output in config.outputs.values():
         yield from _check_output(output, expected)
@@ -135,20 +137,27 @@ def file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
     return found[1] if found else None
 
 
-def _followed(settings: InputSettings) -> Followed:
-    """Give what is looked for, whatever becomes of it."""
+def _followed(settings: InputSettings, state: str) -> Followed:
+    """Give what is looked for outside of the state folder, whatever becomes of it."""
     if isinstance(settings, FilesSettings):
-        return Followed(settings.paths, settings.appliance)
+        return Followed(settings.paths, settings.appliance, leave_out=state)
     return Followed(())
 
 
 def _check_input(
-    inputs: Sequence[InputSettings], number: int, seen: Mapping[Inode, Sighting], now: datetime
+    inputs: Sequence[InputSettings],
+    number: int,
+    seen: Mapping[Inode, Sighting],
+    state: str,
+    now: datetime,
 ) -> Iterator[Finding]:
     at, settings = f"inputs[{number}]", inputs[number]
     if isinstance(settings, FilesSettings):
         for path in settings.paths:
-            yield from _check_path(inputs, number, path, seen)
+            yield from _check_path(inputs, number, path, seen, state)
+    elif is_closed():
+        problem, _, advice = CLOSED.partition("; ")
+        yield Finding(good=False, text=f"{at}: {problem}", advice=f"{advice.capitalize()}.")
     else:
         yield Finding(good=True, text=f"{at} reads standard input")
     if settings.timezone is None:
@@ -160,13 +169,20 @@ def _check_input(
 
 
 def _check_path(
-    inputs: Sequence[InputSettings], number: int, path: str, seen: Mapping[Inode, Sighting]
+    inputs: Sequence[InputSettings],
+    number: int,
+    path: str,
+    seen: Mapping[Inode, Sighting],
+    state: str,
 ) -> Iterator[Finding]:
     """Look at a path as the run does, and at what other inputs read of it."""
     at = f"{_spell(inputs, number, path)} {path!r}"
-    files, problems = look([Followed((path,), inputs[number].appliance)], {})
+    files, problems = look([Followed((path,), inputs[number].appliance, leave_out=state)], {})
     if not files and not problems:
         problems = _explain_nothing(path)
+        if not problems:
+            text = "matches only what is in the state folder, which is the program's own"
+            yield Finding(good=False, text=f"{at} {text}", advice="Name files outside of it.")
     for problem in problems:
         yield Finding(good=False, text=f"{at}: {problem}")
     by_reader: dict[tuple[int, str], list[Sighting]] = defaultdict(list)

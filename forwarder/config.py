@@ -19,7 +19,7 @@ from forwarder.output import OutputPlugin
 from forwarder.settings.explaining import Explainer
 from forwarder.settings.fields import fields_of
 from forwarder.settings.interpolation import Interpolated, Sources, Unreadable, interpolate
-from forwarder.settings.mistakes import Mistake, line_of, spell
+from forwarder.settings.mistakes import Mistake, line_of, quoted, spell
 from forwarder.settings.models import (
     DocumentSettings,
     InputSettings,
@@ -31,6 +31,9 @@ from forwarder.settings.models import (
 from forwarder.settings.reading import read_config, read_value
 from forwarder.settings.tree import NotYaml, parse
 from forwarder.visible import visible
+
+_UNNAMED = "stands for no output that is installed and works; see esa-forwarder plugins"
+"""Neither what comes from elsewhere is said, nor what it is near to."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -150,6 +153,8 @@ def _validate_outputs(
         plugin = plugins[kind]
         if isinstance(plugin, str):
             at = (*where, "type")
+            if at in source.written:
+                plugin = f"{quoted(source.written[at])} {_UNNAMED}"
             mistakes.append(Mistake(at, line_of(at, source.tree.lines), plugin))
             continue
         own = {key: value for key, value in values.items() if key not in common}

@@ -18,8 +18,8 @@ __all__ = [
     "DeadLetter",
     "Selection",
     "Source",
-    "count",
     "dead_letter",
+    "numbers",
     "outputs",
     "purge",
     "read",
@@ -54,13 +54,13 @@ def read(
         after = page[-1].number
 
 
-def count(folder: Path, selection: Selection) -> int:
-    """Say how many dead letters there are.
+def numbers(folder: Path, selection: Selection) -> frozenset[int]:
+    """Give the numbers of dead letters.
 
     Raises:
         SpoolError: There is no spool, or it cannot be read.
     """
-    return look(folder, partial(letters.number_of, selection=selection))
+    return look(folder, partial(letters.numbers_of, selection=selection))
 
 
 def replay(folder: Path, selection: Selection) -> int:

@@ -11,12 +11,14 @@ Rules:
   costs few writes to disk, and a single login is there at once.
 """
 
+import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
@@ -329,21 +331,26 @@ class Ingest:
         return [(STATUS_PREFIX + "ingest", orjson.dumps(at | status))]
 
 
-def followed_by(inputs: Sequence[InputSettings]) -> list[Followed]:
+def followed_by(inputs: Sequence[InputSettings], state: Path) -> list[Followed]:
     """Give the files that inputs ask for, each in its place in the settings.
 
     So a piece can say which input asked for it.
+
+    Args:
+        inputs: As in the configuration.
+        state: The state folder, which is left out.
     """
+    own = os.path.realpath(state)
     return [
         Followed(())
         if isinstance(x, StdinSettings)
-        else Followed(x.paths, x.appliance, StartAt(x.start_at), x.ignore_older)
+        else Followed(x.paths, x.appliance, StartAt(x.start_at), x.ignore_older, own)
         for x in inputs
     ]
 
 
 def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Following | None:
-    followed = followed_by(inputs)
+    followed = followed_by(inputs, spool.folder)
     if not any(x.paths for x in followed):
         return None
     return Following(followed, spool.load_state(FILE_PREFIX), once=once, watch=not once)

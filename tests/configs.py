@@ -11,7 +11,7 @@ from forwarder.config import BadConfig, Config, load
 from forwarder.documents import Document
 from forwarder.errors import ConfigError
 from forwarder.output import Expected, Failure, Finding, OutputPlugin, Unavailable
-from forwarder.settings.values import WrittenPath
+from forwarder.settings.values import Beside, WrittenPath
 
 LEAST = """\
 inputs:
@@ -60,6 +60,12 @@ class FolderSettings(BaseModel):
     ca_certs: Path | None = None
     copies: list[WrittenPath] = []
     by_name: dict[str, Rest] = {}
+
+
+class RollingSettings(BaseModel):
+    """Settings of an output that keeps what is full beside what grows."""
+
+    path: Annotated[WrittenPath, Beside("{name}.[0-9][0-9]", "{name}.[0-9][0-9].gz", ".{name}.m")]
 
 
 class BrokenSettings(BaseModel):
@@ -145,6 +151,7 @@ PLUGINS = {
     for x in (
         OutputPlugin("server", ServerSettings, build, check_server),
         OutputPlugin("folder", FolderSettings, build),
+        OutputPlugin("rolling", RollingSettings, build),
         OutputPlugin("broken", BrokenSettings, build),
         OutputPlugin("flags", FlagSettings, build),
         OutputPlugin("refusing", RefusingSettings, build),

@@ -186,6 +186,22 @@ def test_paths_that_find_nothing_are_said(tmp_path: Path, mounts: Path) -> None:
     assert zone[1].endswith("for those of Europe/Rome, where it is 13:00 CET now")
 
 
+def test_the_state_folder_is_no_log(tmp_path: Path, mounts: Path) -> None:
+    """A pattern that has it among others does not find it."""
+    for name in ("state/spool.db", "state/spool.lock", "esa1/mail.log"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    text = LEAST.replace("stdin}", f"files, paths: ['{tmp_path}/**/*', '{tmp_path}/*/spool*']}}")
+    (tmp_path / "conf").mkdir()
+    text = f"state: {tmp_path}/state\n{text}"
+    findings = list(check(read(tmp_path / "conf", text), NOW, mounts))
+    files, none, _ = at(findings, "inputs[0]", tmp_path)
+    assert files == (True, ".paths[0] '../**/*': 2 files now, of 2 appliances", "")
+    expected = "matches only what is in the state folder, which is the program's own"
+    advice = "Name files outside of it."
+    assert none == (False, f".paths[1] '../*/spool*' {expected}", advice)
+
+
 def test_only_files_that_are_followed_are_counted(tmp_path: Path, mounts: Path) -> None:
     """A folder that a pattern matches is said, as it is when the forwarder runs."""
     (tmp_path / "mail.log").touch()

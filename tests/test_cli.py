@@ -135,11 +135,17 @@ def test_without_a_command_there_is_help() -> None:
         (["--format", "xml"], "'xml' is not one of 'ndjson', 'table'"),
         (["--jobs", "0"], "0 is not in the range x>=1"),
         (["--year", "1492"], "1492 is not in the range"),
-        (["--timezone", "Rome"], "'Rome' is no IANA time zone; one is named like Europe/Rome"),
+        (
+            ["--timezone", "Rome"],
+            "'Rome' is no IANA time zone, as Europe/Rome is; did you mean Europe/Rome?",
+        ),
         (["--timezone", "../../etc/passwd"], "is no IANA time zone"),
         (["--timezone", "Europe"], "is no IANA time zone"),
         (["--timezone", ""], "is no IANA time zone"),
         (["--timezone", "\udcff"], "is no IANA time zone"),
+        (["--timezone", "/etc/localtime"], "is no IANA time zone, as Europe/Rome is."),
+        (["--appliance", "a\nb"], "is empty, or has characters in it that cannot be seen."),
+        (["--appliance", "x" * 1025], "is longer than 1024 characters."),
     ],
 )
 def test_bad_usage_is_said_and_ends_with_2(path: Path, arguments: list[str], message: str) -> None:

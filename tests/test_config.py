@@ -372,3 +372,44 @@ def test_any_file_is_a_configuration_or_has_mistakes(tmp_path: Path, content: by
         said = error.mistakes
     assert said
     assert [x for x in said if not x.startswith(str(path)) or "\n" in x] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "outputs: {z: {type: HERE}}",
+            "outputs.z.type: 'HERE' stands for no output that is instal",
+        ),
+        (
+            "inputs: [{type: HERE}]",
+            "inputs[0].type: 'HERE' is not allowed; say 'files' or 'stdin'.",
+        ),
+        (
+            "spool: {max_bytes: HERE}",
+            "spool.max_bytes: 'HERE' is no size; say a whole number and B",
+        ),
+        ("inputs: [{type: stdin, timezone: HERE}]", "inputs[0].timezone: 'HERE' is no IANA time z"),
+    ],
+)
+@pytest.mark.parametrize("value", ["10mb", "stdinn", "Berlin", "hunter2", "fils"])
+def test_nothing_of_a_reference_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str, value: str
+) -> None:
+    """Not what it stands for, nor what that is near to."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret").write_text(value)
+    for reference in ("${SECRET}", "${file:secret}"):
+        found = mistakes(tmp_path, text.replace("HERE", f'"{reference}"'), SECRET=value)
+        begin = f"esa.yaml:1: {expected.replace('HERE', reference)}"
+        (said,) = (x for x in found if x.startswith(begin))
+        assert value not in said.removeprefix(begin)
+        assert "did you mean" not in said
+
+
+@pytest.mark.parametrize("value", ["true", "1e3", "1.0", '"\\u0665"', '" 1"'])
+def test_a_number_of_documents_is_a_whole_number(tmp_path: Path, value: str) -> None:
+    """As the reference has it."""
+    text = LEAST.replace("[a]", f"[a], batch: {{max_documents: {value}}}")
+    (said,) = mistakes(tmp_path, text)
+    assert "outputs.siem.batch.max_documents: has to be a whole number; it is " in said

@@ -234,15 +234,28 @@ def found_of(folder: Path) -> DeadLetter:
     return letters(folder, Selection(numbers=[2]))[0]
 
 
+HUGE = "9" * 23
+"""More than the database can count to."""
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["purge"], 2, "say which: NUMBER..., --output NAME, or --all."),
         (["replay", "--all", "--output", "a"], 2, "--all goes with neither"),
         (["show"], 2, "Missing argument"),
-        (["show", "1", "99", "98"], 1, "error: 2 of 3 are not there; see the list."),
-        (["purge", "99"], 1, "error: 1 of 1 are not there; see the list."),
-        (["replay", "99"], 1, "error: 1 of 1 are not there; see the list."),
+        (["show", "1", "99", "98"], 1, "error: not there: 98, 99; see the list."),
+        (["purge", "99"], 1, "error: not there: 99; see the list."),
+        (["replay", "99"], 1, "error: not there: 99; see the list."),
+        (["show", HUGE, "99"], 1, f"error: not there: 99, {HUGE}; see the list."),
+        (["replay", HUGE], 1, f"error: not there: {HUGE}; see the list."),
+        (["purge", HUGE], 1, f"error: not there: {HUGE}; see the list."),
+        (["purge", "1", "--output", "b"], 1, "error: not there: 1; see the list."),
+        (
+            ["show", *map(str, range(10, 33))],
+            1,
+            "error: not there: 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 and 13 more; see the list.",
+        ),
         (["list", "--output", "typo"], 1, "error: there is no output 'typo' in "),
         (["purge", "--output", "typo"], 1, "; there are: a, c, b."),
         (["replay", "--output", "typo"], 1, "error: there is no output 'typo' in "),
@@ -273,8 +286,33 @@ def test_the_commands_say_that_there_is_no_spool(config: Path) -> None:
     """With exit code 1."""
     for arguments in (["list"], ["show", "1"], ["replay", "--all"], ["purge", "--all"]):
         done = run(config, *arguments)
-        assert done.exit_code == 1
+        assert (done.exit_code, done.stdout) == (1, "")
         assert done.stderr.startswith("error: there is no spool in ")
+
+
+def test_an_empty_list_has_its_head(folder: Path, config: Path) -> None:
+    """So it is seen that nothing is wrong."""
+    purge(folder, ALL)
+    done = run(config, "list")
+    assert (done.exit_code, done.stdout.split()[0]) == (0, "NUMBER")
+    assert done.stdout.count("\n") == 1
+    assert run(config, "list", "--format", "ndjson").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("file", "error: the state folder '{}/file' is no folder; name one that is.\n"),
+        ("file/x", "error: the state folder '{}/file/x' is within a file; name another.\n"),
+    ],
+)
+def test_a_state_that_is_a_file_is_said(config: Path, state: str, said: str) -> None:
+    """It is not about rights."""
+    folder = config.parent
+    (folder / "file").touch()
+    config.write_text(config.read_text().replace(f"{folder}/state", f"{folder}/{state}"))
+    done = run(config, "list")
+    assert (done.exit_code, done.stderr) == (1, said.format(folder))
 
 
 def test_a_change_that_fails_changes_nothing(folder: Path) -> None:

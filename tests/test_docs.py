@@ -129,6 +129,26 @@ def test_the_configuration_of_the_readme_is_good(tmp_path: Path) -> None:
     assert list(load(path, find_outputs).outputs) == ["archive"]
 
 
+def test_the_unit_starts_what_the_readme_installs() -> None:
+    """And every document that is named is there."""
+    unit = (ROOT / "examples" / "systemd" / "esa-forwarder.service").read_text()
+    (folder,) = re.findall(r"^\$ sudo python3 -m venv (\S+)$", README.read_text(), re.MULTILINE)
+    assert f"\nExecStart={folder}/bin/esa-forwarder run\n" in unit
+    assert f"\n$ sudo ln -s {folder}/bin/esa-forwarder /usr/local/bin/\n" in README.read_text()
+    assert "Documentation=" not in unit
+
+
+def test_the_folders_of_the_readmes_configuration_are_made(tmp_path: Path) -> None:
+    """Before it is checked."""
+    path = tmp_path / "config.yaml"
+    path.write_text(block("config"))
+    config = load(path, find_outputs)
+    before, _, _ = README.read_text().partition("$ esa-forwarder check")
+    (made,) = re.findall(r'^\$ sudo install -d -o "\$USER" (.*)$', before, re.MULTILINE)
+    archive = str(config.outputs["archive"].settings.model_dump()["path"].parent)
+    assert sorted(made.split()) == sorted(["/etc/esa-forwarder", archive, str(config.state)])
+
+
 def test_every_command_is_documented() -> None:
     """With its help as it is; `make docs` writes the page anew."""
     assert (ROOT / "docs" / "commands.md").read_text() == help_texts.page()

@@ -53,6 +53,18 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spool]:
         yield found
 
 
+def test_what_the_program_writes_is_no_log(tmp_path: Path, spool: Spool) -> None:
+    """A pattern that has the state folder among others reads only the others."""
+    append(tmp_path, logins(1, 2))
+    text = CONFIG.replace("{folder}/logs/{{appliance}}/mail*", "{folder}/**/*")
+    ingest = reader(tmp_path, spool, text, once=True)
+    ingest.run()
+    ((_, status),) = spool.load_state(STATUS_PREFIX + "ingest")
+    assert b"mail.current" in status
+    assert b"/state/" not in status
+    assert ingest.problems == 0
+
+
 def test_once_reads_to_the_end(tmp_path: Path, spool: Spool) -> None:
     """And says that it did."""
     append(tmp_path, logins(1, 2))

@@ -1,5 +1,6 @@
 """What is seen of files, and by which patterns."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder.inputs.names import is_live, is_successor
-from forwarder.inputs.patterns import expand, fixed_folder, matches
-from forwarder.inputs.sightings import Followed, folders, look, look_again
+from forwarder.inputs.patterns import escape, expand, fixed_folder, matches, may_match, overlap
+from forwarder.inputs.sightings import Followed, folders, look, look_again, may_matter
 
 
 def test_whose_a_file_is(tmp_path: Path) -> None:
@@ -132,3 +133,60 @@ def test_a_successor_has_the_same_name_and_a_later_time() -> None:
         ("/a/mail.log", early),
     ]:
         assert not is_successor(path, other)
+
+
+PARTS = st.text("ab*?", min_size=1, max_size=4) | st.sampled_from(
+    ["[ab]", "a[!a]*", "{appliance}", "[a-b]?b", "["]
+)
+NAMES = ["".join(x) for size in range(1, 7) for x in product("ab[", repeat=size)]
+
+
+@given(PARTS, PARTS)
+def test_patterns_overlap_if_there_is_a_name_that_both_match(one: str, other: str) -> None:
+    """Of few letters, all names are tried."""
+    both = [x for x in NAMES if matches(f"/{one}", f"/{x}") and matches(f"/{other}", f"/{x}")]
+    assert overlap(one, other) == bool(both)
+
+
+@given(st.text("a*?[]{}.", min_size=1).map("{{appliance}}".format) | st.text("a*?[]{.", min_size=1))
+def test_an_escaped_name_stands_for_itself(name: str) -> None:
+    """Whatever is in it."""
+    assert matches(f"/x/{escape(name)}", f"/x/{name}")
+    assert not matches(f"/x/{escape(name)}", f"/x/{name}a")
+
+
+def test_a_form_of_a_name_is_where_its_folder_is() -> None:
+    """Hidden ones are matched by hidden parts alone."""
+    assert may_match("/a/**/x*", "/a/b/c", "?1")
+    assert not may_match("/a/*/x*", "/a/b/c", "?1")
+    assert not may_match("/a/*", "/a", ".x")
+    assert may_match("/a/.*", "/a", ".x")
+
+
+def test_a_folder_is_left_out_with_all_in_it(tmp_path: Path) -> None:
+    """Also by a link to a folder; a change in it brings no look."""
+    for name in ("esa1/mail.log", "state/spool.db", "state/deep/x", "state.old/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "link").symlink_to(tmp_path / "state" / "deep")
+    inputs = [Followed((f"{tmp_path}/**/*",), leave_out=str(tmp_path / "state"))]
+    seen = look(inputs, {})
+    names = sorted(x.path.removeprefix(f"{tmp_path}/") for x in seen.files.values())
+    assert names == ["esa1/mail.log", "state.old/x"]
+    assert seen.problems == []
+    assert not may_matter(inputs, f"{tmp_path}/state/spool.db-wal")
+    assert not may_matter(inputs, f"{tmp_path}/state")
+    assert may_matter(inputs, f"{tmp_path}/state.old/y")
+    inputs.append(Followed((f"{tmp_path}/**/*",)))
+    assert len(look(inputs, {}).files) == 4
+    assert may_matter(inputs, f"{tmp_path}/state/spool.db-wal")
+
+
+def test_a_folder_whose_files_a_pattern_matches_is_no_problem(tmp_path: Path) -> None:
+    """There is nothing to name then."""
+    (tmp_path / "mail" / "mail.old").mkdir(parents=True)
+    (tmp_path / "mail" / "mail.old" / "mail.log").touch()
+    seen = look([Followed((f"{tmp_path}/**/mail*",))], {})
+    assert (len(seen.files), seen.problems) == (1, [])
+    seen = look([Followed((f"{tmp_path}/*/mail*",))], {})
+    assert (len(seen.files), len(seen.problems)) == (0, 1)

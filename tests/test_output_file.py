@@ -19,6 +19,8 @@ from forwarder_file.writing import FileOutput
 from pydantic import ValidationError
 
 from forwarder import Document, Expected, Unavailable
+from forwarder.config import BadConfig, load
+from forwarder.plugins import find_outputs
 from forwarder.testing import OutputContract, make_documents, wait_until
 
 FIRST = 1_772_323_200.0
@@ -432,7 +434,7 @@ def test_a_file_is_full_before_it_is_too_large(path: Path, clock: Clock) -> None
 
 
 def test_a_day_has_a_file(path: Path, clock: Clock) -> None:
-    """In UTC, named after its last document; also where the program was down at midnight."""
+    """In UTC, named after its last write; also where the program was down at midnight."""
     with opened(path, clock, rotate={"daily": True}) as output:
         clock.now = FIRST + DAY - 1
         output.write(make_documents(1))
@@ -567,6 +569,43 @@ def test_wrong_settings_are_refused(path: Path, settings: dict[str, object]) -> 
         Settings.model_validate({"path": path, **settings} if settings else {})
 
 
+SIZE = "is no size; say a whole number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, as in 64MB"
+COUNT = "has to be a whole number; it is"
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("rotate: {max_bytes: true}", f"rotate.max_bytes: true {SIZE}."),
+        ("rotate: {max_bytes: 1.5MB}", f"rotate.max_bytes: '1.5MB' {SIZE}."),
+        ("rotate: {max_bytes: 10mb}", f"rotate.max_bytes: '10mb' {SIZE}; did you mean 10MB?"),
+        ("rotate: {max_bytes: 10M}", f"rotate.max_bytes: '10M' {SIZE}; did you mean 10MB?"),
+        ("rotate: {max_bytes: 1e3}", f"rotate.max_bytes: 1000.0 {SIZE}."),
+        (
+            f"rotate: {{max_bytes: {10**26}}}",
+            f"rotate.max_bytes: {10**26} is no size between 0 and 1000TB.",
+        ),
+        ("rotate: {max_bytes: 0}", "rotate.max_bytes: 0 is too small; it has to be more than 0."),
+        ("rotate: {max_bytes: 1e999}", f"rotate.max_bytes: no finite number {SIZE}."),
+        ("rotate: {max_bytes: .nan}", f"rotate.max_bytes: no finite number {SIZE}."),
+        ("keep: true", f"keep: {COUNT} true."),
+        ("keep: 1e3", f"keep: {COUNT} 1000.0."),
+        ('keep: "\u0665"', f"keep: {COUNT} '\u0665'."),
+        (f"keep: {10**26}", f"keep: {10**26} is too large; the most is 1000000."),
+        ("keep: 0", "keep: 0 is too small; the least is 1."),
+    ],
+)
+def test_sizes_and_counts_are_those_of_the_program(tmp_path: Path, setting: str, said: str) -> None:
+    """In its words, too."""
+    config = tmp_path / "esa.yaml"
+    config.write_text(
+        f"inputs: [{{type: stdin}}]\noutputs: {{a: {{type: file, path: /x, {setting}}}}}", "utf-8"
+    )
+    with pytest.raises(BadConfig) as caught:
+        load(config, find_outputs)
+    assert str(caught.value) == f"{config}:2: outputs.a.{said}"
+
+
 def test_sizes_have_units() -> None:
     """As people write them."""
     settings = Settings.model_validate({"path": "a", "rotate": {"max_bytes": "100MB"}})
@@ -585,6 +624,44 @@ def test_a_check_says_whether_it_would_work(path: Path) -> None:
     assert (finding.good, finding.advice) == (False, "Name another.")
     (finding,) = check(Settings(path=path.parent / "missing" / "file"), Expected())
     assert (finding.good, finding.advice) == (False, "Make it, or mount it.")
+
+
+@pytest.mark.parametrize(
+    ("settings", "added"),
+    [
+        ({}, 6),
+        ({"gzip": True}, 6),
+        ({"rotate": {"daily": True}}, 17),
+        ({"rotate": {"max_bytes": 1}, "gzip": True}, 26),
+    ],
+    ids=repr,
+)
+def test_a_check_counts_what_is_added_to_a_name(
+    tmp_path: Path, settings: dict[str, object], added: int
+) -> None:
+    """By the output, as soon as it needs the file, or much later."""
+    most = os.pathconf(tmp_path, "PC_NAME_MAX")
+    name = "è" + "x" * (most - added - 2)
+    (finding,) = check(Settings.model_validate({"path": tmp_path / name, **settings}), Expected())
+    assert finding.good
+    (finding,) = check(
+        Settings.model_validate({"path": tmp_path / f"{name}x", **settings}), Expected()
+    )
+    assert (finding.good, finding.advice) == (False, "Choose a shorter one.")
+    assert finding.text == (
+        f"{str(tmp_path / name) + 'x'!r} has too long a name: with what is added to it, it has"
+        f" {most + 1} bytes, and {most} are the most there."
+    )
+
+
+def test_a_name_that_is_too_long_is_said(tmp_path: Path) -> None:
+    """Of the file, of a folder, and by the output."""
+    path = tmp_path / ("x" * 300)
+    assert [x.advice for x in check(Settings(path=path), Expected())] == ["Choose a shorter one."]
+    (finding,) = check(Settings(path=path / "file"), Expected())
+    assert finding.text == f"{str(path)!r} cannot be looked at: File name too long."
+    with pytest.raises(Unavailable, match="File name too long; choose a shorter name"):
+        FileOutput(Settings(path=path)).open()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

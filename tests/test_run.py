@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,11 +88,72 @@ def test_a_line_of_standard_input_is_whole_though_settings_change_amid_it(tmp_pa
     assert b"Times are taken for UTC" not in said.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("command", "out", "err"),
+    [
+        (
+            "run --once",
+            b"",
+            b"error: inputs[0]: standard input is closed; give it a file or a pipe",
+        ),
+        ("check", b"FAIL  inputs[0]: standard input is closed\n", b""),
+    ],
+)
+def test_closed_standard_input_cannot_be_read(
+    tmp_path: Path, command: str, out: bytes, err: bytes
+) -> None:
+    """Nor is a file of the program's own, to which the system gave its number, a log."""
+    path = configure(tmp_path, "stdin")
+    done = in_shell(f"{command} -c {path} <&-")
+    assert done.returncode == 1
+    assert out in done.stdout
+    assert done.stderr.startswith(err)
+
+
+def in_shell(command: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command with what a shell makes of its standard streams."""
+    shell = ["/bin/sh", "-c", f'exec "$@" {command}', "sh", *COMMAND]
+    return subprocess.run(shell, capture_output=True, check=False, timeout=60)  # noqa: S603
+
+
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", ">&-", "2>&-", ">&- 2>&-"])
+def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path, closed: str) -> None:
+    """What a library writes to standard error would be in the spool."""
+    append(tmp_path, logins(1, 2))
+    path = configure(tmp_path, FILES)
+    out = tmp_path / "out.ndjson"
+    path.write_text(path.read_text("utf-8").replace("stdout", f"file, path: {out}"))
+    done = in_shell(f"run --once -c {path} {closed}")
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes().count(b"\n") == 2
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_closed_stream_leads_nowhere(number: int) -> None:
+    """And Python still knows that it was closed."""
+    code = (
+        "import os, sys, forwarder.start as start; start.fill_closed_streams();"
+        "os.write(3, repr([*(os.readlink(f'/proc/self/fd/{x}') == os.devnull for x in range(3)),"
+        " *(x is None for x in (sys.stdin, sys.stdout, sys.stderr))]).encode())"
+    )
+    shell = ["/bin/sh", "-c", f'exec 3>&1 "$0" -c "$1" {number}>&-', sys.executable, code]
+    with Path("/dev/zero").open("rb") as file:
+        done = subprocess.run(shell, stdin=file, capture_output=True, check=True, timeout=60)  # noqa: S603
+    expected = [x == number for x in range(3)]
+    assert done.stdout.decode() == repr([*expected, *expected])
+
+
 def test_mistakes_end_it_with_2(tmp_path: Path) -> None:
     """All of them are said."""
     done = run(configure(tmp_path, "nothing"))
     assert done.returncode == 2
     assert done.stderr.startswith(b"error: ")
+
+
+@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-"])
+def test_mistakes_that_nobody_hears_end_it_with_2_too(tmp_path: Path, where: str) -> None:
+    """Whoever started it looks at the code."""
+    assert in_shell(f"run -c {configure(tmp_path, 'nothing')} {where}").returncode == 2
 
 
 def test_a_state_folder_that_cannot_be_ends_it_with_1(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from forwarder.settings.values import (
+    Count,
     Duration,
     FilePattern,
     FolderPath,
@@ -26,6 +27,7 @@ from forwarder.settings.values import (
 ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "duration": TypeAdapter(Duration),
     "size": TypeAdapter(Size),
+    "count": TypeAdapter(Count),
     "zone": TypeAdapter(Zone),
     "folder": TypeAdapter(FolderPath),
     "pattern": TypeAdapter(FilePattern),
@@ -73,6 +75,22 @@ def test_a_size_is_a_number_and_a_unit(text: object, expected: int) -> None:
     assert ADAPTERS["size"].validate_python(text) == expected
 
 
+@pytest.mark.parametrize(("value", "expected"), [(7, 7), (-1, -1), ("12", 12), ("007", 7)])
+def test_a_count_is_a_whole_number(value: object, expected: int) -> None:
+    """Also as text, which is what references stand for."""
+    assert ADAPTERS["count"].validate_python(value) == expected
+
+
+@pytest.mark.parametrize(
+    "value", [True, 1.0, 1e3, "1e3", "1.0", " 1", "1_0", "\u0665", "", None, "9" * 16]
+)
+def test_a_count_is_nothing_else(value: object) -> None:
+    """Though Python would make a number of it."""
+    with pytest.raises(ValidationError) as caught:
+        ADAPTERS["count"].validate_python(value)
+    assert [x["type"] for x in caught.value.errors()] == ["int_type"]
+
+
 @given(st.integers(0, 36_500 * 86_400_000))
 def test_a_duration_is_written_as_it_is_read(milliseconds: int) -> None:
     """Whatever it is."""
@@ -114,6 +132,9 @@ def test_a_size_is_written_as_it_is_read(size: int) -> None:
         ("zone", "Europe", "is no IANA time zone"),
         ("zone", "../../etc/passwd", "is no IANA time zone"),
         ("zone", "", "is no IANA time zone"),
+        ("zone", "localtime", "is no IANA time zone, as Europe/Rome is$"),
+        ("zone", "posixrules", "is no IANA time zone, as Europe/Rome is$"),
+        ("zone", "/etc/localtime", "is no IANA time zone, as Europe/Rome is$"),
         ("zone", "a\0b", "is no IANA time zone"),
         ("zone", "x" * 9_000, "is no IANA time zone"),
         ("zone", 1, "is no IANA time zone"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.commands.ending import BAD_CONFIG
+from forwarder.commands.ending import BAD_CONFIG, drop_errors
 
 if TYPE_CHECKING:
     from forwarder.config import Config
@@ -34,6 +34,9 @@ def load_or_end(path: Path) -> "Config":
     try:
         return load(path, find_outputs)
     except BadConfig as error:
-        for mistake in error.mistakes:
-            click.echo(f"error: {mistake}", err=True)
+        try:
+            for mistake in error.mistakes:
+                click.echo(f"error: {mistake}", err=True)
+        except OSError:  # whoever started it has the code
+            drop_errors()
         sys.exit(BAD_CONFIG)

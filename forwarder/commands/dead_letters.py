@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from forwarder.config import Config
     from forwarder.dead_letters import DeadLetter, Selection
 
+_NAMED = 10
+"""Numbers that are not there and are said; the others are counted."""
+
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 _output_option = click.option("--output", metavar="NAME", help="Only those of this output.")
@@ -56,9 +59,8 @@ def list_(path: Path, output: str | None, form: str) -> None:
 
     config = load_or_end(path)
     _end_without_output(path, config, output)
-    if form == "table":
-        print_result(head())
-    _print(config, Selection(output), as_row if form == "table" else as_ndjson)
+    is_table = form == "table"
+    _print(config, Selection(output), as_row if is_table else as_ndjson, head() if is_table else "")
 
 
 @dead_letters.command()
@@ -71,8 +73,10 @@ def show(path: Path, numbers: tuple[int, ...], form: str) -> None:
     from forwarder.letter_forms import as_ndjson, as_text  # noqa: PLC0415
 
     selection = Selection(numbers=numbers)
-    found = _print(load_or_end(path), selection, as_text if form == "table" else as_ndjson)
-    _end_if_missing(found, selection)
+    config = load_or_end(path)
+    missing = _find_missing(config, selection)
+    _print(config, selection, as_text if form == "table" else as_ndjson)
+    _end_if_missing(missing)
 
 
 @dead_letters.command()
@@ -88,9 +92,9 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
     selection = _select(numbers, output, every=every)
     config = load_or_end(path)
     _end_without_output(path, config, output)
+    # Before: what is marked may be delivered and gone at once.
+    missing = _find_missing(config, selection)
     with _errors():
-        # Before: what is marked may be delivered and gone at once.
-        found = letters.count(config.state, selection)
         marked = letters.replay(config.state, selection)
         orphans = [x for x in letters.outputs(config.state) if x not in config.outputs]
     for name in orphans:
@@ -100,7 +104,7 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
             err=True,
         )
     print_result(f"{_many(marked)} to be delivered again.")
-    _end_if_missing(found, selection)
+    _end_if_missing(missing)
 
 
 @dead_letters.command()
@@ -112,10 +116,11 @@ def purge(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bo
     selection = _select(numbers, output, every=every)
     config = load_or_end(path)
     _end_without_output(path, config, output)
+    missing = _find_missing(config, selection)
     with _errors():
         purged = letters.purge(config.state, selection)
     print_result(f"{_many(purged)} deleted.")
-    _end_if_missing(purged, selection)
+    _end_if_missing(missing)
 
 
 def _select(numbers: Sequence[int], output: str | None, *, every: bool) -> "Selection":
@@ -129,11 +134,22 @@ def _select(numbers: Sequence[int], output: str | None, *, every: bool) -> "Sele
     return Selection(output, numbers or None)
 
 
-def _print(config: "Config", selection: "Selection", form: Callable[["DeadLetter"], str]) -> int:
+def _print(
+    config: "Config", selection: "Selection", form: Callable[["DeadLetter"], str], head: str = ""
+) -> None:
+    """Print dead letters, below a head; of what cannot be read, not even that."""
     from forwarder.dead_letters import read  # noqa: PLC0415 - late on purpose
 
+    heads = [head] if head else []
+
+    def take(page: Sequence["DeadLetter"]) -> None:
+        print_result("\n".join([*heads, *map(form, page)]))
+        heads.clear()
+
     with _errors():
-        return read(config.state, lambda page: print_result("\n".join(map(form, page))), selection)
+        read(config.state, take, selection)
+    if heads:
+        take([])
 
 
 def _end_without_output(path: Path, config: "Config", output: str | None) -> None:
@@ -165,11 +181,22 @@ def _errors() -> Iterator[None]:
         sys.exit(FAILED)
 
 
-def _end_if_missing(found: int, selection: "Selection") -> None:
+def _find_missing(config: "Config", selection: "Selection") -> list[int]:
+    """Find the numbers that somebody named and no dead letter has."""
+    from forwarder.dead_letters import numbers  # noqa: PLC0415 - late on purpose
+
+    if selection.numbers is None:
+        return []
+    with _errors():
+        return sorted(set(selection.numbers) - numbers(config.state, selection))
+
+
+def _end_if_missing(missing: Sequence[int]) -> None:
     """End with an error where somebody named a dead letter that there is not."""
-    wanted = len(set(selection.numbers or ()))
-    if found < wanted:
-        click.echo(f"error: {wanted - found} of {wanted} are not there; see the list.", err=True)
+    if missing:
+        named = ", ".join(map(str, missing[:_NAMED]))
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        click.echo(f"error: not there: {named}{more}; see the list.", err=True)
         sys.exit(FAILED)
 
 

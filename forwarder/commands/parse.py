@@ -3,44 +3,47 @@
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
 import click
 
 from forwarder.commands.ending import DONE, FAILED, drop_output
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import tzinfo
 
     from forwarder.report import Bar
 
+_Value = TypeVar("_Value")
+
 
 def _zone(_: click.Context, __: click.Parameter, name: str | None) -> "tzinfo | None":
-    """Find a time zone by its name."""
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - late on purpose
+    """Find a time zone by its name, as the configuration does."""
+    from forwarder.settings.words import read_zone  # noqa: PLC0415 - late on purpose
 
-    if name is None:
-        return None
-    try:
-        zone = None if name in _NO_ZONES else ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        zone = None
-    if zone is None:
-        msg = f"{name!r} is no IANA time zone; one is named like Europe/Rome or UTC."
-        raise click.BadParameter(msg)
-    return zone
-
-
-_NO_ZONES = ("localtime", "posixrules")
-"""Files beside the zones: they are what this machine has them to be."""
+    return None if name is None else _read(name, read_zone)
 
 
 def _name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
-    """Refuse a name that says nothing."""
+    """Refuse a name that says nothing, and what the configuration would refuse."""
+    from forwarder.settings.words import read_keyword  # noqa: PLC0415 - late on purpose
+
     if name is not None and not name.strip():
         msg = "the name is empty; leave the option out to name appliances by their folders."
         raise click.BadParameter(msg)
-    return name
+    return None if name is None else _read(name, read_keyword)
+
+
+def _read(text: str, reader: "Callable[[str], _Value]") -> "_Value":
+    """Read a value as in the configuration."""
+    from forwarder.settings.mistakes import Wrong, quoted  # noqa: PLC0415 - late on purpose
+
+    try:
+        return reader(text)
+    except Wrong as error:
+        stop = "" if str(error).endswith("?") else "."
+        raise click.BadParameter(f"{quoted(text)} {error}{stop}") from error
 
 
 @click.command()

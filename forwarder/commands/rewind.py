@@ -52,7 +52,7 @@ def rewind(path: Path, log_path: str) -> NoReturn:
         sys.exit(FAILED)
     for line in _report(logs):
         click.echo(line, err=True)
-    for obstacle in obstacles(logs, followed_by(config.inputs), time.time()):
+    for obstacle in obstacles(logs, followed_by(config.inputs, config.state), time.time()):
         click.echo(f"warning: {obstacle}.", err=True)
     sys.exit(DONE)
 
@@ -74,7 +74,7 @@ def _forget(config: "Config", log_path: str) -> list["Again"]:
     existing(folder)
     spool = Spool.open(folder, max_bytes=config.spool.max_bytes)
     try:
-        logs = find(spool.load_state(PREFIX), log_path, followed_by(config.inputs))
+        logs = find(spool.load_state(PREFIX), log_path, followed_by(config.inputs, config.state))
         # A relay's file holds lines of several appliances.
         appliances = {x.position.appliance for x in logs}
         appliances.update(*(appliances_in(x.position.resume) for x in logs))

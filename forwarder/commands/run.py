@@ -63,16 +63,34 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     from forwarder.service import GIVE_UP_AFTER, Service  # noqa: PLC0415
 
     def reload() -> "Config":
-        return load(path, find_outputs)
+        config = load(path, find_outputs)
+        _refuse_closed_input(config)
+        return config
 
     config = load_or_end(path)
     log.configure(config.log.format, config.log.level)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
+        _refuse_closed_input(config)
         patience = GIVE_UP_AFTER if give_up_after is None else give_up_after
         good = Service(config, reload, once=once, give_up_after=patience).run()
     except ForwarderError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(FAILED)
     sys.exit(DONE if good else FAILED)
+
+
+def _refuse_closed_input(config: "Config") -> None:
+    """Refuse to read standard input where it is closed.
+
+    Raises:
+        ReadError: A configuration asks for it.
+    """
+    from forwarder.inputs.reading import ReadError  # noqa: PLC0415 - late on purpose
+    from forwarder.inputs.stdin import CLOSED, is_closed  # noqa: PLC0415
+    from forwarder.settings.models import StdinSettings  # noqa: PLC0415
+
+    for number, settings in enumerate(config.inputs):
+        if isinstance(settings, StdinSettings) and is_closed():
+            raise ReadError(f"inputs[{number}]: {CLOSED}.")

@@ -11,6 +11,7 @@ be listed, and does not say what part of a name ``{appliance}`` stands for.
 import fnmatch
 import os
 import re
+import string
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -65,6 +66,51 @@ def matches(pattern: str, path: str) -> bool:
         leads through a link.
     """
     return _matches(_parts(pattern), _parts(path), None)
+
+
+def may_match(pattern: str, folder: str, form: str) -> bool:
+    """Say whether a pattern may match a file of which only the form of its name is known.
+
+    Args:
+        pattern: Absolute.
+        folder: Absolute; where the file is.
+        form: Of its name: a pattern without ``{appliance}``.
+
+    Returns:
+        True if :func:`matches` is true of a path with a name of that form.
+    """
+    *above, last = _parts(pattern)
+    if form.startswith(".") and not last.startswith("."):
+        return False
+    folders = [x for x in folder.split("/") if x]
+    return _matches(above, folders, None) and overlap(last, form)
+
+
+def overlap(one: str, other: str) -> bool:
+    """Say whether two patterns of one part of a path have a name in common."""
+    left, right = _items(one), _items(other)
+    seen, waiting = set[tuple[int, int]](), [(0, 0)]
+    while waiting:
+        place = waiting.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        i, j = place
+        here, there = left[i : i + 1], right[j : j + 1]
+        if not here and not there:
+            return True
+        if here == ["*"]:
+            waiting += [(i + 1, j), (i, j + 1)] if there else [(i + 1, j)]
+        elif there == ["*"]:
+            waiting += [(i, j + 1), (i + 1, j)] if here else [(i, j + 1)]
+        elif here and there and _meet(here[0], there[0]):
+            waiting.append((i + 1, j + 1))
+    return False
+
+
+def escape(name: str) -> str:
+    """Write a name so that as a pattern it stands for itself."""
+    return re.sub(r"[*?\[]|\{(?=appliance\})", r"[\g<0>]", name)
 
 
 def fixed_folder(pattern: str) -> tuple[str, bool]:
@@ -137,6 +183,24 @@ def _name(part: str, name: str, appliance: str | None) -> str | None:
         return None
     named: str = match.groupdict().get("appliance") or appliance or ""
     return named if appliance in {None, named} else None
+
+
+def _items(part: str) -> list[str]:
+    """Take a part of a pattern apart: characters, ``?``, classes and stars."""
+    items = list[str]()
+    for item in _ITEM.findall(part):
+        if item.startswith(APPLIANCE):
+            items += ["?", "*"]
+        else:
+            items.append("*" if item.startswith("*") else item)
+    return items
+
+
+def _meet(one: str, other: str) -> bool:
+    """Say whether there is a character that two items match, none of them a star."""
+    both = [_compiled(escape(x) if len(x) == 1 and x != "?" else x) for x in (one, other)]
+    characters = {*string.printable, "\u00e9", *one, *other}
+    return any(all(x.fullmatch(y) for x in both) for y in characters)
 
 
 def _expand(

@@ -4,11 +4,11 @@ One look costs a listing of each folder and one call to the system a file.
 """
 
 # Paths stay the text that the user wrote and the system knows; see finding.py.
-# ruff: noqa: PTH100, PTH112, PTH116
+# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH119
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -36,6 +36,8 @@ class Followed(NamedTuple):
     start_at: StartAt = StartAt.BEGINNING
     ignore_older: timedelta | None = None
     """Files that were last changed before that are left alone until they change."""
+    leave_out: str | None = None
+    """A folder that is the program's own, absolute and without links: nothing in it is a log."""
 
 
 class Sighting(NamedTuple):
@@ -75,9 +77,11 @@ def look(inputs: Sequence[Followed], known: Mapping[str, Sighting]) -> Seen:
     """
     files: dict[Inode, Sighting] = {}
     problems: list[str] = []
+    real_folders = _RealFolders()
     for number, followed in enumerate(inputs):
         for pattern in followed.paths:
-            for path, appliance in _paths(os.path.abspath(pattern), problems):
+            whole = os.path.abspath(pattern)
+            for path, appliance in real_folders.outside(followed, _paths(whole, problems)):
                 try:
                     status = os.stat(path)
                 except FileNotFoundError:  # removed meanwhile, or a link that leads nowhere yet
@@ -86,7 +90,8 @@ def look(inputs: Sequence[Followed], known: Mapping[str, Sighting]) -> Seen:
                     problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
                     continue
                 if not stat.S_ISREG(status.st_mode):
-                    problems.append(_refusal(path, status.st_mode))
+                    if not (stat.S_ISDIR(status.st_mode) and _looks_into(whole, path)):
+                        problems.append(_refusal(path, status.st_mode))
                     continue
                 before = known.get(path)
                 if before is None or (before.input, before.pattern) != (number, pattern):
@@ -126,8 +131,13 @@ def look_again(sighting: Sighting) -> Sighting | None:
 
 def may_matter(inputs: Sequence[Followed], path: str) -> bool:
     """Say whether a change at a path that is not known may show a file that is asked for."""
-    patterns = [os.path.abspath(pattern) for followed in inputs for pattern in followed.paths]
-    return any(matches(pattern, path) for pattern in patterns) or os.path.isdir(path)
+    patterns = [
+        os.path.abspath(pattern)
+        for followed in inputs
+        if not (followed.leave_out and _is_in(path, followed.leave_out))
+        for pattern in followed.paths
+    ]
+    return any(matches(x, path) for x in patterns) or (bool(patterns) and os.path.isdir(path))
 
 
 def folders(inputs: Sequence[Followed]) -> dict[str, bool]:
@@ -149,6 +159,33 @@ def _paths(pattern: str, problems: list[str]) -> Iterator[tuple[str, str | None]
     for path, appliance in expand(pattern, problems):
         if wants_any or is_log(path):
             yield path, appliance
+
+
+class _RealFolders(dict[str, str]):
+    """Where folders are, without links: one look for all that is in one."""
+
+    def __missing__(self, folder: str) -> str:
+        real = self[folder] = os.path.realpath(folder)
+        return real
+
+    def outside(
+        self, followed: Followed, paths: Iterable[tuple[str, str | None]]
+    ) -> Iterator[tuple[str, str | None]]:
+        """Leave out what is the program's own."""
+        for path, appliance in paths:
+            above, name = os.path.split(path)
+            own = followed.leave_out
+            if own is None or not _is_in(os.path.join(self[above], name), own):
+                yield path, appliance
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder.rstrip('/')}/")
+
+
+def _looks_into(pattern: str, folder: str) -> bool:
+    """Say whether a pattern that matches a folder may match what is in it."""
+    return matches(pattern, os.path.join(folder, os.path.basename(folder)))
 
 
 def _refusal(path: str, mode: int) -> str:

@@ -10,6 +10,7 @@ afterwards, with other settings.
 
 import os
 import select
+import sys
 import threading
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -23,6 +24,17 @@ KEY = "stdin"
 
 _BLOCK_BYTES = 1 << 17
 """128 KiB, twice what a pipe holds: one read empties it."""
+
+
+CLOSED = "standard input is closed; give it a file or a pipe, or take this input out"
+
+
+def is_closed() -> bool:
+    """Say whether standard input was closed when the program began, as after ``<&-`` in a shell.
+
+    Whatever its number leads to now is no log.
+    """
+    return sys.stdin is None
 
 
 class Begun(NamedTuple):

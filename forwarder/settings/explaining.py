@@ -16,7 +16,16 @@ from pydantic_core import ErrorDetails
 from forwarder.settings.booleans import WORDS, find_loose
 from forwarder.settings.fields import fields_of, is_secret, models_at, secret_names, tags_of
 from forwarder.settings.interpolation import Interpolated
-from forwarder.settings.mistakes import MASK, Mistake, Where, Wrong, line_of, quoted, suggest
+from forwarder.settings.mistakes import (
+    MASK,
+    Mistake,
+    Where,
+    Wrong,
+    line_of,
+    quoted,
+    suggest,
+    without_suggestion,
+)
 
 _KEY = "[key]"
 """How pydantic says that it is the key that is wrong, not the value."""
@@ -98,7 +107,10 @@ class Explainer(Generic[_Model]):
                     follows = any(_is_within(x, where) for x in self.source.unknown)
             if not follows:
                 line = line_of(where, self.source.tree.lines)
-                mistakes.append(Mistake(where, line, self._text(where, detail)))
+                text = self._text(where, detail)
+                if where in self.source.written:
+                    text = without_suggestion(text)
+                mistakes.append(Mistake(where, line, text))
         return mistakes
 
     def explain_booleans(self, values: Mapping[str, object]) -> list[Mistake]:

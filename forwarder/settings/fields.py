@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, get_args, get_origin
+from typing import Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
 from forwarder.settings.mistakes import Where
-from forwarder.settings.values import Written
+from forwarder.settings.values import Beside, Written
 
 _SECRET_NAME = re.compile(
     r"(?i)passw|passphrase|secret|token|api_?key|credential|private|authorization"
@@ -78,20 +78,30 @@ def is_secret(where: Where, names: Iterable[str]) -> bool:
     )
 
 
-def paths_of(settings: BaseModel) -> Iterator[tuple[Where, Path, bool]]:
-    """Give the paths among settings, at any depth.
+class PathSetting(NamedTuple):
+    """A path among settings."""
 
-    Yields:
-        Where it stands below the settings, the path, and whether it is a ``WrittenPath``.
-    """
+    where: Where
+    """Below the settings."""
+    path: Path
+    is_written: bool
+    """Whether it is a ``WrittenPath``."""
+    beside: tuple[str, ...]
+    """Forms of what else is written in its folder; see ``Beside``."""
+
+
+def paths_of(settings: BaseModel) -> Iterator[PathSetting]:
+    """Give the paths among settings, at any depth."""
     for name, field in type(settings).model_fields.items():
-        is_written = any(_is_mark(x) for x in (*field.metadata, field.annotation))
+        marks = [y for x in (*field.metadata, field.annotation) for y in _marks(x)]
+        is_written = any(isinstance(x, Written) for x in marks)
+        beside = tuple(y for x in marks if isinstance(x, Beside) for y in x.names)
         for where, value in _plain(getattr(settings, name), (_name(name, field),)):
             if isinstance(value, Path):
-                yield where, value, is_written
+                yield PathSetting(where, value, is_written, beside)
             elif isinstance(value, BaseModel):
-                for inner, path, mark in paths_of(value):
-                    yield (*where, *inner), path, mark
+                for inner in paths_of(value):
+                    yield inner._replace(where=(*where, *inner.where))
 
 
 def _plain(value: object, where: Where) -> Iterator[tuple[Where, object]]:
@@ -107,10 +117,11 @@ def _plain(value: object, where: Where) -> Iterator[tuple[Where, object]]:
             yield where, value
 
 
-def _is_mark(metadata: object) -> bool:
-    """Say whether it is the mark of a path that is written, or a type that has it."""
-    inner = (*getattr(metadata, "__metadata__", ()), *get_args(metadata))
-    return isinstance(metadata, Written) or any(map(_is_mark, inner))
+def _marks(metadata: object) -> Iterator[object]:
+    """Give what may be a mark of a path: metadata, and those of the types within a type."""
+    yield metadata
+    for inner in (*getattr(metadata, "__metadata__", ()), *get_args(metadata)):
+        yield from _marks(inner)
 
 
 def _name(name: str, field: FieldInfo) -> str:

@@ -1,5 +1,6 @@
 """A mistake in a configuration: where it is, and what to do about it."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ MASK = "********"
 _PLAIN_KEY = re.compile(r"[\w-]+")
 _LONGEST = 60
 """Characters of a value in a message: enough to know it again."""
+_SUGGESTION = "; did you mean "
 _PASSWORD_IN_URL = re.compile(r"//.*@")
 _QUERY_IN_URL = re.compile(r"""(//[^\s?]*\?)[^\s'"]+""")
 
@@ -53,13 +55,13 @@ def line_of(where: Where, lines: Mapping[Where, int]) -> int:
 def quoted(value: object) -> str:
     """Show a plain value of YAML, on one line and not too long; passwords in URLs are masked."""
     match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true" if value else "false"
+        case None | bool():
+            return {None: "nothing", True: "true", False: "false"}[value]
         case str():
             text = mask_url(value)
             return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+        case float() if not math.isfinite(value):
+            return "no finite number"  # 1e999, of which YAML makes inf
         case list():
             return "a list"
         case dict():
@@ -83,7 +85,12 @@ def suggest(word: str, known: Iterable[str]) -> str:
     """Say which known word may have been meant; empty where none is near."""
     alike = {_folded(x): x for x in known}
     near = get_close_matches(_folded(word), alike, n=1)
-    return f"; did you mean {alike[near[0]]}?" if near else ""
+    return f"{_SUGGESTION}{alike[near[0]]}?" if near else ""
+
+
+def without_suggestion(text: str) -> str:
+    """Take out what was said to have been meant: it is near to a value that is not to be shown."""
+    return text.partition(_SUGGESTION)[0]
 
 
 def _folded(word: str) -> str:

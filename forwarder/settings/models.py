@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from forwarder.settings.mistakes import Wrong
 from forwarder.settings.values import (
     MAX_SIZE,
+    Count,
     Duration,
     FilePattern,
     FolderPath,
@@ -84,7 +85,7 @@ class BatchSettings(Settings):
     # Filebeat sends 1,600 in a request. An output makes several of a batch, and at its end waits
     # for the last of them: with 10,000 that is a few hundredths of the time. The ceiling keeps
     # a batch in memory to some 200 MB of whole documents.
-    max_documents: Annotated[int, between(1, 100_000)] = 10_000
+    max_documents: Annotated[Count, between(1, 100_000)] = 10_000
     """Documents in a batch."""
     # Logstash sends 20 MB at most. Elasticsearch takes 100 MB (http.max_content_length). A single
     # document is below 1 MB: a line is cut at 64 KiB, and stands in it twice.

@@ -6,15 +6,18 @@ is written the same way again.
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticKnownError
 
-from forwarder.ecs_fields import FIELDS, MAX_KEYWORD
+from forwarder.ecs_fields import FIELDS
 from forwarder.settings.mistakes import Wrong, suggest
+from forwarder.settings.words import read_keyword, read_zone
 
 _DURATIONS = {
     "d": timedelta(days=1),
@@ -43,6 +46,7 @@ MAX_SIZE = 1_000 * 10**12
 _Quantity = TypeVar("_Quantity", int, timedelta)
 
 _QUANTITY = re.compile(r"([0-9]{1,15}) ?([A-Za-z]+)")
+_COUNT = re.compile(r"[0-9]{1,15}")
 _OUTPUT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _NAMESPACE = FIELDS["data_stream.namespace"].allowed
@@ -106,27 +110,37 @@ def _size(value: object) -> int:
     return size
 
 
-def _zone(value: object) -> ZoneInfo:
-    if isinstance(value, ZoneInfo):
+def _count(value: object) -> int:
+    if isinstance(value, str) and _COUNT.fullmatch(value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
-    try:
-        if isinstance(value, str):
-            return ZoneInfo(value)
-    except (KeyError, ValueError, OSError):  # as in click's option: no such file, a folder, ..
-        pass
-    raise Wrong(f"is no IANA time zone, as Europe/Rome is{_zone_hint(value)}")
-
-
-def _zone_hint(value: object) -> str:
-    """Find the zone that was meant, also by its city alone."""
-    zones = sorted(available_timezones())
-    cities = {x.rpartition("/")[2].casefold(): x for x in zones}
-    city = cities.get(str(value).casefold().replace(" ", "_"))
-    return suggest(city or str(value), zones)
+    raise PydanticKnownError("int_type")
 
 
 class Written:
     """Marks a path that an output writes to; see ``WrittenPath``."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Beside:
+    """Marks what else an output writes, or deletes, in the folder of a ``WrittenPath``.
+
+    As with the path itself, no input may read it, and no other output may have it:
+
+        path: Annotated[WrittenPath, Beside("{name}.[0-9]", ".{name}.lock")]
+    """
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        """Take the forms of names.
+
+        Args:
+            *names: In each, ``{name}`` stands for the name of the path, where links lead, and
+                ``*``, ``?`` and ``[]`` match as in a shell.
+        """
+        object.__setattr__(self, "names", names)
 
 
 def _written(value: object) -> object:
@@ -171,14 +185,6 @@ def _namespace(value: str) -> str:
     return value
 
 
-def _keyword(value: str) -> str:
-    if not value.strip() or not value.isprintable():
-        raise Wrong("is empty, or has characters in it that cannot be seen")
-    if len(value) > MAX_KEYWORD:
-        raise Wrong(f"is longer than {MAX_KEYWORD} characters")
-    return value
-
-
 Duration = Annotated[
     timedelta,
     BeforeValidator(read_duration),
@@ -201,9 +207,12 @@ Size = Annotated[
 ]
 """Bytes: a number and a unit, as ``64MB``, ``1GiB`` or ``500kB``; without a unit, bytes."""
 
+Count = Annotated[int, BeforeValidator(_count)]
+"""A whole number; as text, as references give it, too. Not ``true``, ``1.0`` or ``1e3``."""
+
 Zone = Annotated[
     ZoneInfo,
-    BeforeValidator(_zone),
+    BeforeValidator(read_zone),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["Europe/Rome"]}),
 ]
@@ -213,8 +222,8 @@ FolderPath = Annotated[Path, BeforeValidator(_path)]
 """A folder, which need not be there yet."""
 WrittenPath = Annotated[Path, BeforeValidator(_written), Written()]
 """A file or folder that an output writes to, and nothing else may: two outputs of a configuration
-with one are a mistake. As any ``Path`` of an output, it may neither be in the state folder nor be
-read by an input."""
+with one are a mistake; see also ``Beside``. As any ``Path`` of an output, it may neither be in the
+state folder nor be read by an input."""
 FilePattern = Annotated[str, BeforeValidator(_pattern)]
 """A file, a folder, or a pattern of them."""
 OutputName = Annotated[str, AfterValidator(_output_name)]
@@ -223,5 +232,5 @@ LabelName = Annotated[str, AfterValidator(_label)]
 """A field below ``labels``."""
 Namespace = Annotated[str, AfterValidator(_namespace)]
 """The last part of a data stream's name."""
-Keyword = Annotated[str, AfterValidator(_keyword)]
+Keyword = Annotated[str, AfterValidator(read_keyword)]
 """Text that can be seen and found, up to 1,024 characters."""

@@ -23,6 +23,8 @@ _MAX_REASON = 4096
 """Characters. Servers quote what they refuse, and that comes from strangers."""
 _PAGE = 500
 """Letters that are read at a time."""
+_MAX_NUMBER = 2**63 - 1
+"""SQLite's; there is no letter with a larger one."""
 _LEVEL = 3
 """Each is packed alone, and they are few."""
 
@@ -165,12 +167,11 @@ def page(
     return [_letter(x) for x in rows.fetchall()]
 
 
-def number_of(connection: sqlite3.Connection, selection: Selection) -> int:
-    """Count letters."""
+def numbers_of(connection: sqlite3.Connection, selection: Selection) -> frozenset[int]:
+    """Give the numbers of letters."""
     condition, values = _where(selection)
-    statement = f"SELECT count(*) FROM dead_letters WHERE {condition}"  # noqa: S608 - our own text
-    (number,) = connection.execute(statement, values).fetchone()
-    return int(number)
+    statement = f"SELECT number FROM dead_letters WHERE {condition}"  # noqa: S608 - our own text
+    return frozenset(number for (number,) in connection.execute(statement, values))
 
 
 def mark(connection: sqlite3.Connection, selection: Selection) -> int:
@@ -213,7 +214,8 @@ def _where(selection: Selection) -> tuple[str, list[object]]:
     if selection.numbers is not None:
         # As one value: SQLite has a limit on how many there may be.
         conditions.append("number IN (SELECT value FROM json_each(?))")
-        values.append(orjson.dumps(list(selection.numbers)).decode())
+        numbers = [x for x in selection.numbers if x <= _MAX_NUMBER]
+        values.append(orjson.dumps(numbers).decode())
     return " AND ".join(conditions), values
 
 

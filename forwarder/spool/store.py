@@ -105,6 +105,11 @@ class Spool:
         self._writer.close()
         self._lock.close()
 
+    @property
+    def folder(self) -> Path:
+        """The state folder."""
+        return self._path.parent
+
     def commit(
         self, documents: Sequence[Document], state: Iterable[tuple[str, bytes | None]] = ()
     ) -> None:

@@ -82,6 +82,9 @@ def existing(folder: Path) -> Path:
         path.open("rb").close()
     except FileNotFoundError:
         found = False
+    except NotADirectoryError as error:
+        wrong = "no folder; name one that is" if folder.exists() else "within a file; name another"
+        raise SpoolError(f"the state folder {str(folder)!r} is {wrong}") from error
     except OSError as error:
         raise SpoolError(
             f"{str(path)!r} cannot be read: {error.strerror}; run this as the user that the service"

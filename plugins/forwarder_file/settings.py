@@ -2,15 +2,18 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ByteSize, Field
+from pydantic import BaseModel, Field
 
-from forwarder import WrittenPath
+from forwarder import Beside, Count, Size, WrittenPath
+
+_FULL = "{name}." + "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z"
+"""The name of a full file; see :mod:`forwarder_file.shelf`."""
 
 
 class Rotate(BaseModel, frozen=True, extra="forbid"):
     """When a new file is begun."""
 
-    max_bytes: Annotated[ByteSize, Field(gt=0)] | None = Field(
+    max_bytes: Annotated[Size, Field(gt=0)] | None = Field(
         default=None,
         description="Size that makes a file full, like 100MB: a batch that would exceed it goes"
         " into a new one. Batches are not split. Without it, files grow without limit.",
@@ -23,13 +26,16 @@ class Rotate(BaseModel, frozen=True, extra="forbid"):
 class Settings(BaseModel, frozen=True, extra="forbid"):
     """Where documents go, and what becomes of full files."""
 
-    path: WrittenPath = Field(
+    path: Annotated[
+        WrittenPath, Beside(_FULL, f"{_FULL}.gz", f".{_FULL}*.part", ".{name}.mark")
+    ] = Field(
         description="The file that grows, of this output alone; its folder has to be there. A full"
-        " one is named after the time of its last document, like auth.ndjson.20260301T120000Z."
+        " one is named after the time when it was last written, in UTC, like"
+        " auth.ndjson.20260301T120000Z."
     )
     rotate: Rotate = Field(default=Rotate(), description="When a new file is begun.")
     gzip: bool = Field(default=False, description="Whether full files are packed with gzip.")
-    keep: Annotated[int, Field(ge=1)] | None = Field(
+    keep: Annotated[Count, Field(ge=1, le=1_000_000)] | None = Field(
         default=None,
         description="How many full files stay; the oldest are deleted. Without it, all stay.",
     )

@@ -1,9 +1,10 @@
 """The shelf: full files beside the one that grows.
 
-``auth.ndjson`` becomes ``auth.ndjson.20260301T120000Z``, after the time of its last document. Is
-that taken, or has the clock been set back, the name is a second behind the newest: in the order
-of their names the files hold the documents in their order. Packing and deleting go on in a thread
-of their own, so that documents do not wait.
+``auth.ndjson`` becomes ``auth.ndjson.20260301T120000Z``, after the time when it was last written,
+not one that is in a document: documents may be read years after their logins. Is that taken, or has
+the clock been set back, the name is a second behind the newest: in the order of their names the
+files hold the documents in their order. Packing and deleting go on in a thread of their own, so
+that documents do not wait.
 
 A file is packed into a hidden one, which gets its name when it is whole and synced; only then the
 plain one goes. What was interrupted is taken away before anything else, and begun anew.

@@ -35,6 +35,7 @@ _ADVICE = {
     errno.EACCES: "give this user the right to write there",
     errno.EDQUOT: "make room there",
     errno.EISDIR: "name a file",
+    errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOENT: "make its folder, or mount it",
     errno.ENOSPC: "make room there",
     errno.ENOTDIR: "name a file in a folder",
