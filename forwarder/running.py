@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import structlog
 from forwarder.config import Config, OutputConfig
 from forwarder.delivery import Delivery
 from forwarder.ingest import Ingest
+from forwarder.output import Output
 from forwarder.pausing import DeliverySettings
 from forwarder.spool import Spool
 
@@ -24,13 +25,25 @@ _log = structlog.get_logger(__name__)
 class Running:
     """One configuration at work."""
 
-    def __init__(self, config: Config, *, once: bool = False, begun: bytes = b"") -> None:
+    def __init__(
+        self,
+        config: Config,
+        outputs: Mapping[str, Output],
+        *,
+        once: bool = False,
+        begun: bytes = b"",
+    ) -> None:
         """Open the spool and prepare everything; nothing is read or delivered yet.
+
+        Args:
+            config: What to do.
+            outputs: Those of the configuration, by name.
+            once: Whether to read to the end and wait for nothing.
+            begun: What was read of a line of standard input, by what ran before.
 
         Raises:
             ForwarderError: It cannot be.
         """
-        outputs = {name: x.plugin.build(x.settings) for name, x in config.outputs.items()}
         folder = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
         self.spool = Spool.open(folder, max_bytes=config.spool.max_bytes)
         try:
