@@ -87,15 +87,21 @@ class Running:
         self.ingest.ask_to_stop()
         if self._thread.ident is not None:
             self._thread.join(end - time.monotonic())
-        ended = not self._thread.is_alive()
+        is_reading = self._thread.is_alive()
+        hanging = []
         for delivery in self.deliveries:
             left = timedelta(seconds=max(0.1, end - time.monotonic()))
-            ended &= delivery.stop(left)
+            if not delivery.stop(left):
+                hanging.append(delivery.name)
         self.losses = list(self._find_losses())
         self.spool.close()
-        if not ended:
-            _log.warning("An output does not come back; it is left behind, and nothing is lost.")
-        return ended
+        if is_reading:
+            _log.warning("Reading does not come to an end; it is left behind, and nothing is lost.")
+        for name in hanging:
+            _log.warning(
+                "An output does not come back; it is left behind, and nothing is lost.", output=name
+            )
+        return not is_reading and not hanging
 
     def _ingest(self) -> None:
         try:

@@ -195,13 +195,34 @@ def test_an_output_that_hangs_is_left_behind(
 
     append(tmp_path, logins(1))
     assert service(configured(tmp_path, Told(hang))).run()
-    assert "An output does not come back; it is left behind" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "An output does not come back; it is left behind" in said
+    assert "output=told" in said.partition("does not come back")[2].partition("\n")[0]
     with closing(opened(tmp_path / "state", "told")) as spool:
         assert spool.pending("told") == 1
     back.set()
     (thread,) = threads
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_reading_that_hangs_is_no_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on a share whose server is gone."""
+    monkeypatch.setattr("forwarder.running.STOP_WITHIN", timedelta(seconds=0.2))
+    goes_on = threading.Event()
+
+    def hang(_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        goes_on.wait(60)
+
+    monkeypatch.setattr("forwarder.ingest.Ingest.run", hang)
+    assert service(configured(tmp_path, Told(nothing))).run()
+    said = capsys.readouterr().err
+    assert "Reading does not come to an end; it is left behind" in said
+    assert "An output does not come back" not in said
+    goes_on.set()
 
 
 def test_a_damaged_spool_is_set_aside_and_opened_anew(
