@@ -27,6 +27,7 @@ from typing import TypeVar
 import tenacity
 
 from forwarder.ahead import Ahead
+from forwarder.attempts import Attempts
 from forwarder.outages import Outages
 from forwarder.output import Output, Unavailable
 from forwarder.pausing import NO_TIME, DeliverySettings, pause
@@ -85,6 +86,9 @@ class Delivery:
         self._last_read = 0.0
         self._least_pause = NO_TIME
         self._outages = Outages(name, spool, clock)
+        self.attempts = Attempts(name, spool, clock)
+        self.judged = 0
+        """Documents that were taken or refused, those of batches that are not whole yet as well."""
         self.error: BaseException | None = None
         """What stopped the output before anybody asked for it: a bug, or a broken spool."""
 
@@ -153,7 +157,8 @@ class Delivery:
 
     def _open(self) -> None:
         try:
-            self._output.open()
+            with self.attempts.calling("open"):
+                self._output.open()
         except BaseException:
             self._output.close()
             raise
@@ -230,8 +235,10 @@ class Delivery:
         if work.is_begun:
             self._outages.retried += len(documents)
         work.is_begun = True
-        failures = self._output.write(documents)
+        with self.attempts.calling("write"):
+            failures = self._output.write(documents)
         reason = work.judge(failures, datetime.fromtimestamp(self._clock(), UTC))
+        self.judged += len(documents) - len(work.left)
         if len(work.left) < len(documents):
             self._outages.succeed()
         if reason is not None:

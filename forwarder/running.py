@@ -19,6 +19,9 @@ from forwarder.spool import Spool
 STOP_WITHIN = timedelta(seconds=8)
 """For all there is to end; whoever sent the signal was promised ten seconds."""
 
+LOOK_SECONDS = 1.0
+"""How often it is looked whether an output does not come back from a call."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -67,12 +70,15 @@ class Running:
         self.is_read = threading.Event()
         """Set when ingest has ended."""
         self._thread = threading.Thread(target=self._ingest, name="ingest", daemon=True)
+        self._is_over = threading.Event()
+        self._lookout = threading.Thread(target=self._look, name="lookout", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         for delivery in self.deliveries:
             delivery.start()
         self._thread.start()
+        self._lookout.start()
 
     def stop(self) -> bool:
         """End, with everything committed that was read and every batch in hand delivered.
@@ -93,6 +99,7 @@ class Running:
             left = timedelta(seconds=max(0.1, end - time.monotonic()))
             if not delivery.stop(left):
                 hanging.append(delivery.name)
+        self._is_over.set()
         self.losses = list(self._find_losses())
         self.spool.close()
         if is_reading:
@@ -102,6 +109,12 @@ class Running:
                 "An output does not come back; it is left behind, and nothing is lost.", output=name
             )
         return not is_reading and not hanging
+
+    def _look(self) -> None:
+        """Look for calls of outputs that do not come back."""
+        while not self._is_over.wait(LOOK_SECONDS):
+            for delivery in self.deliveries:
+                delivery.attempts.look()
 
     def _ingest(self) -> None:
         try:
@@ -120,16 +133,13 @@ class Running:
 
     @property
     def achieved(self) -> tuple[int, ...]:
-        """How far the outputs are; another value whenever something was delivered."""
-        return tuple(self.spool.progress(x.name).cursor for x in self.deliveries)
+        """How far the outputs are; another value whenever one has taken or refused something."""
+        return tuple(x.judged for x in self.deliveries)
 
     @property
-    def is_stuck(self) -> bool:
-        """Whether there is something to do, and nothing of it can be done now."""
-        left = [x for x in self.deliveries if not x.is_drained and x.error is None]
-        if not self.is_read.is_set() and not self.ingest.is_blocked:
-            return False
-        return all(x.trouble is not None for x in left)
+    def waits_for_outputs(self) -> bool:
+        """Whether all that is still to be done is for the outputs to do, or for the disk."""
+        return self.is_read.is_set() or self.ingest.is_blocked
 
     def _find_losses(self) -> Iterator[str]:
         if self._once and not self.ingest.is_complete:

@@ -179,7 +179,7 @@ class Service:
                 return None
             if running.is_read.is_set() and running.is_delivered:
                 return None
-            if not running.is_stuck:
+            if not running.waits_for_outputs:
                 self._patience.renew()
             elif self._patience.ends(running.achieved):
                 self._give_up()

@@ -21,6 +21,7 @@ from forwarder.output import Failure, Unavailable
 from forwarder.pausing import pause
 from forwarder.spool import Batch, BlockedError, Spool
 from forwarder.spool.letters import page
+from forwarder.spool.progress import Progress
 from tests.spooling import documents, numbers, opened
 
 SECOND = timedelta(seconds=1)
@@ -156,7 +157,7 @@ def test_everything_is_delivered_in_order_and_once(spool: Spool) -> None:
     assert output.taken == list(range(25))
     assert [len(x) for x in output.written] == [10, 10, 5]
     assert output.calls == ["open", "write", "write", "write", "close"]
-    assert spool.progress("a")._replace(cursor=0) == (0, 25, 0, 0, 0, None, None)
+    assert spool.progress("a")._replace(cursor=0) == Progress(0, 25)
 
 
 def test_the_next_batch_is_read_while_one_is_on_its_way(
@@ -204,6 +205,24 @@ def test_what_is_retryable_comes_again_alone(spool: Spool) -> None:
     assert output.written == [[0, 1, 2, 3], [1, 3], [3]]
     assert spool.progress("a").retried == 3
     assert logs == []  # something was taken each time
+
+
+def test_what_is_taken_of_a_batch_is_counted(spool: Spool) -> None:
+    """Before all of it is; whoever waits for something to be taken sees it."""
+    spool.commit(documents(0, 4))
+    counted: list[int] = []
+
+    def count(given: Sequence[Document]) -> Sequence[Failure]:
+        counted.append(delivery.judged)
+        return [Failure(x, "later", retryable=True) for x in given[1:]]
+
+    output = Scripted(count, count, count, count)
+    delivery = Delivery("a", output, spool, QUICK)
+    delivery.start()
+    assert delivery.wait_until_drained(MINUTE)
+    assert delivery.stop(MINUTE)
+    assert counted == [0, 1, 2, 3]
+    assert delivery.judged == 4
 
 
 def test_each_document_is_judged(spool: Spool) -> None:

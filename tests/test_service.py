@@ -370,6 +370,40 @@ def test_once_gives_up_when_no_output_takes_anything(
     assert len(again.taken) == 2
 
 
+@pytest.mark.parametrize("where", ["build", "open", "write"])
+def test_once_gives_up_on_an_output_that_hangs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+) -> None:
+    """Wherever it does not come back from; the others have all."""
+    monkeypatch.setattr("forwarder.making.MAKE_WITHIN", timedelta(seconds=0.1))
+    monkeypatch.setattr("forwarder.running.STOP_WITHIN", timedelta(seconds=0.2))
+    goes_on = threading.Event()
+
+    def hang(*_: object) -> None:
+        goes_on.wait(60)
+
+    def build(_: object) -> object:
+        if where == "build":
+            hang()
+        return told
+
+    told = Told(hang if where == "write" else nothing)
+    if where == "open":
+        monkeypatch.setattr(told, "open", hang)
+    append(tmp_path, logins(1, 2))
+    more = "  archive: {{type: file, path: {folder}/auth.ndjson}}\n"
+    read = configured(tmp_path, told, more=more, build=build)
+    assert not service(read, once=True, give_up_after=SOON).run()
+    said = capsys.readouterr().err
+    assert "The service gives up: nothing could be delivered" in said
+    assert "2 documents still wait for output 'told'" in said
+    assert (tmp_path / "auth.ndjson").read_bytes().count(b"\n") == 2
+    goes_on.set()
+
+
 def test_once_does_not_give_up_while_something_is_delivered(tmp_path: Path) -> None:
     """However long all of it takes."""
     append(tmp_path, logins(*range(1, 40)))

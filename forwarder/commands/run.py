@@ -43,9 +43,10 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
 
     SIGTERM and SIGINT end it within ten seconds; SIGHUP reads the configuration again.
 
-    With --once, it gives up when everything is read and every output that still has documents
-    waiting has failed for a while, or the state could not be opened or written for so long. What
-    waits stays in the spool, and goes on with the next run; the exit code is 1.
+    With --once, it gives up when everything is read and no output that still has documents
+    waiting has taken any for a while, because it fails or does not come back, or the state could
+    not be opened or written for so long. What waits stays in the spool, and goes on with the next
+    run; the exit code is 1.
     """
     if give_up_after is not None and not once:
         raise click.UsageError("--give-up-after goes with --once only: a service does not give up.")
