@@ -49,7 +49,7 @@ def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
         The plugin of each type.
 
     Raises:
-        ConfigError: A type is not installed.
+        ConfigError: A type is not installed, or something that it needs.
         PluginError: Two distributions have one of the types, or a plugin is broken.
     """
     wanted = dict.fromkeys(types)
@@ -61,7 +61,11 @@ def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
             f" {', '.join(sorted(installed)) or 'none'}. If a package has it, install that with"
             f" pip into the same environment."
         )
-    return {x: _load(_only(x, installed[x])) for x in wanted}
+    found = {x: _load(_only(x, installed[x])) for x in wanted}
+    for type_, plugin in found.items():
+        if plugin.missing:
+            raise ConfigError(f"output type {type_!r} cannot be used: {plugin.missing}")
+    return found
 
 
 def list_installed() -> list[Installed]:

@@ -27,8 +27,8 @@ def plugins() -> None:
     """Show the outputs that are installed, with their settings.
 
     Each has the type that the configuration names, the package that brings it, and its settings
-    below those that every output has (batch, retry). A broken one is shown with what is wrong;
-    the exit code is 1 then.
+    below those that every output has (batch, retry). Where something that it needs is not
+    installed, that is said. A broken one is shown with what is wrong; the exit code is 1 then.
     """
     from forwarder.plugins import list_installed  # noqa: PLC0415 - late on purpose
 
@@ -42,6 +42,8 @@ def _describe(installed: "Installed") -> Iterator[str]:
     if installed.plugin is None:
         yield _wrap(f"BROKEN: {installed.problem}", "  ")
         return
+    if installed.plugin.missing:
+        yield _wrap(f"CANNOT BE USED YET: {installed.plugin.missing}", "  ")
     from pydantic.errors import PydanticUserError  # noqa: PLC0415 - late on purpose
 
     from forwarder.settings.schema import Generator  # noqa: PLC0415 - late on purpose
