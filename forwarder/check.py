@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from forwarder.aside import aside
 from forwarder.config import Config, OutputConfig
 from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import list_files
@@ -227,12 +228,13 @@ def _find_appliances(
 def _check_output(output: OutputConfig, expected: Expected) -> Iterator[Finding]:
     """Let the plugin look; whatever it does, the others are looked at, too."""
     at = f"outputs.{output.name}"
-    if output.plugin.check is None:
+    look_at = output.plugin.check
+    if look_at is None:
         kind = output.plugin.name
         yield Finding(good=True, text=f"{at}: the settings are right; type {kind} has no check")
         return
     try:
-        for finding in output.plugin.check(output.settings, expected):
+        for finding in aside(lambda: look_at(output.settings, expected)):
             yield finding._replace(text=f"{at}: {finding.text}")
     except ForwarderError as error:
         yield Finding(good=False, text=f"{at}: {error}")

@@ -18,6 +18,7 @@ import pluggy
 from pydantic import BaseModel
 
 from forwarder import hookspecs
+from forwarder.aside import printing_aside
 from forwarder.errors import ConfigError, PluginError
 from forwarder.output import OutputPlugin
 
@@ -108,7 +109,8 @@ def _only(type_: str, points: list[EntryPoint]) -> EntryPoint:
 def _load(point: EntryPoint) -> OutputPlugin:
     """Import what an entry point names, and take the one plugin of its name."""
     try:
-        module = point.load()
+        with printing_aside():
+            module = point.load()
     # Not KeyboardInterrupt; but there are modules that end the program when they are imported.
     except (Exception, SystemExit) as error:
         raise _broken(point, f"{point.value} cannot be imported: {_said(error)}") from error
@@ -133,8 +135,9 @@ def _registered(point: EntryPoint, module: object) -> list[OutputPlugin]:
     try:
         manager.register(module)
         manager.check_pending()
-        given = manager.hook.forwarder_outputs()
-        registered = [plugin for plugins in given for plugin in plugins]
+        with printing_aside():
+            given = manager.hook.forwarder_outputs()
+            registered = [plugin for plugins in given for plugin in plugins]
     except Exception as error:
         raise _broken(point, f"{point.value} cannot be registered: {_said(error)}") from error
     if not registered:

@@ -47,4 +47,5 @@ def ending_by_signals() -> Iterator[None]:
 
 def drop_output() -> None:
     """Let go of what is not written yet, so that Python does not try again at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.__stdout__ is not None:  # whatever sys.stdout is now
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())

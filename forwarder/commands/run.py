@@ -57,6 +57,7 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     from forwarder import log  # noqa: PLC0415
+    from forwarder.aside import printing_aside  # noqa: PLC0415
     from forwarder.config import load  # noqa: PLC0415
     from forwarder.errors import ForwarderError  # noqa: PLC0415
     from forwarder.memory import GC_THRESHOLDS  # noqa: PLC0415
@@ -72,7 +73,8 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     gc.set_threshold(*GC_THRESHOLDS)
     try:
         patience = GIVE_UP_AFTER if give_up_after is None else give_up_after
-        good = Service(config, reload, once=once, give_up_after=patience).run()
+        with printing_aside():
+            good = Service(config, reload, once=once, give_up_after=patience).run()
     except ForwarderError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(FAILED)
