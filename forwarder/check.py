@@ -22,6 +22,7 @@ from forwarder.output import Expected, Finding
 from forwarder.settings.mistakes import mask_url
 from forwarder.settings.models import FilesSettings, InputSettings
 from forwarder.settings.values import format_size
+from forwarder.visible import words_of
 
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -237,8 +238,8 @@ def _check_output(output: OutputConfig, expected: Expected) -> Iterator[Finding]
         for finding in aside(lambda: look_at(output.settings, expected)):
             yield finding._replace(text=f"{at}: {finding.text}")
     except ForwarderError as error:
-        yield Finding(good=False, text=f"{at}: {error}")
+        yield Finding(good=False, text=f"{at}: {words_of(error)}")
     except Exception as error:  # noqa: BLE001 - a plugin may do anything
-        text = f"{at}: its check failed: {type(error).__name__}: {mask_url(str(error))}"
+        text = f"{at}: its check failed: {mask_url(words_of(error, typed=True))}"
         advice = "This is a fault of the plugin; tell those who made it."
         yield Finding(good=False, text=text, advice=advice)

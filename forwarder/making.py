@@ -14,6 +14,7 @@ from forwarder.config import Config, OutputConfig
 from forwarder.documents import Document
 from forwarder.errors import ForwarderError
 from forwarder.output import Failure, Output
+from forwarder.visible import words_of
 
 MAKE_WITHIN = timedelta(seconds=3)
 """So long the others wait for one. To make an output connects nowhere; the largest of clients is
@@ -89,7 +90,7 @@ class MadeOutput:
     def _foreseen(self, error: ForwarderError) -> ForwarderError:
         # Never Unavailable, which would be waited for: to open it again makes nothing anew.
         name, kind = self._config.name, self._config.plugin.name
-        return ForwarderError(f"output {name!r} (type {kind}): {error}")
+        return ForwarderError(f"output {name!r} (type {kind}): {words_of(error)}")
 
 
 def make_outputs(

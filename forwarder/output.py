@@ -83,7 +83,10 @@ class Output(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of everything. Called once after each ``open``, also after it failed."""
+        """Let go of everything. Called once after each ``open``, also after it failed.
+
+        What it raises at the end is said, and changes nothing of what was delivered.
+        """
 
 
 @dataclass(frozen=True, slots=True)

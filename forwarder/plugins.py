@@ -21,6 +21,7 @@ from forwarder import hookspecs
 from forwarder.aside import printing_aside
 from forwarder.errors import ConfigError, PluginError
 from forwarder.output import OutputPlugin
+from forwarder.visible import words_of
 
 GROUP = "forwarder.outputs"
 
@@ -176,8 +177,7 @@ def _broken(point: EntryPoint, what: str) -> PluginError:
 
 
 def _said(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return " ".join(words_of(error, typed=True).split())
 
 
 def _name(point: EntryPoint) -> str:
