@@ -10,6 +10,7 @@ implements the hook of :mod:`forwarder.hookspecs`.
 - Whatever a plugin does wrong is said with the name of its distribution.
 """
 
+import signal
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from pydantic import BaseModel
 
 from forwarder import hookspecs
 from forwarder.aside import printing_aside
-from forwarder.errors import ConfigError, PluginError
+from forwarder.errors import ConfigError, EndedBySignal, PluginError
 from forwarder.output import OutputPlugin
 from forwarder.visible import words_of
 
@@ -112,8 +113,8 @@ def _load(point: EntryPoint) -> OutputPlugin:
     try:
         with printing_aside():
             module = point.load()
-    # Not KeyboardInterrupt; but there are modules that end the program when they are imported.
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # there are modules that end the program
+        _let_end(error)
         raise _broken(point, f"{point.value} cannot be imported: {_said(error)}") from error
     registered = _registered(point, module)
     for plugin in registered:
@@ -139,7 +140,8 @@ def _registered(point: EntryPoint, module: object) -> list[OutputPlugin]:
         with printing_aside():
             given = manager.hook.forwarder_outputs()
             registered = [plugin for plugins in given for plugin in plugins]
-    except Exception as error:
+    except BaseException as error:
+        _let_end(error)
         raise _broken(point, f"{point.value} cannot be registered: {_said(error)}") from error
     if not registered:
         raise _broken(
@@ -148,6 +150,16 @@ def _registered(point: EntryPoint, module: object) -> list[OutputPlugin]:
             f" marked @hookimpl and gives an OutputPlugin",
         )
     return registered
+
+
+def _let_end(error: BaseException) -> None:
+    """Raise what is not the plugin's: the end of the program, that somebody else asked for."""
+    if isinstance(error, EndedBySignal):
+        raise error
+    # Commands have handlers of their own. Where Python's is, this is Ctrl-C, as far as can be told.
+    is_pythons = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if isinstance(error, KeyboardInterrupt) and is_pythons:
+        raise error
 
 
 def _check(point: EntryPoint, plugin: object) -> None:

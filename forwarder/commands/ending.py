@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
+from forwarder.errors import EndedBySignal
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -31,7 +33,7 @@ def ending_by_signals() -> Iterator[None]:
         for ending in _ENDING:
             signal.signal(ending, signal.SIG_IGN)  # a second one would stop the clearing
         drop_output()
-        sys.exit(ENDED + number)
+        raise EndedBySignal(ENDED + number)
 
     # What is ignored stays ignored: nohup, and jobs in the background of a script.
     before = {x: y for x in _ENDING if (y := signal.getsignal(x)) != signal.SIG_IGN}
