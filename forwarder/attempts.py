@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import structlog
 
-from forwarder.spool import Spool, SpoolError
+from forwarder.spool import Spool, SpoolError, Trouble
 
 NOTE_AFTER = timedelta(seconds=10)
 """From then on ``status`` says it. A busy server takes seconds; whoever looks after more of them
@@ -73,6 +73,17 @@ class Attempts:
                     call=self._call,
                     seconds=round(elapsed.total_seconds()),
                 )
+
+    def leave(self) -> None:
+        """Note, where a call still goes on, that nobody waits for it any more."""
+        with self._lock:
+            if not self._call or self._call == "close":  # which has everything
+                return
+            error = f"it did not come back from {self._call} before the service ended"
+            with suppress(SpoolError):
+                trouble = Trouble(error, self._clock(), self._since)
+                self._spool.note_attempt(self._name, None)
+                self._spool.note(self._name, trouble)
 
     def _end(self) -> None:
         if self._is_noted:

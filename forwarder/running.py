@@ -99,6 +99,7 @@ class Running:
             left = timedelta(seconds=max(0.1, end - time.monotonic()))
             if not delivery.stop(left):
                 hanging.append(delivery.name)
+                delivery.attempts.leave()
         self._is_over.set()
         self.losses = list(self._find_losses())
         self.spool.close()

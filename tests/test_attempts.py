@@ -111,6 +111,20 @@ def test_what_comes_back_after_the_end_makes_no_noise(tmp_path: Path) -> None:
         spool.close()
 
 
+@pytest.mark.parametrize(("method", "is_told"), [("write", True), ("close", False)])
+def test_what_is_left_behind_does_not_deliver(
+    spool: Spool, tmp_path: Path, method: str, *, is_told: bool
+) -> None:
+    """The status says so until the next start; what is only closed has everything."""
+    attempts = Attempts("siem", spool, NOW.timestamp)
+    attempts.leave()
+    with attempts.calling(method):
+        attempts.leave()
+        said = "it did not come back from write before the service ended"
+        trouble = f"cannot deliver since {SINCE}: {said} ({SINCE})"
+        assert shown(tmp_path) == (None, trouble if is_told else "delivers")
+
+
 @pytest.mark.usefixtures("soon")
 def test_the_service_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

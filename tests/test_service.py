@@ -17,6 +17,7 @@ from forwarder.documents import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.service import GIVE_UP_AFTER, Patience, Service
 from forwarder.spool import BlockedError, DamagedError, Spool, SpoolError
+from forwarder.spool.summary import summarise
 from tests.services import CONFIG, Told, append, configured, logins
 from tests.spooling import opened
 
@@ -401,6 +402,10 @@ def test_once_gives_up_on_an_output_that_hangs(
     assert "The service gives up: nothing could be delivered" in said
     assert "2 documents still wait for output 'told'" in said
     assert (tmp_path / "auth.ndjson").read_bytes().count(b"\n") == 2
+    trouble = summarise(tmp_path / "state").outputs["told"].progress.trouble
+    assert trouble is not None
+    call = "write" if where == "write" else "open"
+    assert trouble.error == f"it did not come back from {call} before the service ended"
     goes_on.set()
 
 
