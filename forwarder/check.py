@@ -14,7 +14,7 @@ from pathlib import Path
 
 from forwarder.aside import aside
 from forwarder.config import Config, OutputConfig
-from forwarder.errors import ForwarderError
+from forwarder.errors import EndedBySignal, ForwarderError
 from forwarder.inputs.finding import list_files
 from forwarder.inputs.sightings import Followed, Sighting, look
 from forwarder.inputs.sources import Inode
@@ -239,7 +239,9 @@ def _check_output(output: OutputConfig, expected: Expected) -> Iterator[Finding]
             yield finding._replace(text=f"{at}: {finding.text}")
     except ForwarderError as error:
         yield Finding(good=False, text=f"{at}: {words_of(error)}")
-    except Exception as error:  # noqa: BLE001 - a plugin may do anything
+    except EndedBySignal:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may do anything
         text = f"{at}: its check failed: {mask_url(words_of(error, typed=True))}"
         advice = "This is a fault of the plugin; tell those who made it."
         yield Finding(good=False, text=text, advice=advice)
