@@ -22,7 +22,7 @@ from forwarder.output import Expected, Finding
 from forwarder.settings.mistakes import mask_url
 from forwarder.settings.models import FilesSettings, InputSettings
 from forwarder.settings.values import format_size
-from forwarder.visible import words_of
+from forwarder.visible import shortened, words_of
 
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -242,6 +242,7 @@ def _check_output(output: OutputConfig, expected: Expected) -> Iterator[Finding]
     except EndedBySignal:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may do anything
-        text = f"{at}: its check failed: {mask_url(words_of(error, typed=True))}"
+        said = words_of(error, typed=True, whole=True)
+        text = f"{at}: its check failed: {shortened(mask_url(said))}"
         advice = "This is a fault of the plugin; tell those who made it."
         yield Finding(good=False, text=text, advice=advice)

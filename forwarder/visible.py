@@ -37,12 +37,13 @@ def shortened(text: str, most: int = MAX_WORDS) -> str:
     return cut.encode("utf-8", "replace").decode()
 
 
-def words_of(error: BaseException, *, typed: bool = False) -> str:
+def words_of(error: BaseException, *, typed: bool = False, whole: bool = False) -> str:
     """Say what an error says, whatever it does when it is asked, and not too much of it.
 
     Args:
         error: Perhaps of a stranger.
         typed: Whether to begin with its type.
+        whole: Whether to give all of it, to whoever looks for secrets in it and cuts it then.
     """
     kind = type(error).__name__
     try:
@@ -51,7 +52,7 @@ def words_of(error: BaseException, *, typed: bool = False) -> str:
         return f"{kind}, whose own words cannot be shown"
     if typed:
         text = f"{kind}: {text}" if text else kind
-    return shortened(text)
+    return text if whole else shortened(text)
 
 
 def quoted(path: str) -> str:

@@ -132,6 +132,8 @@ def check_server(settings: ServerSettings, expected: Expected) -> Iterator[Findi
             raise Unavailable("down does not answer")
         case "bug":
             raise KeyError("https://user:hunter2@bug")
+        case "talks":
+            raise KeyError(f"https://user:{'hunter2' * 1_000}@talks")
         case "quits":
             raise SystemExit(0)
         case "stopped":

@@ -258,6 +258,13 @@ def test_a_check_cannot_end_the_command(tmp_path: Path, mounts: Path) -> None:
         found(tmp_path, LEAST.replace("hosts: [a]", "hosts: [stopped]"), mounts)
 
 
+def test_a_secret_is_masked_before_words_are_cut(tmp_path: Path, mounts: Path) -> None:
+    """Cut amid a URL, nothing would show that it has a password in it."""
+    text = LEAST.replace("hosts: [a]", "hosts: [talks]")
+    _, said, _ = found(tmp_path, text, mounts)[-1]
+    assert said.endswith("its check failed: KeyError: 'https://********@talks'")
+
+
 def test_each_output_is_looked_at(tmp_path: Path, mounts: Path) -> None:
     """Whatever the plugins of others do."""
     text = LEAST + "".join(
