@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from forwarder.aside import aside
 from forwarder.config import Config, OutputConfig
-from forwarder.errors import ForwarderError
+from forwarder.errors import EndedBySignal, ForwarderError
 from forwarder.inputs.finding import list_files
 from forwarder.inputs.sightings import Followed, Sighting, look
 from forwarder.inputs.sources import Inode
@@ -22,6 +23,7 @@ from forwarder.output import Expected, Finding
 from forwarder.settings.mistakes import mask_url
 from forwarder.settings.models import FilesSettings, InputSettings
 from forwarder.settings.values import format_size
+from forwarder.visible import shortened, words_of
 
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -243,16 +245,20 @@ def _find_appliances(
 def _check_output(output: OutputConfig, expected: Expected) -> Iterator[Finding]:
     """Let the plugin look; whatever it does, the others are looked at, too."""
     at = f"outputs.{output.name}"
-    if output.plugin.check is None:
+    look_at = output.plugin.check
+    if look_at is None:
         kind = output.plugin.name
         yield Finding(good=True, text=f"{at}: the settings are right; type {kind} has no check")
         return
     try:
-        for finding in output.plugin.check(output.settings, expected):
+        for finding in aside(lambda: look_at(output.settings, expected)):
             yield finding._replace(text=f"{at}: {finding.text}")
     except ForwarderError as error:
-        yield Finding(good=False, text=f"{at}: {error}")
-    except Exception as error:  # noqa: BLE001 - a plugin may do anything
-        text = f"{at}: its check failed: {type(error).__name__}: {mask_url(str(error))}"
+        yield Finding(good=False, text=f"{at}: {words_of(error)}")
+    except EndedBySignal:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may do anything
+        said = words_of(error, typed=True, whole=True)
+        text = f"{at}: its check failed: {shortened(mask_url(said))}"
         advice = "This is a fault of the plugin; tell those who made it."
         yield Finding(good=False, text=text, advice=advice)

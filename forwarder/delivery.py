@@ -27,13 +27,15 @@ from typing import TypeVar
 import tenacity
 
 from forwarder.ahead import Ahead
+from forwarder.attempts import Attempts
 from forwarder.outages import Outages
 from forwarder.output import Output, Unavailable
 from forwarder.pausing import NO_TIME, DeliverySettings, pause
 from forwarder.spool import BlockedError, ClosedError, Spool, SpoolError
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.progress import Batch, Trouble
-from forwarder.work import Work
+from forwarder.visible import words_of
+from forwarder.work import Work, check_answer
 
 _IDLE_SECONDS = 1.0
 """How often a worker without work looks for dead letters that a command wants replayed. New
@@ -85,6 +87,9 @@ class Delivery:
         self._last_read = 0.0
         self._least_pause = NO_TIME
         self._outages = Outages(name, spool, clock)
+        self.attempts = Attempts(name, spool, clock)
+        self.judged = 0
+        """Documents that were taken or refused, those of batches that are not whole yet as well."""
         self.error: BaseException | None = None
         """What stopped the output before anybody asked for it: a bug, or a broken spool."""
 
@@ -142,7 +147,7 @@ class Delivery:
             try:
                 self._deliver()
             finally:
-                self._output.close()
+                self._close()
         except (_StopError, ClosedError):
             pass  # the program ends; the second, when it did not wait for this output
         except BaseException as error:  # noqa: BLE001 - whatever it is, the others must go on
@@ -153,10 +158,21 @@ class Delivery:
 
     def _open(self) -> None:
         try:
-            self._output.open()
+            with self.attempts.calling("open"):
+                self._output.open()
         except BaseException:
             self._output.close()
             raise
+
+    def _close(self) -> None:
+        """Close the output; a fault in this is none in what was done before, and hides none."""
+        try:
+            with self.attempts.calling("close"):
+                self._output.close()
+        except BaseException as error:  # noqa: BLE001 - it is a plugin's
+            self.error = error
+            self._outages.fail_to_close(error)
+            error.__traceback__ = None  # as below
 
     def _deliver(self) -> None:
         while True:
@@ -230,8 +246,10 @@ class Delivery:
         if work.is_begun:
             self._outages.retried += len(documents)
         work.is_begun = True
-        failures = self._output.write(documents)
+        with self.attempts.calling("write"):
+            failures = check_answer(self._output.write(documents))
         reason = work.judge(failures, datetime.fromtimestamp(self._clock(), UTC))
+        self.judged += len(documents) - len(work.left)
         if len(work.left) < len(documents):
             self._outages.succeed()
         if reason is not None:
@@ -268,13 +286,13 @@ class Delivery:
             raise _StopError
 
     def _note_failure(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome and state.outcome.exception()
+        error = state.outcome.exception() if state.outcome else None
         self._outages.failures += 1
         asked = error.retry_after if isinstance(error, Unavailable) else None
         self._least_pause = asked or NO_TIME
         if isinstance(error, _LeftError) and not error.fruitless:
             return  # it delivers, if not everything at once
-        self._outages.fail(str(error))
+        self._outages.fail("" if error is None else words_of(error))
 
     def _give_up(self, error: BaseException) -> None:
         self.error = error

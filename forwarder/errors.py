@@ -9,6 +9,10 @@ class ForwarderError(Exception):
     """Something failed that the program foresaw; the message says it all, no traceback needed."""
 
 
+class EndedBySignal(SystemExit):
+    """A signal ends the command; what a plugin raises is never this."""
+
+
 class ConfigError(ForwarderError):
     """A setting or an argument is wrong: yours to mend (exit code 2)."""
 

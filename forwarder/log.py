@@ -20,6 +20,10 @@ from forwarder.visible import visible
 _OURS = "forwarder"
 """What the loggers of the program and of its own plugins begin with."""
 
+MAX_VALUE = 16_000
+"""Characters of a value, such as a traceback with the words of a stranger: journald cuts lines at
+48 KiB, and there are others beside it."""
+
 _FIRST = ("timestamp", "level", "event")
 
 
@@ -108,7 +112,13 @@ def _formatter(form: str) -> logging.Formatter:
 
 def _in_order(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     first = {x: event[x] for x in _FIRST if x in event}
-    return first | {x: y for x, y in event.items() if x not in first}
+    return first | {x: _cut(y) for x, y in event.items() if x not in first}
+
+
+def _cut(value: object) -> object:
+    if isinstance(value, str) and len(value) > MAX_VALUE:
+        return f"{value[: MAX_VALUE - 1]}…"
+    return value
 
 
 def _plain(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ import structlog
 
 from forwarder.spool import GoneError, Spool, SpoolError
 from forwarder.spool.progress import Trouble
+from forwarder.visible import words_of
 
 _NOTE_SECONDS = 10.0
 """How often the last error is written for ``status`` while an output fails."""
@@ -74,7 +75,7 @@ class Outages:
     def stop(self, error: BaseException) -> None:
         """Say that an output is stopped for good, and why."""
         now = self._clock()
-        text = str(error) if isinstance(error, SpoolError) else f"{type(error).__name__}: {error}"
+        text = words_of(error, typed=not isinstance(error, SpoolError))
         since = self.trouble.since if self.trouble else now
         self.trouble = Trouble(text, now, since, stopped=True)
         self._note()
@@ -87,6 +88,15 @@ class Outages:
             output=self._name,
             error=text,
             exc_info=error if is_bug else None,
+        )
+
+    def fail_to_close(self, error: BaseException) -> None:
+        """Say that an output that has nothing in hand could not be closed, and why."""
+        _log.error(
+            "An output could not be closed; what it has taken is delivered.",
+            output=self._name,
+            error=words_of(error, typed=True),
+            exc_info=None if isinstance(error, SpoolError | OSError) else error,
         )
 
     def _say(self, error: str) -> None:

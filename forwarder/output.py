@@ -83,7 +83,10 @@ class Output(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of everything. Called once after each ``open``, also after it failed."""
+        """Let go of everything. Called once after each ``open``, also after it failed.
+
+        What it raises at the end is said, and changes nothing of what was delivered.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,3 +166,7 @@ class OutputPlugin:
     """Gives the steps by which the other side gets what this output needs, in their order, for
     ``esa-forwarder setup``. It asks nothing of the other side; the steps do, when they are done.
     Raises ConfigError for options that it cannot follow."""
+    missing: str = ""
+    """What is not installed that this output needs, and how to install it, as in "its client is not
+    installed; say pip install x". A configuration with an output of this type has a mistake then.
+    Empty where all is there."""

@@ -10,6 +10,7 @@ implements the hook of :mod:`forwarder.hookspecs`.
 - Whatever a plugin does wrong is said with the name of its distribution.
 """
 
+import signal
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
@@ -18,8 +19,10 @@ import pluggy
 from pydantic import BaseModel
 
 from forwarder import hookspecs
-from forwarder.errors import ConfigError, PluginError
+from forwarder.aside import printing_aside
+from forwarder.errors import ConfigError, EndedBySignal, PluginError
 from forwarder.output import OutputPlugin
+from forwarder.visible import words_of
 
 GROUP = "forwarder.outputs"
 
@@ -49,7 +52,7 @@ def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
         The plugin of each type.
 
     Raises:
-        ConfigError: A type is not installed.
+        ConfigError: A type is not installed, or something that it needs.
         PluginError: Two distributions have one of the types, or a plugin is broken.
     """
     wanted = dict.fromkeys(types)
@@ -61,7 +64,11 @@ def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
             f" {', '.join(sorted(installed)) or 'none'}. If a package has it, install that with"
             f" pip into the same environment."
         )
-    return {x: _load(_only(x, installed[x])) for x in wanted}
+    found = {x: _load(_only(x, installed[x])) for x in wanted}
+    for type_, plugin in found.items():
+        if plugin.missing:
+            raise ConfigError(f"output type {type_!r} cannot be used: {plugin.missing}")
+    return found
 
 
 def list_installed() -> list[Installed]:
@@ -104,9 +111,10 @@ def _only(type_: str, points: list[EntryPoint]) -> EntryPoint:
 def _load(point: EntryPoint) -> OutputPlugin:
     """Import what an entry point names, and take the one plugin of its name."""
     try:
-        module = point.load()
-    # Not KeyboardInterrupt; but there are modules that end the program when they are imported.
-    except (Exception, SystemExit) as error:
+        with printing_aside():
+            module = point.load()
+    except BaseException as error:  # there are modules that end the program
+        _let_end(error)
         raise _broken(point, f"{point.value} cannot be imported: {_said(error)}") from error
     registered = _registered(point, module)
     for plugin in registered:
@@ -129,9 +137,11 @@ def _registered(point: EntryPoint, module: object) -> list[OutputPlugin]:
     try:
         manager.register(module)
         manager.check_pending()
-        given = manager.hook.forwarder_outputs()
-        registered = [plugin for plugins in given for plugin in plugins]
-    except Exception as error:
+        with printing_aside():
+            given = manager.hook.forwarder_outputs()
+            registered = [plugin for plugins in given for plugin in plugins]
+    except BaseException as error:
+        _let_end(error)
         raise _broken(point, f"{point.value} cannot be registered: {_said(error)}") from error
     if not registered:
         raise _broken(
@@ -140,6 +150,16 @@ def _registered(point: EntryPoint, module: object) -> list[OutputPlugin]:
             f" marked @hookimpl and gives an OutputPlugin",
         )
     return registered
+
+
+def _let_end(error: BaseException) -> None:
+    """Raise what is not the plugin's: the end of the program, that somebody else asked for."""
+    if isinstance(error, EndedBySignal):
+        raise error
+    # Commands have handlers of their own. Where Python's is, this is Ctrl-C, as far as can be told.
+    is_pythons = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if isinstance(error, KeyboardInterrupt) and is_pythons:
+        raise error
 
 
 def _check(point: EntryPoint, plugin: object) -> None:
@@ -169,8 +189,7 @@ def _broken(point: EntryPoint, what: str) -> PluginError:
 
 
 def _said(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return " ".join(words_of(error, typed=True).split())
 
 
 def _name(point: EntryPoint) -> str:

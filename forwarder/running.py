@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,11 +13,15 @@ from forwarder.config import Config, OutputConfig
 from forwarder.delivery import Delivery
 from forwarder.ingest import Ingest
 from forwarder.inputs.stdin import Begun
+from forwarder.output import Output
 from forwarder.pausing import DeliverySettings
 from forwarder.spool import Spool
 
 STOP_WITHIN = timedelta(seconds=8)
 """For all there is to end; whoever sent the signal was promised ten seconds."""
+
+LOOK_SECONDS = 1.0
+"""How often it is looked whether an output does not come back from a call."""
 
 _log = structlog.get_logger(__name__)
 
@@ -25,13 +29,25 @@ _log = structlog.get_logger(__name__)
 class Running:
     """One configuration at work."""
 
-    def __init__(self, config: Config, *, once: bool = False, begun: Begun = Begun()) -> None:  # noqa: B008 - it is frozen
+    def __init__(
+        self,
+        config: Config,
+        outputs: Mapping[str, Output],
+        *,
+        once: bool = False,
+        begun: Begun = Begun(),  # noqa: B008 - it is frozen
+    ) -> None:
         """Open the spool and prepare everything; nothing is read or delivered yet.
+
+        Args:
+            config: What to do.
+            outputs: Those of the configuration, by name.
+            once: Whether to read to the end and wait for nothing.
+            begun: What was read of standard input, by what ran before.
 
         Raises:
             ForwarderError: It cannot be.
         """
-        outputs = {name: x.plugin.build(x.settings) for name, x in config.outputs.items()}
         folder = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
         self.spool = Spool.open(folder, max_bytes=config.spool.max_bytes)
         try:
@@ -55,12 +71,15 @@ class Running:
         self.is_read = threading.Event()
         """Set when ingest has ended."""
         self._thread = threading.Thread(target=self._ingest, name="ingest", daemon=True)
+        self._is_over = threading.Event()
+        self._lookout = threading.Thread(target=self._look, name="lookout", daemon=True)
 
     def start(self) -> None:
         """Begin."""
         for delivery in self.deliveries:
             delivery.start()
         self._thread.start()
+        self._lookout.start()
 
     def stop(self) -> bool:
         """End, with everything committed that was read and every batch in hand delivered.
@@ -75,15 +94,29 @@ class Running:
         self.ingest.ask_to_stop()
         if self._thread.ident is not None:
             self._thread.join(end - time.monotonic())
-        ended = not self._thread.is_alive()
+        is_reading = self._thread.is_alive()
+        hanging = []
         for delivery in self.deliveries:
             left = timedelta(seconds=max(0.1, end - time.monotonic()))
-            ended &= delivery.stop(left)
+            if not delivery.stop(left):
+                hanging.append(delivery.name)
+                delivery.attempts.leave()
+        self._is_over.set()
         self.losses = list(self._find_losses())
         self.spool.close()
-        if not ended:
-            _log.warning("An output does not come back; it is left behind, and nothing is lost.")
-        return ended
+        if is_reading:
+            _log.warning("Reading does not come to an end; it is left behind, and nothing is lost.")
+        for name in hanging:
+            _log.warning(
+                "An output does not come back; it is left behind, and nothing is lost.", output=name
+            )
+        return not is_reading and not hanging
+
+    def _look(self) -> None:
+        """Look for calls of outputs that do not come back."""
+        while not self._is_over.wait(LOOK_SECONDS):
+            for delivery in self.deliveries:
+                delivery.attempts.look()
 
     def _ingest(self) -> None:
         try:
@@ -102,16 +135,13 @@ class Running:
 
     @property
     def achieved(self) -> tuple[int, ...]:
-        """How far the outputs are; another value whenever something was delivered."""
-        return tuple(self.spool.progress(x.name).cursor for x in self.deliveries)
+        """How far the outputs are; another value whenever one has taken or refused something."""
+        return tuple(x.judged for x in self.deliveries)
 
     @property
-    def is_stuck(self) -> bool:
-        """Whether there is something to do, and nothing of it can be done now."""
-        left = [x for x in self.deliveries if not x.is_drained and x.error is None]
-        if not self.is_read.is_set() and not self.ingest.is_blocked:
-            return False
-        return all(x.trouble is not None for x in left)
+    def waits_for_outputs(self) -> bool:
+        """Whether all that is still to be done is for the outputs to do, or for the disk."""
+        return self.is_read.is_set() or self.ingest.is_blocked
 
     def _find_losses(self) -> Iterator[str]:
         if self._once and not self.ingest.is_complete:

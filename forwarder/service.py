@@ -18,7 +18,7 @@ import os
 import queue
 import signal
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ from forwarder.config import Config
 from forwarder.core_handle import CoreError
 from forwarder.errors import ForwarderError
 from forwarder.inputs.stdin import Begun
+from forwarder.making import make_outputs
+from forwarder.output import Output
 from forwarder.running import Running
 from forwarder.settings.values import format_duration
 from forwarder.spool import BlockedError, DamagedError, GoneError
@@ -178,24 +180,26 @@ class Service:
                 return None
             if running.is_read.is_set() and running.is_delivered:
                 return None
-            if not running.is_stuck:
+            if not running.waits_for_outputs:
                 self._patience.renew()
             elif self._patience.ends(running.achieved):
                 self._give_up()
                 return None
 
-    def _start(self, config: Config) -> Running | None:
+    def _start(self, config: Config, outputs: Mapping[str, Output] | None = None) -> Running | None:
         """Begin with a configuration; wait while the disk has no room for it."""
         said = False
+        if outputs is None:
+            outputs = self._make(config)
         self._patience.renew()
-        while (running := self._try(config, said=said)) is None:
+        while (running := self._try(config, outputs, said=said)) is None:
             said = True
             if self._patience.ends():
                 self._give_up()
                 return None
             number = self._next_signal(self._patience.at_most(_RETRY_SECONDS))
             if number == signal.SIGHUP:
-                config = self._read_again() or config
+                config, outputs = self._read_again() or (config, outputs)
             elif number is not None:
                 self._is_good = not self._once
                 return None
@@ -210,10 +214,14 @@ class Service:
         )
         return running
 
-    def _try(self, config: Config, *, said: bool) -> Running | None:
+    def _make(self, config: Config) -> Mapping[str, Output]:
+        """Make outputs; a signal does not wait for those that take long."""
+        return make_outputs(config, lambda: not self._signals.empty())
+
+    def _try(self, config: Config, outputs: Mapping[str, Output], *, said: bool) -> Running | None:
         """Prepare a configuration; None if the disk has no room for it, which is said once."""
         try:
-            return Running(config, once=self._once, begun=self._begun)
+            return Running(config, outputs, once=self._once, begun=self._begun)
         except BlockedError as error:
             if not said:
                 _log.error("The spool cannot be opened now; it is tried again.", reason=str(error))
@@ -229,31 +237,30 @@ class Service:
 
     def _change(self, running: Running) -> Running | None:
         """Go on with the configuration as it is now; with the old one if that is not good."""
-        config = self._read_again()
-        if config is None:
+        new = self._read_again()
+        if new is None:
             return running
         running.stop()
         self._begun = running.ingest.begun
         try:
-            changed = self._start(config)
+            changed = self._start(*new)
         except ForwarderError as error:
             _log.error("The new configuration does not work; the old one stays.", reason=str(error))
             return self._start(self._config)
         _log.info("The new configuration is at work.")
         return changed
 
-    def _read_again(self) -> Config | None:
-        """Read the configuration; None if it is not good."""
+    def _read_again(self) -> tuple[Config, Mapping[str, Output]] | None:
+        """Read the configuration and make its outputs; None if it is not good."""
         try:
             config = self._reload()
-            for output in config.outputs.values():
-                output.plugin.build(output.settings)
+            outputs = self._make(config)
         except ForwarderError as error:
             for line in str(error).splitlines():
                 _log.error("The new configuration is not good; the old one stays.", reason=line)
             return None
         _log.info("The configuration was read again.")
-        return config
+        return config, outputs
 
     def _next_signal(self, seconds: float) -> int | None:
         try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from forwarder.spool.progress import Progress
 from forwarder.spool.summary import Summary, Waiting
 from forwarder.visible import visible
 
@@ -46,7 +47,10 @@ def as_json(summary: Summary, now: datetime) -> bytes:
         },
         "connections": {"open": summary.connections},
         "inputs": _ingest(summary),
-        "outputs": {name: _output(x, now) for name, x in summary.outputs.items()},
+        "outputs": {
+            name: _output(x, now, runs=summary.process is not None)
+            for name, x in summary.outputs.items()
+        },
         "dead_letters": {
             name: {"number": number, "to_replay": replays}
             for name, (number, replays) in summary.dead_letters.items()
@@ -77,7 +81,8 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
     yield f"open connections: {summary.connections:,}"
     if summary.outputs:
         yield ""
-        rows = [_output_row(name, x, now) for name, x in summary.outputs.items()]
+        running = summary.process is not None
+        rows = [_output_row(name, x, now, runs=running) for name, x in summary.outputs.items()]
         yield from _table(_OUTPUTS, rows, left=_LEFT)
     if summary.dead_letters:
         yield ""
@@ -106,7 +111,7 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
             yield from _table(_FILES, rows, left=(0, 1, 5))
 
 
-def _output(waiting: Waiting, now: datetime) -> dict[str, Any]:
+def _output(waiting: Waiting, now: datetime, *, runs: bool) -> dict[str, Any]:
     progress = waiting.progress
     trouble = progress.trouble
     error, time = progress.last_error or (None, None)
@@ -120,12 +125,13 @@ def _output(waiting: Waiting, now: datetime) -> dict[str, Any]:
         "lost": progress.missing,
         "failing_since": None if trouble is None else _iso(trouble.since),
         "stopped": trouble is not None and trouble.stopped,
+        "attempt_since": _attempt(progress, runs=runs),
         "last_error": error,
         "last_error_time": None if time is None else _iso(time),
     }
 
 
-def _output_row(name: str, waiting: Waiting, now: datetime) -> Sequence[str]:
+def _output_row(name: str, waiting: Waiting, now: datetime, *, runs: bool) -> Sequence[str]:
     progress = waiting.progress
     age = _age(waiting.since, now)
     counts = (progress.delivered, progress.rejected, progress.retried, progress.missing)
@@ -134,20 +140,29 @@ def _output_row(name: str, waiting: Waiting, now: datetime) -> Sequence[str]:
         f"{waiting.documents:,}",
         "" if age is None else str(timedelta(seconds=round(age))),
         *(f"{x:,}" for x in counts),
-        _state(waiting),
+        _state(waiting, runs=runs),
     )
 
 
-def _state(waiting: Waiting) -> str:
+def _attempt(progress: Progress, *, runs: bool) -> str | None:
+    """Say since when an attempt is going on; none does where the service was killed amid it."""
+    return _iso(progress.attempt_since) if runs and progress.attempt_since is not None else None
+
+
+def _state(waiting: Waiting, *, runs: bool) -> str:
     progress = waiting.progress
     trouble = progress.trouble
+    attempt = _attempt(progress, runs=runs)
     if trouble is not None:
         what = "stopped" if trouble.stopped else "cannot deliver"
-        return f"{what} since {_iso(trouble.since)}: {trouble.error} ({_iso(trouble.time)})"
+        trying = "" if attempt is None else f"; one attempt has been going on since {attempt}"
+        since = _iso(trouble.since)
+        return f"{what} since {since}{trying}: {trouble.error} ({_iso(trouble.time)})"
+    what = "delivers" if attempt is None else f"one attempt has been going on since {attempt}"
     if progress.last_error is not None:
         error, time = progress.last_error
-        return f"delivers; last error {_iso(time)}: {error}"
-    return "delivers"
+        return f"{what}; last error {_iso(time)}: {error}"
+    return what
 
 
 def _table(

@@ -1,7 +1,7 @@
 """The tests that every output inherits, ours and others'.
 
-They need pytest: ``pip install 'esa-forwarder[testing]'``. Whoever writes an output says in a
-class how to reach it, and how to look at what arrived:
+They need pytest: ``pip install '.[testing]'`` in the folder of the program. Whoever writes an
+output says in a class how to reach it, and how to look at what arrived:
 
 ```python
 import pytest

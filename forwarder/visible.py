@@ -18,6 +18,10 @@ _ESCAPES = re.compile(r"\\(?:\\|udc(?P<byte>[89a-f][0-9a-f]))")
 _LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF
 """Where Python's escapes need more digits."""
 
+MAX_WORDS = 1_000
+"""Characters of what an error says, in the log and in ``status``: servers quote what they refuse,
+and a line has to be readable. Of documents that are refused, dead letters have more."""
+
 
 def visible(text: str) -> str:
     r"""Show what a terminal would hide or obey by its code, as ``\x1b`` or ``\u202e``.
@@ -25,6 +29,30 @@ def visible(text: str) -> str:
     What already looks like such a code gets another backslash, so that it is not mistaken for one.
     """
     return _INVISIBLE.sub(_code, text)
+
+
+def shortened(text: str, most: int = MAX_WORDS) -> str:
+    """Cut a text that is too long; what is not valid Unicode, and could not be stored, goes."""
+    cut = text if len(text) <= most else f"{text[: most - 1]}…"
+    return cut.encode("utf-8", "replace").decode()
+
+
+def words_of(error: BaseException, *, typed: bool = False, whole: bool = False) -> str:
+    """Say what an error says, whatever it does when it is asked, and not too much of it.
+
+    Args:
+        error: Perhaps of a stranger.
+        typed: Whether to begin with its type.
+        whole: Whether to give all of it, to whoever looks for secrets in it and cuts it then.
+    """
+    kind = type(error).__name__
+    try:
+        text = str(error)
+    except BaseException:  # noqa: BLE001 - it is the code of a stranger
+        return f"{kind}, whose own words cannot be shown"
+    if typed:
+        text = f"{kind}: {text}" if text else kind
+    return text if whole else shortened(text)
 
 
 def quoted(path: str) -> str:

@@ -1,15 +1,41 @@
 """A batch in hand, and what its output has said of the documents in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from forwarder.documents import Document
 from forwarder.output import Failure
 from forwarder.spool.letters import DeadLetter, dead_letter
 from forwarder.spool.progress import Batch
 
 
-class ForeignDocumentError(Exception):
-    """A bug of an output."""
+class WrongAnswerError(Exception):
+    """A bug of an output; the message says it to whoever made it."""
+
+
+def check_answer(answer: Iterable[object]) -> Sequence[Failure]:
+    """Look whether an answer is one, whatever an output gave.
+
+    Raises:
+        WrongAnswerError: It is none.
+    """
+    if not isinstance(answer, Iterable):
+        raise _wrong(f"it gave {answer!r}")
+    failures = []
+    for failure in answer:
+        if not isinstance(failure, Failure) or not isinstance(failure.document, Document):
+            raise _wrong(f"among what it gave is {failure!r}")
+        if not isinstance(failure.reason, str):
+            raise _wrong(f"it gave one whose reason is {failure.reason!r}, which is no text")
+        failures.append(failure)
+    return failures
+
+
+def _wrong(what: str) -> WrongAnswerError:
+    return WrongAnswerError(
+        "write() has to give a list of Failure, one for each document that was not delivered, and"
+        f" an empty one if all were; {what}"
+    )
 
 
 class Work:
@@ -37,7 +63,7 @@ class Work:
             The reason of one of those that are to come again, if there are any.
 
         Raises:
-            ForeignDocumentError: The answer names a document that was not handed over.
+            WrongAnswerError: The answer names a document that was not handed over.
         """
         by_id = {x.document.id: x for x in failures}
         left: list[int] = []
@@ -55,7 +81,7 @@ class Work:
             else:
                 self._refuse(position, failure, now)
         for identity in by_id.keys() - found:
-            raise ForeignDocumentError(
+            raise WrongAnswerError(
                 f"the output {self._output!r} names document {identity!r} as a failure, which was"
                 " not handed to it"
             )

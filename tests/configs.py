@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr, field_validator
 
 from forwarder.config import BadConfig, Config, load
 from forwarder.documents import Document
-from forwarder.errors import ConfigError
+from forwarder.errors import ConfigError, EndedBySignal
 from forwarder.output import Expected, Failure, Finding, OutputPlugin, Unavailable
 from forwarder.settings.values import Beside, WrittenPath
 
@@ -138,6 +138,12 @@ def check_server(settings: ServerSettings, expected: Expected) -> Iterator[Findi
             raise Unavailable("down does not answer")
         case "bug":
             raise KeyError("https://user:hunter2@bug")
+        case "talks":
+            raise KeyError(f"https://user:{'hunter2' * 1_000}@talks")
+        case "quits":
+            raise SystemExit(0)
+        case "stopped":
+            raise EndedBySignal(143)
         case "curious":
             text = f"{expected.namespace} of {', '.join(expected.appliances)}"
             yield Finding(good=True, text=text)

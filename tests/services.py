@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -70,7 +71,12 @@ class _NoSettings(BaseModel):
 
 
 def configured(
-    folder: Path, told: Told, text: str = CONFIG, *, more: str = ""
+    folder: Path,
+    told: Told,
+    text: str = CONFIG,
+    *,
+    more: str = "",
+    build: Callable[[object], object] | None = None,
 ) -> Callable[[], Config]:
     """Write a configuration, and return what reads it.
 
@@ -79,10 +85,12 @@ def configured(
         told: The output of the type ``told``.
         text: The configuration, with ``{folder}`` in it.
         more: Lines behind it.
+        build: What the type ``told`` does instead of giving that output.
     """
     path = folder / "esa.yaml"
     path.write_text((text + more).format(folder=folder), "utf-8")
-    plugin = OutputPlugin("told", _NoSettings, lambda _: told)
+    make: Callable[[object], Any] = build or (lambda _: told)
+    plugin = OutputPlugin("told", _NoSettings, make)
 
     def find(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
         wanted = set(types)

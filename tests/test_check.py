@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.check import _size, check, file_system
+from forwarder.errors import EndedBySignal
 from forwarder.output import Finding
 from tests.configs import LEAST, read
 
@@ -261,6 +262,23 @@ def test_a_path_that_the_system_refuses_is_said(tmp_path: Path, mounts: Path) ->
     good, said, _ = at(found(tmp_path, text, mounts), "inputs[0]", tmp_path)[0]
     assert not good
     assert said.endswith("cannot be looked at: File name too long.")
+
+
+def test_a_check_cannot_end_the_command(tmp_path: Path, mounts: Path) -> None:
+    """As if all were well; a signal can."""
+    text = LEAST.replace("hosts: [a]", "hosts: [quits]")
+    good, said, _ = found(tmp_path, text, mounts)[-1]
+    assert not good
+    assert said.endswith("its check failed: SystemExit: 0")
+    with pytest.raises(EndedBySignal):
+        found(tmp_path, LEAST.replace("hosts: [a]", "hosts: [stopped]"), mounts)
+
+
+def test_a_secret_is_masked_before_words_are_cut(tmp_path: Path, mounts: Path) -> None:
+    """Cut amid a URL, nothing would show that it has a password in it."""
+    text = LEAST.replace("hosts: [a]", "hosts: [talks]")
+    _, said, _ = found(tmp_path, text, mounts)[-1]
+    assert said.endswith("its check failed: KeyError: 'https://********@talks'")
 
 
 def test_each_output_is_looked_at(tmp_path: Path, mounts: Path) -> None:

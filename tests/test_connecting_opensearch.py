@@ -7,12 +7,15 @@ from pathlib import Path
 import forwarder_opensearch
 import pytest
 import trustme
+from click.testing import CliRunner
 from forwarder_opensearch.output import OpenSearchOutput
 from forwarder_opensearch.settings import Settings
 from pydantic import ValidationError
 
+from forwarder.cli import main
+from forwarder.errors import ConfigError
 from forwarder.output import Expected, Finding, Unavailable
-from forwarder.plugins import find_outputs
+from forwarder.plugins import find_outputs, list_installed
 from forwarder.testing import make_documents
 from tests.bulk_server import Answer, BulkServer, error
 from tests.servers.certificates import Authority
@@ -67,10 +70,32 @@ def test_write_needs_open() -> None:
 
 
 def test_the_client_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said how to install it."""
+    """It is said how to install it, as the README has it; also by whoever only lists outputs."""
     monkeypatch.setattr(forwarder_opensearch, "find_spec", lambda _: None)
-    with pytest.raises(Unavailable, match=r"esa-forwarder\[opensearch\]"):
-        look(hosts=["http://a:1"])
+    with pytest.raises(ConfigError, match=r"'opensearch' cannot be used: .*pip install '\.\[opens"):
+        find_outputs(["opensearch"])
+    (listed,) = [x for x in list_installed() if x.type == "opensearch"]
+    assert listed.problem is None
+    result = CliRunner().invoke(main, ["plugins"])
+    assert result.exit_code == 0
+    assert "  CANNOT BE USED YET: its client is not installed; " in result.output
+    assert "  hosts: list of string" in result.output
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_an_output_without_its_client_is_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    """With file, line and the name of the output."""
+    monkeypatch.setattr(forwarder_opensearch, "find_spec", lambda _: None)
+    path = tmp_path / "esa.yaml"
+    text = "inputs: [{type: stdin}]\noutputs:\n  siem:\n    type: opensearch\n    hosts: [a]\n"
+    path.write_text(text)
+    result = CliRunner().invoke(main, [command, "-c", str(path)])
+    assert result.exit_code == 2
+    assert (
+        f"{path}:4: outputs.siem.type: output type 'opensearch' cannot be used: " in result.output
+    )
 
 
 class TestTls:

@@ -21,6 +21,7 @@ from forwarder.output import Failure, Unavailable
 from forwarder.pausing import pause
 from forwarder.spool import Batch, BlockedError, Spool
 from forwarder.spool.letters import page
+from forwarder.spool.progress import Progress
 from tests.spooling import documents, numbers, opened
 
 SECOND = timedelta(seconds=1)
@@ -156,7 +157,7 @@ def test_everything_is_delivered_in_order_and_once(spool: Spool) -> None:
     assert output.taken == list(range(25))
     assert [len(x) for x in output.written] == [10, 10, 5]
     assert output.calls == ["open", "write", "write", "write", "close"]
-    assert spool.progress("a")._replace(cursor=0) == (0, 25, 0, 0, 0, None, None)
+    assert spool.progress("a")._replace(cursor=0) == Progress(0, 25)
 
 
 def test_the_next_batch_is_read_while_one_is_on_its_way(
@@ -204,6 +205,24 @@ def test_what_is_retryable_comes_again_alone(spool: Spool) -> None:
     assert output.written == [[0, 1, 2, 3], [1, 3], [3]]
     assert spool.progress("a").retried == 3
     assert logs == []  # something was taken each time
+
+
+def test_what_is_taken_of_a_batch_is_counted(spool: Spool) -> None:
+    """Before all of it is; whoever waits for something to be taken sees it."""
+    spool.commit(documents(0, 4))
+    counted: list[int] = []
+
+    def count(given: Sequence[Document]) -> Sequence[Failure]:
+        counted.append(delivery.judged)
+        return [Failure(x, "later", retryable=True) for x in given[1:]]
+
+    output = Scripted(count, count, count, count)
+    delivery = Delivery("a", output, spool, QUICK)
+    delivery.start()
+    assert delivery.wait_until_drained(MINUTE)
+    assert delivery.stop(MINUTE)
+    assert counted == [0, 1, 2, 3]
+    assert delivery.judged == 4
 
 
 def test_each_document_is_judged(spool: Spool) -> None:
@@ -619,3 +638,122 @@ def test_letters_that_are_not_delivered_stay(spool: Spool, tmp_path: Path) -> No
     deliver(spool, output)
     assert dead(spool) == []
     assert output.taken == [2, 0, 1]
+
+
+class UnspeakableError(Exception):
+    """An error whose words raise another one."""
+
+    def __str__(self) -> str:  # type: ignore[explicit-override]
+        raise KeyError("no words")
+
+
+@pytest.mark.parametrize("kind", ["write", "open", "unavailable"])
+def test_an_error_without_words_is_said_all_the_same(spool: Spool, kind: str) -> None:
+    """By its type; the worker goes on or is stopped as for any other."""
+
+    class AwayError(Unavailable, UnspeakableError):
+        __str__ = UnspeakableError.__str__
+
+    spool.commit(documents(0, 3))
+    output = Scripted(AwayError("x") if kind == "unavailable" else UnspeakableError())
+    if kind == "open":
+        output.open_errors = [UnspeakableError()]
+    with capture_logs() as logs, running(spool, output) as delivery:
+        assert delivery.wait_until_drained(MINUTE) == (kind == "unavailable")
+    name = "AwayError" if kind == "unavailable" else "UnspeakableError"
+    assert [x["error"] for x in logs if "error" in x] == [
+        f"{name}, whose own words cannot be shown"
+    ]
+
+
+@pytest.mark.parametrize("error", [Unavailable("x" * 1_000_000), KeyError("x" * 1_000_000)])
+def test_a_long_reason_is_cut(spool: Spool, error: Exception) -> None:
+    """In the log and in the status."""
+    spool.commit(documents(0, 3))
+    output = Scripted(error)
+    with capture_logs() as logs, running(spool, output) as delivery:
+        delivery.wait_until_drained(MINUTE)
+    (said,) = [x["error"] for x in logs if "error" in x]
+    last = spool.progress("a").last_error
+    assert last is not None
+    assert last[0] == said
+    assert len(said) == 1_000
+    assert said.endswith("x…")
+
+
+def test_a_reason_that_is_not_unicode_is_said(spool: Spool) -> None:
+    """As well as it can be stored."""
+    spool.commit(documents(0, 3))
+    with capture_logs() as logs:
+        deliver(spool, Scripted(Unavailable("a\ud800b")))
+    assert [x["error"] for x in logs if "error" in x] == ["a?b"]
+
+
+def test_a_reason_of_a_document_is_cut_as_well(spool: Spool) -> None:
+    """Where none of the batch is taken."""
+    spool.commit(documents(0, 1))
+    output = Scripted(fail(0, retryable=True, reason="x" * 1_000_000))
+    with capture_logs() as logs:
+        deliver(spool, output)
+    assert [len(x["error"]) for x in logs if "error" in x] == [1_000]
+
+
+def raise_late(_: object) -> Iterator[Failure]:
+    """Give failures that cannot be had."""
+    yield 1 // 0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda _: None, "it gave None"),
+        (lambda _: 7, "it gave 7"),
+        (lambda _: ["x"], "among what it gave is 'x'"),
+        (lambda x: [(x[0], "no failure")], "among what it gave is (Document("),
+        (lambda _: [Failure("x", "no")], "among what it gave is Failure(document='x'"),  # type: ignore[arg-type]
+        (lambda x: [Failure(x[0], 5)], "whose reason is 5, which is no text"),  # type: ignore[arg-type]
+        (raise_late, "ZeroDivisionError: "),
+    ],
+    ids=["nothing", "number", "text", "tuple", "no document", "no reason", "late"],
+)
+def test_what_write_has_to_give_is_said(
+    spool: Spool, answer: Callable[[Sequence[Document]], object], words: str
+) -> None:
+    """In words for whoever made the plugin."""
+    spool.commit(documents(0, 3))
+    broken = Scripted()
+    broken.write = answer  # type: ignore[method-assign, assignment]
+    with capture_logs() as logs, running(spool, broken) as delivery:
+        assert not delivery.wait_until_drained(MINUTE)
+    (said,) = [x["error"] for x in logs if "error" in x]
+    assert words in said
+    if "Zero" not in words:
+        assert "write() has to give a list of Failure, one for each document" in said
+    assert len(said) < 1_100
+
+
+def test_a_close_that_fails_is_said_as_what_it_is(spool: Spool) -> None:
+    """Nothing is kept for it, and nothing has to begin again."""
+    output = Scripted()
+    output.close = lambda: 1 // 0  # type: ignore[method-assign, assignment]
+    spool.commit(documents(0, 3))
+    with capture_logs() as logs:
+        deliver(spool, output)
+    assert [x["event"] for x in logs] == [
+        "An output could not be closed; what it has taken is delivered."
+    ]
+    assert spool.progress("a").trouble is None
+
+
+def test_a_fault_is_not_hidden_by_a_close_that_fails(spool: Spool) -> None:
+    """Both are said."""
+    output = Scripted(KeyError("the fault"))
+    output.close = lambda: 1 // 0  # type: ignore[method-assign, assignment]
+    spool.commit(documents(0, 3))
+    with capture_logs() as logs, running(spool, output) as delivery:
+        assert not delivery.wait_until_drained(MINUTE)
+        assert isinstance(delivery.error, KeyError)
+    assert [x["error"].partition(":")[0] for x in logs] == ["ZeroDivisionError", "KeyError"]
+    trouble = spool.progress("a").trouble
+    assert trouble is not None
+    assert trouble.error == "KeyError: 'the fault'"

@@ -38,6 +38,7 @@ DOCUMENTS = (
     FIELD_LIST,
     CONFIGURATION,
     ROOT / "docs" / "kibana.md",
+    ROOT / "docs" / "plugins.md",
     ROOT / "examples" / "elasticsearch" / "README.md",
     ROOT / "examples" / "elasticsearch" / "guide.md",
 )

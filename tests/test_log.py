@@ -166,6 +166,17 @@ class Unshowable:
 
 
 @pytest.mark.parametrize("form", ["logfmt", "json"])
+def test_a_value_is_cut_where_it_is_too_long(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As where an error quotes all that was sent."""
+    configure(form, "info")
+    error = ValueError("x" * 1_000_000)
+    structlog.get_logger("forwarder.x").error("It failed.", said="y" * 1_000_000, exc_info=error)
+    line = capsys.readouterr().err
+    assert "ValueError: xxx" in line
+    assert 30_000 < len(line) < 35_000
+
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
 def test_what_cannot_be_shown_is_said_at_least(
     form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

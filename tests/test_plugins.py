@@ -1,5 +1,7 @@
 """Finding and loading plugins: what is installed, what is asked for, and what is broken."""
 
+import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -175,6 +177,52 @@ def test_whatever_a_plugin_does_wrong_is_said(install: Install, code: str, what:
     assert said.startswith("output type 'kafka' of kafka-output 1.2 is broken: ")
     assert what in said
     assert said.endswith(". Install it anew, or tell its author.")
+
+
+@pytest.mark.parametrize("where", ["import", "hook"])
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "SystemExit(3)", "GeneratorExit"])
+def test_a_plugin_cannot_end_a_command(install: Install, where: str, error: str) -> None:
+    """Whatever it raises: a Ctrl-C comes in another way."""
+    raises = f"raise {error}"
+    install(raises if where == "import" else GOOD.replace("return [", f"{raises} #["))
+    result = show()
+    assert result.exit_code == 1
+    assert "  BROKEN: output type 'kafka' of kafka-output" in result.output
+    assert error.partition("(")[0] in result.output
+    assert "stdout (esa-forwarder" in result.output
+
+
+@pytest.mark.parametrize("where", ["import", "hook"])
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_a_command_while_a_plugin_is_loaded(
+    install: Install, where: str, number: str
+) -> None:
+    """It is nothing that the plugin did."""
+    code = f"import os, signal; os.kill(os.getpid(), signal.{number})"
+    install(code if where == "import" else GOOD.replace("return [", f"{code} #["))
+    # Jobs in the background of a script ignore SIGINT, and so would what they start.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    script = f"{heed}; from forwarder.start import main; main()"
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", script, "plugins"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 128 + signal.Signals[number]
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_ctrl_c_ends_a_program_that_has_no_way_of_its_own_to_end(install: Install) -> None:
+    """As pytest: KeyboardInterrupt is what Python makes of it."""
+    install("raise KeyboardInterrupt")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            find_outputs(["kafka"])
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_entry_point_to_nothing_is_broken(install: Install) -> None:

@@ -17,6 +17,7 @@ from forwarder.documents import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.service import GIVE_UP_AFTER, Patience, Service
 from forwarder.spool import BlockedError, DamagedError, Spool, SpoolError
+from forwarder.spool.summary import summarise
 from tests.services import CONFIG, Told, append, configured, logins
 from tests.spooling import opened
 
@@ -195,13 +196,34 @@ def test_an_output_that_hangs_is_left_behind(
 
     append(tmp_path, logins(1))
     assert service(configured(tmp_path, Told(hang))).run()
-    assert "An output does not come back; it is left behind" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "An output does not come back; it is left behind" in said
+    assert "output=told" in said.partition("does not come back")[2].partition("\n")[0]
     with closing(opened(tmp_path / "state", "told")) as spool:
         assert spool.pending("told") == 1
     back.set()
     (thread,) = threads
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_reading_that_hangs_is_no_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on a share whose server is gone."""
+    monkeypatch.setattr("forwarder.running.STOP_WITHIN", timedelta(seconds=0.2))
+    goes_on = threading.Event()
+
+    def hang(_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        goes_on.wait(60)
+
+    monkeypatch.setattr("forwarder.ingest.Ingest.run", hang)
+    assert service(configured(tmp_path, Told(nothing))).run()
+    said = capsys.readouterr().err
+    assert "Reading does not come to an end; it is left behind" in said
+    assert "An output does not come back" not in said
+    goes_on.set()
 
 
 def test_a_damaged_spool_is_set_aside_and_opened_anew(
@@ -347,6 +369,44 @@ def test_once_gives_up_when_no_output_takes_anything(
     again = Told(nothing)
     assert service(configured(tmp_path, again, more=more), once=True).run()
     assert len(again.taken) == 2
+
+
+@pytest.mark.parametrize("where", ["build", "open", "write"])
+def test_once_gives_up_on_an_output_that_hangs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+) -> None:
+    """Wherever it does not come back from; the others have all."""
+    monkeypatch.setattr("forwarder.making.MAKE_WITHIN", timedelta(seconds=0.1))
+    monkeypatch.setattr("forwarder.running.STOP_WITHIN", timedelta(seconds=0.2))
+    goes_on = threading.Event()
+
+    def hang(*_: object) -> None:
+        goes_on.wait(60)
+
+    def build(_: object) -> object:
+        if where == "build":
+            hang()
+        return told
+
+    told = Told(hang if where == "write" else nothing)
+    if where == "open":
+        monkeypatch.setattr(told, "open", hang)
+    append(tmp_path, logins(1, 2))
+    more = "  archive: {{type: file, path: {folder}/auth.ndjson}}\n"
+    read = configured(tmp_path, told, more=more, build=build)
+    assert not service(read, once=True, give_up_after=SOON).run()
+    said = capsys.readouterr().err
+    assert "The service gives up: nothing could be delivered" in said
+    assert "2 documents still wait for output 'told'" in said
+    assert (tmp_path / "auth.ndjson").read_bytes().count(b"\n") == 2
+    trouble = summarise(tmp_path / "state").outputs["told"].progress.trouble
+    assert trouble is not None
+    call = "write" if where == "write" else "open"
+    assert trouble.error == f"it did not come back from {call} before the service ended"
+    goes_on.set()
 
 
 def test_once_does_not_give_up_while_something_is_delivered(tmp_path: Path) -> None:

@@ -21,11 +21,14 @@ def schema() -> None:
     """
     import json  # noqa: PLC0415 - late on purpose
 
+    from forwarder.aside import printing_aside  # noqa: PLC0415
     from forwarder.plugins import list_installed  # noqa: PLC0415
     from forwarder.settings.schema import make_schema  # noqa: PLC0415
 
     plugins = [x.plugin for x in list_installed() if x.plugin is not None]
-    print_result(json.dumps(make_schema(plugins), indent=2))
+    with printing_aside():
+        made = make_schema(plugins)
+    print_result(json.dumps(made, indent=2))
 
 
 @config.command()

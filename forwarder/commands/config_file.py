@@ -27,12 +27,14 @@ config_option = click.option(
 def load_or_end(path: Path) -> "Config":
     """Load a configuration; if there are mistakes in it, say all of them and end the command."""
     from forwarder import log  # noqa: PLC0415 - late on purpose
+    from forwarder.aside import printing_aside  # noqa: PLC0415
     from forwarder.config import BadConfig, load  # noqa: PLC0415
     from forwarder.plugins import find_outputs  # noqa: PLC0415
 
     log.configure("logfmt", "warning")  # plugins may have something to say while they are loaded
     try:
-        return load(path, find_outputs)
+        with printing_aside():
+            return load(path, find_outputs)
     except BadConfig as error:
         try:
             for mistake in error.mistakes:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
+from forwarder.errors import EndedBySignal
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -31,7 +33,7 @@ def ending_by_signals() -> Iterator[None]:
         for ending in _ENDING:
             signal.signal(ending, signal.SIG_IGN)  # a second one would stop the clearing
         drop_output()
-        sys.exit(ENDED + number)
+        raise EndedBySignal(ENDED + number)
 
     # What is ignored stays ignored: nohup, and jobs in the background of a script.
     before = {x: y for x in _ENDING if (y := signal.getsignal(x)) != signal.SIG_IGN}
@@ -47,13 +49,15 @@ def ending_by_signals() -> Iterator[None]:
 
 def drop_output() -> None:
     """Let go of what is not written yet, so that Python does not try again at its end."""
-    _drop(sys.stdout)
+    # Whatever sys.stdout is now.
+    _drop(sys.__stdout__)
 
 
 def drop_errors() -> None:
     """Do the same with what nobody heard."""
-    _drop(sys.stderr)
+    _drop(sys.__stderr__)
 
 
-def _drop(stream: TextIO) -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def _drop(stream: TextIO | None) -> None:
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -27,8 +27,8 @@ def plugins() -> None:
     """Show the outputs that are installed, with their settings.
 
     Each has the type that the configuration names, the package that brings it, and its settings
-    below those that every output has (batch, retry). A broken one is shown with what is wrong;
-    the exit code is 1 then.
+    below those that every output has (batch, retry). Where something that it needs is not
+    installed, that is said. A broken one is shown with what is wrong; the exit code is 1 then.
     """
     from forwarder.plugins import list_installed  # noqa: PLC0415 - late on purpose
 
@@ -42,12 +42,16 @@ def _describe(installed: "Installed") -> Iterator[str]:
     if installed.plugin is None:
         yield _wrap(f"BROKEN: {installed.problem}", "  ")
         return
+    if installed.plugin.missing:
+        yield _wrap(f"CANNOT BE USED YET: {installed.plugin.missing}", "  ")
     from pydantic.errors import PydanticUserError  # noqa: PLC0415 - late on purpose
 
+    from forwarder.aside import printing_aside  # noqa: PLC0415
     from forwarder.settings.schema import Generator  # noqa: PLC0415 - late on purpose
 
     try:
-        schema = installed.plugin.config.model_json_schema(schema_generator=Generator)
+        with printing_aside():
+            schema = installed.plugin.config.model_json_schema(schema_generator=Generator)
     except PydanticUserError as error:  # as for types that are not of JSON; it works all the same
         yield _wrap(f"settings that cannot be shown: {error.message}", "  ")
         return

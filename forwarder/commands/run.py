@@ -43,9 +43,10 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
 
     SIGTERM and SIGINT end it within ten seconds; SIGHUP reads the configuration again.
 
-    With --once, it gives up when everything is read and every output that still has documents
-    waiting has failed for a while, or the state could not be opened or written for so long. What
-    waits stays in the spool, and goes on with the next run; the exit code is 1.
+    With --once, it gives up when everything is read and no output that still has documents
+    waiting has taken any for a while, because it fails or does not come back, or the state could
+    not be opened or written for so long. What waits stays in the spool, and goes on with the next
+    run; the exit code is 1.
     """
     if give_up_after is not None and not once:
         raise click.UsageError("--give-up-after goes with --once only: a service does not give up.")
@@ -56,6 +57,7 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     from forwarder import log  # noqa: PLC0415
+    from forwarder.aside import printing_aside  # noqa: PLC0415
     from forwarder.config import load  # noqa: PLC0415
     from forwarder.errors import ForwarderError  # noqa: PLC0415
     from forwarder.memory import GC_THRESHOLDS  # noqa: PLC0415
@@ -74,7 +76,8 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     try:
         _refuse_closed_input(config)
         patience = GIVE_UP_AFTER if give_up_after is None else give_up_after
-        good = Service(config, reload, once=once, give_up_after=patience).run()
+        with printing_aside():
+            good = Service(config, reload, once=once, give_up_after=patience).run()
     except ForwarderError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(FAILED)

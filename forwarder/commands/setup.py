@@ -74,7 +74,8 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     It can be done again at any time: what is there and the same stays. The credentials of the
     output are used, unless others are given.
     """
-    from forwarder.errors import ConfigError, ForwarderError  # noqa: PLC0415 - late on purpose
+    from forwarder.aside import printing_aside  # noqa: PLC0415 - late on purpose
+    from forwarder.errors import ConfigError, ForwarderError  # noqa: PLC0415
     from forwarder.output import SetupOptions  # noqa: PLC0415
 
     config = load_or_end(path)
@@ -91,7 +92,8 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     try:
         output = _choose(config, name)
         assert output.plugin.setup is not None  # noqa: S101 - chosen so
-        steps = list(output.plugin.setup(output.settings, options))
+        with printing_aside():
+            steps = list(output.plugin.setup(output.settings, options))
         if dry_run:
             _print_all(steps)
         elif folder is not None:
@@ -162,12 +164,15 @@ def _export(steps: Iterable["Step"], folder: Path) -> None:
 
 def _do_all(steps: Sequence["Step"]) -> None:
     """Do what can be done, and show the rest. The first that fails is the last: others need it."""
-    from forwarder.visible import visible  # noqa: PLC0415 - late on purpose
+    from forwarder.aside import printing_aside  # noqa: PLC0415 - late on purpose
+    from forwarder.visible import visible  # noqa: PLC0415
 
     by_hand = [x for x in steps if x.by_hand]
     for step in steps:
         if step.do is not None:
-            print_result(visible(f"ok    {step.what}: {step.do()}"))
+            with printing_aside():
+                done = step.do()
+            print_result(visible(f"ok    {step.what}: {done}"))
     if by_hand:
         print_result("\nNot done; for you to do:\n")
         _print_all(by_hand)

@@ -42,6 +42,8 @@ class Progress(NamedTuple):
     """None while it delivers."""
     last_error: tuple[str, float] | None = None
     """The newest error, also if it is over; words, and seconds since 1970."""
+    attempt_since: float | None = None
+    """Since when an attempt is going on, where that is long; seconds since 1970."""
 
 
 class Batch(NamedTuple):
@@ -67,6 +69,8 @@ class Batch(NamedTuple):
 def dump(progress: Progress) -> bytes:
     """Turn into what is stored."""
     fields = progress._asdict()
+    if progress.attempt_since is None:
+        del fields["attempt_since"]  # versions that do not know it can go on then
     fields["trouble"] = progress.trouble and progress.trouble._asdict()
     return orjson.dumps(fields)
 

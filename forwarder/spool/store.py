@@ -215,7 +215,9 @@ class Spool:
         with self._writer.locked():
             with self._writer.transaction(durable=True) as connection:
                 new = Progress(upkeep.oldest_number(connection) or self._next)
-                outputs = {x: self._outputs.get(x, new) for x in wanted}
+                outputs = {
+                    x: self._outputs.get(x, new)._replace(attempt_since=None) for x in wanted
+                }
                 forgotten = {x: y for x, y in self._outputs.items() if x not in outputs}
                 put_state(connection, [(PREFIX + x, None) for x in forgotten])
                 put_state(connection, [(PREFIX + x, dump(y)) for x, y in outputs.items()])
@@ -351,6 +353,17 @@ class Spool:
             after = before._replace(
                 trouble=trouble, last_error=last, retried=before.retried + retried
             )
+            self._outputs = self._outputs | {output: after}
+        self._write_progress(output, durable=False)
+
+    def note_attempt(self, output: str, since: float | None) -> None:
+        """Remember that an attempt is going on for long, or that it is over.
+
+        Raises:
+            BlockedError: It is remembered only as long as the service runs.
+        """
+        with self._writer.locked():
+            after = self._outputs[output]._replace(attempt_since=since)
             self._outputs = self._outputs | {output: after}
         self._write_progress(output, durable=False)
 

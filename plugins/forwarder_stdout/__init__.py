@@ -33,10 +33,13 @@ class StdoutOutput:
         self._descriptor = -1
 
     def open(self) -> None:
-        """Find standard output; Python has None for what was closed before it began."""
-        if sys.stdout is None:
+        """Find standard output; Python has None for what was closed before it began.
+
+        What is in ``sys.stdout`` is standard error: there goes what others print.
+        """
+        if sys.__stdout__ is None:
             raise OSError("standard output is closed: there is nowhere to write documents to.")
-        self._descriptor = sys.stdout.fileno()
+        self._descriptor = sys.__stdout__.fileno()
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
         """Write what is left, and a line for each document that is not in it."""

@@ -16,7 +16,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -179,8 +178,8 @@ def _forwarder(job: Job, clock: Clock) -> Callable[[], None]:
     """Deliver what waits in a spool, by what the service is made of."""
     config = load(Path(job.path), find_outputs)
     ((name, output),) = config.outputs.items()
-    plugin = replace(output.plugin, build=lambda x: Timed(output.plugin.build(x), clock))
-    running = Running(replace(config, outputs={name: replace(output, plugin=plugin)}), once=True)
+    timed = Timed(output.plugin.build(output.settings), clock)
+    running = Running(config, {name: timed}, once=True)
     (delivery,) = running.deliveries
 
     def act() -> None:
