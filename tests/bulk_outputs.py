@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from forwarder_bulk.answers import MAX_BYTES
 from forwarder_bulk.packing import pack
 
 from forwarder.documents import Document
@@ -461,6 +462,51 @@ class BulkOutput(OutputContract):
             self.server.released.set()
             deliver(output, documents)
         self.check_received(documents, again=documents)
+
+    @pytest.mark.parametrize("part", ["head", "body"])
+    def test_a_reply_that_trickles(self, part: Literal["head", "body"]) -> None:
+        """The time is that of the whole reply, and not of each byte of it."""
+        documents = make_documents(30)
+        with self.having(timeout="500ms") as output:
+            self.server.trickles = part
+            started = time.monotonic()
+            with pytest.raises(Unavailable, match="in time"):
+                output.write(documents)
+            assert time.monotonic() - started < 5
+            self.server.trickles = ""
+            deliver(output, documents)
+        self.check_received(documents, again=documents)
+
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_a_reply_without_an_end(self, packed: bool) -> None:  # noqa: FBT001 - of a table
+        """No more is kept of it than a reply can have; all documents come again."""
+        documents = make_documents(3)
+        blanks = b" " * (MAX_BYTES + 1)
+        headers = {"X-Elastic-Product": "Elasticsearch"} if self.product else {}
+        if packed:
+            blanks = pack(blanks)
+            headers["Content-Encoding"] = "gzip"
+        with self.having() as output:
+            with (
+                self.server.answering(Answer(200, blanks, headers)),
+                pytest.raises(Unavailable, match=f"{self.server.url} answers with more than 32 Mi"),
+            ):
+                output.write(documents)
+            deliver(output, documents)
+        self.check_received(documents)
+
+    def test_a_reply_that_says_that_it_is_long(self) -> None:
+        """No room is made for it before it is there."""
+        documents = make_documents(3)
+        answer = Answer(200, b"{", {"Content-Length": str(10**11)})
+        with self.having() as output:
+            with (
+                self.server.answering(answer),
+                pytest.raises(Unavailable, match="hung up before its answer"),
+            ):
+                output.write(documents)
+            deliver(output, documents)
+        self.check_received(documents)
 
     def test_a_line_over_which_a_request_takes_long(self) -> None:
         """It may take as long as a reply may; how long connecting may take is another matter."""

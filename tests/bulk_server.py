@@ -5,6 +5,7 @@ else is a knob. Each request is kept as it came.
 """
 
 import gzip
+import io
 import json
 import socket
 import ssl
@@ -14,8 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 Item = dict[str, Any]
 
@@ -79,6 +83,8 @@ class BulkServer:
         self.released = threading.Event()
         """Until then, replies wait."""
         self.released.set()
+        self.trickles: Literal["", "head", "body"] = ""
+        """From where on a reply comes byte by byte, and not within any time that a test has."""
         self.reads_after = 0.0
         """Seconds from the head of a request until its body is read."""
         self.at_once = 0
@@ -187,6 +193,20 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: clients that do not trust us hang up."""
 
 
+class _Trickle(io.BufferedIOBase):
+    """Writes byte by byte."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self._file = file
+
+    def write(self, data: "ReadableBuffer") -> int:  # type: ignore[explicit-override]
+        """Take a tenth of a second for each."""
+        for byte in (whole := bytes(data)):
+            self._file.write(bytes([byte]))
+            time.sleep(0.1)
+        return len(whole)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """One connection."""
 
@@ -236,12 +256,17 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Type": kind, "Content-Length": str(len(body))}
         if self.bulk.product is not None and is_json:
             headers["X-Elastic-Product"] = self.bulk.product
+        headers |= answer.headers
+        if self.bulk.trickles == "head":
+            self.wfile = _Trickle(self.wfile)
         self.send_response(answer.status)
-        for name, value in {**headers, **answer.headers}.items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
             return
+        if self.bulk.trickles == "body":
+            self.wfile = _Trickle(self.wfile)
         body = self.bulk.edit(body)
         if self.bulk.reset_behind is not None:
             self.wfile.write(body[: self.bulk.reset_behind])

@@ -96,6 +96,13 @@ def test_a_key_that_sees_more(server: BulkServer) -> None:
     assert "logs-cisco_esa.auth-default is on" in texts[4]
 
 
+def test_an_answer_that_trickles(server: BulkServer) -> None:
+    """Nobody waits for its end longer than for an answer."""
+    server.trickles = "body"
+    (found,) = bad(look(server, timeout="300ms"))
+    assert f"{server.url} does not answer in time" in found
+
+
 def test_nothing_is_there_yet(server: BulkServer) -> None:
     """Which is how it begins."""
     server.others |= {

@@ -159,6 +159,14 @@ def test_what_the_check_finds(server: BulkServer, answer: Answer, *, good: bool,
     assert text in finding.text
 
 
+def test_the_check_of_an_answer_that_trickles(server: BulkServer) -> None:
+    """Nobody waits for its end longer than for an answer."""
+    server.trickles = "body"
+    (finding,) = look(hosts=[server.url], timeout="300ms")
+    assert not finding.good
+    assert f"{server.url} does not answer in time" in finding.text
+
+
 def test_the_check_of_a_node_that_is_down(server: BulkServer) -> None:
     """The others are looked at, too."""
     gone = BulkServer()

@@ -4,18 +4,23 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from forwarder_bulk.answers import MAX_BYTES
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
 
 from forwarder import ConfigError, SetupOptions, Unavailable
+from tests.bulk_server import Answer, BulkServer
 from tests.kibana.standing_in import StandIn
 from tests.servers.certificates import Authority
 from tests.test_assets import OBJECTS, RULES
 
 SETTINGS = Settings(hosts=("http://127.0.0.1:9",))
 """No cluster is asked here."""
+_EXPORT = "POST /api/saved_objects/_export"
+"""What Kibana is asked first."""
 
 
 @pytest.fixture
@@ -162,6 +167,37 @@ def test_a_kibana_that_is_not_there_is_said(kibana: StandIn) -> None:
             do(kibana)
     finally:
         kibana.__init__()  # type: ignore[misc]  # for the fixture to close
+
+
+@pytest.mark.parametrize(
+    ("answer", "trickles", "words"),
+    [
+        (Answer(200, b" " * 1000), "body", "does not answer in time"),
+        (Answer(200, b" " * (MAX_BYTES + 1)), "", "answers with more than 32 MiB"),
+    ],
+    ids=["trickles", "long"],
+)
+def test_an_answer_without_an_end_is_said(
+    answer: Answer, trickles: Literal["", "body"], words: str
+) -> None:
+    """It is waited for as long as the settings say, and not kept."""
+    server = BulkServer()
+    server.others[_EXPORT] = answer
+    server.trickles = trickles
+    settings = Settings.model_validate({"hosts": ["http://127.0.0.1:9"], "timeout": "300ms"})
+    try:
+        with pytest.raises(Unavailable, match=f"{server.url} {words}"):
+            _import(server.url, settings)
+    finally:
+        server.stop()
+
+
+def _import(url: str, settings: Settings = SETTINGS) -> None:
+    """Do the steps of a Kibana, which is asked first what it has."""
+    options = SetupOptions(api_key="id:key", kibana=url)
+    for step in setup(settings, options):
+        if step.do is not None and url in step.request:
+            step.do()
 
 
 def test_kibana_is_trusted_as_the_cluster_is(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 - Bodies are packed by :mod:`forwarder_bulk.packing`; the client packs as hard as zlib can, which
   takes many times as long for a few per cent.
 - A proxy can be between here and there.
+- An answer has a limit, of time and of size.
 - TLS is as :mod:`forwarder_elasticsearch.tls` makes it.
 - It tries nothing again: that is done where the documents are.
 """
@@ -17,6 +18,7 @@ import urllib3
 from elastic_transport import BaseNode, HttpHeaders, NodeConfig, Urllib3HttpNode
 from elastic_transport.client_utils import DEFAULT, DefaultType
 from elasticsearch import Elasticsearch
+from forwarder_bulk.answers import TOO_LONG, Answer, is_too_long, read_whole
 from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
 from forwarder_bulk.packing import Packed, pack
 from forwarder_bulk.patience import is_over, make_pools
@@ -126,9 +128,12 @@ class _Pool:
 
         self._manager.pool_classes_by_scheme = dict(pools)
 
-    def urlopen(self, method: str, target: str, **options: Any) -> urllib3.BaseHTTPResponse:  # noqa: ANN401 - as they come
-        """Make a request as urllib3's own pools do."""
-        return self._manager.urlopen(method, self._base + target, redirect=False, **options)
+    def urlopen(self, method: str, target: str, **options: Any) -> Answer:  # noqa: ANN401 - as they come
+        """Make a request as urllib3's own pools do; the answer has a limit."""
+        url = self._base + target
+        return read_whole(
+            self._manager.urlopen(method, url, redirect=False, preload_content=False, **options)
+        )
 
     def close(self) -> None:
         """Hang up."""
@@ -168,6 +173,8 @@ class _Node(Urllib3HttpNode):
 def _explain(error: elastic_transport.TransportError) -> str:
     if has_hung_up(error):
         return HUNG_UP
+    if is_too_long(error):
+        return TOO_LONG
     if isinstance(error, elastic_transport.TlsError):
         return f"cannot be trusted: {tls.explain(error)}"
     if isinstance(error, elastic_transport.ConnectionTimeout) or is_over(error):

@@ -5,7 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
+from forwarder_bulk.answers import TOO_LONG, is_too_long, read_whole
 from forwarder_bulk.causes import HUNG_UP, has_hung_up
+from forwarder_bulk.patience import is_over, make_pools
 from pydantic import ValidationError
 
 from forwarder import ConfigError, SetupOptions, Unavailable
@@ -46,7 +48,11 @@ class Web:
             Unavailable: A file of the settings cannot be used.
         """
         parts = urlsplit(url)
-        options: dict[str, Any] = {"timeout": settings.timeout.total_seconds(), "retries": False}
+        timeout = urllib3.Timeout(
+            connect=settings.connect_timeout.total_seconds(),
+            read=settings.timeout.total_seconds(),
+        )
+        options: dict[str, Any] = {"timeout": timeout, "retries": False}
         if parts.scheme == "https":
             context = tls.make_context(settings, [(parts.hostname or "", parts.port or 443)])
             options["ssl_context"] = context
@@ -65,6 +71,7 @@ class Web:
             headers = urllib3.make_headers(proxy_basic_auth=proxy.auth)
             plain = proxy._replace(auth=None).url
             self._pool = urllib3.ProxyManager(plain, 1, proxy_headers=headers, **options)
+        self._pool.pool_classes_by_scheme = dict(make_pools(settings.timeout))
 
     def ask(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]
@@ -78,12 +85,22 @@ class Web:
             Unavailable: It cannot be reached.
         """
         try:
-            answer = self._pool.request(
-                method, self._url + path, body=body, headers=self._headers | headers, redirect=False
+            response = self._pool.request(
+                method,
+                self._url + path,
+                body=body,
+                headers=self._headers | headers,
+                redirect=False,
+                preload_content=False,
             )
+            answer = read_whole(response)
         except urllib3.exceptions.HTTPError as error:
             if has_hung_up(error):
                 raise Unavailable(f"{self._url} {HUNG_UP}.") from None
+            if is_too_long(error):
+                raise Unavailable(f"{self._url} {TOO_LONG}.") from None
+            if is_over(error):
+                raise Unavailable(f"{self._url} does not answer in time; see how it is.") from None
             if isinstance(error, urllib3.exceptions.SSLError):
                 raise Unavailable(f"{self._url} cannot be trusted: {tls.explain(error)}.") from None
             raise Unavailable(f"{self._url} cannot be reached: {error}.") from None

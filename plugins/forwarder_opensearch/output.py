@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import opensearchpy
+from forwarder_bulk.answers import TOO_LONG, is_too_long
 from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
 from forwarder_bulk.patience import is_over
 from forwarder_bulk.replies import Reply
@@ -84,12 +85,9 @@ class OpenSearchOutput:
                 reply = self._ask(connection, request)
             except opensearchpy.ConnectionError as error:
                 client.transport.mark_dead(connection)
-                if isinstance(error, opensearchpy.ConnectionTimeout) or is_over(error):
+                if _is_late(error):
                     # It may be at work on it; to ask the next one would be to double its work.
-                    raise Unavailable(
-                        f"{_url(connection)} does not answer in time; see how it is, or say a"
-                        " longer timeout"
-                    ) from error
+                    raise Unavailable(f"{_url(connection)} {explain(error)}") from error
                 if not left:
                     raise Unavailable(f"{_url(connection)} {explain(error)}") from error
                 left -= 1
@@ -121,10 +119,18 @@ def _url(connection: Any) -> str:  # noqa: ANN401 - the client has no type for i
     return f"{connection.host}{connection.url_prefix}"
 
 
+def _is_late(error: opensearchpy.ConnectionError) -> bool:
+    return isinstance(error, opensearchpy.ConnectionTimeout) or is_over(error)
+
+
 def explain(error: opensearchpy.ConnectionError) -> str:
     """Say what is wrong, and what to do."""
     if has_hung_up(error):
         return HUNG_UP
+    if is_too_long(error):
+        return TOO_LONG
+    if _is_late(error):
+        return "does not answer in time; see how it is, or say a longer timeout"
     told = (x for x in find_causes(error) if isinstance(x, OSError) and x.strerror)
     found = next(told, None)
     if isinstance(found, ssl.SSLCertVerificationError):
