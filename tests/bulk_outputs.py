@@ -79,6 +79,7 @@ WHOLE: list[tuple[Answer, str]] = [
     (Answer(502, b"<html>"), "see how the server is"),
     (error(503, "cluster_block_exception", "no master"), "see how the server is"),
     (Answer(504, b""), "see how the server is"),
+    (Answer(503, b"oops", {"Content-Type": "no such thing"}), "see how the server is"),
 ]
 """Each row of the table for whole replies that say to wait."""
 

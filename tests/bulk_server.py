@@ -244,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.bulk.asked.append(asked)
         self._send(self.bulk.reply(asked))
 
-    do_GET = do_HEAD = do_PUT = do_POST  # noqa: N815 - the names are those of the library
+    do_GET = do_HEAD = do_PUT = do_DELETE = do_POST  # noqa: N815 - the names are those of the library
 
     def _send(self, answer: Answer) -> None:
         if self.bulk.hangs_up:

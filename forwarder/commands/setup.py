@@ -76,6 +76,7 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     """
     from forwarder.errors import ConfigError, ForwarderError  # noqa: PLC0415 - late on purpose
     from forwarder.output import SetupOptions  # noqa: PLC0415
+    from forwarder.visible import visible  # noqa: PLC0415
 
     config = load_or_end(path)
     options = SetupOptions(
@@ -99,10 +100,10 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
         else:
             _do_all(steps)
     except ConfigError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(visible(f"error: {error}"), err=True)
         sys.exit(BAD_CONFIG)
     except ForwarderError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(visible(f"error: {error}"), err=True)
         sys.exit(FAILED)
     sys.exit(DONE)
 

@@ -69,7 +69,7 @@ def judge(reply: Reply, documents: Sequence[Document], target: str, now: datetim
     said = f"{reply.host} answers {reply.status} to a bulk request for {target}"
     if "location" in reply.headers and reply.status in range(300, 400):
         said += f", with {reply.headers['location']!r}"
-    what = _join(error_type, reason) or _page(reply.body)
+    what = _join(error_type, reason) or show_page(reply.body)
     said = f"{said}{f': {what}' if what else ''}; {row.advice}"
     return Judgement(row.meaning, [], said, reply.status, row.meaning is Meaning.LESS, after)
 
@@ -83,7 +83,7 @@ def _judge_items(
         count = len(items) if isinstance(items, list) else "no"
         raise Unavailable(
             f"{reply.host} answers {reply.status} with {count} items to a bulk request with"
-            f" {len(documents)}: {_page(reply.body)}; see what is between here and the server"
+            f" {len(documents)}: {show_page(reply.body)}; see what is between here and the server"
         )
     if _says_all_created(reply.body, len(documents)):
         return [], False
@@ -140,8 +140,8 @@ def _read(reply: Reply) -> object:
         if reply.status not in range(200, 300):
             return None
         raise Unavailable(
-            f"{reply.host} answers {reply.status} with what is no whole JSON: {_page(reply.body)};"
-            " see what is between here and the server"
+            f"{reply.host} answers {reply.status} with what is no whole JSON:"
+            f" {show_page(reply.body)}; see what is between here and the server"
         ) from error
 
 
@@ -163,7 +163,7 @@ def _join(type_: str, reason: str) -> str:
     return ": ".join(x for x in (type_, reason) if x)
 
 
-def _page(body: bytes) -> str:
+def show_page(body: bytes) -> str:
     """Give the beginning of an answer, for whoever has to find out where it comes from."""
     return repr(body[:_MAX_PAGE].decode(errors="replace")) if body else "nothing"
 
