@@ -78,7 +78,9 @@ class _Pool:
 
     def urlopen(self, method: str, url: str, body: Any, **options: Any) -> Answer:  # noqa: ANN401 - as they come
         """Make a request as urllib3's own pools do; the answer has a limit."""
-        return read_whole(self._pool.urlopen(method, url, body, preload_content=False, **options))
+        answer = read_whole(self._pool.urlopen(method, url, body, preload_content=False, **options))
+        # The client takes it for text, and would say that the server cannot be reached.
+        return answer._replace(data=answer.data.decode(errors="replace").encode())
 
     def close(self) -> None:
         """Hang up."""
