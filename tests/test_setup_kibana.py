@@ -241,11 +241,41 @@ def test_kibana_is_asked_by_a_user_through_a_proxy(kibana: StandIn) -> None:
         (SetupOptions(flavor="opensearch", remove=True), "nothing else"),
         (SetupOptions(api_key="id:key", user="u", password="p"), "either an API key"),
         (SetupOptions(api_key="secret"), "cannot be used"),
-        (SetupOptions(user="u"), "cannot be used"),
+        (SetupOptions(api_key="secret"), ": api_key is no API key"),
+        (SetupOptions(user="u"), ": username and password belong together"),
+        (SetupOptions(password="secret"), "a password for setting up needs a user"),
+        (SetupOptions(api_key="id:key", password="secret"), "either an API key"),
+        (SetupOptions(kibana="http://u:secret@k:5601"), "has credentials in it"),
+        (SetupOptions(kibana="http://secret@k:5601"), "has credentials in it"),
+        (SetupOptions(kibana="u:secret@k:5601"), "no URL of a Kibana"),
+        (SetupOptions(kibana="http://"), "no URL of a Kibana"),
+        (SetupOptions(kibana="http://k:port"), "no URL of a Kibana"),
+        (SetupOptions(kibana="http://[k"), "no URL of a Kibana"),
+        (SetupOptions(kibana="http://k:5601/?a"), "no URL of a Kibana"),
+        (SetupOptions(kibana="http://k:5601/ b"), "no URL of a Kibana"),
+        *(
+            (SetupOptions(retention=x), "d, h, m or s")
+            for x in (
+                "",
+                "-5d",
+                "0d",
+                "abc",
+                "1y",
+                "1.5d",
+                '90d "x"',
+                "90",
+                "90d\n",
+                "9" * 10 + "d",
+            )
+        ),
     ],
+    ids=str,
 )
 def test_options_that_do_not_fit_are_refused(options: SetupOptions, words: str) -> None:
     """Before anything is asked, and without the secret."""
     with pytest.raises(ConfigError, match=words) as caught:
         list(setup(SETTINGS, options))
-    assert "secret" not in str(caught.value)
+    said = str(caught.value)
+    assert "secret" not in said
+    assert "Value error" not in said
+    assert said.endswith(".")

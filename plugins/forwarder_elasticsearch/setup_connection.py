@@ -21,16 +21,20 @@ def with_credentials(settings: Settings, options: SetupOptions) -> Settings:
     Raises:
         ConfigError: The credentials cannot be used.
     """
+    if options.api_key is not None and (options.user or options.password) is not None:
+        raise ConfigError("either an API key sets up, or a user with a password.")
+    if options.password is not None and options.user is None:
+        raise ConfigError("a password for setting up needs a user (--user); name both, or none.")
     if options.api_key is None and options.user is None:
         return settings
-    if options.api_key is not None and options.user is not None:
-        raise ConfigError("either an API key sets up, or a user.")
     values: dict[str, Any] = {name: getattr(settings, name) for name in settings.model_fields_set}
     values |= {"api_key": options.api_key, "username": options.user, "password": options.password}
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        words = error.errors(include_input=False, include_url=False)[0]["msg"]
+        first = error.errors(include_input=False, include_url=False)[0]
+        # pydantic puts two words before those of the settings.
+        words = " ".join([*map(str, first["loc"]), first["msg"].removeprefix("Value error, ")])
         raise ConfigError(f"the credentials for setting up cannot be used: {words}.") from None
 
 

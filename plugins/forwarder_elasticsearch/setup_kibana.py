@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import orjson
 from pydantic import BaseModel
@@ -24,6 +24,7 @@ from forwarder_elasticsearch.setup_connection import Web, with_credentials
 
 _SPACE = re.compile(r"[a-z0-9_-]+")
 """What Kibana takes for the id of a space."""
+_NOT_IN_URL = re.compile(r"[?#\s\x00-\x1f]")
 _PREFIX = "cisco_esa-"
 _MARK = "Managed by: esa-forwarder"
 _BOUNDARY = "esa-forwarder-2f1d9c3a7b54"
@@ -69,14 +70,13 @@ class Kibana:
 
     def __init__(self, settings: Settings, options: SetupOptions) -> None:
         """Take where it is and who asks."""
-        if options.kibana is None or not options.kibana.startswith(("http://", "https://")):
-            raise ConfigError(f"{options.kibana!r} is no URL of a Kibana (https://HOST:5601).")
+        url = _read_url(options.kibana or "")
         space = options.space
         if space is not None and not _SPACE.fullmatch(space):
             raise ConfigError(f"{space!r} is no id of a space: a-z, 0-9, _ and - are.")
         self._settings = with_credentials(settings, options)
         self.space = None if space == "default" else space
-        self.url = options.kibana.rstrip("/") + (f"/s/{self.space}" if self.space else "")
+        self.url = url + (f"/s/{self.space}" if self.space else "")
 
     def ask(
         self, method: str, path: str, body: str | None = None, kind: str = "application/json"
@@ -145,6 +145,30 @@ class Kibana:
         if status != HTTPStatus.OK:
             raise Unavailable(f"POST {self.url}{path}: {status}, {_short(answer)}.")
         return self.read(_Imported, answer, f"POST {path}")
+
+
+def _read_url(url: str) -> str:
+    """Read where a Kibana is.
+
+    Returns:
+        It, without a slash at the end.
+
+    Raises:
+        ConfigError: It is no URL, or has credentials in it, which are not shown.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # it may be none
+    except ValueError:
+        parts = urlsplit("")
+    if "@" in parts.netloc and parts.scheme in {"http", "https"}:
+        raise ConfigError(
+            "the URL of the Kibana has credentials in it; say --api-key, or --user and --password."
+        )
+    shown = "what --kibana says" if "@" in url else repr(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or _NOT_IN_URL.search(url):
+        raise ConfigError(f"{shown} is no URL of a Kibana (https://HOST:5601).")
+    return url.rstrip("/")
 
 
 def import_all(kibana: Kibana) -> Iterator[Step]:
