@@ -64,7 +64,11 @@ ITEMS: list[tuple[Item, str]] = [
 """Each row of the table for items."""
 
 WHOLE: list[tuple[Answer, str]] = [
-    (Answer(301, b"", {"Location": "https://elsewhere.example.com/"}), "name the server itself"),
+    (
+        Answer(301, b"", {"Location": "https://elsewhere.example.com/"}),
+        ", and sends it on to 'https://elsewhere.example.com/'; nothing is sent there: name",
+    ),
+    (Answer(304, b""), "name the server itself in hosts"),
     (error(400, "media_type_header_exception"), "too old, or too new"),
     (error(400, "illegal_argument_exception", "contains unrecognized parameter"), "too old"),
     (Answer(400, b"<html>The plain HTTP request was sent to HTTPS port"), "between here"),
@@ -244,6 +248,28 @@ class BulkOutput(OutputContract):
             assert answer.body["error"]["reason"] in said
         assert answer.headers.get("Location", "") in said
         self.check_received(documents)
+
+    @pytest.mark.parametrize(
+        ("location", "shown"),
+        [
+            ("/elsewhere?token=secret#secret", "'/elsewhere'"),
+            ("http://me:secret@b:9200/x", "'http://b:9200/x'"),
+            ("//me:secret@b/x", "'//b/x'"),
+            ("http://[secret", "what is no URL"),
+            ("/\x1b[31m", "'/\\x1b[31m'"),
+            ("/" + "x" * 9000, f"'/{'x' * 199}'"),
+        ],
+    )
+    def test_where_a_request_is_sent_on_to(self, location: str, shown: str) -> None:
+        """Without what may be secret in it, and what a terminal would obey."""
+        answer = Answer(302, b"<html>moved", {"Location": location})
+        with (
+            self.having() as output,
+            self.server.answering(answer),
+            pytest.raises(Unavailable, match="answers 302") as raised,
+        ):
+            output.write(make_documents(1))
+        assert f", and sends it on to {shown}; nothing is sent there" in str(raised.value)
 
     def test_the_cause_of_an_error_is_told(self) -> None:
         """It tends to say more than the error."""

@@ -92,6 +92,13 @@ def test_a_server_that_fails(server: BulkServer) -> None:
         do(server, f"PUT {_PIPELINE}")
 
 
+def test_a_server_that_says_nothing(server: BulkServer) -> None:
+    """Its status is all that there is to be said."""
+    server.others[f"GET {_PIPELINE}"] = Answer(302, b"", {"Location": "/elsewhere"})
+    with pytest.raises(Unavailable, match=f"answers 302 to GET {_PIPELINE}\\.$"):
+        do(server, f"PUT {_PIPELINE}")
+
+
 @pytest.mark.parametrize("body", [b'{"data_streams": 7}', b'{"data_streams": [7]}', b"[]"])
 def test_data_streams_that_are_none(server: BulkServer, body: bytes) -> None:
     """They are not needed."""

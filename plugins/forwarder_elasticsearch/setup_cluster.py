@@ -104,7 +104,8 @@ class Cluster:
         if answer.status in {200, 400, 404}:
             return answer
         advice = f"; {_PRIVILEGES}" if answer.status in {401, 403} else ""
-        words = f"{answer.status} to {method} {path}, {answer.page or _reason(answer.body)}"
+        said = answer.page or (_reason(answer.body) if answer.body else "")
+        words = f"{answer.status} to {method} {path}{f', {said}' if said else ''}"
         raise Unavailable(f"{answer.url} answers {words}{advice}.")
 
 

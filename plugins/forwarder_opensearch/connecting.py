@@ -78,7 +78,8 @@ class _Pool:
 
     def urlopen(self, method: str, url: str, body: Any, **options: Any) -> Answer:  # noqa: ANN401 - as they come
         """Make a request as urllib3's own pools do; the answer has a limit."""
-        answer = read_whole(self._pool.urlopen(method, url, body, preload_content=False, **options))
+        options |= {"redirect": False, "preload_content": False}
+        answer = read_whole(self._pool.urlopen(method, url, body, **options))
         # The client takes it for text, and would say that the server cannot be reached.
         return answer._replace(data=answer.data.decode(errors="replace").encode())
 
