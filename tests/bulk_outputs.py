@@ -281,6 +281,27 @@ class BulkOutput(OutputContract):
             (failure,) = output.write([document])
         assert "failed to parse (illegal: 'x' is not an IP)" in failure.reason
 
+    def test_nothing_is_sent_that_nobody_reads(self) -> None:
+        """Of the errors of a server, of which there may be one for each document."""
+        (document,) = make_documents(1)
+        item = item_error(400, "document_parsing_exception", "failed to parse")
+        cause = {"type": "illegal", "reason": "no IP", "caused_by": {"type": "deeper"}}
+        more = {"index": "x", "index_uuid": "y", "shard": "0", "stack_trace": "long"}
+        item["error"] |= {**more, "caused_by": cause}
+        self.server.items[document.id] = {**item, "_version": 1, "_seq_no": 1}
+        with self.having() as output:
+            output.write([document])
+        expected = {
+            "_index": self.default,
+            "status": 400,
+            "error": {
+                "type": "document_parsing_exception",
+                "reason": "failed to parse",
+                "caused_by": {"type": "illegal", "reason": "no IP"},
+            },
+        }
+        assert self.server.taken == [{"items": [{"create": expected}]}]
+
     def test_a_batch_of_everything(self) -> None:
         """Each document is judged by itself."""
         documents = make_documents(len(ITEMS) * 20)

@@ -66,6 +66,8 @@ class BulkServer:
         self.documents: dict[tuple[str, str], bytes] = {}
         """By index and ``_id``."""
         self.asked: list[Asked] = []
+        self.taken: list[Item] = []
+        """What was answered to bulk requests, as a real one would."""
         self.items: dict[str, Item] = {}
         """What is answered for a document, by its ``_id``, which is not taken then."""
         self.answer: Callable[[Asked], Answer | None] = lambda _: None
@@ -178,11 +180,31 @@ class BulkServer:
                 item = {"status": 201}
             items.append({"create": {"_index": place[0], "_id": place[1], **item}})
         errors = any("error" in x["create"] for x in items)
-        return Answer(200, {"took": 1, "errors": errors, "items": items})
+        whole = {"took": 1, "errors": errors, "items": items}
+        wanted = [x.split(".") for y in asked.query.get("filter_path", []) for x in y.split(",")]
+        said: Item = _filter(whole, wanted) if wanted else whole
+        self.taken.append(said)
+        return Answer(200, said)
 
     def track(self, connection: socket.socket, *, here: bool) -> None:
         """Remember the open connections."""
         (self._connections.add if here else self._connections.discard)(connection)
+
+
+def _filter(value: Any, paths: list[list[str]]) -> Any:  # noqa: ANN401 - JSON
+    """Leave of an answer what is below these paths, as ``filter_path`` does."""
+    if [] in paths:
+        return value
+    if isinstance(value, list):
+        return [y for x in value if (y := _filter(x, paths)) is not None]
+    if not isinstance(value, dict):
+        return None
+    found = {}
+    for key, inner in value.items():
+        below = [x[1:] for x in paths if x[0] in {key, "*"}]
+        if below and (kept := _filter(inner, below)) is not None:
+            found[key] = kept
+    return found or None
 
 
 class _Server(ThreadingHTTPServer):

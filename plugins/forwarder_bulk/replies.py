@@ -12,6 +12,21 @@ import orjson
 from forwarder import Document, Failure, Unavailable
 from forwarder_bulk.meanings import Meaning, Row, look_up
 
+FILTER = ",".join(
+    f"items.*.{x}"
+    for x in (
+        "_index",
+        "status",
+        "failure_store",
+        "error.type",
+        "error.reason",
+        "error.caused_by.type",
+        "error.caused_by.reason",
+    )
+)
+"""What of a reply is wanted, as ``filter_path``: what is read here. The rest is five times as much
+for each document, and for an error half as much again, of which there is one for each document that
+is there already."""
 _MAX_SAID = 1000
 """Characters of what a server says. Elasticsearch quotes values of the document in its reasons."""
 _MAX_PAGE = 200

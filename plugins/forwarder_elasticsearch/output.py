@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import elastic_transport
 import elasticsearch
-from forwarder_bulk.replies import Reply
+from forwarder_bulk.replies import FILTER, Reply
 from forwarder_bulk.sending import Sender
 from forwarder_bulk.targets import Request, Targets
 
@@ -21,9 +21,6 @@ from forwarder import Document, Failure, Unavailable
 from forwarder_elasticsearch.asking import ANY_STATUS, url_of, wrong_product
 from forwarder_elasticsearch.connecting import connect
 from forwarder_elasticsearch.settings import Settings
-
-_FILTER = ("items.*._index", "items.*.status", "items.*.failure_store", "items.*.error")
-"""What of a reply is wanted. The rest is five times as much, for each document."""
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +92,7 @@ class ElasticsearchOutput:
                 pipeline=self._settings.pipeline,
                 # Without a template for it, an index of that name would be made.
                 require_data_stream=True if self._settings.index is None else None,
-                filter_path=_FILTER,
+                filter_path=FILTER,
             )
         except elasticsearch.UnsupportedProductError as error:
             raise wrong_product(url_of(error.meta)) from error

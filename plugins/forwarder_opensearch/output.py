@@ -14,7 +14,7 @@ import opensearchpy
 from forwarder_bulk.answers import TOO_LONG, is_too_long
 from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
 from forwarder_bulk.patience import is_over
-from forwarder_bulk.replies import Reply
+from forwarder_bulk.replies import FILTER, Reply
 from forwarder_bulk.sending import Sender
 from forwarder_bulk.targets import Request, Targets
 
@@ -22,8 +22,6 @@ from forwarder import Document, Failure, Unavailable
 from forwarder_opensearch.connecting import connect
 from forwarder_opensearch.settings import Settings
 
-_FILTER = "items.*._index,items.*.status,items.*.error"
-"""What of a reply is wanted. The rest is five times as much, for each document."""
 _ANY = range(300, 600)
 
 _log = logging.getLogger(__name__)
@@ -97,7 +95,7 @@ class OpenSearchOutput:
 
     def _ask(self, connection: Any, request: Request) -> Reply:  # noqa: ANN401 - the client has no type for it
         index = "" if request.where is None else f"/{quote(request.where)}"
-        params = {"filter_path": _FILTER}
+        params = {"filter_path": FILTER}
         if self._settings.pipeline is not None:
             params["pipeline"] = self._settings.pipeline
         status, headers, text = connection.perform_request(
