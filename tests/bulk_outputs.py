@@ -498,6 +498,21 @@ class BulkOutput(OutputContract):
             deliver(output, documents)
         self.check_received(documents, again=documents)
 
+    @pytest.mark.parametrize(
+        "instead", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x16\x03" * 30_000, b"HTTP/1.1 200 OK\r\n" * 300]
+    )
+    def test_a_server_that_speaks_something_else(self, instead: bytes) -> None:
+        """It is said in words, and not with all that came."""
+        documents = make_documents(3)
+        with self.having() as output:
+            self.server.instead = instead
+            with pytest.raises(Unavailable, match="answers with what is no HTTP; see") as raised:
+                output.write(documents)
+            assert len(str(raised.value)) < 200
+            self.server.instead = b""
+            deliver(output, documents)
+        self.check_received(documents, again=documents)
+
     def test_a_server_that_hangs(self) -> None:
         """It is not waited for longer than the settings say."""
         self.server.released.clear()

@@ -80,6 +80,8 @@ class BulkServer:
         """What is done to the body of a reply before it is sent; its length is that of before."""
         self.reset_behind: int | None = None
         """After how many bytes of a reply the connection is reset."""
+        self.instead = b""
+        """What it sends, where it is to be something else than a reply."""
         self.hangs_up = False
         """Whether it ends the connection instead of a reply."""
         self.released = threading.Event()
@@ -269,7 +271,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_DELETE = do_POST  # noqa: N815 - the names are those of the library
 
     def _send(self, answer: Answer) -> None:
-        if self.bulk.hangs_up:
+        self.wfile.write(self.bulk.instead)
+        if self.bulk.hangs_up or self.bulk.instead:
             self.close_connection = True
             return
         is_json = isinstance(answer.body, dict)

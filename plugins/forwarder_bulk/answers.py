@@ -3,12 +3,13 @@
 How long that may take is in :mod:`forwarder_bulk.patience`.
 """
 
+from http.client import HTTPException
 from typing import NamedTuple
 
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict
 from urllib3.exceptions import HTTPError
 
-from forwarder_bulk.causes import find_causes
+from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
 
 MAX_BYTES = 32 << 20
 """Unpacked. A reply has an entry for each document of a request, of which there are 2,500 at most.
@@ -17,11 +18,13 @@ quotes a document in it. This is 13 KB for each of them."""
 _PIECE = 1 << 16
 """Bytes that are read at once."""
 
-TOO_LONG = (
-    f"answers with more than {MAX_BYTES >> 20} MiB, which no answer to this has; see whether hosts"
-    " is right, and what is between here and there"
+_TOO_LONG = (
+    f"answers with more than {MAX_BYTES >> 20} MiB, which no answer to this has; see whether its"
+    " URL is right, and what is between here and there"
 )
-"""Behind the name of the server."""
+_NO_HTTP = (
+    "answers with what is no HTTP; see whether its URL is right, with its port and https or http"
+)
 
 
 class AnswerTooLongError(HTTPError):
@@ -61,6 +64,15 @@ def read_whole(response: BaseHTTPResponse) -> Answer:
     return Answer(response.status, response.headers, b"".join(pieces))
 
 
-def is_too_long(error: BaseException) -> bool:
-    """Say whether an answer had no end."""
-    return any(isinstance(x, AnswerTooLongError) for x in find_causes(error))
+def find_fault(error: BaseException) -> str:
+    """Say what is wrong with an answer that came; nothing where it is something else.
+
+    Returns:
+        What to say behind the name of the server.
+    """
+    if has_hung_up(error):
+        return HUNG_UP
+    causes = list(find_causes(error))
+    if any(isinstance(x, AnswerTooLongError) for x in causes):
+        return _TOO_LONG
+    return _NO_HTTP if any(isinstance(x, HTTPException) for x in causes) else ""

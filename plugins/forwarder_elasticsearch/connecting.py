@@ -18,8 +18,8 @@ import urllib3
 from elastic_transport import BaseNode, HttpHeaders, NodeConfig, Urllib3HttpNode
 from elastic_transport.client_utils import DEFAULT, DefaultType
 from elasticsearch import Elasticsearch
-from forwarder_bulk.answers import TOO_LONG, Answer, is_too_long, read_whole
-from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
+from forwarder_bulk.answers import Answer, find_fault, read_whole
+from forwarder_bulk.causes import find_causes
 from forwarder_bulk.packing import Packed, pack
 from forwarder_bulk.patience import is_over, make_pools
 
@@ -173,10 +173,8 @@ class _Node(Urllib3HttpNode):
 
 
 def _explain(error: elastic_transport.TransportError) -> str:
-    if has_hung_up(error):
-        return HUNG_UP
-    if is_too_long(error):
-        return TOO_LONG
+    if fault := find_fault(error):
+        return fault
     if isinstance(error, elastic_transport.TlsError):
         return f"cannot be trusted: {tls.explain(error)}"
     if isinstance(error, elastic_transport.ConnectionTimeout) or is_over(error):

@@ -5,8 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
-from forwarder_bulk.answers import TOO_LONG, is_too_long, read_whole
-from forwarder_bulk.causes import HUNG_UP, has_hung_up
+from forwarder_bulk.answers import find_fault, read_whole
 from forwarder_bulk.patience import is_over, make_pools
 from pydantic import ValidationError
 
@@ -99,10 +98,8 @@ class Web:
             )
             answer = read_whole(response)
         except urllib3.exceptions.HTTPError as error:
-            if has_hung_up(error):
-                raise Unavailable(f"{self._url} {HUNG_UP}.") from None
-            if is_too_long(error):
-                raise Unavailable(f"{self._url} {TOO_LONG}.") from None
+            if fault := find_fault(error):
+                raise Unavailable(f"{self._url} {fault}.") from None
             if is_over(error):
                 raise Unavailable(f"{self._url} does not answer in time; see how it is.") from None
             if isinstance(error, urllib3.exceptions.SSLError):

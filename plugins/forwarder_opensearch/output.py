@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 import opensearchpy
-from forwarder_bulk.answers import TOO_LONG, is_too_long
-from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
+from forwarder_bulk.answers import find_fault
+from forwarder_bulk.causes import find_causes
 from forwarder_bulk.patience import is_over
 from forwarder_bulk.replies import FILTER, Reply
 from forwarder_bulk.sending import Sender
@@ -123,10 +123,8 @@ def _is_late(error: opensearchpy.ConnectionError) -> bool:
 
 def explain(error: opensearchpy.ConnectionError) -> str:
     """Say what is wrong, and what to do."""
-    if has_hung_up(error):
-        return HUNG_UP
-    if is_too_long(error):
-        return TOO_LONG
+    if fault := find_fault(error):
+        return fault
     if _is_late(error):
         return "does not answer in time; see how it is, or say a longer timeout"
     told = (x for x in find_causes(error) if isinstance(x, OSError) and x.strerror)
