@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from forwarder_bulk.answers import MAX_BYTES
 from forwarder_bulk.packing import pack
 
 from forwarder.documents import Document
@@ -63,7 +64,11 @@ ITEMS: list[tuple[Item, str]] = [
 """Each row of the table for items."""
 
 WHOLE: list[tuple[Answer, str]] = [
-    (Answer(301, b"", {"Location": "https://elsewhere.example.com/"}), "name the server itself"),
+    (
+        Answer(301, b"", {"Location": "https://elsewhere.example.com/"}),
+        ", and sends it on to 'https://elsewhere.example.com/'; nothing is sent there: name",
+    ),
+    (Answer(304, b""), "name the server itself in hosts"),
     (error(400, "media_type_header_exception"), "too old, or too new"),
     (error(400, "illegal_argument_exception", "contains unrecognized parameter"), "too old"),
     (Answer(400, b"<html>The plain HTTP request was sent to HTTPS port"), "between here"),
@@ -78,6 +83,7 @@ WHOLE: list[tuple[Answer, str]] = [
     (Answer(502, b"<html>"), "see how the server is"),
     (error(503, "cluster_block_exception", "no master"), "see how the server is"),
     (Answer(504, b""), "see how the server is"),
+    (Answer(503, b"oops", {"Content-Type": "no such thing"}), "see how the server is"),
 ]
 """Each row of the table for whole replies that say to wait."""
 
@@ -243,6 +249,28 @@ class BulkOutput(OutputContract):
         assert answer.headers.get("Location", "") in said
         self.check_received(documents)
 
+    @pytest.mark.parametrize(
+        ("location", "shown"),
+        [
+            ("/elsewhere?token=secret#secret", "'/elsewhere'"),
+            ("http://me:secret@b:9200/x", "'http://b:9200/x'"),
+            ("//me:secret@b/x", "'//b/x'"),
+            ("http://[secret", "what is no URL"),
+            ("/\x1b[31m", "'/\\x1b[31m'"),
+            ("/" + "x" * 9000, f"'/{'x' * 199}'"),
+        ],
+    )
+    def test_where_a_request_is_sent_on_to(self, location: str, shown: str) -> None:
+        """Without what may be secret in it, and what a terminal would obey."""
+        answer = Answer(302, b"<html>moved", {"Location": location})
+        with (
+            self.having() as output,
+            self.server.answering(answer),
+            pytest.raises(Unavailable, match="answers 302") as raised,
+        ):
+            output.write(make_documents(1))
+        assert f", and sends it on to {shown}; nothing is sent there" in str(raised.value)
+
     def test_the_cause_of_an_error_is_told(self) -> None:
         """It tends to say more than the error."""
         (document,) = make_documents(1)
@@ -252,6 +280,27 @@ class BulkOutput(OutputContract):
         with self.having() as output:
             (failure,) = output.write([document])
         assert "failed to parse (illegal: 'x' is not an IP)" in failure.reason
+
+    def test_nothing_is_sent_that_nobody_reads(self) -> None:
+        """Of the errors of a server, of which there may be one for each document."""
+        (document,) = make_documents(1)
+        item = item_error(400, "document_parsing_exception", "failed to parse")
+        cause = {"type": "illegal", "reason": "no IP", "caused_by": {"type": "deeper"}}
+        more = {"index": "x", "index_uuid": "y", "shard": "0", "stack_trace": "long"}
+        item["error"] |= {**more, "caused_by": cause}
+        self.server.items[document.id] = {**item, "_version": 1, "_seq_no": 1}
+        with self.having() as output:
+            output.write([document])
+        expected = {
+            "_index": self.default,
+            "status": 400,
+            "error": {
+                "type": "document_parsing_exception",
+                "reason": "failed to parse",
+                "caused_by": {"type": "illegal", "reason": "no IP"},
+            },
+        }
+        assert self.server.taken == [{"items": [{"create": expected}]}]
 
     def test_a_batch_of_everything(self) -> None:
         """Each document is judged by itself."""
@@ -449,6 +498,21 @@ class BulkOutput(OutputContract):
             deliver(output, documents)
         self.check_received(documents, again=documents)
 
+    @pytest.mark.parametrize(
+        "instead", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x16\x03" * 30_000, b"HTTP/1.1 200 OK\r\n" * 300]
+    )
+    def test_a_server_that_speaks_something_else(self, instead: bytes) -> None:
+        """It is said in words, and not with all that came."""
+        documents = make_documents(3)
+        with self.having() as output:
+            self.server.instead = instead
+            with pytest.raises(Unavailable, match="answers with what is no HTTP; see") as raised:
+                output.write(documents)
+            assert len(str(raised.value)) < 200
+            self.server.instead = b""
+            deliver(output, documents)
+        self.check_received(documents, again=documents)
+
     def test_a_server_that_hangs(self) -> None:
         """It is not waited for longer than the settings say."""
         self.server.released.clear()
@@ -461,6 +525,51 @@ class BulkOutput(OutputContract):
             self.server.released.set()
             deliver(output, documents)
         self.check_received(documents, again=documents)
+
+    @pytest.mark.parametrize("part", ["head", "body"])
+    def test_a_reply_that_trickles(self, part: Literal["head", "body"]) -> None:
+        """The time is that of the whole reply, and not of each byte of it."""
+        documents = make_documents(30)
+        with self.having(timeout="500ms") as output:
+            self.server.trickles = part
+            started = time.monotonic()
+            with pytest.raises(Unavailable, match="in time"):
+                output.write(documents)
+            assert time.monotonic() - started < 5
+            self.server.trickles = ""
+            deliver(output, documents)
+        self.check_received(documents, again=documents)
+
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_a_reply_without_an_end(self, packed: bool) -> None:  # noqa: FBT001 - of a table
+        """No more is kept of it than a reply can have; all documents come again."""
+        documents = make_documents(3)
+        blanks = b" " * (MAX_BYTES + 1)
+        headers = {"X-Elastic-Product": "Elasticsearch"} if self.product else {}
+        if packed:
+            blanks = pack(blanks)
+            headers["Content-Encoding"] = "gzip"
+        with self.having() as output:
+            with (
+                self.server.answering(Answer(200, blanks, headers)),
+                pytest.raises(Unavailable, match=f"{self.server.url} answers with more than 32 Mi"),
+            ):
+                output.write(documents)
+            deliver(output, documents)
+        self.check_received(documents)
+
+    def test_a_reply_that_says_that_it_is_long(self) -> None:
+        """No room is made for it before it is there."""
+        documents = make_documents(3)
+        answer = Answer(200, b"{", {"Content-Length": str(10**11)})
+        with self.having() as output:
+            with (
+                self.server.answering(answer),
+                pytest.raises(Unavailable, match="hung up before its answer"),
+            ):
+                output.write(documents)
+            deliver(output, documents)
+        self.check_received(documents)
 
     def test_a_line_over_which_a_request_takes_long(self) -> None:
         """It may take as long as a reply may; how long connecting may take is another matter."""

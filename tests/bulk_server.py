@@ -5,6 +5,7 @@ else is a knob. Each request is kept as it came.
 """
 
 import gzip
+import io
 import json
 import socket
 import ssl
@@ -14,8 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 Item = dict[str, Any]
 
@@ -62,6 +66,8 @@ class BulkServer:
         self.documents: dict[tuple[str, str], bytes] = {}
         """By index and ``_id``."""
         self.asked: list[Asked] = []
+        self.taken: list[Item] = []
+        """What was answered to bulk requests, as a real one would."""
         self.items: dict[str, Item] = {}
         """What is answered for a document, by its ``_id``, which is not taken then."""
         self.answer: Callable[[Asked], Answer | None] = lambda _: None
@@ -74,11 +80,15 @@ class BulkServer:
         """What is done to the body of a reply before it is sent; its length is that of before."""
         self.reset_behind: int | None = None
         """After how many bytes of a reply the connection is reset."""
+        self.instead = b""
+        """What it sends, where it is to be something else than a reply."""
         self.hangs_up = False
         """Whether it ends the connection instead of a reply."""
         self.released = threading.Event()
         """Until then, replies wait."""
         self.released.set()
+        self.trickles: Literal["", "head", "body"] = ""
+        """From where on a reply comes byte by byte, and not within any time that a test has."""
         self.reads_after = 0.0
         """Seconds from the head of a request until its body is read."""
         self.at_once = 0
@@ -172,11 +182,31 @@ class BulkServer:
                 item = {"status": 201}
             items.append({"create": {"_index": place[0], "_id": place[1], **item}})
         errors = any("error" in x["create"] for x in items)
-        return Answer(200, {"took": 1, "errors": errors, "items": items})
+        whole = {"took": 1, "errors": errors, "items": items}
+        wanted = [x.split(".") for y in asked.query.get("filter_path", []) for x in y.split(",")]
+        said: Item = _filter(whole, wanted) if wanted else whole
+        self.taken.append(said)
+        return Answer(200, said)
 
     def track(self, connection: socket.socket, *, here: bool) -> None:
         """Remember the open connections."""
         (self._connections.add if here else self._connections.discard)(connection)
+
+
+def _filter(value: Any, paths: list[list[str]]) -> Any:  # noqa: ANN401 - JSON
+    """Leave of an answer what is below these paths, as ``filter_path`` does."""
+    if [] in paths:
+        return value
+    if isinstance(value, list):
+        return [y for x in value if (y := _filter(x, paths)) is not None]
+    if not isinstance(value, dict):
+        return None
+    found = {}
+    for key, inner in value.items():
+        below = [x[1:] for x in paths if x[0] in {key, "*"}]
+        if below and (kept := _filter(inner, below)) is not None:
+            found[key] = kept
+    return found or None
 
 
 class _Server(ThreadingHTTPServer):
@@ -185,6 +215,20 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, *_: object) -> None:  # type: ignore[explicit-override]
         """Say nothing: clients that do not trust us hang up."""
+
+
+class _Trickle(io.BufferedIOBase):
+    """Writes byte by byte."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self._file = file
+
+    def write(self, data: "ReadableBuffer") -> int:  # type: ignore[explicit-override]
+        """Take a tenth of a second for each."""
+        for byte in (whole := bytes(data)):
+            self._file.write(bytes([byte]))
+            time.sleep(0.1)
+        return len(whole)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -224,10 +268,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.bulk.asked.append(asked)
         self._send(self.bulk.reply(asked))
 
-    do_GET = do_HEAD = do_PUT = do_POST  # noqa: N815 - the names are those of the library
+    do_GET = do_HEAD = do_PUT = do_DELETE = do_POST  # noqa: N815 - the names are those of the library
 
     def _send(self, answer: Answer) -> None:
-        if self.bulk.hangs_up:
+        self.wfile.write(self.bulk.instead)
+        if self.bulk.hangs_up or self.bulk.instead:
             self.close_connection = True
             return
         is_json = isinstance(answer.body, dict)
@@ -236,12 +281,17 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Type": kind, "Content-Length": str(len(body))}
         if self.bulk.product is not None and is_json:
             headers["X-Elastic-Product"] = self.bulk.product
+        headers |= answer.headers
+        if self.bulk.trickles == "head":
+            self.wfile = _Trickle(self.wfile)
         self.send_response(answer.status)
-        for name, value in {**headers, **answer.headers}.items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
             return
+        if self.bulk.trickles == "body":
+            self.wfile = _Trickle(self.wfile)
         body = self.bulk.edit(body)
         if self.bulk.reset_behind is not None:
             self.wfile.write(body[: self.bulk.reset_behind])

@@ -10,6 +10,7 @@ from forwarder.output import Expected, Finding
 from forwarder.plugins import find_outputs
 from tests.bulk_server import Answer, BulkServer, error
 from tests.servers.certificates import Authority
+from tests.test_setup_answers import STRANGE
 
 AUTHENTICATE = "GET /_security/_authenticate"
 PRIVILEGES = "POST /_security/user/_has_privileges"
@@ -94,6 +95,13 @@ def test_a_key_that_sees_more(server: BulkServer) -> None:
     assert "logs-cisco_esa" in texts[3]
     assert "version 1" in texts[3]
     assert "logs-cisco_esa.auth-default is on" in texts[4]
+
+
+def test_an_answer_that_trickles(server: BulkServer) -> None:
+    """Nobody waits for its end longer than for an answer."""
+    server.trickles = "body"
+    (found,) = bad(look(server, timeout="300ms"))
+    assert f"{server.url} does not answer in time" in found
 
 
 def test_nothing_is_there_yet(server: BulkServer) -> None:
@@ -198,6 +206,72 @@ def test_a_server_that_is_something_else(server: BulkServer) -> None:
     server.product = None
     (found,) = bad(look(server))
     assert "type: opensearch" in found
+
+
+@pytest.mark.parametrize("asked", [AUTHENTICATE, "GET /", PRIVILEGES, TEMPLATE, STREAMS])
+@pytest.mark.parametrize("body", STRANGE[:8], ids=lambda x: repr(x)[:30])
+def test_an_answer_of_no_elasticsearch(server: BulkServer, body: bytes, asked: str) -> None:
+    """It says that it is one, and is a page of a proxy, or JSON of another shape."""
+    product = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}
+    server.others[asked] = Answer(200, body, product)
+    (found,) = bad(look(server))
+    assert f"{server.url} answers 200 to {asked} with what is no answer of Elastic" in found
+    assert len(found) < 600
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (AUTHENTICATE, {}),
+        (AUTHENTICATE, {"username": 7}),
+        (AUTHENTICATE, {"api_key": {}}),
+        ("GET /", {}),
+        ("GET /", {"version": "8.19.0"}),
+        ("GET /", {"version": [8, 19]}),
+    ],
+    ids=str,
+)
+def test_an_answer_without_what_was_asked_for(
+    server: BulkServer, asked: str, answer: dict[str, object]
+) -> None:
+    """What says nothing of the user, or of the version, is no Elasticsearch."""
+    server.others[asked] = Answer(200, answer)
+    (found,) = bad(look(server))
+    assert "no answer of Elasticsearch" in found
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (TEMPLATE, {"index_templates": 7}),
+        (TEMPLATE, {"index_templates": [7]}),
+        (TEMPLATE, {"index_templates": [{"index_template": 7}]}),
+        (STREAMS, {"data_streams": 7}),
+        (STREAMS, {"data_streams": [7, {}]}),
+        (STREAMS, {"data_streams": [{"name": STREAMS[-25:], "failure_store": 7}]}),
+        (PRIVILEGES, {"index": 7}),
+        ("GET /", {"version": {"number": "8"}}),
+    ],
+    ids=str,
+)
+def test_an_answer_of_another_shape(
+    server: BulkServer, asked: str, answer: dict[str, object]
+) -> None:
+    """The check goes on to its end, or says what is wrong."""
+    server.others[asked] = Answer(200, answer)
+    assert len(look(server)) in {2, 5}
+
+
+def test_a_page_where_security_would_be_off() -> None:
+    """A web server that knows no such path is not taken for a cluster."""
+    server = BulkServer()
+    page = Answer(404, b"<html>nginx</html>")
+    server.others = {AUTHENTICATE: page, "GET /": page}
+    try:
+        (found,) = bad(check({"hosts": [server.url]}))
+    finally:
+        server.stop()
+    assert "'<html>nginx</html>'" in found
 
 
 def test_security_that_is_off(server: BulkServer) -> None:

@@ -40,6 +40,9 @@ def give_steps(settings: Settings, options: SetupOptions) -> Iterator[Step]:
     ASKED.append(options)
     if options.space == "wrong":
         raise ConfigError("there is no such space.")
+    if options.space == "by hand":
+        yield Step("template a", "PUT /a", "{}", "a.json")
+        return
     yield Step("template a", "PUT /a", '{\n  "a": 1\n}\n', "x/a.json", lambda: _do("a"))
     yield Step("template b", "PUT /b", "", "", _fail if settings.broken else lambda: _do("b"))
     yield Step("key", "POST /key", '{"\x1b": 1}', "key.json", by_hand=True)
@@ -135,14 +138,23 @@ def test_an_export_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         ("{a: {type: unable}}", (), "can be set up: none; name one"),
         (ONE, ("--output", "other"), "output 'other' cannot be set up; these can: siem."),
         (ONE, ("--space", "wrong"), "there is no such space."),
+        (ONE, ("--space", "by hand"), "--dry-run prints it, and --export DIR writes the files."),
+        (ONE, ("--export", "new", "--remove"), "--remove --dry-run prints what would be asked."),
+        (ONE, ("--export", "new", "--dry-run"), "either --dry-run or --export"),
     ],
 )
 def test_a_wrong_use_is_said(
-    tmp_path: Path, outputs: str, arguments: tuple[str, ...], words: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    outputs: str,
+    arguments: tuple[str, ...],
+    words: str,
 ) -> None:
     """And nothing is done."""
+    monkeypatch.chdir(tmp_path)
     done = run(tmp_path, outputs, *arguments)
     assert (done.exit_code, done.stdout, DONE) == (2, "", [])
+    assert not (tmp_path / "new").exists()
     assert words in done.stderr
 
 
@@ -176,6 +188,28 @@ def test_options_reach_the_output(tmp_path: Path) -> None:
         )
     ] == ASKED
     assert "id:key" not in repr(ASKED)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--flavor", "opensearch"), "--export DIR"),
+        (("--retention", "1y", "--dry-run"), "d, h, m or s"),
+        (("--kibana", "http://u:s3cret@k:5601", "--dry-run"), "credentials"),
+        (("--password", "s3cret"), "needs a user"),
+    ],
+    ids=str,
+)
+def test_the_output_for_elasticsearch_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    """The whole way; no secret is printed."""
+    monkeypatch.undo()
+    outputs = "{siem: {type: elasticsearch, hosts: ['http://127.0.0.1:9']}}"
+    done = run(tmp_path, outputs, *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert "s3cret" not in done.stderr
 
 
 def test_the_output_for_elasticsearch_can_be_exported(

@@ -19,6 +19,7 @@ from forwarder.plugins import find_outputs, list_installed
 from forwarder.testing import make_documents
 from tests.bulk_server import Answer, BulkServer, error
 from tests.servers.certificates import Authority
+from tests.test_setup_answers import STRANGE
 
 INFO = Answer(200, {"version": {"distribution": "opensearch", "number": "2.19.1"}})
 
@@ -182,6 +183,32 @@ def test_what_the_check_finds(server: BulkServer, answer: Answer, *, good: bool,
     (finding,) = look(hosts=[server.url])
     assert (finding.good, bool(finding.advice)) == (good, not good)
     assert text in finding.text
+
+
+def test_the_check_of_an_answer_that_trickles(server: BulkServer) -> None:
+    """Nobody waits for its end longer than for an answer."""
+    server.trickles = "body"
+    (finding,) = look(hosts=[server.url], timeout="300ms")
+    assert not finding.good
+    assert f"{server.url} does not answer in time" in finding.text
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/html", "no such thing"])
+@pytest.mark.parametrize("body", [*STRANGE, b"\xff" * 9], ids=lambda x: repr(x)[:30])
+def test_the_check_of_what_is_no_opensearch(server: BulkServer, body: bytes, kind: str) -> None:
+    """A page of a proxy, or JSON of another shape."""
+    server.others["GET /"] = Answer(200, body, {"Content-Type": kind})
+    (finding,) = look(hosts=[server.url])
+    assert not finding.good
+    assert finding.text.startswith(f"{server.url} ")
+    assert len(finding.text) < 400
+
+
+@pytest.mark.parametrize("answer", [Answer(200, b"\xff" * 9), Answer(200, b"[" * 10_000)])
+def test_a_reply_of_what_is_no_opensearch(server: BulkServer, answer: Answer) -> None:
+    """It is tried again."""
+    with server.answering(answer), pytest.raises(Unavailable, match="no whole JSON"):
+        ship(hosts=[server.url])
 
 
 def test_the_check_of_a_node_that_is_down(server: BulkServer) -> None:

@@ -135,10 +135,11 @@ def test_documents_may_be_kept_for_a_while(node: Node) -> None:
     assert "lifecycle" not in installed(node)["template"]
 
 
-def test_a_time_that_is_none_is_said(node: Node) -> None:
-    """In the words of Elasticsearch."""
-    with pytest.raises(Unavailable, match=r"PUT /_index_template/logs-cisco_esa: .*soon"):
-        do(steps_of(node, SetupOptions(retention="soon")))
+@pytest.mark.parametrize("retention", ["999999999d", "36h", "90m", "3600s"])
+def test_each_unit_that_we_take_is_taken(node: Node, retention: str) -> None:
+    """By Elasticsearch, as it is written."""
+    do(steps_of(node, SetupOptions(retention=retention)))
+    assert installed(node)["template"]["lifecycle"]["data_retention"] == retention
 
 
 def test_a_data_stream_from_before_is_named(node: Node) -> None:

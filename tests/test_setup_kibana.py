@@ -4,18 +4,23 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from forwarder_bulk.answers import MAX_BYTES
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
 
 from forwarder import ConfigError, SetupOptions, Unavailable
+from tests.bulk_server import Answer, BulkServer
 from tests.kibana.standing_in import StandIn
 from tests.servers.certificates import Authority
 from tests.test_assets import OBJECTS, RULES
 
 SETTINGS = Settings(hosts=("http://127.0.0.1:9",))
 """No cluster is asked here."""
+_EXPORT = "POST /api/saved_objects/_export"
+"""What Kibana is asked first."""
 
 
 @pytest.fixture
@@ -164,6 +169,37 @@ def test_a_kibana_that_is_not_there_is_said(kibana: StandIn) -> None:
         kibana.__init__()  # type: ignore[misc]  # for the fixture to close
 
 
+@pytest.mark.parametrize(
+    ("answer", "trickles", "words"),
+    [
+        (Answer(200, b" " * 1000), "body", "does not answer in time"),
+        (Answer(200, b" " * (MAX_BYTES + 1)), "", "answers with more than 32 MiB"),
+    ],
+    ids=["trickles", "long"],
+)
+def test_an_answer_without_an_end_is_said(
+    answer: Answer, trickles: Literal["", "body"], words: str
+) -> None:
+    """It is waited for as long as the settings say, and not kept."""
+    server = BulkServer()
+    server.others[_EXPORT] = answer
+    server.trickles = trickles
+    settings = Settings.model_validate({"hosts": ["http://127.0.0.1:9"], "timeout": "300ms"})
+    try:
+        with pytest.raises(Unavailable, match=f"{server.url} {words}"):
+            _import(server.url, settings)
+    finally:
+        server.stop()
+
+
+def _import(url: str, settings: Settings = SETTINGS) -> None:
+    """Do the steps of a Kibana, which is asked first what it has."""
+    options = SetupOptions(api_key="id:key", kibana=url)
+    for step in setup(settings, options):
+        if step.do is not None and url in step.request:
+            step.do()
+
+
 def test_kibana_is_trusted_as_the_cluster_is(tmp_path: Path) -> None:
     """By the same authority."""
     authority = Authority(tmp_path)
@@ -205,11 +241,41 @@ def test_kibana_is_asked_by_a_user_through_a_proxy(kibana: StandIn) -> None:
         (SetupOptions(flavor="opensearch", remove=True), "nothing else"),
         (SetupOptions(api_key="id:key", user="u", password="p"), "either an API key"),
         (SetupOptions(api_key="secret"), "cannot be used"),
-        (SetupOptions(user="u"), "cannot be used"),
+        (SetupOptions(api_key="secret"), ": api_key is no API key"),
+        (SetupOptions(user="u"), ": username and password belong together"),
+        (SetupOptions(password="secret"), "a password for setting up needs a user"),
+        (SetupOptions(api_key="id:key", password="secret"), "either an API key"),
+        (SetupOptions(kibana="http://u:secret@k:5601"), "has credentials in it"),
+        (SetupOptions(kibana="http://secret@k:5601"), "has credentials in it"),
+        (SetupOptions(kibana="u:secret@k:5601"), "no URL of a Kibana"),
+        (SetupOptions(kibana="http://"), "no URL of a Kibana"),
+        (SetupOptions(kibana="http://k:port"), "no URL of a Kibana"),
+        (SetupOptions(kibana="http://[k"), "no URL of a Kibana"),
+        (SetupOptions(kibana="http://k:5601/?a"), "no URL of a Kibana"),
+        (SetupOptions(kibana="http://k:5601/ b"), "no URL of a Kibana"),
+        *(
+            (SetupOptions(retention=x), "d, h, m or s")
+            for x in (
+                "",
+                "-5d",
+                "0d",
+                "abc",
+                "1y",
+                "1.5d",
+                '90d "x"',
+                "90",
+                "90d\n",
+                "9" * 10 + "d",
+            )
+        ),
     ],
+    ids=str,
 )
 def test_options_that_do_not_fit_are_refused(options: SetupOptions, words: str) -> None:
     """Before anything is asked, and without the secret."""
     with pytest.raises(ConfigError, match=words) as caught:
         list(setup(SETTINGS, options))
-    assert "secret" not in str(caught.value)
+    said = str(caught.value)
+    assert "secret" not in said
+    assert "Value error" not in said
+    assert said.endswith(".")

@@ -77,6 +77,7 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     from forwarder.aside import printing_aside  # noqa: PLC0415 - late on purpose
     from forwarder.errors import ConfigError, ForwarderError  # noqa: PLC0415
     from forwarder.output import SetupOptions  # noqa: PLC0415
+    from forwarder.visible import visible  # noqa: PLC0415
 
     config = load_or_end(path)
     options = SetupOptions(
@@ -90,6 +91,8 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
         flavor=flavor,
     )
     try:
+        if folder is not None:
+            _refuse_with_export(remove=remove, dry_run=dry_run)
         output = _choose(config, name)
         assert output.plugin.setup is not None  # noqa: S101 - chosen so
         with printing_aside():
@@ -101,12 +104,32 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
         else:
             _do_all(steps)
     except ConfigError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(visible(f"error: {error}"), err=True)
         sys.exit(BAD_CONFIG)
     except ForwarderError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(visible(f"error: {error}"), err=True)
         sys.exit(FAILED)
     sys.exit(DONE)
+
+
+def _refuse_with_export(*, remove: bool, dry_run: bool) -> None:
+    """Refuse what would leave no files, or wrong ones.
+
+    Raises:
+        ConfigError: It was asked for.
+    """
+    from forwarder.errors import ConfigError  # noqa: PLC0415 - late on purpose
+
+    if dry_run:
+        raise ConfigError(
+            "either --dry-run or --export: the first prints what would be sent, the second writes"
+            " it to files, and both of them ask nobody anything."
+        )
+    if remove:
+        raise ConfigError(
+            "--export writes the files that a setup brings, and --remove brings none; take one of"
+            " them out. --remove --dry-run prints what would be asked."
+        )
 
 
 def _choose(config: "Config", name: str | None) -> "OutputConfig":
@@ -163,10 +186,21 @@ def _export(steps: Iterable["Step"], folder: Path) -> None:
 
 
 def _do_all(steps: Sequence["Step"]) -> None:
-    """Do what can be done, and show the rest. The first that fails is the last: others need it."""
+    """Do what can be done, and show the rest. The first that fails is the last: others need it.
+
+    Raises:
+        ConfigError: Nothing can be done.
+        ForwarderError: Something could not be done.
+    """
     from forwarder.aside import printing_aside  # noqa: PLC0415 - late on purpose
+    from forwarder.errors import ConfigError  # noqa: PLC0415
     from forwarder.visible import visible  # noqa: PLC0415
 
+    if not any(x.do for x in steps):
+        raise ConfigError(
+            "nothing of this is done by the program itself, it is for you to bring there:"
+            " --dry-run prints it, and --export DIR writes the files."
+        )
     by_hand = [x for x in steps if x.by_hand]
     for step in steps:
         if step.do is not None:

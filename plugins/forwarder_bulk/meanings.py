@@ -55,7 +55,12 @@ _RIGHTS = "give the key or user the privileges auto_configure and create_doc the
 TABLE = (
     # A whole reply.
     Row("reply", range(200, 300), Meaning.EACH),
-    Row("reply", range(300, 400), Meaning.LATER, "name the server itself, not what redirects"),
+    Row(
+        "reply",
+        range(300, 400),
+        Meaning.LATER,
+        "nothing is sent there: name the server itself in hosts, not what sends on to it",
+    ),
     Row(
         "reply",
         (400,),

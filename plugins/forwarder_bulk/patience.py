@@ -2,20 +2,66 @@
 
 urllib3 gives a request, as a whole, the time that connecting may take. Over a narrow line a batch
 takes longer than that, and would be sent again and again and never arrive.
+
+To an answer it gives that time again for each piece that comes. A server that sends a byte now and
+then would never be given up; so here, the time is that of the whole answer, its head included.
 """
 
+import io
+import time
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, ClassVar
+from http.client import HTTPResponse
+from socket import socket
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from forwarder_bulk.causes import find_causes
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+class _Timed(io.RawIOBase):
+    """What comes through a socket, until the time is over that it gave to a single read."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket) -> None:
+        self._raw = raw
+        self._sock = sock
+        patience = sock.gettimeout()
+        self._end = None if patience is None else time.monotonic() + patience
+
+    def readable(self) -> bool:  # type: ignore[explicit-override]  # not in Python 3.11
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:  # type: ignore[explicit-override]
+        """Read what is there."""
+        if self._end is not None:
+            left = self._end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:  # type: ignore[explicit-override]
+        """Let go of the socket."""
+        self._raw.close()
+        super().close()
+
+
+class _Answer(HTTPResponse):
+    """An answer that has as long as the socket gives to a single read when it begins."""
+
+    def __init__(self, sock: socket, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as they come
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock))
+
 
 class _Plain(HTTPConnection):
     patience: ClassVar[float]
+    response_class: type[HTTPResponse] = _Answer
 
     def request(self, *args: Any, **options: Any) -> None:  # type: ignore[explicit-override]  # noqa: ANN401 - as they come
         """Connect in the time for that, and send in the other."""
@@ -27,6 +73,7 @@ class _Plain(HTTPConnection):
 
 class _Secure(HTTPSConnection):
     patience: ClassVar[float]
+    response_class: type[HTTPResponse] = _Answer
 
     def request(self, *args: Any, **options: Any) -> None:  # type: ignore[explicit-override]  # noqa: ANN401 - as they come
         """Send; it is connected before, to see the certificate."""
@@ -53,5 +100,5 @@ def make_pools(patience: timedelta) -> Mapping[str, type[HTTPConnectionPool]]:
 
 
 def is_over(error: BaseException) -> bool:
-    """Say whether sending took too long; that the system gave a connection up is another matter."""
+    """Say whether it took too long; that the system gave a connection up is another matter."""
     return any(isinstance(x, TimeoutError) and x.errno is None for x in find_causes(error))

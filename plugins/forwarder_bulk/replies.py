@@ -5,16 +5,32 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import orjson
 
 from forwarder import Document, Failure, Unavailable
 from forwarder_bulk.meanings import Meaning, Row, look_up
 
+FILTER = ",".join(
+    f"items.*.{x}"
+    for x in (
+        "_index",
+        "status",
+        "failure_store",
+        "error.type",
+        "error.reason",
+        "error.caused_by.type",
+        "error.caused_by.reason",
+    )
+)
+"""What of a reply is wanted, as ``filter_path``: what is read here. The rest is five times as much
+for each document, and for an error half as much again, of which there is one for each document that
+is there already."""
 _MAX_SAID = 1000
 """Characters of what a server says. Elasticsearch quotes values of the document in its reasons."""
 _MAX_PAGE = 200
-"""Characters of an answer that is no JSON, as the page of a proxy."""
+"""Characters of an answer that is no JSON, as the page of a proxy, or of a URL."""
 
 _LONGEST_REST = timedelta(hours=1)
 """A server whose clock is wrong must not be left alone for days."""
@@ -67,10 +83,12 @@ def judge(reply: Reply, documents: Sequence[Document], target: str, now: datetim
         failures, is_busy = _judge_items(reply, body, documents)
         return Judgement(row.meaning, failures, "", reply.status, is_busy, after)
     said = f"{reply.host} answers {reply.status} to a bulk request for {target}"
-    if "location" in reply.headers and reply.status in range(300, 400):
-        said += f", with {reply.headers['location']!r}"
-    what = _join(error_type, reason) or _page(reply.body)
-    said = f"{said}{f': {what}' if what else ''}; {row.advice}"
+    if reply.status in range(300, 400):
+        if "location" in reply.headers:
+            said += f", and sends it on to {_target(reply.headers['location'])}"
+    elif what := _join(error_type, reason) or show_page(reply.body):
+        said += f": {what}"
+    said += f"; {row.advice}"
     return Judgement(row.meaning, [], said, reply.status, row.meaning is Meaning.LESS, after)
 
 
@@ -83,7 +101,7 @@ def _judge_items(
         count = len(items) if isinstance(items, list) else "no"
         raise Unavailable(
             f"{reply.host} answers {reply.status} with {count} items to a bulk request with"
-            f" {len(documents)}: {_page(reply.body)}; see what is between here and the server"
+            f" {len(documents)}: {show_page(reply.body)}; see what is between here and the server"
         )
     if _says_all_created(reply.body, len(documents)):
         return [], False
@@ -140,8 +158,8 @@ def _read(reply: Reply) -> object:
         if reply.status not in range(200, 300):
             return None
         raise Unavailable(
-            f"{reply.host} answers {reply.status} with what is no whole JSON: {_page(reply.body)};"
-            " see what is between here and the server"
+            f"{reply.host} answers {reply.status} with what is no whole JSON:"
+            f" {show_page(reply.body)}; see what is between here and the server"
         ) from error
 
 
@@ -163,9 +181,19 @@ def _join(type_: str, reason: str) -> str:
     return ": ".join(x for x in (type_, reason) if x)
 
 
-def _page(body: bytes) -> str:
+def show_page(body: bytes) -> str:
     """Give the beginning of an answer, for whoever has to find out where it comes from."""
     return repr(body[:_MAX_PAGE].decode(errors="replace")) if body else "nothing"
+
+
+def _target(location: str) -> str:
+    """Show where a request is sent on to, without what may be secret: who logs in, and queries."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "what is no URL"
+    host = parts.netloc.rpartition("@")[2]
+    return repr(parts._replace(netloc=host, query="", fragment="").geturl()[:_MAX_PAGE])
 
 
 def _pause(after: str, now: datetime) -> timedelta | None:

@@ -84,8 +84,8 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     )
     timeout: _Timeout = Field(
         default=timedelta(seconds=90),
-        description="How long a request may take to be sent, and then its answer to come; 90s as"
-        " Filebeat has it.",
+        description="How long a request may take to be sent, and then its answer to come, to its"
+        " end; 90s as Filebeat has it.",
     )
     workers: Annotated[int, Field(ge=1, le=32)] = Field(
         default=2,

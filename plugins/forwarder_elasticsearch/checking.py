@@ -6,17 +6,17 @@ fault, and is said.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
-import elastic_transport
-from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+from elasticsearch import Elasticsearch
 from forwarder_bulk.targets import ANY, Targets
 
 from forwarder import Expected, Finding, Unavailable
+from forwarder_elasticsearch.asking import Answer, ask, strange
 from forwarder_elasticsearch.connecting import connect
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.tls_checking import look_at_tls
@@ -30,13 +30,12 @@ those of the future that it does not know. The tests go against 8.19 and 9. What
 that the server makes sure that a data stream is one, is there from 8.13."""
 _SUPPORTED = "8.19 and 9"
 _PRIVILEGES = ("auto_configure", "create_doc")
+_AUTHENTICATE = "/_security/_authenticate"
+_PRIVILEGES_OF_USER = "/_security/user/_has_privileges"
+_MAX_SAID = 300
+"""Characters of what a server says."""
 _MOST_NAMED = 10
 """Data streams in one sentence; there may be one for each of hundreds of appliances."""
-
-
-class _Answer(NamedTuple):
-    status: int
-    body: Mapping[str, Any]
 
 
 def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
@@ -53,7 +52,7 @@ def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
         one = settings.model_copy(update={"hosts": (url,), "cloud_id": None})
         try:
             with connect(one) as client:
-                answer = _ask(client, "GET", "/_security/_authenticate")
+                login = _judge_login(settings, ask(client, "GET", _AUTHENTICATE))
         except Unavailable as error:
             yield Finding(
                 good=False,
@@ -61,7 +60,6 @@ def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
                 advice="Mend what it names: the file, the URL, or what is in between.",
             )
             continue
-        login = _judge_login(settings, url, answer)
         yield login
         if login.good and reached is None:
             reached = one
@@ -76,7 +74,7 @@ def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
 def _look_at_cluster(
     settings: Settings, expected: Expected, client: Elasticsearch
 ) -> Iterator[Finding]:
-    version = _judge_version(_ask(client, "GET", "/"))
+    version = _judge_version(ask(client, "GET", "/"))
     yield version
     if not version.good:
         return  # what another version answers may mean something else
@@ -85,47 +83,23 @@ def _look_at_cluster(
     else:
         names = (_as_pattern(settings.index),)
     wanted = {"index": [{"names": names, "privileges": _PRIVILEGES}]}
-    answer = _ask(client, "POST", "/_security/user/_has_privileges", wanted)
+    answer = ask(client, "POST", _PRIVILEGES_OF_USER, json.dumps(wanted).encode())
     yield from _judge_rights(names, answer)
     if settings.index is None:
-        yield _judge_template(names, _ask(client, "GET", f"/_index_template/{TEMPLATE}"))
-        yield _judge_failure_store(names, _ask(client, "GET", f"/_data_stream/{ANY}"))
+        yield _judge_template(names, ask(client, "GET", f"/_index_template/{TEMPLATE}"))
+        yield _judge_failure_store(names, ask(client, "GET", f"/_data_stream/{ANY}"))
 
 
-def _ask(client: Elasticsearch, method: str, path: str, body: object = None) -> _Answer:
-    """Ask, and take any answer.
-
-    Raises:
-        Unavailable: There is none, or it is not of Elasticsearch.
-    """
-    headers = {"accept": "application/json"}
-    if body is not None:
-        headers["content-type"] = "application/json"
-    try:
-        answer = client.perform_request(method, path, headers=headers, body=body)
-    except UnsupportedProductError:
-        raise Unavailable(
-            "what answers there does not say that it is Elasticsearch; see whether hosts is right."
-            " For OpenSearch, say type: opensearch"
-        ) from None
-    except ApiError as error:
-        return _Answer(error.meta.status, error.body if isinstance(error.body, dict) else {})
-    except elastic_transport.TransportError as error:
-        raise Unavailable(str(error.message)) from error
-    return _Answer(answer.meta.status, answer.body if isinstance(answer.body, dict) else {})
-
-
-def _judge_login(settings: Settings, url: str, answer: _Answer) -> Finding:
-    status, body = answer
+def _judge_login(settings: Settings, answer: Answer) -> Finding:
+    url, status, body, _ = answer
     if status == 200:  # noqa: PLR2004 - a status of HTTP, as those below
         key = body.get("api_key")
-        who = (
-            f"key {key.get('name')!r}"
-            if isinstance(key, dict)
-            else f"user {body.get('username')!r}"
-        )
+        name = key.get("name") if isinstance(key, dict) else body.get("username")
+        if not isinstance(name, str):
+            raise strange(f"{url} answers {status} to GET {_AUTHENTICATE}", body)
+        who = f"{'key' if isinstance(key, dict) else 'user'} {name!r}"
         return Finding(good=True, text=f"{url} answers, and takes the credentials of {who}")
-    reason = _reason(body)
+    reason = _reason(answer)
     if status in {401, 403}:
         has_any = settings.api_key or settings.username or settings.client_certificate
         what = (
@@ -146,11 +120,17 @@ def _judge_login(settings: Settings, url: str, answer: _Answer) -> Finding:
     )
 
 
-def _judge_version(answer: _Answer) -> Finding:
-    number = (answer.body.get("version") or {}).get("number")
-    if not isinstance(number, str):
+def _judge_version(answer: Answer) -> Finding:
+    if answer.status in {401, 403}:
         text = "the version cannot be seen with these credentials, which is no fault"
         return Finding(good=True, text=text)
+    if answer.status != 200:  # noqa: PLR2004 - of HTTP
+        text = f"{answer.url} answers {answer.status}{_reason(answer)} to GET /"
+        return Finding(good=False, text=text, advice="See how the server is.")
+    version = answer.body.get("version")
+    number = version.get("number") if isinstance(version, dict) else None
+    if not isinstance(number, str):
+        raise strange(f"{answer.url} answers 200 to GET /", answer.body)
     found = tuple(int(x) for x in number.split(".")[:2] if x.isdecimal())
     if _LEAST <= found < _BELOW:
         return Finding(good=True, text=f"it is Elasticsearch {number}")
@@ -159,7 +139,7 @@ def _judge_version(answer: _Answer) -> Finding:
     return Finding(good=False, text=text, advice=advice)
 
 
-def _judge_rights(names: Sequence[str], answer: _Answer) -> Iterator[Finding]:
+def _judge_rights(names: Sequence[str], answer: Answer) -> Iterator[Finding]:
     found = answer.body.get("index") if answer.status == 200 else None  # noqa: PLR2004 - of HTTP
     by_missing = defaultdict(list)
     unknown = []
@@ -183,8 +163,8 @@ def _judge_rights(names: Sequence[str], answer: _Answer) -> Iterator[Finding]:
         yield Finding(good=False, text=text, advice=advice)
 
 
-def _judge_template(names: Sequence[str], answer: _Answer) -> Finding:
-    found = answer.body.get("index_templates")
+def _judge_template(names: Sequence[str], answer: Answer) -> Finding:
+    found = _records(answer, "index_templates")
     if answer.status in {401, 403}:
         return Finding(good=True, text="templates cannot be seen with these credentials")
     if not found:
@@ -193,7 +173,8 @@ def _judge_template(names: Sequence[str], answer: _Answer) -> Finding:
             " esa-forwarder setup brings ours"
         )
         return Finding(good=True, text=text)
-    template = found[0].get("index_template", {})
+    template = found[0].get("index_template")
+    template = template if isinstance(template, dict) else {}
     version = template.get("version")
     ours = _shipped_version()
     if ours is not None and version != ours:
@@ -202,7 +183,8 @@ def _judge_template(names: Sequence[str], answer: _Answer) -> Finding:
             text=f"index template {TEMPLATE} has version {version}; ours is {ours}",
             advice="Run esa-forwarder setup again.",
         )
-    patterns = template.get("index_patterns") or names
+    patterns = template.get("index_patterns")
+    patterns = [x for x in patterns if isinstance(x, str)] if isinstance(patterns, list) else names
     others = [x for x in names if not any(fnmatchcase(x, y) for y in patterns)]
     if others:
         text = f"index template {TEMPLATE} is for {_list(patterns)}, and not for {_list(others)}"
@@ -210,15 +192,16 @@ def _judge_template(names: Sequence[str], answer: _Answer) -> Finding:
     return Finding(good=True, text=f"index template {TEMPLATE} is there, version {version}")
 
 
-def _judge_failure_store(wanted: Sequence[str], answer: _Answer) -> Finding:
+def _judge_failure_store(wanted: Sequence[str], answer: Answer) -> Finding:
     if answer.status in {401, 403}:
         return Finding(good=True, text="data streams cannot be seen with these credentials")
-    found = answer.body.get("data_streams") or []
-    streams = [x for x in found if x["name"] in wanted or ANY in wanted]
+    named = [x for x in _records(answer, "data_streams") if isinstance(x.get("name"), str)]
+    streams = [x for x in named if x["name"] in wanted or ANY in wanted]
     if not streams:
         text = f"no {_list(wanted)} is there yet; the first document makes it"
         return Finding(good=True, text=text)
-    on = [x["name"] for x in streams if (x.get("failure_store") or {}).get("enabled")]
+    stores = [(x["name"], x.get("failure_store")) for x in streams]
+    on = [x for x, store in stores if isinstance(store, dict) and store.get("enabled")]
     names = _list([x["name"] for x in streams])
     if on:
         text = f"the failure store of {_list(on)} is on: what is refused is there, and here"
@@ -248,8 +231,13 @@ def _list(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _reason(body: Mapping[str, Any]) -> str:
-    error = body.get("error")
-    if isinstance(error, dict) and error.get("reason"):
-        return f": {error['reason']}"
-    return ""
+def _records(answer: Answer, name: str) -> list[dict[str, Any]]:
+    """Give a list of objects; what is none is as nothing."""
+    found = answer.body.get(name)
+    return [x for x in found if isinstance(x, dict)] if isinstance(found, list) else []
+
+
+def _reason(answer: Answer) -> str:
+    error = answer.body.get("error")
+    reason = error.get("reason") if isinstance(error, dict) else answer.page
+    return f": {str(reason)[:_MAX_SAID]}" if reason else ""

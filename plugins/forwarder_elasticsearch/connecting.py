@@ -3,6 +3,7 @@
 - Bodies are packed by :mod:`forwarder_bulk.packing`; the client packs as hard as zlib can, which
   takes many times as long for a few per cent.
 - A proxy can be between here and there.
+- An answer has a limit, of time and of size.
 - TLS is as :mod:`forwarder_elasticsearch.tls` makes it.
 - It tries nothing again: that is done where the documents are.
 """
@@ -17,7 +18,8 @@ import urllib3
 from elastic_transport import BaseNode, HttpHeaders, NodeConfig, Urllib3HttpNode
 from elastic_transport.client_utils import DEFAULT, DefaultType
 from elasticsearch import Elasticsearch
-from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
+from forwarder_bulk.answers import Answer, find_fault, read_whole
+from forwarder_bulk.causes import find_causes
 from forwarder_bulk.packing import Packed, pack
 from forwarder_bulk.patience import is_over, make_pools
 
@@ -29,14 +31,16 @@ if TYPE_CHECKING:
     from forwarder_elasticsearch.settings import Settings
 
 _POOL = "_esa_forwarder_pool"
+_JSON = "application/json"
 
 
-def connect(settings: "Settings", *, raw: bool = False) -> Elasticsearch:
+def connect(settings: "Settings") -> Elasticsearch:
     """Make a client; nothing is sent yet, unless an authority has to be fetched.
+
+    Its requests and replies are bytes.
 
     Args:
         settings: Of the output.
-        raw: Whether requests and replies are bytes, also those that are no JSON.
 
     Raises:
         Unavailable: A file of the settings cannot be used, or no node shows the authority.
@@ -49,8 +53,6 @@ def connect(settings: "Settings", *, raw: bool = False) -> Elasticsearch:
         auth["api_key"] = settings.api_key.get_secret_value()
     elif settings.username is not None and settings.password is not None:
         auth["basic_auth"] = (settings.username, settings.password.get_secret_value())
-    if raw:
-        auth["serializers"] = _RAW
     # It warns of each request that fails; here, only changes are logged.
     logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
     nodes = [
@@ -64,7 +66,13 @@ def connect(settings: "Settings", *, raw: bool = False) -> Elasticsearch:
         for url in urls
     ]
     return Elasticsearch(
-        nodes, node_class=_Node, max_retries=0, retry_on_status=(), retry_on_timeout=False, **auth
+        nodes,
+        node_class=_Node,
+        serializers=dict.fromkeys((_JSON, "application/x-ndjson"), RawSerializer()),
+        max_retries=0,
+        retry_on_status=(),
+        retry_on_timeout=False,
+        **auth,
     )
 
 
@@ -80,13 +88,6 @@ class RawSerializer(elastic_transport.Serializer):
     def dumps(self, data: bytes) -> bytes:  # type: ignore[explicit-override]  # not in Python 3.11
         """Return it."""
         return data
-
-
-_RAW = dict.fromkeys(
-    ("application/json", "application/x-ndjson", "text/plain", "text/*", "application/*"),
-    RawSerializer(),
-)
-"""For whatever a server, or what is before it, says that it sends."""
 
 
 class _Pool:
@@ -126,9 +127,15 @@ class _Pool:
 
         self._manager.pool_classes_by_scheme = dict(pools)
 
-    def urlopen(self, method: str, target: str, **options: Any) -> urllib3.BaseHTTPResponse:  # noqa: ANN401 - as they come
-        """Make a request as urllib3's own pools do."""
-        return self._manager.urlopen(method, self._base + target, redirect=False, **options)
+    def urlopen(self, method: str, target: str, **options: Any) -> Answer:  # noqa: ANN401 - as they come
+        """Make a request as urllib3's own pools do; the answer has a limit."""
+        url = self._base + target
+        answer = read_whole(
+            self._manager.urlopen(method, url, redirect=False, preload_content=False, **options)
+        )
+        # Whatever it says that it is, the client passes it on, and does not refuse it.
+        answer.headers["content-type"] = _JSON
+        return answer
 
     def close(self) -> None:
         """Hang up."""
@@ -166,8 +173,8 @@ class _Node(Urllib3HttpNode):
 
 
 def _explain(error: elastic_transport.TransportError) -> str:
-    if has_hung_up(error):
-        return HUNG_UP
+    if fault := find_fault(error):
+        return fault
     if isinstance(error, elastic_transport.TlsError):
         return f"cannot be trusted: {tls.explain(error)}"
     if isinstance(error, elastic_transport.ConnectionTimeout) or is_over(error):

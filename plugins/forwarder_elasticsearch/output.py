@@ -13,17 +13,14 @@ from collections.abc import Sequence
 
 import elastic_transport
 import elasticsearch
-from forwarder_bulk.replies import Reply
+from forwarder_bulk.replies import FILTER, Reply
 from forwarder_bulk.sending import Sender
 from forwarder_bulk.targets import Request, Targets
 
 from forwarder import Document, Failure, Unavailable
+from forwarder_elasticsearch.asking import ANY_STATUS, url_of, wrong_product
 from forwarder_elasticsearch.connecting import connect
 from forwarder_elasticsearch.settings import Settings
-
-_FILTER = ("items.*._index", "items.*.status", "items.*.failure_store", "items.*.error")
-"""What of a reply is wanted. The rest is five times as much, for each document."""
-_ANY = range(300, 600)
 
 _log = logging.getLogger(__name__)
 
@@ -49,9 +46,9 @@ class ElasticsearchOutput:
                 " ca_trusted_fingerprint.",
                 ", ".join(self._settings.urls()),
             )
-        client = connect(self._settings, raw=True)
+        client = connect(self._settings)
         self._client = client
-        asking = client.options(ignore_status=_ANY)
+        asking = client.options(ignore_status=ANY_STATUS)
         self._sender = Sender(
             lambda request: self._post(asking, request), self._targets, self._settings.workers
         )
@@ -95,26 +92,13 @@ class ElasticsearchOutput:
                 pipeline=self._settings.pipeline,
                 # Without a template for it, an index of that name would be made.
                 require_data_stream=True if self._settings.index is None else None,
-                filter_path=_FILTER,
+                filter_path=FILTER,
             )
         except elasticsearch.UnsupportedProductError as error:
-            raise _wrong_product(_url(error.meta)) from error
+            raise wrong_product(url_of(error.meta)) from error
         meta = response.meta
         headers = {key.lower(): value for key, value in meta.headers.items()}
         if meta.status in range(200, 300) and "x-elastic-product" not in headers:
-            raise _wrong_product(_url(meta))
+            raise wrong_product(url_of(meta))
         body = response.body
-        return Reply(_url(meta), meta.status, headers, body if isinstance(body, bytes) else b"")
-
-
-def _url(meta: elastic_transport.ApiResponseMeta) -> str:
-    node = meta.node
-    host = f"[{node.host}]" if ":" in node.host else node.host
-    return f"{node.scheme}://{host}:{node.port}{node.path_prefix}"
-
-
-def _wrong_product(url: str) -> Unavailable:
-    return Unavailable(
-        f"{url} answers, but does not say that it is Elasticsearch; see whether hosts is right."
-        " For OpenSearch, say type: opensearch"
-    )
+        return Reply(url_of(meta), meta.status, headers, body if isinstance(body, bytes) else b"")

@@ -4,6 +4,7 @@ Everything that is brought is in ``assets/``; nothing is made here. Each object 
 setting up again writes what is older or the same, and leaves what a newer program brought.
 """
 
+import re
 from collections.abc import Iterator
 
 from forwarder import ConfigError, SetupOptions, Step
@@ -12,6 +13,9 @@ from forwarder_elasticsearch.setup_assets import asset, export_rules, for_flavor
 from forwarder_elasticsearch.setup_cluster import Cluster, install, key_request, remove
 from forwarder_elasticsearch.setup_kibana import Kibana, export_objects, import_all, remove_all
 
+_RETENTION = re.compile(r"[1-9][0-9]{0,8}[dhms]")
+"""What Elasticsearch takes for the lifecycle of a data stream, but for parts of a second; with more
+digits, it is longer than it can reckon with."""
 _FLAVORS = ("elasticsearch", "opensearch")
 
 
@@ -26,9 +30,14 @@ def setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:
     Raises:
         ConfigError: The options contradict one another.
     """
-    flavor = options.flavor or "elasticsearch"
+    flavor = "elasticsearch" if options.flavor is None else options.flavor
     if flavor not in _FLAVORS:
         raise ConfigError(f"flavor {flavor!r} is none of {', '.join(_FLAVORS)}.")
+    if options.retention is not None and _RETENTION.fullmatch(options.retention) is None:
+        raise ConfigError(
+            f"retention {options.retention!r} is no time: a whole number from 1 on, with its unit"
+            " right behind it, d, h, m or s, like 90d. Elasticsearch has no weeks, months or years."
+        )
     if flavor == "opensearch":
         yield from _steps_for_opensearch(options)
         return

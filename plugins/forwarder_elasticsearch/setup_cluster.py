@@ -8,12 +8,12 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from elastic_transport import TransportError
-from elasticsearch import ApiError
+from pydantic import BaseModel, Field
 
 from forwarder import SetupOptions, Step, Unavailable
+from forwarder_elasticsearch.asking import Answer, ask, understand
 from forwarder_elasticsearch.connecting import connect
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup_assets import asset
@@ -21,6 +21,8 @@ from forwarder_elasticsearch.setup_connection import with_credentials
 
 _MANAGED_BY = "esa-forwarder"
 _STREAMS = "logs-cisco_esa.*-*"
+_MAX_SAID = 1000
+"""Characters of what a server says."""
 
 _PRIVILEGES = (
     "the key that sets up needs the cluster privileges manage_index_templates and"
@@ -48,6 +50,31 @@ _OBJECTS = tuple(
 )
 
 
+class _There(BaseModel, frozen=True):
+    """What of our name is there."""
+
+    version: int = 0
+    meta: dict[str, object] = Field(default={}, alias="_meta")
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this program brought it."""
+        return self.meta.get("managed_by") == _MANAGED_BY
+
+
+class _Index(BaseModel, frozen=True):
+    index_name: str
+
+
+class _Stream(BaseModel, frozen=True):
+    name: str
+    indices: Annotated[list[_Index], Field(min_length=1)]
+
+
+class _Streams(BaseModel, frozen=True):
+    data_streams: list[_Stream]
+
+
 class Cluster:
     """A cluster that is asked one thing after the other; connected to when that is first done."""
 
@@ -55,7 +82,7 @@ class Cluster:
         """Take where it is and who asks."""
         self._settings = with_credentials(settings, options)
 
-    def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, body: str | None = None) -> Answer:
         """Ask.
 
         Args:
@@ -64,26 +91,22 @@ class Cluster:
             body: JSON.
 
         Returns:
-            The status, and the answer as it was parsed: of 200, 400 or 404.
+            The answer, of 200, 400 or 404.
 
         Raises:
-            Unavailable: The cluster cannot be reached, or it refuses.
+            Unavailable: The cluster cannot be reached, it refuses, or it is none.
         """
-        headers = {"accept": "application/json"}
-        if body is not None:
-            headers["content-type"] = "application/json"
         try:
             with connect(self._settings) as client:
-                answer = client.perform_request(method, path, headers=headers, body=body)
-        except ApiError as error:
-            if error.status_code in {400, 404}:
-                return error.status_code, error.body
-            advice = f"; {_PRIVILEGES}" if error.status_code in {401, 403} else ""
-            words = f"{error.status_code}, {_reason(error.body)}"
-            raise Unavailable(f"{method} {path}: {words}{advice}.") from None
-        except TransportError as error:
-            raise Unavailable(f"{method} {path}: {error.message}.") from None
-        return 200, answer.body
+                answer = ask(client, method, path, None if body is None else body.encode())
+        except Unavailable as error:
+            raise Unavailable(f"{error}.") from None
+        if answer.status in {200, 400, 404}:
+            return answer
+        advice = f"; {_PRIVILEGES}" if answer.status in {401, 403} else ""
+        said = answer.page or (_reason(answer.body) if answer.body else "")
+        words = f"{answer.status} to {method} {path}{f', {said}' if said else ''}"
+        raise Unavailable(f"{answer.url} answers {words}{advice}.")
 
 
 def install(cluster: Cluster, retention: str | None) -> Iterator[Step]:
@@ -126,34 +149,38 @@ def _put(cluster: Cluster, found: _Object, body: str) -> str:
     version = json.loads(body)["version"]
     there = _installed(cluster, found)
     if there is not None:
-        if there.get("_meta", {}).get("managed_by") != _MANAGED_BY:
+        if not there.is_ours:
             raise Unavailable(
                 f"a {found.what} {found.name} is there and was not brought by this program;"
                 " look at it, and delete it if nobody needs it."
             )
-        if there["version"] > version:
-            return f"left: version {there['version']} is there, this program has {version}"
-    status, answer = cluster.ask("PUT", found.path, body)
-    if status != HTTPStatus.OK:
-        raise Unavailable(f"PUT {found.path}: {_reason(answer)}.")
+        if there.version > version:
+            return f"left: version {there.version} is there, this program has {version}"
+    answer = cluster.ask("PUT", found.path, body)
+    if answer.status != HTTPStatus.OK:
+        raise Unavailable(f"PUT {found.path}: {_reason(answer.body)}.")
     if there is None:
         return f"made, version {version}"
-    if there["version"] == version:
+    if there.version == version:
         return f"is there; written anew, version {version}"
-    return f"brought from version {there['version']} to {version}"
+    return f"brought from version {there.version} to {version}"
 
 
-def _installed(cluster: Cluster, found: _Object) -> Mapping[str, Any] | None:
+def _installed(cluster: Cluster, found: _Object) -> _There | None:
     """Give what is there of our name."""
-    status, answer = cluster.ask("GET", found.path)
-    if status == HTTPStatus.NOT_FOUND:
+    answer = cluster.ask("GET", found.path)
+    if answer.status == HTTPStatus.NOT_FOUND:
         return None
-    if status != HTTPStatus.OK:
-        raise Unavailable(f"GET {found.path}: {_reason(answer)}.")
-    if found.name in answer:
-        return dict(answer[found.name])
-    (listed,) = next(iter(answer.values()))
-    return dict(listed[found.file.removesuffix(".json")])
+    if answer.status != HTTPStatus.OK:
+        raise Unavailable(f"GET {found.path}: {_reason(answer.body)}.")
+    kind = found.file.removesuffix(".json")
+    there = answer.body.get(found.name)
+    if there is None:
+        listed = answer.body.get(f"{kind}s")
+        first = listed[0] if isinstance(listed, list) and listed else None
+        there = first.get(kind) if isinstance(first, dict) else None
+    where = f"{answer.url} answers 200 to GET {found.path}"
+    return understand(_There, there, where, answer.body)
 
 
 def _look_at_streams(cluster: Cluster) -> str:
@@ -170,14 +197,20 @@ def _look_at_streams(cluster: Cluster) -> str:
 
 def _old_streams(cluster: Cluster) -> Iterator[str]:
     version = json.loads(asset("component_template.json"))["version"]
-    _, answer = cluster.ask("GET", f"/_data_stream/{_STREAMS}")
-    for stream in answer.get("data_streams", ()):
-        index = stream["indices"][-1]["index_name"]
-        _, mapping = cluster.ask("GET", f"/{index}/_mapping")
+    path = f"/_data_stream/{_STREAMS}"
+    answer = cluster.ask("GET", path)
+    if answer.status != HTTPStatus.OK:
+        return
+    where = f"{answer.url} answers 200 to GET {path}"
+    for stream in understand(_Streams, answer.body, where, answer.body).data_streams:
+        index = stream.indices[-1].index_name
+        mapping = cluster.ask("GET", f"/{index}/_mapping").body.get(index)
         # It is not there if it was deleted at this moment.
-        mappings = mapping.get(index, {}).get("mappings", {})
-        if mappings.get("_meta", {}).get("version", 0) < version:
-            yield stream["name"]
+        mappings = mapping.get("mappings") if isinstance(mapping, dict) else None
+        meta = mappings.get("_meta") if isinstance(mappings, dict) else None
+        there = meta.get("version") if isinstance(meta, dict) else None
+        if not isinstance(there, int) or there < version:
+            yield stream.name
 
 
 def remove(cluster: Cluster) -> Iterator[Step]:
@@ -194,21 +227,21 @@ def _delete(cluster: Cluster, found: _Object) -> str:
     there = _installed(cluster, found)
     if there is None:
         return "is not there"
-    if there.get("_meta", {}).get("managed_by") != _MANAGED_BY:
+    if not there.is_ours:
         return "left: it was not brought by this program"
-    status, answer = cluster.ask("DELETE", found.path)
+    answer = cluster.ask("DELETE", found.path)
     # Of 404: somebody was faster. 400: data streams still use it, or somebody's template does.
-    return "deleted" if status in {200, 404} else f"stays: {_reason(answer)}"
+    return "deleted" if answer.status in {200, 404} else f"stays: {_reason(answer.body)}"
 
 
-def _reason(answer: object) -> str:
+def _reason(answer: Mapping[str, Any]) -> str:
     """Say what an answer says is wrong: the reason, and the reasons for it."""
     reasons = []
-    found = answer.get("error") if isinstance(answer, Mapping) else None
+    found = answer.get("error")
     while isinstance(found, Mapping):
         reasons.append(str(found.get("reason")))
         found = found.get("caused_by")
-    return "; ".join(dict.fromkeys(reasons)) or str(answer)
+    return ("; ".join(dict.fromkeys(reasons)) or str(answer))[:_MAX_SAID]
 
 
 def key_request() -> Step:

@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
-from forwarder_bulk.causes import HUNG_UP, has_hung_up
+from forwarder_bulk.answers import find_fault, read_whole
+from forwarder_bulk.patience import is_over, make_pools
 from pydantic import ValidationError
 
 from forwarder import ConfigError, SetupOptions, Unavailable
@@ -19,16 +20,20 @@ def with_credentials(settings: Settings, options: SetupOptions) -> Settings:
     Raises:
         ConfigError: The credentials cannot be used.
     """
+    if options.api_key is not None and (options.user or options.password) is not None:
+        raise ConfigError("either an API key sets up, or a user with a password.")
+    if options.password is not None and options.user is None:
+        raise ConfigError("a password for setting up needs a user (--user); name both, or none.")
     if options.api_key is None and options.user is None:
         return settings
-    if options.api_key is not None and options.user is not None:
-        raise ConfigError("either an API key sets up, or a user.")
     values: dict[str, Any] = {name: getattr(settings, name) for name in settings.model_fields_set}
     values |= {"api_key": options.api_key, "username": options.user, "password": options.password}
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        words = error.errors(include_input=False, include_url=False)[0]["msg"]
+        first = error.errors(include_input=False, include_url=False)[0]
+        # pydantic puts two words before those of the settings.
+        words = " ".join([*map(str, first["loc"]), first["msg"].removeprefix("Value error, ")])
         raise ConfigError(f"the credentials for setting up cannot be used: {words}.") from None
 
 
@@ -46,7 +51,11 @@ class Web:
             Unavailable: A file of the settings cannot be used.
         """
         parts = urlsplit(url)
-        options: dict[str, Any] = {"timeout": settings.timeout.total_seconds(), "retries": False}
+        timeout = urllib3.Timeout(
+            connect=settings.connect_timeout.total_seconds(),
+            read=settings.timeout.total_seconds(),
+        )
+        options: dict[str, Any] = {"timeout": timeout, "retries": False}
         if parts.scheme == "https":
             context = tls.make_context(settings, [(parts.hostname or "", parts.port or 443)])
             options["ssl_context"] = context
@@ -65,6 +74,7 @@ class Web:
             headers = urllib3.make_headers(proxy_basic_auth=proxy.auth)
             plain = proxy._replace(auth=None).url
             self._pool = urllib3.ProxyManager(plain, 1, proxy_headers=headers, **options)
+        self._pool.pool_classes_by_scheme = dict(make_pools(settings.timeout))
 
     def ask(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]
@@ -78,12 +88,20 @@ class Web:
             Unavailable: It cannot be reached.
         """
         try:
-            answer = self._pool.request(
-                method, self._url + path, body=body, headers=self._headers | headers, redirect=False
+            response = self._pool.request(
+                method,
+                self._url + path,
+                body=body,
+                headers=self._headers | headers,
+                redirect=False,
+                preload_content=False,
             )
+            answer = read_whole(response)
         except urllib3.exceptions.HTTPError as error:
-            if has_hung_up(error):
-                raise Unavailable(f"{self._url} {HUNG_UP}.") from None
+            if fault := find_fault(error):
+                raise Unavailable(f"{self._url} {fault}.") from None
+            if is_over(error):
+                raise Unavailable(f"{self._url} does not answer in time; see how it is.") from None
             if isinstance(error, urllib3.exceptions.SSLError):
                 raise Unavailable(f"{self._url} cannot be trusted: {tls.explain(error)}.") from None
             raise Unavailable(f"{self._url} cannot be reached: {error}.") from None

@@ -40,6 +40,8 @@ def _look(url: str, client: opensearchpy.OpenSearch) -> Finding:
     except opensearchpy.OpenSearchException as error:
         advice = "See how the server is, and whether hosts is right."
         return Finding(good=False, text=f"{url} answers {str(error)[:200]}", advice=advice)
+    except RecursionError:  # of JSON in JSON without end, which the client does not foresee
+        answer = None
     version = answer.get("version") if isinstance(answer, dict) else None
     if not isinstance(version, dict) or version.get("distribution") != "opensearch":
         advice = "See whether hosts is right; for Elasticsearch, say type: elasticsearch."

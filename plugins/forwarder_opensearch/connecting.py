@@ -1,4 +1,7 @@
-"""The client: that of OpenSearch, packing quickly, and trying nothing again."""
+"""The client: that of OpenSearch, packing quickly, and trying nothing again.
+
+An answer has a limit, of time and of size.
+"""
 
 import logging
 from datetime import timedelta
@@ -6,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
+from forwarder_bulk.answers import Answer, read_whole
 from forwarder_bulk.packing import Packed, pack
 from forwarder_bulk.patience import make_pools
 from opensearchpy import OpenSearch, Urllib3HttpConnection
@@ -66,13 +70,34 @@ def _text(path: object) -> str | None:
     return None if path is None else str(path)
 
 
+class _Pool:
+    """The connections to one node, and what comes through them."""
+
+    def __init__(self, pool: urllib3.HTTPConnectionPool) -> None:
+        self._pool = pool
+
+    def urlopen(self, method: str, url: str, body: Any, **options: Any) -> Answer:  # noqa: ANN401 - as they come
+        """Make a request as urllib3's own pools do; the answer has a limit."""
+        options |= {"redirect": False, "preload_content": False}
+        answer = read_whole(self._pool.urlopen(method, url, body, **options))
+        # The client takes it for text, and would say that the server cannot be reached.
+        return answer._replace(data=answer.data.decode(errors="replace").encode())
+
+    def close(self) -> None:
+        """Hang up."""
+        self._pool.close()
+
+
 class _Connection(Urllib3HttpConnection):
     """The connections to one node."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as they come
-        super().__init__(**options)
-        patience = timedelta(seconds=options["timeout"].read_timeout)
-        self.pool.ConnectionCls = make_pools(patience)[self.pool.scheme].ConnectionCls
+    def _create_urllib3_pool(self) -> None:  # type: ignore[explicit-override]
+        super()._create_urllib3_pool()
+        pool = self.pool
+        timeout: Any = self.timeout  # as connect gives it
+        patience = timedelta(seconds=timeout.read_timeout)
+        pool.ConnectionCls = make_pools(patience)[pool.scheme].ConnectionCls
+        self.pool = _Pool(pool)
 
     def _gzip_compress(self, body: Any) -> bytes:  # type: ignore[explicit-override]  # noqa: ANN401
         return body if isinstance(body, Packed) else pack(body)

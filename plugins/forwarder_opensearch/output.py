@@ -11,9 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 import opensearchpy
-from forwarder_bulk.causes import HUNG_UP, find_causes, has_hung_up
+from forwarder_bulk.answers import find_fault
+from forwarder_bulk.causes import find_causes
 from forwarder_bulk.patience import is_over
-from forwarder_bulk.replies import Reply
+from forwarder_bulk.replies import FILTER, Reply
 from forwarder_bulk.sending import Sender
 from forwarder_bulk.targets import Request, Targets
 
@@ -21,8 +22,6 @@ from forwarder import Document, Failure, Unavailable
 from forwarder_opensearch.connecting import connect
 from forwarder_opensearch.settings import Settings
 
-_FILTER = "items.*._index,items.*.status,items.*.error"
-"""What of a reply is wanted. The rest is five times as much, for each document."""
 _ANY = range(300, 600)
 
 _log = logging.getLogger(__name__)
@@ -84,12 +83,9 @@ class OpenSearchOutput:
                 reply = self._ask(connection, request)
             except opensearchpy.ConnectionError as error:
                 client.transport.mark_dead(connection)
-                if isinstance(error, opensearchpy.ConnectionTimeout) or is_over(error):
+                if _is_late(error):
                     # It may be at work on it; to ask the next one would be to double its work.
-                    raise Unavailable(
-                        f"{_url(connection)} does not answer in time; see how it is, or say a"
-                        " longer timeout"
-                    ) from error
+                    raise Unavailable(f"{_url(connection)} {explain(error)}") from error
                 if not left:
                     raise Unavailable(f"{_url(connection)} {explain(error)}") from error
                 left -= 1
@@ -99,7 +95,7 @@ class OpenSearchOutput:
 
     def _ask(self, connection: Any, request: Request) -> Reply:  # noqa: ANN401 - the client has no type for it
         index = "" if request.where is None else f"/{quote(request.where)}"
-        params = {"filter_path": _FILTER}
+        params = {"filter_path": FILTER}
         if self._settings.pipeline is not None:
             params["pipeline"] = self._settings.pipeline
         status, headers, text = connection.perform_request(
@@ -121,10 +117,16 @@ def _url(connection: Any) -> str:  # noqa: ANN401 - the client has no type for i
     return f"{connection.host}{connection.url_prefix}"
 
 
+def _is_late(error: opensearchpy.ConnectionError) -> bool:
+    return isinstance(error, opensearchpy.ConnectionTimeout) or is_over(error)
+
+
 def explain(error: opensearchpy.ConnectionError) -> str:
     """Say what is wrong, and what to do."""
-    if has_hung_up(error):
-        return HUNG_UP
+    if fault := find_fault(error):
+        return fault
+    if _is_late(error):
+        return "does not answer in time; see how it is, or say a longer timeout"
     told = (x for x in find_causes(error) if isinstance(x, OSError) and x.strerror)
     found = next(told, None)
     if isinstance(found, ssl.SSLCertVerificationError):

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import orjson
 from elasticsearch import Elasticsearch, helpers
+from forwarder_bulk.replies import FILTER
 
 from forwarder.config import load
 from forwarder.documents import Document
@@ -34,10 +35,7 @@ from forwarder.running import Running
 
 STREAM = "logs-cisco_esa.auth-default"
 
-_PATH = (
-    f"/{STREAM}/_bulk?require_data_stream=true"
-    "&filter_path=items.*._index,items.*.status,items.*.failure_store,items.*.error"
-)
+_PATH = f"/{STREAM}/_bulk?require_data_stream=true&filter_path={FILTER}"
 """As the output asks, so that the server has the same to do."""
 _LONGEST = timedelta(minutes=10)
 
