@@ -9,7 +9,8 @@ Rules:
   :data:`~forwarder.running.STOP_WITHIN`. A second one ends it at once; nothing is lost, some is
   done again.
 * SIGHUP reads the configuration again. If it is good, everything is stopped and begun anew with it;
-  if not, everything goes on as it was, and the log says why.
+  if not, everything goes on as it was, and the log says why. Several that come meanwhile are one,
+  and none comes before an end.
 * Who runs it once waits for an end: when nothing can be done for a while, it gives up.
 * A damaged database is set aside and opened anew.
 """
@@ -19,7 +20,7 @@ import queue
 import signal
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,8 @@ from forwarder.spool import BlockedError, DamagedError, GoneError
 if TYPE_CHECKING:
     from types import FrameType
 
-ENDED_AT_ONCE = 130
-"""As a shell has it for SIGINT."""
+_ENDED = 128
+"""And the number of the signal, as shells count."""
 
 _LOOK_SECONDS = 0.5
 """How often the main thread looks whether the others are still at work."""
@@ -149,8 +150,15 @@ class Service:
             self._begun = running.ingest.begun
             return self._start(self._config)
         if number is not None:
-            _log.info("The service was asked to end.", signal=signal.Signals(number).name)
+            _say_end(number)
         running.stop()
+        self._conclude(running, number, error)
+        return None
+
+    def _conclude(
+        self, running: Running, number: int | None, error: BaseException | None = None
+    ) -> None:
+        """Say how it ended: what is stopped now, by a signal or not, or what stopped an output."""
         losses = running.losses if number is None or self._once else []
         if isinstance(error, GoneError):
             losses = []  # of which nobody knows
@@ -165,7 +173,6 @@ class Service:
         elif running.error is not None:
             _log.error("Reading has ended by a fault of the program.", exc_info=running.error)
         _log.info("The service has ended.")
-        return None
 
     def _wait(self, running: Running) -> int | None:
         """Wait for a signal; None if there is nothing more to wait for, or no use in it."""
@@ -242,6 +249,13 @@ class Service:
             return running
         running.stop()
         self._begun = running.ingest.begun
+        number = self._next_signal(0)
+        if number == signal.SIGHUP:
+            self._signals.put(number)
+        elif number is not None:
+            _say_end(number)
+            self._conclude(running, number)
+            return None
         try:
             changed = self._start(*new)
         except ForwarderError as error:
@@ -263,10 +277,14 @@ class Service:
         return config, outputs
 
     def _next_signal(self, seconds: float) -> int | None:
-        try:
-            return self._signals.get(timeout=seconds)
-        except queue.Empty:
-            return None
+        """Wait for a signal, and take all that have come: an end, if there is one among them."""
+        found = None
+        with suppress(queue.Empty):
+            found = self._signals.get(timeout=seconds)
+            while True:
+                number = self._signals.get_nowait()
+                found = number if found == signal.SIGHUP else found
+        return found
 
     @contextmanager
     def _receiving_signals(self) -> Iterator[None]:
@@ -277,7 +295,7 @@ class Service:
             if number != signal.SIGHUP:
                 ends += 1
                 if ends > 1:
-                    os._exit(ENDED_AT_ONCE)
+                    os._exit(_ENDED + number)
             self._signals.put(number)
 
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -287,3 +305,7 @@ class Service:
         finally:
             for number, action in before.items():
                 signal.signal(number, action)
+
+
+def _say_end(number: int) -> None:
+    _log.info("The service was asked to end.", signal=signal.Signals(number).name)

@@ -143,6 +143,22 @@ def test_a_closed_stream_leads_nowhere(number: int) -> None:
     assert done.stdout.decode() == repr([*expected, *expected])
 
 
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--once",), 1)])
+def test_a_signal_before_it_has_begun_ends_it(
+    tmp_path: Path, options: tuple[str, ...], code: int
+) -> None:
+    """A service has done then what it was asked; nothing is said."""
+    path = tmp_path / "config.yaml"
+    os.mkfifo(path)
+    program = subprocess.Popen(  # noqa: S603
+        [*COMMAND, "run", "-c", str(path), *options], stderr=subprocess.PIPE
+    )
+    with program, path.open("wb"):  # it reads now, and waits for more
+        program.send_signal(signal.SIGTERM)
+        _, said = program.communicate(timeout=20)
+    assert (program.returncode, said) == (code, b"")
+
+
 def test_mistakes_end_it_with_2(tmp_path: Path) -> None:
     """All of them are said."""
     done = run(configure(tmp_path, "nothing"))

@@ -153,6 +153,29 @@ def test_sighup_begins_anew_with_the_configuration_as_it_is(
     assert "outputs=told,archive" in said
 
 
+@pytest.mark.parametrize("last", [signal.SIGHUP, signal.SIGTERM])
+def test_many_signals_are_few(
+    tmp_path: Path, last: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What comes while a configuration is read is one more SIGHUP, or the end before all else."""
+    append(tmp_path, logins(1))
+    told = Told(send(signal.SIGHUP))
+    read = configured(tmp_path, told)
+    config = read()
+    signals = iter([(*[signal.SIGHUP] * 4, last), (signal.SIGTERM,)])
+
+    def read_again() -> Config:
+        for number in next(signals):
+            os.kill(os.getpid(), number)
+        return config
+
+    assert Service(config, read_again).run()
+    said = capsys.readouterr().err
+    assert said.count("The configuration was read again.") == (2 if last == signal.SIGHUP else 1)
+    assert "signal=SIGTERM" in said
+    assert len(told.taken) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
