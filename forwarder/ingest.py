@@ -16,13 +16,9 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-
-import orjson
-import structlog
 
 from forwarder.committing import WAIT_SECONDS, Committer
 from forwarder.core_handle import CoreHandle
@@ -36,8 +32,7 @@ from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.sightings import Followed, StartAt
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import Begun, StandardInput
-from forwarder.oddities import Oddities
-from forwarder.reading_status import describe
+from forwarder.reading_status import ReadingStatus
 from forwarder.settings.models import DocumentSettings, InputSettings, StdinSettings
 from forwarder.spool import Spool
 
@@ -52,13 +47,6 @@ COMMIT_BYTES = 4_000_000
 
 COMMIT_READ_BYTES = 16 << 20
 """Of logs, before their positions are committed: the inputs keep in memory what may come again."""
-
-STATUS_SECONDS = 5.0
-"""How often the state of the inputs is written for ``status``, while something changes."""
-
-STATUS_PREFIX = "status/"
-
-_log = structlog.get_logger(__name__)
 
 
 class Source(Protocol):
@@ -106,7 +94,7 @@ class Ingest:
         self._once = once
         self._stop = threading.Event()
         self._core_settings = CoreSettings.of(inputs, documents)
-        self._last = Snapshot({}, [], Counts(), 0, [])
+        self._counts = Counts()
         self._following = _follow(inputs, spool, once=once)
         self._standard_inputs = [*_standard_inputs(inputs, begun)]
         self._sources: list[Source] = [*self._standard_inputs]
@@ -117,8 +105,6 @@ class Ingest:
         self._pending: list[Document] = []
         self._pending_bytes = 0
         self._taken_bytes = 0
-        self._foreign: list[str] = []
-        """Paths of what has no line of a mail log, to be said with the next status."""
         self._is_asked = False
         """Whether a snapshot of the core is on its way."""
         self._forgotten: list[tuple[str, None]] = []
@@ -126,15 +112,10 @@ class Ingest:
         self._consumed: tuple[int, bytes] | None = None
         """Of standard input; see :meth:`Core.consumed`."""
         self._since: float | None = None
-        self._status_due = 0.0
-        self._last_status: dict[str, object] = {}
+        self._status = ReadingStatus(self._following)
         self._committer = Committer(spool, self._stop)
-        self._oddities = Oddities()
-        self._has_logs: bool | None = None
         self.is_complete = False
         """Whether all was read to its end and committed; never so where more is waited for."""
-        self.problems = 0
-        """What could not be read, or is lost; each was logged."""
 
     def run(self) -> None:
         """Read until somebody asks to stop, or to the end where nothing is waited for.
@@ -166,7 +147,7 @@ class Ingest:
             pieces = self._read()
             for piece in pieces:
                 self._take(piece)
-            self._say_problems()
+            self._status.say_problems()
             # Only now: what was read before a snapshot is saved has to be with the core by then.
             self._collect()
             if not self._is_asked and self._is_due(idle=not pieces):
@@ -177,11 +158,16 @@ class Ingest:
         for piece in chain.from_iterable(x.settle() for x in self._standard_inputs):
             self._take(piece)
         self._wait_for_snapshot()
-        self._status_due = 0.0  # it is not to say for ever how far an earlier commit was
+        self._status.renew()
         self._commit_all()
-        self._oddities.say(self._last.counts, last=True)
+        self._status.finish(self._counts)
         self._committer.wait()
         return ended
+
+    @property
+    def problems(self) -> int:
+        """What could not be read, or is lost; each was logged."""
+        return self._status.problems
 
     @property
     def is_blocked(self) -> bool:
@@ -257,11 +243,10 @@ class Ingest:
             self._collect(wait=True)
 
     def _is_due(self, *, idle: bool) -> bool:
-        now = time.monotonic()
         if self._since is None:
             # Files may have moved though nothing came of them.
-            return now >= self._status_due
-        return now - self._since >= COMMIT_SECONDS or (idle and self._once)
+            return self._status.is_due
+        return time.monotonic() - self._since >= COMMIT_SECONDS or (idle and self._once)
 
     def _commit(self, snapshot: Snapshot) -> None:
         """Commit what there is; wait as long as the disk refuses what was before it.
@@ -269,8 +254,7 @@ class Ingest:
         Args:
             snapshot: Of the core, behind all that is pending.
         """
-        self._last = snapshot
-        self._foreign += snapshot.foreign
+        self._counts = snapshot.counts
         self._consumed = snapshot.consumed.get(STDIN_KEY, self._consumed)
         state: list[tuple[str, bytes | None]] = [*snapshot.changes, *self._forgotten]
         forgotten = [x.removeprefix(FILE_PREFIX) for x, _ in self._forgotten]
@@ -282,53 +266,11 @@ class Ingest:
                 else:
                     state.append((key, value))
         self._core.saved(forgotten)
-        state += self._status()
+        state += self._status.take(snapshot)
         if self._pending or state:
             self._committer.commit(self._pending, state)
         self._pending = []
         self._pending_bytes = 0
-
-    def _say_problems(self) -> None:
-        if self._following is not None:
-            for problem in self._following.take_problems():
-                self.problems += 1
-                _log.warning("Something of the logs cannot be read.", reason=problem)
-
-    def _say_whether_there_are_logs(self, found: bool | None) -> None:  # noqa: FBT001 - as the name says
-        """Say once that no log is there: a share that is not mounted looks like a quiet night."""
-        if found is None:
-            return
-        before, self._has_logs = self._has_logs, found
-        if found:
-            if before is False:
-                _log.info("There are logs again.")
-            return
-        # At the beginning, what cannot be read was said already.
-        if before is False or (before is None and self.problems):
-            return
-        self.problems += 1
-        _log.warning(
-            "There is no log: nothing matches the paths of the inputs. Mount what is missing, or"
-            " mend the paths; see esa-forwarder check."
-        )
-
-    def _status(self) -> Iterable[tuple[str, bytes]]:
-        now = time.monotonic()
-        if now < self._status_due:
-            return []
-        self._status_due = now + STATUS_SECONDS
-        counts = self._last.counts
-        self._oddities.say(counts, self._foreign)
-        self._foreign = []
-        files = [] if self._following is None else self._following.status()
-        if self._following is not None:
-            self._say_whether_there_are_logs(self._following.finds_files)
-        status = describe(files, self._last.open_connections, counts)
-        if status == self._last_status:
-            return []
-        self._last_status = status
-        at = {"time": datetime.now(UTC).isoformat(timespec="seconds")}
-        return [(STATUS_PREFIX + "ingest", orjson.dumps(at | status))]
 
 
 def followed_by(inputs: Sequence[InputSettings], state: Path) -> list[Followed]:

@@ -8,12 +8,13 @@ from pathlib import Path
 import orjson
 import pytest
 
-from forwarder import committing
+from forwarder import committing, reading_status
 from forwarder import ingest as module
 from forwarder.core_settings import PREFIX as CORE_PREFIX
 from forwarder.core_settings import forget
 from forwarder.documents import Document
-from forwarder.ingest import STATUS_PREFIX, Ingest
+from forwarder.ingest import Ingest
+from forwarder.reading_status import STATUS_PREFIX
 from forwarder.spool import Spool, schema
 from tests.faults.program import wait_until
 from tests.services import CONFIG, Told, append, configured, logins
@@ -80,7 +81,7 @@ def test_the_status_at_the_end_is_of_the_last_commit(
 ) -> None:
     """However soon that is after an earlier one."""
     monkeypatch.setattr(module, "COMMIT_READ_BYTES", 1)
-    monkeypatch.setattr(module, "STATUS_SECONDS", 3600)
+    monkeypatch.setattr(reading_status, "STATUS_SECONDS", 3600)
     append(tmp_path, logins(*range(2000)))
     with running(reader(tmp_path, spool, once=once)):
         wait_until(lambda: spool.pending("told") == 2000, "all")
@@ -224,7 +225,7 @@ def test_what_is_odd_about_the_logs_is_said(
     ingest.run()
     assert said("Lines are not understood")
     assert said("has no line of a mail log")
-    ((_, status),) = spool.load_state(module.STATUS_PREFIX + "ingest")
+    ((_, status),) = spool.load_state(STATUS_PREFIX + "ingest")
     found = orjson.loads(status)
     assert found["oddities"]["unread"] == 1
     assert found["behind_bytes"] == 0
@@ -265,7 +266,7 @@ def test_logs_that_come_are_said(
     tmp_path: Path, spool: Spool, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After it was said that there is none."""
-    monkeypatch.setattr(module, "STATUS_SECONDS", 0.01)
+    monkeypatch.setattr(reading_status, "STATUS_SECONDS", 0.01)
     with running(reader(tmp_path, spool)):
         wait_until(lambda: said("There is no log"), "a warning")
         append(tmp_path, logins(1))
