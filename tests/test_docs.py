@@ -140,14 +140,14 @@ def test_the_unit_starts_what_the_readme_installs() -> None:
 
 
 def test_the_folders_of_the_readmes_configuration_are_made(tmp_path: Path) -> None:
-    """Before it is checked."""
+    """Before it is checked; that of the state for its owner alone, as the program wants it."""
     path = tmp_path / "config.yaml"
     path.write_text(block("config"))
     config = load(path, find_outputs)
     before, _, _ = README.read_text().partition("$ esa-forwarder check")
-    (made,) = re.findall(r'^\$ sudo install -d -o "\$USER" (.*)$', before, re.MULTILINE)
-    archive = str(config.outputs["archive"].settings.model_dump()["path"].parent)
-    assert sorted(made.split()) == sorted(["/etc/esa-forwarder", archive, str(config.state)])
+    made = re.findall(r'^\$ sudo install -d -o "\$USER" (.*)$', before, re.MULTILINE)
+    archive = config.outputs["archive"].settings.model_dump()["path"].parent
+    assert made == [f"/etc/esa-forwarder {archive}", f"-m 700 {config.state}"]
 
 
 def test_every_command_is_documented() -> None:
