@@ -82,12 +82,14 @@ def test_another_level_or_day_ends_it(
 
 
 @worths
-def test_the_first_line_may_be_another_one(worth: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then nothing is passed over."""
+def test_the_first_line_tells_the_level(worth: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever it is."""
     monkeypatch.setattr(days, "WORTH_BYTES", worth)
-    text = b"".join(b"\n" + x for x in (LINES[6], LINES[0]))
+    text = b"".join(b"\n" + x for x in (LINES[6], LINES[7], LINES[0]))
     known = Days()
-    assert [known.pass_over(text, 0, len(text)) for _ in range(2)] == [(0, []), (0, [])]
+    stop = text.rindex(b"\n")
+    for _ in range(2):
+        assert known.pass_over(text, 0, len(text)) == (stop, scan(text, 0, stop))
 
 
 def test_few_days_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

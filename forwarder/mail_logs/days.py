@@ -1,41 +1,42 @@
 """Goes over the lines of a day: proves that they are lines of a file, and picks those that matter.
 
-Nearly all lines of a block are of one day and at level Info. What they begin with is a literal,
-which is compared three times as fast as a class; so each day has expressions of its own. The one
-that proves and picks at once takes a tenth less time than two, but takes long to make: it is made
-for a day of which much has come.
+Nearly all lines of a block are of one day and at one level. What they begin with is a literal,
+which is compared three times as fast as a class; so each day and level has expressions of its own.
+The one that proves and picks at once takes a tenth less time than two, but takes long to make: it
+is made for a day of which much has come.
 """
 
 import re
 
 from forwarder.mail_logs import scanning
+from forwarder.mail_logs.grammar import STAMP_BYTES
 from forwarder.mail_logs.lines import DATE_BYTES
 from forwarder.mail_logs.scanning import Pick
 
 MAX_DAYS = 1024
-"""Days whose expressions are kept; a hostile log must not fill memory with dates."""
+"""Days and levels whose expressions are kept; a hostile log must not fill memory with dates."""
 
 WORTH_BYTES = 2 << 20
 """Of a day. To go over so much in one step saves the time that it takes to make the expression."""
 
-YEAR_AT, YEAR_END = 20, 25
-"""Where a stamp has its year and the blank behind it, in bytes."""
+YEAR_AT = 20
+"""Where a stamp has its year, in bytes; a blank is behind it."""
 
 
 class Days:
-    """The days of a log, by their dates."""
+    """The days of a log, by their dates and levels."""
 
     __slots__ = ("_days",)
 
     def __init__(self) -> None:
         """Start with none."""
-        self._days: dict[tuple[bytes, bytes], _Day] = {}
+        self._days: dict[tuple[bytes, bytes, bytes], _Day] = {}
 
     def __len__(self) -> int:
         return len(self._days)
 
     def pass_over(self, text: bytes, start: int, end: int) -> tuple[int, list[Pick]]:
-        """Go over the lines of the day of the first one.
+        """Go over the lines of the day and level of the first one.
 
         Args:
             text: Lines, each behind a newline.
@@ -43,11 +44,12 @@ class Days:
             end: Where to stop at the latest.
 
         Returns:
-            The newline before the first line that is not at level Info of this day, which may be
-            the first of all; ``end`` if there is none. The lines before it that matter.
+            The newline before the first line that is not of this day and level; ``end`` if there
+            is none. The lines before it that matter.
         """
-        stamp = text[start + 1 : start + 1 + YEAR_END]
-        key = stamp[:DATE_BYTES], stamp[YEAR_AT:]
+        stamp = text[start + 1 : start + 1 + STAMP_BYTES]
+        level = text[start + 1 + STAMP_BYTES : text.index(b": ", start + STAMP_BYTES)]
+        key = stamp[:DATE_BYTES], stamp[YEAR_AT:], level
         day = self._days.get(key)
         if day is None:
             if len(self._days) >= MAX_DAYS:
@@ -57,13 +59,13 @@ class Days:
 
 
 class _Day:
-    """A day at level Info."""
+    """A day at one level."""
 
     __slots__ = ("_begin", "_other", "_passed", "_proof")
 
-    def __init__(self, date: bytes, year: bytes) -> None:
+    def __init__(self, date: bytes, year: bytes, level: bytes) -> None:
         # The clock is passed over in one step: no newline that is in it has a date behind.
-        self._begin = re.escape(date) + rb"(?s:.{8}) " + re.escape(year) + rb"Info: "
+        self._begin = re.escape(date) + rb"(?s:.{8}) " + re.escape(year) + level + rb": "
         self._other = re.compile(rb"\n(?!" + self._begin + rb")")
         self._proof: re.Pattern[bytes] | None = None
         self._passed = 0

@@ -283,13 +283,8 @@ class Framer:
         """
         position, picks = start, []
         while position < end and _REGULAR.match(text, position + 1):
-            following, found = self._days.pass_over(text, position, end)
-            if following == position:  # at another level
-                following = text.find(b"\n", position + 1, end)
-                following = end if following < 0 else following
-                found = scan(text, position, following)
+            position, found = self._days.pass_over(text, position, end)
             picks += found
-            position = following
         if start < position < end and not START.match(text, position + 1):
             # What is continued goes with its continuation.
             continued, position = position, max(text.rfind(b"\n", start, position), start)
