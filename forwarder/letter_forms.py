@@ -3,7 +3,7 @@
 import orjson
 
 from forwarder.dead_letters import DeadLetter
-from forwarder.visible import visible
+from forwarder.visible import cut, visible
 
 _HEAD = ("NUMBER", "TIME (UTC)", "OUTPUT", "STATUS", "REPLAY", "SOURCE", "REASON")
 _WIDTHS = (8, 19, 16, 6, 6, 40, 0)
@@ -27,7 +27,7 @@ def as_row(letter: DeadLetter) -> str:
             "" if letter.status is None else str(letter.status),
             "yes" if letter.replay else "",
             visible(_source(letter)),
-            reason if len(reason) <= _MAX_REASON else reason[: _MAX_REASON - 1] + "…",
+            cut(reason, _MAX_REASON),
         )
     )
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from forwarder.visible import visible
+from forwarder.visible import cut, visible
 
 _OURS = "forwarder"
 """What the loggers of the program and of its own plugins begin with."""
@@ -112,13 +112,8 @@ def _formatter(form: str) -> logging.Formatter:
 
 def _in_order(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     first = {x: event[x] for x in _FIRST if x in event}
-    return first | {x: _cut(y) for x, y in event.items() if x not in first}
-
-
-def _cut(value: object) -> object:
-    if isinstance(value, str) and len(value) > MAX_VALUE:
-        return f"{value[: MAX_VALUE - 1]}…"
-    return value
+    others = {x: y for x, y in event.items() if x not in first}
+    return first | {x: cut(y, MAX_VALUE) if isinstance(y, str) else y for x, y in others.items()}
 
 
 def _plain(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

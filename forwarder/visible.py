@@ -31,10 +31,14 @@ def visible(text: str) -> str:
     return _INVISIBLE.sub(_code, text)
 
 
+def cut(text: str, most: int) -> str:
+    """Cut a text that has more characters than that, and show that it was."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def shortened(text: str, most: int = MAX_WORDS) -> str:
     """Cut a text that is too long; what is not valid Unicode, and could not be stored, goes."""
-    cut = text if len(text) <= most else f"{text[: most - 1]}…"
-    return cut.encode("utf-8", "replace").decode()
+    return cut(text, most).encode("utf-8", "replace").decode()
 
 
 def words_of(error: BaseException, *, typed: bool = False, whole: bool = False) -> str:

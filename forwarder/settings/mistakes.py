@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import NamedTuple, TypeAlias
 
+from forwarder.visible import cut
+
 Where: TypeAlias = tuple[str | int, ...]
 """The keys and the numbers of items that lead from the top to a value."""
 
@@ -58,8 +60,7 @@ def quoted(value: object) -> str:
         case None | bool():
             return {None: "nothing", True: "true", False: "false"}[value]
         case str():
-            text = mask_url(value)
-            return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+            return repr(cut(mask_url(value), _LONGEST))
         case float() if not math.isfinite(value):
             return "no finite number"  # 1e999, of which YAML makes inf
         case list():

@@ -18,6 +18,7 @@ from forwarder.documents import Document
 from forwarder.output import Failure
 from forwarder.spool.blocks import checksum
 from forwarder.spool.failures import DamagedError
+from forwarder.visible import shortened
 
 _MAX_REASON = 4096
 """Characters. Servers quote what they refuse, and that comes from strangers."""
@@ -71,11 +72,7 @@ ALL = Selection()
 
 def dead_letter(output: str, failure: Failure, time: datetime) -> DeadLetter:
     """Make a dead letter of what an output answered."""
-    reason = failure.reason
-    if len(reason) > _MAX_REASON:
-        reason = reason[: _MAX_REASON - 1] + "…"
-    # What is not valid Unicode could not be stored.
-    reason = reason.encode("utf-8", "replace").decode()
+    reason = shortened(failure.reason, _MAX_REASON)
     source = source_of(failure.document.body)
     return DeadLetter(output, failure.document, reason, failure.status, time, source)
 
