@@ -15,6 +15,7 @@ from pathlib import Path
 from forwarder.aside import aside
 from forwarder.config import Config, OutputConfig
 from forwarder.errors import EndedBySignal, ForwarderError
+from forwarder.followed import followed_by
 from forwarder.inputs.finding import list_files
 from forwarder.inputs.sightings import Followed, Sighting, look
 from forwarder.inputs.sources import Inode
@@ -51,10 +52,10 @@ def check(config: Config, now: datetime, mounts: Path = MOUNTS) -> Iterator[Find
         What was found, as soon as it was.
     """
     yield from _check_state(Path(os.path.abspath(config.state)), config.spool.max_bytes, mounts)  # noqa: PTH100 - .. stays
-    state = os.path.realpath(config.state)
-    seen = look([_followed(x, state) for x in config.inputs], {}).files
+    followed = followed_by(config.inputs, config.state)
+    seen = look(followed, {}).files
     for number in range(len(config.inputs)):
-        yield from _check_input(config.inputs, number, seen, state, now)
+        yield from _check_input(config.inputs, number, followed[number], seen, now)
     expected = Expected(config.documents.namespace, _find_appliances(config.inputs, seen))
     for output in config.outputs.values():
         yield from _check_output(output, expected)
@@ -139,24 +140,17 @@ def file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
     return found[1] if found else None
 
 
-def _followed(settings: InputSettings, state: str) -> Followed:
-    """Give what is looked for outside of the state folder, whatever becomes of it."""
-    if isinstance(settings, FilesSettings):
-        return Followed(settings.paths, settings.appliance, leave_out=state)
-    return Followed(())
-
-
 def _check_input(
     inputs: Sequence[InputSettings],
     number: int,
+    followed: Followed,
     seen: Mapping[Inode, Sighting],
-    state: str,
     now: datetime,
 ) -> Iterator[Finding]:
     at, settings = f"inputs[{number}]", inputs[number]
     if isinstance(settings, FilesSettings):
-        for path in settings.paths:
-            yield from _check_path(inputs, number, path, seen, state)
+        for path in followed.paths:
+            yield from _check_path(inputs, number, followed._replace(paths=(path,)), seen)
     elif is_closed():
         problem, _, advice = CLOSED.partition("; ")
         yield Finding(good=False, text=f"{at}: {problem}", advice=f"{advice.capitalize()}.")
@@ -173,13 +167,13 @@ def _check_input(
 def _check_path(
     inputs: Sequence[InputSettings],
     number: int,
-    path: str,
+    followed: Followed,
     seen: Mapping[Inode, Sighting],
-    state: str,
 ) -> Iterator[Finding]:
     """Look at a path as the run does, and at what other inputs read of it."""
+    (path,) = followed.paths
     at = f"{_spell(inputs, number, path)} {path!r}"
-    files, problems = look([Followed((path,), inputs[number].appliance, leave_out=state)], {})
+    files, problems = look([followed], {})
     if not files and not problems:
         problems = _explain_nothing(path)
         if not problems:

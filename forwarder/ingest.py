@@ -11,13 +11,11 @@ Rules:
   costs few writes to disk, and a single login is there at once.
 """
 
-import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from forwarder.committing import WAIT_SECONDS, Committer
@@ -25,11 +23,10 @@ from forwarder.core_handle import CoreHandle
 from forwarder.core_messages import Made, Snapshot
 from forwarder.core_settings import PREFIX as CORE_PREFIX
 from forwarder.core_settings import CoreSettings
-from forwarder.counts import Counts
+from forwarder.followed import followed_by
 from forwarder.inputs.following import Following
 from forwarder.inputs.piece import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
-from forwarder.inputs.sightings import Followed, StartAt
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import Begun, StandardInput
 from forwarder.reading_status import ReadingStatus
@@ -94,7 +91,6 @@ class Ingest:
         self._once = once
         self._stop = threading.Event()
         self._core_settings = CoreSettings.of(inputs, documents)
-        self._counts = Counts()
         self._following = _follow(inputs, spool, once=once)
         self._standard_inputs = [*_standard_inputs(inputs, begun)]
         self._sources: list[Source] = [*self._standard_inputs]
@@ -160,7 +156,7 @@ class Ingest:
         self._wait_for_snapshot()
         self._status.renew()
         self._commit_all()
-        self._status.finish(self._counts)
+        self._status.finish()
         self._committer.wait()
         return ended
 
@@ -254,7 +250,6 @@ class Ingest:
         Args:
             snapshot: Of the core, behind all that is pending.
         """
-        self._counts = snapshot.counts
         self._consumed = snapshot.consumed.get(STDIN_KEY, self._consumed)
         state: list[tuple[str, bytes | None]] = [*snapshot.changes, *self._forgotten]
         forgotten = [x.removeprefix(FILE_PREFIX) for x, _ in self._forgotten]
@@ -271,24 +266,6 @@ class Ingest:
             self._committer.commit(self._pending, state)
         self._pending = []
         self._pending_bytes = 0
-
-
-def followed_by(inputs: Sequence[InputSettings], state: Path) -> list[Followed]:
-    """Give the files that inputs ask for, each in its place in the settings.
-
-    So a piece can say which input asked for it.
-
-    Args:
-        inputs: As in the configuration.
-        state: The state folder, which is left out.
-    """
-    own = os.path.realpath(state)
-    return [
-        Followed(())
-        if isinstance(x, StdinSettings)
-        else Followed(x.paths, x.appliance, StartAt(x.start_at), x.ignore_older, own)
-        for x in inputs
-    ]
 
 
 def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Following | None:

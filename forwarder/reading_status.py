@@ -41,6 +41,7 @@ class ReadingStatus:
         """
         self._following = following
         self._oddities = Oddities()
+        self._counts = Counts()
         self._foreign: list[str] = []
         self._has_logs: bool | None = None
         self._due = 0.0
@@ -72,24 +73,25 @@ class ReadingStatus:
         Returns:
             Pairs for the state.
         """
+        self._counts = snapshot.counts
         self._foreign += snapshot.foreign
         if not self.is_due:
             return []
         self._due = time.monotonic() + STATUS_SECONDS
-        self._oddities.say(snapshot.counts, self._foreign)
+        self._oddities.say(self._counts, self._foreign)
         self._foreign = []
         files = [] if self._following is None else self._following.status()
         self._say_whether_there_are_logs()
-        status = describe(files, snapshot.open_connections, snapshot.counts)
+        status = describe(files, snapshot.open_connections, self._counts)
         if status == self._last:
             return []
         self._last = status
         at = {"time": datetime.now(UTC).isoformat(timespec="seconds")}
         return [(STATUS_PREFIX + "ingest", orjson.dumps(at | status))]
 
-    def finish(self, counts: Counts) -> None:
+    def finish(self) -> None:
         """Say what was odd about the logs, at the end."""
-        self._oddities.say(counts, last=True)
+        self._oddities.say(self._counts, last=True)
 
     def _say_whether_there_are_logs(self) -> None:
         """Say once that no log is there: a share that is not mounted looks like a quiet night."""

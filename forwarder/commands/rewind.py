@@ -34,7 +34,7 @@ def rewind(path: Path, log_path: str) -> NoReturn:
     import time  # noqa: PLC0415 - late on purpose
 
     from forwarder.errors import ForwarderError  # noqa: PLC0415
-    from forwarder.ingest import followed_by  # noqa: PLC0415
+    from forwarder.followed import followed_by  # noqa: PLC0415
     from forwarder.inputs.rewinding import obstacles  # noqa: PLC0415
 
     config = load_or_end(path)
@@ -63,7 +63,7 @@ def _forget(config: "Config", log_path: str) -> list["Again"]:
 
     from forwarder.core_settings import PREFIX as CORE_PREFIX  # noqa: PLC0415
     from forwarder.core_settings import forget  # noqa: PLC0415
-    from forwarder.ingest import followed_by  # noqa: PLC0415
+    from forwarder.followed import followed_by  # noqa: PLC0415
     from forwarder.inputs.positions import PREFIX  # noqa: PLC0415
     from forwarder.inputs.rewinding import rewind as find  # noqa: PLC0415
     from forwarder.reading import appliances_in  # noqa: PLC0415
