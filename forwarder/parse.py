@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from datetime import tzinfo
 from itertools import groupby
 from shutil import copyfileobj
 from tempfile import gettempdir
@@ -58,6 +59,8 @@ class Request(NamedTuple):
     paths: tuple[str, ...]
     appliance: str | None
     settings: Settings
+    zone: tzinfo | None
+    """Of stamps that no file header covers."""
     as_table: bool
     jobs: int
 
@@ -221,7 +224,7 @@ def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: 
     for file in files:
         meter = _Meter(file, progress)
         try:
-            for documents in _documents(flow, file, meter):
+            for documents in _documents(flow, file, request.zone, meter):
                 if request.as_table:
                     out.write_lines(table.row(x).encode() + b"\n" for x in documents)
                 else:
@@ -258,7 +261,9 @@ class _Meter:
             self._progress(self._left)
 
 
-def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[Documents]:
+def _documents(
+    flow: Flow, file: LogFile, zone: tzinfo | None, meter: _Meter
+) -> Iterator[Documents]:
     """Read a file; what was readable before an error is finished first."""
     reading = flow.open(
         file.appliance,
@@ -266,6 +271,7 @@ def _documents(flow: Flow, file: LogFile, meter: _Meter) -> Iterator[Documents]:
         near=file_time(file.path),
         latest=last_change(file.path),
         hosts=not file.named,
+        zone=zone,
     )
     error = None
     read_bytes = 0

@@ -29,8 +29,6 @@ _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 class Settings(NamedTuple):
     """What an operator chooses."""
 
-    zone: tzinfo | None = None
-    """Of stamps that no file header covers, in files that have none of their own."""
     year: int | None = None
     """Of the first line of each file, for stamps without one."""
     sessions: bool = True
@@ -46,7 +44,7 @@ class Flow:
     def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008 - it is frozen
         """Start with no connection open."""
         self._settings = settings
-        self._clock = Clock(settings.zone)
+        self._clock = Clock()
         self._encoder = Encoder(settings.common)
         self._correlators: dict[str, Correlator] = {}
         self._counts = Counts()
@@ -114,7 +112,7 @@ class Flow:
                 year.
             latest: A moment that no line is after, but for a day; None if nobody knows.
             hosts: Whether the host in a syslog header names the appliance in its place.
-            zone: Of stamps that no file header covers, in this file; None for that of the settings.
+            zone: Of stamps that no file header covers; None if the operator gave none.
             state: Where another reading of it was (:attr:`Reading.state`).
             offset: Without a state, where to begin, in bytes; what is not the beginning of a line
                 there is left out.
@@ -128,7 +126,7 @@ class Flow:
         )
         if offset:
             framer.resume(framer.state._replace(position=offset))
-        reading = Reading(self, framer, appliance, path, zone or self._settings.zone)
+        reading = Reading(self, framer, appliance, path, zone)
         if state is not None:
             reading.resume(state)
         return reading

@@ -38,7 +38,12 @@ def log(*users: str, day: int = 1, offset: int | None = 0) -> bytes:
 def request(*paths: Path | str, **chosen: object) -> Request:
     """Return a request for paths, with the defaults of the command."""
     default = Request(
-        paths=tuple(map(str, paths)), appliance=None, settings=Settings(), as_table=False, jobs=1
+        paths=tuple(map(str, paths)),
+        appliance=None,
+        settings=Settings(),
+        zone=None,
+        as_table=False,
+        jobs=1,
     )
     return default._replace(**chosen)  # type: ignore[arg-type]  # a name of its own for each field
 
@@ -226,10 +231,8 @@ def test_settings_arrive(tmp_path: Path) -> None:
     ]
     assert "original" in documents[0]["event"]
     assert outcome.counts.assumed_utc
-    settings = Settings(
-        ZoneInfo("Europe/Rome"), None, sessions=False, common=Common(original=False)
-    )
-    [document], outcome = run(request(path, settings=settings))
+    settings = Settings(sessions=False, common=Common(original=False))
+    [document], outcome = run(request(path, settings=settings, zone=ZoneInfo("Europe/Rome")))
     assert str(document["@timestamp"]) == "2026-03-01T05:00:01.000Z"
     assert "original" not in document["event"]
     assert not outcome.counts.assumed_utc

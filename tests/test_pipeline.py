@@ -1,6 +1,6 @@
 """A flow takes files and gives documents, counted, in the order of their lines."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -29,9 +29,12 @@ LINES = (
 SPRING = datetime(2009, 4, 1, tzinfo=UTC)
 
 
-def read(text: bytes, settings: Settings | None = None) -> list[golden.Document]:
+def read(
+    text: bytes, settings: Settings | None = None, zone: tzinfo | None = None
+) -> list[golden.Document]:
     """Return the documents of one file."""
-    reading = Flow(settings or Settings()).open("esa1", "/logs/mail.current", near=SPRING)
+    flow = Flow(settings or Settings())
+    reading = flow.open("esa1", "/logs/mail.current", near=SPRING, zone=zone)
     return [orjson.loads(x) for x in [*reading.feed(text), *reading.finish()]]
 
 
@@ -114,10 +117,14 @@ def test_syslog_says_what_a_file_says(framing: bytes) -> None:
 def test_a_header_says_what_time_it_is() -> None:
     """Before the zone that the operator gave, and that before UTC."""
     header = b"Wed Apr 22 11:00:00 2009 Info: Time offset from UTC: -18000 seconds\n"
-    rome = Settings(zone=ZoneInfo("Europe/Rome"))
+    rome = ZoneInfo("Europe/Rome")
     times = [
         (document["@timestamp"], document["event"]["timezone"])
-        for document in (read(LINES)[0], read(LINES, rome)[0], read(header + LINES, rome)[0])
+        for document in (
+            read(LINES)[0],
+            read(LINES, zone=rome)[0],
+            read(header + LINES, zone=rome)[0],
+        )
     ]
     assert times == [
         ("2009-04-22T11:44:48.000Z", "+00:00"),

@@ -3,26 +3,24 @@
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import click
 
 from forwarder.commands.ending import DONE, FAILED, drop_output
+from forwarder.commands.values import as_configured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import tzinfo
 
     from forwarder.report import Bar
-
-_Value = TypeVar("_Value")
 
 
 def _zone(_: click.Context, __: click.Parameter, name: str | None) -> "tzinfo | None":
     """Find a time zone by its name, as the configuration does."""
     from forwarder.settings.words import read_zone  # noqa: PLC0415 - late on purpose
 
-    return None if name is None else _read(name, read_zone)
+    return None if name is None else as_configured(name, read_zone)
 
 
 def _name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
@@ -32,18 +30,7 @@ def _name(_: click.Context, __: click.Parameter, name: str | None) -> str | None
     if name is not None and not name.strip():
         msg = "the name is empty; leave the option out to name appliances by their folders."
         raise click.BadParameter(msg)
-    return None if name is None else _read(name, read_keyword)
-
-
-def _read(text: str, reader: "Callable[[str], _Value]") -> "_Value":
-    """Read a value as in the configuration."""
-    from forwarder.settings.mistakes import Wrong, quoted  # noqa: PLC0415 - late on purpose
-
-    try:
-        return reader(text)
-    except Wrong as error:
-        stop = "" if str(error).endswith("?") else "."
-        raise click.BadParameter(f"{quoted(text)} {error}{stop}") from error
+    return None if name is None else as_configured(name, read_keyword)
 
 
 @click.command()
@@ -112,12 +99,12 @@ def parse(  # noqa: PLR0913 - one an option
         paths=paths or _standard_input(),
         appliance=appliance,
         settings=Settings(
-            zone=zone,
             year=year,
             sessions=not no_session_events,
             common=Common(original=not no_original),
             count_lines=not quiet,
         ),
+        zone=zone,
         as_table=form == "table",
         jobs=jobs,
     )

@@ -8,6 +8,7 @@ import click
 
 from forwarder.commands.config_file import config_option, load_or_end
 from forwarder.commands.ending import DONE, FAILED
+from forwarder.commands.values import as_configured
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -15,17 +16,11 @@ if TYPE_CHECKING:
     from forwarder.config import Config
 
 
-def _duration(
-    _: click.Context, parameter: click.Parameter, value: str | None
-) -> "timedelta | None":
+def _duration(_: click.Context, __: click.Parameter, value: str | None) -> "timedelta | None":
     """Read a duration as in the configuration."""
-    from forwarder.settings.mistakes import Wrong  # noqa: PLC0415 - late on purpose
-    from forwarder.settings.values import read_duration  # noqa: PLC0415
+    from forwarder.settings.values import read_duration  # noqa: PLC0415 - late on purpose
 
-    try:
-        return None if value is None else read_duration(value)
-    except Wrong as error:
-        raise click.BadParameter(f"{value!r} {error}.", param=parameter) from error
+    return None if value is None else as_configured(value, read_duration)
 
 
 @click.command()

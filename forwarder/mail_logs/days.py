@@ -32,9 +32,6 @@ class Days:
         """Start with none."""
         self._days: dict[tuple[bytes, bytes, bytes], _Day] = {}
 
-    def __len__(self) -> int:
-        return len(self._days)
-
     def pass_over(self, text: bytes, start: int, end: int) -> tuple[int, list[Pick]]:
         """Go over the lines of the day and level of the first one.
 

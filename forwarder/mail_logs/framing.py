@@ -206,29 +206,25 @@ class Framer:
         held = self._held
         ended = held.endswith(b"\n")
         begun = len(held) if ended else find_begun(held)
-        if not ended and begun < len(held) and not is_broken_off(held[1:begun]):
+        if begun < len(held) and not is_broken_off(held[1:begun]):
             blocks = list(self._frame(held, begun))
             self._keep(held, begun + 1)
             return blocks
         blocks = list(self._frame(held, len(held) - ended))
-        if not ended and not self._is_told(blocks):
-            # Should the file grow after all, the line is there still.
-            return [] if self.is_broken_off else blocks
+        if not ended:
+            last = _last_line(blocks)
+            self.is_broken_off = is_broken_off(last)
+            # Should the file grow after all, the line is there still: also one that says nothing,
+            # which may be the beginning of a login.
+            if self.is_broken_off:
+                return []
+            if not scan(b"\n" + last, 0, len(last) + 1):
+                return blocks
         # Should the file grow after all, the rest of a line that was given belongs to none.
         self._skipping = not ended
         self._held = b"\n" if ended else b""
         self._offset += len(held) - ended
         return blocks
-
-    def _is_told(self, blocks: list[Block]) -> bool:
-        """Say whether a last line without its end says something that counts once it is given."""
-        if not blocks:
-            return False
-        last = blocks[-1]
-        start = last.text.rindex(b"\n", last.start, last.end)
-        self.is_broken_off = is_broken_off(last.text[start + 1 : last.end])
-        # What says nothing may be the beginning of a login.
-        return not self.is_broken_off and scan(last.text, start, last.end) != []
 
     def _hold(self, buffer: bytes, start: int) -> None:
         """Keep the last line, without the junk before it."""
@@ -330,3 +326,11 @@ class Framer:
             Block(b"".join(texts), 0, sizes[host], offset, host, tuple(lines), None)
             for host, (texts, lines) in hosts.items()
         ]
+
+
+def _last_line(blocks: list[Block]) -> bytes:
+    """Give the last line, as a file would have it; nothing if there is none."""
+    if not blocks:
+        return b""
+    last = blocks[-1]
+    return last.text[last.text.rindex(b"\n", last.start, last.end) + 1 : last.end]
