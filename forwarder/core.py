@@ -17,10 +17,6 @@ from forwarder.pipeline import Flow, Settings
 if TYPE_CHECKING:
     from forwarder.reading import Reading
 
-_REST_BYTES = 256
-"""Of what may become the first line of a log when its file grows behind its end after all: more
-than a timestamp with a syslog header."""
-
 _FOREIGN_BYTES = 1 << 16
 """What has no line of a mail log in so many bytes is none: a line has no more."""
 
@@ -74,8 +70,7 @@ class Core:
         made = reading.feed(piece.data).values()
         if piece.kind is Kind.END:
             made += reading.finish().values()
-            rest = piece.offset + len(piece.data) - reading.position
-            if rest == 0 or (reading.is_foreign and rest > _REST_BYTES):
+            if not reading.is_within_line:
                 self._ended.add(piece.key)
         else:
             self._ended.discard(piece.key)

@@ -100,6 +100,11 @@ class Reading:
         return self._framer.state.position
 
     @property
+    def is_within_line(self) -> bool:
+        """Whether a line has begun that has not come to its end."""
+        return self._framer.is_within_line
+
+    @property
     def state(self) -> bytes:
         """What another reading needs to go on from the position."""
         position, skipping, within, syslog, wraps = self._framer.state

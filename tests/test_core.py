@@ -62,6 +62,29 @@ def test_a_log_that_goes_on_within_a_line_behind_its_end_loses_nothing(
     assert core.consumed()["key"][0] == len(text)
 
 
+@pytest.mark.parametrize("cut", [5, 20, 60, 300, 420])
+def test_nor_does_one_that_was_closed_within_its_first_line(core: Core, cut: int) -> None:
+    """However long that is."""
+    text = login(7).replace(b"user: u", b"user: " + b"u" * 400)
+    made = core.take(MORE._replace(data=text[:cut], kind=Kind.END))
+    core.consumed()
+    core.saved()
+    made += core.take(MORE._replace(data=text[cut:], offset=cut, kind=Kind.END))
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n", b"\n\0\0"])
+@pytest.mark.parametrize("content", [logins(1).rstrip(), b"\x7fELF" + b"\x01" * 9_000])
+def test_what_has_come_to_its_end_is_not_kept_for_more(
+    core: Core, content: bytes, end: bytes
+) -> None:
+    """Be it a log or none: there may be thousands of such files."""
+    core.take(MORE._replace(data=content + end, kind=Kind.END))
+    core.consumed()
+    core.saved()
+    assert core._readings == {}  # noqa: SLF001
+
+
 ROME, NEW_YORK = ZoneInfo("Europe/Rome"), ZoneInfo("America/New_York")
 STAMP = b"Tue Mar  3 10:00:01 2026 Info: "
 OFFSET = STAMP + b"Time offset from UTC: 3600 seconds\n"

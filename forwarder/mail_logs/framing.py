@@ -141,6 +141,12 @@ class Framer:
             position, self._skipping, not self._held, self._syslog.state, self._wraps.state
         )
 
+    @property
+    def is_within_line(self) -> bool:
+        """Whether what is held is a line that has not come to its end, or may become one."""
+        held = self._held
+        return START.match(held, 1) is not None or find_begun(held) < len(held)
+
     def resume(self, state: FramerState) -> None:
         """Go on where another framer of this file was; what follows are the bytes from there."""
         self._held = b"" if state.within else b"\n"

@@ -119,7 +119,7 @@ def find_begun(buffer: bytes) -> int:
     """
     newline = buffer.rfind(b"\n")
     piece = buffer[newline + 1 :]
-    if newline < 0 or START.match(piece):
+    if newline < 0 or not piece or START.match(piece):
         return len(buffer)
     may_begin = any(START.match(piece + x[len(piece) :]) for x in _STAMPS if len(piece) < len(x))
     return newline if may_begin else len(buffer)
