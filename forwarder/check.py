@@ -24,7 +24,7 @@ from forwarder.output import Expected, Finding
 from forwarder.settings.mistakes import mask_url
 from forwarder.settings.models import FilesSettings, InputSettings
 from forwarder.settings.values import format_size
-from forwarder.visible import shortened, words_of
+from forwarder.visible import many, shortened, words_of
 
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -189,15 +189,16 @@ def _check_path(
     if closed:
         yield Finding(
             good=False,
-            text=f"{at}: {len(closed)} of {len(own)} files cannot be read, such as {closed[0]!r}",
+            text=f"{at}: {len(closed)} of {many(len(own), 'file')} cannot be read, such as"
+            f" {closed[0]!r}",
             advice="Give this user the right to read them.",
         )
     elif own:
-        yield Finding(good=True, text=f"{at}: {_count(own)} now, of {_whose(own)}")
+        yield Finding(good=True, text=f"{at}: {many(len(own), 'file')} now, of {_whose(own)}")
     for (other, pattern), theirs in sorted(by_reader.items()):
         reader_at = _spell(inputs, other, pattern)
-        text = f"{at}: {_count(theirs)} left to {reader_at}, which comes first: of {_whose(theirs)}"
-        yield Finding(good=True, text=text)
+        left = f"{many(len(theirs), 'file')} left to {reader_at}, which comes first"
+        yield Finding(good=True, text=f"{at}: {left}: of {_whose(theirs)}")
 
 
 def _spell(inputs: Sequence[InputSettings], number: int, path: str) -> str:
@@ -214,10 +215,6 @@ def _explain_nothing(path: str) -> list[str]:
     except OSError as error:
         problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
     return problems
-
-
-def _count(files: Sequence[Sighting]) -> str:
-    return f"{len(files)} {'file' if len(files) == 1 else 'files'}"
 
 
 def _whose(files: Sequence[Sighting]) -> str:

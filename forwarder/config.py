@@ -30,7 +30,7 @@ from forwarder.settings.models import (
 )
 from forwarder.settings.reading import read_config, read_value
 from forwarder.settings.tree import NotYaml, parse
-from forwarder.visible import visible
+from forwarder.visible import escaped
 
 _UNNAMED = "stands for no output that is installed and works; see esa-forwarder plugins"
 """Neither what comes from elsewhere is said, nor what it is near to."""
@@ -101,7 +101,7 @@ def load(
     try:
         tree = parse(read_config(path))
     except Unreadable as error:
-        raise BadConfig([visible(f"{path}: {error}.")]) from None
+        raise BadConfig([escaped(f"{path}: {error}.")]) from None
     except NotYaml as error:
         raise BadConfig([_sentence(path, error.mistake)]) from None
     sources = Sources(os.environ if environment is None else environment, read_value)
@@ -188,4 +188,4 @@ def _validate(
 def _sentence(path: Path, mistake: Mistake) -> str:
     place = f"{spell(mistake.where)}: " if mistake.where else ""
     text = mistake.text if mistake.text.endswith((".", "?")) else f"{mistake.text}."
-    return visible(f"{path}:{mistake.line}: {place}{text}")
+    return escaped(f"{path}:{mistake.line}: {place}{text}")

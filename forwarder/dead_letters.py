@@ -8,6 +8,7 @@ is delivered is a dead letter no longer; what is refused again stays, with the n
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from forwarder.spool import letters
 from forwarder.spool.letters import ALL, DeadLetter, Selection, Source, dead_letter
@@ -16,6 +17,7 @@ from forwarder.spool.visiting import changing, look
 __all__ = [
     "ALL",
     "DeadLetter",
+    "Replayed",
     "Selection",
     "Source",
     "dead_letter",
@@ -63,17 +65,24 @@ def numbers(folder: Path, selection: Selection) -> frozenset[int]:
     return look(folder, partial(letters.numbers_of, selection=selection))
 
 
-def replay(folder: Path, selection: Selection) -> int:
-    """Have dead letters delivered to their outputs again.
+class Replayed(NamedTuple):
+    """What came of a replay."""
 
-    Returns:
-        How many there are to be, that were not before.
+    marked: int
+    """Dead letters that are to be delivered again now."""
+    before: int
+    """Those that were to be already."""
+
+
+def replay(folder: Path, selection: Selection) -> Replayed:
+    """Have dead letters delivered to their outputs again.
 
     Raises:
         SpoolError: There is no spool, or it cannot be written.
     """
     with changing(folder) as connection:
-        return letters.mark(connection, selection)
+        before = letters.count_replays(connection, selection)
+        return Replayed(letters.mark(connection, selection), before)
 
 
 def purge(folder: Path, selection: Selection) -> int:

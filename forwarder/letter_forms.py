@@ -3,7 +3,7 @@
 import orjson
 
 from forwarder.dead_letters import DeadLetter
-from forwarder.visible import cut, visible
+from forwarder.visible import cut, escaped_json, visible
 
 _HEAD = ("NUMBER", "TIME (UTC)", "OUTPUT", "STATUS", "REPLAY", "SOURCE", "REASON")
 _WIDTHS = (8, 19, 16, 6, 6, 40, 0)
@@ -35,7 +35,7 @@ def as_row(letter: DeadLetter) -> str:
 def as_ndjson(letter: DeadLetter) -> str:
     """Give one JSON object in a line, with the whole document."""
     source = letter.source
-    return orjson.dumps(
+    line = orjson.dumps(
         {
             "number": letter.number,
             "output": letter.output,
@@ -47,14 +47,17 @@ def as_ndjson(letter: DeadLetter) -> str:
             "document": _document(letter.document.body),
         }
     ).decode()
+    return escaped_json(line)
 
 
 def as_text(letter: DeadLetter) -> str:
     """Give everything for people, in several lines."""
     document = _document(letter.document.body)
-    if not isinstance(document, str):
+    if isinstance(document, str):
+        document = visible(document)
+    else:
         document = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-        document = "\n".join(map(visible, document.split("\n")))
+        document = escaped_json(document)
     status = "" if letter.status is None else f" (status {letter.status})"
     return "\n".join(
         [
@@ -86,7 +89,7 @@ def _document(body: bytes) -> object:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        return visible(body.decode("utf-8", "replace"))
+        return body.decode("utf-8", "replace")
 
 
 def _line(cells: tuple[str, ...]) -> str:

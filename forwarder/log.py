@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from forwarder.visible import cut, visible
+from forwarder.visible import cut, escaped
 
 _OURS = "forwarder"
 """What the loggers of the program and of its own plugins begin with."""
@@ -126,4 +126,4 @@ def _plain(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, 
 
 
 def _text(value: object) -> str:
-    return "\n".join(map(visible, str(value).strip().split("\n")))
+    return "\n".join(map(escaped, str(value).strip().split("\n")))

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import structlog
 
 from forwarder.counts import Counts
-from forwarder.visible import visible
 
 AGAIN_SECONDS = 3_600.0
 """After which a number that has grown is said again: a log of the wrong kind grows all day."""
@@ -81,7 +80,7 @@ class Oddities:
             self._said_utc = True
             _log.warning(_ASSUMED_UTC)
         for path in foreign:
-            _log.warning(_FOREIGN, path=visible(path))
+            _log.warning(_FOREIGN, path=path)
         now = self._clock()
         for oddity in _ODDITIES:
             number: int = getattr(counts, oddity.name)
@@ -102,4 +101,4 @@ def _where(oddity: _Oddity, counts: Counts) -> dict[str, object]:
     if oddity.name != "unread" or counts.first_unread is None:
         return {}
     path, offset = counts.first_unread
-    return {"path": visible(path or "-"), "offset": offset}
+    return {"path": path or "-", "offset": offset}

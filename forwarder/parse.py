@@ -34,7 +34,7 @@ from forwarder.memory import GC_THRESHOLDS
 from forwarder.pipeline import Flow, Settings
 from forwarder.reading import Documents
 from forwarder.report import Bar
-from forwarder.visible import quoted
+from forwarder.visible import escaped_json, quoted
 from forwarder.workers import Step, StoreError, run_in_order
 from forwarder.writing import WriteError, Writer
 
@@ -63,6 +63,8 @@ class Request(NamedTuple):
     """Of stamps that no file header covers."""
     as_table: bool
     jobs: int
+    for_terminal: bool = False
+    """Whether a terminal gets the documents: it obeys characters that JSON need not escape."""
 
 
 class Outcome(NamedTuple):
@@ -227,6 +229,8 @@ def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: 
             for documents in _documents(flow, file, request.zone, meter):
                 if request.as_table:
                     out.write_lines(table.row(x).encode() + b"\n" for x in documents)
+                elif request.for_terminal:
+                    out.write_lines(escaped_json(x.decode()).encode() for x in documents)
                 else:
                     out.write_lines(documents)
         except ReadError as error:

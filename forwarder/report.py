@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import IO, Protocol
 
 from forwarder.counts import Counts
-from forwarder.visible import quoted
+from forwarder.visible import many, quoted
 
 _NAMES = {
     "smtp-authentication": "inbound logins",
@@ -52,7 +52,7 @@ def summarise(summary: Summary) -> Iterator[str]:
     if megabytes >= _RATED_MEGABYTES and summary.cpu_seconds:
         rate = f" ({megabytes / summary.cpu_seconds:,.0f} MB a CPU second)"
     yield (
-        f"{_many(summary.files, 'file')}, {_many(counts.lines, 'line')}, {megabytes:,.1f} MB"
+        f"{many(summary.files, 'file')}, {many(counts.lines, 'line')}, {megabytes:,.1f} MB"
         f" in {summary.seconds:.2f} s{rate}"
     )
     for path, read in summary.repeated:
@@ -70,9 +70,9 @@ def summarise(summary: Summary) -> Iterator[str]:
             f"joined to their connection: {counts.joined:,} of {counts.joinable:,} ({share:.1f} %)"
         )
     if counts.cut_lines:
-        yield f"{_many(counts.cut_lines, 'line')} cut: longer than 64 KiB"
+        yield f"{many(counts.cut_lines, 'line')} cut: longer than 64 KiB"
     if counts.others:
-        yield f"{_many(counts.others, 'line')} left out: not of a mail log"
+        yield f"{many(counts.others, 'line')} left out: not of a mail log"
 
 
 def warnings(counts: Counts) -> Iterator[str]:
@@ -88,18 +88,18 @@ def warnings(counts: Counts) -> Iterator[str]:
             path, offset = counts.first_unread
             where = f"; the first is at byte {offset:,} of {quoted(path or 'standard input')}"
         yield (
-            f"{_many(counts.unread, 'line')} not understood: they begin like a login or the"
+            f"{many(counts.unread, 'line')} not understood: they begin like a login or the"
             f" header of a file and have no known form or no possible date or offset{where}; please"
             " report them"
         )
     if counts.strangers:
         yield (
-            f"{_many(counts.strangers, 'line')} had something behind that is neither a line nor"
+            f"{many(counts.strangers, 'line')} had something behind that is neither a line nor"
             " the wrapped rest of one; it was left out"
         )
     if counts.broken_off:
         yield (
-            f"the last line of {_many(counts.broken_off, 'file')} is not whole and was left out;"
+            f"the last line of {many(counts.broken_off, 'file')} is not whole and was left out;"
             " fetch the file again if it was still being sent"
         )
 
@@ -140,7 +140,3 @@ class Bar(Protocol):
 
 def no_bar(read: int, whole: int) -> None:
     """Show nothing."""
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -16,6 +16,7 @@ from forwarder.inputs.stdin import Begun
 from forwarder.output import Output
 from forwarder.pausing import DeliverySettings
 from forwarder.spool import Spool
+from forwarder.visible import many
 
 STOP_WITHIN = timedelta(seconds=8)
 """For all there is to end; whoever sent the signal was promised ten seconds."""
@@ -147,18 +148,19 @@ class Running:
         if self._once and not self.ingest.is_complete:
             yield "the logs were not read to their end"
         if self.ingest.problems:
-            yield f"{self.ingest.problems} problems with the logs; see above"
+            yield f"{many(self.ingest.problems, 'problem')} with the logs; see above"
         for delivery in self.deliveries:
             progress = self.spool.progress(delivery.name)
             rejected = progress.rejected - self.before[delivery.name]
             waiting = self.spool.pending(delivery.name)
             if rejected:
                 yield (
-                    f"output {delivery.name!r} refused {rejected} documents;"
+                    f"output {delivery.name!r} refused {many(rejected, 'document')};"
                     " see esa-forwarder dead-letters list"
                 )
             if waiting:
-                yield f"{waiting} documents still wait for output {delivery.name!r}"
+                wait = "waits" if waiting == 1 else "wait"
+                yield f"{many(waiting, 'document')} still {wait} for output {delivery.name!r}"
 
 
 def _delivery_settings(output: OutputConfig) -> DeliverySettings:

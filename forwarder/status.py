@@ -8,17 +8,17 @@ import orjson
 
 from forwarder.spool.progress import Progress
 from forwarder.spool.summary import Summary, Waiting
-from forwarder.visible import visible
+from forwarder.visible import escaped_json, many, visible
 
 _OUTPUTS = ("OUTPUT", "WAITING", "OLDEST", "DELIVERED", "REJECTED", "RETRIED", "LOST", "STATE")
 _DEAD_LETTERS = ("DEAD LETTERS OF", "NUMBER", "TO REPLAY")
 _FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
 _ODDITIES = {
-    "unread": "lines not understood",
-    "strangers": "lines with something behind that is no line",
-    "others": "lines not of a mail log",
-    "cut_lines": "lines cut",
-    "broken_off": "files with a last line that is not whole",
+    "unread": ("line", "not understood"),
+    "strangers": ("line", "with something behind that is not a line"),
+    "others": ("line", "not of a mail log"),
+    "cut_lines": ("line", "cut"),
+    "broken_off": ("file", "with a last line that is not whole"),
 }
 _LEFT = (0, len(_OUTPUTS) - 1)
 """Columns with text; numbers stand to the right."""
@@ -56,7 +56,8 @@ def as_json(summary: Summary, now: datetime) -> bytes:
             for name, (number, replays) in summary.dead_letters.items()
         },
     }
-    return orjson.dumps(status, option=orjson.OPT_INDENT_2)
+    text = orjson.dumps(status, option=orjson.OPT_INDENT_2).decode()
+    return escaped_json(text).encode()
 
 
 def as_text(summary: Summary, now: datetime) -> Iterator[str]:
@@ -71,13 +72,13 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
     limit = "" if summary.max_bytes is None else f" of {summary.max_bytes:,}"
     yield f"service: {runs}"
     yield (
-        f"spool: {summary.documents:,} documents in {summary.blocks:,} rows;"
-        f" {usage.used:,}{limit} bytes; log of changes: {usage.wal:,} bytes;"
-        f" free on the disk: {usage.free:,} bytes"
+        f"spool: {many(summary.documents, 'document')} in {many(summary.blocks, 'row')};"
+        f" {usage.used:,}{limit} bytes; log of changes: {many(usage.wal, 'byte')};"
+        f" free on the disk: {many(usage.free, 'byte')}"
     )
     if any(summary.damage):
         blocks, documents = summary.damage
-        yield f"damaged and set aside: {documents:,} documents in {blocks:,} rows"
+        yield f"damaged and set aside: {many(documents, 'document')} in {many(blocks, 'row')}"
     yield f"open connections: {summary.connections:,}"
     if summary.outputs:
         yield ""
@@ -92,12 +93,18 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
     if inputs is not None:
         yield ""
         yield (
-            f"inputs: {inputs['files']:,} files; {inputs['behind_bytes']:,} bytes behind;"
-            f" {inputs['lost_bytes']:,} bytes lost; as of {inputs['time']}"
+            f"inputs: {many(inputs['files'], 'file')};"
+            f" {many(inputs['behind_bytes'], 'byte')} behind;"
+            f" {many(inputs['lost_bytes'], 'byte')} lost; as of {inputs['time']}"
         )
-        odd = {_ODDITIES[x]: n for x, n in inputs.get("oddities", {}).items() if n}
+        numbers = inputs.get("oddities", {})
+        odd = [
+            f"{many(numbers[x], noun)} {what}"
+            for x, (noun, what) in _ODDITIES.items()
+            if numbers.get(x)
+        ]
         if odd:
-            yield "since the service began: " + ", ".join(f"{n:,} {x}" for x, n in odd.items())
+            yield "since the service began: " + ", ".join(odd)
         rows = [
             (
                 x["path"],

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from forwarder.visible import visible
+from forwarder.visible import many, visible
 
 _WIDTHS = {
     "TIME (UTC)": 19,
@@ -69,15 +69,11 @@ def _what(event: Mapping[str, Any], cisco: Mapping[str, Any], fields: Mapping[st
     session = cisco.get("session")
     if session is not None:
         messages, recipients = session["messages"], session["recipients"]
-        sent = f"{_many(messages, 'message')} to {_many(recipients, 'recipient')}"
-        size = f", {session['bytes']} bytes" if "bytes" in session else ""
+        sent = f"{many(messages, 'message')} to {many(recipients, 'recipient')}"
+        size = f", {many(session['bytes'], 'byte')}" if "bytes" in session else ""
         return f"{session['close_reason']} after {sent}{size}"
     domain = fields.get("source", {}).get("domain", "")
     return str(event.get("reason", domain))
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _line(cells: list[str]) -> str:

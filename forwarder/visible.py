@@ -1,4 +1,4 @@
-"""Text of strangers, made safe to look at.
+"""Text of strangers, made safe to look at, and how numbers are written in sentences.
 
 A terminal obeys control characters, and a log is read line by line: whatever is not plainly
 visible is shown by its code.
@@ -8,11 +8,14 @@ import re
 
 # Control characters, and what turns or hides the text around it: bidirectional marks,
 # zero-width characters, line separators, the byte order mark (Unicode, UAX #9 and UTR #36).
-_INVISIBLE = re.compile(
+_HIDDEN = (
     "[\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e"
     "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\ud800-\\udfff\\U000e0000-\\U000e007f]"
+)
+_INVISIBLE = re.compile(_HIDDEN)
+_AMBIGUOUS = re.compile(
     # And a backslash that would make what follows look like such a code.
-    r"|\\(?=\\|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})",
+    _HIDDEN + r"|\\(?=\\|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 )
 _ESCAPES = re.compile(r"\\(?:\\|udc(?P<byte>[89a-f][0-9a-f]))")
 _LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF
@@ -28,7 +31,32 @@ def visible(text: str) -> str:
 
     What already looks like such a code gets another backslash, so that it is not mistaken for one.
     """
+    return _AMBIGUOUS.sub(_code, text)
+
+
+def escaped(text: str) -> str:
+    r"""Show invisible characters by their codes in a sentence that may have such codes already.
+
+    A path in quotes (:func:`quoted`, ``repr``) has its backslashes doubled where that is needed;
+    :func:`visible` would double them once more.
+    """
     return _INVISIBLE.sub(_code, text)
+
+
+def escaped_json(text: str) -> str:
+    r"""Write what is invisible in JSON as ``\u009b``, for a terminal; it means the same.
+
+    orjson escapes nothing but what JSON demands: the characters below U+0020.
+
+    Args:
+        text: JSON; between its values only blanks and newlines.
+    """
+    return _INVISIBLE.sub(_json_code, text)
+
+
+def many(number: int, noun: str) -> str:
+    """Write a number with its noun: ``1 line``, ``2,000 lines``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def cut(text: str, most: int) -> str:
@@ -71,3 +99,10 @@ def _code(found: re.Match[str]) -> str:
     if code <= _LAST_LATIN_1:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= _LAST_BASIC else f"\\U{code:08x}"
+
+
+def _json_code(found: re.Match[str]) -> str:
+    if found[0] == "\n":
+        return "\n"
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[x]:02x}{units[x + 1]:02x}" for x in range(0, len(units), 2))

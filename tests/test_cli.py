@@ -444,6 +444,25 @@ def test_no_progress_where_it_would_disturb(path: Path, options: list[str]) -> N
     assert "\x1b" not in shown
 
 
+def test_documents_on_a_terminal_do_not_command_it(path: Path) -> None:
+    """A pipe gets the bytes as they are, a terminal the same values with escapes."""
+    path.write_bytes(log() + LOGIN % (1, "a\x9b2J\u202eb\x7f".encode()))
+    terminal, slave = pty.openpty()
+    with open_descriptors(terminal):
+        with open_descriptors(slave):
+            process = subprocess.Popen(  # noqa: S603
+                [COMMAND, "parse", "--quiet", str(path)], stdout=slave, stderr=slave
+            )
+        shown = until_end(terminal)
+        assert process.wait(PATIENCE) == 0
+    assert [x for x in "\x9b\u202e\x7f" if x in shown] == []
+    plain = run("parse", "--quiet", path).out
+    assert "\u202e".encode() in plain
+    assert [orjson.loads(x) for x in shown.splitlines()] == [
+        orjson.loads(x) for x in plain.splitlines()
+    ]
+
+
 # Standard streams that are closed, full or no longer read
 
 

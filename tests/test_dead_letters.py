@@ -100,8 +100,8 @@ def test_the_source_is_taken_from_the_document(
 
 def test_replaying_survives_and_ends_with_the_delivery(folder: Path) -> None:
     """Marked while nobody runs; delivered before what is new; gone when it is delivered."""
-    assert replay(folder, Selection("a")) == 2
-    assert replay(folder, Selection("a")) == 0
+    assert replay(folder, Selection("a")) == (2, 0)
+    assert replay(folder, Selection("a")) == (0, 2)
     with closing(opened(folder, "a", "b")) as spool:
         spool.commit(documents(10, 12))
         assert numbers(read(spool, "b").documents) == [10, 11]
@@ -220,6 +220,9 @@ def test_the_commands_work_whether_or_not_the_service_runs(
     assert (marked.exit_code, marked.stdout) == (0, "3 dead letters to be delivered again.\n")
     assert "there is no output 'b' in" in marked.stderr
     assert "yes" in run(config, "list").stdout
+    again = run(config, "replay", "--all")
+    assert again.exit_code == 0
+    assert again.stdout == "3 dead letters to be delivered again, as before: nothing changed.\n"
     deleted = run(config, "purge", "1")
     assert (deleted.exit_code, deleted.output) == (0, "1 dead letter deleted.\n")
     assert run(config, "purge", "--output", "b").output == "1 dead letter deleted.\n"
@@ -276,7 +279,7 @@ def test_a_letter_is_there_though_it_was_marked_before(config: Path) -> None:
     """To replay it once more changes nothing, and is no mistake."""
     for said in (
         "1 dead letter to be delivered again.\n",
-        "0 dead letters to be delivered again.\n",
+        "1 dead letter to be delivered again, as before: nothing changed.\n",
     ):
         done = run(config, "replay", "1")
         assert (done.exit_code, done.stdout) == (0, said)
@@ -326,7 +329,7 @@ def test_a_change_that_fails_changes_nothing(folder: Path) -> None:
     with pytest.raises(KeyError):
         begin_and_fail()
     assert [x.replay for x in letters(folder)] == [False] * 3
-    assert replay(folder, ALL) == 3
+    assert replay(folder, ALL) == (3, 0)
 
 
 def test_commands_and_service_may_write_at_the_same_time(folder: Path) -> None:

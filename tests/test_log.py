@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forwarder.log import configure
+from forwarder.visible import quoted
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -50,6 +51,18 @@ def test_an_event_is_a_line_of_keys_and_values(capsys: pytest.CaptureFixture[str
     assert lines(capsys) == [
         'level=info event="The spool is full." bytes=5 ok=true path="a b" none=',
         "level=warning event=Again.",
+    ]
+
+
+def test_a_path_in_quotes_is_escaped_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """By whoever quotes it; logfmt doubles backslashes in values that it puts in quotes."""
+    configure("logfmt", "info")
+    log = structlog.get_logger("forwarder")
+    shown = quoted("/a\x1b")
+    log.info("Gone.", path="/a\x1b", reason=shown, other=f"{shown} is gone")
+    assert lines(capsys) == [
+        r"level=info event=Gone. path=/a\x1b reason='/a\x1b' other="
+        + r""" "'/a\\x1b' is gone" """.strip()
     ]
 
 
@@ -194,6 +207,7 @@ def test_what_cannot_be_shown_is_said_at_least(
 PROGRAM = """\
 import logging, structlog
 from forwarder.log import configure
+from forwarder.visible import quoted
 configure("logfmt", "info")
 structlog.get_logger("forwarder").error("It failed.", value="x" * 100_000)
 logging.getLogger("some.library").error("It failed.")

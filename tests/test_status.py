@@ -151,7 +151,7 @@ def test_status_for_people(tmp_path: Path) -> None:
             "spool: 30 documents in 2 rows; 1,000 of 1,073,741,824 bytes; log of changes: 20 bytes;"
             " free on the disk: 3,000,000 bytes"
         ),
-        "damaged and set aside: 250 documents in 1 rows",
+        "damaged and set aside: 250 documents in 1 row",
         "open connections: 5",
         "",
         "OUTPUT   WAITING   OLDEST  DELIVERED  REJECTED  RETRIED  LOST  STATE",

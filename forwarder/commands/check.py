@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from forwarder.commands.config_file import config_option, load_or_end
+from forwarder.commands.config_file import config_file, load_or_end
 from forwarder.commands.ending import DONE, FAILED
 from forwarder.commands.printing import print_result
 
 
 @click.command()
-@config_option
+@config_file
 def check(path: Path) -> None:
     """Check a configuration, and whether everything it needs is there.
 
@@ -20,14 +20,14 @@ def check(path: Path) -> None:
     and each output are looked at. Nothing is changed.
     """
     from forwarder.check import check as look  # noqa: PLC0415 - late on purpose
-    from forwarder.visible import visible  # noqa: PLC0415
+    from forwarder.visible import escaped  # noqa: PLC0415
 
     config = load_or_end(path)
-    print_result(visible(f"ok    {path}: no mistake"))
+    print_result(escaped(f"ok    {path}: no mistake"))
     failed = False
     for finding in look(config, datetime.now(UTC)):
         failed |= not finding.good
-        print_result(visible(f"{'ok   ' if finding.good else 'FAIL '} {finding.text}"))
+        print_result(escaped(f"{'ok   ' if finding.good else 'FAIL '} {finding.text}"))
         if finding.advice:
-            print_result(visible(f"      {finding.advice}"))
+            print_result(escaped(f"      {finding.advice}"))
     sys.exit(FAILED if failed else DONE)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from forwarder.commands.config_file import config_option, load_or_end
+from forwarder.commands.config_file import config_file, load_or_end
 from forwarder.commands.printing import print_result
 
 
@@ -32,7 +32,7 @@ def schema() -> None:
 
 
 @config.command()
-@config_option
+@config_file
 def show(path: Path) -> None:
     """Print a configuration as it takes effect: with all defaults, and without secrets."""
     from forwarder.showing import show as write  # noqa: PLC0415 - late on purpose

@@ -11,11 +11,11 @@ import click
 from forwarder.commands.config_file import config_option, load_or_end
 from forwarder.commands.ending import FAILED
 from forwarder.commands.printing import print_result
-from forwarder.visible import quoted
+from forwarder.visible import many, quoted
 
 if TYPE_CHECKING:
     from forwarder.config import Config
-    from forwarder.dead_letters import DeadLetter, Selection
+    from forwarder.dead_letters import DeadLetter, Replayed, Selection
 
 _NAMED = 10
 """Numbers that are not there and are said; the others are counted."""
@@ -95,7 +95,7 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
     # Before: what is marked may be delivered and gone at once.
     missing = _find_missing(config, selection)
     with _errors():
-        marked = letters.replay(config.state, selection)
+        replayed = letters.replay(config.state, selection)
         orphans = [x for x in letters.outputs(config.state) if x not in config.outputs]
     for name in orphans:
         click.echo(
@@ -103,8 +103,16 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
             " letters.",
             err=True,
         )
-    print_result(f"{_many(marked)} to be delivered again.")
+    print_result(_say_replayed(replayed))
     _end_if_missing(missing)
+
+
+def _say_replayed(replayed: "Replayed") -> str:
+    marked, before = replayed
+    if before and not marked:
+        return f"{many(before, 'dead letter')} to be delivered again, as before: nothing changed."
+    also = f"; {before:,} more already were" if before else ""
+    return f"{many(marked, 'dead letter')} to be delivered again{also}."
 
 
 @dead_letters.command()
@@ -119,7 +127,7 @@ def purge(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bo
     missing = _find_missing(config, selection)
     with _errors():
         purged = letters.purge(config.state, selection)
-    print_result(f"{_many(purged)} deleted.")
+    print_result(f"{many(purged, 'dead letter')} deleted.")
     _end_if_missing(missing)
 
 
@@ -198,7 +206,3 @@ def _end_if_missing(missing: Sequence[int]) -> None:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         click.echo(f"error: not there: {named}{more}; see the list.", err=True)
         sys.exit(FAILED)
-
-
-def _many(number: int) -> str:
-    return f"{number:,} dead letter{'' if number == 1 else 's'}"

@@ -107,6 +107,7 @@ def parse(  # noqa: PLR0913 - one an option
         zone=zone,
         as_table=form == "table",
         jobs=jobs,
+        for_terminal=sys.stdout.isatty(),
     )
     bar: AbstractContextManager[Bar] = nullcontext(report.no_bar)
     if _is_terminal(sys.stderr) and not sys.stdout.isatty() and not quiet:

@@ -10,7 +10,7 @@ import click
 
 from forwarder.commands.config_file import config_option, load_or_end
 from forwarder.commands.ending import DONE, FAILED
-from forwarder.visible import quoted
+from forwarder.visible import many, quoted
 
 if TYPE_CHECKING:
     from forwarder.config import Config
@@ -91,6 +91,8 @@ def _report(logs: Iterable["Again"]) -> Iterator[str]:
     for appliance, group in groupby(there, key=lambda x: x.position.appliance):
         own = list(group)
         size = sum(x.position.fingerprint.size for x in own)
-        many = "1 log" if len(own) == 1 else f"{len(own):,} logs"
-        yield f"{many} of {quoted(appliance)} will be read again, {size:,} bytes:"
-        yield from (f"  {quoted(x.path)}: {x.position.fingerprint.size:,} bytes" for x in own)
+        yield (
+            f"{many(len(own), 'log')} of {quoted(appliance)} will be read again,"
+            f" {many(size, 'byte')}:"
+        )
+        yield from (f"  {quoted(x.path)}: {many(x.position.fingerprint.size, 'byte')}" for x in own)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from forwarder.commands.config_file import config_option, load_or_end
+from forwarder.commands.config_file import config_file, load_or_end
 from forwarder.commands.ending import DONE, FAILED
 from forwarder.commands.values import as_configured
 
@@ -24,7 +24,7 @@ def _duration(_: click.Context, __: click.Parameter, value: str | None) -> "time
 
 
 @click.command()
-@config_option
+@config_file
 @click.option("--once", is_flag=True, help="Read to the end, deliver everything, and end.")
 @click.option(
     "--give-up-after",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.commands.config_file import config_option, load_or_end
+from forwarder.commands.config_file import config_file, load_or_end
 from forwarder.commands.ending import BAD_CONFIG, DONE, FAILED
 from forwarder.commands.printing import print_result
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@config_option
+@config_file
 @click.option("--output", "name", metavar="NAME", help="Of several outputs, the one to set up.")
 @click.option("--kibana", metavar="URL", help="Bring views, dashboards and rules to this Kibana.")
 @click.option("--space", metavar="ID", help="Space of that Kibana.  [default: the default one]")
@@ -77,7 +77,7 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     from forwarder.aside import printing_aside  # noqa: PLC0415 - late on purpose
     from forwarder.errors import ConfigError, ForwarderError  # noqa: PLC0415
     from forwarder.output import SetupOptions  # noqa: PLC0415
-    from forwarder.visible import visible  # noqa: PLC0415
+    from forwarder.visible import escaped  # noqa: PLC0415
 
     config = load_or_end(path)
     options = SetupOptions(
@@ -104,10 +104,10 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
         else:
             _do_all(steps)
     except ConfigError as error:
-        click.echo(visible(f"error: {error}"), err=True)
+        click.echo(escaped(f"error: {error}"), err=True)
         sys.exit(BAD_CONFIG)
     except ForwarderError as error:
-        click.echo(visible(f"error: {error}"), err=True)
+        click.echo(escaped(f"error: {error}"), err=True)
         sys.exit(FAILED)
     sys.exit(DONE)
 
@@ -152,11 +152,11 @@ def _choose(config: "Config", name: str | None) -> "OutputConfig":
 
 
 def _print_all(steps: Iterable["Step"]) -> None:
-    from forwarder.visible import visible  # noqa: PLC0415 - late on purpose
+    from forwarder.visible import escaped  # noqa: PLC0415 - late on purpose
 
     for step in steps:
         lines = (f"# {step.what}", step.request, *step.body.splitlines())
-        print_result("".join(f"{visible(x)}\n" for x in lines if x))
+        print_result("".join(f"{escaped(x)}\n" for x in lines if x))
 
 
 def _export(steps: Iterable["Step"], folder: Path) -> None:
@@ -194,7 +194,7 @@ def _do_all(steps: Sequence["Step"]) -> None:
     """
     from forwarder.aside import printing_aside  # noqa: PLC0415 - late on purpose
     from forwarder.errors import ConfigError  # noqa: PLC0415
-    from forwarder.visible import visible  # noqa: PLC0415
+    from forwarder.visible import escaped  # noqa: PLC0415
 
     if not any(x.do for x in steps):
         raise ConfigError(
@@ -206,7 +206,7 @@ def _do_all(steps: Sequence["Step"]) -> None:
         if step.do is not None:
             with printing_aside():
                 done = step.do()
-            print_result(visible(f"ok    {step.what}: {done}"))
+            print_result(escaped(f"ok    {step.what}: {done}"))
     if by_hand:
         print_result("\nNot done; for you to do:\n")
         _print_all(by_hand)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from forwarder.commands.config_file import config_option, load_or_end
+from forwarder.commands.config_file import config_file, load_or_end
 from forwarder.commands.ending import FAILED
 from forwarder.commands.printing import print_result
 
 
 @click.command()
-@config_option
+@config_file
 @click.option(
     "--format",
     "form",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 from forwarder.errors import ForwarderError
 from forwarder.inputs.names import time_in_name
 from forwarder.inputs.unpacking import GZIP_MAGIC, Read, Unpacking
-from forwarder.visible import quoted
+from forwarder.visible import many, quoted
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -182,8 +182,8 @@ def _unpack(path: str, packed: bytes, read: Read, block_bytes: int) -> Iterator[
 
 def _damaged(path: str, fault: str, unpacked_bytes: int) -> ReadError:
     return ReadError(
-        f"{_shown(path)} is a gzip file that {fault}; the {unpacked_bytes} bytes that could be "
-        f"unpacked before that were read, so fetch the file again for the rest"
+        f"{_shown(path)} is a gzip file that {fault}; what could be unpacked before that"
+        f" ({many(unpacked_bytes, 'byte')}) was read, so fetch the file again for the rest"
     )
 
 

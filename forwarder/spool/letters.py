@@ -182,6 +182,14 @@ def mark(connection: sqlite3.Connection, selection: Selection) -> int:
     return connection.execute(statement, values).rowcount
 
 
+def count_replays(connection: sqlite3.Connection, selection: Selection) -> int:
+    """Count the letters that are to be delivered again."""
+    condition, values = _where(selection)
+    statement = f"SELECT count(*) FROM dead_letters WHERE {condition} AND replay = 1"  # noqa: S608 - our own text
+    (number,) = connection.execute(statement, values).fetchone()
+    return int(number)
+
+
 def purge(connection: sqlite3.Connection, selection: Selection) -> int:
     """Delete letters for good.
 
