@@ -6,7 +6,7 @@ Nothing here knows what is done with the settings.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -22,6 +22,7 @@ from forwarder.settings.interpolation import Interpolated, Sources, Unreadable, 
 from forwarder.settings.mistakes import Mistake, line_of, quoted, spell
 from forwarder.settings.models import (
     DocumentSettings,
+    FilesSettings,
     InputSettings,
     LogSettings,
     OutputSettings,
@@ -110,6 +111,7 @@ def load(
     mistakes = [*source.tree.mistakes]
     settings, found = _validate(Explainer(source, TopSettings), source.tree.top)
     mistakes += found
+    mistakes += _find_besides_type(source)
     outputs, found = _validate_outputs(source, find_plugins)
     mistakes += found
     mistakes += find_contradictions(source, {x: own for x, (_, own) in outputs.items()})
@@ -129,6 +131,19 @@ def load(
         settings.log,
         source,
     )
+
+
+def _find_besides_type(source: Interpolated) -> Iterator[Mistake]:
+    """Find what else is wrong with inputs whose type is not known: of these, pydantic says no more.
+
+    They are held to the settings of files, which are those of all inputs and some more.
+    """
+    inputs = source.tree.top.get("inputs")
+    for number, values in enumerate(inputs if isinstance(inputs, list) else ()):
+        if isinstance(values, dict) and values.get("type") not in ("files", "stdin"):
+            where = ("inputs", number)
+            supposed = {"paths": ["."], **values, "type": "files"}
+            yield from _validate(Explainer(source, FilesSettings, where), supposed)[1]
 
 
 def _validate_outputs(

@@ -17,7 +17,7 @@ from forwarder.inputs.patterns import escape, fixed_folder, matches, may_match, 
 from forwarder.settings.fields import paths_of
 from forwarder.settings.interpolation import Interpolated
 from forwarder.settings.mistakes import Mistake, Where, line_of, spell
-from forwarder.settings.models import TopSettings
+from forwarder.settings.models import APPLIANCE, TopSettings
 
 _STDIN = "-"
 _OWN = "is in the state folder, which is the program's own; name a place outside of it"
@@ -38,6 +38,7 @@ def find_contradictions(
     paths = tuple(_output_paths(outputs))
     state = _state(source)
     found = (
+        *_find_named_twice(source.tree.top.get("inputs")),
         *_find_read_twice(inputs),
         *_find_own_read(inputs, state),
         *_find_own(paths, state),
@@ -71,6 +72,16 @@ class _Path(NamedTuple):
     """Whether nothing else may write there."""
     beside: tuple[str, ...]
     """Patterns of names in the folder of ``real`` that are the output's, too."""
+
+
+def _find_named_twice(inputs: object) -> Iterator[_Found]:
+    for number, values in enumerate(inputs if isinstance(inputs, list) else ()):
+        if not isinstance(values, dict) or values.get("appliance") is None:
+            continue
+        paths = values.get("paths")
+        if any(APPLIANCE in str(x) for x in (paths if isinstance(paths, list) else ())):
+            text = f"names the appliance twice; say appliance, or {APPLIANCE} in paths"
+            yield _Found(("inputs", number), _doubled(text))
 
 
 def _find_read_twice(inputs: Mapping[Where, str]) -> Iterator[_Found]:

@@ -130,6 +130,18 @@ def test_a_size_is_written_as_it_is_read(size: int) -> None:
         ("zone", "new york", "is no IANA time zone.*did you mean America/New_York"),
         ("zone", "europe/rome", "is no IANA time zone.*did you mean Europe/Rome"),
         ("zone", "Europe", "is no IANA time zone"),
+        *(
+            (
+                "zone",
+                x,
+                "is no IANA time zone, as Europe/Rome is; name the region: an abbrev.*time$",
+            )
+            for x in ("CEST", "PDT", "BST", "IST", "AEST")
+        ),
+        ("zone", "utc", ".*did you mean UTC"),
+        ("zone", "UTC+2", ".*name the region.* or take Etc/GMT-2, whose sign is turned round$"),
+        ("zone", "-05:00", ".*name the region.* or take Etc/GMT\\+5, whose"),
+        ("zone", "GMT+15", "is no IANA time zone"),
         ("zone", "../../etc/passwd", "is no IANA time zone"),
         ("zone", "", "is no IANA time zone"),
         ("zone", "localtime", "is no IANA time zone, as Europe/Rome is$"),

@@ -58,12 +58,6 @@ class FilesSettings(Settings):
     ignore_older: Duration | None = None
     """Leave out files that were last changed longer ago than this."""
 
-    @model_validator(mode="after")
-    def _named_once(self) -> Self:
-        if self.appliance is not None and any(APPLIANCE in x for x in self.paths):
-            raise Wrong(f"names the appliance twice; say appliance, or {APPLIANCE} in paths")
-        return self
-
 
 class StdinSettings(Settings):
     """Standard input, read to its end."""
