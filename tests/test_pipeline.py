@@ -56,6 +56,19 @@ def test_expected_documents_break_no_rule(name: str) -> None:
     assert [x for document in golden.expected(name) for x in violations(document)] == []
 
 
+@pytest.mark.parametrize(("digits", "logins"), [(20, 1), (21, 0), (5_000, 0)])
+def test_a_number_that_is_too_long_is_not_that_of_a_connection(digits: int, logins: int) -> None:
+    """The line is not understood, and no document breaks the table of fields."""
+    flow = Flow()
+    reading = flow.open("esa1", None)
+    text = LINES.replace(b"450", b"4" * digits)
+    found = [orjson.loads(x) for x in [*reading.feed(text), *reading.finish()]]
+    assert [x for document in found for x in violations(document)] == []
+    actions = [x["event"]["action"] for x in found]
+    assert actions == ["smtp-authentication", "smtp-session-closed"] * logins
+    assert flow.counts.unread == 1 - logins
+
+
 @pytest.mark.parametrize("name", golden.NAMES)
 def test_an_expected_offset_is_that_of_its_line(name: str) -> None:
     """The bytes at the offset begin the line."""

@@ -321,6 +321,20 @@ def test_torn_wal(tmp_path: Path, seed: int) -> None:
     assert [x for x in logs if x["log_level"] == "error"] == []
 
 
+def test_a_database_without_its_version_is_set_aside(tmp_path: Path) -> None:
+    """And all that is in it is carried over."""
+    fill(tmp_path)
+    with closing(connect(tmp_path / "spool.db")) as connection:
+        connection.execute("PRAGMA user_version = 0")
+    with capture_logs() as logs, closing(opened(tmp_path, "a")) as spool:
+        assert len(take(spool, "a")) == TOTAL - 10
+    (said,) = [x for x in logs if "complete" in x]
+    assert (said["complete"], said["fault"]) == (
+        True,
+        "its tables are there, and its version is gone",
+    )
+
+
 def test_a_database_of_an_older_version_that_is_damaged_is_set_aside(tmp_path: Path) -> None:
     """What its tables were, nobody knows any more: that is said."""
     tmp_path.chmod(0o700)

@@ -100,7 +100,9 @@ _INFO = b"Info: "
 
 
 # An address is checked by who uses it: here it is whatever has no space and no bracket.
-_NUMBER = rb"(?P<number>\d{1,20})"
+MAX_DIGITS = 20
+"""Of a connection's number: more than 64 bits have. Numbers up to 2^31 were seen."""
+_NUMBER = rb"(?P<number>\d{1,%d})" % MAX_DIGITS
 _ADDRESS = rb"[^ ()]+"
 
 CONNECTION_OPENED = _form(

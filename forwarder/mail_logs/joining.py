@@ -24,7 +24,7 @@ from forwarder.mail_logs.connections import (
     forget_oldest,
 )
 from forwarder.mail_logs.describing import Describer
-from forwarder.mail_logs.grammar import message_of
+from forwarder.mail_logs.grammar import MAX_DIGITS, message_of
 from forwarder.mail_logs.identity import Identities
 from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.logins import MECHANISM, SUCCESS, Logins, is_strange
@@ -102,7 +102,7 @@ class Joiner:
         """
         outcome = address = None
         name, is_whole, ending = rest.rpartition(MECHANISM)
-        if is_whole:
+        if is_whole and len(number or b"") <= MAX_DIGITS:
             outcome = self._endings[verb, ending]
         if outcome is not None:
             user = name.decode("utf-8", "replace") or None

@@ -26,6 +26,7 @@ from forwarder.spool.schema import (
     connect,
     connect_to_read,
     create,
+    has_lost_version,
     is_current,
     migrate,
     refuse_newer,
@@ -139,6 +140,8 @@ def _fault(path: Path) -> str | None:
             found = [x for (x,) in connection.execute("PRAGMA integrity_check(3)")]
             if found != ["ok"]:
                 return "; ".join(found)
+            if has_lost_version(connection):
+                return "its tables are there, and its version is gone"
             return _bad_value(connection) if is_current(connection) else None
     except sqlite3.Error as error:
         if not is_damage(error):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from forwarder.spool.blocks import checksum
 from forwarder.spool.progress import PREFIX, load
-from forwarder.spool.schema import connect_to_read, is_current
+from forwarder.spool.schema import connect_to_read, has_lost_version, is_current
 
 
 class Salvaged(NamedTuple):
@@ -65,7 +65,7 @@ def salvage(path: Path, into: sqlite3.Connection) -> Salvaged:
     into.execute("BEGIN IMMEDIATE")
     try:
         with closing(connect_to_read(path)) as source:
-            if is_current(source):
+            if is_current(source) or has_lost_version(source):
                 for table in _TABLES:
                     walk = _Walk(source, table)
                     found[table.name] = _copy(table, walk, into)

@@ -134,6 +134,12 @@ def is_current(connection: sqlite3.Connection) -> bool:
     return version_of(connection) == len(VERSIONS)
 
 
+def has_lost_version(connection: sqlite3.Connection) -> bool:
+    """Say whether a database has tables and no version: both are written at once."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return bool(tables) and version_of(connection) == 0
+
+
 def refuse_newer(
     connection: sqlite3.Connection, path: Path, versions: Sequence[Sequence[str]] = VERSIONS
 ) -> None:
