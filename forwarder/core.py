@@ -12,12 +12,13 @@ from forwarder.counts import Counts
 from forwarder.documents import Document
 from forwarder.inputs.endings import Kind
 from forwarder.inputs.piece import Piece
+from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.pipeline import Flow, Settings
 
 if TYPE_CHECKING:
     from forwarder.reading import Reading
 
-_FOREIGN_BYTES = 1 << 16
+_ENOUGH_BYTES = 1 << 16
 """What has no line of a mail log in so many bytes is none: a line has no more."""
 
 
@@ -41,7 +42,9 @@ class Core:
         self._ended: set[str] = set()
         self._leaving: set[str] = set()
         """Those that have ended, and whose end is being saved."""
-        self._foreign: list[str] = []
+        self._others: dict[str, OtherLog] = {}
+        """Those that are no mail logs, as it was said last."""
+        self._news: dict[str, OtherLog | None] = {}
 
     @property
     def open_connections(self) -> int:
@@ -77,8 +80,12 @@ class Core:
             if piece.kind is Kind.QUIET:
                 made += reading.settle().values()
         reading.count()
-        if reading.is_foreign and _is_enough(piece):
-            self._foreign.append(piece.path)
+        other = reading.other
+        if other is None:
+            if self._others.pop(piece.key, None) is not None:
+                self._news[piece.key] = None
+        elif piece.key in self._others or _is_enough(other, piece, reading):
+            self._others[piece.key] = self._news[piece.key] = other
         return made
 
     @property
@@ -86,10 +93,10 @@ class Core:
         """What has gone through so far."""
         return self._flow.counts
 
-    def take_foreign(self) -> list[str]:
-        """Give the paths, since the last time, of what has no line of a mail log in it."""
-        foreign, self._foreign = self._foreign, []
-        return foreign
+    def take_others(self) -> dict[str, OtherLog | None]:
+        """Give, by key, what is new of logs that are no mail logs; None for one that is."""
+        news, self._news = self._news, {}
+        return news
 
     def consumed(self) -> dict[str, tuple[int, bytes]]:
         """Say how far the logs are that were read since the last time.
@@ -120,6 +127,7 @@ class Core:
         """
         for key in (*self._leaving, *forgotten):
             self._readings.pop(key, None)
+            self._others.pop(key, None)
         self._leaving.clear()
 
     def changes(self) -> list[tuple[str, bytes | None]]:
@@ -127,9 +135,12 @@ class Core:
         return [(PREFIX + key, value) for key, value in self._flow.changes()]
 
 
-def _is_enough(piece: Piece) -> bool:
-    """Say whether it shows with this piece, and did not before, that no line will come."""
-    read = piece.offset + len(piece.data)
-    if piece.kind is Kind.END and 0 < read < _FOREIGN_BYTES:
+def _is_enough(other: OtherLog, piece: Piece, reading: "Reading") -> bool:
+    """Say whether it can be told now that a log is no mail log.
+
+    A small one may still become one, as long as it is written to and nothing tells what else it is.
+    """
+    if piece.kind is Kind.END or piece.offset + len(piece.data) >= _ENOUGH_BYTES:
         return True
-    return piece.offset < _FOREIGN_BYTES <= read
+    tells = other.is_foreign or other.subscription is not None
+    return piece.kind is Kind.QUIET and tells and not reading.is_within_line

@@ -8,6 +8,7 @@ from forwarder.core_settings import CoreSettings
 from forwarder.counts import Counts
 from forwarder.documents import Document, new_document
 from forwarder.inputs.piece import Piece
+from forwarder.mail_logs.subscriptions import OtherLog
 
 _PROTOCOL = 5
 """Of pickle."""
@@ -67,8 +68,8 @@ class Snapshot(NamedTuple):
     """As of :meth:`Core.changes`."""
     counts: Counts
     open_connections: int
-    foreign: list[str]
-    """As of :meth:`Core.take_foreign`."""
+    others: dict[str, OtherLog | None]
+    """As of :meth:`Core.take_others`."""
 
 
 class Failed(NamedTuple):

@@ -61,7 +61,7 @@ def _serve(told: BinaryIO, answers: BinaryIO) -> None:
 
 def _look(core: Core) -> Snapshot:
     return Snapshot(
-        core.consumed(), core.changes(), core.counts, core.open_connections, core.take_foreign()
+        core.consumed(), core.changes(), core.counts, core.open_connections, core.take_others()
     )
 
 

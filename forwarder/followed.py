@@ -4,8 +4,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from forwarder.inputs.patterns import is_pattern
 from forwarder.inputs.sightings import Followed, StartAt
-from forwarder.settings.models import InputSettings, StdinSettings
+from forwarder.settings.models import FilesSettings, InputSettings, StdinSettings
 
 
 def followed_by(inputs: Sequence[InputSettings], state: Path) -> list[Followed]:
@@ -24,3 +25,9 @@ def followed_by(inputs: Sequence[InputSettings], state: Path) -> list[Followed]:
         else Followed(x.paths, x.appliance, StartAt(x.start_at), x.ignore_older, own)
         for x in inputs
     ]
+
+
+def named_by(inputs: Sequence[InputSettings]) -> frozenset[str]:
+    """Give the paths, absolute, that inputs name without a pattern."""
+    paths = [y for x in inputs if isinstance(x, FilesSettings) for y in x.paths]
+    return frozenset(os.path.abspath(x) for x in paths if not is_pattern(x) or os.path.lexists(x))  # noqa: PTH100 - as the inputs do

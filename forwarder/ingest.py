@@ -23,13 +23,13 @@ from forwarder.core_handle import CoreHandle
 from forwarder.core_messages import Made, Snapshot
 from forwarder.core_settings import PREFIX as CORE_PREFIX
 from forwarder.core_settings import CoreSettings
-from forwarder.followed import followed_by
+from forwarder.followed import followed_by, named_by
 from forwarder.inputs.following import Following
 from forwarder.inputs.piece import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import Begun, StandardInput
-from forwarder.reading_status import ReadingStatus
+from forwarder.reading_status import STATUS_PREFIX, ReadingStatus
 from forwarder.settings.models import DocumentSettings, InputSettings, StdinSettings
 from forwarder.spool import Spool
 
@@ -108,7 +108,11 @@ class Ingest:
         self._consumed: tuple[int, bytes] | None = None
         """Of standard input; see :meth:`Core.consumed`."""
         self._since: float | None = None
-        self._status = ReadingStatus(self._following)
+        self._status = ReadingStatus(
+            self._following,
+            named_by(inputs),
+            dict(spool.load_state(STATUS_PREFIX)),
+        )
         self._committer = Committer(spool, self._stop)
         self.is_complete = False
         """Whether all was read to its end and committed; never so where more is waited for."""

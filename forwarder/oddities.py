@@ -4,7 +4,7 @@ The words are those of the command ``parse``, where somebody looks on.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -49,10 +49,6 @@ _ASSUMED_UTC = (
     "Times are taken for UTC: neither a file header nor the setting timezone of an input gives the"
     " zone; name it there, for example timezone: Europe/Rome."
 )
-_FOREIGN = (
-    "A file has no line of a mail log in it; a line begins like 'Wed Apr 22 11:43:59 2009 Info: ',"
-    " or with a syslog header before the level."
-)
 
 
 class Oddities:
@@ -68,19 +64,16 @@ class Oddities:
         self._said: dict[str, tuple[int, float]] = {}
         self._said_utc = False
 
-    def say(self, counts: Counts, foreign: Iterable[str] = (), *, last: bool = False) -> None:
+    def say(self, counts: Counts, *, last: bool = False) -> None:
         """Log what is new.
 
         Args:
             counts: What has gone through so far.
-            foreign: Paths of what is no mail log, and was not named before.
             last: Whether nobody will look again, so that nothing waits.
         """
         if counts.assumed_utc and not self._said_utc:
             self._said_utc = True
             _log.warning(_ASSUMED_UTC)
-        for path in foreign:
-            _log.warning(_FOREIGN, path=path)
         now = self._clock()
         for oddity in _ODDITIES:
             number: int = getattr(counts, oddity.name)

@@ -30,11 +30,12 @@ from forwarder.inputs.reading import (
     plain_bytes,
     read_blocks,
 )
+from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.memory import GC_THRESHOLDS
 from forwarder.pipeline import Flow, Settings
 from forwarder.reading import Documents
-from forwarder.report import Bar
-from forwarder.visible import escaped_json, quoted
+from forwarder.report import Bar, say_others
+from forwarder.visible import escaped_json, shown
 from forwarder.workers import Step, StoreError, run_in_order
 from forwarder.writing import WriteError, Writer
 
@@ -49,8 +50,14 @@ _OWN = ("/dev/", "/proc/")
 """What lies here may be another thing to another process, as ``/dev/fd/63`` is."""
 
 
-class _ForeignError(ForwarderError):
-    """A file that the user did not name is no log."""
+class _OtherError(ForwarderError):
+    """A file is no mail log."""
+
+    def __init__(self, path: str, other: OtherLog) -> None:
+        """Take what it is instead."""
+        super().__init__(other.say(shown(path)))
+        self.path = path
+        self.other = other
 
 
 class Request(NamedTuple):
@@ -103,6 +110,7 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
     problems = list(found.problems)
     warnings: list[str] = []
     foreign: list[str] = []
+    others: list[tuple[str, OtherLog]] = []
     output = Writer(out, "standard output")
     complete = False
     try:
@@ -114,6 +122,7 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
                 problems += parsed.problems
                 warnings += parsed.warnings
                 foreign += parsed.foreign
+                others += parsed.others
         output.flush()
         complete = True
     except ForwarderError as error:
@@ -124,7 +133,7 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
         files=len(found.files),
         counts=counts,
         problems=tuple(problems),
-        warnings=tuple(dict.fromkeys(warnings)),
+        warnings=(*dict.fromkeys(warnings), *say_others(others)),
         repeated=found.repeated,
         complete=complete,
         seconds=time.monotonic() - begun,
@@ -140,6 +149,8 @@ class _Parsed(NamedTuple):
     warnings: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     """Of each file that is no log, and that nobody said is one."""
+    others: tuple[tuple[str, OtherLog], ...] = ()
+    """Logs of other subscriptions, by their paths."""
 
 
 def _parse_all(
@@ -222,7 +233,9 @@ def _parse_aside(piece: _Piece, store: IO[bytes], progress: Step) -> _Parsed:
 def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: Step) -> _Parsed:
     """Parse the files of one appliance, in their order."""
     flow = Flow(request.settings)
-    problems, foreign = [], []
+    problems: list[str] = []
+    foreign: list[str] = []
+    others: list[tuple[str, OtherLog]] = []
     for file in files:
         meter = _Meter(file, progress)
         try:
@@ -235,10 +248,13 @@ def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: 
                     out.write_lines(documents)
         except ReadError as error:
             problems.append(str(error))
-        except _ForeignError as error:
-            foreign.append(str(error))
+        except _OtherError as error:
+            if not error.other.is_foreign:
+                others.append((error.path, error.other))
+            else:
+                (problems if file.outright else foreign).append(str(error))
         meter.finish()
-    return _Parsed(flow.counts, problems, foreign=tuple(foreign))
+    return _Parsed(flow.counts, problems, foreign=tuple(foreign), others=tuple(others))
 
 
 class _Meter:
@@ -278,11 +294,9 @@ def _documents(
         zone=zone,
     )
     error = None
-    read_bytes = 0
     with closing(read_blocks(file.path, block_bytes=READ_BYTES)) as blocks:
         try:
             for block in blocks:
-                read_bytes += len(block)
                 yield reading.feed(block)
                 meter.step(len(block))
         except ReadError as raised:
@@ -290,12 +304,8 @@ def _documents(
     yield reading.finish()
     if error is not None:
         raise error
-    if read_bytes and reading.is_foreign:
-        kind = ReadError if file.outright else _ForeignError
-        raise kind(
-            f"{quoted(file.path)} has no line of a mail log in it; a line begins like"
-            " 'Wed Apr 22 11:43:59 2009 Info: ', or with a syslog header before the level",
-        )
+    if reading.other is not None:
+        raise _OtherError(file.path, reading.other)
 
 
 def _is_plain(path: str) -> bool:

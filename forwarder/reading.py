@@ -14,6 +14,7 @@ from forwarder.events import Event
 from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.framing import Framer, FramerState
 from forwarder.mail_logs.log import Log
+from forwarder.mail_logs.subscriptions import Contents, OtherLog
 from forwarder.mail_logs.syslog import SyslogState
 from forwarder.mail_logs.wrapping import Width
 
@@ -91,8 +92,8 @@ class Reading:
         self._logs: dict[str, Log] = {}
         self._size = 0
         self._counted = Amounts(0, 0, 0, 0, 0, 0)
-        self.is_foreign = True
-        """Whether no line of a mail log has come yet."""
+        self._contents: Contents | None = Contents()
+        """None as soon as a line has shown that it is a mail log."""
 
     @property
     def position(self) -> int:
@@ -103,6 +104,13 @@ class Reading:
     def is_within_line(self) -> bool:
         """Whether a line has begun that has not come to its end."""
         return self._framer.is_within_line
+
+    @property
+    def other(self) -> OtherLog | None:
+        """What it looks like; None for a mail log, and as long as nothing has come."""
+        if self._contents is None or not self._size:
+            return None
+        return self._contents.describe(self._framer.others, self._framer.first_other)
 
     @property
     def state(self) -> bytes:
@@ -118,12 +126,16 @@ class Reading:
             for appliance, log in self._logs.items()
         }
         widths = [[size, None if width is None else [*width]] for size, width in wraps]
+        contents = None if self._contents is None else self._contents.state
         dates = [near.isoformat(), year, None if before is None else before.isoformat()]
-        return orjson.dumps([position, skipping, within, dates, widths, self.is_foreign, logs])
+        return orjson.dumps([position, skipping, within, dates, widths, contents, logs])
 
     def resume(self, state: bytes) -> None:
         """Go on where another reading of this file was."""
-        position, skipping, within, dates, wraps, self.is_foreign, logs = orjson.loads(state)
+        position, skipping, within, dates, wraps, contents, logs = orjson.loads(state)
+        # Before, there was only whether no line had a level.
+        if contents is not True:
+            self._contents = Contents.resumed(contents) if contents else None
         near, year, before = dates
         syslog = SyslogState(
             datetime.fromisoformat(near),
@@ -189,7 +201,9 @@ class Reading:
         events: list[Event] = []
         split = False
         for block in blocks:
-            self.is_foreign = False
+            contents = self._contents
+            if contents is not None and contents.is_mail(block.text, block.start, block.end):
+                self._contents = None
             appliance = block.appliance or self._appliance
             split |= block.appliance is not None
             log = self._logs.get(appliance)

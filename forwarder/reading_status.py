@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import orjson
@@ -12,12 +12,17 @@ from forwarder.core_messages import Snapshot
 from forwarder.counts import Counts
 from forwarder.inputs.following import Following
 from forwarder.inputs.standing import FileStatus
+from forwarder.inputs.stdin import KEY as STDIN_KEY
+from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.oddities import Oddities, in_status
+from forwarder.visible import shortened, shown
 
 STATUS_SECONDS = 5.0
 """How often the state of the inputs is written for ``status``, while something changes."""
 
 STATUS_PREFIX = "status/"
+
+_KEY = STATUS_PREFIX + "ingest"
 
 MAX_STATUS_FILES = 100
 """Files that ``status`` names, those that are furthest behind first: there may be thousands."""
@@ -33,16 +38,22 @@ class ReadingStatus:
         problems: What could not be read, or is lost; each was logged.
     """
 
-    def __init__(self, following: Following | None) -> None:
+    def __init__(
+        self, following: Following | None, named: Collection[str], last: Mapping[str, bytes]
+    ) -> None:
         """Start with nothing said.
 
         Args:
             following: The files among the inputs, if there are any.
+            named: Paths of single files that the configuration names.
+            last: What was written for ``status`` before: what is no mail log is not read again.
         """
         self._following = following
+        self._named = frozenset(named)
+        self._others = _restore(last.get(_KEY))
+        self._said: dict[str, OtherLog] = {}
         self._oddities = Oddities()
         self._counts = Counts()
-        self._foreign: list[str] = []
         self._has_logs: bool | None = None
         self._due = 0.0
         self._last: dict[str, object] = {}
@@ -74,24 +85,60 @@ class ReadingStatus:
             Pairs for the state.
         """
         self._counts = snapshot.counts
-        self._foreign += snapshot.foreign
+        for key, other in snapshot.others.items():
+            if other is None:
+                self._others.pop(key, None)
+            else:
+                self._others[key] = other
         if not self.is_due:
             return []
         self._due = time.monotonic() + STATUS_SECONDS
-        self._oddities.say(self._counts, self._foreign)
-        self._foreign = []
+        self._oddities.say(self._counts)
         files = [] if self._following is None else self._following.status()
         self._say_whether_there_are_logs()
+        others = self._say_others(files)
         status = describe(files, snapshot.open_connections, self._counts)
+        status["others"] = [[x, *others[x]] for x in sorted(others)]
+        status["problems"] = self._list_problems(files, others)
         if status == self._last:
             return []
         self._last = status
         at = {"time": datetime.now(UTC).isoformat(timespec="seconds")}
-        return [(STATUS_PREFIX + "ingest", orjson.dumps(at | status))]
+        return [(_KEY, orjson.dumps(at | status))]
 
     def finish(self) -> None:
-        """Say what was odd about the logs, at the end."""
+        """Say what was odd about the logs, at the end, and count what is not a log as a problem.
+
+        Beside logs there may be anything, but for a file that was named; with nothing else,
+        something is wrong.
+        """
         self._oddities.say(self._counts, last=True)
+        files = [] if self._following is None else self._following.status()
+        others = self._say_others(files)
+        foreign = {key for key, other in others.items() if other.is_foreign}
+        named = {STDIN_KEY} | {x.key for x in files if x.path in self._named}
+        number = 0 if self._following is None else self._following.number
+        self.problems += len(foreign if len(foreign) == number else foreign & named)
+
+    def _say_others(self, files: Sequence[FileStatus]) -> dict[str, OtherLog]:
+        """Say what is no mail log and was not said so before; give all that are there now."""
+        paths = {STDIN_KEY: "-"} | {x.key: x.path for x in files}
+        found = {key: other for key, other in self._others.items() if key in paths}
+        for key, other in found.items():
+            before = self._said.get(key)
+            if before is None or before._replace(lines=other.lines) != other:
+                _log.warning("A file is not a mail log.", reason=other.say(shown(paths[key])))
+            self._said[key] = other
+        return found
+
+    def _list_problems(
+        self, files: Sequence[FileStatus], others: Mapping[str, OtherLog]
+    ) -> list[str]:
+        """Name what is wrong now."""
+        paths = {STDIN_KEY: "-"} | {x.key: x.path for x in files}
+        found = [] if self._following is None else self._following.problems
+        found += (other.say(shown(paths[key])) for key, other in sorted(others.items()))
+        return [shortened(x) for x in found[:MAX_STATUS_FILES]]
 
     def _say_whether_there_are_logs(self) -> None:
         """Say once that no log is there: a share that is not mounted looks like a quiet night."""
@@ -111,6 +158,11 @@ class ReadingStatus:
             "There is no log: nothing matches the paths of the inputs. Mount what is missing, or"
             " mend the paths; see esa-forwarder check."
         )
+
+
+def _restore(status: bytes | None) -> dict[str, OtherLog]:
+    others = orjson.loads(status).get("others", ()) if status else ()
+    return {key: OtherLog(*other) for key, *other in others if key != STDIN_KEY}
 
 
 def describe(

@@ -1,11 +1,12 @@
 """What the person at the terminal is told: progress while it runs, a summary at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Protocol
 
 from forwarder.counts import Counts
-from forwarder.visible import many, quoted
+from forwarder.mail_logs.subscriptions import OtherLog
+from forwarder.visible import many, quoted, shown
 
 _NAMES = {
     "smtp-authentication": "inbound logins",
@@ -102,6 +103,25 @@ def warnings(counts: Counts) -> Iterator[str]:
             f"the last line of {many(counts.broken_off, 'file')} is not whole and was left out;"
             " fetch the file again if it was still being sent"
         )
+
+
+def say_others(found: Sequence[tuple[str, OtherLog]]) -> Iterator[str]:
+    """Say which logs are of other subscriptions: a sentence for each of these, not for each file.
+
+    Args:
+        found: Paths, and what is there.
+    """
+    kinds: dict[str | None, list[tuple[str, OtherLog]]] = {}
+    for path, other in found:
+        kinds.setdefault(other.subscription, []).append((path, other))
+    for same in kinds.values():
+        path, first = same[0]
+        if len(same) == 1:
+            yield first.say(shown(path))
+        else:
+            what = f"{len(same):,} files, the first of them {shown(path)},"
+            lines = sum(x.lines for _, x in same)
+            yield first._replace(lines=lines).say(what, several=True)
 
 
 @contextmanager

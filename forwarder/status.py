@@ -8,7 +8,7 @@ import orjson
 
 from forwarder.spool.progress import Progress
 from forwarder.spool.summary import Summary, Waiting
-from forwarder.visible import escaped_json, many, visible
+from forwarder.visible import escaped, escaped_json, many, visible
 
 _OUTPUTS = ("OUTPUT", "WAITING", "OLDEST", "DELIVERED", "REJECTED", "RETRIED", "LOST", "STATE")
 _DEAD_LETTERS = ("DEAD LETTERS OF", "NUMBER", "TO REPLAY")
@@ -116,6 +116,8 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
         ]
         if rows:
             yield from _table(_FILES, rows, left=(0, 1, 5))
+        for problem in inputs.get("problems", ()):
+            yield f"problem: {escaped(problem)}"
 
 
 def _output(waiting: Waiting, now: datetime, *, runs: bool) -> dict[str, Any]:

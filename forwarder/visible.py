@@ -92,6 +92,11 @@ def quoted(path: str) -> str:
     return _ESCAPES.sub(lambda x: x[0] if x["byte"] is None else f"\\x{x['byte']}", repr(path))
 
 
+def shown(path: str) -> str:
+    """Name what is read, in a sentence; ``-`` is standard input."""
+    return "standard input" if path == "-" else quoted(path)
+
+
 def _code(found: re.Match[str]) -> str:
     if found[0] == "\\":
         return "\\\\"

@@ -75,7 +75,7 @@ def test_once_says_what_was_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     append(tmp_path, logins(1, 2, 3))
     told = Told(lambda x: [Failure(x[0], "never", retryable=False)])
     assert not service(configured(tmp_path, told), once=True).run()
-    assert "output 'told' refused 1 documents" in capsys.readouterr().err
+    assert "output 'told' refused 1 document;" in capsys.readouterr().err
 
 
 def test_once_says_what_an_output_with_a_bug_did_not_get(
@@ -102,7 +102,7 @@ def test_once_says_what_could_not_be_read(
     assert not service(configured(tmp_path, Told(nothing)), once=True).run()
     said = capsys.readouterr().err
     assert "is packed by bzip2" in said
-    assert "1 problems with the logs" in said
+    assert "1 problem with the logs" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -171,6 +171,17 @@ class Following:
         return problems
 
     @property
+    def problems(self) -> list[str]:
+        """What is wrong now: sentences for a person."""
+        of_files = (x.problem for x in self._files if x.problem is not None)
+        return sorted({*self._noticing.problems, *of_files})
+
+    @property
+    def number(self) -> int:
+        """How many files there are, but for those that are copies of others."""
+        return sum(1 for x in self._files if x.trail is None or x.is_home)
+
+    @property
     def finds_files(self) -> bool | None:
         """Whether there is any file to follow, empty or not; None before the first look."""
         return len(self._files) > 0 if self._noticing.looks else None

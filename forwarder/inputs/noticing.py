@@ -56,7 +56,8 @@ class Noticing:
         self._opened = opened
         self._looking = looking
         self._monotonic, self._wall = clock
-        self._said: set[str] = set()
+        self.problems: frozenset[str] = frozenset()
+        """What was wrong when all files were looked at last."""
         self.looks = 0
         """How often all files were looked at."""
 
@@ -76,8 +77,8 @@ class Noticing:
                 self._files.set_state(file, State.READ if file.is_home else State.COMPARE)
             if file.inode not in seen.files:
                 self._vanish(file)
-        problems = [x for x in dict.fromkeys(seen.problems) if x not in self._said]
-        self._said = set(seen.problems)
+        problems = [x for x in dict.fromkeys(seen.problems) if x not in self.problems]
+        self.problems = frozenset(seen.problems)
         problems += self.count_losses(GRACE)
         self._trails.forget_old(self._wall())
         return problems

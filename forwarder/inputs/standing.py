@@ -11,6 +11,8 @@ from forwarder.inputs.trails import Trail
 class FileStatus(NamedTuple):
     """How far one log is."""
 
+    key: str
+    """Of the log, as its pieces have it."""
     path: str
     appliance: str
     size: int
@@ -33,5 +35,12 @@ def status_of(trail: Trail, file: File | None) -> FileStatus:
     # What is left at the end of a closed log is no line; nobody waits for it.
     behind = 0 if file is None else position.size - (trail.read.size if trail.ended else offset)
     return FileStatus(
-        position.path, position.appliance, position.size, offset, behind, position.lost, modified
+        trail.key,
+        position.path,
+        position.appliance,
+        position.size,
+        offset,
+        behind,
+        position.lost,
+        modified,
     )

@@ -40,6 +40,7 @@ from forwarder.mail_logs.lines import (
     join_lines,
 )
 from forwarder.mail_logs.scanning import Pick, scan
+from forwarder.mail_logs.subscriptions import SHOWN_BYTES
 from forwarder.mail_logs.syslog import SyslogFraming, SyslogState
 from forwarder.mail_logs.wrapping import Before, Wraps
 
@@ -73,6 +74,7 @@ class Framer:
         cut_lines: Lines that were longer than :data:`MAX_LINE_BYTES`.
         strangers: Lines behind which something was left out that is no line.
         others: Lines with a timestamp that were left out, because they are not of a mail log.
+        first_other: How the first of them begins.
         lost: Those of them that seem to be logins.
         first_lost: Where the first of them begins, in bytes from the start of the file.
         is_broken_off: Whether the last line was left out, because it is only a piece of one.
@@ -90,6 +92,7 @@ class Framer:
         "_wraps",
         "cut_lines",
         "first_lost",
+        "first_other",
         "is_broken_off",
         "lines",
         "lost",
@@ -129,6 +132,7 @@ class Framer:
         self.cut_lines = 0
         self.strangers = 0
         self.others = 0
+        self.first_other = b""
         self.lost = 0
         self.first_lost: int | None = None
         self.is_broken_off = False
@@ -316,6 +320,7 @@ class Framer:
                 framed = self._syslog.read(line)
                 if framed is None:
                     self.others += 1
+                    self.first_other = self.first_other or line[:SHOWN_BYTES]
                     if _LOGIN.search(line):
                         self._lose(offset + start)
                     continue
