@@ -21,6 +21,7 @@ from forwarder.settings.fields import fields_of
 from forwarder.settings.interpolation import Interpolated, Sources, Unreadable, interpolate
 from forwarder.settings.mistakes import Mistake, line_of, quoted, spell
 from forwarder.settings.models import (
+    DeadLetterSettings,
     DocumentSettings,
     FilesSettings,
     InputSettings,
@@ -73,6 +74,7 @@ class Config:
     """By name, in the order of the file."""
     documents: DocumentSettings
     spool: SpoolSettings
+    dead_letters: DeadLetterSettings
     log: LogSettings
     source: Interpolated = field(repr=False)
     """As it was written."""
@@ -128,6 +130,7 @@ def load(
         },
         settings.documents,
         settings.spool,
+        settings.dead_letters,
         settings.log,
         source,
     )

@@ -5,6 +5,7 @@ worker of its output delivers it, within a second or so, or as soon as the servi
 is delivered is a dead letter no longer; what is refused again stays, with the new reason.
 """
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -80,9 +81,8 @@ def replay(folder: Path, selection: Selection) -> Replayed:
     Raises:
         SpoolError: There is no spool, or it cannot be written.
     """
-    with changing(folder) as connection:
-        before = letters.count_replays(connection, selection)
-        return Replayed(letters.mark(connection, selection), before)
+    before = look(folder, partial(letters.count_replays, selection=selection))
+    return Replayed(_change(folder, selection, letters.mark), before)
 
 
 def purge(folder: Path, selection: Selection) -> int:
@@ -94,8 +94,7 @@ def purge(folder: Path, selection: Selection) -> int:
     Raises:
         SpoolError: There is no spool, or it cannot be written.
     """
-    with changing(folder) as connection:
-        return letters.purge(connection, selection)
+    return _change(folder, selection, letters.remove)
 
 
 def outputs(folder: Path) -> list[str]:
@@ -105,3 +104,19 @@ def outputs(folder: Path) -> list[str]:
         SpoolError: There is no spool, or it cannot be read.
     """
     return list(look(folder, letters.count))
+
+
+def _change(
+    folder: Path,
+    selection: Selection,
+    change: Callable[[sqlite3.Connection, Sequence[int]], int],
+) -> int:
+    """Change dead letters, some at a time; return how many were."""
+    changed = after = 0
+    while True:
+        with changing(folder) as connection:
+            found = letters.some_numbers(connection, selection, after)
+            if not found:
+                return changed
+            changed += change(connection, found)
+            after = found[-1]

@@ -31,7 +31,7 @@ from forwarder.attempts import Attempts
 from forwarder.outages import Outages
 from forwarder.output import Output, Unavailable
 from forwarder.pausing import NO_TIME, DeliverySettings, pause
-from forwarder.spool import BlockedError, ClosedError, Spool, SpoolError
+from forwarder.spool import BlockedError, ClosedError, LettersFullError, Spool, SpoolError
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.progress import Batch, Trouble
 from forwarder.visible import words_of
@@ -228,13 +228,29 @@ class Delivery:
         ):
             self._ahead.begin(batch.end)
         try:
-            self._persist(lambda: self._write(work))
+            self._persist(lambda: self._finish(work))
         except BaseException:
             # What lies before the first document that was not taken need not come again.
             with suppress(SpoolError):
                 self._advance(work.before_first_left())
             raise
-        self._persist(lambda: self._advance(work.whole()))
+
+    def _finish(self, work: Work) -> None:
+        """Hand over what is left of a batch, and move the cursor.
+
+        Raises:
+            _LeftError: Something is left still.
+            BlockedError: The cursor cannot be moved now. What was refused and finds no room among
+                the dead letters is handed over again: an operator may have mended the other side.
+        """
+        if work.left:
+            self._write(work)
+        try:
+            self._advance(work.whole())
+        except LettersFullError:
+            work.take_back_refused()
+            self.judged -= len(work.left)
+            raise
 
     def _write(self, work: Work) -> None:
         """Hand over what is left of a batch.
@@ -250,7 +266,7 @@ class Delivery:
             failures = check_answer(self._output.write(documents))
         reason = work.judge(failures, datetime.fromtimestamp(self._clock(), UTC))
         self.judged += len(documents) - len(work.left)
-        if len(work.left) < len(documents):
+        if len(work.left) < len(documents) and not work.is_stuck:
             self._outages.succeed()
         if reason is not None:
             raise _LeftError(reason, fruitless=len(work.left) == len(documents))

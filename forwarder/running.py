@@ -50,7 +50,11 @@ class Running:
             ForwarderError: It cannot be.
         """
         folder = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
-        self.spool = Spool.open(folder, max_bytes=config.spool.max_bytes)
+        self.spool = Spool.open(
+            folder,
+            max_bytes=config.spool.max_bytes,
+            max_letter_bytes=config.dead_letters.max_bytes,
+        )
         try:
             self.spool.add_outputs(outputs)
             self.before = {x: self.spool.progress(x).rejected for x in outputs}
@@ -114,10 +118,12 @@ class Running:
         return not is_reading and not hanging
 
     def _look(self) -> None:
-        """Look for calls of outputs that do not come back."""
+        """Look for calls of outputs that do not come back, and trim what is left of the spool."""
         while not self._is_over.wait(LOOK_SECONDS):
             for delivery in self.deliveries:
                 delivery.attempts.look()
+            while self.spool.tidy() and not self._is_over.is_set():
+                pass
 
     def _ingest(self) -> None:
         try:

@@ -29,6 +29,7 @@ def show(config: Config) -> str:
         },
         "documents": _values(config.documents),
         "spool": _values(config.spool),
+        "dead_letters": _values(config.dead_letters),
         "log": _values(config.log),
     }
     secrets = {x.name: secret_names(x.plugin.config) for x in config.outputs.values()}

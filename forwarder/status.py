@@ -11,7 +11,7 @@ from forwarder.spool.summary import Summary, Waiting
 from forwarder.visible import escaped, escaped_json, many, visible
 
 _OUTPUTS = ("OUTPUT", "WAITING", "OLDEST", "DELIVERED", "REJECTED", "RETRIED", "LOST", "STATE")
-_DEAD_LETTERS = ("DEAD LETTERS OF", "NUMBER", "TO REPLAY")
+_DEAD_LETTERS = ("DEAD LETTERS OF", "NUMBER", "TO REPLAY", "BYTES")
 _FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
 _ODDITIES = {
     "unread": ("line", "not understood"),
@@ -36,7 +36,6 @@ def as_json(summary: Summary, now: datetime) -> bytes:
         "service": {"running": summary.process is not None, "process": summary.process},
         "spool": {
             "documents": summary.documents,
-            "rows": summary.blocks,
             "bytes": usage.used,
             "max_bytes": summary.max_bytes,
             "file_bytes": usage.file,
@@ -52,8 +51,13 @@ def as_json(summary: Summary, now: datetime) -> bytes:
             for name, x in summary.outputs.items()
         },
         "dead_letters": {
-            name: {"number": number, "to_replay": replays}
-            for name, (number, replays) in summary.dead_letters.items()
+            name: {
+                "number": x.number,
+                "to_replay": x.replays,
+                "bytes": x.size,
+                "max_bytes": summary.max_letter_bytes,
+            }
+            for name, x in summary.dead_letters.items()
         },
     }
     text = orjson.dumps(status, option=orjson.OPT_INDENT_2).decode()
@@ -72,8 +76,8 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
     limit = "" if summary.max_bytes is None else f" of {summary.max_bytes:,}"
     yield f"service: {runs}"
     yield (
-        f"spool: {many(summary.documents, 'document')} in {many(summary.blocks, 'row')};"
-        f" {usage.used:,}{limit} bytes; log of changes: {many(usage.wal, 'byte')};"
+        f"spool: {many(summary.documents, 'document')}; {usage.used:,}{limit} bytes;"
+        f" log of changes: {many(usage.wal, 'byte')};"
         f" free on the disk: {many(usage.free, 'byte')}"
     )
     if any(summary.damage):
@@ -87,7 +91,11 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
         yield from _table(_OUTPUTS, rows, left=_LEFT)
     if summary.dead_letters:
         yield ""
-        rows = [(x, f"{n:,}", f"{r:,}") for x, (n, r) in summary.dead_letters.items()]
+        of = "" if summary.max_letter_bytes is None else f" of {summary.max_letter_bytes:,}"
+        rows = [
+            (name, f"{x.number:,}", f"{x.replays:,}", f"{x.size:,}{of}")
+            for name, x in summary.dead_letters.items()
+        ]
         yield from _table(_DEAD_LETTERS, rows, left=(0,))
     inputs = _ingest(summary)
     if inputs is not None:

@@ -54,6 +54,8 @@ class Work:
         """Positions in the batch of what is neither delivered nor refused."""
         self.is_begun = False
         """Whether any of it has been handed over."""
+        self.is_stuck = False
+        """Whether something was refused for which there is no room among the dead letters."""
         self._refused: dict[int, DeadLetter] = {}
 
     def judge(self, failures: Sequence[Failure], now: datetime) -> str | None:
@@ -87,6 +89,12 @@ class Work:
             )
         self.left = left
         return reason if left else None
+
+    def take_back_refused(self) -> None:
+        """Have what was refused handed over again."""
+        self.left = sorted(self._refused)
+        self._refused = {}
+        self.is_stuck = True
 
     def whole(self) -> tuple[Batch, Sequence[DeadLetter]]:
         """Return the batch, and what was refused of it."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from forwarder.documents import Document
 from forwarder.spool import Batch, Spool
+from forwarder.spool.letters import DEFAULT_MAX_BYTES
 from forwarder.spool.recent import MAX_BYTES
 
 MANY = 1 << 40
@@ -51,10 +52,19 @@ def take(spool: Spool, output: str, most: int = MANY) -> list[int]:
 
 
 def opened(
-    folder: Path, *outputs: str, max_bytes: int = 1 << 30, recent_bytes: int = MAX_BYTES
+    folder: Path,
+    *outputs: str,
+    max_bytes: int = 1 << 30,
+    max_letter_bytes: int = DEFAULT_MAX_BYTES,
+    recent_bytes: int = MAX_BYTES,
 ) -> Spool:
     """Open a spool for some outputs."""
-    spool = Spool.open(folder, max_bytes=max_bytes, recent_bytes=recent_bytes)
+    spool = Spool.open(
+        folder,
+        max_bytes=max_bytes,
+        max_letter_bytes=max_letter_bytes,
+        recent_bytes=recent_bytes,
+    )
     spool.add_outputs(outputs)
     return spool
 

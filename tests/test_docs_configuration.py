@@ -128,9 +128,11 @@ def test_the_example_works(tmp_path: Path) -> None:
     inner = re.findall(r"^# ((?:inputs|outputs):\n(?:# .*\n)+)", text, re.MULTILINE)
     blocks = [re.sub("^# ", "", x, flags=re.MULTILINE) for x in inner]
     assert len(blocks) == 2
-    rest = re.findall(r"^# ((?:state|documents|spool|log):.*\n(?:#   .*\n)*)", text, re.MULTILINE)
+    rest = re.findall(
+        r"^# ((?:state|documents|spool|dead_letters|log):.*\n(?:#   .*\n)*)", text, re.MULTILINE
+    )
     blocks += [re.sub("^# ", "", x, flags=re.MULTILINE) for x in rest]
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     whole = "".join(blocks).replace("/run/secrets/es_api_key", str(tmp_path / "key"))
     assert load_example(tmp_path, whole) == ["siem"]
 
@@ -145,7 +147,12 @@ def test_the_defaults_of_the_example_are_so() -> None:
     """Where it says a value, and not that it is one by example."""
     text = EXAMPLE.read_text()
     assert f"# state: {table('TopSettings')['state'][1].strip('`')}\n" in text
-    for section, model in (("documents", "Document"), ("spool", "Spool"), ("log", "Log")):
+    for section, model in (
+        ("documents", "Document"),
+        ("spool", "Spool"),
+        ("dead_letters", "DeadLetter"),
+        ("log", "Log"),
+    ):
         _, _, block = text.partition(f"# {section}:\n")
         block = block.partition("\n\n")[0]
         for name, (_, given, _) in table(f"{model}Settings").items():

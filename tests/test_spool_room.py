@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from forwarder.dead_letters import DeadLetter, Selection, dead_letter, purge, replay
 from forwarder.output import Failure
-from forwarder.spool import BlockedError, Spool, SpoolError
+from forwarder.spool import BlockedError, LettersFullError, Spool, SpoolError
+from forwarder.spool.summary import summarise
 from tests.faults.disks import fill_up, small_disk
 from tests.spooling import documents, numbers, opened, read, take
 
@@ -150,8 +151,8 @@ def test_a_disk_that_may_not_be_written_says_so(tmp_path: Path) -> None:
 
 
 def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
-    """A quarter of the spool's: their output waits until somebody has looked."""
-    with closing(opened(tmp_path, "a", max_bytes=400_000)) as spool:
+    """Their output waits until somebody has looked."""
+    with closing(opened(tmp_path, "a", max_letter_bytes=130_000)) as spool:
         spool.commit(documents(0, 300, size=2000))
         now = datetime(2026, 3, 1, tzinfo=UTC)
         delivered = 0
@@ -163,9 +164,10 @@ def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
             try:
                 spool.advance("a", batch, letters)
                 delivered += 10
-            except BlockedError as error:
+            except LettersFullError as error:
                 said = str(error)
         assert "find out why documents are refused (dead-letters list)" in said
+        assert "(dead_letters.max_bytes), so it waits" in said
         assert 80 < delivered < 120
         # Nothing of the batch was stored; and what is good still goes through.
         assert spool.progress("a").rejected == delivered
@@ -179,3 +181,23 @@ def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
         letters = [dead_letter("a", Failure(x, "no"), now) for x in batch.documents]
         spool.advance("a", batch, letters)
         assert spool.progress("a").rejected == delivered + 11
+
+
+def test_dead_letters_are_in_nobodys_way(tmp_path: Path) -> None:
+    """Those of one output count neither against another's limit nor against the spool's."""
+    limit = 500_000
+    with closing(opened(tmp_path, "a", "b", max_bytes=limit, max_letter_bytes=limit)) as spool:
+        now = datetime(2026, 3, 1, tzinfo=UTC)
+        for first in range(0, 800, 100):
+            spool.commit(documents(first, first + 100, size=2000))
+            for output in ("a", "b"):
+                batch = read(spool, output)
+                letters = [dead_letter(output, Failure(x, "no"), now) for x in batch.documents]
+                with suppress(LettersFullError):
+                    spool.advance(output, batch, letters if output == "a" else letters[:2])
+        assert spool.progress("a").rejected == 400
+        assert spool.progress("b").rejected == 16
+        assert spool.pending("b") == 0
+        assert spool.usage.used < limit < spool.usage.file
+        assert not spool.is_full
+        assert summarise(tmp_path).dead_letters["a"].size == pytest.approx(500_000, rel=0.1)

@@ -72,7 +72,11 @@ def _forget(config: "Config", log_path: str) -> list["Again"]:
 
     folder = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
     existing(folder)
-    spool = Spool.open(folder, max_bytes=config.spool.max_bytes)
+    spool = Spool.open(
+        folder,
+        max_bytes=config.spool.max_bytes,
+        max_letter_bytes=config.dead_letters.max_bytes,
+    )
     try:
         logs = find(spool.load_state(PREFIX), log_path, followed_by(config.inputs, config.state))
         # A relay's file holds lines of several appliances.

@@ -148,7 +148,18 @@ class SpoolSettings(Settings):
     # 1 GB holds about 10 million logins: days of an output that is down. Less than 10 MB would
     # stop reading again and again.
     max_bytes: Annotated[Size, between(10_000_000, MAX_SIZE, format_size)] = 1_000_000_000
-    """Size on disk. When it is reached, reading pauses until documents are delivered."""
+    """Size on disk, without dead letters. When it is reached, reading pauses until documents are
+    delivered."""
+
+
+class DeadLetterSettings(Settings):
+    """The documents that an output refused for good."""
+
+    # Of each output, so that none takes the room of another; beside the spool's, so that refusals
+    # do not stop reading. Some 350,000: more than anybody looks through, and time enough to see a
+    # mistake in a mapping before its output waits.
+    max_bytes: Annotated[Size, between(1_000_000, MAX_SIZE, format_size)] = 250_000_000
+    """Size on disk, for each output. When it is reached, this output waits; the others go on."""
 
 
 class LogSettings(Settings):
@@ -173,5 +184,7 @@ class TopSettings(Settings):
     """What is in the documents."""
     spool: SpoolSettings = SpoolSettings()
     """The documents that wait for an output."""
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
+    """The documents that an output refused for good."""
     log: LogSettings = LogSettings()
     """The forwarder's own log."""

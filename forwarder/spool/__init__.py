@@ -6,7 +6,14 @@ One transaction holds documents and whatever must agree with them. After a crash
 are there or neither is.
 """
 
-from forwarder.spool.failures import BlockedError, ClosedError, DamagedError, GoneError, SpoolError
+from forwarder.spool.failures import (
+    BlockedError,
+    ClosedError,
+    DamagedError,
+    GoneError,
+    LettersFullError,
+    SpoolError,
+)
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.progress import Batch, Progress, Trouble
 from forwarder.spool.store import Spool
@@ -18,6 +25,7 @@ __all__ = [
     "DamagedError",
     "DeadLetter",
     "GoneError",
+    "LettersFullError",
     "Progress",
     "Spool",
     "SpoolError",

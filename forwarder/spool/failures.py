@@ -3,7 +3,7 @@
 import errno
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from forwarder.errors import ForwarderError
@@ -20,8 +20,12 @@ class BlockedError(SpoolError):
     """
 
 
+class LettersFullError(BlockedError):
+    """The dead letters of an output have reached their limit; it waits, the others go on."""
+
+
 class DamagedError(SpoolError):
-    """The structure of the database is broken. To open it again sets it aside."""
+    """The database is broken. To open it again reads all of it, and sets it aside."""
 
 
 class GoneError(SpoolError):
@@ -57,13 +61,32 @@ _PRIMARY = 0xFF
 """SQLite's codes have the kind in the low byte and the details above it."""
 
 
+def suspicion(path: Path) -> Path:
+    """Return the path of the mark beside a damaged database.
+
+    Whoever comes upon damage makes it; with it, the next start reads all of the database.
+    """
+    return path.with_name(path.name + ".suspect")
+
+
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn the errors of SQLite into those above; others are bugs and stay as they are.
 
     Args:
-        path: The database, for the message.
+        path: The database, for the message, and for the mark where it is damaged.
     """
+    try:
+        with _explained(path):
+            yield
+    except DamagedError:
+        with suppress(OSError):  # then it is come upon again
+            suspicion(path).touch(mode=0o600)
+        raise
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:

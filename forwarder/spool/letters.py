@@ -17,13 +17,21 @@ import zstandard
 from forwarder.documents import Document
 from forwarder.output import Failure
 from forwarder.spool.blocks import checksum
-from forwarder.spool.failures import DamagedError
+from forwarder.spool.failures import DamagedError, LettersFullError
 from forwarder.visible import shortened
 
 _MAX_REASON = 4096
 """Characters. Servers quote what they refuse, and that comes from strangers."""
+DEFAULT_MAX_BYTES = 250_000_000
+"""Of one output; some 350,000. More than anybody looks through, and time enough to see a mistake
+in a mapping before its output waits."""
 _PAGE = 500
 """Letters that are read at a time."""
+_CHANGED_AT_ONCE = 2000
+"""Letters that a command marks or deletes in one transaction: a tenth of a second, so that the
+service, which writes to the same database, goes on meanwhile."""
+_ROW_BYTES = 150
+"""What a row takes beside its texts: numbers, its entries in two indexes."""
 _MAX_NUMBER = 2**63 - 1
 """SQLite's; there is no letter with a larger one."""
 _LEVEL = 3
@@ -58,6 +66,16 @@ class DeadLetter(NamedTuple):
     """Whether it is to be delivered again."""
 
 
+class Count(NamedTuple):
+    """What there is of the dead letters of an output."""
+
+    number: int
+    replays: int
+    """How many of them are to be delivered again."""
+    size: int
+    """Bytes that they take."""
+
+
 class Selection(NamedTuple):
     """Which dead letters are meant: all that everything here is true of."""
 
@@ -87,38 +105,55 @@ def source_of(body: bytes) -> Source | None:
     return Source(str(path), offset if isinstance(offset, int) else None)
 
 
-def store(connection: sqlite3.Connection, letters: Sequence[DeadLetter]) -> int:
-    """Store new letters, and the new answers to those that were replayed.
-
-    Returns:
-        Bytes that the new ones take.
-    """
+def store(connection: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None:
+    """Store new letters, and the new answers to those that were replayed."""
     again = [x for x in letters if x.number]
     connection.executemany(
         "UPDATE dead_letters SET replay = 0, time = ?, status = ?, reason = ? WHERE number = ?",
         [(_milliseconds(x.time), x.status, x.reason, x.number) for x in again],
     )
-    rows = [_row(x) for x in letters if not x.number]
     connection.executemany(
         "INSERT INTO dead_letters (output, time, status, replay, id, reason, size, checksum,"
         " packed) VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?)",
-        rows,
+        [_row(x) for x in letters if not x.number],
     )
-    return sum([size for *_, size, _, _ in rows])
+
+
+def refuse_more(connection: sqlite3.Connection, output: str, max_bytes: int) -> None:
+    """Look whether an output may have more dead letters.
+
+    Raises:
+        LettersFullError: It has too many; it waits until an operator has looked.
+    """
+    size = size_of(connection, output)
+    if size >= max_bytes:
+        raise LettersFullError(
+            f"its dead letters take {size:,} bytes and may take {max_bytes:,}"
+            " (dead_letters.max_bytes), so it waits: find out why documents are refused"
+            " (dead-letters list) and fix that, or delete them (dead-letters purge), or raise the"
+            " limit"
+        )
+
+
+def size_of(connection: sqlite3.Connection, output: str) -> int:
+    """Return how many bytes the dead letters of an output take."""
+    rows = connection.execute("SELECT size FROM dead_letter_counts WHERE output = ?", (output,))
+    return sum(size for (size,) in rows)
 
 
 def size_of_all(connection: sqlite3.Connection) -> int:
     """Return how many bytes dead letters take."""
-    (size,) = connection.execute("SELECT coalesce(sum(size), 0) FROM dead_letters").fetchone()
+    (size,) = connection.execute("SELECT coalesce(sum(size), 0) FROM dead_letter_counts").fetchone()
     return int(size)
 
 
-def count(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
-    """Count by output: how many there are, and how many of them are to be replayed."""
+def count(connection: sqlite3.Connection) -> dict[str, Count]:
+    """Count by output."""
     rows = connection.execute(
-        "SELECT output, count(*), sum(replay) FROM dead_letters GROUP BY output ORDER BY output"
+        "SELECT output, number, replays, size FROM dead_letter_counts"
+        " WHERE number > 0 ORDER BY output"
     )
-    return {output: (number, replays) for output, number, replays in rows}
+    return {output: Count(*counts) for output, *counts in rows}
 
 
 def replays(
@@ -171,15 +206,26 @@ def numbers_of(connection: sqlite3.Connection, selection: Selection) -> frozense
     return frozenset(number for (number,) in connection.execute(statement, values))
 
 
-def mark(connection: sqlite3.Connection, selection: Selection) -> int:
+def some_numbers(connection: sqlite3.Connection, selection: Selection, after: int) -> list[int]:
+    """Give the next numbers of letters, so many that a change of them keeps nobody waiting."""
+    condition, values = _where(selection)
+    statement = (
+        f"SELECT number FROM dead_letters WHERE {condition} AND number > ?"  # noqa: S608 - our own text
+        f" ORDER BY number LIMIT {_CHANGED_AT_ONCE}"
+    )
+    return [number for (number,) in connection.execute(statement, [*values, after])]
+
+
+def mark(connection: sqlite3.Connection, numbers: Iterable[int]) -> int:
     """Have letters delivered again.
 
     Returns:
         How many there are to be, that were not before.
     """
-    condition, values = _where(selection)
-    statement = f"UPDATE dead_letters SET replay = 1 WHERE {condition} AND replay = 0"  # noqa: S608 - our own text
-    return connection.execute(statement, values).rowcount
+    return connection.executemany(
+        "UPDATE dead_letters SET replay = 1 WHERE number = ? AND replay = 0",
+        [(x,) for x in numbers],
+    ).rowcount
 
 
 def count_replays(connection: sqlite3.Connection, selection: Selection) -> int:
@@ -190,20 +236,15 @@ def count_replays(connection: sqlite3.Connection, selection: Selection) -> int:
     return int(number)
 
 
-def purge(connection: sqlite3.Connection, selection: Selection) -> int:
-    """Delete letters for good.
+def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> int:
+    """Delete letters.
 
     Returns:
         How many there were.
     """
-    condition, values = _where(selection)
-    statement = f"DELETE FROM dead_letters WHERE {condition}"  # noqa: S608 - our own text
-    return connection.execute(statement, values).rowcount
-
-
-def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
-    """Take away what was delivered."""
-    connection.executemany("DELETE FROM dead_letters WHERE number = ?", [(x,) for x in numbers])
+    return connection.executemany(
+        "DELETE FROM dead_letters WHERE number = ?", [(x,) for x in numbers]
+    ).rowcount
 
 
 _SELECT = (
@@ -227,13 +268,14 @@ def _where(selection: Selection) -> tuple[str, list[object]]:
 def _row(letter: DeadLetter) -> tuple[str, int, int | None, str, str, int, int, bytes]:
     document = letter.document
     packed = zstandard.ZstdCompressor(level=_LEVEL).compress(document.body)
+    size = len(packed) + len(letter.reason.encode("utf-8", "replace")) + len(document.id)
     return (
         letter.output,
         _milliseconds(letter.time),
         letter.status,
         document.id,
         letter.reason,
-        len(packed),
+        size + _ROW_BYTES,
         checksum(document.id.encode(), packed),
         packed,
     )

@@ -1,5 +1,9 @@
 """Opens the database, and sets it aside when it is damaged.
 
+At a start, only what is needed then is read and checked: the ends of the tables, and the state.
+Documents and dead letters carry checksums, and are checked when they are read. Whoever comes upon
+damage makes a mark, and with this mark all of the database is read when it is opened next.
+
 A database is made under another name and renamed when it is whole, so what bears the right name
 was whole once: an empty file there is damage, not a beginning. A damaged one is never written to
 again; it is renamed and kept, and what can be read of it is carried over into a new one.
@@ -7,6 +11,7 @@ again; it is renamed and kept, and what can be read of it is carried over into a
     spool.db                        the database
     spool.db-wal, spool.db-shm      its log of changes, and the index of that
     spool.db.new                    one that is being made
+    spool.db.suspect                the mark: somebody has come upon damage
     spool.db.damaged-TIME           one that was set aside
     spool.db.damaged-TIME-block-N   a block of documents that was
 """
@@ -19,14 +24,15 @@ from pathlib import Path
 
 import structlog
 
-from forwarder.spool.failures import BlockedError, explained, is_damage, unwritable
-from forwarder.spool.reading import BadBlock
+from forwarder.spool.failures import BlockedError, explained, is_damage, suspicion, unwritable
+from forwarder.spool.room import size_of, wal_of
 from forwarder.spool.salvaging import is_whole, salvage
 from forwarder.spool.schema import (
     connect,
     connect_to_read,
     create,
     has_lost_version,
+    has_tables,
     is_current,
     migrate,
     refuse_newer,
@@ -73,31 +79,33 @@ def open_database(folder: Path) -> sqlite3.Connection:
     with explained(path):
         if path.exists():
             _remove(new)  # of a process that did not come to the end
-            fault = _fault(path)
+            is_suspect = suspicion(path).exists()
+            fault = _fault(path) if is_suspect else _first_fault(path)
             if fault is not None:
                 _replace(path, fault)
+            suspicion(path).unlink(missing_ok=True)
         else:
             if not _is_finished(new):
                 _remove(new)
                 create(new).close()
             _rename(path, new)
-        connection = connect(path)
         try:
-            migrate(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            return _connect(path)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            _replace(path, str(error))
+        return _connect(path)
 
 
-def bad_blocks(connection: sqlite3.Connection) -> list[BadBlock]:
-    """Read all blocks, and return those that do not match their checksums."""
-    rows = connection.execute("SELECT checksum, packed, first FROM blocks")
-    return [
-        BadBlock(row[2], "the checksum does not match")
-        for row in rows
-        if not is_whole("blocks", row)
-    ]
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = connect(path)
+    try:
+        migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def keep_aside(path: Path, first: int, packed: bytes) -> Path:
@@ -142,18 +150,57 @@ def _fault(path: Path) -> str | None:
                 return "; ".join(found)
             if has_lost_version(connection):
                 return "its tables are there, and its version is gone"
-            return _bad_value(connection) if is_current(connection) else None
+            return _bad_value(connection) if has_tables(connection) else None
     except sqlite3.Error as error:
         if not is_damage(error):
             raise
         return str(error)
 
 
-def _bad_value(connection: sqlite3.Connection) -> str | None:
-    """Look whether a value has changed unnoticed by SQLite."""
+def _first_fault(path: Path) -> str | None:
+    """Read of a database what a start needs, without changing it; however large it is.
+
+    Returns:
+        What is wrong with it, if anything is.
+    """
+    if path.stat().st_size == 0:
+        return "it is empty"
+    try:
+        with closing(connect_to_read(path)) as connection:
+            refuse_newer(connection, path)
+            # With a log of changes, a copy into the database may have been under way.
+            if not size_of(wal_of(path)):
+                (pages,) = connection.execute("PRAGMA page_count").fetchone()
+                (page,) = connection.execute("PRAGMA page_size").fetchone()
+                if path.stat().st_size < pages * page:
+                    return "its end is missing"
+            if has_lost_version(connection):
+                return "its tables are there, and its version is gone"
+            if not has_tables(connection):
+                return None
+            for table in ("blocks", "dead_letters"):
+                for order in ("", "DESC"):
+                    statement = f"SELECT * FROM {table} ORDER BY 1 {order} LIMIT 1"  # noqa: S608 - our own text
+                    connection.execute(statement).fetchone()
+            return _bad_state(connection)
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        return str(error)
+
+
+def _bad_state(connection: sqlite3.Connection) -> str | None:
     for row in connection.execute("SELECT checksum, key, value FROM state"):
         if not is_whole("state", row):
             return f"the state {row[1]!r} does not match its checksum"
+    return None
+
+
+def _bad_value(connection: sqlite3.Connection) -> str | None:
+    """Look whether a value has changed unnoticed by SQLite."""
+    fault = _bad_state(connection)
+    if fault is not None:
+        return fault
     for row in connection.execute("SELECT checksum, id, packed, number FROM dead_letters"):
         if not is_whole("dead_letters", row):
             return f"dead letter {row[-1]} does not match its checksum"

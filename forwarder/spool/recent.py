@@ -5,7 +5,7 @@ What is here is in the database as well; nothing depends on it.
 """
 
 import threading
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -35,7 +35,9 @@ class Recent:
             max_bytes: Of bodies; a commit that has more by itself is not kept.
         """
         self._max_bytes = max_bytes
-        self._runs: deque[_Run] = deque()
+        self._runs: list[_Run] = []
+        self._firsts: list[int] = []
+        """Those of the runs, for the search: of small commits there are thousands."""
         self._size = 0
         self._lock = threading.Lock()
 
@@ -49,23 +51,36 @@ class Recent:
         run = _Run(first, documents, sum([len(x.body) for x in documents]))
         with self._lock:
             self._runs.append(run)
+            self._firsts.append(first)
             self._size += run.size
-            while self._size > self._max_bytes:
-                self._drop()
+            number = 0
+            size = self._size
+            while size > self._max_bytes:
+                size -= self._runs[number].size
+                number += 1
+            self._drop(number)
 
     def forget(self, before: int) -> None:
         """Let go of what nobody will ask for: all before a serial number."""
         with self._lock:
-            while self._runs and self._runs[0].first + len(self._runs[0].documents) <= before:
-                self._drop()
+            number = bisect_right(self._firsts, before) - 1
+            if number >= 0 and self._end(number) <= before:
+                number += 1
+            self._drop(max(number, 0))
 
     def find(self, number: int) -> tuple[int, Sequence[Document]] | None:
         """Give the commit that has a document, and the serial number of its first."""
         with self._lock:
-            for run in self._runs:
-                if run.first <= number < run.first + len(run.documents):
-                    return run.first, run.documents
-        return None
+            at = bisect_right(self._firsts, number) - 1
+            if at < 0 or self._end(at) <= number:
+                return None
+            return self._runs[at].first, self._runs[at].documents
 
-    def _drop(self) -> None:
-        self._size -= self._runs.popleft().size
+    def _end(self, at: int) -> int:
+        run = self._runs[at]
+        return run.first + len(run.documents)
+
+    def _drop(self, number: int) -> None:
+        """Let go of the oldest."""
+        self._size -= sum([x.size for x in self._runs[:number]])
+        del self._runs[:number], self._firsts[:number]

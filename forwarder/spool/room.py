@@ -2,7 +2,8 @@
 
 Three things can stand in the way of writing more documents:
 
-- the database has reached its limit: pages that are free in it do not count, they are used again;
+- the database has reached its limit: pages that are free in it do not count, they are used again,
+  nor do dead letters, which have a limit of their own for each output;
 - the log of changes (WAL) cannot be emptied, because another process reads an old state for long;
 - the disk itself is nearly full. What is left must hold the log once more, or what is in it could
   never be copied into the database, and the outputs could not move their cursors.
@@ -14,6 +15,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from forwarder.spool.letters import size_of_all
 
 DEFAULT_MAX_BYTES = 1_000_000_000
 """About ten million logins."""
@@ -36,7 +39,7 @@ class Usage(NamedTuple):
     """What the spool takes, in bytes."""
 
     used: int
-    """Of the database: what counts against the limit."""
+    """Of the database, without dead letters: what counts against the limit."""
     file: int
     """Size of the database on disk, with free pages."""
     wal: int
@@ -87,7 +90,7 @@ class Room:
             )
         if usage.wal > self._max_wal_bytes:
             return (
-                f"the log of changes {str(_wal(self._path))!r} has {usage.wal:,} bytes, more than"
+                f"the log of changes {str(wal_of(self._path))!r} has {usage.wal:,} bytes, more than"
                 f" {self._max_wal_bytes:,}, and cannot be emptied: another process has been"
                 " reading the database for long; end it"
             )
@@ -150,14 +153,15 @@ def usage_of(path: Path, connection: sqlite3.Connection) -> Usage:
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
     disk = os.statvfs(path.parent)
     return Usage(
-        used=(pages - free) * page,
+        used=max(0, (pages - free) * page - size_of_all(connection)),
         file=pages * page,
-        wal=size_of(_wal(path)),
+        wal=size_of(wal_of(path)),
         free=disk.f_bavail * disk.f_frsize,
     )
 
 
-def _wal(path: Path) -> Path:
+def wal_of(path: Path) -> Path:
+    """Return the path of the log of changes of a database."""
     return path.with_name(path.name + "-wal")
 
 

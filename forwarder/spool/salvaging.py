@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from forwarder.spool.blocks import checksum
 from forwarder.spool.progress import PREFIX, load
-from forwarder.spool.schema import connect_to_read, has_lost_version, is_current
+from forwarder.spool.schema import connect_to_read
 
 
 class Salvaged(NamedTuple):
@@ -65,13 +65,10 @@ def salvage(path: Path, into: sqlite3.Connection) -> Salvaged:
     into.execute("BEGIN IMMEDIATE")
     try:
         with closing(connect_to_read(path)) as source:
-            if is_current(source) or has_lost_version(source):
-                for table in _TABLES:
-                    walk = _Walk(source, table)
-                    found[table.name] = _copy(table, walk, into)
-                    complete &= walk.complete
-            else:
-                complete = False
+            for table in _TABLES:
+                walk = _Walk(source, table)
+                found[table.name] = _copy(table, walk, into)
+                complete &= walk.complete
     except sqlite3.DatabaseError:
         complete = False
     into.execute("COMMIT")

@@ -54,6 +54,48 @@ VERSIONS: Sequence[Sequence[str]] = (
         "CREATE INDEX dead_letters_of_outputs ON dead_letters (output, replay, size)",
         "CREATE INDEX replays ON dead_letters (output, number) WHERE replay = 1",
     ),
+    # Version 2. Dead letters are counted as they come and go, by whatever writes to the table:
+    # there may be millions, and start, status and the limit of each output ask how many there are.
+    (
+        """
+        CREATE TABLE dead_letter_counts (
+            output  TEXT PRIMARY KEY,
+            number  INTEGER NOT NULL,
+            replays INTEGER NOT NULL,  -- how many of them are to be delivered again
+            size    INTEGER NOT NULL   -- of all, in bytes
+        ) WITHOUT ROWID
+        """,
+        """
+        INSERT INTO dead_letter_counts
+        SELECT output, count(*), sum(replay), sum(size) FROM dead_letters GROUP BY output
+        """,
+        """
+        CREATE TRIGGER dead_letter_added AFTER INSERT ON dead_letters BEGIN
+            INSERT INTO dead_letter_counts VALUES (new.output, 1, new.replay, new.size)
+            ON CONFLICT (output) DO UPDATE SET
+                number = number + 1, replays = replays + new.replay, size = size + new.size;
+        END
+        """,
+        """
+        CREATE TRIGGER dead_letter_marked AFTER UPDATE OF replay ON dead_letters
+        WHEN old.replay <> new.replay BEGIN
+            UPDATE dead_letter_counts SET replays = replays + new.replay - old.replay
+            WHERE output = new.output;
+        END
+        """,
+        """
+        CREATE TRIGGER dead_letter_removed AFTER DELETE ON dead_letters BEGIN
+            UPDATE dead_letter_counts SET
+                number = number - 1, replays = replays - old.replay, size = size - old.size
+            WHERE output = old.output;
+        END
+        """,
+        # The letters of one output are listed in the order of their numbers.
+        "CREATE INDEX dead_letters_by_output ON dead_letters (output)",
+        "DROP INDEX dead_letters_of_outputs",
+        # Rows of blocks are no longer counted.
+        "DROP INDEX blocks_by_size",
+    ),
 )
 """What each version adds to the one before it. A version that was released is never changed."""
 
@@ -138,6 +180,11 @@ def has_lost_version(connection: sqlite3.Connection) -> bool:
     """Say whether a database has tables and no version: both are written at once."""
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return bool(tables) and version_of(connection) == 0
+
+
+def has_tables(connection: sqlite3.Connection) -> bool:
+    """Say whether a database has tables, of this version or an older one."""
+    return 0 < version_of(connection) <= len(VERSIONS)
 
 
 def refuse_newer(

@@ -13,6 +13,8 @@ from forwarder.spool.failures import DamagedError
 
 LIMIT = "spool/max_bytes"
 """The limit that the service was last started with; a number in JSON."""
+LETTER_LIMIT = "spool/max_letter_bytes"
+"""The limit of the dead letters of one output, likewise."""
 DAMAGE = "spool/damage"
 """What was set aside because it was damaged: [blocks, documents] in JSON."""
 

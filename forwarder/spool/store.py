@@ -19,16 +19,16 @@ import structlog
 from forwarder.documents import Document
 from forwarder.spool import letters, upkeep
 from forwarder.spool.blocks import pack
-from forwarder.spool.failures import BlockedError, SpoolError, explained
+from forwarder.spool.failures import BlockedError, DamagedError, SpoolError, explained
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.locking import Lock
-from forwarder.spool.opening import NAME, bad_blocks, open_database, prepare_folder
+from forwarder.spool.opening import NAME, open_database, prepare_folder
 from forwarder.spool.progress import PREFIX, Batch, Progress, Trouble, dump, load
 from forwarder.spool.reading import BadBlock, Reader
 from forwarder.spool.recent import MAX_BYTES, Recent
 from forwarder.spool.room import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Room, Usage
 from forwarder.spool.schema import connect
-from forwarder.spool.state import LIMIT, load_state, put_state
+from forwarder.spool.state import LETTER_LIMIT, LIMIT, load_state, put_state
 from forwarder.spool.writing import Writer
 
 _LOOK_SECONDS = 0.25
@@ -46,17 +46,21 @@ class Spool:
         folder: Path,
         *,
         max_bytes: int = DEFAULT_MAX_BYTES,
+        max_letter_bytes: int = letters.DEFAULT_MAX_BYTES,
         max_wal_bytes: int = MAX_WAL_BYTES,
         recent_bytes: int = MAX_BYTES,
     ) -> Self:
         """Open the spool of a folder; make it if there is none.
 
-        All of it is read, to see whether it is whole: some seconds for a gigabyte.
+        That takes no longer for a large one. Only where somebody has come upon damage before, all
+        of it is read: some seconds for a gigabyte.
 
         Args:
             folder: The state folder.
-            max_bytes: What the database may take on disk before :attr:`is_full`; one commit more
-                may still be written.
+            max_bytes: What the database may take on disk, without dead letters, before
+                :attr:`is_full`; one commit more may still be written.
+            max_letter_bytes: What the dead letters of one output may take; one batch more may
+                still be written.
             max_wal_bytes: The same for its log of changes.
             recent_bytes: Of bodies that were committed last, to be kept in memory as well.
 
@@ -68,18 +72,27 @@ class Spool:
         lock = Lock(folder)
         try:
             room = Room(folder / NAME, max_bytes, max_wal_bytes)
-            return cls(folder, lock, room, Recent(recent_bytes))
+            recent = Recent(recent_bytes)
+            try:
+                return cls(folder, lock, room, recent, max_letter_bytes)
+            except DamagedError:  # it is marked now, so that all of it is read
+                return cls(folder, lock, room, recent, max_letter_bytes)
         except BaseException:
             lock.close()
             raise
 
-    def __init__(self, folder: Path, lock: Lock, room: Room, recent: Recent) -> None:
+    def __init__(
+        self, folder: Path, lock: Lock, room: Room, recent: Recent, max_letter_bytes: int
+    ) -> None:
         """Use :meth:`open`."""
         self._path = folder / NAME
         self._lock = lock
         self._changed = threading.Condition()
         self._readers: dict[str, Reader] = {}
         self._recent = recent
+        self._max_letter_bytes = max_letter_bytes
+        self._trims = False
+        """Whether there are more blocks than could be trimmed that every output has had."""
         connection = open_database(folder)
         try:
             self._writer = Writer(self._path, connection, room)
@@ -89,11 +102,8 @@ class Spool:
                     for key, value in load_state(connection, PREFIX)
                 }
                 self._next = upkeep.next_number(connection, self._outputs.values())
-                self._dead_letters = upkeep.DeadLetterLimit(connection, room.max_bytes)
-                damaged = bad_blocks(connection)
-            for bad in damaged:
-                upkeep.set_aside(self._writer, self._path, bad)
-            self.commit((), [(LIMIT, orjson.dumps(room.max_bytes))])
+            limits = {LIMIT: room.max_bytes, LETTER_LIMIT: max_letter_bytes}
+            self.commit((), [(key, orjson.dumps(limit)) for key, limit in limits.items()])
         except BaseException:
             connection.close()
             raise
@@ -221,7 +231,7 @@ class Spool:
                 forgotten = {x: y for x, y in self._outputs.items() if x not in outputs}
                 put_state(connection, [(PREFIX + x, None) for x in forgotten])
                 put_state(connection, [(PREFIX + x, dump(y)) for x, y in outputs.items()])
-                upkeep.trim(connection, outputs.values(), self._next)
+                self._trims = upkeep.trim(connection, outputs.values(), self._next)
             self._outputs = outputs
             for name in forgotten.keys() & self._readers.keys():
                 self._readers.pop(name).close()
@@ -316,6 +326,7 @@ class Spool:
             retried: How often documents were handed over again.
 
         Raises:
+            LettersFullError: Nothing was written; there is no room for what was refused.
             BlockedError: Nothing was written; the same may be tried again after a pause.
             DamagedError: The database is broken.
         """
@@ -334,9 +345,11 @@ class Spool:
                 kept = {x.number for x in dead_letters}
                 delivered = [x.number for x in batch.letters if x.number not in kept]
                 letters.remove(connection, delivered)
-                self._dead_letters.store(connection, dead_letters)
+                if not all(kept):
+                    letters.refuse_more(connection, output, self._max_letter_bytes)
+                letters.store(connection, dead_letters)
                 put_state(connection, [(PREFIX + output, dump(after))])
-                upkeep.trim(connection, outputs.values(), self._next)
+                self._trims = upkeep.trim(connection, outputs.values(), self._next)
             self._outputs = outputs
         self._recent.forget(min(x.cursor for x in outputs.values()))
         self.wake()
@@ -366,6 +379,20 @@ class Spool:
             after = self._outputs[output]._replace(attempt_since=since)
             self._outputs = self._outputs | {output: after}
         self._write_progress(output, durable=False)
+
+    def tidy(self) -> bool:
+        """Trim some more of what every output has had, if there is more than a batch's worth.
+
+        Returns:
+            Whether there is still more.
+        """
+        if self._trims:
+            with suppress(SpoolError), self._writer.locked():
+                with self._writer.transaction(durable=False) as connection:
+                    trims = upkeep.trim(connection, self._outputs.values(), self._next)
+                self._trims = trims
+            self.wake()
+        return self._trims
 
     def settle(self, output: str) -> None:
         """Let what an output did last be on disk, before it waits for long.

@@ -11,7 +11,7 @@ from forwarder.spool.locking import holder
 from forwarder.spool.opening import NAME
 from forwarder.spool.progress import PREFIX, Progress, load
 from forwarder.spool.room import Usage, usage_of
-from forwarder.spool.state import DAMAGE, LIMIT, load_keys, load_state
+from forwarder.spool.state import DAMAGE, LETTER_LIMIT, LIMIT, load_keys, load_state
 from forwarder.spool.upkeep import next_number
 from forwarder.spool.visiting import look
 
@@ -40,14 +40,15 @@ class Summary(NamedTuple):
     usage: Usage
     max_bytes: int | None
     """Its limit, as the service was last started."""
-    blocks: int
     documents: int
     """In the spool, delivered to some outputs or to none."""
     damage: tuple[int, int]
     """Blocks and documents that were damaged and set aside."""
     outputs: dict[str, Waiting]
-    dead_letters: dict[str, tuple[int, int]]
-    """By output: how many, and how many of them are to be replayed."""
+    dead_letters: dict[str, letters.Count]
+    """By output."""
+    max_letter_bytes: int | None
+    """The limit of the dead letters of each."""
     connections: int
     """That are open in the logs."""
     ingest: bytes | None
@@ -72,14 +73,12 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
         }
         end = next_number(connection, outputs.values())
         (first,) = connection.execute("SELECT min(first) FROM blocks").fetchone()
-        (blocks,) = connection.execute("SELECT count(*) FROM blocks").fetchone()
         own = dict(load_state(connection, "spool/"))
         damaged_blocks, damaged_documents = orjson.loads(own.get(DAMAGE, b"[0, 0]"))
         return Summary(
             process=process,
             usage=usage_of(folder / NAME, connection),
             max_bytes=orjson.loads(own.get(LIMIT, b"null")),
-            blocks=blocks,
             documents=0 if first is None else end - first,
             damage=(damaged_blocks, damaged_documents),
             outputs={
@@ -91,6 +90,7 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
                 for name, progress in outputs.items()
             },
             dead_letters=letters.count(connection),
+            max_letter_bytes=orjson.loads(own.get(LETTER_LIMIT, b"null")),
             connections=sum(x.rsplit("/", 2)[1] in _OPEN for x in load_keys(connection, _CORE)),
             ingest=dict(load_state(connection, _INGEST)).get(_INGEST),
         )

@@ -1,24 +1,24 @@
-"""What keeps the tables in order: numbers, trimming, damage, and the limit of dead letters."""
+"""What keeps the tables in order: numbers, trimming, and damage."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 
 import orjson
 import structlog
 
-from forwarder.spool import letters
-from forwarder.spool.failures import BlockedError
-from forwarder.spool.letters import DeadLetter
 from forwarder.spool.opening import keep_aside
 from forwarder.spool.progress import Progress
 from forwarder.spool.reading import BadBlock
 from forwarder.spool.state import DAMAGE, load_state, put_state
 from forwarder.spool.writing import Writer
 
-_DEAD_LETTER_SHARE = 4
-"""Dead letters may take a quarter of the limit. They are part of what counts against it, and
-documents that can be delivered need room, too."""
+_TRIM_BYTES = 8 << 20
+_TRIM_ROWS = 1000
+"""What is deleted in one transaction: some hundredths of a second. An output that is removed from
+the configuration may leave gigabytes."""
 
 _log = structlog.get_logger(__name__)
 
@@ -36,13 +36,16 @@ def oldest_number(connection: sqlite3.Connection) -> int | None:
     return None if first is None else int(first)
 
 
-def trim(connection: sqlite3.Connection, outputs: Iterable[Progress], end: int) -> None:
-    """Delete the blocks that every output has had.
+def trim(connection: sqlite3.Connection, outputs: Iterable[Progress], end: int) -> bool:
+    """Delete blocks that every output has had: as many as takes no time.
 
     Args:
         connection: In a transaction.
         outputs: All there are; nothing is deleted as long as there are none.
         end: The serial number of the next document that is committed.
+
+    Returns:
+        Whether there are more.
     """
     lowest = min((x.cursor for x in outputs), default=0)
     bound = lowest
@@ -51,7 +54,17 @@ def trim(connection: sqlite3.Connection, outputs: Iterable[Progress], end: int) 
         (bound,) = connection.execute(
             "SELECT max(first) FROM blocks WHERE first <= ?", (lowest,)
         ).fetchone()
-    connection.execute("DELETE FROM blocks WHERE first < ?", (bound,))
+    # Of a blob, its length is read without its content.
+    rows = connection.execute(
+        "SELECT first, length(packed) FROM blocks WHERE first < ? ORDER BY first LIMIT ?",
+        (bound, _TRIM_ROWS),
+    ).fetchall()
+    ends = [*accumulate([size for _, size in rows])]
+    number = bisect_right(ends, _TRIM_BYTES) + 1
+    if rows:
+        last, _ = rows[:number][-1]
+        connection.execute("DELETE FROM blocks WHERE first <= ?", (last,))
+    return number < len(rows) or len(rows) == _TRIM_ROWS
 
 
 def set_aside(writer: Writer, path: Path, bad: BadBlock) -> None:
@@ -85,35 +98,3 @@ def set_aside(writer: Writer, path: Path, bad: BadBlock) -> None:
         fault=str(bad),
         aside=str(aside),
     )
-
-
-class DeadLetterLimit:
-    """Stores dead letters as long as there are not too many. Under the lock of the writer."""
-
-    def __init__(self, connection: sqlite3.Connection, max_bytes: int) -> None:
-        """Count those that are there.
-
-        Args:
-            connection: To the database.
-            max_bytes: The limit of the whole spool.
-        """
-        self._max_bytes = max_bytes // _DEAD_LETTER_SHARE
-        self._bytes = letters.size_of_all(connection)
-
-    def store(self, connection: sqlite3.Connection, new: Sequence[DeadLetter]) -> None:
-        """Store dead letters, within a transaction.
-
-        Raises:
-            BlockedError: There are too many. Their output waits until somebody has looked.
-        """
-        if all(x.number for x in new):
-            letters.store(connection, new)
-            return
-        if self._bytes >= self._max_bytes:
-            self._bytes = letters.size_of_all(connection)  # another process may have purged some
-        if self._bytes >= self._max_bytes:
-            raise BlockedError(
-                f"dead letters take {self._bytes:,} bytes and may take {self._max_bytes:,}: find"
-                " out why documents are refused (dead-letters list), then replay or purge them"
-            )
-        self._bytes += letters.store(connection, new)
