@@ -622,6 +622,24 @@ def test_replayed_letters_are_delivered_before_all_else(spool: Spool, tmp_path: 
     assert replay(tmp_path / "state", Selection("b")).marked == 0
 
 
+def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) -> None:
+    """What is refused comes again until there is room for it, or the other side takes it."""
+    refuse = fail(*range(10, 15), retryable=False)
+    with closing(opened(tmp_path, "a", max_letter_bytes=1)) as spool, capture_logs() as logs:
+        spool.commit(documents(0, 30))
+        output = Scripted(fail(*range(10), retryable=False), refuse, refuse, refuse)
+        with running(spool, output) as delivery:
+            until(spool, lambda: not output.answers)
+            assert delivery.trouble or delivery.is_drained
+            assert delivery.wait_until_drained(MINUTE)
+        assert output.written[1:4] == [[*range(10, 20)], [*range(10, 15)], [*range(10, 15)]]
+        assert sorted(output.taken) == list(range(10, 30))
+        assert (spool.progress("a").delivered, spool.progress("a").rejected) == (20, 10)
+    (said,) = [x["error"] for x in logs if x["log_level"] == "warning"]
+    assert "its dead letters take" in said
+    assert "dead_letters.max_bytes" in said
+
+
 def test_letters_that_are_not_delivered_stay(spool: Spool, tmp_path: Path) -> None:
     """A replay that fails is a replay that is tried again, also by the next process."""
     spool.commit(documents(0, 3))

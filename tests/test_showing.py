@@ -42,6 +42,8 @@ documents:
   labels: {}
 spool:
   max_bytes: 1GB
+dead_letters:
+  max_bytes: 250MB
 log:
   format: logfmt
   level: info
