@@ -16,7 +16,6 @@ from forwarder.mail_logs.framing import Framer, FramerState
 from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.subscriptions import Contents, OtherLog
 from forwarder.mail_logs.syslog import SyslogState
-from forwarder.mail_logs.wrapping import Width
 
 
 class Amounts(NamedTuple):
@@ -115,7 +114,7 @@ class Reading:
     @property
     def state(self) -> bytes:
         """What another reading needs to go on from the position."""
-        position, skipping, within, syslog, wraps = self._framer.state
+        position, skipping, within, syslog = self._framer.state
         near, year, before = syslog
         logs = {
             appliance: [
@@ -125,14 +124,14 @@ class Reading:
             ]
             for appliance, log in self._logs.items()
         }
-        widths = [[size, None if width is None else [*width]] for size, width in wraps]
         contents = None if self._contents is None else self._contents.state
         dates = [near.isoformat(), year, None if before is None else before.isoformat()]
-        return orjson.dumps([position, skipping, within, dates, widths, contents, logs])
+        return orjson.dumps([position, skipping, within, dates, contents, logs])
 
     def resume(self, state: bytes) -> None:
         """Go on where another reading of this file was."""
-        position, skipping, within, dates, wraps, contents, logs = orjson.loads(state)
+        # Earlier versions had one value more: the widths of lines.
+        position, skipping, within, dates, *_, contents, logs = orjson.loads(state)
         # Before, there was only whether no line had a level.
         if contents is not True:
             self._contents = Contents.resumed(contents) if contents else None
@@ -142,8 +141,7 @@ class Reading:
             year,
             None if before is None else datetime.fromisoformat(before),
         )
-        widths = tuple((size, None if width is None else Width(*width)) for size, width in wraps)
-        self._framer.resume(FramerState(position, skipping, within, syslog, widths))
+        self._framer.resume(FramerState(position, skipping, within, syslog))
         for appliance, (serial, seconds, file) in logs.items():
             log = self._logs[appliance] = Log(appliance, self._path, self._zone)
             log.origin = replace(log.origin, serial=serial)

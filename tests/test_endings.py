@@ -1,9 +1,18 @@
 """A line shows whether its end is there."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forwarder.mail_logs import grammar
-from forwarder.mail_logs.endings import is_broken_off, is_whole
+from forwarder.mail_logs.endings import (
+    MAX_BEGIN,
+    MAX_END,
+    End,
+    is_broken_off,
+    read_ending,
+    shorten,
+)
 
 STAMP = b"Wed Apr 22 11:44:48 2009 Info: "
 OPEN = (grammar.INBOUND_LOGIN_CUT, grammar.CONNECTION_OPENED, grammar.POLICY)
@@ -29,17 +38,31 @@ def test_a_login_without_its_profile_is_broken_off(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "whole"),
+    ("line", "end"),
     [
-        (LOGIN, True),
-        (LOGIN + b" \r", True),
-        (LOGIN[:-30], False),
-        (b"New SMTP ICID 1 interface a (192.0.2.1) address 192.0.2.2", False),
-        (b"ICID 450 ACCEPT SG None match ALL SBRS None", True),
-        (b"ICID 450 ACCEPT SG None match ALL SBRS unable", False),
-        (b"ICID 450 close", True),
+        (LOGIN, End.NAMED),
+        (LOGIN + b" \r", End.NAMED),
+        (LOGIN[:60], End.CUT),
+        (LOGIN[:50], End.CUT),
+        (LOGIN[:30], End.UNKNOWN),
+        (b"New SMTP ICID 1 interface a (192.0.2.1) address 192.0.2.2", End.LOOSE),
+        (b"New SMTP ICID 1 interface a (192.0.2.1) address 192.0", End.UNKNOWN),
+        (b"New SMTP ICID 1 interface a (192.0.2.1) address 2001:db8::2 x", End.UNKNOWN),
+        (b"New SMTP DCID 1 interface 192.0.2.1 address 192.0.2.2 port 2", End.OPEN),
+        (b"ICID 450 ACCEPT SG None match ALL SBRS None", End.OPEN),
+        (b"ICID 450 ACCEPT SG None match ALL SBRS unable", End.UNKNOWN),
+        (b"ICID 450 close", End.WHOLE),
+        (b"MID 9 Subject 'ICID 450 close'", End.UNKNOWN),
     ],
 )
-def test_what_needs_no_continuation_is_whole(line: bytes, whole: bool) -> None:  # noqa: FBT001
-    """One that could end anywhere is not."""
-    assert is_whole(STAMP + line) == whole
+def test_how_a_line_ends(line: bytes, end: End) -> None:
+    """One that could end anywhere is not known to be whole."""
+    assert read_ending(line).end is end
+
+
+@given(st.binary(max_size=2_000).map(lambda x: x * 40), st.sampled_from(grammar.FORMS))
+def test_of_a_long_line_little_is_looked_at(text: bytes, form: grammar.Form) -> None:
+    """However long it is, and whatever is in it: its beginning and its end say the same."""
+    line = STAMP + form.samples[0] + text
+    assert len(shorten(line)) <= MAX_BEGIN + MAX_END
+    assert is_broken_off(line) == is_broken_off(shorten(line))

@@ -125,7 +125,6 @@ def test_any_tag_will_do(tag: bytes, name: str, host: bytes) -> None:
         b"Apr 22 11:44:48 esa1 a b: Info: x",
         b"Apr 22 11:44:48 mail_logs: info: x",
         b"Apr 22 11:44:48 mail_logs: INFO: x",
-        b"Apr 22 11:44:48 mail_logs:Info: x",
         b"Apr 22 11:44:48 mail_logs Info: x",
         b"Apr 22 11:44:48 mail_logs: Info:x",
         b"Apr 22 11:44:48 ",
@@ -133,9 +132,7 @@ def test_any_tag_will_do(tag: bytes, name: str, host: bytes) -> None:
         b"Wed Apr 22 11:44:48 2009 ",
         b"x Apr 22 11:44:48 mail_logs: Info: x",
         b"Avr 22 11:44:48 mail_logs: Info: x",
-        b"<22> Apr 22 11:44:48 mail_logs: Info: x",
         b"<2222>Apr 22 11:44:48 mail_logs: Info: x",
-        b"2009-04-22 11:44:48 mail_logs: Info: x",
         b"",
         # Text that others write, in the place of structured data.
         b"2009-04-22T11:44:48Z host sshd: Failed password [x] Info: SMTP Auth: (ICID 1)",

@@ -9,8 +9,7 @@ is made for a day of which much has come.
 import re
 
 from forwarder.mail_logs import scanning
-from forwarder.mail_logs.grammar import STAMP_BYTES
-from forwarder.mail_logs.lines import DATE_BYTES
+from forwarder.mail_logs.grammar import DATE_BYTES, STAMP_BYTES
 from forwarder.mail_logs.scanning import Pick
 
 MAX_DAYS = 1024

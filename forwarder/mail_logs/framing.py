@@ -2,10 +2,9 @@
 
 Rules:
 
-* A line begins with a timestamp. What does not is the continuation of the line before, where it
-  looks like one: logs copied from a terminal or a document are wrapped (the rules of
-  ``wrapping``). There is one blank at the seam; an empty line ends what could be continued. What
-  is neither a line nor a continuation is left out and counted.
+* A line begins with a timestamp. What does not is the continuation of the line before, unless
+  that one is whole: logs copied from a terminal or a document are wrapped (the rules of
+  ``wrapping``). What is neither a line nor a continuation is left out and counted.
 * The last line waits for its successor, because only that shows that it is whole. Of the last of
   a file, its own end has to show it where no newline does.
 * Cutting the input elsewhere never changes a line.
@@ -27,9 +26,8 @@ from typing import NamedTuple
 from forwarder.mail_logs.blocks import Block, Line
 from forwarder.mail_logs.days import Days
 from forwarder.mail_logs.endings import is_broken_off
-from forwarder.mail_logs.grammar import LEVEL, STAMP_BYTES
+from forwarder.mail_logs.grammar import LEVEL, REGULAR, STAMP_BYTES
 from forwarder.mail_logs.lines import (
-    DATE,
     MAX_JUNK_BYTES,
     MAX_LINE_BYTES,
     START,
@@ -37,18 +35,16 @@ from forwarder.mail_logs.lines import (
     find_last_start,
     find_long_line,
     find_undecided,
+    join_last,
     join_lines,
 )
 from forwarder.mail_logs.scanning import Pick, scan
 from forwarder.mail_logs.subscriptions import SHOWN_BYTES
 from forwarder.mail_logs.syslog import SyslogFraming, SyslogState
-from forwarder.mail_logs.wrapping import Before, Wraps
 
 _LOGIN = re.compile(LEVEL + rb": (?:SMTP Auth|DCID: \d+ IP: )")
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
-_REGULAR = re.compile(DATE + rb".{8} \d{4} " + LEVEL + rb": ")
-"""The year tells it from a syslog header that is as long."""
-_NEXT_REGULAR = re.compile(rb"\n(?=" + _REGULAR.pattern + rb")")
+_NEXT_REGULAR = re.compile(rb"\n(?=" + REGULAR.pattern + rb")")
 # The first look-ahead saves empty lines the second.
 _NEXT_START = re.compile(rb"\n(?=[^\r\n])(?=" + START.pattern + rb")")
 
@@ -63,7 +59,6 @@ class FramerState(NamedTuple):
     within: bool
     """Whether the position is not behind a newline."""
     syslog: SyslogState
-    wraps: tuple[Before, ...]
 
 
 class Framer:
@@ -89,7 +84,6 @@ class Framer:
         "_split_hosts",
         "_syslog",
         "_unended",
-        "_wraps",
         "cut_lines",
         "first_lost",
         "first_other",
@@ -127,7 +121,6 @@ class Framer:
         self._offset = -1
         self._skipping = False
         self._unended = False
-        self._wraps = Wraps()
         self.lines = 0
         self.cut_lines = 0
         self.strangers = 0
@@ -141,9 +134,7 @@ class Framer:
     def state(self) -> FramerState:
         """How far it is."""
         position = self._offset + bool(self._held)
-        return FramerState(
-            position, self._skipping, not self._held, self._syslog.state, self._wraps.state
-        )
+        return FramerState(position, self._skipping, not self._held, self._syslog.state)
 
     @property
     def is_within_line(self) -> bool:
@@ -157,7 +148,6 @@ class Framer:
         self._offset = state.position - (not state.within)
         self._skipping = state.skipping
         self._syslog.resume(state.syslog)
-        self._wraps.resume(state.wraps)
 
     def settle(self) -> list[Block]:
         """Take it that no more is there for now.
@@ -216,7 +206,7 @@ class Framer:
         held = self._held
         ended = held.endswith(b"\n")
         begun = len(held) if ended else find_begun(held)
-        if begun < len(held) and not is_broken_off(held[1:begun]):
+        if begun < len(held) and not is_broken_off(join_last(held[:begun])):
             blocks = list(self._frame(held, begun))
             self._keep(held, begun + 1)
             return blocks
@@ -273,7 +263,6 @@ class Framer:
         while position < end:
             start, (position, picks) = position, self._pass_over(text, position, end)
             if position > start:
-                self._wraps.pass_by(text, start, position)
                 yield Block(text, start, position, self._offset, None, None, picks)
             if position < end:
                 following = _NEXT_REGULAR.search(text, position + 1, end)
@@ -288,7 +277,7 @@ class Framer:
             that matter, or None if nobody knows.
         """
         position, picks = start, []
-        while position < end and _REGULAR.match(text, position + 1):
+        while position < end and REGULAR.match(text, position + 1):
             position, found = self._days.pass_over(text, position, end)
             picks += found
         if start < position < end and not START.match(text, position + 1):
@@ -309,11 +298,11 @@ class Framer:
         """Rewrite wrapped lines and syslog; drop what is no line of a mail log."""
         hosts: dict[str | None, tuple[list[bytes], list[Line]]] = {}
         sizes: dict[str | None, int] = {}
-        for start, line, is_cut, has_strangers in join_lines(stretch, self._wraps):
+        for start, line, is_cut, has_strangers in join_lines(stretch):
             self.cut_lines += is_cut
             self.strangers += has_strangers
             header = None
-            if _REGULAR.match(line):
+            if REGULAR.match(line):
                 message = line.index(b": ", STAMP_BYTES) + 2
                 text = b"\n" + line
             else:

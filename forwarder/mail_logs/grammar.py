@@ -28,6 +28,13 @@ LEVEL = rb"[A-Z][a-z]+"
 STAMP_BYTES = 25
 """``Wed Apr 22 11:43:59 2009 ``, the same width on every line."""
 
+DATE_BYTES = 11
+DATE = rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d "
+"""Begins a line of a file."""
+
+REGULAR = re.compile(DATE + rb".{8} \d{4} " + LEVEL + rb": ")
+"""A line of a file, up to its message. The year tells it from a syslog header that is as long."""
+
 
 class Form(NamedTuple):
     """One kind of message.

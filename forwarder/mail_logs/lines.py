@@ -1,25 +1,23 @@
 """Where lines begin and end, and what is between them.
 
-A piece is what lies between two newlines. It begins a line, is empty, or continues the line
+A piece is what lies between two newlines. It begins a line, is empty, or may continue the line
 before it; a few of its bytes tell which (:data:`START_BYTES`), so that nobody waits for the end
 of a piece that has none. Thus a piece that begins with so many blanks or NUL bytes is empty,
-whatever follows. Blanks before a timestamp are no part of its line.
+whatever follows. Empty pieces are passed over, and blanks before a timestamp are no part of its
+line.
 """
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from forwarder.mail_logs.grammar import DATE
 from forwarder.mail_logs.syslog import STAMP
-from forwarder.mail_logs.wrapping import Wraps
+from forwarder.mail_logs.wrapping import join
 
 MAX_LINE_BYTES = 1 << 16
 """A user name is at most 9 KB (RFC 4954, 12,288 octets of base64), and nothing else in these lines
 is longer; Fluent Bit stops at 32 KiB, Vector throws away above 100 KiB."""
-
-DATE_BYTES = 11
-DATE = rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d "
-"""Begins a line of a file."""
 
 START_BYTES = 128
 """More than any timestamp with its priority has."""
@@ -50,39 +48,48 @@ class Found(NamedTuple):
     """Whether something came behind it that is neither a line nor a part of it."""
 
 
-def join_lines(stretch: bytes, wraps: Wraps) -> Iterator[Found]:
+def join_lines(stretch: bytes) -> Iterator[Found]:
     """Join what is wrapped, and leave out what is over :data:`MAX_LINE_BYTES`.
 
     Args:
         stretch: Whole lines, each behind a newline.
-        wraps: Knows the lines before.
     """
     pieces: list[bytes] = []
     start = 0
     for found in _PIECE.finditer(stretch):
         at, piece = found.start("piece"), found["piece"]
         begun = START.match(piece)
-        if begun or (pieces and (found["blank"] or _EMPTY.match(piece))):
+        if begun:
             if pieces:
-                yield _found(start, pieces, wraps)
-            pieces = [] if begun is None else [piece[begun.start("junk_end") :]]
-            start = at if begun is None else at + begun.start("junk_end")
-        elif pieces:
+                yield _found(start, pieces)
+            pieces, start = [piece[begun.start("junk_end") :]], at + begun.start("junk_end")
+        # What begins behind the limit is out of sight for whoever gets little at once.
+        elif not pieces or at - start > MAX_LINE_BYTES + 1 or _EMPTY.match(piece):
+            continue
+        else:
             pieces.append(piece)
         over = at + len(piece) - start - MAX_LINE_BYTES
-        if pieces and over > 0:
+        if over > 0:
             # The newline before the piece may be over the limit, too.
             pieces[-1] = pieces[-1][: max(len(pieces[-1]) - over, 0)]
-            yield _found(start, pieces, wraps, is_cut=True)
+            yield _found(start, pieces, is_cut=True)
             pieces = []
     if pieces:
-        yield _found(start, pieces, wraps)
+        yield _found(start, pieces)
 
 
-def _found(start: int, pieces: list[bytes], wraps: Wraps, *, is_cut: bool = False) -> Found:
-    line, number = wraps.join(pieces, is_cut=is_cut)
+def _found(start: int, pieces: list[bytes], *, is_cut: bool = False) -> Found:
+    line, number = join(pieces)
     whole = number == len(pieces)
     return Found(start, line, is_cut and whole, not whole)
+
+
+def join_last(stretch: bytes) -> bytes:
+    """Give the last line of a stretch, without what is no part of it; nothing without a line."""
+    line = b""
+    for found in join_lines(stretch):
+        line = found.line
+    return line
 
 
 def find_last_start(buffer: bytes) -> int:

@@ -9,7 +9,16 @@ of a second, and with a day of one digit behind one blank, as where blanks were 
     Apr 22 11:44:48 2009 esa1 mail_logs: Info: ...
     Wed Apr 22 11:44:48 2009 10.0.1.1 mail_logs: Info: ...
     2009-04-22T11:44:48-05:00 esa1 mail_logs: Info: ...
+    2009-04-22 11:44:48 esa1 mail_logs: Info: ...
     <22>1 2009-04-22T11:44:48+02:00 esa1 mail_logs - - - Info: ...          (RFC 5424)
+    2009 Apr 22 11:44:48 esa1 mail [info] mail_logs:nopid Info: ...
+
+There may be more than one blank, or a tab, between the parts of a header; none behind the colon of
+the tag; and the number of bytes before the priority (``129 <22>1 ...``, RFC 6587). A relay may put
+a header of its own before a line that has one. Then the inner one counts:
+
+    <111>Aug 10 10:00:24 esa1 mail_logs: Mon Aug 10 10:00:24 2020 Info: ...
+    <111>Aug 10 10:01:24 relay1 esa: Aug 10 10:01:24 192.0.2.1 mail_logs: Info: ...
 
 So are the lines of files whose stamps were written anew by such a hand:
 
@@ -38,28 +47,77 @@ _MONTHS = b"Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _FRACTION = rb"(?:[.,]\d{1,9})?"
 _DAYS = b"Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 
+_GAP = rb"[ \t]{1,8}"
+"""Between the parts of a stamp: so few that the beginning of a piece shows whether it has one."""
+
 STAMP = (
-    rb"(?:<(?P<priority>\d{1,3})>(?:(?P<version>\d{1,2}) )?)?"
-    rb"(?:(?:(?:" + _DAYS + rb") )?(?P<month>" + _MONTHS + rb") (?P<day>[ \d]?\d)"
-    rb" (?P<time>\d\d:\d\d:\d\d)" + _FRACTION + rb"(?: (?P<year>\d{4}))?(?= )"
-    rb"|(?P<iso>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)" + _FRACTION + rb"(?P<zone>Z|[+-]\d\d:?\d\d)?(?= ))"
+    rb"(?:\d{1,5} (?=<))?"
+    rb"(?:<(?P<priority>\d{1,3})>[ \t]{0,8}(?:(?P<version>\d{1,2})" + _GAP + rb")?)?"
+    rb"(?:(?:(?P<first_year>\d{4})" + _GAP + rb")?(?:(?:" + _DAYS + rb")" + _GAP + rb")?"
+    rb"(?P<month>" + _MONTHS + rb")" + _GAP + rb"(?P<day>\d?\d)" + _GAP + rb"(?P<time>"
+    rb"\d\d:\d\d:\d\d)" + _FRACTION + rb"(?:" + _GAP + rb"(?P<last_year>\d{4}))?(?=[ \t])"
+    rb"|(?P<date>\d{4}-\d\d-\d\d)(?:T|"
+    + _GAP
+    + rb")(?P<clock>\d\d:\d\d:\d\d)"
+    + _FRACTION
+    + rb"(?: ?(?P<zone>Z|[+-]\d\d:?\d\d))?(?=[ \t]))"
 )
 """Whatever begins a line in any framing; also that of a file."""
 
+_ANY_STAMP = re.sub(rb"\?P<\w+>", rb"?:", STAMP)
+_BLANKS = rb"[ \t]++"
+_WORD = rb"[^ \t]+" + _BLANKS
+# RFC 5424, by its version: host, application, process, message id, structured data. Where the data
+# end decides which text is the message: a bracket in quotes is no end.
+_RFC5424 = (
+    rb"(?(version)|(?!))(?P<host5>[^ \t]+)"
+    + _BLANKS
+    + rb"(?P<app5>[^ \t]+)"
+    + _BLANKS
+    + _WORD
+    + _WORD
+    + rb'(?:-|(?:\[(?:[^]"\\]|"(?:[^"\\]|\\.)*+")*+\])++)'
+    rb"[ \t]*+(?:\xef\xbb\xbf)?[ \t]*+"
+)
+# An address of IPv6 may end in a colon, as no other host does.
+_HOST = rb"(?:(?P<host>[^ \t]*[^ \t:]|[0-9A-Fa-f:]*::)" + _BLANKS + rb")?"
+# What relays put between host and tag: "mail.info" or "mail [info]".
+_FACILITY = rb"(?:[a-z]++[0-7]?(?:\.[a-z]++|" + _BLANKS + rb"\[[a-z]++\])" + _BLANKS + rb")?"
+_TAG = rb"(?P<tag>[^ \t]+?)(?:\[\d+\])?:"
+
 _HEADER = re.compile(
-    STAMP + rb" (?:"
-    # RFC 5424, by its version: host, application, process, message id, structured data. Where the
-    # data end decides which text is the message: a bracket in quotes is no end.
-    rb"(?(version)|(?!))(?P<host5>[^ ]+) (?P<app5>[^ ]+) [^ ]+ [^ ]+"
-    rb' (?:-|(?:\[(?:[^]"\\]|"(?:[^"\\]|\\.)*+")*+\])++) (?:\xef\xbb\xbf)?'
-    rb"|(?:(?P<host>[^ ]*[^ :]) )?(?P<tag>[^ ]+?)(?:\[\d+\])?: "
+    STAMP
+    + _BLANKS
+    + rb"(?:"
+    + _RFC5424
+    + rb"|"
+    + _HOST
+    + _FACILITY
+    + _TAG
+    + rb"(?:nopid(?= ))?[ \t]*+"
+    # Columns between tabs: the host in the first, the tag in the last.
+    rb"|(?<=\t)(?P<columns>(?:[^ \t]++\t){1,6}+)"
     rb")(?=" + LEVEL + rb": )",
 )
 
-
-_BARE = re.compile(STAMP + rb" (?=" + LEVEL + rb": )(?(priority)(?!))(?(year)|(?!))")
+_BARE = re.compile(STAMP + _BLANKS + rb"(?=" + LEVEL + rb": )")
 """No header: a line of a file, but for its stamp."""
 
+_OUTER = re.compile(
+    STAMP + _BLANKS + rb"(?:" + _RFC5424 + rb"|" + _HOST + rb"(?:" + _TAG + rb"[ \t]*+)?"
+    rb")(?P<columns>(?!))?(?=" + _ANY_STAMP + rb")",
+)
+"""A header before a line that has a stamp of its own."""
+
+MAX_RELAYS = 4
+"""Headers before one another; each is of another relay."""
+
+_REPEATED = re.compile(rb"message repeated (\d{1,20}) times: \[ ?")
+_LAST_REPEATED = re.compile(
+    STAMP + _BLANKS + rb"(?P<before>" + _HOST + rb")(?:" + _TAG + rb"[ \t]*+)?"
+    rb"last message repeated (?P<times>\d{1,20}) times?\s*\Z"
+)
+_STAMP_AND_HOST = re.compile(STAMP + _BLANKS + _HOST)
 
 _AHEAD = timedelta(days=1)
 """By which a stamp may be ahead of the time of its file: zones and clocks differ."""
@@ -133,32 +191,41 @@ class SyslogFraming:
         Returns:
             None where it is no line of a mail log.
         """
-        found = _HEADER.match(line)
-        if found is None:
-            bare = _BARE.match(line)
-            return None if bare is None else Framed(self._stamp(bare)[0], bare.end(), None)
+        unframed = unframe(line)
+        if unframed is None:
+            return None
+        found, said = unframed
         stamp, offset = self._stamp(found)
-        hostname = found["host"] or found["host5"]
-        appname = found["tag"] or found["app5"]
+        message = found.end()
+        if said is None:
+            if found["priority"] is None and offset is None:
+                return Framed(stamp, message, None)
+            priority = None if found["priority"] is None else int(found["priority"])
+            return Framed(stamp, message, SyslogHeader(priority, None, None, None, offset))
+        hostname, appname = said["host"] or said["host5"], said["tag"] or said["app5"]
+        if said["columns"] is not None:
+            *others, appname = said["columns"].split(b"\t")[:-1]
+            hostname = others[0] if others else None
         return Framed(
             stamp=stamp,
-            message=found.end(),
+            message=message,
             header=SyslogHeader(
-                priority=None if found["priority"] is None else int(found["priority"]),
+                priority=None if said["priority"] is None else int(said["priority"]),
                 hostname=_text(hostname),
                 appname=_text(appname),
-                version=_text(found["version"]),
+                version=_text(said["version"]),
                 offset=offset,
             ),
         )
 
     def _stamp(self, found: re.Match[bytes]) -> tuple[bytes, str | None]:
         """Give the stamp of a file, and the offset where the line has one itself."""
-        if found["iso"] is None:
+        date = found["date"]
+        if date is None:
             month, day, time = found["month"], found["day"], found["time"]
-            year = found["year"] or self._infer_year(month, day)
+            year = found["last_year"] or found["first_year"] or self._infer_year(month, day)
             return b"%b %b %2b %b %b" % (LOCAL_MARK, month, day, time, year), None
-        iso = found["iso"]
+        iso = date + b"T" + found["clock"]
         if iso.endswith(b":60"):
             # A leap second, which no calendar arithmetic here has.
             iso = iso[:-2] + b"59"
@@ -192,6 +259,29 @@ class SyslogFraming:
         if self._latest is not None and self._before <= self._latest < found:
             return latest_year(month, day, self._latest)
         return year
+
+
+def unframe(line: bytes) -> tuple[re.Match[bytes], re.Match[bytes] | None] | None:
+    """Find stamp and header of a line: the innermost ones.
+
+    Args:
+        line: From its first byte; no newline.
+
+    Returns:
+        What has the stamp, up to the level; what has the header, if there is one. None where it is
+        no line of a mail log.
+    """
+    position, outer = 0, None
+    for _ in range(MAX_RELAYS):
+        if found := _HEADER.match(line, position):
+            return found, found
+        if found := _BARE.match(line, position):
+            return found, outer
+        outer = _OUTER.match(line, position)
+        if outer is None:
+            return None
+        position = outer.end()
+    return None
 
 
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)

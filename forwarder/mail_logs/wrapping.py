@@ -1,136 +1,136 @@
-"""Which pieces behind a line are its continuation, and which are strangers.
+"""Which pieces behind a line are its continuation, and how they are joined.
 
 Logs that were copied from a terminal or a document are wrapped: what does not begin with a
-timestamp continues the line before. But a traceback, or the output of another program, that came
-between the lines of a log that is not wrapped does not, and must not become part of a user's name.
+timestamp continues the line before, unless that one is whole by its form. So a traceback, or the
+output of another program, behind a whole line is no part of it, and never becomes a user's name.
 
-What tells them apart is that wraps come from a fixed width. At a seam, the first word of the piece
-behind did not fit any more, and no piece is wider than the width. So each seam says between which
-limits the width is; rules:
+Some copies break lines between words, others cut them at a width, within words. Pieces are joined
+with a blank, or with nothing where only that gives a known form. Where both do:
 
-* Pieces belong to a line for as long as one width is possible for all of its seams. The first one
-  that cannot be so, and all behind it, are strangers.
-* Two seams or more that agree are believed.
-* One seam alone may agree by chance. It is believed if a seam in the lines before has such a width,
-  too; not so if a line before is not wrapped and wider than that, if strangers follow, or if the
-  line is whole without it. The nearest of the :data:`MAX_BEFORE` lines before decides.
+* Of three pieces or more, those that all have one width, but for the last, were cut at it.
+* Two pieces were cut, too, if the seam is within a name: hardly any has a blank. They were not cut
+  where the text at the seam is made of words, as the answer of a server and the name of an
+  interface are, nor if the second piece is the wider one.
 
-All this depends on the lines of the file alone, never on where it is cut.
+* A login ends in the name of a profile, which may be cut, too: if what is behind is a single word
+  and the last piece, and the pieces look cut.
+
+What no rule can decide of two pieces alone: a user with a blank at which its line was broken, and
+an answer that was cut within a word.
+
+Nothing is remembered from line to line.
 """
 
-from collections import deque
-from collections.abc import Iterable
-from typing import NamedTuple
+import re
+from collections.abc import Sequence
+from itertools import pairwise
 
-from forwarder.mail_logs.endings import is_whole
+from forwarder.mail_logs.endings import End, Ending, find_message, matters, read_ending, shorten
 
-MAX_BEFORE = 8
-"""Lines looked back at: among so many one is long. They are measured once a block."""
+MAX_PIECES = 64
+"""Pieces of which a line is put together. An address has at most 320 characters (RFC 3696), and a
+line of a login some 150 more: that is 64 pieces at a width of 8."""
 
-
-class Width(NamedTuple):
-    """Of a wrapped line, in characters."""
-
-    least: int
-    """Its widest piece."""
-    most: int
-    """That at which no first word of a piece would have fitted on the piece before."""
+_NAME = re.compile(rb"[ \t]*[\w.@-]+\s*")
 
 
-Before = tuple[int, Width | None]
-"""How wide a line was, in characters, and the width that its seams allow; None without seams."""
+def join(pieces: Sequence[bytes]) -> tuple[bytes, int]:
+    """Put a line together again.
+
+    Args:
+        pieces: Its first one, and whatever is behind it up to the next line; none is empty.
+
+    Returns:
+        The line, and how many of the pieces it is made of.
+    """
+    first = pieces[0].removesuffix(b"\r")
+    if len(pieces) == 1:
+        return first, 1
+    best, best_end, own = None, End.UNKNOWN, None
+    for number in range(1, min(len(pieces), MAX_PIECES) + 1):
+        line, end, is_own = _join_known(pieces[:number])
+        if own is None and is_own is not None:
+            own = line, number, is_own
+        # What is cut is a login anyhow: only the least of it that is one counts.
+        if end > (End.CUT if best_end else End.UNKNOWN):
+            best, best_end = (line, number), end
+        if end is End.WHOLE or (end is End.NAMED and not _is_name_cut(pieces, number)):
+            break
+    if best is not None:
+        return best
+    if own is not None and own[2]:
+        return own[:2]
+    return _with_blanks(pieces), len(pieces)
 
 
-class Wraps:
-    """Joins the wrapped lines of one file; remembers how wide the last ones were."""
+def _join_known(pieces: Sequence[bytes]) -> tuple[bytes, End, bool | None]:
+    """Join pieces in the way that gives a known form.
 
-    __slots__ = ("_before",)
-
-    def __init__(self) -> None:
-        """Start at the beginning of a file."""
-        self._before: deque[Before] = deque(maxlen=MAX_BEFORE)
-
-    @property
-    def state(self) -> tuple[Before, ...]:
-        """What another one needs to go on with the file."""
-        return tuple(self._before)
-
-    def resume(self, state: Iterable[Before]) -> None:
-        """Go on where another one was."""
-        self._before.clear()
-        self._before.extend(state)
-
-    def pass_by(self, text: bytes, start: int, end: int) -> None:
-        """Take notice of lines that are not wrapped.
-
-        Args:
-            text: Lines, each behind a newline.
-            start: The newline of the first line, in bytes.
-            end: Behind the last line, in bytes.
-        """
-        sizes: list[int] = []
-        while end > start and len(sizes) < MAX_BEFORE:
-            newline = text.rfind(b"\n", start, end)
-            sizes.append(_columns(text[newline + 1 : end]))
-            end = newline
-        self._before.extend((x, None) for x in reversed(sizes))
-
-    def join(self, pieces: list[bytes], *, is_cut: bool) -> tuple[bytes, int]:
-        """Put a line together again.
-
-        Args:
-            pieces: Its first one, and whatever is behind it up to the next line.
-            is_cut: Whether the last one is not there to its end.
-
-        Returns:
-            The line, with one blank at each seam; and how many of the pieces it is made of.
-        """
-        number, width = (1, None) if len(pieces) == 1 else self._take(pieces, is_cut=is_cut)
-        if width is None:
-            self._before.append((_columns(pieces[0]), None))
-        else:
-            self._before.append((width.least, width))
-        first, *others = pieces[:number]
-        if not others:
-            return first.removesuffix(b"\r"), 1
-        parts = [first.rstrip(), *(x.strip() for x in others[:-1])]
-        return b" ".join([*parts, others[-1].removesuffix(b"\r").lstrip()]), number
-
-    def _take(self, pieces: list[bytes], *, is_cut: bool) -> tuple[int, Width | None]:
-        """Say how many pieces belong together, and how wide they were."""
-        last, number = _columns(pieces[0]), 1
-        width = Width(last, _MOST)
-        for piece in pieces[1:]:
-            words = piece.split(maxsplit=1)
-            first = _columns(words[0]) if words else 0
-            if is_cut and number == len(pieces) - 1 and len(words) <= 1:
-                first = _MOST
-            # Whoever indents pieces may count the blanks or not.
-            size = _columns(piece.lstrip())
-            narrower = Width(max(width.least, size), min(width.most, last + first))
-            if narrower.least > narrower.most:
-                break
-            width, last, number = narrower, _columns(piece), number + 1
-        if number == 1 or (number == _ONE_SEAM and not self._is_likely(width, pieces)):
-            return 1, None
-        return number, width
-
-    def _is_likely(self, width: Width, pieces: list[bytes]) -> bool:
-        """Say whether a single seam is one."""
-        for size, other in reversed(self._before):
-            if other is not None and other.least <= width.most and width.least <= other.most:
-                return True
-            if other is None and size > width.most:
-                return False
-        return len(pieces) == _ONE_SEAM and not is_whole(pieces[0])
+    Returns:
+        The line; how it ends; whether it may become a login or describe one, None where nothing
+        is known as there is no message yet.
+    """
+    ways = [_with_blanks(pieces)]
+    if len(pieces) > 1:
+        ways += (_with_nothing(pieces, _indent(pieces)), _with_nothing(pieces, 0))
+    is_own = None
+    best = ways[0], Ending(End.UNKNOWN, b"")
+    for line in dict.fromkeys(ways):
+        short = shorten(line)
+        start = find_message(short)
+        if start is None:
+            continue
+        is_own = matters(short[start:])
+        ending = read_ending(short[start:])
+        # The first way holds, unless the second does as well and fits better.
+        if ending.end > best[1].end or (
+            ending.end is best[1].end is not End.UNKNOWN
+            and (best[0], line) == (ways[0], ways[1])
+            and best[0].split() != line.split()
+            and _is_cut(pieces, is_text=best[1].text not in {b"", ending.text})
+        ):
+            best = line, ending
+    return best[0], best[1].end, is_own
 
 
-_ONE_SEAM = 2
-_MOST = 1 << 20
-"""Wider than any line."""
+def _is_name_cut(pieces: Sequence[bytes], number: int) -> bool:
+    """Say whether the name that so many pieces end in goes on: in one word, the last one."""
+    is_last = len(pieces) == number + 1
+    return is_last and _is_cut(pieces, is_text=False) and _NAME.fullmatch(pieces[-1]) is not None
 
 
-def _columns(piece: bytes) -> int:
-    """Count characters, and none of the blanks at the end."""
-    piece = piece.rstrip()
-    return len(piece) if piece.isascii() else len(piece.decode("utf-8", "replace"))
+def _is_cut(pieces: Sequence[bytes], *, is_text: bool) -> bool:
+    """Say whether pieces were cut at a width, where their text does not show it."""
+    first, *others, last = [x.removesuffix(b"\r") for x in pieces]
+    width, indent = len(first), _indent(pieces)
+    # Whoever indents pieces may count the blanks or not.
+    if len(last) - indent > width or any(width not in {len(x), len(x) - indent} for x in others):
+        return False
+    return bool(others) or not is_text
+
+
+def _indent(pieces: Sequence[bytes]) -> int:
+    return min(len(x) - len(x.lstrip()) for x in pieces[1:])
+
+
+def _with_blanks(pieces: Sequence[bytes]) -> bytes:
+    first, *others = pieces
+    if not others:
+        return first.removesuffix(b"\r")
+    parts = [first.rstrip(), *(x.strip() for x in others[:-1])]
+    return b" ".join([*parts, others[-1].removesuffix(b"\r").lstrip()])
+
+
+def _with_nothing(pieces: Sequence[bytes], indent: int) -> bytes:
+    """Join pieces that were cut; a narrower one has lost the blank at its end."""
+    pieces = [x.removesuffix(b"\r") for x in pieces]
+    width = max([len(pieces[0]), *(len(x) - indent for x in pieces[1:-1])])
+    line = pieces[0]
+    for before, piece in pairwise(pieces):
+        text = piece[indent:]
+        is_short = len(before) < width and line[-1:] not in _BLANKS and text[:1] not in _BLANKS
+        line += b" " + text if is_short else text
+    return line
+
+
+_BLANKS = (b" ", b"\t", b"")
