@@ -5,10 +5,12 @@ Nothing is changed, and a forwarder that runs with the same configuration is not
 
 import os
 import re
+import shlex
 import shutil
+import stat
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -17,13 +19,18 @@ from forwarder.config import Config, OutputConfig
 from forwarder.errors import EndedBySignal, ForwarderError
 from forwarder.followed import followed_by
 from forwarder.inputs.finding import list_files
+from forwarder.inputs.patterns import fixed_folder
 from forwarder.inputs.sightings import Followed, Sighting, look
 from forwarder.inputs.sources import Inode
 from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.output import Expected, Finding
+from forwarder.sampling import look_into
 from forwarder.settings.mistakes import mask_url
 from forwarder.settings.models import FilesSettings, InputSettings
 from forwarder.settings.values import format_size
+from forwarder.spool.failures import SpoolError
+from forwarder.spool.opening import NAME
+from forwarder.spool.summary import summarise
 from forwarder.visible import many, shortened, words_of
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -38,6 +45,9 @@ _REMOTE = frozenset(
 """File systems of other machines. SQLite's WAL needs memory that all processes share, and locks
 that hold; neither is sure there (sqlite.org/wal.html, sqlite.org/faq.html#q5)."""
 _VOLATILE = frozenset({"tmpfs", "ramfs"})
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OF_SYSTEM = ("/dev", "/proc", "/sys")
+"""What lies here is no file on a disk."""
 
 
 def check(config: Config, now: datetime, mounts: Path = MOUNTS) -> Iterator[Finding]:
@@ -51,7 +61,9 @@ def check(config: Config, now: datetime, mounts: Path = MOUNTS) -> Iterator[Find
     Yields:
         What was found, as soon as it was.
     """
-    yield from _check_state(Path(os.path.abspath(config.state)), config.spool.max_bytes, mounts)  # noqa: PTH100 - .. stays
+    state = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
+    yield from _check_state(state, config.spool.max_bytes, mounts)
+    yield from _check_spool(state, config.outputs)
     followed = followed_by(config.inputs, config.state)
     seen = look(followed, {}).files
     for number in range(len(config.inputs)):
@@ -73,6 +85,12 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
         advice = "Name a folder that this user may write to, or give it the right to."
         yield Finding(good=False, text=f"{at}: {error.strerror}", advice=advice)
         return
+    if there == folder and folder.stat().st_mode & _OTHERS:
+        yield Finding(
+            good=True,
+            text=f"{at} can be entered by others",
+            advice=f"Take the right from them: chmod 700 {shlex.quote(str(folder))}",
+        )
     kind = file_system(there, mounts)
     if kind in _REMOTE:
         yield Finding(
@@ -93,6 +111,26 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
         text=f"{at} has {room // 10**6:,} MB free; the spool may take {format_size(max_bytes)}",
         advice="" if room + used >= max_bytes else "Make room, or lower spool.max_bytes.",
     )
+
+
+def _check_spool(folder: Path, outputs: Container[str]) -> Iterator[Finding]:
+    """Look for what would be lost with this configuration."""
+    if not (folder / NAME).exists():
+        return
+    try:
+        waiting = summarise(folder).outputs
+    except SpoolError as error:
+        yield Finding(good=False, text=str(error))
+        return
+    for name, of_output in waiting.items():
+        if name not in outputs and of_output.documents:
+            yield Finding(
+                good=True,
+                text=f"{many(of_output.documents, 'document')} in the spool for {name!r}, an output"
+                " that is no longer in the configuration",
+                advice="The service forgets it, and they are not delivered to it; to have them"
+                " delivered, give the output its old name.",
+            )
 
 
 def _size(path: Path) -> int:
@@ -173,6 +211,14 @@ def _check_path(
     """Look at a path as the run does, and at what other inputs read of it."""
     (path,) = followed.paths
     at = f"{_spell(inputs, number, path)} {path!r}"
+    real = Path(os.path.realpath(fixed_folder(os.path.abspath(path))[0]))  # noqa: PTH100 - as the inputs do
+    system = next((x for x in _OF_SYSTEM if real.is_relative_to(x)), None)
+    if system is not None:
+        yield Finding(
+            good=True,
+            text=f"{at} is below {system}, where the system shows itself and no log is",
+            advice="Name files on a disk; for standard input, use type: stdin.",
+        )
     files, problems = look([followed], {})
     if not files and not problems:
         problems = _explain_nothing(path)
@@ -195,6 +241,8 @@ def _check_path(
         )
     elif own:
         yield Finding(good=True, text=f"{at}: {many(len(own), 'file')} now, of {_whose(own)}")
+    for finding in look_into(own, inputs[number].timezone):
+        yield finding._replace(text=f"{at}: {finding.text}")
     for (other, pattern), theirs in sorted(by_reader.items()):
         reader_at = _spell(inputs, other, pattern)
         left = f"{many(len(theirs), 'file')} left to {reader_at}, which comes first"

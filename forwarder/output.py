@@ -107,7 +107,8 @@ class Finding(NamedTuple):
     text: str
     """What was looked at and what was found."""
     advice: str = ""
-    """What to do about it; empty where it is good."""
+    """What to do about it; empty where nothing is to be done. What is good and has some is shown as
+    a warning."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Looking whether a configuration would work here and now."""
 
 import os
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from forwarder.check import _size, check, file_system
 from forwarder.errors import EndedBySignal
 from forwarder.output import Finding
 from tests.configs import LEAST, read
+from tests.spooling import documents, opened
+from tests.spooling import read as read_batch
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DISK = "36 35 98:0 / {} rw,noatime master:1 - {} /dev/root rw,errors=continue\n"
@@ -52,7 +55,7 @@ def test_a_configuration_that_works_is_good(tmp_path: Path, mounts: Path) -> Non
     logs = tmp_path / "esa1"
     logs.mkdir()
     (logs / "mail.log").touch()
-    (tmp_path / "state").mkdir()
+    (tmp_path / "state").mkdir(mode=0o700)
     text = LEAST.replace("stdin}", f"files, paths: ['{tmp_path}/{{appliance}}/mail*']}}")
     findings = found(tmp_path, text, mounts)
     shown = [x.text.replace(str(tmp_path), "..") for x in findings]
@@ -146,6 +149,41 @@ def test_the_file_system_is_that_of_the_nearest_mount(
     assert file_system(tmp_path / "link", mounts) == expected
 
 
+def test_a_folder_that_others_may_enter_is_a_warning(tmp_path: Path, mounts: Path) -> None:
+    """As it is when the service runs."""
+    (tmp_path / "state").mkdir(mode=0o755)
+    warnings = [x for x in at(found(tmp_path, LEAST, mounts), "state ", tmp_path) if x[0] and x[2]]
+    advice = "Take the right from them: chmod 700 ../state"
+    assert warnings == [(True, "'../state' can be entered by others", advice)]
+
+
+def test_documents_of_an_output_that_is_gone_are_a_warning(tmp_path: Path, mounts: Path) -> None:
+    """It was renamed, perhaps; what the others have had, or has nothing waiting, is no matter."""
+    with closing(opened(tmp_path / "state", "siem", "old", "done")) as spool:
+        spool.commit(documents(0, 3))
+        spool.advance("done", read_batch(spool, "done"), [])
+    (warning,) = at(found(tmp_path, LEAST, mounts), "3 documents", tmp_path)
+    text = " in the spool for 'old', an output that is no longer in the configuration"
+    assert warning[:2] == (True, text)
+    assert "give the output its old name" in warning[2]
+
+
+def test_a_spool_that_cannot_be_read_is_said(tmp_path: Path, mounts: Path) -> None:
+    """It was made by a newer version, say."""
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state/spool.db").write_bytes(b"no database at all" * 99)
+    texts = [x.text for x in found(tmp_path, LEAST, mounts) if not x.good]
+    assert len([x for x in texts if "spool.db' is damaged" in x]) == 1
+
+
+@pytest.mark.parametrize("path", ["/proc/self/environ", "/dev/{}/mail*", "/sys/kernel/mail*"])
+def test_what_is_of_the_system_is_a_warning(tmp_path: Path, mounts: Path, path: str) -> None:
+    """No log is there."""
+    text = LEAST.replace("stdin}", f'files, paths: ["{path}"]}}')
+    warnings = [x for x in at(found(tmp_path, text, mounts), "inputs", tmp_path) if x[0] and x[2]]
+    assert f"is below /{path.split('/')[1]}, where the system shows itself" in warnings[0][1]
+
+
 def test_what_vanishes_has_no_size(tmp_path: Path) -> None:
     """A running forwarder makes and removes files."""
     (tmp_path / "there").write_bytes(b"123")
@@ -196,7 +234,7 @@ def test_the_state_folder_is_no_log(tmp_path: Path, mounts: Path) -> None:
     (tmp_path / "conf").mkdir()
     text = f"state: {tmp_path}/state\n{text}"
     findings = list(check(read(tmp_path / "conf", text), NOW, mounts))
-    files, none, _ = at(findings, "inputs[0]", tmp_path)
+    files, *_, none, _ = at(findings, "inputs[0]", tmp_path)
     assert files == (True, ".paths[0] '../**/*': 2 files now, of 2 appliances", "")
     expected = "matches only what is in the state folder, which is the program's own"
     advice = "Name files outside of it."

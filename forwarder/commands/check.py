@@ -27,7 +27,8 @@ def check(path: Path) -> None:
     failed = False
     for finding in look(config, datetime.now(UTC)):
         failed |= not finding.good
-        print_result(escaped(f"{'ok   ' if finding.good else 'FAIL '} {finding.text}"))
+        mark = "FAIL" if not finding.good else "WARN" if finding.advice else "ok  "
+        print_result(escaped(f"{mark}  {finding.text}"))
         if finding.advice:
             print_result(escaped(f"      {finding.advice}"))
     sys.exit(FAILED if failed else DONE)
