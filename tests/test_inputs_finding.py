@@ -77,8 +77,8 @@ def test_the_user_names_the_appliance(srv: Path) -> None:
             ["empty"],
             (
                 "'empty' is a folder without any log; name the files if they are hidden or end in "
-                "one of: .tmp .part .partial .filepart .swp ~ .zip .tar .tgz .tar.gz .tar.bz2 "
-                ".tar.xz .md .json .ndjson .yml .yaml .html .pdf .py .sh"
+                "one of: .tmp .part .partial .filepart .swp ~ .md .json .ndjson .yml "
+                ".yaml .html .pdf .py .sh"
             ),
         ),
         (["socket"], "'socket' is a device or a socket; name a file, a folder, a FIFO or -."),

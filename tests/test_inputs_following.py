@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import zlib
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import groupby
@@ -17,6 +19,7 @@ from forwarder.inputs.following import Following
 from forwarder.inputs.positions import PositionError
 from forwarder.inputs.sightings import Followed, StartAt
 from tests.following import Reader, following, numbered
+from tests.test_inputs_formats import LINE, archive
 
 OLD, NEW = numbered(range(50)), numbered(range(50, 80))
 HEADER = b"Wed Apr 22 11:00:00 2009 Info: Begin Logfile\n" * 30
@@ -357,6 +360,65 @@ def test_what_could_be_packed_otherwise_is_read_when_it_rests(tmp_path: Path) ->
     assert [x.data for x in reader.pieces] == [b"B"]
 
 
+@pytest.mark.parametrize("pack_it", [bytes, gzip.compress])
+@pytest.mark.parametrize("block_bytes", [7, 1 << 17])
+@pytest.mark.parametrize("first", [0, 1, 200, 511, 600, None])
+@pytest.mark.parametrize("name", ["mail.log", "mail.@20090422T110000.s"])
+def test_an_archive_is_refused_once(
+    tmp_path: Path,
+    name: str,
+    first: int | None,
+    block_bytes: int,
+    pack_it: Callable[[bytes], bytes],
+) -> None:
+    """However much of it is there when it is seen: no line of its members comes, and it is said."""
+    reader = following(tmp_path, block_bytes=block_bytes)
+    content = pack_it(archive(tarfile.GNU_FORMAT))
+    path = tmp_path / name
+    path.write_bytes(content[:first])
+    reader.settle(times=3)
+    if first is not None:
+        with path.open("ab") as file:
+            file.write(content[first:])
+    reader.settle(times=5)
+    assert LINE not in b"".join(x.data for x in reader.pieces)
+    assert len([x for x in reader.problems if "is a tar archive" in x]) == 1
+
+
+def test_a_log_that_becomes_an_archive_is_refused(tmp_path: Path) -> None:
+    """Its inode and its name are the same."""
+    reader = following(tmp_path)
+    path = write(tmp_path / "mail.log", OLD)
+    reader.finish()
+    path.write_bytes(archive(tarfile.GNU_FORMAT))
+    reader.finish()
+    assert reader.lines == OLD
+    assert len(reader.problems) == 1
+    assert "is a tar archive" in reader.problems[0]
+
+
+def test_packed_files_that_unpack_to_nothing_hold_up_no_other(tmp_path: Path) -> None:
+    """They are read in shares, and their log comes when it comes."""
+    reader = Reader(Followed((f"{tmp_path}/*/mail*",)))
+    for appliance in ("esa1", "esa2"):
+        (tmp_path / appliance).mkdir()
+    slow = gzip.compress(b"") + gzip.compress(b"", mtime=0)[:10] + b"\0\0\0\xff\xff" * 1_000_000
+    (tmp_path / "esa1/mail.1.gz").write_bytes(slow)
+    write(tmp_path / "esa2/mail.log", NEW)
+    reader.read()
+    assert b"".join(x.data for x in reader.pieces) == b"".join(NEW)
+    with (tmp_path / "esa1/mail.1.gz").open("ab") as file:
+        text = b"".join(OLD)
+        file.write(zlib.compress(text, wbits=-15) + zlib.crc32(text).to_bytes(4, "little"))
+        file.write(len(text).to_bytes(4, "little"))
+    reader.finish()
+    assert sorted(reader.lines) == sorted(OLD + NEW)
+    for _ in range(2):
+        reader.crash()
+        reader.finish()
+    assert len(reader.lines) == len(OLD + NEW)
+
+
 def test_other_packings_are_refused_once(tmp_path: Path) -> None:
     """With a way out."""
     reader = following(tmp_path)
@@ -364,7 +426,7 @@ def test_other_packings_are_refused_once(tmp_path: Path) -> None:
     reader.settle(times=5)
     assert reader.pieces == []
     assert len(reader.problems) == 1
-    assert "is packed by bzip2" in reader.problems[0]
+    assert "is compressed with bzip2" in reader.problems[0]
 
 
 UNREADABLE = """

@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import tarfile
 import textwrap
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.errors import ForwarderError
+from forwarder.inputs.formats import refusal
 from forwarder.inputs.reading import (
     BLOCK_BYTES,
     ReadError,
@@ -24,6 +26,7 @@ from forwarder.inputs.reading import (
     plain_bytes,
     read_blocks,
 )
+from tests.test_inputs_formats import archive
 
 LINE = b"Wed Apr 22 11:43:59 2009 Info: ICID %d close\n"
 LOG = b"".join(LINE % number for number in range(400))
@@ -77,26 +80,24 @@ def test_a_block_below_one_byte_is_refused(tmp_path: Path) -> None:
         next(read_blocks(str(tmp_path), block_bytes=0))
 
 
+@pytest.mark.parametrize("block_bytes", [1, 100, BLOCK_BYTES])
 @pytest.mark.parametrize(
-    ("content", "kind", "command"),
+    "content",
     [
-        (b"\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00", "zstd", "zstdcat"),
-        (lzma.compress(LOG), "xz", "xzcat"),
-        (bz2.compress(LOG), "bzip2", "bzcat"),
-        (b"PK\x03\x04" + bytes(30), "zip", "unzip -p"),
+        bz2.compress(LOG),
+        lzma.compress(LOG),
+        archive(tarfile.GNU_FORMAT),
+        gzip.compress(archive(tarfile.PAX_FORMAT)),
     ],
 )
-def test_other_packings_are_named_with_a_way_out(
-    tmp_path: Path, content: bytes, kind: str, command: str
+def test_what_is_no_log_is_refused_before_a_byte_of_it(
+    tmp_path: Path, content: bytes, block_bytes: int
 ) -> None:
-    """They are not read as a log in which nobody logged in."""
+    """It is not read as a log in which nobody logged in, or as one log of many."""
     path = tmp_path / "mail.log"
     path.write_bytes(content)
-    expected = (
-        f"{str(path)!r} is packed by {kind}, and only gzip is unpacked here; unpack it first, for "
-        f"example: {command} FILE | esa-forwarder parse -"
-    )
-    assert (b"", expected) == read(path)
+    expected = refusal(archive(tarfile.PAX_FORMAT) if content[:2] == b"\x1f\x8b" else content)
+    assert read(path, block_bytes) == (b"", f"{str(path)!r} {expected}")
 
 
 @pytest.mark.parametrize("content", [b"\x1f", b"B", b"BZ", b"\xfd7z", b"P", b"\x1f\x8a"])

@@ -109,7 +109,7 @@ def find_alike(source: Source, known: Mapping[str, Fingerprint]) -> Generator[No
     for key, other in sorted(known.items(), key=lambda item: item[1].size):
         while own.size < other.size and own.may_be(other):
             data = source.read(min(BLOCK_BYTES, other.size - own.size))
-            if not data:
+            if not data and not source.pending:
                 longer = [x for x, y in known.items() if y.size > own.size and own.may_be(y)]
                 return Alike(tuple(reversed(whole)), tuple(sorted(longer)))
             own = own.extend(data)
@@ -124,7 +124,7 @@ def relate(source: Source, other: Source) -> Generator[None, None, Relation]:
     source.restart()
     other.restart()
     while True:
-        ours, theirs = _read_block(source), _read_block(other)
+        ours, theirs = (yield from _read_block(source)), (yield from _read_block(other))
         common = min(len(ours), len(theirs))
         if ours[:common] != theirs[:common]:
             return Relation.DIFFERENT
@@ -133,9 +133,14 @@ def relate(source: Source, other: Source) -> Generator[None, None, Relation]:
         yield
 
 
-def _read_block(source: Source) -> bytes:
+def _read_block(source: Source) -> Generator[None, None, bytes]:
     """Read a full block, or to the end: what is unpacked may come in less."""
     block = b""
-    while len(block) < BLOCK_BYTES and (data := source.read(BLOCK_BYTES - len(block))):
+    while len(block) < BLOCK_BYTES:
+        data = source.read(BLOCK_BYTES - len(block))
+        if source.pending:
+            yield
+        elif not data:
+            break
         block += data
     return block

@@ -41,14 +41,13 @@ _NO_FOLDER = ("/dev/", "/proc/")
 
 _NO_LOG = (
     *(".tmp", ".part", ".partial", ".filepart", ".swp", "~"),
-    *(".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz"),
     *(".md", ".json", ".ndjson", ".yml", ".yaml", ".html", ".pdf", ".py", ".sh"),
 )
 
-"""What lies beside logs and would only cost time, or be read twice: uploads and edits under way,
-archives, and notes, settings and results, ours among them. Short, because a log that is skipped
-is lost in silence and a file that is no log does no harm; packed logs (.xz) stay in, so that
-reading says what to do with them."""
+"""What lies beside logs and would only cost time: uploads and edits under way, and notes, settings
+and results, ours among them. Short, because a log that is skipped is lost in silence and a file
+that is no log does no harm; archives and packed logs (.xz) stay in, so that reading says what to do
+with them."""
 
 
 @dataclass(frozen=True, slots=True)

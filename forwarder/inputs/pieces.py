@@ -62,6 +62,8 @@ class Reader:
             return Step(replaced=True)
         if not source.packed:
             self._trails.see(trail, source.size)
+        if source.pending:
+            return Step()
         if not data:
             return self._end(file, trail, source, idle())
         if not trail.read.size and not may_begin(file, source, data, looks):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from forwarder.errors import ForwarderError
+from forwarder.inputs.formats import HEAD_BYTES, MAGICS, is_too_short, refusal
 from forwarder.inputs.names import time_in_name
 from forwarder.inputs.unpacking import GZIP_MAGIC, Read, Unpacking
 from forwarder.visible import many, quoted
@@ -32,18 +33,6 @@ STDIN = "-"
 BLOCK_BYTES = 1 << 20
 """1 MiB: the cost of a call is spread over some 10,000 lines, and the block still fits a
 processor's cache. Larger ones gained nothing when tried."""
-
-FOREIGN = (
-    (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat"),
-    (b"\xfd7zXZ\x00", "xz", "xzcat"),
-    (b"BZh", "bzip2", "bzcat"),
-    (b"PK\x03\x04", "zip", "unzip -p"),
-)
-
-"""First bytes, name, and the command that unpacks to standard output. gzip is what logrotate
-and exports use; the others are recognised so that they are not read as a log without logins."""
-
-MAGICS = (GZIP_MAGIC, *(magic for magic, _, _ in FOREIGN))
 
 _CURES: dict[type[Exception], str] = {
     FileNotFoundError: "it may have been renamed or removed since it was found; run again",
@@ -71,30 +60,20 @@ def read_blocks(path: str, *, block_bytes: int = BLOCK_BYTES) -> Generator[bytes
         1 to ``block_bytes`` bytes, in order.
 
     Raises:
-        ReadError: The file is missing, not readable, a folder, packed by something other than
-            gzip, or a gzip file that is cut off or damaged (after all that could be unpacked).
+        ReadError: The file is missing, not readable, a folder, an archive, compressed with
+            something other than gzip, or a gzip file that is cut off or damaged (after all that
+            could be unpacked).
         ValueError: ``block_bytes`` is below 1.
     """
     if block_bytes < 1:
         raise ValueError(f"block_bytes is {block_bytes}; it must be at least 1")
     with _opened(path) as read:
-        block = read(block_bytes)
-        while any(len(block) < len(magic) and magic.startswith(block) for magic in MAGICS):
-            more = read(block_bytes)
-            if not more:
-                break
-            block += more
-        for magic, kind, command in FOREIGN:
-            if block.startswith(magic):
-                raise ReadError(
-                    f"{_shown(path)} is packed by {kind}, and only gzip is unpacked here; unpack "
-                    f"it first, for example: {command} FILE | esa-forwarder parse -"
-                )
-        if block.startswith(GZIP_MAGIC):
-            yield from _unpack(path, block, read, block_bytes)
+        head = _head(path, read, block_bytes)
+        if head.startswith(GZIP_MAGIC):
+            yield from _unpack(path, head, read, block_bytes)
             return
         # Waiting for the first bytes may have gathered more than one block.
-        yield from (block[at : at + block_bytes] for at in range(0, len(block), block_bytes))
+        yield from (head[at : at + block_bytes] for at in range(0, len(head), block_bytes))
         while block := read(block_bytes):
             yield block
 
@@ -163,17 +142,37 @@ def plain_bytes(path: str) -> int | None:
         ReadError: The file is missing or not readable.
     """
     with _opened(path) as read:
-        head = read(max(map(len, MAGICS)))
+        head = read(HEAD_BYTES)
     with _clear_errors(path):
         return None if head.startswith(MAGICS) else Path(path).stat().st_size
+
+
+def _head(path: str, read: Read, block_bytes: int) -> bytes:
+    """Read the first bytes, until it is known what they are; what is no log is refused.
+
+    A line from a pipe is not kept waiting for what may follow.
+    """
+    head = read(block_bytes)
+    while is_too_short(head) or (len(head) < HEAD_BYTES and b"\n" not in head):
+        more = read(block_bytes)
+        if not more:
+            break
+        head += more
+    reason = refusal(head)
+    if reason is not None:
+        raise ReadError(f"{_shown(path)} {reason}")
+    return head
 
 
 def _unpack(path: str, packed: bytes, read: Read, block_bytes: int) -> Iterator[bytes]:
     unpacking = Unpacking(read, packed)
     handed_over = 0
-    while block := unpacking.read(block_bytes):
-        handed_over += len(block)
-        yield block
+    block = _head(path, unpacking.read_on, block_bytes)
+    while block:
+        for at in range(0, len(block), block_bytes):
+            handed_over += len(block[at : at + block_bytes])
+            yield block[at : at + block_bytes]
+        block = unpacking.read_on(block_bytes)
     if unpacking.fault is not None:
         raise _damaged(path, f"is damaged ({unpacking.fault})", handed_over)
     if not unpacking.complete:

@@ -62,9 +62,7 @@ class Recogniser:
             MovedError: It is not where it was.
         """
         source = self._opened.open(file.path, file.inode)
-        if source.unclear:  # opened when it was shorter
-            self._opened.close(file.inode)
-            source = self._opened.open(file.path, file.inode)
+        source.restart()  # it may have been opened when it was shorter, or something else
         if source.unclear and (not settled or source.bytes_at(0, 2) in {b"", GZIP_MAGIC[:1]}):
             self._files.set_state(file, State.REST)
             return not settled and source.size > 0
@@ -95,6 +93,9 @@ class Recogniser:
     ) -> Generator[None, None, tuple[Verdict, Trail | None]]:
         source.restart()
         own = NOTHING.extend(source.read(BLOCK_BYTES))
+        while source.pending:
+            yield
+            own = NOTHING.extend(source.read(BLOCK_BYTES))
         known = {
             trail.key: trail.read
             for trail in self._trails.find(file.sighting.appliance, own)
@@ -183,7 +184,8 @@ class Recogniser:
             return
         source.restart()
         while source.position < size:
-            if not source.read(min(BLOCK_BYTES, size - source.position)):
+            data = source.read(min(BLOCK_BYTES, size - source.position))
+            if not data and not source.pending:
                 raise MovedError  # it was whole when it was compared
             yield
 
@@ -196,7 +198,10 @@ class Recogniser:
         if source.packed or size <= _JUMP_HEAD_BYTES + _JUMP_LINE_BYTES:
             own, behind_line = NOTHING, NOTHING
             limit = sys.maxsize if source.packed else size
-            while data := source.read(min(BLOCK_BYTES, limit - source.position)):
+            while True:
+                data = source.read(min(BLOCK_BYTES, limit - source.position))
+                if not data and not source.pending:
+                    break
                 newline = data.rfind(b"\n") + 1
                 behind_line = own.extend(data[:newline]) if newline else behind_line
                 own = own.extend(data)

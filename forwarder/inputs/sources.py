@@ -12,7 +12,8 @@ from functools import partial
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.fingerprints import HEAD_BYTES, Fingerprint
-from forwarder.inputs.reading import FOREIGN, MAGICS
+from forwarder.inputs.formats import HEAD_BYTES as FORMAT_BYTES
+from forwarder.inputs.formats import is_too_short, refusal
 from forwarder.inputs.unpacking import GZIP_MAGIC, Unpacking
 
 MAX_OPEN = 256
@@ -49,7 +50,7 @@ class Source:
         position: Of the next byte that :meth:`read` gives, in unpacked bytes from the start.
     """
 
-    __slots__ = ("_descriptor", "_unpacking", "packed", "position", "unclear")
+    __slots__ = ("_descriptor", "_head", "_path", "_unpacking", "packed", "position", "unclear")
 
     def __init__(self, path: str, inode: Inode) -> None:
         """Open a file.
@@ -60,8 +61,9 @@ class Source:
 
         Raises:
             MovedError: Something else is there now, or nothing.
-            SourceError: It may not be read, or is packed by something other than gzip.
+            SourceError: It may not be read, or is no log; see :mod:`forwarder.inputs.formats`.
         """
+        self._path = path
         try:
             # Not to wait for a writer, should it be a FIFO by now.
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -70,13 +72,11 @@ class Source:
         except OSError as error:
             raise _refused(path, error) from error
         try:
-            head = _checked_head(self._descriptor, path, inode)
+            _check(self._descriptor, path, inode)
+            self.restart()
         except BaseException:
             self.close()
             raise
-        self.packed = head.startswith(GZIP_MAGIC)
-        self.unclear = any(len(x) > len(head) and x.startswith(head) for x in MAGICS)
-        self.restart()
 
     @property
     def fault(self) -> str | None:
@@ -99,18 +99,38 @@ class Source:
         status = os.fstat(self._descriptor)
         return status.st_size, status.st_mtime_ns
 
+    @property
+    def pending(self) -> bool:
+        """Whether a packed file gave nothing although there is more now: ask again."""
+        return self._unpacking is not None and self._unpacking.pending
+
     def restart(self) -> None:
-        """Go back to the first byte."""
+        """Go back to the first byte, and look anew what the file is.
+
+        Raises:
+            SourceError: It cannot be read, or is no log.
+        """
+        head = self._look_at_head()
+        self.packed = head.startswith(GZIP_MAGIC)
+        self.unclear = is_too_short(head)
         self.position = 0
+        self._head = b""
         self._unpacking = None
         if self.packed:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             self._unpacking = Unpacking(partial(os.read, self._descriptor))
 
     def read(self, size: int) -> bytes:
-        """Read what follows; b"" if there is nothing more now."""
+        """Read what follows; b"" if there is nothing more now, unless it is :attr:`pending`.
+
+        Raises:
+            SourceError: What it unpacks to is no log.
+        """
         if self._unpacking is not None:
             data = self._unpacking.read(size)
+            if len(self._head) < FORMAT_BYTES:
+                self._head += data[: FORMAT_BYTES - len(self._head)]
+                self._refuse(self._head)
         else:
             data = os.pread(self._descriptor, size, self.position)
         self.position += len(data)
@@ -128,9 +148,14 @@ class Source:
         Returns:
             The bytes; b"" if there is nothing more now; None if the bytes before the position
             are not what they were, or a packed file stands elsewhere.
+
+        Raises:
+            SourceError: It turns out to be no log.
         """
         if self._unpacking is not None:
             return self.read(size) if self.position == known.size else None
+        if known.size < FORMAT_BYTES:  # it was too short to be known for what it is
+            self._look_at_head()
         tail = len(known.tail)
         data = os.pread(self._descriptor, tail + size, known.size - tail)
         if not data.startswith(known.tail):
@@ -163,6 +188,20 @@ class Source:
                 os.close(self._descriptor)
             self._descriptor = -1
 
+    def _look_at_head(self) -> bytes:
+        """Return the first bytes on disk, unless they are those of something that is no log."""
+        try:
+            head = os.pread(self._descriptor, FORMAT_BYTES, 0)
+        except OSError as error:
+            raise _refused(self._path, error) from error
+        self._refuse(head)
+        return head
+
+    def _refuse(self, head: bytes) -> None:
+        reason = refusal(head)
+        if reason is not None:
+            raise SourceError(f"{self._path!r} {reason}; or leave it out of the pattern")
+
 
 class OpenFiles:
     """The files that are open, those used longest ago first."""
@@ -187,7 +226,7 @@ class OpenFiles:
 
         Raises:
             MovedError: Something else is there now, or nothing.
-            SourceError: It may not be read, or is packed by something other than gzip.
+            SourceError: It may not be read, or is no log.
         """
         source = self._sources.get(inode)
         if source is None:
@@ -209,22 +248,14 @@ class OpenFiles:
             self.close(inode)
 
 
-def _checked_head(descriptor: int, path: str, inode: Inode) -> bytes:
-    """Return the first bytes of a file, if it is the one that was seen and can be read."""
+def _check(descriptor: int, path: str, inode: Inode) -> None:
+    """Look whether an open file is the one that was seen."""
     try:
         status = os.fstat(descriptor)
-        if (status.st_dev, status.st_ino) != inode or stat.S_ISFIFO(status.st_mode):
-            raise MovedError
-        head = os.pread(descriptor, max(map(len, MAGICS)), 0)
     except OSError as error:
         raise _refused(path, error) from error
-    for magic, kind, command in FOREIGN:
-        if head.startswith(magic):
-            raise SourceError(
-                f"{path!r} is packed by {kind}, and only gzip is unpacked here; leave it out of "
-                f"the pattern, or unpack it into a file beside it: {command}"
-            )
-    return head
+    if (status.st_dev, status.st_ino) != inode or stat.S_ISFIFO(status.st_mode):
+        raise MovedError
 
 
 def _refused(path: str, error: OSError) -> SourceError:

@@ -2,7 +2,7 @@
 
 A pipe has no position: what was read and is not in documents when the program is killed is lost
 to it. So it is for trials, and for what somebody else can send again. gzip is not unpacked: nobody
-pipes it for hours, and ``zcat`` is at hand.
+pipes it for hours, and ``zcat`` is at hand. Nor is an archive; it is refused.
 
 Lines are handed over as they come, and only whole ones: the rest of one is for whoever reads on
 afterwards, with other settings.
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from forwarder.inputs.endings import Kind
+from forwarder.inputs.formats import HEAD_BYTES, refusal
 from forwarder.inputs.piece import Piece
 from forwarder.inputs.reading import STDIN, ReadError
 
@@ -95,7 +96,7 @@ class StandardInput:
             the input, one that says so, and none after it.
 
         Raises:
-            ReadError: It cannot be read.
+            ReadError: It cannot be read, or is no log.
         """
         if self._ended:
             return []
@@ -112,6 +113,10 @@ class StandardInput:
                 f"standard input cannot be read: {error.strerror}; give it a file or a pipe"
             ) from error
         self._ended = not data
+        if self._offset == 0:
+            reason = refusal((self._rest + data)[:HEAD_BYTES])
+            if reason is not None:
+                raise ReadError(f"standard input {reason}")
         whole = self._take_whole(data)
         if not whole and not self._ended:
             return []
