@@ -1,13 +1,16 @@
 """What the outputs of bulk requests have in common: the tests that both of them inherit."""
 
+import gc
 import json
 import random
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import product
 from typing import Any, Literal
 
 import pytest
@@ -17,7 +20,16 @@ from forwarder_bulk.packing import pack
 from forwarder.documents import Document
 from forwarder.output import Output, Unavailable
 from forwarder.testing import OutputContract, deliver, make_documents, wait_until
-from tests.bulk_server import Answer, Asked, BulkServer, Item, error
+from tests.bulk_server import (
+    DEEP_LIST,
+    DEEP_MAPPING,
+    Answer,
+    Asked,
+    BulkServer,
+    Item,
+    encode,
+    error,
+)
 
 
 def item_error(status: int, type_: str, reason: str = "because", **more: object) -> Item:
@@ -60,6 +72,8 @@ ITEMS: list[tuple[Item, str]] = [
     (item_error(503, "unavailable_shards_exception"), "later"),
     ({"status": 7}, "later"),
     ({"error": "of no form"}, "later"),
+    *[({"status": x}, "later") for x in (0, 99, 101, 199, 600, 999, 1000, 10**30)],
+    *[({"status": x}, "later") for x in (True, -1, 2.5, "201", None, [], DEEP_LIST)],
 ]
 """Each row of the table for items."""
 
@@ -84,8 +98,22 @@ WHOLE: list[tuple[Answer, str]] = [
     (error(503, "cluster_block_exception", "no master"), "see how the server is"),
     (Answer(504, b""), "see how the server is"),
     (Answer(503, b"oops", {"Content-Type": "no such thing"}), "see how the server is"),
+    *[(Answer(x, b""), "between here") for x in (101, 102, 103, 199, 600, 777, 999)],
 ]
 """Each row of the table for whole replies that say to wait."""
+
+
+ODD: list[object] = [
+    DEEP_LIST,
+    DEEP_MAPPING,
+    [[["because"]]],
+    ["es_rejected_execution_exception"],
+    {"reason": {"reason": "because"}},
+    17,
+    1e300,
+    True,
+]
+"""What may stand where a server has words, and is none."""
 
 
 class BulkOutput(OutputContract):
@@ -225,12 +253,61 @@ class BulkOutput(OutputContract):
         (failure,) = failures
         assert failure.document == documents[3]
         assert failure.retryable == (meaning == "later")
-        assert failure.status == (item.get("status", 0))
+        status = item.get("status")
+        assert failure.status == (status if type(status) is int and 0 <= status < 1000 else 0)
         assert self.server.url in failure.reason
         assert str(failure.status) in failure.reason
         if isinstance(item.get("error"), dict):
             assert f"{item['error']['type']}: {item['error']['reason']}" in failure.reason
         assert "; " in failure.reason, "nobody learns what to do"
+
+    @pytest.mark.parametrize("place", ["type", "reason", "_index", "failure_store", "error"])
+    def test_an_item_with_something_else_than_words(self, place: str) -> None:
+        """Whatever answers is not itself: nothing is concluded, and the document comes again."""
+        self.server.filters = False
+        with self.having() as output:
+            for number, (odd, status) in enumerate(product(ODD, [200, 400, 429])):
+                (document,) = make_documents(1, number)
+                item = item_error(status, "a", "b")
+                (item["error"] if place in {"type", "reason"} else item)[place] = odd
+                self.server.items[document.id] = item
+                said = _put_off(output, document)
+                assert f"{self.server.url} answers {status} for a document with some" in said, odd
+                assert len(said) < 300
+                self.server.items.clear()
+                assert list(output.write([document])) == []
+
+    @pytest.mark.parametrize("place", ["type", "reason", "cause", "error", "all"])
+    def test_an_error_with_something_else_than_words(self, place: str) -> None:
+        """Its status is all that is known."""
+        with self.having() as output:
+            for number, (odd, status) in enumerate(product(ODD, [400, 401, 413, 429, 503])):
+                (document,) = make_documents(1, number)
+                answer = self._odd(status, place, odd)
+                with self.server.answering(answer):
+                    if status == 413:  # the only document of a request is too large
+                        (failure,) = output.write([document])
+                        said = failure.reason
+                    else:
+                        said = _put_off(output, document)
+                assert f"answers {status}" in said, odd
+                assert len(said) < 600
+                assert list(output.write([document])) == []
+
+    @staticmethod
+    def _odd(status: int, place: str, odd: object) -> Answer:
+        if place == "all":
+            return Answer(status, encode(odd))
+        answer = error(status, "a", "b")
+        assert isinstance(answer.body, dict)
+        cause = answer.body["error"]
+        if place == "error":
+            answer.body["error"] = odd
+        else:
+            cause |= (
+                {"caused_by": {"type": odd, "reason": odd}} if place == "cause" else {place: odd}
+            )
+        return answer
 
     @pytest.mark.parametrize(("answer", "advice"), WHOLE, ids=lambda x: str(x)[:60])
     def test_what_a_whole_reply_means(self, answer: Answer, advice: str) -> None:
@@ -558,6 +635,33 @@ class BulkOutput(OutputContract):
             deliver(output, documents)
         self.check_received(documents)
 
+    def test_a_reply_without_an_end_leaves_nothing_in_memory(self) -> None:
+        """However often it comes: the collection of garbage may be many replies later."""
+        documents = make_documents(500)
+        headers = {"X-Elastic-Product": "Elasticsearch"} if self.product else {}
+        endless = Answer(200, b" " * (MAX_BYTES + 1), headers)
+
+        def fail() -> None:
+            with pytest.raises(Unavailable):
+                output.write(documents)
+            self.server.asked.clear()
+
+        with self.having() as output, self.server.answering(endless):
+            fail()
+            gc.collect()
+            gc.disable()
+            tracemalloc.start()
+            try:
+                fail()
+                before, _ = tracemalloc.get_traced_memory()
+                for _ in range(4):
+                    fail()
+                after, _ = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+                gc.enable()
+        assert after - before < 500_000
+
     def test_a_reply_that_says_that_it_is_long(self) -> None:
         """No room is made for it before it is there."""
         documents = make_documents(3)
@@ -611,6 +715,16 @@ class BulkOutput(OutputContract):
             assert len(self.server.documents) == 4
         finally:
             other.stop()
+
+
+def _put_off(output: Output, document: Document) -> str:
+    """Say why a document is to come again."""
+    try:
+        (failure,) = output.write([document])
+    except Unavailable as error:
+        return str(error)
+    assert failure.retryable
+    return failure.reason
 
 
 def placed(

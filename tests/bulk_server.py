@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 
+DEEP = {
+    '"(deep list)"': "[" * 1000 + "]" * 1000,
+    '"(deep mapping)"': '{"a":' * 1000 + "1" + "}" * 1000,
+}
+"""What stands for values that are nested deeper than Python goes, and what is sent instead."""
+DEEP_LIST, DEEP_MAPPING = map(json.loads, DEEP)
+
+
+def encode(body: object) -> bytes:
+    """Make JSON of it."""
+    text = json.dumps(body)
+    for name, value in DEEP.items():
+        text = text.replace(name, value)
+    return text.encode()
+
 
 class Asked(NamedTuple):
     """A request as it came."""
@@ -74,6 +89,8 @@ class BulkServer:
         """What is answered to a bulk request; None for what a real one would."""
         self.others: dict[str, Answer] = {}
         """What is answered to other requests, by method and path."""
+        self.filters = True
+        """Whether it leaves out what was not asked for."""
         self.max_documents = 1 << 30
         """In a request; more are a 413."""
         self.edit: Callable[[bytes], bytes] = bytes
@@ -184,7 +201,7 @@ class BulkServer:
         errors = any("error" in x["create"] for x in items)
         whole = {"took": 1, "errors": errors, "items": items}
         wanted = [x.split(".") for y in asked.query.get("filter_path", []) for x in y.split(",")]
-        said: Item = _filter(whole, wanted) if wanted else whole
+        said: Item = _filter(whole, wanted) if wanted and self.filters else whole
         self.taken.append(said)
         return Answer(200, said)
 
@@ -276,7 +293,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         is_json = isinstance(answer.body, dict)
-        body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        body = answer.body if isinstance(answer.body, bytes) else encode(answer.body)
         kind = "application/json" if is_json else "text/html"
         headers = {"Content-Type": kind, "Content-Length": str(len(body))}
         if self.bulk.product is not None and is_json:

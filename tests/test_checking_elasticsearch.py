@@ -209,7 +209,7 @@ def test_a_server_that_is_something_else(server: BulkServer) -> None:
 
 
 @pytest.mark.parametrize("asked", [AUTHENTICATE, "GET /", PRIVILEGES, TEMPLATE, STREAMS])
-@pytest.mark.parametrize("body", STRANGE[:8], ids=lambda x: repr(x)[:30])
+@pytest.mark.parametrize("body", [*STRANGE[:8], *STRANGE[-2:]], ids=lambda x: repr(x)[:30])
 def test_an_answer_of_no_elasticsearch(server: BulkServer, body: bytes, asked: str) -> None:
     """It says that it is one, and is a page of a proxy, or JSON of another shape."""
     product = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}

@@ -193,8 +193,15 @@ def test_the_check_of_an_answer_that_trickles(server: BulkServer) -> None:
     assert f"{server.url} does not answer in time" in finding.text
 
 
+_ENDLESS = b"[" * 900 + b"]" * 900
+_DEEP = (
+    b'{"version": {"distribution": "opensearch", "number": %b}}' % _ENDLESS,
+    b'{"error": {"root_cause": [{"type": %b, "reason": %b}]}}' % (_ENDLESS, _ENDLESS),
+)
+
+
 @pytest.mark.parametrize("kind", ["application/json", "text/html", "no such thing"])
-@pytest.mark.parametrize("body", [*STRANGE, b"\xff" * 9], ids=lambda x: repr(x)[:30])
+@pytest.mark.parametrize("body", [*STRANGE, b"\xff" * 9, *_DEEP], ids=lambda x: repr(x)[:30])
 def test_the_check_of_what_is_no_opensearch(server: BulkServer, body: bytes, kind: str) -> None:
     """A page of a proxy, or JSON of another shape."""
     server.others["GET /"] = Answer(200, body, {"Content-Type": kind})

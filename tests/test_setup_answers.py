@@ -29,6 +29,8 @@ STRANGE = [
     b"{}",
     b'{"logs-cisco_esa@pipeline": [], "index_templates": [7]}',
     b'{"index_templates": [{"index_template": []}], "component_templates": 7}',
+    b'{"index_templates": %b}' % (b"[" * 1000 + b"]" * 1000),
+    b'{"error": {"reason": %b}}' % (b"[" * 500 + b"]" * 500),
 ]
 """Answers with the status of success, of none of the two."""
 

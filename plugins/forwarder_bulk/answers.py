@@ -6,6 +6,7 @@ How long that may take is in :mod:`forwarder_bulk.patience`.
 from http.client import HTTPException
 from typing import NamedTuple
 
+import orjson
 from urllib3 import BaseHTTPResponse, HTTPHeaderDict
 from urllib3.exceptions import HTTPError
 
@@ -50,7 +51,7 @@ def read_whole(response: BaseHTTPResponse) -> Answer:
         HTTPError: It is not whole, or cannot be unpacked.
         AnswerTooLongError: It is longer than :data:`MAX_BYTES`.
     """
-    pieces = []
+    pieces = list[bytes]()
     size = 0
     try:
         while piece := response.read(_PIECE):
@@ -59,9 +60,27 @@ def read_whole(response: BaseHTTPResponse) -> Answer:
                 response.close()  # with what else is on its way
                 raise AnswerTooLongError
             pieces.append(piece)
+        return Answer(response.status, response.headers, b"".join(pieces))
     finally:
+        # Whoever keeps the error has this frame by its traceback, and what is in it. The clients
+        # do until the next collection of garbage, which may be many answers later.
+        pieces.clear()
         response.release_conn()
-    return Answer(response.status, response.headers, b"".join(pieces))
+
+
+def parse_shallow(data: bytes) -> object:
+    """Parse JSON that may be shown or looked into; not for the reply to a bulk request, of MiBs.
+
+    Returns:
+        None where it is no JSON, or nested deeper than orjson writes, 254 levels: what is deeper
+        may be more than Python can show.
+    """
+    try:
+        found = orjson.loads(data)
+        orjson.dumps(found)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+    return found
 
 
 def find_fault(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from forwarder import Document, Failure, Unavailable
-from forwarder_bulk.meanings import Meaning, Row, look_up
+from forwarder_bulk.meanings import Meaning, look_up
 
 FILTER = ",".join(
     f"items.*.{x}"
@@ -31,6 +31,8 @@ _MAX_SAID = 1000
 """Characters of what a server says. Elasticsearch quotes values of the document in its reasons."""
 _MAX_PAGE = 200
 """Characters of an answer that is no JSON, as the page of a proxy, or of a URL."""
+
+_NO_WORDS = "something else than words where an error is told"
 
 _LONGEST_REST = timedelta(hours=1)
 """A server whose clock is wrong must not be left alone for days."""
@@ -76,7 +78,7 @@ def judge(reply: Reply, documents: Sequence[Document], target: str, now: datetim
         Unavailable: The reply cannot be understood, or is cut short.
     """
     body = _read(reply)
-    error_type, reason = _error(body) if isinstance(body, dict) else ("", "")
+    error_type, reason = (_error(body) if isinstance(body, dict) else None) or ("", "")
     row = look_up("reply", reply.status, error_type, reason)
     after = _pause(reply.headers.get("retry-after", ""), now)
     if row.meaning is Meaning.EACH:
@@ -112,17 +114,25 @@ def _judge_items(
         if not isinstance(result, dict):
             result = {}
         status = result.get("status")
-        if not isinstance(status, int) or not 0 <= status < 1000:  # noqa: PLR2004 - what a status can be
+        if type(status) is not int or not 0 <= status < 1000:  # noqa: PLR2004 - what a status can be
             status = 0
-        store = result.get("failure_store")
-        if status in {201, 409} and store is None:
+        if status in {201, 409} and "failure_store" not in result:
             continue  # nearly all
-        type_, reason = _error(result)
-        row = look_up("item", status, type_, reason, store if isinstance(store, str) else "")
-        if row.meaning is Meaning.DELIVERED:
-            continue
+        words = _words(result, "_index", "failure_store")
+        error = _error(result)
+        if words is None or error is None:
+            row = look_up("item", 0)
+            said = f"{reply.host} answers {status} for a document with {_NO_WORDS}; {row.advice}"
+        else:
+            index, store = words
+            row = look_up("item", status, *error, store)
+            if row.meaning is Meaning.DELIVERED:
+                continue
+            said = f"{reply.host} answers {status} for a document"
+            said += f" in {index}" if index else ""
+            said += f" (failure store: {store})" if store else ""
+            said += f"{f': {what}' if (what := _join(*error)) else ''}; {row.advice}"
         is_busy |= row.meaning is Meaning.LESS
-        said = _say_item(reply.host, result, status, _join(type_, reason), row)
         failures.append(
             Failure(document, said, retryable=row.meaning is not Meaning.REFUSED, status=status)
         )
@@ -141,15 +151,6 @@ def _says_all_created(body: bytes, count: int) -> bool:
     )
 
 
-def _say_item(host: str, result: Mapping[str, Any], status: int, what: str, row: Row) -> str:
-    said = f"{host} answers {status} for a document"
-    if result.get("_index"):
-        said += f" in {result['_index']}"
-    if result.get("failure_store"):
-        said += f" (failure store: {result['failure_store']})"
-    return f"{said}{f': {what}' if what else ''}; {row.advice}"
-
-
 def _read(reply: Reply) -> object:
     """Read JSON; None for the page of a proxy with a status that says enough by itself."""
     try:
@@ -163,18 +164,37 @@ def _read(reply: Reply) -> object:
         ) from error
 
 
-def _error(body: Mapping[str, Any]) -> tuple[str, str]:
-    """Find type and reason of an error, with the cause, which tends to say more."""
+def _error(body: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Find type and reason of an error, with the cause, which tends to say more.
+
+    Returns:
+        Empty where there is no error; None where it is not in words, as no server of ours has it.
+    """
     error = body.get("error")
-    if isinstance(error, str):
-        return "", error[:_MAX_SAID]
-    if not isinstance(error, dict):
-        return "", ""
-    reason = str(error.get("reason") or "")
-    cause = error.get("caused_by")
-    if isinstance(cause, dict) and cause.get("reason"):
-        reason += f" ({cause.get('type')}: {cause['reason']})"
-    return str(error.get("type") or ""), reason[:_MAX_SAID]
+    if error is None or isinstance(error, str):
+        return "", (error or "")[:_MAX_SAID]
+    words = _words(error, "type", "reason")
+    cause = error.get("caused_by") if isinstance(error, dict) else None
+    behind = _words(cause or {}, "type", "reason")
+    if words is None or behind is None or not words[0]:
+        return None
+    type_, reason = words
+    if behind[1]:
+        reason += f" ({': '.join(x for x in behind if x)})"
+    return type_[:_MAX_SAID], reason[:_MAX_SAID]
+
+
+def _words(found: object, first: str, second: str) -> tuple[str, str] | None:
+    """Give two texts of a JSON object, empty where they are missing; None if one is no text.
+
+    What else may stand there is not looked into: it may be nested deeper than Python goes.
+    """
+    if not isinstance(found, dict):
+        return None
+    texts = found.get(first), found.get(second)
+    if any(x is not None and not isinstance(x, str) for x in texts):
+        return None
+    return texts[0] or "", texts[1] or ""
 
 
 def _join(type_: str, reason: str) -> str:

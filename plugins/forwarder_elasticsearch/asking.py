@@ -10,13 +10,14 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 from elastic_transport import ApiResponseMeta, TransportError
 from elasticsearch import Elasticsearch, UnsupportedProductError
+from forwarder_bulk.answers import parse_shallow
 from forwarder_bulk.replies import show_page
 from pydantic import BaseModel, ValidationError
 
 from forwarder import Unavailable
 
-ANY_STATUS = range(299, 600)
-"""What the client must not raise for; the ones before it does not."""
+ANY_STATUS = range(100, 1000)
+"""All that ``http.client`` takes for one; the client must not raise for any of them."""
 _WITH_A_BODY = (*range(200, 300), 400, 404, 405)
 """Statuses that would be concluded from; others say enough by themselves."""
 
@@ -60,10 +61,7 @@ def ask(client: Elasticsearch, method: str, path: str, body: bytes | None = None
     if status in range(200, 300) and "x-elastic-product" not in answer.meta.headers:
         raise wrong_product(url)
     data = answer.body if isinstance(answer.body, bytes) else b""
-    try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        found = None
+    found = parse_shallow(data)
     if isinstance(found, dict):
         return Answer(url, status, found)
     if status in _WITH_A_BODY:

@@ -10,6 +10,7 @@
 
 import logging
 import ssl
+import traceback
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -167,6 +168,9 @@ class _Node(Urllib3HttpNode):
         try:
             return super().perform_request(method, target, body, headers, request_timeout)
         except elastic_transport.TransportError as error:
+            # The client keeps the error in a frame that the error keeps: nothing of it, such as
+            # the request, would go before the next collection of garbage.
+            traceback.clear_frames(error.__traceback__)
             kind = elastic_transport.ConnectionTimeout if is_over(error) else type(error)
             words = f"{self.base_url} {_explain(error)}"
             raise kind(words, errors=error.errors) from error

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-import orjson
+from forwarder_bulk.answers import parse_shallow
 from pydantic import BaseModel
 
 from forwarder import ConfigError, SetupOptions, Step, Unavailable
@@ -109,10 +109,7 @@ class Kibana:
                 f"{method} {self.url}{path}: {status}, {text[:300]}; the key that sets up needs"
                 " rights for saved objects and security rules in this space."
             )
-        try:
-            answer = orjson.loads(found)
-        except orjson.JSONDecodeError:
-            answer = None
+        answer = parse_shallow(found)
         if isinstance(answer, dict):
             return status, answer
         if status in _WITH_AN_OBJECT:

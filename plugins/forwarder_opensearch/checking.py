@@ -21,6 +21,8 @@ def check(settings: Settings) -> Iterator[Finding]:
             continue
         try:
             yield _look(url, client)
+        except RecursionError:  # of JSON in JSON without end, which the client does not foresee
+            yield _is_none(url)
         finally:
             client.close()
 
@@ -40,11 +42,14 @@ def _look(url: str, client: opensearchpy.OpenSearch) -> Finding:
     except opensearchpy.OpenSearchException as error:
         advice = "See how the server is, and whether hosts is right."
         return Finding(good=False, text=f"{url} answers {str(error)[:200]}", advice=advice)
-    except RecursionError:  # of JSON in JSON without end, which the client does not foresee
-        answer = None
     version = answer.get("version") if isinstance(answer, dict) else None
-    if not isinstance(version, dict) or version.get("distribution") != "opensearch":
-        advice = "See whether hosts is right; for Elasticsearch, say type: elasticsearch."
-        return Finding(good=False, text=f"{url} is no OpenSearch", advice=advice)
-    text = f"{url} is OpenSearch {version.get('number')}, and takes the credentials"
+    number = version.get("number") if isinstance(version, dict) else None
+    if not isinstance(number, str) or version.get("distribution") != "opensearch":
+        return _is_none(url)
+    text = f"{url} is OpenSearch {number}, and takes the credentials"
     return Finding(good=True, text=text)
+
+
+def _is_none(url: str) -> Finding:
+    advice = "See whether hosts is right; for Elasticsearch, say type: elasticsearch."
+    return Finding(good=False, text=f"{url} is no OpenSearch", advice=advice)

@@ -22,7 +22,8 @@ from forwarder import Document, Failure, Unavailable
 from forwarder_opensearch.connecting import connect
 from forwarder_opensearch.settings import Settings
 
-_ANY = range(300, 600)
+_ANY = range(100, 1000)
+"""All that ``http.client`` takes for a status."""
 
 _log = logging.getLogger(__name__)
 
