@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from forwarder.aside import aside
-from forwarder.config import Config, OutputConfig
+from forwarder.config import Config, OutputConfig, mask_of
 from forwarder.errors import EndedBySignal, ForwarderError
 from forwarder.followed import followed_by
 from forwarder.inputs.finding import list_files
@@ -23,6 +23,7 @@ from forwarder.inputs.patterns import fixed_folder
 from forwarder.inputs.sightings import Followed, Sighting, look
 from forwarder.inputs.sources import Inode
 from forwarder.inputs.stdin import CLOSED, is_closed
+from forwarder.masking import Mask
 from forwarder.output import Expected, Finding
 from forwarder.sampling import look_into
 from forwarder.settings.mistakes import mask_url
@@ -70,7 +71,7 @@ def check(config: Config, now: datetime, mounts: Path = MOUNTS) -> Iterator[Find
         yield from _check_input(config.inputs, number, followed[number], seen, now)
     expected = Expected(config.documents.namespace, _find_appliances(config.inputs, seen))
     for output in config.outputs.values():
-        yield from _check_output(output, expected)
+        yield from _check_output(output, expected, mask_of(config, output.name))
 
 
 def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding]:
@@ -281,7 +282,7 @@ def _find_appliances(
     return tuple(sorted(found.union(x.appliance for x in seen.values() if x.named)))
 
 
-def _check_output(output: OutputConfig, expected: Expected) -> Iterator[Finding]:
+def _check_output(output: OutputConfig, expected: Expected, mask: Mask) -> Iterator[Finding]:
     """Let the plugin look; whatever it does, the others are looked at, too."""
     at = f"outputs.{output.name}"
     look_at = output.plugin.check
@@ -291,13 +292,15 @@ def _check_output(output: OutputConfig, expected: Expected) -> Iterator[Finding]
         return
     try:
         for finding in aside(lambda: look_at(output.settings, expected)):
-            yield finding._replace(text=f"{at}: {finding.text}")
+            text, advice = mask(finding.text), mask(finding.advice)
+            yield Finding(finding.good, f"{at}: {text}", advice)
     except ForwarderError as error:
-        yield Finding(good=False, text=f"{at}: {words_of(error)}")
+        said = shortened(mask(words_of(error, whole=True)))
+        yield Finding(good=False, text=f"{at}: {said}")
     except EndedBySignal:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may do anything
         said = words_of(error, typed=True, whole=True)
-        text = f"{at}: its check failed: {shortened(mask_url(said))}"
+        text = f"{at}: its check failed: {shortened(mask_url(mask(said)))}"
         advice = "This is a fault of the plugin; tell those who made it."
         yield Finding(good=False, text=text, advice=advice)

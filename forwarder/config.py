@@ -7,17 +7,20 @@ Nothing here knows what is done with the settings.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
 from forwarder.contradictions import find_contradictions
 from forwarder.errors import ConfigError, ForwarderError
+from forwarder.masking import Mask, masking
 from forwarder.output import OutputPlugin
-from forwarder.settings.explaining import Explainer
-from forwarder.settings.fields import fields_of
+from forwarder.settings.explaining import Explainer, texts_below
+from forwarder.settings.fields import fields_of, is_secret, secret_names
 from forwarder.settings.interpolation import Interpolated, Sources, Unreadable, interpolate
 from forwarder.settings.mistakes import Mistake, line_of, quoted, spell
 from forwarder.settings.models import (
@@ -147,6 +150,37 @@ def _find_besides_type(source: Interpolated) -> Iterator[Mistake]:
             where = ("inputs", number)
             supposed = {"paths": ["."], **values, "type": "files"}
             yield from _validate(Explainer(source, FilesSettings, where), supposed)[1]
+
+
+def mask_of(config: Config, *names: str, more: Iterable[str] = ()) -> Mask:
+    """Make what takes the secrets of outputs out of a text.
+
+    Args:
+        config: Without mistakes.
+        names: Of outputs; without any, all of them.
+        more: Other secrets, such as those of the command line.
+    """
+    secrets = list(more)
+    users = list[str]()
+    for name in names or config.outputs:
+        output = config.outputs[name]
+        known = secret_names(output.plugin.config)
+        for where, text in texts_below(config.source.tree.top, ("outputs", name)):
+            if is_secret(where, known) or "${file:" in config.source.written.get(where, ""):
+                secrets.append(text)
+            elif "://" not in text:
+                users.append(text)
+            secrets += _in_url(text)
+    return masking(secrets, users)
+
+
+def _in_url(text: str) -> Iterator[str]:
+    """Give the password of a URL, and what is made of it and the user, if it is one."""
+    with suppress(ValueError):
+        parts = urlsplit(text)
+        if parts.scheme and parts.password:
+            yield from {parts.password, unquote(parts.password)}
+            yield f"{unquote(parts.username or '')}:{unquote(parts.password)}"
 
 
 def _validate_outputs(

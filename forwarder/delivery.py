@@ -4,8 +4,12 @@ The rules:
 
 - A batch is what lies behind the cursor: up to a number of documents, up to a number of bytes, or
   what has come together after a while.
-- What is retryable is handed over again, after pauses that grow, until it is taken. Nothing but
-  the end of the program ends this.
+- What is retryable is handed over again until it is taken. Nothing but the end of the program ends
+  this. As long as the output takes some of it, the rest follows at once or within a second; where
+  it takes nothing, after pauses that grow.
+- What an output does not take while it took most of a batch steps aside: it is kept with the dead
+  letters, the cursor moves on, and it is tried again between other batches, after pauses of its
+  own. So one document that is put off for ever holds up no other.
 - What is refused becomes a dead letter in the same transaction that moves the cursor.
 - An output that raises anything else has a bug, or an error of the system (OSError) that no pause
   mends. It is stopped, loudly; its documents stay.
@@ -19,6 +23,7 @@ that waits, and one row of the spool are in memory.
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -28,13 +33,16 @@ import tenacity
 
 from forwarder.ahead import Ahead
 from forwarder.attempts import Attempts
+from forwarder.masking import NO_MASK, Mask
 from forwarder.outages import Outages
 from forwarder.output import Output, Unavailable
-from forwarder.pausing import NO_TIME, DeliverySettings, pause
+from forwarder.pausing import NO_TIME, DeliverySettings, pause, pause_for_rest
+from forwarder.put_off import MOST, PutOff
+from forwarder.refusals import Refusals
 from forwarder.spool import BlockedError, ClosedError, LettersFullError, Spool, SpoolError
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.progress import Batch, Trouble
-from forwarder.visible import words_of
+from forwarder.visible import shortened
 from forwarder.work import Work, check_answer
 
 _IDLE_SECONDS = 1.0
@@ -55,6 +63,7 @@ class Delivery:
         spool: Spool,
         settings: DeliverySettings = DeliverySettings(),  # noqa: B008 - it is frozen
         *,
+        mask: Mask = NO_MASK,
         chance: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -65,6 +74,7 @@ class Delivery:
             output: Called by the worker's thread only.
             spool: Where the documents come from.
             settings: Batches and pauses.
+            mask: Takes secrets out of what the output says.
             chance: Numbers from 0 to 1, for the jitter.
             clock: Seconds since 1970; only shown, never reckoned with.
         """
@@ -86,7 +96,10 @@ class Delivery:
         self._expects_more = True
         self._last_read = 0.0
         self._least_pause = NO_TIME
-        self._outages = Outages(name, spool, clock)
+        self._mask = mask
+        self._outages = Outages(name, spool, clock, mask)
+        self._refusals = Refusals(name, spool.progress(name).refusing, settings.max_documents)
+        self._put_off = PutOff(name, settings, chance)
         self.attempts = Attempts(name, spool, clock)
         self.judged = 0
         """Documents that were taken or refused, those of batches that are not whole yet as well."""
@@ -134,7 +147,12 @@ class Delivery:
     @property
     def is_drained(self) -> bool:
         """Whether everything in the spool is delivered or a dead letter."""
-        return self._is_idle and self._spool.pending(self.name) == 0
+        return self._is_idle and self.waiting == 0
+
+    @property
+    def waiting(self) -> int:
+        """Documents that the output has not taken or refused yet."""
+        return self._spool.pending(self.name) + self._put_off.number
 
     @property
     def trouble(self) -> Trouble | None:
@@ -143,10 +161,14 @@ class Delivery:
 
     def _run(self) -> None:
         try:
+            with suppress(BlockedError):
+                self._outages.begin()
+            self._put_off.succeed(self._spool.put_off(self.name))
             self._persist(self._open)
             try:
                 self._deliver()
             finally:
+                self._refusals.end()
                 self._close()
         except (_StopError, ClosedError):
             pass  # the program ends; the second, when it did not wait for this output
@@ -161,22 +183,24 @@ class Delivery:
             with self.attempts.calling("open"):
                 self._output.open()
         except BaseException:
-            self._output.close()
+            self._close(was_open=False)
             raise
 
-    def _close(self) -> None:
+    def _close(self, *, was_open: bool = True) -> None:
         """Close the output; a fault in this is none in what was done before, and hides none."""
         try:
             with self.attempts.calling("close"):
                 self._output.close()
         except BaseException as error:  # noqa: BLE001 - it is a plugin's
-            self.error = error
-            self._outages.fail_to_close(error)
+            if was_open:
+                self.error = error
+            self._outages.fail_to_close(error, was_open=was_open)
             error.__traceback__ = None  # as below
 
     def _deliver(self) -> None:
         while True:
             self._wait_for_documents()
+            self._refusals.look()
             batch = self._persist(self._read)
             self._is_idle = not batch.documents
             if batch.documents:
@@ -190,7 +214,11 @@ class Delivery:
         """Let a batch come together. At once, if documents have waited during the last one."""
         settings = self._settings
         if self._is_idle:
-            self._spool.wait(lambda: self._stop.is_set() or self._pending > 0, _IDLE_SECONDS)
+            put_off = self._put_off.wait
+            seconds = _IDLE_SECONDS if put_off is None else put_off.total_seconds()
+            self._spool.wait(
+                lambda: self._stop.is_set() or self._pending > 0, min(seconds, _IDLE_SECONDS)
+            )
             self._last_read = time.monotonic()
         if self._pending:
             age = time.monotonic() - self._last_read
@@ -212,12 +240,17 @@ class Delivery:
     def _read(self) -> Batch:
         self._last_read = time.monotonic()
         settings = self._settings
-        return self._spool.read(
+        is_due = self._put_off.is_due
+        batch = self._spool.read(
             self.name,
             max_documents=settings.max_documents,
             max_bytes=settings.max_bytes,
             ahead=self._ahead.take(),
+            put_off=is_due,
         )
+        if is_due and not batch.letters:  # somebody has purged them
+            self._put_off.succeed(self._spool.put_off(self.name))
+        return batch
 
     def _hand_over(self, batch: Batch) -> None:
         work = Work(self.name, batch)
@@ -234,6 +267,8 @@ class Delivery:
             with suppress(SpoolError):
                 self._advance(work.before_first_left())
             raise
+        if work.is_put_off and not work.left:
+            self._put_off.succeed(self._spool.put_off(self.name))
 
     def _finish(self, work: Work) -> None:
         """Hand over what is left of a batch, and move the cursor.
@@ -245,12 +280,16 @@ class Delivery:
         """
         if work.left:
             self._write(work)
+        if work.is_stored:
+            return
         try:
             self._advance(work.whole())
         except LettersFullError:
             work.take_back_refused()
             self.judged -= len(work.left)
             raise
+        if work.is_stuck:
+            self._outages.succeed()
 
     def _write(self, work: Work) -> None:
         """Hand over what is left of a batch.
@@ -258,23 +297,78 @@ class Delivery:
         Raises:
             _LeftError: Something is left still.
         """
+        if work.handed:
+            self._extend(work)
         documents = [work.batch.documents[x] for x in work.left]
-        if work.is_begun:
-            self._outages.retried += len(documents)
-        work.is_begun = True
+        self._outages.retried += sum(x < work.handed for x in work.left)
+        work.handed = len(work.batch.documents)
         with self.attempts.calling("write"):
             failures = check_answer(self._output.write(documents))
-        reason = work.judge(failures, datetime.fromtimestamp(self._clock(), UTC))
-        self.judged += len(documents) - len(work.left)
-        if len(work.left) < len(documents) and not work.is_stuck:
+        failures = [x._replace(reason=self._mask(x.reason)) for x in failures]
+        reason, refused = work.judge(failures, self._now())
+        judged = len(documents) - len(work.left)
+        self.judged += judged
+        # What finds no room among the dead letters is refused again and again.
+        self._refusals.count(judged - len(refused), () if work.is_stuck else refused)
+        if judged and not work.is_stuck:
             self._outages.succeed()
-        if reason is not None:
-            raise _LeftError(reason, fruitless=len(work.left) == len(documents))
+            if work.is_put_off:
+                self._put_off.succeed(self._put_off.number)
+        if reason is None or (not judged and self._step_aside(work, reason)):
+            return
+        raise _LeftError(reason, left=len(work.left), handed=len(documents))
+
+    def _extend(self, work: Work) -> None:
+        """Take along what has come meanwhile, where documents were put off one by one.
+
+        A batch in which everything was put off may be a single document, and whether the output
+        takes others shows only by them.
+        """
+        batch = work.batch
+        if (
+            work.is_answered
+            and len(work.left) == len(batch.documents) < self._settings.max_documents
+            and not batch.letters
+            and self._pending > len(batch.documents)
+        ):
+            more = self._read()
+            if more.start == batch.start and not more.letters:
+                work.extend(more)
+
+    def _step_aside(self, work: Work, reason: str) -> bool:
+        """Let other documents pass what the output does not take, if that is little enough.
+
+        Returns:
+            Whether it is stored, and the cursor is behind it.
+        """
+        kept = 0 if work.is_put_off else len(work.left)
+        if not work.can_step_aside or self._put_off.number + kept > MOST:
+            return False
+        try:
+            self._advance(work.step_aside(self._now()))
+        except BlockedError:  # as where there are too many dead letters
+            return False
+        work.is_stored = True
+        number = self._spool.put_off(self.name)
+        if work.is_put_off:
+            self._put_off.fail(number, shortened(reason))
+        else:
+            self._put_off.add(number)
+        return True
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
 
     def _advance(self, done: tuple[Batch, Sequence[DeadLetter]]) -> None:
         batch, letters = done
         if batch.documents:
-            self._spool.advance(self.name, batch, letters, retried=self._outages.retried)
+            self._spool.advance(
+                self.name,
+                batch,
+                letters,
+                retried=self._outages.retried,
+                refusing=self._refusals.refusing,
+            )
             self._outages.retried = 0
 
     def _persist(self, act: Callable[[], _Result]) -> _Result:
@@ -290,11 +384,15 @@ class Delivery:
             sleep=self._sleep,
         )
         result = attempts(act)
-        self._outages.succeed()
+        self._outages.prepare()
         return result
 
-    def _next_pause(self, _: tenacity.RetryCallState) -> float:
-        wait = pause(self._outages.failures, self._settings, self._least_pause, self._chance())
+    def _next_pause(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, _LeftError) and error.left < error.handed:
+            wait = pause_for_rest(error.left, error.handed, self._settings, self._chance())
+        else:
+            wait = pause(self._outages.failures, self._settings, self._least_pause, self._chance())
         return wait.total_seconds()
 
     def _sleep(self, seconds: float) -> None:
@@ -303,12 +401,13 @@ class Delivery:
 
     def _note_failure(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
+        if error is None or (isinstance(error, _LeftError) and error.left < error.handed):
+            return  # it delivers, if not everything at once
         self._outages.failures += 1
         asked = error.retry_after if isinstance(error, Unavailable) else None
         self._least_pause = asked or NO_TIME
-        if isinstance(error, _LeftError) and not error.fruitless:
-            return  # it delivers, if not everything at once
-        self._outages.fail("" if error is None else words_of(error))
+        self._outages.fail(error, of_spool=isinstance(error, BlockedError))
+        clear_frames(error)
 
     def _give_up(self, error: BaseException) -> None:
         self.error = error
@@ -316,12 +415,26 @@ class Delivery:
         error.__traceback__ = None  # it would keep the batch in memory
 
 
+def clear_frames(error: BaseException | None) -> None:
+    """Let go of what an attempt had in hand: its error may stay until garbage is collected.
+
+    A library that keeps its error in a variable, as some do, makes a circle of error, traceback
+    and frame; in the frames are requests and answers.
+    """
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
 class _LeftError(Exception):
     """Some documents are to be handed over again; the message is the reason of one."""
 
-    def __init__(self, reason: str, *, fruitless: bool) -> None:
+    def __init__(self, reason: str, *, left: int, handed: int) -> None:
         super().__init__(reason)
-        self.fruitless = fruitless
+        self.left = left
+        self.handed = handed
 
 
 class _StopError(Exception):

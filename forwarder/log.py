@@ -10,7 +10,7 @@ is closed or its disk is full: the service matters more than what it says.
 
 import logging
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -27,7 +27,7 @@ MAX_VALUE = 16_000
 _FIRST = ("timestamp", "level", "event")
 
 
-def configure(form: str, level: str) -> None:
+def configure(form: str, level: str, mask: Callable[[str], str] = str) -> None:
     """Begin to log, or go on in another way; also while other threads log.
 
     Of libraries only warnings and errors are logged, unless ``level`` is ``debug``: some say a
@@ -36,10 +36,11 @@ def configure(form: str, level: str) -> None:
     Args:
         form: ``logfmt`` (key=value) or ``json``.
         level: The least that is logged: ``debug``, ``info``, ``warning`` or ``error``.
+        mask: Takes secrets out of whatever is logged.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     handler = _Handler()
-    handler.setFormatter(_formatter(form))
+    handler.setFormatter(_formatter(form, mask))
     handler.addFilter(lambda record: _is_wanted(record, number))
     structlog.configure(
         processors=[
@@ -94,12 +95,17 @@ def _is_wanted(record: logging.LogRecord, level: int) -> bool:
     return record.levelno >= (level if record.name.startswith(_OURS) else least)
 
 
-def _formatter(form: str) -> logging.Formatter:
+def _formatter(form: str, mask: Callable[[str], str]) -> logging.Formatter:
+    def masked(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        """Look at values before they are cut or escaped."""
+        return {mask(x): _masked(y, mask) for x, y in event.items()}
+
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        masked,
         _in_order,
     ]
     renderer: list[structlog.typing.Processor]
@@ -108,6 +114,14 @@ def _formatter(form: str) -> logging.Formatter:
     else:
         renderer = [_plain, structlog.processors.LogfmtRenderer(bool_as_flag=False)]
     return structlog.stdlib.ProcessorFormatter(processors=[*shared, *renderer])
+
+
+def _masked(value: object, mask: Callable[[str], str]) -> object:
+    if isinstance(value, bool | int | float | None):
+        return value
+    text = str(value)
+    masked = mask(text)
+    return value if masked == text else masked
 
 
 def _in_order(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from forwarder.config import Config, OutputConfig
+from forwarder.config import Config, OutputConfig, mask_of
 from forwarder.documents import Document
 from forwarder.errors import ForwarderError
+from forwarder.masking import Mask
 from forwarder.output import Failure, Output
-from forwarder.visible import words_of
+from forwarder.visible import shortened, words_of
 
 MAKE_WITHIN = timedelta(seconds=3)
 """So long the others wait for one. To make an output connects nowhere; the largest of clients is
@@ -29,9 +30,15 @@ _METHODS = ("open", "write", "close")
 class MadeOutput:
     """An output that is made, or is still being made."""
 
-    def __init__(self, config: OutputConfig) -> None:
-        """Begin to make it."""
+    def __init__(self, config: OutputConfig, mask: Mask) -> None:
+        """Begin to make it.
+
+        Args:
+            config: Of the output.
+            mask: Takes secrets out of what the plugin says.
+        """
         self._config = config
+        self._mask = mask
         self._output: Output | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._make, name=f"make {config.name}", daemon=True)
@@ -90,7 +97,8 @@ class MadeOutput:
     def _foreseen(self, error: ForwarderError) -> ForwarderError:
         # Never Unavailable, which would be waited for: to open it again makes nothing anew.
         name, kind = self._config.name, self._config.plugin.name
-        return ForwarderError(f"output {name!r} (type {kind}): {words_of(error)}")
+        said = shortened(self._mask(words_of(error, whole=True)))
+        return ForwarderError(f"output {name!r} (type {kind}): {said}")
 
 
 def make_outputs(
@@ -110,6 +118,6 @@ def make_outputs(
     """
     made = {}
     for name, output in config.outputs.items():
-        made[name] = MadeOutput(output)
+        made[name] = MadeOutput(output, mask_of(config, name))
         made[name].wait(MAKE_WITHIN, is_ending)
     return made

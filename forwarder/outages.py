@@ -6,9 +6,10 @@ from contextlib import suppress
 
 import structlog
 
+from forwarder.masking import NO_MASK, Mask
 from forwarder.spool import GoneError, Spool, SpoolError
 from forwarder.spool.progress import Trouble
-from forwarder.visible import words_of
+from forwarder.visible import shortened, words_of
 
 _NOTE_SECONDS = 10.0
 """How often the last error is written for ``status`` while an output fails."""
@@ -24,15 +25,19 @@ _log = structlog.get_logger(__name__)
 class Outages:
     """Those of one output; for the thread of its worker, but for :attr:`trouble`."""
 
-    def __init__(self, name: str, spool: Spool, clock: Callable[[], float]) -> None:
-        """Start with an output that delivers, as far as is known.
+    def __init__(
+        self, name: str, spool: Spool, clock: Callable[[], float], mask: Mask = NO_MASK
+    ) -> None:
+        """Start with nothing known; :meth:`begin` asks the spool.
 
         Args:
             name: Of the output in the configuration.
             spool: Where it is noted.
             clock: Seconds since 1970; only shown, never reckoned with.
+            mask: Takes secrets out of what the output says.
         """
         self._name = name
+        self._mask = mask
         self._spool = spool
         self._clock = clock
         self.trouble: Trouble | None = None
@@ -42,40 +47,67 @@ class Outages:
         self.retried = 0
         """Documents that were handed over again; not told to the spool yet."""
         self._began = self._noted = self._quiet_until = 0.0
+        self._is_failing = self._is_of_spool = False
+        """Whether the last attempt achieved nothing, and whether for want of the spool."""
         self._is_logged = False
         """Whether it was logged that nothing can be delivered, and not yet that it can again."""
 
-    def fail(self, error: str) -> None:
-        """Take notice that an attempt achieved nothing, and why."""
+    def begin(self) -> None:
+        """Go on with the trouble that was there when the service ended; it is tried again now."""
+        trouble = self._spool.progress(self._name).trouble
+        self.trouble = trouble and trouble._replace(stopped=False)
+        if self.trouble != trouble:
+            self._note()
+
+    def fail(self, error: BaseException, *, of_spool: bool = False) -> None:
+        """Take notice that an attempt achieved nothing, and why.
+
+        Args:
+            error: Why.
+            of_spool: Whether the output has no part in it.
+        """
         now = self._clock()
-        is_new = self.trouble is None
-        self.trouble = Trouble(error, now, self.trouble.since if self.trouble else now)
+        words = self._words(error)
+        is_new = not self._is_failing
+        self.trouble = Trouble(words, now, self.trouble.since if self.trouble else now)
+        self._is_failing, self._is_of_spool = True, of_spool
         if is_new:
             self._began = time.monotonic()
-        self._say(error)
+        self._say(words)
         if is_new or time.monotonic() - self._noted > _NOTE_SECONDS:
             self._note()
 
-    def succeed(self) -> None:
-        """Take notice that an output delivers."""
+    def prepare(self) -> None:
+        """Take notice that something succeeded which delivers nothing: to open, to read, to note.
+
+        It ends the pauses, and what was wrong with the spool. It does not show that the output
+        delivers.
+        """
         self.failures = 0
+        if self._is_of_spool:
+            self.succeed()
+
+    def succeed(self) -> None:
+        """Take notice that an output has taken or refused documents."""
+        self.failures = 0
+        self._is_failing = self._is_of_spool = False
         if self._is_logged:
             self._is_logged = False
             now = time.monotonic()
             self._quiet_until = now + _QUIET_SECONDS
             _log.info(
-                "It can be delivered to an output again.",
+                "Output recovered; delivery resumed.",
                 output=self._name,
                 seconds=round(now - self._began),
             )
-        if self.trouble is not None or self._spool.progress(self._name).trouble is not None:
+        if self.trouble is not None:
             self.trouble = None
             self._note()
 
     def stop(self, error: BaseException) -> None:
         """Say that an output is stopped for good, and why."""
         now = self._clock()
-        text = words_of(error, typed=not isinstance(error, SpoolError))
+        text = self._words(error, typed=not isinstance(error, SpoolError))
         since = self.trouble.since if self.trouble else now
         self.trouble = Trouble(text, now, since, stopped=True)
         self._note()
@@ -90,14 +122,20 @@ class Outages:
             exc_info=error if is_bug else None,
         )
 
-    def fail_to_close(self, error: BaseException) -> None:
+    def fail_to_close(self, error: BaseException, *, was_open: bool) -> None:
         """Say that an output that has nothing in hand could not be closed, and why."""
         _log.error(
-            "An output could not be closed; what it has taken is delivered.",
+            "An output could not be closed; what it has taken is delivered."
+            if was_open
+            else "An output that could not be opened could not be closed either; it is opened again"
+            " after a pause.",
             output=self._name,
-            error=words_of(error, typed=True),
+            error=self._words(error, typed=True),
             exc_info=None if isinstance(error, SpoolError | OSError) else error,
         )
+
+    def _words(self, error: BaseException, *, typed: bool = False) -> str:
+        return shortened(self._mask(words_of(error, typed=typed, whole=True)))
 
     def _say(self, error: str) -> None:
         """Say once that nothing can be delivered."""

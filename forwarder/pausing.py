@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 NO_TIME = timedelta()
+SOON = timedelta(seconds=1)
+"""At most so long before what an output has put off comes again, as long as it takes something."""
 _MAX_DOUBLINGS = 20
 """A millionfold: the longest pause is reached by then, and numbers stay small."""
 
@@ -35,3 +37,22 @@ def pause(failures: int, settings: DeliverySettings, least: timedelta, chance: f
     doublings = min(max(failures, 1) - 1, _MAX_DOUBLINGS)
     longest: timedelta = min(settings.max_pause, settings.initial_pause * 2**doublings)
     return max(min(least, settings.max_pause), longest * chance)
+
+
+def pause_for_rest(left: int, handed: int, settings: DeliverySettings, chance: float) -> timedelta:
+    """Say how long to wait with what is left of documents of which an output took some.
+
+    Args:
+        left: How many it did not take.
+        handed: How many it was given.
+        settings: How long pauses may be.
+        chance: As for :func:`pause`.
+
+    Returns:
+        Nothing where it took most of them: each attempt is at least twice as small as the one
+        before. Otherwise as before a first attempt anew, and never longer than :data:`SOON`.
+    """
+    if left * 2 <= handed:
+        return NO_TIME
+    longest: timedelta = min(SOON, settings.initial_pause, settings.max_pause)
+    return longest * chance

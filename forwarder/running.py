@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from forwarder.config import Config, OutputConfig
+from forwarder.config import Config, OutputConfig, mask_of
 from forwarder.delivery import Delivery
 from forwarder.ingest import Ingest
 from forwarder.inputs.stdin import Begun
@@ -59,7 +59,13 @@ class Running:
             self.spool.add_outputs(outputs)
             self.before = {x: self.spool.progress(x).rejected for x in outputs}
             self.deliveries = [
-                Delivery(name, output, self.spool, _delivery_settings(config.outputs[name]))
+                Delivery(
+                    name,
+                    output,
+                    self.spool,
+                    _delivery_settings(config.outputs[name]),
+                    mask=mask_of(config, name),
+                )
                 for name, output in outputs.items()
             ]
             self.ingest = Ingest(
@@ -158,7 +164,7 @@ class Running:
         for delivery in self.deliveries:
             progress = self.spool.progress(delivery.name)
             rejected = progress.rejected - self.before[delivery.name]
-            waiting = self.spool.pending(delivery.name)
+            waiting = delivery.waiting
             if rejected:
                 yield (
                     f"output {delivery.name!r} refused {many(rejected, 'document')};"

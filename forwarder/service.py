@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from forwarder import log
-from forwarder.config import Config
+from forwarder.config import Config, mask_of
 from forwarder.core_handle import CoreError
 from forwarder.errors import ForwarderError
 from forwarder.inputs.stdin import Begun
@@ -211,7 +211,7 @@ class Service:
                 self._is_good = not self._once
                 return None
         self._config = config
-        log.configure(config.log.format, config.log.level)
+        log.configure(config.log.format, config.log.level, mask_of(config))
         running.start()
         _log.info(
             "The service has begun.",

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from forwarder.spool.progress import Progress
+from forwarder.spool.progress import Progress, Refusing
 from forwarder.spool.summary import Summary, Waiting
 from forwarder.visible import escaped, escaped_json, many, visible
 
@@ -143,6 +143,8 @@ def _output(waiting: Waiting, now: datetime, *, runs: bool) -> dict[str, Any]:
         "failing_since": None if trouble is None else _iso(trouble.since),
         "stopped": trouble is not None and trouble.stopped,
         "attempt_since": _attempt(progress, runs=runs),
+        "put_off": waiting.put_off,
+        "refusing": None if progress.refusing is None else _refusing_as_json(progress.refusing),
         "last_error": error,
         "last_error_time": None if time is None else _iso(time),
     }
@@ -166,20 +168,45 @@ def _attempt(progress: Progress, *, runs: bool) -> str | None:
     return _iso(progress.attempt_since) if runs and progress.attempt_since is not None else None
 
 
+def _refusing_as_json(refusing: Refusing) -> dict[str, Any]:
+    return {
+        "number": refusing.number,
+        "of": refusing.of,
+        "reason": refusing.reason,
+        "time": _iso(refusing.time),
+    }
+
+
 def _state(waiting: Waiting, *, runs: bool) -> str:
+    return "; ".join(_say_state(waiting, runs=runs))
+
+
+def _say_state(waiting: Waiting, *, runs: bool) -> Iterator[str]:
     progress = waiting.progress
-    trouble = progress.trouble
+    trouble, refusing = progress.trouble, progress.refusing
     attempt = _attempt(progress, runs=runs)
+    going_on = None if attempt is None else f"one attempt has been going on since {attempt}"
     if trouble is not None:
         what = "stopped" if trouble.stopped else "cannot deliver"
-        trying = "" if attempt is None else f"; one attempt has been going on since {attempt}"
+        trying = "" if going_on is None else f"; {going_on}"
         since = _iso(trouble.since)
-        return f"{what} since {since}{trying}: {trouble.error} ({_iso(trouble.time)})"
-    what = "delivers" if attempt is None else f"one attempt has been going on since {attempt}"
-    if progress.last_error is not None:
+        yield f"{what} since {since}{trying}: {trouble.error} ({_iso(trouble.time)})"
+    elif going_on is not None:
+        yield going_on
+    elif not progress.delivered:
+        yield "nothing delivered yet"
+    elif refusing is None or refusing.number < refusing.of:
+        yield "delivers"
+    if refusing is not None:
+        yield (
+            f"refusing: {refusing.number:,} of the last {refusing.of:,}, {refusing.reason}"
+            f" ({_iso(refusing.time)})"
+        )
+    if waiting.put_off:
+        yield f"putting off: {waiting.put_off:,}, {waiting.put_off_for}"
+    if trouble is None and progress.last_error is not None:
         error, time = progress.last_error
-        return f"{what}; last error {_iso(time)}: {error}"
-    return what
+        yield f"last error {_iso(time)}: {error}"
 
 
 def _table(

@@ -52,24 +52,60 @@ class Work:
         self.batch = batch
         self.left: Sequence[int] = range(len(batch.documents))
         """Positions in the batch of what is neither delivered nor refused."""
-        self.is_begun = False
-        """Whether any of it has been handed over."""
+        self.handed = 0
+        """How many documents, from the first, have been handed over before."""
+        self.is_stored = False
+        """Whether the cursor is behind it."""
         self.is_stuck = False
         """Whether something was refused for which there is no room among the dead letters."""
         self._refused: dict[int, DeadLetter] = {}
+        self._put_off: dict[int, Failure] = {}
+        """Why what is left was not taken, where the output said it of the document itself."""
 
-    def judge(self, failures: Sequence[Failure], now: datetime) -> str | None:
+    @property
+    def is_put_off(self) -> bool:
+        """Whether its documents are those that the output put off before."""
+        return bool(self.batch.letters) and self.batch.letters[0].put_off
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the output said of documents one by one that it does not take them now."""
+        return bool(self._put_off)
+
+    @property
+    def can_step_aside(self) -> bool:
+        """Whether what is left may be kept elsewhere: most of the batch was taken or refused.
+
+        What was put off before, or was refused once, may in any case.
+        """
+        return bool(self.batch.letters) or len(self.left) * 2 <= len(self.batch.documents)
+
+    def extend(self, batch: Batch) -> None:
+        """Take more documents, of a batch of which the output has taken nothing.
+
+        Args:
+            batch: What begins with the documents of this one.
+        """
+        self.batch = batch
+        self.left = range(len(batch.documents))
+        self._put_off = {}
+
+    def judge(
+        self, failures: Sequence[Failure], now: datetime
+    ) -> tuple[str | None, Sequence[DeadLetter]]:
         """Take an answer in.
 
         Returns:
-            The reason of one of those that are to come again, if there are any.
+            The reason of one of those that are to come again, if there are any, and what was
+            refused.
 
         Raises:
             WrongAnswerError: The answer names a document that was not handed over.
         """
         by_id = {x.document.id: x for x in failures}
         left: list[int] = []
-        reason = None
+        refused: list[DeadLetter] = []
+        self._put_off = {}
         found = set[str]()
         for position in self.left if by_id else ():
             document = self.batch.documents[position]
@@ -79,16 +115,25 @@ class Work:
             found.add(document.id)
             if failure.retryable:
                 left.append(position)
-                reason = reason or failure.reason
+                self._put_off[position] = failure
             else:
-                self._refuse(position, failure, now)
+                self._refused[position] = self._letter(position, failure, now)
+                refused.append(self._refused[position])
         for identity in by_id.keys() - found:
             raise WrongAnswerError(
                 f"the output {self._output!r} names document {identity!r} as a failure, which was"
                 " not handed to it"
             )
         self.left = left
-        return reason if left else None
+        return (self._put_off[left[0]].reason if left else None), refused
+
+    def step_aside(self, now: datetime) -> tuple[Batch, Sequence[DeadLetter]]:
+        """Return the batch, with what was refused of it and what is left, to be kept."""
+        letters = dict(self._refused)
+        for position, failure in self._put_off.items():
+            letter = self._letter(position, failure, now)
+            letters[position] = letter._replace(replay=True, put_off=True)
+        return self.batch, [letters[x] for x in sorted(letters)]
 
     def take_back_refused(self) -> None:
         """Have what was refused handed over again."""
@@ -106,10 +151,10 @@ class Work:
         refused = [self._refused[x] for x in sorted(self._refused) if x < end]
         return self.batch.first(end), refused
 
-    def _refuse(self, position: int, failure: Failure, now: datetime) -> None:
+    def _letter(self, position: int, failure: Failure, now: datetime) -> DeadLetter:
         # The document as it was handed over, whatever the output has made of it.
         failure = failure._replace(document=self.batch.documents[position])
         letter = dead_letter(self._output, failure, now)
         if self.batch.letters:
             letter = letter._replace(number=self.batch.letters[position].number)
-        self._refused[position] = letter
+        return letter

@@ -89,6 +89,8 @@ class BulkServer:
         """What is answered to a bulk request; None for what a real one would."""
         self.others: dict[str, Answer] = {}
         """What is answered to other requests, by method and path."""
+        self.headers: Mapping[str, str] = {}
+        """Of replies to bulk requests, besides those that it always sends."""
         self.filters = True
         """Whether it leaves out what was not asked for."""
         self.max_documents = 1 << 30
@@ -203,7 +205,7 @@ class BulkServer:
         wanted = [x.split(".") for y in asked.query.get("filter_path", []) for x in y.split(",")]
         said: Item = _filter(whole, wanted) if wanted and self.filters else whole
         self.taken.append(said)
-        return Answer(200, said)
+        return Answer(200, said, self.headers)
 
     def track(self, connection: socket.socket, *, here: bool) -> None:
         """Remember the open connections."""

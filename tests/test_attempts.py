@@ -62,7 +62,7 @@ def test_a_call_that_takes_long_is_said_once_and_so_is_its_end(
         ("warning", "siem", "write"),
         ("info", "siem", "write"),
     ]
-    assert shown(tmp_path) == (None, "delivers")
+    assert shown(tmp_path) == (None, "nothing delivered yet")
 
 
 def test_a_call_that_is_quick_is_not_said(spool: Spool, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_call_that_is_quick_is_not_said(spool: Spool, tmp_path: Path) -> None:
     attempts = Attempts("siem", spool, NOW.timestamp)
     with capture_logs() as logs, attempts.calling("open"):
         attempts.look()
-        assert shown(tmp_path) == (None, "delivers")
+        assert shown(tmp_path) == (None, "nothing delivered yet")
     assert logs == []
 
 
@@ -96,9 +96,9 @@ def test_nothing_is_going_on_where_nothing_runs(tmp_path: Path) -> None:
     """As after a kill; the next start knows of none."""
     with closing(opened(tmp_path, "siem")) as spool:
         spool.note_attempt("siem", NOW.timestamp())
-    assert shown(tmp_path) == (None, "delivers")
+    assert shown(tmp_path) == (None, "nothing delivered yet")
     with closing(opened(tmp_path, "siem")):
-        assert shown(tmp_path) == (None, "delivers")
+        assert shown(tmp_path) == (None, "nothing delivered yet")
 
 
 @pytest.mark.usefixtures("soon")
@@ -122,7 +122,7 @@ def test_what_is_left_behind_does_not_deliver(
         attempts.leave()
         said = "it did not come back from write before the service ended"
         trouble = f"cannot deliver since {SINCE}: {said} ({SINCE})"
-        assert shown(tmp_path) == (None, trouble if is_told else "delivers")
+        assert shown(tmp_path) == (None, trouble if is_told else "nothing delivered yet")
 
 
 @pytest.mark.usefixtures("soon")

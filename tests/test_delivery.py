@@ -1,7 +1,10 @@
 """Delivery: one output, whatever it answers, and whatever happens to the others."""
 
+import gc
+import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -9,16 +12,17 @@ from pathlib import Path
 from typing import SupportsIndex
 
 import pytest
+import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from forwarder.dead_letters import ALL, Selection, replay
+from forwarder.dead_letters import ALL, Selection, purge, replay
 from forwarder.delivery import Delivery, DeliverySettings
 from forwarder.documents import Document
 from forwarder.output import Failure, Unavailable
-from forwarder.pausing import pause
+from forwarder.pausing import pause, pause_for_rest
 from forwarder.spool import Batch, BlockedError, Spool
 from forwarder.spool.letters import page
 from forwarder.spool.progress import Progress
@@ -73,7 +77,7 @@ class Scripted:
 class Endless(list["Answer | BaseException"]):
     """The same answer, for ever."""
 
-    def __init__(self, answer: BaseException) -> None:
+    def __init__(self, answer: "Answer | BaseException") -> None:
         """Have one."""
         super().__init__([answer])
 
@@ -439,7 +443,286 @@ def test_an_attempt_that_achieves_something_begins_short_again(spool: Spool) -> 
         delivery.start()
         assert delivery.wait_until_drained(MINUTE)
         assert delivery.stop(MINUTE)
-    assert [round(x * 1000) for x in drawn] == [1, 2, 4, 1, 2, 4]
+    assert [round(x * 1000) for x in drawn] == [1, 2, 4, 1, 1, 2]
+
+
+# What is put off
+
+
+@pytest.mark.parametrize(
+    ("left", "handed", "expected"),
+    [(0, 9, 0), (1, 2, 0), (300, 1000, 0), (2, 3, 1), (9_999, 10_000, 1)],
+)
+def test_the_rest_of_what_was_taken_comes_soon(left: int, handed: int, expected: int) -> None:
+    """At once where it is the smaller part, else within a second; as short as all pauses are."""
+    settings = DeliverySettings(initial_pause=60 * SECOND)
+    assert pause_for_rest(left, handed, settings, 1) == expected * SECOND
+    assert pause_for_rest(left, handed, settings, 0.25) == expected * SECOND / 4
+    short = settings._replace(max_pause=0.1 * SECOND)
+    assert pause_for_rest(left, handed, short, 1) == expected * SECOND / 10
+
+
+def count_attempts(spool: Spool, output: Scripted, chance: float = 1.0) -> list[float]:
+    """Deliver everything without waiting, and return the pauses that were chosen, in seconds."""
+    chosen: list[float] = []
+    settings = DeliverySettings(max_documents=100, max_age=timedelta())
+    delivery = Delivery("a", output, spool, settings, chance=lambda: chance)
+    choose = delivery._next_pause  # noqa: SLF001 - what would be waited
+
+    def note(state: tenacity.RetryCallState) -> float:
+        chosen.append(choose(state))
+        return 0
+
+    delivery._next_pause = note  # type: ignore[method-assign]  # noqa: SLF001
+    delivery.start()
+    assert delivery.wait_until_drained(MINUTE)
+    assert delivery.stop(MINUTE)
+    return chosen
+
+
+def test_an_output_that_puts_off_a_third_of_each_batch_is_not_waited_for(spool: Spool) -> None:
+    """Whatever it takes most of is tried again at once, and what is left then steps aside."""
+    dice = random.Random(7)
+
+    def put_off(documents: Sequence[Document]) -> Sequence[Failure]:
+        return [Failure(x, "later", retryable=True) for x in documents if dice.random() < 0.3]
+
+    spool.commit(documents(0, 2900))
+    output = Scripted()
+    output.answers = Endless(put_off)
+    with capture_logs() as logs:
+        chosen = count_attempts(spool, output)
+    assert sorted(output.taken) == list(range(2900))
+    assert sum(chosen) < 10
+    assert max(chosen) <= 1
+    assert len(output.written) < 29 * 8
+    assert logs == []
+    assert spool.progress("a")._replace(cursor=0, retried=0) == Progress(0, 2900)
+
+
+def test_one_that_is_put_off_for_ever_is_in_nobody_s_way(spool: Spool) -> None:
+    """The others are delivered without a pause; it is tried now and then, and kept."""
+    poison = {150, 999}
+
+    def put_off(documents: Sequence[Document]) -> Sequence[Failure]:
+        return fail(*poison, retryable=True, reason="403: no rights")(documents)
+
+    spool.commit(documents(0, 1000))
+    output = Scripted()
+    output.answers = Endless(put_off)
+    hour = timedelta(hours=1)
+    settings = DeliverySettings(max_documents=100, initial_pause=hour, max_pause=hour)
+    with capture_logs() as logs, running(spool, output, settings) as delivery:
+        until(spool, lambda: delivery.waiting == 2 and len(output.taken) == 998)
+        assert spool.pending("a") == 0
+        assert not delivery.is_drained
+        assert delivery.trouble is None
+    assert sorted(output.taken) == [x for x in range(1000) if x not in poison]
+    assert len(output.written) <= 14
+    assert logs == []
+    assert dead(spool) == [(150, "403: no rights", 400), (999, "403: no rights", 400)]
+    progress = spool.progress("a")
+    assert (progress.delivered, progress.rejected) == (998, 0)
+    # Until it is taken, also by the next run; its cursor is behind it.
+    output.answers = []
+    deliver(spool, output)
+    assert output.written[-1] == [150, 999]
+    assert spool.progress("a").delivered == 1000
+    assert dead(spool) == []
+
+
+def test_one_that_is_put_off_alone_is_joined_by_what_comes(spool: Spool) -> None:
+    """Whether the output takes others shows by them."""
+    output = Scripted()
+    output.answers = Endless(fail(0, retryable=True))
+    spool.commit(documents(0, 1))
+    with capture_logs(), running(spool, output) as delivery:
+        until(spool, lambda: len(output.written) > 2)
+        assert delivery.trouble is not None
+        spool.commit(documents(1, 5))
+        until(spool, lambda: spool.pending("a") == 0)
+        assert spool.progress("a").trouble is None
+        assert output.taken == [1, 2, 3, 4]
+        output.answers = []
+        assert delivery.wait_until_drained(MINUTE)
+    assert output.taken == [1, 2, 3, 4, 0]
+
+
+def test_one_that_is_put_off_and_then_refused_is_a_dead_letter(spool: Spool) -> None:
+    """Like any other."""
+    output = Scripted(fail(0, retryable=True), fail(0, retryable=True), fail(0, retryable=False))
+    spool.commit(documents(0, 3))
+    with capture_logs() as logs:
+        deliver(spool, output)
+    assert output.written == [[0, 1, 2], [0], [0]]
+    assert dead(spool) == [(0, "no", 400)]
+    progress = spool.progress("a")
+    assert (progress.delivered, progress.rejected, progress.retried) == (2, 1, 1)
+    assert [(x["log_level"], x["refused"], x["of"]) for x in logs] == [("warning", 1, 3)]
+
+
+def test_an_output_that_takes_less_than_half_is_waited_for(spool: Spool) -> None:
+    """What it leaves is no small rest, and does not step aside."""
+    spool.commit(documents(0, 10))
+    output = Scripted(fail(*range(3, 10), retryable=True), *[fail(*range(10), retryable=True)] * 3)
+    with capture_logs() as logs:
+        deliver(spool, output)
+    assert output.written == [list(range(10)), *[list(range(3, 10))] * 4]
+    assert output.taken == list(range(10))
+    assert events(logs) == ["warning", "info"]
+
+
+def test_too_many_that_are_put_off_are_waited_for(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And so is a spool that has no room for them."""
+    monkeypatch.setattr("forwarder.delivery.MOST", 2)
+    spool.commit(documents(0, 30))
+    output = Scripted()
+    output.answers = Endless(fail(0, 1, 10, retryable=True))
+    with capture_logs() as logs, running(spool, output) as delivery:
+        until(spool, lambda: delivery.trouble is not None)
+        assert spool.pending("a") == 20
+        assert delivery.waiting == 22
+        output.answers = []
+        assert delivery.wait_until_drained(MINUTE)
+    assert sorted(output.taken) == list(range(30))
+    assert events(logs) == ["warning", "info"]
+
+
+def test_a_purge_of_what_is_put_off_is_noticed(spool: Spool, tmp_path: Path) -> None:
+    """Nothing waits for it any more."""
+    spool.commit(documents(0, 3))
+    output = Scripted()
+    output.answers = Endless(fail(1, retryable=True))
+    with capture_logs(), running(spool, output) as delivery:
+        until(spool, lambda: delivery.waiting == 1 and spool.pending("a") == 0)
+        assert purge(tmp_path / "state", ALL) == 1
+        assert delivery.wait_until_drained(MINUTE)
+    assert output.taken == [0, 2]
+
+
+def test_nothing_of_an_attempt_stays_in_memory(spool: Spool) -> None:
+    """Also where a library keeps its error in a variable until garbage is collected."""
+    kept: list[weakref.ref[object]] = []
+
+    class Large:
+        """What was read of an answer."""
+
+    def keep(_: Sequence[Document]) -> Sequence[Failure]:
+        answer = Large()
+        kept.append(weakref.ref(answer))
+        error = Unavailable("away")
+        raise error
+
+    spool.commit(documents(0, 3))
+    output = Scripted(*[keep] * 3)
+    gc.disable()
+    try:
+        with capture_logs():
+            deliver(spool, output)
+        assert [x() for x in kept] == [None] * 3
+    finally:
+        gc.enable()
+
+
+# Down at the start
+
+
+def test_a_close_that_fails_behind_an_open_that_failed_stops_nothing(spool: Spool) -> None:
+    """It is said, and the output is opened again."""
+    spool.commit(documents(0, 3))
+    output = Scripted()
+    output.open_errors = [Unavailable("not yet"), Unavailable("not yet")]
+    closes = iter([KeyError("never opened"), SystemExit(3)])
+
+    def close() -> None:
+        output.calls.append("close")
+        if (error := next(closes, None)) is not None:
+            raise error
+
+    output.close = close  # type: ignore[method-assign]
+    with capture_logs() as logs:
+        delivery = deliver(spool, output)
+    assert output.calls == ["open", "close", "open", "close", "open", "write", "close"]
+    assert delivery.error is None
+    assert [(x["log_level"], x.get("error")) for x in logs] == [
+        ("error", "KeyError: 'never opened'"),
+        ("warning", "not yet"),
+        ("error", "SystemExit: 3"),
+        ("info", None),
+    ]
+    assert spool.progress("a").trouble is None
+
+
+def test_what_is_opened_does_not_deliver_yet(spool: Spool) -> None:
+    """Only a batch that was delivered ends the trouble, and is said to."""
+    output = Scripted()
+    output.open_errors = [Unavailable("not yet")]
+    with capture_logs() as logs, running(spool, output) as delivery:
+        assert delivery.wait_until_drained(MINUTE)
+        trouble = spool.progress("a").trouble
+        assert trouble is not None
+        assert (trouble.error, trouble.stopped) == ("not yet", False)
+        assert events(logs) == ["warning"]
+        spool.commit(documents(0, 1))
+        assert delivery.wait_until_drained(MINUTE)
+    assert spool.progress("a").trouble is None
+    assert events(logs) == ["warning", "info"]
+    assert logs[1]["event"] == "Output recovered; delivery resumed."
+
+
+@pytest.mark.parametrize("error", [Unavailable("away"), KeyError("bug")])
+def test_the_trouble_survives_a_restart(tmp_path: Path, error: BaseException) -> None:
+    """With its beginning, until something is delivered; a bug is tried once more."""
+    first = Scripted()
+    first.answers = Endless(error)
+    with closing(opened(tmp_path, "a")) as spool:
+        spool.commit(documents(0, 3))
+        with capture_logs(), running(spool, first) as delivery:
+            until(spool, lambda: delivery.trouble is not None)
+        before = spool.progress("a").trouble
+    assert before is not None
+    reached, goes_on = threading.Event(), threading.Event()
+
+    def slow(_: Sequence[Document]) -> Sequence[Failure]:
+        reached.set()
+        assert goes_on.wait(60)
+        return []
+
+    with closing(opened(tmp_path, "a")) as spool, running(spool, Scripted(slow)) as delivery:
+        assert reached.wait(60)
+        assert spool.progress("a").trouble == before._replace(stopped=False)
+        goes_on.set()
+        assert delivery.wait_until_drained(MINUTE)
+        assert spool.progress("a").trouble is None
+
+
+def test_secrets_are_taken_out_of_all_that_an_output_says(spool: Spool) -> None:
+    """Before it is logged or stored."""
+    spool.commit(documents(0, 4))
+    output = Scripted(
+        Unavailable("key hunter2 is wrong"),
+        fail(0, retryable=False, reason="hunter2"),
+        KeyError("hunter2"),
+    )
+
+    def close() -> None:
+        raise KeyError("hunter2")
+
+    output.close = close  # type: ignore[method-assign]
+    settings = QUICK._replace(max_documents=2)
+    delivery = Delivery("a", output, spool, settings, mask=lambda x: x.replace("hunter2", "***"))
+    with capture_logs() as logs:
+        delivery.start()
+        assert not delivery.wait_until_drained(MINUTE)
+        assert delivery.stop(MINUTE)
+    said = [str(x.get("error", x.get("reason"))) for x in logs]
+    assert "hunter2" not in "".join(said)
+    assert "key *** is wrong" in said
+    assert "KeyError: '***'" in said
+    assert dead(spool) == [(0, "***", 400)]
+    assert "hunter2" not in repr(spool.progress("a"))
 
 
 def test_a_new_document_wakes_an_idle_output(spool: Spool) -> None:
@@ -511,13 +794,14 @@ def test_stopping_within_a_batch_keeps_what_lies_before(spool: Spool) -> None:
         return [*later, *fail(2, 8, retryable=False)(documents)]
 
     spool.commit(documents(0, 10))
-    output = Scripted(answer)
-    with running(spool, output, hours):
-        until(spool, lambda: len(output.taken) > 0)
+    output = Scripted(answer, Unavailable("away"))
+    with capture_logs(), running(spool, output, hours):
+        until(spool, lambda: len(output.written) > 1)
     assert spool.pending("a") == 5
     assert [x for x, *_ in dead(spool)] == [2]
-    deliver(spool, output)
-    assert output.written[1:] == [[5, 6, 7, 8, 9]]
+    with capture_logs():
+        deliver(spool, output)
+    assert output.written[1:] == [[5, 7], [5, 6, 7, 8, 9]]
 
 
 def test_what_was_never_started_is_stopped(spool: Spool) -> None:
@@ -578,8 +862,8 @@ def test_a_clock_that_is_set_back_changes_nothing(spool: Spool) -> None:
         delivery.start()
         assert delivery.wait_until_drained(MINUTE)
         assert delivery.stop(MINUTE)
-    assert events(logs) == ["warning", "info"]
-    assert logs[1]["seconds"] < 60
+    assert events(logs) == ["warning", "warning", "info"]
+    assert logs[2]["seconds"] < 60
     assert len(output.taken) == 29
 
 

@@ -20,6 +20,7 @@ from forwarder.dead_letters import ALL, replay
 from forwarder.output import Failure
 from forwarder.spool import Spool, SpoolError, Trouble
 from forwarder.spool.letters import dead_letter
+from forwarder.spool.progress import Refusing
 from forwarder.spool.summary import summarise
 from forwarder.spool.visiting import look
 from forwarder.status import as_json, as_text
@@ -115,6 +116,8 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
             "failing_since": "2026-03-01T06:41:09Z",
             "stopped": False,
             "attempt_since": None,
+            "put_off": 0,
+            "refusing": None,
             "last_error": "connection refused",
             "last_error_time": "2026-03-01T06:42:09Z",
         },
@@ -129,6 +132,8 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
             "failing_since": None,
             "stopped": False,
             "attempt_since": None,
+            "put_off": 0,
+            "refusing": None,
             "last_error": "disk full",
             "last_error_time": "2026-03-01T06:41:09Z",
         },
@@ -182,10 +187,58 @@ def test_a_stopped_output_and_an_empty_spool(tmp_path: Path) -> None:
         spool.note("broken", Trouble("KeyError: 'x'", 0, 0, stopped=True))
         lines = list(as_text(summarise(tmp_path), NOW))
     assert lines[0] == f"service: runs as process {os.getpid()}"
-    assert lines[-1].endswith(" delivers")
+    assert lines[-1].endswith("  nothing delivered yet")
     assert lines[-2].endswith(
         "stopped since 1970-01-01T00:00:00Z: KeyError: 'x' (1970-01-01T00:00:00Z)"
     )
+
+
+REFUSING = Refusing(3, 10_000, "mapping: [\x1b] no ip", NOW.timestamp())
+AT = "(2026-03-01T06:41:09Z)"
+
+
+@pytest.mark.parametrize(
+    ("refusing", "expected"),
+    [
+        (REFUSING, rf"delivers; refusing: 3 of the last 10,000, mapping: [\x1b] no ip {AT}"),
+        (REFUSING._replace(number=10_000), "refusing: 10,000 of the last 10,000, mapping: "),
+    ],
+)
+def test_an_output_that_refuses(tmp_path: Path, refusing: Refusing, expected: str) -> None:
+    """It delivers what it does not refuse; where it refuses everything, it is not said to."""
+    with closing(opened(tmp_path, "siem")) as spool:
+        spool.commit(documents(0, 3))
+        spool.advance("siem", read(spool, "siem", 2), refusing=refusing)
+    with closing(opened(tmp_path, "siem")):
+        summary = summarise(tmp_path)
+    assert f"     0  {expected}" in list(as_text(summary, NOW))[-1]
+    found = json.loads(as_json(summary, NOW))["outputs"]["siem"]["refusing"]
+    assert found == {
+        "number": refusing.number,
+        "of": 10_000,
+        "reason": refusing.reason,
+        "time": "2026-03-01T06:41:09Z",
+    }
+
+
+def test_an_output_that_puts_off(tmp_path: Path) -> None:
+    """How many documents, and why one of them."""
+    with closing(opened(tmp_path, "siem")) as spool:
+        spool.commit(documents(0, 3))
+        batch = read(spool, "siem", 3)
+        letters = [
+            dead_letter("siem", Failure(x, "403", retryable=True), NOW) for x in batch.documents[1:]
+        ]
+        letters = [x._replace(replay=True, put_off=True) for x in letters]
+        spool.advance("siem", batch, letters)
+        summary = summarise(tmp_path)
+        lines = list(as_text(summary, NOW))
+    assert any(x.endswith("  delivers; putting off: 2, 403") for x in lines)
+    assert lines[-1].split() == ["siem", "2", "2"]
+    found = json.loads(as_json(summary, NOW))
+    assert found["outputs"]["siem"]["put_off"] == 2
+    assert found["outputs"]["siem"]["rejected"] == 0
+    assert found["dead_letters"] == {"siem": {"number": 2, "to_replay": 2}}
 
 
 def test_a_clock_that_was_set_back_makes_no_age_negative(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def _run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetu
 
     from forwarder import log  # noqa: PLC0415
     from forwarder.aside import printing_aside  # noqa: PLC0415
-    from forwarder.config import load  # noqa: PLC0415
+    from forwarder.config import load, mask_of  # noqa: PLC0415
     from forwarder.errors import ForwarderError  # noqa: PLC0415
     from forwarder.memory import GC_THRESHOLDS  # noqa: PLC0415
     from forwarder.plugins import find_outputs  # noqa: PLC0415
@@ -75,7 +75,7 @@ def _run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetu
         return config
 
     config = load_or_end(path)
-    log.configure(config.log.format, config.log.level)
+    log.configure(config.log.format, config.log.level, mask_of(config))
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:

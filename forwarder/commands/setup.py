@@ -13,6 +13,7 @@ from forwarder.commands.printing import print_result
 
 if TYPE_CHECKING:
     from forwarder.config import Config, OutputConfig
+    from forwarder.masking import Mask
     from forwarder.output import Step
 
 
@@ -75,11 +76,14 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     output are used, unless others are given.
     """
     from forwarder.aside import printing_aside  # noqa: PLC0415 - late on purpose
+    from forwarder.config import mask_of  # noqa: PLC0415
     from forwarder.errors import ConfigError, ForwarderError  # noqa: PLC0415
     from forwarder.output import SetupOptions  # noqa: PLC0415
     from forwarder.visible import escaped  # noqa: PLC0415
 
     config = load_or_end(path)
+    given = [x for x in (api_key, password, f"{user}:{password}" if user else None) if x]
+    mask = mask_of(config, more=given)
     options = SetupOptions(
         remove=remove,
         api_key=api_key or None,
@@ -102,12 +106,12 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
         elif folder is not None:
             _export(steps, folder)
         else:
-            _do_all(steps)
+            _do_all(steps, mask)
     except ConfigError as error:
-        click.echo(escaped(f"error: {error}"), err=True)
+        click.echo(escaped(mask(f"error: {error}")), err=True)
         sys.exit(BAD_CONFIG)
     except ForwarderError as error:
-        click.echo(escaped(f"error: {error}"), err=True)
+        click.echo(escaped(mask(f"error: {error}")), err=True)
         sys.exit(FAILED)
     sys.exit(DONE)
 
@@ -185,8 +189,12 @@ def _export(steps: Iterable["Step"], folder: Path) -> None:
         raise ForwarderError(f"{error.filename!r} cannot be written: {error.strerror}.") from None
 
 
-def _do_all(steps: Sequence["Step"]) -> None:
+def _do_all(steps: Sequence["Step"], mask: "Mask") -> None:
     """Do what can be done, and show the rest. The first that fails is the last: others need it.
+
+    Args:
+        steps: In their order.
+        mask: Takes secrets out of what they say.
 
     Raises:
         ConfigError: Nothing can be done.
@@ -206,7 +214,7 @@ def _do_all(steps: Sequence["Step"]) -> None:
         if step.do is not None:
             with printing_aside():
                 done = step.do()
-            print_result(escaped(f"ok    {step.what}: {done}"))
+            print_result(escaped(mask(f"ok    {step.what}: {done}")))
     if by_hand:
         print_result("\nNot done; for you to do:\n")
         _print_all(by_hand)

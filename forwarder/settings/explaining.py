@@ -196,7 +196,7 @@ class Explainer(Generic[_Model]):
         """Take out of a plugin's own words what it was told in confidence."""
         names = secret_names(self.model)
         known: dict[str, str] = {}
-        for where, value in _texts(_value_at(self.source.tree.top, self.start), self.start):
+        for where, value in texts_below(self.source.tree.top, self.start):
             instead = self.source.written.get(where, MASK if is_secret(where, names) else value)
             if value and instead != value:
                 known |= {value: instead, repr(value)[1:-1]: instead}
@@ -242,6 +242,16 @@ def _texts(value: object, where: Where) -> Iterator[tuple[Where, str]]:
                 yield from _texts(item, (*where, number))
         case _:
             pass
+
+
+def texts_below(top: object, where: Where) -> Iterator[tuple[Where, str]]:
+    """Give the texts of a part of a configuration, with their places.
+
+    Args:
+        top: All of it.
+        where: The part.
+    """
+    return _texts(_value_at(top, where), where)
 
 
 def _is_within(inner: Where, outer: Where) -> bool:

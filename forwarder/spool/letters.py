@@ -4,6 +4,9 @@ They lie in the database of the spool. To replay one marks it: the worker of its
 what is marked before anything else, and takes it away when it is delivered; what is refused
 again stays, with the new reason. So nothing is on its way anywhere else, and a crash costs at most
 that a document is delivered twice.
+
+What an output puts off while it takes others is kept here as well, so that the cursor can move on:
+the worker tries it again by itself, until it is taken or refused.
 """
 
 import sqlite3
@@ -64,6 +67,8 @@ class DeadLetter(NamedTuple):
     """By which commands know it; 0 as long as it is not stored."""
     replay: bool = False
     """Whether it is to be delivered again."""
+    put_off: bool = False
+    """Whether that is because its output put it off, and not because somebody asked for it."""
 
 
 class Count(NamedTuple):
@@ -87,6 +92,10 @@ class Selection(NamedTuple):
 
 ALL = Selection()
 
+_NO, _ASKED, _PUT_OFF = range(3)
+"""What the column ``replay`` says: whether a letter is to be delivered again, and why. It stands in
+the text of statements, because SQLite takes an index of some rows only where it sees the value."""
+
 
 def dead_letter(output: str, failure: Failure, time: datetime) -> DeadLetter:
     """Make a dead letter of what an output answered."""
@@ -109,12 +118,12 @@ def store(connection: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None
     """Store new letters, and the new answers to those that were replayed."""
     again = [x for x in letters if x.number]
     connection.executemany(
-        "UPDATE dead_letters SET replay = 0, time = ?, status = ?, reason = ? WHERE number = ?",
-        [(_milliseconds(x.time), x.status, x.reason, x.number) for x in again],
+        "UPDATE dead_letters SET replay = ?, time = ?, status = ?, reason = ? WHERE number = ?",
+        [(_again(x), _milliseconds(x.time), x.status, x.reason, x.number) for x in again],
     )
     connection.executemany(
         "INSERT INTO dead_letters (output, time, status, replay, id, reason, size, checksum,"
-        " packed) VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?)",
+        " packed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_row(x) for x in letters if not x.number],
     )
 
@@ -156,8 +165,30 @@ def count(connection: sqlite3.Connection) -> dict[str, Count]:
     return {output: Count(*counts) for output, *counts in rows}
 
 
+def count_put_off(connection: sqlite3.Connection, output: str) -> int:
+    """Count the documents that an output put off."""
+    (number,) = connection.execute(
+        "SELECT count(*) FROM dead_letters WHERE output = ? AND replay = 2", (output,)
+    ).fetchone()
+    return int(number)
+
+
+def reason_of_put_off(connection: sqlite3.Connection, output: str) -> str | None:
+    """Give the reason of a document that an output put off; None where there is none."""
+    found = connection.execute(
+        "SELECT reason FROM dead_letters WHERE output = ? AND replay = 2 ORDER BY number LIMIT 1",
+        (output,),
+    ).fetchone()
+    return None if found is None else str(found[0])
+
+
 def replays(
-    connection: sqlite3.Connection, output: str, max_documents: int, max_bytes: int
+    connection: sqlite3.Connection,
+    output: str,
+    max_documents: int,
+    max_bytes: int,
+    *,
+    put_off: bool = False,
 ) -> list[DeadLetter]:
     """Read the oldest letters of an output that are to be delivered again.
 
@@ -166,11 +197,13 @@ def replays(
         output: Its name.
         max_documents: At most so many.
         max_bytes: At most so many bytes of bodies, unless the first alone has more.
+        put_off: Whether those that the output put off, or those that somebody asked for.
     """
     found: list[DeadLetter] = []
     size = 0
     for row in connection.execute(
-        f"{_SELECT} WHERE output = ? AND replay = 1 ORDER BY number LIMIT ?",
+        f"{_SELECT} WHERE output = ? AND replay = {_PUT_OFF if put_off else _ASKED}"
+        " ORDER BY number LIMIT ?",
         (output, max_documents),
     ):
         letter = _letter(row)
@@ -223,7 +256,7 @@ def mark(connection: sqlite3.Connection, numbers: Iterable[int]) -> int:
         How many there are to be, that were not before.
     """
     return connection.executemany(
-        "UPDATE dead_letters SET replay = 1 WHERE number = ? AND replay = 0",
+        "UPDATE dead_letters SET replay = 1 WHERE number = ? AND replay <> 1",
         [(x,) for x in numbers],
     ).rowcount
 
@@ -265,7 +298,13 @@ def _where(selection: Selection) -> tuple[str, list[object]]:
     return " AND ".join(conditions), values
 
 
-def _row(letter: DeadLetter) -> tuple[str, int, int | None, str, str, int, int, bytes]:
+def _again(letter: DeadLetter) -> int:
+    if letter.put_off:
+        return _PUT_OFF
+    return _ASKED if letter.replay else _NO
+
+
+def _row(letter: DeadLetter) -> tuple[str, int, int | None, int, str, str, int, int, bytes]:
     document = letter.document
     packed = zstandard.ZstdCompressor(level=_LEVEL).compress(document.body)
     size = len(packed) + len(letter.reason.encode("utf-8", "replace")) + len(document.id)
@@ -273,6 +312,7 @@ def _row(letter: DeadLetter) -> tuple[str, int, int | None, str, str, int, int, 
         letter.output,
         _milliseconds(letter.time),
         letter.status,
+        _again(letter),
         document.id,
         letter.reason,
         size + _ROW_BYTES,
@@ -297,7 +337,8 @@ def _letter(row: tuple[int, str, int, int | None, int, str, str, int, bytes]) ->
         datetime.fromtimestamp(time / 1000, UTC),
         source_of(body),
         number,
-        bool(replay),
+        replay != _NO,
+        replay == _PUT_OFF,
     )
 
 

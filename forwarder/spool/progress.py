@@ -25,6 +25,19 @@ class Trouble(NamedTuple):
     """Whether the output is not tried again before the service is started anew."""
 
 
+class Refusing(NamedTuple):
+    """How many of the newest documents an output refused for good."""
+
+    number: int
+    """At least one."""
+    of: int
+    """The newest documents that it took or refused."""
+    reason: str
+    """Of the last one, in words."""
+    time: float
+    """Of the last one; seconds since 1970."""
+
+
 class Progress(NamedTuple):
     """How far an output is."""
 
@@ -44,6 +57,8 @@ class Progress(NamedTuple):
     """The newest error, also if it is over; words, and seconds since 1970."""
     attempt_since: float | None = None
     """Since when an attempt is going on, where that is long; seconds since 1970."""
+    refusing: Refusing | None = None
+    """None where it took all of the newest documents."""
 
 
 class Batch(NamedTuple):
@@ -69,8 +84,11 @@ class Batch(NamedTuple):
 def dump(progress: Progress) -> bytes:
     """Turn into what is stored."""
     fields = progress._asdict()
-    if progress.attempt_since is None:
-        del fields["attempt_since"]  # versions that do not know it can go on then
+    for name in ("attempt_since", "refusing"):
+        if fields[name] is None:
+            del fields[name]  # versions that do not know it can go on then
+    if progress.refusing is not None:
+        fields["refusing"] = progress.refusing._asdict()
     fields["trouble"] = progress.trouble and progress.trouble._asdict()
     return orjson.dumps(fields)
 
@@ -80,6 +98,10 @@ def load(value: bytes) -> Progress:
     fields = orjson.loads(value)
     trouble = fields.pop("trouble")
     last = fields.pop("last_error")
+    refusing = fields.pop("refusing", None)
     return Progress(
-        trouble=trouble and Trouble(**trouble), last_error=last and tuple(last), **fields
+        trouble=trouble and Trouble(**trouble),
+        last_error=last and tuple(last),
+        refusing=refusing and Refusing(**refusing),
+        **fields,
     )

@@ -67,32 +67,35 @@ VERSIONS: Sequence[Sequence[str]] = (
         """,
         """
         INSERT INTO dead_letter_counts
-        SELECT output, count(*), sum(replay), sum(size) FROM dead_letters GROUP BY output
+        SELECT output, count(*), sum(replay > 0), sum(size) FROM dead_letters GROUP BY output
         """,
         """
         CREATE TRIGGER dead_letter_added AFTER INSERT ON dead_letters BEGIN
-            INSERT INTO dead_letter_counts VALUES (new.output, 1, new.replay, new.size)
+            INSERT INTO dead_letter_counts VALUES (new.output, 1, new.replay > 0, new.size)
             ON CONFLICT (output) DO UPDATE SET
-                number = number + 1, replays = replays + new.replay, size = size + new.size;
+                number = number + 1, replays = replays + (new.replay > 0), size = size + new.size;
         END
         """,
         """
         CREATE TRIGGER dead_letter_marked AFTER UPDATE OF replay ON dead_letters
         WHEN old.replay <> new.replay BEGIN
-            UPDATE dead_letter_counts SET replays = replays + new.replay - old.replay
+            UPDATE dead_letter_counts SET
+                replays = replays + (new.replay > 0) - (old.replay > 0)
             WHERE output = new.output;
         END
         """,
         """
         CREATE TRIGGER dead_letter_removed AFTER DELETE ON dead_letters BEGIN
             UPDATE dead_letter_counts SET
-                number = number - 1, replays = replays - old.replay, size = size - old.size
+                number = number - 1, replays = replays - (old.replay > 0), size = size - old.size
             WHERE output = old.output;
         END
         """,
         # The letters of one output are listed in the order of their numbers.
         "CREATE INDEX dead_letters_by_output ON dead_letters (output)",
         "DROP INDEX dead_letters_of_outputs",
+        # The column replay may be 2 now: to be delivered again, because an output put it off.
+        "CREATE INDEX put_off ON dead_letters (output, number) WHERE replay = 2",
         # Rows of blocks are no longer counted.
         "DROP INDEX blocks_by_size",
     ),

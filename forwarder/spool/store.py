@@ -23,7 +23,7 @@ from forwarder.spool.failures import BlockedError, DamagedError, SpoolError, exp
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.locking import Lock
 from forwarder.spool.opening import NAME, open_database, prepare_folder
-from forwarder.spool.progress import PREFIX, Batch, Progress, Trouble, dump, load
+from forwarder.spool.progress import PREFIX, Batch, Progress, Refusing, Trouble, dump, load
 from forwarder.spool.reading import BadBlock, Reader
 from forwarder.spool.recent import MAX_BYTES, Recent
 from forwarder.spool.room import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Room, Usage
@@ -253,8 +253,19 @@ class Spool:
         """Count the documents that an output has not had yet; those to be replayed do not count."""
         return self._next - self._outputs[output].cursor
 
+    def put_off(self, output: str) -> int:
+        """Count the documents that an output put off; :meth:`pending` does not count them."""
+        with self._writer.locked() as connection:
+            return letters.count_put_off(connection, output)
+
     def read(
-        self, output: str, *, max_documents: int, max_bytes: int, ahead: Batch | None = None
+        self,
+        output: str,
+        *,
+        max_documents: int,
+        max_bytes: int,
+        ahead: Batch | None = None,
+        put_off: bool = False,
     ) -> Batch:
         """Read what an output is to deliver next: dead letters to be replayed before all else.
 
@@ -265,6 +276,7 @@ class Spool:
             max_documents: At most so many.
             max_bytes: At most so many bytes of bodies, unless one document alone has more.
             ahead: What :meth:`read_ahead` gave; taken if it is what comes next.
+            put_off: Whether to try again what it put off.
 
         Raises:
             BlockedError: It cannot be read now.
@@ -273,6 +285,8 @@ class Spool:
         reader = self._readers[output]
         with explained(self._path), reader.locked() as connection:
             found = letters.replays(connection, output, max_documents, max_bytes)
+            if put_off and not found:
+                found = letters.replays(connection, output, max_documents, max_bytes, put_off=True)
             if found:
                 return Batch([x.document for x in found], letters=found)
             if ahead is not None and ahead.documents and ahead.start == self._cursor(output):
@@ -285,7 +299,8 @@ class Spool:
                     continue
                 if batch.documents:
                     return batch
-                self.advance(output, Batch((), end))  # there is nothing but what was damaged
+                # There is nothing but what was damaged.
+                self.advance(output, Batch((), end), refusing=self._outputs[output].refusing)
         return Batch(())
 
     def read_ahead(self, output: str, start: int, *, max_documents: int, max_bytes: int) -> Batch:
@@ -315,15 +330,17 @@ class Spool:
         dead_letters: Sequence[DeadLetter] = (),
         *,
         retried: int = 0,
+        refusing: Refusing | None = None,
     ) -> None:
-        """Move the cursor of an output behind a batch, together with what it refused.
+        """Move the cursor of an output behind a batch, together with what it did not take.
 
         Args:
             output: Its name.
             batch: As it was read, or the first documents of it.
-            dead_letters: Documents of it that were refused; those that were replayed with their
-                numbers.
+            dead_letters: Documents of it that were refused or put off; those that were replayed
+                with their numbers.
             retried: How often documents were handed over again.
+            refusing: How many of the newest documents were refused.
 
         Raises:
             LettersFullError: Nothing was written; there is no room for what was refused.
@@ -334,8 +351,9 @@ class Spool:
             before = self._outputs[output]
             after = before._replace(
                 delivered=before.delivered + len(batch.documents) - len(dead_letters),
-                rejected=before.rejected + len(dead_letters),
+                rejected=before.rejected + sum(not x.put_off for x in dead_letters),
                 retried=before.retried + retried,
+                refusing=refusing,
             )
             if not batch.letters:
                 missing = before.missing + max(0, batch.start - before.cursor)

@@ -30,6 +30,10 @@ class Waiting(NamedTuple):
     """That are waiting."""
     since: float | None
     """When the oldest of them was written to the spool; seconds since 1970."""
+    put_off: int = 0
+    """Documents that it put off while it took others; kept with the dead letters."""
+    put_off_for: str | None = None
+    """The reason of one of them."""
 
 
 class Summary(NamedTuple):
@@ -86,6 +90,8 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
                     progress,
                     max(0, end - progress.cursor),
                     _oldest(connection, progress.cursor) if progress.cursor < end else None,
+                    letters.count_put_off(connection, name),
+                    letters.reason_of_put_off(connection, name),
                 )
                 for name, progress in outputs.items()
             },

@@ -60,7 +60,9 @@ class Judgement(NamedTuple):
     """In words, where the whole reply says no."""
     status: int
     is_busy: bool
-    """Whether less should be sent at once."""
+    """Whether less should be sent at once: the server took less than half of it for want of room,
+    or asked to be left alone. One that takes more goes on to be sent as much: were it sent less
+    after each reply that puts a few documents off, it would soon be sent one at a time."""
     retry_after: timedelta | None
     """How long the server asked to be left alone."""
 
@@ -82,7 +84,8 @@ def judge(reply: Reply, documents: Sequence[Document], target: str, now: datetim
     row = look_up("reply", reply.status, error_type, reason)
     after = _pause(reply.headers.get("retry-after", ""), now)
     if row.meaning is Meaning.EACH:
-        failures, is_busy = _judge_items(reply, body, documents)
+        failures, busy = _judge_items(reply, body, documents)
+        is_busy = busy * 2 > len(documents) or (busy > 0 and after is not None)
         return Judgement(row.meaning, failures, "", reply.status, is_busy, after)
     said = f"{reply.host} answers {reply.status} to a bulk request for {target}"
     if reply.status in range(300, 400):
@@ -96,8 +99,8 @@ def judge(reply: Reply, documents: Sequence[Document], target: str, now: datetim
 
 def _judge_items(
     reply: Reply, body: object, documents: Sequence[Document]
-) -> tuple[list[Failure], bool]:
-    """Judge each document by its own item; say whether the server is busy."""
+) -> tuple[list[Failure], int]:
+    """Judge each document by its own item; count those for which the server is too busy."""
     items = body.get("items") if isinstance(body, dict) else None
     if not isinstance(items, list) or len(items) != len(documents):
         count = len(items) if isinstance(items, list) else "no"
@@ -106,9 +109,9 @@ def _judge_items(
             f" {len(documents)}: {show_page(reply.body)}; see what is between here and the server"
         )
     if _says_all_created(reply.body, len(documents)):
-        return [], False
+        return [], 0
     failures = []
-    is_busy = False
+    busy = 0
     for document, item in zip(documents, items, strict=True):
         result = next(iter(item.values()), None) if isinstance(item, dict) else None
         if not isinstance(result, dict):
@@ -132,11 +135,11 @@ def _judge_items(
             said += f" in {index}" if index else ""
             said += f" (failure store: {store})" if store else ""
             said += f"{f': {what}' if (what := _join(*error)) else ''}; {row.advice}"
-        is_busy |= row.meaning is Meaning.LESS
+        busy += row.meaning is Meaning.LESS
         failures.append(
             Failure(document, said, retryable=row.meaning is not Meaning.REFUSED, status=status)
         )
-    return failures, is_busy
+    return failures, busy
 
 
 def _says_all_created(body: bytes, count: int) -> bool:

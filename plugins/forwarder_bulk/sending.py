@@ -6,9 +6,11 @@ others are on their way. All are final before :meth:`Sender.write` returns. The 
 still
 
 - after a 413: half of the bytes that were too many, until the output is opened anew;
-- after a 429: half of the documents; with each part that is taken it is a quarter more again.
+- after a 429, of a request or of most of its documents: half of the documents; with each part that
+  is taken it is a quarter more again.
 
-After an answer that says to wait, nothing more of the batch is sent.
+After an answer that says to wait, nothing more of the batch is sent. Where the server puts off some
+documents of a request and takes most of them, the rest of the batch is.
 """
 
 import threading
@@ -64,7 +66,8 @@ class Sender:
             What was not delivered.
 
         Raises:
-            Unavailable: Nothing was, and nothing was refused.
+            Unavailable: The server takes nothing of any batch: it does not answer, or it does not
+                take a whole request. Nothing of this one was delivered or refused.
         """
         left = self._rest_until - time.monotonic()
         if left > 0:
@@ -78,8 +81,10 @@ class Sender:
         if batch.said is None:
             return batch.failures
         unsent = [y for x in batch.waiting for y in x.documents]
-        if len(batch.failures) == len(documents) - len(unsent) and all(
-            x.retryable for x in batch.failures
+        if (
+            batch.is_of_all
+            and len(batch.failures) == len(documents) - len(unsent)
+            and all(x.retryable for x in batch.failures)
         ):
             raise Unavailable(batch.said, retry_after=batch.retry_after)
         if batch.retry_after is not None:
@@ -117,6 +122,8 @@ class _Batch:
         self.failures: list[Failure] = []
         self.said: str | None = None
         """Why nothing more is sent."""
+        self.is_of_all = False
+        """Whether this was said of a whole request, and not of the documents of one."""
         self.status: int | None = None
         self.retry_after: timedelta | None = None
         self.error: BaseException | None = None
@@ -168,6 +175,7 @@ class _Batch:
         try:
             judgement = self._sender.send(part)
         except Unavailable as error:
+            self.is_of_all = True
             self._stop(_later(documents, str(error), None), str(error), None, error.retry_after)
             return
         match judgement.meaning:
@@ -186,6 +194,7 @@ class _Batch:
             case Meaning.SPLIT:
                 self._keep([Failure(documents[0], judgement.said, status=judgement.status)])
             case _:
+                self.is_of_all = True
                 failures = _later(documents, judgement.said, judgement.status)
                 self._stop(failures, judgement.said, judgement.status, judgement.retry_after)
 

@@ -43,7 +43,8 @@ def _look(url: str, client: opensearchpy.OpenSearch) -> Finding:
         advice = "See how the server is, and whether hosts is right."
         return Finding(good=False, text=f"{url} answers {str(error)[:200]}", advice=advice)
     version = answer.get("version") if isinstance(answer, dict) else None
-    number = version.get("number") if isinstance(version, dict) else None
+    version = version if isinstance(version, dict) else {}
+    number = version.get("number")
     if not isinstance(number, str) or version.get("distribution") != "opensearch":
         return _is_none(url)
     text = f"{url} is OpenSearch {number}, and takes the credentials"

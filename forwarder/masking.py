@@ -1,0 +1,105 @@
+"""Takes the secrets of a configuration out of what plugins, their libraries and servers say.
+
+Servers and proxies echo what they were sent: the header with the key, as it is or as JSON, in a
+page of HTML, or cut where an answer is cut. So each secret is looked for in all the forms that it
+is sent in, and its beginning where a text is cut as well.
+"""
+
+import html
+import json
+import re
+from base64 import b64decode, b64encode, urlsafe_b64encode
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import TypeAlias
+from urllib.parse import quote, quote_plus
+
+from forwarder.settings.mistakes import MASK
+
+Mask: TypeAlias = Callable[[str], str]
+"""Takes secrets out of a text."""
+
+_SEARCHED = 8
+"""Characters of a secret that is looked for within words, and of the beginning of one that was cut;
+the least of a password (NIST SP 800-63B). A shorter one is part of other words by chance."""
+_WHOLE_WORD = 4
+"""Characters of one that is looked for as a word of its own. Still shorter ones are only found in
+what is made of them, such as a header."""
+
+
+def NO_MASK(text: str) -> str:  # noqa: N802
+    """Change nothing."""
+    return text
+
+
+def masking(secrets: Iterable[str], users: Iterable[str] = ()) -> Mask:
+    """Make what takes secrets out of a text.
+
+    Args:
+        secrets: As the configuration has them.
+        users: What may stand before a secret and a colon in a header: user names and ids.
+    """
+    users = list(users)
+    forms = {y for x in secrets if x.strip() for y in _forms(x.strip(), users)}
+    long = defaultdict[str, list[str]](list)
+    for form in forms:
+        if len(form) >= _SEARCHED:
+            long[form[:_SEARCHED]].append(form)
+    short = [x for x in forms if _WHOLE_WORD <= len(x) < _SEARCHED]
+    if not long and not short:
+        return NO_MASK
+    head = re.compile("|".join(map(re.escape, long)) or "(?!)")
+    word = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, short)) or '(?!)'})(?!\w)")
+
+    def mask(text: str) -> str:
+        return word.sub(MASK, "".join(_without_long(text, head, long)))
+
+    return mask
+
+
+def _without_long(text: str, head: re.Pattern[str], long: dict[str, list[str]]) -> Iterator[str]:
+    start = 0
+    while found := head.search(text, start):
+        at = found.start()
+        end = at + max(_common(text, at, x) for x in long[found[0]])
+        is_whole = any(text.startswith(x, at) for x in long[found[0]])
+        # What is cut ends with the text, or with the quotation mark or dots behind the quotation.
+        if is_whole or not text[end : end + 1].isalnum():
+            yield text[start:at]
+            yield MASK
+            start = end
+        else:
+            yield text[start : at + 1]
+            start = at + 1
+    yield text[start:]
+
+
+def _common(text: str, at: int, form: str) -> int:
+    """Count the characters of a form that stand at a place."""
+    if text.startswith(form, at):
+        return len(form)
+    return next(i for i, x in enumerate(form) if text[at + i : at + i + 1] != x)
+
+
+def _forms(secret: str, users: Iterable[str]) -> Iterator[str]:
+    """Give what a secret may look like."""
+    plain = {secret}
+    headers = {secret, *(f"{x}:{secret}" for x in users)}
+    with suppress(ValueError):  # what was encoded before, as a key of an API: ID:KEY
+        decoded = b64decode(secret, validate=True).decode()
+        if ":" in decoded and decoded.isprintable():
+            plain.add(decoded)
+    for pair in [x for x in plain if ":" in x]:
+        headers.add(pair)
+        plain.add(pair.partition(":")[2])
+    for text in plain:
+        yield from (text, quote(text, safe=""), quote_plus(text), html.escape(text))
+        yield from (repr(text)[1:-1], json.dumps(text)[1:-1])
+        yield json.dumps(text, ensure_ascii=False)[1:-1]
+    for text in headers:
+        for encoding in ("utf-8", "latin-1"):
+            with suppress(UnicodeEncodeError):
+                data = text.encode(encoding)
+                yield b64encode(data).decode().rstrip("=")
+                yield urlsafe_b64encode(data).decode().rstrip("=")
