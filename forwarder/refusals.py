@@ -8,7 +8,7 @@ import structlog
 
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.progress import Refusing
-from forwarder.visible import shortened, visible
+from forwarder.visible import shortened
 
 AGAIN_SECONDS = 3_600.0
 """After which refusals are logged again, with their number: a wrong mapping refuses all day."""
@@ -129,7 +129,7 @@ class Refusals:
     def _say(self, first: DeadLetter, *, is_all: bool) -> None:
         where: dict[str, object] = {}
         if first.source is not None:
-            where = {"path": visible(first.source.path), "offset": first.source.offset}
+            where = {"path": first.source.path, "offset": first.source.offset}
         (_log.error if is_all else _log.warning)(
             _ALL if is_all else _SOME,
             output=self._name,

@@ -56,7 +56,7 @@ def test_the_first_is_said_with_all_that_helps() -> None:
             "refused": 1,
             "of": 100,
             "reason": "400: no ip",
-            "path": "/srv/esa1/mail\\x1b.s",
+            "path": "/srv/esa1/mail\x1b.s",
             "offset": 17,
         }
     ]
