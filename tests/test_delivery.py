@@ -913,13 +913,11 @@ def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) 
         spool.commit(documents(0, 30))
         output = Scripted(fail(*range(10), retryable=False), refuse, refuse, refuse)
         with running(spool, output) as delivery:
-            until(spool, lambda: not output.answers)
-            assert delivery.trouble or delivery.is_drained
             assert delivery.wait_until_drained(MINUTE)
         assert output.written[1:4] == [[*range(10, 20)], [*range(10, 15)], [*range(10, 15)]]
         assert sorted(output.taken) == list(range(10, 30))
         assert (spool.progress("a").delivered, spool.progress("a").rejected) == (20, 10)
-    (said,) = [x["error"] for x in logs if x["log_level"] == "warning"]
+    (said,) = [x["error"] for x in logs if "error" in x]
     assert "its dead letters take" in said
     assert "dead_letters.max_bytes" in said
 
