@@ -11,6 +11,8 @@ The rules:
   letters, the cursor moves on, and it is tried again between other batches, after pauses of its
   own. So one document that is put off for ever holds up no other.
 - What is refused becomes a dead letter in the same transaction that moves the cursor.
+- The cursor is on disk before the next batch is handed over, so whatever ends the program, or the
+  machine, only the last batch comes again.
 - An output that raises anything else has a bug, or an error of the system (OSError) that no pause
   mends. It is stopped, loudly; its documents stay.
 - Only changes are logged: that nothing can be delivered, and that it can again. Short outages one
@@ -207,7 +209,7 @@ class Delivery:
                 self._hand_over(batch)
             else:
                 with suppress(BlockedError):
-                    self._spool.settle(self.name)
+                    self._spool.settle()
                 self._spool.wake()  # somebody may wait until all is delivered
 
     def _wait_for_documents(self) -> None:
@@ -250,6 +252,8 @@ class Delivery:
         )
         if is_due and not batch.letters:  # somebody has purged them
             self._put_off.succeed(self._spool.put_off(self.name))
+        if batch.documents:
+            self._spool.settle()
         return batch
 
     def _hand_over(self, batch: Batch) -> None:

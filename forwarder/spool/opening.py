@@ -14,12 +14,15 @@ again; it is renamed and kept, and what can be read of it is carried over into a
     spool.db.suspect                the mark: somebody has come upon damage
     spool.db.damaged-TIME           one that was set aside
     spool.db.damaged-TIME-block-N   a block of documents that was
+
+What is renamed is closed before, so that all of it is in one file, and synced with its name: after
+a power cut there is the old one, the new one, or one that is still to be renamed.
 """
 
 import os
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import structlog
@@ -40,6 +43,8 @@ from forwarder.spool.schema import (
 
 NAME = "spool.db"
 _BESIDE = ("-wal", "-shm")
+_JOURNAL = "-journal"
+"""Of a database that is not yet one with a log of changes."""
 _OTHERS = 0o077
 
 _log = structlog.get_logger(__name__)
@@ -52,7 +57,11 @@ def prepare_folder(folder: Path) -> None:
         SpoolError: It cannot be made or used.
     """
     try:
+        missing = [x for x in (folder, *folder.parents) if not x.exists()]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for made in missing:
+            with suppress(PermissionError):  # some folders may be written and not read
+                _sync_folder(made.parent)
         mode = folder.stat().st_mode
     except OSError as error:
         raise unwritable(
@@ -208,11 +217,14 @@ def _bad_value(connection: sqlite3.Connection) -> str | None:
 
 
 def _is_finished(new: Path) -> bool:
-    """Say whether a new database is whole, and only its name is still to be given."""
+    """Say whether a new database is whole, and only its name is still to be given.
+
+    What its log of changes has is copied into it.
+    """
     if not new.exists():
         return False
     try:
-        with closing(connect_to_read(new)) as connection:
+        with closing(connect(new)) as connection:
             begun = is_current(connection)
         return begun and _fault(new) is None
     except sqlite3.DatabaseError:
@@ -224,6 +236,7 @@ def _replace(path: Path, fault: str) -> None:
     with closing(create(_new(path))) as connection:
         found = salvage(path, connection)
     aside = _free_name(path)
+    _sync_folder(path.parent)  # or else the old one might go and the new one not be there
     # The database goes first: if this is the last that happens, there is a new one and no old one.
     path.rename(aside)
     _rename(path, _new(path), aside)
@@ -274,7 +287,7 @@ def _new(path: Path) -> Path:
 
 
 def _remove(path: Path) -> None:
-    for ending in ("", *_BESIDE):
+    for ending in ("", *_BESIDE, _JOURNAL):
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
 

@@ -17,7 +17,8 @@ LETTER_LIMIT = "spool/max_letter_bytes"
 """The limit of the dead letters of one output, likewise."""
 DAMAGE = "spool/damage"
 """What was set aside because it was damaged: [blocks, documents] in JSON."""
-
+SYNCED = "spool/synced"
+"""When cursors were last synced for their own sake, in nanoseconds: a value that always changes."""
 
 _MAX_ROWS = 300
 """In one statement. While SQLite works, other threads may; each statement takes a turn of Python,

@@ -1,9 +1,11 @@
 """The spool itself: what ingest writes, and what the workers of outputs read.
 
-A commit of documents is on disk when it returns. A cursor is written at once and is on disk within
-a second: the death of the process costs no more than the batch in hand, that of the machine at
-most the deliveries of a second, which are then made again. What takes long, packing and unpacking,
-is done outside the lock; each output reads by a connection of its own.
+A commit of documents is on disk when it returns. A cursor is written at once, and is on disk before
+the output gets its next batch: neither the death of the process nor a power cut makes more come
+again than the batch in hand. The log of changes is synced as a whole, so a commit of documents in
+between does that for all cursors; only where there was none, :meth:`Spool.settle` does it. What
+takes long, packing and unpacking, is done outside the lock; each output reads by a connection of
+its own.
 """
 
 import threading
@@ -359,7 +361,7 @@ class Spool:
                 missing = before.missing + max(0, batch.start - before.cursor)
                 after = after._replace(cursor=max(before.cursor, batch.end), missing=missing)
             outputs = self._outputs | {output: after}
-            with self._writer.transaction() as connection:
+            with self._writer.transaction(durable=False) as connection:
                 kept = {x.number for x in dead_letters}
                 delivered = [x.number for x in batch.letters if x.number not in kept]
                 letters.remove(connection, delivered)
@@ -385,7 +387,7 @@ class Spool:
                 trouble=trouble, last_error=last, retried=before.retried + retried
             )
             self._outputs = self._outputs | {output: after}
-        self._write_progress(output, durable=False)
+        self._write_progress(output)
 
     def note_attempt(self, output: str, since: float | None) -> None:
         """Remember that an attempt is going on for long, or that it is over.
@@ -396,7 +398,7 @@ class Spool:
         with self._writer.locked():
             after = self._outputs[output]._replace(attempt_since=since)
             self._outputs = self._outputs | {output: after}
-        self._write_progress(output, durable=False)
+        self._write_progress(output)
 
     def tidy(self) -> bool:
         """Trim some more of what every output has had, if there is more than a batch's worth.
@@ -412,15 +414,16 @@ class Spool:
             self.wake()
         return self._trims
 
-    def settle(self, output: str) -> None:
-        """Let what an output did last be on disk, before it waits for long.
+    def settle(self) -> None:
+        """Let all cursors be on disk: before more is delivered, and before a long wait.
 
         Raises:
             BlockedError: It cannot be written now.
         """
         if not self._writer.is_settled:
-            self._write_progress(output, durable=True)
+            with self._writer.transaction(durable=True):
+                pass
 
-    def _write_progress(self, output: str, *, durable: bool) -> None:
-        with self._writer.transaction(durable=durable) as connection:
+    def _write_progress(self, output: str) -> None:
+        with self._writer.transaction(durable=False) as connection:
             put_state(connection, [(PREFIX + output, dump(self._outputs[output]))])

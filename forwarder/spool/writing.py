@@ -13,9 +13,7 @@ from pathlib import Path
 
 from forwarder.spool.failures import BlockedError, ClosedError, GoneError, explained
 from forwarder.spool.room import Room, Usage
-
-_SYNC_SECONDS = 1.0
-"""How long what need not be on disk at once may stay in the memory of the machine."""
+from forwarder.spool.state import SYNCED, put_state
 
 
 class Writer:
@@ -37,8 +35,7 @@ class Writer:
         self._is_durable = True
         self._refused = 0
         """Bytes of documents for which there was no room on the disk."""
-        self._synced = time.monotonic()
-        self.is_settled = True
+        self.is_settled = False  # a process that was killed may have synced nothing of its last
         """Whether all that was written is on disk."""
         self.obstacle: str | None = None
         """Why no more documents should be written, as of the last look."""
@@ -69,15 +66,12 @@ class Writer:
             self._look()
 
     @contextmanager
-    def transaction(
-        self, *, size: int = 0, durable: bool | None = None
-    ) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, size: int = 0, durable: bool) -> Iterator[sqlite3.Connection]:
         """Do something wholly or not at all.
 
         Args:
             size: Bytes of documents that will be written.
-            durable: Whether it must be on disk at the end. None: if nothing was for a second; what
-                was written before is on disk then, too.
+            durable: Whether it must be on disk at the end, with all that was written before.
 
         Raises:
             BlockedError: Nothing was done; it may be tried again after a pause.
@@ -87,18 +81,17 @@ class Writer:
         with self.locked() as connection:
             if size:
                 self._check_disk(size)
-            if durable is None:
-                durable = time.monotonic() - self._synced > _SYNC_SECONDS
             self._begin(connection, durable=durable)
             try:
                 yield connection
+                if durable and not self.is_settled:
+                    # SQLite syncs nothing for a transaction that changes no page.
+                    put_state(connection, [(SYNCED, str(time.time_ns()).encode())])
                 connection.execute("COMMIT")
             except BaseException:
                 self._take_back(connection)
                 raise
             self.is_settled = durable
-            if durable:
-                self._synced = time.monotonic()
             self._look()
 
     def _begin(self, connection: sqlite3.Connection, *, durable: bool) -> None:

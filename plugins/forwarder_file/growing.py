@@ -31,9 +31,29 @@ class GrowingFile:
         except BaseException:
             self.close()
             raise
-        self.size = status.st_size
+        self._size = status.st_size
+        """As far as this has written, or looked."""
         self.last_write = status.st_mtime
         """Seconds since 1970."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it has now, whoever wrote them."""
+        return os.fstat(self.descriptor).st_size
+
+    def take_over(self) -> bool:
+        """Go on behind what others have done to it since the last write.
+
+        Returns:
+            Whether they have done anything.
+        """
+        size = self.size
+        if size == self._size:
+            return False
+        if size and os.pread(self.descriptor, 1, size - 1) != b"\n":
+            os.write(self.descriptor, b"\n")
+        self._size = self.size
+        return True
 
     def is_at(self, path: Path) -> bool:
         """Say whether the path still leads to this file: nobody moved it away or deleted it."""
@@ -54,20 +74,28 @@ class GrowingFile:
             CannotUndoError: It failed, and part of the data may be in the file.
             OSError: It failed, and the file is as it was.
         """
+        written = 0
         try:
-            left = memoryview(data)
-            while left:
-                left = left[os.write(self.descriptor, left) :]
+            while written < len(data):
+                written += os.write(self.descriptor, memoryview(data)[written:])
             os.fsync(self.descriptor)
         except OSError as error:
             # What could not be synced goes too: the system may take it for written by now.
-            try:
-                os.ftruncate(self.descriptor, self.size)
-            except OSError:
+            if not self._take_back(written):
                 raise CannotUndoError(error.errno, error.strerror, error.filename) from error
             raise
-        self.size += len(data)
+        self._size += written
         self.last_write = clock()
+
+    def _take_back(self, written: int) -> bool:
+        """Cut off what was written last; say whether it is gone, and nothing else is."""
+        try:
+            if self.size == self._size + written:
+                os.ftruncate(self.descriptor, self._size)
+                return True
+        except OSError:
+            pass
+        return False
 
     def close(self) -> None:
         """Let go of it."""

@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import shutil
+import stat
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,20 +117,32 @@ class Shelf:
     def _pack_one(self, path: Path) -> None:
         """Pack a file, unless it is stopped."""
         hidden = path.with_name(f".{path.name}.gz.part")
+        hidden.unlink(missing_ok=True)
+        try:
+            if not self._pack_into(hidden, path):
+                hidden.unlink()
+                return
+        except OSError:
+            hidden.unlink(missing_ok=True)  # where the disk is full, half of one is in the way
+            raise
+        hidden.rename(path.with_name(f"{path.name}.gz"))
+        sync_folder(path.parent)
+        path.unlink()
+
+    def _pack_into(self, hidden: Path, path: Path) -> bool:
+        """Write the packed content of a file; say whether all of it is on disk."""
         status = path.stat()
-        with path.open("rb") as plain, hidden.open("wb") as file:
+        mode = stat.S_IMODE(status.st_mode)
+        with path.open("rb") as plain, os.fdopen(_create(hidden, mode), "wb") as file:
             with gzip.GzipFile("", "wb", fileobj=file, mtime=status.st_mtime) as packed:
                 while block := plain.read(_BLOCK_BYTES):
                     if self._stopping.is_set():
-                        hidden.unlink()
-                        return
+                        return False
                     packed.write(block)
             file.flush()
             shutil.copystat(path, hidden)
             os.fsync(file.fileno())
-        hidden.rename(path.with_name(f"{path.name}.gz"))
-        sync_folder(path.parent)
-        path.unlink()
+        return True
 
     def _stamps(self) -> dict[datetime, list[Path]]:
         """Return the full files by their time; packed and plain where packing was interrupted."""
@@ -140,3 +153,8 @@ class Shelf:
                 stamp = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
                 found.setdefault(stamp, []).append(path)
         return found
+
+
+def _create(path: Path, mode: int) -> int:
+    """Create a file that is never readable to more users than its mode says."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)

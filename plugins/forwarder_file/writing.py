@@ -1,16 +1,31 @@
 """Writing a file, exactly once.
 
-A batch comes again if the program was killed before it noted that the batch was written. Some of
-it may be in the file then, and is not written a second time:
+A batch comes again if the program was killed before it noted that the batch was written, or if the
+machine lost its power before that was on disk. Some of it may be in the file then, and is not
+written a second time:
 
 1. Before a batch is appended, the mark (:mod:`forwarder_file.mark`) says where it begins.
 2. When the file is opened, its end is mended (:mod:`forwarder_file.recovery`), and the ids of the
    documents behind the mark are remembered.
-3. Documents that are remembered are left out. As long as a batch has such a document, batches
-   still come again: mark and memory stay, and no new file is begun. The first batch without one
-   says that all before it is settled, since what comes again comes first. Then the mark moves on,
-   and only then a full file is put on the shelf (:mod:`forwarder_file.shelf`). So whatever may
-   come again is in the file that grows, and packing and deleting need not be remembered.
+3. Documents that are remembered are left out. What comes again comes first: it is over with a batch
+   of which no document is known, or as soon as more documents have come than could come again.
+   Until then mark and memory stay, and no new file is begun. After that all before a batch is
+   settled: with each, the mark moves on, only the batch before is remembered, and a full file is
+   put on the shelf (:mod:`forwarder_file.shelf`). So whatever may come again is in the file that
+   grows, and packing and deleting need not be remembered.
+
+The order in which things get to the disk, each before the next:
+
+1. the cursor of the spool, behind the batch before: the host sees to that, and a commit of new
+   documents often does it for nothing;
+2. if the file is full: its new name, then the new file's name, then the mark at its beginning. The
+   content was on disk before; a packed copy and its name are before the plain file goes;
+3. the batch: one sync, and the only one that each batch needs here;
+4. the cursor behind it.
+
+The mark moves between 1 and 3 and may get there at any time: one that is old leads to documents of
+which the cursor is known to be behind. It is synced in the cases that :mod:`forwarder_file.mark`
+names, and when others have written to the file, so that it lies behind what they wrote.
 
 Is the file gone from its path (logrotate, somebody's rm), a new one is begun. If it was renamed
 while the program was down, it is found by its inode, within its folder.
@@ -62,7 +77,9 @@ class FileOutput:
         self._mark: Mark | None = None
         self._file: GrowingFile | None = None
         self._recent: set[str] = set()
-        """Ids of the documents that may come again."""
+        """Ids of the documents that may come again, or of the last batch."""
+        self._repeats = 0
+        """How many documents may still come that come again."""
 
     def open(self) -> None:
         """Lock the file, mend its end, and remember what may come again."""
@@ -70,6 +87,7 @@ class FileOutput:
             self._mark = Mark(self._path)
             self._shelf.mend()
             self._recent = self._find_renamed(self._mark.read())
+            self._repeats = len(self._recent)
             self._attach(self._mark)
             self._shelf.tidy_later()
 
@@ -79,22 +97,26 @@ class FileOutput:
             raise RuntimeError("write was called before open")
         with self._explaining():
             file = self._attach(self._mark)
+            is_changed = file.take_over()
             fresh = [x for x in documents if x.id not in self._recent]
             lines = b"\n".join([*[x.body for x in fresh], b""])
-            is_settled = len(fresh) == len(documents)
+            if len(fresh) == len(documents):
+                self._repeats = 0
+            is_settled = self._repeats <= 0
             if is_settled:
                 if self._is_full(file, len(lines)):
                     self._shelf.add(file.last_write)
                     file = self._attach(self._mark)
                     self._shelf.tidy_later()
-                self._mark.set(Place.at(file.descriptor, file.size))
+                self._mark.set(Place.at(file.descriptor, file.size), durable=is_changed)
             file.append(lines, self._clock)
             while file.is_deleted():
                 file = self._attach(self._mark)
                 file.append(lines, self._clock)
         if is_settled:
             self._recent.clear()
-        self._recent.update([x.id for x in fresh])
+        self._recent.update([x.id for x in documents])
+        self._repeats -= len(documents)
         return []
 
     def close(self) -> None:
@@ -112,11 +134,15 @@ class FileOutput:
         self._detach()
         file = GrowingFile(self._path)
         try:
-            self._recent |= recover(file.descriptor, mark.read())
-            file.size = os.fstat(file.descriptor).st_size
+            found = recover(file.descriptor, mark.read())
+            file.take_over()
+            if found.start is not None and self._repeats <= 0:
+                mark.set(Place.at(file.descriptor, found.start))
         except BaseException:
             file.close()
             raise
+        self._recent |= found.ids
+        self._repeats = max(self._repeats, 0) + found.most
         self._file = file
         return file
 
