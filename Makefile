@@ -8,7 +8,7 @@ SOAK_SECONDS ?= 600
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help .venv demo test check lint types imports tests format docs assets lock servers bench \
-    bench-elasticsearch kill soak clean
+    bench-elasticsearch kill power-cut soak clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,9 @@ bench-elasticsearch: $(STAMP)  ## Measure the rate into a real Elasticsearch; ne
 
 kill: $(STAMP)  ## Kill the service 100 times under load, and count what is lost and doubled.
 	.venv/bin/python -m tests.faults.kills
+
+power-cut: $(STAMP)  ## Let the power fail 320 times, and count what is lost and doubled; needs cc.
+	.venv/bin/python -m tests.faults.power_cuts
 
 # SOAK_SECONDS=60 for a short one.
 soak: $(STAMP)  ## Run the service in a storm for ten minutes, and look at memory and delay.

@@ -1,6 +1,6 @@
 """What a power cut leaves of two folders: what a process did to them, recorded and replayed.
 
-A recorder (`recording.c`, compiled here, loaded with LD_PRELOAD) writes down each write, truncation,
+A recorder (`recording.c`, compiled here, loaded with LD_PRELOAD) records each write, truncation,
 sync, rename and deletion. A `Replay` rebuilds from the first so many of these what the disk might
 hold if the power failed then: all that was synced, and of the rest whatever a model says.
 """
@@ -98,8 +98,8 @@ def build_recorder(folder: Path) -> Path:
     if compiler is None and os.environ.get("CI") != "true":
         pytest.skip("there is no C compiler (cc), which the recorder of power cuts needs")
     source, made = Path(__file__).with_name("recording.c"), folder / "recording.so"
-    command = [compiler or "cc", "-shared", "-fPIC", "-O1", "-o", made, source, "-ldl", "-lpthread"]
-    subprocess.run(command, check=True)  # noqa: S603 - our own
+    options = ["-shared", "-fPIC", "-O1", "-o", str(made), str(source), "-ldl", "-lpthread"]
+    subprocess.run([compiler or "cc", *options], check=True)  # noqa: S603 - our own
     return made
 
 
@@ -199,13 +199,15 @@ class Replay:
                 self._change(_Change(path, "", self._now[path]))
             case "m":
                 self._change(_Change("", path, None))
+            case _:
+                raise AssertionError(event)
 
     def _open_one(self, key: tuple[int, int], path: str, event: Event) -> None:
         if path in self._now or event.number == 1:
             if event.number == 1:
                 self._change(_Change("", path, _File(event.inode)))
             file = self._now[path]
-            if file is not None and event.number == 2:  # noqa: PLR2004 - emptied
+            if file is not None and event.number == 2:
                 _apply(file.now, 0, None)
                 file.pending.append((0, None))
             self._open[key] = path if file is None else file
@@ -291,7 +293,7 @@ def _content(file: _File, path: str, model: Model, chance: Random) -> bytes:
         return bytes(file.synced)
     if how == 1:
         return bytes(file.now)
-    if how == 2:  # noqa: PLR2004 - whole writes, of any
+    if how == 2:
         content = bytearray(file.synced)
         for offset, data in file.pending:
             if chance.random() < 0.5:

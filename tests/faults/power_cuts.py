@@ -16,7 +16,6 @@ from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
@@ -146,7 +145,7 @@ def cut(traced: Trace, count: int, seed: int) -> Iterator[Outcome]:
             disk = traced.folder / f"cut-{number}"
             rebuild(replay.left(model, chance), traced.folder / "disk", disk)
             waiting.append(threads.submit(_start, traced, disk, point, model))
-            if len(waiting) > 2:  # noqa: PLR2004 - no more folders than that at a time
+            if len(waiting) > 2:
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()
