@@ -351,6 +351,97 @@ def test_another_file_with_the_same_inode_is_another(path: Path) -> None:
     assert other.read_bytes() == b"x" * 10_000
 
 
+# Text of others
+
+
+def test_a_line_of_others_costs_no_document(path: Path) -> None:
+    """However long it is, and whatever it looks like: the mark lies behind it."""
+    old, new = make_documents(3), make_documents(2, 3)
+    for size in range(1, len(old[0].body) + 20):
+        path.unlink(missing_ok=True)
+        path.with_name(".auth.ndjson.mark").unlink(missing_ok=True)
+        with opened(path) as output:
+            output.write(old)
+            with path.open("ab") as file:
+                file.write(b"#" * (size - 1) + b"\n")
+            output.write(new[:1])
+            output.write(new[1:])
+        with opened(path) as output:
+            output.write(make_documents(1, 5))
+        others = b"#" * (size - 1)
+        assert lines(path) == [*bodies(old), others, *bodies(make_documents(3, 3))], size
+
+
+def test_half_a_line_of_others_gets_an_end(path: Path) -> None:
+    """A document does not go on where somebody else has stopped."""
+    with opened(path) as output:
+        output.write(make_documents(1))
+        with path.open("ab") as file:
+            file.write(b'{"half')
+        output.write(make_documents(1, 1))
+    with opened(path) as output:
+        output.write(make_documents(2, 1))
+    assert lines(path) == [make_documents(1)[0].body, b'{"half', *bodies(make_documents(2, 1))]
+
+
+def test_a_batch_that_does_not_fit_costs_no_line_of_others(path: Path) -> None:
+    """What is taken back is the batch alone."""
+    with opened(path) as output:
+        output.write(make_documents(2))
+        with path.open("ab") as file:
+            file.write(b"# looked at by me\n")
+        before = path.read_bytes()
+        with largest_file(len(before) + 500), pytest.raises(Unavailable):
+            output.write(make_documents(9, 2))
+        assert path.read_bytes() == before
+        output.write(make_documents(9, 2))
+    assert lines(path)[:3] == [*bodies(make_documents(2)), b"# looked at by me"]
+    assert lines(path)[3:] == bodies(make_documents(9, 2))
+
+
+def test_lines_of_others_behind_the_last_batch_stay(path: Path) -> None:
+    """Whatever they begin with; and where the batch is damaged, too."""
+    others = b'{"not": "ours"\n{}\n'
+    for damage in (b"", b"\0" * 600 + b"\n"):
+        with opened(path) as output:
+            output.write(make_documents(2))
+        with path.open("ab") as file:
+            file.write(damage + others)
+        with opened(path) as output:
+            output.write(make_documents(1, 2))
+        assert (
+            path.read_bytes()
+            .replace(b" " * (len(damage)), b"")
+            .endswith(others + make_documents(1, 2)[0].body + b"\n")
+        )
+        path.unlink()
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_damage_anywhere_without_a_mark_is_mended(path: Path, *, is_marked: bool) -> None:
+    """Each document is there once, and each line is one; nothing whole was cut."""
+    documents = make_documents(9)
+    with opened(path) as output:
+        output.write(documents)
+    whole = path.read_bytes()
+    size = len(documents[0].body) + 1
+    for start in range(0, len(whole), 97):
+        torn = bytearray(whole)
+        torn[start : start + size] = bytes(len(torn[start : start + size]))
+        path.write_bytes(torn)
+        if not is_marked:
+            path.with_name(".auth.ndjson.mark").unlink()
+        for first in (0, 4):
+            with opened(path) as output:
+                output.write(documents[first : first + 4])
+                output.write(documents[first + 4 : 9])
+        found = [json.loads(x) for x in lines(path)]
+        assert sorted(x["event"]["id"] for x in found) == sorted(x.id for x in documents), start
+        path.write_bytes(b"")
+        with opened(path) as output:
+            output.write(documents)
+
+
 # What goes wrong
 
 
@@ -495,12 +586,15 @@ def test_packing_ends_when_the_output_is_closed(path: Path, clock: Clock) -> Non
     """However large the file; nothing half done stays."""
     path.write_bytes(b"x" * 999 + b"\n")
     os.truncate(path, 1 << 33)
+    path.chmod(0o640)
     with path.open("ab") as file:
         file.write(b"\n")
     with opened(path, clock, rotate={"max_bytes": 1}, gzip=True) as output:
         output.write(make_documents(1))
         hidden = path.parent.glob(".*.part")
         wait_until(lambda: any(hidden) or bool(list(path.parent.glob(".*.part"))))
+        (part,) = path.parent.glob(".*.part")
+        assert stat.S_IMODE(part.stat().st_mode) & ~0o640 == 0  # an umask may take some away
     assert list(path.parent.glob(".*.part")) == []
     assert len(shelf(path)) == 1
 
@@ -519,6 +613,18 @@ def test_packing_that_fails_is_said(
     assert shelf(path) == [".20260301T000000Z"]
 
 
+def test_packing_that_does_not_fit_leaves_nothing(
+    path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a full disk, half of a packed file would be in the way."""
+    path.write_bytes(os.urandom(300_000).hex().encode() + b"\n")
+    with largest_file(100_000), opened(path, clock, rotate={"max_bytes": 1}, gzip=True) as output:
+        output.write(make_documents(1))
+        wait_until(lambda: bool(caplog.messages))
+    assert list(path.parent.glob(".*.part")) == []
+    assert len(shelf(path)) == 1
+
+
 def test_no_file_is_begun_as_long_as_batches_come_again(path: Path, clock: Clock) -> None:
     """What comes again is looked for in the file that grows."""
     settings = {"rotate": {"max_bytes": 1, "daily": True}, "gzip": True}
@@ -533,6 +639,21 @@ def test_no_file_is_begun_as_long_as_batches_come_again(path: Path, clock: Clock
     with opened(path, clock, **settings) as output:
         output.write(make_documents(1, 11))
     assert len(shelf(path)) == 1
+
+
+def test_a_document_that_always_comes_again_keeps_no_file_from_being_full(
+    path: Path, clock: Clock
+) -> None:
+    """As of a log that is sent again and again. It is left out, and only a batch is remembered."""
+    (again,) = make_documents(1)
+    size = len(again.body) + 1
+    for _ in range(2):
+        with opened(path, clock, rotate={"max_bytes": 3 * size}) as output:
+            for number in range(1, 100):
+                output.write([again, *make_documents(1, number)])
+                clock.now += 1
+                assert path.stat().st_size <= 4 * size
+                assert len(output._recent) <= 4  # noqa: SLF001 - what is remembered shows nowhere
 
 
 # Killed

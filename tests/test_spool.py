@@ -21,6 +21,7 @@ from forwarder.spool import Batch, BlockedError, ClosedError, Spool, SpoolError
 from forwarder.spool import blocks as packing
 from forwarder.spool.recent import MAX_BYTES
 from forwarder.spool.schema import VERSIONS, connect, create, migrate, version_of
+from tests.faults.tearing import transactions
 from tests.spooling import MANY, documents, numbers, opened, read, take
 
 
@@ -432,7 +433,7 @@ def alive() -> int:
 
 
 def test_wal_and_synchronous_are_as_promised(spool: Spool) -> None:
-    """A commit of documents is on disk when it returns; a cursor soon."""
+    """A commit of documents is on disk when it returns; a cursor before the next batch."""
     with spool._writer.locked() as connection:  # noqa: SLF001 - nobody else can tell
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         spool.commit(documents(0, 3))
@@ -440,6 +441,22 @@ def test_wal_and_synchronous_are_as_promised(spool: Spool) -> None:
         assert connection.execute("PRAGMA synchronous").fetchone() == (1,)
         spool.settle()
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_cursor_is_synced_before_more_is_delivered(spool: Spool) -> None:
+    """By a transaction that changes something: SQLite syncs nothing for one that does not."""
+    log = spool.folder / "spool.db-wal"
+    spool.commit(documents(0, 3))
+    spool.advance("a", spool.read("a", max_documents=1, max_bytes=MANY))
+    for expected in (1, 0):
+        before = len(transactions(log))
+        spool.settle()
+        assert len(transactions(log)) - before == expected
+    spool.advance("b", spool.read("b", max_documents=1, max_bytes=MANY))
+    spool.commit(documents(3, 4))
+    before = len(transactions(log))
+    spool.settle()
+    assert len(transactions(log)) == before, "the commit has synced it"
 
 
 def test_closing_ends_those_who_still_read_and_write(tmp_path: Path) -> None:

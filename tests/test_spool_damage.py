@@ -292,6 +292,19 @@ def test_a_new_database_whose_name_was_not_given_yet_is_taken(tmp_path: Path) ->
     assert set_aside(tmp_path) == ["spool.db.damaged-Z-wal"]
 
 
+def test_a_new_database_is_taken_with_its_log_of_changes(tmp_path: Path) -> None:
+    """The process was killed when part of that was in the database; it had no name yet."""
+    made, folder = tmp_path / "made.db", tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    with closing(create(made)):
+        shutil.copy(tmp_path / "made.db-wal", folder / "spool.db.new-wal")
+    (folder / "spool.db.new").write_bytes(made.read_bytes()[: 2 * 4096])
+    for _ in range(2):
+        with closing(opened(folder, "a")) as spool:
+            spool.commit(documents(0, 1))
+    assert sorted(x.name for x in folder.iterdir()) == ["spool.db", "spool.lock"]
+
+
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"\0" * 5000])
 def test_what_was_not_finished_is_begun_anew(tmp_path: Path, content: bytes) -> None:
     """Whether or not there is a database."""
