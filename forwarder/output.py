@@ -63,7 +63,8 @@ class Output(Protocol):
         Called with at least one document, in the order of reading. A document that was handed
         over may come again: after ``Unavailable``, and after the program was killed or the power
         failed. Then the documents of the last batch come first, in the same order, before
-        anything new; they may be cut into other batches. No earlier batch comes again. An output whose medium allows it recognises them by their ids.
+        anything new; they may be cut into other batches. No earlier batch comes again. An output
+        whose medium allows it recognises them by their ids.
 
         After ``Unavailable`` it is called again without ``close`` and ``open`` in between: what
         was lost on the way, such as a connection, is made again here.
