@@ -49,6 +49,7 @@ _OFFSET = re.compile(r"[+-]\d\d:\d\d")
 _NUMBER = re.compile(r"[0-9]{1,20}")
 _ID = re.compile(r"[0-9a-f]{32}")
 _CONNECTION = re.compile(r".*:(icid|dcid):[0-9]{1,20}(:\d{8}T\d{6}Z)?", re.DOTALL)
+_CLOSE_REASONS = ("close", "lost", "disconnected", "killed", "expired", "superseded")
 _VERSION = re.compile(r"\d\.\d")
 # Levels differ between releases; a level is one word.
 _LEVEL = re.compile(r"[a-z]+")
@@ -155,6 +156,8 @@ _TABLE = (
     Field("tls.version", "keyword", _VERSION),
     Field("tls.version_protocol", "keyword", ("tls", "ssl")),
     Field("tls.cipher", "keyword"),
+    Field("tls.client.subject", "keyword"),
+    Field("tls.server.subject", "keyword"),
     Field("error.code", "keyword"),
     Field("error.message", "match_only_text"),
     _own("icid", "keyword", _NUMBER),
@@ -179,7 +182,7 @@ _TABLE = (
     _own("session.messages", "long"),
     _own("session.recipients", "long"),
     _own("session.bytes", "long"),
-    _own("session.close_reason", "keyword", ("close", "lost", "expired", "superseded")),
+    _own("session.close_reason", "keyword", _CLOSE_REASONS),
 )
 
 FIELDS: Mapping[str, Field] = {field.name: field for field in _TABLE}

@@ -14,6 +14,9 @@ from forwarder.events import Action, Event, Outcome, Policy, Session, SyslogHead
 UNCORRELATED = "missing_connection_context"
 """Tag of an event whose connection is not known."""
 
+TRUNCATED = "truncated_line"
+"""Tag of an event of whose line the end is missing."""
+
 _CATEGORIES = {
     # A login that succeeded begins a session; one that failed does not (ECS, event.category).
     (Action.INBOUND, "success"): (["authentication", "session"], ["start"]),
@@ -111,7 +114,12 @@ def lay_out(event: Event, varying: Varying, common: Common) -> dict[str, Any]:
         "host": {"name": cut(origin.appliance), "id": cut(origin.serial)},
         "agent": {"type": "esa-forwarder", "version": __version__, "name": common.agent_name},
         "labels": dict(common.labels),
-        "tags": ["forwarded", *common.tags, None if _is_joined(event) else UNCORRELATED],
+        "tags": [
+            "forwarded",
+            *common.tags,
+            None if _is_joined(event) else UNCORRELATED,
+            TRUNCATED if outcome.truncated else None,
+        ],
         **_lay_out_people(event, varying, ends),
         "network": {
             "protocol": "smtp",
@@ -257,6 +265,8 @@ def lay_out_tls(tls: Tls) -> bytes:
         "version": tls.version,
         "version_protocol": tls.protocol,
         "cipher": cut(tls.cipher),
+        "client": {"subject": cut(tls.client_subject)},
+        "server": {"subject": cut(tls.server_subject)},
     }
     return orjson.dumps(without_empty(layout))
 

@@ -28,6 +28,8 @@ class CloseReason(Enum):
 
     CLOSE = "close"
     LOST = "lost"
+    DISCONNECTED = "disconnected"
+    KILLED = "killed"
     EXPIRED = "expired"
     SUPERSEDED = "superseded"
 
@@ -111,6 +113,10 @@ class Tls:
     version: str | None
     protocol: str | None
     cipher: str | None
+    client_subject: str | None = None
+    """Of the client's certificate, as far as the log has it: ``CN=mx.example.com``."""
+    server_subject: str | None = None
+    """Of the smart host's certificate."""
 
 
 class Connection(NamedTuple):
@@ -146,6 +152,8 @@ class Outcome:
     profile: str | None
     reason: str | None
     response: Response | None
+    truncated: bool = False
+    """Whether the end of the line is missing."""
 
 
 class Session(NamedTuple):

@@ -185,10 +185,32 @@ class TestNew:
 class TestEnd:
     """`close` and `lost` end a connection; nothing behind its end joins it."""
 
-    @pytest.mark.parametrize("word", ["close", "lost", "close ", "lost\r"])
-    def test_a_login_behind_the_end_joins_nothing(self, word: str) -> None:
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("ICID 5 close", "close"),
+            ("ICID 5 close ", "close"),
+            ("ICID 5 close by peer", "close"),
+            ("ICID 5  lost\r", "lost"),
+            ("ICID 5 lost, and said nothing", "lost"),
+            ("ICID 5 lost after 3 seconds", "lost"),
+            (
+                "ICID 5 disconnected address 192.0.2.1, no messages injected within timeout period",
+                "disconnected",
+            ),
+            ("ICID 5 disconnected address 192.0.2.1, exceeded allowable time", "disconnected"),
+            (
+                "ICID 5 Connection from 192.0.2.1 on interface Data 1 (192.0.2.9) lost after 9 s",
+                "lost",
+            ),
+            ("SMTP server connection killed ICID: 5", "killed"),
+            ("SMTP server connection killed ICID 5 by admin", "killed"),
+        ],
+    )
+    def test_a_login_behind_the_end_joins_nothing(self, text: str, reason: str) -> None:
         """An address is never guessed."""
-        (document,) = read(opened(0), closed(1, word=word), refused(2))
+        *begun, document = read(opened(0), login(1), line(2, text), refused(3))
+        assert [x["close_reason"] for x in ends_of(begun)] == [reason]
         assert address_of(document) is None
         assert document["cisco_esa"]["connection"]["id"] == "esa1:icid:5"
 
@@ -212,22 +234,42 @@ class TestEnd:
 
     @pytest.mark.parametrize(
         "text",
-        ["ICID 5 closed", "ICID 5 close now", "ICID 5 lost it", "ICID 55 close", "DCID 5 close"],
+        [
+            *("ICID 5 closed", "ICID 5 losts", "ICID 55 close", "DCID 5 close", "DCID 5 lost"),
+            *("SMTP server connection killed ICID: 55", "SMTP server connection killed DCID: 5"),
+            *("ICID 5 Connection from 192.0.2.1 on interface x", "ICID 5 Connection lost"),
+            "MID 5 ICID 5 close",
+        ],
     )
     def test_what_only_looks_like_an_end_is_none(self, text: str) -> None:
-        """The whole message has to say it."""
+        """Its own number has to be in the place of the number, and the word whole."""
         (document,) = read(opened(0), line(1, text), refused(2))
         assert address_of(document) == "192.0.2.1"
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "DCID 7 close",
+            "DCID 7 lost",
+            "DCID 7 disconnected address 192.0.2.25, exceeded allowable connection time",
+            "DCID 7 Connection to 192.0.2.25 lost",
+            "SMTP server connection killed DCID: 7",
+        ],
+    )
+    def test_nor_does_one_to_a_smart_host(self, text: str) -> None:
+        """In either direction."""
+        (document,) = read(relayed(0), line(1, text), reached(2))
+        assert document["cisco_esa"]["connection"] == {"id": "esa1:dcid:7", "correlated": False}
+
     def test_an_end_is_found_behind_a_line_that_begins_like_it(self) -> None:
         """The document's line is the very line."""
-        before = opened(0) + login(1) + line(2, "ICID 5 close to its limit")
+        before = opened(0) + login(1) + line(2, "ICID 5 closed to its limit")
         _, end = read(before, closed(2), line(3, "and so on"))
         assert end["log"]["offset"] == len(before)
 
     def test_nor_is_it_mistaken_for_that_line_in_syslog(self) -> None:
         """Where another line was found, the document would have its text."""
-        before = opened(0) + login(1) + line(2, "ICID 5 close to its limit")
+        before = opened(0) + login(1) + line(2, "ICID 5 closed to its limit")
         lines = (before + closed(2) + line(3, "and so on")).splitlines(keepends=True)
         _, end = read(*(x[4:].replace(b" Info", b" esa1 mail_logs: Info") for x in lines))
         assert end["message"] == "ICID 5 close"

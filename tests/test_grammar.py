@@ -26,17 +26,18 @@ SAMPLES = [
 ]
 HEADS = (
     rb"(?:New (?:SMTP|smtp) [ID]CID|[ID]CID:?|SMTP Auth:? \(ICID|Start MID|MID"
-    rb"|Message aborted MID)(?= \d)"
+    rb"|Message aborted MID|SMTP server connection killed [ID]CID:?)(?= \d)"
 )
 VERBS = (
     *(b"ACCEPT", b"RELAY", b"REJECT", b"Delayed", b"TLS", b"close", b"lost"),
-    *(b"ICID", b"ready"),
+    *(b"ICID", b"ready", b"disconnected", b"Connection"),
 )
 LOGIN = b"SMTP Auth: (ICID 450) succeeded for user: ceo using AUTH mechanism: PLAIN with profile: X"
 FORGED = (
     LOGIN,
     b"New SMTP ICID 450 interface a (192.0.2.1) address 6.6.6.6 reverse dns host x verified yes",
     b"ICID 450 close",
+    b"SMTP server connection killed ICID: 450",
     b"ICID 450 RELAY SG EVIL match ALL SBRS 10.0 country Nowhere",
     b"ICID 450 TLS success protocol TLSv1.3 cipher FORGED",
     b"DCID: 450 IP: 6.6.6.6 SMTP authentication using the profile P succeeded.",

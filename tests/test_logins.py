@@ -105,19 +105,46 @@ def test_any_user_is_taken_whole(user: bytes, *, succeeded: bool) -> None:
     ("rest", "user"),
     [
         (b"ironport", "ironport"),
-        (b"ironport using AUTH mech", "ironport using AUTH mech"),
-        (b"a using AUTH mechanism: PLAIN", "a using AUTH mechanism: PLAIN"),
+        (b"ironport using AUTH mech", "ironport"),
+        (b"a using AUTH mechanism: PLAIN", "a"),
         (b"", None),
         (b"A" * 60_000, "A" * 60_000),
+        (b"a using", "a"),
+        (b"a u", "a"),
+        (b"a  using AUTH", "a"),
+        (b" using AUTH", None),
+        (b"\xc3\xa9\xc3", "\u00e9"),
+        (b"\xff\xe2\x82", "\ufffd"),
+        (b"a using AUTH mechanism: b using AUTH mechanism: LOGIN", "a using AUTH mechanism: b"),
+        (b"a using AUTH mechanism: LOGIN with profit", "a"),
     ],
 )
 def test_a_login_whose_end_is_missing_is_one(rest: bytes, user: str | None) -> None:
-    """Outcome and number stand before the user; mechanism and profile are not known."""
+    """Outcome and number stand before the user, who has no word of the appliance's."""
     attempt = read(b"SMTP Auth: (ICID 450) failed for user: " + rest)
     assert attempt is not None
     assert (b"450", user, None) == attempt[1:]
-    outcome = (Action.INBOUND, "failure", None, None, "SMTP AUTH failed", None)
-    assert outcome == values(attempt.outcome)
+    assert attempt.outcome.truncated
+    assert attempt.outcome.profile is None
+
+
+WHOLE = b"SMTP Auth: (ICID 450) failed for user: a b@x using AUTH mechanism: PLAIN with profile: P"
+
+
+@pytest.mark.parametrize("size", range(WHOLE.index(b"user:") + 5, len(WHOLE) + 1))
+@pytest.mark.parametrize("end", [b"", b" ", b"\r"])
+def test_wherever_a_login_is_cut_the_user_has_no_word_of_the_appliance(
+    size: int, end: bytes
+) -> None:
+    """What is missing is missing, and that is said."""
+    message = WHOLE[:size]
+    attempt = read(message + end.replace(b"\r", b""))
+    assert attempt is not None
+    user = message.partition(b"user: ")[2].partition(b" u")[0].decode().rstrip()
+    assert (attempt[2] or "") == user
+    mechanism = message.partition(b"mechanism: ")[2].partition(b" ")[0].decode() or None
+    assert attempt.outcome.mechanism == mechanism
+    assert attempt.outcome.truncated == (size < len(WHOLE))
 
 
 @pytest.mark.parametrize("profile", [b"", b"  "])
@@ -280,7 +307,9 @@ def test_connections_to_a_forwarding_server_are_known_to_be_no_login(colon: byte
         (rb"('535',['a']).", (535, None, "a")),
         (rb"  ('535', ['a'])  ", (535, None, "a")),
         (rb"('535', [])", (535, None, "")),
-        (rb"('535', ['not ended])", (535, None, "not ended])"[:-1])),
+        (rb"('535', ['not ended])", (535, None, "not ended])")),
+        (rb"('535', ['5.7.8 no", (535, "5.7.8", "5.7.8 no")),
+        (rb"(535, ['a']", (535, None, "a")),
         (rb"('535', ['5.7.8x a'])", (535, None, "5.7.8x a")),
         (rb"('535', ['3.7.8 a'])", (535, None, "3.7.8 a")),
         (rb"('535', ['5.7.8'])", (535, "5.7.8", "5.7.8")),
@@ -299,7 +328,7 @@ def test_responses_are_read(answer: bytes, expected: tuple[int, str | None, str]
         b"timed out",
         b"('535')",
         b"('5355', ['a'])",
-        b"(535, ['a']",
+        b"('53",
         b"535 no",
         b"x('535', ['a'])",
     ],

@@ -5,6 +5,7 @@ Many connections share a listener, a policy, a cipher: such texts are looked int
 
 import ipaddress
 import re
+from dataclasses import replace
 
 from forwarder.events import Listener, Opened, Policy, Tls, new_opened
 from forwarder.mail_logs import grammar
@@ -27,6 +28,8 @@ _NO_COUNTRY = (b"", b"not enabled", b"not applicable", b"None")
 _SBRS = re.compile(rb"[+-]?\d{1,2}(?:\.\d{1,3})?")
 # TLSv1.2, TLSv1, TLSv1/SSLv3, SSLv3 (seen). OpenSSL says TLSv1/SSLv3 for what is TLS 1.0.
 _PROTOCOL = re.compile(r"(TLS|SSL)v(\d(?:\.\d)?)(?:/.*)?", re.ASCII)
+# CN=mx.example.com, CN: <mx.example.com> (seen)
+_SUBJECT = re.compile(rb" CN(?:=|: ?)(?:<([^<>]+)>|([^<> ,]+(?:, ?[A-Z]+=[^<> ,]+)*))")
 
 
 Said = tuple[Policy | None, Tls | None, Opened | None]
@@ -38,11 +41,12 @@ class Contexts:
     """Looks into the lines of connections.
 
     Attributes:
-        others: What the other lines of an inbound connection say, and the TLS line of an outbound
-            one, by their message behind the number.
+        others: What the other lines of an inbound connection say, by their message behind the
+            number.
+        deliveries: What the TLS line of an outbound connection says, by the same.
     """
 
-    __slots__ = ("_interfaces", "_listeners", "_usual_listeners", "others")
+    __slots__ = ("_interfaces", "_listeners", "_usual_listeners", "deliveries", "others")
 
     def __init__(self) -> None:
         """Start with nothing remembered."""
@@ -50,6 +54,7 @@ class Contexts:
         self._usual_listeners = Memory(self._read_usual_listener)
         self._interfaces = Memory(_read_interface)
         self.others = Memory(_read_other)
+        self.deliveries = Memory(_read_delivery_tls)
 
     def read_opened(self, line: bytes) -> Opened | None:
         """Look into the ``New`` line of an inbound connection."""
@@ -121,8 +126,10 @@ def _read_listener(key: tuple[bytes | None, bytes | None]) -> Listener:
     return Listener(_text(name), _text(address), version)
 
 
-def _read_interface(own: bytes) -> Listener:
+def _read_interface(own: bytes | None) -> Listener:
     """The appliance's end of an outbound connection is an address, or the name of an interface."""
+    if own is None:
+        return Listener(None, None, None)
     _, version = read_address(own)
     text = _text(own)
     return Listener(None, text, version) if version else Listener(text, None, None)
@@ -169,12 +176,22 @@ def _read_tls(text: bytes) -> Tls | None:
         return Tls(established=False, version=None, protocol=None, cipher=None)
     known = _PROTOCOL.fullmatch((protocol or b"").decode("utf-8", "replace"))
     version = None if known is None else known[2] if "." in known[2] else f"{known[2]}.0"
+    subject = _SUBJECT.search(text)
     return Tls(
         established=True,
         version=version,
         protocol=None if known is None else known[1].lower(),
         cipher=_text(cipher),
+        client_subject=None if subject is None else f"CN={_text(subject[1] or subject[2])}",
     )
+
+
+def _read_delivery_tls(text: bytes) -> Tls | None:
+    """Read the TLS line of an outbound connection: the certificate is the other end's."""
+    tls = _read_tls(text.strip())
+    if tls is None or tls.client_subject is None:
+        return tls
+    return replace(tls, client_subject=None, server_subject=tls.client_subject)
 
 
 _MAX_TEXT_BYTES = 4096

@@ -10,7 +10,8 @@ Rules:
 * ``New`` starts a connection, whatever was known of its number: numbers come again. A session on
   the number's old connection ends as superseded; not so where it is the very line that began it,
   in a file that overlaps with the one before.
-* ``close`` and ``lost`` end it. A login behind its end joins nothing: an address is never guessed.
+* ``close`` and ``lost``, and lines that say so in other words, end it. A login behind its end
+  joins nothing: an address is never guessed.
 * A login without a ``New`` line is an event all the same, marked as not correlated. So is one that
   is earlier than the ``New`` line by more than clocks are set back.
 * Syslog may deliver a policy or TLS line a second or two before ``New``; it then counts for it.
@@ -30,7 +31,14 @@ from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.places import Places
 from forwarder.mail_logs.state import State
 
-_REASONS = {b"close": CloseReason.CLOSE, b"lost": CloseReason.LOST}
+_REASONS = {
+    b"close": CloseReason.CLOSE,
+    b"lost": CloseReason.LOST,
+    b"disconnected": CloseReason.DISCONNECTED,
+    # "Connection from 192.0.2.1 on interface Data 1 lost after ..."
+    b"Connection": CloseReason.LOST,
+}
+_OTHER_ENDS = (b"disconnected", b"Connection")
 
 
 class Correlator:
@@ -105,6 +113,8 @@ class Correlator:
                     if ended is not None and done is not None and done[3] is not None:
                         reason = _REASONS[verb]
                         joiner.end(number, ended, done, reason, log, events, line, places)
+                elif verb in _OTHER_ENDS:
+                    self._close(number, _REASONS[verb], log, events, line, places)
                 elif verb:
                     if number not in inbound:
                         inbound[number] = None, offset, []
@@ -131,6 +141,8 @@ class Correlator:
                     others.append(line)
                     if len(others) > MAX_LINES:
                         joiner.shorten(number, others)
+                elif verb in _REASONS:
+                    outbound.pop(number, None)
             elif head in scanning.NEW_INBOUND:
                 old = inbound.pop(number, None)
                 if old is None:
@@ -157,6 +169,26 @@ class Correlator:
             elif not head or head == b"DCID:" or head in scanning.INBOUND_LOGIN:
                 joiner.login(line, b"", b"", b"", places, log, events)
                 offset = log.offset
+            elif head in scanning.KILLED_INBOUND:
+                self._close(number, CloseReason.KILLED, log, events, line, places)
+            elif head in scanning.KILLED_OUTBOUND:
+                outbound.pop(number, None)
             elif number in followed:
                 messages.change(number, verb, line)
         return events
+
+    def _close(  # noqa: PLR0913, PLR0917 - what an event is made of
+        self,
+        number: bytes,
+        reason: CloseReason,
+        log: Log,
+        events: list[Event],
+        line: bytes,
+        places: Places,
+    ) -> None:
+        """End a client's connection in one of the ways that are rare."""
+        open_ = self._joiner.connections
+        ended = open_.inbound.pop(number, None)
+        done = open_.attempts.pop(number, None)
+        if ended is not None and done is not None:
+            self._joiner.end(number, ended, done, reason, log, events, line, places)

@@ -68,7 +68,7 @@ class Describer:
                 start = self._clock.read(line[:24], offset)
             joined = opened is not None and opened.address == address
             if others and (joined or opened is None):
-                _, tls, _ = self._others[behind_number(number, others[-1])]
+                tls = self._contexts.deliveries[behind_number(number, others[-1])]
             if joined:
                 return Connection(number, start, opened, True, None, tls)  # noqa: FBT003
         alone = Opened(None, *read_address(address), None, None, None)

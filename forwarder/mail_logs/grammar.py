@@ -5,8 +5,10 @@ when somebody asks for it: most connections never see a login.
 
 Rules:
 
-* A form is anchored: it counts at the start of a message, right after ``Level: ``, and to its
-  end. What a client, a sender or a subject puts further right is never a form.
+* A form is anchored: it counts at the start of a message, right after ``Level: ``. What a client,
+  a sender or a subject puts further right is never a form.
+* Of a connection's lines, words behind what is known, or between it, do not make them unknown:
+  releases differ. In a login what ends a form has to be there.
 * Two forms never match one line. ``tests/test_grammar.py`` holds every form to its samples.
 * Linear time on any input: no repetition within a repetition, and white space is squeezed
   before a form of the appliance's own words looks at it, so that no two repetitions compete.
@@ -116,15 +118,21 @@ CONNECTION_OPENED = _form(
     "inbound connection",
     "Cisco 118570; seen (spaces in the name, old releases without address or reverse dns)",
     # The name word by word, so that the first " address " ends it: the client's name comes later.
-    rb"New (?:SMTP|smtp) ICID " + _NUMBER + rb" [Ii]nterface (?P<listener>[^ ]+(?: [^ ]+)*?)"
+    rb"New (?:SMTP|smtp) ICID " + _NUMBER + rb" [Ii]nterface"
+    rb"(?: (?P<listener>(?!\()[^ ]+(?: [^ ]+)*?))??"
     rb"(?: \((?P<own>" + _ADDRESS + rb")\))? address (?P<address>" + _ADDRESS + rb")"
-    rb"(?: reverse dns host (?:(?:(?P<domain>.*) )?verified (?P<verified>yes|no)|(?P<name>.*)))?",
+    # The last "verified" is the appliance's own.
+    rb"(?:(?: .*?)?? reverse dns host"
+    rb"(?:(?: (?P<domain>.*))? verified (?P<verified>yes|no)(?: .*)?| (?P<name>.*))| .*)?",
     b"+New SMTP ICID 450 interface IncomingMail (172.16.155.16) address 172.16.155.102"
     b" reverse dns host unknown verified no",
     b"+New SMTP ICID 5 interface Data 1 (192.0.2.1) address 198.51.100.7"
     b" reverse dns host  mx.example.com verified yes",
     b"+New smtp ICID 6 Interface Management (192.0.2.1)  address 2001:db8::7",
     b"+New SMTP ICID 7 interface private address 198.51.100.7",
+    b"+New SMTP ICID 7 interface  (192.0.2.1) address 198.51.100.7",
+    b"+New SMTP ICID 7 interface a (192.0.2.1) address 198.51.100.7 port 1 reverse dns host"
+    b" b.example verified no whatever",
     b"-New SMTP ICID 450 interface IncomingMail (172.16.155.16)",
     b"-New SMTP ICID x interface IncomingMail (172.16.155.16) address 172.16.155.102",
     b"-MID 9 Subject 'New SMTP ICID 450 interface a (192.0.2.1) address 192.0.2.2'",
@@ -134,12 +142,13 @@ POLICY = _form(
     "host access table",
     "Cisco 118570; guide (country since 12); seen (blank match, text for SBRS)",
     rb"ICID " + _NUMBER + rb" (?P<action>ACCEPT|RELAY|REJECT) SG (?P<group>\S+)"
-    rb"(?: match(?: (?P<match>(?!SBRS ).*?))?)?(?: SBRS (?P<sbrs>.*?))?"
-    rb"(?: country (?P<country>.*))?",
+    rb"(?: match(?: (?P<match>(?!SBRS )(?:(?! SBRS | country ).)*+))?)?"
+    rb"(?:(?: .*?)?? SBRS (?P<sbrs>[^ ]+))?(?:(?: .*?)?? country (?P<country>.*))?(?: .*)?",
     b"+ICID 450 ACCEPT SG None match ALL SBRS None",
     b"+ICID 450 RELAY SG RELAYLIST match 192.0.2.0/24 SBRS rfc1918 country not applicable  ",
     b"+ICID 450 REJECT SG BLOCKLIST match  SBRS -4.2 country United States",
     b"+ICID 450 ACCEPT SG UNKNOWNLIST SBRS unable to retrieve",
+    b"+ICID 450 ACCEPT SG UNKNOWNLIST match ALL SBRS 3.5 and more",
     b"-ICID 450 ACCEPTED SG None match ALL SBRS None",
     b"-ICID 0 TCPREFUSE SG BLOCKLIST match 192.0.2.1 SBRS -9.0",
 )
@@ -148,7 +157,7 @@ DELAYED_REJECT = _form(
     "rejection put off",
     "guide; seen",
     rb"ICID " + _NUMBER + rb" Delayed HAT REJECT continuing session for recipient logging"
-    rb" \((?P<address>" + _ADDRESS + rb")\)",
+    rb" \((?P<address>" + _ADDRESS + rb")\)(?: .*)?",
     b"+ICID 450 Delayed HAT REJECT continuing session for recipient logging (198.51.100.7)",
     b"-ICID 450 Delayed HAT REJECT continuing session for recipient logging",
 )
@@ -157,10 +166,13 @@ TLS = _form(
     "STARTTLS, both directions",
     "guide; seen",
     rb"[ID]CID " + _NUMBER + rb" TLS (?:(?P<success>success)"
-    rb"(?: protocol (?P<protocol>\S+))?(?: cipher (?P<cipher>\S+))?|failed(?::.*)?)",
+    rb"(?:(?: .*?)?? protocol (?P<protocol>\S+))?(?:(?: .*?)?? cipher (?P<cipher>\S+))?(?: .*)?"
+    rb"|failed(?:[ :].*)?)",
     b"+ICID 450 TLS success protocol TLSv1.2 cipher ECDHE-RSA-AES256-GCM-SHA384",
     b"+ICID 450 TLS success",
     b"+DCID 9 TLS success protocol TLSv1/SSLv3 cipher RC4-SHA",
+    b"+DCID 9 TLS success protocol TLSv1.2 cipher AES128-SHA for example.com",
+    b"+DCID 9 TLS success CN: <mx.example.com>",
     b"+ICID 450 TLS failed: (336150757, 'error:140943E8:SSL routines:no certificate')",
     b"-ICID 450 TLS successful",
     b"-MID 450 TLS success",
@@ -169,21 +181,50 @@ TLS = _form(
 CONNECTION_CLOSED = _form(
     "end of a connection",
     "Cisco 118570; seen (lost)",
-    rb"[ID]CID " + _NUMBER + rb" (?P<reason>close|lost)",
+    rb"[ID]CID " + _NUMBER + rb" (?P<reason>close|lost)(?:\W.*)?",
     b"+ICID 450 close",
     b"+ICID 450 lost",
     b"+DCID 5633 close",
+    b"+DCID 5633 lost",
     b"-ICID 450 closed",
     b"-Info: ICID 450 close",
 )
+
+CONNECTION_DISCONNECTED = _form(
+    "end of a connection that was idle, or open for too long",
+    "seen",
+    rb"[ID]CID " + _NUMBER + rb" (?P<reason>disconnected) .*",
+    b"+ICID 450 disconnected address 198.51.100.7, no messages injected within timeout period",
+    b"+ICID 450 disconnected address 198.51.100.7, exceeded allowable connection time",
+    b"-ICID 450 disconnected",
+)
+
+CONNECTION_LOST = _form(
+    "end of a connection before anything was said",
+    "seen",
+    rb"[ID]CID " + _NUMBER + rb" Connection (?:from|to) .* (?P<reason>lost)(?:\W.*)?",
+    b"+ICID 450 Connection from 198.51.100.7 on interface Data 1 (192.0.2.1) lost after 139 seconds"
+    b" (DNS query took 139 seconds), before any commands were received",
+    b"-ICID 450 Connection from 198.51.100.7 on interface Data 1 (192.0.2.1)",
+)
+
+CONNECTION_KILLED = _form(
+    "end of a connection by an administrator",
+    "seen",
+    rb"SMTP server connection (?P<reason>killed) [ID]CID:? " + _NUMBER + rb"(?:[ .,].*)?",
+    b"+SMTP server connection killed ICID: 450",
+    b"-SMTP server connection killed",
+)
+
+_TRIED = rb"SMTP Auth:? +\(ICID +" + _NUMBER + rb"\) +(?P<outcome>succeeded|failed) +for +user:"
 
 INBOUND_LOGIN = _form(
     "inbound login",
     "Cisco 118570; template (no colon after Auth in older releases)",
     # The user is the client's text. The last " using AUTH mechanism: " with a profile behind it
     # is the appliance's: the greedy user leaves no other reading.
-    rb"SMTP Auth:? \(ICID " + _NUMBER + rb"\) (?P<outcome>succeeded|failed) for user: "
-    rb"(?P<user>.*) using AUTH mechanism: (?P<mechanism>[^ ]+) with profile: (?P<profile>.*)",
+    _TRIED + rb" (?P<user>.*) using AUTH mechanism: (?P<mechanism>[^ ]+) with profile: "
+    rb"(?P<profile>.*)",
     b"+SMTP Auth: (ICID 450) succeeded for user: ironport using AUTH mechanism: PLAIN"
     b" with profile: IncomingAuthentication",
     b"+SMTP Auth (ICID 450) failed for user:  using AUTH mechanism: LOGIN with profile: P 1",
@@ -196,9 +237,9 @@ INBOUND_LOGIN = _form(
 INBOUND_LOGIN_CUT = _form(
     "inbound login whose end is missing",
     "Cisco 118570, cut short: by the limit of a line, or by a copy that lost its end",
-    rb"SMTP Auth:? \(ICID " + _NUMBER + rb"\) (?P<outcome>succeeded|failed) for user: "
-    rb"(?!.* using AUTH mechanism: [^ ]+ with profile: )(?P<user>.*)",
+    _TRIED + rb"(?!.* using AUTH mechanism: [^ ]+ with profile: )(?: (?P<rest>.*))?",
     b"+SMTP Auth: (ICID 450) failed for user: ironport",
+    b"+SMTP Auth: (ICID 450) failed for user:",
     b"+SMTP Auth: (ICID 450) failed for user: ironport using AUTH mech",
     b"-SMTP Auth: (ICID 450) failed for user: a using AUTH mechanism: PLAIN with profile: P",
     b"-SMTP Auth: (ICID 450) failed for ",
@@ -208,11 +249,14 @@ OUTBOUND_LOGIN = _form(
     "outbound login",
     "Cisco 118570",
     rb"DCID: " + _NUMBER + rb" IP: (?P<address>" + _ADDRESS + rb") SMTP authentication using the"
-    rb" profile (?P<profile>.*?) (?:(?P<success>succeeded)\.? *|failed(?:: *(?P<answer>.*))?)",
+    rb" profile (?:(?P<profile>.*?) (?:(?P<success>succeeded)\.?|failed(?:: *(?P<answer>.*))?)"
+    # With words behind, which only count where there is no other reading: a profile may have them.
+    rb"|(?P<name>.*?) (?:(?P<done>succeeded)|failed)[ .,;:] *(?P<words>.*))",
     b"+DCID: 5633 IP: 172.16.155.102 SMTP authentication using the profile Out succeeded.",
     b"+DCID: 5633 IP: 172.16.155.102 SMTP authentication using the profile Out 1 succeeded",
     b"+DCID: 5640 IP: 172.16.155.102 SMTP authentication using the profile Out failed:"
     b" ('535', ['5.7.8 Error: authentication failed: authentication failure'])",
+    b"+DCID: 5633 IP: 172.16.155.102 SMTP authentication using the profile Out succeeded. At once",
     b"-DCID: 5640 IP: 172.16.155.102 SMTP authentication using the profile Out",
     b"-DCID 5640 IP: 172.16.155.102 SMTP authentication using the profile Out succeeded.",
 )
@@ -276,11 +320,12 @@ DELIVERY_OPENED = _form(
     "Cisco 118570; seen (no port in old releases)",
     rb"New (?:SMTP|smtp) DCID "
     + _NUMBER
-    + rb" [Ii]nterface (?P<own>.*?) address (?P<address>"
+    + rb" [Ii]nterface(?: (?P<own>.*?))?? address (?P<address>"
     + _ADDRESS
-    + rb")(?: port (?P<port>\d{1,5}))?",
+    + rb")(?:(?: .*?)?? port (?P<port>\d{1,5})(?![^ ]))?(?: .*)?",
     b"+New SMTP DCID 5633 interface 172.16.155.16 address 172.16.155.102 port 25",
     b"+New SMTP DCID 5633 interface Data 1 address 172.16.155.102",
+    b"+New SMTP DCID 5633 interface  address 172.16.155.102 port 25 and more",
     b"-New SMTP DCID 5633 interface 172.16.155.16",
 )
 
@@ -321,7 +366,7 @@ MESSAGE_ABORTED = _form(
 HEADER_VERSION = _form(
     "file header: release and serial number",
     "guide",
-    rb"Version: \S+ SN: (?P<serial>\S+)",
+    rb"Version: \S+ SN: (?P<serial>\S+)(?: .*)?",
     b"+Version: 7.6.3-019 SN: 564D0123456789ABCDEF-0123456789AB",
     b"-Version: 7.6.3-019",
 )
@@ -329,14 +374,15 @@ HEADER_VERSION = _form(
 HEADER_OFFSET = _form(
     "file header: local time minus UTC",
     "guide",
-    rb"Time offset from UTC: (?P<seconds>[-+]?\d{1,5}) seconds",
+    rb"Time offset from UTC: (?P<seconds>[-+]?\d{1,5}) seconds(?: .*)?",
     b"+Time offset from UTC: 7200 seconds",
     b"+Time offset from UTC: -18000 seconds",
     b"-Time offset from UTC: unknown",
 )
 
 FORMS = (
-    *(CONNECTION_OPENED, POLICY, DELAYED_REJECT, TLS, CONNECTION_CLOSED, DELIVERY_OPENED),
+    *(CONNECTION_OPENED, POLICY, DELAYED_REJECT, TLS, DELIVERY_OPENED),
+    *(CONNECTION_CLOSED, CONNECTION_DISCONNECTED, CONNECTION_LOST, CONNECTION_KILLED),
     *(INBOUND_LOGIN, INBOUND_LOGIN_CUT, OUTBOUND_LOGIN, PROFILE_BROKEN, SERVER_UNREACHABLE),
     *(LOOKUP_FAILED, LDAP_FAILED, NOT_INITIATED, SERVER_POOL),
     *(MESSAGE_STARTED, RECIPIENT, MESSAGE_READY, MESSAGE_ABORTED),

@@ -1,6 +1,8 @@
 """Login messages to values."""
 
 import re
+from codecs import getincrementaldecoder
+from functools import partial
 
 from forwarder.events import Action, Outcome, Response
 from forwarder.mail_logs import grammar
@@ -17,6 +19,8 @@ names none; the user; the address of the smart host, on an outbound login."""
 
 MECHANISM = b" using AUTH mechanism: "
 """What stands behind the user of an inbound login."""
+PROFILE = b" with profile: "
+"""What stands behind the mechanism."""
 _ENDING = re.compile(rb"([^ ]+) with profile: (.*)").fullmatch
 
 
@@ -58,13 +62,14 @@ class Logins:
             return outcome, number, _text(user), None
         found = grammar.match(grammar.OUTBOUND_LOGIN, message)
         if found is not None:
-            number, address, profile, succeeded, answer = found.groups()
-            outcome = self._outbound[profile, succeeded, answer]
-            return outcome, number, None, address
+            number, address, profile, succeeded, answer, name, done, words = found.groups()
+            key = (profile or name, succeeded or done, words if answer is None else answer)
+            return self._outbound[key], number, None, address
         found = grammar.match(grammar.INBOUND_LOGIN_CUT, message)
         if found is not None:
-            number, succeeded, user = found.groups()
-            return self._inbound[succeeded, None, None], number, _text(user), None
+            number, succeeded, rest = found.groups()
+            user, mechanism = split_cut(rest or b"")
+            return self._inbound[succeeded, mechanism, None], number, _whole_text(user), None
         return self._read_unchecked(message)
 
     def _read_unchecked(self, message: bytes) -> Attempt | None:
@@ -76,6 +81,26 @@ class Logins:
                 outcome = self._unchecked[key]
                 return outcome, values.get("number"), _text(values.get("user")), None
         return None
+
+
+def split_cut(rest: bytes) -> tuple[bytes, bytes | None]:
+    """Tell user and mechanism apart in a login whose end is missing, wherever it was cut.
+
+    Args:
+        rest: What is there of the line, from the user on.
+
+    Returns:
+        The user, without what the appliance wrote behind it; the mechanism, None without one.
+    """
+    rest = rest.rstrip()
+    user, found, behind = rest.rpartition(MECHANISM)
+    if found:
+        mechanism, blank, profile = behind.partition(b" ")
+        # Other words than the appliance's are the user's own, and say nothing of a mechanism.
+        is_own = PROFILE.startswith((blank + profile).rstrip())
+        return user, mechanism if is_own and mechanism else None
+    size = next((x for x in range(len(MECHANISM), 0, -1) if rest.endswith(MECHANISM[:x])), 0)
+    return rest[: len(rest) - size].rstrip(), None
 
 
 def is_strange(message: bytes) -> bool:
@@ -110,6 +135,7 @@ def _inbound(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
         # The log does not say why: a reason that repeats the outcome is all there is.
         None if succeeded else "SMTP AUTH failed",
         None,
+        truncated=not (profile or b"").strip(),
     )
 
 
@@ -123,13 +149,20 @@ def _outbound(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
     profile, succeeded, answer = key
     if succeeded is not None:
         return Outcome(Action.OUTBOUND, SUCCESS, None, _text(profile), None, None)
-    response = read_response(answer or b"")
-    reason = (response.text or None) if response is not None else _text((answer or b"").strip())
-    return Outcome(Action.OUTBOUND, FAILURE, None, _text(profile), reason, response)
+    said = (answer or b"").strip()
+    # A colon, and nothing behind it; or a literal that has no end.
+    truncated = answer == b"" or (_BEGUN.match(said) is not None and not _ENDED.search(said))
+    response = read_response(said)
+    reason = (response.text or None) if response is not None else _text(said)
+    return Outcome(
+        Action.OUTBOUND, FAILURE, None, _text(profile), reason, response, truncated=truncated
+    )
 
 
 # ('535', ['5.7.8 Error: authentication failed', "can't"])   source: Cisco 118570; seen
-_ANSWER = re.compile(rb"\(u?['\"]?(?P<code>\d{3})['\"]?, ?(?P<strings>.*)\)\.?", re.DOTALL)
+_ANSWER = re.compile(rb"\(u?['\"]?(?P<code>\d{3})['\"]?, ?(?P<strings>.*)", re.DOTALL)
+_BEGUN = re.compile(rb"\((?:u?['\"]?\d|\Z)")
+_ENDED = re.compile(rb"\)\.?\Z")
 # A string that nothing ends goes to the end: so no text is looked at twice.
 _STRING = re.compile(
     rb"'((?:[^'\\]|\\.)*+)(?:'|\\?\Z)|\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)",
@@ -145,7 +178,8 @@ def read_response(answer: bytes) -> Response | None:
     """Read a smart host's answer.
 
     Args:
-        answer: As the appliance prints it, a Python literal: ``('535', ['text', ...])``.
+        answer: As the appliance prints it, a Python literal: ``('535', ['text', ...])``. Its end
+            may be missing.
 
     Returns:
         None where it has another shape. Lines of the text are joined by one blank.
@@ -163,6 +197,14 @@ def read_response(answer: bytes) -> Response | None:
 def _unescape(found: re.Match[bytes]) -> bytes:
     code = found[1]
     return bytes([int(code[1:], 16)]) if len(code) > 1 else _ESCAPED.get(code, code)
+
+
+def _whole_text(value: bytes) -> str | None:
+    """Decode text that may be cut within a character: what is left of that is left out."""
+    return _decoder().decode(value) or None
+
+
+_decoder = partial(getincrementaldecoder("utf-8"), "replace")
 
 
 def _text(value: bytes | None) -> str | None:

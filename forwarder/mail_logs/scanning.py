@@ -20,10 +20,10 @@ _MESSAGE = (
     rb"(?:"
     # Lookaheads leave out the message lines that carry nothing of use.
     rb"(ICID|DCID:?|New [Ss][Mm][Tt][Pp] [ID]CID|MID(?= \d++ (?:ICID \d++ R|r))|Start MID"
-    rb"|SMTP Auth:? \(ICID|Message aborted MID)"
-    rb" (\d++) *+(close(?=[ \r]*$)|TLS(?= +(?:success|failed)\b)|ICID|ready|ACCEPT(?= +SG )"
+    rb"|SMTP Auth:? \(ICID|Message aborted MID|SMTP server connection killed [ID]CID:?)"
+    rb" ++(\d++) *+(close\b|TLS(?= +(?:success|failed)\b)|ICID|ready|ACCEPT(?= +SG )"
     rb"|\) (?:succeeded|failed)(?= for user: (.*))|(?:RELAY|REJECT)(?= +SG )|Delayed(?= )"
-    rb"|lost(?=[ \r]*$)|)"
+    rb"|lost\b|disconnected(?= )|Connection(?= (?:from|to) .* lost\b)|)"
     rb"|SMTP Auth|Version: |Time offset from UTC: ).*"
 )
 # What the timestamp's bytes may be does not matter, so they are passed over in one step.
@@ -32,6 +32,8 @@ _SCAN = re.compile(rb"\n((?s:.{25})" + LEVEL + rb"+: " + _MESSAGE + rb")", re.MU
 NEW_INBOUND = (b"New SMTP ICID", b"New smtp ICID")
 NEW_OUTBOUND = (b"New SMTP DCID", b"New smtp DCID")
 INBOUND_LOGIN = (b"SMTP Auth: (ICID", b"SMTP Auth (ICID")
+KILLED_INBOUND = (b"SMTP server connection killed ICID:", b"SMTP server connection killed ICID")
+KILLED_OUTBOUND = (b"SMTP server connection killed DCID:", b"SMTP server connection killed DCID")
 """Heads as :func:`scan` gives them, in both ways that were seen."""
 
 
