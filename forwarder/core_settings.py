@@ -8,12 +8,13 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 
 from forwarder.ecs_layout import Common
+from forwarder.mail_logs.streams import keys_of
 
 if TYPE_CHECKING:
     from forwarder.settings.models import DocumentSettings, InputSettings
 
 PREFIX = "core/"
-"""Of what the core remembers; behind it the appliance."""
+"""Of what the core remembers."""
 
 
 class CoreSettings(NamedTuple):
@@ -53,7 +54,5 @@ def forget(
     Returns:
         What to change in the state.
     """
-    # The appliance's name may have slashes; what is behind it has two parts.
-    return [
-        (key, None) for key, _ in state if key.removeprefix(PREFIX).rsplit("/", 2)[0] in appliances
-    ]
+    own = [(key.removeprefix(PREFIX), value) for key, value in state]
+    return [(PREFIX + key, None) for key in keys_of(own, appliances)]

@@ -2,6 +2,32 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """What tells two machines apart that have one name."""
+
+    SERIALS = "serial numbers"
+    HOSTS = "syslog hosts"
+    FILES = "files"
+
+
+GIVE_NAMES = (
+    "Give each appliance a name of its own: {appliance} in the path, or an input of its own with"
+    " appliance:. If one has replaced the other, all is well."
+)
+"""What to do about a mixture."""
+
+
+class Mixture(NamedTuple):
+    """An appliance that is two machines, by what its logs say."""
+
+    appliance: str
+    kind: Kind
+    first: str
+    second: str
 
 
 @dataclass(slots=True)
@@ -30,6 +56,8 @@ class Counts:
     """Those of them whose connection was known."""
     assumed_utc: bool = False
     """Whether stamps were taken for UTC because nothing said otherwise."""
+    mixtures: tuple[Mixture, ...] = ()
+    """One of each appliance that seems to be several machines."""
 
     def add(self, other: "Counts") -> None:
         """Add what went through another flow."""
@@ -45,3 +73,4 @@ class Counts:
         self.joinable += other.joinable
         self.joined += other.joined
         self.assumed_utc |= other.assumed_utc
+        self.mixtures += other.mixtures

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
-from forwarder.counts import Counts
+from forwarder.counts import GIVE_NAMES, Counts, Mixture
 
 AGAIN_SECONDS = 3_600.0
 """After which a number that has grown is said again: a log of the wrong kind grows all day."""
@@ -51,6 +51,9 @@ _ASSUMED_UTC = (
 )
 
 
+_MIXED = "Logs under one name come from two machines; nothing is joined between them. " + GIVE_NAMES
+
+
 class Oddities:
     """Says what is new of them."""
 
@@ -63,6 +66,7 @@ class Oddities:
         self._clock = clock
         self._said: dict[str, tuple[int, float]] = {}
         self._said_utc = False
+        self._mixed: set[str] = set()
 
     def say(self, counts: Counts, *, last: bool = False) -> None:
         """Log what is new.
@@ -74,6 +78,10 @@ class Oddities:
         if counts.assumed_utc and not self._said_utc:
             self._said_utc = True
             _log.warning(_ASSUMED_UTC)
+        for mixture in counts.mixtures:
+            if mixture.appliance not in self._mixed:
+                self._mixed.add(mixture.appliance)
+                _log.warning(_MIXED, **in_words(mixture))
         now = self._clock()
         for oddity in _ODDITIES:
             number: int = getattr(counts, oddity.name)
@@ -81,6 +89,16 @@ class Oddities:
             if number > said and (at is None or last or now - at >= AGAIN_SECONDS):
                 self._said[oddity.name] = number, now
                 _log.warning(oddity.text, number=number, **_where(oddity, counts))
+
+
+def in_words(mixture: Mixture) -> dict[str, str]:
+    """Give an appliance that is two machines, and what tells them apart."""
+    return {
+        "appliance": mixture.appliance,
+        "by": mixture.kind.value,
+        "first": mixture.first,
+        "second": mixture.second,
+    }
 
 
 def in_status(counts: Counts) -> dict[str, int]:

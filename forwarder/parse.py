@@ -22,6 +22,7 @@ from forwarder import table
 from forwarder.counts import Counts
 from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import Found, LogFile, find
+from forwarder.inputs.names import base_name
 from forwarder.inputs.reading import (
     STDIN,
     ReadError,
@@ -288,6 +289,7 @@ def _documents(
     reading = flow.open(
         file.appliance,
         None if file.path == STDIN else _unicode(file.path),
+        base="" if file.path == STDIN else base_name(_unicode(file.path)),
         near=file_time(file.path),
         latest=last_change(file.path),
         hosts=not file.named,

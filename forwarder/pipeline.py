@@ -2,7 +2,7 @@
 
     bytes → framing → grammar → correlator → ecs → documents
 
-A :class:`Flow` holds what outlives a file: the open connections of each appliance. A
+A :class:`Flow` holds what outlives a file: the open connections of each stream. A
 :class:`Reading` is one file on its way through.
 """
 
@@ -17,9 +17,11 @@ from forwarder.ecs_layout import Common
 from forwarder.events import Action, Event, Outcome
 from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.clock import Clock
-from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.framing import Framer
-from forwarder.mail_logs.log import Log
+from forwarder.mail_logs.identity import Identities
+from forwarder.mail_logs.joining import Means
+from forwarder.mail_logs.log import Log, Source
+from forwarder.mail_logs.streams import Streams
 from forwarder.memory import MAX_REMEMBERED
 from forwarder.reading import Amounts, Documents, Reading
 
@@ -46,7 +48,8 @@ class Flow:
         self._settings = settings
         self._clock = Clock()
         self._encoder = Encoder(settings.common)
-        self._correlators: dict[str, Correlator] = {}
+        self._means = Means(self._clock, sessions=settings.sessions)
+        self._streams = Streams(self._means)
         self._counts = Counts()
         self._lost = 0
         self._first_lost: tuple[str | None, int] | None = None
@@ -55,47 +58,42 @@ class Flow:
     @property
     def counts(self) -> Counts:
         """What has gone through so far."""
-        self._counts.unread = self._lost + sum(x.unread for x in self._correlators.values())
-        found = (x.first_unread for x in self._correlators.values())
-        self._counts.first_unread = next((x for x in found if x is not None), self._first_lost)
+        means = self._means
+        self._counts.unread = self._lost + means.unread
+        self._counts.first_unread = means.first_unread or self._first_lost
+        self._counts.mixtures = tuple(self._streams.mixtures.values())
         self._counts.assumed_utc = self._clock.assumed_utc
         self._sum_up()
         ends = Action.SESSION_CLOSED.value
         logins = sum(x for (action, _), x in self._counts.events.items() if action != ends)
         # The exceptions are counted: they are few, and to look at each event takes time.
-        self._counts.joinable = logins - sum(x.nameless for x in self._correlators.values())
-        unjoined = sum(x.unjoined for x in self._correlators.values())
-        self._counts.joined = self._counts.joinable - unjoined
+        self._counts.joinable = logins - means.nameless
+        self._counts.joined = self._counts.joinable - means.unjoined
         return self._counts
 
     @property
     def open_connections(self) -> int:
         """How many are open, of all appliances and in both directions."""
-        return sum(x.open_connections for x in self._correlators.values())
+        return self._streams.open_connections
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
         """Put in what :meth:`changes` gave; before anything is read."""
-        appliances: dict[str, list[tuple[str, bytes]]] = {}
-        for key, value in pairs:
-            # The appliance's name may have slashes; what is behind it has two parts.
-            appliances.setdefault(key.rsplit("/", 2)[0], []).append((key, value))
-        for appliance, own in appliances.items():
-            self._correlator(appliance).state.restore(own)
+        self._streams.restore(pairs)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
         """Give what has changed since the last time and must outlive the process.
 
         Yields:
-            A key that begins with the appliance's name, and its value; None takes the key away.
+            A key and its value; None takes the key away.
         """
-        for correlator in self._correlators.values():
-            yield from correlator.state.changes()
+        yield from self._streams.changes()
 
     def open(  # noqa: PLR0913 - each has a name
         self,
         appliance: str,
         path: str | None,
         *,
+        base: str = "",
         near: datetime = _FAR_PAST,
         latest: datetime | None = None,
         hosts: bool = False,
@@ -108,10 +106,12 @@ class Flow:
         Args:
             appliance: Whose log it is.
             path: Absolute, valid Unicode; None for a stream.
+            base: What all files of its log have for a name; rotation adds to it.
             near: A moment that its first line is not after, but for a day, for stamps without a
                 year.
             latest: A moment that no line is after, but for a day; None if nobody knows.
-            hosts: Whether the host in a syslog header names the appliance in its place.
+            hosts: Whether the host in a syslog header names the appliance in its place; if not,
+                hosts with another name are streams of their own.
             zone: Of stamps that no file header covers; None if the operator gave none.
             state: Where another reading of it was (:attr:`Reading.state`).
             offset: Without a state, where to begin, in bytes; what is not the beginning of a line
@@ -121,29 +121,22 @@ class Flow:
             near,
             year=self._settings.year,
             latest=latest,
-            split_hosts=hosts,
             count_lines=self._settings.count_lines,
         )
         if offset:
             framer.resume(framer.state._replace(position=offset))
-        reading = Reading(self, framer, appliance, path, zone)
+        source = Source(base, path, zone, Identities())
+        reading = Reading(self, framer, appliance, path, source, hosts=hosts)
         if state is not None:
             reading.resume(state)
         return reading
 
-    def read(self, appliance: str, block: Block, log: Log) -> list[Event]:
+    def read(self, block: Block, log: Log) -> list[Event]:
         """Join the lines of a block."""
         # What is open is remembered without a zone: another one may be given for its appliance.
-        if log.zone is not self._clock.zone:
-            self._clock.move(log.zone)
-        return self._correlator(appliance).read(block, log)
-
-    def _correlator(self, appliance: str) -> Correlator:
-        correlator = self._correlators.get(appliance)
-        if correlator is None:
-            correlator = Correlator(appliance, self._clock, sessions=self._settings.sessions)
-            self._correlators[appliance] = correlator
-        return correlator
+        if log.source.zone is not self._clock.zone:
+            self._clock.move(log.source.zone)
+        return self._streams.read(block, log)
 
     def document(self, events: list[Event]) -> Documents:
         """Count events, and give their documents."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
+from hashlib import blake2b
 from operator import sub
 from typing import NamedTuple, Protocol
 
@@ -10,12 +11,21 @@ import orjson
 
 from forwarder.documents import Document, new_document
 from forwarder.ecs import Encoder
-from forwarder.events import Event
+from forwarder.events import Event, Origin
 from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.framing import Framer, FramerState
-from forwarder.mail_logs.log import Log
+from forwarder.mail_logs.grammar import STAMP_BYTES
+from forwarder.mail_logs.log import Log, Source
 from forwarder.mail_logs.subscriptions import Contents, OtherLog
 from forwarder.mail_logs.syslog import SyslogState
+
+MAX_HOSTS = 256
+"""Hosts of a file of which is remembered what their header said; the least recent one is forgotten
+first. Lines of syslog hardly ever have a header."""
+
+MAX_HOST = 255
+"""Characters of a host's name (RFC 5424, section 6.2.4); a longer one is told by its beginning and
+a hash."""
 
 
 class Amounts(NamedTuple):
@@ -58,7 +68,7 @@ class Documents:
 class Carrier(Protocol):
     """What outlives a file: the flow that it is a part of."""
 
-    def read(self, appliance: str, block: Block, log: Log) -> list[Event]:
+    def read(self, block: Block, log: Log) -> list[Event]:
         """Join the lines of a block."""
 
     def document(self, events: list[Event]) -> Documents:
@@ -80,15 +90,19 @@ class Reading:
         framer: Framer,
         appliance: str,
         path: str | None,
-        zone: tzinfo | None,
+        source: Source,
+        *,
+        hosts: bool,
     ) -> None:
         """Begin; see :meth:`forwarder.pipeline.Flow.open`."""
         self._flow = flow
         self._framer = framer
         self._appliance = appliance
         self._path = path
-        self._zone = zone
-        self._logs: dict[str, Log] = {}
+        self._source = source
+        self._hosts = hosts
+        self._logs: dict[str | None, Log] = {}
+        """By host in a syslog header; None stands for the appliance's own, too."""
         self._size = 0
         self._counted = Amounts(0, 0, 0, 0, 0, 0)
         self._contents: Contents | None = Contents()
@@ -116,25 +130,24 @@ class Reading:
         """What another reading needs to go on from the position."""
         position, skipping, within, syslog = self._framer.state
         near, year, before = syslog
-        logs = {
-            appliance: [
+        logs = [
+            [
+                host,
                 log.origin.serial,
                 None if log.offset is None else log.offset // timedelta(seconds=1),
-                log.file,
             ]
-            for appliance, log in self._logs.items()
-        }
+            for host, log in self._logs.items()
+        ]
+        source = self._source
+        file = [source.base, source.file, source.identities.dump(), self._hosts, logs]
         contents = None if self._contents is None else self._contents.state
         dates = [near.isoformat(), year, None if before is None else before.isoformat()]
-        return orjson.dumps([position, skipping, within, dates, contents, logs])
+        return orjson.dumps([position, skipping, within, dates, contents, file])
 
     def resume(self, state: bytes) -> None:
         """Go on where another reading of this file was."""
-        # Earlier versions had one value more: the widths of lines.
-        position, skipping, within, dates, *_, contents, logs = orjson.loads(state)
-        # Before, there was only whether no line had a level.
-        if contents is not True:
-            self._contents = Contents.resumed(contents) if contents else None
+        position, skipping, within, dates, contents, file = orjson.loads(state)
+        self._contents = Contents.resumed(contents) if contents else None
         near, year, before = dates
         syslog = SyslogState(
             datetime.fromisoformat(near),
@@ -142,11 +155,12 @@ class Reading:
             None if before is None else datetime.fromisoformat(before),
         )
         self._framer.resume(FramerState(position, skipping, within, syslog))
-        for appliance, (serial, seconds, file) in logs.items():
-            log = self._logs[appliance] = Log(appliance, self._path, self._zone)
-            log.origin = replace(log.origin, serial=serial)
-            log.offset = None if seconds is None else timedelta(seconds=seconds)
-            log.file = file
+        base, name, ids, _, logs = file
+        self._source = self._source._replace(base=base, file=name)
+        self._source.identities.restore(ids)
+        for host, serial, seconds in logs:
+            log = self._begin(host)
+            log.resume(serial, None if seconds is None else timedelta(seconds=seconds))
 
     def rename(self, path: str) -> None:
         """Take it that the file has this name now."""
@@ -197,36 +211,69 @@ class Reading:
 
     def _read(self, blocks: list[Block]) -> Documents:
         events: list[Event] = []
-        split = False
         for block in blocks:
             contents = self._contents
             if contents is not None and contents.is_mail(block.text, block.start, block.end):
                 self._contents = None
-            appliance = block.appliance or self._appliance
-            split |= block.appliance is not None
-            log = self._logs.get(appliance)
+            host = block.host
+            log = self._logs.get(host)
             if log is None:
-                log = self._logs[appliance] = Log(appliance, self._path, self._zone)
-            events += self._flow.read(appliance, block, log)
-        return self._flow.document(_in_order(events) if split else events)
+                log = self._find(block)
+            elif len(self._logs) > 1:
+                # The most recent one is the last.
+                self._logs[host] = self._logs.pop(host)
+            events += self._flow.read(block, log)
+        return self._flow.document(events)
+
+    def _find(self, block: Block) -> Log:
+        """Find the log of a block whose host has none by this name."""
+        identities = self._source.identities
+        if not identities.stamp:
+            line, stamp = _first_line(block)
+            identities.open(line, stamp)
+        host = block.host
+        if host is not None:
+            if len(host) > MAX_HOST:
+                host = host[: MAX_HOST - 33] + "~" + _digest(host)
+            host = None if host == self._appliance else host
+        log = self._logs.pop(host, None) or self._begin(host)
+        self._logs[host] = log
+        if len(self._logs) > MAX_HOSTS:
+            del self._logs[next(iter(self._logs))]
+        return log
+
+    def _begin(self, host: str | None) -> Log:
+        """Begin the log of a host."""
+        appliance, separate = self._appliance, host
+        if self._hosts:
+            appliance, separate = host or appliance, None
+        log = Log(Origin(appliance, self._path, None), self._source, separate)
+        self._logs[host] = log
+        return log
+
+
+def _first_line(block: Block) -> tuple[bytes, bytes]:
+    """Give the first line of a block, verbatim, and its stamp."""
+    begin = block.start + 1
+    stamp = block.text[begin : begin + STAMP_BYTES - 1]
+    if block.lines is not None:
+        return block.lines[0].original, stamp
+    end = block.text.find(b"\n", begin, block.end)
+    line = block.text[begin : block.end if end < 0 else end]
+    return line.removesuffix(b"\r"), stamp
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def appliances_in(state: bytes) -> set[str]:
-    """Say whose lines a reading had come across.
+    """Say whose lines a reading had come across besides those of its own appliance.
 
     Args:
         state: As :attr:`Reading.state` gave it.
     """
-    return set(orjson.loads(state)[-1]) if state else set()
-
-
-def _in_order(events: list[Event]) -> list[Event]:
-    """Put the events of several appliances that share a file back into the order of its lines."""
-    keys = []
-    offset = 0
-    for event in events:
-        # An event that no line says stays behind the one before it.
-        offset = offset if event.offset is None else event.offset
-        keys.append(offset)
-    order = sorted(range(len(events)), key=keys.__getitem__)
-    return [events[i] for i in order]
+    if not state:
+        return set()
+    *_, hosts, logs = orjson.loads(state)[-1]
+    return {host for host, *_ in logs if host is not None} if hosts else set()

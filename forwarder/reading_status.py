@@ -14,7 +14,7 @@ from forwarder.inputs.following import Following
 from forwarder.inputs.standing import FileStatus
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.mail_logs.subscriptions import OtherLog
-from forwarder.oddities import Oddities, in_status
+from forwarder.oddities import Oddities, in_status, in_words
 from forwarder.visible import shortened, shown
 
 STATUS_SECONDS = 5.0
@@ -173,6 +173,7 @@ def describe(
     return {
         "open_connections": open_connections,
         "oddities": in_status(counts),
+        "mixtures": [in_words(x) for x in counts.mixtures],
         "files": len(files),
         "behind_bytes": sum(x.behind for x in files),
         "lost_bytes": sum(x.lost for x in files),

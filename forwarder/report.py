@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Protocol
 
-from forwarder.counts import Counts
+from forwarder.counts import GIVE_NAMES, Counts
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.visible import many, quoted, shown
 
@@ -82,6 +82,12 @@ def warnings(counts: Counts) -> Iterator[str]:
         yield (
             "times were taken for UTC: neither a file header nor --timezone gives the zone;"
             " name it with --timezone, for example --timezone Europe/Rome"
+        )
+    for mixture in counts.mixtures:
+        yield (
+            f"the logs of {quoted(mixture.appliance)} come from two machines, by their"
+            f" {mixture.kind} {quoted(mixture.first)} and {quoted(mixture.second)}; nothing is"
+            f" joined between them. {GIVE_NAMES}"
         )
     if counts.unread:
         where = ""

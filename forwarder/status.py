@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from forwarder.counts import GIVE_NAMES
 from forwarder.spool.progress import Progress, Refusing
 from forwarder.spool.summary import Summary, Waiting
 from forwarder.visible import escaped, escaped_json, many, visible
@@ -113,6 +114,12 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
         ]
         if odd:
             yield "since the service began: " + ", ".join(odd)
+        for mixture in inputs.get("mixtures", []):
+            yield (
+                f"{visible(mixture['appliance'])} is two machines, by their {mixture['by']}"
+                f" {visible(mixture['first'])} and {visible(mixture['second'])}: nothing is joined between them."
+                f" {GIVE_NAMES}"
+            )
         rows = [
             (
                 x["path"],

@@ -71,13 +71,13 @@ def lines_of(block: Block) -> Iterable[Seen]:
         for text in texts:
             line = text.removesuffix(b"\r")
             message = line.index(b": ", 25) + 2
-            yield Seen(block.offset + position + 1, line, line, message, None, block.appliance)
+            yield Seen(block.offset + position + 1, line, line, message, None, block.host)
             position += 1 + len(text)
     else:
         position = 0
         for text, was in zip(texts, block.lines, strict=True):
             assert was.position == position
-            yield Seen(was.offset, was.original, text, was.message, was.header, block.appliance)
+            yield Seen(was.offset, was.original, text, was.message, was.header, block.host)
             position += 1 + len(text)
 
 
@@ -439,13 +439,13 @@ def test_hosts_get_blocks_of_their_own() -> None:
         b"Apr 22 11:44:48 esa1 t: Info: a\nApr 22 11:44:49 esa2 t: Info: b\n"
         b"Apr 22 11:44:50 esa1 t: Info: c\nApr 22 11:44:51 t: Info: d\n" + LOGIN + b"\n"
     )
-    seen = read([content], Framer(SPRING, split_hosts=True))
+    seen = read([content])
     hosts: dict[str | None, list[bytes]] = {}
     for line in seen:
         hosts.setdefault(line.host, []).append(line.original[-1:])
         assert content[line.offset :].startswith(line.original)
     assert hosts == {"esa1": [b"a", b"c"], "esa2": [b"b"], None: [b"d", b"n"]}
-    assert {line.host for line in read([content])} == {None}
+    assert [line.offset for line in seen] == sorted(line.offset for line in seen)
 
 
 def test_the_year_is_the_operators() -> None:
@@ -507,21 +507,18 @@ def test_cutting_elsewhere_never_changes_a_line(
         # So that lines over the limit are cheap.
         patch.setattr(framing, "MAX_LINE_BYTES", 256)
         patch.setattr(lines, "MAX_LINE_BYTES", 256)
-        for split_hosts in (False, True):
-            results = []
-            for feeds in (
-                [content],
-                cut_every(content, 1),
-                cut_every(content, size),
-                cut_at(content, places),
-            ):
-                framer = Framer(SPRING, split_hosts=split_hosts)
-                seen = read(feeds, framer)
-                # The order holds among the lines of one host.
-                seen.sort(key=lambda x: (x.host is not None, x.host or ""))
-                counts = framer.lines, framer.cut_lines, framer.strangers, framer.others
-                results.append((seen, counts))
-            assert results.count(results[0]) == len(results)
+        results = []
+        for feeds in (
+            [content],
+            cut_every(content, 1),
+            cut_every(content, size),
+            cut_at(content, places),
+        ):
+            framer = Framer(SPRING)
+            seen = read(feeds, framer)
+            counts = framer.lines, framer.cut_lines, framer.strangers, framer.others
+            results.append((seen, counts))
+        assert results.count(results[0]) == len(results)
 
 
 @given(LOGS)

@@ -2,13 +2,15 @@
 
 import pytest
 
-from forwarder.events import CloseReason, Instant, Session
+from forwarder.events import CloseReason, Instant, Origin, Session
 from forwarder.mail_logs import sessions
 from forwarder.mail_logs.clock import Clock
-from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.framing import Framer
-from forwarder.mail_logs.log import Log
+from forwarder.mail_logs.identity import Identities
+from forwarder.mail_logs.joining import Means
+from forwarder.mail_logs.log import Log, Source
 from forwarder.mail_logs.sessions import MAX_USERS, Messages, Tally
+from forwarder.mail_logs.streams import Streams
 
 NOW = Instant(1_240_400_688, b"2009-04-22T11:44:48.000Z", b"20090422T114448Z", "+00:00")
 STAMP = b"Wed Apr 22 11:44:48 2009 Info: "
@@ -17,7 +19,7 @@ STAMP = b"Wed Apr 22 11:44:48 2009 Info: "
 def open_session(messages: Messages, icid: bytes = b"5", user: str | None = "ironport") -> Tally:
     """Begin to follow a connection."""
     tally = messages.follow(icid, None)
-    tally.succeed(user, NOW)
+    tally.succeed(user, NOW, "1f")
     return tally
 
 
@@ -185,7 +187,7 @@ def test_later_logins_go_on_counting() -> None:
     start(messages, b"6")
     assert tally is messages.follow(b"5", tally)
     for user in ("ironport", "root", "ironport", None):
-        tally.succeed(user, NOW)
+        tally.succeed(user, NOW, "1f")
     assert tally.close(CloseReason.CLOSE, 0)[1:5] == (5, 0, ("ironport", "root"), 1)
     assert tally.user is None
 
@@ -194,7 +196,7 @@ def test_users_are_bounded() -> None:
     """The first ones are named."""
     tally = Tally()
     for number in range(MAX_USERS * 2):
-        tally.succeed(f"u{number}", NOW)
+        tally.succeed(f"u{number}", NOW, "1f")
     assert tally.users == [f"u{number}" for number in range(MAX_USERS)]
     assert tally.successes == MAX_USERS * 2
 
@@ -221,7 +223,7 @@ def test_silence_is_counted_from_the_last_login() -> None:
     messages = Messages()
     open_session(messages)
     late = messages.follow(b"9", None)
-    late.succeed("root", NOW._replace(epoch=NOW.epoch + 10))
+    late.succeed("root", NOW._replace(epoch=NOW.epoch + 10), "1f")
     assert messages.silent_since(NOW.epoch) == []
     assert messages.silent_since(NOW.epoch + 1) == [b"5"]
     assert messages.silent_since(NOW.epoch + 11) == [b"5", b"9"]
@@ -274,9 +276,9 @@ def test_messages_count_however_lines_end(end: bytes) -> None:
         b"MID 6 ready 100 bytes from <u@example.com>",
         b"ICID 5 close",
     )
-    framer, correlator = Framer(), Correlator("esa1", Clock())
+    framer, streams = Framer(), Streams(Means(Clock()))
     blocks = framer.feed(b"".join(STAMP + line + end for line in lines)) + framer.finish()
-    log = Log("esa1", None)
-    events = [event for block in blocks for event in correlator.read(block, log)]
+    log = Log(Origin("esa1", None, None), Source("", None, None, Identities()))
+    events = [event for block in blocks for event in streams.read(block, log)]
     expected = Session(CloseReason.CLOSE, 1, 0, ("u",), 1, 1, 100)
     assert [event.session for event in events] == [None, expected]

@@ -135,32 +135,30 @@ def test_nothing_changed_is_nothing_to_store() -> None:
 
 
 def test_what_ends_leaves_the_store() -> None:
-    """It has no more than what is open, and the ids of the last seconds."""
+    """It has no more than what is open."""
     process = Process()
     reading = process.flow.open("esa1", "/mail.log")
     close = b"Sun Mar  1 12:00:03 2026 Info: ICID 5 close\n"
     list(reading.feed(NEW % (0, 5, 5) + FAILED % (1, 5)))
     list(reading.settle())
     process.commit()
-    assert {x.rsplit("/", 1)[0] for x in process.store} == {
-        *("esa1/inbound", "esa1/attempts", "esa1/ids", "esa1/rest"),
-    }
+    assert {*process.store} == {"0/", "0/inbound/5", "0/attempts/5", "0/expiry"}
     list(reading.feed(close))
     list(reading.settle())
     process.commit()
-    assert {x.rsplit("/", 1)[0] for x in process.store} == {"esa1/ids", "esa1/rest"}
+    assert {*process.store} == {"0/", "0/expiry"}
 
 
-def test_ids_of_older_seconds_leave_the_store() -> None:
-    """Two generations are kept, whatever has gone through."""
-    process = Process()
-    reading = process.flow.open("esa1", "/mail.log")
+def test_lines_of_older_seconds_are_no_part_of_what_a_reading_needs() -> None:
+    """It is written with each commit."""
+    reading = Flow().open("esa1", "/mail.log")
+    sizes = []
     for minute in range(30):
-        for second in range(0, 60, 3):
+        for second in range(60):
             line = (FAILED % (second, 5)).replace(b"12:00", b"12:%02d" % minute)
             list(reading.feed(line + line))
-            process.commit()
-    assert len([x for x in process.store if x.startswith("esa1/ids/")]) < 10
+        sizes.append(len(reading.state))
+    assert max(sizes) < sizes[0] + 20
 
 
 def test_the_oldest_are_forgotten_first_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,9 +213,9 @@ def test_a_file_that_is_renamed_says_so_from_then_on() -> None:
     list(reading.feed(NEW % (0, 5, 5)))
     list(reading.settle())
     logs = reading._logs  # noqa: SLF001 - nobody else asks
-    origin = logs["esa1"].origin
+    origin = logs[None].origin
     reading.rename("/mail.current")
-    assert logs["esa1"].origin is origin
+    assert logs[None].origin is origin
     reading.rename("/mail.@20260301T120000.s")
     (document,) = [*reading.feed(FAILED % (1, 5)), *reading.finish()]
     assert b'"file":{"path":"/mail.@20260301T120000.s"}' in document

@@ -1,12 +1,15 @@
-"""What the name of a log file says: when it was written, and where it stands among others.
+"""What the name of a log file says: which log it is of, when it was written, and its place there.
 
 Names that are read:
 
 - the appliance's own, ``mail.@20090422T114359.s``: local time at which the file was begun;
   ``.s`` is a closed file, ``.c`` and ``.current`` are the one being written;
 - logrotate's ``dateext``: ``-20260131``, ``-20260131-1769817600`` (``%s``), ``-2026013105``
-  (hourly); and ``.2026-01-31`` with or without a clock, as relays write them;
-- numbers, ``mail.log.2``: the higher, the older.
+  (hourly); and ``.2026-01-31`` or ``.2026.01.31`` with or without a clock, as relays write them;
+  behind the name or before its ending (``mail-20260131.log``);
+- numbers, ``mail.log.2`` and ``mail.2.log``: the higher, the older. What stands behind a date,
+  ``mail-20260131-1.log``, is the other way round. An IPv4 address is no number: ``10.0.0.1`` and
+  ``10.0.0.2.log`` are names of hosts.
 
 ``.gz`` changes nothing. Pure: names in, values out.
 """
@@ -19,7 +22,7 @@ _STAMP = re.compile(
     r"""
     (?<![0-9])
     (?P<year>(?:19|20)[0-9]{2})     # other centuries are serial numbers, not dates
-    (?P<dash>-?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})
+    (?P<dash>[-._]?)(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})
     (?:
         -(?P<epoch>[0-9]{10})       # seconds since 1970: ten digits from 2001 to 2286
       | [T_-]?(?P<hour>[0-9]{2})(?:[:-]?(?P<minute>[0-9]{2})(?:[:-]?(?P<second>[0-9]{2}))?)?
@@ -28,7 +31,10 @@ _STAMP = re.compile(
     """,
     re.VERBOSE,
 )
-_NUMBER = re.compile(r"\.([0-9]+)$")
+_NUMBER = re.compile(r"\.([0-9]{1,9})(?=$|\.(?:log|txt)$)")
+_DIGITS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_COUNT = re.compile(r"-([0-9]{1,5})(?=$|\.)")
+"""Behind a date, of the files of one day."""
 _LIVE = (".c", ".current")
 _CLOSED = (".s", ".gz")
 
@@ -61,6 +67,53 @@ def time_in_name(path: str) -> datetime | None:
         Aware UTC; the last timestamp if the name holds several; None if it holds none.
     """
     return _stamp_and_rest(_plain_name(path))[0]
+
+
+def base_name(path: str) -> str:
+    """Say which log a file is of: its name without all that rotation and packing add.
+
+    What is not known to come of rotation stays: better two logs that are one, of which connections
+    are not joined, than one that is two, of which they are joined wrongly.
+
+    Args:
+        path: Path of the file; folders are not looked at.
+
+    Returns:
+        ``mail`` for ``mail.@20090422T114359.s`` and ``mail.current``, ``mail.log`` for
+        ``mail.log.2.gz``. Empty where the name is nothing but a timestamp.
+    """
+    name = path.rpartition("/")[2]
+    numbered = False
+    while True:
+        shorter = _without_ending(name)
+        if shorter == name and not numbered and (number := _find_number(name)) is not None:
+            # Only one: what is before may be a version, or half an address.
+            numbered = True
+            shorter = name[: number.start()] + name[number.end() :]
+        if shorter == name:
+            shorter = _without_stamp(name)
+        if shorter in {name, ""}:
+            return shorter
+        name = shorter
+
+
+def _without_ending(name: str) -> str:
+    """Leave out what says that a file is packed, closed or live."""
+    for ending in (*_CLOSED, *_LIVE):
+        if name.endswith(ending):
+            return name.removesuffix(ending) or name
+    return name
+
+
+def _without_stamp(name: str) -> str:
+    """Leave out the last timestamp, and what joins it to the rest."""
+    found = _find_stamp(name)
+    if found is None:
+        return name
+    before, behind = name[: found.start()].rstrip(".@-_"), name[found.end() :]
+    count = _COUNT.match(behind)
+    behind = behind if count is None else behind[count.end() :]
+    return before + behind if before else behind.lstrip(".-_")
 
 
 def is_live(path: str) -> bool:
@@ -115,15 +168,19 @@ def reading_order(path: str) -> ReadingOrder:
     """
     name = _plain_name(path)
     time, rest = _stamp_and_rest(name)
-    number = _NUMBER.search(rest)
+    number = _find_number(rest)
+    count = None if time is None else _COUNT.match(rest)
     if name.endswith(_LIVE) or (time is None and number is None):
         age = _Age.LIVE
     elif time is None:
         age = _Age.NUMBERED
     else:
         age = _Age.STAMPED
-    higher_first = -int(number[1]) if number else 1  # 1: the unnumbered is newer than .1 and .0
-    return (age, time or _NO_TIME, higher_first, name, path.rpartition("/")[2], path)
+    if count is not None:
+        place = 1 + int(count[1])
+    else:
+        place = -int(number[1]) if number else 1  # the unnumbered is newer than .1 and .0
+    return (age, time or _NO_TIME, place, name, path.rpartition("/")[2], path)
 
 
 def _plain_name(path: str) -> str:
@@ -132,11 +189,32 @@ def _plain_name(path: str) -> str:
 
 def _stamp_and_rest(name: str) -> tuple[datetime | None, str]:
     """Return the last timestamp and the text behind it, or None and the whole name."""
-    for found in reversed(list(_STAMP.finditer(name))):
-        time = _instant(found)
-        if time is not None:
-            return time, name[found.end() :]
-    return None, name
+    found = _find_stamp(name)
+    return (None, name) if found is None else (_instant(found), name[found.end() :])
+
+
+def _find_stamp(name: str) -> re.Match[str] | None:
+    """Find the last timestamp."""
+    stamps = [x for x in _STAMP.finditer(name) if _instant(x) is not None]
+    return stamps[-1] if stamps else None
+
+
+def _find_number(name: str) -> re.Match[str] | None:
+    """Find the number of a rotated file; an IPv4 address ends in none."""
+    number = _NUMBER.search(name)
+    if number is None:
+        return None
+    digits = next(x for x in _DIGITS.finditer(name) if x.end() == number.end())
+    parts = digits[0].split(".")
+    is_address = len(parts) == _ADDRESS_PARTS and all(
+        len(x) <= _PART_DIGITS and int(x) <= _MAX_PART for x in parts
+    )
+    return None if is_address else number
+
+
+_ADDRESS_PARTS = 4
+_PART_DIGITS = 3
+_MAX_PART = 255
 
 
 def _instant(found: re.Match[str]) -> datetime | None:

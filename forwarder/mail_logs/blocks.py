@@ -20,7 +20,7 @@ class Line(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Whole lines of one appliance, each behind a newline, each as a file would have it."""
+    """Whole lines of one host, each behind a newline, each as a file would have it."""
 
     text: bytes
     start: int
@@ -29,8 +29,8 @@ class Block(NamedTuple):
     """Behind the last line, where the newline of the next may stand."""
     offset: int
     """Of the text's first byte, in bytes from the start of the file."""
-    appliance: str | None
-    """Name from a syslog header; None where the file's name for it holds."""
+    host: str | None
+    """From the syslog header of all of its lines; None where they have none."""
     lines: tuple[Line, ...] | None
     """For rewritten lines, in order; None where text is the file's own bytes."""
     picks: list[Pick] | None

@@ -2,7 +2,7 @@
 
 Theory of operation. A login line has a user and no address, the line that opened the connection
 an address and no user; the connection's number joins them. So the correlator keeps, for each
-open connection of one appliance, the lines that describe it, as they are. Only a login makes it
+open connection of one stream, the lines that describe it, as they are. Only a login makes it
 look into them. After a login that succeeded it also counts what the session sends.
 
 Rules:
@@ -21,15 +21,15 @@ Rules:
 * Nothing depends on where blocks are cut, nor on the wall clock.
 """
 
+from collections.abc import Iterator
+
 from forwarder.events import CloseReason, Event
 from forwarder.mail_logs import scanning
-from forwarder.mail_logs.blocks import Block
-from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.connections import MAX_LINES, MAX_OPEN, forget_oldest
-from forwarder.mail_logs.joining import Joiner
+from forwarder.mail_logs.joining import Joiner, Means
 from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.places import Places
-from forwarder.mail_logs.state import State
+from forwarder.mail_logs.scanning import Pick
 
 _REASONS = {
     b"close": CloseReason.CLOSE,
@@ -42,68 +42,33 @@ _OTHER_ENDS = (b"disconnected", b"Connection")
 
 
 class Correlator:
-    """Joins the lines of one appliance."""
+    """Joins the lines of one stream."""
 
-    __slots__ = ("_joiner", "state")
+    __slots__ = ("joiner",)
 
-    def __init__(self, appliance: str, clock: Clock, *, sessions: bool = True) -> None:
-        """Start with nothing open.
-
-        Args:
-            appliance: Its name, part of every id.
-            clock: Reads stamps.
-            sessions: Whether the end of a session is an event.
-        """
-        self._joiner = Joiner(appliance, clock, sessions=sessions)
-        self.state = State(self._joiner, f"{appliance}/")
-        """What a store has to have of it."""
-
-    @property
-    def open_connections(self) -> int:
-        """How many are open, in both directions."""
-        open_ = self._joiner.connections
-        return len(open_.inbound) + len(open_.outbound)
-
-    @property
-    def unread(self) -> int:
-        """Lines that begin like a login and have no known form, or no possible date."""
-        return self._joiner.unread
-
-    @property
-    def nameless(self) -> int:
-        """Logins whose line names no connection."""
-        return self._joiner.nameless
-
-    @property
-    def unjoined(self) -> int:
-        """Logins whose line names a connection of which the address is not known."""
-        return self._joiner.unjoined
-
-    @property
-    def first_unread(self) -> tuple[str | None, int] | None:
-        """Path and offset in bytes of the first of them."""
-        return self._joiner.first_unread
+    def __init__(self, means: Means) -> None:
+        """Start with nothing open."""
+        self.joiner = Joiner(means)
+        """Has what is open."""
 
     # One branch a kind of line, the frequent ones first: to call a method for each would cost
     # as much again as the rest of the loop.
-    def read(self, block: Block, log: Log) -> list[Event]:  # noqa: C901, PLR0912, PLR0915
+    def read(  # noqa: C901, PLR0912, PLR0915
+        self, picks: Iterator[Pick], places: Places, log: Log, events: list[Event]
+    ) -> None:
         """Take the next lines.
 
         Args:
-            block: Of this appliance, in the order of its log.
-            log: The file the block comes from; a file header in the block changes it.
-
-        Returns:
-            The events at these lines, in order.
+            picks: Those that matter, in the order of their log. Where a file header says another
+                serial number, what is behind it is left: it may be of another stream.
+            places: Finds them in their block.
+            log: The file they come from; a file header changes it.
+            events: Those before; the events at these lines are added, in order.
         """
-        events: list[Event] = []
-        joiner, open_ = self._joiner, self._joiner.connections
+        joiner, open_ = self.joiner, self.joiner.connections
         inbound, outbound, attempts = open_.inbound, open_.outbound, open_.attempts
         messages, offset = open_.messages, log.offset
         followed, tallies = messages.followed, messages.tallies
-        places, picks = Places(block), block.picks
-        if picks is None:
-            picks = scanning.scan(block.text, block.start, block.end)
         for line, head, number, verb, rest in picks:
             if head == b"ICID":
                 if verb == b"close" or verb == b"lost":  # noqa: PLR1714 - twice as fast as a set
@@ -119,7 +84,7 @@ class Correlator:
                     if number not in inbound:
                         inbound[number] = None, offset, []
                         if len(inbound) > MAX_OPEN:
-                            joiner.forget_oldest(log, events)
+                            joiner.forget_oldest(log.origin, events)
                     others = inbound[number][2]
                     others.append(line)
                     if number in attempts:
@@ -154,7 +119,7 @@ class Correlator:
                         reason = CloseReason.SUPERSEDED
                         joiner.end(number, old, done, reason, log, events, line, places)
                 if len(inbound) > MAX_OPEN:
-                    joiner.forget_oldest(log, events)
+                    joiner.forget_oldest(log.origin, events)
             elif verb and head in scanning.INBOUND_LOGIN:
                 joiner.login(line, number, verb, rest, places, log, events)
             elif head == b"Start MID":
@@ -169,13 +134,14 @@ class Correlator:
             elif not head or head == b"DCID:" or head in scanning.INBOUND_LOGIN:
                 joiner.login(line, b"", b"", b"", places, log, events)
                 offset = log.offset
+                if log.is_moved:
+                    return
             elif head in scanning.KILLED_INBOUND:
                 self._close(number, CloseReason.KILLED, log, events, line, places)
             elif head in scanning.KILLED_OUTBOUND:
                 outbound.pop(number, None)
             elif number in followed:
                 messages.change(number, verb, line)
-        return events
 
     def _close(  # noqa: PLR0913, PLR0917 - what an event is made of
         self,
@@ -187,8 +153,8 @@ class Correlator:
         places: Places,
     ) -> None:
         """End a client's connection in one of the ways that are rare."""
-        open_ = self._joiner.connections
+        open_ = self.joiner.connections
         ended = open_.inbound.pop(number, None)
         done = open_.attempts.pop(number, None)
         if ended is not None and done is not None:
-            self._joiner.end(number, ended, done, reason, log, events, line, places)
+            self.joiner.end(number, ended, done, reason, log, events, line, places)

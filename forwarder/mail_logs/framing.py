@@ -81,7 +81,6 @@ class Framer:
         "_held",
         "_offset",
         "_skipping",
-        "_split_hosts",
         "_syslog",
         "_unended",
         "cut_lines",
@@ -100,7 +99,6 @@ class Framer:
         *,
         year: int | None = None,
         latest: datetime | None = None,
-        split_hosts: bool = False,
         count_lines: bool = True,
     ) -> None:
         """Start a file.
@@ -109,11 +107,9 @@ class Framer:
             near: A moment its first line is not after, but for a day, for stamps without a year.
             year: Of its first line, where the operator knows better.
             latest: A moment that no line is after, but for a day; None if nobody knows.
-            split_hosts: Whether the host of a syslog header names the appliance.
             count_lines: Whether anybody will ask; counting takes a twentieth of the time.
         """
         self._syslog = SyslogFraming(near, year, latest)
-        self._split_hosts = split_hosts
         self._counts_lines = count_lines
         self._days = Days()
         # A newline is thought before the first byte, so that every line has one.
@@ -296,8 +292,10 @@ class Framer:
 
     def _rewrite(self, stretch: bytes, offset: int) -> list[Block]:
         """Rewrite wrapped lines and syslog; drop what is no line of a mail log."""
-        hosts: dict[str | None, tuple[list[bytes], list[Line]]] = {}
-        sizes: dict[str | None, int] = {}
+        blocks: list[Block] = []
+        texts: list[bytes] = []
+        lines: list[Line] = []
+        size, host = 0, None
         for start, line, is_cut, has_strangers in join_lines(stretch):
             self.cut_lines += is_cut
             self.strangers += has_strangers
@@ -316,16 +314,23 @@ class Framer:
                 header = framed.header
                 message = line.index(b": ", framed.message) + 2
                 text = b"\n%b %b" % (framed.stamp, line[framed.message :])
-            host = header.hostname if header is not None and self._split_hosts else None
-            texts, lines = hosts.setdefault(host, ([], []))
-            position = sizes.get(host, 0)
-            lines.append(Line(position, offset + start, line, message, header))
+            name = None if header is None else header.hostname
+            if name != host and lines:
+                # Lines stay in their order: the same host may have them with and without its name.
+                blocks.append(_rewritten(texts, lines, offset, host))
+                texts, lines, size = [], [], 0
+            host = name
+            lines.append(Line(size, offset + start, line, message, header))
             texts.append(text)
-            sizes[host] = position + len(text)
-        return [
-            Block(b"".join(texts), 0, sizes[host], offset, host, tuple(lines), None)
-            for host, (texts, lines) in hosts.items()
-        ]
+            size += len(text)
+        if lines:
+            blocks.append(_rewritten(texts, lines, offset, host))
+        return blocks
+
+
+def _rewritten(texts: list[bytes], lines: list[Line], offset: int, host: str | None) -> Block:
+    text = b"".join(texts)
+    return Block(text, 0, len(text), offset, host, tuple(lines), None)
 
 
 def _last_line(blocks: list[Block]) -> bytes:

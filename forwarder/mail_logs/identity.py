@@ -1,113 +1,199 @@
-"""Names for events: the same line of the same connection has the same name, always.
+"""Ids of events: a function of what their file holds, and of nothing that was read besides.
 
-Two attempts within one second may be the very same line twice. They are two events, so an id
-also holds how many times the line came before. Because the line holds its second, only lines of
-the last seconds need to be remembered: two generations of them, the elder dropped in turn.
+An id is a hash of where a line belongs (appliance, base name of the file, host and serial number
+where they tell machines apart), its connection, and the line itself, verbatim. Three things keep
+two events from having one id:
 
-The same line in another file may be the next attempt, where a log was cut between the two, or the
-same one, where files overlap. It is the next one where the file goes on: its first event is not
-earlier than the last one before, nor is it the very event that the file before began with. All
-lines of a file that overlaps are counted anew, and have the ids again that they had.
+* **Ordinal.** A line may come again within its second: the second time is another event. Lines of
+  the last seconds are remembered and counted, in two generations of which the elder is dropped in
+  turn.
+* **Beginning.** A log may be rotated within a second, and a line then stands on both sides. Lines
+  that are not later than the first line of their file are salted by that line.
+* **Place.** What is older than all that is remembered may have come before. Such a line is salted
+  by how many logins are before it in its file.
+
+So it does not matter where the bytes of a file are cut, what is read in between, nor in which order
+files are read. Files that overlap give a line one id in both, but in their first seconds.
 """
 
 from hashlib import blake2b
+from typing import Any
 
-GENERATION_SECONDS = 10
-"""Of the log's own time. Within one connection lines are at most a few seconds out of order."""
+GENERATION_SECONDS = 3
+"""Of the log's own time: a line that comes again does so within its second, and relays mix lines
+by two or three."""
 
-MAX_LATE_SECONDS = 60
-"""A line is never that late. Where a file goes back further, logs were put together in it that
-overlap: their lines are counted anew, too."""
+MAX_GENERATION = 2_048
+"""Lines of a generation. They are saved with the position of their file, so there have to be few:
+32 KB of both. Beyond, lines of the same second are told apart by their place."""
 
-MAX_GENERATION = 32_768
-"""Ids of a generation, 6 MB. An appliance would need more than 3,000 logins a second; a line that
-came again behind so many others would get its first id again."""
+_KEY_DIGITS = 8
+"""Of an id, to know its line by. Should two lines have one key, the second of them gets the ordinal
+of a repeated one: an id that is as good."""
+
+_LONG_AGO = -(1 << 62)
+
+Begun = dict[bytes, Any]
+"""For each direction a hash that has taken in where a line belongs: a copy that goes on costs less
+than a new one."""
+
+
+def begin(*where: str | None) -> Begun:
+    """Begin the ids of lines that belong together.
+
+    Args:
+        where: What tells them from others; always as many.
+    """
+    # Each part with its length, so that no two of them run into one another.
+    parts = [b"-" if x is None else x.encode("utf-8", "surrogateescape") for x in where]
+    text = b"".join(
+        b"-" if x is None else b"%d:%b" % (len(part), part)
+        for x, part in zip(where, parts, strict=True)
+    )
+    return {x: blake2b(text + x + b"\0", digest_size=16) for x in (b"inbound", b"outbound")}
+
+
+def derive(name: str, word: bytes) -> str:
+    """Give the id of an event that no line says.
+
+    Args:
+        name: Id of the event that it comes of.
+        word: What it is; there is one of it.
+    """
+    return blake2b(name.encode(), digest_size=16, key=word).hexdigest()
 
 
 class Identities:
-    """Gives ids to the events of one appliance.
+    """Gives ids to the events of one file.
 
     Attributes:
-        current: How many times the line of an id came, in the generation that grows.
-        previous: The same in the one before it.
-        since: When the current one began, in seconds since 1970.
-        repeated: Ids of the current one whose count has changed since somebody cleared this.
-        place: The file of the last event, the first id in that file, and the latest time so far.
+        stamp: Of the first line, 24 bytes; empty before there is any.
     """
 
-    __slots__ = ("_begun", "_prefixes", "current", "place", "previous", "repeated", "since")
+    __slots__ = (
+        "_current",
+        "_horizon",
+        "_latest",
+        "_place",
+        "_previous",
+        "_previous_end",
+        "_salt",
+        "_since",
+        "_year",
+        "stamp",
+    )
 
-    def __init__(self, appliance: str) -> None:
-        """Start with no line seen."""
-        name = appliance.encode("utf-8", "surrogateescape")
-        self._prefixes = {x: b"%b\0%b\0" % (name, x) for x in (b"inbound", b"outbound")}
-        # Hashes that have taken in the prefix: a copy that goes on costs less than a new one.
-        self._begun = {x: blake2b(y, digest_size=16) for x, y in self._prefixes.items()}
-        self.current: dict[str, int] = {}
-        self.previous: dict[str, int] = {}
-        self.since = 0
-        self.repeated: set[str] = set()
-        self.place: tuple[str | None, str, int] = (None, "", 0)
+    def __init__(self) -> None:
+        """Start before the first line."""
+        self.stamp = b""
+        self._salt = b""
+        self._current: dict[str, int] = {}
+        self._previous: dict[str, int] = {}
+        self._since = _LONG_AGO
+        self._latest = _LONG_AGO
+        self._previous_end = _LONG_AGO
+        self._horizon = _LONG_AGO
+        """Lines before it may be forgotten."""
+        self._year: int | None = None
+        self._place = 0
 
-    def identify(
-        self, direction: bytes, number: bytes, line: bytes, epoch: int, file: str | None = None
+    def open(self, line: bytes, stamp: bytes) -> None:
+        """Take the first line of the file.
+
+        Args:
+            line: Verbatim.
+            stamp: The one that it has, or would have in a file.
+        """
+        self.stamp = stamp
+        self._salt = blake2b(line, digest_size=16).digest()
+
+    def identify(  # noqa: PLR0913, PLR0917 - the hot path of a storm: an object for them costs more
+        self,
+        begun: Any,  # noqa: ANN401 - hashlib's types have no common name
+        number: bytes,
+        line: bytes,
+        epoch: int,
+        first: int | None,
+        year: bytes | None = None,
     ) -> str:
         """Give the id of the next event of a line.
 
         Args:
-            direction: ``inbound`` or ``outbound``.
+            begun: Of its direction, as :func:`begin` gives it.
             number: ICID or DCID; empty for none.
             line: Verbatim, without its end.
             epoch: Its time in seconds since 1970, UTC.
-            file: A name of the file, the same for all of its lines.
+            first: The same of the file's first line; None where that has none.
+            year: That of its stamp, where the line itself may have none.
 
         Returns:
             32 hex digits.
         """
-        text = number + b"\0" + line
-        said = self._begun[direction].copy()
-        said.update(text)
-        name = said.hexdigest()
-        before, first, last = self.place
-        if file != before:
-            if epoch < last or name == first:
-                last = self._forget(epoch)
-            self.place = file, name, max(last, epoch)
-        elif epoch > last:
-            self.place = file, first, epoch
-        passed = epoch - self.since
-        if passed <= -MAX_LATE_SECONDS:
-            self._forget(epoch)
-            self.place = *self.place[:2], epoch
-        elif passed >= GENERATION_SECONDS or len(self.current) >= MAX_GENERATION:
-            self.previous, self.current = self.current, {}
-            self.repeated.clear()
-            self.since = epoch
-        current = self.current
-        if name not in current and name not in self.previous:
-            current[name] = 1
+        said = begun.copy()
+        said.update(number + b"\0" + line)
+        name: str = said.hexdigest()
+        salt = b"" if year is None else self._tell_years_apart(year)
+        self._place += 1
+        if epoch < self._horizon:
+            salt += b"@%d" % self._place + self._salt
+        else:
+            if first is None or epoch <= first:
+                salt += self._salt
+            if epoch - self._since >= GENERATION_SECONDS or len(self._current) >= MAX_GENERATION:
+                self._turn(epoch)
+            self._latest = max(self._latest, epoch)
+            current, key = self._current, name[:_KEY_DIGITS]
+            if key not in current and key not in self._previous:
+                current[key] = 1
+            else:
+                ordinal = current.get(key) or self._previous[key]
+                current[key] = ordinal + 1
+                salt += b"#%d" % ordinal
+        if not salt:
             return name
-        ordinal = current.get(name) or self.previous[name]
-        current[name] = ordinal + 1
-        self.repeated.add(name)
-        # Beside the text, where no line can imitate it.
-        text = self._prefixes[direction] + text
-        return blake2b(text, digest_size=16, person=b"%d" % ordinal).hexdigest()
+        # As the key of the hash, which no line can imitate.
+        return blake2b(name.encode(), digest_size=16, key=salt).hexdigest()
 
-    def name(self, direction: bytes, number: bytes, text: bytes) -> str:
-        """Give the id of an event that no line says.
+    def dump(self) -> list[Any]:
+        """Give what another one needs to go on with the file, as values of JSON."""
+        return [
+            self.stamp.decode("latin-1"),
+            self._salt.hex(),
+            [self._since, self._latest, self._previous_end, self._horizon],
+            self._year,
+            self._place,
+            *_dump(self._current),
+            *_dump(self._previous),
+        ]
 
-        Args:
-            direction: ``inbound`` or ``outbound``.
-            number: ICID or DCID.
-            text: What stands for the line; it never comes again.
-        """
-        text = self._prefixes[direction] + number + b"\0" + text
-        return blake2b(text, digest_size=16).hexdigest()
+    def restore(self, values: list[Any]) -> None:
+        """Go on where another one was."""
+        stamp, salt, times, self._year, self._place, *counts = values
+        self.stamp, self._salt = stamp.encode("latin-1"), bytes.fromhex(salt)
+        self._since, self._latest, self._previous_end, self._horizon = times
+        self._current, self._previous = _load(*counts[:2]), _load(*counts[2:])
 
-    def _forget(self, epoch: int) -> int:
-        """Count anew from here."""
-        self.previous, self.current = {}, {}
-        self.repeated.clear()
-        self.since = epoch
-        return epoch
+    def _turn(self, epoch: int) -> None:
+        """Begin a generation with a line."""
+        if self._previous:
+            self._horizon = self._previous_end + 1
+        self._previous, self._current = self._current, {}
+        self._previous_end = self._latest
+        self._since = max(self._latest, epoch)
+
+    def _tell_years_apart(self, year: bytes) -> bytes:
+        """Salt a line whose year was inferred, where the file has gone over into another one."""
+        number = int(year)
+        if self._year is None:
+            self._year = number
+        return b"" if number == self._year else b"y%d" % (number - self._year)
+
+
+def _dump(generation: dict[str, int]) -> tuple[str, dict[str, int]]:
+    """Give the keys in one text, and the counts that are not one."""
+    return "".join(generation), {key: n for key, n in generation.items() if n != 1}
+
+
+def _load(keys: str, counts: dict[str, int]) -> dict[str, int]:
+    steps = range(0, len(keys), _KEY_DIGITS)
+    return dict.fromkeys((keys[i : i + _KEY_DIGITS] for i in steps), 1) | counts

@@ -11,11 +11,12 @@ from forwarder.events import (
     Connection,
     Event,
     Instant,
+    Origin,
     Outcome,
     SyslogHeader,
     new_event,
 )
-from forwarder.mail_logs.clock import Clock
+from forwarder.mail_logs.clock import UTC_MARK, Clock
 from forwarder.mail_logs.connections import (
     MAX_OPEN,
     Attempts,
@@ -25,10 +26,11 @@ from forwarder.mail_logs.connections import (
 )
 from forwarder.mail_logs.describing import Describer
 from forwarder.mail_logs.grammar import MAX_DIGITS, message_of
-from forwarder.mail_logs.identity import Identities
+from forwarder.mail_logs.identity import derive
 from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.logins import MECHANISM, SUCCESS, Logins, is_strange
-from forwarder.mail_logs.places import Nowhere, Places
+from forwarder.mail_logs.places import Nowhere, Place, Places
+from forwarder.mail_logs.syslog import LOCAL_MARK
 
 MAX_AGE = timedelta(hours=24)
 """An appliance ends a connection after minutes; what is a day old was never seen to close.
@@ -49,34 +51,53 @@ _NOTHING: Attempts = (None, 0, 0, None)
 _NOWHERE: Nowhere = (None, None, 0, None, None)
 # To find a member in its class takes as long as a call.
 _INBOUND = Action.INBOUND
+_REWRITTEN = (LOCAL_MARK, UTC_MARK)
 _CLOSED = Outcome(Action.SESSION_CLOSED, SUCCESS, None, None, None, None)
 
 
-class Joiner:
-    """Makes the events of one appliance.
+class Means:
+    """What the joiners of all streams share: what takes lines apart, and what is counted.
 
     Attributes:
-        connections: What is open.
+        clock: Reads stamps.
+        sessions: Whether the end of a session is an event.
+        logins: Takes login messages apart.
+        describer: Takes the lines of connections apart.
         nameless: Logins whose line names no connection.
         unjoined: Logins whose line names one of which the address is not known.
         unread: Lines that begin like a login and have no known form, or no possible date.
         first_unread: Path and offset in bytes of the first of them.
     """
 
-    def __init__(self, appliance: str, clock: Clock, *, sessions: bool) -> None:
-        """Start with nothing open; see :class:`forwarder.mail_logs.correlator.Correlator`."""
-        self.connections = Connections()
-        self._clock = clock
-        self._sessions = sessions
-        self.identities = Identities(appliance)
-        self._logins = Logins()
-        self._endings = self._logins.endings
-        self._describer = Describer(clock)
-        self.next_expiry = 0
+    def __init__(self, clock: Clock, *, sessions: bool = True) -> None:
+        """Start with nothing counted."""
+        self.clock = clock
+        self.sessions = sessions
+        self.logins = Logins()
+        self.describer = Describer(clock)
         self.nameless = 0
         self.unjoined = 0
         self.unread = 0
         self.first_unread: tuple[str | None, int] | None = None
+
+
+class Joiner:
+    """Makes the events of one stream.
+
+    Attributes:
+        connections: What is open.
+    """
+
+    def __init__(self, means: Means) -> None:
+        """Start with nothing open; see :class:`forwarder.mail_logs.correlator.Correlator`."""
+        self.connections = Connections()
+        self._means = means
+        self._clock = means.clock
+        self._sessions = means.sessions
+        self._logins = means.logins
+        self._endings = means.logins.endings
+        self._describer = means.describer
+        self.next_expiry = 0
 
     # In one piece: this is the hot path of a storm, and a call costs as much as ten steps.
     def login(  # noqa: C901, PLR0912, PLR0913, PLR0915, PLR0917 - the state of the loop that calls it
@@ -124,12 +145,20 @@ class Joiner:
         epoch = time.epoch
         if epoch >= self.next_expiry:
             self._expire(time, log, events)
-        direction, known = b"inbound", None
+        known = None
+        offset, original, at, level, header = places.find(line)
+        key = log.source.identities.identify(
+            log.begun[b"inbound" if address is None else b"outbound"],
+            number or b"",
+            original,
+            epoch,
+            log.first(clock),
+            None if original is line else _year_of(line),
+        )
         if number is None:
             number = b""
-            self.nameless += 1
+            self._means.nameless += 1
         elif address is not None:
-            direction = b"outbound"
             known = self._join_outbound(number, address, time)
         else:
             open_ = self.connections
@@ -154,14 +183,12 @@ class Joiner:
                     failures += 1
                 elif self._sessions:
                     tally = open_.messages.follow(number, tally)
-                    tally.succeed(user, time)
+                    tally.succeed(user, time, key)
                 if known.start is None and (is_old or number not in open_.inbound):
                     open_.inbound[number] = None, log.offset, []
                 open_.attempts[number] = known, epoch, failures, tally
         if known is not None and not known.correlated:
-            self.unjoined += 1
-        offset, original, at, level, header = places.find(line)
-        key = self.identities.identify(direction, number, original, epoch, log.file)
+            self._means.unjoined += 1
         if header is not None:
             time = _at_offset(time, header)
         events.append(
@@ -184,13 +211,14 @@ class Joiner:
             )
         )
         if len(self.connections.inbound) > MAX_OPEN:
-            self.forget_oldest(log, events)
+            self.forget_oldest(log.origin, events)
 
     def _pass_over(self, line: bytes, places: Places, log: Log) -> None:
         """Count a line that is not understood; somebody will want to see the first."""
-        self.unread += 1
-        if self.first_unread is None:
-            self.first_unread = log.origin.path, places.find(line)[0]
+        means = self._means
+        means.unread += 1
+        if means.first_unread is None:
+            means.first_unread = log.origin.path, places.find(line)[0]
 
     def _join_outbound(self, number: bytes, address: bytes, time: Instant) -> Connection:
         connection = self.connections.outbound.get(number)
@@ -224,7 +252,7 @@ class Joiner:
         """Leave out the lines of a connection that later ones replace."""
         self._describer.shorten(number, lines)
 
-    def end(  # noqa: PLR0913, PLR0917 - what an event is made of
+    def end(  # noqa: PLR0913, PLR0917 - the state of the loop that calls it
         self,
         number: bytes,
         connection: Lines,
@@ -232,46 +260,65 @@ class Joiner:
         reason: CloseReason,
         log: Log,
         events: list[Event],
-        line: bytes | None = None,
-        places: Places | None = None,
+        line: bytes,
+        places: Places,
     ) -> None:
-        """End a connection that is no longer open; if it was a session, add the event.
-
-        That is at a line, or at the session's last login if no line says it.
-        """
-        known, _, failures, tally = attempts
+        """End a connection that is no longer open, at a line; if it was a session, add the event."""
+        tally = attempts[3]
         if tally is None:
             return
         self.connections.messages.leave(number)
         if reason is CloseReason.SUPERSEDED and line == connection[0]:
             # The same beginning, read again in another file: whatever follows it comes again, too.
             return
-        time = tally.last
-        offset, original, message, level, header = _NOWHERE
-        if line is not None and places is not None:
-            time = self._clock.read(line[:24], log.offset) or time
-            offset, original, message, level, header = places.find(line)
-        if original is None:
-            # No line says that a session expired: the word and its last login stand for it.
-            name = self.identities.name(b"inbound", number, b"expired %b" % tally.last.compact)
-        else:
-            name = self.identities.identify(b"inbound", number, original, time.epoch, log.file)
-        events.append(
-            new_event(
-                (
-                    log.origin,
-                    _CLOSED,
-                    name,
-                    time if header is None else _at_offset(time, header),
-                    tally.user,
-                    known or self._describer.describe_inbound(number, connection),
-                    offset,
-                    level,
-                    original,
-                    message,
-                    header,
-                    tally.close(reason, failures),
-                )
+        time = self._clock.read(line[:24], log.offset) or tally.last
+        place = places.find(line)
+        events.append(self._closed(number, connection, attempts, reason, log.origin, time, place))
+
+    def expire(
+        self,
+        number: bytes,
+        connection: Lines,
+        attempts: Attempts,
+        origin: Origin,
+        events: list[Event],
+    ) -> None:
+        """End a connection that is forgotten; if it was a session, add the event, at its login."""
+        tally = attempts[3]
+        if tally is None:
+            return
+        self.connections.messages.leave(number)
+        reason, time = CloseReason.EXPIRED, tally.last
+        events.append(self._closed(number, connection, attempts, reason, origin, time, _NOWHERE))
+
+    def _closed(  # noqa: PLR0913, PLR0917 - what an event is made of
+        self,
+        number: bytes,
+        connection: Lines,
+        attempts: Attempts,
+        reason: CloseReason,
+        origin: Origin,
+        time: Instant,
+        place: Place | Nowhere,
+    ) -> Event:
+        known, _, failures, tally = attempts
+        assert tally is not None  # noqa: S101 - else there was no session
+        offset, original, message, level, header = place
+        return new_event(
+            (
+                origin,
+                _CLOSED,
+                # Of a login there is one session, and of that one end.
+                derive(tally.id, reason.value.encode()),
+                time if header is None else _at_offset(time, header),
+                tally.user,
+                known or self._describer.describe_inbound(number, connection),
+                offset,
+                level,
+                original,
+                message,
+                header,
+                tally.close(reason, failures),
             )
         )
 
@@ -281,19 +328,32 @@ class Joiner:
         open_ = self.connections
         for number in open_.messages.silent_since(now.epoch - _MAX_AGE_SECONDS):
             connection, attempts = open_.inbound.pop(number), open_.attempts.pop(number)
-            self.end(number, connection, attempts, CloseReason.EXPIRED, log, events)
+            self.expire(number, connection, attempts, log.origin, events)
 
-    def forget_oldest(self, log: Log, events: list[Event]) -> None:
+    def forget_oldest(self, origin: Origin, events: list[Event]) -> None:
         """Make room for clients' connections, and end the sessions among those that go."""
         for number, connection in forget_oldest(self.connections.inbound):
             attempts = self.connections.attempts.pop(number, None)
             if attempts is not None:
-                self.end(number, connection, attempts, CloseReason.EXPIRED, log, events)
+                self.expire(number, connection, attempts, origin, events)
+
+    def forget_all(self, origin: Origin, events: list[Event]) -> None:
+        """Let go of all that is open, and end the sessions."""
+        open_ = self.connections
+        for number, connection in open_.inbound.items():
+            if number in open_.attempts:
+                self.expire(number, connection, open_.attempts[number], origin, events)
+        self.connections = Connections()
 
 
 def _unknown(number: bytes) -> Connection:
     """Give a connection of which there is nothing but its number."""
     return Connection(number, None, None, False, None, None)  # noqa: FBT003
+
+
+def _year_of(line: bytes) -> bytes | None:
+    """Give the year of a stamp that is not the line's own: it may be inferred."""
+    return line[20:24] if line[:3] in _REWRITTEN else None
 
 
 def _at_offset(time: Instant, header: SyslogHeader) -> Instant:

@@ -2,32 +2,70 @@
 
 from dataclasses import replace
 from datetime import timedelta, tzinfo
+from typing import NamedTuple
 
 from forwarder.events import Origin
 from forwarder.mail_logs import grammar
+from forwarder.mail_logs.clock import Clock
+from forwarder.mail_logs.identity import Begun, Identities, begin
 
 MAX_OFFSET = timedelta(hours=14)
 """No place on earth is further from UTC (the Line Islands)."""
 
+MAX_SERIAL = 128
+"""Characters of a serial number that tell appliances apart; they have 33."""
+
+
+class Source(NamedTuple):
+    """A file on its way, as far as all of its lines share it."""
+
+    base: str
+    """Name of the file without what rotation adds; the same for all files of one log."""
+    file: str | None
+    """A name for the file that stays when it is renamed."""
+    zone: tzinfo | None
+    """Of stamps that no header covers; None if nobody gave one."""
+    identities: Identities
+
 
 class Log:
-    """The file being read: what its header said so far."""
+    """Lines of one appliance in the file being read: what its header said so far.
 
-    __slots__ = ("file", "offset", "origin", "zone")
+    Attributes:
+        origin: Of its lines.
+        source: The file.
+        host: From syslog headers, where the operator named the appliance and the host has another
+            name; None else.
+        offset: Local time minus UTC by the header.
+        begun: For ids.
+        is_moved: Whether a header has said another serial number since somebody cleared this.
+    """
 
-    def __init__(self, appliance: str, path: str | None, zone: tzinfo | None = None) -> None:
-        """Start at the beginning of a file.
+    __slots__ = ("_first", "begun", "host", "is_moved", "offset", "origin", "source")
 
-        Args:
-            appliance: Its name.
-            path: Absolute; None for a stream.
-            zone: Of its stamps, as long as no header covers them; None if nobody gave one.
-        """
-        self.origin = Origin(appliance, path, None)
-        self.file = path
-        """A name for it that stays when it is renamed."""
+    begun: Begun
+
+    def __init__(self, origin: Origin, source: Source, host: str | None = None) -> None:
+        """Start at the beginning of a file."""
+        self.origin = origin
+        self.source = source
+        self.host = host
         self.offset: timedelta | None = None
-        self.zone = zone
+        self.is_moved = False
+        self._turn()
+
+    def resume(self, serial: str | None, offset: timedelta | None) -> None:
+        """Go on where another one was."""
+        self.origin = replace(self.origin, serial=serial)
+        self.offset = offset
+        self._turn()
+
+    def first(self, clock: Clock) -> int | None:
+        """Give the time of the file's first line, in seconds since 1970; None if it has none."""
+        if self._first is _UNKNOWN:
+            time = clock.read(self.source.identities.stamp, self.offset)
+            self._first = None if time is None else time.epoch
+        return self._first
 
     def read_header(self, message: bytes) -> bool:
         """Take a line of the file's header; False for any other."""
@@ -36,7 +74,22 @@ class Log:
             if abs(offset) > MAX_OFFSET:
                 return False
             self.offset = offset
+            self._turn()
         elif found := grammar.match(grammar.HEADER_VERSION, message):
-            serial = found["serial"].decode("utf-8", "replace")
-            self.origin = replace(self.origin, serial=serial)
+            serial = found["serial"].decode("utf-8", "replace")[:MAX_SERIAL]
+            if serial != self.origin.serial:
+                self.origin = replace(self.origin, serial=serial)
+                self.is_moved = True
+                self._turn()
         return found is not None
+
+    def _turn(self) -> None:
+        """Let ids depend on what the header says: the same stamp is another time then."""
+        self._first: int | None = _UNKNOWN
+        appliance, serial = self.origin.appliance, self.origin.serial
+        offset = None if self.offset is None else str(self.offset // timedelta(seconds=1))
+        self.begun = begin(appliance, self.source.base, self.host, serial, offset)
+
+
+_UNKNOWN = -(1 << 60)
+"""In place of a time that nobody has asked for."""

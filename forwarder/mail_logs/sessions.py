@@ -24,6 +24,7 @@ class Tally:
     """The counts of one session."""
 
     __slots__ = (
+        "id",
         "last",
         "messages",
         "mids",
@@ -35,6 +36,8 @@ class Tally:
         "users",
     )
 
+    id: str
+    """Of the login that it began with."""
     last: Instant
 
     def __init__(self) -> None:
@@ -48,8 +51,10 @@ class Tally:
         self.sized = 0
         self.mids: set[bytes] = set()
 
-    def succeed(self, user: str | None, time: Instant) -> None:
-        """Count a login that succeeded."""
+    def succeed(self, user: str | None, time: Instant, name: str) -> None:
+        """Count a login that succeeded, by the id of its event."""
+        if not self.successes:
+            self.id = name
         self.successes += 1
         self.user = user
         self.last = time
@@ -107,7 +112,9 @@ class Messages:
 
     def silent_since(self, epoch: int) -> list[bytes]:
         """Give the connections whose last login is older, in seconds since 1970."""
-        return [icid for icid, tally in self.tallies.items() if tally.last.epoch < epoch]
+        silent = [x for x in self.tallies.items() if x[1].last.epoch < epoch]
+        # By what outlives the process.
+        return [icid for icid, _ in sorted(silent, key=lambda x: (x[1].last.epoch, x[0]))]
 
     def leave(self, icid: bytes) -> None:
         """Count no longer."""

@@ -1,8 +1,8 @@
-"""What has to outlive the process, of one appliance: pairs of a key and a value for a store.
+"""What has to outlive the process, of one stream: pairs of a key and a value for a store.
 
 A store that takes these pairs together with the documents and the position in the log goes on
 after a crash as if nothing had happened: every connection has its address, every session its
-counts, every line its id.
+counts. (Ids depend on the file alone: what they need is saved with its position.)
 
 Rules:
 
@@ -13,79 +13,74 @@ Rules:
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from itertools import islice
 from typing import Any
 
 import orjson
 
 from forwarder.events import Instant
 from forwarder.mail_logs.connections import Attempts, Lines
-from forwarder.mail_logs.identity import Identities
 from forwarder.mail_logs.joining import Joiner
 from forwarder.mail_logs.sessions import Message, Tally
 
 Pair = tuple[str, bytes | None]
 
 _INBOUND, _OUTBOUND, _ATTEMPTS = "inbound", "outbound", "attempts"
-_IDS, _REST = "ids", "rest"
+_EXPIRY = "expiry"
 
 
 class State:
-    """Keeps a store up to date about one appliance."""
+    """Keeps a store up to date about one stream."""
 
-    __slots__ = ("_attempts", "_ids", "_joiner", "_lines", "_prefix", "_rest")
+    __slots__ = ("_attempts", "_expiry", "_joiner", "_lines", "_prefix")
 
     def __init__(self, joiner: Joiner, prefix: str) -> None:
         """Start with an empty store.
 
         Args:
-            joiner: Of the appliance.
+            joiner: Of the stream.
             prefix: Of all keys; ends with a slash.
         """
         self._joiner = joiner
         self._prefix = prefix
         self._lines = {_INBOUND: _Stored(), _OUTBOUND: _Stored()}
         self._attempts: dict[bytes, tuple[Attempts, bytes]] = {}
-        self._ids = _StoredIds()
-        self._rest = b""
+        self._expiry = 0
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
-        """Put what a store has into the appliance's joiner, which is new.
+        """Put what a store has into the stream's joiner, which is new.
 
         Args:
-            pairs: Whose keys begin with the prefix, in any order.
+            pairs: Whose keys begin with the prefix, in any order; keys without it.
         """
         kinds: dict[str, list[tuple[str, Any]]] = {}
         for key, value in pairs:
-            kind, _, name = key.removeprefix(self._prefix).partition("/")
-            kinds.setdefault(kind, []).append(
-                (name, value if kind == _IDS else orjson.loads(value))
-            )
+            kind, _, name = key.partition("/")
+            kinds.setdefault(kind, []).append((name, orjson.loads(value)))
         open_ = self._joiner.connections
         for kind, lines in ((_INBOUND, open_.inbound), (_OUTBOUND, open_.outbound)):
             self._lines[kind].restore(kinds.get(kind, ()), lines)
         for name, value in kinds.get(_ATTEMPTS, ()):
             self._restore_attempts(name.encode(), value)
-        self._ids.restore(kinds.get(_IDS, ()), self._joiner.identities)
-        for _, value in kinds.get(_REST, ()):
-            self._rest = orjson.dumps(value)
-            self._joiner.next_expiry, place = value
-            self._joiner.identities.place = tuple(place)
+        for _, value in kinds.get(_EXPIRY, ()):
+            self._expiry = self._joiner.next_expiry = value
 
     def changes(self) -> Iterator[Pair]:
         """Give what has changed since the last time."""
         open_ = self._joiner.connections
-        pairs = (
-            *self._lines[_INBOUND].changes(f"{self._prefix}{_INBOUND}/", open_.inbound),
-            *self._lines[_OUTBOUND].changes(f"{self._prefix}{_OUTBOUND}/", open_.outbound),
-            *self._changed_attempts(f"{self._prefix}{_ATTEMPTS}/"),
-            *self._ids.changes(f"{self._prefix}{_IDS}/", self._joiner.identities),
-        )
-        yield from pairs
-        rest = orjson.dumps([self._joiner.next_expiry, self._joiner.identities.place])
-        if rest != self._rest and any(self._joiner.identities.place):
-            self._rest = rest
-            yield f"{self._prefix}{_REST}/", rest
+        yield from self._lines[_INBOUND].changes(f"{self._prefix}{_INBOUND}/", open_.inbound)
+        yield from self._lines[_OUTBOUND].changes(f"{self._prefix}{_OUTBOUND}/", open_.outbound)
+        yield from self._changed_attempts(f"{self._prefix}{_ATTEMPTS}/")
+        if self._expiry != self._joiner.next_expiry:
+            self._expiry = self._joiner.next_expiry
+            yield f"{self._prefix}{_EXPIRY}", orjson.dumps(self._expiry)
+
+    def stored(self) -> Iterator[str]:
+        """Give the keys of all that the store has."""
+        for kind, lines in self._lines.items():
+            yield from (f"{self._prefix}{kind}/{x}" for x in lines.stored())
+        yield from (f"{self._prefix}{_ATTEMPTS}/{x.decode()}" for x in self._attempts)
+        if self._expiry:
+            yield f"{self._prefix}{_EXPIRY}"
 
     def _changed_attempts(self, prefix: str) -> Iterator[Pair]:
         stored, now = self._attempts, self._joiner.connections.attempts
@@ -113,6 +108,7 @@ class State:
                 last,
                 failures,
                 [
+                    tally.id,
                     *(tally.successes, tally.user, tally.users, tally.messages),
                     *(tally.recipients, tally.size, tally.sized),
                     [epoch, utc.decode(), compact.decode(), offset],
@@ -130,7 +126,7 @@ class State:
         if counts is not None:
             messages = self._joiner.connections.messages
             tally = messages.tallies[number] = Tally()
-            *numbers, instant, mids = counts
+            tally.id, *numbers, instant, mids = counts
             tally.successes, tally.user, tally.users, tally.messages = numbers[:4]
             tally.recipients, tally.size, tally.sized = numbers[4:]
             epoch, utc, compact, offset = instant
@@ -174,6 +170,9 @@ class _Stored:
             stored[number] = lines, len(others), last, order
             yield prefix + number.decode(), _dump_lines(order, lines)
 
+    def stored(self) -> Iterator[str]:
+        return (x.decode() for x in self._stored)
+
     def restore(self, pairs: Iterable[tuple[str, Any]], now: dict[bytes, Lines]) -> None:
         for name, (order, opened, seconds, others) in sorted(pairs, key=lambda x: x[1][0]):
             lines: Lines = (
@@ -197,56 +196,3 @@ def _dump_lines(order: int, lines: Lines) -> bytes:
             [x.decode("latin-1") for x in others],
         ]
     )
-
-
-class _StoredIds:
-    """What a store has of the ids of the last seconds.
-
-    The generation that grows is a row of chunks; one that is full is a single chunk, written anew.
-    """
-
-    __slots__ = ("_current", "_keys", "_number", "_size")
-
-    def __init__(self) -> None:
-        self._current: dict[str, int] | None = None
-        self._size = 0
-        self._number = 0
-        self._keys: list[str] = []
-
-    def changes(self, prefix: str, ids: Identities) -> Iterator[Pair]:
-        if ids.current is not self._current:
-            yield from ((prefix + key, None) for key in self._keys)
-            self._keys = []
-            if ids.previous:
-                yield self._add(prefix, _dump_ids(ids.since, ids.previous, ids.previous, old=True))
-            self._current, self._size = ids.current, 0
-        if len(ids.current) > self._size or ids.repeated:
-            new = list(islice(ids.current, self._size, None))
-            known = {x: ids.current[x] for x in ids.repeated}
-            yield self._add(prefix, _dump_ids(ids.since, new, known, old=False))
-            self._size = len(ids.current)
-            ids.repeated.clear()
-
-    def _add(self, prefix: str, value: bytes) -> Pair:
-        key = f"{self._number:08}"
-        self._number += 1
-        self._keys.append(key)
-        return prefix + key, value
-
-    def restore(self, pairs: Iterable[tuple[str, bytes]], ids: Identities) -> None:
-        for key, value in sorted(pairs):
-            head, _, raw = value.partition(b"\n")
-            ids.since, old, counts = orjson.loads(head)
-            names = raw.hex()
-            generation = ids.previous if old else ids.current
-            generation.update((names[i : i + 32], 1) for i in range(0, len(names), 32))
-            generation.update(counts)
-            self._keys.append(key)
-            self._number = int(key) + 1
-        self._current, self._size = ids.current, len(ids.current)
-
-
-def _dump_ids(since: int, names: Iterable[str], counts: dict[str, int], *, old: bool) -> bytes:
-    """Put ids into half the room that their digits take; counts that are not one behind."""
-    more = {name: count for name, count in counts.items() if count != 1}
-    return orjson.dumps([since, old, more]) + b"\n" + bytes.fromhex("".join(names))

@@ -1,0 +1,342 @@
+"""Streams: what one machine wrote to one log. Connections are joined within a stream only.
+
+One name may stand for two machines: members of a cluster that send into one folder, a relay that
+has the lines of several in one file, a machine that was replaced. They use the same numbers at the
+same time, so what is not known to be of one machine is not joined: an address is never guessed.
+
+Rules:
+
+* A stream is an appliance, the base name of the files (what rotation adds to a name is no part of
+  it), the serial number in their headers, and, where the operator named the appliance, the host
+  of the syslog headers unless it has the appliance's name.
+* A file without a header goes on with the only serial number that is known for its base name.
+  Where several are known, it is a stream of its own. What came before any header belongs to the
+  first serial number.
+* A header in the middle of a file begins another stream from its line on.
+* At most :data:`MAX_STREAMS` are remembered. Those with nothing open go first, then those that were
+  read least recently; sessions in them end as expired. So does, at a header of another serial
+  number, a stream that has not been heard of for a day: its machine was replaced.
+"""
+
+from collections.abc import Container, Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+import orjson
+
+from forwarder.counts import Kind, Mixture
+from forwarder.events import Event, Origin
+from forwarder.mail_logs import scanning
+from forwarder.mail_logs.blocks import Block
+from forwarder.mail_logs.correlator import Correlator
+from forwarder.mail_logs.joining import EXPIRY_SECONDS, MAX_AGE, Means
+from forwarder.mail_logs.log import Log
+from forwarder.mail_logs.places import Places
+from forwarder.mail_logs.state import Pair, State
+
+MAX_STREAMS = 1_024
+"""Strangers may choose the hosts in syslog headers; a company has some dozens of appliances."""
+
+MAX_FAMILIES = 1_024
+"""Logs whose serial numbers are remembered."""
+
+MAX_SERIALS = 8
+"""Of one log. To know that there are several is enough."""
+
+MAX_MIXTURES = 100
+"""That are named."""
+
+_MAX_AGE_SECONDS = int(MAX_AGE.total_seconds())
+
+
+class Family(NamedTuple):
+    """The streams that only serial numbers tell apart."""
+
+    appliance: str
+    base: str
+    host: str | None
+
+
+class Key(NamedTuple):
+    """What a stream is known by."""
+
+    family: Family
+    serial: str | None
+    file: str | None
+    """Of one without a serial number, where its family has several; None else."""
+
+
+class _Stream:
+    """One stream, and what a store has of it."""
+
+    __slots__ = ("correlator", "is_used", "key", "number", "state", "stored")
+
+    def __init__(self, key: Key, number: int, means: Means) -> None:
+        self.key = key
+        self.number = number
+        self.correlator = Correlator(means)
+        self.state = State(self.correlator.joiner, f"{number}/")
+        self.stored: Key | None = None
+        """The key that the store has."""
+        self.is_used = False
+        """Whether anything came of it since the program began."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there never was anything to remember."""
+        return self.stored is None and self.is_idle and not self.correlator.joiner.next_expiry
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is open."""
+        open_ = self.correlator.joiner.connections
+        return not open_.inbound and not open_.outbound
+
+    @property
+    def origin(self) -> Origin:
+        """Where events come from that no line says."""
+        return Origin(self.key.family.appliance, None, self.key.serial)
+
+
+class Streams:
+    """Finds the stream of each line, and remembers them."""
+
+    def __init__(self, means: Means) -> None:
+        """Start with none.
+
+        Args:
+            means: What all of them share.
+        """
+        self._means = means
+        self._streams: dict[Key, _Stream] = {}
+        """The least recently read first."""
+        self._last: _Stream | None = None
+        self._next = 0
+        self._serials: dict[Family, dict[str, int]] = {}
+        """When a header had each of them last, in seconds since 1970."""
+        self._changed: dict[int, _Stream] = {}
+        self._changed_families: set[Family] = set()
+        self._stored_families: set[Family] = set()
+        self._gone: list[str] = []
+        """Keys of what the store has and nobody needs."""
+        self._used: dict[str, tuple[Key, str | None]] = {}
+        """By appliance, the stream of which something came first, and its file."""
+        self.mixtures: dict[str, Mixture] = {}
+        """Of appliances that are several machines by what their logs say."""
+
+    @property
+    def open_connections(self) -> int:
+        """How many are open, of all streams and in both directions."""
+        open_ = (x.correlator.joiner.connections for x in self._streams.values())
+        return sum(len(x.inbound) + len(x.outbound) for x in open_)
+
+    def read(self, block: Block, log: Log) -> list[Event]:
+        """Join the lines of a block.
+
+        Args:
+            block: Of one log.
+            log: The log; a file header in the block changes it.
+
+        Returns:
+            The events at these lines, in order.
+        """
+        events: list[Event] = []
+        picks = block.picks
+        if picks is None:
+            picks = scanning.scan(block.text, block.start, block.end)
+        left, places = iter(picks), Places(block)
+        while True:
+            stream = self._find(log, events)
+            before = len(events)
+            stream.correlator.read(left, places, log, events)
+            if not stream.is_used and (len(events) > before or not stream.is_idle):
+                stream.is_used = True
+                self._look_for_mixture(stream.key, log.origin.path)
+            if not log.is_moved:
+                return events
+            log.is_moved = False
+            self._take_serial(log, events)
+
+    def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
+        """Put in what :meth:`changes` gave; before anything is read."""
+        own: dict[int, list[tuple[str, bytes]]] = {}
+        for key, value in pairs:
+            number, _, rest = key.partition("/")
+            if number == _SERIALS:
+                family = Family(*orjson.loads(rest))
+                self._serials[family] = orjson.loads(value)
+                self._stored_families.add(family)
+            else:
+                own.setdefault(int(number), []).append((rest, value))
+        for number, parts in sorted(own.items()):
+            (named,) = (value for rest, value in parts if not rest)
+            family, serial, file = orjson.loads(named)
+            key_ = Key(Family(*family), serial, file)
+            stream = self._streams[key_] = _Stream(key_, number, self._means)
+            stream.stored = key_
+            stream.state.restore((rest, value) for rest, value in parts if rest)
+            self._next = number + 1
+
+    def changes(self) -> Iterator[Pair]:
+        """Give what has changed since the last time and must outlive the process."""
+        yield from ((key, None) for key in self._gone)
+        self._gone = []
+        for stream in self._changed.values():
+            if stream.is_empty:
+                continue
+            if stream.stored != stream.key:
+                stream.stored = stream.key
+                yield (
+                    f"{stream.number}/",
+                    orjson.dumps([[*stream.key.family], stream.key.serial, stream.key.file]),
+                )
+            yield from stream.state.changes()
+        self._changed.clear()
+        for family in self._changed_families:
+            key = f"{_SERIALS}/{orjson.dumps([*family]).decode()}"
+            known = self._serials.get(family)
+            if known is not None:
+                self._stored_families.add(family)
+                yield key, orjson.dumps(known)
+            elif family in self._stored_families:
+                self._stored_families.remove(family)
+                yield key, None
+        self._changed_families.clear()
+
+    def _find(self, log: Log, events: list[Event]) -> _Stream:
+        """Find the stream of the next lines, and make it the most recent one."""
+        family = Family(log.origin.appliance, log.source.base, log.host)
+        known = self._serials.get(family)
+        serial, file = log.origin.serial, None
+        if serial is None and known:
+            if len(known) == 1:
+                (serial,) = known
+            else:
+                file = log.source.file
+        key = Key(family, serial, file)
+        last = self._last
+        if last is not None and last.key == key:
+            stream = last
+        else:
+            stream = self._streams.pop(key, None) or self._begin(key, events)
+            self._last = self._streams[key] = stream
+        self._changed[stream.number] = stream
+        return stream
+
+    def _begin(self, key: Key, events: list[Event]) -> _Stream:
+        """Begin a stream."""
+        if len(self._streams) >= MAX_STREAMS:
+            # An eighth at once, so that to look for them costs nothing each time.
+            idle = [x for x in self._streams.values() if x.is_idle]
+            others = (x for x in self._streams.values() if not x.is_idle)
+            for stream in [*idle, *islice(others, max(MAX_STREAMS // 8 - len(idle), 0))]:
+                self._let_go(stream, events)
+        self._next += 1
+        return _Stream(key, self._next - 1, self._means)
+
+    def _let_go(self, stream: _Stream, events: list[Event]) -> None:
+        """Forget a stream, and end its sessions."""
+        stream.correlator.joiner.forget_all(stream.origin, events)
+        if stream.stored is not None:
+            self._gone += [f"{stream.number}/", *stream.state.stored()]
+        self._changed.pop(stream.number, None)
+        del self._streams[stream.key]
+        if self._last is stream:
+            self._last = None
+
+    def _look_for_mixture(self, key: Key, path: str | None) -> None:
+        """Note that an appliance has more than one stream."""
+        appliance = key.family.appliance
+        if len(self._used) >= MAX_STREAMS:
+            self._used.clear()
+        first, first_path = self._used.setdefault(appliance, (key, path))
+        if first == key or appliance in self.mixtures or len(self.mixtures) >= MAX_MIXTURES:
+            return
+        if first.family.host != key.family.host:
+            kind = Kind.HOSTS
+            names = (first.family.host or appliance, key.family.host or appliance)
+        elif first.serial is not None and key.serial not in {None, first.serial}:
+            kind, names = Kind.SERIALS, (first.serial, key.serial or "")
+        elif first.family.base != key.family.base:
+            kind, names = Kind.FILES, (first_path or "-", path or "-")
+        else:
+            return
+        self.mixtures[appliance] = Mixture(appliance, kind, *names)
+
+    def _take_serial(self, log: Log, events: list[Event]) -> None:
+        """Take a serial number that a header says."""
+        family = Family(log.origin.appliance, log.source.base, log.host)
+        serial = log.origin.serial
+        assert serial is not None  # noqa: S101 - a header has said it
+        known = self._serials.pop(family, None)
+        if known is None:
+            known = {}
+            if len(self._serials) >= MAX_FAMILIES:
+                oldest = next(iter(self._serials))
+                del self._serials[oldest]
+                self._changed_families.add(oldest)
+        self._serials[family] = known
+        self._changed_families.add(family)
+        if not known:
+            self._adopt(family, serial)
+        first = log.first(self._means.clock)
+        now = max(first or 0, known.pop(serial, 0))
+        known[serial] = now
+        for other in [x for x in known if x != serial]:
+            stream = self._streams.get(Key(family, other, None))
+            heard = known[other] if stream is None else max(known[other], self._heard(stream))
+            if heard < now - _MAX_AGE_SECONDS:
+                del known[other]
+                if stream is not None:
+                    self._let_go(stream, events)
+        while len(known) > MAX_SERIALS:
+            del known[next(iter(known))]
+
+    def _adopt(self, family: Family, serial: str) -> None:
+        """Take it that what came before any header is of the machine of the first one."""
+        stream = self._streams.pop(Key(family, None, None), None)
+        if stream is not None:
+            stream.key = Key(family, serial, None)
+            self._streams[stream.key] = stream
+            self._changed[stream.number] = stream
+
+    def _heard(self, stream: _Stream) -> int:
+        """Give the time of the last login or connection of a stream, in seconds since 1970."""
+        joiner = stream.correlator.joiner
+        heard = [joiner.next_expiry - EXPIRY_SECONDS]
+        for connections in (joiner.connections.inbound, joiner.connections.outbound):
+            if connections:
+                line, offset, others = connections[next(reversed(connections))]
+                stamp = next((x[:24] for x in (line, *others) if x is not None), b"")
+                time = self._means.clock.read(stamp, offset)
+                heard.append(0 if time is None else time.epoch)
+        return max(heard)
+
+
+_SERIALS = "serials"
+
+
+def keys_of(pairs: Iterable[tuple[str, bytes]], appliances: Container[str]) -> list[str]:
+    """Give the keys of all that a store has of appliances.
+
+    Args:
+        pairs: All that :meth:`Streams.changes` gave.
+        appliances: Their names.
+    """
+    pairs = [*pairs]
+    numbers = {
+        key.removesuffix("/")
+        for key, value in pairs
+        if _is_name(key) and orjson.loads(value)[0][0] in appliances
+    }
+    return [
+        key
+        for key, _ in pairs
+        if key.partition("/")[0] in numbers
+        or (key.startswith(_SERIALS) and orjson.loads(key.partition("/")[2])[0] in appliances)
+    ]
+
+
+def _is_name(key: str) -> bool:
+    """Say whether the value of a key names a stream."""
+    return key.endswith("/") and not key.startswith(_SERIALS)
