@@ -7,8 +7,9 @@ from collections.abc import Container, Iterable, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, NamedTuple
 
+import orjson
+
 from forwarder.ecs_layout import Common
-from forwarder.mail_logs.streams import keys_of
 
 if TYPE_CHECKING:
     from forwarder.settings.models import DocumentSettings, InputSettings
@@ -54,5 +55,11 @@ def forget(
     Returns:
         What to change in the state.
     """
-    own = [(key.removeprefix(PREFIX), value) for key, value in state]
-    return [(PREFIX + key, None) for key in keys_of(own, appliances)]
+    pairs = [(key.removeprefix(PREFIX).split("/", 1), key, value) for key, value in state]
+    # Keys begin with the number of a stream, or stand for the serial numbers of a family of them.
+    names = {number: orjson.loads(value)[0] for (number, rest), _, value in pairs if not rest}
+    return [
+        (key, None)
+        for (number, rest), key, _ in pairs
+        if (names[number] if number in names else orjson.loads(rest))[0] in appliances
+    ]

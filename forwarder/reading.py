@@ -84,7 +84,7 @@ class Carrier(Protocol):
 class Reading:
     """One file on its way."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has a name
         self,
         flow: Carrier,
         framer: Framer,

@@ -117,8 +117,8 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
         for mixture in inputs.get("mixtures", []):
             yield (
                 f"{visible(mixture['appliance'])} is two machines, by their {mixture['by']}"
-                f" {visible(mixture['first'])} and {visible(mixture['second'])}: nothing is joined between them."
-                f" {GIVE_NAMES}"
+                f" {visible(mixture['first'])} and {visible(mixture['second'])}: nothing is joined"
+                f" between them. {GIVE_NAMES}"
             )
         rows = [
             (

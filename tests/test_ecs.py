@@ -13,13 +13,11 @@ from forwarder.ecs import Encoder
 from forwarder.ecs_fields import violations
 from forwarder.ecs_layout import Common
 from forwarder.events import Event
-from forwarder.mail_logs.clock import Clock
-from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.framing import Framer
-from forwarder.mail_logs.log import Log
 from forwarder.pipeline import Flow, Settings
 from tests.corpus import hostile
 from tests.corpus.oddities import REVERSE_DNS, USERS
+from tests.joined import log_of, no_streams
 from tests.truth_check import documents_of
 
 Document = dict[str, Any]
@@ -50,7 +48,7 @@ def read(*lines: bytes, common: Common | None = None, path: str | None = "/a") -
 
 def events_of(*lines: bytes) -> list[Event]:
     """Return the events of these lines."""
-    framer, joiner, log = Framer(), Correlator("esa1", Clock()), Log("esa1", "/a")
+    framer, joiner, log = Framer(), no_streams(), log_of("esa1", "/a")
     blocks = framer.feed(b"\n".join((*lines, b""))) + framer.finish()
     return [event for block in blocks for event in joiner.read(block, log)]
 
@@ -166,14 +164,13 @@ class TestGaps:
 
     def test_nor_in_a_log_with_every_oddity(self) -> None:
         """Whatever differs between two events is a gap, or makes another shape."""
-        joiners: dict[str, Correlator] = {}
+        streams = no_streams()
         encoder = Encoder()
         for path, content in hostile(12).files.items():
             name = path.partition("/")[0]
-            joiner = joiners.setdefault(name, Correlator(name, Clock()))
-            framer, log = Framer(), Log(name, path)
+            framer, log = Framer(), log_of(name, path)
             for block in framer.feed(content) + framer.finish():
-                for event in joiner.read(block, log):
+                for event in streams.read(block, log):
                     assert encoder.encode(event) == Encoder().encode(event)
 
     def test_addresses_of_every_kind_come_by_one_listener(self) -> None:

@@ -54,7 +54,7 @@ def test_the_same_line_has_the_same_id_always() -> None:
 
 
 def test_whatever_differs_gives_another_id() -> None:
-    """Appliance, log, host, serial number, offset, direction, number and line do not run together."""
+    """What it is made of counts, part by part, and does not run together."""
     names = [
         Identities().identify(begin(*where)[direction], number, line, 0, -1)
         for where, direction, number, line in product(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.inputs.names import reading_order, time_in_name
+from forwarder.inputs.names import base_name, is_live, reading_order, time_in_name
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,8 @@ from forwarder.inputs.names import reading_order, time_in_name
         ("mail.30260131", None),
         ("mail.120260131", None),
         ("mail.2026-0131", None),
+        ("mail.2026.01.31.log", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("10.0.0.1", None),
         ("mail.log.2", None),
         ("mail.current", None),
         ("-", None),
@@ -57,6 +59,8 @@ def test_the_time_in_a_name(name: str, expected: datetime | None) -> None:
         ["mail.log-20260131", "mail.log-20260131-1769817601", "mail.log-2026013105", "mail.log"],
         ["mail.2026-01-30", "mail.2026-01-31", "mail.log.1", "mail.log"],
         ["mail-20260131.log.2", "mail-20260131.log.1", "mail-20260131.log", "mail-20260201.log.9"],
+        ["mail-20260131.log", "mail-20260131-1.log", "mail-20260131-2.log", "mail-20260201.log"],
+        ["mail.2.log", "mail.1.log", "mail.log"],
         ["/z/mail.@20090422T110000.s", "/a/mail.@20090422T120000.s", "/z/mail.@20090422T130000.s"],
         ["/a/mail.@20090422T110000.s", "/b/mail.@20090422T110000.s"],
         ["/b/a.@20090422T110000.s", "/a/b.@20090422T110000.s"],
@@ -66,6 +70,51 @@ def test_the_order_of_reading(expected: list[str]) -> None:
     """Stamped names by time, numbered ones from the highest, live ones last, ties by name."""
     backwards = expected[::-1]
     assert expected == sorted(backwards, key=reading_order)
+
+
+LOGS = {
+    "mail": (
+        "mail.@20260422T110000.s mail.@20260422T110000.s.gz mail.@20260422T110000.c mail.current"
+        " mail.c mail mail.gz mail.1 mail.12.gz mail-20260422 mail.@20260422T110000.s-20260423.gz"
+        " mail.@20260422T110000.s.1 mail_2026-04-22_11-22-33"
+    ),
+    "mail.log": (
+        "mail.log mail.log.gz mail.log.1 mail.log.0 mail.log.10.gz mail.1.log mail.2.log.gz"
+        " mail.log-20260422 mail.log-20260422.gz mail.log-2026042213 mail.log-20260422-1776816000"
+        " mail.log-2026-04-22 mail.log.2026-04-22 mail.log.2026-04-22_13-00-00 mail-20260422.log"
+        " mail-20260422.log.gz mail.2026-04-22.log mail.2026.04.22.log mail_2026_04_22.log"
+        " mail-20260422-1.log mail-20260422-12.log mail.log.20260422110000 20260422-mail.log"
+        " mail.log-20260422.1.gz"
+    ),
+    "mail_logs.esa1.example.com": "mail_logs.esa1.example.com.@20260422T110000.s",
+    "10.0.0.1": "10.0.0.1 10.0.0.1.gz 10.0.0.1.1 10.0.0.1.current 10.0.0.1-20260422",
+    "10.0.0.2.log": "10.0.0.2.log 10.0.0.2.log.1 10.0.0.2-20260422.log.gz 10.0.0.2.3.log",
+    "esa.10.0.0.2": "esa.10.0.0.2 esa.10.0.0.2.4.gz esa.10.0.0.2-20260422",
+    "2001:db8::1.log": "2001:db8::1.log 2001:db8::1.log.2",
+    "esa1.log": "esa1.log esa1.log.1 esa1-20260422.log",
+    "esa2.log": "esa2.log",
+    "mail.esa1": "mail.esa1 mail.esa1-20260422.gz",
+    "mail-1234567890.log": "mail-1234567890.log",
+    "mail.120260131.log": "mail.120260131.log.2",
+    "1.2": "1.2.3",
+    "log": "2026-04-22.log",
+    "": "20260422 20260422.gz -20260422",
+}
+"""Names of the files of one log, by what they have in common."""
+
+
+@pytest.mark.parametrize(
+    ("name", "log"), [(name, log) for log, names in LOGS.items() for name in names.split()]
+)
+def test_the_name_of_a_log_is_what_rotation_leaves(name: str, log: str) -> None:
+    """Of a name with that of a machine, all of that."""
+    assert base_name(name) == base_name(f"/srv/20260422/mail.log.1/{name}") == log
+
+
+@pytest.mark.parametrize("name", ["10.0.0.1", "10.0.0.2.log", "mail", "mail.log", "mail.current"])
+def test_a_name_without_rotation_is_live(name: str) -> None:
+    """An address at its end is no number."""
+    assert is_live(name)
 
 
 STEMS = st.sampled_from(["mail", "mail.log", "a", "mail\udcff", "20260131", ".s", ""])
@@ -126,7 +175,8 @@ def test_nothing_that_is_closed_comes_behind_the_live_file(path: str, time: date
 
 @given(st.text())
 def test_any_text_has_a_place_and_perhaps_a_time(name: str) -> None:
-    """Names come from strangers: nothing raises, times are aware."""
+    """Names come from strangers: nothing raises, times are aware; what is left stays."""
+    assert base_name(base_name(name)) in {base_name(name), base_name(base_name(base_name(name)))}
     time = time_in_name(name)
     assert time is None or time.tzinfo is UTC
     assert reading_order(name) == reading_order(name)

@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder.events import Action, Outcome, Response
-from forwarder.mail_logs.clock import Clock
-from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.framing import Framer
-from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.logins import Logins, is_strange, read_response
+from tests.joined import log_of, no_streams
 
 STAMP = b"Wed Apr 22 11:44:48 2009 Info: "
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
@@ -394,7 +392,7 @@ def test_a_line_gives_what_its_message_gives(
         mechanism,
         profile,
     )
-    framer, correlator, log = Framer(), Correlator("esa1", Clock()), Log("esa1", None)
+    framer, correlator, log = Framer(), no_streams(), log_of("esa1")
     blocks = framer.feed(STAMP + message + end + b"\n") + framer.finish()
     (event,) = (event for block in blocks for event in correlator.read(block, log))
     expected = read((message + end).removesuffix(b"\r"))

@@ -1,5 +1,6 @@
 """The command ``run``, as a process: exit codes, and what it says."""
 
+import json
 import os
 import signal
 import subprocess
@@ -239,3 +240,54 @@ def test_mistakes_in_options_are_said(tmp_path: Path, options: list[str], said: 
     assert done.returncode == 2
     assert said in done.stderr
     assert not (tmp_path / "state").exists()
+
+
+def serial(number: bytes, second: int) -> bytes:
+    """Give the header of a file."""
+    stamp = b"Tue Mar  3 10:00:%02d 2026 Info: " % second
+    return stamp + b"Begin Logfile\n" + stamp + b"Version: 15.5.1-055 SN: " + number + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "second", "words"),
+    [
+        (
+            ("mail.@20260303T100000.s", serial(b"AAAA", 0)),
+            "mail.@20260303T100009.s",
+            ("mail.@20260303T100001.s", serial(b"BBBB", 1)),
+            ("serial numbers", "AAAA", "BBBB"),
+        ),
+        (
+            ("mail1.log", b""),
+            "mail1.log",
+            ("mail2.log", b""),
+            ("files", "/mail1.log", "/mail2.log"),
+        ),
+    ],
+)
+def test_two_machines_under_one_name_are_not_joined(
+    tmp_path: Path,
+    first: tuple[str, bytes],
+    more: str,
+    second: tuple[str, bytes],
+    words: tuple[str, ...],
+) -> None:
+    """One warning says which they are, and `status` does, too; over a restart as well."""
+    (name, header), (other, other_header) = first, second
+    opened, login = logins(7).splitlines(keepends=True)
+    append(tmp_path, header + opened, name=name)
+    config = configure(tmp_path, FILES)
+    assert run(config, "--once").stdout == b""
+    append(tmp_path, header + logins(8), name=more)
+    append(tmp_path, other_header + login + login, name=other)
+    done = run(config, "--once")
+    assert done.returncode == 0
+    documents = [json.loads(x) for x in done.stdout.splitlines()]
+    assert sorted(x["source"].get("ip", "-") for x in documents) == ["-", "-", "203.0.113.9"]
+    assert len({x["event"]["id"] for x in documents}) == 3
+    (warning,) = [x for x in done.stderr.splitlines() if b"two machines" in x]
+    status = [*COMMAND, "status", "-c", str(config)]
+    shown = subprocess.run(status, capture_output=True, check=False, text=True)  # noqa: S603
+    for word in words:
+        assert word in warning.decode()
+        assert word in shown.stdout

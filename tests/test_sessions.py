@@ -2,15 +2,11 @@
 
 import pytest
 
-from forwarder.events import CloseReason, Instant, Origin, Session
+from forwarder.events import CloseReason, Instant, Session
 from forwarder.mail_logs import sessions
-from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.framing import Framer
-from forwarder.mail_logs.identity import Identities
-from forwarder.mail_logs.joining import Means
-from forwarder.mail_logs.log import Log, Source
 from forwarder.mail_logs.sessions import MAX_USERS, Messages, Tally
-from forwarder.mail_logs.streams import Streams
+from tests.joined import log_of, no_streams
 
 NOW = Instant(1_240_400_688, b"2009-04-22T11:44:48.000Z", b"20090422T114448Z", "+00:00")
 STAMP = b"Wed Apr 22 11:44:48 2009 Info: "
@@ -276,9 +272,8 @@ def test_messages_count_however_lines_end(end: bytes) -> None:
         b"MID 6 ready 100 bytes from <u@example.com>",
         b"ICID 5 close",
     )
-    framer, streams = Framer(), Streams(Means(Clock()))
+    framer, streams, log = Framer(), no_streams(), log_of("esa1")
     blocks = framer.feed(b"".join(STAMP + line + end for line in lines)) + framer.finish()
-    log = Log(Origin("esa1", None, None), Source("", None, None, Identities()))
     events = [event for block in blocks for event in streams.read(block, log)]
     expected = Session(CloseReason.CLOSE, 1, 0, ("u",), 1, 1, 100)
     assert [event.session for event in events] == [None, expected]

@@ -1,4 +1,4 @@
-"""Laws: whatever is mixed, cut, interleaved and restarted, documents and ids are those of the files."""
+"""Laws: mixed, cut, interleaved and restarted, documents and ids are those of the files."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -165,7 +165,9 @@ def ids_of(documents: Sequence[bytes], *, logins: bool = False) -> Iterator[str]
 @settings(deadline=None, max_examples=150)
 @given(FILES, SCHEDULES, st.booleans())
 def test_a_file_gives_the_same_whatever_else_is_read(
-    entries: list[list[Entry]], schedule: list[tuple[int, int, bool]], hosts: bool
+    entries: list[list[Entry]],
+    schedule: list[tuple[int, int, bool]],
+    hosts: bool,  # noqa: FBT001
 ) -> None:
     """Logs of one appliance that are streams of their own; and no two events have one id."""
     files = [write(x)[0] for x in entries]

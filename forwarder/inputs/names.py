@@ -86,12 +86,12 @@ def base_name(path: str) -> str:
     numbered = False
     while True:
         shorter = _without_ending(name)
+        if shorter == name:
+            shorter = _without_stamp(name)
         if shorter == name and not numbered and (number := _find_number(name)) is not None:
             # Only one: what is before may be a version, or half an address.
             numbered = True
             shorter = name[: number.start()] + name[number.end() :]
-        if shorter == name:
-            shorter = _without_stamp(name)
         if shorter in {name, ""}:
             return shorter
         name = shorter
@@ -176,10 +176,9 @@ def reading_order(path: str) -> ReadingOrder:
         age = _Age.NUMBERED
     else:
         age = _Age.STAMPED
-    if count is not None:
-        place = 1 + int(count[1])
-    else:
-        place = -int(number[1]) if number else 1  # the unnumbered is newer than .1 and .0
+    # The unnumbered is newer than .1 and .0, and older than -1.
+    place = -int(number[1]) if number else 1
+    place = place if count is None else 1 + int(count[1])
     return (age, time or _NO_TIME, place, name, path.rpartition("/")[2], path)
 
 

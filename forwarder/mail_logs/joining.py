@@ -27,7 +27,7 @@ from forwarder.mail_logs.connections import (
 from forwarder.mail_logs.describing import Describer
 from forwarder.mail_logs.grammar import MAX_DIGITS, message_of
 from forwarder.mail_logs.identity import derive
-from forwarder.mail_logs.log import Log
+from forwarder.mail_logs.log import UNKNOWN, Log
 from forwarder.mail_logs.logins import MECHANISM, SUCCESS, Logins, is_strange
 from forwarder.mail_logs.places import Nowhere, Place, Places
 from forwarder.mail_logs.syslog import LOCAL_MARK
@@ -152,7 +152,7 @@ class Joiner:
             number or b"",
             original,
             epoch,
-            log.first(clock),
+            log.find_first(clock) if log.first is UNKNOWN else log.first,
             None if original is line else _year_of(line),
         )
         if number is None:
@@ -263,7 +263,7 @@ class Joiner:
         line: bytes,
         places: Places,
     ) -> None:
-        """End a connection that is no longer open, at a line; if it was a session, add the event."""
+        """End a connection at a line; if it was a session, add the event."""
         tally = attempts[3]
         if tally is None:
             return

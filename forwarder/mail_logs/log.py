@@ -12,6 +12,9 @@ from forwarder.mail_logs.identity import Begun, Identities, begin
 MAX_OFFSET = timedelta(hours=14)
 """No place on earth is further from UTC (the Line Islands)."""
 
+UNKNOWN = -(1 << 60)
+"""In place of a time that nobody has asked for."""
+
 MAX_SERIAL = 128
 """Characters of a serial number that tell appliances apart; they have 33."""
 
@@ -39,9 +42,11 @@ class Log:
         offset: Local time minus UTC by the header.
         begun: For ids.
         is_moved: Whether a header has said another serial number since somebody cleared this.
+        first: The time of the file's first line, in seconds since 1970; None if it has none;
+            :data:`UNKNOWN` before somebody has asked for it.
     """
 
-    __slots__ = ("_first", "begun", "host", "is_moved", "offset", "origin", "source")
+    __slots__ = ("begun", "first", "host", "is_moved", "offset", "origin", "source")
 
     begun: Begun
 
@@ -52,6 +57,7 @@ class Log:
         self.host = host
         self.offset: timedelta | None = None
         self.is_moved = False
+        self.first: int | None
         self._turn()
 
     def resume(self, serial: str | None, offset: timedelta | None) -> None:
@@ -60,12 +66,11 @@ class Log:
         self.offset = offset
         self._turn()
 
-    def first(self, clock: Clock) -> int | None:
-        """Give the time of the file's first line, in seconds since 1970; None if it has none."""
-        if self._first is _UNKNOWN:
-            time = clock.read(self.source.identities.stamp, self.offset)
-            self._first = None if time is None else time.epoch
-        return self._first
+    def find_first(self, clock: Clock) -> int | None:
+        """Find the time of the file's first line."""
+        time = clock.read(self.source.identities.stamp, self.offset)
+        self.first = None if time is None else time.epoch
+        return self.first
 
     def read_header(self, message: bytes) -> bool:
         """Take a line of the file's header; False for any other."""
@@ -85,11 +90,7 @@ class Log:
 
     def _turn(self) -> None:
         """Let ids depend on what the header says: the same stamp is another time then."""
-        self._first: int | None = _UNKNOWN
+        self.first = UNKNOWN
         appliance, serial = self.origin.appliance, self.origin.serial
         offset = None if self.offset is None else str(self.offset // timedelta(seconds=1))
         self.begun = begin(appliance, self.source.base, self.host, serial, offset)
-
-
-_UNKNOWN = -(1 << 60)
-"""In place of a time that nobody has asked for."""

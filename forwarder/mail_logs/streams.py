@@ -15,10 +15,10 @@ Rules:
 * A header in the middle of a file begins another stream from its line on.
 * At most :data:`MAX_STREAMS` are remembered. Those with nothing open go first, then those that were
   read least recently; sessions in them end as expired. So does, at a header of another serial
-  number, a stream that has not been heard of for a day: its machine was replaced.
+  number, a stream that has not been heard of for two days: its machine was replaced.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from forwarder.counts import Kind, Mixture
 from forwarder.events import Event, Origin
 from forwarder.mail_logs import scanning
 from forwarder.mail_logs.blocks import Block
+from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.joining import EXPIRY_SECONDS, MAX_AGE, Means
 from forwarder.mail_logs.log import Log
@@ -46,7 +47,8 @@ MAX_SERIALS = 8
 MAX_MIXTURES = 100
 """That are named."""
 
-_MAX_AGE_SECONDS = int(MAX_AGE.total_seconds())
+REPLACED_SECONDS = 2 * int(MAX_AGE.total_seconds())
+"""A header comes before its offset from UTC, so what it is compared with may be off by hours."""
 
 
 class Family(NamedTuple):
@@ -108,6 +110,8 @@ class Streams:
             means: What all of them share.
         """
         self._means = means
+        self._clock = Clock()
+        """Of its own: what is asked of it here assumes no time zone for any event."""
         self._streams: dict[Key, _Stream] = {}
         """The least recently read first."""
         self._last: _Stream | None = None
@@ -168,14 +172,14 @@ class Streams:
                 self._stored_families.add(family)
             else:
                 own.setdefault(int(number), []).append((rest, value))
-        for number, parts in sorted(own.items()):
+        for place, parts in sorted(own.items()):
             (named,) = (value for rest, value in parts if not rest)
-            family, serial, file = orjson.loads(named)
-            key_ = Key(Family(*family), serial, file)
-            stream = self._streams[key_] = _Stream(key_, number, self._means)
-            stream.stored = key_
+            names, serial, file = orjson.loads(named)
+            known = Key(Family(*names), serial, file)
+            stream = self._streams[known] = _Stream(known, place, self._means)
+            stream.stored = known
             stream.state.restore((rest, value) for rest, value in parts if rest)
-            self._next = number + 1
+            self._next = place + 1
 
     def changes(self) -> Iterator[Pair]:
         """Give what has changed since the last time and must outlive the process."""
@@ -218,7 +222,7 @@ class Streams:
         if last is not None and last.key == key:
             stream = last
         else:
-            stream = self._streams.pop(key, None) or self._begin(key, events)
+            stream = self._streams.pop(key) if key in self._streams else self._begin(key, events)
             self._last = self._streams[key] = stream
         self._changed[stream.number] = stream
         return stream
@@ -279,13 +283,13 @@ class Streams:
         self._changed_families.add(family)
         if not known:
             self._adopt(family, serial)
-        first = log.first(self._means.clock)
-        now = max(first or 0, known.pop(serial, 0))
+        begun = self._clock.read(log.source.identities.stamp, None)
+        now = max(0 if begun is None else begun.epoch, known.pop(serial, 0))
         known[serial] = now
         for other in [x for x in known if x != serial]:
             stream = self._streams.get(Key(family, other, None))
             heard = known[other] if stream is None else max(known[other], self._heard(stream))
-            if heard < now - _MAX_AGE_SECONDS:
+            if heard < now - REPLACED_SECONDS:
                 del known[other]
                 if stream is not None:
                     self._let_go(stream, events)
@@ -306,37 +310,11 @@ class Streams:
         heard = [joiner.next_expiry - EXPIRY_SECONDS]
         for connections in (joiner.connections.inbound, joiner.connections.outbound):
             if connections:
-                line, offset, others = connections[next(reversed(connections))]
+                line, _, others = connections[next(reversed(connections))]
                 stamp = next((x[:24] for x in (line, *others) if x is not None), b"")
-                time = self._means.clock.read(stamp, offset)
+                time = self._clock.read(stamp, None)
                 heard.append(0 if time is None else time.epoch)
         return max(heard)
 
 
 _SERIALS = "serials"
-
-
-def keys_of(pairs: Iterable[tuple[str, bytes]], appliances: Container[str]) -> list[str]:
-    """Give the keys of all that a store has of appliances.
-
-    Args:
-        pairs: All that :meth:`Streams.changes` gave.
-        appliances: Their names.
-    """
-    pairs = [*pairs]
-    numbers = {
-        key.removesuffix("/")
-        for key, value in pairs
-        if _is_name(key) and orjson.loads(value)[0][0] in appliances
-    }
-    return [
-        key
-        for key, _ in pairs
-        if key.partition("/")[0] in numbers
-        or (key.startswith(_SERIALS) and orjson.loads(key.partition("/")[2])[0] in appliances)
-    ]
-
-
-def _is_name(key: str) -> bool:
-    """Say whether the value of a key names a stream."""
-    return key.endswith("/") and not key.startswith(_SERIALS)

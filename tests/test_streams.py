@@ -1,0 +1,251 @@
+"""Connections are joined within a stream only: what one machine wrote to one log."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from forwarder.counts import Kind
+from forwarder.mail_logs import streams
+from forwarder.pipeline import Flow
+from tests.services import NEW
+
+ADDRESS = b" 203.0.113.9 reverse dns host unknown verified no\n"
+LOGIN = (
+    b"%b SMTP Auth: (ICID 7) succeeded for user: u using AUTH mechanism: PLAIN with profile: P\n"
+)
+NEAR = datetime(2026, 3, 4, tzinfo=UTC)
+STAMP = b"Tue Mar  3 10:00:%02d 2026 Info:"
+DAY = b"Wed Mar  %d 10:00:00 2026 Info:"
+
+
+def header(serial: bytes, stamp: bytes = STAMP % 0) -> bytes:
+    """Give the header of a file."""
+    return stamp + b" Begin Logfile\n" + stamp + b" Version: 15.5.1-055 SN: " + serial + b"\n"
+
+
+def opened(second: int = 1) -> bytes:
+    """Give the line that opens connection 7."""
+    return NEW % (second, 7) + ADDRESS
+
+
+def login(second: int = 2) -> bytes:
+    """Give a login on it."""
+    return LOGIN % (STAMP % second)
+
+
+def addresses_of(documents: list[dict[str, Any]]) -> list[str | None]:
+    """Give the addresses of logins."""
+    return [x["source"].get("ip") for x in documents if "session" not in x["cisco_esa"]]
+
+
+class Files:
+    """Reads files of one appliance."""
+
+    def __init__(self) -> None:
+        self.flow = Flow()
+        self.store: dict[str, bytes] = {}
+
+    def read(
+        self, name: str, content: bytes, base: str = "mail", *, hosts: bool = False
+    ) -> list[dict[str, Any]]:
+        """Read a file; give its documents."""
+        reading = self.flow.open("esa1", f"/{name}", base=base, near=NEAR, hosts=hosts)
+        return [orjson.loads(x) for x in [*reading.feed(content), *reading.finish()]]
+
+    def address(self, name: str, content: bytes, base: str = "mail") -> str | None:
+        """Read a file with one login; give the address that it gets."""
+        (document, *_) = self.read(name, content, base)
+        address = document["source"].get("ip")
+        assert document["cisco_esa"]["connection"]["correlated"] == (address is not None)
+        return None if address is None else str(address)
+
+    def restart(self) -> None:
+        """Let another process go on."""
+        for key, value in self.flow.changes():
+            if value is None:
+                del self.store[key]
+            else:
+                self.store[key] = value
+        self.flow = Flow()
+        self.flow.restore(self.store.items())
+
+
+@pytest.fixture(params=[False, True], ids=["", "with a restart"])
+def files(request: pytest.FixtureRequest) -> "Files":
+    """Give files; between two of them the process may end."""
+    made = Files()
+    if request.param:
+        read = made.read
+
+        def read_and_restart(*given: Any, **named: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+            documents = read(*given, **named)
+            made.restart()
+            return documents
+
+        made.read = read_and_restart  # type: ignore[method-assign]
+    return made
+
+
+def test_one_log_is_one_stream(files: Files) -> None:
+    """Over the end of a file, with and without a header."""
+    files.read("1", opened())
+    assert files.address("2", login()) == "203.0.113.9"
+    files.read("3", header(b"AAAA") + opened())
+    assert files.address("4", header(b"AAAA") + login()) == "203.0.113.9"
+
+
+def test_another_log_is_another_stream(files: Files) -> None:
+    """Two live files in one folder are of two machines, as far as anybody knows."""
+    files.read("esa1.log", opened(), "esa1.log")
+    assert files.address("esa2.log", login(), "esa2.log") is None
+
+
+def test_another_serial_number_is_another_stream(files: Files) -> None:
+    """Each goes on where it was."""
+    files.read("1", header(b"AAAA") + opened())
+    assert files.address("2", header(b"BBBB") + login()) is None
+    assert files.address("3", header(b"AAAA") + login()) == "203.0.113.9"
+
+
+def test_a_header_within_a_file_begins_another_stream(files: Files) -> None:
+    """From its line on; what came before stays with the other one."""
+    documents = files.read(
+        "1", header(b"AAAA") + opened() + login() + header(b"BBBB") + login() + opened(3) + login(4)
+    )
+    assert addresses_of(documents) == ["203.0.113.9", None, "203.0.113.9"]
+    serials = [x["host"]["id"] for x in documents if "session" not in x["cisco_esa"]]
+    assert serials == ["AAAA", "BBBB", "BBBB"]
+
+
+def test_without_a_header_a_file_goes_on_with_the_only_serial_number(files: Files) -> None:
+    """As one that is followed from its end on."""
+    files.read("1", header(b"AAAA") + opened())
+    assert files.address("2", login()) == "203.0.113.9"
+
+
+def test_what_came_before_any_header_is_of_the_first(files: Files) -> None:
+    """The file that was live when it was followed first; nothing of it is for the second."""
+    files.read("1", opened())
+    assert files.address("2", header(b"AAAA") + login()) == "203.0.113.9"
+    files.read("3", opened(3))
+    assert files.address("4", header(b"BBBB") + login(4)) is None
+
+
+def test_where_several_serial_numbers_are_known_a_file_without_one_is_alone(files: Files) -> None:
+    """Of which machine it is nobody knows."""
+    files.read("1", header(b"AAAA") + opened())
+    files.read("2", header(b"BBBB") + opened())
+    assert files.address("3", login()) is None
+    files.read("4", opened())
+    assert files.address("5", login()) is None
+    assert files.address("4", login()) == "203.0.113.9"
+
+
+def test_a_machine_that_was_replaced_is_forgotten_after_two_days(files: Files) -> None:
+    """Its sessions end, and a file without a header is of its successor."""
+    files.read("1", header(b"AAAA") + opened() + login())
+    (end,) = files.read("2", header(b"BBBB", DAY % 5))
+    assert end["cisco_esa"]["session"]["close_reason"] == "expired"
+    assert end["host"]["id"] == "AAAA"
+    files.read("3", opened())
+    assert files.address("4", header(b"BBBB") + login()) == "203.0.113.9"
+
+
+def test_a_machine_that_still_writes_is_not_replaced(files: Files) -> None:
+    """It may rotate its log once a week."""
+    files.read("1", header(b"AAAA") + opened() + (LOGIN % (DAY % 5)))
+    assert files.read("2", header(b"BBBB", DAY % 6)) == []
+
+
+SYSLOG = b"Mar  3 10:00:%02d %b mail_logs: Info: "
+
+
+def relayed(line: bytes, second: int, host: bytes) -> bytes:
+    """Give a line as syslog has it."""
+    return SYSLOG % (second, host) + line.partition(b" Info: ")[2]
+
+
+def test_hosts_of_a_named_appliance_are_streams() -> None:
+    """But for the one that has its name; lines without a host are its own, too."""
+    content = (
+        relayed(opened(), 1, b"esa1")
+        + relayed(login(), 2, b"esa2")
+        + login(3)
+        + relayed(login(), 4, b"esa1")
+        + relayed(opened(), 5, b"esa2")
+        + relayed(login(), 6, b"esa2")
+    )
+    found = addresses_of(Files().read("1", content))
+    assert found == [None, "203.0.113.9", "203.0.113.9", "203.0.113.9"]
+
+
+def test_lines_with_and_without_the_name_of_the_folder_are_in_order() -> None:
+    """They are of one appliance, so each `New` line counts from where it stands."""
+    other = opened(3).replace(b"113.9 ", b"113.66 ")
+    content = opened() + login(2) + relayed(login(), 2, b"esa1") + other + login(4)
+    found = addresses_of(Files().read("1", content, hosts=True))
+    assert found == ["203.0.113.9", "203.0.113.9", "203.0.113.66"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind", "names"),
+    [
+        (("1", header(b"AAAA") + opened()), ("2", header(b"BBBB") + login()), Kind.SERIALS,
+         ("AAAA", "BBBB")),
+        (("a.log", opened()), ("b.log", login()), Kind.FILES, ("/a.log", "/b.log")),
+        (("1", opened()), ("2", relayed(login(), 3, b"gate")), Kind.HOSTS, ("esa1", "gate")),
+    ],
+)  # fmt: skip
+def test_an_appliance_that_is_two_machines_is_named_once(
+    first: tuple[str, bytes], second: tuple[str, bytes], kind: Kind, names: tuple[str, str]
+) -> None:
+    """With what tells them apart."""
+    files = Files()
+    for _ in range(3):
+        for name, content in (first, second):
+            files.read(name, content, name if kind is Kind.FILES else "mail")
+    (found,) = files.flow.counts.mixtures
+    assert found == ("esa1", kind, *names)
+
+
+def test_a_log_of_something_else_is_no_second_machine() -> None:
+    """Other subscriptions have headers, too, and lines without any connection."""
+    files = Files()
+    files.read("mail", header(b"AAAA") + opened(), "mail")
+    files.read("gui", header(b"AAAA") + STAMP % 1 + b" Session 12 created\n", "gui_logs")
+    assert files.flow.counts.mixtures == ()
+
+
+def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts are chosen by strangers: the least recent one goes first, what is idle before it."""
+    monkeypatch.setattr(streams, "MAX_STREAMS", 16)
+    files = Files()
+    content = b"".join(relayed(opened(), 1, b"h%d" % x) for x in range(100))
+    files.read("1", content, hosts=True)
+    assert files.flow.open_connections <= 16
+    pairs = dict(files.flow.changes())
+    assert len([x for x in pairs if x.endswith("/")]) <= 16
+    close = STAMP % 1 + b" ICID 7 close\n"
+    busy = relayed(opened(), 1, b"busy")
+    idle = b"".join(
+        relayed(opened(), 1, b"i%d" % x) + relayed(close, 1, b"i%d" % x) for x in range(100)
+    )
+    (document, *_) = files.read("2", busy + idle + relayed(login(), 2, b"busy"), hosts=True)
+    assert document["source"]["ip"] == "203.0.113.9"
+
+
+def test_sessions_of_a_stream_that_is_forgotten_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is silent; and a store has nothing of it any more."""
+    monkeypatch.setattr(streams, "MAX_STREAMS", 16)
+    files = Files()
+    files.read("1", relayed(opened(), 1, b"first") + relayed(login(), 2, b"first"), hosts=True)
+    store = dict(files.flow.changes())
+    content = b"".join(relayed(opened(), 3, b"h%d" % x) for x in range(16))
+    (end,) = files.read("2", content, hosts=True)
+    assert end["cisco_esa"]["session"]["close_reason"] == "expired"
+    assert end["host"]["name"] == "first"
+    for key, value in files.flow.changes():
+        store[key] = value
+    assert {key for key, value in store.items() if value is None} >= {"0/", "0/inbound/7"}
