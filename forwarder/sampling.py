@@ -6,13 +6,16 @@ documents will have.
 """
 
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from forwarder.counts import GIVE_NAMES
 from forwarder.errors import ForwarderError
 from forwarder.events import Event, SyslogHeader
+from forwarder.inputs.names import base_name
 from forwarder.inputs.reading import file_time, last_change, plain_bytes, read_blocks
 from forwarder.inputs.sightings import Sighting
 from forwarder.mail_logs.blocks import Block
@@ -34,6 +37,8 @@ END_BYTES = 1 << 20
 """At the beginning of a file and at its end: some thousand connections."""
 
 _STAMP_BYTES = 24
+_HEADER_BYTES = 4096
+_SERIAL = re.compile(rb": Version: \S+ SN: (\S+)")
 _FILE = "the form of a file"
 
 
@@ -48,10 +53,10 @@ class _Watched(Flow):
         """Of the first and the last line of each block, with the offset that was known then."""
 
     # typing.override is of Python 3.12.
-    def read(self, appliance: str, block: Block, log: Log) -> list[Event]:  # type: ignore[explicit-override]
+    def read(self, block: Block, log: Log) -> list[Event]:  # type: ignore[explicit-override]
         """Join the lines of a block."""
-        events = super().read(appliance, block, log)
-        self.appliances.add(appliance)
+        events = super().read(block, log)
+        self.appliances.add(log.origin.appliance)
         if block.lines is None:
             lines = block.text.count(b"\n", block.start, block.end)
             self.framings[_FILE] += lines
@@ -71,13 +76,13 @@ class _Watched(Flow):
         epochs: list[int] = []
         zones: Counter[str] = Counter()
         for stamp, log, before in self._stamps:
-            if log.zone is not self._clock.zone:
-                self._clock.move(log.zone)
+            if log.source.zone is not self._clock.zone:
+                self._clock.move(log.source.zone)
             offset = log.offset if before is None else before
             moment = self._clock.read(stamp, offset)
             if moment is not None:
                 epochs.append(moment.epoch)
-                zones[_zone(stamp, offset, log.zone)] += 1
+                zones[_zone(stamp, offset, log.source.zone)] += 1
         return epochs, zones
 
 
@@ -114,10 +119,14 @@ def _look_into(files: Sequence[Sighting], zone: tzinfo | None) -> Iterator[Findi
     flow = _Watched()
     others: list[tuple[str, OtherLog]] = []
     mail: list[str] = []
-    # Connections go on from one file to the next; older ones only stand in for what is no log.
+    machines: set[tuple[str, bytes | None]] = set()
+    # Connections go on from one file to the next; older ones only stand in for what is no log, and
+    # for other machines under the same name.
     for file in (*reversed(files[:MAX_FILES]), *files[MAX_FILES:]):
-        if mail and file in files[MAX_FILES:]:
-            break
+        machine = base_name(file.path), _serial_in(file.path)
+        if mail and file in files[MAX_FILES:] and machine in machines:
+            continue
+        machines.add(machine)
         try:
             other = _read(flow, file, zone)
         except ForwarderError as error:
@@ -133,9 +142,26 @@ def _look_into(files: Sequence[Sighting], zone: tzinfo | None) -> Iterator[Findi
             text=other.say(shown(path)),
             advice="Name the files of the text mail logs, or push these to this folder.",
         )
+    for mixture in flow.counts.mixtures:
+        text = (
+            f"the logs of {quoted(mixture.appliance)} come from two machines, by their"
+            f" {mixture.kind} {quoted(mixture.first)} and {quoted(mixture.second)}; nothing is"
+            " joined between them"
+        )
+        yield Finding(good=False, text=text, advice=GIVE_NAMES)
     epochs, zones = flow.times()
     if mail and epochs:
         yield _describe(flow, mail, epochs, zones)
+
+
+def _serial_in(path: str) -> bytes | None:
+    """Find the serial number in the header of a file."""
+    try:
+        with closing(read_blocks(path)) as blocks:
+            found = _SERIAL.search(next(iter(blocks), b"")[:_HEADER_BYTES])
+    except ForwarderError:  # reading it says why
+        return None
+    return None if found is None else found[1]
 
 
 def _read(flow: Flow, file: Sighting, zone: tzinfo | None) -> OtherLog | None:
@@ -147,6 +173,7 @@ def _read(flow: Flow, file: Sighting, zone: tzinfo | None) -> OtherLog | None:
         return flow.open(
             file.appliance,
             path,
+            base=base_name(path),
             near=near,
             latest=latest,
             hosts=not file.named,

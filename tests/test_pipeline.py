@@ -280,14 +280,3 @@ def test_what_is_counted_does_not_grow_with_what_servers_answer() -> None:
     assert flow.counts.events == {("smtp-relay-authentication", "failure"): number}
     assert flow.counts.events == {("smtp-relay-authentication", "failure"): number}
     assert (flow.counts.joinable, flow.counts.joined) == (number, 0)
-
-
-def test_the_state_of_a_reading_before_widths_were_dropped_is_read() -> None:
-    """It had one value more, which nobody needs any more."""
-    content = LINES + LINES
-    reading = Flow().open("esa1", None)
-    reading.feed(content)
-    *others, is_foreign, logs = orjson.loads(reading.state)
-    old = orjson.dumps([*others, [[80, None], [77, [77, 79]]], is_foreign, logs])
-    resumed = Flow().open("esa1", None, state=old)
-    assert resumed.state == reading.state

@@ -146,7 +146,7 @@ def test_where_several_serial_numbers_are_known_a_file_without_one_is_alone(file
 def test_a_machine_that_was_replaced_is_forgotten_after_two_days(files: Files) -> None:
     """Its sessions end, and a file without a header is of its successor."""
     files.read("1", header(b"AAAA") + opened() + login())
-    (end,) = files.read("2", header(b"BBBB", DAY % 5))
+    (end,) = files.read("2", header(b"BBBB", DAY % 7))
     assert end["cisco_esa"]["session"]["close_reason"] == "expired"
     assert end["host"]["id"] == "AAAA"
     files.read("3", opened())
@@ -246,6 +246,5 @@ def test_sessions_of_a_stream_that_is_forgotten_end(monkeypatch: pytest.MonkeyPa
     (end,) = files.read("2", content, hosts=True)
     assert end["cisco_esa"]["session"]["close_reason"] == "expired"
     assert end["host"]["name"] == "first"
-    for key, value in files.flow.changes():
-        store[key] = value
+    store |= dict(files.flow.changes())
     assert {key for key, value in store.items() if value is None} >= {"0/", "0/inbound/7"}
