@@ -8,7 +8,7 @@ SOAK_SECONDS ?= 600
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help .venv demo test check lint types imports tests format docs assets lock servers bench \
-    bench-elasticsearch kill power-cut soak clean
+    bench-elasticsearch kill power-cut soak large-spool clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' Makefile
@@ -87,6 +87,10 @@ power-cut: $(STAMP)  ## Let the power fail 320 times, and count what is lost and
 # SOAK_SECONDS=60 for a short one.
 soak: $(STAMP)  ## Run the service in a storm for ten minutes, and look at memory and delay.
 	.venv/bin/python -m tests.faults.soak --seconds $(SOAK_SECONDS)
+
+# It needs some 12 GB in $TMPDIR for a while.
+large-spool: $(STAMP)  ## Start and stop the service with 5 GB and a million dead letters waiting.
+	.venv/bin/python -m tests.large_spool
 
 clean:  ## Remove .venv and all that the tools leave behind.
 	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -26,7 +26,7 @@ from forwarder.visible import words_of
 
 GROUP = "forwarder.outputs"
 
-RESERVED = frozenset({"type", "batch", "retry"})
+RESERVED = frozenset({"type", "batch", "retry", "when_full"})
 """Settings that every output has; the host takes them out before a plugin sees the rest."""
 
 

@@ -56,8 +56,9 @@ class Running:
             max_letter_bytes=config.dead_letters.max_bytes,
         )
         try:
-            self.spool.add_outputs(outputs)
-            self.before = {x: self.spool.progress(x).rejected for x in outputs}
+            blocking = [x for x in outputs if config.outputs[x].delivery.when_full == "block"]
+            self.spool.add_outputs(outputs, blocking=blocking)
+            self.before = {x: self.spool.progress(x) for x in outputs}
             self.deliveries = [
                 Delivery(
                     name,
@@ -163,12 +164,20 @@ class Running:
             yield f"{many(self.ingest.problems, 'problem')} with the logs; see above"
         for delivery in self.deliveries:
             progress = self.spool.progress(delivery.name)
-            rejected = progress.rejected - self.before[delivery.name]
+            before = self.before[delivery.name]
+            rejected = progress.rejected - before.rejected
+            dropped = progress.dropped.documents if progress.dropped else 0
+            dropped -= before.dropped.documents if before.dropped else 0
             waiting = delivery.waiting
             if rejected:
                 yield (
                     f"output {delivery.name!r} refused {many(rejected, 'document')};"
                     " see esa-forwarder dead-letters list"
+                )
+            if dropped > 0:
+                yield (
+                    f"{many(dropped, 'document')} dropped for output {delivery.name!r}, because the"
+                    " spool was full; see esa-forwarder status"
                 )
             if waiting:
                 wait = "waits" if waiting == 1 else "wait"

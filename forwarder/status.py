@@ -7,11 +7,21 @@ from typing import Any
 import orjson
 
 from forwarder.counts import GIVE_NAMES
-from forwarder.spool.progress import Progress, Refusing
+from forwarder.spool.progress import Progress, Refusing, spell
 from forwarder.spool.summary import Summary, Waiting
 from forwarder.visible import escaped, escaped_json, many, visible
 
-_OUTPUTS = ("OUTPUT", "WAITING", "OLDEST", "DELIVERED", "REJECTED", "RETRIED", "LOST", "STATE")
+_OUTPUTS = (
+    "OUTPUT",
+    "WAITING",
+    "OLDEST",
+    "DELIVERED",
+    "REJECTED",
+    "RETRIED",
+    "LOST",
+    "DROPPED",
+    "STATE",
+)
 _DEAD_LETTERS = ("DEAD LETTERS OF", "NUMBER", "TO REPLAY", "BYTES")
 _FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
 _ODDITIES = {
@@ -90,6 +100,7 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
         running = summary.process is not None
         rows = [_output_row(name, x, now, runs=running) for name, x in summary.outputs.items()]
         yield from _table(_OUTPUTS, rows, left=_LEFT)
+        yield from _losses(summary)
     if summary.dead_letters:
         yield ""
         of = "" if summary.max_letter_bytes is None else f" of {summary.max_letter_bytes:,}"
@@ -147,6 +158,7 @@ def _output(waiting: Waiting, now: datetime, *, runs: bool) -> dict[str, Any]:
         "rejected": progress.rejected,
         "retried": progress.retried,
         "lost": progress.missing,
+        "dropped": _dropped(progress),
         "failing_since": None if trouble is None else _iso(trouble.since),
         "stopped": trouble is not None and trouble.stopped,
         "attempt_since": _attempt(progress, runs=runs),
@@ -157,10 +169,32 @@ def _output(waiting: Waiting, now: datetime, *, runs: bool) -> dict[str, Any]:
     }
 
 
+def _losses(summary: Summary) -> Iterator[str]:
+    """Name what outputs lost because the spool was full."""
+    for name, waiting in summary.outputs.items():
+        dropped = waiting.progress.dropped
+        if dropped is not None:
+            yield (
+                f"dropped for {visible(name)} because the spool was full:"
+                f" {many(dropped.documents, 'document')}, from {visible(spell(dropped.first))}"
+                f" to {visible(spell(dropped.last))}; to bring them back: esa-forwarder rewind"
+                f" --output {visible(name)}"
+            )
+
+
+def _dropped(progress: Progress) -> dict[str, Any] | None:
+    """Say what an output lost because the spool was full."""
+    if progress.dropped is None:
+        return None
+    documents, first, last = progress.dropped
+    return {"documents": documents, "first": first._asdict(), "last": last._asdict()}
+
+
 def _output_row(name: str, waiting: Waiting, now: datetime, *, runs: bool) -> Sequence[str]:
     progress = waiting.progress
     age = _age(waiting.since, now)
-    counts = (progress.delivered, progress.rejected, progress.retried, progress.missing)
+    dropped = progress.dropped.documents if progress.dropped else 0
+    counts = (progress.delivered, progress.rejected, progress.retried, progress.missing, dropped)
     return (
         name,
         f"{waiting.documents:,}",

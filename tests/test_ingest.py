@@ -108,7 +108,7 @@ def test_a_full_spool_pauses_reading(
 ) -> None:
     """Until somebody has delivered; it is said once, however long that takes."""
     append(tmp_path, logins(*range(1, 5_001)))
-    with closing(opened(tmp_path / "state", "told", max_bytes=200_000)) as small:
+    with closing(opened(tmp_path / "state", "told", max_bytes=20_000)) as small:
         with running(reader(tmp_path, small)):
             wait_until(lambda: said("Reading pauses"), "a pause")
             append(tmp_path, logins(*range(5_001, 5_101)))

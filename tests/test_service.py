@@ -355,10 +355,10 @@ def test_it_begins_when_the_disk_does_not_refuse_any_more(
     refusals = iter([BlockedError("the disk is full")])
     begin = Spool.open
 
-    def refuse_once(folder: Path, *, max_bytes: int) -> Spool:
+    def refuse_once(folder: Path, **limits: int) -> Spool:
         for error in refusals:
             raise error
-        return begin(folder, max_bytes=max_bytes)
+        return begin(folder, **limits)
 
     monkeypatch.setattr(Spool, "open", refuse_once)
     append(tmp_path, logins(1))

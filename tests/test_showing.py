@@ -24,6 +24,7 @@ outputs:
     retry:
       initial_pause: 1s
       max_pause: 1m
+    when_full: drop_oldest
     hosts:
     - a
     api_key: null

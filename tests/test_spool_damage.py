@@ -189,8 +189,8 @@ def take_all(folder: Path) -> list[int]:
     while True:
         with suppress(DamagedError), opened_again(folder) as spool:
             while (batch := read(spool, "a", 99)).documents:
-                found += numbers(batch.documents)
                 spool.advance("a", batch)
+                found += numbers(batch.documents)
             return found
         assert (folder / "spool.db.suspect").exists()
 

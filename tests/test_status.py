@@ -113,6 +113,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
             "rejected": 1,
             "retried": 4,
             "lost": 0,
+            "dropped": None,
             "failing_since": "2026-03-01T06:41:09Z",
             "stopped": False,
             "attempt_since": None,
@@ -129,6 +130,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
             "rejected": 0,
             "retried": 0,
             "lost": 0,
+            "dropped": None,
             "failing_since": None,
             "stopped": False,
             "attempt_since": None,
@@ -160,14 +162,14 @@ def test_status_for_people(tmp_path: Path) -> None:
         "damaged and set aside: 250 documents in 1 row",
         "open connections: 5",
         "",
-        "OUTPUT   WAITING   OLDEST  DELIVERED  REJECTED  RETRIED  LOST  STATE",
+        "OUTPUT   WAITING   OLDEST  DELIVERED  REJECTED  RETRIED  LOST  DROPPED  STATE",
         (
-            "archive        0                  30         0        0     0  delivers; last error"
-            " 2026-03-01T06:41:09Z: disk full"
+            "archive        0                  30         0        0     0        0  delivers; last"
+            " error 2026-03-01T06:41:09Z: disk full"
         ),
         (
-            "siem          27  1:01:01          2         1        4     0  cannot deliver since"
-            " 2026-03-01T06:41:09Z: connection refused (2026-03-01T06:42:09Z)"
+            "siem          27  1:01:01          2         1        4     0        0  cannot deliver"
+            " since 2026-03-01T06:41:09Z: connection refused (2026-03-01T06:42:09Z)"
         ),
         "",
         "DEAD LETTERS OF  NUMBER  TO REPLAY               BYTES",

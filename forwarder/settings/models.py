@@ -123,6 +123,11 @@ class OutputSettings(Settings):
     """How many documents are delivered at once."""
     retry: RetrySettings = RetrySettings()
     """Pauses before a delivery is tried again."""
+    # Vector and Filebeat block, Fluent Bit drops the oldest. With several outputs, to block is to
+    # let one that is down stop all; and the logs, from which it can be had again, are still there.
+    when_full: Literal["drop_oldest", "block"] = "drop_oldest"
+    """What happens when the spool is full because this output does not deliver, and others do: its
+    oldest documents are dropped for it, or all wait."""
 
 
 class DocumentSettings(Settings):

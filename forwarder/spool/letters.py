@@ -150,12 +150,6 @@ def size_of(connection: sqlite3.Connection, output: str) -> int:
     return sum(size for (size,) in rows)
 
 
-def size_of_all(connection: sqlite3.Connection) -> int:
-    """Return how many bytes dead letters take."""
-    (size,) = connection.execute("SELECT coalesce(sum(size), 0) FROM dead_letter_counts").fetchone()
-    return int(size)
-
-
 def count(connection: sqlite3.Connection) -> dict[str, Count]:
     """Count by output."""
     rows = connection.execute(

@@ -38,6 +38,26 @@ class Refusing(NamedTuple):
     """Of the last one; seconds since 1970."""
 
 
+class Place(NamedTuple):
+    """Where a document is from."""
+
+    time: str = ""
+    """Of its line, as the document has it; empty if that is not known."""
+    path: str = ""
+    """The log."""
+
+
+class Dropped(NamedTuple):
+    """What an output lost because the spool was full and it did not deliver."""
+
+    documents: int
+    """How many, ever."""
+    first: Place
+    """The first one, ever."""
+    last: Place
+    """The last one."""
+
+
 class Progress(NamedTuple):
     """How far an output is."""
 
@@ -59,6 +79,8 @@ class Progress(NamedTuple):
     """Since when an attempt is going on, where that is long; seconds since 1970."""
     refusing: Refusing | None = None
     """None where it took all of the newest documents."""
+    dropped: Dropped | None = None
+    """None where there never was any."""
 
 
 class Batch(NamedTuple):
@@ -81,14 +103,22 @@ class Batch(NamedTuple):
         return Batch(self.documents[:number], self.start, self.letters[:number])
 
 
+def spell(place: Place) -> str:
+    """Give a place as words."""
+    return f"{place.time} in {place.path}" if place.path else "unknown"
+
+
 def dump(progress: Progress) -> bytes:
     """Turn into what is stored."""
     fields = progress._asdict()
-    for name in ("attempt_since", "refusing"):
+    for name in ("attempt_since", "refusing", "dropped"):
         if fields[name] is None:
             del fields[name]  # versions that do not know it can go on then
     if progress.refusing is not None:
         fields["refusing"] = progress.refusing._asdict()
+    if progress.dropped is not None:
+        documents, first, final = progress.dropped
+        fields["dropped"] = [documents, [*first], [*final]]
     fields["trouble"] = progress.trouble and progress.trouble._asdict()
     return orjson.dumps(fields)
 
@@ -99,6 +129,10 @@ def load(value: bytes) -> Progress:
     trouble = fields.pop("trouble")
     last = fields.pop("last_error")
     refusing = fields.pop("refusing", None)
+    dropped = fields.pop("dropped", None)
+    if dropped:
+        documents, first, final = dropped
+        fields["dropped"] = Dropped(documents, Place(*first), Place(*final))
     return Progress(
         trouble=trouble and Trouble(**trouble),
         last_error=last and tuple(last),

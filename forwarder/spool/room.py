@@ -2,8 +2,8 @@
 
 Three things can stand in the way of writing more documents:
 
-- the database has reached its limit: pages that are free in it do not count, they are used again,
-  nor do dead letters, which have a limit of their own for each output;
+- the documents that wait have reached their limit. What is remembered of logs does not count: no
+  output would make it less. Nor do dead letters, which have a limit of their own for each output;
 - the log of changes (WAL) cannot be emptied, because another process reads an old state for long;
 - the disk itself is nearly full. What is left must hold the log once more, or what is in it could
   never be copied into the database, and the outputs could not move their cursors.
@@ -15,8 +15,6 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
-
-from forwarder.spool.letters import size_of_all
 
 DEFAULT_MAX_BYTES = 1_000_000_000
 """About ten million logins."""
@@ -39,9 +37,11 @@ class Usage(NamedTuple):
     """What the spool takes, in bytes."""
 
     used: int
-    """Of the database, without dead letters: what counts against the limit."""
+    """By documents: what counts against the limit."""
     file: int
     """Size of the database on disk, with free pages."""
+    empty: int
+    """Of that, free pages."""
     wal: int
     """Size of the log of changes on disk."""
     free: int
@@ -63,8 +63,7 @@ class Room:
         self.max_bytes = max_bytes
         self._max_wal_bytes = max_wal_bytes
         self._next_attempt = 0.0
-        self._has_documents = False
-        self.usage = Usage(0, 0, 0, 0)
+        self.usage = Usage(0, 0, 0, 0, 0)
 
     def measure(self, connection: sqlite3.Connection) -> None:
         """Look what is used now, outside a transaction, and make room where that is quick."""
@@ -72,8 +71,13 @@ class Room:
         usage = self.usage
         if usage.wal > self._max_wal_bytes // 4 or usage.free < self._needed:
             self._shrink(connection)
-        if usage.file - usage.used > max(_VACUUM_BYTES, usage.file // 2):
+        if usage.empty > max(_VACUUM_BYTES, usage.file // 2):
             self._give_back(connection)
+
+    @property
+    def is_at_limit(self) -> bool:
+        """Whether documents take as much as they may."""
+        return self.usage.used >= self.max_bytes
 
     def obstacle(self, more: int = 0) -> str | None:
         """Say why no more documents should be written; None if they may.
@@ -82,12 +86,8 @@ class Room:
             more: Bytes that are to be written.
         """
         usage = self.usage
-        # What is remembered may be more than the limit, and no output would ever make it less.
-        if usage.used >= self.max_bytes and self._has_documents:
-            return (
-                f"the spool is full: {usage.used:,} bytes of {self.max_bytes:,}; it has room"
-                " again when the slowest output has delivered more"
-            )
+        if self.is_at_limit:
+            return f"the spool is full: {usage.used:,} bytes of {self.max_bytes:,}"
         if usage.wal > self._max_wal_bytes:
             return (
                 f"the log of changes {str(wal_of(self._path))!r} has {usage.wal:,} bytes, more than"
@@ -116,9 +116,6 @@ class Room:
 
     def _look(self, connection: sqlite3.Connection) -> None:
         self.usage = usage_of(self._path, connection)
-        if self.usage.used >= self.max_bytes:
-            (found,) = connection.execute("SELECT EXISTS (SELECT 1 FROM blocks)").fetchone()
-            self._has_documents = bool(found)
 
     def _shrink(self, connection: sqlite3.Connection) -> None:
         """Empty the log of changes and give it back to the disk, if nobody is in the way."""
@@ -151,10 +148,12 @@ def usage_of(path: Path, connection: sqlite3.Connection) -> Usage:
     (page,) = connection.execute("PRAGMA page_size").fetchone()
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (used,) = connection.execute("SELECT size FROM blocks_size").fetchone()
     disk = os.statvfs(path.parent)
     return Usage(
-        used=max(0, (pages - free) * page - size_of_all(connection)),
+        used=used,
         file=pages * page,
+        empty=free * page,
         wal=size_of(wal_of(path)),
         free=disk.f_bavail * disk.f_frsize,
     )

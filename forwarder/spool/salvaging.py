@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from forwarder.spool.blocks import checksum
 from forwarder.spool.progress import PREFIX, load
-from forwarder.spool.schema import connect_to_read
+from forwarder.spool.schema import COUNT_BLOCKS, connect_to_read
 
 
 class Salvaged(NamedTuple):
@@ -71,6 +71,7 @@ def salvage(path: Path, into: sqlite3.Connection) -> Salvaged:
                 complete &= walk.complete
     except sqlite3.DatabaseError:
         complete = False
+    into.execute(COUNT_BLOCKS)
     into.execute("COMMIT")
     return _count(found, complete=complete)
 

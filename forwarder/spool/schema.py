@@ -15,6 +15,9 @@ from pathlib import Path
 
 from forwarder.spool.failures import SpoolError
 
+COUNT_BLOCKS = "UPDATE blocks_size SET size = (SELECT coalesce(sum(length(packed)), 0) FROM blocks)"
+"""For a database of which nobody knows it."""
+
 VERSIONS: Sequence[Sequence[str]] = (
     # Version 1. Small columns stand before large ones: they are read without these. What SQLite
     # itself does not notice, changed bytes within a value, a checksum shows.
@@ -91,6 +94,11 @@ VERSIONS: Sequence[Sequence[str]] = (
             WHERE output = old.output;
         END
         """,
+        # What the blocks take is what has a limit; pages would have to be told apart by what is in
+        # them. No trigger: to delete a row, it would read the blob.
+        "CREATE TABLE blocks_size (size INTEGER NOT NULL)",
+        "INSERT INTO blocks_size VALUES (0)",
+        COUNT_BLOCKS,
         # The letters of one output are listed in the order of their numbers.
         "CREATE INDEX dead_letters_by_output ON dead_letters (output)",
         "DROP INDEX dead_letters_of_outputs",

@@ -8,6 +8,7 @@ takes long, packing and unpacking, is done outside the lock; each output reads b
 its own.
 """
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -19,9 +20,15 @@ import orjson
 import structlog
 
 from forwarder.documents import Document
-from forwarder.spool import letters, upkeep
+from forwarder.spool import dropping, letters, upkeep
 from forwarder.spool.blocks import pack
-from forwarder.spool.failures import BlockedError, DamagedError, SpoolError, explained
+from forwarder.spool.failures import (
+    BlockedError,
+    DamagedError,
+    LettersFullError,
+    SpoolError,
+    explained,
+)
 from forwarder.spool.letters import DeadLetter
 from forwarder.spool.locking import Lock
 from forwarder.spool.opening import NAME, open_database, prepare_folder
@@ -31,6 +38,7 @@ from forwarder.spool.recent import MAX_BYTES, Recent
 from forwarder.spool.room import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Room, Usage
 from forwarder.spool.schema import connect
 from forwarder.spool.state import LETTER_LIMIT, LIMIT, load_state, put_state
+from forwarder.spool.upkeep import oldest_time
 from forwarder.spool.writing import Writer
 
 _LOOK_SECONDS = 0.25
@@ -93,6 +101,11 @@ class Spool:
         self._readers: dict[str, Reader] = {}
         self._recent = recent
         self._max_letter_bytes = max_letter_bytes
+        self._sayings = dropping.Sayings()
+        self._blocking: frozenset[str] = frozenset()
+        self._moved: dict[str, dropping.Moved] = {}
+        self._refusing: set[str] = set()
+        """Outputs that refused all of their last batch, or have too many dead letters."""
         self._trims = False
         """Whether there are more blocks than could be trimmed that every output has had."""
         connection = open_database(folder)
@@ -148,6 +161,8 @@ class Spool:
                         (first, block.documents, now, block.checksum, block.packed),
                     )
                     first += block.documents
+                if blocks:
+                    upkeep.count_size(connection, size)
                 put_state(connection, state)
             if documents and self._outputs:
                 self._recent.add(self._next, documents)
@@ -171,8 +186,19 @@ class Spool:
 
     @property
     def obstacle(self) -> str | None:
-        """Why it should, in words; None if it need not."""
-        return self._writer.obstacle
+        """Why it should, in words, and what ends it; None if it need not."""
+        obstacle = self._writer.obstacle
+        outputs = self._outputs
+        if obstacle is None or not self._writer.is_at_limit or not outputs:
+            return obstacle
+        name, slowest = min(outputs.items(), key=lambda x: x[1].cursor)
+        trouble = slowest.trouble
+        why = "which is slower than reading" if trouble is None else f"which fails: {trouble.error}"
+        waiting = self._next - slowest.cursor
+        return (
+            f"{obstacle}; it has room again when output {name!r} has delivered more of the"
+            f" {waiting:,} documents that wait for it, {why}"
+        )
 
     @property
     def usage(self) -> Usage:
@@ -190,12 +216,61 @@ class Spool:
             Whether there is room.
         """
         end = time.monotonic() + timeout
+        with suppress(BlockedError):
+            self._make_room(stop)
         while self.is_full and not stop.is_set() and (left := end - time.monotonic()) > 0:
             if not self.wait(lambda: not self.is_full, min(left, _LOOK_SECONDS)):
                 # The disk and other processes do not tell when they are out of the way.
                 with suppress(BlockedError):
                     self._writer.look()
+                    self._make_room(stop)
         return not self.is_full
+
+    def _make_room(self, stop: threading.Event) -> None:
+        """Trim, or drop what waits for outputs that do not deliver, until the spool is not full."""
+        while self._writer.is_at_limit and not stop.is_set():
+            if self._trims:
+                self._trim()
+            elif not self._drop():
+                return
+
+    def _drop(self) -> bool:
+        """Drop the oldest documents of outputs that are stalled, if another output delivers.
+
+        Returns:
+            Whether any were dropped.
+        """
+        with self._writer.locked() as connection:
+            before = self._outputs
+            stalled = {
+                name
+                for name, x in before.items()
+                if dropping.is_stalled(
+                    x,
+                    self._moved[name],
+                    oldest_time(connection, x.cursor),
+                    refuses=name in self._refusing,
+                )
+            }
+            losing = sorted(stalled - self._blocking)
+            others = before.keys() - losing
+            if not losing or others <= stalled:
+                return False
+            bound = min(before[x].cursor for x in others)
+            first = min(before[x].cursor for x in losing)
+            end = dropping.find_end(connection, first, bound, self._writer.max_bytes)
+            losing = [x for x in losing if before[x].cursor < end]
+            after = {x: dropping.drop(connection, before[x], end) for x in losing}
+            if not after:
+                return False
+            outputs = before | after
+            with self._writer.transaction(durable=True):
+                put_state(connection, [(PREFIX + x, dump(y)) for x, y in after.items()])
+                self._trims = upkeep.trim(connection, outputs.values(), self._next)
+            self._outputs = outputs
+        self._recent.forget(min(x.cursor for x in outputs.values()))
+        self._sayings.say(outputs, losing)
+        return True
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait until something is true that changes with a commit, an advance or :meth:`wake`.
@@ -215,10 +290,14 @@ class Spool:
         with self._changed:
             self._changed.notify_all()
 
-    def add_outputs(self, names: Iterable[str]) -> None:
+    def add_outputs(self, names: Iterable[str], *, blocking: Iterable[str] = ()) -> None:
         """Say which outputs there are; all others are forgotten. None of them may be reading.
 
         A new one begins at the oldest document that is still there.
+
+        Args:
+            names: All of them.
+            blocking: Those for which all wait when the spool is full.
 
         Raises:
             BlockedError: It cannot be written now.
@@ -235,6 +314,9 @@ class Spool:
                 put_state(connection, [(PREFIX + x, dump(y)) for x, y in outputs.items()])
                 self._trims = upkeep.trim(connection, outputs.values(), self._next)
             self._outputs = outputs
+            self._blocking = frozenset(blocking)
+            self._moved = {x: dropping.now() for x in outputs}
+            self._refusing.clear()
             for name in forgotten.keys() & self._readers.keys():
                 self._readers.pop(name).close()
             for name in outputs.keys() - self._readers.keys():
@@ -360,19 +442,36 @@ class Spool:
             if not batch.letters:
                 missing = before.missing + max(0, batch.start - before.cursor)
                 after = after._replace(cursor=max(before.cursor, batch.end), missing=missing)
+                if before.dropped is not None:
+                    # It had them in hand while they were dropped.
+                    late = max(0, min(before.cursor, batch.end) - batch.start)
+                    documents = before.dropped.documents - late
+                    after = after._replace(dropped=before.dropped._replace(documents=documents))
             outputs = self._outputs | {output: after}
             with self._writer.transaction(durable=False) as connection:
                 kept = {x.number for x in dead_letters}
                 delivered = [x.number for x in batch.letters if x.number not in kept]
                 letters.remove(connection, delivered)
                 if not all(kept):
-                    letters.refuse_more(connection, output, self._max_letter_bytes)
+                    self._refuse_more(connection, output)
                 letters.store(connection, dead_letters)
                 put_state(connection, [(PREFIX + output, dump(after))])
                 self._trims = upkeep.trim(connection, outputs.values(), self._next)
             self._outputs = outputs
+            if after.delivered > before.delivered:
+                self._moved[output] = dropping.now()
+                self._refusing.discard(output)
+            elif any(not x.put_off for x in dead_letters):
+                self._refusing.add(output)
         self._recent.forget(min(x.cursor for x in outputs.values()))
         self.wake()
+
+    def _refuse_more(self, connection: sqlite3.Connection, output: str) -> None:
+        try:
+            letters.refuse_more(connection, output, self._max_letter_bytes)
+        except LettersFullError:
+            self._refusing.add(output)
+            raise
 
     def note(self, output: str, trouble: Trouble | None, *, retried: int = 0) -> None:
         """Remember that an output does not deliver, and why; or that it does again.
@@ -404,15 +503,20 @@ class Spool:
         """Trim some more of what every output has had, if there is more than a batch's worth.
 
         Returns:
-            Whether there is still more.
+            Whether there is still more, and it can be done now.
         """
-        if self._trims:
-            with suppress(SpoolError), self._writer.locked():
-                with self._writer.transaction(durable=False) as connection:
-                    trims = upkeep.trim(connection, self._outputs.values(), self._next)
-                self._trims = trims
-            self.wake()
-        return self._trims
+        try:
+            return self._trims and self._trim()
+        except SpoolError:
+            return False
+
+    def _trim(self) -> bool:
+        with self._writer.locked():
+            with self._writer.transaction(durable=False) as connection:
+                trims = upkeep.trim(connection, self._outputs.values(), self._next)
+            self._trims = trims
+        self.wake()
+        return trims
 
     def settle(self) -> None:
         """Let all cursors be on disk: before more is delivered, and before a long wait.

@@ -12,7 +12,7 @@ from forwarder.spool.opening import NAME
 from forwarder.spool.progress import PREFIX, Progress, load
 from forwarder.spool.room import Usage, usage_of
 from forwarder.spool.state import DAMAGE, LETTER_LIMIT, LIMIT, load_keys, load_state
-from forwarder.spool.upkeep import next_number
+from forwarder.spool.upkeep import next_number, oldest_time
 from forwarder.spool.visiting import look
 
 _INGEST = "status/ingest"
@@ -89,7 +89,7 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
                 name: Waiting(
                     progress,
                     max(0, end - progress.cursor),
-                    _oldest(connection, progress.cursor) if progress.cursor < end else None,
+                    oldest_time(connection, progress.cursor) if progress.cursor < end else None,
                     letters.count_put_off(connection, name),
                     letters.reason_of_put_off(connection, name),
                 )
@@ -102,12 +102,3 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
         )
     finally:
         connection.execute("ROLLBACK")
-
-
-def _oldest(connection: sqlite3.Connection, cursor: int) -> float | None:
-    """Return when the document at a cursor was committed."""
-    (time,) = connection.execute(
-        "SELECT time FROM blocks WHERE first = (SELECT max(first) FROM blocks WHERE first <= ?)",
-        (cursor,),
-    ).fetchone() or (None,)
-    return None if time is None else time / 1000

@@ -36,6 +36,20 @@ def oldest_number(connection: sqlite3.Connection) -> int | None:
     return None if first is None else int(first)
 
 
+def oldest_time(connection: sqlite3.Connection, cursor: int) -> float | None:
+    """Return when the document at a cursor was committed; seconds since 1970."""
+    (time,) = connection.execute(
+        "SELECT time FROM blocks WHERE first = (SELECT max(first) FROM blocks WHERE first <= ?)",
+        (cursor,),
+    ).fetchone() or (None,)
+    return None if time is None else time / 1000
+
+
+def count_size(connection: sqlite3.Connection, change: int) -> None:
+    """Count what blocks take, with each that is added or deleted."""
+    connection.execute("UPDATE blocks_size SET size = size + ?", (change,))
+
+
 def trim(connection: sqlite3.Connection, outputs: Iterable[Progress], end: int) -> bool:
     """Delete blocks that every output has had: as many as takes no time.
 
@@ -64,6 +78,7 @@ def trim(connection: sqlite3.Connection, outputs: Iterable[Progress], end: int) 
     if rows:
         last, _ = rows[:number][-1]
         connection.execute("DELETE FROM blocks WHERE first <= ?", (last,))
+        count_size(connection, -sum(size for _, size in rows[:number]))
     return number < len(rows) or len(rows) == _TRIM_ROWS
 
 
@@ -87,6 +102,7 @@ def set_aside(writer: Writer, path: Path, bad: BadBlock) -> None:
         lost, packed = row
         aside = keep_aside(path, bad.first, packed)
         connection.execute("DELETE FROM blocks WHERE first = ?", (bad.first,))
+        count_size(connection, -len(packed))
         before = dict(load_state(connection, DAMAGE)).get(DAMAGE, b"[0, 0]")
         blocks, documents = orjson.loads(before)
         after = [blocks + 1, documents + lost]

@@ -52,6 +52,16 @@ class Writer:
         """What the database takes on disk, as of the last look."""
         return self._room.usage
 
+    @property
+    def is_at_limit(self) -> bool:
+        """Whether documents take as much as they may, as of the last look."""
+        return self._room.is_at_limit
+
+    @property
+    def max_bytes(self) -> int:
+        """The limit of the database."""
+        return self._room.max_bytes
+
     @contextmanager
     def locked(self) -> Iterator[sqlite3.Connection]:
         """Have the connection for oneself. Within, one may ask for it again."""
