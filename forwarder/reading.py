@@ -128,7 +128,7 @@ class Reading:
     @property
     def state(self) -> bytes:
         """What another reading needs to go on from the position."""
-        position, skipping, within, syslog = self._framer.state
+        position, skipping, within, syslog, repeated = self._framer.state
         near, year, before = syslog
         logs = [
             [
@@ -142,19 +142,24 @@ class Reading:
         file = [source.base, source.file, source.identities.dump(), self._hosts, logs]
         contents = None if self._contents is None else self._contents.state
         dates = [near.isoformat(), year, None if before is None else before.isoformat()]
-        return orjson.dumps([position, skipping, within, dates, contents, file])
+        last = [[host, text.decode("latin-1"), left] for host, text, left in repeated]
+        return orjson.dumps([position, skipping, within, [*dates, last], contents, file])
 
     def resume(self, state: bytes) -> None:
         """Go on where another reading of this file was."""
         position, skipping, within, dates, contents, file = orjson.loads(state)
         self._contents = Contents.resumed(contents) if contents else None
-        near, year, before = dates
+        # The last one is new.
+        near, year, before, *last = dates
         syslog = SyslogState(
             datetime.fromisoformat(near),
             year,
             None if before is None else datetime.fromisoformat(before),
         )
-        self._framer.resume(FramerState(position, skipping, within, syslog))
+        repeated = tuple(
+            (host, text.encode("latin-1"), left) for x in last for host, text, left in x
+        )
+        self._framer.resume(FramerState(position, skipping, within, syslog, repeated))
         base, name, ids, _, logs = file
         self._source = self._source._replace(base=base, file=name)
         self._source.identities.restore(ids)

@@ -38,9 +38,10 @@ from forwarder.mail_logs.lines import (
     join_last,
     join_lines,
 )
+from forwarder.mail_logs.repeated import LOGIN, Last, Repetitions
 from forwarder.mail_logs.scanning import Pick, scan
 from forwarder.mail_logs.subscriptions import SHOWN_BYTES
-from forwarder.mail_logs.syslog import SyslogFraming, SyslogState
+from forwarder.mail_logs.syslog import Framed, SyslogFraming, SyslogState
 
 _LOGIN = re.compile(LEVEL + rb": (?:SMTP Auth|DCID: \d+ IP: )")
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,6 +60,7 @@ class FramerState(NamedTuple):
     within: bool
     """Whether the position is not behind a newline."""
     syslog: SyslogState
+    repeated: tuple[Last, ...] = ()
 
 
 class Framer:
@@ -80,6 +82,7 @@ class Framer:
         "_days",
         "_held",
         "_offset",
+        "_repetitions",
         "_skipping",
         "_syslog",
         "_unended",
@@ -117,6 +120,7 @@ class Framer:
         self._offset = -1
         self._skipping = False
         self._unended = False
+        self._repetitions = Repetitions()
         self.lines = 0
         self.cut_lines = 0
         self.strangers = 0
@@ -130,7 +134,13 @@ class Framer:
     def state(self) -> FramerState:
         """How far it is."""
         position = self._offset + bool(self._held)
-        return FramerState(position, self._skipping, not self._held, self._syslog.state)
+        return FramerState(
+            position,
+            self._skipping,
+            not self._held,
+            self._syslog.state,
+            self._repetitions.state,
+        )
 
     @property
     def is_within_line(self) -> bool:
@@ -144,6 +154,7 @@ class Framer:
         self._offset = state.position - (not state.within)
         self._skipping = state.skipping
         self._syslog.resume(state.syslog)
+        self._repetitions.resume(state.repeated)
 
     def settle(self) -> list[Block]:
         """Take it that no more is there for now.
@@ -259,6 +270,7 @@ class Framer:
         while position < end:
             start, (position, picks) = position, self._pass_over(text, position, end)
             if position > start:
+                self._repetitions.forget()
                 yield Block(text, start, position, self._offset, None, None, picks)
             if position < end:
                 following = _NEXT_REGULAR.search(text, position + 1, end)
@@ -284,9 +296,9 @@ class Framer:
         short = find_long_line(text, start, position)
         return short, picks if short == position else None
 
-    def _lose(self, offset: int) -> None:
-        """Count a login that cannot be read."""
-        self.lost += 1
+    def _lose(self, offset: int, number: int = 1) -> None:
+        """Count logins that cannot be read."""
+        self.lost += number
         if self.first_lost is None:
             self.first_lost = offset
 
@@ -296,16 +308,21 @@ class Framer:
         texts: list[bytes] = []
         lines: list[Line] = []
         size, host = 0, None
-        for start, line, is_cut, has_strangers in join_lines(stretch):
-            self.cut_lines += is_cut
-            self.strangers += has_strangers
-            header = None
+        for found in join_lines(stretch):
+            start, line = found.start, found.line
+            self.cut_lines += found.is_cut
+            self.strangers += found.has_strangers
+            header, times, is_last = None, 1, False
             if REGULAR.match(line):
                 message = line.index(b": ", STAMP_BYTES) + 2
                 text = b"\n" + line
+                self._repetitions.forget()
             else:
                 framed = self._syslog.read(line)
                 if framed is None:
+                    framed, line, times, is_last = self._repeat(line, offset + start)
+                if framed is None:
+                    self._repetitions.forget(line)
                     self.others += 1
                     self.first_other = self.first_other or line[:SHOWN_BYTES]
                     if _LOGIN.search(line):
@@ -314,18 +331,43 @@ class Framer:
                 header = framed.header
                 message = line.index(b": ", framed.message) + 2
                 text = b"\n%b %b" % (framed.stamp, line[framed.message :])
+                if header is not None and not is_last:
+                    self._repetitions.note(line, framed.tag, header, message)
             name = None if header is None else header.hostname
             if name != host and lines:
                 # Lines stay in their order: the same host may have them with and without its name.
                 blocks.append(_rewritten(texts, lines, offset, host))
                 texts, lines, size = [], [], 0
             host = name
-            lines.append(Line(size, offset + start, line, message, header))
-            texts.append(text)
-            size += len(text)
+            for _ in range(times):
+                lines.append(Line(size, offset + start, line, message, header))
+                texts.append(text)
+                size += len(text)
         if lines:
             blocks.append(_rewritten(texts, lines, offset, host))
         return blocks
+
+    def _repeat(self, line: bytes, offset: int) -> tuple[Framed | None, bytes, int, bool]:
+        """Read a line by which a daemon says that a message was repeated.
+
+        Returns:
+            The message out of its framing, None if it is no such line; the line as it would have
+            been written each time; how often; whether it is the last one, of which nothing is said.
+        """
+        repeated = self._repetitions.read(line)
+        if repeated is None:
+            return None, line, 0, False
+        framed = self._syslog.read(repeated.line)
+        if framed is None or repeated.level not in {None, framed.message}:
+            return None, line, 0, False
+        is_last = repeated.level is None
+        message = repeated.line.index(b": ", framed.message) + 2
+        if not repeated.line.startswith(LOGIN, message):
+            # What describes a connection says the same however often it comes.
+            return framed, repeated.line, 1, is_last
+        if repeated.times > repeated.kept:
+            self._lose(offset, repeated.times - repeated.kept)
+        return framed, repeated.line, repeated.kept, is_last
 
 
 def _rewritten(texts: list[bytes], lines: list[Line], offset: int, host: str | None) -> Block:

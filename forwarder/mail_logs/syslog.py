@@ -65,59 +65,52 @@ STAMP = (
 """Whatever begins a line in any framing; also that of a file."""
 
 _ANY_STAMP = re.sub(rb"\?P<\w+>", rb"?:", STAMP)
-_BLANKS = rb"[ \t]++"
-_WORD = rb"[^ \t]+" + _BLANKS
+BLANKS = rb"[ \t]++"
+_WORD = rb"[^ \t]+" + BLANKS
 # RFC 5424, by its version: host, application, process, message id, structured data. Where the data
 # end decides which text is the message: a bracket in quotes is no end.
 _RFC5424 = (
     rb"(?(version)|(?!))(?P<host5>[^ \t]+)"
-    + _BLANKS
+    + BLANKS
     + rb"(?P<app5>[^ \t]+)"
-    + _BLANKS
+    + BLANKS
     + _WORD
     + _WORD
     + rb'(?:-|(?:\[(?:[^]"\\]|"(?:[^"\\]|\\.)*+")*+\])++)'
     rb"[ \t]*+(?:\xef\xbb\xbf)?[ \t]*+"
 )
 # An address of IPv6 may end in a colon, as no other host does.
-_HOST = rb"(?:(?P<host>[^ \t]*[^ \t:]|[0-9A-Fa-f:]*::)" + _BLANKS + rb")?"
+HOST = rb"(?:(?P<host>[^ \t]*[^ \t:]|[0-9A-Fa-f:]*::)" + BLANKS + rb")?"
 # What relays put between host and tag: "mail.info" or "mail [info]".
-_FACILITY = rb"(?:[a-z]++[0-7]?(?:\.[a-z]++|" + _BLANKS + rb"\[[a-z]++\])" + _BLANKS + rb")?"
-_TAG = rb"(?P<tag>[^ \t]+?)(?:\[\d+\])?:"
+_FACILITY = rb"(?:[a-z]++[0-7]?(?:\.[a-z]++|" + BLANKS + rb"\[[a-z]++\])" + BLANKS + rb")?"
+TAG = rb"(?P<tag>[^ \t]+?)(?:\[\d+\])?:"
 
 _HEADER = re.compile(
     STAMP
-    + _BLANKS
+    + BLANKS
     + rb"(?:"
     + _RFC5424
     + rb"|"
-    + _HOST
+    + HOST
     + _FACILITY
-    + _TAG
+    + TAG
     + rb"(?:nopid(?= ))?[ \t]*+"
     # Columns between tabs: the host in the first, the tag in the last.
     rb"|(?<=\t)(?P<columns>(?:[^ \t]++\t){1,6}+)"
     rb")(?=" + LEVEL + rb": )",
 )
 
-_BARE = re.compile(STAMP + _BLANKS + rb"(?=" + LEVEL + rb": )")
+_BARE = re.compile(STAMP + BLANKS + rb"(?=" + LEVEL + rb": )")
 """No header: a line of a file, but for its stamp."""
 
 _OUTER = re.compile(
-    STAMP + _BLANKS + rb"(?:" + _RFC5424 + rb"|" + _HOST + rb"(?:" + _TAG + rb"[ \t]*+)?"
+    STAMP + BLANKS + rb"(?:" + _RFC5424 + rb"|" + HOST + rb"(?:" + TAG + rb"[ \t]*+)?"
     rb")(?P<columns>(?!))?(?=" + _ANY_STAMP + rb")",
 )
 """A header before a line that has a stamp of its own."""
 
 MAX_RELAYS = 4
 """Headers before one another; each is of another relay."""
-
-_REPEATED = re.compile(rb"message repeated (\d{1,20}) times: \[ ?")
-_LAST_REPEATED = re.compile(
-    STAMP + _BLANKS + rb"(?P<before>" + _HOST + rb")(?:" + _TAG + rb"[ \t]*+)?"
-    rb"last message repeated (?P<times>\d{1,20}) times?\s*\Z"
-)
-_STAMP_AND_HOST = re.compile(STAMP + _BLANKS + _HOST)
 
 _AHEAD = timedelta(days=1)
 """By which a stamp may be ahead of the time of its file: zones and clocks differ."""
@@ -136,6 +129,8 @@ class Framed(NamedTuple):
     """Where the level begins in the line, in bytes."""
     header: SyslogHeader | None
     """None for a line of a file."""
+    tag: int = -1
+    """Where the tag begins in the line, in bytes; -1 if there is none before a colon."""
 
 
 class SyslogState(NamedTuple):
@@ -156,7 +151,7 @@ class SyslogFraming:
     years run on.
     """
 
-    __slots__ = ("_before", "_latest", "_near", "_year")
+    __slots__ = ("_before", "_dated", "_latest", "_near", "_year")
 
     def __init__(
         self, near: datetime, year: int | None = None, latest: datetime | None = None
@@ -172,6 +167,8 @@ class SyslogFraming:
         self._year = year
         self._latest = None if latest is None else _ahead(latest)
         self._before: datetime | None = None
+        # The date of the last stamp as it stands there, and its year: most lines are of one day.
+        self._dated: tuple[bytes, bytes, bytes] = (b"", b"", b"")
 
     @property
     def state(self) -> SyslogState:
@@ -181,6 +178,7 @@ class SyslogFraming:
     def resume(self, state: SyslogState) -> None:
         """Go on where another one was."""
         self._near, self._year, self._before = state
+        self._dated = (b"", b"", b"")
 
     def read(self, line: bytes) -> Framed | None:
         """Take a line out of its framing.
@@ -199,9 +197,9 @@ class SyslogFraming:
         message = found.end()
         if said is None:
             if found["priority"] is None and offset is None:
-                return Framed(stamp, message, None)
+                return Framed(stamp, message, None, -1)
             priority = None if found["priority"] is None else int(found["priority"])
-            return Framed(stamp, message, SyslogHeader(priority, None, None, None, offset))
+            return Framed(stamp, message, SyslogHeader(priority, None, None, None, offset), -1)
         hostname, appname = said["host"] or said["host5"], said["tag"] or said["app5"]
         if said["columns"] is not None:
             *others, appname = said["columns"].split(b"\t")[:-1]
@@ -211,11 +209,12 @@ class SyslogFraming:
             message=message,
             header=SyslogHeader(
                 priority=None if said["priority"] is None else int(said["priority"]),
-                hostname=_text(hostname),
-                appname=_text(appname),
-                version=_text(said["version"]),
+                hostname=text_of(hostname),
+                appname=text_of(appname),
+                version=text_of(said["version"]),
                 offset=offset,
             ),
+            tag=said.start("tag"),
         )
 
     def _stamp(self, found: re.Match[bytes]) -> tuple[bytes, str | None]:
@@ -240,6 +239,8 @@ class SyslogFraming:
             return _NO_STAMP, None
 
     def _infer_year(self, month: bytes, day: bytes) -> bytes:
+        if self._dated[:2] == (month, day):
+            return self._dated[2]
         number = _MONTHS.split(b"|").index(month) + 1
         if self._year is not None and self._before is None:
             self._before = datetime(self._year, number, 1, tzinfo=UTC)
@@ -249,7 +250,8 @@ class SyslogFraming:
         except (ValueError, OverflowError):
             return b"0000"
         self._before = datetime(year, number, int(day), tzinfo=UTC)
-        return b"%04d" % year
+        self._dated = month, day, b"%04d" % year
+        return self._dated[2]
 
     def _find_year(self, month: int, day: int) -> int:
         if self._before is None:
@@ -295,6 +297,6 @@ _NO_STAMP = b"LOC Jan  0 00:00:00 0000"
 """What a date that no calendar has becomes: a stamp that is refused when it is read."""
 
 
-def _text(value: bytes | None) -> str | None:
+def text_of(value: bytes | None) -> str | None:
     """Decode a header's word; ``-`` is RFC 5424 for none."""
     return None if value in (None, b"-") else value.decode("utf-8", "replace")

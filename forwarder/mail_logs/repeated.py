@@ -1,0 +1,124 @@
+"""Lines by which a syslog daemon says that a message came several times.
+
+Daemons write a message that comes again only once, and then how often:
+
+    Apr 22 11:44:50 esa1 mail_logs: message repeated 3 times: [ Info: SMTP Auth: ...]
+    Apr 22 11:44:55 esa1 last message repeated 4 times
+
+Rules:
+
+* Such a line stands for as many logins as it says, each as the daemon would have written it then.
+* The second one names no message. It repeats the last one of its host, if that was a login, and of
+  its program, if it names one.
+* A message comes :data:`MAX_TIMES` times at most. A number is quickly written, and what goes beyond
+  is counted as lost.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from forwarder.events import SyslogHeader
+from forwarder.mail_logs.syslog import BLANKS, HOST, STAMP, TAG, text_of
+
+MAX_TIMES = 1_000
+"""A daemon sums up after seconds or minutes, and an appliance ends a connection after a few
+attempts to log in."""
+
+MAX_HOSTS = 16
+"""Whose last message is remembered; it is saved with the position in the file."""
+
+MAX_BYTES = 4096
+"""Of a message that is remembered. A daemon cuts what is longer, and so does a user's name."""
+
+_REPEATED = re.compile(rb"message repeated (?P<times>\d{1,20}) times: \[ ?")
+_LAST = re.compile(
+    STAMP + BLANKS + HOST + rb"(?P<rest>(?:" + TAG + rb"[ \t]*+)?"
+    rb"last message repeated (?P<times>\d{1,20}) times?\s*\Z)"
+)
+_FROM = re.compile(STAMP + BLANKS + HOST)
+_BEHIND_TAG = (b":", b"[")
+LOGIN = (b"SMTP Auth", b"DCID: ")
+"""How the messages of logins begin."""
+
+Last = tuple[str | None, bytes, int]
+"""The last message of a host: the host; the line from the tag on; how often it may come yet."""
+
+
+class Repeated(NamedTuple):
+    """A line that stands for several."""
+
+    line: bytes
+    """As it would have been written each time."""
+    level: int | None
+    """Where the level has to begin in it, if that is not known to be right."""
+    times: int
+    """How often it came."""
+    kept: int
+    """How many of these count."""
+
+
+class Repetitions:
+    """Remembers the last login of each host of one file."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._last: dict[str | None, tuple[bytes, int]] = {}
+
+    @property
+    def state(self) -> tuple[Last, ...]:
+        """What another one needs to go on with the file."""
+        return tuple((host, *last) for host, last in self._last.items())
+
+    def resume(self, state: Iterable[Last]) -> None:
+        """Go on where another one was."""
+        self._last = {host: (text, left) for host, text, left in state}
+
+    def note(self, line: bytes, tag: int, header: SyslogHeader, message: int) -> None:
+        """Take notice of a line of a mail log.
+
+        Args:
+            line: With a syslog header.
+            tag: Where its tag begins; -1 without one.
+            header: The header.
+            message: Where the message begins, in bytes.
+        """
+        if line.startswith(LOGIN, message) and tag >= 0:
+            text = line[tag:]
+            self._last.pop(header.hostname, None)
+            if len(text) <= MAX_BYTES:
+                self._last[header.hostname] = text, MAX_TIMES
+                if len(self._last) > MAX_HOSTS:
+                    del self._last[next(iter(self._last))]
+        elif self._last:
+            self._last.pop(header.hostname, None)
+
+    def forget(self, line: bytes | None = None) -> None:
+        """Take notice of a line of something else, or of lines without a header: None."""
+        if self._last:
+            found = None if line is None else _FROM.match(line)
+            self._last.pop(None if found is None else text_of(found["host"]), None)
+
+    def read(self, line: bytes) -> Repeated | None:
+        """Read a line that may say that a message was repeated; None if it does not."""
+        found = _REPEATED.search(line)
+        if found is not None:
+            begin, message = line[: found.start()], line[found.end() :]
+            times = int(found["times"])
+            whole = begin + message.rstrip().removesuffix(b"]")
+            return Repeated(whole, found.start(), times, min(times, MAX_TIMES))
+        found = _LAST.match(line)
+        if found is None:
+            return None
+        host, tag = text_of(found["host"]), found["tag"] or b""
+        if host not in self._last:
+            return None
+        text, left = self._last[host]
+        if not text.startswith(tag) or (tag and text[len(tag) : len(tag) + 1] not in _BEHIND_TAG):
+            return None
+        times = int(found["times"])
+        kept = min(times, left)
+        self._last[host] = text, left - kept
+        return Repeated(line[: found.start("rest")] + text, None, times, kept)
