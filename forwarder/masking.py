@@ -101,5 +101,5 @@ def _forms(secret: str, users: Iterable[str]) -> Iterator[str]:
         for encoding in ("utf-8", "latin-1"):
             with suppress(UnicodeEncodeError):
                 data = text.encode(encoding)
-                yield b64encode(data).decode().rstrip("=")
-                yield urlsafe_b64encode(data).decode().rstrip("=")
+                for form in (b64encode(data).decode(), urlsafe_b64encode(data).decode()):
+                    yield from (form, form.rstrip("="))

@@ -93,6 +93,8 @@ class BulkServer:
         """Of replies to bulk requests, besides those that it always sends."""
         self.filters = True
         """Whether it leaves out what was not asked for."""
+        self.echoes: dict[str, Callable[[Asked], Answer]] = {}
+        """What answers other requests, by method and path, where it has to see them."""
         self.max_documents = 1 << 30
         """In a request; more are a 413."""
         self.edit: Callable[[bytes], bytes] = bytes
@@ -164,8 +166,10 @@ class BulkServer:
     def reply(self, asked: Asked) -> Answer:
         """Answer a request."""
         if not asked.path.endswith("/_bulk"):
-            missing = error(404, "not_found")
-            return self.others.get(f"{asked.method} {asked.path}", missing)
+            request = f"{asked.method} {asked.path}"
+            if (echo := self.echoes.get(request)) is not None:
+                return echo(asked)
+            return self.others.get(request, error(404, "not_found"))
         with self._lock:
             self._here += 1
             self.at_once = max(self.at_once, self._here)
