@@ -39,12 +39,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from forwarder import __version__
 from forwarder.documents import Document
+from forwarder.ecs_fields import DATASET, ECS_VERSION
 from forwarder.output import Expected, Failure, Output, OutputPlugin, Unavailable
 from forwarder.plugins import find_outputs
 
@@ -65,7 +67,7 @@ _HOSTILE = (
 
 
 def make_documents(count: int, first: int = 0, *, text: str | None = None) -> list[Document]:
-    """Make documents like those of the program.
+    """Make documents like those of the program, with every field that each of these has.
 
     Args:
         count: How many.
@@ -75,13 +77,55 @@ def make_documents(count: int, first: int = 0, *, text: str | None = None) -> li
     made = []
     for number in range(first, first + count):
         id_ = blake2b(b"%d" % number, digest_size=16).hexdigest()
-        body = {
-            "@timestamp": f"2026-03-01T{number // 3600 % 24:02}:{number // 60 % 60:02}:00.000Z",
-            "event": {"id": id_, "original": "x" * 200 if text is None else text},
-            "user": {"name": f"user{number}"},
-        }
-        made.append(Document(id_, json.dumps(body, ensure_ascii=False).encode()))
+        made.append(Document(id_, json.dumps(_body(number, id_, text), **_COMPACT).encode()))
     return made
+
+
+_COMPACT: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
+"""As the program writes them."""
+
+
+def _body(number: int, id_: str, text: str | None) -> dict[str, Any]:
+    """Make a failed login, as docs/fields.md describes it."""
+    hour, minute = number // 3600 % 24, number // 60 % 60
+    user, address = f"user{number}", f"203.0.113.{number % 254 + 1}"
+    line = (
+        f"Sun Mar  1 {hour:02}:{minute:02}:{number % 60:02} 2026 Info: SMTP Auth: (ICID {number})"
+        f" failed for user: {user} using AUTH mechanism: PLAIN with profile: LDAP"
+    )
+    return {
+        "@timestamp": f"2026-03-01T{hour:02}:{minute:02}:{number % 60:02}.000Z",
+        "tags": ["forwarded"],
+        "ecs": {"version": ECS_VERSION},
+        "data_stream": {"type": "logs", "dataset": DATASET, "namespace": "default"},
+        "event": {
+            "kind": "event",
+            "module": "cisco_esa",
+            "dataset": DATASET,
+            "provider": "mail_logs",
+            "category": ["authentication"],
+            "type": ["start"],
+            "action": "smtp-authentication",
+            "outcome": "failure",
+            "timezone": "+00:00",
+            "id": id_,
+            "original": line if text is None else text,
+        },
+        "log": {"level": "info", "file": {"path": "/srv/esa/esa1/mail.current"}, "offset": number},
+        "observer": {
+            "vendor": "Cisco",
+            "product": "Secure Email Gateway",
+            "type": "email-gateway",
+            "hostname": "esa1.example.com",
+        },
+        "host": {"name": "esa1.example.com"},
+        "agent": {"type": "esa-forwarder", "version": __version__},
+        "user": {"name": user},
+        "source": {"address": address, "ip": address, "user": {"name": user}},
+        "network": {"protocol": "smtp", "transport": "tcp", "direction": "ingress"},
+        "related": {"ip": [address], "user": [user], "hosts": ["esa1.example.com"]},
+        "cisco_esa": {"icid": str(number), "auth": {"direction": "inbound", "mechanism": "PLAIN"}},
+    }
 
 
 class OutputContract(ABC):

@@ -7,16 +7,20 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import product
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from forwarder_bulk.answers import MAX_BYTES
 from forwarder_bulk.packing import pack
+from structlog.testing import capture_logs
+from tenacity import RetryCallState
 
+from forwarder.delivery import Delivery, DeliverySettings
 from forwarder.documents import Document
 from forwarder.output import Output, Unavailable
 from forwarder.testing import OutputContract, deliver, make_documents, wait_until
@@ -30,6 +34,7 @@ from tests.bulk_server import (
     encode,
     error,
 )
+from tests.spooling import opened
 
 
 def item_error(status: int, type_: str, reason: str = "because", **more: object) -> Item:
@@ -561,6 +566,37 @@ class BulkOutput(OutputContract):
     def _shrink(output: Any) -> None:  # noqa: ANN401 - its inside
         output._sender._max_documents = 250  # noqa: SLF001 - so that a batch is in two parts
 
+    @pytest.mark.parametrize("in_batch", [100, 10_000])
+    def test_a_third_of_each_request_that_is_put_off_costs_little(
+        self, tmp_path: Path, in_batch: int
+    ) -> None:
+        """All of it arrives, once, and what is waited for is little; no item is for ever."""
+        dice = random.Random(11)
+        refusals = [
+            item_error(429, "es_rejected_execution_exception"),
+            item_error(503, "unavailable_shards_exception"),
+            item_error(403, "security_exception"),
+        ]
+        self.server.choose = lambda _: dice.choice(refusals) if dice.random() < 0.3 else None
+        pauses: list[float] = []
+        settings = DeliverySettings(max_documents=in_batch, max_age=timedelta())
+        documents = make_documents(2_900)
+        plugin = self.plugin()
+        output = plugin.build(plugin.config.model_validate(self.settings()))
+        with closing(opened(tmp_path, "siem")) as spool, capture_logs() as logs:
+            spool.commit(documents)
+            delivery = Delivery("siem", output, spool, settings, chance=lambda: 0.0)
+            skip_pauses(delivery, pauses)
+            delivery.start()
+            assert delivery.wait_until_drained(timedelta(minutes=1))
+            assert delivery.stop(timedelta(minutes=1))
+            progress = spool.progress("siem")
+        assert (progress.delivered, progress.rejected) == (2_900, 0)
+        assert sum(pauses) < 20
+        assert len(self.server.bulks) < 29 * 10
+        assert [x for x in logs if x["log_level"] != "info"] == []
+        self.check_received(documents)
+
     # Gone, in the middle of it
 
     @pytest.mark.parametrize("behind", [0, 30])
@@ -756,6 +792,18 @@ class BulkOutput(OutputContract):
             other.stop()
 
 
+def skip_pauses(delivery: Delivery, chosen: list[float]) -> None:
+    """Wait for nothing; note how long all documents would have waited, at the most."""
+    delivery._chance = lambda: 1.0  # noqa: SLF001 - of pauses that all documents wait out
+    choose = delivery._next_pause  # noqa: SLF001 - what would be waited
+
+    def note(state: RetryCallState) -> float:
+        chosen.append(choose(state))
+        return 0
+
+    delivery._next_pause = note  # type: ignore[method-assign]  # noqa: SLF001
+
+
 def _put_off(output: Output, document: Document) -> str:
     """Say why a document is to come again."""
     try:
@@ -772,10 +820,9 @@ def placed(
     """Make a document that says where it belongs, as those of the program do."""
     (document,) = make_documents(1, number)
     body = json.loads(document.body)
-    stream = {"type": "logs", "dataset": "cisco_esa.auth", "namespace": namespace}
-    whole = {"@timestamp": body.pop("@timestamp"), "data_stream": stream, **body}
-    whole["host"] = {"name": appliance, "id": "x"}
-    return Document(document.id, json.dumps(whole, separators=(",", ":")).encode())
+    body["data_stream"]["namespace"] = namespace
+    body["host"] = {"name": appliance, "id": "x"}
+    return Document(document.id, json.dumps(body, separators=(",", ":")).encode())
 
 
 def _later(holds: Any, act: Any) -> threading.Thread:  # noqa: ANN401 - functions

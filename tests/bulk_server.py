@@ -85,6 +85,8 @@ class BulkServer:
         """What was answered to bulk requests, as a real one would."""
         self.items: dict[str, Item] = {}
         """What is answered for a document, by its ``_id``, which is not taken then."""
+        self.choose: Callable[[str], Item | None] = self._find
+        """The same, where it is not always the same."""
         self.answer: Callable[[Asked], Answer | None] = lambda _: None
         """What is answered to a bulk request; None for what a real one would."""
         self.others: dict[str, Answer] = {}
@@ -184,6 +186,9 @@ class BulkServer:
                 self._here -= 1
         return chosen
 
+    def _find(self, id_: str) -> Item | None:
+        return self.items.get(id_)
+
     def _take(self, asked: Asked) -> Answer:
         """Do as Elasticsearch does."""
         lines = asked.body.split(b"\n")
@@ -196,8 +201,8 @@ class BulkServer:
             ((kind, meta),) = json.loads(action).items()
             assert kind == "create"
             place = meta.get("_index", unquote(path[-2]) if len(path) > 1 else None), meta["_id"]
-            if place[1] in self.items:
-                item = self.items[place[1]]
+            if (chosen := self.choose(place[1])) is not None:
+                item = chosen
             elif place in self.documents:
                 item = {"status": 409, "error": {"type": "version_conflict_engine_exception"}}
             else:
@@ -259,6 +264,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     bulk: BulkServer
     protocol_version = "HTTP/1.1"
+    # Head and body are two writes: without it, the second waits for the client's acknowledgement.
+    disable_nagle_algorithm = True
 
     def setup(self) -> None:  # type: ignore[explicit-override]
         if self.bulk.context is not None:

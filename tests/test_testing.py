@@ -1,6 +1,7 @@
 """The tests that outputs inherit: they hold for a good output, and find what a bad one does."""
 
 import importlib.util
+import json
 import os
 import signal
 import textwrap
@@ -23,6 +24,7 @@ from forwarder import (
     hookspecs,
     testing,
 )
+from forwarder.ecs_fields import violations
 from forwarder.testing import OutputContract, deliver, make_documents
 
 
@@ -37,6 +39,16 @@ def example() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     exec(code, module.__dict__)  # noqa: S102 - our own
     return module
+
+
+def test_documents_are_like_those_of_the_program() -> None:
+    """Every field that is always there is, and no other than there may be; each is its own."""
+    documents = [json.loads(x.body) for x in make_documents(5_000)]
+    assert [y for x in documents for y in violations(x)] == []
+    assert len({x["event"]["id"] for x in documents}) == len(documents)
+    assert make_documents(3, 7) == make_documents(10)[7:]
+    hostile = json.loads(make_documents(1, text="\x1b\u2028")[0].body)
+    assert hostile["event"]["original"] == "\x1b\u2028"
 
 
 class TestContractOfTheExample(OutputContract):

@@ -29,6 +29,10 @@ from forwarder_bulk.targets import Request, Targets
 _GROWN = 20_000
 """Documents. More than any batch has: from there, nothing is held back any more."""
 
+_FEWEST = 50
+"""Documents, some 100 KB. A request that is put off although it is small is not put off for its
+size, and to send one document at a time afterwards would take long for nothing."""
+
 Post = Callable[[Request], Reply]
 """Makes one request.
 
@@ -99,7 +103,7 @@ class Sender:
         judgement = judge(self._post(request), part.documents, request.target, datetime.now(UTC))
         with self._lock:
             if judgement.is_busy:
-                self._max_documents = max(1, min(self._max_documents, count) // 2)
+                self._max_documents = max(_FEWEST, min(self._max_documents, count) // 2)
             elif judgement.meaning is Meaning.EACH:
                 self._max_documents = min(_GROWN, self._max_documents * 5 // 4 + 1)
             elif judgement.status == 413 and count > 1:  # noqa: PLR2004 - as in the table
