@@ -289,7 +289,8 @@ def _documents(
     reading = flow.open(
         file.appliance,
         None if file.path == STDIN else _unicode(file.path),
-        base="" if file.path == STDIN else base_name(_unicode(file.path)),
+        # What comes through a pipe has no name of its own.
+        base="" if file.path.startswith((STDIN, *_OWN)) else base_name(_unicode(file.path)),
         near=file_time(file.path),
         latest=last_change(file.path),
         hosts=not file.named,

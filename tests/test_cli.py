@@ -180,12 +180,12 @@ def open_descriptors(*descriptors: int) -> Iterator[None]:
 
 def test_each_kind_of_path_is_read(path: Path) -> None:
     """A file, a folder, a glob, a pattern, a packed file, relative and not."""
-    (path.parent / "mail.gz").write_bytes(gzip.compress(log(user=b"verdi")))
+    (path.parent / "mail.log.1.gz").write_bytes(gzip.compress(log(user=b"verdi")))
     root = path.parents[1]
     for paths, expected in (
         ([path], ["rossi"]),
         (["esa1/mail.log"], ["rossi"]),
-        (["esa1/mail.gz"], ["verdi"]),
+        (["esa1/mail.log.1.gz"], ["verdi"]),
         ([root], ["verdi", "rossi"]),
         (["."], ["verdi", "rossi"]),
         (["esa?/*.log"], ["rossi"]),
@@ -230,7 +230,7 @@ def test_a_file_that_is_there_twice_is_read_once(path: Path) -> None:
 
 def test_what_cannot_be_read_is_said_and_the_rest_is_read(path: Path) -> None:
     """A sentence a problem, without a traceback, and the exit code tells scripts."""
-    cut = path.with_name("mail.cut.gz")
+    cut = path.with_name("mail.log.1.gz")
     cut.write_bytes(gzip.compress(log(2, user=b"verdi"))[:-4])
     packed = path.with_name("mail.xz")
     packed.write_bytes(b"\xfd7zXZ\x00")
