@@ -18,9 +18,9 @@ from forwarder.aside import aside
 from forwarder.config import Config, OutputConfig, mask_of
 from forwarder.errors import EndedBySignal, ForwarderError
 from forwarder.followed import followed_by
-from forwarder.inputs.finding import list_files
-from forwarder.inputs.patterns import fixed_folder
-from forwarder.inputs.sightings import Followed, Sighting, look
+from forwarder.inputs.finding import list_files, say_passed_over
+from forwarder.inputs.patterns import Links, fixed_folder
+from forwarder.inputs.sightings import FOLLOW, Followed, Sighting, look
 from forwarder.inputs.sources import Inode
 from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.masking import Mask
@@ -213,15 +213,11 @@ def _check_path(
     (path,) = followed.paths
     at = f"{_spell(inputs, number, path)} {path!r}"
     real = Path(os.path.realpath(fixed_folder(os.path.abspath(path))[0]))  # noqa: PTH100 - as the inputs do
-    system = next((x for x in _OF_SYSTEM if real.is_relative_to(x)), None)
-    if system is not None:
-        yield Finding(
-            good=True,
-            text=f"{at} is below {system}, where the system shows itself and no log is",
-            advice="Name files on a disk; for standard input, use type: stdin.",
-        )
-    files, problems = look([followed], {})
-    if not files and not problems:
+    yield from _check_place(at, real)
+    files, problems, links, _ = look([followed], {})
+    if links:
+        yield Finding(good=True, text=f"{at}: {say_passed_over(links, FOLLOW)}")
+    if not files and not problems and not links:
         problems = _explain_nothing(path)
         if not problems:
             text = "matches only what is in the state folder, which is the program's own"
@@ -250,6 +246,17 @@ def _check_path(
         yield Finding(good=True, text=f"{at}: {left}: of {_whose(theirs)}")
 
 
+def _check_place(at: str, real: Path) -> Iterator[Finding]:
+    """Warn of folders that are not on a disk."""
+    system = next((x for x in _OF_SYSTEM if real.is_relative_to(x)), None)
+    if system is not None:
+        yield Finding(
+            good=True,
+            text=f"{at} is below {system}, where the system shows itself and no log is",
+            advice="Name files on a disk; for standard input, use type: stdin.",
+        )
+
+
 def _spell(inputs: Sequence[InputSettings], number: int, path: str) -> str:
     settings = inputs[number]
     paths = settings.paths if isinstance(settings, FilesSettings) else ()
@@ -260,7 +267,7 @@ def _explain_nothing(path: str) -> list[str]:
     """Say why there is nothing at a path."""
     problems: list[str] = []
     try:
-        list_files(path, None, problems)
+        list_files(path, None, problems, Links())
     except OSError as error:
         problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
     return problems

@@ -22,7 +22,9 @@ def followed_by(inputs: Sequence[InputSettings], state: Path) -> list[Followed]:
     return [
         Followed(())
         if isinstance(x, StdinSettings)
-        else Followed(x.paths, x.appliance, StartAt(x.start_at), x.ignore_older, own)
+        else Followed(
+            x.paths, x.appliance, StartAt(x.start_at), x.ignore_older, own, x.follow_symlinks
+        )
         for x in inputs
     ]
 

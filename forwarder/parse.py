@@ -21,7 +21,7 @@ from typing import IO, NamedTuple
 from forwarder import table
 from forwarder.counts import Counts
 from forwarder.errors import ForwarderError
-from forwarder.inputs.finding import Found, LogFile, find
+from forwarder.inputs.finding import Found, LogFile, find, say_passed_over
 from forwarder.inputs.names import base_name
 from forwarder.inputs.reading import (
     STDIN,
@@ -71,6 +71,8 @@ class Request(NamedTuple):
     """Of stamps that no file header covers."""
     as_table: bool
     jobs: int
+    follow_symlinks: bool = False
+    """Whether links that nobody named are followed."""
     for_terminal: bool = False
     """Whether a terminal gets the documents: it obeys characters that JSON need not escape."""
 
@@ -106,10 +108,14 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     begun, cpu_begun = time.monotonic(), _cpu_seconds()
-    found = find(request.paths, request.appliance)
+    found = find(request.paths, request.appliance, follow_symlinks=request.follow_symlinks)
     counts = Counts()
     problems = list(found.problems)
     warnings: list[str] = []
+    if found.links:
+        warnings.append(
+            say_passed_over(found.links, "name it, or give --follow-symlinks, to have it read")
+        )
     foreign: list[str] = []
     others: list[tuple[str, OtherLog]] = []
     output = Writer(out, "standard output")

@@ -65,6 +65,9 @@ class ReadingStatus:
             for problem in self._following.take_problems():
                 self.problems += 1
                 _log.warning("Something of the logs cannot be read.", reason=problem)
+            links = self._following.take_links()
+            if links is not None:
+                _log.warning("Symbolic links were passed over.", reason=links)
 
     @property
     def is_due(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.inputs.patterns import expand
+from forwarder.inputs.patterns import Links, expand
 from tests.following import Reader, following, numbered
 
 FIRST, LAST, NEW = numbered(range(20)), numbered(range(20, 25)), numbered(range(25, 30))
@@ -144,8 +144,10 @@ def test_when_files_are_rotated_while_they_are_looked_at(
     steps: Iterator[None] = iter(())
     cuts: list[int] = []
 
-    def rotating(pattern: str, problems: list[str]) -> Iterator[tuple[str, str | None]]:
-        found = list(expand(pattern, problems))
+    def rotating(
+        pattern: str, problems: list[str], links: Links
+    ) -> Iterator[tuple[str, str | None]]:
+        found = list(expand(pattern, problems, links))
         for each in sorted(found):
             list(islice(steps, cuts.pop() if cuts else 0))
             yield each

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forwarder.inputs.finding import LogFile, find
-from forwarder.inputs.patterns import walk
+from forwarder.inputs.patterns import Links, walk
 
 
 @pytest.fixture
@@ -131,6 +131,9 @@ def test_links_in_a_circle_end(srv: Path) -> None:
             (srv / folder / name).symlink_to(srv)
     expected = [str(srv / "esa1/deep/mail.log.1"), str(srv / "esa1/mail.log")]
     for paths in ([str(srv)], ["**"], ["**/mail*"], ["**/**/mail*"], ["*/mail*", "."]):
+        found = find(paths, follow_symlinks=True)
+        assert expected == [file.path for file in found.files]
+        assert found.problems == ()
         found = find(paths)
         assert expected == [file.path for file in found.files]
         assert found.problems == ()
@@ -141,8 +144,13 @@ def test_a_folder_elsewhere_is_followed(srv: Path) -> None:
     fill(srv.parent, ["volume3/x17/mail.log"])
     (srv / "esa1").symlink_to(srv.parent / "volume3/x17")
     expected = (LogFile(str(srv / "esa1/mail.log"), "esa1", named=False),)
-    assert expected == find(["."]).files
+    assert expected == find(["."], follow_symlinks=True).files
     assert expected == find(["esa1"]).files
+    assert expected == find(["esa1/mail*"]).files
+    for pattern in (".", "*", "{appliance}/mail.log", "**/mail.log"):
+        found = find([pattern])
+        assert found.files == ()
+        assert [os.path.basename(x) for x in found.links] == ["esa1"]  # noqa: PTH119
     assert find(["esa1/../x17"]).files == (
         LogFile(str((srv.parent / "volume3/x17/mail.log").resolve()), "x17", named=False),
     )
@@ -155,7 +163,7 @@ def test_a_linked_file_is_read_once(srv: Path) -> None:
     (srv / "esa1/mail.current").symlink_to("mail.@20090422T114359.c")
     (srv / "esa1/empty").symlink_to("mail.@20090422T100000.s")
     (srv / "latest").symlink_to("esa1")
-    found = find(["esa1", "latest/*.c", "."])
+    found = find(["esa1", "latest/*.c", "."], follow_symlinks=True)
     closed, live = (f"{srv}/esa1/mail.@20090422T{name}" for name in ("100000.s", "114359.c"))
     assert [closed, live] == [file.path for file in found.files]
     assert found.repeated == (
@@ -174,7 +182,7 @@ def test_the_same_content_is_read_once_for_an_appliance(srv: Path) -> None:
     (srv / "esa1/again/mail.@20090422T114359.s").write_bytes(content)
     (srv / "esa1/link").symlink_to("mail.log")
     (srv / "esa2/mail.log").write_bytes(content)
-    found = find(["{appliance}"])
+    found = find(["{appliance}"], follow_symlinks=True)
     first = f"{srv}/esa1/again/mail.@20090422T114359.s"
     expected = [first, f"{srv}/esa1/again/x", f"{srv}/esa2/mail.log"]
     assert expected == [file.path for file in found.files]
@@ -209,7 +217,7 @@ def test_names_that_are_not_utf8_are_found(srv: Path) -> None:
 def test_a_folder_that_goes_away_is_empty(srv: Path) -> None:
     """Logs are rotated away while they are looked for."""
     problems: list[str] = []
-    assert list(walk(str(srv / "gone"), problems)) == [(str(srv / "gone"), [])]
+    assert list(walk(str(srv / "gone"), problems, Links())) == [(str(srv / "gone"), [])]
     assert problems == []
 
 

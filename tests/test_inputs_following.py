@@ -273,7 +273,8 @@ def test_the_same_file_twice(
     behind: bool,
 ) -> None:
     """Under another name, as a link, or packed, it is read once."""
-    reader = following(tmp_path, block_bytes=100 if behind else 1 << 17, read_bytes=100)
+    followed = Followed((f"{tmp_path}/mail*",), "esa1", follow_symlinks=True)
+    reader = Reader(followed, block_bytes=100 if behind else 1 << 17, read_bytes=100)
     path = write(tmp_path / "mail.@20090422T110000.s", OLD)
     reader.read()
     reader.commit()
@@ -742,7 +743,7 @@ def test_what_is_no_file_is_refused_once(tmp_path: Path) -> None:
     (tmp_path / "mail.folder").mkdir()
     os.mkfifo(tmp_path / "mail.fifo")
     (tmp_path / "mail.link").symlink_to("target")
-    reader = following(tmp_path)
+    reader = Reader(Followed((f"{tmp_path}/mail*",), "esa1", follow_symlinks=True))
     reader.settle(times=3)
     folder, fifo = str(tmp_path / "mail.folder"), str(tmp_path / "mail.fifo")
     assert sorted(reader.problems) == [

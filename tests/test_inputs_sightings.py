@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder.inputs.names import is_live, is_successor
-from forwarder.inputs.patterns import escape, expand, fixed_folder, matches, may_match, overlap
+from forwarder.inputs.patterns import (
+    Links,
+    escape,
+    expand,
+    fixed_folder,
+    matches,
+    may_match,
+    overlap,
+)
 from forwarder.inputs.sightings import Followed, folders, look, look_again, may_matter
 
 
@@ -44,18 +52,19 @@ def test_a_file_goes_by_its_own_name_before_links(tmp_path: Path) -> None:
     (tmp_path / "mail.z").write_bytes(b"1")
     (tmp_path / "mail.a").symlink_to("mail.z")
     (tmp_path / "mail.circle").symlink_to("mail.circle")
-    seen = look([Followed((f"{tmp_path}/mail*",))], {})
+    followed = Followed((f"{tmp_path}/mail*",), follow_symlinks=True)
+    seen = look([followed], {})
     (sighting,) = seen.files.values()
     assert sighting.path == str(tmp_path / "mail.z")
     circle = str(tmp_path / "mail.circle")
     assert seen.problems == [f"{circle!r} cannot be looked at: Too many levels of symbolic links."]
-    assert look_again(sighting) == sighting
+    assert look_again(sighting, followed) == sighting
     (tmp_path / "mail.z").write_bytes(b"12")
-    again = look_again(sighting)
+    again = look_again(sighting, followed)
     assert again is not None
     assert again.size == 2
     (tmp_path / "mail.z").unlink()
-    assert look_again(sighting) is None
+    assert look_again(sighting, followed) is None
 
 
 PARTS = st.sampled_from(["a", "b", "ab", ".h", "*", "a*", "?", "[ab]", "**", "{appliance}", ".*"])
@@ -68,7 +77,7 @@ def test_a_path_matches_if_it_would_be_found(
     """By the text alone, and by looking, comes the same."""
     root = tree(tmp_path_factory)
     pattern = "/".join([str(root), *parts])
-    found = {path for path, _ in expand(pattern, [])}
+    found = {path for path, _ in expand(pattern, [], Links(follow=True))}
     everything = {str(x) for x in root.rglob("*")}
     # Folders that ** passes through are hidden from it, and a path through one of them, too.
     matched = {x for x in everything if matches(pattern, x)}

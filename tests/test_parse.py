@@ -174,8 +174,10 @@ def test_what_is_no_log_is_a_problem_only_where_it_was_named(tree: Path, jobs: i
 def test_a_file_that_goes_away_is_a_problem(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between finding and reading anything may happen."""
 
-    def find_and_remove(paths: tuple[str, ...], appliance: str | None) -> object:
-        found = find(paths, appliance)
+    def find_and_remove(
+        paths: tuple[str, ...], appliance: str | None, *, follow_symlinks: bool
+    ) -> object:
+        found = find(paths, appliance, follow_symlinks=follow_symlinks)
         (tree / "esa1/mail.current").unlink()
         (tree / "esa1/mail.@20260301T060000.s").unlink()
         return found

@@ -59,6 +59,9 @@ def _name(_: click.Context, __: click.Parameter, name: str | None) -> str | None
     show_default=True,
     help="One JSON document a line, or a table for people.",
 )
+@click.option(
+    "--follow-symlinks", is_flag=True, help="Follow symbolic links in folders and patterns, too."
+)
 @click.option("--no-session-events", is_flag=True, help="Leave out the ends of sessions.")
 @click.option("--no-original", is_flag=True, help="Leave out event.original, the line as it was.")
 @click.option(
@@ -76,6 +79,7 @@ def parse(  # noqa: PLR0913 - one an option
     zone: "tzinfo | None",
     year: int | None,
     form: str,
+    follow_symlinks: bool,
     no_session_events: bool,
     no_original: bool,
     jobs: int,
@@ -107,6 +111,7 @@ def parse(  # noqa: PLR0913 - one an option
         zone=zone,
         as_table=form == "table",
         jobs=jobs,
+        follow_symlinks=follow_symlinks,
         for_terminal=sys.stdout.isatty(),
     )
     bar: AbstractContextManager[Bar] = nullcontext(report.no_bar)

@@ -15,13 +15,14 @@ from forwarder.inputs.beginnings import must_wait
 from forwarder.inputs.comparing import BLOCK_BYTES
 from forwarder.inputs.endings import PAUSE, SETTLE, Kind
 from forwarder.inputs.files import File, Files, State
+from forwarder.inputs.finding import say_passed_over
 from forwarder.inputs.looking import Looking
 from forwarder.inputs.noticing import Clock, Noticing
 from forwarder.inputs.piece import Piece
 from forwarder.inputs.pieces import Reader
 from forwarder.inputs.positions import PREFIX, STARTED, encode_started, split
 from forwarder.inputs.recognising import Recogniser
-from forwarder.inputs.sightings import Followed
+from forwarder.inputs.sightings import FOLLOW, Followed
 from forwarder.inputs.sources import Inode, MovedError, OpenFiles, SourceError, most_open
 from forwarder.inputs.standing import FileStatus, status_of
 from forwarder.inputs.trails import Trails
@@ -87,7 +88,7 @@ class Following:
         self._turns: Turns[Inode] = Turns(at_once)
         self._trails = Trails(positions, monotonic())
         self._files = Files(self._trails, self._turns)
-        self._looking = Looking(inputs, watch=watch)
+        self._looking = Looking(inputs, self._owner, watch=watch)
         self._noticing = Noticing(
             inputs,
             started=self._started,
@@ -106,6 +107,7 @@ class Following:
         self._due: list[tuple[float, Inode]] = []
         self._idle = False
         self._new_problems: list[str] = []
+        self._said_links: frozenset[str] = frozenset()
 
     def read(self, timeout: float) -> list[Piece]:
         """Read what is there.
@@ -174,7 +176,17 @@ class Following:
     def problems(self) -> list[str]:
         """What is wrong now: sentences for a person."""
         of_files = (x.problem for x in self._files if x.problem is not None)
-        return sorted({*self._noticing.problems, *of_files})
+        links = self._noticing.links
+        passed_over = [say_passed_over(links, FOLLOW)] if links else []
+        return [*passed_over, *sorted({*self._noticing.problems, *of_files})]
+
+    def take_links(self) -> str | None:
+        """Say which links were passed over, if any was that was not said before."""
+        links = self._noticing.links
+        if not self._said_links.issuperset(links) and self._noticing.said.is_new("links"):
+            self._said_links = frozenset(links)
+            return say_passed_over(links, FOLLOW)
+        return None
 
     @property
     def number(self) -> int:
@@ -200,6 +212,14 @@ class Following:
         """Close all files; what was not saved is read again after a restart."""
         self._looking.close()
         self._opened.close_all()
+
+    def _owner(self, inode: Inode) -> str | None:
+        """Say which appliance had a file first."""
+        file = self._files.get(inode)
+        trail = self._trails.find_by_inode(inode) if file is None else file.trail
+        if trail is not None:
+            return trail.position.appliance
+        return None if file is None else file.sighting.appliance
 
     def _look(self) -> None:
         now = self._monotonic()
@@ -261,7 +281,8 @@ class Following:
     def _say(self, file: File, problem: str) -> None:
         if problem != file.problem:
             file.problem = problem
-            self._new_problems.append(problem)
+            if self._noticing.said.is_new(problem):
+                self._new_problems.append(problem)
 
     def _compare(self, file: File) -> None:
         steps = file.steps

@@ -14,12 +14,14 @@ from typing import NamedTuple
 
 from forwarder.inputs.sightings import (
     Followed,
+    Owner,
     Seen,
     Sighting,
     folders,
     look,
     look_again,
     may_matter,
+    nobody,
 )
 from forwarder.inputs.watching import Watching
 
@@ -49,14 +51,16 @@ class Changes(NamedTuple):
 class Looking:
     """Decides when to look, and looks."""
 
-    def __init__(self, inputs: Sequence[Followed], *, watch: bool) -> None:
+    def __init__(self, inputs: Sequence[Followed], owner: Owner = nobody, *, watch: bool) -> None:
         """Start with a look at everything being due.
 
         Args:
             inputs: What to look for.
+            owner: Decides between appliances where a file has several names.
             watch: Whether to ask the system for events.
         """
         self._inputs = inputs
+        self._owner = owner
         self._condition = threading.Condition()
         self._changed: set[str] = set()
         self._anything = True
@@ -76,7 +80,7 @@ class Looking:
         some = []
         for path in changed:
             sighting = known.get(path)
-            again = None if sighting is None else look_again(sighting)
+            again = None if sighting is None else look_again(sighting, self._inputs[sighting.input])
             if again is not None:
                 some.append(again)
             elif sighting is not None or may_matter(self._inputs, path):
@@ -86,7 +90,7 @@ class Looking:
         self._anything = False
         problem = self._watching.watch(folders(self._inputs)) if self._watching else None
         begun = time.perf_counter()
-        seen = look(self._inputs, known)
+        seen = look(self._inputs, known, self._owner)
         cost = time.perf_counter() - begun
         self._busy_until = now + cost * _BUSY_SHARE
         self._poll_at = now + min(max(POLL_SECONDS, cost * _SHARE), MAX_POLL_SECONDS)

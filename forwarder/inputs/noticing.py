@@ -15,6 +15,43 @@ GRACE = timedelta(minutes=1)
 that is moved or packed is away for a moment."""
 
 
+_AGAIN = timedelta(hours=1)
+"""What comes and goes, as a name that is now a file and now a FIFO, is said so often."""
+
+_MAX_SAID = 10_000
+"""Sentences that are remembered, 2 MB: strangers make names. The rest is in the status only."""
+
+_MAX_TORN = 5
+"""Looks one after the other that may miss a file: an account that makes and removes names all the
+time must not keep the new files of others waiting for ever."""
+
+
+class Said:
+    """What was said, so that nothing is said again whenever it comes back."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Start with nothing said.
+
+        Args:
+            clock: Seconds.
+        """
+        self._clock = clock
+        self._last: dict[str, float] = {}
+        """When each was the case last, the longest ago first."""
+
+    def is_new(self, text: str) -> bool:
+        """Say whether something is to be said; it counts as said then."""
+        now = self._clock()
+        long_ago = now - _AGAIN.total_seconds()
+        while self._last and next(iter(self._last.values())) < long_ago:
+            del self._last[next(iter(self._last))]
+        before = self._last.pop(text, None)
+        if before is None and len(self._last) >= _MAX_SAID:
+            return False
+        self._last[text] = now
+        return before is None
+
+
 class Clock(NamedTuple):
     """Where time comes from."""
 
@@ -56,10 +93,14 @@ class Noticing:
         self._opened = opened
         self._looking = looking
         self._monotonic, self._wall = clock
+        self.said = Said(clock.monotonic)
         self.problems: frozenset[str] = frozenset()
         """What was wrong when all files were looked at last."""
+        self.links: tuple[str, ...] = ()
+        """Links that were passed over then."""
         self.looks = 0
-        """How often all files were looked at."""
+        """How often all files were looked at, and none was missed."""
+        self._torn = 0
 
     def take_all(self, seen: Seen) -> list[str]:
         """Take note of all files.
@@ -68,7 +109,12 @@ class Noticing:
             What is wrong now and was not before: one sentence each.
         """
         is_first = not self.looks
-        self.looks += 1
+        if seen.complete or self._torn == _MAX_TORN:
+            self._torn = 0
+            self.looks += 1
+        else:
+            self._torn += 1
+            self._looking.look_soon()
         for sighting in seen.files.values():
             self.take(sighting, is_first=is_first)
         for file in self._files:
@@ -77,8 +123,9 @@ class Noticing:
                 self._files.set_state(file, State.READ if file.is_home else State.COMPARE)
             if file.inode not in seen.files:
                 self._vanish(file)
-        problems = [x for x in dict.fromkeys(seen.problems) if x not in self.problems]
+        problems = [x for x in dict.fromkeys(seen.problems) if self.said.is_new(x)]
         self.problems = frozenset(seen.problems)
+        self.links = tuple(seen.links)
         problems += self.count_losses(GRACE)
         self._trails.forget_old(self._wall())
         return problems
@@ -130,7 +177,7 @@ class Noticing:
         at_end = followed.start_at is StartAt.END and sighting.pattern not in self._started
         file.skip = sighting.size if is_first and at_end else 0
         older = followed.ignore_older
-        known = self._trails.find_by_inode(sighting.appliance, sighting.inode)
+        known = self._trails.find_by_inode(sighting.inode)
         file.ignored = older is not None and age > older.total_seconds() and known is None
         if file.skip and not sighting.path.endswith(".gz"):
             file.ignored = False  # where it ends is to be known when it grows; little is read
@@ -199,11 +246,12 @@ class Noticing:
             packed = not began and path + ".gz" in self._files.paths
             if trail.unread and not packed:
                 lost = self._trails.lose(trail)
-                problems.append(
-                    f"{path!r} is gone, and {lost} bytes at its end that were there are lost: they "
-                    f"were not read before and are in no other file that is followed; keep files "
-                    f"for longer, or see in the status what holds up reading"
-                )
+                if self.said.is_new(f"lost {path}"):  # the status has all of it
+                    problems.append(
+                        f"{path!r} is gone, and {lost} bytes at its end that were there are lost: "
+                        f"they were not read before and are in no other file that is followed; "
+                        f"keep files for longer, or see in the status what holds up reading"
+                    )
             if not began:
                 self._trails.forget(trail)
         return problems

@@ -14,6 +14,7 @@ import re
 import string
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from forwarder.visible import quoted
@@ -23,6 +24,27 @@ _ANY_FOLDERS = "**"
 
 _ITEM = re.compile(r"\{appliance\}\**|\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 _MAGIC = re.compile(r"\{appliance\}|[*?\[]")
+
+
+@dataclass(slots=True)
+class Links:
+    """What is done with symbolic links that nobody named.
+
+    What a pattern finds in folders may have been put there by an account that uploads logs, and a
+    link of its own could make it any file. Folders that are written literally, before anything
+    that is a pattern, may be reached through links: whoever wrote them knows them.
+    """
+
+    follow: bool = False
+    passed: list[str] = field(default_factory=list)
+    """Paths of links that were passed over."""
+
+    def passes_over(self, path: str, *, is_link: bool) -> bool:
+        """Say whether something is a link that is not followed, and take note of it."""
+        if self.follow or not is_link:
+            return False
+        self.passed.append(path)
+        return True
 
 
 def is_pattern(path: str) -> bool:
@@ -37,7 +59,7 @@ def is_pattern(path: str) -> bool:
     return _MAGIC.search(path) is not None
 
 
-def expand(pattern: str, problems: list[str]) -> Iterator[tuple[str, str | None]]:
+def expand(pattern: str, problems: list[str], links: Links) -> Iterator[tuple[str, str | None]]:
     """Find what a pattern matches.
 
     Hidden files and folders are matched only by parts that begin with a dot.
@@ -45,13 +67,18 @@ def expand(pattern: str, problems: list[str]) -> Iterator[tuple[str, str | None]
     Args:
         pattern: Absolute, or relative to the working directory.
         problems: Is given one sentence for each folder that cannot be listed.
+        links: What to do with links behind the first part that is a pattern.
 
     Yields:
         Path of a file or folder (the same one may come again), and what ``{appliance}`` stands
         for in it; None if the pattern does not hold that.
     """
     base = "/" if pattern.startswith("/") else os.curdir
-    yield from _expand(base, _parts(pattern), None, problems)
+    parts = _parts(pattern)
+    fixed = next((i for i, part in enumerate(parts) if is_pattern(part)), len(parts))
+    base = os.path.join(base, *parts[:fixed])
+    if not fixed or os.path.lexists(base):
+        yield from _expand(base, parts[fixed:], None, problems, links)
 
 
 def matches(pattern: str, path: str) -> bool:
@@ -128,30 +155,36 @@ def fixed_folder(pattern: str) -> tuple[str, bool]:
     return "/" + "/".join(parts[:fixed]), fixed < len(parts) - 1
 
 
-def walk(folder: str, problems: list[str]) -> Iterator[tuple[str, list[str]]]:
+def walk(folder: str, problems: list[str], links: Links) -> Iterator[tuple[str, list[str]]]:
     """Visit a folder and all folders below it, without hidden files and folders.
 
-    Links are followed after everything else, so that a folder is seen under its own name where
-    it has one, and each folder is visited once, so that links in a circle do no harm.
+    Links, if they are followed, come after everything else, so that a folder is seen under its own
+    name where it has one, and each folder is visited once, so that links in a circle do no harm.
 
     Args:
         folder: Path of the folder.
         problems: Is given one sentence for each folder that cannot be listed.
+        links: What to do with links in them; the folder itself may be reached through some.
 
     Yields:
         Path of a folder and the paths of the regular files in it, sorted by name.
     """
     visited = set()
-    waiting, links = [folder], deque[str]()
-    while waiting or links:
-        here = waiting.pop() if waiting else links.popleft()
+    waiting, linked = [folder], deque[str]()
+    while waiting or linked:
+        here = waiting.pop() if waiting else linked.popleft()
         real = os.path.realpath(here)
         if real in visited:
             continue
         visited.add(real)
-        entries = [entry for entry in _entries(here, problems) if not entry.name.startswith(".")]
+        entries = [
+            entry
+            for entry in _entries(here, problems)
+            if not entry.name.startswith(".")
+            and not links.passes_over(entry.path, is_link=entry.is_symlink())
+        ]
         folders = [entry for entry in entries if _is(entry.is_dir)]
-        links += (entry.path for entry in folders if entry.is_symlink())
+        linked += (entry.path for entry in folders if entry.is_symlink())
         waiting += (entry.path for entry in reversed(folders) if not entry.is_symlink())
         yield here, [entry.path for entry in entries if _is(entry.is_file)]
 
@@ -204,7 +237,7 @@ def _meet(one: str, other: str) -> bool:
 
 
 def _expand(
-    base: str, parts: Sequence[str], name: str | None, problems: list[str]
+    base: str, parts: Sequence[str], name: str | None, problems: list[str], links: Links
 ) -> Iterator[tuple[str, str | None]]:
     if not parts:
         yield base, name
@@ -212,18 +245,18 @@ def _expand(
     part, *rest = parts
     if not is_pattern(part):
         path = os.path.join(base, part)
-        if os.path.lexists(path):
-            yield from _expand(path, rest, name, problems)
+        if os.path.lexists(path) and not links.passes_over(path, is_link=os.path.islink(path)):  # noqa: PTH114 - as above
+            yield from _expand(path, rest, name, problems, links)
     elif not os.path.isdir(base):
         return
     elif part == _ANY_FOLDERS:
-        for folder, _ in walk(base, problems):
-            yield from _expand(folder, rest, name, problems)
+        for folder, _ in walk(base, problems, links):
+            yield from _expand(folder, rest, name, problems, links)
     else:
         for entry in _entries(base, problems):
             named = _name(part, entry.name, name)
-            if named is not None:
-                yield from _expand(entry.path, rest, named or None, problems)
+            if named is not None and not links.passes_over(entry.path, is_link=entry.is_symlink()):
+                yield from _expand(entry.path, rest, named or None, problems, links)
 
 
 def _entries(folder: str, problems: list[str]) -> list[os.DirEntry[str]]:

@@ -66,7 +66,7 @@ class Recogniser:
         if source.unclear and (not settled or source.bytes_at(0, 2) in {b"", GZIP_MAGIC[:1]}):
             self._files.set_state(file, State.REST)
             return not settled and source.size > 0
-        hint = self._trails.find_by_inode(file.sighting.appliance, file.inode)
+        hint = self._trails.find_by_inode(file.inode)
         if hint is not None and self._is_hinted(source, hint):
             file.packed = False
             self._files.settle(file, hint)
@@ -101,6 +101,10 @@ class Recogniser:
             for trail in self._trails.find(file.sighting.appliance, own)
             if trail.read.size
         }
+        # A log that was read as another appliance's stays that, whatever name it has now.
+        hint = self._trails.find_by_inode(file.inode)
+        if hint is not None and hint.read.size and hint.read.may_be(own):
+            known[hint.key] = hint.read
         if not known or not own.size:
             return Verdict.NEW, None
         alike = yield from find_alike(source, known)

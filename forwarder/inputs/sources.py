@@ -65,14 +65,12 @@ class Source:
         """
         self._path = path
         try:
-            # Not to wait for a writer, should it be a FIFO by now.
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            self._descriptor = _open(path, inode)
         except FileNotFoundError as error:
             raise MovedError from error
         except OSError as error:
             raise _refused(path, error) from error
         try:
-            _check(self._descriptor, path, inode)
             self.restart()
         except BaseException:
             self.close()
@@ -248,14 +246,25 @@ class OpenFiles:
             self.close(inode)
 
 
-def _check(descriptor: int, path: str, inode: Inode) -> None:
-    """Look whether an open file is the one that was seen."""
+def _open(path: str, inode: Inode) -> int:
+    """Open a file, and nothing else that may have its name by now.
+
+    A descriptor that is only a place (``O_PATH``) shows what is there, and to close it does nothing
+    to the file: of the spool's files, even that would let go of SQLite's locks. What it leads to
+    does not change any more, so what is opened through it is what was seen.
+
+    Raises:
+        MovedError: It is not the file that was seen.
+        OSError: It cannot be opened.
+    """
+    place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        status = os.fstat(descriptor)
-    except OSError as error:
-        raise _refused(path, error) from error
-    if (status.st_dev, status.st_ino) != inode or stat.S_ISFIFO(status.st_mode):
-        raise MovedError
+        status = os.fstat(place)
+        if (status.st_dev, status.st_ino) != inode or not stat.S_ISREG(status.st_mode):
+            raise MovedError
+        return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(place)
 
 
 def _refused(path: str, error: OSError) -> SourceError:

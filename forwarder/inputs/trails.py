@@ -67,7 +67,7 @@ class Trails:
         self._trails: dict[str, Trail] = {}
         self._indexes: defaultdict[str, Index] = defaultdict(Index)
         self._gone: dict[str, Trail] = {}
-        self._inodes: dict[tuple[str, Inode], str] = {}
+        self._inodes: dict[Inode, str] = {}
         self._changed: dict[str, None] = {}
         for key, value in saved:
             position = decode(key, value)
@@ -102,14 +102,17 @@ class Trails:
         """Find the trails that agree with the beginning of a file as far as marks tell."""
         return [self._trails[x] for x in self._indexes[appliance].find(fingerprint.marks)]
 
-    def find_by_inode(self, appliance: str, inode: Inode) -> Trail | None:
-        """Find the trail without a home that was last read from this inode: a hint, no more."""
-        key = self._inodes.get((appliance, inode))
+    def find_by_inode(self, inode: Inode) -> Trail | None:
+        """Find the trail without a home that was last read from this inode: a hint, no more.
+
+        It may be of another appliance than the name under which the file is seen.
+        """
+        key = self._inodes.get(inode)
         return None if key is None else self._gone.get(key)
 
     def settle(self, trail: Trail, inode: Inode, path: str, *, live: bool) -> None:
         """Give a trail a home, or another path."""
-        self._inodes.pop((trail.position.appliance, trail.position.inode), None)
+        self._forget_inode(trail)
         self._gone.pop(trail.key, None)
         position = replace(
             trail.position,
@@ -199,7 +202,7 @@ class Trails:
     def forget(self, trail: Trail) -> None:
         """Forget a trail."""
         self._gone.pop(trail.key, None)
-        self._inodes.pop((trail.position.appliance, trail.position.inode), None)
+        self._forget_inode(trail)
         self._indexes[trail.position.appliance].remove(trail.key, trail.read.marks)
         del self._trails[trail.key]
         self._changed.pop(trail.key, None)
@@ -242,4 +245,8 @@ class Trails:
     def _lose_home(self, trail: Trail, now: float) -> None:
         trail.home, trail.gone_since = None, now
         self._gone[trail.key] = trail
-        self._inodes[trail.position.appliance, trail.position.inode] = trail.key
+        self._inodes[trail.position.inode] = trail.key
+
+    def _forget_inode(self, trail: Trail) -> None:
+        if self._inodes.get(trail.position.inode) == trail.key:
+            del self._inodes[trail.position.inode]

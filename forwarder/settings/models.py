@@ -57,6 +57,9 @@ class FilesSettings(Settings):
     """Where to begin in files that are there when the forwarder first runs."""
     ignore_older: Duration | None = None
     """Leave out files that were last changed longer ago than this."""
+    follow_symlinks: bool = False
+    """Whether symbolic links that a pattern finds, or that stand in place of a file, are followed;
+    whoever may upload logs can lead one to any file that the forwarder may read."""
 
 
 class StdinSettings(Settings):

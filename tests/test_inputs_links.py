@@ -1,0 +1,217 @@
+"""No link makes a log that of another appliance, or a log of what is none."""
+
+import gzip
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from forwarder.inputs.finding import find
+from forwarder.inputs.sightings import Followed
+from tests.following import Reader, numbered
+
+OWN, OTHER, MORE = numbered(range(10)), numbered(range(10, 20)), numbered(range(20, 30))
+
+
+@pytest.fixture
+def srv(tmp_path: Path) -> Path:
+    """Make folders of two appliances, reached through a link, with a log each."""
+    for appliance, lines in (("esa1", OWN), ("esa2", OTHER)):
+        folder = tmp_path / "data" / appliance
+        folder.mkdir(parents=True)
+        (folder / "mail.current").write_bytes(b"".join(lines))
+    (tmp_path / "srv").symlink_to("data")
+    return tmp_path / "srv"
+
+
+def followed(srv: Path, *, one_each: bool, follow: bool = False) -> list[Followed]:
+    """Follow both with one input, or with one input each."""
+    names = ("esa1", "esa2") if one_each else ("{appliance}",)
+    return [Followed((f"{srv}/{x}/mail*",), follow_symlinks=follow) for x in names]
+
+
+def read(reader: Reader) -> dict[str, list[bytes]]:
+    """Read all, and give the lines of each appliance."""
+    reader.finish()
+    lines: dict[str, bytes] = {}
+    for piece in reader.pieces:
+        lines[piece.appliance] = lines.get(piece.appliance, b"") + piece.data
+    return {x: y.splitlines(keepends=True) for x, y in sorted(lines.items())}
+
+
+def file_link(srv: Path) -> Path:
+    """Link the log of the other appliance."""
+    link = srv / "esa1/mail.zz"
+    link.symlink_to("../esa2/mail.current")
+    return link
+
+
+def first_link(srv: Path) -> Path:
+    """Link it by a name that sorts first."""
+    link = srv / "esa1/mail.@20200101T000000.s"
+    link.symlink_to("../esa2/mail.current")
+    return link
+
+
+def hard_link(srv: Path) -> Path:
+    """Give it another name."""
+    link = srv / "esa1/mail.@20200101T000000.s"
+    link.hardlink_to(srv / "esa2/mail.current")
+    return link
+
+
+@pytest.mark.parametrize("attack", [file_link, first_link])
+@pytest.mark.parametrize("one_each", [False, True])
+@pytest.mark.parametrize("follow", [False, True])
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_link_does_not_move_a_log(
+    srv: Path, attack: Callable[[Path], Path], *, one_each: bool, follow: bool, is_late: bool
+) -> None:
+    """Whoever's input comes first, followed or not, through a link above, over a restart."""
+    reader = Reader(*followed(srv, one_each=one_each, follow=follow))
+    if is_late:
+        assert read(reader) == {"esa1": OWN, "esa2": OTHER}
+    link = attack(srv)
+    assert read(reader) == {"esa1": OWN, "esa2": OTHER}
+    reader.crash()
+    assert read(reader) == {"esa1": OWN, "esa2": OTHER}
+    with (srv / "esa2/mail.current").open("ab") as file:
+        file.writelines(MORE)
+    assert read(reader) == {"esa1": OWN, "esa2": OTHER + MORE}
+    said = reader.following.take_links()
+    assert (said is None) == follow
+    assert said is None or repr(str(link)) in said
+    assert reader.following.take_links() is None
+    assert reader.problems == []
+
+
+@pytest.mark.parametrize("one_each", [False, True])
+@pytest.mark.parametrize("pack_it", [bytes, gzip.compress])
+@pytest.mark.parametrize("while_stopped", [False, True])
+def test_a_hard_link_does_not_move_a_log(
+    srv: Path, pack_it: Callable[[bytes], bytes], *, one_each: bool, while_stopped: bool
+) -> None:
+    """The first that had it keeps it, also when its own name is gone."""
+    log = srv / "esa2/mail.current"
+    log.write_bytes(pack_it(log.read_bytes()))
+    reader = Reader(*followed(srv, one_each=one_each))
+    expected = {"esa1": OWN, "esa2": OTHER}
+    assert read(reader) == expected
+    if while_stopped:
+        reader.following.close()
+    link = hard_link(srv)
+    if while_stopped:
+        reader.start()
+    assert read(reader) == expected
+    reader.crash()
+    assert read(reader) == expected
+    if while_stopped:
+        reader.following.close()
+    log.unlink()
+    if while_stopped:
+        reader.start()
+    assert read(reader) == expected
+    with link.open("ab") as file:
+        file.write(pack_it(b"".join(MORE)))
+    assert read(reader) == {"esa1": OWN, "esa2": OTHER + MORE}
+    reader.crash()
+    assert read(reader) == {"esa1": OWN, "esa2": OTHER + MORE}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_of_two_names_at_the_start_that_of_the_owner_counts(srv: Path) -> None:
+    """Nobody knows who had the file first, but folders of accounts have owners."""
+    for appliance, user in (("esa1", 65533), ("esa2", 65534)):
+        os.chown(srv / appliance, user, user)
+        os.chown(srv / appliance / "mail.current", user, user)
+    hard_link(srv)
+    assert read(Reader(*followed(srv, one_each=True))) == {"esa1": OWN, "esa2": OTHER}
+    found = find([f"{srv}/{{appliance}}/mail*"])
+    assert [x.appliance for x in found.files] == ["esa1", "esa2"]
+
+
+def test_folders_behind_a_pattern_are_not_links(srv: Path) -> None:
+    """Neither what the pattern finds nor what is written behind it; what is written before may."""
+    (srv / "esa3").symlink_to("esa2")
+    (srv / "esa1/logs").symlink_to("../esa2")
+    patterns = (f"{srv}/{{appliance}}/mail*", f"{srv}/*/logs/mail*", f"{srv}/**/mail*")
+    reader = Reader(Followed(patterns))
+    assert read(reader) == {"esa1": OWN, "esa2": OTHER}
+    said = reader.following.take_links()
+    assert said == (
+        f"'{srv}/esa3', '{srv}/esa1/logs' are symbolic links and were passed over, because a link"
+        " can lead to anything; to have it followed, set follow_symlinks: true for the input"
+    )
+    assert reader.following.problems == [said]
+    assert read(Reader(Followed((f"{srv}/esa3/mail*",)))) == {"esa3": OTHER}
+
+
+def test_a_file_that_is_named_is_not_a_link(srv: Path) -> None:
+    """Whoever may write to its folder could make it one."""
+    link = file_link(srv)
+    reader = Reader(Followed((str(link),)))
+    assert read(reader) == {}
+    assert "is a symbolic link and was passed over" in reader.following.problems[0]
+    assert read(Reader(Followed((str(link),), follow_symlinks=True))) == {"esa1": OTHER}
+
+
+def test_a_link_beside_what_it_leads_to_is_not_worth_a_word(srv: Path) -> None:
+    """As to the newest log; nothing is left out."""
+    (srv / "esa1/mail.latest").symlink_to("mail.current")
+    reader = Reader(*followed(srv, one_each=False))
+    assert read(reader) == {"esa1": OWN, "esa2": OTHER}
+    assert reader.following.problems == []
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_what_is_the_programs_own_or_the_systems_is_never_opened(
+    srv: Path, *, follow: bool
+) -> None:
+    """Not even to look what it is: to close one of them would let go of SQLite's locks."""
+    state = srv / "state"
+    state.mkdir()
+    (state / "spool.db").write_bytes(b"".join(MORE))
+    names = ("spool", "hard", "zero", "environ")
+    (srv / "esa1/mail.spool").symlink_to(state / "spool.db")
+    (srv / "esa1/mail.hard").hardlink_to(state / "spool.db")
+    (srv / "esa1/mail.zero").symlink_to("/dev/zero")
+    (srv / "esa1/mail.environ").symlink_to("/proc/self/environ")
+    inputs = [
+        x._replace(leave_out=os.path.realpath(state))
+        for x in followed(srv, one_each=True, follow=follow)
+    ]
+    reader = Reader(*inputs)
+    assert read(reader) == {"esa1": OWN, "esa2": OTHER}
+    said = "\n".join(reader.following.problems)
+    assert all(f"mail.{x}" in said for x in names if x != "hard" or not follow)
+    assert reader.following.number == 2
+
+
+def test_what_comes_and_goes_is_said_once(tmp_path: Path) -> None:
+    """A name that is now a FIFO, now an archive and now a link does not fill the log."""
+    path = tmp_path / "mail.log"
+    reader = Reader(Followed((f"{tmp_path}/mail*",)))
+    said = 0
+    for _ in range(5):
+        os.mkfifo(path)
+        reader.settle()
+        path.unlink()
+        path.write_bytes(b"BZh91AY&SY")
+        reader.settle()
+        path.unlink()
+        path.symlink_to("/etc/passwd")
+        reader.settle()
+        said += reader.following.take_links() is not None
+        path.unlink()
+        reader.settle()
+    assert [x.split(" ", 1)[1][:12] for x in reader.problems] == [
+        "is a FIFO an",
+        "is compresse",
+        "is gone, and",
+    ]
+    assert said == 1
+    reader.clock.now += 3700
+    os.mkfifo(path)
+    reader.settle()
+    assert len([x for x in reader.problems if "is a FIFO" in x]) == 2
