@@ -110,3 +110,15 @@ def test_the_name_in_a_certificate_is_that_of_the_other_end(
     assert cases.get(document, field) == subject
     other = {"tls.server.subject", "tls.client.subject"} - {field}
     assert cases.get(document, other.pop()) is None
+
+
+def test_a_zone_that_is_given_tells_before_from_after() -> None:
+    """Then a login hours before its connection is of another one, in any framing."""
+    log = (
+        "Mar  2 08:00:00 esa1 t: Info: " + OPENED + "\n"
+        "2026-03-02T08:00:01+02:00 esa1 t: Info: " + INBOUND + "\n"
+    )
+    for options, address in ((), "198.51.100.5"), (("--timezone", "UTC"), None):
+        result = CliRunner().invoke(main, ["parse", *options, "-"], input=log)
+        (document,) = (json.loads(x) for x in result.stdout.splitlines())
+        assert cases.get(document, "source.ip") == address

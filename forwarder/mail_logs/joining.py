@@ -27,7 +27,7 @@ from forwarder.mail_logs.connections import (
 from forwarder.mail_logs.describing import Describer
 from forwarder.mail_logs.grammar import MAX_DIGITS, message_of
 from forwarder.mail_logs.identity import derive
-from forwarder.mail_logs.log import UNKNOWN, Log
+from forwarder.mail_logs.log import MAX_OFFSET, UNKNOWN, Log
 from forwarder.mail_logs.logins import MECHANISM, SUCCESS, Logins, is_strange
 from forwarder.mail_logs.places import Nowhere, Place, Places
 from forwarder.mail_logs.syslog import LOCAL_MARK
@@ -159,7 +159,7 @@ class Joiner:
             number = b""
             self._means.nameless += 1
         elif address is not None:
-            known = self._join_outbound(number, address, time)
+            known = self._join_outbound(number, address, time, line, log)
         else:
             open_ = self.connections
             known, last, failures, tally = open_.attempts.get(number, _NOTHING)
@@ -175,7 +175,11 @@ class Joiner:
             is_old = start is not None and epoch - start.epoch > _MAX_AGE_SECONDS < epoch - last
             if is_old and tally is None:
                 known, failures = _unknown(number), 0
-            if start is not None and start.epoch - epoch > MAX_BACK_SECONDS:
+            if (
+                start is not None
+                and (back := start.epoch - epoch) > MAX_BACK_SECONDS
+                and not self._may_be_of_a_zone(back, line, open_.inbound.get(number), log)
+            ):
                 # The number meant another connection then, and nothing is known of it.
                 known = _unknown(number)
             elif outcome.action is _INBOUND:
@@ -220,14 +224,40 @@ class Joiner:
         if means.first_unread is None:
             means.first_unread = log.origin.path, places.find(line)[0]
 
-    def _join_outbound(self, number: bytes, address: bytes, time: Instant) -> Connection:
+    def _join_outbound(
+        self, number: bytes, address: bytes, time: Instant, line: bytes, log: Log
+    ) -> Connection:
         connection = self.connections.outbound.get(number)
         known = self._describer.describe_outbound(number, connection, address)
         if known.start is None:
             return known
-        if not -MAX_BACK_SECONDS <= time.epoch - known.start.epoch <= _MAX_AGE_SECONDS:
+        back = known.start.epoch - time.epoch
+        if (
+            back > MAX_BACK_SECONDS and not self._may_be_of_a_zone(back, line, connection, log)
+        ) or back < -_MAX_AGE_SECONDS:
             return self._describer.describe_outbound(number, None, address)
         return known
+
+    def _may_be_of_a_zone(self, back: int, line: bytes, connection: Lines | None, log: Log) -> bool:
+        """Say whether a login only seems to come before its connection.
+
+        Where lines are of several framings, one stamp may have its zone while that of the other
+        is not known and was taken for UTC.
+
+        Args:
+            back: By how much, in seconds.
+            line: The login.
+            connection: The lines of the connection.
+            log: The file that the login comes from.
+        """
+        opened = None if connection is None else connection[0]
+        return (
+            opened is not None
+            and (opened[:3] == UTC_MARK) != (line[:3] == UTC_MARK)
+            and self._clock.zone is None
+            and log.offset is None
+            and back <= MAX_BACK_SECONDS + MAX_OFFSET.total_seconds()
+        )
 
     def inherit(self, old: Lines, number: bytes | None, line: bytes, log: Log) -> list[bytes]:
         """Give the lines that came just before a ``New`` line, and belong to it.
