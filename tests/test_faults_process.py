@@ -376,7 +376,7 @@ def test_once_ends_with_1_when_a_file_cannot_be_read(tmp_path: Path) -> None:
         x.write_all()
         (x.writer.folder / "mail.@20260301T000000.s").write_bytes(b"BZh91AY&SY")
         assert x.program.once() == 1
-        assert "is packed by bzip2" in x.program.log
+        assert "is compressed with bzip2" in x.program.log
         assert x.tally().is_whole
 
 

@@ -55,6 +55,8 @@ def zipped() -> bytes:
         pytest.param(lzma.compress(LINE), "is compressed with xz", id="xz"),
         pytest.param(bz2.compress(LINE), "is compressed with bzip2", id="bzip2"),
         pytest.param(b"\x28\xb5\x2f\xfd\x20\0\1\0\0", "is compressed with zstd", id="zstd"),
+        pytest.param(LINE.decode().encode("utf-16"), "is in UTF-16", id="UTF-16"),
+        pytest.param("\ufeff".encode("utf-16-be") + b"\0W", "is in UTF-16", id="UTF-16 BE"),
     ],
 )
 def test_what_is_no_log_is_named_with_a_way_out(content: bytes, expected: str) -> None:

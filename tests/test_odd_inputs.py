@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import re
+import tarfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +55,12 @@ def both(*steps: Callable[[Path], object]) -> Callable[[Path], None]:
 def close(name: str) -> Callable[[Path], None]:
     """Take the right to read away."""
     return lambda folder: (folder / "logs/esa1" / name).chmod(0)
+
+
+def archive(folder: Path) -> None:
+    """Make a tar archive of the logs."""
+    with tarfile.open(folder / "logs/esa1/mail.odd", "w") as file:
+        file.add(folder / "logs/esa1/mail.current", "mail.1")
 
 
 GOOD = put("mail.current", logins(1))
@@ -122,6 +129,8 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
     ),
     "bzip2": (both(GOOD, put("mail.odd", b"BZh91AY&SY")), [ALL], 1, "bzip2"),
     "zip": (both(GOOD, put("mail.odd", b"PK\x03\x04" + b"a" * 99)), [ALL], 1, "zip"),
+    "UTF-16": (put("mail.odd", logins(1).decode().encode("utf-16")), [ALL], 1, "is in UTF-16"),
+    "a tar archive": (both(GOOD, archive), [ALL], 1, "tar archive"),
     "a link that leads nowhere": (
         both(GOOD, lambda x: (x / "logs/esa1/mail.odd").symlink_to("gone")),
         [ALL],

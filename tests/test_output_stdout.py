@@ -1,7 +1,9 @@
 """The output ``stdout``: whole lines, at once, and a clear end when nobody reads."""
 
 import contextlib
+import json
 import os
+import pty
 import resource
 import select
 import subprocess
@@ -12,6 +14,8 @@ from typing import IO
 
 import pytest
 
+from forwarder.documents import Document
+from forwarder.plugins import find_outputs
 from forwarder.testing import OutputContract, make_documents
 
 
@@ -204,3 +208,19 @@ def test_closed_standard_output_says_so() -> None:
     )
     expected = "standard output is closed: there is nowhere to write documents to.\n"
     assert (done.returncode, done.stderr) == (1, expected)
+
+
+def test_a_terminal_gets_nothing_that_it_obeys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The documents mean the same; elsewhere they are the bytes that they were."""
+    body = '{"user":"a\x9b2J\u202eb\x7f \u2028è 😀 \\u001b"}'.encode()
+    terminal, slave = pty.openpty()
+    with os.fdopen(terminal, "rb", 0) as shown, os.fdopen(slave, "wb", 0) as stdout:
+        monkeypatch.setattr(sys, "__stdout__", stdout)
+        plugin = find_outputs(["stdout"])["stdout"]
+        output = plugin.build(plugin.config())
+        output.open()
+        assert not output.write([Document("id", body)])
+        line = shown.read(1 << 16).decode().removesuffix("\r\n")
+    assert [x for x in line if not x.isprintable()] == []
+    assert "è 😀" in line
+    assert json.loads(line) == json.loads(body)

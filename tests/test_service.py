@@ -101,7 +101,7 @@ def test_once_says_what_could_not_be_read(
     append(tmp_path, b"BZh91AY&SY", name="mail.@20260301T000000.s")
     assert not service(configured(tmp_path, Told(nothing)), once=True).run()
     said = capsys.readouterr().err
-    assert "is packed by bzip2" in said
+    assert "is compressed with bzip2" in said
     assert "1 problem with the logs" in said
 
 

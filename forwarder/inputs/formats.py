@@ -1,8 +1,8 @@
 """What a file is by its first bytes, whatever its name says.
 
-Plain text and gzip are read. A file that is compressed otherwise would look like a log without
-logins, and the members of an archive would be read as if they were one log of one appliance: both
-are refused by name, with the command that unpacks them.
+Plain text and gzip are read. A file that is compressed otherwise, or is in UTF-16, would look like a
+log without logins, and the members of an archive would be read as if they were one log of one
+appliance: all are refused by name, with the command that helps.
 
 Pure: bytes in, words out.
 """
@@ -24,6 +24,8 @@ _ARCHIVES = (
     (b"7z\xbc\xaf\x27\x1c", "7z", "7z x FILE -oFOLDER"),
     (b"Rar!\x1a\x07", "RAR", "unrar x FILE FOLDER/"),
 )
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""Its byte order marks. Notepad and PowerShell write it; an appliance never does."""
 _UNTAR = "mkdir FOLDER && tar -xf FILE -C FOLDER"
 
 MAGICS = (GZIP_MAGIC, *(magic for magic, _, _ in (*_COMPRESSED, *_ARCHIVES)))
@@ -45,6 +47,11 @@ def refusal(head: bytes) -> str | None:
     """
     if _is_tar(head):
         return _archive("tar", _UNTAR)
+    if head.startswith(_UTF_16):
+        return (
+            "is in UTF-16, and only ASCII and UTF-8 are read here; convert it first:"
+            " iconv -f UTF-16 -t UTF-8 FILE > LOG"
+        )
     for magic, name, command in _ARCHIVES:
         if head.startswith(magic):
             return _archive(name, command)

@@ -2,8 +2,11 @@
 
 A batch is written at once and nothing is kept back, so whoever reads sees it now. What a full
 disk or a slow reader cuts is completed before anything else: each line is whole, and comes once.
+A terminal obeys characters that JSON need not escape; it gets the same documents with these
+escaped.
 """
 
+import json
 import os
 import sys
 import threading
@@ -31,6 +34,7 @@ class StdoutOutput:
         self._taken: set[str] = set()
         """Ids of the documents of which that is left, or which were written last."""
         self._descriptor = -1
+        self._is_terminal = False
 
     def open(self) -> None:
         """Find standard output; Python has None for what was closed before it began.
@@ -40,6 +44,7 @@ class StdoutOutput:
         if sys.__stdout__ is None:
             raise OSError("standard output is closed: there is nowhere to write documents to.")
         self._descriptor = sys.__stdout__.fileno()
+        self._is_terminal = os.isatty(self._descriptor)
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
         """Write what is left, and a line for each document that is not in it."""
@@ -47,7 +52,8 @@ class StdoutOutput:
         if len(fresh) == len(documents):
             self._taken.clear()
         self._taken.update([x.id for x in fresh])
-        self._unwritten += b"".join([x.body + b"\n" for x in fresh])
+        bodies = [_escaped(x.body) if self._is_terminal else x.body for x in fresh]
+        self._unwritten += b"".join([x + b"\n" for x in bodies])
         try:
             with _WRITING:
                 while self._unwritten:
@@ -64,6 +70,12 @@ class StdoutOutput:
 
     def close(self) -> None:
         """Leave standard output to the program."""
+
+
+def _escaped(body: bytes) -> bytes:
+    """Escape all that cannot be seen, in the way of JSON."""
+    text = body.decode("utf-8", "replace")
+    return "".join([x if x.isprintable() else json.dumps(x)[1:-1] for x in text]).encode()
 
 
 @hookimpl
