@@ -190,7 +190,7 @@ def test_standard_input_hands_over_what_is_there(*, blocking: bool) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         for size in (1, 100, 3):
-            process.stdin.write(b"W" * size)
+            process.stdin.write(b"W" * (size - 1) + b"\n")
             process.stdin.flush()
             assert process.stdout.readline() == b"%d\n" % size
         process.stdin.close()

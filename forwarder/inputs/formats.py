@@ -1,7 +1,7 @@
 """What a file is by its first bytes, whatever its name says.
 
-Plain text and gzip are read. A file that is compressed otherwise, or is in UTF-16, would look like a
-log without logins, and the members of an archive would be read as if they were one log of one
+Plain text and gzip are read. A file that is compressed otherwise, or is in UTF-16, would look like
+a log without logins, and the members of an archive would be read as if they were one log of one
 appliance: all are refused by name, with the command that helps.
 
 Pure: bytes in, words out.
