@@ -26,8 +26,9 @@ class Failure(NamedTuple):
     reason: str
     """What the other side said, for the person who has to mend it."""
     retryable: bool = False
-    """True: it is handed over again, after a pause, until it is taken. False: it will never be
-    taken; it becomes a dead letter and is handed over no more."""
+    """True: it is handed over again until it is taken; soon, if others of the batch were taken, and
+    perhaps behind later ones. False: it will never be taken; it becomes a dead letter and is handed
+    over no more."""
     status: int | None = None
     """Status code of the answer, where there was one."""
 
@@ -86,7 +87,8 @@ class Output(Protocol):
     def close(self) -> None:
         """Let go of everything. Called once after each ``open``, also after it failed.
 
-        What it raises at the end is said, and changes nothing of what was delivered.
+        What it raises is logged, and changes nothing: neither what was delivered, nor that ``open``
+        is called again after it failed.
         """
 
 

@@ -14,8 +14,8 @@ from forwarder.pausing import NO_TIME, DeliverySettings, pause
 
 MOST = 10_000
 """Documents. An output that puts off more than that is waited for, with everything behind them."""
-_WARN_AFTER = 5
-"""Attempts in a row that achieved nothing, with half a minute between the first and the last."""
+_WARN_SECONDS = 30.0
+"""After which it is logged: an overloaded server takes most of it much sooner."""
 _AGAIN_SECONDS = 3_600.0
 
 _log = structlog.get_logger(__name__)
@@ -46,7 +46,7 @@ class PutOff:
         self.number = 0
         """Documents that are kept."""
         self._failures = 0
-        self._due = clock()
+        self._due = self._since = clock()
         self._quiet_until = self._due
 
     @property
@@ -63,6 +63,7 @@ class PutOff:
         """Take notice of how many there are, now that a batch went on without some of it."""
         if not self.number:
             self._failures = 1
+            self._since = self._clock()
             self._plan()
         self.number = number
 
@@ -70,15 +71,16 @@ class PutOff:
         """Take notice of how many there are left, of which some were taken or refused just now."""
         self.number = number
         self._failures = 0
-        self._due = self._clock()
+        self._due = self._since = self._clock()
 
     def fail(self, number: int, reason: str) -> None:
         """Take notice that none of those that were tried was taken, and why."""
         self.number = number
         self._failures += 1
         self._plan()
-        if self._failures >= _WARN_AFTER and self._clock() >= self._quiet_until:
-            self._quiet_until = self._clock() + _AGAIN_SECONDS
+        now = self._clock()
+        if now - self._since >= _WARN_SECONDS and now >= self._quiet_until:
+            self._quiet_until = now + _AGAIN_SECONDS
             _log.warning(
                 "An output puts off some documents and takes others; it is tried again until it"
                 " takes them. They are listed by esa-forwarder dead-letters list.",

@@ -234,10 +234,8 @@ def _say_state(waiting: Waiting, *, runs: bool) -> Iterator[str]:
         yield f"{what} since {since}{trying}: {trouble.error} ({_iso(trouble.time)})"
     elif going_on is not None:
         yield going_on
-    elif not progress.delivered:
-        yield "nothing delivered yet"
     elif refusing is None or refusing.number < refusing.of:
-        yield "delivers"
+        yield "delivers" if progress.delivered else "nothing delivered yet"
     if refusing is not None:
         yield (
             f"refusing: {refusing.number:,} of the last {refusing.of:,}, {refusing.reason}"

@@ -46,14 +46,18 @@ def test_it_is_said_when_it_lasts_and_then_once_an_hour() -> None:
     found = PutOff("siem", DeliverySettings(), lambda: 1.0, clock)
     found.add(1)
     with capture_logs() as logs:
-        for _ in range(3):
-            found.fail(1, "403")
+        clock.seconds = 29
+        found.fail(1, "403")
         assert logs == []
+        found.succeed(1)
+        clock.seconds = 58
         found.fail(1, "403")
-        found.fail(1, "403")
+        assert logs == []
+        for clock.seconds in (59, 60, 3658):
+            found.fail(1, "403")
         assert [(x["log_level"], x["documents"], x["reason"]) for x in logs] == [
             ("warning", 1, "403")
         ]
-        clock.seconds = 3600
+        clock.seconds = 3659
         found.fail(2, "403")
     assert len(logs) == 2
