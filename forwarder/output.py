@@ -170,6 +170,9 @@ class OutputPlugin:
     """Gives the steps by which the other side gets what this output needs, in their order, for
     ``esa-forwarder setup``. It asks nothing of the other side; the steps do, when they are done.
     Raises ConfigError for options that it cannot follow."""
+    knows_ids: bool = False
+    """Whether the other side knows a document by its id that it was given before, in another run as
+    well, and does not keep it twice. ``esa-forwarder rewind`` asks before it makes duplicates."""
     missing: str = ""
     """What is not installed that this output needs, and how to install it, as in "its client is not
     installed; say pip install x". A configuration with an output of this type has a mistake then.

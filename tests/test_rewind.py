@@ -9,15 +9,21 @@ from pathlib import Path
 import orjson
 import pytest
 
+from forwarder.spool.summary import summarise
 from tests.faults.program import COMMAND, Program
 from tests.services import append, logins
 from tests.test_run import FILES, configure, run
 
 
-def rewind(config: Path, log: Path | str) -> subprocess.CompletedProcess[str]:
+def rewind(
+    config: Path, log: Path | str, *options: str, yes: bool = True
+) -> subprocess.CompletedProcess[str]:
     """Run it."""
-    command = [*COMMAND, "rewind", "-c", str(config), str(log)]
-    return subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)  # noqa: S603
+    options = (*options, "--yes") if yes else options
+    command = [*COMMAND, "rewind", "-c", str(config), *options, str(log)]
+    return subprocess.run(  # noqa: S603
+        command, capture_output=True, check=False, text=True, timeout=60, stdin=subprocess.DEVNULL
+    )
 
 
 def session(number: int, minute: str, *lines: str, day: int = 3) -> bytes:
@@ -65,6 +71,7 @@ def test_a_log_is_read_again(tmp_path: Path) -> None:
     size = f"{log.stat().st_size:,}"
     assert done.stderr == (
         f"1 log of 'esa1' will be read again, {size} bytes:\n  {str(log)!r}: {size} bytes\n"
+        "Output 'out' (stdout) has had 4 documents; those of these logs may be in it twice.\n"
     )
     again = run(config, "--once").stdout
     assert len(ids(again)) == 3
@@ -188,6 +195,104 @@ def test_without_a_state_nothing_is_made(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "there is no spool in" in done.stderr
     assert not (tmp_path / "state").exists()
+
+
+# For one output alone
+
+BOTH = """\
+state: {folder}/state
+inputs:
+  - type: files
+    paths: ["{folder}/logs/{{appliance}}/mail*"]
+outputs:
+  old: {{type: file, path: {folder}/old.ndjson}}
+"""
+NEW = "  new: {{type: file, path: {folder}/new.ndjson, batch: {{max_documents: 2}}}}\n"
+
+
+def configured(folder: Path, text: str) -> Path:
+    """Write a configuration."""
+    path = folder / "esa.yaml"
+    path.write_text(text.format(folder=folder), "utf-8")
+    return path
+
+
+def test_a_new_output_gets_what_others_have(tmp_path: Path) -> None:
+    """In order, once, with what comes later; nothing is read again for the others."""
+    config = configured(tmp_path, BOTH)
+    old = append(tmp_path, session(5, "10:10", "new", "login"), name="mail.1")
+    append(tmp_path, session(5, "10:30", "login", "close") + logins(1, 2))
+    append(tmp_path, logins(4), appliance="esa2")
+    assert run(config, "--once").returncode == 0
+    first = (tmp_path / "old.ndjson").read_bytes()
+    config = configured(tmp_path, BOTH + NEW)
+    packed = old.with_name("mail.1.gz")
+    packed.write_bytes(gzip.compress(old.read_bytes()))
+    old.unlink()
+    for added in (5, 0):  # what waits for it is not added again
+        done = rewind(config, packed, "--output", "new", yes=False)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr.startswith("2 logs of 'esa1' will be read again for 'new' alone, ")
+        assert done.stderr.endswith(f"{added} documents added to the spool for 'new'.\n")
+    append(tmp_path, session(6, "10:50", "new", "login", "close"))
+    assert run(config, "--once").returncode == 0
+    there = (tmp_path / "old.ndjson").read_bytes()
+    assert there.startswith(first)
+    own = [x for x in there.splitlines() if orjson.loads(x)["host"]["name"] == "esa1"]
+    assert len(own) == 7
+    found = (tmp_path / "new.ndjson").read_bytes().splitlines()
+    assert ids(b"\n".join(found)) == ids(b"\n".join(own))
+    assert set(found) & set(own) == set(own[1:]), "the log has another path now"
+
+
+def test_an_output_that_has_documents_is_asked_about(tmp_path: Path) -> None:
+    """Nothing is changed without --yes; one that recognises ids need not be asked about."""
+    config = configured(tmp_path, BOTH + NEW)
+    log = append(tmp_path, logins(*range(1, 7)))
+    assert run(config, "--once").returncode == 0
+    for options in ((), ("--output", "new")):
+        done = rewind(config, log, *options, yes=False)
+        assert done.returncode == 1
+        assert (
+            "Output 'new' (file) has had 6 documents; those of these logs may be in it twice."
+            in (done.stderr)
+        )
+        assert ("'old'" in done.stderr) is (not options)
+        assert done.stderr.endswith(
+            "error: nothing was changed; with --yes the logs are read again all the same.\n"
+        )
+    assert run(config, "--once").returncode == 0
+    assert len(ids((tmp_path / "new.ndjson").read_bytes())) == 6
+    assert rewind(config, log, "--output", "new").returncode == 0
+    assert run(config, "--once").returncode == 0
+    assert len(ids((tmp_path / "old.ndjson").read_bytes())) == 6
+    assert len(set(ids((tmp_path / "new.ndjson").read_bytes()))) == 6
+    assert len(ids((tmp_path / "new.ndjson").read_bytes())) > 6
+
+
+def test_a_log_that_changed_meanwhile_adds_nothing(tmp_path: Path) -> None:
+    """All of the logs are read again, or none."""
+    config = configured(tmp_path, BOTH)
+    log = append(tmp_path, logins(1), name="mail.1")
+    packed = log.with_name("mail.gz")
+    packed.write_bytes(gzip.compress(logins(2, 3)))
+    assert run(config, "--once").returncode == 0
+    packed.write_bytes(gzip.compress(logins(2)))
+    config = configured(tmp_path, BOTH + NEW)
+    done = rewind(config, log, "--output", "new")
+    assert done.returncode == 1
+    assert "that were read of it" in done.stderr
+    assert summarise(tmp_path / "state").documents == 0
+
+
+def test_an_output_has_to_be_in_the_configuration(tmp_path: Path) -> None:
+    """Or it ends with 2, as for any mistake in what was asked for."""
+    config = configured(tmp_path, BOTH)
+    log = append(tmp_path, logins(1))
+    assert run(config, "--once").returncode == 0
+    done = rewind(config, log, "--output", "new")
+    assert done.returncode == 2
+    assert "there is no output 'new' in " in done.stderr
 
 
 def test_a_log_that_nobody_knows_is_an_error(tmp_path: Path) -> None:

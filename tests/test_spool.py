@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from forwarder.documents import Document
+from forwarder.errors import ForwarderError
 from forwarder.spool import Batch, BlockedError, ClosedError, Spool, SpoolError
 from forwarder.spool import blocks as packing
 from forwarder.spool.recent import MAX_BYTES
@@ -457,6 +458,81 @@ def test_a_cursor_is_synced_before_more_is_delivered(spool: Spool) -> None:
     before = len(transactions(log))
     spool.settle()
     assert len(transactions(log)) == before, "the commit has synced it"
+
+
+# For one output alone
+
+
+def backfill(spool: Spool, output: str, *parts: range) -> int:
+    """Write documents for an output alone."""
+    return spool.backfill(output, [documents(x.start, x.stop) for x in parts])
+
+
+def test_documents_for_one_output_are_passed_over_by_others(spool: Spool) -> None:
+    """Wherever the others are; nothing counts as missing, and as waiting only what is for them."""
+    spool.commit(documents(0, 10))
+    spool.advance("b", read(spool, "b", 5))
+    assert backfill(spool, "a", range(100, 104), range(104, 110)) == 10
+    spool.commit(documents(10, 15))
+    assert backfill(spool, "b", range(200, 203)) == 3
+    assert (spool.pending("a"), spool.pending("b")) == (25, 13)
+    assert take(spool, "a", 4) == [*range(10), *range(100, 110), *range(10, 15)]
+    assert take(spool, "b", 4) == [*range(5, 15), *range(200, 203)]
+    assert [spool.progress(x).missing for x in "ab"] == [0, 0]
+    assert (spool.pending("a"), spool.pending("b")) == (0, 0)
+
+
+def test_a_batch_that_is_read_ahead_ends_before_documents_for_others(spool: Spool) -> None:
+    """And there is none where these begin."""
+    spool.commit(documents(0, 10))
+    backfill(spool, "a", range(100, 110))
+    spool.commit(documents(10, 20))
+    ahead = spool.read_ahead("b", spool.progress("b").cursor + 4, max_documents=99, max_bytes=MANY)
+    assert numbers(ahead.documents) == list(range(4, 10))
+    nothing = spool.read_ahead("b", ahead.end, max_documents=99, max_bytes=MANY)
+    assert numbers(nothing.documents) == []
+
+
+def test_documents_for_one_output_outlive_the_process(tmp_path: Path) -> None:
+    """Until all outputs are behind them; then nothing more is remembered of them."""
+    with closing(opened(tmp_path, "a", "b")) as spool:
+        spool.commit(documents(0, 3))
+        backfill(spool, "new", range(100, 103))
+    with closing(opened(tmp_path, "a", "b", "new")) as spool:
+        assert take(spool, "new") == [*range(3), *range(100, 103)]
+        assert take(spool, "a") == [*range(3)]
+        assert len(spool.load_state("spool/backfill/")) == 1
+        assert take(spool, "b") == [*range(3)]
+        assert spool.load_state("spool/backfill/") == []
+        spool.commit(documents(3, 5))
+        assert [take(spool, x) for x in ("a", "b", "new")] == [[3, 4]] * 3
+
+
+def test_what_waits_for_an_output_is_not_written_again_for_it(spool: Spool) -> None:
+    """Neither what is for all nor what is for it alone; what is for others counts as new."""
+    spool.commit(documents(0, 3))
+    assert backfill(spool, "a", range(5)) == 2
+    assert backfill(spool, "a", range(6)) == 1
+    assert backfill(spool, "b", range(6)) == 3
+    assert backfill(spool, "b", range(6)) == 0
+    assert take(spool, "a") == take(spool, "b") == [*range(6)]
+
+
+def test_all_documents_for_one_output_are_written_or_none(tmp_path: Path) -> None:
+    """Where there is no room, or reading fails amid them."""
+
+    def failing() -> Iterator[list[Document]]:
+        yield documents(0, 3)
+        raise ForwarderError("gone")
+
+    with closing(opened(tmp_path, "a", max_bytes=300_000)) as spool:
+        with pytest.raises(ForwarderError, match="gone"):
+            spool.backfill("a", failing())
+        large = [[Document(f"{x:032}", os.urandom(60_000).hex().encode())] for x in range(9)]
+        with pytest.raises(BlockedError, match="raise it, or begin at a later log"):
+            spool.backfill("a", large)
+        spool.commit(documents(0, 2))
+        assert take(spool, "a") == [0, 1]
 
 
 def test_closing_ends_those_who_still_read_and_write(tmp_path: Path) -> None:

@@ -91,17 +91,18 @@ def find_end(connection: sqlite3.Connection, first: int, bound: int, max_bytes: 
     return max(first, end)
 
 
-def drop(connection: sqlite3.Connection, progress: Progress, end: int) -> Progress:
+def drop(connection: sqlite3.Connection, progress: Progress, end: int, others: int) -> Progress:
     """Move a cursor over documents that are dropped.
 
     Args:
         connection: Of the spool; it still has them.
         progress: Of their output.
         end: Serial number of the first document that stays.
+        others: How many of them were for other outputs alone.
     """
     before = progress.dropped
     dropped = Dropped(
-        (before.documents if before else 0) + end - progress.cursor,
+        (before.documents if before else 0) + end - progress.cursor - others,
         before.first if before else _place(connection, progress.cursor),
         _place(connection, end - 1),
     )

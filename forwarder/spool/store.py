@@ -11,8 +11,8 @@ its own.
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Self
 
@@ -21,7 +21,16 @@ import structlog
 
 from forwarder.documents import Document
 from forwarder.spool import dropping, letters, upkeep
-from forwarder.spool.blocks import pack
+from forwarder.spool.backfills import (
+    Backfill,
+    count_others,
+    end_of_own,
+    forget,
+    load_backfills,
+    next_own,
+    remember,
+)
+from forwarder.spool.blocks import Block, pack
 from forwarder.spool.failures import (
     BlockedError,
     DamagedError,
@@ -35,7 +44,7 @@ from forwarder.spool.opening import NAME, open_database, prepare_folder
 from forwarder.spool.progress import PREFIX, Batch, Progress, Refusing, Trouble, dump, load
 from forwarder.spool.reading import BadBlock, Reader
 from forwarder.spool.recent import MAX_BYTES, Recent
-from forwarder.spool.room import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Room, Usage
+from forwarder.spool.room import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Room, Usage, usage_of
 from forwarder.spool.schema import connect
 from forwarder.spool.state import LETTER_LIMIT, LIMIT, load_state, put_state
 from forwarder.spool.upkeep import oldest_time
@@ -117,6 +126,7 @@ class Spool:
                     for key, value in load_state(connection, PREFIX)
                 }
                 self._next = upkeep.next_number(connection, self._outputs.values())
+                self._backfills = load_backfills(connection)
             limits = {LIMIT: room.max_bytes, LETTER_LIMIT: max_letter_bytes}
             self.commit((), [(key, orjson.dumps(limit)) for key, limit in limits.items()])
         except BaseException:
@@ -149,26 +159,85 @@ class Spool:
             DamagedError: The database is broken.
         """
         blocks = pack(documents)
-        now = time.time_ns() // 1_000_000
         size = sum([len(x.packed) for x in blocks])
         with self._writer.locked():
-            first = self._next
             with self._writer.transaction(size=size, durable=True) as connection:
-                for block in blocks:
-                    connection.execute(
-                        "INSERT INTO blocks (first, documents, time, checksum, packed)"
-                        " VALUES (?, ?, ?, ?, ?)",
-                        (first, block.documents, now, block.checksum, block.packed),
-                    )
-                    first += block.documents
-                if blocks:
-                    upkeep.count_size(connection, size)
+                end = self._insert(connection, self._next, blocks)
                 put_state(connection, state)
             if documents and self._outputs:
                 self._recent.add(self._next, documents)
-            self._next = first
+            self._next = end
         if documents:
             self.wake()
+
+    def backfill(self, output: str, parts: Iterable[Sequence[Document]]) -> int:
+        """Write documents for one output alone, all or none; no output may be reading.
+
+        Args:
+            output: Its name; it need not be known yet.
+            parts: The documents, in order. Those that wait for it are left out.
+
+        Returns:
+            How many were written.
+
+        Raises:
+            BlockedError: There is no room for them, or they cannot be written now.
+            DamagedError: The database is broken.
+        """
+        with self._writer.locked() as reading:
+            oldest = upkeep.oldest_number(reading) or self._next
+            progress = self._outputs.get(output, Progress(oldest))
+            waiting = self._waiting(output, progress.cursor)
+            first = number = self._next
+            with self._writer.transaction(durable=True) as connection:
+                for part in parts:
+                    fresh = [x for x in part if x.id not in waiting]
+                    waiting.update(x.id for x in fresh)
+                    number = self._insert(connection, number, pack(fresh))
+                    if usage_of(self._path, connection).used > self._writer.max_bytes:
+                        raise BlockedError(
+                            f"the documents take more room than spool.max_bytes,"
+                            f" {self._writer.max_bytes:,} bytes: raise it, or begin at a later log"
+                        )
+                backfill = Backfill(output, first, number)
+                if number > first:
+                    remember(connection, backfill)
+                put_state(connection, [(PREFIX + output, dump(progress))])
+            self._outputs = self._outputs | {output: progress}
+            if number > first:
+                self._backfills = [*self._backfills, backfill]
+            self._next = number
+        return number - first
+
+    def _waiting(self, output: str, cursor: int) -> set[str]:
+        """Return the ids of the documents that an output has not had yet."""
+        found = set[str]()
+        with closing(Reader(connect(self._path), Recent(0))) as reader, reader.locked():
+            while (cursor := next_own(self._backfills, output, cursor)) < self._next:
+                end = end_of_own(self._backfills, output, cursor, self._next)
+                try:
+                    batch = reader.read(cursor, max_documents=end - cursor, max_bytes=MAX_BYTES)
+                except BadBlock as bad:
+                    upkeep.set_aside(self._writer, self._path, bad)
+                    continue
+                found.update(x.id for x in batch.documents if batch.start < end)
+                cursor = max(cursor + 1, batch.end) if batch.documents else end
+        return found
+
+    @staticmethod
+    def _insert(connection: sqlite3.Connection, first: int, blocks: Sequence[Block]) -> int:
+        """Write rows; return the serial number behind them."""
+        now = time.time_ns() // 1_000_000
+        for block in blocks:
+            connection.execute(
+                "INSERT INTO blocks (first, documents, time, checksum, packed)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (first, block.documents, now, block.checksum, block.packed),
+            )
+            first += block.documents
+        if blocks:
+            upkeep.count_size(connection, sum([len(x.packed) for x in blocks]))
+        return first
 
     def load_state(self, prefix: str) -> list[tuple[str, bytes]]:
         """Return the state whose keys begin with a prefix, in the order of the keys.
@@ -194,7 +263,7 @@ class Spool:
         name, slowest = min(outputs.items(), key=lambda x: x[1].cursor)
         trouble = slowest.trouble
         why = "which is slower than reading" if trouble is None else f"which fails: {trouble.error}"
-        waiting = self._next - slowest.cursor
+        waiting = self.pending(name)
         return (
             f"{obstacle}; it has room again when output {name!r} has delivered more of the"
             f" {waiting:,} documents that wait for it, {why}"
@@ -260,7 +329,10 @@ class Spool:
             first = min(before[x].cursor for x in losing)
             end = dropping.find_end(connection, first, bound, self._writer.max_bytes)
             losing = [x for x in losing if before[x].cursor < end]
-            after = {x: dropping.drop(connection, before[x], end) for x in losing}
+            after = {
+                x: dropping.drop(connection, before[x], end, self._count_others(x, end))
+                for x in losing
+            }
             if not after:
                 return False
             outputs = before | after
@@ -271,6 +343,13 @@ class Spool:
         self._recent.forget(min(x.cursor for x in outputs.values()))
         self._sayings.say(outputs, losing)
         return True
+
+    def _count_others(self, output: str, end: int) -> int:
+        """Count what an output would pass over up to a serial number."""
+        cursor = self._outputs[output].cursor
+        return count_others(self._backfills, output, cursor) - count_others(
+            self._backfills, output, end
+        )
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait until something is true that changes with a commit, an advance or :meth:`wake`.
@@ -333,9 +412,14 @@ class Spool:
         """Say how far an output is."""
         return self._outputs[output]
 
+    def delivered(self) -> Mapping[str, int]:
+        """Count the documents that each output took, ever."""
+        return {name: progress.delivered for name, progress in self._outputs.items()}
+
     def pending(self, output: str) -> int:
         """Count the documents that an output has not had yet; those to be replayed do not count."""
-        return self._next - self._outputs[output].cursor
+        cursor = self._outputs[output].cursor
+        return self._next - cursor - count_others(self._backfills, output, cursor)
 
     def put_off(self, output: str) -> int:
         """Count the documents that an output put off; :meth:`pending` does not count them."""
@@ -375,13 +459,18 @@ class Spool:
                 return Batch([x.document for x in found], letters=found)
             if ahead is not None and ahead.documents and ahead.start == self._cursor(output):
                 return ahead
-            while (cursor := self._cursor(output)) < (end := self._next):
+            while (cursor := self._cursor(output)) < self._next:
+                if (own := next_own(self._backfills, output, cursor)) > cursor:
+                    self._pass_over(output, own)
+                    continue
+                end = end_of_own(self._backfills, output, cursor, self._next)
+                most = min(max_documents, end - cursor)
                 try:
-                    batch = reader.read(cursor, max_documents=max_documents, max_bytes=max_bytes)
+                    batch = reader.read(cursor, max_documents=most, max_bytes=max_bytes)
                 except BadBlock as bad:
                     upkeep.set_aside(self._writer, self._path, bad)
                     continue
-                if batch.documents:
+                if batch.documents and batch.start < end:
                     return batch
                 # There is nothing but what was damaged.
                 self.advance(output, Batch((), end), refusing=self._outputs[output].refusing)
@@ -400,12 +489,36 @@ class Spool:
             Nothing, where something is damaged or cannot be read now: :meth:`read` sees to that.
         """
         reader = self._readers[output]
+        most = min(max_documents, end_of_own(self._backfills, output, start, self._next) - start)
         with suppress(BadBlock, SpoolError), explained(self._path), reader.locked():
-            return reader.read(start, max_documents=max_documents, max_bytes=max_bytes)
+            if next_own(self._backfills, output, start) == start:
+                return reader.read(start, max_documents=most, max_bytes=max_bytes)
         return Batch(())
 
     def _cursor(self, output: str) -> int:
         return self._outputs[output].cursor
+
+    def _pass_over(self, output: str, end: int) -> None:
+        """Move the cursor of an output behind documents that are for others."""
+        with self._writer.locked():
+            before = self._outputs[output]
+            after = before._replace(cursor=max(before.cursor, end))
+            self._move(output, after, lambda _: None)
+        self.wake()
+
+    def _move(
+        self, output: str, after: Progress, act: Callable[[sqlite3.Connection], None]
+    ) -> None:
+        """Write how far an output is, and do what belongs to that, in one transaction."""
+        outputs = self._outputs | {output: after}
+        lowest = min(x.cursor for x in outputs.values())
+        with self._writer.transaction(durable=False) as connection:
+            act(connection)
+            put_state(connection, [(PREFIX + output, dump(after))])
+            backfills = forget(connection, self._backfills, lowest)
+            trims = upkeep.trim(connection, outputs.values(), self._next)
+        self._outputs, self._backfills, self._trims = outputs, backfills, trims
+        self._recent.forget(lowest)
 
     def advance(
         self,
@@ -447,23 +560,21 @@ class Spool:
                     late = max(0, min(before.cursor, batch.end) - batch.start)
                     documents = before.dropped.documents - late
                     after = after._replace(dropped=before.dropped._replace(documents=documents))
-            outputs = self._outputs | {output: after}
-            with self._writer.transaction(durable=False) as connection:
+
+            def keep_letters(connection: sqlite3.Connection) -> None:
                 kept = {x.number for x in dead_letters}
                 delivered = [x.number for x in batch.letters if x.number not in kept]
                 letters.remove(connection, delivered)
                 if not all(kept):
                     self._refuse_more(connection, output)
                 letters.store(connection, dead_letters)
-                put_state(connection, [(PREFIX + output, dump(after))])
-                self._trims = upkeep.trim(connection, outputs.values(), self._next)
-            self._outputs = outputs
+
+            self._move(output, after, keep_letters)
             if after.delivered > before.delivered:
                 self._moved[output] = dropping.now()
                 self._refusing.discard(output)
             elif any(not x.put_off for x in dead_letters):
                 self._refusing.add(output)
-        self._recent.forget(min(x.cursor for x in outputs.values()))
         self.wake()
 
     def _refuse_more(self, connection: sqlite3.Connection, output: str) -> None:

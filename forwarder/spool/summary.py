@@ -7,6 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from forwarder.spool import letters
+from forwarder.spool.backfills import count_others, load_backfills
 from forwarder.spool.locking import holder
 from forwarder.spool.opening import NAME
 from forwarder.spool.progress import PREFIX, Progress, load
@@ -76,6 +77,7 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
             key.removeprefix(PREFIX): load(value) for key, value in load_state(connection, PREFIX)
         }
         end = next_number(connection, outputs.values())
+        backfills = load_backfills(connection)
         (first,) = connection.execute("SELECT min(first) FROM blocks").fetchone()
         own = dict(load_state(connection, "spool/"))
         damaged_blocks, damaged_documents = orjson.loads(own.get(DAMAGE, b"[0, 0]"))
@@ -88,7 +90,7 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
             outputs={
                 name: Waiting(
                     progress,
-                    max(0, end - progress.cursor),
+                    max(0, end - progress.cursor - count_others(backfills, name, progress.cursor)),
                     oldest_time(connection, progress.cursor) if progress.cursor < end else None,
                     letters.count_put_off(connection, name),
                     letters.reason_of_put_off(connection, name),

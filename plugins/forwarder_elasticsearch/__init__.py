@@ -19,7 +19,12 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
     """Give the type ``elasticsearch``."""
     return [
         OutputPlugin(
-            name="elasticsearch", config=Settings, build=_build, check=_check, setup=_setup
+            name="elasticsearch",
+            config=Settings,
+            build=_build,
+            check=_check,
+            setup=_setup,
+            knows_ids=True,
         )
     ]
 

@@ -25,7 +25,12 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
     missing = "" if find_spec("opensearchpy") else _NO_CLIENT
     return [
         OutputPlugin(
-            name="opensearch", config=Settings, build=_build, check=_check, missing=missing
+            name="opensearch",
+            config=Settings,
+            build=_build,
+            check=_check,
+            knows_ids=True,
+            missing=missing,
         )
     ]
 
