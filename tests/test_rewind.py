@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from forwarder.plugins import find_outputs
 from forwarder.spool.summary import summarise
 from tests.faults.program import COMMAND, Program
 from tests.services import append, logins
@@ -326,3 +327,10 @@ def test_mistakes_in_the_configuration_end_it_with_2(tmp_path: Path, name: str) 
     done = rewind(configure(tmp_path, "nothing"), name or "log")
     assert done.returncode == 2
     assert not (tmp_path / "state").exists()
+
+
+def test_outputs_that_recognise_ids_are_known() -> None:
+    """All that come with the program."""
+    types = ("elasticsearch", "file", "opensearch", "stdout")
+    found = {name: plugin.knows_ids for name, plugin in find_outputs(types).items()}
+    assert found == dict(zip(types, (True, False, True, False), strict=True))
