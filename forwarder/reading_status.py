@@ -14,7 +14,7 @@ from forwarder.inputs.following import Following
 from forwarder.inputs.standing import FileStatus
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.mail_logs.subscriptions import OtherLog
-from forwarder.oddities import Oddities, in_status, in_words
+from forwarder.oddities import AGAIN_SECONDS, Oddities, in_status, in_words
 from forwarder.visible import shortened, shown
 
 STATUS_SECONDS = 5.0
@@ -27,6 +27,9 @@ _KEY = STATUS_PREFIX + "ingest"
 MAX_STATUS_FILES = 100
 """Files that ``status`` names, those that are furthest behind first: there may be thousands."""
 
+
+MAX_SAID = 10_000
+"""Problems that are remembered, so that none is said again and again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -52,6 +55,8 @@ class ReadingStatus:
         self._named = frozenset(named)
         self._others = _restore(last.get(_KEY))
         self._said: dict[str, OtherLog] = {}
+        self._said_problems: dict[str, float] = {}
+        """When, in seconds of the monotonic clock."""
         self._oddities = Oddities()
         self._counts = Counts()
         self._has_logs: bool | None = None
@@ -64,10 +69,22 @@ class ReadingStatus:
         if self._following is not None:
             for problem in self._following.take_problems():
                 self.problems += 1
-                _log.warning("Something of the logs cannot be read.", reason=problem)
+                if self._is_new(problem):
+                    _log.warning("Something of the logs cannot be read.", reason=problem)
             links = self._following.take_links()
             if links is not None:
                 _log.warning("Symbolic links were passed over.", reason=links)
+
+    def _is_new(self, problem: str) -> bool:
+        """Say whether something was not said lately: a name may change from good to bad all day."""
+        now = time.monotonic()
+        said = self._said_problems.get(problem)
+        if said is not None and now - said < AGAIN_SECONDS:
+            return False
+        if len(self._said_problems) >= MAX_SAID:
+            self._said_problems.clear()
+        self._said_problems[problem] = now
+        return True
 
     @property
     def is_due(self) -> bool:

@@ -38,6 +38,46 @@ def test_a_log_goes_on_where_the_last_piece_ended(core: Core) -> None:
     assert core.consumed() == {}
 
 
+GUI = b"Tue Mar  3 10:00:00 2026 Info: req:203.0.113.5 user:a id:ABC 200 GET / HTTP/1.1 -\n"
+UNKNOWN = b"Tue Mar  3 10:00:00 2026 Info: Something happened.\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "told"),
+    [
+        (GUI, Kind.MORE, False),
+        (GUI, Kind.QUIET, True),
+        (GUI + GUI[:50], Kind.QUIET, False),
+        (GUI, Kind.END, True),
+        (b"Dear all,\n", Kind.QUIET, True),
+        (b"Tue Mar", Kind.QUIET, False),
+        (UNKNOWN, Kind.QUIET, False),
+        (UNKNOWN, Kind.END, True),
+        (UNKNOWN * 2_000, Kind.MORE, True),
+        (logins(1), Kind.END, False),
+        (b"", Kind.END, False),
+    ],
+)
+def test_what_is_no_mail_log_is_told_as_soon_as_it_shows(
+    core: Core, data: bytes, kind: Kind, *, told: bool
+) -> None:
+    """Small or large, at rest or at its end; what may still become one is not blamed."""
+    core.take(MORE._replace(data=data, kind=kind))
+    assert (core.take_others().keys() == {"key"}) is told
+    assert core.take_others() == {}
+
+
+def test_a_file_that_becomes_a_mail_log_is_one(core: Core) -> None:
+    """As where a disk was restored, and lines of another kind stand before."""
+    core.take(MORE._replace(data=GUI, kind=Kind.QUIET))
+    (other,) = core.take_others().values()
+    assert other is not None
+    core.take(MORE._replace(data=logins(1), offset=len(GUI), kind=Kind.QUIET))
+    assert core.take_others() == {"key": None}
+    core.take(MORE._replace(data=logins(2), offset=len(GUI + logins(1)), kind=Kind.QUIET))
+    assert core.take_others() == {}
+
+
 def test_a_log_of_which_nothing_will_come_is_forgotten(core: Core) -> None:
     """Half a line of it does not wait for the rest for ever."""
     core.take(MORE._replace(data=b"half a l"))

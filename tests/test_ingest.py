@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from forwarder import committing, reading_status
 from forwarder import ingest as module
@@ -231,6 +232,25 @@ def test_what_is_odd_about_the_logs_is_said(
     assert found["oddities"]["unread"] == 1
     assert found["behind_bytes"] == 0
     assert ingest.problems == 0
+
+
+def test_what_is_no_mail_log_is_in_status_as_long_as_it_is_there(
+    tmp_path: Path, spool: Spool
+) -> None:
+    """Also when it is not read again, under whatever name; each run says it."""
+    append(tmp_path, logins(1))
+    path = append(tmp_path, b"Dear all,\nsee you.\n", name="mail.0")
+    for name in ("mail.a", "mail.a", "mail.b", "gone"):
+        path = path.rename(path.with_name(name))
+        expected = [] if name == "gone" else [f"'{path}' has no line of a mail log in it"]
+        ingest = reader(tmp_path, spool, once=True)
+        with capture_logs() as logs:
+            ingest.run()
+        status = orjson.loads(dict(spool.load_state(STATUS_PREFIX))[STATUS_PREFIX + "ingest"])
+        assert [x.partition(";")[0] for x in status["problems"]] == expected
+        reasons = [x["reason"] for x in logs if x["event"] == "A file is not a mail log."]
+        assert [x.partition(";")[0] for x in reasons] == expected
+        assert ingest.problems == 0
 
 
 def test_that_there_is_no_log_is_a_problem(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from forwarder.inputs.following import Following
 from forwarder.inputs.looking import MAX_POLL_SECONDS, POLL_SECONDS, Looking
@@ -95,11 +96,21 @@ def test_waiting_is_ended_by_another_thread(reader: Following) -> None:
     assert time.monotonic() - begun < LONG / 2
 
 
-def test_what_cannot_be_watched_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And looked at from time to time."""
+@pytest.mark.parametrize(
+    ("error", "limit"),
+    [
+        (OSError(28, "No space left on device"), "watches"),
+        (OSError(24, "Too many open files"), "instances"),
+        (WatchfilesRustInternalError("Error: Too many open files (os error 24)"), "instances"),
+    ],
+)
+def test_what_cannot_be_watched_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, limit: str
+) -> None:
+    """With the limit that was reached; and looked at from time to time."""
 
     def refuse(*_: object) -> None:
-        raise OSError(28, "no space left on device")
+        raise error
 
     monkeypatch.setattr("forwarder.inputs.watching.RustNotify", refuse)
     told: list[object] = []
@@ -107,7 +118,7 @@ def test_what_cannot_be_watched_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     problem = watching.watch({str(tmp_path): False})
     assert problem is not None
     assert "are not told by the system" in problem
-    assert "max_user_watches" in problem
+    assert f"max_user_{limit}" in problem
     assert watching.watch({str(tmp_path): False}) is None
     watching.close()
     looking = Looking([Followed((f"{tmp_path}/mail*",))], watch=True)

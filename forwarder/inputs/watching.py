@@ -36,6 +36,10 @@ Tell = Callable[[AbstractSet[str] | None], None]
 """Is given the paths that changed; None if anything may have."""
 
 
+_NO_INSTANCE = "Too many open files"
+"""As inotify_init(2) says it where a user has as many instances as allowed; it is EMFILE."""
+
+
 class Watching:
     """Watches folders, and tells what changes in them."""
 
@@ -84,9 +88,10 @@ class Watching:
                 True,  # noqa: FBT003 - ignore_permission_denied
             )
         except (OSError, WatchfilesRustInternalError) as error:
+            limit = "instances" if _NO_INSTANCE in str(error) else "watches"
             return (
                 f"changes of files are not told by the system ({error}), so they are looked for "
-                f"only from time to time; a higher fs.inotify.max_user_watches may help"
+                f"only from time to time; a higher fs.inotify.max_user_{limit} may help"
             )
         self._stop = threading.Event()
         self._thread = threading.Thread(
