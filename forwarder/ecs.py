@@ -3,10 +3,11 @@
 ``ecs_layout`` says where each value goes. A document has some sixty fields, and most of them are
 the same for many logins: the appliance, the listener, the action. So a document is laid out once
 for each shape, with gaps where values differ, serialised, and the next of that shape only has its
-gaps filled. The bytes are those that serialising it whole gives.
+gaps filled. The bytes are those that serialising it whole gives. What is the same for all lines of
+a machine is filled in once: a log may have the lines of very many.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from operator import itemgetter
 from typing import Any
 
@@ -21,6 +22,7 @@ from forwarder.ecs_layout import (
     lay_out,
     lay_out_sender,
     lay_out_session,
+    lay_out_syslog,
     lay_out_tls,
     shorten,
     without_empty,
@@ -33,29 +35,48 @@ MAX_SHAPES = 1024
 memory with more."""
 
 
+_HOST, _SERIAL, _SYSLOG, _PREFIX = b"host", b"serial", b"syslog", b"prefix"
+_MACHINE = {_HOST, _SERIAL, _SYSLOG, _PREFIX}
+"""Marks of the gaps for what is the same for all lines of a machine."""
+
 Pick = Callable[[tuple[bytes | None, ...]], tuple[bytes, ...]]
 
 
 class _Shape:
-    """A serialised document with gaps."""
+    """A serialised document with gaps, those of a machine filled in."""
 
     __slots__ = ("pick", "text")
 
-    def __init__(self, layout: dict[str, Any]) -> None:
-        parts = (
-            orjson.dumps(layout, option=orjson.OPT_APPEND_NEWLINE).replace(b"%", b"%%").split(b"\0")
-        )
-        self.pick: Pick = itemgetter(*map(int, parts[1::2]))
-        """Takes, of all values, those that go into the gaps, in their order."""
-        parts[1::2] = [b"%b"] * len(parts[1::2])
+    def __init__(self, form: "_Form", machine: dict[bytes, bytes]) -> None:
+        parts = form.parts.copy()
+        for place, mark in form.machine:
+            parts[place] = machine[mark]
+        self.pick = form.pick
         self.text = b"".join(parts)
+
+
+class _Form:
+    """A serialised document with gaps, those of a machine among them."""
+
+    __slots__ = ("machine", "parts", "pick")
+
+    def __init__(self, layout: dict[str, Any]) -> None:
+        text = orjson.dumps(layout, option=orjson.OPT_APPEND_NEWLINE).replace(b"%", b"%%")
+        self.parts = text.split(b"\0")
+        marks = list(enumerate(self.parts))[1::2]
+        self.machine = [x for x in marks if x[1] in _MACHINE]
+        gaps = [x for x in marks if x[1] not in _MACHINE]
+        self.pick: Pick = itemgetter(*(int(mark) for _, mark in gaps))
+        """Takes, of all values, those that go into the other gaps, in their order."""
+        for place, _ in gaps:
+            self.parts[place] = b"%b"
 
 
 class Encoder:
     """Makes documents of events."""
 
     __slots__ = (
-        *("_common", "_keeps_original", "_senders", "_shapes", "_tls"),
+        *("_common", "_forms", "_keeps_original", "_senders", "_shapes", "_tls"),
         *("_device", "_origin", "_path"),
     )
 
@@ -68,6 +89,7 @@ class Encoder:
         self._common = common
         self._keeps_original = common.original
         self._shapes: dict[object, _Shape] = {}
+        self._forms: dict[object, _Form] = {}
         self._senders = Memory(lay_out_sender)
         self._tls = Memory(lay_out_tls)
         # Of the last event; the next one is nearly always of the same file.
@@ -184,21 +206,45 @@ class Encoder:
         event: Event,
         values: tuple[bytes | None, ...],
     ) -> _Shape:
+        machine = _lay_out_machine(event)
+        # The same as the key, but for what is filled in here.
+        others = (*key[1:4], *key[5:], *machine)
+        form = self._forms.get(others)
+        if form is None:
+            if len(self._forms) >= MAX_SHAPES:
+                self._forms.clear()
+            gaps = _gaps(event, values, machine)
+            form = _Form(without_empty(lay_out(event, gaps, self._common)))
+            self._forms[others] = form
         if len(self._shapes) >= MAX_SHAPES:
             self._shapes.clear()
-        gaps = _gaps(event, values)
-        shape = self._shapes[key] = _Shape(without_empty(lay_out(event, gaps, self._common)))
+        shape = self._shapes[key] = _Shape(form, machine)
         return shape
 
 
-def _gaps(event: Event, values: tuple[bytes | None, ...]) -> Varying:
+def _lay_out_machine(event: Event) -> dict[bytes, bytes]:
+    """Lay out what is the same for all lines of a machine, by its marks."""
+    origin, header = event.origin, event.syslog
+    values: dict[bytes, bytes] = {}
+    if (host := cut(origin.appliance)) is not None:
+        values[_HOST] = _quote(host)
+    if (serial := cut(origin.serial)) is not None:
+        values[_SERIAL] = _quote(serial)
+    if header is not None and (syslog := lay_out_syslog(header)) != b"{}":
+        values[_SYSLOG] = syslog
+    # Room for the number (20 digits) and the start (16 characters) behind it.
+    values[_PREFIX] = _quote(origin.appliance[: SHORT_KEYWORD - 64])[:-1]
+    return {mark: value.replace(b"%", b"%%") for mark, value in values.items()}
+
+
+def _gaps(event: Event, values: tuple[bytes | None, ...], machine: Collection[bytes]) -> Varying:
     """Make the gaps for the values there are.
 
     A NUL byte is in no JSON text, so nothing that comes from a log can look like a gap.
     """
     marks = {
         name: b"\0%d\0" % i
-        for i, (name, value) in enumerate(zip(Varying._fields, values, strict=True))
+        for i, (name, value) in enumerate(zip(Varying._fields, values, strict=False))
         if value is not None
     }
     bare = _BARE
@@ -207,10 +253,13 @@ def _gaps(event: Event, values: tuple[bytes | None, ...]) -> Varying:
     for name in bare & marks.keys():
         marks[name] = b'"%b"' % marks[name]
     if "connection" in marks:
-        kind = "dcid" if event.outcome.action is Action.OUTBOUND else "icid"
-        # Room for the number (20 digits) and the start (16 characters) behind it.
-        prefix = orjson.dumps(f"{event.origin.appliance[: SHORT_KEYWORD - 64]}:{kind}:")
-        marks["connection"] = prefix[:-1] + marks["connection"] + b'"'
+        kind = b"dcid" if event.outcome.action is Action.OUTBOUND else b"icid"
+        marks["connection"] = b'\0%b\0:%b:%b"' % (_PREFIX, kind, marks["connection"])
+    marks |= {
+        name: b"\0%b\0" % mark
+        for name, mark in (("host", _HOST), ("serial", _SERIAL), ("syslog", _SYSLOG))
+        if mark in machine
+    }
     fragments = {name: orjson.Fragment(mark) for name, mark in marks.items()}
     return Varying._make(map(fragments.get, Varying._fields))
 

@@ -51,6 +51,10 @@ class Varying(NamedTuple):
     session: object
     start: object
     duration: object
+    host: object
+    """The appliance; this and what follows are the same for all lines of a machine."""
+    serial: object
+    syslog: object
 
 
 class Common(NamedTuple):
@@ -66,7 +70,7 @@ class Common(NamedTuple):
 
 def lay_out(event: Event, varying: Varying, common: Common) -> dict[str, Any]:
     """Put every value where it belongs; what is None is left out afterwards."""
-    origin, outcome = event.origin, event.outcome
+    outcome = event.outcome
     categories, types = _CATEGORIES[outcome.action, outcome.result]
     outbound = outcome.action is Action.OUTBOUND
     ends = _lay_out_ends(event, varying)
@@ -100,18 +104,18 @@ def lay_out(event: Event, varying: Varying, common: Common) -> dict[str, Any]:
             "level": cut(None if event.level is None else event.level.decode().lower()),
             "file": {"path": varying.path},
             "offset": varying.offset,
-            "syslog": _lay_out_syslog(event.syslog),
+            "syslog": varying.syslog,
         },
         "observer": {
             "vendor": "Cisco",
             "product": "Secure Email Gateway",
             "type": "email-gateway",
-            "hostname": cut(origin.appliance),
-            "serial_number": cut(origin.serial),
+            "hostname": varying.host,
+            "serial_number": varying.serial,
             "ip": [ends.own_ip],
             "egress" if outbound else "ingress": {"interface": {"name": ends.interface}},
         },
-        "host": {"name": cut(origin.appliance), "id": cut(origin.serial)},
+        "host": {"name": varying.host, "id": varying.serial},
         "agent": {"type": "esa-forwarder", "version": __version__, "name": common.agent_name},
         "labels": dict(common.labels),
         "tags": [
@@ -178,7 +182,7 @@ def _lay_out_people(event: Event, varying: Varying, ends: _Ends) -> dict[str, An
         "related": {
             "ip": [ends.own_ip, ends.peer_ip] if outbound else [ends.peer_ip, ends.own_ip],
             "user": [varying.user],
-            "hosts": [cut(event.origin.appliance), varying.domain],
+            "hosts": [varying.host, varying.domain],
         },
     }
 
@@ -222,14 +226,13 @@ def _lay_out_error(outcome: Outcome) -> dict[str, Any] | None:
     return {"code": code, "message": outcome.reason}
 
 
-def _lay_out_syslog(header: SyslogHeader | None) -> dict[str, Any] | None:
-    if header is None:
-        return None
+def lay_out_syslog(header: SyslogHeader) -> bytes:
+    """Lay out a syslog header, as JSON."""
     facility = severity = None
     if header.priority is not None:
         # RFC 5424, section 6.2.1
         facility, severity = divmod(header.priority, 8)
-    return {
+    layout = {
         "priority": header.priority,
         "facility": {"code": facility},
         "severity": {"code": severity},
@@ -237,6 +240,7 @@ def _lay_out_syslog(header: SyslogHeader | None) -> dict[str, Any] | None:
         "appname": cut(header.appname),
         "version": header.version,
     }
+    return orjson.dumps(without_empty(layout))
 
 
 def lay_out_sender(key: tuple[Policy | None, bool | None]) -> bytes:

@@ -33,9 +33,23 @@ of a repeated one: an id that is as good."""
 
 _LONG_AGO = -(1 << 62)
 
-Begun = dict[bytes, Any]
-"""For each direction a hash that has taken in where a line belongs: a copy that goes on costs less
-than a new one."""
+
+class Begun(dict[bytes, Any]):
+    """For each direction a hash that has taken in where a line belongs.
+
+    A copy that goes on costs less than a new one.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: bytes) -> None:
+        """Start with the text of what tells lines from others."""
+        super().__init__()
+        self._text = text
+
+    def __missing__(self, direction: bytes) -> Any:  # noqa: ANN401 - hashlib's have no common name
+        begun = self[direction] = blake2b(self._text + direction + b"\0", digest_size=16)
+        return begun
 
 
 def begin(*where: str | None) -> Begun:
@@ -44,13 +58,8 @@ def begin(*where: str | None) -> Begun:
     Args:
         where: What tells them from others; always as many.
     """
-    # Each part with its length, so that no two of them run into one another.
-    parts = [b"-" if x is None else x.encode("utf-8", "surrogateescape") for x in where]
-    text = b"".join(
-        b"-" if x is None else b"%d:%b" % (len(part), part)
-        for x, part in zip(where, parts, strict=True)
-    )
-    return {x: blake2b(text + x + b"\0", digest_size=16) for x in (b"inbound", b"outbound")}
+    # Quoted, so that no two of them run into one another; ascii() is the same in all of Python.
+    return Begun(ascii(where).encode())
 
 
 def derive(name: str, word: bytes) -> str:

@@ -356,6 +356,8 @@ class Joiner:
         """End the sessions that have been silent for too long."""
         self.next_expiry = now.epoch + EXPIRY_SECONDS
         open_ = self.connections
+        if not open_.messages.tallies:
+            return
         for number in open_.messages.silent_since(now.epoch - _MAX_AGE_SECONDS):
             connection, attempts = open_.inbound.pop(number), open_.attempts.pop(number)
             self.expire(number, connection, attempts, log.origin, events)
@@ -373,7 +375,6 @@ class Joiner:
         for number, connection in open_.inbound.items():
             if number in open_.attempts:
                 self.expire(number, connection, open_.attempts[number], origin, events)
-        self.connections = Connections()
 
 
 def _unknown(number: bytes) -> Connection:
