@@ -4,6 +4,7 @@ import ctypes
 import gzip
 import os
 import shutil
+import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -293,9 +294,9 @@ def small_files(count: int) -> Corpus:
     return lay_out(MACHINES[0], world.lines, begins)
 
 
-def test_10_000_files(tmp_path: Path) -> None:
-    """All are read, with a bounded number of descriptors."""
-    scene = Scene(tmp_path, small_files(10_000))
+def test_11_000_files(tmp_path: Path) -> None:
+    """All are read, with a bounded number of descriptors, and none again when it starts again."""
+    scene = Scene(tmp_path, small_files(11_000))
     scene.write_all()
     scene.program.begin()
     most = 0
@@ -303,11 +304,15 @@ def test_10_000_files(tmp_path: Path) -> None:
     def is_read() -> bool:
         nonlocal most
         most = max(most, len(scene.program.open_files))
-        return scene.count() >= 10_000
+        return scene.count() >= 11_000
 
-    wait_until(is_read, "10,000 documents")
+    wait_until(is_read, "11,000 documents")
     assert most < 300
+    scene.program.send(signal.SIGHUP)
+    scene.program.await_log("The service has begun.", 2)
     assert scene.program.end() == 0
+    for _ in range(2):
+        assert scene.program.once() == 0
     scene.assert_whole()
 
 

@@ -1,5 +1,6 @@
 """The last lines of a file come before the first ones of the file that takes its place."""
 
+import gzip
 import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, combinations, islice
@@ -244,3 +245,62 @@ def test_many_new_files_take_one_more_look(tmp_path: Path) -> None:
     reader.settle()
     assert len(reader.taken) == 300
     assert reader.following._noticing.looks == 2  # noqa: SLF001 - the cost is counted in looks
+
+
+def closed(folder: Path, hour: int) -> Path:
+    """Name a file that is not written to any more."""
+    return folder / f"mail.@20090422T{hour:02}0000.s"
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("is_once", [False, True])
+def test_a_file_that_is_packed_while_all_are_looked_at_comes_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, *, is_once: bool
+) -> None:
+    """Its folder was listed with its old name only, which is gone: such a look does not count."""
+    contents = {hour: numbered(range(hour * 10, hour * 10 + 5)) for hour in (9, 10, 11, 12)}
+    closed(tmp_path, 9).write_bytes(b"".join(contents[9]))
+    reader = following(tmp_path)
+    reader.settle(times=4)
+    for hour in (10, 11, 12):
+        closed(tmp_path, hour).write_bytes(b"".join(contents[hour]))
+    if is_once:
+        reader.commit()
+        reader.crash(once=True)
+    names = [closed(tmp_path, 10).with_suffix(x) for x in (".s", ".s.gz", ".s", ".s.gz")][
+        : times + 1
+    ]
+
+    def packing(
+        pattern: str, problems: list[str], links: Links
+    ) -> Iterator[tuple[str, str | None]]:
+        found = list(expand(pattern, problems, links))
+        if len(names) > 1:
+            before = names.pop(0)
+            content = gzip.compress(b"".join(contents[10]))
+            names[0].write_bytes(content if names[0].suffix == ".gz" else b"".join(contents[10]))
+            before.unlink()
+        yield from found
+
+    monkeypatch.setattr("forwarder.inputs.sightings.expand", packing)
+    reader.settle(times=4)
+    assert reader.taken == [*chain(*(contents[x] for x in ((10, 11, 12) if is_once else contents)))]
+    assert reader.lost == 0
+
+
+def test_names_that_go_all_the_time_hold_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account that makes and removes them could otherwise keep all new files waiting."""
+
+    def vanishing(
+        pattern: str, problems: list[str], links: Links
+    ) -> Iterator[tuple[str, str | None]]:
+        yield from expand(pattern, problems, links)
+        yield str(tmp_path / "mail.gone"), None
+
+    monkeypatch.setattr("forwarder.inputs.sightings.expand", vanishing)
+    closed(tmp_path, 9).write_bytes(b"".join(FIRST))
+    reader = following(tmp_path)
+    reader.settle(times=4)
+    assert reader.taken == FIRST

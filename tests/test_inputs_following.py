@@ -494,6 +494,38 @@ def test_ten_thousand_files(tmp_path: Path) -> None:
     assert len(reader.lines) == before
 
 
+def test_more_files_than_are_remembered_once_they_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None is read again: by a restart, by another run to the end, nor when all were away."""
+    monkeypatch.setattr("forwarder.inputs.trails.MAX_GONE", 10)
+    folder = tmp_path / "share"
+    folder.mkdir()
+    lines = numbered(range(60))
+    for number, line in enumerate(lines):
+        path = write(folder / f"mail.log.{number}", [HEADER[:180], b"\n", line])
+        if number % 3 == 0:
+            pack(path)
+    reader = Reader(Followed((f"{folder}/mail*",), "esa1"), fresh=False)
+    reader.finish()
+    before = len(reader.lines)
+    assert before == 60 * 6
+    for once in (False, True, True, False):
+        for _ in range(2):
+            reader.crash(once=once)
+            reader.finish()
+        assert len(reader.lines) == before
+    for while_stopped in (False, True):
+        folder.rename(tmp_path / "away")
+        if while_stopped:
+            reader.crash()
+        reader.finish()
+        (tmp_path / "away").rename(folder)
+        reader.finish()
+        assert len(reader.lines) == before
+    assert reader.problems == []
+
+
 def test_a_directory_removed_and_made_again(tmp_path: Path) -> None:
     """Files in the new one are read, the same as before are not."""
     folder = tmp_path / "esa1"

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from forwarder.inputs.fingerprints import NOTHING
 from forwarder.inputs.positions import Position, decode, encode
-from forwarder.inputs.trails import KEEP, MAX_GONE, Trails
+from forwarder.inputs.trails import KEEP, MAX_GONE, Trail, Trails
 
 
 @given(
@@ -72,9 +72,59 @@ def test_trails_without_a_file_are_forgotten_when_they_are_old_or_too_many() -> 
         trails.settle(trail, (1, number), "/mail.log", live=True)
         if number:
             trails.lose_home(trail, 0, number)
-    trails.forget_old(0)
+            trails.forget_old(0)
     assert len(trails.gone) == MAX_GONE
     assert trails.gone[0].position.gone == 3
     trails.forget_old(KEEP.total_seconds() + 10)
     assert trails.gone[0].position.gone == 10
     assert len(trails) == len(trails.gone) + 1
+
+
+def begun(trails: Trails, numbers: range) -> list[Trail]:
+    """Begin trails that have a file and something in documents."""
+    found = []
+    for number in numbers:
+        trail = trails.begin("esa1", f"/mail.{number}")
+        trails.settle(trail, (1, number), f"/mail.{number}", live=False)
+        trails.advance(trail, b"%d" % number)
+        trails.save(trail.key, len(b"%d" % number), b"")
+        found.append(trail)
+    return found
+
+
+def test_what_has_a_file_is_not_forgotten_at_a_start() -> None:
+    """Before all files were compared nobody knows which ones are gone."""
+    before = Trails([], 0)
+    trails = begun(before, range(MAX_GONE + 300))
+    for number, trail in enumerate(trails[:200]):
+        before.lose_home(trail, 0, 1000 - number)
+    saved = [(key, value) for key, value in before.changes() if value is not None]
+    again = Trails(saved, 0)
+    again.forget_old(0)
+    assert len(again) == len(trails)
+    there = trails[300:]
+    for trail in there:
+        found = again.get(trail.key)
+        assert found is not None
+        again.settle(found, (2, 1), "/mail", live=False)
+        again.forget_old(0)
+    again.stop_seeking(5000)
+    again.forget_old(0)
+    assert [x.position.gone for x in again.gone] == [*range(801, 1001), *[5000] * 100]
+    assert len(again) == len(trails)
+
+
+def test_as_many_are_remembered_as_there_were_files_at_a_time() -> None:
+    """A share that is away takes all of its files with it, and brings them back."""
+    trails = Trails([], 0)
+    many = begun(trails, range(MAX_GONE + 300))
+    trails.forget_old(0)
+    for trail in many:
+        trails.lose_home(trail, 0, 1)
+    trails.forget_old(1)
+    assert len(trails.gone) == len(many)
+    more = begun(trails, range(MAX_GONE + 300, MAX_GONE + 400))
+    for trail in more:
+        trails.lose_home(trail, 0, 2)
+    trails.forget_old(2)
+    assert trails.gone == [*many, *more][100:]

@@ -76,6 +76,7 @@ class Following:
         self._once = once
         self._read_bytes = read_bytes
         self._monotonic = monotonic
+        self._wall = wall
         started, positions = split(saved)
         patterns = {path for followed in inputs for path in followed.paths}
         self._started = frozenset(started)
@@ -126,6 +127,8 @@ class Following:
             self._look()
             pieces = self._work()
             now = self._monotonic()
+            if not pieces and self.drained:
+                self._trails.stop_seeking(self._wall())
             if self._once and not pieces and self.drained:
                 self._new_problems += self._noticing.count_losses(timedelta(0))
                 return []

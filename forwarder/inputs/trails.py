@@ -3,8 +3,9 @@
 A trail is of a content, not of a name or an inode: a file that is renamed, copied, packed or sent
 again leads to the same trail, and goes on where it ends. Its home is the file that it is read
 from. A trail without one, because its file is gone, is kept for :data:`KEEP`, in case the file
-comes again, and of them only the youngest :data:`MAX_GONE`. What has a home is never forgotten:
-it would be read again.
+comes again, and of them only the youngest :data:`MAX_GONE`, or as many as there were files at a
+time: a share that is away for a while takes all of its files with it. What has a home is never
+forgotten: it would be read again. Nor is, after a start, what no file was compared with yet.
 """
 
 from collections import defaultdict, deque
@@ -22,7 +23,8 @@ KEEP = timedelta(days=30)
 """Appliances send again what failed before, within hours; backups come back within weeks."""
 
 MAX_GONE = 10_000
-"""Trails without a file, some 10 MB of memory: a file a minute for a week."""
+"""Trails without a file, some 10 MB of memory: a file a minute for a week. There may be more where
+there were more files at a time, which took as much memory."""
 
 
 @dataclass(slots=True, eq=False)
@@ -67,10 +69,18 @@ class Trails:
         self._trails: dict[str, Trail] = {}
         self._indexes: defaultdict[str, Index] = defaultdict(Index)
         self._gone: dict[str, Trail] = {}
+        """Those without a home, the longest gone first; those that are sought count as youngest."""
+        self._sought: set[str] = set()
+        """Those of the state whose file was not found yet, and may be."""
+        self._most = 0
+        """How many files there were at a time."""
         self._inodes: dict[Inode, str] = {}
         self._changed: dict[str, None] = {}
-        for key, value in saved:
-            position = decode(key, value)
+        positions = [(key, decode(key, value)) for key, value in saved]
+        positions.sort(key=lambda x: (x[1].gone is None, x[1].gone or 0.0))
+        for key, position in positions:
+            if position.gone is None:
+                self._sought.add(key)
             trail = Trail(
                 key, position, position.fingerprint, saved=True, returns=True, ended=position.ended
             )
@@ -114,6 +124,7 @@ class Trails:
         """Give a trail a home, or another path."""
         self._forget_inode(trail)
         self._gone.pop(trail.key, None)
+        self._sought.discard(trail.key)
         position = replace(
             trail.position,
             path=path,
@@ -191,17 +202,35 @@ class Trails:
         Args:
             wall: Seconds from 1970.
         """
-        for trail in self.gone:
-            too_many = len(self._gone) > MAX_GONE
+        self._most = max(self._most, len(self._trails) - len(self._gone), len(self._sought))
+        excess = len(self._gone) - len(self._sought) - max(MAX_GONE, self._most)
+        forgotten: list[Trail] = []
+        for trail in self._gone.values():
+            if trail.key in self._sought:
+                continue
             since = trail.position.gone
             too_long = since is not None and wall - since > KEEP.total_seconds()
-            if not too_many and not too_long:
+            if len(forgotten) >= excess and not too_long:
                 break
+            forgotten.append(trail)
+        for trail in forgotten:
             self.forget(trail)
+
+    def stop_seeking(self, wall: float) -> None:
+        """Note that all files were compared: what is without a home is gone.
+
+        Args:
+            wall: Seconds from 1970.
+        """
+        for key in self._sought:
+            trail = self._gone[key]
+            self._put(trail, replace(trail.position, gone=wall))
+        self._sought.clear()
 
     def forget(self, trail: Trail) -> None:
         """Forget a trail."""
         self._gone.pop(trail.key, None)
+        self._sought.discard(trail.key)
         self._forget_inode(trail)
         self._indexes[trail.position.appliance].remove(trail.key, trail.read.marks)
         del self._trails[trail.key]
