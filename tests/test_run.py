@@ -53,6 +53,17 @@ def test_standard_input_is_read_to_its_end(tmp_path: Path, once: list[str]) -> N
     assert done.stdout.count(b'"hostname":"esa9"') == 3
 
 
+def test_standard_input_that_is_no_log_is_a_problem(tmp_path: Path) -> None:
+    """As it is for the command parse."""
+    done = run(configure(tmp_path, "stdin"), "--once", stdin=b"Dear all,\nsee you.\n")
+    assert done.returncode == 1
+    assert b"standard input has no line of a mail log in it" in done.stderr
+    parsed = subprocess.run(  # noqa: S603
+        [*COMMAND, "parse", "-"], input=b"Dear all,\n", capture_output=True, check=False, timeout=60
+    )
+    assert parsed.returncode == 1
+
+
 def test_standard_input_beside_files(tmp_path: Path) -> None:
     """Neither keeps the other waiting."""
     append(tmp_path, logins(1))
