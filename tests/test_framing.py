@@ -454,7 +454,13 @@ def test_the_year_is_the_operators() -> None:
     assert seen.canonical == b"LOC Apr 22 11:44:48 2017 Info: a"
 
 
-HEADERS = st.sampled_from([*SYSLOG.values(), STAMP, STAMP, b"Thu Feb 30 99:99:99 2009 "])
+RELAYS = (
+    *(b"Apr  22  11:44:48\tesa1  ml:", b"2009-04-22 11:44:48 esa1 ml: ", b"<13>Apr 22 11:44:48 r "),
+    *(b"12 <22>1 2009-04-22T11:44:48Z r ml - - -  ", b"2009 Apr 22 11:44:48 r ml: "),
+    *(b"Apr 22 11:44:49 r x: " + STAMP, b"Apr 22 11:44:48\tr\tml\t"),
+    b"Apr 22 11:44:48 esa1 ml: message repeated 2 times: [ ",
+)
+HEADERS = st.sampled_from([*SYSLOG.values(), STAMP, STAMP, *RELAYS, b"Thu Feb 30 99:99:99 2009 "])
 TEXTS = st.one_of(
     st.sampled_from([MESSAGE, b"ICID 450 close", b"", b"x" * 150, b"x" * 300]),
     st.binary(max_size=30),
@@ -471,6 +477,9 @@ PIECES = st.one_of(
     HEADERS.map(lambda x: x[:-1]),
     TEXTS,
     st.sampled_from([b"Apr 22 11:44:48 host sshd[1]: x", b"\xef\xbb\xbf", b"\r", b"Wed Apr 22 "]),
+    st.sampled_from(
+        [b"Apr 22 11:44:49 esa1 last message repeated 3 times", b"Apr 22 11:44:49 last message"]
+    ),
     st.builds(
         lambda byte, size: byte * size,
         st.sampled_from([b"\x00", b" ", b"\n", b"\xef\xbb\xbf"]),

@@ -83,11 +83,62 @@ def stamp_of(stamp: bytes, near: datetime = SPRING) -> bytes:
             b"LOC Apr 22 11:44:48 2009",
             SyslogHeader(None, "2001:db8::1", "mail_logs", None, None),
         ),
+        *(
+            (header, b"LOC Apr 22 11:44:48 2009", SyslogHeader(None, "esa1", "ml", None, None))
+            for header in (
+                b"Apr  22  11:44:48   esa1   ml:   ",
+                b"Apr 22 11:44:48 esa1 ml:",
+                b"Apr 22 11:44:48\tesa1\tml:\t",
+                b"Apr 22 11:44:48\tesa1\tmail\tinfo\tml\t",
+                b"Apr 22 11:44:48 esa1 mail.info ml: ",
+                b"Apr 22 11:44:48 esa1 mail [info] ml:nopid ",
+                b"Apr 22 11:44:48 esa1 local7 [notice] ml[9]: ",
+                b"2009 Apr 22 11:44:48 esa1 ml: ",
+                b"Apr 22 2009 11:44:48 esa1 ml: ",
+                b"Wed, Apr 22 11:44:48 2009 esa1 ml: ",
+                b"2009-04-22 11:44:48 esa1 ml: ",
+                b"2009-04-22 11:44:48,123 esa1 ml: ",
+                b"<13>Apr 20 10:00:00 relay Apr 22 11:44:48 esa1 ml: ",
+                b"<13>Apr 20 10:00:00 relay x: Apr 22 11:44:48 esa1 ml: ",
+                b"<13>1 2009-04-20T10:00:00Z relay x - - - Apr 22 11:44:48 esa1 ml: ",
+                b"Apr 20 10:00:00 a Apr 20 10:00:00 b Apr 20 10:00:00 c Apr 22 11:44:48 esa1 ml: ",
+                b"Apr 20 10:00:00 esa1 ml: Wed Apr 22 11:44:48 2009 ",
+            )
+        ),
+        (
+            b'127 <22>1  2009-04-22T11:44:48Z  esa1 ml - - [a b="] c"]  ',
+            b"UTC Apr 22 11:44:48 2009",
+            SyslogHeader(22, "esa1", "ml", "1", "+00:00"),
+        ),
+        (
+            b"<13>Apr 20 10:00:00 relay x: <22>Apr 22 11:44:48 esa1 ml: ",
+            b"LOC Apr 22 11:44:48 2009",
+            SyslogHeader(22, "esa1", "ml", None, None),
+        ),
+        (
+            b"2009-04-22 13:44:48 +0200 esa1 ml: ",
+            b"UTC Apr 22 11:44:48 2009",
+            SyslogHeader(None, "esa1", "ml", None, "+02:00"),
+        ),
+        (
+            b"Apr 22 11:44:48 2001:db8:: ml: ",
+            b"LOC Apr 22 11:44:48 2009",
+            SyslogHeader(None, "2001:db8::", "ml", None, None),
+        ),
+        (
+            b"<22>Wed Apr 22 11:44:48 2009 ",
+            b"LOC Apr 22 11:44:48 2009",
+            SyslogHeader(22, None, None, None, None),
+        ),
     ],
 )
 def test_headers_are_read(header: bytes, stamp: bytes, expected: SyslogHeader) -> None:
     """Each framing gives the stamp of a file, where the level begins, and what else it said."""
-    assert Framed(stamp, len(header), expected) == read(header + MESSAGE)
+    found = read(header + MESSAGE)
+    assert found is not None
+    assert found._replace(tag=-1) == Framed(stamp, len(header), expected)
+    tag = header[found.tag :] if found.tag >= 0 else b""
+    assert (tag.partition(b":")[0].partition(b"[")[0].decode() or None) in {expected.appname, None}
 
 
 @pytest.mark.parametrize(
@@ -134,6 +185,11 @@ def test_any_tag_will_do(tag: bytes, name: str, host: bytes) -> None:
         b"Avr 22 11:44:48 mail_logs: Info: x",
         b"<2222>Apr 22 11:44:48 mail_logs: Info: x",
         b"",
+        b"Apr 20 10:00:00 relay x: y Apr 22 11:44:48 esa1 ml: Info: x",
+        b"Apr 20 10:00:00 relay x: y: Wed Apr 22 11:44:48 2009 Info: x",
+        b"Apr 22 11:44:48 esa1 sshd: x\tml\tInfo: x",
+        b"Apr 22 11:44:48\tesa1\tsshd\tuser x\tInfo: x",
+        b"Apr 22 11:44:48 esa1 user [x] ml: y Info: x",
         # Text that others write, in the place of structured data.
         b"2009-04-22T11:44:48Z host sshd: Failed password [x] Info: SMTP Auth: (ICID 1)",
         b"Apr 22 11:44:48 host sshd: user said [x] Info: SMTP Auth: (ICID 1)",

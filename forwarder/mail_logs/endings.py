@@ -71,7 +71,7 @@ _ENDS = [
         (End.WHOLE, _LOGIN + rb"was required but remote host did not initiate it\.?"),
         (End.WHOLE, rb"SMTP Auth:? LDAP query failed, .* or unreachable server\.?"),
         (End.WHOLE, rb"SMTP Auth:? forward server connection to .* connections available"),
-        (End.WHOLE, _OUTBOUND + rb"succeeded\."),
+        (End.WHOLE, _OUTBOUND + rb"succeeded\.(?: .*)?"),
         (End.OPEN, _OUTBOUND + rb"succeeded"),
         (End.WHOLE, _OUTBOUND + rb"failed: (?P<text>" + _ANSWER + rb")"),
         (End.OPEN, _OUTBOUND + rb"failed"),

@@ -19,8 +19,8 @@ MAX_LINE_BYTES = 1 << 16
 """A user name is at most 9 KB (RFC 4954, 12,288 octets of base64), and nothing else in these lines
 is longer; Fluent Bit stops at 32 KiB, Vector throws away above 100 KiB."""
 
-START_BYTES = 128
-"""More than any timestamp with its priority has."""
+START_BYTES = 160
+"""More than any timestamp with its priority has, and the blanks before it."""
 
 MAX_JUNK_BYTES = START_BYTES + 4
 """A newline, a byte order mark and as many NUL bytes as make a piece empty, whatever follows."""
@@ -128,16 +128,66 @@ def find_begun(buffer: bytes) -> int:
     piece = buffer[newline + 1 :]
     if newline < 0 or not piece or START.match(piece):
         return len(buffer)
-    may_begin = any(START.match(piece + x[len(piece) :]) for x in _STAMPS if len(piece) < len(x))
+    piece = b" ".join(piece.split()) + b" " * piece[-1:].isspace()
+    word = _WORD_BEGUN.search(piece)
+    begun = [piece]
+    if word is not None:
+        begun += [piece[: word.start()] + x for x in _WORDS if x.startswith(word[0])]
+    stamps = _STAMPS.get(_kind(piece), ())
+    may_begin = any(START.match(x + y[len(x) :]) for x in begun for y in stamps if len(x) < len(y))
     return newline if may_begin else len(buffer)
 
 
+_WORD_BEGUN = re.compile(rb"[A-Z][a-z]?\Z")
+_WORDS = b"Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+
 # One of each width: what a piece has not yet is taken from them.
-_STAMPS = [
+_ALL_STAMPS = [
     priority + stamp
-    for priority in (b"", b"<2>", b"<22>", b"<191>", b"<2>1 ", b"<22>1 ", b"<191>1 ")
-    for stamp in (b"Wed Apr 22 11:44:48 2009 ", b"Apr 22 11:44:48 ", b"2009-04-22T11:44:48 ")
+    for priority in (
+        b"",
+        *(
+            count + x
+            for count in (b"", b"1 ", b"12 ", b"123 ", b"1234 ", b"12345 ")
+            for x in (b"<2>", b"<22>", b"<191>", b"<2>1 ", b"<22>1 ", b"<191>1 ")
+        ),
+    )
+    for stamp in (
+        *(
+            day + fraction + year
+            for day in (
+                b"Wed Apr 22 11:44:48",
+                b"Wed, Apr 22 11:44:48",
+                b"Wed Apr 2 11:44:48",
+                b"Apr 22 11:44:48",
+                b"Apr 2 11:44:48",
+                b"2009 Apr 22 11:44:48",
+                b"2009 Apr 2 11:44:48",
+                b"Apr 22 2009 11:44:48",
+                b"Apr 2 2009 11:44:48",
+            )
+            for fraction in (b"", b".123456789")
+            for year in (b" ", b" 2009 ")
+        ),
+        *(
+            date + fraction + zone
+            for date in (b"2009-04-22T11:44:48", b"2009-04-22 11:44:48")
+            for fraction in (b"", b".123456789")
+            for zone in (b" ", b"Z ", b"+02:00 ", b" +02:00 ")
+        ),
+    )
 ]
+
+
+def _kind(text: bytes) -> bytes:
+    """Tell apart what stamps begin with: a letter, a digit or another character."""
+    return b"A" if text[:1].isalpha() else b"0" if text[:1].isdigit() else text[:1]
+
+
+_STAMPS = {
+    kind: [x for x in _ALL_STAMPS if _kind(x) == kind] for kind in set(map(_kind, _ALL_STAMPS))
+}
 
 
 def find_undecided(buffer: bytes) -> tuple[int, int]:

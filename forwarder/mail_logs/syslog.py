@@ -12,6 +12,7 @@ of a second, and with a day of one digit behind one blank, as where blanks were 
     2009-04-22 11:44:48 esa1 mail_logs: Info: ...
     <22>1 2009-04-22T11:44:48+02:00 esa1 mail_logs - - - Info: ...          (RFC 5424)
     2009 Apr 22 11:44:48 esa1 mail [info] mail_logs:nopid Info: ...
+    Apr 22 2009 11:44:48 esa1 mail_logs: Info: ...
 
 There may be more than one blank, or a tab, between the parts of a header; none behind the colon of
 the tag; and the number of bytes before the priority (``129 <22>1 ...``, RFC 6587). A relay may put
@@ -53,9 +54,20 @@ _GAP = rb"[ \t]{1,8}"
 STAMP = (
     rb"(?:\d{1,5} (?=<))?"
     rb"(?:<(?P<priority>\d{1,3})>[ \t]{0,8}(?:(?P<version>\d{1,2})" + _GAP + rb")?)?"
-    rb"(?:(?:(?P<first_year>\d{4})" + _GAP + rb")?(?:(?:" + _DAYS + rb")" + _GAP + rb")?"
-    rb"(?P<month>" + _MONTHS + rb")" + _GAP + rb"(?P<day>\d?\d)" + _GAP + rb"(?P<time>"
-    rb"\d\d:\d\d:\d\d)" + _FRACTION + rb"(?:" + _GAP + rb"(?P<last_year>\d{4}))?(?=[ \t])"
+    rb"(?:(?:(?P<first_year>\d{4})" + _GAP + rb")?(?:(?:" + _DAYS + rb"),?" + _GAP + rb")?"
+    rb"(?P<month>"
+    + _MONTHS
+    + rb")"
+    + _GAP
+    + rb"(?P<day>\d?\d)"
+    + _GAP
+    + rb"(?:(?P<mid_year>\d{4})"
+    + _GAP
+    + rb")?(?P<time>\d\d:\d\d:\d\d)"
+    + _FRACTION
+    + rb"(?:"
+    + _GAP
+    + rb"(?P<last_year>\d{4}))?(?=[ \t])"
     rb"|(?P<date>\d{4}-\d\d-\d\d)(?:T|"
     + _GAP
     + rb")(?P<clock>\d\d:\d\d:\d\d)"
@@ -96,7 +108,7 @@ _HEADER = re.compile(
     + TAG
     + rb"(?:nopid(?= ))?[ \t]*+"
     # Columns between tabs: the host in the first, the tag in the last.
-    rb"|(?<=\t)(?P<columns>(?:[^ \t]++\t){1,6}+)"
+    rb"|(?<=\t)(?P<columns>(?:[^ \t]*+\t){1,6}+)"
     rb")(?=" + LEVEL + rb": )",
 )
 
@@ -202,7 +214,7 @@ class SyslogFraming:
             return Framed(stamp, message, SyslogHeader(priority, None, None, None, offset), -1)
         hostname, appname = said["host"] or said["host5"], said["tag"] or said["app5"]
         if said["columns"] is not None:
-            *others, appname = said["columns"].split(b"\t")[:-1]
+            *others, appname = said["columns"].split()
             hostname = others[0] if others else None
         return Framed(
             stamp=stamp,
@@ -222,7 +234,8 @@ class SyslogFraming:
         date = found["date"]
         if date is None:
             month, day, time = found["month"], found["day"], found["time"]
-            year = found["last_year"] or found["first_year"] or self._infer_year(month, day)
+            year = found["last_year"] or found["first_year"] or found["mid_year"]
+            year = year or self._infer_year(month, day)
             return b"%b %b %2b %b %b" % (LOCAL_MARK, month, day, time, year), None
         iso = date + b"T" + found["clock"]
         if iso.endswith(b":60"):
