@@ -248,3 +248,45 @@ def test_sessions_of_a_stream_that_is_forgotten_end(monkeypatch: pytest.MonkeyPa
     assert end["host"]["name"] == "first"
     store |= dict(files.flow.changes())
     assert {key for key, value in store.items() if value is None} >= {"0/", "0/inbound/7"}
+
+
+LONG = b"x" * 60_000
+
+
+def test_the_address_of_a_line_that_is_too_long_counts() -> None:
+    """What is behind the limit does not, at once and behind a restart."""
+    files = Files()
+    files.read("1", opened().replace(b"host unknown", b"host " + LONG))
+    for _ in range(2):
+        assert files.address("2", login()) == "203.0.113.9"
+        files.restart()
+    assert sum(map(len, files.store.values())) < 10_000
+
+
+def test_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long lines are: what is cut or forgotten is that of the largest stream."""
+    monkeypatch.setattr(streams, "MAX_BYTES", 4 << 20)
+    files = Files()
+    files.read("mail", opened(), "mail")
+    policy = STAMP % 2 + b" ICID %d ACCEPT SG " + LONG + b" match ALL SBRS None\n"
+    long = b"".join(policy % x * 16 for x in range(20))
+    short = b"".join(NEW % (3, x) + b"x" * 1_900 + ADDRESS for x in range(10_000))
+    for content in (long, short):
+        files.read("hostile", content, "hostile")
+        held = files.flow._streams._streams.values()  # noqa: SLF001 - nobody else knows
+        assert sum(x.size for x in held) < 4 << 20
+    files.restart()
+    assert sum(map(len, files.store.values())) < 4 << 20
+    assert files.address("mail", login(), "mail") == "203.0.113.9"
+
+
+def test_sessions_that_are_forgotten_for_want_of_memory_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The oldest first."""
+    monkeypatch.setattr(streams, "MAX_BYTES", 1 << 20)
+    content = opened() + login()
+    content += b"".join(NEW % (3, x) + b"x" * 900 + ADDRESS for x in range(100, 2_000))
+    documents = Files().read("1", content)
+    ends = [x["cisco_esa"]["session"] for x in documents if "session" in x["cisco_esa"]]
+    assert [x["close_reason"] for x in ends] == ["expired"]

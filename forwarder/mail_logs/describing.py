@@ -2,7 +2,7 @@
 
 from forwarder.events import Connection, Opened, new_connection
 from forwarder.mail_logs.clock import Clock
-from forwarder.mail_logs.connections import Lines
+from forwarder.mail_logs.connections import MAX_LINE, Lines
 from forwarder.mail_logs.contexts import Contexts, Said, read_address
 from forwarder.mail_logs.grammar import STAMP_BYTES
 
@@ -27,7 +27,7 @@ class Describer:
         line, offset, others = connection
         start = opened = None
         if line is not None:
-            opened = self._contexts.read_opened(line)
+            opened = self._contexts.read_opened(line[:MAX_LINE])
             # A line that is no New line after all says nothing, not even when.
             if opened is not None:
                 clock = self._clock
@@ -36,6 +36,8 @@ class Describer:
                 start = clock.instants[line[:24]]
         policy = tls = rejected = None
         for other in others:
+            if len(other) > MAX_LINE:
+                continue
             # What connections share: the message behind the number.
             message = other[other.index(number, STAMP_BYTES) + len(number) + 1 :]
             later_policy, later_tls, later_rejected = self._others[message]
@@ -64,7 +66,7 @@ class Describer:
         if connection is not None:
             line, offset, others = connection
             if line is not None:
-                opened = self._contexts.read_delivery_opened(line)
+                opened = self._contexts.read_delivery_opened(line[:MAX_LINE])
                 start = self._clock.read(line[:24], offset)
             joined = opened is not None and opened.address == address
             if others and (joined or opened is None):
@@ -76,7 +78,8 @@ class Describer:
 
     def shorten(self, number: bytes, lines: list[bytes]) -> None:
         """Leave out the lines that later ones replace: of each kind, the last one counts."""
-        last = {_kind(self._others[behind_number(number, x)]): x for x in lines}
+        counting = (x for x in lines if len(x) <= MAX_LINE)
+        last = {_kind(self._others[behind_number(number, x)]): x for x in counting}
         lines[:] = last.values()
 
 

@@ -18,6 +18,7 @@ from forwarder.events import (
 )
 from forwarder.mail_logs.clock import UTC_MARK, Clock
 from forwarder.mail_logs.connections import (
+    MAX_LINE,
     MAX_OPEN,
     Attempts,
     Connections,
@@ -298,7 +299,8 @@ class Joiner:
         if tally is None:
             return
         self.connections.messages.leave(number)
-        if reason is CloseReason.SUPERSEDED and line == connection[0]:
+        begun = connection[0] or b""
+        if reason is CloseReason.SUPERSEDED and line[:MAX_LINE] == begun[:MAX_LINE]:
             # The same beginning, read again in another file: whatever follows it comes again, too.
             return
         time = self._clock.read(line[:24], log.offset) or tally.last
@@ -366,6 +368,15 @@ class Joiner:
         """Make room for clients' connections, and end the sessions among those that go."""
         for number, connection in forget_oldest(self.connections.inbound):
             attempts = self.connections.attempts.pop(number, None)
+            if attempts is not None:
+                self.expire(number, connection, attempts, origin, events)
+
+    def shrink(self, origin: Origin, events: list[Event]) -> None:
+        """Forget the oldest eighth of what is open, and end the sessions in it."""
+        open_ = self.connections
+        forget_oldest(open_.outbound, len(open_.outbound) // 8 + 1)
+        for number, connection in forget_oldest(open_.inbound, len(open_.inbound) // 8 + 1):
+            attempts = open_.attempts.pop(number, None)
             if attempts is not None:
                 self.expire(number, connection, attempts, origin, events)
 

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from forwarder.events import Instant
-from forwarder.mail_logs.connections import Attempts, Lines
+from forwarder.mail_logs.connections import MAX_LINE, Attempts, Lines
 from forwarder.mail_logs.joining import Joiner
 from forwarder.mail_logs.sessions import Message, Tally
 
@@ -191,8 +191,8 @@ def _dump_lines(order: int, lines: Lines) -> bytes:
     return orjson.dumps(
         [
             order,
-            None if opened is None else opened.decode("latin-1"),
+            None if opened is None else opened[:MAX_LINE].decode("latin-1"),
             None if offset is None else offset // timedelta(seconds=1),
-            [x.decode("latin-1") for x in others],
+            [x.decode("latin-1") for x in others if len(x) <= MAX_LINE],
         ]
     )

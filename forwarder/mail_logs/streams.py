@@ -16,6 +16,8 @@ Rules:
 * At most :data:`MAX_STREAMS` are remembered. Those with nothing open go first, then those that were
   read least recently; sessions in them end as expired. So does, at a header of another serial
   number, a stream that has not been heard of for two days: its machine was replaced.
+* What is open takes at most :data:`MAX_BYTES`; beyond, the oldest connections of the largest
+  streams are forgotten.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,6 +39,10 @@ from forwarder.mail_logs.state import Pair, State
 
 MAX_STREAMS = 1_024
 """Strangers may choose the hosts in syslog headers; a company has some dozens of appliances."""
+
+MAX_BYTES = 128 << 20
+"""Of what is open, of all streams, about. 65,536 connections take 40 MB as appliances write them,
+but each of their lines may have 64 KB."""
 
 MAX_FAMILIES = 1_024
 """Logs whose serial numbers are remembered."""
@@ -97,6 +103,11 @@ class _Stream:
         return not open_.inbound and not open_.outbound
 
     @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self.correlator.joiner.connections.size()
+
+    @property
     def origin(self) -> Origin:
         """Where events come from that no line says."""
         return Origin(self.key.family.appliance, None, self.key.serial)
@@ -123,6 +134,10 @@ class Streams:
         self._changed: dict[int, _Stream] = {}
         self._changed_families: set[Family] = set()
         self._stored_families: set[Family] = set()
+        self._grown = 0
+        """Bytes of lines since the size was found out: it has not grown by more."""
+        self._room = MAX_BYTES
+        """By how many it may grow until it is found out again."""
         self._gone: list[str] = []
         """Keys of what the store has and nobody needs."""
         self._used: dict[str, tuple[Key, str | None]] = {}
@@ -159,9 +174,13 @@ class Streams:
                 stream.is_used = True
                 self._look_for_mixture(stream.key, log.origin.path)
             if not log.is_moved:
-                return events
+                break
             log.is_moved = False
             self._take_serial(log, events)
+        self._grown += block.end - block.start
+        if self._grown > self._room:
+            self._shrink(events)
+        return events
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
         """Put in what :meth:`changes` gave; before anything is read."""
@@ -241,6 +260,23 @@ class Streams:
                 self._let_go(stream, events)
         self._next += 1
         return _Stream(key, self._next - 1, self._means)
+
+    def _shrink(self, events: list[Event]) -> None:
+        """Find out how much memory is taken, and give back what is too much of it."""
+        streams = [*self._streams.values()]
+        sizes = [x.size for x in streams]
+        if sum(sizes) > MAX_BYTES // 2:
+            for stream in streams:
+                stream.correlator.joiner.connections.trim()
+                self._changed[stream.number] = stream
+            sizes = [x.size for x in streams]
+        if sum(sizes) > MAX_BYTES // 2:
+            # Far enough that it need not be done again soon.
+            while sum(sizes) > MAX_BYTES // 4:
+                number = sizes.index(max(sizes))
+                streams[number].correlator.joiner.shrink(streams[number].origin, events)
+                sizes[number] = streams[number].size
+        self._grown, self._room = 0, MAX_BYTES - sum(sizes)
 
     def _let_go(self, stream: _Stream, events: list[Event]) -> None:
         """Forget a stream, and end its sessions."""
