@@ -245,7 +245,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(path: Path) -> None:
         f"'{path.with_name('none')}' does not exist",
         f"'{empty}' is a folder without any log",
         f"'{cut}' is a gzip file that is cut off",
-        f"'{packed}' is packed by xz",
+        f"'{packed}' is compressed with xz",
         "'/proc/self/mem' cannot be read: Input/output error",
     ):
         assert len([x for x in problems if words in x]) == 1
