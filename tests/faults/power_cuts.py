@@ -13,8 +13,9 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -105,25 +106,18 @@ def trace(folder: Path, recorder: Path, setting: Setting, seed: int) -> Trace:
     corpus = hostile(seed, connections=setting.connections, appliances=2)
     logs, disk, records = folder / "logs", folder / "disk", folder / "records"
     (disk / "out").mkdir(parents=True)
-    config = _configure(folder, disk, logs, setting)
+    config = configure(folder, disk, logs, setting)
     names = sorted(corpus.files, key=lambda x: x.rpartition("/")[2])
     half = len(names) // 2
-    _write(logs, corpus, names[:half])
+    write(logs, corpus, names[:half])
     killed = recorder_environment(recorder, disk, records, chance.randint(200, 600))
-    assert _run(config, killed)[0] in {0, -9}
+    assert run_once(config, killed)[0] in {0, -9}
     recorded = recorder_environment(recorder, disk, records)
-    assert _run(config, recorded)[0] == 0
-    _write(logs, corpus, names[half:])
-    assert _run(config, recorded)[0] == 0
-    parsed = subprocess.run(  # noqa: S603 - our own
-        [*COMMAND, "parse", "-q", f"{logs}/{{appliance}}/mail*"],
-        check=True,
-        capture_output=True,
-        cwd=ROOT,
-    )
-    ids = frozenset(_id(x) for x in parsed.stdout.splitlines())
-    made = Trace(setting, folder, read_records(records), ids)
-    whole = _compare(made, disk, 0, "recorded", (0, ""))
+    assert run_once(config, recorded)[0] == 0
+    write(logs, corpus, names[half:])
+    assert run_once(config, recorded)[0] == 0
+    made = Trace(setting, folder, read_records(records), parsed_ids(logs))
+    whole = compare(made, disk, 0, "recorded", (0, ""))
     assert whole.is_whole, whole
     return made
 
@@ -157,15 +151,15 @@ def _start(traced: Trace, disk: Path, point: int, model: Model) -> Outcome:
     (disk / "out").mkdir(parents=True, exist_ok=True)
     if "KEEP" in os.environ:
         shutil.copytree(disk, kept)
-    config = _configure(disk, disk, traced.folder / "logs", traced.setting)
-    outcome = _compare(traced, disk, point, model.name, _run(config, {}))
+    config = configure(disk, disk, traced.folder / "logs", traced.setting)
+    outcome = compare(traced, disk, point, model.name, run_once(config, {}))
     if outcome.is_whole:
         shutil.rmtree(disk)
         shutil.rmtree(kept, ignore_errors=True)
     return outcome
 
 
-def _run(config: Path, environment: Mapping[str, str]) -> tuple[int, str]:
+def run_once(config: Path, environment: Mapping[str, str]) -> tuple[int, str]:
     """Read all that is there; return the exit code and what was said."""
     done = subprocess.run(  # noqa: S603 - our own
         [*COMMAND, "run", "-c", str(config), "--once"],
@@ -179,20 +173,47 @@ def _run(config: Path, environment: Mapping[str, str]) -> tuple[int, str]:
     return done.returncode, done.stderr.decode()
 
 
-def _configure(folder: Path, disk: Path, logs: Path, setting: Setting) -> Path:
+@contextmanager
+def starting(config: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start to read all that is there; the process is ended in the end."""
+    command = [*COMMAND, "run", "-c", str(config), "--once"]
+    with subprocess.Popen(  # noqa: S603 - our own
+        command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def parsed_ids(logs: Path) -> frozenset[str]:
+    """Return the ids of all documents that logs hold."""
+    parsed = subprocess.run(  # noqa: S603 - our own
+        [*COMMAND, "parse", "-q", f"{logs}/{{appliance}}/mail*"],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+    )
+    return frozenset(_id(x) for x in parsed.stdout.splitlines())
+
+
+def configure(folder: Path, disk: Path, logs: Path, setting: Setting) -> Path:
+    """Write a configuration; state and output are on the disk."""
     config = folder / "esa.yaml"
     config.write_text(CONFIG.format(disk=disk, logs=logs, output=setting.output), "utf-8")
     return config
 
 
-def _write(logs: Path, corpus: Corpus, names: Sequence[str]) -> None:
+def write(logs: Path, corpus: Corpus, names: Sequence[str]) -> None:
+    """Write logs of a corpus."""
     for name in names:
         path = logs / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(corpus.files[name])
 
 
-def _compare(traced: Trace, disk: Path, point: int, model: str, ended: tuple[int, str]) -> Outcome:
+def compare(traced: Trace, disk: Path, point: int, model: str, ended: tuple[int, str]) -> Outcome:
+    """Compare what is in the output with what the logs hold."""
     found: list[str] = []
     damaged = 0
     for path in sorted((disk / "out").glob("auth.ndjson*")):
@@ -213,6 +234,9 @@ def _id(document: bytes) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Print a line for each setting; the exit code says whether all is there once, everywhere."""
+    # It uses what is here.
+    from tests.faults.power_ext4 import cut_on_ext4, is_possible  # noqa: PLC0415
+
     parser = ArgumentParser(prog="python -m tests.faults.power_cuts", description=__doc__)
     parser.add_argument("--cuts", type=int, default=64, help="of each setting (default: 64)")
     parser.add_argument("--seed", type=int, default=1, help="(default: 1)")
@@ -222,26 +246,33 @@ def main(arguments: Sequence[str]) -> int:
     for setting in SETTINGS:
         if options.setting not in {None, setting.name}:
             continue
-        begun = time.monotonic()
         with TemporaryDirectory(prefix="esa-forwarder-power-") as name:
             folder = Path(name)
             traced = trace(folder, build_recorder(folder), setting, options.seed)
-            outcomes = []
-            for outcome in cut(traced, options.cuts, options.seed):
-                outcomes.append(outcome)
-                if not outcome.is_whole:
-                    sys.stdout.write(f"  {outcome}\n")
-        bad = [x for x in outcomes if not x.is_whole]
-        wrong += len(bad)
-        sys.stdout.write(
-            f"{setting.name}: {len(outcomes)} cuts of {len(traced.events)} events,"
-            f" {len(traced.ids)} documents: {len(bad)} not whole,"
-            f" lost={sum(x.lost for x in bad)} doubled={sum(x.doubled for x in bad)}"
-            f" damaged={sum(x.damaged for x in bad)},"
-            f" {time.monotonic() - begun:.0f} s\n"
-        )
-        sys.stdout.flush()
+            found = cut(traced, options.cuts, options.seed)
+            wrong += _say(f"{setting.name}, {len(traced.events)} events", found)
+        if not is_possible():
+            sys.stdout.write("ext4 is left out: only root may mount an image\n")
+            continue
+        with TemporaryDirectory(prefix="esa-forwarder-power-") as name:
+            found = cut_on_ext4(Path(name), setting, options.cuts // 4, options.seed)
+            wrong += _say(f"{setting.name}, ext4", found)
     return 1 if wrong else 0
+
+
+def _say(what: str, found: Iterable[Outcome]) -> int:
+    """Print what came of power cuts, and return how many of them did harm."""
+    begun = time.monotonic()
+    outcomes = [*found]
+    bad = [x for x in outcomes if not x.is_whole]
+    sys.stdout.writelines(f"  {x}\n" for x in bad)
+    sys.stdout.write(
+        f"{what}: {len(outcomes)} cuts, {len(bad)} with harm: lost={sum(x.lost for x in bad)}"
+        f" doubled={sum(x.doubled for x in bad)} damaged={sum(x.damaged for x in bad)},"
+        f" {time.monotonic() - begun:.0f} s\n"
+    )
+    sys.stdout.flush()
+    return len(bad)
 
 
 if __name__ == "__main__":
