@@ -127,6 +127,53 @@ ODD: list[object] = [
 """What may stand where a server has words, and is none."""
 
 
+_CHUNKED, _ITEM = b"Transfer-Encoding: chunked", b'{"items":[{"create":%b}]}'
+HEADS: list[tuple[bytes, bytes, bytes]] = [
+    *[(x, b"", b"{}") for x in (b"099", b"000 x", b"2O0", b"-1", b"1000", b"", b"204", b"304")],
+    *[(b"200", _CHUNKED, x) for x in (b"zz\r\n", b"-5\r\nabc", b"f" * 100 + b"\r\n")],
+    *[
+        (b"200", b"Content-Length: " + x, b"{}")
+        for x in (b"x", b"-5", b"9" * 5000, b"5\r\nContent-Length: 7")
+    ],
+    *[
+        (b"200", b"Content-Encoding: " + x, b"no")
+        for x in (b"gzip", b"br", b"zstd", b"deflate", b"gzip, " * 50, b"\xff")
+    ],
+    *[
+        (b"200", b"Content-Type: " + x, b"{}")
+        for x in (
+            b"\xff;;=;charset=\xff",
+            b"a/b; charset=no-such",
+            b"a/vnd.x+json;compatible-with=z",
+        )
+    ],
+    *[
+        (b"429", b"Retry-After: " + x, b"")
+        for x in (
+            b"\xb2",
+            b",",
+            b" ",
+            b"1" * 5000,
+            b"Mon, 99 Foo 99999 99:99:99 GMT",
+            b"Mon, 01 Jan 0001 00:00:00 +9999",
+            b"31 Dec 9999 23:59:59 -9999",
+        )
+    ],
+    *[(b"302", b"Location: " + x, b"") for x in (b"\xff", b"http://[::1", b"", b"//x:99999999/")],
+    (b"200", b"\r\n".join(b"a%d: b" % x for x in range(500)), b"{}"),
+    (b"200", b"a: " + b"x" * 100_000, b"{}"),
+    (b"200", b"no colon", b"{}"),
+    *[
+        (b"200", b"", x)
+        for x in (b"\xef\xbb\xbf{}", "{}".encode("utf-16"), _ITEM % b"[]", _ITEM % b"null")
+    ],
+    *[(b"200", b"", _ITEM % (b'{"status":%b}' % x)) for x in (b"NaN", b"1e999", b"9" * 5000)],
+    *[(b"200", b"", b'{"items":%b}' % x) for x in (b"[null]", b'{"a":1}', b"7", b"[[[]]]")],
+    (b"200", b"", b'{"items":[%b]}' % (b"[" * 1000 + b"]" * 1000)),
+]
+"""Status, further lines of a head, and a body, of what no server of ours answers."""
+
+
 class BulkOutput(OutputContract):
     """What an output of bulk requests does."""
 
@@ -664,6 +711,24 @@ class BulkOutput(OutputContract):
             self.server.instead = b""
             deliver(output, documents)
         self.check_received(documents, again=documents)
+
+    def test_a_server_that_answers_anything(self) -> None:
+        """Whatever is not as it has to be is waited for, and said in few words."""
+        (document,) = make_documents(1)
+        product = b"X-Elastic-Product: Elasticsearch\r\n" if self.product else b""
+        with self.having(timeout="2s") as output:
+            for status, lines, body in HEADS:
+                head = b"HTTP/1.1 %b\r\n%bConnection: close\r\n%b\r\n\r\n" % (
+                    status,
+                    product,
+                    lines,
+                )
+                self.server.instead = head + body
+                said = _put_off(output, document)
+                assert self.server.url in said, (status, lines, body)
+                assert len(said) < 700
+            self.server.instead = b""
+            assert list(output.write([document])) == []
 
     def test_a_server_that_hangs(self) -> None:
         """It is not waited for longer than the settings say."""

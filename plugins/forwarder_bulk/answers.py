@@ -49,6 +49,7 @@ def read_whole(response: BaseHTTPResponse) -> Answer:
 
     Raises:
         HTTPError: It is not whole, or cannot be unpacked.
+        HTTPException: It is no HTTP.
         AnswerTooLongError: It is longer than :data:`MAX_BYTES`.
     """
     pieces = list[bytes]()
@@ -61,6 +62,8 @@ def read_whole(response: BaseHTTPResponse) -> Answer:
                 raise AnswerTooLongError
             pieces.append(piece)
         return Answer(response.status, response.headers, b"".join(pieces))
+    except ValueError as error:  # of http.client, as of a chunk with a negative length
+        raise HTTPException(str(error)) from error
     finally:
         # Whoever keeps the error has this frame by its traceback, and what is in it. The clients
         # do until the next collection of garbage, which may be many answers later.
