@@ -220,6 +220,8 @@ class Reading:
             contents = self._contents
             if contents is not None and contents.is_mail(block.text, block.start, block.end):
                 self._contents = None
+            if not self._source.identities.stamp:
+                self._source.identities.open(*_first_line(block))
             host = block.host
             log = self._logs.get(host)
             if log is None:
@@ -232,10 +234,6 @@ class Reading:
 
     def _find(self, block: Block) -> Log:
         """Find the log of a block whose host has none by this name."""
-        identities = self._source.identities
-        if not identities.stamp:
-            line, stamp = _first_line(block)
-            identities.open(line, stamp)
         host = block.host
         if host is not None:
             if len(host) > MAX_HOST:

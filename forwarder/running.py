@@ -16,6 +16,7 @@ from forwarder.inputs.stdin import Begun
 from forwarder.output import Output
 from forwarder.pausing import DeliverySettings
 from forwarder.spool import Spool
+from forwarder.state_format import bring_up_to_date
 from forwarder.visible import many
 
 STOP_WITHIN = timedelta(seconds=8)
@@ -56,6 +57,7 @@ class Running:
             max_letter_bytes=config.dead_letters.max_bytes,
         )
         try:
+            bring_up_to_date(self.spool)
             blocking = [x for x in outputs if config.outputs[x].delivery.when_full == "block"]
             self.spool.add_outputs(outputs, blocking=blocking)
             self.before = {x: self.spool.progress(x) for x in outputs}

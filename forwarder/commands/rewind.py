@@ -93,6 +93,7 @@ def _opened(config: "Config") -> Iterator["Spool"]:
 
     from forwarder.spool import Spool  # noqa: PLC0415
     from forwarder.spool.visiting import existing  # noqa: PLC0415
+    from forwarder.state_format import bring_up_to_date  # noqa: PLC0415
 
     folder = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
     existing(folder)
@@ -100,6 +101,7 @@ def _opened(config: "Config") -> Iterator["Spool"]:
     with closing(
         Spool.open(folder, max_bytes=config.spool.max_bytes, max_letter_bytes=letters)
     ) as spool:
+        bring_up_to_date(spool)
         yield spool
 
 

@@ -20,7 +20,6 @@ PREFIX = "file/"
 STARTED = PREFIX + "started"
 """The key of the list of patterns that were followed before; ``start_at`` is not for them."""
 
-_VERSION = 1
 _NOWHERE: Inode = (0, 0)
 
 
@@ -59,7 +58,6 @@ def encode(position: Position) -> bytes:
     # The json of the standard library: paths may hold bytes that are not UTF-8, and it keeps them.
     head = json.dumps(
         {
-            "version": _VERSION,
             "appliance": position.appliance,
             "path": position.path,
             "inode": position.inode,
@@ -86,16 +84,11 @@ def decode(key: str, value: bytes) -> Position:
         value: What was saved.
 
     Raises:
-        PositionError: It is none, or of a later version of the program.
+        PositionError: It is none.
     """
     head, _, resume = value.partition(b"\n")
     try:
         saved = json.loads(head)
-        if saved["version"] != _VERSION:
-            raise PositionError(
-                f"the position {key!r} in the state is of version {saved['version']}, and this "
-                f"program knows version {_VERSION}; use the program that wrote it, or a later one"
-            )
         device, number = saved["inode"]
         return Position(
             appliance=saved["appliance"],

@@ -60,7 +60,9 @@ class State:
         for kind, lines in ((_INBOUND, open_.inbound), (_OUTBOUND, open_.outbound)):
             self._lines[kind].restore(kinds.get(kind, ()), lines)
         for name, value in kinds.get(_ATTEMPTS, ()):
-            self._restore_attempts(name.encode(), value)
+            # A damaged store may have lost the connection; then there is nothing to go on with.
+            if name.encode() in open_.inbound:
+                self._restore_attempts(name.encode(), value)
         for _, value in kinds.get(_EXPIRY, ()):
             self._expiry = self._joiner.next_expiry = value
 

@@ -194,13 +194,17 @@ class Streams:
             else:
                 own.setdefault(int(number), []).append((rest, value))
         for place, parts in sorted(own.items()):
-            (named,) = (value for rest, value in parts if not rest)
+            self._next = place + 1
+            named = dict(parts).get("")
+            if named is None:
+                # It was lost with a part of a damaged store; nobody knows what it is of.
+                self._gone += [f"{place}/{rest}" for rest, _ in parts]
+                continue
             names, serial, file = orjson.loads(named)
             known = Key(Family(*names), serial, file)
             stream = self._streams[known] = _Stream(known, place, self._means)
             stream.stored = known
             stream.state.restore((rest, value) for rest, value in parts if rest)
-            self._next = place + 1
 
     def changes(self) -> Iterator[Pair]:
         """Give what has changed since the last time and must outlive the process."""
