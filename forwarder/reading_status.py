@@ -28,6 +28,10 @@ MAX_STATUS_FILES = 100
 """Files that ``status`` names, those that are furthest behind first: there may be thousands."""
 
 
+MAX_OTHERS = 1_000
+"""Files that are no mail logs and are known as such after a restart, though nothing of them is read
+again."""
+
 MAX_SAID = 10_000
 """Problems that are remembered, so that none is said again and again."""
 
@@ -55,6 +59,7 @@ class ReadingStatus:
         self._named = frozenset(named)
         self._others = _restore(last.get(_KEY))
         self._said: dict[str, OtherLog] = {}
+        self._said_others = 0
         self._said_problems: dict[str, float] = {}
         """When, in seconds of the monotonic clock."""
         self._oddities = Oddities()
@@ -118,7 +123,9 @@ class ReadingStatus:
         self._say_whether_there_are_logs()
         others = self._say_others(files)
         status = describe(files, snapshot.open_connections, self._counts)
-        status["others"] = [[x, *others[x]] for x in sorted(others)]
+        status["other_logs"] = [
+            {"key": key, **others[key]._asdict()} for key in sorted(others)[:MAX_OTHERS]
+        ]
         status["problems"] = self._list_problems(files, others)
         if status == self._last:
             return []
@@ -147,9 +154,16 @@ class ReadingStatus:
         for key, other in found.items():
             before = self._said.get(key)
             if before is None or before._replace(lines=other.lines) != other:
-                _log.warning("A file is not a mail log.", reason=other.say(shown(paths[key])))
+                self._say_other(other.say(shown(paths[key])))
             self._said[key] = other
         return found
+
+    def _say_other(self, sentence: str) -> None:
+        self._said_others += 1
+        if self._said_others <= MAX_STATUS_FILES:
+            _log.warning("A file is not a mail log.", reason=sentence)
+        elif self._said_others == MAX_STATUS_FILES + 1:
+            _log.warning("There are more files that are not mail logs; no further one is named.")
 
     def _list_problems(
         self, files: Sequence[FileStatus], others: Mapping[str, OtherLog]
@@ -181,8 +195,10 @@ class ReadingStatus:
 
 
 def _restore(status: bytes | None) -> dict[str, OtherLog]:
-    others = orjson.loads(status).get("others", ()) if status else ()
-    return {key: OtherLog(*other) for key, *other in others if key != STDIN_KEY}
+    others = orjson.loads(status).get("other_logs", ()) if status else ()
+    found = {x.pop("key"): OtherLog(**x) for x in others}
+    found.pop(STDIN_KEY, None)  # of another run
+    return found
 
 
 def describe(
