@@ -22,7 +22,8 @@ Pure: bytes in, values out.
 """
 
 from bisect import bisect_left, insort
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 from zlib import crc32
 
@@ -102,34 +103,36 @@ class Index:
 
     def __init__(self) -> None:
         self._sorted: list[tuple[bytes, str]] = []
-        self._keys: defaultdict[bytes, set[str]] = defaultdict(set)
+        self._lengths: Counter[int] = Counter()
+        """How many marks there are of each length: few files are so short that theirs are, too."""
 
     def add(self, key: str, marks: bytes) -> None:
         """Put a content in; without marks it is not found."""
         insort(self._sorted, (marks, key))
-        self._keys[marks].add(key)
+        self._lengths[len(marks)] += 1
 
     def remove(self, key: str, marks: bytes) -> None:
         """Take a content out that was put in with these marks."""
         del self._sorted[bisect_left(self._sorted, (marks, key))]
-        self._keys[marks].discard(key)
-        if not self._keys[marks]:
-            del self._keys[marks]
+        self._lengths[len(marks)] -= 1
+        if not self._lengths[len(marks)]:
+            del self._lengths[len(marks)]
 
     def find(self, marks: bytes) -> set[str]:
         """Find all contents that agree with the marks as far as both go."""
-        found: set[str] = set()
+        found = set(self._beginning_with(marks, whole=False))
+        for length in self._lengths:
+            if 0 < length < len(marks):
+                found.update(self._beginning_with(marks[:length], whole=True))
+        return found
+
+    def _beginning_with(self, marks: bytes, *, whole: bool) -> Iterator[str]:
+        """Find those whose marks begin with these, or are these."""
         for at in range(bisect_left(self._sorted, (marks, "")), len(self._sorted)):
             longer, key = self._sorted[at]
-            if not longer.startswith(marks):
+            if longer != marks and (whole or not longer.startswith(marks)):
                 break
-            found.add(key)
-        for end in [
-            *range(1, min(len(marks), HEAD_BYTES + 1)),
-            *range(HEAD_BYTES + _MARK_BYTES, len(marks), _MARK_BYTES),
-        ]:
-            found |= self._keys.get(marks[:end], set())
-        return found
+            yield key
 
 
 def _next_mark(size: int) -> int:

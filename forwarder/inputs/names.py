@@ -17,6 +17,7 @@ Names that are read:
 import re
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from functools import lru_cache
 
 _STAMP = re.compile(
     r"""
@@ -152,6 +153,7 @@ def is_successor(path: str, of: str) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)  # each step with a file asks for it again
 def reading_order(path: str) -> ReadingOrder:
     """Say where a file stands among the files of its appliance.
 

@@ -8,7 +8,7 @@ time: a share that is away for a while takes all of its files with it. What has 
 forgotten: it would be read again. Nor is, after a start, what no file was compared with yet.
 """
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -37,7 +37,7 @@ class Trail:
     read: Fingerprint
     """Of all that was handed over."""
     home: Inode | None = None
-    handed: deque[tuple[Fingerprint, bytes]] = field(default_factory=deque)
+    handed: list[tuple[Fingerprint, bytes]] = field(default_factory=list)
     """What was handed over and is not in documents yet, each piece with what was before it."""
     saved: bool = False
     """Whether the state has it."""
@@ -187,12 +187,12 @@ class Trails:
             return
         fingerprint = trail.position.fingerprint
         while trail.handed and fingerprint.size < offset:
-            before, data = trail.handed.popleft()
+            before, data = trail.handed.pop(0)
             behind = trail.handed[0][0] if trail.handed else trail.read
             if offset < behind.size:
                 taken = offset - before.size
                 behind = before.extend(data[:taken])
-                trail.handed.appendleft((behind, data[taken:]))
+                trail.handed.insert(0, (behind, data[taken:]))
             fingerprint = behind
         self._put(trail, replace(trail.position, fingerprint=fingerprint, resume=resume))
 
