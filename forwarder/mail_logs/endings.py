@@ -14,9 +14,9 @@ from typing import NamedTuple
 from forwarder.mail_logs.grammar import REGULAR, STAMP_BYTES
 from forwarder.mail_logs.syslog import unframe
 
-MAX_BEGIN = 1024
+MAX_BEGIN = 512
 """Bytes at the beginning of a line that are looked at: headers of relays, and the form's head."""
-MAX_END = 1024
+MAX_END = 512
 """Bytes at the end: the longest known end has the answer of a server in it."""
 
 

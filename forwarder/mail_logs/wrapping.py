@@ -27,9 +27,9 @@ from itertools import pairwise
 
 from forwarder.mail_logs.endings import End, Ending, find_message, matters, read_ending, shorten
 
-MAX_PIECES = 64
+MAX_PIECES = 32
 """Pieces of which a line is put together. An address has at most 320 characters (RFC 3696), and a
-line of a login some 150 more: that is 64 pieces at a width of 8."""
+line of a login some 150 more: that is 12 pieces at a width of 40."""
 
 _NAME = re.compile(rb"[ \t]*[\w.@-]+\s*")
 
@@ -72,7 +72,7 @@ def _join_known(pieces: Sequence[bytes]) -> tuple[bytes, End, bool | None]:
     """
     ways = [_with_blanks(pieces)]
     if len(pieces) > 1:
-        ways += (_with_nothing(pieces, _indent(pieces)), _with_nothing(pieces, 0))
+        ways += [_with_nothing(pieces, x) for x in dict.fromkeys((_indent(pieces), 0))]
     is_own = None
     best = ways[0], Ending(End.UNKNOWN, b"")
     for line in dict.fromkeys(ways):
@@ -125,12 +125,12 @@ def _with_nothing(pieces: Sequence[bytes], indent: int) -> bytes:
     """Join pieces that were cut; a narrower one has lost the blank at its end."""
     pieces = [x.removesuffix(b"\r") for x in pieces]
     width = max([len(pieces[0]), *(len(x) - indent for x in pieces[1:-1])])
-    line = pieces[0]
+    parts = [pieces[0]]
     for before, piece in pairwise(pieces):
         text = piece[indent:]
-        is_short = len(before) < width and line[-1:] not in _BLANKS and text[:1] not in _BLANKS
-        line += b" " + text if is_short else text
-    return line
+        is_short = len(before) < width and not before.endswith(_BLANKS)
+        parts += [b" ", text] if is_short and not text.startswith(_BLANKS) else [text]
+    return b"".join(parts)
 
 
-_BLANKS = (b" ", b"\t", b"")
+_BLANKS = (b" ", b"\t")
