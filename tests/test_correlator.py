@@ -237,7 +237,7 @@ class TestEnd:
         [
             *("ICID 5 closed", "ICID 5 losts", "ICID 55 close", "DCID 5 close", "DCID 5 lost"),
             *("SMTP server connection killed ICID: 55", "SMTP server connection killed DCID: 5"),
-            *("ICID 5 Connection from 192.0.2.1 on interface x", "ICID 5 Connection lost"),
+            *("ICID 5 Connection from 192.0.2.1 on interface x", "ICID 5 Connections lost"),
             "MID 5 ICID 5 close",
         ],
     )

@@ -83,7 +83,7 @@ def test_blanks_of_an_empty_user_are_kept() -> None:
 
 
 def test_pieces_that_all_have_one_width_were_cut() -> None:
-    """Where a blank would give a form as well; not so where one is narrower."""
+    """Where a blank would give a form as well; where one is narrower, nothing is known."""
     user = b"u" * 90
     line = LOGIN.replace(b"a@example.com", user)
     cut = [line[i : i + 80] for i in range(0, len(line), 80)]
@@ -91,7 +91,15 @@ def test_pieces_that_all_have_one_width_were_cut() -> None:
     assert join(cut) == (line, 3)
     assert join([b"  " * bool(i) + x for i, x in enumerate(cut)]) == (line, 3)
     words = [line[:80], line[80:95], line[95:]]
-    assert join(words) == (b" ".join(words), 3)
+    assert join(words) == (line[:80], 1)
+
+
+def test_a_seam_within_a_user_is_not_believed_where_pieces_were_not_cut() -> None:
+    """A traceback behind a login whose end is missing may have all that one needs."""
+    cut = LOGIN[: LOGIN.index(b" using")]
+    evil = b"evil using AUTH mechanism: PLAIN with profile: Q"
+    for strangers in ([b"Traceback (most recent call last):", b"  " + evil], [b"a", b"b", evil]):
+        assert join([cut, *strangers]) == (cut, 1)
 
 
 def test_so_many_pieces_are_tried_and_no_more() -> None:

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from forwarder.mail_logs.grammar import REGULAR, STAMP_BYTES
-from forwarder.mail_logs.syslog import unframe
+from forwarder.mail_logs.syslog import REPEATED, unframe
 
 MAX_BEGIN = 512
 """Bytes at the beginning of a line that are looked at: headers of relays, and the form's head."""
@@ -43,6 +43,8 @@ class Ending(NamedTuple):
     end: End
     text: bytes
     """The part of it in which words stand, with blanks between them."""
+    user: bytes | None = None
+    """Of a login that is there."""
 
 
 _LOGIN = rb"SMTP Auth:? \(ICID \d+\) "
@@ -62,7 +64,7 @@ _PEER = rb"(?: for [^ ]+)?(?: CN(?:=|: )[^ ]+)?"
 _ENDS = [
     (end, re.compile(pattern))
     for end, pattern in (
-        (End.NAMED, _TRIED + rb" .* using AUTH mechanism: [^ ]+ with profile: [^ ].*"),
+        (End.NAMED, _TRIED + rb"(?P<user> .*) using AUTH mechanism: [^ ]+ with profile: [^ ].*"),
         (End.CUT, _TRIED + rb".*"),
         (End.WHOLE, _LOGIN + rb"profile: .* missing causing an Auth failure\.?"),
         (End.WHOLE, _LOGIN + rb"could not reach forwarding server [^ ]+ with reason: .+"),
@@ -110,12 +112,18 @@ def shorten(line: bytes) -> bytes:
 
 def find_message(line: bytes) -> int | None:
     """Find where the message begins, in bytes; None where it is no line of a mail log."""
-    level = STAMP_BYTES
-    if not REGULAR.match(line):
-        unframed = unframe(line)
-        if unframed is None:
+    if REGULAR.match(line):
+        return line.index(b": ", STAMP_BYTES) + 2
+    repeated = REPEATED.search(line)
+    whole = line if repeated is None else line[: repeated.start()] + line[repeated.end() :]
+    unframed = unframe(whole)
+    if unframed is None:
+        return None
+    level = unframed[0].end()
+    if repeated is not None:
+        if level != repeated.start():
             return None
-        level = unframed[0].end()
+        level = repeated.end()
     return line.index(b": ", level) + 2
 
 
@@ -127,12 +135,13 @@ def read_ending(message: bytes) -> Ending:
     """
     message = message.rstrip()
     # White space in a user is the user's own.
-    if not message.startswith(b"SMTP Auth"):
+    if not message.startswith(b"SMTP "):
         message = b" ".join(message.split())
     for end, pattern in _ENDS:
         found = pattern.fullmatch(message)
         if found is not None:
-            return Ending(end, found.groupdict().get("text") or b"")
+            groups = found.groupdict()
+            return Ending(end, groups.get("text") or b"", groups.get("user"))
     return Ending(End.UNKNOWN, b"")
 
 

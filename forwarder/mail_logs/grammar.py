@@ -193,16 +193,16 @@ CONNECTION_CLOSED = _form(
 CONNECTION_DISCONNECTED = _form(
     "end of a connection that was idle, or open for too long",
     "seen",
-    rb"[ID]CID " + _NUMBER + rb" (?P<reason>disconnected) .*",
+    rb"[ID]CID " + _NUMBER + rb" (?P<reason>disconnected)(?:\W.*)?",
     b"+ICID 450 disconnected address 198.51.100.7, no messages injected within timeout period",
     b"+ICID 450 disconnected address 198.51.100.7, exceeded allowable connection time",
-    b"-ICID 450 disconnected",
+    b"-ICID 450 disconnect",
 )
 
 CONNECTION_LOST = _form(
     "end of a connection before anything was said",
     "seen",
-    rb"[ID]CID " + _NUMBER + rb" Connection (?:from|to) .* (?P<reason>lost)(?:\W.*)?",
+    rb"[ID]CID " + _NUMBER + rb" Connection (?:.* )?(?P<reason>lost)(?:\W.*)?",
     b"+ICID 450 Connection from 198.51.100.7 on interface Data 1 (192.0.2.1) lost after 139 seconds"
     b" (DNS query took 139 seconds), before any commands were received",
     b"-ICID 450 Connection from 198.51.100.7 on interface Data 1 (192.0.2.1)",

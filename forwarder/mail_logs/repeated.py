@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from forwarder.events import SyslogHeader
-from forwarder.mail_logs.syslog import BLANKS, HOST, STAMP, TAG, text_of
+from forwarder.mail_logs.syslog import BLANKS, HOST, REPEATED, STAMP, TAG, text_of
 
 MAX_TIMES = 1_000
 """A daemon sums up after seconds or minutes, and an appliance ends a connection after a few
@@ -31,7 +31,6 @@ MAX_HOSTS = 16
 MAX_BYTES = 4096
 """Of a message that is remembered. A daemon cuts what is longer, and so does a user's name."""
 
-_REPEATED = re.compile(rb"message repeated (?P<times>\d{1,20}) times: \[ ?")
 _LAST = re.compile(
     STAMP + BLANKS + HOST + rb"(?P<rest>(?:" + TAG + rb"[ \t]*+)?"
     rb"last message repeated (?P<times>\d{1,20}) times?\s*\Z)"
@@ -103,7 +102,7 @@ class Repetitions:
 
     def read(self, line: bytes) -> Repeated | None:
         """Read a line that may say that a message was repeated; None if it does not."""
-        found = _REPEATED.search(line)
+        found = REPEATED.search(line)
         if found is not None:
             begin, message = line[: found.start()], line[found.end() :]
             times = int(found["times"])

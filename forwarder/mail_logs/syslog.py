@@ -121,6 +121,9 @@ _OUTER = re.compile(
 )
 """A header before a line that has a stamp of its own."""
 
+REPEATED = re.compile(rb"message repeated (?P<times>\d{1,20}) times: \[ ?")
+"""Stands between tag and level where a daemon says how often a message came."""
+
 MAX_RELAYS = 4
 """Headers before one another; each is of another relay."""
 

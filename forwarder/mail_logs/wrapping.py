@@ -15,6 +15,8 @@ with a blank, or with nothing where only that gives a known form. Where both do:
 * A login ends in the name of a profile, which may be cut, too: if what is behind is a single word
   and the last piece, and the pieces look cut.
 
+A seam within a user is believed of pieces that all have one width, and of two.
+
 What no rule can decide of two pieces alone: a user with a blank at which its line was broken, and
 an answer that was cut within a word.
 
@@ -23,7 +25,7 @@ Nothing is remembered from line to line.
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from forwarder.mail_logs.endings import End, Ending, find_message, matters, read_ending, shorten
 
@@ -82,6 +84,8 @@ def _join_known(pieces: Sequence[bytes]) -> tuple[bytes, End, bool | None]:
             continue
         is_own = matters(short[start:])
         ending = read_ending(short[start:])
+        if ending.user is not None and _is_torn(ending.user, short, pieces):
+            ending = Ending(End.CUT, b"")
         # The first way holds, unless the second does as well and fits better.
         if ending.end > best[1].end or (
             ending.end is best[1].end is not End.UNKNOWN
@@ -107,6 +111,33 @@ def _is_cut(pieces: Sequence[bytes], *, is_text: bool) -> bool:
     if len(last) - indent > width or any(width not in {len(x), len(x) - indent} for x in others):
         return False
     return bool(others) or not is_text
+
+
+def _is_torn(user: bytes, line: bytes, pieces: Sequence[bytes]) -> bool:
+    """Say whether there are seams within a user, of pieces that were not cut at a width.
+
+    A user hardly has a blank at which a line is broken; what stands there is somebody else's.
+
+    Args:
+        user: As the line has it.
+        line: What matters of the line.
+        pieces: What it was put together of.
+    """
+    if len(pieces) <= _TWO or _is_cut(pieces, is_text=False):
+        return False
+    # Blanks come and go at seams, so they do not count.
+    begin = _count(line[: line.rindex(user + _USING)])
+    end = begin + _count(user)
+    seams = accumulate(map(_count, pieces))
+    return any(begin < seam < end for seam in seams)
+
+
+_TWO = 2
+_USING = b" using AUTH mechanism: "
+
+
+def _count(text: bytes) -> int:
+    return sum(map(len, text.split()))
 
 
 def _indent(pieces: Sequence[bytes]) -> int:
