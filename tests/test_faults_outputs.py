@@ -32,17 +32,10 @@ OTHERS = """\
 """
 
 
-class Everything(dict[str, Item]):
-    """The same for each document."""
-
-    def __contains__(self, _: object) -> bool:  # type: ignore[explicit-override]
-        """Have it."""
-        return True
-
-    def __getitem__(self, _: str) -> Item:  # type: ignore[explicit-override]
-        """Refuse it."""
-        cause = {"type": "document_parsing_exception", "reason": "failed to parse field [x]"}
-        return {"status": 400, "error": cause}
+REFUSED: Item = {
+    "status": 400,
+    "error": {"type": "document_parsing_exception", "reason": "failed to parse field [x]"},
+}
 
 
 def write_logs(folder: Path, logins: int) -> None:
@@ -69,7 +62,7 @@ def write_logs(folder: Path, logins: int) -> None:
 def server() -> Iterator[BulkServer]:
     """Run a server that refuses every document."""
     server = BulkServer()
-    server.items = Everything()
+    server.choose = lambda _: REFUSED
     try:
         yield server
     finally:

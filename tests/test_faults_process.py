@@ -96,7 +96,7 @@ def test_disk_full_on_the_output(tmp_path: Path) -> None:
         assert len(x.documents(second)) < len(CORPUS.expected)
         ballast.unlink()
         x.catch_up(second)
-        x.program.await_log("It can be delivered to an output again.")
+        x.program.await_log("Output recovered; delivery resumed.")
         x.assert_whole()
         assert x.tally(second).is_whole
 
@@ -128,7 +128,7 @@ def test_one_output_is_dead_for_the_whole_run(tmp_path: Path) -> None:
         x.program.begin("--once")
         x.program.await_log("Nothing can be delivered to an output")
         assert x.program.end() == 1
-        assert f"{len(LARGE.expected)} documents still wait for output" in x.program.log
+        assert f"{len(LARGE.expected):,} documents still wait for output" in x.program.log
         (tmp_path / "away").mkdir()
         assert x.program.once() == 0
         for output in (x.output, tmp_path / "away" / "second.ndjson"):
