@@ -24,7 +24,6 @@ from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.output import Finding
 from forwarder.pipeline import Flow, Settings
-from forwarder.reading import Reading
 from forwarder.visible import many, quoted, shown
 
 MAX_APPLIANCES = 10
@@ -33,8 +32,8 @@ MAX_FILES = 2
 """Of an appliance, the newest: one that was just begun holds little."""
 MAX_TRIES = 6
 """Files of an appliance that are looked into where the newest are no mail logs."""
-END_BYTES = 1 << 20
-"""At the beginning of a file and at its end: some thousand connections."""
+END_BYTES = 1 << 18
+"""At the beginning of a file and at its end: some thousand lines each."""
 
 _STAMP_BYTES = 24
 _HEADER_BYTES = 4096
@@ -168,49 +167,44 @@ def _read(flow: Flow, file: Sighting, zone: tzinfo | None) -> OtherLog | None:
     """Read the beginning and the end of a file; say what it is if it is no mail log."""
     path = os.fsencode(file.path).decode("utf-8", "replace")
     near, latest = file_time(file.path), last_change(file.path)
-
-    def begin(state: bytes | None, offset: int) -> Reading:
-        return flow.open(
-            file.appliance,
-            path,
-            base=base_name(path),
-            near=near,
-            latest=latest,
-            hosts=not file.named,
-            zone=zone,
-            state=state,
-            offset=offset,
-        )
-
-    reading = begin(None, 0)
+    reading = flow.open(
+        file.appliance,
+        path,
+        base=base_name(path),
+        near=near,
+        latest=latest,
+        hosts=not file.named,
+        zone=zone,
+    )
     left = END_BYTES
     with closing(read_blocks(file.path)) as blocks:
         for block in blocks:
-            _drain(reading.feed(block[:left]))
-            left -= len(block)
-            if left <= 0:
+            if len(block) >= left:
+                # What follows is not what the file has there, so no line is cut.
+                reading.feed(block[: block.rfind(b"\n", 0, left) + 1])
+                left = 0
                 break
+            reading.feed(block)
+            left -= len(block)
     size = plain_bytes(file.path)
     if size is None or size <= END_BYTES:
-        _drain(reading.finish() if left > 0 else reading.settle())
+        if left > 0:
+            reading.finish()
+        else:
+            reading.settle()
         return reading.other
     # The header of the file holds for its end, too.
-    _drain(reading.settle())
+    reading.settle()
     start = max(size - END_BYTES, END_BYTES)
     with open(file.path, "rb") as log:  # noqa: PTH123 - bytes names
         log.seek(start)
         log.readline()
         for data in iter(lambda: log.read(END_BYTES), b""):
-            _drain(reading.feed(data))
+            reading.feed(data)
             if log.tell() >= size:
                 break
-    _drain(reading.settle())
+    reading.settle()
     return reading.other
-
-
-def _drain(documents: Iterable[bytes]) -> None:
-    for _ in documents:
-        pass
 
 
 def _describe(

@@ -57,6 +57,15 @@ def test_check_ends_well_where_all_is_well(path: Path, tmp_path: Path) -> None:
     assert done.exit_code == ("FAIL" in done.stdout)  # tests may be in memory
 
 
+def test_check_warns_and_ends_well(path: Path, tmp_path: Path) -> None:
+    """What is good and has advice is a warning."""
+    tmp_path.chmod(0o755)
+    done = run("check", str(path))
+    said = f"WARN  state {str(tmp_path)!r} can be entered by others\n      Take the right from them"
+    assert said in done.stdout
+    assert done.exit_code == ("FAIL" in done.stdout)  # tests may be in memory
+
+
 def test_check_fails_where_something_does(path: Path) -> None:
     """With advice below it."""
     path.write_text(path.read_text().replace("[a]", '["old"]'))
@@ -70,7 +79,7 @@ def test_mistakes_are_errors(path: Path, command: tuple[str, ...]) -> None:
     """All at once, and nothing else is looked at."""
     path.write_text("a: 1\nb: 2\n" + LEAST)
     done = run(*command, "-c", str(path))
-    known = "documents, inputs, log, outputs, spool, state"
+    known = "dead_letters, documents, inputs, log, outputs, spool, state"
     assert done.stderr == (
         f"error: {path}:1: a: is no setting; there are: {known}.\n"
         f"error: {path}:2: b: is no setting; there are: {known}.\n"

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -127,6 +128,17 @@ def test_the_end_of_a_large_log_is_looked_into(tmp_path: Path) -> None:
         file.truncate(END_BYTES)
         file.truncate(1 << 40)
     assert sample(tmp_path)[0][0]
+
+
+@pytest.mark.parametrize("cut", range(0, len(logins(1)), 9))
+def test_no_line_is_made_of_two(tmp_path: Path, cut: int) -> None:
+    """Where what is looked into ends within a line, and goes on behind another one."""
+    line = b"Tue Mar  3 10:00:00 2026 Info: %b\n"
+    fill = line % (b"x" * (END_BYTES - len(line) + 2 - cut))
+    append(tmp_path, fill + logins(1) + fill * 3 + logins(2))
+    ((good, text, _),) = sample(tmp_path)
+    assert good
+    assert re.search(r"; ([12]) logins?, \1 of \1 joined", text), text
 
 
 def test_connections_go_on_in_the_newest_file(tmp_path: Path) -> None:
