@@ -54,6 +54,8 @@ def cut_on_ext4(folder: Path, setting: Setting, count: int, seed: int) -> Iterat
         with starting(configure(folder, disk, logs, setting)) as process:
             while process.poll() is None and len(copies) < count:
                 time.sleep(chance.uniform(0.0, 0.1))
+                if not (disk / _MARK).exists():
+                    continue
                 process.send_signal(signal.SIGSTOP)
                 if chance.random() < 0.5:
                     _sync(disk / _MARK)
