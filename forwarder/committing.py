@@ -6,16 +6,23 @@ written: the next positions would say that it is there. It is in the logs still,
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import structlog
 
 from forwarder.documents import Document
 from forwarder.spool import BlockedError, Spool
+from forwarder.spool.locking import Pause
 
 WAIT_SECONDS = 1.0
 """How often a full spool, and a disk that refuses, are tried again."""
+
+SAY_SECONDS = 5.0
+"""How long a full spool pauses reading before that is said. An output that is slower than reading
+does it again and again, for moments."""
 
 _log = structlog.get_logger(__name__)
 
@@ -23,15 +30,21 @@ _log = structlog.get_logger(__name__)
 class Committer:
     """Writes to the spool for ingest; says once that it cannot, and once that it can again."""
 
-    def __init__(self, spool: Spool, stop: threading.Event) -> None:
+    def __init__(
+        self, spool: Spool, stop: threading.Event, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
         """Start with nothing to commit.
 
         Args:
             spool: Where everything goes.
             stop: Is set when the program ends.
+            meanwhile: Is called from time to time by the thread that waits for the disk.
         """
         self._spool = spool
         self._stop = stop
+        self._meanwhile = meanwhile
+        self._began = self._since = 0.0
+        self._is_said = False
         self._thread = ThreadPoolExecutor(1, "commit")
         self._under_way: Future[None] | None = None
         self.is_blocked = False
@@ -62,8 +75,14 @@ class Committer:
         Raises:
             SpoolError: The database is damaged.
         """
-        if self._under_way is not None:
-            self._under_way.result()
+        while self._under_way is not None:
+            try:
+                self._under_way.result(WAIT_SECONDS)
+            except TimeoutError:
+                if not self._under_way.done():
+                    self._meanwhile()
+                    continue
+                raise
             self._under_way = None
 
     def check(self) -> None:
@@ -81,10 +100,9 @@ class Committer:
 
     def wait_for_room(self) -> None:
         """Wait for a while, until there is room in the spool; nothing may be under way."""
-        self._say_blocked(self._spool.obstacle or "the spool is full")
-        if self._spool.wait_for_room(self._stop, WAIT_SECONDS) and self.is_blocked:
-            self.is_blocked = False
-            _log.info("There is room in the spool again; reading goes on.")
+        self._pause(self._spool.obstacle or "the spool is full", SAY_SECONDS)
+        if self._spool.wait_for_room(self._stop, WAIT_SECONDS):
+            self._go_on("There is room in the spool again; reading goes on.")
 
     def _persist(
         self, documents: Sequence[Document], state: Iterable[tuple[str, bytes | None]]
@@ -96,15 +114,36 @@ class Committer:
                 break
             except BlockedError as error:
                 refused = True
-                self._say_blocked(str(error))
+                self._pause(str(error))
             if self._stop.wait(WAIT_SECONDS):
                 self.is_given_up = True
                 return
         if refused:
-            self.is_blocked = False
-            _log.info("The spool can be written again; reading goes on.")
+            self._go_on("The spool can be written again; reading goes on.")
 
-    def _say_blocked(self, reason: str) -> None:
+    def _pause(self, reason: str, say_after: float = 0.0) -> None:
+        """Note why nothing can be written; say it once, if it lasts."""
         if not self.is_blocked:
             self.is_blocked = True
-            _log.error("Reading pauses: nothing can be written to the spool.", reason=reason)
+            self._is_said = False
+            self._began, self._since = time.monotonic(), time.time()
+        self._spool.note_pause(Pause(self._since, reason))
+        if not self._is_said and time.monotonic() - self._began >= say_after:
+            self._is_said = True
+            _log.error(
+                "Reading pauses: nothing can be written to the spool. Logs wait on disk; those that"
+                " are deleted meanwhile are lost.",
+                reason=reason,
+                since=_iso(self._since),
+            )
+
+    def _go_on(self, event: str) -> None:
+        if self.is_blocked:
+            self.is_blocked = False
+            self._spool.note_pause(None)
+            if self._is_said:
+                _log.info(event, seconds=round(time.monotonic() - self._began))
+
+
+def _iso(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -6,7 +6,8 @@ remember of it. So whatever ends the program, what was read is neither lost nor 
 Rules:
 
 * Nothing is committed in part: a commit that is refused is tried again as it is.
-* While the spool is full nothing is read: files wait on disk.
+* While the spool is full, or the disk refuses a commit, nothing is read: files wait on disk. It is
+  still looked which come and go, and what is gone unread counts as lost.
 * A commit waits for more, but not for long (:data:`COMMIT_SECONDS`, :data:`COMMIT_BYTES`): a storm
   costs few writes to disk, and a single login is there at once.
 """
@@ -113,7 +114,7 @@ class Ingest:
             named_by(inputs),
             dict(spool.load_state(STATUS_PREFIX)),
         )
-        self._committer = Committer(spool, self._stop)
+        self._committer = Committer(spool, self._stop, self._notice)
         self.is_complete = False
         """Whether all was read to its end and committed; never so where more is waited for."""
 
@@ -143,6 +144,7 @@ class Ingest:
                 self._commit_all()
                 self._committer.wait()
                 self._committer.wait_for_room()
+                self._notice()
                 continue
             pieces = self._read()
             for piece in pieces:
@@ -195,6 +197,12 @@ class Ingest:
         # Of several sources none may keep the others waiting.
         share = wait if len(self._sources) == 1 else min(wait, COMMIT_SECONDS) / len(self._sources)
         return [*chain.from_iterable(x.read(share) for x in self._sources)]
+
+    def _notice(self) -> None:
+        """While nothing is read, take note of files that come and go, and of what is lost."""
+        if self._following is not None:
+            self._following.notice()
+        self._status.say_problems()
 
     def _take(self, piece: Piece) -> None:
         self._core.feed(piece)

@@ -58,6 +58,9 @@ class ReadingStatus:
         self._following = following
         self._named = frozenset(named)
         self._others = _restore(last.get(_KEY))
+        before = orjson.loads(last.get(_KEY, b"{}"))
+        self._lost_before = int(before.get("lost_before_begun", 0))
+        """Bytes of logs that came and went before they were begun, as ``status`` had it."""
         self._said: dict[str, OtherLog] = {}
         self._said_others = 0
         self._said_problems: dict[str, float] = {}
@@ -123,6 +126,9 @@ class ReadingStatus:
         self._say_whether_there_are_logs()
         others = self._say_others(files)
         status = describe(files, snapshot.open_connections, self._counts)
+        lost = self._lost_before + (0 if self._following is None else self._following.lost)
+        status["lost_bytes"] = sum(x.lost for x in files) + lost
+        status["lost_before_begun"] = lost
         status["other_logs"] = [
             {"key": key, **others[key]._asdict()} for key in sorted(others)[:MAX_OTHERS]
         ]
@@ -212,7 +218,6 @@ def describe(
         "mixtures": [in_words(x) for x in counts.mixtures],
         "files": len(files),
         "behind_bytes": sum(x.behind for x in files),
-        "lost_bytes": sum(x.lost for x in files),
         "named": [
             {
                 "path": os.fsencode(x.path).decode("utf-8", "replace"),

@@ -45,6 +45,10 @@ def as_json(summary: Summary, now: datetime) -> bytes:
     usage = summary.usage
     status = {
         "service": {"running": summary.process is not None, "process": summary.process},
+        "reading": {
+            "paused_since": None if summary.pause is None else _iso(summary.pause.since),
+            "reason": None if summary.pause is None else summary.pause.reason,
+        },
         "spool": {
             "documents": summary.documents,
             "bytes": usage.used,
@@ -86,6 +90,9 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
     runs = "does not run" if summary.process is None else f"runs as process {summary.process}"
     limit = "" if summary.max_bytes is None else f" of {summary.max_bytes:,}"
     yield f"service: {runs}"
+    if summary.pause is not None:
+        since, reason = summary.pause
+        yield f"reading: pauses since {_iso(since)}: {visible(reason)}"
     yield (
         f"spool: {many(summary.documents, 'document')}; {usage.used:,}{limit} bytes;"
         f" log of changes: {many(usage.wal, 'byte')};"
@@ -178,7 +185,8 @@ def _losses(summary: Summary) -> Iterator[str]:
                 f"dropped for {visible(name)} because the spool was full:"
                 f" {many(dropped.documents, 'document')}, from {visible(spell(dropped.first))}"
                 f" to {visible(spell(dropped.last))}; to bring them back: esa-forwarder rewind"
-                f" --output {visible(name)}"
+                f" --output {visible(name)} PATH, for the log of each appliance with which they"
+                " begin"
             )
 
 

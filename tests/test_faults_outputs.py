@@ -27,8 +27,8 @@ outputs:
 """
 
 OTHERS = """\
-  down: {{type: elasticsearch, hosts: ["http://127.0.0.1:9"]{down}}}
-  refusing: {{type: opensearch, hosts: ["{url}"]{refusing}}}
+  down: {{type: elasticsearch, hosts: ["http://127.0.0.1:9"]}}
+  refusing: {{type: opensearch, hosts: ["{url}"], batch: {{max_documents: 1000}}}}
 """
 
 
@@ -48,7 +48,7 @@ def write_logs(folder: Path, logins: int) -> None:
             at = (
                 f"Tue Mar  3 {10 + number // 36_000}:{number // 600 % 60:02}:{number // 10 % 60:02}"
             )
-            user = chance.randbytes(120).hex()
+            user = chance.randbytes(250).hex()
             log.write(
                 f"{at} 2026 Info: New SMTP ICID {number} interface Data 1 (192.0.2.25) address"
                 f" 203.0.113.{number % 250} reverse dns host unknown verified no\n"
@@ -85,7 +85,7 @@ def test_outputs_that_do_not_deliver_stop_no_other(tmp_path: Path, server: BulkS
     write_logs(tmp_path, LOGINS)
     config = tmp_path / "esa.yaml"
     text = CONFIG + OTHERS
-    config.write_text(text.format(folder=tmp_path, url=server.url, down="", refusing=""))
+    config.write_text(text.format(folder=tmp_path, url=server.url))
     program = Program(config)
     try:
         program.begin()
@@ -110,4 +110,4 @@ def test_outputs_that_do_not_deliver_stop_no_other(tmp_path: Path, server: BulkS
     assert "dead_letters.max_bytes" in outputs["refusing"]["last_error"]
     said = [x for x in program.log.splitlines() if "oldest documents are dropped" in x]
     assert sorted(x.split(" output=")[1].split()[0] for x in said) == ["down", "refusing"]
-    assert "esa-forwarder rewind --output down" in program.log
+    assert "esa-forwarder rewind --output down PATH" in program.log

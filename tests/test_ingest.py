@@ -1,8 +1,10 @@
 """From the inputs into the spool: what is committed, and what happens when it cannot be."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -15,8 +17,12 @@ from forwarder.core_settings import PREFIX as CORE_PREFIX
 from forwarder.core_settings import forget
 from forwarder.documents import Document
 from forwarder.ingest import Ingest
+from forwarder.inputs import noticing
+from forwarder.inputs.following import Following
 from forwarder.reading_status import STATUS_PREFIX
 from forwarder.spool import Spool, schema
+from forwarder.spool.summary import summarise
+from forwarder.status import as_text
 from tests.faults.program import wait_until
 from tests.services import CONFIG, Told, append, configured, logins
 from tests.spooling import busy, opened, read, take
@@ -146,6 +152,65 @@ def test_a_commit_that_is_refused_is_tried_again_as_it_is(
             wait_until(lambda: said("Reading pauses: nothing can be written"), "a refusal")
         wait_until(lambda: said("The spool can be written again"), "an end of it")
         wait_until(lambda: spool.pending("told") == 2, "both")
+
+
+@pytest.mark.parametrize("why", ["full", "refused"])
+def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
+    tmp_path: Path, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """And ``status`` says since when it pauses, why, and what ends it."""
+    monkeypatch.setattr(noticing, "GRACE", timedelta(0))
+    monkeypatch.setattr(reading_status, "STATUS_SECONDS", 0.01)
+    monkeypatch.setattr(committing, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(committing, "SAY_SECONDS", 0.0)
+    defaults = schema.connect.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "seconds", 0.1)
+    looks = threading.Semaphore(0)
+    notice = Following.notice
+
+    def count_looks(following: Following) -> None:
+        notice(following)
+        looks.release()
+
+    monkeypatch.setattr(Following, "notice", count_looks)
+    state = tmp_path / "state"
+    append(tmp_path, logins(*range(1, 5_001)))
+    limit = 20_000 if why == "full" else 1 << 30
+    with closing(opened(state, "told", max_bytes=limit)) as small, ExitStack() as held:
+        if why == "refused":
+            held.enter_context(busy(state))
+        ingest = reader(tmp_path, small)
+        with running(ingest):
+            wait_until(lambda: said("Reading pauses"), "a pause")
+            assert looks.acquire(timeout=60)
+            pause = summarise(state).pause
+            assert pause is not None
+            assert time.time() - 60 < pause.since <= time.time()
+            text = (
+                "when output 'told' has delivered more of the" if why == "full" else "tried again"
+            )
+            assert text in pause.reason
+            (line,) = [x for x in as_text(summarise(state), datetime.now(UTC)) if "pauses" in x]
+            assert line.startswith("reading: pauses since 20")
+            other = append(tmp_path, logins(9_001), name="mail.@20260303T090000.s")
+            following = ingest._following  # noqa: SLF001 - what it has seen
+            assert following is not None
+            wait_until(lambda: str(other) in following._files.paths, "the file seen")  # noqa: SLF001
+            size = other.stat().st_size
+            other.unlink()
+            wait_until(lambda: said(f"is gone, and {size} bytes at its end"), "the loss")
+            held.close()
+            wait_until(lambda: lost_bytes(small) == size, "the loss in the status")
+            wait_until(lambda: take(small, "told") is not None and not ingest.is_blocked, "an end")
+            assert summarise(state).pause is None
+    assert ingest.problems == 1
+
+
+def lost_bytes(spool: Spool) -> int:
+    """Return what the status says that is lost."""
+    status = dict(spool.load_state(STATUS_PREFIX)).get(STATUS_PREFIX + "ingest", b"{}")
+    return int(orjson.loads(status).get("lost_bytes", 0))
 
 
 def test_whoever_stops_while_a_commit_is_refused_reads_it_again(

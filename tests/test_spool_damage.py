@@ -375,6 +375,22 @@ def test_a_database_without_its_version_is_set_aside(tmp_path: Path) -> None:
     )
 
 
+def test_a_log_of_changes_that_is_gone_is_said(tmp_path: Path) -> None:
+    """What was in it was committed, and is not there: SQLite does not tell."""
+    source, killed = tmp_path / "source", tmp_path / "killed"
+    source.mkdir(mode=0o700)
+    killed.mkdir(mode=0o700)
+    with closing(opened(source, "a")) as spool:
+        spool.commit(documents(0, 30))
+        for name in ("spool.db", "spool.lock"):
+            shutil.copy(source / name, killed)
+    for found in (1, 0):
+        with capture_logs() as logs, closing(opened(killed, "a")) as spool:
+            assert take(spool, "a") == []
+        said = [x["documents"] for x in logs if x["event"].startswith("The newest documents are")]
+        assert said == [30] * found
+
+
 def test_a_database_of_an_older_version_that_is_damaged_is_set_aside(tmp_path: Path) -> None:
     """What its tables were, nobody knows any more: that is said."""
     tmp_path.chmod(0o700)

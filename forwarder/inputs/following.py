@@ -139,6 +139,10 @@ class Following:
                 if self._looking.wait(now, until):
                     return []
 
+    def notice(self) -> None:
+        """Take note of files that come and go, and read nothing: there is no room for more."""
+        self._look()
+
     def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> list[tuple[str, bytes | None]]:
         """Note what is in documents, and say what to save with them.
 
@@ -206,6 +210,11 @@ class Following:
         logs = [status_of(file.trail, file) for file in self._files if file.trail and file.is_home]
         logs += [status_of(trail, None) for trail in self._trails.gone if trail.position.lost]
         return sorted(logs, key=lambda status: (status.path, status.offset))
+
+    @property
+    def lost(self) -> int:
+        """Bytes of logs that came and went before they were begun; no :meth:`status` has them."""
+        return self._noticing.lost
 
     def wake(self) -> None:
         """Let :meth:`read` return soon; may be called from any thread."""

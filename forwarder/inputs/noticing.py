@@ -98,6 +98,8 @@ class Noticing:
         """What was wrong when all files were looked at last."""
         self.links: tuple[str, ...] = ()
         """Links that were passed over then."""
+        self.lost = 0
+        """Bytes of logs that came and went before they were begun."""
         self.looks = 0
         """How often all files were looked at, and none was missed."""
         self._torn = 0
@@ -246,6 +248,7 @@ class Noticing:
             packed = not began and path + ".gz" in self._files.paths
             if trail.unread and not packed:
                 lost = self._trails.lose(trail)
+                self.lost += 0 if began else lost
                 if self.said.is_new(f"lost {path}"):  # the status has all of it
                     problems.append(
                         f"{path!r} is gone, and {lost} bytes at its end that were there are lost: "

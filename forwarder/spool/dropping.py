@@ -128,9 +128,10 @@ class Sayings:
             trouble = outputs[name].trouble
             _log.error(
                 "The spool is full, and an output that does not deliver holds it: its oldest"
-                " documents are dropped for it, so that the other outputs go on."
-                f" To bring them back: esa-forwarder rewind --output {name}. To keep them, and have"
-                " all wait instead: when_full: block.",
+                " documents are dropped for it, so that the other outputs go on. To bring them"
+                f" back later: esa-forwarder rewind --output {name} PATH, for the log of each"
+                " appliance with which they begin. To keep them, and have all wait instead:"
+                " when_full: block.",
                 output=name,
                 documents=dropped.documents - number,
                 first=spell(dropped.first),

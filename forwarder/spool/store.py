@@ -39,7 +39,7 @@ from forwarder.spool.failures import (
     explained,
 )
 from forwarder.spool.letters import DeadLetter
-from forwarder.spool.locking import Lock
+from forwarder.spool.locking import Lock, Pause
 from forwarder.spool.opening import NAME, open_database, prepare_folder
 from forwarder.spool.progress import PREFIX, Batch, Progress, Refusing, Trouble, dump, load
 from forwarder.spool.reading import BadBlock, Reader
@@ -117,6 +117,7 @@ class Spool:
         """Outputs that refused all of their last batch, or have too many dead letters."""
         self._trims = False
         """Whether there are more blocks than could be trimmed that every output has had."""
+        was_there = _inode(self._path)
         connection = open_database(folder)
         try:
             self._writer = Writer(self._path, connection, room)
@@ -127,6 +128,15 @@ class Spool:
                 }
                 self._next = upkeep.next_number(connection, self._outputs.values())
                 self._backfills = load_backfills(connection)
+            missing = lock.committed - self._next
+            if missing > 0 and _inode(self._path) == was_there:
+                _log.error(
+                    "The newest documents are gone from the spool: its log of changes"
+                    " (spool.db-wal) was damaged or removed while nothing ran. Positions in the"
+                    " logs went back with them, so what is still in the logs is read again.",
+                    documents=missing,
+                )
+            lock.note_commit(self._next)
             limits = {LIMIT: room.max_bytes, LETTER_LIMIT: max_letter_bytes}
             self.commit((), [(key, orjson.dumps(limit)) for key, limit in limits.items()])
         except BaseException:
@@ -167,8 +177,14 @@ class Spool:
             if documents and self._outputs:
                 self._recent.add(self._next, documents)
             self._next = end
+            if documents:
+                self._lock.note_commit(end)
         if documents:
             self.wake()
+
+    def note_pause(self, pause: Pause | None) -> None:
+        """Let ``status`` say that nothing is read, or that it is; also where the disk is full."""
+        self._lock.note_pause(pause)
 
     def backfill(self, output: str, parts: Iterable[Sequence[Document]]) -> int:
         """Write documents for one output alone, all or none; no output may be reading.
@@ -207,6 +223,7 @@ class Spool:
             if number > first:
                 self._backfills = [*self._backfills, backfill]
             self._next = number
+            self._lock.note_commit(number)
         return number - first
 
     def _waiting(self, output: str, cursor: int) -> set[str]:
@@ -642,3 +659,11 @@ class Spool:
     def _write_progress(self, output: str) -> None:
         with self._writer.transaction(durable=False) as connection:
             put_state(connection, [(PREFIX + output, dump(self._outputs[output]))])
+
+
+def _inode(path: Path) -> int | None:
+    """Return which file this is; None if there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None

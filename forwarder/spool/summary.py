@@ -8,7 +8,7 @@ import orjson
 
 from forwarder.spool import letters
 from forwarder.spool.backfills import count_others, load_backfills
-from forwarder.spool.locking import holder
+from forwarder.spool.locking import Pause, holder, pause_of
 from forwarder.spool.opening import NAME
 from forwarder.spool.progress import PREFIX, Progress, load
 from forwarder.spool.room import Usage, usage_of
@@ -42,6 +42,8 @@ class Summary(NamedTuple):
 
     process: int | None
     """The service that has it open."""
+    pause: Pause | None
+    """Why it reads nothing; None if it does."""
     usage: Usage
     max_bytes: int | None
     """Its limit, as the service was last started."""
@@ -83,6 +85,7 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
         damaged_blocks, damaged_documents = orjson.loads(own.get(DAMAGE, b"[0, 0]"))
         return Summary(
             process=process,
+            pause=pause_of(folder),
             usage=usage_of(folder / NAME, connection),
             max_bytes=orjson.loads(own.get(LIMIT, b"null")),
             documents=0 if first is None else end - first,
