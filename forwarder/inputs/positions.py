@@ -7,8 +7,10 @@ nothing to do with the path, so a renamed file keeps it.
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from sys import intern
+from typing import TypeVar
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.fingerprints import NOTHING, Fingerprint
@@ -91,7 +93,7 @@ def decode(key: str, value: bytes) -> Position:
         saved = json.loads(head)
         device, number = saved["inode"]
         return Position(
-            appliance=saved["appliance"],
+            appliance=intern(saved["appliance"]),
             path=saved["path"],
             inode=(device, number),
             fingerprint=Fingerprint(
@@ -140,6 +142,16 @@ def split(saved: Iterable[tuple[str, bytes]]) -> tuple[list[str], list[tuple[str
                 f"and start anew, which reads all files again"
             ) from error
     return started, positions
+
+
+T = TypeVar("T")
+
+
+def drained(items: list[T]) -> Iterator[T]:
+    """Give the items of a list, and let go of each: all at once may be much memory."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 def encode_started(patterns: Iterable[str]) -> bytes:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
+from sys import intern
 from typing import NamedTuple
 
 from forwarder.inputs.finding import LogFile, is_log, is_of_owner, log_file
@@ -156,7 +157,7 @@ class _Look:
                 log = LogFile(path, before.appliance, before.named)
             sighting = Sighting(
                 log.path,
-                log.appliance,
+                intern(log.appliance),
                 log.named,
                 number,
                 pattern,

@@ -10,7 +10,7 @@ forgotten: it would be read again. Nor is, after a start, what no file was compa
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -37,7 +37,7 @@ class Trail:
     read: Fingerprint
     """Of all that was handed over."""
     home: Inode | None = None
-    handed: list[tuple[Fingerprint, bytes]] = field(default_factory=list)
+    handed: list[tuple[Fingerprint, bytes]] | None = None
     """What was handed over and is not in documents yet, each piece with what was before it."""
     saved: bool = False
     """Whether the state has it."""
@@ -150,6 +150,8 @@ class Trails:
     def advance(self, trail: Trail, data: bytes) -> None:
         """Go on by a piece that is handed over."""
         before = trail.read
+        if trail.handed is None:
+            trail.handed = []
         trail.handed.append((before, data))
         self._read_to(trail, before.extend(data))
 
@@ -194,6 +196,7 @@ class Trails:
                 behind = before.extend(data[:taken])
                 trail.handed.insert(0, (behind, data[taken:]))
             fingerprint = behind
+        trail.handed = trail.handed or None
         self._put(trail, replace(trail.position, fingerprint=fingerprint, resume=resume))
 
     def forget_old(self, wall: float) -> None:

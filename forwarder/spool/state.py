@@ -62,7 +62,7 @@ def load_state(connection: sqlite3.Connection, prefix: str) -> list[tuple[str, b
     select = f"SELECT key, checksum, value FROM state WHERE {condition} ORDER BY key"  # noqa: S608 - our own text
     rows = connection.execute(select, values)
     state = []
-    for key, expected, value in rows.fetchall():
+    for key, expected, value in rows:
         if checksum(key.encode(), value) != expected:
             raise DamagedError(
                 f"the state {key!r} is damaged; start the service again: it sets the damaged"
