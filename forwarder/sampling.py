@@ -8,7 +8,7 @@ documents will have.
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -66,6 +66,17 @@ class _Watched(Flow):
             stamp = block.text[start : start + _STAMP_BYTES]
             self._stamps.append((stamp, log, log.offset))
         return events
+
+    def begin_file(self) -> Callable[[], None]:
+        """Begin a file; what is returned forgets what was noted of it: it is no mail log."""
+        framings, appliances = self.framings.copy(), self.appliances.copy()
+        stamps = len(self._stamps)
+
+        def take_back() -> None:
+            self.framings, self.appliances = framings, appliances
+            del self._stamps[stamps:]
+
+        return take_back
 
     def times(self) -> tuple[list[int], Counter[str]]:
         """Give seconds since 1970 of lines, and where their zones come from.
@@ -126,6 +137,7 @@ def _look_into(files: Sequence[Sighting], zone: tzinfo | None) -> Iterator[Findi
         if mail and file in files[MAX_FILES:] and machine in machines:
             continue
         machines.add(machine)
+        take_back = flow.begin_file()
         try:
             other = _read(flow, file, zone)
         except ForwarderError as error:
@@ -135,6 +147,7 @@ def _look_into(files: Sequence[Sighting], zone: tzinfo | None) -> Iterator[Findi
             mail.append(file.path)
         else:
             others.append((file.path, other))
+            take_back()
     for path, other in others:
         yield Finding(
             good=bool(mail) or not other.is_foreign,

@@ -18,7 +18,8 @@ HEADER = (
     b"Tue Mar  3 09:59:59 2026 Info: Version: 15.5.1-055 SN: 421F\n"
     b"Tue Mar  3 09:59:59 2026 Info: Time offset from UTC: 7200 seconds\n"
 )
-GUI = b"Tue Mar  3 10:00:00 2026 Info: req:203.0.113.5 user:a id:ABC 200 GET / HTTP/1.1 -\n"
+DAY = "2026-03-03"
+GUI = b"Mon Mar  2 10:00:00 2026 Info: req:203.0.113.5 user:a id:ABC 200 GET / HTTP/1.1 -\n"
 JUNK = b"Dear all,\nsee you.\n"
 
 
@@ -167,6 +168,7 @@ def test_what_is_no_mail_log_is_said(tmp_path: Path, content: bytes, *, good: bo
     os.utime(append(tmp_path, logins(1), name="old"), (1, 1))
     *others, (found, text, _) = sample(tmp_path)
     assert len(others) == 4
+    assert f"; from {DAY}T10:00:01Z to {DAY}T10:00:01Z;" in text
     assert [x for x in others if not x[0]] == []
     assert text.startswith("looked into 'esa1/old', of esa1")
 
