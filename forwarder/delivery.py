@@ -303,8 +303,8 @@ class Delivery:
         """
         if work.handed:
             self._extend(work)
+            self._outages.retried += sum(x < work.handed for x in work.left)
         documents = [work.batch.documents[x] for x in work.left]
-        self._outages.retried += sum(x < work.handed for x in work.left)
         work.handed = len(work.batch.documents)
         with self.attempts.calling("write"):
             failures = check_answer(self._output.write(documents))
@@ -318,7 +318,11 @@ class Delivery:
             self._outages.succeed()
             if work.is_put_off:
                 self._put_off.succeed(self._put_off.number)
-        if reason is None or (not judged and self._step_aside(work, reason)):
+        if reason is None:
+            return
+        # What was put off before has no right to keep others waiting for what it lacks.
+        is_slow = not judged or (work.is_put_off and len(work.left) * 2 > len(documents))
+        if is_slow and self._step_aside(work, reason):
             return
         raise _LeftError(reason, left=len(work.left), handed=len(documents))
 

@@ -531,6 +531,25 @@ def test_one_that_is_put_off_for_ever_is_in_nobody_s_way(spool: Spool) -> None:
     assert dead(spool) == []
 
 
+def test_what_was_put_off_lets_others_pass_although_some_of_it_is_taken(spool: Spool) -> None:
+    """Each attempt with it is one; the rest waits for its turn."""
+    spool.commit(documents(0, 20))
+    output = Scripted(
+        *[fail(*range(5), retryable=True)] * 2, fail(1, 2, 3, 4, retryable=True), take_all
+    )
+    hour = timedelta(hours=1)
+    settings = QUICK._replace(initial_pause=hour, max_pause=hour)
+    drawn = iter([0.0, 0.0])
+    delivery = Delivery("a", output, spool, settings, chance=lambda: next(drawn, 1.0))
+    with capture_logs() as logs:
+        delivery.start()
+        until(spool, lambda: spool.pending("a") == 0)
+        assert delivery.stop(MINUTE)
+    assert output.written == [[*range(10)], [*range(5)], [*range(5)], [*range(10, 20)]]
+    assert [x for x, *_ in dead(spool)] == [1, 2, 3, 4]
+    assert logs == []
+
+
 def test_one_that_is_put_off_alone_is_joined_by_what_comes(spool: Spool) -> None:
     """Whether the output takes others shows by them."""
     output = Scripted()
