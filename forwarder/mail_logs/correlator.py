@@ -24,7 +24,7 @@ Rules:
 from collections.abc import Iterator
 
 from forwarder.events import CloseReason, Event
-from forwarder.mail_logs import scanning
+from forwarder.mail_logs import grammar, scanning
 from forwarder.mail_logs.connections import MAX_LINES, MAX_OPEN, forget_oldest
 from forwarder.mail_logs.joining import Joiner, Means
 from forwarder.mail_logs.log import Log
@@ -35,10 +35,8 @@ _REASONS = {
     b"close": CloseReason.CLOSE,
     b"lost": CloseReason.LOST,
     b"disconnected": CloseReason.DISCONNECTED,
-    # "Connection from 192.0.2.1 on interface Data 1 lost after ..."
-    b"Connection": CloseReason.LOST,
 }
-_OTHER_ENDS = (b"disconnected", b"Connection")
+_RARE_ENDS = (grammar.CONNECTION_DISCONNECTED, grammar.CONNECTION_LOST)
 
 
 class Correlator:
@@ -78,8 +76,6 @@ class Correlator:
                     if ended is not None and done is not None and done[3] is not None:
                         reason = _REASONS[verb]
                         joiner.end(number, ended, done, reason, log, events, line, places)
-                elif verb in _OTHER_ENDS:
-                    self._close(number, _REASONS[verb], log, events, line, places)
                 elif verb:
                     if number not in inbound:
                         inbound[number] = None, offset, []
@@ -91,6 +87,8 @@ class Correlator:
                         attempts[number] = (None, *attempts[number][1:])
                     if len(others) > MAX_LINES:
                         joiner.shorten(number, others)
+                elif number in inbound and (end := _rare_end(line)) is not None:
+                    self._close(number, end, log, events, line, places)
             elif head == b"MID":
                 if number in followed:
                     messages.change(number, verb, line)
@@ -106,7 +104,7 @@ class Correlator:
                     others.append(line)
                     if len(others) > MAX_LINES:
                         joiner.shorten(number, others)
-                elif verb in _REASONS:
+                elif verb == b"lost" or _rare_end(line) is not None:
                     outbound.pop(number, None)
             elif head in scanning.NEW_INBOUND:
                 old = inbound.pop(number, None)
@@ -158,3 +156,12 @@ class Correlator:
         done = open_.attempts.pop(number, None)
         if ended is not None and done is not None:
             self.joiner.end(number, ended, done, reason, log, events, line, places)
+
+
+def _rare_end(line: bytes) -> CloseReason | None:
+    """Say why a connection is over, in words that are rare; None if it is not."""
+    for form in _RARE_ENDS:
+        found = grammar.read(form, line)
+        if found is not None:
+            return _REASONS[found["reason"]]
+    return None

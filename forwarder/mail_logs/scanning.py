@@ -23,7 +23,7 @@ _MESSAGE = (
     rb"|SMTP Auth:? \(ICID|Message aborted MID|SMTP server connection killed [ID]CID:?)"
     rb" ++(\d++) *+(close\b|TLS(?= +(?:success|failed)\b)|ICID|ready|ACCEPT(?= +SG )"
     rb"|\) (?:succeeded|failed)(?= for user: (.*))|(?:RELAY|REJECT)(?= +SG )|Delayed(?= )"
-    rb"|lost\b|disconnected\b|Connection(?= (?:.* )?lost\b)|)"
+    rb"|lost\b|)"
     rb"|SMTP Auth|Version: |Time offset from UTC: ).*"
 )
 # What the timestamp's bytes may be does not matter, so they are passed over in one step.
