@@ -1,7 +1,8 @@
 """What the service has of the core: the process that it is in, started, fed and ended.
 
 One thread feeds it and collects what it answers; another one does nothing but take answers out of
-the pipe, so that neither side ever waits for the other to read.
+the pipe, so that neither side ever waits for the other to read. A third one ends the process where
+it owes an answer for too long: whoever feeds it may wait in the middle of a message then.
 """
 
 import fcntl
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,12 +29,22 @@ documents than those of a commit."""
 _PIPE_BYTES = 1 << 20
 """As large as Linux lets everybody have them."""
 
+HANG_SECONDS = 60.0
+"""Without an answer; a piece takes milliseconds, and to begin with all that can be remembered some
+seconds."""
+
+_LOOK_SECONDS = 1.0
+
 _END_SECONDS = 5.0
 """For the process to end after its pipe; it does at most one piece more."""
 
 
 class CoreError(Exception):
-    """The core has a bug, or its process was killed; what is not committed is in the logs still."""
+    """The core has a bug, or cannot be had; what is not committed is in the logs still."""
+
+
+class CoreDiedError(CoreError):
+    """Its process has ended or hung, which another one may not."""
 
 
 class CoreHandle:
@@ -58,7 +70,12 @@ class CoreHandle:
         self._changed = threading.Condition()
         self._answers: deque[Made | Snapshot] = deque()
         self._under_way = 0
+        self._asked = 0
+        self._heard_at = time.monotonic()
+        """When it answered last, or began to owe an answer."""
+        self._hung = False
         self._failure: str | None = None
+        self._died = False
         try:
             self._process, self._heard = _start()
         except OSError as error:
@@ -74,6 +91,8 @@ class CoreHandle:
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._thread = threading.Thread(target=self._hear, name="core", daemon=True)
         self._thread.start()
+        self._watch = threading.Thread(target=self._look, name="core watch", daemon=True)
+        self._watch.start()
         with suppress(CoreError):  # whatever is called next says so
             self._tell(Begin(settings, state))
 
@@ -90,6 +109,7 @@ class CoreHandle:
         """
         with self._changed:
             self._changed.wait_for(lambda: self._under_way < _WINDOW_BYTES or self._failure)
+            self._owe()
             self._under_way += len(piece.data)
         self._tell(piece)
 
@@ -99,6 +119,9 @@ class CoreHandle:
         Raises:
             CoreError: It has failed.
         """
+        with self._changed:
+            self._owe()
+            self._asked += 1
         self._tell(Ask())
 
     def saved(self, forgotten: Sequence[str]) -> None:
@@ -123,8 +146,7 @@ class CoreHandle:
                 self._changed.wait_for(lambda: self._answers or self._failure)
             found = list(self._answers)
             self._answers.clear()
-        if self._failure is not None:
-            raise CoreError(self._failure)
+        self._check()
         return found
 
     def close(self) -> None:
@@ -137,6 +159,10 @@ class CoreHandle:
             self._process.kill()
             self._process.wait()
         self._thread.join()
+        with self._changed:
+            self._failure = self._failure or "it is closed"
+            self._changed.notify_all()
+        self._watch.join()
         self._heard.close()
 
     def _tell(self, message: Told) -> None:
@@ -145,8 +171,25 @@ class CoreHandle:
         except BrokenPipeError:
             with self._changed:
                 self._changed.wait_for(lambda: self._failure)
+        self._check()
+
+    def _check(self) -> None:
         if self._failure is not None:
-            raise CoreError(self._failure)
+            raise (CoreDiedError if self._died else CoreError)(self._failure)
+
+    def _owe(self) -> None:
+        """Let the time begin, if there is not an answer that it owes already."""
+        if not self._under_way and not self._asked:
+            self._heard_at = time.monotonic()
+
+    def _look(self) -> None:
+        """End the process where it owes an answer for too long."""
+        with self._changed:
+            while not self._changed.wait_for(lambda: self._failure, _LOOK_SECONDS):
+                owes = self._under_way or self._asked
+                if owes and time.monotonic() - self._heard_at > HANG_SECONDS and not self._hung:
+                    self._hung = True
+                    self._process.kill()
 
     def _hear(self) -> None:
         """Take answers out of the pipe, until it ends."""
@@ -155,7 +198,9 @@ class CoreHandle:
                 answer = get(self._heard)
             except Exception as error:  # noqa: BLE001 - unpickling raises whatever it likes
                 answer = Failed(self._say_end(error))
+                self._died = True
             with self._changed:
+                self._heard_at = time.monotonic()
                 match answer:
                     case Failed(words):
                         self._failure = words
@@ -163,6 +208,7 @@ class CoreHandle:
                         self._under_way -= answer.size
                         self._answers.append(answer)
                     case Snapshot():
+                        self._asked -= 1
                         self._answers.append(answer)
                     case _:
                         self._failure = f"the process of the core says {answer!r}"
@@ -181,10 +227,9 @@ class CoreHandle:
             signals = {-x: x.name for x in signal.Signals}
             name = f"with {code}" if code >= 0 else f"by {signals.get(code, f'signal {-code}')}"
             how = f"was ended {name}"
-        return (
-            f"the process that reads the lines {how}; what is not committed is read again from its"
-            " files when the service is started again"
-        )
+            if self._hung:
+                how = f"did not answer for {HANG_SECONDS:.0f} seconds, and was ended"
+        return f"the process that reads the lines {how}"
 
 
 def _start() -> tuple[subprocess.Popen[bytes], BinaryIO]:

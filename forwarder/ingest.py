@@ -8,6 +8,8 @@ Rules:
 * Nothing is committed in part: a commit that is refused is tried again as it is.
 * While the spool is full, or the disk refuses a commit, nothing is read: files wait on disk. It is
   still looked which come and go, and what is gone unread counts as lost.
+* Where the process of the core dies or hangs, another one goes on from what was committed last, as
+  if the service had been started again; a few times, if nothing is committed between.
 * A commit waits for more, but not for long (:data:`COMMIT_SECONDS`, :data:`COMMIT_BYTES`): a storm
   costs few writes to disk, and a single login is there at once.
 """
@@ -19,8 +21,10 @@ from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from forwarder.committing import WAIT_SECONDS, Committer
-from forwarder.core_handle import CoreHandle
+from forwarder.core_handle import CoreDiedError, CoreHandle
 from forwarder.core_messages import Made, Snapshot
 from forwarder.core_settings import PREFIX as CORE_PREFIX
 from forwarder.core_settings import CoreSettings
@@ -46,6 +50,12 @@ COMMIT_BYTES = 4_000_000
 
 COMMIT_READ_BYTES = 16 << 20
 """Of logs, before their positions are committed: the inputs keep in memory what may come again."""
+
+
+MAX_DEATHS = 5
+"""Of the process of the core, without a commit between: what it dies of may be in the logs."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Source(Protocol):
@@ -93,6 +103,8 @@ class Ingest:
         self._once = once
         self._stop = threading.Event()
         self._core_settings = CoreSettings.of(inputs, documents)
+        self._inputs = inputs
+        self._deaths = 0
         self._following = _follow(inputs, spool, once=once)
         self._standard_inputs = [*_standard_inputs(inputs, begun)]
         self._sources: list[Source] = [*self._standard_inputs]
@@ -127,14 +139,44 @@ class Ingest:
             CoreError: The core has failed.
         """
         try:
-            state = self._spool.load_state(CORE_PREFIX)
-            with closing(CoreHandle(self._core_settings, state, self._wake)) as self._core:
-                ended = self._run()
+            ended: bool | None = None
+            while ended is None:
+                state = self._spool.load_state(CORE_PREFIX)
+                try:
+                    with closing(CoreHandle(self._core_settings, state, self._wake)) as self._core:
+                        ended = self._run()
+                except CoreDiedError as error:
+                    if not self._go_back(error):
+                        raise
             self.is_complete = ended and not self._committer.is_given_up
         finally:
             self._committer.close()
             for source in self._sources:
                 source.close()
+
+    def _go_back(self, error: CoreDiedError) -> bool:
+        """Go back to what was committed last; give whether that is of use."""
+        self._deaths += 1
+        if self._deaths > MAX_DEATHS:
+            return False
+        _log.error("The process of the core is started again; nothing is lost.", reason=str(error))
+        # Each time later: what it dies of may be a want of memory that passes.
+        self._stop.wait((self._deaths - 1) * WAIT_SECONDS)
+        self._committer.wait()
+        if self._committer.is_given_up:
+            return False
+        if self._following is not None:
+            before = self._following
+            self._following = _follow(self._inputs, self._spool, once=self._once)
+            self._status.follow(self._following)
+            self._sources = [*self._standard_inputs, *filter(None, [self._following])]
+            before.close()
+        for source in self._standard_inputs:
+            source.rewind()
+        self._pending, self._pending_bytes = [], 0
+        self._taken_bytes, self._is_asked, self._since = 0, False, None
+        self._forgotten = []
+        return True
 
     def _run(self) -> bool:
         """Read; return whether that was to the end."""
@@ -263,7 +305,11 @@ class Ingest:
         Args:
             snapshot: Of the core, behind all that is pending.
         """
-        self._consumed = snapshot.consumed.get(STDIN_KEY, self._consumed)
+        self._deaths = 0
+        if STDIN_KEY in snapshot.consumed:
+            self._consumed = snapshot.consumed[STDIN_KEY]
+            for source in self._standard_inputs:
+                source.saved(self._consumed)
         state: list[tuple[str, bytes | None]] = [*snapshot.changes, *self._forgotten]
         forgotten = [x.removeprefix(FILE_PREFIX) for x, _ in self._forgotten]
         self._forgotten = []

@@ -75,6 +75,10 @@ class ReadingStatus:
         self._last: dict[str, object] = {}
         self.problems = 0
 
+    def follow(self, following: Following | None) -> None:
+        """Take other followed files in the place of those before."""
+        self._following = following
+
     def say_problems(self) -> None:
         """Say what has gone wrong since the last time."""
         if self._following is not None:

@@ -168,7 +168,7 @@ class Service:
         if isinstance(error, GoneError):
             self._is_good = False
             _log.error("The spool is gone; nothing can go on.", reason=str(error))
-        elif isinstance(running.error, CoreError):
+        elif isinstance(running.error, CoreError | ForwarderError):
             _log.error("Reading has ended.", reason=str(running.error))
         elif running.error is not None:
             _log.error("Reading has ended by a fault of the program.", exc_info=running.error)

@@ -78,6 +78,10 @@ class StandardInput:
         self._resume = begun.resume
         self._near = datetime.now(UTC)
         self._rest = begun.rest
+        self._kept: list[bytes] = []
+        """What was handed over, and may have to be again."""
+        self._kept_from = begun.offset
+        self._begun = begun
         self._quiet = True
         self._ended = False
         self._waking, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -101,6 +105,10 @@ class StandardInput:
         if self._ended:
             return []
         try:
+            again = self._take_whole(b"") if b"\n" in self._rest else b""
+            if again:
+                self._quiet = False
+                return [self._piece(again, Kind.MORE)]
             if not self._is_ready(0):
                 if not self._quiet:
                     self._quiet = True
@@ -137,6 +145,25 @@ class StandardInput:
         resume = None if consumed is None or consumed[0] != self._offset else consumed[1]
         return Begun(self._rest, self._offset, resume or self._resume)
 
+    def saved(self, consumed: tuple[int, bytes]) -> None:
+        """Take it that all up to an offset is in documents, and on disk.
+
+        Args:
+            consumed: The offset, and what to give back with the piece that begins there.
+        """
+        kept = b"".join(self._kept)
+        offset, resume = consumed
+        self._kept = [kept[offset - self._kept_from :]]
+        self._kept_from = offset
+        self._begun = Begun(b"", offset, resume)
+
+    def rewind(self) -> None:
+        """Go back to where all is in documents: whoever took the rest has lost it."""
+        self._rest = b"".join(self._kept) + self._rest
+        self._kept = []
+        self._offset, self._resume = self._kept_from, self._begun.resume
+        self._quiet, self._ended = True, False
+
     @property
     def drained(self) -> bool:
         """Whether it came to its end."""
@@ -164,8 +191,8 @@ class StandardInput:
     def _take_whole(self, data: bytes) -> bytes:
         """Give what is to be handed over; of an endless line, and at the end, all that is there."""
         data = self._rest + data
-        end = data.rfind(b"\n") + 1
-        if self._ended or len(data) - end > _BLOCK_BYTES:
+        end = data.rfind(b"\n", 0, 2 * _BLOCK_BYTES) + 1
+        if self._ended or (not end and len(data) > _BLOCK_BYTES):
             end = len(data)
         self._rest = data[end:]
         return data[:end]
@@ -173,6 +200,8 @@ class StandardInput:
     def _piece(self, data: bytes, kind: Kind) -> Piece:
         offset, resume = self._offset, self._resume
         self._offset += len(data)
+        if data:
+            self._kept.append(data)
         self._resume = None
         return Piece(
             key=KEY,
