@@ -1,6 +1,7 @@
 """Connections are joined within a stream only: what one machine wrote to one log."""
 
 from datetime import UTC, datetime
+from itertools import permutations
 from typing import Any
 
 import orjson
@@ -290,3 +291,45 @@ def test_sessions_that_are_forgotten_for_want_of_memory_end(
     documents = Files().read("1", content)
     ends = [x["cisco_esa"]["session"] for x in documents if "session" in x["cisco_esa"]]
     assert [x["close_reason"] for x in ends] == ["expired"]
+
+
+def spanning(second: int, number: int) -> list[bytes]:
+    """Give a connection of which each line may be in a file of its own."""
+    new = NEW % (second, number) + ADDRESS.replace(b"113.9 ", b"113.%d " % number)
+    close = STAMP % (second + 40) + b" ICID %d close\n" % number
+    return [new, LOGIN.replace(b"ICID 7", b"ICID %d" % number) % (STAMP % (second + 20)), close]
+
+
+CUTS = [[(0, 3), (3, 3), (3, 3)], [(0, 1), (1, 2), (2, 3)], [(0, 0), (0, 3), (3, 3)],
+        [(0, 0), (0, 1), (1, 3)], [(0, 2), (2, 2), (2, 3)], [(0, 0), (0, 0), (0, 3)]]  # fmt: skip
+"""For each connection, which of its lines are in each of three files."""
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
+def test_files_that_come_late_are_joined_as_far_as_nothing_is_guessed(
+    order: tuple[int, ...],
+) -> None:
+    """What is within a file always is; what a newer file ended is not; and no id is another one."""
+    contents = []
+    for part in range(3):
+        lines = [header(b"AAAA", STAMP % (20 * part))]
+        for number, cuts in enumerate(CUTS, start=1):
+            begin, end = cuts[part]
+            lines += spanning(0, number)[begin:end]
+        contents.append(b"".join(lines))
+
+    def read(order: tuple[int, ...]) -> dict[str, str | None]:
+        """Give the address of each login, by its id."""
+        files = Files()
+        found = [x for i in order for x in files.read(f"mail.{i}", contents[i])]
+        logins = [x for x in found if "session" not in x["cisco_esa"]]
+        assert len(logins) == len(CUTS)
+        return {x["event"]["id"]: x["source"].get("ip") for x in logins}
+
+    right, late = read((0, 1, 2)), read(order)
+    assert None not in right.values()
+    assert late.keys() == right.keys()
+    assert all(address in {None, right[name]} for name, address in late.items())
+    within = {f"203.0.113.{number}" for number in (1, 3, 5, 6)}
+    assert within <= {*late.values()}
+    assert read(order) == late
