@@ -32,7 +32,6 @@ from forwarder.followed import followed_by, named_by
 from forwarder.inputs.following import Following
 from forwarder.inputs.piece import Piece
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
-from forwarder.inputs.positions import drained
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import Begun, StandardInput
 from forwarder.reading_status import STATUS_PREFIX, ReadingStatus
@@ -331,7 +330,7 @@ def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Fol
     followed = followed_by(inputs, spool.folder)
     if not any(x.paths for x in followed):
         return None
-    return Following(followed, drained(spool.load_state(FILE_PREFIX)), once=once, watch=not once)
+    return Following(followed, spool.iter_state(FILE_PREFIX), once=once, watch=not once)
 
 
 def _standard_inputs(inputs: Sequence[InputSettings], begun: Begun) -> Iterable[StandardInput]:

@@ -20,7 +20,7 @@ from forwarder.inputs.looking import Looking
 from forwarder.inputs.noticing import Clock, Noticing
 from forwarder.inputs.piece import Piece
 from forwarder.inputs.pieces import Reader
-from forwarder.inputs.positions import PREFIX, STARTED, drained, encode_started, split
+from forwarder.inputs.positions import PREFIX, STARTED, encode_started, positions_in
 from forwarder.inputs.recognising import Recogniser
 from forwarder.inputs.sightings import FOLLOW, Followed
 from forwarder.inputs.sources import Inode, MovedError, OpenFiles, SourceError, most_open
@@ -77,7 +77,8 @@ class Following:
         self._read_bytes = read_bytes
         self._monotonic = monotonic
         self._wall = wall
-        started, positions = split(saved)
+        started: list[str] = []
+        self._trails = Trails(positions_in(saved, started), monotonic())
         patterns = {path for followed in inputs for path in followed.paths}
         self._started = frozenset(started)
         self._patterns = frozenset(patterns)
@@ -87,7 +88,6 @@ class Following:
         at_once = max(limit // 4, 1)
         self._opened = OpenFiles(limit - at_once)
         self._turns: Turns[Inode] = Turns(at_once)
-        self._trails = Trails(drained(positions), monotonic())
         self._files = Files(self._trails, self._turns)
         self._looking = Looking(inputs, self._owner, watch=watch)
         self._noticing = Noticing(

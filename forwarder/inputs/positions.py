@@ -10,7 +10,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from sys import intern
-from typing import TypeVar
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.fingerprints import NOTHING, Fingerprint
@@ -116,42 +115,29 @@ def decode(key: str, value: bytes) -> Position:
         ) from error
 
 
-def split(saved: Iterable[tuple[str, bytes]]) -> tuple[list[str], list[tuple[str, bytes]]]:
-    """Take what was saved apart.
+def positions_in(
+    saved: Iterable[tuple[str, bytes]], started: list[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Give the positions in what was saved, by key without the prefix.
 
     Args:
         saved: All pairs whose key begins with :data:`PREFIX`.
-
-    Returns:
-        The patterns that were followed before, and the positions by key without the prefix.
+        started: Is given the patterns that were followed before.
 
     Raises:
         PositionError: The list of patterns cannot be read.
     """
-    started: list[str] = []
-    positions = []
     for key, value in saved:
         if key != STARTED:
-            positions.append((key.removeprefix(PREFIX), value))
+            yield key.removeprefix(PREFIX), value
             continue
         try:
-            started = [str(pattern) for pattern in json.loads(value)]
+            started += [str(pattern) for pattern in json.loads(value)]
         except (ValueError, TypeError) as error:
             raise PositionError(
                 f"{STARTED!r} in the state cannot be read ({error!r}); set the state folder aside "
                 f"and start anew, which reads all files again"
             ) from error
-    return started, positions
-
-
-T = TypeVar("T")
-
-
-def drained(items: list[T]) -> Iterator[T]:
-    """Give the items of a list, and let go of each: all at once may be much memory."""
-    items.reverse()
-    while items:
-        yield items.pop()
 
 
 def encode_started(patterns: Iterable[str]) -> bytes:

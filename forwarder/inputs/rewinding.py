@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from forwarder.inputs.comparing import find_alike
 from forwarder.inputs.names import ReadingOrder, reading_order
-from forwarder.inputs.positions import PREFIX, Position, decode, split
+from forwarder.inputs.positions import PREFIX, Position, decode, positions_in
 from forwarder.inputs.sightings import Followed, Sighting, look
 from forwarder.inputs.sources import MovedError, Source, SourceError
 from forwarder.visible import quoted
@@ -57,8 +57,7 @@ def rewind(
         PositionError: What was saved cannot be read.
     """
     path = os.path.abspath(path)
-    _, pairs = split(saved)
-    positions = {key: decode(key, value) for key, value in pairs}
+    positions = {key: decode(key, value) for key, value in positions_in(saved, [])}
     found = _named(path, positions)
     if not found:
         return []

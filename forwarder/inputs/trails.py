@@ -225,10 +225,13 @@ class Trails:
         Args:
             wall: Seconds from 1970.
         """
+        if not self._sought:
+            return
         for key in self._sought:
             trail = self._gone[key]
             self._put(trail, replace(trail.position, gone=wall))
-        self._sought.clear()
+        # Tables stay as large as they ever were.
+        self._sought, self._gone, self._inodes = set(), dict(self._gone), dict(self._inodes)
 
     def forget(self, trail: Trail) -> None:
         """Forget a trail."""

@@ -52,15 +52,23 @@ def _chunks(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
     return (rows[x : x + _MAX_ROWS] for x in range(0, len(rows), _MAX_ROWS))
 
 
-def load_state(connection: sqlite3.Connection, prefix: str) -> list[tuple[str, bytes]]:
+def load_state(
+    connection: sqlite3.Connection, prefix: str, *, after: str = "", limit: int = -1
+) -> list[tuple[str, bytes]]:
     """Return what has a prefix, in the order of the keys.
+
+    Args:
+        connection: To the database.
+        prefix: Of the keys.
+        after: Only what comes behind this key.
+        limit: The most rows; -1 for all.
 
     Raises:
         DamagedError: A value does not match its checksum.
     """
     condition, values = _beginning(prefix)
-    select = f"SELECT key, checksum, value FROM state WHERE {condition} ORDER BY key"  # noqa: S608 - our own text
-    rows = connection.execute(select, values)
+    select = f"SELECT key, checksum, value FROM state WHERE {condition} AND key > ?"  # noqa: S608 - our own text
+    rows = connection.execute(f"{select} ORDER BY key LIMIT ?", (*values, after, limit))
     state = []
     for key, expected, value in rows:
         if checksum(key.encode(), value) != expected:

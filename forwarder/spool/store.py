@@ -11,7 +11,7 @@ its own.
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Self
@@ -49,6 +49,9 @@ from forwarder.spool.schema import connect
 from forwarder.spool.state import LETTER_LIMIT, LIMIT, load_state, put_state
 from forwarder.spool.upkeep import oldest_time
 from forwarder.spool.writing import Writer
+
+_PAGE_ROWS = 1_000
+"""Of the state, in memory at a time."""
 
 _LOOK_SECONDS = 0.25
 """How often somebody who waits for room looks whether he is to stop."""
@@ -264,6 +267,21 @@ class Spool:
         """
         with self._writer.locked() as connection:
             return load_state(connection, prefix)
+
+    def iter_state(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+        """Give the same a page at a time: of 100,000 files it is more than should be in memory.
+
+        Raises:
+            DamagedError: The database is broken.
+        """
+        after = ""
+        while True:
+            with self._writer.locked() as connection:
+                page = load_state(connection, prefix, after=after, limit=_PAGE_ROWS)
+            yield from page
+            if len(page) < _PAGE_ROWS:
+                return
+            after = page[-1][0]
 
     @property
     def is_full(self) -> bool:
