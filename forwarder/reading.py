@@ -142,24 +142,22 @@ class Reading:
         file = [source.base, source.file, source.identities.dump(), self._hosts, logs]
         contents = None if self._contents is None else self._contents.state
         dates = [near.isoformat(), year, None if before is None else before.isoformat()]
-        last = [[host, text.decode("latin-1"), left] for host, text, left in repeated]
-        return orjson.dumps([position, skipping, within, [*dates, last], contents, file])
+        most, messages = repeated
+        last = [most, [[host, text.decode("latin-1"), left] for host, text, left in messages]]
+        return orjson.dumps([position, skipping, within, [*dates, *last], contents, file])
 
     def resume(self, state: bytes) -> None:
         """Go on where another reading of this file was."""
         position, skipping, within, dates, contents, file = orjson.loads(state)
         self._contents = Contents.resumed(contents) if contents else None
-        # The last one is new.
-        near, year, before, *last = dates
+        near, year, before, most, messages = dates
         syslog = SyslogState(
             datetime.fromisoformat(near),
             year,
             None if before is None else datetime.fromisoformat(before),
         )
-        repeated = tuple(
-            (host, text.encode("latin-1"), left) for x in last for host, text, left in x
-        )
-        self._framer.resume(FramerState(position, skipping, within, syslog, repeated))
+        last = tuple((host, text.encode("latin-1"), left) for host, text, left in messages)
+        self._framer.resume(FramerState(position, skipping, within, syslog, (most, last)))
         base, name, ids, _, logs = file
         self._source = self._source._replace(base=base, file=name)
         self._source.identities.restore(ids)

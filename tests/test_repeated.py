@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder.counts import Counts
-from forwarder.mail_logs.repeated import MAX_HOSTS, MAX_TIMES
+from forwarder.mail_logs.repeated import MAX_HOSTS, MAX_TIMES, TIMES_A_LINE
 from forwarder.pipeline import Flow
 from tests.golden import Document
 
@@ -113,9 +113,15 @@ def test_a_number_that_is_quickly_written_is_bounded(times: int, lines: object) 
     counts = Counts()
     assert callable(lines)
     documents = read(login(0), *[lines(1, times)] * 3, counts=counts)
-    most = 3 if lines is named else 1
-    assert len(documents) == 1 + MAX_TIMES * most
-    assert counts.unread == 3 * times - MAX_TIMES * most
+    kept = MAX_TIMES + (2 * TIMES_A_LINE if lines is named else 0)
+    assert len(documents) == 1 + kept
+    assert counts.unread == 3 * times - kept
+
+
+def test_many_messages_are_repeated_some_times_on_average() -> None:
+    """However many there are, and however often each is said to have come."""
+    lines = [x for i in range(60) for x in (login(i), last(i, 10**9))]
+    assert len(read(*lines)) == 60 + MAX_TIMES + 59 * TIMES_A_LINE
 
 
 def test_few_hosts_are_remembered() -> None:

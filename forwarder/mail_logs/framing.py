@@ -38,7 +38,8 @@ from forwarder.mail_logs.lines import (
     join_last,
     join_lines,
 )
-from forwarder.mail_logs.repeated import LOGIN, Last, Repetitions
+from forwarder.mail_logs.repeated import LOGIN, Repetitions
+from forwarder.mail_logs.repeated import State as RepeatedState
 from forwarder.mail_logs.scanning import Pick, scan
 from forwarder.mail_logs.subscriptions import SHOWN_BYTES
 from forwarder.mail_logs.syslog import Framed, SyslogFraming, SyslogState
@@ -60,7 +61,7 @@ class FramerState(NamedTuple):
     within: bool
     """Whether the position is not behind a newline."""
     syslog: SyslogState
-    repeated: tuple[Last, ...] = ()
+    repeated: RepeatedState
 
 
 class Framer:
@@ -365,9 +366,10 @@ class Framer:
         if not repeated.line.startswith(LOGIN, message):
             # What describes a connection says the same however often it comes.
             return framed, repeated.line, 1, is_last
-        if repeated.times > repeated.kept:
-            self._lose(offset, repeated.times - repeated.kept)
-        return framed, repeated.line, repeated.kept, is_last
+        kept = self._repetitions.count(repeated)
+        if repeated.times > kept:
+            self._lose(offset, repeated.times - kept)
+        return framed, repeated.line, kept, is_last
 
 
 def _rewritten(texts: list[bytes], lines: list[Line], offset: int, host: str | None) -> Block:

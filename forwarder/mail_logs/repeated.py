@@ -10,12 +10,11 @@ Rules:
 * Such a line stands for as many logins as it says, each as the daemon would have written it then.
 * The second one names no message. It repeats the last one of its host, if that was a login, and of
   its program, if it names one.
-* A message comes :data:`MAX_TIMES` times at most. A number is quickly written, and what goes beyond
-  is counted as lost.
+* A number is quickly written. So a message comes :data:`MAX_TIMES` times at most, and messages of
+  one file :data:`TIMES_A_LINE` times on average; what goes beyond is counted as lost.
 """
 
 import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from forwarder.events import SyslogHeader
@@ -24,6 +23,9 @@ from forwarder.mail_logs.syslog import BLANKS, HOST, REPEATED, STAMP, TAG, text_
 MAX_TIMES = 1_000
 """A daemon sums up after seconds or minutes, and an appliance ends a connection after a few
 attempts to log in."""
+
+TIMES_A_LINE = 20
+"""Of a login that is written, beyond the first :data:`MAX_TIMES` of a file."""
 
 MAX_HOSTS = 16
 """Whose last message is remembered; it is saved with the position in the file."""
@@ -40,8 +42,9 @@ _BEHIND_TAG = (b":", b"[")
 LOGIN = (b"SMTP Auth", b"DCID: ")
 """How the messages of logins begin."""
 
-Last = tuple[str | None, bytes, int]
-"""The last message of a host: the host; the line from the tag on; how often it may come yet."""
+State = tuple[int, tuple[tuple[str | None, bytes, int], ...]]
+"""How many repetitions count yet; the last message of each host: the host; the line from the tag
+on; how often it may come yet."""
 
 
 class Repeated(NamedTuple):
@@ -53,27 +56,29 @@ class Repeated(NamedTuple):
     """Where the level has to begin in it, if that is not known to be right."""
     times: int
     """How often it came."""
-    kept: int
-    """How many of these count."""
+    most: int
+    """How often it can count."""
 
 
 class Repetitions:
     """Remembers the last login of each host of one file."""
 
-    __slots__ = ("_last",)
+    __slots__ = ("_last", "_left")
 
     def __init__(self) -> None:
         """Start with none."""
         self._last: dict[str | None, tuple[bytes, int]] = {}
+        self._left = MAX_TIMES
 
     @property
-    def state(self) -> tuple[Last, ...]:
+    def state(self) -> State:
         """What another one needs to go on with the file."""
-        return tuple((host, *last) for host, last in self._last.items())
+        return self._left, tuple((host, *last) for host, last in self._last.items())
 
-    def resume(self, state: Iterable[Last]) -> None:
+    def resume(self, state: State) -> None:
         """Go on where another one was."""
-        self._last = {host: (text, left) for host, text, left in state}
+        self._left, last = state
+        self._last = {host: (text, left) for host, text, left in last}
 
     def note(self, line: bytes, tag: int, header: SyslogHeader, message: int) -> None:
         """Take notice of a line of a mail log.
@@ -85,6 +90,7 @@ class Repetitions:
             message: Where the message begins, in bytes.
         """
         if line.startswith(LOGIN, message) and tag >= 0:
+            self._left = min(self._left + TIMES_A_LINE, MAX_TIMES)
             text = line[tag:]
             self._last.pop(header.hostname, None)
             if len(text) <= MAX_BYTES:
@@ -100,6 +106,12 @@ class Repetitions:
             found = None if line is None else _FROM.match(line)
             self._last.pop(None if found is None else text_of(found["host"]), None)
 
+    def count(self, repeated: Repeated) -> int:
+        """Count a login that was repeated, and say how often it counts."""
+        kept = min(repeated.times, repeated.most)
+        self._left -= kept
+        return kept
+
     def read(self, line: bytes) -> Repeated | None:
         """Read a line that may say that a message was repeated; None if it does not."""
         found = REPEATED.search(line)
@@ -107,7 +119,7 @@ class Repetitions:
             begin, message = line[: found.start()], line[found.end() :]
             times = int(found["times"])
             whole = begin + message.rstrip().removesuffix(b"]")
-            return Repeated(whole, found.start(), times, min(times, MAX_TIMES))
+            return Repeated(whole, found.start(), times, self._left)
         found = _LAST.match(line)
         if found is None:
             return None
@@ -118,6 +130,5 @@ class Repetitions:
         if not text.startswith(tag) or (tag and text[len(tag) : len(tag) + 1] not in _BEHIND_TAG):
             return None
         times = int(found["times"])
-        kept = min(times, left)
-        self._last[host] = text, left - kept
-        return Repeated(line[: found.start("rest")] + text, None, times, kept)
+        self._last[host] = text, left - min(times, left)
+        return Repeated(line[: found.start("rest")] + text, None, times, min(left, self._left))
