@@ -1,0 +1,102 @@
+"""A start, a status and an end read as much of a large spool as of a small one."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from forwarder.spool import Spool
+from forwarder.spool.letters import Selection, page
+from forwarder.spool.recent import Recent
+from forwarder.spool.summary import summarise
+from forwarder.spool.visiting import look
+from tests.large_spool import fill
+from tests.spooling import documents
+
+FEW = 2_000_000
+"""Bytes that may be read of tens of millions."""
+
+
+@contextmanager
+def reading_little() -> Iterator[None]:
+    """Fail if this thread reads much of any file."""
+    before = _read()
+    yield
+    assert _read() - before < FEW
+
+
+def _read() -> int:
+    text = Path("/proc/thread-self/io").read_text("ascii")
+    return int(dict(x.split(": ") for x in text.splitlines())["rchar"])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a state folder with a spool of some size."""
+    folder = tmp_path_factory.mktemp("state")
+    folder.chmod(0o700)
+    fill(folder, "siem", size=40_000_000, letters=20_000)
+    assert (folder / "spool.db").stat().st_size > 20 * FEW
+    return folder
+
+
+def test_nothing_reads_the_whole_spool(folder: Path) -> None:
+    """Each step for itself."""
+    with reading_little():
+        spool = Spool.open(folder, max_bytes=1 << 40, max_letter_bytes=1 << 40)
+    with closing(spool):
+        with reading_little():
+            spool.add_outputs(["siem", "archive"])
+        with reading_little():
+            assert summarise(folder).dead_letters["siem"].number == 20_000
+        with reading_little():
+            assert len(look(folder, page)) == 500
+        with reading_little():
+            assert look(folder, lambda x: page(x, Selection("archive"))) == []
+        with reading_little():
+            batch = spool.read("siem", max_documents=100, max_bytes=1 << 20)
+            spool.advance("siem", batch)
+        with reading_little():
+            spool.commit(documents(0, 10))
+
+
+def test_what_a_removed_output_leaves_is_trimmed_in_steps(folder: Path) -> None:
+    """Each is short, and in the end nothing is left."""
+    with closing(Spool.open(folder, max_bytes=1 << 40, max_letter_bytes=1 << 40)) as spool:
+        spool.add_outputs(["siem", "new"])
+        end = spool.progress("siem").cursor + spool.pending("siem")
+        spool.advance("new", spool.read("new", max_documents=1, max_bytes=1)._replace(start=end))
+        steps = 0
+        before = spool.usage.used
+        spool.add_outputs(["new"])
+        while True:
+            assert before - spool.usage.used < 10_000_000
+            before = spool.usage.used
+            if not spool.tidy():
+                break
+            steps += 1
+        assert steps > 2
+        assert spool.usage.used < 1_000_000
+
+
+class Counted(int):
+    """A number that counts how often it is compared."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:  # type: ignore[explicit-override]  # of Python 3.12
+        """Compare, and count."""
+        Counted.compared += 1
+        return int(self) < int(other)
+
+
+def test_what_was_committed_last_is_found_by_few_comparisons() -> None:
+    """However many commits there are."""
+    recent = Recent()
+    for number in range(4096):
+        recent.add(number, documents(number, number + 1))
+    found = recent.find(Counted(2500))
+    assert found is not None
+    assert found[0] == 2500
+    assert 0 < Counted.compared < 20
