@@ -31,6 +31,11 @@ MESSAGES = [
     "ICID 1 TLS success protocol TLSv1.2 cipher A",
     "New SMTP DCID 3 interface 10.0.0.1 address 192.0.2.9 port 25",
     "DCID: 3 IP: 192.0.2.9 SMTP authentication using the profile Out succeeded.",
+    "last message repeated 2 times",
+    (
+        "message repeated 3 times: [ Info: SMTP Auth: (ICID 1) failed for user: w using AUTH"
+        " mechanism: PLAIN with profile: P]"
+    ),
     "Time offset from UTC: 3600 seconds",
     "Version: 15.5.1-055 SN: AAAA",
     "Version: 15.5.1-055 SN: BBBB",
@@ -91,7 +96,8 @@ def write(entries: Sequence[Entry], start: datetime = START) -> tuple[bytes, dat
     for step, framing, message in entries:
         now += timedelta(seconds=step)
         latest = max(latest, now)
-        lines.append(f"{framing.format(at=now)}Info: {message}\n")
+        level = "" if "repeated" in message else "Info: "
+        lines.append(f"{framing.format(at=now)}{level}{message}\n")
     return "".join(lines).encode(), latest
 
 

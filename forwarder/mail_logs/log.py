@@ -41,12 +41,13 @@ class Log:
             name; None else.
         offset: Local time minus UTC by the header.
         begun: For ids.
+        where: Appliance, base name and host: what does not change in the file.
         is_moved: Whether a header has said another serial number since somebody cleared this.
         first: The time of the file's first line, in seconds since 1970; None if it has none;
             :data:`UNKNOWN` before somebody has asked for it.
     """
 
-    __slots__ = ("begun", "first", "host", "is_moved", "offset", "origin", "source")
+    __slots__ = ("begun", "first", "host", "is_moved", "offset", "origin", "source", "where")
 
     begun: Begun
 
@@ -55,6 +56,7 @@ class Log:
         self.origin = origin
         self.source = source
         self.host = host
+        self.where = origin.appliance, source.base, host
         self.offset: timedelta | None = None
         self.is_moved = False
         self.first: int | None

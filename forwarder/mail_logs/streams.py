@@ -234,19 +234,20 @@ class Streams:
 
     def _find(self, log: Log, events: list[Event]) -> _Stream:
         """Find the stream of the next lines, and make it the most recent one."""
-        family = Family(log.origin.appliance, log.source.base, log.host)
-        known = self._serials.get(family)
+        # As the family that it is, made once for a log.
+        where = log.where
+        known = self._serials.get(where)  # type: ignore[call-overload]
         serial, file = log.origin.serial, None
         if serial is None and known:
             if len(known) == 1:
                 (serial,) = known
             else:
                 file = log.source.file
-        key = Key(family, serial, file)
         last = self._last
-        if last is not None and last.key == key:
+        if last is not None and last.key == (where, serial, file):
             stream = last
         else:
+            key = Key(Family(*where), serial, file)
             stream = self._streams.pop(key) if key in self._streams else self._begin(key, events)
             self._last = self._streams[key] = stream
         self._changed[stream.number] = stream
