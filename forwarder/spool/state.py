@@ -67,6 +67,8 @@ def load_state(
         DamagedError: A value does not match its checksum.
     """
     condition, values = _beginning(prefix)
+    if after and values:  # one lower bound, so that the index is entered there
+        values = (f"{after}\0", *values[1:])
     select = f"SELECT key, checksum, value FROM state WHERE {condition} AND key > ?"  # noqa: S608 - our own text
     rows = connection.execute(f"{select} ORDER BY key LIMIT ?", (*values, after, limit))
     state = []
