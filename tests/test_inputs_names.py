@@ -180,3 +180,9 @@ def test_any_text_has_a_place_and_perhaps_a_time(name: str) -> None:
     time = time_in_name(name)
     assert time is None or time.tzinfo is UTC
     assert reading_order(name) == reading_order(name)
+
+
+def test_of_two_copies_the_one_with_the_name_of_its_log_is_first() -> None:
+    """Its lines are joined to those of the files before and behind it."""
+    names = ["mail.@20260422T110000.again.s", "mail.@20260422T110000.s"]
+    assert sorted(names, key=reading_order) == names[::-1]

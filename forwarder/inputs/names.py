@@ -51,7 +51,7 @@ class _Age(IntEnum):
     LIVE = 2
 
 
-ReadingOrder = tuple[int, datetime, int, str, str, str]
+ReadingOrder = tuple[int, datetime, int, int, str, str, str]
 """A sort key; compare it, do not look into it."""
 
 
@@ -158,8 +158,10 @@ def reading_order(path: str) -> ReadingOrder:
     """Say where a file stands among the files of its appliance.
 
     By the timestamp in the name, whatever the folder; then numbered names, the highest first;
-    then the live ones (``.c``, ``.current``, or neither timestamp nor number). Ties by name,
-    the packed behind the plain, then by folder.
+    then the live ones (``.c``, ``.current``, or neither timestamp nor number). Ties by the length
+    of the base name, so that of two copies the one is read that bears the name of its log
+    (``mail.@20090422T114359.s`` and not ``mail.@20090422T114359.again.s``); then by name, the
+    packed behind the plain, then by folder.
 
     Args:
         path: Path of the file. Files below one folder stand in the same order wherever that
@@ -181,7 +183,8 @@ def reading_order(path: str) -> ReadingOrder:
     # The unnumbered is newer than .1 and .0, and older than -1.
     place = -int(number[1]) if number else 1
     place = place if count is None else 1 + int(count[1])
-    return (age, time or _NO_TIME, place, name, path.rpartition("/")[2], path)
+    base = len(base_name(name))
+    return (age, time or _NO_TIME, place, base, name, path.rpartition("/")[2], path)
 
 
 def _plain_name(path: str) -> str:
