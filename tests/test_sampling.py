@@ -195,3 +195,32 @@ def test_nothing_is_said_of_what_is_empty(tmp_path: Path) -> None:
     for number in range(MAX_APPLIANCES + 1):
         append(tmp_path, HEADER, appliance=f"x{number}")
     assert sample(tmp_path)[-1] == (True, "2 more appliances not looked into", "")
+
+
+@pytest.mark.parametrize(
+    ("names", "serials", "words"),
+    [
+        (("esa1.log", "esa2.log"), (b"421F", b"421F"), ("files", "esa1.log", "esa2.log")),
+        (
+            ("mail.@20260303T100000.s", "mail.@20260303T110000.s"),
+            (b"AAAA", b"BBBB"),
+            ("serial numbers", "'AAAA'", "'BBBB'"),
+        ),
+    ],
+)
+def test_two_machines_under_one_name_are_said(
+    tmp_path: Path, names: tuple[str, str], serials: tuple[bytes, bytes], words: tuple[str, ...]
+) -> None:
+    """Also where the second one is not among the newest files."""
+    times = [1_772_532_000, *range(1_772_535_600, 1_772_535_604)]
+    newer = [names[1], *(f"{names[1]}.{number}" for number in range(1, 4))]
+    for name, serial, time in zip(
+        (names[0], *newer), (serials[0], *[serials[1]] * 4), times, strict=True
+    ):
+        path = append(tmp_path, HEADER.replace(b"421F", serial) + logins(1, 2), name=name)
+        os.utime(path, (time, time))
+    (found,) = [(text, advice) for good, text, advice in sample(tmp_path) if not good]
+    text, advice = found
+    assert "come from two machines" in text
+    assert all(word in text for word in words)
+    assert "{appliance} in the path" in advice
