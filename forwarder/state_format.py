@@ -23,7 +23,6 @@ from forwarder.errors import ForwarderError
 from forwarder.inputs.names import base_name
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.positions import STARTED
-from forwarder.mail_logs.identity import Identities
 
 if TYPE_CHECKING:
     from forwarder.spool import Spool
@@ -137,11 +136,17 @@ def _upgrade_stream(
 
 
 def _upgrade_reading(position: Mapping[str, Any], base: str, resume: bytes) -> bytes:
-    """Give what a reading needs to go on; ids begin as if the file did."""
+    """Give what a reading needs to go on; what was not remembered begins as if the file did."""
+    from forwarder.pipeline import Flow  # noqa: PLC0415 - hardly ever needed
+
     at, skipping, within, dates, *_, is_foreign, logs = orjson.loads(resume)
     appliance = position["appliance"]
     name = next((file for _, _, file in logs.values()), position["path"])
     hosts = [[x if x != appliance else None, *y[:2]] for x, y in logs.items()]
-    file = [base, name, Identities().dump(), any(x is not None for x, *_ in hosts), hosts]
-    contents = (False, 0, None) if is_foreign else None
-    return orjson.dumps([at, skipping, within, dates, contents, file])
+    state = orjson.loads(Flow().open(appliance, name, base=base).state)
+    state[:3] = at, skipping, within
+    state[3][: len(dates)] = dates
+    if not is_foreign:
+        state[4] = None
+    state[5][3:] = any(x is not None for x, *_ in hosts), hosts
+    return orjson.dumps(state)
