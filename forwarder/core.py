@@ -11,7 +11,7 @@ from forwarder.core_settings import PREFIX, CoreSettings
 from forwarder.counts import Counts
 from forwarder.documents import Document
 from forwarder.inputs.endings import Kind
-from forwarder.inputs.names import base_name
+from forwarder.inputs.names import base_name, log_folder
 from forwarder.inputs.piece import Piece
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.pipeline import Flow, Settings
@@ -61,6 +61,7 @@ class Core:
                 piece.appliance,
                 path,
                 base=base_name(path or ""),
+                folder=log_folder(path or ""),
                 near=piece.near,
                 hosts=not piece.named,
                 zone=self._zones[piece.input],

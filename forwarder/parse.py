@@ -22,7 +22,7 @@ from forwarder import table
 from forwarder.counts import Counts
 from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import Found, LogFile, find, say_passed_over
-from forwarder.inputs.names import base_name
+from forwarder.inputs.names import base_name, log_folder
 from forwarder.inputs.reading import (
     STDIN,
     ReadError,
@@ -292,11 +292,13 @@ def _documents(
     flow: Flow, file: LogFile, zone: tzinfo | None, meter: _Meter
 ) -> Iterator[Documents]:
     """Read a file; what was readable before an error is finished first."""
+    # What comes through a pipe has no name of its own.
+    named = "" if file.path.startswith((STDIN, *_OWN)) else _unicode(file.path)
     reading = flow.open(
         file.appliance,
         None if file.path == STDIN else _unicode(file.path),
-        # What comes through a pipe has no name of its own.
-        base="" if file.path.startswith((STDIN, *_OWN)) else base_name(_unicode(file.path)),
+        base=base_name(named),
+        folder=log_folder(named),
         near=file_time(file.path),
         latest=last_change(file.path),
         hosts=not file.named,

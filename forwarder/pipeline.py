@@ -94,6 +94,7 @@ class Flow:
         path: str | None,
         *,
         base: str = "",
+        folder: str = "",
         near: datetime = _FAR_PAST,
         latest: datetime | None = None,
         hosts: bool = False,
@@ -107,6 +108,7 @@ class Flow:
             appliance: Whose log it is.
             path: Absolute, valid Unicode; None for a stream.
             base: What all files of its log have for a name; rotation adds to it.
+            folder: Where its log is; archives and dates add to it.
             near: A moment that its first line is not after, but for a day, for stamps without a
                 year.
             latest: A moment that no line is after, but for a day; None if nobody knows.
@@ -125,7 +127,7 @@ class Flow:
         )
         if offset:
             framer.resume(framer.state._replace(position=offset))
-        source = Source(base, path, zone, Identities())
+        source = Source(base, folder, path, zone, Identities())
         reading = Reading(self, framer, appliance, path, source, hosts=hosts)
         if state is not None:
             reading.resume(state)

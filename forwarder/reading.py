@@ -139,7 +139,8 @@ class Reading:
             for host, log in self._logs.items()
         ]
         source = self._source
-        file = [source.base, source.file, source.identities.dump(), self._hosts, logs]
+        place = source.base, source.folder, source.file
+        file = [*place, source.identities.dump(), self._hosts, logs]
         contents = None if self._contents is None else self._contents.state
         dates = [near.isoformat(), year, None if before is None else before.isoformat()]
         most, messages = repeated
@@ -158,8 +159,8 @@ class Reading:
         )
         last = tuple((host, text.encode("latin-1"), left) for host, text, left in messages)
         self._framer.resume(FramerState(position, skipping, within, syslog, (most, last)))
-        base, name, ids, _, logs = file
-        self._source = self._source._replace(base=base, file=name)
+        base, folder, name, ids, _, logs = file
+        self._source = self._source._replace(base=base, folder=folder, file=name)
         self._source.identities.restore(ids)
         for host, serial, seconds in logs:
             log = self._begin(host)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from forwarder.counts import GIVE_NAMES
 from forwarder.errors import ForwarderError
 from forwarder.events import Event, SyslogHeader
-from forwarder.inputs.names import base_name
+from forwarder.inputs.names import base_name, log_folder
 from forwarder.inputs.reading import file_time, last_change, plain_bytes, read_blocks
 from forwarder.inputs.sightings import Sighting
 from forwarder.mail_logs.blocks import Block
@@ -129,11 +129,11 @@ def _look_into(files: Sequence[Sighting], zone: tzinfo | None) -> Iterator[Findi
     flow = _Watched()
     others: list[tuple[str, OtherLog]] = []
     mail: list[str] = []
-    machines: set[tuple[str, bytes | None]] = set()
+    machines: set[tuple[str, str, bytes | None]] = set()
     # Connections go on from one file to the next; older ones only stand in for what is no log, and
     # for other machines under the same name.
     for file in (*reversed(files[:MAX_FILES]), *files[MAX_FILES:]):
-        machine = base_name(file.path), _serial_in(file.path)
+        machine = base_name(file.path), log_folder(file.path), _serial_in(file.path)
         if mail and file in files[MAX_FILES:] and machine in machines:
             continue
         machines.add(machine)
@@ -184,6 +184,7 @@ def _read(flow: Flow, file: Sighting, zone: tzinfo | None) -> OtherLog | None:
         file.appliance,
         path,
         base=base_name(path),
+        folder=log_folder(path),
         near=near,
         latest=latest,
         hosts=not file.named,

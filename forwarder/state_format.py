@@ -20,7 +20,7 @@ import structlog
 
 from forwarder.core_settings import PREFIX as CORE_PREFIX
 from forwarder.errors import ForwarderError
-from forwarder.inputs.names import base_name
+from forwarder.inputs.names import base_name, log_folder
 from forwarder.inputs.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.positions import STARTED
 
@@ -81,17 +81,19 @@ def _upgrade(pairs: Pairs) -> tuple[Changes, list[str]]:
         What to change, and the appliances of which nothing is taken over.
     """
     changes: Changes = {key: None for key in pairs if key.startswith(CORE_PREFIX)}
-    machines: dict[str, set[tuple[str, str | None]]] = defaultdict(set)
+    logs_of: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    serials_of: dict[str, set[str]] = defaultdict(set)
     for key, value in pairs.items():
         if key.startswith(FILE_PREFIX) and key != STARTED:
             head, _, resume = value.partition(b"\n")
             position = orjson.loads(head)
-            base = base_name(position["path"])
+            log = base_name(position["path"]), log_folder(position["path"])
             logs = orjson.loads(resume)[-1] if resume else {}
             for appliance, (serial, *_) in logs.items():
-                machines[appliance].add((base, serial))
+                logs_of[appliance].add(log)
+                serials_of[appliance] |= set() if serial is None else {serial}
             if resume:
-                changes[key] = head + b"\n" + _upgrade_reading(position, base, resume)
+                changes[key] = head + b"\n" + _upgrade_reading(position, *log, resume)
     own: dict[str, list[tuple[str, str, bytes]]] = defaultdict(list)
     for key, value in pairs.items():
         if key.startswith(CORE_PREFIX):
@@ -100,19 +102,20 @@ def _upgrade(pairs: Pairs) -> tuple[Changes, list[str]]:
             own[appliance].append((kind, name, value))
     left = []
     for number, (appliance, parts) in enumerate(sorted(own.items())):
-        bases = {base for base, _ in machines[appliance]} or {""}
-        serials = [*{serial for _, serial in machines[appliance] if serial is not None}]
-        if len(bases) > 1 or len(serials) > 1:
+        logs, serials = logs_of[appliance] or {("", "")}, [*serials_of[appliance]]
+        if len(logs) > 1 or len(serials) > 1:
             left.append(appliance)
             continue
-        stream = [[appliance, *bases, None], serials[0] if serials else None, None]
+        ((base, folder),) = logs
+        family = [appliance, base, None, "" if serials else folder]
+        stream = [family, serials[0] if serials else None, None]
         changes |= {
             f"{CORE_PREFIX}{number}/{rest}": value
             for rest, value in _upgrade_stream(appliance, stream, parts)
         }
         for serial in serials:
-            family = orjson.dumps(stream[0]).decode()
-            changes[f"{CORE_PREFIX}serials/{family}"] = orjson.dumps({serial: 0})
+            known = orjson.dumps([appliance, base, None, folder]).decode()
+            changes[f"{CORE_PREFIX}serials/{known}"] = orjson.dumps({serial: 0})
     return changes, left
 
 
@@ -135,7 +138,7 @@ def _upgrade_stream(
             yield "expiry", orjson.dumps(orjson.loads(value)[0])
 
 
-def _upgrade_reading(position: Mapping[str, Any], base: str, resume: bytes) -> bytes:
+def _upgrade_reading(position: Mapping[str, Any], base: str, folder: str, resume: bytes) -> bytes:
     """Give what a reading needs to go on; what was not remembered begins as if the file did."""
     from forwarder.pipeline import Flow  # noqa: PLC0415 - hardly ever needed
 
@@ -143,10 +146,10 @@ def _upgrade_reading(position: Mapping[str, Any], base: str, resume: bytes) -> b
     appliance = position["appliance"]
     name = next((file for _, _, file in logs.values()), position["path"])
     hosts = [[x if x != appliance else None, *y[:2]] for x, y in logs.items()]
-    state = orjson.loads(Flow().open(appliance, name, base=base).state)
+    state = orjson.loads(Flow().open(appliance, name, base=base, folder=folder).state)
     state[:3] = at, skipping, within
     state[3][: len(dates)] = dates
     if not is_foreign:
         state[4] = None
-    state[5][3:] = any(x is not None for x, *_ in hosts), hosts
+    state[5][4:] = any(x is not None for x, *_ in hosts), hosts
     return orjson.dumps(state)

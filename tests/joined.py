@@ -15,4 +15,4 @@ def no_streams() -> Streams:
 
 def log_of(appliance: str, path: str | None = None) -> Log:
     """Give the log of a file that begins."""
-    return Log(Origin(appliance, path, None), Source("", path, None, Identities()))
+    return Log(Origin(appliance, path, None), Source("", "", path, None, Identities()))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.inputs.names import base_name, is_live, reading_order, time_in_name
+from forwarder.inputs.names import base_name, is_live, log_folder, reading_order, time_in_name
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ LOGS = {
         " mail.@20260422T110000.s.1 mail_2026-04-22_11-22-33"
     ),
     "mail.log": (
-        "mail.log mail.log.gz mail.log.1 mail.log.0 mail.log.10.gz mail.1.log mail.2.log.gz"
+        "mail.log mail.log.gz mail.log.1 mail.log.0 mail.log.10.gz"
         " mail.log-20260422 mail.log-20260422.gz mail.log-2026042213 mail.log-20260422-1776816000"
         " mail.log-2026-04-22 mail.log.2026-04-22 mail.log.2026-04-22_13-00-00 mail-20260422.log"
         " mail-20260422.log.gz mail.2026-04-22.log mail.2026.04.22.log mail_2026_04_22.log"
@@ -88,7 +88,9 @@ LOGS = {
     ),
     "mail_logs.esa1.example.com": "mail_logs.esa1.example.com.@20260422T110000.s",
     "10.0.0.1": "10.0.0.1 10.0.0.1.gz 10.0.0.1.1 10.0.0.1.current 10.0.0.1-20260422",
-    "10.0.0.2.log": "10.0.0.2.log 10.0.0.2.log.1 10.0.0.2-20260422.log.gz 10.0.0.2.3.log",
+    "10.0.0.2.log": "10.0.0.2.log 10.0.0.2.log.1 10.0.0.2-20260422.log.gz",
+    "10.0.0.2.3.log": "10.0.0.2.3.log",
+    "esa.1.log": "esa.1.log esa.1.log.2.gz",
     "esa.10.0.0.2": "esa.10.0.0.2 esa.10.0.0.2.4.gz esa.10.0.0.2-20260422",
     "2001:db8::1.log": "2001:db8::1.log 2001:db8::1.log.2",
     "esa1.log": "esa1.log esa1.log.1 esa1-20260422.log",
@@ -186,3 +188,22 @@ def test_of_two_copies_the_one_with_the_name_of_its_log_is_first() -> None:
     """Its lines are joined to those of the files before and behind it."""
     names = ["mail.@20260422T110000.again.s", "mail.@20260422T110000.s"]
     assert sorted(names, key=reading_order) == names[::-1]
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [
+        ("/srv/esa1/mail.log", "/srv/esa1"),
+        ("/srv/esa1/archive/mail.log.1", "/srv/esa1"),
+        ("/srv/esa1/Old/2025/mail.log.1.gz", "/srv/esa1"),
+        ("/srv/2026/03/04/esa1/mail.log", "/srv/esa1"),
+        ("/srv/2026-03-04/mail.log", "/srv"),
+        ("/srv/20260304/12/mail.log", "/srv"),
+        ("/srv/esa10/mail.log", "/srv/esa10"),
+        ("/srv/10.0.0.1/mail.log", "/srv/10.0.0.1"),
+        ("mail.log", ""),
+    ],
+)
+def test_a_log_is_in_one_folder(path: str, folder: str) -> None:
+    """Whatever folders there are for archives and days."""
+    assert log_folder(path) == folder

@@ -36,6 +36,10 @@ _NUMBER = re.compile(r"\.([0-9]{1,9})(?=$|\.(?:log|txt)$)")
 _DIGITS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 _COUNT = re.compile(r"-([0-9]{1,5})(?=$|\.)")
 """Behind a date, of the files of one day."""
+_MOVED = re.compile(
+    r"[0-9]{1,4}(?:-?[0-9]{2}){0,2}|archives?|old|olddir|backups?|rotated", re.IGNORECASE
+)
+"""Folders for years, months, days and hours, and those that closed files are moved to."""
 _LIVE = (".c", ".current")
 _CLOSED = (".s", ".gz")
 
@@ -89,13 +93,32 @@ def base_name(path: str) -> str:
         shorter = _without_ending(name)
         if shorter == name:
             shorter = _without_stamp(name)
-        if shorter == name and not numbered and (number := _find_number(name)) is not None:
-            # Only one: what is before may be a version, or half an address.
+        number = _find_number(name)
+        # Only at the end: ``mail.1.log`` may be rotated, ``esa.1.log`` a machine. And only one:
+        # what is before may be a version, or half an address.
+        if shorter == name and not numbered and number is not None and number.end() == len(name):
             numbered = True
-            shorter = name[: number.start()] + name[number.end() :]
+            shorter = name[: number.start()]
         if shorter in {name, ""}:
             return shorter
         name = shorter
+
+
+def log_folder(path: str) -> str:
+    """Say where a log is: the folder of a file without what archives and dates add to it.
+
+    Two files of one name in two folders are two logs; where logs are moved to an archive, or have a
+    folder for each day, they are one.
+
+    Args:
+        path: Path of the file.
+
+    Returns:
+        ``/srv/esa1`` for ``/srv/esa1/mail.log``, ``/srv/esa1/2026/04/22/mail.log`` and
+        ``/srv/esa1/archive/mail.log.1``.
+    """
+    folders = path.rpartition("/")[0].split("/")
+    return "/".join(x for x in folders if not _MOVED.fullmatch(x))
 
 
 def _without_ending(name: str) -> str:

@@ -24,6 +24,8 @@ class Source(NamedTuple):
 
     base: str
     """Name of the file without what rotation adds; the same for all files of one log."""
+    folder: str
+    """Where the file was when it was begun, without what archives and dates add."""
     file: str | None
     """A name for the file that stays when it is renamed."""
     zone: tzinfo | None
@@ -41,7 +43,7 @@ class Log:
             name; None else.
         offset: Local time minus UTC by the header.
         begun: For ids.
-        where: Appliance, base name and host: what does not change in the file.
+        where: Appliance, base name, host and folder: what does not change in the file.
         is_moved: Whether a header has said another serial number since somebody cleared this.
         first: The time of the file's first line, in seconds since 1970; None if it has none;
             :data:`UNKNOWN` before somebody has asked for it.
@@ -56,7 +58,7 @@ class Log:
         self.origin = origin
         self.source = source
         self.host = host
-        self.where = origin.appliance, source.base, host
+        self.where = origin.appliance, source.base, host, source.folder
         self.offset: timedelta | None = None
         self.is_moved = False
         self.first: int | None

@@ -8,7 +8,8 @@ Rules:
 
 * A stream is an appliance, the base name of the files (what rotation adds to a name is no part of
   it), the serial number in their headers, and, where the operator named the appliance, the host
-  of the syslog headers unless it has the appliance's name.
+  of the syslog headers unless it has the appliance's name. Files without a serial number are of
+  one stream only where they are in one folder; folders for archives and dates do not count.
 * A file without a header goes on with the only serial number that is known for its base name.
   Where several are known, it is a stream of its own. What came before any header belongs to the
   first serial number.
@@ -63,6 +64,8 @@ class Family(NamedTuple):
     appliance: str
     base: str
     host: str | None
+    folder: str
+    """Empty for a stream with a serial number: that says more than the place of a file."""
 
 
 class Key(NamedTuple):
@@ -244,6 +247,8 @@ class Streams:
             else:
                 file = log.source.file
         last = self._last
+        if serial is not None:
+            where = *where[:3], ""
         if last is not None and last.key == (where, serial, file):
             stream = last
         else:
@@ -306,7 +311,7 @@ class Streams:
             names = (first.family.host or appliance, key.family.host or appliance)
         elif first.serial is not None and key.serial not in {None, first.serial}:
             kind, names = Kind.SERIALS, (first.serial, key.serial or "")
-        elif first.family.base != key.family.base:
+        elif first.family.base != key.family.base or first.serial is key.serial is None:
             kind, names = Kind.FILES, (first_path or "-", path or "-")
         else:
             return
@@ -314,7 +319,7 @@ class Streams:
 
     def _take_serial(self, log: Log, events: list[Event]) -> None:
         """Take a serial number that a header says."""
-        family = Family(log.origin.appliance, log.source.base, log.host)
+        family = Family(*log.where)
         serial = log.origin.serial
         assert serial is not None  # noqa: S101 - a header has said it
         known = self._serials.pop(family, None)
@@ -332,7 +337,7 @@ class Streams:
         now = max(0 if begun is None else begun.epoch, known.pop(serial, 0))
         known[serial] = now
         for other in [x for x in known if x != serial]:
-            stream = self._streams.get(Key(family, other, None))
+            stream = self._streams.get(Key(family._replace(folder=""), other, None))
             heard = known[other] if stream is None else max(known[other], self._heard(stream))
             if heard < now - REPLACED_SECONDS:
                 del known[other]
@@ -343,9 +348,12 @@ class Streams:
 
     def _adopt(self, family: Family, serial: str) -> None:
         """Take it that what came before any header is of the machine of the first one."""
+        known = Key(family._replace(folder=""), serial, None)
+        if known in self._streams:
+            return
         stream = self._streams.pop(Key(family, None, None), None)
         if stream is not None:
-            stream.key = Key(family, serial, None)
+            stream.key = known
             self._streams[stream.key] = stream
             self._changed[stream.number] = stream
 
