@@ -2,8 +2,10 @@
 
 import os
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from heapq import nsmallest
+from operator import itemgetter
 
 import orjson
 import structlog
@@ -129,17 +131,15 @@ class ReadingStatus:
             return []
         begun = time.monotonic()
         self._oddities.say(self._counts)
-        files = [] if self._following is None else self._following.status()
         self._say_whether_there_are_logs()
-        others = self._say_others(files)
-        status = describe(files, snapshot.open_connections, self._counts)
+        paths = self._find_others()
+        others = self._say_others(paths)
         lost = self._lost_before + (0 if self._following is None else self._following.lost)
-        status["lost_bytes"] = sum(x.lost for x in files) + lost
-        status["lost_before_begun"] = lost
+        status = describe(self._files(), snapshot.open_connections, self._counts, lost)
         status["other_logs"] = [
             {"key": key, **others[key]._asdict()} for key in sorted(others)[:MAX_OTHERS]
         ]
-        status["problems"] = self._list_problems(files, others)
+        status["problems"] = self._list_problems(paths, others)
         now = time.monotonic()
         self._due = now + max(STATUS_SECONDS, (now - begun) * _STATUS_SHARE)
         if status == self._last:
@@ -155,16 +155,24 @@ class ReadingStatus:
         something is wrong.
         """
         self._oddities.say(self._counts, last=True)
-        files = [] if self._following is None else self._following.status()
-        others = self._say_others(files)
+        paths = self._find_others()
+        others = self._say_others(paths)
         foreign = {key for key, other in others.items() if other.is_foreign}
-        named = {STDIN_KEY} | {x.key for x in files if x.path in self._named}
+        named = {key for key, path in paths.items() if path in self._named or key == STDIN_KEY}
         number = 0 if self._following is None else self._following.number
         self.problems += len(foreign if len(foreign) == number else foreign & named)
 
-    def _say_others(self, files: Sequence[FileStatus]) -> dict[str, OtherLog]:
+    def _files(self) -> Iterator[FileStatus]:
+        return iter(()) if self._following is None else self._following.status()
+
+    def _find_others(self) -> dict[str, str]:
+        """Say where what is no mail log is now, by key."""
+        files = self._files() if self._others else ()
+        paths = {x.key: x.path for x in files if x.key in self._others}
+        return {STDIN_KEY: "-"} | dict(sorted(paths.items(), key=itemgetter(1)))
+
+    def _say_others(self, paths: Mapping[str, str]) -> dict[str, OtherLog]:
         """Say what is no mail log and was not said so before; give all that are there now."""
-        paths = {STDIN_KEY: "-"} | {x.key: x.path for x in files}
         found = {key: other for key, other in self._others.items() if key in paths}
         for key, other in found.items():
             before = self._said.get(key)
@@ -180,11 +188,8 @@ class ReadingStatus:
         elif self._said_others == MAX_STATUS_FILES + 1:
             _log.warning("There are more files that are not mail logs; no further one is named.")
 
-    def _list_problems(
-        self, files: Sequence[FileStatus], others: Mapping[str, OtherLog]
-    ) -> list[str]:
+    def _list_problems(self, paths: Mapping[str, str], others: Mapping[str, OtherLog]) -> list[str]:
         """Name what is wrong now."""
-        paths = {STDIN_KEY: "-"} | {x.key: x.path for x in files}
         found = [] if self._following is None else self._following.problems
         found += (other.say(shown(paths[key])) for key, other in sorted(others.items()))
         return [shortened(x) for x in found[:MAX_STATUS_FILES]]
@@ -216,17 +221,37 @@ def _restore(status: bytes | None) -> dict[str, OtherLog]:
     return found
 
 
+class _Sums:
+    """What all files come to; they go by one at a time, because there may be 100,000."""
+
+    def __init__(self) -> None:
+        self.files = self.behind = self.lost = 0
+
+    def of(self, files: Iterable[FileStatus]) -> Iterator[FileStatus]:
+        """Count files on their way."""
+        for file in files:
+            self.files += 1
+            self.behind += file.behind
+            self.lost += file.lost
+            yield file
+
+
 def describe(
-    files: Sequence[FileStatus], open_connections: int, counts: Counts
+    files: Iterable[FileStatus], open_connections: int, counts: Counts, lost_before_begun: int
 ) -> dict[str, object]:
     """Say how far the inputs are, for ``status``."""
-    worst = sorted(files, key=lambda x: (-x.behind - x.lost, x.path))[:MAX_STATUS_FILES]
+    sums = _Sums()
+    worst = nsmallest(
+        MAX_STATUS_FILES, sums.of(files), key=lambda x: (-x.behind - x.lost, x.path, x.offset)
+    )
     return {
         "open_connections": open_connections,
         "oddities": in_status(counts),
         "mixtures": [in_words(x) for x in counts.mixtures],
-        "files": len(files),
-        "behind_bytes": sum(x.behind for x in files),
+        "files": sums.files,
+        "behind_bytes": sums.behind,
+        "lost_bytes": sums.lost + lost_before_begun,
+        "lost_before_begun": lost_before_begun,
         "named": [
             {
                 "path": os.fsencode(x.path).decode("utf-8", "replace"),

@@ -212,9 +212,9 @@ class Files:
 
     def has_pausing_predecessor(self, file: File, since: float) -> bool:
         """Say whether a file that comes before another one pauses, and not for longer."""
-        order = reading_order(file.path)
         pausing = self._pausing[file.sighting.appliance].items()
         others = [self._files[inode] for inode, begun in pausing if begun > since]
+        order = reading_order(file.path) if others else None
         return any(x is not file and x.is_home and reading_order(x.path) <= order for x in others)
 
     def wake_predecessors(self, file: File) -> None:

@@ -256,6 +256,11 @@ def log_file(path: str, appliance: str | None) -> LogFile:
     absolute = os.path.abspath(path)
     if os.pardir in path.split("/") and os.path.realpath(absolute) != os.path.realpath(path):
         absolute = os.path.realpath(path)  # LINK/.. is not the folder that holds LINK
+    return log_at(absolute, appliance)
+
+
+def log_at(absolute: str, appliance: str | None) -> LogFile:
+    """Say whose log a file is, as :func:`log_file`, of an absolute path without ``..``."""
     if appliance is not None:
         return LogFile(absolute, _printable(appliance), named=True)
     folder = "" if absolute.startswith(_NO_FOLDER) else os.path.basename(os.path.dirname(absolute))

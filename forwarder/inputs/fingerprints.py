@@ -79,6 +79,15 @@ class Fingerprint(NamedTuple):
         """
         return Fingerprint(size, None, self.marks, tail)
 
+    def is_of(self, data: bytes) -> bool:
+        """Say whether it covers just these bytes."""
+        return (
+            len(data) == self.size
+            and data.startswith(self.marks[:HEAD_BYTES])
+            and data.endswith(self.tail)
+            and crc32(data) == self.checksum
+        )
+
     def may_be(self, other: "Fingerprint") -> bool:
         """Say whether both can be of one file, as far as marks tell."""
         return self.marks.startswith(other.marks) or other.marks.startswith(self.marks)
@@ -108,11 +117,15 @@ class Index:
 
     def add(self, key: str, marks: bytes) -> None:
         """Put a content in; without marks it is not found."""
+        if not marks:
+            return
         insort(self._sorted, (marks, key))
         self._lengths[len(marks)] += 1
 
     def remove(self, key: str, marks: bytes) -> None:
         """Take a content out that was put in with these marks."""
+        if not marks:
+            return
         del self._sorted[bisect_left(self._sorted, (marks, key))]
         self._lengths[len(marks)] -= 1
         if not self._lengths[len(marks)]:
@@ -122,7 +135,7 @@ class Index:
         """Find all contents that agree with the marks as far as both go."""
         found = set(self._beginning_with(marks, whole=False))
         for length in self._lengths:
-            if 0 < length < len(marks):
+            if length < len(marks):
                 found.update(self._beginning_with(marks[:length], whole=True))
         return found
 

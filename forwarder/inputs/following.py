@@ -7,7 +7,7 @@ are there     each is        turn     it stopped  is complete
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from heapq import heappop, heappush
 
@@ -205,11 +205,14 @@ class Following:
         """Whether there is any file to follow, empty or not; None before the first look."""
         return len(self._files) > 0 if self._noticing.looks else None
 
-    def status(self) -> list[FileStatus]:
-        """Return how far each log is, by path; logs that are gone only if something is lost."""
-        logs = [status_of(file.trail, file) for file in self._files if file.trail and file.is_home]
-        logs += [status_of(trail, None) for trail in self._trails.gone if trail.position.lost]
-        return sorted(logs, key=lambda status: (status.path, status.offset))
+    def status(self) -> Iterator[FileStatus]:
+        """Say how far each log is; those that are gone only if something is lost."""
+        for file in self._files:
+            if file.trail is not None and file.is_home:
+                yield status_of(file.trail, file)
+        for trail in self._trails.gone:
+            if trail.position.lost:
+                yield status_of(trail, None)
 
     @property
     def lost(self) -> int:

@@ -28,7 +28,9 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """Its byte order marks. Notepad and PowerShell write it; an appliance never does."""
 _UNTAR = "mkdir FOLDER && tar -xf FILE -C FOLDER"
 
+_REFUSED = (*_UTF_16, *(magic for magic, _, _ in (*_COMPRESSED, *_ARCHIVES)))
 MAGICS = (GZIP_MAGIC, *(magic for magic, _, _ in (*_COMPRESSED, *_ARCHIVES)))
+_LONGEST = max(map(len, MAGICS))
 
 # tar has no magic number that all of its forms have (POSIX, GNU and what was before them): each
 # member's header has a checksum, in octal digits, of its 512 bytes with blanks in its own place.
@@ -47,6 +49,8 @@ def refusal(head: bytes) -> str | None:
     """
     if _is_tar(head):
         return _archive("tar", _UNTAR)
+    if not head.startswith(_REFUSED):
+        return None
     if head.startswith(_UTF_16):
         return (
             "is in UTF-16, and only ASCII and UTF-8 are read here; convert it first:"
@@ -66,7 +70,9 @@ def refusal(head: bytes) -> str | None:
 
 def is_too_short(head: bytes) -> bool:
     """Say whether the first bytes are too few to know whether they are packed."""
-    return any(len(magic) > len(head) and magic.startswith(head) for magic in MAGICS)
+    return len(head) < _LONGEST and any(
+        len(magic) > len(head) and magic.startswith(head) for magic in MAGICS
+    )
 
 
 def _archive(name: str, command: str) -> str:

@@ -134,12 +134,14 @@ def _without_stamp(name: str) -> str:
     found = _find_stamp(name)
     if found is None:
         return name
-    before, behind = name[: found.start()].rstrip(".@-_"), name[found.end() :]
+    stamp, _ = found
+    before, behind = name[: stamp.start()].rstrip(".@-_"), name[stamp.end() :]
     count = _COUNT.match(behind)
     behind = behind if count is None else behind[count.end() :]
     return before + behind if before else behind.lstrip(".-_")
 
 
+@lru_cache(maxsize=1024)  # each step with a file asks for it again
 def is_live(path: str) -> bool:
     """Say whether a file may be the one that is written to, by its name.
 
@@ -150,7 +152,11 @@ def is_live(path: str) -> bool:
         True for ``.c``, ``.current``, and names with neither timestamp nor number; False for
         ``.s`` and packed files, whatever else they are called.
     """
-    return reading_order(path)[0] == _Age.LIVE and not path.endswith(_CLOSED)
+    if path.endswith(_CLOSED):
+        return False
+    name = _plain_name(path)
+    time, rest = _stamp_and_rest(name)
+    return _age(name, time, _find_number(rest)) is _Age.LIVE
 
 
 def is_successor(path: str, of: str) -> bool:
@@ -197,17 +203,18 @@ def reading_order(path: str) -> ReadingOrder:
     time, rest = _stamp_and_rest(name)
     number = _find_number(rest)
     count = None if time is None else _COUNT.match(rest)
-    if name.endswith(_LIVE) or (time is None and number is None):
-        age = _Age.LIVE
-    elif time is None:
-        age = _Age.NUMBERED
-    else:
-        age = _Age.STAMPED
+    age = _age(name, time, number)
     # The unnumbered is newer than .1 and .0, and older than -1.
     place = -int(number[1]) if number else 1
     place = place if count is None else 1 + int(count[1])
     base = len(base_name(name))
     return (age, time or _NO_TIME, place, base, name, path.rpartition("/")[2], path)
+
+
+def _age(name: str, time: datetime | None, number: re.Match[str] | None) -> _Age:
+    if name.endswith(_LIVE) or (time is None and number is None):
+        return _Age.LIVE
+    return _Age.NUMBERED if time is None else _Age.STAMPED
 
 
 def _plain_name(path: str) -> str:
@@ -217,13 +224,17 @@ def _plain_name(path: str) -> str:
 def _stamp_and_rest(name: str) -> tuple[datetime | None, str]:
     """Return the last timestamp and the text behind it, or None and the whole name."""
     found = _find_stamp(name)
-    return (None, name) if found is None else (_instant(found), name[found.end() :])
+    return (None, name) if found is None else (found[1], name[found[0].end() :])
 
 
-def _find_stamp(name: str) -> re.Match[str] | None:
-    """Find the last timestamp."""
-    stamps = [x for x in _STAMP.finditer(name) if _instant(x) is not None]
-    return stamps[-1] if stamps else None
+def _find_stamp(name: str) -> tuple[re.Match[str], datetime] | None:
+    """Find the last timestamp, and say which it is."""
+    last = None
+    for found in _STAMP.finditer(name):
+        time = _instant(found)
+        if time is not None:
+            last = found, time
+    return last
 
 
 def _find_number(name: str) -> re.Match[str] | None:

@@ -61,8 +61,10 @@ class Recogniser:
             SourceError: It cannot be read.
             MovedError: It is not where it was.
         """
+        was_open = file.inode in self._opened
         source = self._opened.open(file.path, file.inode)
-        source.restart()  # it may have been opened when it was shorter, or something else
+        if was_open:
+            source.restart()  # it may have been shorter then, or something else
         if source.unclear and (not settled or source.bytes_at(0, 2) in {b"", GZIP_MAGIC[:1]}):
             self._files.set_state(file, State.REST)
             return not settled and source.size > 0
@@ -70,6 +72,9 @@ class Recogniser:
         if hint is not None and self._is_hinted(source, hint):
             file.packed = False
             self._files.settle(file, hint)
+            if hint.ended and file.here and not file.is_live and source.size == hint.read.size:
+                self._files.set_state(file, State.REST)  # nothing is left to read or to say
+                self._opened.close(file.inode)
             return False
         verdict, trail = yield from self._identify(file, source, settled=settled)
         if verdict is Verdict.WAIT:
@@ -96,6 +101,8 @@ class Recogniser:
         while source.pending:
             yield
             own = NOTHING.extend(source.read(BLOCK_BYTES))
+        if not own.size:
+            return Verdict.NEW, None
         known = {
             trail.key: trail.read
             for trail in self._trails.find(file.sighting.appliance, own)
@@ -105,7 +112,7 @@ class Recogniser:
         hint = self._trails.find_by_inode(file.inode)
         if hint is not None and hint.read.size and hint.read.may_be(own):
             known[hint.key] = hint.read
-        if not known or not own.size:
+        if not known:
             return Verdict.NEW, None
         alike = yield from find_alike(source, known)
         found: dict[Verdict, Trail] = {}
@@ -177,10 +184,15 @@ class Recogniser:
 
     def _is_hinted(self, source: Source, trail: Trail) -> bool:
         """Say whether a plain file at the inode of a log is the log, and no other may be meant."""
-        if source.packed or not trail.read.size or not source.holds(trail.read):
+        known = trail.read
+        if source.packed or not known.size:
             return False
-        beginning = NOTHING.extend(source.bytes_at(0, _HINT_BYTES))
-        return self._trails.find(trail.position.appliance, beginning) == [trail]
+        data = source.bytes_at(0, _HINT_BYTES)
+        if not known.is_of(data):  # all of a small file; of others, what is enough
+            if not source.holds(known):
+                return False
+            known = NOTHING.extend(data)
+        return self._trails.find(trail.position.appliance, known) == [trail]
 
     def _stand_behind(self, source: Source, size: int) -> Generator[None, None, None]:
         """Go to a position in a packed file, by unpacking all before it."""

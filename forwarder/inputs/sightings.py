@@ -25,7 +25,7 @@ from functools import cache
 from sys import intern
 from typing import NamedTuple
 
-from forwarder.inputs.finding import LogFile, is_log, is_of_owner, log_file
+from forwarder.inputs.finding import LogFile, is_log, is_of_owner, log_at
 from forwarder.inputs.names import reading_order
 from forwarder.inputs.patterns import Links, expand, fixed_folder, is_pattern, matches
 from forwarder.inputs.sources import Inode
@@ -152,7 +152,7 @@ class _Look:
                 continue
             before = self._known.get(path)
             if before is None or (before.input, before.pattern) != (number, pattern):
-                log = log_file(path, followed.appliance or appliance)
+                log = log_at(path, followed.appliance or appliance)
             else:
                 log = LogFile(path, before.appliance, before.named)
             sighting = Sighting(

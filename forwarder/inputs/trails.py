@@ -76,17 +76,18 @@ class Trails:
         """How many files there were at a time."""
         self._inodes: dict[Inode, str] = {}
         self._changed: dict[str, None] = {}
-        positions = [(key, decode(key, value)) for key, value in saved]
-        positions.sort(key=lambda x: (x[1].gone is None, x[1].gone or 0.0))
-        for key, position in positions:
-            if position.gone is None:
-                self._sought.add(key)
-            trail = Trail(
+        for key, value in saved:
+            position = decode(key, value)
+            self._trails[key] = Trail(
                 key, position, position.fingerprint, saved=True, returns=True, ended=position.ended
             )
-            self._trails[key] = trail
-            self._indexes[position.appliance].add(key, trail.read.marks)
-            self._lose_home(trail, now)
+        since = {key: trail.position.gone for key, trail in self._trails.items()}
+        self._sought.update(key for key, gone in since.items() if gone is None)
+        for key in sorted(since, key=lambda x: (since[x] is None, since[x] or 0.0)):
+            self._lose_home(self._trails[key], now)
+        # In their order, each goes to the end of an index.
+        for trail in sorted(self._trails.values(), key=lambda x: x.read.marks):
+            self._indexes[trail.position.appliance].add(trail.key, trail.read.marks)
 
     def get(self, key: str) -> Trail | None:
         """Return a trail, if it is remembered."""
@@ -246,8 +247,10 @@ class Trails:
 
     def end(self, trail: Trail) -> None:
         """Note that the end of a log was handed over."""
-        trail.ended = trail.returns = True
-        self._changed[trail.key] = None
+        trail.returns = True
+        if not trail.ended:
+            trail.ended = True
+            self._changed[trail.key] = None
 
     def changes(self) -> list[tuple[str, bytes | None]]:
         """Return what has to be saved since the last time; None for what was forgotten."""
@@ -266,8 +269,8 @@ class Trails:
 
     def _put(self, trail: Trail, position: Position) -> None:
         if position != trail.position:
-            trail.position = position
             self._changed[trail.key] = None
+        trail.position = position  # equal or not: it shares what is in memory anyway
 
     def _read_to(self, trail: Trail, to: Fingerprint) -> None:
         index = self._indexes[trail.position.appliance]

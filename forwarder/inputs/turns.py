@@ -12,13 +12,23 @@ from collections import deque
 from collections.abc import Hashable
 from heapq import heappop, heappush
 from itertools import count
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from forwarder.inputs.names import ReadingOrder, reading_order
 
 T = TypeVar("T", bound=Hashable)
 
 _Order = tuple[ReadingOrder, bool]
+
+
+class _Work(NamedTuple):
+    """What has work to do."""
+
+    appliance: str
+    path: str
+    gone: bool
+    number: int
+    """Of its place among those that wait; what waits under another one is out of date."""
 
 
 class Turns(Generic[T]):
@@ -33,7 +43,7 @@ class Turns(Generic[T]):
         """
         self._max_at_once = max_at_once
         self._waiting: dict[str, list[tuple[_Order, int, T]]] = {}
-        self._working: dict[T, tuple[str, _Order]] = {}
+        self._working: dict[T, _Work] = {}
         self._current: dict[str, T] = {}
         self._held: set[T] = set()
         self._appliances: deque[str] = deque()
@@ -47,30 +57,31 @@ class Turns(Generic[T]):
 
     def add(self, item: T, appliance: str, path: str, *, gone: bool = False) -> None:
         """Say that a file has work to do, or has another name now, or none any more."""
-        order = (reading_order(path), not gone)
-        if self._working.get(item) == (appliance, order):
+        before = self._working.get(item)
+        if before is not None and before[:3] == (appliance, path, gone):
             return
         was_current = self._current.get(appliance) == item
         self.remove(item)
-        self._working[item] = (appliance, order)
+        work = self._working[item] = _Work(appliance, path, gone, next(self._number))
         if was_current:
             self._current[appliance] = item
         if appliance not in self._waiting:
             self._waiting[appliance] = []
             self._appliances.append(appliance)
-        heappush(self._waiting[appliance], (order, next(self._number), item))
+        order = (reading_order(path), not gone)
+        heappush(self._waiting[appliance], (order, work.number, item))
 
     def remove(self, item: T) -> None:
         """Say that a file has no more work."""
-        appliance, _ = self._working.pop(item, ("", None))
         self._held.discard(item)
-        if self._current.get(appliance) == item:
-            del self._current[appliance]
+        work = self._working.pop(item, None)
+        if work is not None and self._current.get(work.appliance) == item:
+            del self._current[work.appliance]
 
     def hold(self, item: T) -> None:
         """Let a file that has the turn wait for :meth:`go_on`; older ones may come before it."""
         self._held.add(item)
-        del self._current[self._working[item][0]]
+        del self._current[self._working[item].appliance]
 
     def go_on(self) -> None:
         """Let all that are held have their turns."""
@@ -82,7 +93,7 @@ class Turns(Generic[T]):
         Returns:
             Whether there is one.
         """
-        appliance, _ = self._working[item]
+        appliance = self._working[item].appliance
         del self._current[appliance]
         if self._item_of(appliance) != item:
             return True
@@ -114,8 +125,9 @@ class Turns(Generic[T]):
             return self._current[appliance]
         waiting = self._waiting[appliance]
         while waiting:
-            order, _, item = waiting[0]
-            if self._working.get(item) == (appliance, order):
+            _, number, item = waiting[0]
+            work = self._working.get(item)
+            if work is not None and work.number == number:
                 return item
             heappop(waiting)
         return None
