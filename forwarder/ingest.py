@@ -330,7 +330,13 @@ def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Fol
     followed = followed_by(inputs, spool.folder)
     if not any(x.paths for x in followed):
         return None
-    return Following(followed, spool.iter_state(FILE_PREFIX), once=once, watch=not once)
+    return Following(
+        followed,
+        spool.iter_state(FILE_PREFIX),
+        fetch=lambda key: dict(spool.load_state(key)).get(key, b""),
+        once=once,
+        watch=not once,
+    )
 
 
 def _standard_inputs(inputs: Sequence[InputSettings], begun: Begun) -> Iterable[StandardInput]:

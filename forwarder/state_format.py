@@ -40,14 +40,14 @@ _log = structlog.get_logger(__name__)
 
 
 class StateVersionError(ForwarderError):
-    """The state is of a later version of the program."""
+    """The state is of a version that the program does not know."""
 
 
 def bring_up_to_date(spool: "Spool") -> None:
     """See to it that the state is of this version; before anything else reads it.
 
     Raises:
-        StateVersionError: It is of a later one.
+        StateVersionError: It is of a later one, or of none that is known.
         SpoolError: It cannot be read or written.
     """
     known = dict(spool.load_state(KEY)).get(KEY)
@@ -62,7 +62,14 @@ def bring_up_to_date(spool: "Spool") -> None:
     changes: Changes = {KEY: b"%d" % VERSION}
     pairs = dict(spool.load_state(CORE_PREFIX)) | dict(spool.load_state(FILE_PREFIX))
     if pairs:
-        upgraded, left = _upgrade(pairs)
+        try:
+            upgraded, left = _upgrade(pairs)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise StateVersionError(
+                f"the state in {str(spool.folder)!r} is of no version that this program knows"
+                f" ({error!r}); use the program that wrote it, or set the state folder aside and"
+                " start anew, which reads all files again"
+            ) from error
         changes |= upgraded
         for appliance in left:
             _log.warning(

@@ -70,6 +70,7 @@ class Reader:
         self.following = Following(
             self.inputs,
             list(self.state.items()),
+            fetch=lambda key: self.state.get(key, b""),
             watch=False,
             monotonic=self.clock.monotonic,
             wall=self.clock.wall,

@@ -253,6 +253,50 @@ def test_what_was_saved_comes_with_the_first_piece_even_without_data(tmp_path: P
     assert {x.resume for x in reader.pieces[before + 1 :]} == {None}
 
 
+def test_a_start_where_nothing_is_new_saves_nothing(tmp_path: Path) -> None:
+    """However many files there are."""
+    reader = following(tmp_path)
+    for number in range(300):
+        write(tmp_path / f"mail.{number}", [b"the line of %d\n" % number])
+    reader.finish()
+    reader.crash()
+    before = len(reader.pieces)
+    reader.settle(times=4)
+    assert reader.is_drained()
+    assert reader.following.save({}) == []
+    assert reader.pieces[before:] == []
+
+
+def test_a_log_that_has_ended_goes_on_behind_a_start(tmp_path: Path) -> None:
+    """With what was saved, also if it was given another name meanwhile, and that was saved."""
+    reader = following(tmp_path)
+    path = write(tmp_path / "mail.log.1", OLD)
+    reader.finish()
+    reader.crash()
+    reader.settle()
+    path = path.rename(tmp_path / "mail.log.2")
+    reader.finish()
+    reader.crash()
+    before = len(reader.pieces)
+    write(path, NEW)
+    reader.finish()
+    assert reader.lines == OLD + NEW
+    first, *_ = reader.pieces[before:]
+    assert first.resume == b"resume at %d" % len(b"".join(OLD))
+
+
+def test_a_file_in_the_place_of_one_that_has_ended_is_read(tmp_path: Path) -> None:
+    """Also if it has the same name, inode and size, and the same first and last lines."""
+    reader = following(tmp_path)
+    ends = [b"%d %d\n" % (number, number % 2) for number in range(100)]
+    path = write(tmp_path / "mail.log.1", [*ends, b"one\n", *ends])
+    reader.finish()
+    reader.crash()
+    path.write_bytes(b"".join([*ends, b"two\n", *ends]))
+    reader.finish()
+    assert reader.lines == [*ends, b"one\n", *ends, *ends, b"two\n", *ends]
+
+
 def test_a_late_whole_file(tmp_path: Path) -> None:
     """It is read when it arrives, though younger ones were read before."""
     reader = following(tmp_path)

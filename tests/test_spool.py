@@ -132,6 +132,19 @@ def test_state_is_written_changed_and_deleted(spool: Spool) -> None:
     ]
 
 
+@pytest.mark.parametrize("number", [0, 1, 999, 1000, 1001, 2500])
+def test_state_is_given_a_page_at_a_time(tmp_path: Path, number: int) -> None:
+    """All that has the prefix, once and in order, also where others write meanwhile."""
+    state = [(f"c/{x:04}", b"%d" % x) for x in range(number)]
+    with closing(opened(tmp_path, "a")) as spool:
+        spool.commit((), [*state, ("b/9", b"before"), ("c", b"before"), ("c0", b"behind")])
+        given = spool.iter_state("c/")
+        begun = [next(given)] if number else []
+        spool.commit((), [("c/0000", b"again"), ("d", b"behind")])
+        rest = [x for x in given if x != ("c/0000", b"again")]
+        assert begun + rest == state
+
+
 def test_a_commit_that_fails_leaves_nothing_behind(spool: Spool) -> None:
     """Neither documents nor state, and the next one works."""
     with pytest.raises(UnicodeEncodeError):

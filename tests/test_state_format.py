@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from forwarder.core_settings import PREFIX as CORE_PREFIX
+from forwarder.inputs.positions import STARTED
 from forwarder.spool import Spool
 from forwarder.state_format import KEY, VERSION, StateVersionError, bring_up_to_date
 from tests import old_state
@@ -128,6 +129,18 @@ def test_a_later_version_is_refused(config: Path) -> None:
     done = subprocess.run(command, input=b"", capture_output=True, check=False, timeout=60)  # noqa: S603
     assert done.returncode == 1
     assert b"is of version 99" in done.stderr
+
+
+@pytest.mark.parametrize("resume", [b"[[]]", b"{}", b"[{}]", b'[{"esa1":[]}]', b"?"])
+def test_what_no_version_has_written_is_refused(config: Path, resume: bytes) -> None:
+    """In words, and nothing of it is changed."""
+    with closing(opened_spool(config)) as spool:
+        key, value = next((x, y) for x, y in spool.load_state("file/") if x != STARTED)
+        spool.commit([], [(key, value.partition(b"\n")[0] + b"\n" + resume)])
+        before = spool.load_state("")
+        with pytest.raises(StateVersionError, match="no version that this program knows"):
+            bring_up_to_date(spool)
+        assert spool.load_state("") == before
 
 
 def test_a_new_state_has_the_version(tmp_path: Path) -> None:

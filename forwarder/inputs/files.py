@@ -5,7 +5,7 @@ if it is the home of its log. And it rests, at its end, or as a copy, or because
 until it changes.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -86,7 +86,8 @@ class Files:
         self._of: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self._pausing: defaultdict[str, dict[Inode, float]] = defaultdict(dict)
         self._live: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
-        self._copies: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
+        self._copies: dict[str, dict[Inode, None]] = {}
+        self._expected: deque[Inode] = deque()
         self.paths: dict[str, Sighting] = {}
         """Each known file that has a name, by its path."""
 
@@ -147,21 +148,42 @@ class Files:
         else:
             self._turns.add(file.inode, file.sighting.appliance, file.path, gone=not file.here)
 
-    def settle(self, file: File, trail: Trail) -> None:
+    def expect(self, file: File) -> None:
+        """Let a file be compared that is a log which has ended, by its inode and its size.
+
+        There are many at a start, and nothing is read of them; so they need no turns.
+        """
+        file.state = State.COMPARE
+        self._expected.append(file.inode)
+
+    @property
+    def expects(self) -> bool:
+        """Whether there are such files."""
+        return bool(self._expected)
+
+    def take_expected(self) -> Inode | None:
+        """Give one of them, if it is still to be compared."""
+        while self._expected:
+            file = self._files.get(self._expected.popleft())
+            if file is not None and file.state is State.COMPARE:
+                return file.inode
+        return None
+
+    def settle(self, file: File, trail: Trail, state: State = State.READ) -> None:
         """Make a file the home of a log; its home so far becomes a copy."""
         before = self.get(trail.home)
         if before is not None and before is not file:
-            self._copies[trail.key][before.inode] = None
+            self._copies.setdefault(trail.key, {})[before.inode] = None
             self.set_state(before, State.REST)
-        self._copies[trail.key].pop(file.inode, None)
+        self._forget_copy(trail, file)
         file.trail = trail
         self._trails.settle(trail, file.inode, file.path, live=file.is_live)
-        self.set_state(file, State.READ)
+        self.set_state(file, state)
 
     def copy(self, file: File, trail: Trail) -> None:
         """Say that a file holds nothing that its log does not get elsewhere."""
         file.trail = trail
-        self._copies[trail.key][file.inode] = None
+        self._copies.setdefault(trail.key, {})[file.inode] = None
         self.set_state(file, State.REST)
 
     def release(self, file: File, now: float, wall: float) -> None:
@@ -170,7 +192,7 @@ class Files:
         if trail is None:
             return
         if trail.home != file.inode:
-            self._copies[trail.key].pop(file.inode, None)
+            self._forget_copy(trail, file)
             return
         self._trails.lose_home(trail, now, wall)
         for inode in self._copies.pop(trail.key, {}):
@@ -214,7 +236,9 @@ class Files:
         """Say whether a file that comes before another one pauses, and not for longer."""
         pausing = self._pausing[file.sighting.appliance].items()
         others = [self._files[inode] for inode, begun in pausing if begun > since]
-        order = reading_order(file.path) if others else None
+        if not others:
+            return False
+        order = reading_order(file.path)
         return any(x is not file and x.is_home and reading_order(x.path) <= order for x in others)
 
     def wake_predecessors(self, file: File) -> None:
@@ -227,6 +251,14 @@ class Files:
                 continue
             if not other.is_live or is_successor(file.path, other.path):
                 self.set_state(other, State.READ)
+
+    def _forget_copy(self, trail: Trail, file: File) -> None:
+        """Leave a file out of the copies of a log; most logs have none."""
+        copies = self._copies.get(trail.key)
+        if copies is not None:
+            copies.pop(file.inode, None)
+            if not copies:
+                del self._copies[trail.key]
 
     def _name(self, file: File) -> None:
         self.paths[file.path] = file.sighting

@@ -25,7 +25,7 @@ from forwarder.inputs.recognising import Recogniser
 from forwarder.inputs.sightings import FOLLOW, Followed
 from forwarder.inputs.sources import Inode, MovedError, OpenFiles, SourceError, most_open
 from forwarder.inputs.standing import FileStatus, status_of
-from forwarder.inputs.trails import Trails
+from forwarder.inputs.trails import Fetch, Trails
 from forwarder.inputs.turns import Turns
 
 READ_BYTES = 1 << 20
@@ -47,6 +47,7 @@ class Following:
         inputs: Sequence[Followed],
         saved: Iterable[tuple[str, bytes]],
         *,
+        fetch: Fetch | None = None,
         once: bool = False,
         watch: bool = True,
         max_open: int | None = None,
@@ -60,6 +61,7 @@ class Following:
         Args:
             inputs: What to follow.
             saved: All pairs of the state whose key begins with ``file/``.
+            fetch: Gives what the state has under such a key; without, all of it is kept in memory.
             once: Whether to read to the end and wait for nothing but half-written files.
             watch: Whether to ask the system for events; without, files are looked at from time
                 to time.
@@ -78,7 +80,8 @@ class Following:
         self._monotonic = monotonic
         self._wall = wall
         started: list[str] = []
-        self._trails = Trails(positions_in(saved, started), monotonic())
+        stored = None if fetch is None else lambda key: fetch(PREFIX + key)
+        self._trails = Trails(positions_in(saved, started), monotonic(), stored)
         patterns = {path for followed in inputs for path in followed.paths}
         self._started = frozenset(started)
         self._patterns = frozenset(patterns)
@@ -170,6 +173,7 @@ class Following:
         return (
             bool(self._noticing.looks)
             and not self._turns
+            and not self._files.expects
             and not self._looking.pending
             and not waits
         )
@@ -256,9 +260,11 @@ class Following:
         pieces: list[Piece] = []
         size = 0
         for _ in range(_MAX_TURNS):
-            inode = self._turns.take()
+            if size >= self._read_bytes:
+                break
+            inode = self._files.take_expected() or self._turns.take()
             self._idle = inode is None
-            if inode is None or size >= self._read_bytes:
+            if inode is None:
                 break
             piece = self._take_turn(self._files[inode])
             if piece is not None:
@@ -306,6 +312,7 @@ class Following:
             steps = file.steps = self._recogniser.recognise(file, settled=settled)
         try:
             next(steps)
+            self._files.set_state(file, State.COMPARE)  # it takes more, so it has turns
         except StopIteration as stop:
             file.steps = None
             if stop.value:

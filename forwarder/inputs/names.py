@@ -199,7 +199,8 @@ def reading_order(path: str) -> ReadingOrder:
     Returns:
         A key for ``sorted``; two different paths never have the same.
     """
-    name = _plain_name(path)
+    file_name = path.rpartition("/")[2]
+    name = file_name.removesuffix(".gz")
     time, rest = _stamp_and_rest(name)
     number = _find_number(rest)
     count = None if time is None else _COUNT.match(rest)
@@ -208,7 +209,7 @@ def reading_order(path: str) -> ReadingOrder:
     place = -int(number[1]) if number else 1
     place = place if count is None else 1 + int(count[1])
     base = len(base_name(name))
-    return (age, time or _NO_TIME, place, base, name, path.rpartition("/")[2], path)
+    return (age, time or _NO_TIME, place, base, name, file_name, path)
 
 
 def _age(name: str, time: datetime | None, number: re.Match[str] | None) -> _Age:

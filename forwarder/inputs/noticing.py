@@ -186,7 +186,11 @@ class Noticing:
         self._files.add(file)
         if sighting.size:
             self._files.wake_predecessors(file)
-        if not file.ignored:
+        if file.ignored:
+            return
+        if known is not None and known.ended and known.read.size == sighting.size:
+            self._files.expect(file)
+        else:
             self._files.set_state(file, State.COMPARE)
 
     def _vanish(self, file: File) -> None:

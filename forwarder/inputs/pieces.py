@@ -119,7 +119,7 @@ class Reader:
         if trail.returns:
             # What was saved fits only where it was saved.
             if 0 < trail.position.fingerprint.size == trail.read.size:
-                resume = trail.position.resume
+                resume = self._trails.resume(trail)
             trail.returns = False
         trail.said = kind
         offset = trail.read.size

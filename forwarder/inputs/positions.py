@@ -115,6 +115,11 @@ def decode(key: str, value: bytes) -> Position:
         ) from error
 
 
+def resume_in(value: bytes) -> bytes:
+    """Give the bytes that the rest of the program wants to have back."""
+    return value.partition(b"\n")[2]
+
+
 def positions_in(
     saved: Iterable[tuple[str, bytes]], started: list[str]
 ) -> Iterator[tuple[str, bytes]]:

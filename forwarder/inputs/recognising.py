@@ -71,10 +71,11 @@ class Recogniser:
         hint = self._trails.find_by_inode(file.inode)
         if hint is not None and self._is_hinted(source, hint):
             file.packed = False
-            self._files.settle(file, hint)
             if hint.ended and file.here and not file.is_live and source.size == hint.read.size:
-                self._files.set_state(file, State.REST)  # nothing is left to read or to say
+                self._files.settle(file, hint, State.REST)  # nothing is left to read or to say
                 self._opened.close(file.inode)
+            else:
+                self._files.settle(file, hint)
             return False
         verdict, trail = yield from self._identify(file, source, settled=settled)
         if verdict is Verdict.WAIT:

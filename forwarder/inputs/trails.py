@@ -9,14 +9,14 @@ forgotten: it would be read again. Nor is, after a start, what no file was compa
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
 
 from forwarder.inputs.endings import Kind
 from forwarder.inputs.fingerprints import NOTHING, Fingerprint, Index
-from forwarder.inputs.positions import Position, decode, encode
+from forwarder.inputs.positions import Position, decode, encode, resume_in
 from forwarder.inputs.sources import Inode
 
 KEEP = timedelta(days=30)
@@ -25,6 +25,10 @@ KEEP = timedelta(days=30)
 MAX_GONE = 10_000
 """Trails without a file, some 10 MB of memory: a file a minute for a week. There may be more where
 there were more files at a time, which took as much memory."""
+
+
+Fetch = Callable[[str], bytes]
+"""Gives what is saved under a key; b"" if that is nothing."""
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +53,8 @@ class Trail:
     """What the last piece said."""
     gone_since: float | None = None
     """Seconds of the monotonic clock since it has no home."""
+    is_left: bool = False
+    """Whether what to give back is left in the state: hardly a log that has ended goes on."""
 
     @property
     def unread(self) -> int:
@@ -59,13 +65,17 @@ class Trail:
 class Trails:
     """All trails, found by their key, by content and by inode."""
 
-    def __init__(self, saved: Iterable[tuple[str, bytes]], now: float) -> None:
+    def __init__(
+        self, saved: Iterable[tuple[str, bytes]], now: float, fetch: Fetch | None = None
+    ) -> None:
         """Start with what was saved.
 
         Args:
             saved: Keys and positions; see :mod:`forwarder.inputs.positions`.
             now: Seconds of the monotonic clock.
+            fetch: Gives it again; without, all of it is kept in memory.
         """
+        self._fetch = fetch
         self._trails: dict[str, Trail] = {}
         self._indexes: defaultdict[str, Index] = defaultdict(Index)
         self._gone: dict[str, Trail] = {}
@@ -78,8 +88,17 @@ class Trails:
         self._changed: dict[str, None] = {}
         for key, value in saved:
             position = decode(key, value)
+            is_left = fetch is not None and position.ended
+            if is_left:
+                position = replace(position, resume=b"")
             self._trails[key] = Trail(
-                key, position, position.fingerprint, saved=True, returns=True, ended=position.ended
+                key,
+                position,
+                position.fingerprint,
+                saved=True,
+                returns=True,
+                ended=position.ended,
+                is_left=is_left,
             )
         since = {key: trail.position.gone for key, trail in self._trails.items()}
         self._sought.update(key for key, gone in since.items() if gone is None)
@@ -198,7 +217,14 @@ class Trails:
                 trail.handed.insert(0, (behind, data[taken:]))
             fingerprint = behind
         trail.handed = trail.handed or None
+        trail.is_left = False
         self._put(trail, replace(trail.position, fingerprint=fingerprint, resume=resume))
+
+    def resume(self, trail: Trail) -> bytes:
+        """Give what goes with the next piece behind what was saved."""
+        if self._fetch is None or not trail.is_left:
+            return trail.position.resume
+        return resume_in(self._fetch(trail.key))
 
     def forget_old(self, wall: float) -> None:
         """Forget trails that are without a file for too long, or are too many.
@@ -262,7 +288,8 @@ class Trails:
             elif trail.position.fingerprint.size:
                 # The end counts only together with all that is before it.
                 ended = trail.ended and not trail.handed
-                pairs.append((key, encode(replace(trail.position, ended=ended))))
+                position = replace(trail.position, ended=ended, resume=self.resume(trail))
+                pairs.append((key, encode(position)))
                 trail.saved = True
         self._changed.clear()
         return pairs

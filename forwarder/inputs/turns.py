@@ -18,17 +18,17 @@ from forwarder.inputs.names import ReadingOrder, reading_order
 
 T = TypeVar("T", bound=Hashable)
 
-_Order = tuple[ReadingOrder, bool]
 
+class _Work(NamedTuple, Generic[T]):
+    """What has work to do; sorts by when that is to be done."""
 
-class _Work(NamedTuple):
-    """What has work to do."""
-
+    order: ReadingOrder
+    here: bool
+    number: int
+    """No two have the same."""
+    item: T
     appliance: str
     path: str
-    gone: bool
-    number: int
-    """Of its place among those that wait; what waits under another one is out of date."""
 
 
 class Turns(Generic[T]):
@@ -42,8 +42,8 @@ class Turns(Generic[T]):
                 them is reading has to stay open.
         """
         self._max_at_once = max_at_once
-        self._waiting: dict[str, list[tuple[_Order, int, T]]] = {}
-        self._working: dict[T, _Work] = {}
+        self._waiting: dict[str, list[_Work[T]]] = {}
+        self._working: dict[T, _Work[T]] = {}
         self._current: dict[str, T] = {}
         self._held: set[T] = set()
         self._appliances: deque[str] = deque()
@@ -58,18 +58,23 @@ class Turns(Generic[T]):
     def add(self, item: T, appliance: str, path: str, *, gone: bool = False) -> None:
         """Say that a file has work to do, or has another name now, or none any more."""
         before = self._working.get(item)
-        if before is not None and before[:3] == (appliance, path, gone):
+        if before is not None and (appliance, path, not gone) == (
+            before.appliance,
+            before.path,
+            before.here,
+        ):
             return
         was_current = self._current.get(appliance) == item
         self.remove(item)
-        work = self._working[item] = _Work(appliance, path, gone, next(self._number))
+        order = reading_order(path)
+        work = _Work(order, not gone, next(self._number), item, appliance, path)
+        self._working[item] = work
         if was_current:
             self._current[appliance] = item
         if appliance not in self._waiting:
             self._waiting[appliance] = []
             self._appliances.append(appliance)
-        order = (reading_order(path), not gone)
-        heappush(self._waiting[appliance], (order, work.number, item))
+        heappush(self._waiting[appliance], work)
 
     def remove(self, item: T) -> None:
         """Say that a file has no more work."""
@@ -125,9 +130,8 @@ class Turns(Generic[T]):
             return self._current[appliance]
         waiting = self._waiting[appliance]
         while waiting:
-            _, number, item = waiting[0]
-            work = self._working.get(item)
-            if work is not None and work.number == number:
+            item = waiting[0].item
+            if self._working.get(item) is waiting[0]:
                 return item
             heappop(waiting)
         return None
