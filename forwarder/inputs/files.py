@@ -83,7 +83,8 @@ class Files:
         self._trails = trails
         self._turns = turns
         self._files: dict[Inode, File] = {}
-        self._of: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
+        self._homes: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
+        """By appliance, the files that logs are read from."""
         self._pausing: defaultdict[str, dict[Inode, float]] = defaultdict(dict)
         self._live: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self._copies: dict[str, dict[Inode, None]] = {}
@@ -107,16 +108,16 @@ class Files:
     def add(self, file: File) -> None:
         """Take note of a new file."""
         self._files[file.inode] = file
-        self._of[file.sighting.appliance][file.inode] = None
         self._name(file)
 
     def rename(self, file: File, sighting: Sighting) -> None:
         """Take note of a file as it was just seen."""
+        if file.is_home and sighting.appliance != file.sighting.appliance:
+            del self._homes[file.sighting.appliance][file.inode]
+            self._homes[sighting.appliance][file.inode] = None
         if sighting.path != file.path or not file.here:
             self._unname(file)
-            del self._of[file.sighting.appliance][file.inode]
             self.set_pausing(file, None)
-            self._of[sighting.appliance][file.inode] = None
             file.sighting, file.here = sighting, True
             self._name(file)
             self.set_state(file, file.state)  # its turn goes by its name
@@ -137,7 +138,6 @@ class Files:
         if file.here:
             self._unname(file)
         self.set_pausing(file, None)
-        del self._of[file.sighting.appliance][file.inode]
         del self._files[file.inode]
 
     def set_state(self, file: File, state: State) -> None:
@@ -174,10 +174,12 @@ class Files:
         before = self.get(trail.home)
         if before is not None and before is not file:
             self._copies.setdefault(trail.key, {})[before.inode] = None
+            del self._homes[before.sighting.appliance][before.inode]
             self.set_state(before, State.REST)
         self._forget_copy(trail, file)
         file.trail = trail
         self._trails.settle(trail, file.inode, file.path, live=file.is_live)
+        self._homes[file.sighting.appliance][file.inode] = None
         self.set_state(file, state)
 
     def copy(self, file: File, trail: Trail) -> None:
@@ -195,6 +197,7 @@ class Files:
             self._forget_copy(trail, file)
             return
         self._trails.lose_home(trail, now, wall)
+        del self._homes[file.sighting.appliance][file.inode]
         for inode in self._copies.pop(trail.key, {}):
             copy = self._files.get(inode)
             if copy is not None and copy.trail is trail:
@@ -245,9 +248,9 @@ class Files:
         """Look again at files in whose place a live one was begun that holds something now."""
         if not file.is_live:
             return
-        for inode in self._of[file.sighting.appliance]:
+        for inode in self._homes[file.sighting.appliance]:
             other = self._files[inode]
-            if other.trail is None or other.trail.ended or not other.is_home:
+            if other.trail is None or other.trail.ended:
                 continue
             if not other.is_live or is_successor(file.path, other.path):
                 self.set_state(other, State.READ)
