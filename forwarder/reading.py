@@ -128,7 +128,7 @@ class Reading:
     @property
     def state(self) -> bytes:
         """What another reading needs to go on from the position."""
-        position, skipping, within, syslog, repeated = self._framer.state
+        position, skipping, within, syslog, repeated, wraps = self._framer.state
         near, year, before = syslog
         logs = [
             [
@@ -145,20 +145,21 @@ class Reading:
         dates = [near.isoformat(), year, None if before is None else before.isoformat()]
         most, messages = repeated
         last = [most, [[host, text.decode("latin-1"), left] for host, text, left in messages]]
-        return orjson.dumps([position, skipping, within, [*dates, *last], contents, file])
+        return orjson.dumps([position, skipping, within, [*dates, *last, wraps], contents, file])
 
     def resume(self, state: bytes) -> None:
         """Go on where another reading of this file was."""
         position, skipping, within, dates, contents, file = orjson.loads(state)
         self._contents = Contents.resumed(contents) if contents else None
-        near, year, before, most, messages = dates
+        near, year, before, most, messages, wraps = dates
         syslog = SyslogState(
             datetime.fromisoformat(near),
             year,
             None if before is None else datetime.fromisoformat(before),
         )
         last = tuple((host, text.encode("latin-1"), left) for host, text, left in messages)
-        self._framer.resume(FramerState(position, skipping, within, syslog, (most, last)))
+        wraps = None if wraps is None else (wraps[0], wraps[1])
+        self._framer.resume(FramerState(position, skipping, within, syslog, (most, last), wraps))
         base, folder, name, ids, _, logs = file
         self._source = self._source._replace(base=base, folder=folder, file=name)
         self._source.identities.restore(ids)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.mail_logs.wrapping import MAX_PIECES, join
+from forwarder.mail_logs import grammar
+from forwarder.mail_logs.wrapping import MAX_PIECES, State, Wraps, join
 from forwarder.pipeline import Flow
 from tests import golden
 
@@ -108,6 +109,114 @@ def test_so_many_pieces_are_tried_and_no_more() -> None:
     pieces = [line[:90], *(line[i : i + 6] for i in range(90, len(line), 6))]
     assert len(pieces) > MAX_PIECES
     assert join(pieces) == (line[:90], 1)
+
+
+BLANKS = LOGIN.replace(b"a@example.com", b"john q public")
+AT = BLANKS.index(b" q public")
+
+
+@pytest.mark.parametrize("before", [None, (False, 0), (True, 0)])
+def test_a_single_blank_before_a_continuation_is_its_own(before: State) -> None:
+    """Nobody indents by one, but a cut may fall on a blank."""
+    for size in (AT, AT + 2, BLANKS.index(b" using")):
+        assert join([BLANKS[:size], BLANKS[size:]], Wraps(before)) == (BLANKS, 2)
+
+
+@pytest.mark.parametrize("indent", [b"", b"  ", b"\t"])
+def test_a_blank_of_a_user_is_kept_where_the_file_was_wrapped_between_words(indent: bytes) -> None:
+    """Which lines before have shown."""
+    at = AT + 2
+    pieces = [BLANKS[:at], indent + BLANKS[at + 1 :]]
+    assert join(pieces, Wraps((False, len(indent)))) == (BLANKS, 2)
+    one_word = BLANKS.replace(b"q public", b"qpublic")
+    for before in (None, (False, 3), (True, 7)):
+        assert join(pieces, Wraps(before)) == (one_word, 2)
+
+
+def test_a_blank_of_a_user_is_kept_in_many_pieces() -> None:
+    """Where the file was wrapped between words; else who knows what is in between."""
+    at = BLANKS.index(b" for user")
+    pieces = [BLANKS[:at], BLANKS[at + 1 : AT + 2], BLANKS[AT + 3 : -11], BLANKS[-10:]]
+    assert join(pieces, Wraps((False, 0))) == (BLANKS, 4)
+    assert join(pieces) == (b" ".join(pieces[:2]), 2)
+
+
+def test_a_second_piece_that_is_wider_shows_that_nothing_was_cut() -> None:
+    """For nothing that is cut at a width is wider."""
+    line = LOGIN.replace(b"a@example.com", b"john q " + b"p" * 70)
+    at = AT + 2
+    assert join([line[:at], line[at + 1 :]]) == (line, 2)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        ([LOGIN], None),
+        ([LOGIN, b"x y"], None),
+        ([STAMP + b"x", b"y"], None),
+        ([LOGIN[:75], b"x y"], None),
+        ([LOGIN[:75], LOGIN[75:]], None),
+        ([LOGIN[:70], LOGIN[70:]], None),
+        ([LOGIN[:69], LOGIN[69:]], None),
+        ([LOGIN[:100], LOGIN[100:]], (True, 0)),
+        ([LOGIN[:100] + b"\r", b"  " + LOGIN[100:]], (True, 2)),
+        ([LOGIN[:63], LOGIN[64:]], (False, 0)),
+        ([LOGIN[:63] + b"\r", b"  " + LOGIN[64:]], (False, 2)),
+    ],
+)
+def test_a_line_shows_how_it_was_wrapped(pieces: list[bytes], shown: State) -> None:
+    """If it is known in one way only, and has no blank of its own at the seam."""
+    wraps = Wraps()
+    join(pieces, wraps)
+    assert wraps.state == shown
+    wraps = Wraps((False, 9))
+    join(pieces, wraps)
+    assert wraps.state == (shown or (False, 9))
+    wraps = Wraps((True, 9))
+    join(pieces, wraps)
+    assert wraps.state is not None
+    assert wraps.state[0]
+
+
+def test_a_cut_before_a_blank_shows_in_the_indent() -> None:
+    """Where lines before have shown how far they are indented."""
+    pieces = [BLANKS[:AT], b"   " + BLANKS[AT:]]
+    assert join(pieces, Wraps((True, 3))) == (BLANKS, 2)
+    assert join(pieces, Wraps((True, 4))) == (BLANKS.replace(b" q p", b"q p"), 2)
+
+
+FORMS = [
+    (form, sample)
+    for form in grammar.FORMS
+    for sample in form.samples
+    # With words behind, a line has no end that shows.
+    if not sample.endswith((b"and more", b"At once"))
+    # Nor with a user that is empty, or says itself what the appliance says.
+    and b"user:  " not in sample
+    and b"profile: Y" not in sample
+    and form is not grammar.INBOUND_LOGIN_CUT
+]
+WORDS = ("country", "answer", "reason")
+"""What is made of words, in which a cut does not show."""
+
+
+@pytest.mark.parametrize(("form", "sample"), FORMS)
+def test_every_form_is_the_same_broken_anywhere(form: grammar.Form, sample: bytes) -> None:
+    """Between any words, and cut at any width."""
+    if not form.verbatim:
+        sample = b" ".join(sample.split())
+    whole = grammar.match(form, sample)
+    assert whole is not None
+    line = STAMP + sample
+    for at in range(len(STAMP) + 1, len(line)):
+        ways = [join([line[x : x + at] for x in range(0, len(line), at)])[0]]
+        if line[at : at + 1] == b" ":
+            ways.append(join([line[:at], line[at + 1 :]], Wraps((False, 0)))[0])
+        for joined in ways:
+            found = grammar.match(form, joined.removeprefix(STAMP))
+            assert found is not None
+            for name, value in whole.groupdict().items():
+                assert name in WORDS or found[name] == value
 
 
 @given(

@@ -54,11 +54,14 @@ _IP = rb"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)"
 _INTERFACE = rb" \d+ [Ii]nterface (?:(?P<text>[A-Za-z][^ ()]* \d+) |[^()]* )?"
 _NEW = rb"New (?:SMTP|smtp) ICID" + _INTERFACE + rb"(?:\([^ ()]+\) )?address " + _IP
 _NEW_DELIVERY = rb"New (?:SMTP|smtp) DCID" + _INTERFACE + rb"address " + _IP
-_POLICY = rb"ICID \d+ (?:ACCEPT|RELAY|REJECT) SG [^ ]+"
+_POLICY = rb"ICID \d+ (?:ACCEPT|RELAY|REJECT) SG [^ ]+(?<!match)"
 _SBRS = rb" SBRS (?:None|rfc1918|not enabled|unable to retrieve|-?\d{1,2}(?:\.\d{1,3})?)"
 _COUNTRY = rb"(?: country (?P<text>[^ :]+(?: [^ :]+){0,6}))?"
 _CODE = rb"(?:[245]\.\d{1,3}\.\d{1,3}(?!\d| ?\.)|(?![245] ?\.))"
 _ANSWER = rb"\(u?['\"]?\d{3}['\"]?, ?\[?u?['\"](?! )" + _CODE + rb"(?:.*[^ ])?['\"]\]?\)\.?"
+_BROKEN = rb" is misconfigured or missing causing an Auth failure\.?"
+_UNREACHABLE = rb"LDAP query failed, possible LDAP misconfiguration or unreachable server\.?"
+_DELAYED = rb"ICID \d+ Delayed HAT REJECT continuing session for recipient logging"
 _PEER = rb"(?: for [^ ]+)?(?: CN(?:=|: )[^ ]+)?"
 
 _ENDS = [
@@ -66,12 +69,12 @@ _ENDS = [
     for end, pattern in (
         (End.NAMED, _TRIED + rb"(?P<user> .*) using AUTH mechanism: [^ ]+ with profile: [^ ].*"),
         (End.CUT, _TRIED + rb".*"),
-        (End.WHOLE, _LOGIN + rb"profile: .* missing causing an Auth failure\.?"),
-        (End.WHOLE, _LOGIN + rb"could not reach forwarding server [^ ]+ with reason: .+"),
+        (End.WHOLE, _LOGIN + rb"profile: .*" + _BROKEN),
+        (End.NAMED, _LOGIN + rb"could not reach forwarding server [^ ]+ with reason: .+"),
         (End.OPEN, _LOGIN + rb"could not reach forwarding server [^ ]+"),
-        (End.WHOLE, _LOGIN + rb"LDAP query/user lookup failed for user: .+"),
+        (End.NAMED, _LOGIN + rb"LDAP query/user lookup failed for user: .+"),
         (End.WHOLE, _LOGIN + rb"was required but remote host did not initiate it\.?"),
-        (End.WHOLE, rb"SMTP Auth:? LDAP query failed, .* or unreachable server\.?"),
+        (End.WHOLE, rb"SMTP Auth:? " + _UNREACHABLE),
         (End.WHOLE, rb"SMTP Auth:? forward server connection to .* connections available"),
         (End.WHOLE, _OUTBOUND + rb"succeeded\.(?: .*)?"),
         (End.OPEN, _OUTBOUND + rb"succeeded"),
@@ -79,17 +82,23 @@ _ENDS = [
         (End.OPEN, _OUTBOUND + rb"failed"),
         (End.CUT, _OUTBOUND + rb"failed: *(?P<text>.*)"),
         (End.WHOLE, _NEW + rb" reverse dns host (?:[^ ]+ )?verified (?:yes|no)"),
+        (End.WHOLE, _NEW + rb" (?:.* )?reverse dns host (?:[^ ]+ )?verified (?:yes|no)(?: .*)?"),
         (End.LOOSE, _NEW + rb"(?: reverse dns host [^ ]+)?"),
         (End.OPEN, _NEW_DELIVERY + rb" port \d{1,5}"),
         (End.LOOSE, _NEW_DELIVERY),
         (End.OPEN, _POLICY + rb"(?: match(?: .*?)?)?" + _SBRS + _COUNTRY),
         (End.LOOSE, _POLICY + rb"(?: match(?: [^ ]+)?)?"),
-        (End.WHOLE, rb"ICID \d+ Delayed HAT REJECT .* \(" + _IP + rb"\)"),
+        (End.WHOLE, _DELAYED + rb" \(" + _IP + rb"\)"),
         (
             End.OPEN,
             rb"[ID]CID \d+ TLS success(?: protocol [^ ]+)?(?: cipher [A-Z0-9_-]+)?" + _PEER,
         ),
-        (End.WHOLE, rb"[ID]CID \d+ (?:close|lost)"),
+        (End.OPEN, rb"[ID]CID \d+ TLS failed(?:[ :].*)?"),
+        (End.WHOLE, rb"[ID]CID \d+ (?:close|lost)(?:\W.*)?"),
+        (End.OPEN, rb"[ID]CID \d+ disconnected(?:\W.*)?"),
+        (End.OPEN, rb"[ID]CID \d+ Connection (?:.* )?lost(?:\W.*)?"),
+        (End.LOOSE, rb"SMTP server connection killed [ID]CID:? \d+(?:[ .,].*)?"),
+        (End.OPEN, rb"Message aborted MID \d+(?: .*)?"),
         (End.LOOSE, rb"Start MID \d+ ICID \d+"),
         (End.WHOLE, rb"MID \d+ ICID \d+ RID \d+ To: .*>"),
         (End.WHOLE, rb"MID \d+ ready \d+ bytes from .*"),

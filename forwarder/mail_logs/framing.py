@@ -43,6 +43,8 @@ from forwarder.mail_logs.repeated import State as RepeatedState
 from forwarder.mail_logs.scanning import Pick, scan
 from forwarder.mail_logs.subscriptions import SHOWN_BYTES
 from forwarder.mail_logs.syslog import Framed, SyslogFraming, SyslogState
+from forwarder.mail_logs.wrapping import State as WrapsState
+from forwarder.mail_logs.wrapping import Wraps
 
 _LOGIN = re.compile(LEVEL + rb": (?:SMTP Auth|DCID: \d+ IP: )")
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,6 +64,7 @@ class FramerState(NamedTuple):
     """Whether the position is not behind a newline."""
     syslog: SyslogState
     repeated: RepeatedState
+    wraps: WrapsState
 
 
 class Framer:
@@ -87,6 +90,7 @@ class Framer:
         "_skipping",
         "_syslog",
         "_unended",
+        "_wraps",
         "cut_lines",
         "first_lost",
         "first_other",
@@ -122,6 +126,7 @@ class Framer:
         self._skipping = False
         self._unended = False
         self._repetitions = Repetitions()
+        self._wraps = Wraps()
         self.lines = 0
         self.cut_lines = 0
         self.strangers = 0
@@ -141,6 +146,7 @@ class Framer:
             not self._held,
             self._syslog.state,
             self._repetitions.state,
+            self._wraps.state,
         )
 
     @property
@@ -156,6 +162,7 @@ class Framer:
         self._skipping = state.skipping
         self._syslog.resume(state.syslog)
         self._repetitions.resume(state.repeated)
+        self._wraps.state = state.wraps
 
     def settle(self) -> list[Block]:
         """Take it that no more is there for now.
@@ -214,7 +221,8 @@ class Framer:
         held = self._held
         ended = held.endswith(b"\n")
         begun = len(held) if ended else find_begun(held)
-        if begun < len(held) and not is_broken_off(join_last(held[:begun])):
+        wraps = self._wraps.state
+        if begun < len(held) and not is_broken_off(join_last(held[:begun], Wraps(wraps))):
             blocks = list(self._frame(held, begun))
             self._keep(held, begun + 1)
             return blocks
@@ -225,6 +233,7 @@ class Framer:
             # Should the file grow after all, the line is there still: also one that says nothing,
             # which may be the beginning of a login.
             if self.is_broken_off:
+                self._wraps.state = wraps
                 return []
             if not scan(b"\n" + last, 0, len(last) + 1):
                 return blocks
@@ -309,7 +318,7 @@ class Framer:
         texts: list[bytes] = []
         lines: list[Line] = []
         size, host = 0, None
-        for found in join_lines(stretch):
+        for found in join_lines(stretch, self._wraps):
             start, line = found.start, found.line
             self.cut_lines += found.is_cut
             self.strangers += found.has_strangers

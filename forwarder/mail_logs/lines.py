@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from forwarder.mail_logs.grammar import DATE
 from forwarder.mail_logs.syslog import STAMP
-from forwarder.mail_logs.wrapping import join
+from forwarder.mail_logs.wrapping import Wraps, join
 
 MAX_LINE_BYTES = 1 << 16
 """A user name is at most 9 KB (RFC 4954, 12,288 octets of base64), and nothing else in these lines
@@ -48,11 +48,12 @@ class Found(NamedTuple):
     """Whether something came behind it that is neither a line nor a part of it."""
 
 
-def join_lines(stretch: bytes) -> Iterator[Found]:
+def join_lines(stretch: bytes, wraps: Wraps) -> Iterator[Found]:
     """Join what is wrapped, and leave out what is over :data:`MAX_LINE_BYTES`.
 
     Args:
         stretch: Whole lines, each behind a newline.
+        wraps: How lines before were wrapped; takes notice of these.
     """
     pieces: list[bytes] = []
     start = 0
@@ -61,7 +62,7 @@ def join_lines(stretch: bytes) -> Iterator[Found]:
         begun = START.match(piece)
         if begun:
             if pieces:
-                yield _found(start, pieces)
+                yield _found(start, pieces, wraps)
             pieces, start = [piece[begun.start("junk_end") :]], at + begun.start("junk_end")
         # What begins behind the limit is out of sight for whoever gets little at once.
         elif not pieces or at - start > MAX_LINE_BYTES + 1 or _EMPTY.match(piece):
@@ -72,22 +73,22 @@ def join_lines(stretch: bytes) -> Iterator[Found]:
         if over > 0:
             # The newline before the piece may be over the limit, too.
             pieces[-1] = pieces[-1][: max(len(pieces[-1]) - over, 0)]
-            yield _found(start, pieces, is_cut=True)
+            yield _found(start, pieces, wraps, is_cut=True)
             pieces = []
     if pieces:
-        yield _found(start, pieces)
+        yield _found(start, pieces, wraps)
 
 
-def _found(start: int, pieces: list[bytes], *, is_cut: bool = False) -> Found:
-    line, number = join(pieces)
+def _found(start: int, pieces: list[bytes], wraps: Wraps, *, is_cut: bool = False) -> Found:
+    line, number = join(pieces, wraps)
     whole = number == len(pieces)
     return Found(start, line, is_cut and whole, not whole)
 
 
-def join_last(stretch: bytes) -> bytes:
+def join_last(stretch: bytes, wraps: Wraps) -> bytes:
     """Give the last line of a stretch, without what is no part of it; nothing without a line."""
     line = b""
-    for found in join_lines(stretch):
+    for found in join_lines(stretch, wraps):
         line = found.line
     return line
 

@@ -11,16 +11,24 @@ with a blank, or with nothing where only that gives a known form. Where both do:
 * Two pieces were cut, too, if the seam is within a name: hardly any has a blank. They were not cut
   where the text at the seam is made of words, as the answer of a server and the name of an
   interface are, nor if the second piece is the wider one.
+* What the file's wrapped lines before it show goes first: a line that is only known with nothing
+  at its seam was cut, and so are those behind it. One that is only known with a blank was wrapped
+  between words, and so are those behind it that are indented alike, as long as none was cut. (With
+  more blanks before it, a continuation may be one that was cut before a blank of its own.)
 
 * A login ends in the name of a profile, which may be cut, too: if what is behind is a single word
   and the last piece, and the pieces look cut.
 
-A seam within a user is believed of pieces that all have one width, and of two.
+A seam within a user is believed of pieces that all have one width, of two, and where the file was
+wrapped between words.
 
-What no rule can decide of two pieces alone: a user with a blank at which its line was broken, and
-an answer that was cut within a word.
+A single blank before a continuation is the text's own: nobody indents by one.
 
-Nothing is remembered from line to line.
+What no rule can decide, in the first wrapped line of a file, of two pieces: a user with a blank at
+which it was broken, an answer that was cut within a word, and a user that was cut before a blank of
+its own where the continuation is indented, too.
+
+Of a file no more is remembered than which of the two its wrapped lines have shown.
 """
 
 import re
@@ -35,12 +43,36 @@ line of a login some 150 more: that is 12 pieces at a width of 40."""
 
 _NAME = re.compile(rb"[ \t]*[\w.@-]+\s*")
 
+State = tuple[bool, int] | None
+"""Whether a line was cut, and not wrapped between words; the blanks before its continuation. None
+where no line has shown it."""
 
-def join(pieces: Sequence[bytes]) -> tuple[bytes, int]:
+
+class Wraps:
+    """Remembers how the lines of one file were wrapped.
+
+    Attributes:
+        state: What another one needs to go on with the file.
+    """
+
+    __slots__ = ("state",)
+
+    def __init__(self, state: State = None) -> None:
+        """Start with what another one had, or with nothing known."""
+        self.state = state
+
+    def note(self, shown: State) -> None:
+        """Take notice of what a line shows. A copy may lose the blank at which a line was cut."""
+        if shown is not None and not (self.state and self.state[0] and not shown[0]):
+            self.state = shown
+
+
+def join(pieces: Sequence[bytes], wraps: Wraps | None = None) -> tuple[bytes, int]:
     """Put a line together again.
 
     Args:
         pieces: Its first one, and whatever is behind it up to the next line; none is empty.
+        wraps: How lines of the file before it were wrapped; takes notice of this one.
 
     Returns:
         The line, and how many of the pieces it is made of.
@@ -48,35 +80,47 @@ def join(pieces: Sequence[bytes]) -> tuple[bytes, int]:
     first = pieces[0].removesuffix(b"\r")
     if len(pieces) == 1:
         return first, 1
-    best, best_end, own = None, End.UNKNOWN, None
+    wraps = wraps or Wraps()
+    best, best_end, own, shown = None, End.UNKNOWN, None, None
     for number in range(1, min(len(pieces), MAX_PIECES) + 1):
-        line, end, is_own = _join_known(pieces[:number])
+        line, end, is_own, shows = _join_known(pieces[:number], wraps.state)
         if own is None and is_own is not None:
             own = line, number, is_own
         # What is cut is a login anyhow: only the least of it that is one counts.
         if end > (End.CUT if best_end else End.UNKNOWN):
-            best, best_end = (line, number), end
+            best, best_end, shown = (line, number), end, shows
         if end is End.WHOLE or (end is End.NAMED and not _is_name_cut(pieces, number)):
             break
     if best is not None:
+        wraps.note(shown)
         return best
     if own is not None and own[2]:
         return own[:2]
     return _with_blanks(pieces), len(pieces)
 
 
-def _join_known(pieces: Sequence[bytes]) -> tuple[bytes, End, bool | None]:
+def _join_known(pieces: Sequence[bytes], before: State) -> tuple[bytes, End, bool | None, State]:
     """Join pieces in the way that gives a known form.
+
+    Args:
+        pieces: One or more.
+        before: What lines before have shown.
 
     Returns:
         The line; how it ends; whether it may become a login or describe one, None where nothing
-        is known as there is no message yet.
+        is known as there is no message yet; what it shows itself of how it was wrapped.
     """
     ways = [_with_blanks(pieces)]
+    was_cut, between_words = before is not None and before[0], False
     if len(pieces) > 1:
-        ways += [_with_nothing(pieces, x) for x in dict.fromkeys((_indent(pieces), 0))]
+        indent = _indent(pieces)
+        between_words = before == (False, indent)
+        if before == (True, indent - 1):
+            indent -= 1
+        ways += [_with_nothing(pieces, x) for x in dict.fromkeys((indent, 0))]
     is_own = None
     best = ways[0], Ending(End.UNKNOWN, b"")
+    known = []
     for line in dict.fromkeys(ways):
         short = shorten(line)
         start = find_message(short)
@@ -84,17 +128,43 @@ def _join_known(pieces: Sequence[bytes]) -> tuple[bytes, End, bool | None]:
             continue
         is_own = matters(short[start:])
         ending = read_ending(short[start:])
-        if ending.user is not None and _is_torn(ending.user, short, pieces):
+        if ending.user is not None and not between_words and _is_torn(ending.user, short, pieces):
             ending = Ending(End.CUT, b"")
+        if ending.end > End.CUT:
+            known.append(line)
+        is_text = best[1].text not in {b"", ending.text} and not was_cut
         # The first way holds, unless the second does as well and fits better.
         if ending.end > best[1].end or (
             ending.end is best[1].end is not End.UNKNOWN
             and (best[0], line) == (ways[0], ways[1])
             and best[0].split() != line.split()
-            and _is_cut(pieces, is_text=best[1].text not in {b"", ending.text})
+            and not between_words
+            and _is_cut(pieces, is_text=is_text)
         ):
             best = line, ending
-    return best[0], best[1].end, is_own
+    return best[0], best[1].end, is_own, _find_shown(pieces, known, ways[0])
+
+
+def _find_shown(pieces: Sequence[bytes], known: Sequence[bytes], with_blanks: bytes) -> State:
+    """Say what a line shows of how it was wrapped.
+
+    Args:
+        pieces: What it was put together of.
+        known: The ways to join them that give a known form.
+        with_blanks: The way that joins them so.
+    """
+    if len(pieces) == 1 or not known or any(map(_has_blank, pairwise(pieces))):
+        return None
+    if with_blanks not in known:
+        return True, _indent(pieces)
+    return (False, _indent(pieces)) if len(known) == 1 else None
+
+
+def _has_blank(seam: tuple[bytes, bytes]) -> bool:
+    """Say whether a blank of the text may be at a seam, which then was no end of a word."""
+    before, piece = seam
+    is_single = piece[:1] in _BLANKS and piece[1:2] not in _BLANKS
+    return is_single or before.removesuffix(b"\r").endswith(_BLANKS)
 
 
 def _is_name_cut(pieces: Sequence[bytes], number: int) -> bool:
@@ -141,7 +211,9 @@ def _count(text: bytes) -> int:
 
 
 def _indent(pieces: Sequence[bytes]) -> int:
-    return min(len(x) - len(x.lstrip()) for x in pieces[1:])
+    least = min(len(x) - len(x.lstrip()) for x in pieces[1:])
+    is_own = least == 1 and any(x.startswith(b" ") for x in pieces[1:])
+    return 0 if is_own else least
 
 
 def _with_blanks(pieces: Sequence[bytes]) -> bytes:
