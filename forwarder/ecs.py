@@ -113,10 +113,11 @@ class Encoder:
         listener = version = port = verified = correlated = mail = None
         if line is not None:
             original = _quote(line.decode("utf-8", "replace"))
-            # A file's timestamp and level need no escapes: the message ends the line's JSON.
+            # Without a tab, a file's timestamp and level need no escapes: the message ends the
+            # line's JSON.
             message = (
                 b'"' + original[at + 1 :]
-                if syslog is None
+                if syslog is None and line.find(b"\t", 0, at) < 0
                 else _quote(line[at:].decode("utf-8", "replace"))
             )
             if not self._keeps_original:

@@ -122,3 +122,38 @@ def test_a_zone_that_is_given_tells_before_from_after() -> None:
         result = CliRunner().invoke(main, ["parse", *options, "-"], input=log)
         (document,) = (json.loads(x) for x in result.stdout.splitlines())
         assert cases.get(document, "source.ip") == address
+
+
+@pytest.mark.parametrize("blanks", ["  ", "     ", "\t", "\t  "])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Mon Mar  2 08:00:00 2026 ",
+        "Mar  2 08:00:00 esa1 t: ",
+        "<22>1 2026-03-02T08:00:00Z esa1 t - - - ",
+        "Mar  2 08:00:00 relay x: Mon Mar  2 08:00:00 2026 ",
+    ],
+)
+@pytest.mark.parametrize("before", [0, 1])
+def test_blanks_behind_a_level_are_no_part_of_the_message(
+    blanks: str, header: str, before: int
+) -> None:
+    """Among lines without them, too."""
+    lines = ["Mon Mar  2 07:00:00 2026 Info: x"] * before
+    lines += [f"{header}Info:{blanks}{x}" for x in (OPENED, INBOUND)]
+    result = CliRunner().invoke(main, ["parse", "-"], input="\n".join(lines) + "\n")
+    (document,) = (json.loads(x) for x in result.stdout.splitlines())
+    assert cases.get(document, "source.ip") == "198.51.100.5"
+    assert document["message"] == INBOUND
+    assert document["event"]["original"] == lines[-1]
+
+
+@pytest.mark.parametrize("size", [1, 40_000])
+def test_blanks_behind_a_level_are_found_among_many_lines(size: int) -> None:
+    """However much of a day has gone by; a message may be empty."""
+    line = "Mon Mar  2 08:00:00 2026 Info: "
+    lines = [line + "MID 7 matched all recipients for a policy of the table"] * size
+    lines += [line, line + " " + OPENED, line + INBOUND, line, line]
+    result = CliRunner().invoke(main, ["parse", "-"], input="\n".join(lines))
+    (document,) = (json.loads(x) for x in result.stdout.splitlines())
+    assert cases.get(document, "source.ip") == "198.51.100.5"

@@ -79,6 +79,10 @@ def users(documents: Sequence[Document]) -> list[tuple[str, str]]:
         ([named(1, 2, before="esa1 ml[12]: ")], 2),
         ([named(1, 2, before="esa1 ml: Info: x ")], 0),
         ([named(1, 2, "x " + LOGIN)], 0),
+        ([named(1, 2, "Mon Mar  2 08:00:01 2026 " + LOGIN % "mia", "relay x: ")], 2),
+        ([named(1, 2, "Mar  2 08:00:01 esa1 ml: " + LOGIN % "mia", "relay x: ")], 2),
+        ([named(1, 2, "x Mar  2 08:00:01 esa1 ml: " + LOGIN % "mia", "relay x: ")], 0),
+        ([named(1, 2, (LOGIN % "mia").replace("Info: ", "Info:\t "))], 2),
         ([f"<22>1 2026-03-02T08:00:00Z esa1 ml - - - message repeated 2 times: [ {LOGIN}]"], 2),
     ],
 )

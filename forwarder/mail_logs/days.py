@@ -60,9 +60,10 @@ class _Day:
     __slots__ = ("_begin", "_other", "_passed", "_proof")
 
     def __init__(self, date: bytes, year: bytes, level: bytes) -> None:
-        # The clock is passed over in one step: no newline that is in it has a date behind.
+        # The clock is passed over in one step: no newline that is in it has a date behind. Where a
+        # message begins with a blank, its line is to be rewritten.
         self._begin = re.escape(date) + rb"(?s:.{8}) " + re.escape(year) + level + rb": "
-        self._other = re.compile(rb"\n(?!" + self._begin + rb")")
+        self._other = re.compile(rb"\n(?!" + self._begin + rb"[^ ])")
         self._proof: re.Pattern[bytes] | None = None
         self._passed = 0
 

@@ -11,8 +11,9 @@ import re
 from enum import IntEnum
 from typing import NamedTuple
 
+from forwarder.mail_logs import syslog
 from forwarder.mail_logs.grammar import REGULAR, STAMP_BYTES
-from forwarder.mail_logs.syslog import REPEATED, unframe
+from forwarder.mail_logs.syslog import REPEATED, may_begin, unframe
 
 MAX_BEGIN = 512
 """Bytes at the beginning of a line that are looked at: headers of relays, and the form's head."""
@@ -128,12 +129,12 @@ def find_message(line: bytes) -> int | None:
     unframed = unframe(whole)
     if unframed is None:
         return None
-    level = unframed[0].end()
-    if repeated is not None:
-        if level != repeated.start():
-            return None
-        level = repeated.end()
-    return line.index(b": ", level) + 2
+    start = syslog.find_message(whole, unframed[0].end())
+    if repeated is None:
+        return start
+    if not may_begin(whole, repeated.start()):
+        return None
+    return start + len(line) - len(whole)
 
 
 def read_ending(message: bytes) -> Ending:

@@ -42,11 +42,17 @@ from forwarder.mail_logs.repeated import LOGIN, Repetitions
 from forwarder.mail_logs.repeated import State as RepeatedState
 from forwarder.mail_logs.scanning import Pick, scan
 from forwarder.mail_logs.subscriptions import SHOWN_BYTES
-from forwarder.mail_logs.syslog import Framed, SyslogFraming, SyslogState
+from forwarder.mail_logs.syslog import (
+    Framed,
+    SyslogFraming,
+    SyslogState,
+    find_message,
+    may_begin,
+)
 from forwarder.mail_logs.wrapping import State as WrapsState
 from forwarder.mail_logs.wrapping import Wraps
 
-_LOGIN = re.compile(LEVEL + rb": (?:SMTP Auth|DCID: \d+ IP: )")
+_LOGIN = re.compile(LEVEL + rb":[ \t]+(?:SMTP Auth|DCID: \d+ IP: )")
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 _NEXT_REGULAR = re.compile(rb"\n(?=" + REGULAR.pattern + rb")")
 # The first look-ahead saves empty lines the second.
@@ -296,8 +302,12 @@ class Framer:
         """
         position, picks = start, []
         while position < end and REGULAR.match(text, position + 1):
+            before = position
             position, found = self._days.pass_over(text, position, end)
             picks += found
+            if position == before:
+                # A message that is empty, at the end.
+                break
         if start < position < end and not START.match(text, position + 1):
             # What is continued goes with its continuation.
             continued, position = position, max(text.rfind(b"\n", start, position), start)
@@ -339,8 +349,9 @@ class Framer:
                         self._lose(offset + start)
                     continue
                 header = framed.header
-                message = line.index(b": ", framed.message) + 2
-                text = b"\n%b %b" % (framed.stamp, line[framed.message :])
+                message = find_message(line, framed.message)
+                level = line[framed.message : line.index(b":", framed.message)]
+                text = b"\n%b %b: %b" % (framed.stamp, level, line[message:])
                 if header is not None and not is_last:
                     self._repetitions.note(line, framed.tag, header, message)
             name = None if header is None else header.hostname
@@ -368,10 +379,11 @@ class Framer:
         if repeated is None:
             return None, line, 0, False
         framed = self._syslog.read(repeated.line)
-        if framed is None or repeated.level not in {None, framed.message}:
+        level = repeated.level
+        is_last = level is None
+        if framed is None or not (level is None or may_begin(repeated.line, level)):
             return None, line, 0, False
-        is_last = repeated.level is None
-        message = repeated.line.index(b": ", framed.message) + 2
+        message = find_message(repeated.line, framed.message)
         if not repeated.line.startswith(LOGIN, message):
             # What describes a connection says the same however often it comes.
             return framed, repeated.line, 1, is_last

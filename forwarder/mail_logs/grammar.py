@@ -34,7 +34,7 @@ DATE_BYTES = 11
 DATE = rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d "
 """Begins a line of a file."""
 
-REGULAR = re.compile(DATE + rb".{8} \d{4} " + LEVEL + rb": ")
+REGULAR = re.compile(DATE + rb".{8} \d{4} " + LEVEL + rb": (?! )")
 """A line of a file, up to its message. The year tells it from a syslog header that is as long."""
 
 

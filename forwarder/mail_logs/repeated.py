@@ -53,7 +53,7 @@ class Repeated(NamedTuple):
     line: bytes
     """As it would have been written each time."""
     level: int | None
-    """Where the level has to begin in it, if that is not known to be right."""
+    """Where the level or one more header has to begin in it, if that is not known to be right."""
     times: int
     """How often it came."""
     most: int

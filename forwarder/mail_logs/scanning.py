@@ -55,11 +55,12 @@ def compile_proof(begin: bytes) -> re.Pattern[bytes]:
     """Make an expression that picks the same, and proves that all lines begin alike.
 
     Args:
-        begin: An expression for what they are to begin with, up to the message.
+        begin: An expression for what they are to begin with, up to the message; that begins with
+            no blank.
 
     Returns:
         At the first line that begins otherwise it takes all that is left for a pick without a
         line, the last one.
     """
-    proof = rb"\n(?:(" + begin + _MESSAGE + rb")|(?!" + begin + rb")(?s:.*))"
+    proof = rb"\n(?:(" + begin + _MESSAGE + rb")|(?!" + begin + rb"[^ ])(?s:.*))"
     return re.compile(proof, re.MULTILINE)

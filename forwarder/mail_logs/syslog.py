@@ -14,12 +14,14 @@ of a second, and with a day of one digit behind one blank, as where blanks were 
     2009 Apr 22 11:44:48 esa1 mail [info] mail_logs:nopid Info: ...
     Apr 22 2009 11:44:48 esa1 mail_logs: Info: ...
 
-There may be more than one blank, or a tab, between the parts of a header; none behind the colon of
-the tag; and the number of bytes before the priority (``129 <22>1 ...``, RFC 6587). A relay may put
-a header of its own before a line that has one. Then the inner one counts:
+There may be more than one blank, or a tab, between the parts of a header, and behind the level;
+none behind the colon of the tag; and the number of bytes before the priority (``129 <22>1 ...``,
+RFC 6587). A relay may put a header of its own, or columns between tabs, before a line that has a
+header. Then the inner one counts:
 
     <111>Aug 10 10:00:24 esa1 mail_logs: Mon Aug 10 10:00:24 2020 Info: ...
     <111>Aug 10 10:01:24 relay1 esa: Aug 10 10:01:24 192.0.2.1 mail_logs: Info: ...
+    2020-08-10 10:01:24 (tab) Mail.Info (tab) 192.0.2.1 (tab) Aug 10 10:01:24 mail_logs: Info: ...
 
 So are the lines of files whose stamps were written anew by such a hand:
 
@@ -78,6 +80,7 @@ STAMP = (
 
 _ANY_STAMP = re.sub(rb"\?P<\w+>", rb"?:", STAMP)
 BLANKS = rb"[ \t]++"
+_LEVEL = LEVEL + rb":[ \t]"
 _WORD = rb"[^ \t]+" + BLANKS
 # RFC 5424, by its version: host, application, process, message id, structured data. Where the data
 # end decides which text is the message: a bracket in quotes is no end.
@@ -95,6 +98,11 @@ _RFC5424 = (
 HOST = rb"(?:(?P<host>[^ \t]*[^ \t:]|[0-9A-Fa-f:]*::)" + BLANKS + rb")?"
 # What relays put between host and tag: "mail.info" or "mail [info]".
 _FACILITY = rb"(?:[a-z]++[0-7]?(?:\.[a-z]++|" + BLANKS + rb"\[[a-z]++\])" + BLANKS + rb")?"
+# A column that some relays have before the host's: "Mail.Info".
+_PRIORITY_COLUMN = (
+    rb"(?P<column>(?<=\t)[A-Za-z]++[0-7]?\.(?:[Ee]merg|[Aa]lert|[Cc]rit|[Ee]rr|[Ww]arn|[Nn]otice"
+    rb"|[Ii]nfo|[Dd]ebug)[a-z]*+\t)?"
+)
 TAG = rb"(?P<tag>[^ \t]+?)(?:\[\d+\])?:"
 
 _HEADER = re.compile(
@@ -103,21 +111,34 @@ _HEADER = re.compile(
     + rb"(?:"
     + _RFC5424
     + rb"|"
+    + _PRIORITY_COLUMN
+    + rb"(?:"
     + HOST
     + _FACILITY
     + TAG
     + rb"(?:nopid(?= ))?[ \t]*+"
     # Columns between tabs: the host in the first, the tag in the last.
     rb"|(?<=\t)(?P<columns>(?:[^ \t]*+\t){1,6}+)"
-    rb")(?=" + LEVEL + rb": )",
+    rb"))(?=" + _LEVEL + rb")",
 )
 
-_BARE = re.compile(STAMP + BLANKS + rb"(?=" + LEVEL + rb": )")
+_BARE = re.compile(STAMP + BLANKS + rb"(?=" + _LEVEL + rb")")
 """No header: a line of a file, but for its stamp."""
 
 _OUTER = re.compile(
-    STAMP + BLANKS + rb"(?:" + _RFC5424 + rb"|" + HOST + rb"(?:" + TAG + rb"[ \t]*+)?"
-    rb")(?P<columns>(?!))?(?=" + _ANY_STAMP + rb")",
+    STAMP
+    + BLANKS
+    + rb"(?:"
+    + _RFC5424
+    + rb"|"
+    + _PRIORITY_COLUMN
+    + rb"(?:"
+    + HOST
+    + rb"(?:"
+    + TAG
+    + rb"[ \t]*+)?"
+    rb"|(?<=\t)(?P<columns>(?:[^ \t]++\t){1,6}))"
+    rb")(?=" + _ANY_STAMP + rb")",
 )
 """A header before a line that has a stamp of its own."""
 
@@ -217,8 +238,10 @@ class SyslogFraming:
             return Framed(stamp, message, SyslogHeader(priority, None, None, None, offset), -1)
         hostname, appname = said["host"] or said["host5"], said["tag"] or said["app5"]
         if said["columns"] is not None:
-            *others, appname = said["columns"].split()
-            hostname = others[0] if others else None
+            hostname, *others = said["columns"].split()
+            appname = others[-1] if others else None
+            if not others and said["column"] is None:
+                hostname, appname = None, hostname
         return Framed(
             stamp=stamp,
             message=message,
@@ -300,6 +323,23 @@ def unframe(line: bytes) -> tuple[re.Match[bytes], re.Match[bytes] | None] | Non
             return None
         position = outer.end()
     return None
+
+
+def find_message(line: bytes, level: int) -> int:
+    """Find where the message begins, in bytes: behind the level and all blanks."""
+    start = line.index(b":", level) + 1
+    return len(line) - len(line[start:].lstrip(b" \t"))
+
+
+def may_begin(line: bytes, position: int) -> bool:
+    """Say whether the level or one more header may begin in a line where headers end."""
+    start = 0
+    for _ in range(MAX_RELAYS):
+        found = _HEADER.match(line, start) or _BARE.match(line, start) or _OUTER.match(line, start)
+        if found is None or found.end() >= position:
+            return found is not None and found.end() == position
+        start = found.end()
+    return False
 
 
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)

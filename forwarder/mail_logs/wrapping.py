@@ -157,7 +157,8 @@ def _find_shown(pieces: Sequence[bytes], known: Sequence[bytes], with_blanks: by
         return None
     if with_blanks not in known:
         return True, _indent(pieces)
-    return (False, _indent(pieces)) if len(known) == 1 else None
+    is_only = all(x.split() == with_blanks.split() for x in known)
+    return (False, _indent(pieces)) if is_only else None
 
 
 def _has_blank(seam: tuple[bytes, bytes]) -> bool:
