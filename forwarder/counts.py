@@ -42,6 +42,10 @@ class Counts:
     """Lines behind which something was left out that is no line."""
     others: int = 0
     """Lines with a timestamp that are not of a mail log."""
+    dropped_repeats: int = 0
+    """Logins that were repeated, by a syslog daemon's count, and more often than is believed."""
+    orphaned_repeats: int = 0
+    """Files whose first line repeats the last message of the file before."""
     broken_off: int = 0
     """Files whose last line was left out, because it is only a piece of one."""
     unread: int = 0
@@ -66,6 +70,8 @@ class Counts:
         self.cut_lines += other.cut_lines
         self.strangers += other.strangers
         self.others += other.others
+        self.dropped_repeats += other.dropped_repeats
+        self.orphaned_repeats += other.orphaned_repeats
         self.broken_off += other.broken_off
         self.unread += other.unread
         self.first_unread = self.first_unread or other.first_unread

@@ -40,6 +40,18 @@ _ODDITIES = (
     _Oddity("others", "Lines with a timestamp are left out: they are not of a mail log."),
     _Oddity("cut_lines", "Lines longer than 64 KiB are cut."),
     _Oddity(
+        "dropped_repeats",
+        "A syslog daemon says that logins were repeated more often than is believed; what goes"
+        " beyond 10,000 at once, and 20 for each line of a login in the long run, is dropped."
+        " Switch off the reduction of repeated messages in the daemon.",
+    ),
+    _Oddity(
+        "orphaned_repeats",
+        "The first line of files says that the last message of the file before was repeated; if"
+        " that was a login, its repetitions are missing. Switch off the reduction of repeated"
+        " messages in the syslog daemon.",
+    ),
+    _Oddity(
         "broken_off",
         "The last line of files is not whole and is left out; send a file again if it was still"
         " being sent.",

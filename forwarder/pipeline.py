@@ -167,6 +167,8 @@ class Flow:
         self._counts.cut_lines += more.cut_lines
         self._counts.strangers += more.strangers
         self._counts.others += more.others
+        self._counts.dropped_repeats += more.dropped_repeats
+        self._counts.orphaned_repeats += more.orphaned_repeats
         self._lost += more.lost
         if first_lost is not None and self._first_lost is None:
             self._first_lost = path, first_lost

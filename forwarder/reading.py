@@ -37,6 +37,8 @@ class Amounts(NamedTuple):
     strangers: int
     others: int
     lost: int
+    dropped_repeats: int
+    orphaned_repeats: int
 
 
 class Documents:
@@ -104,7 +106,7 @@ class Reading:
         self._logs: dict[str | None, Log] = {}
         """By host in a syslog header; None stands for the appliance's own, too."""
         self._size = 0
-        self._counted = Amounts(0, 0, 0, 0, 0, 0)
+        self._counted = Amounts(0, 0, 0, 0, 0, 0, 0, 0)
         self._contents: Contents | None = Contents()
         """None as soon as a line has shown that it is a mail log."""
 
@@ -211,6 +213,8 @@ class Reading:
             framer.strangers,
             framer.others,
             framer.lost,
+            framer.dropped_repeats,
+            framer.orphaned_repeats,
         )
         self._flow.count(Amounts(*map(sub, now, before)), self._path, framer.first_lost)
 

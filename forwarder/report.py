@@ -104,6 +104,17 @@ def warnings(counts: Counts) -> Iterator[str]:
             f"{many(counts.strangers, 'line')} had something behind that is neither a line nor"
             " the wrapped rest of one; it was left out"
         )
+    if counts.dropped_repeats:
+        yield (
+            f"{many(counts.dropped_repeats, 'repeated login')} dropped: a syslog daemon says that"
+            " they came, and more often than is believed (10,000 at once, and 20 for each line of a"
+            " login in the long run); switch off its reduction of repeated messages"
+        )
+    if counts.orphaned_repeats:
+        yield (
+            f"the first line of {many(counts.orphaned_repeats, 'file')} says that the last message"
+            " of the file before was repeated; if that was a login, its repetitions are missing"
+        )
     if counts.broken_off:
         yield (
             f"the last line of {many(counts.broken_off, 'file')} is not whole and was left out;"

@@ -29,6 +29,8 @@ _ODDITIES = {
     "strangers": ("line", "with something behind that is not a line"),
     "others": ("line", "not of a mail log"),
     "cut_lines": ("line", "cut"),
+    "dropped_repeats": ("repeated login", "dropped, beyond the limit"),
+    "orphaned_repeats": ("file", "with a first line that repeats a message of the file before"),
     "broken_off": ("file", "with a last line that is not whole"),
 }
 _LEFT = (0, len(_OUTPUTS) - 1)

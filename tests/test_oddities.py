@@ -7,7 +7,15 @@ import pytest
 from forwarder.counts import Counts
 from forwarder.oddities import AGAIN_SECONDS, Oddities, in_status
 
-NAMES = ("unread", "strangers", "others", "cut_lines", "broken_off")
+NAMES = (
+    "unread",
+    "strangers",
+    "others",
+    "cut_lines",
+    "broken_off",
+    "dropped_repeats",
+    "orphaned_repeats",
+)
 
 
 @pytest.fixture

@@ -119,13 +119,34 @@ def test_a_number_that_is_quickly_written_is_bounded(times: int, lines: object) 
     documents = read(login(0), *[lines(1, times)] * 3, counts=counts)
     kept = MAX_TIMES + (2 * TIMES_A_LINE if lines is named else 0)
     assert len(documents) == 1 + kept
-    assert counts.unread == 3 * times - kept
+    assert counts.dropped_repeats == 3 * times - kept
+    assert counts.unread == 0
 
 
 def test_many_messages_are_repeated_some_times_on_average() -> None:
     """However many there are, and however often each is said to have come."""
     lines = [x for i in range(60) for x in (login(i), last(i, 10**9))]
     assert len(read(*lines)) == 60 + MAX_TIMES + 59 * TIMES_A_LINE
+
+
+def test_a_brute_force_is_all_there() -> None:
+    """A hundred users, and thousands of attempts at once."""
+    counts = Counts()
+    lines = [named(i % 60, 50, LOGIN % f"user{i}") for i in range(100)]
+    assert len(read(*lines, named(59, 4_000), counts=counts)) == 9_000
+    assert counts.dropped_repeats == 0
+
+
+@pytest.mark.parametrize(("before", "number"), [([], 1), ([login(0)], 0), (["x"], 1)])
+def test_what_repeats_a_message_of_the_file_before_is_counted(
+    before: list[str], number: int
+) -> None:
+    """Nobody knows here which message it was."""
+    counts = Counts()
+    documents = read(*before, last(1, 2), counts=counts)
+    assert len(documents) == 3 * (not number)
+    assert counts.orphaned_repeats == (number if not before else 0)
+    assert counts.unread == 0
 
 
 def test_few_hosts_are_remembered() -> None:

@@ -84,6 +84,8 @@ class Framer:
         first_other: How the first of them begins.
         lost: Those of them that seem to be logins.
         first_lost: Where the first of them begins, in bytes from the start of the file.
+        dropped_repeats: Logins that a daemon said were repeated, more often than is believed.
+        orphaned_repeats: Lines by which a daemon repeats a message of the file before: one or none.
         is_broken_off: Whether the last line was left out, because it is only a piece of one.
     """
 
@@ -98,11 +100,13 @@ class Framer:
         "_unended",
         "_wraps",
         "cut_lines",
+        "dropped_repeats",
         "first_lost",
         "first_other",
         "is_broken_off",
         "lines",
         "lost",
+        "orphaned_repeats",
         "others",
         "strangers",
     )
@@ -138,6 +142,8 @@ class Framer:
         self.strangers = 0
         self.others = 0
         self.first_other = b""
+        self.dropped_repeats = 0
+        self.orphaned_repeats = 0
         self.lost = 0
         self.first_lost: int | None = None
         self.is_broken_off = False
@@ -316,11 +322,17 @@ class Framer:
         short = find_long_line(text, start, position)
         return short, picks if short == position else None
 
-    def _lose(self, offset: int, number: int = 1) -> None:
-        """Count logins that cannot be read."""
-        self.lost += number
-        if self.first_lost is None:
-            self.first_lost = offset
+    def _leave_out(self, line: bytes, offset: int) -> None:
+        """Count a line that is not of a mail log, or that cannot be read."""
+        self._repetitions.forget(line)
+        self.others += 1
+        self.first_other = self.first_other or line[:SHOWN_BYTES]
+        if offset == 0 and self._repetitions.is_last(line):
+            self.orphaned_repeats += 1
+        if _LOGIN.search(line):
+            self.lost += 1
+            if self.first_lost is None:
+                self.first_lost = offset
 
     def _rewrite(self, stretch: bytes, offset: int) -> list[Block]:
         """Rewrite wrapped lines and syslog; drop what is no line of a mail log."""
@@ -340,13 +352,9 @@ class Framer:
             else:
                 framed = self._syslog.read(line)
                 if framed is None:
-                    framed, line, times, is_last = self._repeat(line, offset + start)
+                    framed, line, times, is_last = self._repeat(line)
                 if framed is None:
-                    self._repetitions.forget(line)
-                    self.others += 1
-                    self.first_other = self.first_other or line[:SHOWN_BYTES]
-                    if _LOGIN.search(line):
-                        self._lose(offset + start)
+                    self._leave_out(line, offset + start)
                     continue
                 header = framed.header
                 message = find_message(line, framed.message)
@@ -368,7 +376,7 @@ class Framer:
             blocks.append(_rewritten(texts, lines, offset, host))
         return blocks
 
-    def _repeat(self, line: bytes, offset: int) -> tuple[Framed | None, bytes, int, bool]:
+    def _repeat(self, line: bytes) -> tuple[Framed | None, bytes, int, bool]:
         """Read a line by which a daemon says that a message was repeated.
 
         Returns:
@@ -388,8 +396,7 @@ class Framer:
             # What describes a connection says the same however often it comes.
             return framed, repeated.line, 1, is_last
         kept = self._repetitions.count(repeated)
-        if repeated.times > kept:
-            self._lose(offset, repeated.times - kept)
+        self.dropped_repeats += repeated.times - kept
         return framed, repeated.line, kept, is_last
 
 

@@ -11,7 +11,9 @@ Rules:
 * The second one names no message. It repeats the last one of its host, if that was a login, and of
   its program, if it names one.
 * A number is quickly written. So a message comes :data:`MAX_TIMES` times at most, and messages of
-  one file :data:`TIMES_A_LINE` times on average; what goes beyond is counted as lost.
+  one file :data:`TIMES_A_LINE` times on average; what goes beyond is dropped and counted.
+* What a file begins with may repeat the last message of the file before, which nobody knows here:
+  it is counted, too.
 """
 
 import re
@@ -20,9 +22,8 @@ from typing import NamedTuple
 from forwarder.events import SyslogHeader
 from forwarder.mail_logs.syslog import BLANKS, HOST, REPEATED, STAMP, TAG, text_of
 
-MAX_TIMES = 1_000
-"""A daemon sums up after seconds or minutes, and an appliance ends a connection after a few
-attempts to log in."""
+MAX_TIMES = 10_000
+"""A daemon sums up after seconds or minutes."""
 
 TIMES_A_LINE = 20
 """Of a login that is written, beyond the first :data:`MAX_TIMES` of a file."""
@@ -111,6 +112,11 @@ class Repetitions:
         kept = min(repeated.times, repeated.most)
         self._left -= kept
         return kept
+
+    @staticmethod
+    def is_last(line: bytes) -> bool:
+        """Say whether a line names no message."""
+        return _LAST.match(line) is not None
 
     def read(self, line: bytes) -> Repeated | None:
         """Read a line that may say that a message was repeated; None if it does not."""
