@@ -202,6 +202,8 @@ def test_ids_of_a_log_do_not_depend_on_the_order_of_reading(
         # Did two begin in one second with one line, nothing would tell them apart.
         head = [Entry(0, FRAMINGS[0], f"Begin Logfile {number}")]
         lines = [x for x in own if "offset" not in x.message and "T%H" not in x.framing]
+        # A line without a year that is half a year too early is one that the file before may have.
+        lines = [x for x in lines if abs(x.step) < max(STEPS)]
         content, start = write([*head, *lines], start)
         files.append(content)
     alone = []
