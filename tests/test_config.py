@@ -204,16 +204,19 @@ def test_a_boolean_is_true_or_false(tmp_path: Path, value: str, expected: str) -
     """Of the program and of plugins, and at any depth; each is said once, beside other mistakes."""
     more = f"flags: [{{on: {value}}}], named: {{a: {{on: {value}}}}}, may: {value}"
     text = LEAST.replace("server, hosts: [a]", f"flags, {more}, plain: {value}")
+    files = f"{{type: files, paths: [a], follow_symlinks: {value}}}"
+    text = text.replace("stdin}", f"stdin}}\n  - {files}")
     text += f"documents:\n  original: {value}\n  session_events: true\nlog: {{level: x}}\n"
     said = f"has to be true or false{expected}."
     assert mistakes(tmp_path, text.replace("${YES}", "'${YES}'"), YES="yes") == [
-        f"esa.yaml:4: outputs.siem.flags[0].on: {said}",
-        f"esa.yaml:4: outputs.siem.may: {said}",
-        f"esa.yaml:4: outputs.siem.named.a.on: {said}",
-        f"esa.yaml:4: outputs.siem.plain: {said}",
-        f"esa.yaml:6: documents.original: {said}",
+        f"esa.yaml:3: inputs[1].follow_symlinks: {said}",
+        f"esa.yaml:5: outputs.siem.flags[0].on: {said}",
+        f"esa.yaml:5: outputs.siem.may: {said}",
+        f"esa.yaml:5: outputs.siem.named.a.on: {said}",
+        f"esa.yaml:5: outputs.siem.plain: {said}",
+        f"esa.yaml:7: documents.original: {said}",
         (
-            "esa.yaml:8: log.level: 'x' is not allowed; say 'debug' or 'info' or 'warning' or "
+            "esa.yaml:9: log.level: 'x' is not allowed; say 'debug' or 'info' or 'warning' or "
             "'error'."
         ),
     ]

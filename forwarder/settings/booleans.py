@@ -27,7 +27,8 @@ def find_loose(annotation: object, value: object, where: Where) -> Iterator[tupl
         where: Where it stands.
 
     Yields:
-        Where it stands, and what it is. Where several types are allowed, nothing is found.
+        Where it stands, and what it is. Where several types are allowed, nothing is found, unless
+        ``type`` says which one is meant.
     """
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         for name, field in fields_of(annotation).items():
@@ -47,6 +48,8 @@ def _find_within(annotation: object, value: object, where: Where) -> Iterator[tu
             yield from find_loose(arguments[0], value, where)
         case (origin, _) if origin in {Union, UnionType}:
             several = [x for x in arguments if x is not NoneType]
+            if len(several) > 1:
+                several = [x for x in several if _is_meant(x, value)]
             if len(several) == 1 and value is not None:
                 yield from find_loose(several[0], value, where)
         case (origin, dict()) if origin is dict:
@@ -57,3 +60,12 @@ def _find_within(annotation: object, value: object, where: Where) -> Iterator[tu
                 yield from find_loose(arguments[0], item, (*where, number))
         case _:
             pass
+
+
+def _is_meant(annotation: object, value: object) -> bool:
+    """Say whether settings that have a ``type`` say that they are of this model."""
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return False
+    field = annotation.model_fields.get("type")
+    types = () if field is None else get_args(field.annotation)
+    return isinstance(value, dict) and value.get("type") in types
