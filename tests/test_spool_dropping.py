@@ -14,6 +14,7 @@ from forwarder.output import Failure
 from forwarder.spool import LettersFullError, Spool, Trouble, dropping
 from forwarder.spool.letters import dead_letter
 from forwarder.spool.progress import Dropped, Place
+from forwarder.spool.summary import summarise
 from tests.spooling import documents, numbers, opened, read, take
 
 NEVER = threading.Event()
@@ -163,3 +164,17 @@ def test_what_was_in_hand_is_no_loss(spool: Spool) -> None:
     assert (progress.cursor, progress.delivered) == (cursor, 7)
     assert progress.dropped == Dropped(cursor - 8, MAIL, MAIL)
     assert numbers(read(spool, "down", 1).documents) == [cursor - 1]
+
+
+def test_documents_for_another_output_alone_do_not_wait_for_one(tmp_path: Path) -> None:
+    """Neither in the status nor where it is forgotten; what does wait for it is counted."""
+    with closing(opened(tmp_path, "a", "b")) as spool:
+        spool.commit(documents(0, 10))
+        assert take(spool, "b") == list(range(10))
+        assert spool.backfill("a", [documents(20, 50)]) == 30
+        waiting = summarise(tmp_path).outputs["b"]
+        assert (waiting.documents, waiting.since) == (0, None)
+        spool.commit(documents(50, 53))
+        with capture_logs() as logs:
+            spool.add_outputs(["a"])
+    assert [(x["output"], x["undelivered"]) for x in logs] == [("b", 3)]

@@ -423,7 +423,7 @@ class Spool:
                 outputs = {
                     x: self._outputs.get(x, new)._replace(attempt_since=None) for x in wanted
                 }
-                forgotten = {x: y for x, y in self._outputs.items() if x not in outputs}
+                forgotten = {x: self.pending(x) for x in self._outputs if x not in outputs}
                 put_state(connection, [(PREFIX + x, None) for x in forgotten])
                 put_state(connection, [(PREFIX + x, dump(y)) for x, y in outputs.items()])
                 self._trims = upkeep.trim(connection, outputs.values(), self._next)
@@ -435,11 +435,11 @@ class Spool:
                 self._readers.pop(name).close()
             for name in outputs.keys() - self._readers.keys():
                 self._readers[name] = Reader(connect(self._path), self._recent)
-        for name, progress in forgotten.items():
+        for name, undelivered in forgotten.items():
             _log.warning(
                 "An output is no longer in the configuration and has been forgotten.",
                 output=name,
-                undelivered=self._next - progress.cursor,
+                undelivered=undelivered,
             )
         self.wake()
 

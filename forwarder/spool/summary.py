@@ -7,7 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from forwarder.spool import letters
-from forwarder.spool.backfills import count_others, load_backfills
+from forwarder.spool.backfills import count_others, load_backfills, next_own
 from forwarder.spool.locking import Pause, holder, pause_of
 from forwarder.spool.opening import NAME
 from forwarder.spool.progress import PREFIX, Progress, load
@@ -94,11 +94,12 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
                 name: Waiting(
                     progress,
                     max(0, end - progress.cursor - count_others(backfills, name, progress.cursor)),
-                    oldest_time(connection, progress.cursor) if progress.cursor < end else None,
+                    oldest_time(connection, own) if own < end else None,
                     letters.count_put_off(connection, name),
                     letters.reason_of_put_off(connection, name),
                 )
                 for name, progress in outputs.items()
+                for own in (next_own(backfills, name, progress.cursor),)
             },
             dead_letters=letters.count(connection),
             max_letter_bytes=orjson.loads(own.get(LETTER_LIMIT, b"null")),
