@@ -10,7 +10,8 @@ The rules:
 - What an output does not take while it took most of a batch steps aside: it is kept with the dead
   letters, the cursor moves on, and it is tried again between other batches, after pauses of its
   own. So one document that is put off for ever holds up no other.
-- What is refused becomes a dead letter in the same transaction that moves the cursor.
+- What is refused becomes a dead letter in the same transaction that moves the cursor. Where there
+  is no room for more of these, the rest waits, and only a little of it is handed over, to probe.
 - The cursor is on disk before the next batch is handed over, so whatever ends the program, or the
   machine, only the last batch comes again.
 - An output that raises anything else has a bug, or an error of the system (OSError) that no pause
@@ -26,7 +27,7 @@ import random
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -279,52 +280,84 @@ class Delivery:
 
         Raises:
             _LeftError: Something is left still.
-            BlockedError: The cursor cannot be moved now. What was refused and finds no room among
-                the dead letters is handed over again: an operator may have mended the other side.
+            BlockedError: The cursor cannot be moved now, or what was refused finds no room among
+                the dead letters.
         """
-        if work.left:
+        while work.left:
             self._write(work)
-        if work.is_stored:
-            return
-        try:
-            self._advance(work.whole())
-        except LettersFullError:
-            work.take_back_refused()
-            self.judged -= len(work.left)
-            raise
-        if work.is_stuck:
-            self._outages.succeed()
+            if work.is_stored:
+                return
+            if work.left:  # a probe succeeded
+                self._store(work)
+                if self._stop.is_set():
+                    raise _StopError
+        self._store(work)
+
+    def _store(self, work: Work) -> None:
+        """Move the cursor over all of a batch before what is left of it."""
+        done = work.before_first_left()
+        self._advance(done)
+        work.stored += len(done[0].documents)
 
     def _write(self, work: Work) -> None:
         """Hand over what is left of a batch.
 
+        What was refused and finds no room among the dead letters is handed over again, as a probe:
+        an operator may have mended the other side.
+
         Raises:
             _LeftError: Something is left still.
+            LettersFullError: There is no room for all that was refused.
         """
         if work.handed:
             self._extend(work)
-            self._outages.retried += sum(x < work.handed for x in work.left)
-        documents = [work.batch.documents[x] for x in work.left]
+            self._outages.retried += sum(x < work.handed for x in work.next)
+        documents = [work.batch.documents[x] for x in work.next]
         work.handed = len(work.batch.documents)
         with self.attempts.calling("write"):
             failures = check_answer(self._output.write(documents))
         failures = [x._replace(reason=self._mask(x.reason)) for x in failures]
         reason, refused = work.judge(failures, self._now())
-        judged = len(documents) - len(work.left)
+        kept, full = self._find_room(work, refused)
+        judged = len(documents) - work.again - (len(refused) - len(kept))
         self.judged += judged
-        # What finds no room among the dead letters is refused again and again.
-        self._refusals.count(judged - len(refused), () if work.is_stuck else refused)
-        if judged and not work.is_stuck:
+        self._refusals.count(judged - len(kept), kept)
+        if judged:
             self._outages.succeed()
             if work.is_put_off:
                 self._put_off.succeed(self._put_off.number)
+        if full is not None:
+            self._store(work)
+            raise full
         if reason is None:
+            work.probe *= 2
             return
         # What was put off before has no right to keep others waiting for what it lacks.
-        is_slow = not judged or (work.is_put_off and len(work.left) * 2 > len(documents))
+        is_slow = not judged or (work.is_put_off and work.again * 2 > len(documents))
         if is_slow and self._step_aside(work, reason):
             return
-        raise _LeftError(reason, left=len(work.left), handed=len(documents))
+        raise _LeftError(reason, left=work.again, handed=len(documents))
+
+    def _find_room(
+        self, work: Work, refused: Mapping[int, DeadLetter]
+    ) -> tuple[Sequence[DeadLetter], LettersFullError | None]:
+        """Take back what was refused now and has no room among the dead letters.
+
+        Returns:
+            What has room, and why the rest has none.
+        """
+        letters = list(refused.values())
+        if not letters:
+            return letters, None
+        try:
+            self._spool.check_room(self.name, work.refused)
+        except LettersFullError as full:
+            room = full.room - (len(work.refused) - len(letters))
+            work.take_back(list(refused)[room:])
+            return letters[:room], full
+        except BlockedError:
+            pass  # it shows when it is stored
+        return letters, None
 
     def _extend(self, work: Work) -> None:
         """Take along what has come meanwhile, where documents were put off one by one.

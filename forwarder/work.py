@@ -1,6 +1,6 @@
 """A batch in hand, and what its output has said of the documents in it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from forwarder.documents import Document
@@ -56,8 +56,11 @@ class Work:
         """How many documents, from the first, have been handed over before."""
         self.is_stored = False
         """Whether the cursor is behind it."""
-        self.is_stuck = False
-        """Whether something was refused for which there is no room among the dead letters."""
+        self.stored = 0
+        """How many documents, from the first, the cursor is behind already."""
+        self.probe = 0
+        """How many documents are handed over at most, where what was refused had no room among the
+        dead letters; 0 for any number."""
         self._refused: dict[int, DeadLetter] = {}
         self._put_off: dict[int, Failure] = {}
         """Why what is left was not taken, where the output said it of the document itself."""
@@ -73,12 +76,25 @@ class Work:
         return bool(self._put_off)
 
     @property
+    def again(self) -> int:
+        """How many documents the last answer said to hand over again."""
+        return len(self._put_off)
+
+    @property
     def can_step_aside(self) -> bool:
         """Whether what is left may be kept elsewhere: most of the batch was taken or refused.
 
-        What was put off before, or was refused once, may in any case.
+        What was put off before, or was refused once, may in any case; what was not asked about may
+        not.
         """
-        return bool(self.batch.letters) or len(self.left) * 2 <= len(self.batch.documents)
+        return len(self.left) == len(self._put_off) and (
+            bool(self.batch.letters) or len(self.left) * 2 <= len(self.batch.documents)
+        )
+
+    @property
+    def next(self) -> Sequence[int]:
+        """Positions of what is to be handed over now."""
+        return self.left[: self.probe] if self.probe else self.left
 
     def extend(self, batch: Batch) -> None:
         """Take more documents, of a batch of which the output has taken nothing.
@@ -92,22 +108,23 @@ class Work:
 
     def judge(
         self, failures: Sequence[Failure], now: datetime
-    ) -> tuple[str | None, Sequence[DeadLetter]]:
-        """Take an answer in.
+    ) -> tuple[str | None, Mapping[int, DeadLetter]]:
+        """Take in the answer to what was :attr:`next`.
 
         Returns:
             The reason of one of those that are to come again, if there are any, and what was
-            refused.
+            refused, by its position.
 
         Raises:
             WrongAnswerError: The answer names a document that was not handed over.
         """
         by_id = {x.document.id: x for x in failures}
         left: list[int] = []
-        refused: list[DeadLetter] = []
+        refused: dict[int, DeadLetter] = {}
         self._put_off = {}
         found = set[str]()
-        for position in self.left if by_id else ():
+        handed = self.next
+        for position in handed if by_id else ():
             document = self.batch.documents[position]
             failure = by_id.get(document.id)
             if failure is None:
@@ -117,39 +134,47 @@ class Work:
                 left.append(position)
                 self._put_off[position] = failure
             else:
-                self._refused[position] = self._letter(position, failure, now)
-                refused.append(self._refused[position])
+                refused[position] = self._letter(position, failure, now)
         for identity in by_id.keys() - found:
             raise WrongAnswerError(
                 f"the output {self._output!r} names document {identity!r} as a failure, which was"
                 " not handed to it"
             )
-        self.left = left
-        return (self._put_off[left[0]].reason if left else None), refused
+        reason = self._put_off[left[0]].reason if left else None
+        self._refused |= refused
+        self.left = [*left, *self.left[len(handed) :]]
+        return reason, refused
 
     def step_aside(self, now: datetime) -> tuple[Batch, Sequence[DeadLetter]]:
         """Return the batch, with what was refused of it and what is left, to be kept."""
-        letters = dict(self._refused)
+        batch, refused = self._part(len(self.batch.documents))
+        letters = dict(refused)
         for position, failure in self._put_off.items():
             letter = self._letter(position, failure, now)
             letters[position] = letter._replace(replay=True, put_off=True)
-        return self.batch, [letters[x] for x in sorted(letters)]
+        return batch, [letters[x] for x in sorted(letters)]
 
-    def take_back_refused(self) -> None:
-        """Have what was refused handed over again."""
-        self.left = sorted(self._refused)
-        self._refused = {}
-        self.is_stuck = True
+    @property
+    def refused(self) -> Sequence[DeadLetter]:
+        """What was refused and is not stored yet."""
+        return list(self._part(len(self.batch.documents))[1].values())
 
-    def whole(self) -> tuple[Batch, Sequence[DeadLetter]]:
-        """Return the batch, and what was refused of it."""
-        return self.batch, [self._refused[x] for x in sorted(self._refused)]
+    def take_back(self, positions: Iterable[int]) -> None:
+        """Have some of what was refused handed over again, little of it at first."""
+        taken = set(positions)
+        self._refused = {x: y for x, y in self._refused.items() if x not in taken}
+        self.left = sorted(taken.union(self.left))
+        self.probe = 1
 
     def before_first_left(self) -> tuple[Batch, Sequence[DeadLetter]]:
-        """Return what lies before the first document that is left, and what was refused of it."""
-        end = self.left[0] if self.left else len(self.batch.documents)
-        refused = [self._refused[x] for x in sorted(self._refused) if x < end]
-        return self.batch.first(end), refused
+        """Return what is to be stored now: all before the first document that is left."""
+        batch, refused = self._part(self.left[0] if self.left else len(self.batch.documents))
+        return batch, [refused[x] for x in sorted(refused)]
+
+    def _part(self, end: int) -> tuple[Batch, dict[int, DeadLetter]]:
+        """Return what is not stored up to a position, and what was refused of it."""
+        refused = {x: y for x, y in self._refused.items() if self.stored <= x < end}
+        return self.batch.part(self.stored, end), refused
 
     def _letter(self, position: int, failure: Failure, now: datetime) -> DeadLetter:
         # The document as it was handed over, whatever the output has made of it.

@@ -26,6 +26,7 @@ from forwarder.pausing import pause, pause_for_rest
 from forwarder.spool import Batch, BlockedError, Spool
 from forwarder.spool.letters import page
 from forwarder.spool.progress import Progress
+from forwarder.spool.summary import summarise
 from tests.spooling import documents, numbers, opened
 
 SECOND = timedelta(seconds=1)
@@ -927,18 +928,59 @@ def test_replayed_letters_are_delivered_before_all_else(spool: Spool, tmp_path: 
 
 def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) -> None:
     """What is refused comes again until there is room for it, or the other side takes it."""
-    refuse = fail(*range(10, 15), retryable=False)
+    refuse = fail(2, 4, 6, 8, retryable=False)
     with closing(opened(tmp_path, "a", max_letter_bytes=1)) as spool, capture_logs() as logs:
         spool.commit(documents(0, 30))
-        output = Scripted(fail(*range(10), retryable=False), refuse, refuse, refuse)
+        output = Scripted(refuse, refuse, refuse)
         with running(spool, output) as delivery:
             assert delivery.wait_until_drained(MINUTE)
-        assert output.written[1:4] == [[*range(10, 20)], [*range(10, 15)], [*range(10, 15)]]
-        assert sorted(output.taken) == list(range(10, 30))
-        assert (spool.progress("a").delivered, spool.progress("a").rejected) == (20, 10)
+            assert delivery.judged == 30
+        assert output.written[:5] == [[*range(10)], [4], [4], [4], [6, 8]]
+        assert sorted(output.taken) == [x for x in range(30) if x != 2]
+        assert dead(spool) == [(2, "no", 400)]
+        progress = spool.progress("a")
+        assert (progress.delivered, progress.rejected, progress.cursor) == (29, 1, 31)
     (said,) = [x["error"] for x in logs if "error" in x]
     assert "its dead letters take" in said
     assert "dead_letters.max_bytes" in said
+    assert [(x["refused"], x["of"]) for x in logs if "refused" in x] == [(1, 7)]
+
+
+def test_no_more_is_kept_and_counted_than_there_is_room_for(tmp_path: Path) -> None:
+    """Of a whole batch; what waits is not handed over as a whole again, and not said to be kept."""
+    everything = fail(*range(100), retryable=False)
+    settings = QUICK._replace(max_documents=100)
+    with closing(opened(tmp_path, "a", max_letter_bytes=3_000)) as spool, capture_logs() as logs:
+        spool.commit(documents(0, 100))
+        output = Scripted(*[everything] * 9_999)
+        with running(spool, output, settings) as delivery:
+            until(spool, lambda: len(output.written) > 4)
+            kept = len(dead(spool))
+            assert purge(tmp_path, Selection("a")) == kept
+            until(spool, lambda: len(dead(spool)) == kept)
+            written = len(output.written)
+            until(spool, lambda: len(output.written) > written + 2)
+            assert delivery.judged == 2 * kept
+        progress = spool.progress("a")
+        assert (progress.rejected, progress.cursor) == (2 * kept, 2 * kept + 1)
+        sizes = summarise(tmp_path).dead_letters["a"].size
+    assert 3_000 <= sizes < 3_000 + 3_000 / (kept - 1)
+    assert output.written[0] == list(range(100))
+    assert output.written[1] == [kept]
+    assert max(len(x) for x in output.written[1:]) < kept
+    assert output.written[-1] == [2 * kept]
+    assert sum(x["refused"] for x in logs if "refused" in x) == 2 * kept
+
+
+def test_what_is_put_off_amid_a_probe_takes_nothing_along(tmp_path: Path) -> None:
+    """What was not handed over with it is neither taken nor put off."""
+    refuse = fail(*range(10), retryable=False)
+    with closing(opened(tmp_path, "a", max_letter_bytes=1)) as spool, capture_logs():
+        spool.commit(documents(0, 10))
+        output = Scripted(refuse, refuse, *[fail(1, retryable=True)] * 3)
+        deliver(spool, output)
+        assert output.written == [[*range(10)], *[[1]] * 5, [2, 3], [4, 5, 6, 7], [8, 9]]
+        assert sorted(output.taken) == list(range(1, 10))
 
 
 def test_letters_that_are_not_delivered_stay(spool: Spool, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -193,11 +193,16 @@ def test_dead_letters_are_in_nobodys_way(tmp_path: Path) -> None:
             for output in ("a", "b"):
                 batch = read(spool, output)
                 letters = [dead_letter(output, Failure(x, "no"), now) for x in batch.documents]
-                with suppress(LettersFullError):
-                    spool.advance(output, batch, letters if output == "a" else letters[:2])
-        assert spool.progress("a").rejected == 400
+                letters = letters if output == "a" else letters[:2]
+                try:
+                    spool.advance(output, batch, letters)
+                except LettersFullError as full:  # there is room for some, or for none
+                    spool.advance(output, batch.first(full.room), letters[: full.room])
+        rejected = spool.progress("a").rejected
+        assert 400 < rejected < 500
         assert spool.progress("b").rejected == 16
         assert spool.pending("b") == 0
         assert spool.usage.used < limit < spool.usage.file
         assert not spool.is_full
-        assert summarise(tmp_path).dead_letters["a"].size == pytest.approx(500_000, rel=0.1)
+        size = summarise(tmp_path).dead_letters["a"].size
+        assert limit <= size < limit + 2 * limit / rejected

@@ -23,6 +23,16 @@ class BlockedError(SpoolError):
 class LettersFullError(BlockedError):
     """The dead letters of an output have reached their limit; it waits, the others go on."""
 
+    def __init__(self, message: str, room: int) -> None:
+        """Say it.
+
+        Args:
+            message: What there is to know.
+            room: How many of the new letters may be kept all the same: the first ones.
+        """
+        super().__init__(message)
+        self.room = room
+
 
 class DamagedError(SpoolError):
     """The database is broken. To open it again reads all of it, and sets it aside."""

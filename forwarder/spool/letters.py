@@ -12,7 +12,7 @@ the worker tries it again by itself, until it is taken or refused.
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 import zstandard
@@ -39,6 +39,10 @@ _MAX_NUMBER = 2**63 - 1
 """SQLite's; there is no letter with a larger one."""
 _LEVEL = 3
 """Each is packed alone, and they are few."""
+_Row = tuple[str, int, int | None, int, str, str, int, int, bytes]
+"""A letter, as it is stored."""
+_SIZE: Final = 6
+"""Where in a row its size stands."""
 
 
 class Source(NamedTuple):
@@ -114,8 +118,15 @@ def source_of(body: bytes) -> Source | None:
     return Source(str(path), offset if isinstance(offset, int) else None)
 
 
-def store(connection: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None:
-    """Store new letters, and the new answers to those that were replayed."""
+def store(
+    connection: sqlite3.Connection, output: str, letters: Sequence[DeadLetter], max_bytes: int
+) -> None:
+    """Store new letters, and the new answers to those that were replayed.
+
+    Raises:
+        LettersFullError: There is no room for all of them; the transaction is to be rolled back.
+    """
+    rows = check_room(connection, output, letters, max_bytes)
     again = [x for x in letters if x.number]
     connection.executemany(
         "UPDATE dead_letters SET replay = ?, time = ?, status = ?, reason = ? WHERE number = ?",
@@ -124,24 +135,38 @@ def store(connection: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None
     connection.executemany(
         "INSERT INTO dead_letters (output, time, status, replay, id, reason, size, checksum,"
         " packed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_row(x) for x in letters if not x.number],
+        rows,
     )
 
 
-def refuse_more(connection: sqlite3.Connection, output: str, max_bytes: int) -> None:
-    """Look whether an output may have more dead letters.
+def check_room(
+    connection: sqlite3.Connection, output: str, letters: Sequence[DeadLetter], max_bytes: int
+) -> Sequence[_Row]:
+    """Look whether an output may have so many more dead letters; the last may go beyond the limit.
+
+    Returns:
+        The rows of those that are new.
 
     Raises:
-        LettersFullError: It has too many; it waits until an operator has looked.
+        LettersFullError: There is no room for all of them; the output waits until an operator has
+            looked.
     """
     size = size_of(connection, output)
-    if size >= max_bytes:
-        raise LettersFullError(
-            f"its dead letters take {size:,} bytes and may take {max_bytes:,}"
-            " (dead_letters.max_bytes), so it waits: find out why documents are refused"
-            " (dead-letters list) and fix that, or delete them (dead-letters purge), or raise the"
-            " limit"
-        )
+    rows: list[_Row] = []
+    for letter in letters:
+        if letter.number:
+            continue
+        if size >= max_bytes:
+            raise LettersFullError(
+                f"its dead letters take {size:,} bytes and may take {max_bytes:,}"
+                " (dead_letters.max_bytes), so it waits: find out why documents are refused"
+                " (dead-letters list) and fix that, or delete them (dead-letters purge), or raise"
+                " the limit",
+                room=len(rows),
+            )
+        rows.append(_row(letter))
+        size += rows[-1][_SIZE]
+    return rows
 
 
 def size_of(connection: sqlite3.Connection, output: str) -> int:
@@ -298,7 +323,7 @@ def _again(letter: DeadLetter) -> int:
     return _ASKED if letter.replay else _NO
 
 
-def _row(letter: DeadLetter) -> tuple[str, int, int | None, int, str, str, int, int, bytes]:
+def _row(letter: DeadLetter) -> _Row:
     document = letter.document
     packed = zstandard.ZstdCompressor(level=_LEVEL).compress(document.body)
     size = len(packed) + len(letter.reason.encode("utf-8", "replace")) + len(document.id)

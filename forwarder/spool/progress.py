@@ -100,7 +100,11 @@ class Batch(NamedTuple):
 
     def first(self, number: int) -> "Batch":
         """Return the first documents of it alone."""
-        return Batch(self.documents[:number], self.start, self.letters[:number])
+        return self.part(0, number)
+
+    def part(self, start: int, end: int) -> "Batch":
+        """Return some documents of it, by their positions."""
+        return Batch(self.documents[start:end], self.start + start, self.letters[start:end])
 
 
 def spell(place: Place) -> str:

@@ -81,8 +81,8 @@ class Spool:
             folder: The state folder.
             max_bytes: What the database may take on disk, without dead letters, before
                 :attr:`is_full`; one commit more may still be written.
-            max_letter_bytes: What the dead letters of one output may take; one batch more may
-                still be written.
+            max_letter_bytes: What the dead letters of one output may take; the last one may go
+                beyond it.
             max_wal_bytes: The same for its log of changes.
             recent_bytes: Of bodies that were committed last, to be kept in memory as well.
 
@@ -575,7 +575,7 @@ class Spool:
             refusing: How many of the newest documents were refused.
 
         Raises:
-            LettersFullError: Nothing was written; there is no room for what was refused.
+            LettersFullError: Nothing was written; there is no room for all that was refused.
             BlockedError: Nothing was written; the same may be tried again after a pause.
             DamagedError: The database is broken.
         """
@@ -600,9 +600,7 @@ class Spool:
                 kept = {x.number for x in dead_letters}
                 delivered = [x.number for x in batch.letters if x.number not in kept]
                 letters.remove(connection, delivered)
-                if not all(kept):
-                    self._refuse_more(connection, output)
-                letters.store(connection, dead_letters)
+                letters.store(connection, output, dead_letters, self._max_letter_bytes)
 
             self._move(output, after, keep_letters)
             if after.delivered > before.delivered:
@@ -612,12 +610,19 @@ class Spool:
                 self._refusing.add(output)
         self.wake()
 
-    def _refuse_more(self, connection: sqlite3.Connection, output: str) -> None:
-        try:
-            letters.refuse_more(connection, output, self._max_letter_bytes)
-        except LettersFullError:
-            self._refusing.add(output)
-            raise
+    def check_room(self, output: str, dead_letters: Sequence[DeadLetter]) -> None:
+        """Look whether there is room for what an output refused.
+
+        Raises:
+            LettersFullError: Not for all of it; it says for how many.
+            BlockedError: It cannot be read now.
+        """
+        with self._writer.locked() as connection:
+            try:
+                letters.check_room(connection, output, dead_letters, self._max_letter_bytes)
+            except LettersFullError:
+                self._refusing.add(output)
+                raise
 
     def note(self, output: str, trouble: Trouble | None, *, retried: int = 0) -> None:
         """Remember that an output does not deliver, and why; or that it does again.
