@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from forwarder.mail_logs import syslog
-from forwarder.mail_logs.grammar import REGULAR, STAMP_BYTES
+from forwarder.mail_logs.grammar import REGULAR, STAMP_BYTES, compile_late
 from forwarder.mail_logs.syslog import REPEATED, may_begin, unframe
 
 MAX_BEGIN = 512
@@ -66,7 +66,7 @@ _DELAYED = rb"ICID \d+ Delayed HAT REJECT continuing session for recipient loggi
 _PEER = rb"(?: for [^ ]+)?(?: CN(?:=|: )[^ ]+)?"
 
 _ENDS = [
-    (end, re.compile(pattern))
+    (end, compile_late(pattern))
     for end, pattern in (
         (End.NAMED, _TRIED + rb"(?P<user> .*) using AUTH mechanism: [^ ]+ with profile: [^ ].*"),
         (End.CUT, _TRIED + rb".*"),
@@ -148,7 +148,7 @@ def read_ending(message: bytes) -> Ending:
     if not message.startswith(b"SMTP "):
         message = b" ".join(message.split())
     for end, pattern in _ENDS:
-        found = pattern.fullmatch(message)
+        found = pattern().fullmatch(message)
         if found is not None:
             groups = found.groupdict()
             return Ending(end, groups.get("text") or b"", groups.get("user"))

@@ -22,6 +22,8 @@ Sources, by the short names used below:
 """
 
 import re
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 LEVEL = rb"[A-Z][a-z]+"
@@ -57,6 +59,14 @@ class Form(NamedTuple):
     verbatim: bool
     samples: tuple[bytes, ...]
     near: tuple[bytes, ...]
+
+
+def compile_late(expression: bytes) -> Callable[[], re.Pattern[bytes]]:
+    """Compile an expression when it is asked for the first time.
+
+    That takes a millisecond for a large one, and most commands need few of them.
+    """
+    return cache(lambda: re.compile(expression))
 
 
 def _form(name: str, source: str, pattern: bytes, *lines: bytes) -> Form:

@@ -16,10 +16,10 @@ Rules:
   it is counted, too.
 """
 
-import re
 from typing import NamedTuple
 
 from forwarder.events import SyslogHeader
+from forwarder.mail_logs.grammar import compile_late
 from forwarder.mail_logs.syslog import BLANKS, HOST, REPEATED, STAMP, TAG, text_of
 
 MAX_TIMES = 10_000
@@ -34,11 +34,11 @@ MAX_HOSTS = 16
 MAX_BYTES = 4096
 """Of a message that is remembered. A daemon cuts what is longer, and so does a user's name."""
 
-_LAST = re.compile(
+_LAST = compile_late(
     STAMP + BLANKS + HOST + rb"(?P<rest>(?:" + TAG + rb"[ \t]*+)?"
     rb"last message repeated (?P<times>\d{1,20}) times?\s*\Z)"
 )
-_FROM = re.compile(STAMP + BLANKS + HOST)
+_FROM = compile_late(STAMP + BLANKS + HOST)
 _BEHIND_TAG = (b":", b"[")
 LOGIN = (b"SMTP Auth", b"DCID: ")
 """How the messages of logins begin."""
@@ -104,7 +104,7 @@ class Repetitions:
     def forget(self, line: bytes | None = None) -> None:
         """Take notice of a line of something else, or of lines without a header: None."""
         if self._last:
-            found = None if line is None else _FROM.match(line)
+            found = None if line is None else _FROM().match(line)
             self._last.pop(None if found is None else text_of(found["host"]), None)
 
     def count(self, repeated: Repeated) -> int:
@@ -116,7 +116,7 @@ class Repetitions:
     @staticmethod
     def is_last(line: bytes) -> bool:
         """Say whether a line names no message."""
-        return _LAST.match(line) is not None
+        return _LAST().match(line) is not None
 
     def read(self, line: bytes) -> Repeated | None:
         """Read a line that may say that a message was repeated; None if it does not."""
@@ -126,7 +126,7 @@ class Repetitions:
             times = int(found["times"])
             whole = begin + message.rstrip().removesuffix(b"]")
             return Repeated(whole, found.start(), times, self._left)
-        found = _LAST.match(line)
+        found = _LAST().match(line)
         if found is None:
             return None
         host, tag = text_of(found["host"]), found["tag"] or b""

@@ -14,19 +14,19 @@ its guides give such a subscription; an administrator may give it another.
 import re
 from typing import NamedTuple, Self
 
-from forwarder.mail_logs.grammar import LEVEL
+from forwarder.mail_logs.grammar import LEVEL, compile_late
 
 SHOWN_BYTES = 512
 """Of a line without a level; what tells is at its beginning."""
 
 _BEGIN = rb"\n(?s:.{25})" + LEVEL + rb": *+"
-_MAIL = re.compile(
+_MAIL = compile_late(
     _BEGIN + rb"(?:New (?:SMTP|smtp) [ID]CID |[ID]CID:? \d|MID \d|Start MID |SMTP Auth"
     rb"|Message (?:done|aborted|finished|\d)|Delivery start |RPC Delivery start "
     # A bounce log has the sender there.
     rb"|(?:Bounced|Delayed): DCID \d++ MID \d++ to RID )"
 )
-_HEADER = re.compile(
+_HEADER = compile_late(
     _BEGIN + rb"(?:Begin Logfile|End Logfile|Logfile rolled over|Version: |Time offset from UTC: )"
 )
 
@@ -122,7 +122,9 @@ SUBSCRIPTIONS = (
     # The system time was changed from Sun, 16 Jun 2024 21:00:52 to ..
     _Subscription("NTP logs (sntpd_logs)", rb"sntp query host |The system time was changed from "),
 )
-_SIGNS = re.compile(_BEGIN + rb"(?:" + b"|".join(rb"(%b)" % x.signs for x in SUBSCRIPTIONS) + rb")")
+_SIGNS = compile_late(
+    _BEGIN + rb"(?:" + b"|".join(rb"(%b)" % x.signs for x in SUBSCRIPTIONS) + rb")"
+)
 
 _WITHOUT_LEVEL = (
     # Tue Aug 13 15:15:49 2019: CEF:0|Cisco|C300V Email Security Virtual Appliance|13.0.0-252|ESA_..
@@ -186,12 +188,12 @@ class Contents:
             start: The newline before the first.
             end: Behind the last.
         """
-        if _MAIL.search(text, start, end):
+        if _MAIL().search(text, start, end):
             return True
         self._is_framed = True
-        headers = sum(1 for _ in _HEADER.finditer(text, start, end))
+        headers = sum(1 for _ in _HEADER().finditer(text, start, end))
         self._lines += text.count(b"\n", start, end) - headers
-        if self._subscription is None and (sign := _SIGNS.search(text, start, end)):
+        if self._subscription is None and (sign := _SIGNS().search(text, start, end)):
             assert sign.lastindex is not None  # noqa: S101 - each sign is a group
             self._subscription = SUBSCRIPTIONS[sign.lastindex - 1].name
         return False

@@ -41,7 +41,7 @@ from forwarder.mail_logs.clock import (
     format_stamp,
     latest_year,
 )
-from forwarder.mail_logs.grammar import LEVEL
+from forwarder.mail_logs.grammar import LEVEL, compile_late
 
 LOCAL_MARK = b"LOC"
 """In place of the day's name: the stamp is local time, as it was written."""
@@ -105,7 +105,7 @@ _PRIORITY_COLUMN = (
 )
 TAG = rb"(?P<tag>[^ \t]+?)(?:\[\d+\])?:"
 
-_HEADER = re.compile(
+_HEADER = compile_late(
     STAMP
     + BLANKS
     + rb"(?:"
@@ -122,10 +122,10 @@ _HEADER = re.compile(
     rb"))(?=" + _LEVEL + rb")",
 )
 
-_BARE = re.compile(STAMP + BLANKS + rb"(?=" + _LEVEL + rb")")
+_BARE = compile_late(STAMP + BLANKS + rb"(?=" + _LEVEL + rb")")
 """No header: a line of a file, but for its stamp."""
 
-_OUTER = re.compile(
+_OUTER = compile_late(
     STAMP
     + BLANKS
     + rb"(?:"
@@ -314,11 +314,11 @@ def unframe(line: bytes) -> tuple[re.Match[bytes], re.Match[bytes] | None] | Non
     """
     position, outer = 0, None
     for _ in range(MAX_RELAYS):
-        if found := _HEADER.match(line, position):
+        if found := _HEADER().match(line, position):
             return found, found
-        if found := _BARE.match(line, position):
+        if found := _BARE().match(line, position):
             return found, outer
-        outer = _OUTER.match(line, position)
+        outer = _OUTER().match(line, position)
         if outer is None:
             return None
         position = outer.end()
@@ -335,7 +335,11 @@ def may_begin(line: bytes, position: int) -> bool:
     """Say whether the level or one more header may begin in a line where headers end."""
     start = 0
     for _ in range(MAX_RELAYS):
-        found = _HEADER.match(line, start) or _BARE.match(line, start) or _OUTER.match(line, start)
+        found = (
+            _HEADER().match(line, start)
+            or _BARE().match(line, start)
+            or _OUTER().match(line, start)
+        )
         if found is None or found.end() >= position:
             return found is not None and found.end() == position
         start = found.end()
