@@ -188,7 +188,8 @@ def _losses(summary: Summary) -> Iterator[str]:
                 f" {many(dropped.documents, 'document')}, from {visible(spell(dropped.first))}"
                 f" to {visible(spell(dropped.last))}; to bring them back: esa-forwarder rewind"
                 f" --output {visible(name)} PATH, for the log of each appliance with which they"
-                " begin"
+                f" begin; then, or to do without them: esa-forwarder rewind --output"
+                f" {visible(name)} --settle"
             )
 
 

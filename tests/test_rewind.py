@@ -3,14 +3,18 @@
 import gzip
 import os
 import subprocess
-from datetime import date
+from contextlib import closing
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import orjson
 import pytest
 
 from forwarder.plugins import find_outputs
+from forwarder.spool import Spool
+from forwarder.spool.progress import PREFIX, Dropped, Place, dump
 from forwarder.spool.summary import summarise
+from forwarder.status import as_text
 from tests.faults.program import COMMAND, Program
 from tests.services import append, logins
 from tests.test_run import FILES, configure, run
@@ -21,7 +25,7 @@ def rewind(
 ) -> subprocess.CompletedProcess[str]:
     """Run it."""
     options = (*options, "--yes") if yes else options
-    command = [*COMMAND, "rewind", "-c", str(config), *options, str(log)]
+    command = [*COMMAND, "rewind", "-c", str(config), *options, *([str(log)] if log else [])]
     return subprocess.run(  # noqa: S603
         command, capture_output=True, check=False, text=True, timeout=60, stdin=subprocess.DEVNULL
     )
@@ -284,6 +288,50 @@ def test_a_log_that_changed_meanwhile_adds_nothing(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "that were read of it" in done.stderr
     assert summarise(tmp_path / "state").documents == 0
+
+
+def test_what_was_dropped_is_named_until_it_is_settled(tmp_path: Path) -> None:
+    """By a word of the operator: nobody else knows whether all appliances are read again."""
+    config = configured(tmp_path, BOTH + NEW)
+    log = append(tmp_path, logins(*range(1, 7)))
+    assert run(config, "--once").returncode == 0
+    with closing(Spool.open(tmp_path / "state")) as spool:
+        dropped = Dropped(4, Place("2026-03-03", str(log)), Place("2026-03-03", str(log)))
+        progress = spool.progress("new")._replace(dropped=dropped)
+        spool.commit([], [(PREFIX + "new", dump(progress))])
+
+    def named() -> Dropped | None:
+        return summarise(tmp_path / "state").outputs["new"].progress.dropped
+
+    done = rewind(config, log, "--output", "new")
+    assert "status still names 4 documents dropped for 'new'. When the logs" in done.stderr
+    assert "esa-forwarder rewind --output 'new' --settle" in done.stderr
+    assert run(config, "--once").returncode == 0
+    assert named() == dropped
+    shown = "\n".join(as_text(summarise(tmp_path / "state"), datetime.now(UTC)))
+    assert "to do without them: esa-forwarder rewind --output new --settle" in shown
+    done = rewind(config, "", "--output", "new", "--settle")
+    assert (done.returncode, done.stderr) == (0, "4 documents dropped for 'new': settled.\n")
+    assert named() is None
+    done = rewind(config, log, "--output", "new", "--settle")
+    assert done.stderr.endswith("for 'new'.\nNothing is dropped for 'new'.\n")
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--settle"], "--settle needs --output."),
+        (["--output", "new"], "Missing argument 'PATH'."),
+        ([], "Missing argument 'PATH'."),
+    ],
+)
+def test_a_path_is_needed_where_nothing_is_settled(
+    tmp_path: Path, options: list[str], said: str
+) -> None:
+    """A mistake in what was asked for."""
+    done = rewind(configured(tmp_path, BOTH + NEW), "", *options)
+    assert (done.returncode, said in done.stderr) == (2, True)
 
 
 def test_an_output_has_to_be_in_the_configuration(tmp_path: Path) -> None:

@@ -26,9 +26,20 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="For this output alone, such as one that is new; nothing else changes.",
 )
+@click.option(
+    "--settle",
+    is_flag=True,
+    help="With --output: what was dropped for it is settled, and status names it no more.",
+)
 @click.option("--yes", is_flag=True, help="Go on without asking where documents may be twice.")
-@click.argument("log_path", metavar="PATH")
-def rewind(path: Path, output: str | None, yes: bool, log_path: str) -> NoReturn:  # noqa: FBT001 - click
+@click.argument("log_path", metavar="[PATH]", required=False)
+def rewind(
+    path: Path,
+    output: str | None,
+    settle: bool,  # noqa: FBT001 - click
+    yes: bool,  # noqa: FBT001 - click
+    log_path: str | None,
+) -> NoReturn:
     """Go back to the beginning of the log at PATH, and read again from there.
 
     PATH and every later log of the same appliance are read again, in their order, and all that is
@@ -38,47 +49,84 @@ def rewind(path: Path, output: str | None, yes: bool, log_path: str) -> NoReturn
     log in which they began.
 
     With --output the logs are read at once, as far as the service has read them, and their
-    documents wait for that output alone.
+    documents wait for that output alone, in the spool, which needs room for them
+    (spool.max_bytes).
+
+    What was dropped for an output because the spool was full is named by status until it is
+    settled: with --settle, once the logs of all appliances are read again, or when nobody needs
+    them. PATH may be left out then.
 
     Before anything changes, it is said in which outputs documents may be there twice; without
     --yes you are asked, and where nobody can be asked, it ends with 1.
 
     The service must not run.
     """
-    import time  # noqa: PLC0415 - late on purpose
+    from forwarder.errors import ForwarderError  # noqa: PLC0415 - late on purpose
 
-    from forwarder.errors import ForwarderError  # noqa: PLC0415
-    from forwarder.followed import followed_by  # noqa: PLC0415
-    from forwarder.inputs.rewinding import obstacles  # noqa: PLC0415
-
+    if settle and output is None:
+        raise click.UsageError("--settle needs --output.")
+    if log_path is None and not settle:
+        raise click.UsageError("Missing argument 'PATH'.")
     config = load_or_end(path)
     if output is not None and output not in config.outputs:
         _fail(f"there is no output {quoted(output)} in {quoted(str(path))}", BAD_CONFIG)
     try:
         with _opened(config) as spool:
-            logs = _find(config, spool, log_path)
-            if not logs:
-                _fail(
-                    f"no log is known under {quoted(log_path)}; esa-forwarder status names them."
-                    " One that was rewound is known again when it is read"
-                )
-            followed = followed_by(config.inputs, config.state)
-            for line in _report(logs, output):
-                click.echo(line, err=True)
-            # What is read at once is read however old it is.
-            asked = [x for x in logs if output is None or x.sighting is None]
-            for obstacle in obstacles(asked, followed, time.time()):
-                click.echo(f"warning: {obstacle}.", err=True)
-            _agree(config, spool, output, yes=yes)
-            if output is None:
-                _forget(spool, logs)
-            else:
-                number = _backfill(config, spool, output, logs)
-                waiting = many(number, "document")
-                click.echo(f"{waiting} added to the spool for {quoted(output)}.", err=True)
+            if log_path is not None:
+                _read_again(config, spool, log_path, output, yes=yes)
+            if output is not None:
+                _say_dropped(spool, output, settle=settle)
     except ForwarderError as error:
         _fail(str(error))
     sys.exit(DONE)
+
+
+def _read_again(
+    config: "Config", spool: "Spool", log_path: str, output: str | None, *, yes: bool
+) -> None:
+    """Find the logs, say what will happen, ask, and do it."""
+    import time  # noqa: PLC0415 - late on purpose
+
+    from forwarder.followed import followed_by  # noqa: PLC0415
+    from forwarder.inputs.rewinding import obstacles  # noqa: PLC0415
+
+    logs = _find(config, spool, log_path)
+    if not logs:
+        _fail(
+            f"no log is known under {quoted(log_path)}; esa-forwarder status names them."
+            " One that was rewound is known again when it is read"
+        )
+    followed = followed_by(config.inputs, config.state)
+    for line in _report(logs, output):
+        click.echo(line, err=True)
+    # What is read at once is read however old it is.
+    asked = [x for x in logs if output is None or x.sighting is None]
+    for obstacle in obstacles(asked, followed, time.time()):
+        click.echo(f"warning: {obstacle}.", err=True)
+    _agree(config, spool, output, yes=yes)
+    if output is None:
+        _forget(spool, logs)
+    else:
+        number = _backfill(config, spool, output, logs)
+        waiting = many(number, "document")
+        click.echo(f"{waiting} added to the spool for {quoted(output)}.", err=True)
+
+
+def _say_dropped(spool: "Spool", output: str, *, settle: bool) -> None:
+    """Settle what was dropped for an output, or say how."""
+    number = spool.dropped(output)
+    dropped = f"{many(number, 'document')} dropped for {quoted(output)}"
+    if settle and number:
+        spool.settle_dropped(output)
+        click.echo(f"{dropped}: settled.", err=True)
+    elif settle:
+        click.echo(f"Nothing is dropped for {quoted(output)}.", err=True)
+    elif number:
+        click.echo(
+            f"status still names {dropped}. When the logs of all appliances are read again:"
+            f" esa-forwarder rewind --output {quoted(output)} --settle.",
+            err=True,
+        )
 
 
 def _fail(words: str, code: int = FAILED) -> NoReturn:

@@ -130,8 +130,9 @@ class Sayings:
                 "The spool is full, and an output that does not deliver holds it: its oldest"
                 " documents are dropped for it, so that the other outputs go on. To bring them"
                 f" back later: esa-forwarder rewind --output {name} PATH, for the log of each"
-                " appliance with which they begin. To keep them, and have all wait instead:"
-                " when_full: block.",
+                " appliance with which they begin; what it reads again needs room in the spool"
+                f" (spool.max_bytes). Then esa-forwarder rewind --output {name} --settle, or status"
+                " goes on to name them. To keep them, and have all wait instead: when_full: block.",
                 output=name,
                 documents=dropped.documents - number,
                 first=spell(dropped.first),

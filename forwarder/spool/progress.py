@@ -51,9 +51,9 @@ class Dropped(NamedTuple):
     """What an output lost because the spool was full and it did not deliver."""
 
     documents: int
-    """How many, ever."""
+    """How many, since an operator settled it."""
     first: Place
-    """The first one, ever."""
+    """The first one."""
     last: Place
     """The last one."""
 
@@ -80,7 +80,7 @@ class Progress(NamedTuple):
     refusing: Refusing | None = None
     """None where it took all of the newest documents."""
     dropped: Dropped | None = None
-    """None where there never was any."""
+    """None where there never was any, or an operator settled it."""
 
 
 class Batch(NamedTuple):

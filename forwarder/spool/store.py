@@ -229,6 +229,23 @@ class Spool:
             self._lock.note_commit(number)
         return number - first
 
+    def dropped(self, output: str) -> int:
+        """Count the documents that were dropped for an output and are not settled yet."""
+        progress = self._outputs.get(output)
+        return progress.dropped.documents if progress and progress.dropped else 0
+
+    def settle_dropped(self, output: str) -> None:
+        """Forget what was dropped for an output: it has it now, or does without.
+
+        Raises:
+            BlockedError: It cannot be written now.
+        """
+        with self._writer.locked():
+            after = self._outputs[output]._replace(dropped=None)
+            with self._writer.transaction(durable=True) as connection:
+                put_state(connection, [(PREFIX + output, dump(after))])
+            self._outputs = self._outputs | {output: after}
+
     def _waiting(self, output: str, cursor: int) -> set[str]:
         """Return the ids of the documents that an output has not had yet."""
         found = set[str]()
