@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,10 +95,14 @@ def test_outputs_that_do_not_deliver_stop_no_other(tmp_path: Path, server: BulkS
         write_log(tmp_path, "mail.@20260303T110000.s", FIRST, LOGINS)
         archive = tmp_path / "auth.ndjson"
         wait_until(lambda: lines(archive) == LOGINS, "all logins in the archive")
-        outputs = status(config)["outputs"]
+        shown = status(config)
+        outputs = shown["outputs"]
         assert program.end() == 0
     finally:
         program.finish()
+    assert 1_000_000 <= shown["dead_letters"]["refusing"]["bytes"] < 1_010_000
+    refused = [int(x) for x in re.findall(r" refused=(\d+) ", program.log)]
+    assert sum(refused) == outputs["refusing"]["rejected"]
     ids = [json.loads(x)["event"]["id"] for x in archive.read_bytes().splitlines()]
     assert len(set(ids)) == LOGINS
     assert outputs["archive"]["dropped"] is None
