@@ -85,6 +85,21 @@ def test_a_hard_link_to_the_log_of_another(tmp_path: Path) -> None:
         log.unlink(missing_ok=True)
 
 
+def test_a_hard_link_to_a_log_that_is_packed(tmp_path: Path) -> None:
+    """It stays the other's when it is the only name of the inode."""
+    append(tmp_path, logins(1))
+    log = append(tmp_path, logins(2, 3), "esa2")
+    running = program(tmp_path)
+    assert running.once() == 0
+    (tmp_path / "logs/esa1/mail.hard").hardlink_to(log)
+    assert running.once() == 0
+    log.with_name("mail.@20260301T000900.s.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+    for _ in range(2):
+        assert running.once() == 0
+        assert delivered(tmp_path) == EXPECTED
+
+
 def test_links_to_the_spool(tmp_path: Path) -> None:
     """They are never opened: SQLite keeps its locks, and a command leaves its WAL alone."""
     append(tmp_path, logins(1))

@@ -12,6 +12,7 @@ from forwarder.inputs.sightings import Followed
 from tests.following import Reader, numbered
 
 OWN, OTHER, MORE = numbered(range(10)), numbered(range(10, 20)), numbered(range(20, 30))
+HEADER = b"Wed Apr 22 11:43:59 2009 Info: Begin Logfile\n"
 
 
 @pytest.fixture
@@ -117,6 +118,117 @@ def test_a_hard_link_does_not_move_a_log(
     assert read(reader) == {"esa1": OWN, "esa2": OTHER + MORE}
     reader.crash()
     assert read(reader) == {"esa1": OWN, "esa2": OTHER + MORE}
+
+
+@pytest.mark.parametrize("one_each", [False, True])
+@pytest.mark.parametrize("while_stopped", [False, True])
+def test_a_hard_link_does_not_move_a_log_that_is_packed(
+    srv: Path, *, one_each: bool, while_stopped: bool
+) -> None:
+    """It is the only name of the inode then, and the packed file has another, with the content."""
+    log = srv / "esa2/mail.current"
+    reader = Reader(*followed(srv, one_each=one_each))
+    expected = {"esa1": OWN, "esa2": OTHER}
+    assert read(reader) == expected
+    link = srv / "esa1/mail.hard"
+    link.hardlink_to(log)
+    assert read(reader) == expected
+    if while_stopped:
+        reader.following.close()
+    closed = log.rename(srv / "esa2/mail.@20260301T000900.s")
+    pack(closed, srv / "esa2/mail.@20260301T000900.s.gz")
+    closed.unlink()
+    log.write_bytes(HEADER)
+    expected["esa2"] = [*OTHER, HEADER]
+    if while_stopped:
+        reader.start()
+    else:
+        reader.settle(2)
+        reader.commit()
+        reader.crash()  # before it is known that nothing more comes
+    for _ in range(3):
+        assert read(reader) == expected
+        reader.crash()
+    link.unlink()
+    for _ in range(2):
+        assert read(reader) == expected
+        reader.crash()
+
+
+def pack(path: Path, to: Path) -> Path:
+    """Make a packed copy."""
+    to.write_bytes(gzip.compress(path.read_bytes()))
+    return to
+
+
+@pytest.mark.parametrize("one_each", [False, True])
+@pytest.mark.parametrize("way", ["beside", "into", "stopped"])
+def test_a_packed_log_that_is_moved_stays_that_of_the_first(
+    srv: Path, way: str, *, one_each: bool
+) -> None:
+    """Packed beside itself and moved, or packed into the other folder, before it is removed."""
+    closed = srv / "esa2/mail.@20260301T000115.s"
+    closed.write_bytes(b"".join(MORE))
+    reader = Reader(*followed(srv, one_each=one_each))
+    expected = {"esa1": OWN, "esa2": MORE + OTHER}
+    assert read(reader) == expected
+    to = srv / "esa1/mail.@20260301T000115.s.gz"
+    match way:
+        case "beside":
+            packed = pack(closed, srv / "esa2" / to.name)
+            assert read(reader) == expected
+            packed.rename(to)
+            assert read(reader) == expected
+        case "into":
+            content = pack(closed, to).read_bytes()
+            for size in (len(content) // 2, len(content)):  # it takes a moment
+                to.write_bytes(content[:size])
+                reader.settle(1)
+        case _:
+            reader.following.close()
+            pack(closed, to)
+    closed.unlink()
+    if way == "stopped":
+        reader.start()
+    for _ in range(3):
+        assert read(reader) == expected
+        reader.crash()
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "is_there"),
+    [
+        ("mail.@20260301T000115.s", b"", True),
+        ("mail.zz.gz", b"", True),
+        ("mail.zz", b"", True),
+        ("mail.zz", b"", False),
+        ("mail.@20260301T000115.s", HEADER, False),
+        ("mail.zz.gz", HEADER, False),
+    ],
+)
+def test_a_log_like_that_of_another_is_a_log_of_its_own(
+    srv: Path, name: str, more: bytes, *, is_there: bool
+) -> None:
+    """While the other one is there, or where it may still grow, or has more in it."""
+    log = srv / "esa2" / name
+    content = b"".join(MORE)
+    pack_it = gzip.compress if name.endswith(".gz") else bytes
+    log.write_bytes(pack_it(content))
+    reader = Reader(*followed(srv, one_each=False))
+
+    def read_sorted() -> dict[str, list[bytes]]:
+        return {x: sorted(y) for x, y in read(reader).items()}
+
+    expected = {"esa1": sorted(OWN), "esa2": sorted(OTHER + MORE)}
+    assert read_sorted() == expected
+    if not is_there:
+        log.rename(srv / "gone")  # the inode is not given to the next file
+        assert read_sorted() == expected
+    (srv / "esa1" / name).write_bytes(pack_it(content + more))
+    expected["esa1"] = sorted(OWN + (content + more).splitlines(keepends=True))
+    for _ in range(2):
+        assert read_sorted() == expected
+        reader.crash()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

@@ -12,6 +12,8 @@ these are read from, a block at a time, so that a large one holds up nothing. Th
 - A file that is a beginning of a log whose own file is gone may be a copy on its way, or another
   log that has not differed yet. A live one is read at once; others, when they rest. So nothing is
   lost; what may happen is that the copy of a file that is gone, cut short, is read once more.
+- A closed file that is just what was read of another appliance's log stays that one's, if the log's
+  own file is gone. If it is there, the file is a log of its own appliance.
 """
 
 from collections.abc import Generator, Mapping

@@ -19,7 +19,7 @@ from forwarder.inputs.comparing import (
     relate,
 )
 from forwarder.inputs.files import File, Files, State
-from forwarder.inputs.fingerprints import NOTHING, TAIL_BYTES
+from forwarder.inputs.fingerprints import NOTHING, TAIL_BYTES, Fingerprint
 from forwarder.inputs.sources import MovedError, OpenFiles, Source, SourceError
 from forwarder.inputs.trails import Trail, Trails
 from forwarder.inputs.unpacking import GZIP_MAGIC
@@ -114,7 +114,7 @@ class Recogniser:
         if hint is not None and hint.read.size and hint.read.may_be(own):
             known[hint.key] = hint.read
         if not known:
-            return Verdict.NEW, None
+            return (yield from self._identify_elsewhere(file, source, own, settled=settled))
         alike = yield from find_alike(source, known)
         found: dict[Verdict, Trail] = {}
         for key in alike.whole[:MAX_RIVALS] + alike.beginning[:MAX_RIVALS]:
@@ -127,7 +127,46 @@ class Recogniser:
         for verdict in (Verdict.COPY, Verdict.CONTINUE):
             if verdict in found:
                 return verdict, found[verdict]
-        return (Verdict.WAIT if Verdict.WAIT in found else Verdict.NEW), None
+        if Verdict.WAIT in found:
+            return Verdict.WAIT, None
+        return (yield from self._identify_elsewhere(file, source, own, settled=settled))
+
+    def _identify_elsewhere(
+        self, file: File, source: Source, own: Fingerprint, *, settled: bool
+    ) -> Generator[None, None, tuple[Verdict, Trail | None]]:
+        """Say whether a closed file is a log that another appliance had, and has no more.
+
+        Only if it holds just what was read of that: logs of two appliances may begin alike. Beside
+        the other's own file it is a log of its own, once nobody is at moving that any more.
+        """
+        others = [] if file.is_live else self._trails.find_elsewhere(file.sighting.appliance, own)
+        known = {trail.key: trail.read for trail in others}
+        if not known:
+            return Verdict.NEW, None
+        alike = yield from find_alike(source, known)
+        size = source.position
+        same = [x for x in alike.whole[:MAX_RIVALS] if known[x].size == size]
+        if same:
+            rest = source.read(1)
+            while source.pending and not rest:
+                yield
+                rest = source.read(1)
+            same = [] if rest else same
+        if not settled and (same or alike.beginning):
+            return Verdict.WAIT, None
+        for trail in map(self._trails.get, same if source.complete else []):
+            if trail is not None and trail.read.size == size and self._is_gone(trail, file):
+                return Verdict.CONTINUE, trail
+        return Verdict.NEW, None
+
+    def _is_gone(self, trail: Trail, visitor: File) -> bool:
+        """Say whether the file that a log is read from is gone; a packed one may wait its turn."""
+        if self._home(trail, visitor) is not None:
+            return False
+        other = self._files.get(trail.position.inode)
+        if other is None or other is visitor or other.trail is not None:
+            return True
+        return other.path != trail.position.path
 
     def _compare(
         self, file: File, source: Source, trail: Trail, alike: Alike, *, settled: bool
@@ -174,11 +213,9 @@ class Recogniser:
                 holds = home.packed if other.packed else other.holds(trail.read)
         finally:
             other.close()
-        if holds and waits:
-            holds = home.sighting.appliance == trail.position.appliance
-            if holds:
-                home.steps = None
-                self._files.settle(home, trail)
+        if holds and waits:  # under whatever name: a hard link may be all that is left
+            home.steps = None
+            self._files.settle(home, trail)
         elif not holds and not waits:
             self._release(home)
         return home if holds else None

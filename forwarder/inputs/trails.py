@@ -8,8 +8,7 @@ time: a share that is away for a while takes all of its files with it. What has 
 forgotten: it would be read again. Nor is, after a start, what no file was compared with yet.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -77,7 +76,7 @@ class Trails:
         """
         self._fetch = fetch
         self._trails: dict[str, Trail] = {}
-        self._indexes: defaultdict[str, Index] = defaultdict(Index)
+        self._index = Index()
         self._gone: dict[str, Trail] = {}
         """Those without a home, the longest gone first; those that are sought count as youngest."""
         self._sought: set[str] = set()
@@ -104,9 +103,9 @@ class Trails:
         self._sought.update(key for key, gone in since.items() if gone is None)
         for key in sorted(since, key=lambda x: (since[x] is None, since[x] or 0.0)):
             self._lose_home(self._trails[key], now)
-        # In their order, each goes to the end of an index.
+        # In their order, each goes to the end of the index.
         for trail in sorted(self._trails.values(), key=lambda x: x.read.marks):
-            self._indexes[trail.position.appliance].add(trail.key, trail.read.marks)
+            self._index.add(trail.key, trail.read.marks)
 
     def get(self, key: str) -> Trail | None:
         """Return a trail, if it is remembered."""
@@ -125,12 +124,16 @@ class Trails:
         key = uuid4().hex
         trail = Trail(key, Position(appliance, path), NOTHING)
         self._trails[key] = trail
-        self._indexes[appliance].add(key, b"")
+        self._index.add(key, b"")
         return trail
 
     def find(self, appliance: str, fingerprint: Fingerprint) -> list[Trail]:
         """Find the trails that agree with the beginning of a file as far as marks tell."""
-        return [self._trails[x] for x in self._indexes[appliance].find(fingerprint.marks)]
+        return [x for x in self._find(fingerprint) if x.position.appliance == appliance]
+
+    def find_elsewhere(self, appliance: str, fingerprint: Fingerprint) -> list[Trail]:
+        """Find those of other appliances, as :meth:`find`."""
+        return [x for x in self._find(fingerprint) if x.position.appliance != appliance]
 
     def find_by_inode(self, inode: Inode) -> Trail | None:
         """Find the trail without a home that was last read from this inode: a hint, no more.
@@ -265,7 +268,7 @@ class Trails:
         self._gone.pop(trail.key, None)
         self._sought.discard(trail.key)
         self._forget_inode(trail)
-        self._indexes[trail.position.appliance].remove(trail.key, trail.read.marks)
+        self._index.remove(trail.key, trail.read.marks)
         del self._trails[trail.key]
         self._changed.pop(trail.key, None)
         if trail.saved or trail.read.size:  # whoever was given something of it is to know
@@ -294,16 +297,18 @@ class Trails:
         self._changed.clear()
         return pairs
 
+    def _find(self, fingerprint: Fingerprint) -> Iterator[Trail]:
+        return (self._trails[x] for x in self._index.find(fingerprint.marks))
+
     def _put(self, trail: Trail, position: Position) -> None:
         if position != trail.position:
             self._changed[trail.key] = None
         trail.position = position  # equal or not: it shares what is in memory anyway
 
     def _read_to(self, trail: Trail, to: Fingerprint) -> None:
-        index = self._indexes[trail.position.appliance]
         if to.marks != trail.read.marks:
-            index.remove(trail.key, trail.read.marks)
-            index.add(trail.key, to.marks)
+            self._index.remove(trail.key, trail.read.marks)
+            self._index.add(trail.key, to.marks)
         trail.read = to
         self.see(trail, to.size)
 
