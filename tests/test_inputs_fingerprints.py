@@ -71,3 +71,12 @@ def test_the_index_finds_what_agrees(contents: list[bytes], wanted: bytes) -> No
     for key in expected:
         index.remove(key, prints[key].marks)
     assert index.find(target.marks) == set()
+
+
+def test_among_too_many_that_begin_alike_none_is_found() -> None:
+    """Where few are sought; a limit is never a choice among them."""
+    index = Index()
+    for key in "abc":
+        index.add(key, b"x" * 64)
+    assert index.find_few(b"x" * 64 + b"1234", 3) == {"a", "b", "c"}
+    assert index.find_few(b"x" * 64 + b"1234", 2) == set()

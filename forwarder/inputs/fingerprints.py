@@ -24,6 +24,7 @@ Pure: bytes in, values out.
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 from zlib import crc32
 
@@ -133,11 +134,18 @@ class Index:
 
     def find(self, marks: bytes) -> set[str]:
         """Find all contents that agree with the marks as far as both go."""
-        found = set(self._beginning_with(marks, whole=False))
+        return set(self._find(marks))
+
+    def find_few(self, marks: bytes, most: int) -> set[str]:
+        """Find them, as :meth:`find`, if there are no more than so many; otherwise none."""
+        found = set(islice(self._find(marks), most + 1))
+        return found if len(found) <= most else set()
+
+    def _find(self, marks: bytes) -> Iterator[str]:
+        yield from self._beginning_with(marks, whole=False)
         for length in self._lengths:
             if length < len(marks):
-                found.update(self._beginning_with(marks[:length], whole=True))
-        return found
+                yield from self._beginning_with(marks[:length], whole=True)
 
     def _beginning_with(self, marks: bytes, *, whole: bool) -> Iterator[str]:
         """Find those whose marks begin with these, or are these."""

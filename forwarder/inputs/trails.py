@@ -8,7 +8,8 @@ time: a share that is away for a while takes all of its files with it. What has 
 forgotten: it would be read again. Nor is, after a start, what no file was compared with yet.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -24,6 +25,10 @@ KEEP = timedelta(days=30)
 MAX_GONE = 10_000
 """Trails without a file, some 10 MB of memory: a file a minute for a week. There may be more where
 there were more files at a time, which took as much memory."""
+
+MAX_ALIKE = 64
+"""Logs of all appliances that begin as a file does. Among more of them, only those of its own
+appliance are sought: they can only be very short."""
 
 
 Fetch = Callable[[str], bytes]
@@ -76,7 +81,8 @@ class Trails:
         """
         self._fetch = fetch
         self._trails: dict[str, Trail] = {}
-        self._index = Index()
+        self._indexes: defaultdict[str, Index] = defaultdict(Index)
+        self._everywhere = Index()
         self._gone: dict[str, Trail] = {}
         """Those without a home, the longest gone first; those that are sought count as youngest."""
         self._sought: set[str] = set()
@@ -103,9 +109,9 @@ class Trails:
         self._sought.update(key for key, gone in since.items() if gone is None)
         for key in sorted(since, key=lambda x: (since[x] is None, since[x] or 0.0)):
             self._lose_home(self._trails[key], now)
-        # In their order, each goes to the end of the index.
+        # In their order, each goes to the end of an index.
         for trail in sorted(self._trails.values(), key=lambda x: x.read.marks):
-            self._index.add(trail.key, trail.read.marks)
+            self._add(trail)
 
     def get(self, key: str) -> Trail | None:
         """Return a trail, if it is remembered."""
@@ -124,16 +130,16 @@ class Trails:
         key = uuid4().hex
         trail = Trail(key, Position(appliance, path), NOTHING)
         self._trails[key] = trail
-        self._index.add(key, b"")
         return trail
 
     def find(self, appliance: str, fingerprint: Fingerprint) -> list[Trail]:
         """Find the trails that agree with the beginning of a file as far as marks tell."""
-        return [x for x in self._find(fingerprint) if x.position.appliance == appliance]
+        return [self._trails[x] for x in self._indexes[appliance].find(fingerprint.marks)]
 
     def find_elsewhere(self, appliance: str, fingerprint: Fingerprint) -> list[Trail]:
-        """Find those of other appliances, as :meth:`find`."""
-        return [x for x in self._find(fingerprint) if x.position.appliance != appliance]
+        """Find those of other appliances, as :meth:`find`; none among too many that begin alike."""
+        keys = self._everywhere.find_few(fingerprint.marks, MAX_ALIKE)
+        return [x for x in map(self._trails.__getitem__, keys) if x.position.appliance != appliance]
 
     def find_by_inode(self, inode: Inode) -> Trail | None:
         """Find the trail without a home that was last read from this inode: a hint, no more.
@@ -268,7 +274,7 @@ class Trails:
         self._gone.pop(trail.key, None)
         self._sought.discard(trail.key)
         self._forget_inode(trail)
-        self._index.remove(trail.key, trail.read.marks)
+        self._remove(trail)
         del self._trails[trail.key]
         self._changed.pop(trail.key, None)
         if trail.saved or trail.read.size:  # whoever was given something of it is to know
@@ -297,8 +303,13 @@ class Trails:
         self._changed.clear()
         return pairs
 
-    def _find(self, fingerprint: Fingerprint) -> Iterator[Trail]:
-        return (self._trails[x] for x in self._index.find(fingerprint.marks))
+    def _add(self, trail: Trail) -> None:
+        for index in (self._indexes[trail.position.appliance], self._everywhere):
+            index.add(trail.key, trail.read.marks)
+
+    def _remove(self, trail: Trail) -> None:
+        for index in (self._indexes[trail.position.appliance], self._everywhere):
+            index.remove(trail.key, trail.read.marks)
 
     def _put(self, trail: Trail, position: Position) -> None:
         if position != trail.position:
@@ -306,10 +317,12 @@ class Trails:
         trail.position = position  # equal or not: it shares what is in memory anyway
 
     def _read_to(self, trail: Trail, to: Fingerprint) -> None:
-        if to.marks != trail.read.marks:
-            self._index.remove(trail.key, trail.read.marks)
-            self._index.add(trail.key, to.marks)
-        trail.read = to
+        if to.marks == trail.read.marks:
+            trail.read = to
+        else:
+            self._remove(trail)
+            trail.read = to
+            self._add(trail)
         self.see(trail, to.size)
 
     def _lose_home(self, trail: Trail, now: float) -> None:
