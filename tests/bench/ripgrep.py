@@ -14,30 +14,37 @@ _AUTH = r"SMTP Auth:? \(ICID [0-9]{1,20}\) "
 FORMS = {
     "inbound connection": (
         r"New (?:SMTP|smtp) ICID [0-9]{1,20} [Ii]nterface [^ ]+(?: [^ ]+)*?(?: \([^ ()]+\))?"
-        r" address [^ ()]+(?: reverse dns host .*)?"
+        r" address [^ ()]+(?: .*)?"
     ),
     "host access table": (
         r"ICID [0-9]{1,20} (?:ACCEPT|RELAY|REJECT) SG \S+(?: match(?: .*?)?)?(?: SBRS .*?)?"
-        r"(?: country .*)?"
+        r"(?: country .*| .*)?"
     ),
     "rejection put off": (
         r"ICID [0-9]{1,20} Delayed HAT REJECT continuing session for recipient logging"
-        r" \([^ ()]+\)"
+        r" \([^ ()]+\)(?: .*)?"
     ),
-    "STARTTLS, both directions": (
-        r"[ID]CID [0-9]{1,20} TLS (?:success(?: protocol \S+)?(?: cipher \S+)?|failed(?::.*)?)"
-    ),
-    "end of a connection": r"[ID]CID [0-9]{1,20} (?:close|lost)",
+    "STARTTLS, both directions": (r"[ID]CID [0-9]{1,20} TLS (?:success|failed)(?:\W.*)?"),
     "outbound connection": (
-        r"New (?:SMTP|smtp) DCID [0-9]{1,20} [Ii]nterface .*? address [^ ()]+(?: port [0-9]{1,5})?"
+        r"New (?:SMTP|smtp) DCID [0-9]{1,20} [Ii]nterface (?:.*? )?address [^ ()]+(?: .*)?"
+    ),
+    "end of a connection": r"[ID]CID [0-9]{1,20} (?:close|lost)(?:\W.*)?",
+    "end of a connection that was idle, or open for too long": (
+        r"[ID]CID [0-9]{1,20} disconnected(?:\W.*)?"
+    ),
+    "end of a connection before anything was said": (
+        r"[ID]CID [0-9]{1,20} Connection (?:.* )?lost(?:\W.*)?"
+    ),
+    "end of a connection by an administrator": (
+        r"SMTP server connection killed [ID]CID:? [0-9]{1,20}(?:[ .,].*)?"
     ),
     "inbound login": (
         _AUTH + r"(?:succeeded|failed) for user: .* using AUTH mechanism: [^ ]+ with profile: .*"
     ),
-    "inbound login whose end is missing": _AUTH + r"(?:succeeded|failed) for user: .*",
+    "inbound login whose end is missing": _AUTH + r"(?:succeeded|failed) for user:(?: .*)?",
     "outbound login": (
         r"DCID: [0-9]{1,20} IP: [^ ()]+ SMTP authentication using the profile .*?"
-        r" (?:succeeded\.?|failed(?:: *.*)?)"
+        r" (?:succeeded(?:\W.*)?|failed(?:: *.*)?)"
     ),
     "login that could not be checked: profile": (
         _AUTH + r"profile: .*? is misconfigured or missing causing an Auth failure\.?"
