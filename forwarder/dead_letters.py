@@ -111,11 +111,14 @@ def _change(
     selection: Selection,
     change: Callable[[sqlite3.Connection, Sequence[int]], int],
 ) -> int:
-    """Change dead letters, some at a time; return how many were."""
+    """Change dead letters that are there now, some at a time; return how many were."""
     changed = after = 0
+    last = None
     while True:
         with changing(folder) as connection:
-            found = letters.some_numbers(connection, selection, after)
+            # Others may come meanwhile, and make this endless.
+            last = letters.newest(connection) if last is None else last
+            found = letters.some_numbers(connection, selection, after, last)
             if not found:
                 return changed
             changed += change(connection, found)

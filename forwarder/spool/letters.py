@@ -258,14 +258,22 @@ def numbers_of(connection: sqlite3.Connection, selection: Selection) -> frozense
     return frozenset(number for (number,) in connection.execute(statement, values))
 
 
-def some_numbers(connection: sqlite3.Connection, selection: Selection, after: int) -> list[int]:
+def newest(connection: sqlite3.Connection) -> int:
+    """Give the number of the newest letter; 0 if there is none."""
+    (number,) = connection.execute("SELECT max(number) FROM dead_letters").fetchone()
+    return int(number or 0)
+
+
+def some_numbers(
+    connection: sqlite3.Connection, selection: Selection, after: int, last: int
+) -> list[int]:
     """Give the next numbers of letters, so many that a change of them keeps nobody waiting."""
     condition, values = _where(selection)
     statement = (
-        f"SELECT number FROM dead_letters WHERE {condition} AND number > ?"  # noqa: S608 - our own text
+        f"SELECT number FROM dead_letters WHERE {condition} AND number > ? AND number <= ?"  # noqa: S608 - our own text
         f" ORDER BY number LIMIT {_CHANGED_AT_ONCE}"
     )
-    return [number for (number,) in connection.execute(statement, [*values, after])]
+    return [number for (number,) in connection.execute(statement, [*values, after, last])]
 
 
 def mark(connection: sqlite3.Connection, numbers: Iterable[int]) -> int:
