@@ -105,18 +105,11 @@ _PRIORITY_COLUMN = (
 )
 TAG = rb"(?P<tag>[^ \t]+?)(?:\[\d+\])?:"
 
+_BEGIN = STAMP + BLANKS + rb"(?:" + _RFC5424 + rb"|" + _PRIORITY_COLUMN + rb"(?:" + HOST
+"""What both kinds of headers begin with."""
+
 _HEADER = compile_late(
-    STAMP
-    + BLANKS
-    + rb"(?:"
-    + _RFC5424
-    + rb"|"
-    + _PRIORITY_COLUMN
-    + rb"(?:"
-    + HOST
-    + _FACILITY
-    + TAG
-    + rb"(?:nopid(?= ))?[ \t]*+"
+    _BEGIN + _FACILITY + TAG + rb"(?:nopid(?= ))?[ \t]*+"
     # Columns between tabs: the host in the first, the tag in the last.
     rb"|(?<=\t)(?P<columns>(?:[^ \t]*+\t){1,6}+)"
     rb"))(?=" + _LEVEL + rb")",
@@ -126,17 +119,7 @@ _BARE = compile_late(STAMP + BLANKS + rb"(?=" + _LEVEL + rb")")
 """No header: a line of a file, but for its stamp."""
 
 _OUTER = compile_late(
-    STAMP
-    + BLANKS
-    + rb"(?:"
-    + _RFC5424
-    + rb"|"
-    + _PRIORITY_COLUMN
-    + rb"(?:"
-    + HOST
-    + rb"(?:"
-    + TAG
-    + rb"[ \t]*+)?"
+    _BEGIN + rb"(?:" + TAG + rb"[ \t]*+)?"
     rb"|(?<=\t)(?P<columns>(?:[^ \t]++\t){1,6}))"
     rb")(?=" + _ANY_STAMP + rb")",
 )
