@@ -10,7 +10,7 @@ import os
 import resource
 import stat
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from datetime import tzinfo
 from itertools import groupby
@@ -37,7 +37,6 @@ from forwarder.pipeline import Flow, Settings
 from forwarder.reading import Documents
 from forwarder.report import Bar, say_others
 from forwarder.visible import escaped_json, shown
-from forwarder.workers import Step, StoreError, run_in_order
 from forwarder.writing import WriteError, Writer
 
 READ_BYTES = 1 << 17
@@ -46,6 +45,9 @@ READ_BYTES = 1 << 17
 MIN_PARALLEL_BYTES = 32 << 20
 """On disk, of all logs. To read so much takes as long as to start two processes; with less, one is
 faster than several."""
+
+_Step = Callable[[int], None]
+"""Is told of bytes that were read."""
 
 _OWN = ("/dev/", "/proc/")
 """What lies here may be another thing to another process, as ``/dev/fd/63`` is."""
@@ -182,6 +184,13 @@ def _parse_all(
         for files in groups
         if min(jobs, len(groups)) > 1 and all(map(_is_for_all, files))
     }
+    if not pieces:
+        for files in groups:
+            yield _parse_files(files, request, out, step)
+        return
+    # What starts processes is a tenth of the start-up of one that starts none.
+    from forwarder.workers import StoreError, run_in_order  # noqa: PLC0415
+
     aside = run_in_order(_parse_aside, list(pieces.values()), jobs, step)
     with closing(aside) as finished:
         for files in groups:
@@ -197,7 +206,7 @@ def _parse_all(
                 yield result.value._replace(warnings=(*result.value.warnings, *_moved_folder()))
 
 
-def _without_store(reason: StoreError) -> str:
+def _without_store(reason: ForwarderError) -> str:
     return (
         f"{reason}; the logs of an appliance were parsed without it, one after the other, which is"
         " slower. TMPDIR names the folder for temporary files."
@@ -224,8 +233,10 @@ class _Piece(NamedTuple):
     request: Request
 
 
-def _parse_aside(piece: _Piece, store: IO[bytes], progress: Step) -> _Parsed:
+def _parse_aside(piece: _Piece, store: IO[bytes], progress: _Step) -> _Parsed:
     """Parse the files of one appliance in a process of its own."""
+    from forwarder.workers import StoreError  # noqa: PLC0415 - here it is imported already
+
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     out = Writer(store, "a temporary file")
@@ -237,7 +248,7 @@ def _parse_aside(piece: _Piece, store: IO[bytes], progress: Step) -> _Parsed:
     return parsed
 
 
-def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: Step) -> _Parsed:
+def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: _Step) -> _Parsed:
     """Parse the files of one appliance, in their order."""
     flow = Flow(request.settings)
     problems: list[str] = []
@@ -267,7 +278,7 @@ def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: 
 class _Meter:
     """Tells how much of a file has been read, in bytes on disk."""
 
-    def __init__(self, file: LogFile, progress: Step) -> None:
+    def __init__(self, file: LogFile, progress: _Step) -> None:
         self._progress = progress
         self._left = _disk_bytes(file)
         # How far a packed file was read, nobody says before its end.

@@ -23,7 +23,7 @@ Sources, by the short names used below:
 
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 LEVEL = rb"[A-Z][a-z]+"
@@ -55,7 +55,7 @@ class Form(NamedTuple):
 
     name: str
     source: str
-    pattern: re.Pattern[bytes]
+    pattern: bytes
     verbatim: bool
     samples: tuple[bytes, ...]
     near: tuple[bytes, ...]
@@ -66,14 +66,17 @@ def compile_late(expression: bytes) -> Callable[[], re.Pattern[bytes]]:
 
     That takes a millisecond for a large one, and most commands need few of them.
     """
-    return cache(lambda: re.compile(expression))
+    return partial(_compiled, expression)
+
+
+_compiled = cache(re.compile)
 
 
 def _form(name: str, source: str, pattern: bytes, *lines: bytes) -> Form:
     """Make a form of a pattern and lines marked ``+`` (sample) or ``-`` (near)."""
     samples, near = (tuple(x[1:] for x in lines if x[:1] == mark) for mark in (b"+", b"-"))
     verbatim = b"SMTP Auth" in pattern or b"SMTP auth" in pattern
-    return Form(name, source, re.compile(pattern), verbatim, samples, near)
+    return Form(name, source, pattern, verbatim, samples, near)
 
 
 def match(form: Form, message: bytes) -> re.Match[bytes] | None:
@@ -85,7 +88,7 @@ def match(form: Form, message: bytes) -> re.Match[bytes] | None:
     """
     if not form.verbatim and (b"  " in message or message.endswith(b" ")):
         message = b" ".join(message.split())
-    return form.pattern.fullmatch(message)
+    return _compiled(form.pattern).fullmatch(message)
 
 
 def read(form: Form, line: bytes) -> re.Match[bytes] | None:
@@ -98,8 +101,8 @@ def read(form: Form, line: bytes) -> re.Match[bytes] | None:
     start = find_message(line)
     line = line.rstrip()
     if line.find(b"  ", start) < 0:
-        return form.pattern.fullmatch(line, start)
-    return form.pattern.fullmatch(b" ".join(line[start:].split()))
+        return _compiled(form.pattern).fullmatch(line, start)
+    return _compiled(form.pattern).fullmatch(b" ".join(line[start:].split()))
 
 
 def find_message(line: bytes) -> int:
