@@ -18,7 +18,6 @@ from shutil import copyfileobj
 from tempfile import gettempdir
 from typing import IO, NamedTuple
 
-from forwarder import table
 from forwarder.counts import Counts
 from forwarder.errors import ForwarderError
 from forwarder.inputs.finding import Found, LogFile, find, say_passed_over
@@ -31,11 +30,10 @@ from forwarder.inputs.reading import (
     plain_bytes,
     read_blocks,
 )
-from forwarder.mail_logs.subscriptions import OtherLog
+from forwarder.mail_logs.subscriptions import OtherLog, say_others
 from forwarder.memory import GC_THRESHOLDS
 from forwarder.pipeline import Flow, Settings
 from forwarder.reading import Documents
-from forwarder.report import Bar, say_others
 from forwarder.visible import escaped_json, shown
 from forwarder.writing import WriteError, Writer
 
@@ -45,6 +43,10 @@ READ_BYTES = 1 << 17
 MIN_PARALLEL_BYTES = 32 << 20
 """On disk, of all logs. To read so much takes as long as to start two processes; with less, one is
 faster than several."""
+
+Progress = Callable[[int, int], None]
+"""Is told how many bytes on disk have been read since the last call, and how many there are in all
+files; 0 if nobody knows."""
 
 _Step = Callable[[int], None]
 """Is told of bytes that were read."""
@@ -71,8 +73,11 @@ class Request(NamedTuple):
     settings: Settings
     zone: tzinfo | None
     """Of stamps that no file header covers."""
-    as_table: bool
     jobs: int
+    header: str = ""
+    """Goes before all documents, as a line of text; empty for none."""
+    row: Callable[[bytes], str] | None = None
+    """Shows a document as a line of text; a function of a module, for processes of their own."""
     follow_symlinks: bool = False
     """Whether links that nobody named are followed."""
     for_terminal: bool = False
@@ -96,7 +101,7 @@ class Outcome(NamedTuple):
     cpu_seconds: float
 
 
-def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
+def parse(request: Request, out: IO[bytes], progress: Progress) -> Outcome:
     """Parse files, and write their documents.
 
     Args:
@@ -123,8 +128,8 @@ def parse(request: Request, out: IO[bytes], progress: Bar) -> Outcome:
     output = Writer(out, "standard output")
     complete = False
     try:
-        if request.as_table and found.files:
-            output.write(table.header().encode() + b"\n")
+        if request.header and found.files:
+            output.write(request.header.encode() + b"\n")
         with closing(_parse_all(request, found, output, progress)) as appliances:
             for parsed in appliances:
                 counts.add(parsed.counts)
@@ -166,7 +171,7 @@ def _parse_all(
     request: Request,
     found: Found,
     out: Writer,
-    progress: Bar,
+    progress: Progress,
 ) -> Generator[_Parsed, None, None]:
     """Parse appliance by appliance; several at a time where that was asked for."""
     groups = [list(files) for _, files in groupby(found.files, key=lambda x: x.appliance)]
@@ -250,7 +255,7 @@ def _parse_aside(piece: _Piece, store: IO[bytes], progress: _Step) -> _Parsed:
 
 def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: _Step) -> _Parsed:
     """Parse the files of one appliance, in their order."""
-    flow = Flow(request.settings)
+    flow, row = Flow(request.settings), request.row
     problems: list[str] = []
     foreign: list[str] = []
     others: list[tuple[str, OtherLog]] = []
@@ -258,8 +263,8 @@ def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: 
         meter = _Meter(file, progress)
         try:
             for documents in _documents(flow, file, request.zone, meter):
-                if request.as_table:
-                    out.write_lines(table.row(x).encode() + b"\n" for x in documents)
+                if row is not None:
+                    out.write_lines(row(x).encode() + b"\n" for x in documents)
                 elif request.for_terminal:
                     out.write_lines(escaped_json(x.decode()).encode() for x in documents)
                 else:

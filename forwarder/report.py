@@ -1,12 +1,12 @@
 """What the person at the terminal is told: progress while it runs, a summary at the end."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Protocol
 
 from forwarder.counts import GIVE_NAMES, Counts
-from forwarder.mail_logs.subscriptions import OtherLog
-from forwarder.visible import many, quoted, shown
+from forwarder.parse import Progress
+from forwarder.visible import many, quoted
 
 _NAMES = {
     "smtp-authentication": "inbound logins",
@@ -122,57 +122,26 @@ def warnings(counts: Counts) -> Iterator[str]:
         )
 
 
-def say_others(found: Sequence[tuple[str, OtherLog]]) -> Iterator[str]:
-    """Say which logs are of other subscriptions: a sentence for each of these, not for each file.
-
-    Args:
-        found: Paths, and what is there.
-    """
-    kinds: dict[str | None, list[tuple[str, OtherLog]]] = {}
-    for path, other in found:
-        kinds.setdefault(other.subscription, []).append((path, other))
-    for same in kinds.values():
-        path, first = same[0]
-        if len(same) == 1:
-            yield first.say(shown(path))
-        else:
-            what = f"{len(same):,} files, the first of them {shown(path)},"
-            lines = sum(x.lines for _, x in same)
-            yield first._replace(lines=lines).say(what, several=True)
-
-
 @contextmanager
-def progress_bar(stream: IO[str]) -> "Iterator[Bar]":
+def progress_bar(stream: IO[str]) -> Iterator[Progress]:
     """Show a bar on a terminal, as long as it is needed."""
+    from rich import progress as bars  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
     from rich.progress import (  # noqa: PLC0415
         BarColumn,
         DownloadColumn,
-        Progress,
         TimeRemainingColumn,
         TransferSpeedColumn,
     )
 
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(file=stream), transient=True) as progress:
+    with bars.Progress(*columns, console=Console(file=stream), transient=True) as progress:
         task = progress.add_task("", total=None)
 
         def step(read: int, whole: int) -> None:
             progress.update(task, advance=read, total=whole or None)
 
         yield step
-
-
-class Bar(Protocol):
-    """Is told how far it got."""
-
-    def __call__(self, read: int, whole: int) -> None:
-        """Take a step.
-
-        Args:
-            read: Bytes on disk that have been read since the last call.
-            whole: Bytes on disk of all files; 0 if nobody knows.
-        """
 
 
 def no_bar(read: int, whole: int) -> None:

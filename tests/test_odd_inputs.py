@@ -163,9 +163,7 @@ def verdicts(
 ) -> dict[str, tuple[int, str]]:
     """Let the command read, the service twice, and ``status`` say what it knows."""
     named = tuple(f"{folder}{x}" for x in paths)
-    request = Request(
-        paths=named, appliance=None, settings=Settings(), zone=None, as_table=False, jobs=1
-    )
+    request = Request(paths=named, appliance=None, settings=Settings(), zone=None, jobs=1)
     outcome = parse(request, io.BytesIO(), no_bar)
     found = {"parse": (bool(outcome.problems), "\n".join(outcome.problems + outcome.warnings))}
     doubled = str(list(named)).replace("{", "{{").replace("}", "}}")

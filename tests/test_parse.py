@@ -17,6 +17,7 @@ from forwarder.inputs.finding import find
 from forwarder.parse import READ_BYTES, Outcome, Request, parse
 from forwarder.pipeline import Settings
 from forwarder.report import no_bar
+from forwarder.table import row
 from tests.corpus import hostile
 
 LOGIN = b"SMTP Auth: (ICID %d) failed for user: %b using AUTH mechanism: PLAIN with profile: P"
@@ -42,7 +43,6 @@ def request(*paths: Path | str, **chosen: object) -> Request:
         appliance=None,
         settings=Settings(),
         zone=None,
-        as_table=False,
         jobs=1,
     )
     return default._replace(**chosen)  # type: ignore[arg-type]  # a name of its own for each field
@@ -216,7 +216,7 @@ def test_any_number_of_jobs_gives_the_same_bytes(
     outputs = []
     for number in (1, jobs):
         out = io.BytesIO()
-        outcome = parse(request(tmp_path, jobs=number, as_table=as_table), out, no_bar)
+        outcome = parse(request(tmp_path, jobs=number, row=row if as_table else None), out, no_bar)
         outputs.append((out.getvalue(), outcome.counts, outcome.problems))
     assert outputs[0] == outputs[1]
     assert outputs[0][0].count(b"\n") > 100

@@ -13,7 +13,7 @@ from forwarder.commands.values import as_configured
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from forwarder.report import Bar
+    from forwarder.parse import Progress
 
 
 def _zone(_: click.Context, __: click.Parameter, name: str | None) -> "tzinfo | None":
@@ -92,7 +92,7 @@ def parse(  # noqa: PLR0913 - one an option
     appliance is named by the host in a syslog header, or else by the folder that holds its logs.
     """
     from forwarder import parse as parsing  # noqa: PLC0415 - late on purpose
-    from forwarder import report  # noqa: PLC0415
+    from forwarder import report, table  # noqa: PLC0415
     from forwarder.ecs_layout import Common  # noqa: PLC0415
     from forwarder.pipeline import Settings  # noqa: PLC0415
 
@@ -109,12 +109,13 @@ def parse(  # noqa: PLR0913 - one an option
             count_lines=not quiet,
         ),
         zone=zone,
-        as_table=form == "table",
         jobs=jobs,
+        header=table.header() if form == "table" else "",
+        row=table.row if form == "table" else None,
         follow_symlinks=follow_symlinks,
         for_terminal=sys.stdout.isatty(),
     )
-    bar: AbstractContextManager[Bar] = nullcontext(report.no_bar)
+    bar: AbstractContextManager[Progress] = nullcontext(report.no_bar)
     if _is_terminal(sys.stderr) and not sys.stdout.isatty() and not quiet:
         bar = report.progress_bar(sys.stderr)
     try:

@@ -12,9 +12,11 @@ its guides give such a subscription; an administrator may give it another.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self
 
 from forwarder.mail_logs.grammar import LEVEL, compile_late
+from forwarder.visible import shown
 
 SHOWN_BYTES = 512
 """Of a line without a level; what tells is at its beginning."""
@@ -224,3 +226,22 @@ class Contents:
         contents = cls()
         contents._is_framed, contents._lines, contents._subscription = state
         return contents
+
+
+def say_others(found: Sequence[tuple[str, OtherLog]]) -> Iterator[str]:
+    """Say which logs are of other subscriptions: a sentence for each of these, not for each file.
+
+    Args:
+        found: Paths, and what is there.
+    """
+    kinds: dict[str | None, list[tuple[str, OtherLog]]] = {}
+    for path, other in found:
+        kinds.setdefault(other.subscription, []).append((path, other))
+    for same in kinds.values():
+        path, first = same[0]
+        if len(same) == 1:
+            yield first.say(shown(path))
+        else:
+            what = f"{len(same):,} files, the first of them {shown(path)},"
+            lines = sum(x.lines for _, x in same)
+            yield first._replace(lines=lines).say(what, several=True)
