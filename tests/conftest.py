@@ -9,6 +9,7 @@ slow is found by ``make bench``.
 """
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -23,6 +24,12 @@ __all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "to
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
+
+# Under nohup and in the background of a script signals come ignored, and so they would be in every
+# program that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -760,15 +760,6 @@ def is_at_work(command: Begun) -> bool:
     return len(workers) == 2 and all(map(store_size, workers))
 
 
-@pytest.fixture
-def _hangup_ends() -> Iterator[None]:
-    """Let SIGHUP end what is started, also where the tests themselves run under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.usefixtures("_hangup_ends")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("to_all", [True, False], ids=["group", "process"])
 @pytest.mark.parametrize("early", [True, False], ids=["early", "late"])
