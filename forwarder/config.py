@@ -22,7 +22,7 @@ from forwarder.output import OutputPlugin
 from forwarder.settings.explaining import Explainer, texts_below
 from forwarder.settings.fields import fields_of, is_secret, secret_names
 from forwarder.settings.interpolation import Interpolated, Sources, Unreadable, interpolate
-from forwarder.settings.mistakes import Mistake, line_of, quoted, spell
+from forwarder.settings.mistakes import Mistake, line_of, quoted, spell, suggest
 from forwarder.settings.models import (
     DeadLetterSettings,
     DocumentSettings,
@@ -31,6 +31,7 @@ from forwarder.settings.models import (
     LogSettings,
     OutputSettings,
     SpoolSettings,
+    StdinSettings,
     TopSettings,
 )
 from forwarder.settings.reading import read_config, read_value
@@ -142,14 +143,22 @@ def load(
 def _find_besides_type(source: Interpolated) -> Iterator[Mistake]:
     """Find what else is wrong with inputs whose type is not known: of these, pydantic says no more.
 
-    They are held to the settings of files, which are those of all inputs and some more.
+    They are held to the settings of the type that was meant. Where that is not clear, it is files,
+    whose settings are those of all inputs and some more.
     """
     inputs = source.tree.top.get("inputs")
     for number, values in enumerate(inputs if isinstance(inputs, list) else ()):
         if isinstance(values, dict) and values.get("type") not in ("files", "stdin"):
             where = ("inputs", number)
-            supposed = {"paths": ["."], **values, "type": "files"}
-            yield from _validate(Explainer(source, FilesSettings, where), supposed)[1]
+            is_reference = (*where, "type") in source.written
+            meant = "" if is_reference else suggest(str(values.get("type")), ("files", "stdin"))
+            if "stdin" in meant:
+                supposed = {**values, "type": "stdin"}
+                yield from _validate(Explainer(source, StdinSettings, where), supposed)[1]
+            else:
+                paths = {} if meant else {"paths": ["."]}
+                supposed = {**paths, **values, "type": "files"}
+                yield from _validate(Explainer(source, FilesSettings, where), supposed)[1]
 
 
 def mask_of(config: Config, *names: str, more: Iterable[str] = ()) -> Mask:
@@ -210,24 +219,34 @@ def _validate_outputs(
             mistakes.append(Mistake(at, line_of(at, source.tree.lines), plugin))
             continue
         own = {key: value for key, value in values.items() if key not in common}
-        settings, found = _validate(
-            Explainer(source, plugin.config, where, tuple(common)), own, extra="forbid"
-        )
+        explainer = Explainer(source, plugin.config, where, tuple(common))
+        settings, found = _validate(explainer, own, extra="forbid")
         mistakes += found
-        if settings is not None:
-            valid[name] = plugin, settings
+        wrong: set[str] = set()
+        if settings is None:  # the others may still contradict something
+            wrong = {str(x.where[2]) for x in found if len(x.where) > len(where)}
+            right = {key: value for key, value in own.items() if key not in wrong}
+            settings, _ = _validate(explainer, right, extra="ignore")
+        if settings is not None:  # without defaults for what is wrong
+            valid[name] = plugin, settings.model_copy(update=dict.fromkeys(wrong))
     return valid, mistakes
 
 
 def _validate(
-    explainer: Explainer[_Model], values: Mapping[str, Any], extra: Literal["forbid"] | None = None
+    explainer: Explainer[_Model],
+    values: Mapping[str, Any],
+    extra: Literal["forbid", "ignore"] | None = None,
 ) -> tuple[_Model | None, list[Mistake]]:
-    """Make settings of values; None with the mistakes where they cannot be."""
+    """Make settings of values, or None where they cannot be; and say what is wrong."""
     booleans = explainer.explain_booleans(values)
     try:
         return explainer.model.model_validate(values, extra=extra), booleans
     except ValidationError as error:
         found = explainer.explain(error)
+        if extra != "ignore" and "extra_forbidden" in {x["type"] for x in error.errors()}:
+            # Because of them, pydantic does not look whether the others go together.
+            settings, more = _validate(explainer, values, "ignore")
+            return settings, [*found, *more]
         places = {x.where for x in found}
         return None, [*found, *(x for x in booleans if x.where not in places)]
     except Exception as error:  # noqa: BLE001 - a plugin's validators may do anything

@@ -109,9 +109,11 @@ def test_a_configuration_comes_to_its_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ("type: file, start: end", ["start", "timezone", "type"]),
+        ("type: file, start: end", ["paths", "start", "timezone", "type"]),
         ("type: [1], paths: 5", ["paths", "timezone", "type"]),
         ("type: stdn", ["timezone", "type"]),
+        ("type: file", ["paths", "timezone", "type"]),
+        ("type: stdn, start_at: end", ["start_at", "timezone", "type"]),
         ("paths: []", ["paths", "timezone", "type"]),
         ("type: files, paths: ['/{appliance}/m'], appliance: a", ["", "timezone"]),
     ],
@@ -125,6 +127,27 @@ def test_a_mistake_in_an_input_does_not_hide_the_others(
         x.partition("inputs[0]")[2].partition(":")[0] for x in mistakes(tmp_path, text.encode())
     ]
     assert [x.removeprefix(".") for x in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ("type: folder, path: /state/x, foo: 1", ["foo", "path"]),
+        ("type: folder, path: /state/x, ca_certs: 5", ["ca_certs", "path"]),
+        ("type: folder, path: /state/x, spare: 5", ["path", "spare"]),
+        ("type: quiet, retry: {initial_pause: 9s, max_pause: 1s, foo: 1}", ["retry", "retry.foo"]),
+        ("type: quiet, foo: 1, retry: {initial_pause: 9s, max_pause: 1s}", ["foo", "retry"]),
+    ],
+)
+def test_a_mistake_in_an_output_does_not_hide_the_others(
+    tmp_path: Path, values: str, expected: list[str]
+) -> None:
+    """Neither a name that is no setting nor a value that is wrong by itself."""
+    text = "state: /state\n" + LEAST.replace("type: server, hosts: [a]", values)
+    found = [
+        x.partition("outputs.siem")[2].partition(":")[0] for x in mistakes(tmp_path, text.encode())
+    ]
+    assert [x.removeprefix(".") for x in found] == sorted(expected)
 
 
 def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def ship(**settings: object) -> None:
         ({**HOST, "api_key": "a:b", "username": "u", "password": "p"}, "either api_key"),
         ({**HOST, "username": "u"}, "belong together"),
         ({**HOST, "client_key": "k.pem"}, "needs a client_certificate"),
+        ({"username": "u", "client_key": "k"}, "together; client_key .*; say either hosts"),
         ({**HOST, "ca_trusted_fingerprint": "abc"}, "no SHA-256 fingerprint"),
         ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "ca_certs": "ca.pem"}, "either ca_certs"),
         ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "verify": "none"}, "take one of them out"),

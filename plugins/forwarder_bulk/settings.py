@@ -1,6 +1,7 @@
 """Settings that both outputs have."""
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -114,20 +115,24 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
-        """Find settings that contradict one another."""
+        """Refuse settings that contradict one another."""
+        if found := list(dict.fromkeys(self._contradictions())):
+            raise ValueError("; ".join(found))
+        return self
+
+    def _contradictions(self) -> Iterator[str]:
         if (self.username is None) != (self.password is None):
-            raise ValueError("username and password belong together")
+            yield "username and password belong together"
         if self.client_key is not None and self.client_certificate is None:
-            raise ValueError("client_key needs a client_certificate")
+            yield "client_key needs a client_certificate"
         if self.verify == "none" and self.ca_certs:
-            raise ValueError("with verify: none, no authority is looked at; take one of them out")
+            yield "with verify: none, no authority is looked at; take one of them out"
         if self.index is not None and self.namespace_by_appliance:
-            raise ValueError("an index has no namespace; take namespace_by_appliance or index out")
+            yield "an index has no namespace; take namespace_by_appliance or index out"
         plain = [x for x in self.urls() if x.startswith("http:")]
         about = [x for x in self._about_tls() if getattr(self, x) not in {None, "full"}]
         if plain and about:
-            raise ValueError(f"{plain[0]} has no TLS, but {about[0]} is about it")
-        return self
+            yield f"{plain[0]} has no TLS, but {about[0]} is about it"
 
     @classmethod
     def _about_tls(cls) -> tuple[str, ...]:

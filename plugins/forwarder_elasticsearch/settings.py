@@ -2,11 +2,12 @@
 
 import re
 from base64 import b64decode, b64encode
-from typing import Annotated, Self
+from collections.abc import Iterator
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from forwarder_bulk.settings import ClusterSettings, Host, read_host
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
@@ -94,20 +95,18 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
             return self.hosts
         return () if self.cloud_id is None else (read_cloud_id(self.cloud_id),)
 
-    @model_validator(mode="after")
-    def _fit_too(self) -> Self:
-        """Find more settings that contradict one another."""
+    def _contradictions(self) -> Iterator[str]:  # type: ignore[explicit-override]  # not in Python 3.11
+        yield from super()._contradictions()
         if (self.hosts is None) == (self.cloud_id is None):
-            raise ValueError("say either hosts or cloud_id")
+            yield "say either hosts or cloud_id"
         if self.api_key is not None and self.username is not None:
-            raise ValueError("say either api_key, or username and password")
+            yield "say either api_key, or username and password"
         if self.ca_trusted_fingerprint is not None and self.ca_certs is not None:
-            raise ValueError("say either ca_certs or ca_trusted_fingerprint")
+            yield "say either ca_certs or ca_trusted_fingerprint"
         if self.ca_trusted_fingerprint is not None and self.verify == "none":
-            raise ValueError("with verify: none, no authority is looked at; take one of them out")
+            yield "with verify: none, no authority is looked at; take one of them out"
         if self.ca_trusted_fingerprint is not None and self.proxy is not None:
-            raise ValueError("a fingerprint is looked for without the proxy; say ca_certs")
-        return self
+            yield "a fingerprint is looked for without the proxy; say ca_certs"
 
     @classmethod
     def _about_tls(cls) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11
