@@ -11,6 +11,7 @@ none, and starts without the libraries behind them.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from forwarder.config.types import Beside, Count, Duration, Size, WrittenPath
     from forwarder.documents import Document
     from forwarder.errors import ConfigError
     from forwarder.hookspecs import hookimpl
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         Step,
         Unavailable,
     )
-    from forwarder.settings.values import Beside, Count, Duration, Size, WrittenPath
 
 __version__ = "0.1.0"
 
@@ -50,13 +50,13 @@ __all__ = [
 # Type checkers see the imports above; with __getattr__ they would believe any name.
 if not TYPE_CHECKING:  # pragma: no branch
     _MODULES = {
-        "Beside": "settings.values",
+        "Beside": "config.types",
         "ConfigError": "errors",
-        "Count": "settings.values",
+        "Count": "config.types",
         "Document": "documents",
-        "Duration": "settings.values",
-        "Size": "settings.values",
-        "WrittenPath": "settings.values",
+        "Duration": "config.types",
+        "Size": "config.types",
+        "WrittenPath": "config.types",
         "hookimpl": "hookspecs",
     }
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from forwarder.visible import cut, escaped
+from forwarder.text import cut, escaped
 
 _OURS = "forwarder"
 """What the loggers of the program and of its own plugins begin with."""

@@ -15,10 +15,14 @@ from contextlib import suppress
 from typing import TypeAlias
 from urllib.parse import quote, quote_plus
 
-from forwarder.settings.mistakes import MASK
-
 Mask: TypeAlias = Callable[[str], str]
 """Takes secrets out of a text."""
+
+MASK = "********"
+"""Stands for a secret, whatever its length."""
+
+_PASSWORD_IN_URL = re.compile(r"//.*@")
+_QUERY_IN_URL = re.compile(r"""(//[^\s?]*\?)[^\s'"]+""")
 
 _SEARCHED = 8
 """Characters of a secret that is looked for within words, and of the beginning of one that was cut;
@@ -103,3 +107,14 @@ def _forms(secret: str, users: Iterable[str]) -> Iterator[str]:
                 data = text.encode(encoding)
                 for form in (b64encode(data).decode(), urlsafe_b64encode(data).decode()):
                     yield from (form, form.rstrip("="))
+
+
+def mask_url(text: str, *, whole: bool = False) -> str:
+    """Take what may be secret out of URLs; other text stays as it is.
+
+    Args:
+        text: With URLs in it, or without.
+        whole: Whether to take out queries, too, where there is neither user nor password.
+    """
+    masked = _PASSWORD_IN_URL.sub(f"//{MASK}@", text)
+    return _QUERY_IN_URL.sub(rf"\1{MASK}", masked) if whole or masked != text else masked

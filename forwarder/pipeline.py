@@ -11,18 +11,18 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
+from forwarder.cache import MAX_REMEMBERED
 from forwarder.counts import Counts
-from forwarder.ecs import Encoder
-from forwarder.ecs_layout import Common
+from forwarder.ecs.encoder import Encoder
+from forwarder.ecs.layout import Common
 from forwarder.events import Action, Event, Outcome
 from forwarder.mail_logs.blocks import Block
-from forwarder.mail_logs.clock import Clock
-from forwarder.mail_logs.framing import Framer
+from forwarder.mail_logs.framer import Framer
 from forwarder.mail_logs.identity import Identities
-from forwarder.mail_logs.joining import Means
+from forwarder.mail_logs.join import Means
 from forwarder.mail_logs.log import Log, Source
 from forwarder.mail_logs.streams import Streams
-from forwarder.memory import MAX_REMEMBERED
+from forwarder.mail_logs.timestamps import Clock
 from forwarder.reading import Amounts, Documents, Reading
 
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -22,7 +22,7 @@ from forwarder import hookspecs
 from forwarder.aside import printing_aside
 from forwarder.errors import ConfigError, EndedBySignal, PluginError
 from forwarder.output import OutputPlugin
-from forwarder.visible import words_of
+from forwarder.text import words_of
 
 GROUP = "forwarder.outputs"
 

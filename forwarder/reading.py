@@ -10,10 +10,10 @@ from typing import NamedTuple, Protocol
 import orjson
 
 from forwarder.documents import Document, new_document
-from forwarder.ecs import Encoder
+from forwarder.ecs.encoder import Encoder
 from forwarder.events import Event, Origin
 from forwarder.mail_logs.blocks import Block
-from forwarder.mail_logs.framing import Framer, FramerState
+from forwarder.mail_logs.framer import Framer, FramerState
 from forwarder.mail_logs.grammar import STAMP_BYTES
 from forwarder.mail_logs.log import Log, Source
 from forwarder.mail_logs.subscriptions import Contents, OtherLog

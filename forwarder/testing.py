@@ -46,7 +46,7 @@ from pydantic import BaseModel, ValidationError
 
 from forwarder import __version__
 from forwarder.documents import Document
-from forwarder.ecs_fields import DATASET, ECS_VERSION
+from forwarder.ecs.fields import DATASET, ECS_VERSION
 from forwarder.output import Expected, Failure, Output, OutputPlugin, Unavailable
 from forwarder.plugins import find_outputs
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from forwarder_bulk.answers import MAX_BYTES
 from forwarder_bulk.packing import pack
+from forwarder_bulk.transport import MAX_BYTES
 from structlog.testing import capture_logs
 from tenacity import RetryCallState
 
-from forwarder.delivery import Delivery, DeliverySettings
+from forwarder.delivery.worker import Delivery, DeliverySettings
 from forwarder.documents import Document
 from forwarder.output import Output, Unavailable
 from forwarder.testing import OutputContract, deliver, make_documents, wait_until

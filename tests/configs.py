@@ -7,11 +7,11 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, SecretStr, field_validator
 
-from forwarder.config import BadConfig, Config, load
+from forwarder.config.load import BadConfig, Config, load
+from forwarder.config.types import Beside, WrittenPath
 from forwarder.documents import Document
 from forwarder.errors import ConfigError, EndedBySignal
 from forwarder.output import Expected, Failure, Finding, OutputPlugin, Unavailable
-from forwarder.settings.values import Beside, WrittenPath
 
 LEAST = """\
 inputs:

@@ -23,8 +23,8 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import click
+from forwarder_file.output import FileOutput
 from forwarder_file.settings import Settings
-from forwarder_file.writing import FileOutput
 
 from forwarder import Document
 from forwarder.testing import make_documents

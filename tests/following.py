@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from forwarder.inputs.endings import Kind
-from forwarder.inputs.following import Following
-from forwarder.inputs.piece import Piece
-from forwarder.inputs.sightings import Followed
+from forwarder.inputs.chunk import Piece
+from forwarder.inputs.files.endings import Kind
+from forwarder.inputs.files.scanner import Followed
+from forwarder.inputs.files.tailer import Following
 
 
 class Clock:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import click
 from click.testing import CliRunner
 
-from forwarder.cli import main
+from forwarder.cli.main import main
 
 HEAD = """\
 # Commands

@@ -1,11 +1,11 @@
 """The join by itself: streams, and the logs that they read."""
 
 from forwarder.events import Origin
-from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.identity import Identities
-from forwarder.mail_logs.joining import Means
+from forwarder.mail_logs.join import Means
 from forwarder.mail_logs.log import Log, Source
 from forwarder.mail_logs.streams import Streams
+from forwarder.mail_logs.timestamps import Clock
 
 
 def no_streams() -> Streams:

@@ -20,12 +20,12 @@ from tempfile import TemporaryDirectory
 
 import orjson
 
-from forwarder.dead_letters import dead_letter
+from forwarder.cli.letter_store import dead_letter
 from forwarder.documents import Document
 from forwarder.output import Failure
 from forwarder.spool import Spool
-from forwarder.spool.blocks import pack
-from forwarder.spool.letters import store
+from forwarder.spool.dead_letters import store
+from forwarder.spool.segments import pack
 from forwarder.spool.upkeep import count_size
 
 LIMIT_SECONDS = 10.0

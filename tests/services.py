@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from forwarder import log
-from forwarder.config import Config, load
+from forwarder.config.load import Config, load
 from forwarder.documents import Document
 from forwarder.output import Failure, OutputPlugin
 from forwarder.plugins import find_outputs

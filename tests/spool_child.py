@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from forwarder.delivery import Delivery, DeliverySettings
+from forwarder.delivery.worker import Delivery, DeliverySettings
 from forwarder.documents import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.spool import Spool

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from forwarder.documents import Document
 from forwarder.spool import Batch, Spool
-from forwarder.spool.letters import DEFAULT_MAX_BYTES
+from forwarder.spool.dead_letters import DEFAULT_MAX_BYTES
 from forwarder.spool.recent import MAX_BYTES
 
 MANY = 1 << 40

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from forwarder.ecs_fields import FIELDS, MAX_KEYWORD
+from forwarder.ecs.fields import FIELDS, MAX_KEYWORD
 from tests.kibana.asking import parse_lines, read_duration
 from tools.assets import __main__ as generator
 from tools.assets.files import files

@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from forwarder import __version__
-from forwarder.cli import main
+from forwarder.cli.main import main
 
 COMMAND = str(Path(sys.executable).with_name("esa-forwarder"))
 PATIENCE = 60

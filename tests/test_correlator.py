@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from forwarder.counts import Counts
-from forwarder.mail_logs import connections, correlator, joining
+from forwarder.mail_logs import connections, correlator, join
 from forwarder.pipeline import Flow, Settings
 
 Document = dict[str, Any]
@@ -424,7 +424,7 @@ class TestBound:
 
     @pytest.fixture(autouse=True)
     def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for module in (connections, correlator, joining):
+        for module in (connections, correlator, join):
             monkeypatch.setattr(module, "MAX_OPEN", 16)
 
     def test_sixteen_are_kept(self) -> None:

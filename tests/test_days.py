@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from forwarder.mail_logs import days
 from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.days import Days
-from forwarder.mail_logs.framing import Framer
+from forwarder.mail_logs.framer import Framer
 from forwarder.mail_logs.lines import MAX_LINE_BYTES
-from forwarder.mail_logs.scanning import scan
+from forwarder.mail_logs.scanner import scan
 from tests.corpus.noise import FORGED
 
 DAY = b"Wed Apr 22 11:44:48 2009 "

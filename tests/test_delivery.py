@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from forwarder.dead_letters import ALL, Selection, purge, replay
-from forwarder.delivery import Delivery, DeliverySettings
+from forwarder.cli.letter_store import ALL, Selection, purge, replay
+from forwarder.delivery.pausing import pause, pause_for_rest
+from forwarder.delivery.worker import Delivery, DeliverySettings
 from forwarder.documents import Document
 from forwarder.output import Failure, Unavailable
-from forwarder.pausing import pause, pause_for_rest
 from forwarder.spool import Batch, BlockedError, Spool
-from forwarder.spool.letters import page
-from forwarder.spool.progress import Progress
-from forwarder.spool.summary import summarise
+from forwarder.spool.cursors import Progress
+from forwarder.spool.dead_letters import page
+from forwarder.spool.stats import summarise
 from tests.spooling import documents, numbers, opened
 
 SECOND = timedelta(seconds=1)
@@ -596,7 +596,7 @@ def test_too_many_that_are_put_off_are_waited_for(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And so is a spool that has no room for them."""
-    monkeypatch.setattr("forwarder.delivery.MOST", 2)
+    monkeypatch.setattr("forwarder.delivery.worker.MOST", 2)
     spool.commit(documents(0, 30))
     output = Scripted()
     output.answers = Endless(fail(0, 1, 10, retryable=True))

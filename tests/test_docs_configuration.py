@@ -11,10 +11,10 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from forwarder.config import load
+from forwarder.config import models
+from forwarder.config.load import load
+from forwarder.config.types import format_duration, format_size
 from forwarder.output import OutputPlugin
-from forwarder.settings import models
-from forwarder.settings.values import format_duration, format_size
 from tests.configs import build
 
 ROOT = Path(__file__).parents[1]

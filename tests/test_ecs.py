@@ -8,12 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from forwarder import __version__, ecs
-from forwarder.ecs import Encoder
-from forwarder.ecs_fields import violations
-from forwarder.ecs_layout import Common
+from forwarder import __version__
+from forwarder.ecs import encoder as ecs
+from forwarder.ecs.encoder import Encoder
+from forwarder.ecs.fields import violations
+from forwarder.ecs.layout import Common
 from forwarder.events import Event
-from forwarder.mail_logs.framing import Framer
+from forwarder.mail_logs.framer import Framer
 from forwarder.pipeline import Flow, Settings
 from tests.corpus import hostile
 from tests.corpus.oddities import REVERSE_DNS, USERS

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from forwarder import ecs_fields
-from forwarder.ecs_fields import DATASET, ECS_VERSION, FIELDS, MAX_KEYWORD, violations
+from forwarder.ecs import fields as ecs_fields
+from forwarder.ecs.fields import DATASET, ECS_VERSION, FIELDS, MAX_KEYWORD, violations
 from forwarder.events import Action, CloseReason
 from tests import golden
 

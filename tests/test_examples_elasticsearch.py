@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from forwarder.config import load
+from forwarder.config.load import load
 from forwarder.plugins import find_outputs
 
 FOLDER = Path(__file__).parents[1] / "examples" / "elasticsearch"

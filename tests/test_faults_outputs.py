@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from forwarder.cli import main
+from forwarder.cli.main import main
 from tests.bulk_server import BulkServer, Item
 from tests.faults.program import Program, wait_until
 

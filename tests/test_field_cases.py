@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from forwarder.cli import main
+from forwarder.cli.main import main
 from tests import cases
 
 

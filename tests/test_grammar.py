@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.mail_logs import grammar, scanning
-from forwarder.mail_logs.contexts import Contexts
+from forwarder.mail_logs import grammar, scanner
 from forwarder.mail_logs.describing import behind_number
-from forwarder.mail_logs.framing import Framer
+from forwarder.mail_logs.framer import Framer
 from forwarder.mail_logs.grammar import FORMS, Form
 from forwarder.mail_logs.logins import Logins, read_response
+from forwarder.mail_logs.messages import Contexts
 
 STAMP = b"Wed Apr 22 11:44:48 2009 "
 NAMES = [form.name for form in FORMS]
@@ -71,7 +71,7 @@ def limited() -> Iterator[None]:
 def scan(*lines: bytes) -> list[tuple[bytes, bytes, bytes, bytes, bytes]]:
     """Pick from these lines."""
     text = b"".join(b"\n" + line for line in lines)
-    return scanning.scan(text, 0, len(text))
+    return scanner.scan(text, 0, len(text))
 
 
 def matching(message: bytes) -> list[str]:
@@ -221,10 +221,10 @@ def test_scan_keeps_to_its_bounds() -> None:
     line = b"\n" + STAMP + b"Info: ICID 450 close"
     text = line * 3
     size = len(line)
-    assert len(scanning.scan(text, size, size * 2)) == 1
-    assert len(scanning.scan(text, size + 1, size * 2)) == 0
-    assert len(scanning.scan(text, 0, size * 3)) == 3
-    assert scanning.scan(text, size, size) == []
+    assert len(scanner.scan(text, size, size * 2)) == 1
+    assert len(scanner.scan(text, size + 1, size * 2)) == 0
+    assert len(scanner.scan(text, 0, size * 3)) == 3
+    assert scanner.scan(text, size, size) == []
 
 
 @given(st.lists(st.sampled_from([*(x for form in FORMS for x in form.samples), b"x", b""])))

@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from forwarder.inputs.endings import Kind
-from forwarder.inputs.reading import ReadError
+from forwarder.inputs.block_reader import ReadError
+from forwarder.inputs.files.endings import Kind
 from forwarder.inputs.stdin import Begun, StandardInput
 
 

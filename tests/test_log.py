@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forwarder.log import configure
-from forwarder.visible import quoted
+from forwarder.text import quoted
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
@@ -207,7 +207,7 @@ def test_what_cannot_be_shown_is_said_at_least(
 PROGRAM = """\
 import logging, structlog
 from forwarder.log import configure
-from forwarder.visible import quoted
+from forwarder.text import quoted
 configure("logfmt", "info")
 structlog.get_logger("forwarder").error("It failed.", value="x" * 100_000)
 logging.getLogger("some.library").error("It failed.")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder.events import Action, Outcome, Response
-from forwarder.mail_logs.framing import Framer
+from forwarder.mail_logs.framer import Framer
 from forwarder.mail_logs.logins import Logins, is_strange, read_response
 from tests.joined import log_of, no_streams
 

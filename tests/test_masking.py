@@ -14,19 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder import log
-from forwarder.check import check
-from forwarder.config import Config, load, mask_of
+from forwarder.app.checks import check
+from forwarder.app.service import Service
+from forwarder.config.load import Config, load, mask_of
 from forwarder.documents import Document
-from forwarder.masking import NO_MASK, masking
+from forwarder.masking import MASK, NO_MASK, masking
 from forwarder.output import Failure, Finding, OutputPlugin, Unavailable
 from forwarder.plugins import find_outputs
-from forwarder.service import Service
-from forwarder.settings.mistakes import MASK
 from tests.bulk_server import Answer, Asked, BulkServer, error
 from tests.configs import ServerSettings
 from tests.faults.program import COMMAND
 from tests.services import append, logins
-from tests.test_check import NOW
+from tests.test_app_checks import NOW
 
 PASSWORD = 'pässword/+"&'
 KEY = "VuaCfGcBCdbkQm-e5aOx:ui2lp2axTNmsyakw9tvNnw"
@@ -321,7 +320,7 @@ outputs:
 """
     config = read(tmp_path, text, OutputPlugin("server", ServerSettings, Echo))
     log.configure("logfmt", "info", mask_of(config))
-    monkeypatch.setattr("forwarder.outages._QUIET_SECONDS", 0)
+    monkeypatch.setattr("forwarder.delivery.health._QUIET_SECONDS", 0)
     assert not Service(config, lambda: config, once=True).run()
     said = capsys.readouterr().err
     assert f"header {MASK}" in said

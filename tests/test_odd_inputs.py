@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.parse import Request, parse
+from forwarder.app.parse import Request, parse
+from forwarder.app.service import Service
+from forwarder.cli.report import no_bar
+from forwarder.cli.status_rows import as_text
 from forwarder.pipeline import Settings
-from forwarder.report import no_bar
-from forwarder.service import Service
-from forwarder.spool.summary import summarise
-from forwarder.status import as_text
+from forwarder.spool.stats import summarise
 from tests.services import Told, append, configured, logins
 
 CONFIG = """\

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from forwarder_file import recovery
 from forwarder_file.checking import check
+from forwarder_file.output import FileOutput
 from forwarder_file.settings import Settings
-from forwarder_file.writing import FileOutput
 from pydantic import ValidationError
 
 from forwarder import Document, Expected, Unavailable
-from forwarder.config import BadConfig, load
+from forwarder.config.load import BadConfig, load
 from forwarder.plugins import find_outputs
 from forwarder.testing import OutputContract, make_documents, wait_until
 

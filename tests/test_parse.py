@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from forwarder.ecs_layout import Common
-from forwarder.inputs.finding import find
-from forwarder.parse import READ_BYTES, Outcome, Request, parse
+from forwarder.app.parse import READ_BYTES, Outcome, Request, parse
+from forwarder.cli.report import no_bar
+from forwarder.cli.table import row
+from forwarder.ecs.layout import Common
+from forwarder.inputs.files.discovery import find
 from forwarder.pipeline import Settings
-from forwarder.report import no_bar
-from forwarder.table import row
 from tests.corpus import hostile
 
 LOGIN = b"SMTP Auth: (ICID %d) failed for user: %b using AUTH mechanism: PLAIN with profile: P"
@@ -79,7 +79,7 @@ def tree(tmp_path: Path) -> Path:
 @pytest.fixture
 def _parallel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let processes be started for any log, however small."""
-    monkeypatch.setattr("forwarder.parse.MIN_PARALLEL_BYTES", 0)
+    monkeypatch.setattr("forwarder.app.parse.MIN_PARALLEL_BYTES", 0)
 
 
 ALL = [("esa1", "a"), ("esa1", "b"), ("esa1", "c"), ("esa1", "d"), ("esa1", "e"), ("esa2", "f")]
@@ -182,7 +182,7 @@ def test_a_file_that_goes_away_is_a_problem(tree: Path, monkeypatch: pytest.Monk
         (tree / "esa1/mail.@20260301T060000.s").unlink()
         return found
 
-    monkeypatch.setattr("forwarder.parse.find", find_and_remove)
+    monkeypatch.setattr("forwarder.app.parse.find", find_and_remove)
     documents, outcome = run(request(tree))
     assert [x["user"]["name"] for x in documents] == ["c", "d", "f"]
     assert len(outcome.problems) == 2
@@ -311,7 +311,7 @@ def test_a_file_may_grow_or_vanish_under_the_bar(
     """The bar never passes its end."""
     path = tmp_path / "mail.log"
     path.write_bytes(log("a"))
-    monkeypatch.setattr("forwarder.parse._disk_bytes", lambda _: 7)
+    monkeypatch.setattr("forwarder.app.parse._disk_bytes", lambda _: 7)
     assert steps(path) == ([7], {7})
 
 
@@ -348,7 +348,7 @@ def test_without_temporary_files_all_is_parsed_and_said(
     def refuse() -> None:
         raise FileNotFoundError(2, "No usable temporary directory")
 
-    monkeypatch.setattr("forwarder.workers.TemporaryFile", refuse)
+    monkeypatch.setattr("forwarder.app.workers.TemporaryFile", refuse)
     assert users(request(tree, jobs=2)) == ALL
     _, outcome = run(request(tree, jobs=2))
     [warning] = outcome.warnings
@@ -360,7 +360,7 @@ def test_a_full_folder_for_temporary_files_costs_time_only(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What does not fit there is parsed again."""
-    monkeypatch.setattr("forwarder.workers.TemporaryFile", partial(open, "/dev/full", "r+b", 0))
+    monkeypatch.setattr("forwarder.app.workers.TemporaryFile", partial(open, "/dev/full", "r+b", 0))
     assert users(request(tree, jobs=2)) == ALL
     _, outcome = run(request(tree, jobs=2))
     [warning] = outcome.warnings
@@ -384,7 +384,7 @@ def test_a_folder_that_is_not_there_is_named(
 
 def test_little_work_is_done_in_one_process(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To start others takes longer."""
-    monkeypatch.setattr("forwarder.workers.TemporaryFile", None)
+    monkeypatch.setattr("forwarder.app.workers.TemporaryFile", None)
     assert users(request(tree, jobs=9)) == ALL
 
 

@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
+from forwarder.cache import MAX_REMEMBERED
 from forwarder.counts import Counts
-from forwarder.ecs_fields import violations
-from forwarder.memory import MAX_REMEMBERED
+from forwarder.ecs.fields import violations
 from forwarder.pipeline import Flow, Settings
 from tests import golden
-from tests.test_framing import SYSLOG
+from tests.test_framer import SYSLOG
 
 NEW = (
     b"New SMTP ICID 450 interface mail (172.16.155.16) address 172.16.155.102"

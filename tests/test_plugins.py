@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from forwarder_stdout import StdoutOutput
 
 import forwarder
-from forwarder.cli import main
+from forwarder.cli.main import main
 from forwarder.errors import ConfigError, ForwarderError, PluginError
 from forwarder.plugins import find_outputs, list_installed
 
@@ -200,7 +200,7 @@ def test_a_signal_ends_a_command_while_a_plugin_is_loaded(
     """It is nothing that the plugin did."""
     code = f"import os, signal; os.kill(os.getpid(), signal.{number})"
     install(code if where == "import" else GOOD.replace("return [", f"{code} #["))
-    script = "from forwarder.start import main; main()"
+    script = "from forwarder.cli.start import main; main()"
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", script, "plugins"],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
@@ -356,7 +356,7 @@ def test_a_plugin_finds_all_it_needs() -> None:
         _ = forwarder.nothing  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("code", ["import forwarder.cli", "import forwarder.parse"])
+@pytest.mark.parametrize("code", ["import forwarder.cli.main", "import forwarder.app.parse"])
 def test_parse_starts_without_what_only_outputs_need(code: str) -> None:
     """These libraries take longer than the start of the command itself."""
     show = f"import sys; {code}; print({{'pydantic', 'pluggy'}} & set(sys.modules))"

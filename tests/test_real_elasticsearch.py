@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from elasticsearch import ApiError, Elasticsearch
-from forwarder_elasticsearch.checking import check
+from forwarder_elasticsearch.check import check
 from forwarder_elasticsearch.output import ElasticsearchOutput
 from forwarder_elasticsearch.settings import Settings
 

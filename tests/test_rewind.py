@@ -10,11 +10,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from forwarder.cli.status_rows import as_text
 from forwarder.plugins import find_outputs
 from forwarder.spool import Spool
-from forwarder.spool.progress import PREFIX, Dropped, Place, dump
-from forwarder.spool.summary import summarise
-from forwarder.status import as_text
+from forwarder.spool.cursors import PREFIX, Dropped, Place, dump
+from forwarder.spool.stats import summarise
 from tests.faults.program import COMMAND, Program
 from tests.services import append, logins
 from tests.test_run import FILES, configure, run

@@ -144,7 +144,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path, closed: str)
 def test_a_closed_stream_leads_nowhere(number: int) -> None:
     """And Python still knows that it was closed."""
     code = (
-        "import os, sys, forwarder.start as start; start.fill_closed_streams();"
+        "import os, sys, forwarder.cli.start as start; start.fill_closed_streams();"
         "os.write(3, repr([*(os.readlink(f'/proc/self/fd/{x}') == os.devnull for x in range(3)),"
         " *(x is None for x in (sys.stdin, sys.stdout, sys.stderr))]).encode())"
     )

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from forwarder.config import Config
+from forwarder.app.service import GIVE_UP_AFTER, Patience, Service
+from forwarder.config.load import Config
 from forwarder.documents import Document
 from forwarder.output import Failure, Unavailable
-from forwarder.service import GIVE_UP_AFTER, Patience, Service
 from forwarder.spool import BlockedError, DamagedError, Spool, SpoolError
-from forwarder.spool.summary import summarise
+from forwarder.spool.stats import summarise
 from tests.services import CONFIG, Told, append, configured, logins
 from tests.spooling import opened
 
@@ -208,7 +208,7 @@ def test_an_output_that_hangs_is_left_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The spool is closed under it, and it ends when it comes back."""
-    monkeypatch.setattr("forwarder.running.STOP_WITHIN", timedelta(seconds=0.2))
+    monkeypatch.setattr("forwarder.app.runtime.STOP_WITHIN", timedelta(seconds=0.2))
     back = threading.Event()
     threads: list[threading.Thread] = []
 
@@ -234,14 +234,14 @@ def test_reading_that_hangs_is_no_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As on a share whose server is gone."""
-    monkeypatch.setattr("forwarder.running.STOP_WITHIN", timedelta(seconds=0.2))
+    monkeypatch.setattr("forwarder.app.runtime.STOP_WITHIN", timedelta(seconds=0.2))
     goes_on = threading.Event()
 
     def hang(_: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         goes_on.wait(60)
 
-    monkeypatch.setattr("forwarder.ingest.Ingest.run", hang)
+    monkeypatch.setattr("forwarder.app.ingest.Ingest.run", hang)
     assert service(configured(tmp_path, Told(nothing))).run()
     said = capsys.readouterr().err
     assert "Reading does not come to an end; it is left behind" in said
@@ -277,7 +277,7 @@ def test_a_fault_in_reading_ends_it(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("forwarder.ingest.Ingest._take", fail)
+    monkeypatch.setattr("forwarder.app.ingest.Ingest._take", fail)
     append(tmp_path, logins(1))
     assert not service(configured(tmp_path, Told(nothing))).run()
     said = capsys.readouterr().err
@@ -298,7 +298,10 @@ def test_the_death_of_the_core_is_survived(
                 with suppress(OSError):  # threads end, too
                     for child in children.read_text("utf-8").split():
                         # Servers of other tests are children, too.
-                        if b"forwarder.core_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        if (
+                            b"forwarder.app.parser_worker"
+                            in Path(f"/proc/{child}/cmdline").read_bytes()
+                        ):
                             os.kill(int(child), signal.SIGKILL)
                             killed.append(int(child))
         elif len(told.taken) + len(documents) == 1_999:
@@ -358,7 +361,7 @@ def test_it_begins_when_the_disk_does_not_refuse_any_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By itself."""
-    monkeypatch.setattr("forwarder.service._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("forwarder.app.service._RETRY_SECONDS", 0.01)
     refusals = iter([BlockedError("the disk is full")])
     begin = Spool.open
 
@@ -409,8 +412,8 @@ def test_once_gives_up_on_an_output_that_hangs(
     where: str,
 ) -> None:
     """Wherever it does not come back from; the others have all."""
-    monkeypatch.setattr("forwarder.making.MAKE_WITHIN", timedelta(seconds=0.1))
-    monkeypatch.setattr("forwarder.running.STOP_WITHIN", timedelta(seconds=0.2))
+    monkeypatch.setattr("forwarder.app.making.MAKE_WITHIN", timedelta(seconds=0.1))
+    monkeypatch.setattr("forwarder.app.runtime.STOP_WITHIN", timedelta(seconds=0.2))
     goes_on = threading.Event()
 
     def hang(*_: object) -> None:

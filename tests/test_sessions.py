@@ -4,7 +4,7 @@ import pytest
 
 from forwarder.events import CloseReason, Instant, Session
 from forwarder.mail_logs import sessions
-from forwarder.mail_logs.framing import Framer
+from forwarder.mail_logs.framer import Framer
 from forwarder.mail_logs.sessions import MAX_USERS, Messages, Tally
 from tests.joined import log_of, no_streams
 

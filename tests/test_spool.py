@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from forwarder.documents import Document
 from forwarder.errors import ForwarderError
 from forwarder.spool import Batch, BlockedError, ClosedError, Spool, SpoolError
-from forwarder.spool import blocks as packing
+from forwarder.spool import segments as packing
 from forwarder.spool.recent import MAX_BYTES
 from forwarder.spool.schema import VERSIONS, connect, create, migrate, version_of
 from tests.faults.tearing import transactions

@@ -16,7 +16,7 @@ from structlog.typing import EventDict
 
 from forwarder.output import Failure
 from forwarder.spool import DamagedError, Spool
-from forwarder.spool.letters import DeadLetter, dead_letter, page
+from forwarder.spool.dead_letters import DeadLetter, dead_letter, page
 from forwarder.spool.schema import connect, create
 from forwarder.spool.visiting import look
 from tests.spooling import document, documents, numbers, opened, read, take

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 
 from forwarder.output import Failure
 from forwarder.spool import LettersFullError, Spool, Trouble, dropping
-from forwarder.spool.letters import dead_letter
-from forwarder.spool.progress import Dropped, Place
-from forwarder.spool.summary import summarise
+from forwarder.spool.cursors import Dropped, Place
+from forwarder.spool.dead_letters import dead_letter
+from forwarder.spool.stats import summarise
 from tests.spooling import documents, numbers, opened, read, take
 
 NEVER = threading.Event()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from forwarder.spool import Spool
-from forwarder.spool.letters import Selection, page
+from forwarder.spool.dead_letters import Selection, page
 from forwarder.spool.recent import Recent
-from forwarder.spool.summary import summarise
+from forwarder.spool.stats import summarise
 from forwarder.spool.visiting import look
 from tests.large_spool import fill
 from tests.spooling import documents

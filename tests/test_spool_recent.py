@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from forwarder.documents import Document
-from forwarder.spool import blocks, reading
+from forwarder.spool import reader as reading
+from forwarder.spool import segments as blocks
 from forwarder.spool.recent import Recent
 from tests.spooling import documents, opened, read, take
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from forwarder.dead_letters import DeadLetter, Selection, dead_letter, purge, replay
+from forwarder.cli.letter_store import DeadLetter, Selection, dead_letter, purge, replay
 from forwarder.output import Failure
 from forwarder.spool import BlockedError, LettersFullError, Spool, SpoolError
-from forwarder.spool.summary import summarise
+from forwarder.spool.stats import summarise
 from tests.faults.disks import fill_up, small_disk
 from tests.spooling import documents, numbers, opened, read, take
 

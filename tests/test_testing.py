@@ -24,7 +24,7 @@ from forwarder import (
     hookspecs,
     testing,
 )
-from forwarder.ecs_fields import violations
+from forwarder.ecs.fields import violations
 from forwarder.testing import OutputContract, deliver, make_documents
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forwarder.counts import Counts
-from forwarder.ecs_fields import violations
+from forwarder.ecs.fields import violations
 from forwarder.pipeline import Flow, Settings
 from tests.corpus import Corpus, hostile, many_open
 from tests.truth_check import ROOT, differences, documents_of, flatten, key

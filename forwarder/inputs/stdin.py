@@ -15,10 +15,10 @@ import threading
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from forwarder.inputs.endings import Kind
+from forwarder.inputs.block_reader import STDIN, ReadError
+from forwarder.inputs.chunk import Piece
+from forwarder.inputs.files.endings import Kind
 from forwarder.inputs.formats import HEAD_BYTES, refusal
-from forwarder.inputs.piece import Piece
-from forwarder.inputs.reading import STDIN, ReadError
 
 KEY = "stdin"
 """The key of its pieces; there is no position to save under it."""

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from forwarder.events import SyslogHeader
-from forwarder.mail_logs.scanning import Pick
+from forwarder.mail_logs.scanner import Pick
 
 
 class Line(NamedTuple):

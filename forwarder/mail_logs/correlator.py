@@ -24,12 +24,12 @@ Rules:
 from collections.abc import Iterator
 
 from forwarder.events import CloseReason, Event
-from forwarder.mail_logs import grammar, scanning
+from forwarder.mail_logs import grammar, scanner
 from forwarder.mail_logs.connections import MAX_LINES, MAX_OPEN, forget_oldest
-from forwarder.mail_logs.joining import Joiner, Means
+from forwarder.mail_logs.join import Joiner, Means
 from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.places import Places
-from forwarder.mail_logs.scanning import Pick
+from forwarder.mail_logs.scanner import Pick
 
 _REASONS = {
     b"close": CloseReason.CLOSE,
@@ -106,7 +106,7 @@ class Correlator:
                         joiner.shorten(number, others)
                 elif verb == b"lost" or _rare_end(line) is not None:
                     outbound.pop(number, None)
-            elif head in scanning.NEW_INBOUND:
+            elif head in scanner.NEW_INBOUND:
                 old = inbound.pop(number, None)
                 if old is None:
                     inbound[number] = line, offset, []
@@ -118,25 +118,25 @@ class Correlator:
                         joiner.end(number, old, done, reason, log, events, line, places)
                 if len(inbound) > MAX_OPEN:
                     joiner.forget_oldest(log.origin, events)
-            elif verb and head in scanning.INBOUND_LOGIN:
+            elif verb and head in scanner.INBOUND_LOGIN:
                 joiner.login(line, number, verb, rest, places, log, events)
             elif head == b"Start MID":
                 if line.rstrip().rpartition(b" ")[2] in tallies:
                     messages.start(number, line)
-            elif head in scanning.NEW_OUTBOUND:
+            elif head in scanner.NEW_OUTBOUND:
                 old = outbound.pop(number, None)
                 inherited = [] if old is None else joiner.inherit(old, None, line, log)
                 outbound[number] = line, offset, inherited
                 if len(outbound) > MAX_OPEN:
                     forget_oldest(outbound)
-            elif not head or head == b"DCID:" or head in scanning.INBOUND_LOGIN:
+            elif not head or head == b"DCID:" or head in scanner.INBOUND_LOGIN:
                 joiner.login(line, b"", b"", b"", places, log, events)
                 offset = log.offset
                 if log.is_moved:
                     return
-            elif head in scanning.KILLED_INBOUND:
+            elif head in scanner.KILLED_INBOUND:
                 self._close(number, CloseReason.KILLED, log, events, line, places)
-            elif head in scanning.KILLED_OUTBOUND:
+            elif head in scanner.KILLED_OUTBOUND:
                 outbound.pop(number, None)
             elif number in followed:
                 messages.change(number, verb, line)

@@ -8,9 +8,9 @@ is made for a day of which much has come.
 
 import re
 
-from forwarder.mail_logs import scanning
+from forwarder.mail_logs import scanner
 from forwarder.mail_logs.grammar import DATE_BYTES, STAMP_BYTES
-from forwarder.mail_logs.scanning import Pick
+from forwarder.mail_logs.scanner import Pick
 
 MAX_DAYS = 1024
 """Days and levels whose expressions are kept; a hostile log must not fill memory with dates."""
@@ -73,8 +73,8 @@ class _Day:
             stop = self._find_other(text, start, end)
             self._passed += stop - start
             if self._passed > WORTH_BYTES:
-                self._proof = scanning.compile_proof(self._begin)
-            return stop, scanning.scan(text, start, stop)
+                self._proof = scanner.compile_proof(self._begin)
+            return stop, scanner.scan(text, start, stop)
         picks: list[Pick] = self._proof.findall(text, start, end)
         if not picks or picks[-1][0]:
             return end, picks

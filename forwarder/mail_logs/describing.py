@@ -1,10 +1,10 @@
 """What is known of a connection: its lines, looked into when somebody logs in."""
 
 from forwarder.events import Connection, Opened, new_connection
-from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.connections import MAX_LINE, Lines
-from forwarder.mail_logs.contexts import Contexts, Said, read_address
 from forwarder.mail_logs.grammar import STAMP_BYTES
+from forwarder.mail_logs.messages import Contexts, Said, read_address
+from forwarder.mail_logs.timestamps import Clock
 
 
 class Describer:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from forwarder.events import Origin
 from forwarder.mail_logs import grammar
-from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.identity import Begun, Identities, begin
+from forwarder.mail_logs.timestamps import Clock
 
 MAX_OFFSET = timedelta(hours=14)
 """No place on earth is further from UTC (the Line Islands)."""

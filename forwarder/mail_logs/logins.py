@@ -4,9 +4,9 @@ import re
 from codecs import getincrementaldecoder
 from functools import partial
 
+from forwarder.cache import Memory
 from forwarder.events import Action, Outcome, Response
 from forwarder.mail_logs import grammar
-from forwarder.memory import Memory
 
 SUCCESS = "success"
 FAILURE = "failure"

@@ -29,14 +29,14 @@ import orjson
 
 from forwarder.counts import Kind, Mixture
 from forwarder.events import Event, Origin
-from forwarder.mail_logs import scanning
+from forwarder.mail_logs import scanner
 from forwarder.mail_logs.blocks import Block
-from forwarder.mail_logs.clock import Clock
 from forwarder.mail_logs.correlator import Correlator
-from forwarder.mail_logs.joining import EXPIRY_SECONDS, MAX_AGE, Means
+from forwarder.mail_logs.join import EXPIRY_SECONDS, MAX_AGE, Means
 from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.places import Places
-from forwarder.mail_logs.state import Pair, State
+from forwarder.mail_logs.snapshot import Pair, State
+from forwarder.mail_logs.timestamps import Clock
 
 MAX_STREAMS = 1_024
 """Strangers may choose the hosts in syslog headers; a company has some dozens of appliances."""
@@ -167,7 +167,7 @@ class Streams:
         events: list[Event] = []
         picks = block.picks
         if picks is None:
-            picks = scanning.scan(block.text, block.start, block.end)
+            picks = scanner.scan(block.text, block.start, block.end)
         left, places = iter(picks), Places(block)
         while True:
             stream = self._find(log, events)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self
 
 from forwarder.mail_logs.grammar import LEVEL, compile_late
-from forwarder.visible import shown
+from forwarder.text import shown
 
 SHOWN_BYTES = 512
 """Of a line without a level; what tells is at its beginning."""

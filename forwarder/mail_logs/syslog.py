@@ -34,14 +34,14 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from forwarder.events import SyslogHeader
-from forwarder.mail_logs.clock import (
+from forwarder.mail_logs.grammar import LEVEL, compile_late
+from forwarder.mail_logs.timestamps import (
     UTC_MARK,
     following_year,
     format_offset,
     format_stamp,
     latest_year,
 )
-from forwarder.mail_logs.grammar import LEVEL, compile_late
 
 LOCAL_MARK = b"LOC"
 """In place of the day's name: the stamp is local time, as it was written."""

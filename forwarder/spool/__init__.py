@@ -6,7 +6,9 @@ One transaction holds documents and whatever must agree with them. After a crash
 are there or neither is.
 """
 
-from forwarder.spool.failures import (
+from forwarder.spool.cursors import Batch, Progress, Trouble
+from forwarder.spool.dead_letters import DeadLetter
+from forwarder.spool.errors import (
     BlockedError,
     ClosedError,
     DamagedError,
@@ -14,9 +16,7 @@ from forwarder.spool.failures import (
     LettersFullError,
     SpoolError,
 )
-from forwarder.spool.letters import DeadLetter
-from forwarder.spool.progress import Batch, Progress, Trouble
-from forwarder.spool.store import Spool
+from forwarder.spool.spool import Spool
 
 __all__ = [
     "Batch",

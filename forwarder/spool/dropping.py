@@ -21,8 +21,8 @@ from typing import NamedTuple
 import orjson
 import structlog
 
-from forwarder.spool.blocks import Block, unpack
-from forwarder.spool.progress import Dropped, Place, Progress, spell
+from forwarder.spool.cursors import Dropped, Place, Progress, spell
+from forwarder.spool.segments import Block, unpack
 
 PATIENCE = 60.0
 """Seconds for which an output that fails is waited for, where it took something meanwhile."""

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import orjson
 
-from forwarder.spool.failures import SpoolError, unwritable
+from forwarder.spool.errors import SpoolError, unwritable
 
 NAME = "spool.lock"
 _PATIENCE = 2.0

@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from forwarder.spool.blocks import checksum
-from forwarder.spool.progress import PREFIX, load
+from forwarder.spool.cursors import PREFIX, load
 from forwarder.spool.schema import COUNT_BLOCKS, connect_to_read
+from forwarder.spool.segments import checksum
 
 
 class Salvaged(NamedTuple):

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from forwarder.spool.failures import SpoolError
+from forwarder.spool.errors import SpoolError
 
 COUNT_BLOCKS = "UPDATE blocks_size SET size = (SELECT coalesce(sum(length(packed)), 0) FROM blocks)"
 """For a database of which nobody knows it."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
 
-from forwarder.spool.blocks import checksum
-from forwarder.spool.failures import DamagedError
+from forwarder.spool.errors import DamagedError
+from forwarder.spool.segments import checksum
 
 LIMIT = "spool/max_bytes"
 """The limit that the service was last started with; a number in JSON."""

@@ -9,11 +9,11 @@ from pathlib import Path
 import orjson
 import structlog
 
-from forwarder.spool.opening import keep_aside
-from forwarder.spool.progress import Progress
-from forwarder.spool.reading import BadBlock
+from forwarder.spool.cursors import Progress
+from forwarder.spool.database import keep_aside
+from forwarder.spool.reader import BadBlock
 from forwarder.spool.state import DAMAGE, load_state, put_state
-from forwarder.spool.writing import Writer
+from forwarder.spool.writer import Writer
 
 _TRIM_BYTES = 8 << 20
 _TRIM_ROWS = 1000

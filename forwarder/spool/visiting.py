@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from forwarder.spool.failures import SpoolError, explained
+from forwarder.spool.database import NAME
+from forwarder.spool.errors import SpoolError, explained
 from forwarder.spool.locking import holder
-from forwarder.spool.opening import NAME
 from forwarder.spool.room import size_of
 from forwarder.spool.schema import VERSIONS, connect, connect_to_read, refuse_newer, version_of
 

@@ -36,7 +36,7 @@ def _build(settings: Settings) -> "ElasticsearchOutput":
 
 
 def _check(settings: Settings, expected: Expected) -> Iterator[Finding]:
-    from forwarder_elasticsearch.checking import check  # noqa: PLC0415 - late on purpose
+    from forwarder_elasticsearch.check import check  # noqa: PLC0415 - late on purpose
 
     yield from check(settings, expected)
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 from elastic_transport import ApiResponseMeta, TransportError
 from elasticsearch import Elasticsearch, UnsupportedProductError
-from forwarder_bulk.answers import parse_shallow
-from forwarder_bulk.replies import show_page
+from forwarder_bulk.response import show_page
+from forwarder_bulk.transport import parse_shallow
 from pydantic import BaseModel, ValidationError
 
 from forwarder import Unavailable

@@ -5,7 +5,7 @@ document that comes again is recognised, and is in the index once. Nothing else 
 cluster, so a key needs ``auto_configure`` and ``create_doc`` on the data stream and nothing more.
 
 What the replies mean is in :mod:`forwarder_bulk.meanings`, how batches are sent in
-:mod:`forwarder_bulk.sending`.
+:mod:`forwarder_bulk.sender`.
 """
 
 import logging
@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 import elastic_transport
 import elasticsearch
-from forwarder_bulk.replies import FILTER, Reply
-from forwarder_bulk.sending import Sender
+from forwarder_bulk.response import FILTER, Reply
+from forwarder_bulk.sender import Sender
 from forwarder_bulk.targets import Request, Targets
 
 from forwarder import Document, Failure, Unavailable
 from forwarder_elasticsearch.asking import ANY_STATUS, url_of, wrong_product
-from forwarder_elasticsearch.connecting import connect
+from forwarder_elasticsearch.client import connect
 from forwarder_elasticsearch.settings import Settings
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from forwarder import SetupOptions, Step, Unavailable
 from forwarder_elasticsearch.asking import Answer, ask, understand
-from forwarder_elasticsearch.connecting import connect
+from forwarder_elasticsearch.client import connect
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup_assets import asset
 from forwarder_elasticsearch.setup_connection import with_credentials

@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
-from forwarder_bulk.answers import find_fault, read_whole
 from forwarder_bulk.patience import is_over, make_pools
+from forwarder_bulk.transport import find_fault, read_whole
 from pydantic import ValidationError
 
 from forwarder import ConfigError, SetupOptions, Unavailable

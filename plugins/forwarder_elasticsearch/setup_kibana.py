@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from forwarder_bulk.answers import parse_shallow
+from forwarder_bulk.transport import parse_shallow
 from pydantic import BaseModel
 
 from forwarder import ConfigError, SetupOptions, Step, Unavailable

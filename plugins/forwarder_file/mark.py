@@ -20,7 +20,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from forwarder_file.growing import sync_folder
+from forwarder_file.append_file import sync_folder
 
 _FORM = re.compile(rb"(\d{20}) (\d{20}) ([0-9a-f]{32})\n")
 

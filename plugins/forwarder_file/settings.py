@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from forwarder import Beside, Count, Size, WrittenPath
 
 _FULL = "{name}." + "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z"
-"""The name of a full file; see :mod:`forwarder_file.shelf`."""
+"""The name of a full file; see :mod:`forwarder_file.rotation`."""
 
 
 class Rotate(BaseModel, frozen=True, extra="forbid"):

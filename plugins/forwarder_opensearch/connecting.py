@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
-from forwarder_bulk.answers import Answer, read_whole
 from forwarder_bulk.packing import Packed, pack
 from forwarder_bulk.patience import make_pools
+from forwarder_bulk.transport import Answer, read_whole
 from opensearchpy import OpenSearch, Urllib3HttpConnection
 
 from forwarder_opensearch.settings import Settings

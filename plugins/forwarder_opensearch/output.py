@@ -1,7 +1,7 @@
 """Shipping to OpenSearch, as :mod:`forwarder_elasticsearch` does to Elasticsearch.
 
 What the replies mean is in :mod:`forwarder_bulk.meanings`, how batches are sent in
-:mod:`forwarder_bulk.sending`.
+:mod:`forwarder_bulk.sender`.
 """
 
 import logging
@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import quote
 
 import opensearchpy
-from forwarder_bulk.answers import find_fault
 from forwarder_bulk.causes import find_causes
 from forwarder_bulk.patience import is_over
-from forwarder_bulk.replies import FILTER, Reply
-from forwarder_bulk.sending import Sender
+from forwarder_bulk.response import FILTER, Reply
+from forwarder_bulk.sender import Sender
 from forwarder_bulk.targets import Request, Targets
+from forwarder_bulk.transport import find_fault
 
 from forwarder import Document, Failure, Unavailable
 from forwarder_opensearch.connecting import connect

@@ -20,7 +20,7 @@ def main() -> None:
     """Set the clock and be the command."""
     time.time = lambda: _REAL[0]() + _off()
     time.time_ns = lambda: _REAL[1]() + _off() * 1_000_000_000
-    from forwarder.cli import main as command  # noqa: PLC0415 - behind the change of the clock
+    from forwarder.cli.main import main as command  # noqa: PLC0415 - behind the change of the clock
 
     sys.argv[0] = "esa-forwarder"
     command()

@@ -3,6 +3,6 @@
     python -m tools.assets
 
 writes the files in ``plugins/forwarder_elasticsearch/assets`` anew. The sources: the table of
-fields (:mod:`forwarder.ecs_fields`) and, in this folder, ``searches.yaml``, ``dashboard.yaml`` and
+fields (:mod:`forwarder.ecs.fields`) and, in this folder, ``searches.yaml``, ``dashboard.yaml`` and
 ``rules.yaml``. A test holds the files to what is made of these.
 """

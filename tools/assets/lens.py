@@ -8,7 +8,7 @@ same source gives the same bytes.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from forwarder.ecs_fields import FIELDS
+from forwarder.ecs.fields import FIELDS
 from tools.assets.templates import PIPELINE_FIELDS
 
 _KINDS = {"long": "number", "float": "number", "date": "date", "ip": "ip", "boolean": "boolean"}

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from forwarder.ecs_fields import DATASET
+from forwarder.ecs.fields import DATASET
 from tools.assets.lens import visualization
 from tools.assets.rules import INDEX
 from tools.assets.sources import read

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from forwarder.ecs_fields import FIELDS, MAX_KEYWORD, Field
+from forwarder.ecs.fields import FIELDS, MAX_KEYWORD, Field
 
 VERSION = 1
 """Of all that is installed. It grows by one with each change; ``setup`` leaves what is newer."""

@@ -24,14 +24,14 @@ from urllib.parse import urlsplit
 
 import orjson
 from elasticsearch import Elasticsearch, helpers
-from forwarder_bulk.replies import FILTER
+from forwarder_bulk.response import FILTER
 
-from forwarder.config import load
+from forwarder.app.runtime import Running
+from forwarder.cache import GC_THRESHOLDS
+from forwarder.config.load import load
 from forwarder.documents import Document
-from forwarder.memory import GC_THRESHOLDS
 from forwarder.output import Failure, Output
 from forwarder.plugins import find_outputs
-from forwarder.running import Running
 
 STREAM = "logs-cisco_esa.auth-default"
 

@@ -1,0 +1,1 @@
+"""The program as it runs: the only place that knows the order of the flow."""

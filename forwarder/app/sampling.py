@@ -1,0 +1,277 @@
+"""A look into the newest logs of an input, as the service will read them: for ``check``.
+
+Of each appliance the newest files are looked into, at their beginnings and their ends, so that it
+takes moments whatever is there. What they hold goes through the core: what is said here is what
+documents will have.
+"""
+
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from forwarder.counts import GIVE_NAMES
+from forwarder.errors import ForwarderError
+from forwarder.events import Event, SyslogHeader
+from forwarder.inputs.block_reader import file_time, last_change, plain_bytes, read_blocks
+from forwarder.inputs.files.paths import base_name, log_folder
+from forwarder.inputs.files.scanner import Sighting
+from forwarder.mail_logs.blocks import Block
+from forwarder.mail_logs.log import Log
+from forwarder.mail_logs.subscriptions import OtherLog
+from forwarder.mail_logs.timestamps import UTC_MARK, format_offset
+from forwarder.output import Finding
+from forwarder.pipeline import Flow, Settings
+from forwarder.text import many, quoted, shown
+
+MAX_APPLIANCES = 10
+"""Whose logs are looked into; of a relay of hundreds, these stand for the others."""
+MAX_FILES = 2
+"""Of an appliance, the newest: one that was just begun holds little."""
+MAX_TRIES = 6
+"""Files of an appliance that are looked into where the newest are no mail logs."""
+END_BYTES = 1 << 18
+"""At the beginning of a file and at its end: some thousand lines each."""
+
+_STAMP_BYTES = 24
+_HEADER_BYTES = 4096
+_SERIAL = re.compile(rb": Version: \S+ SN: (\S+)")
+_FILE = "the form of a file"
+
+
+class _Watched(Flow):
+    """A flow that takes note of what goes through it."""
+
+    def __init__(self) -> None:
+        super().__init__(Settings(count_lines=False))
+        self.framings: Counter[str] = Counter()
+        self.appliances: set[str] = set()
+        self._stamps: list[tuple[bytes, Log, timedelta | None]] = []
+        """Of the first and the last line of each block, with the offset that was known then."""
+
+    # typing.override is of Python 3.12.
+    def read(self, block: Block, log: Log) -> list[Event]:  # type: ignore[explicit-override]
+        """Join the lines of a block."""
+        events = super().read(block, log)
+        self.appliances.add(log.origin.appliance)
+        if block.lines is None:
+            lines = block.text.count(b"\n", block.start, block.end)
+            self.framings[_FILE] += lines
+        else:
+            self.framings.update(_framing(x.header) for x in block.lines)
+        last = block.text.rfind(b"\n", block.start, block.end) + 1
+        for start in (block.start + 1, last):
+            stamp = block.text[start : start + _STAMP_BYTES]
+            self._stamps.append((stamp, log, log.offset))
+        return events
+
+    def begin_file(self) -> Callable[[], None]:
+        """Begin a file; what is returned forgets what was noted of it: it is no mail log."""
+        framings, appliances = self.framings.copy(), self.appliances.copy()
+        stamps = len(self._stamps)
+
+        def take_back() -> None:
+            self.framings, self.appliances = framings, appliances
+            del self._stamps[stamps:]
+
+        return take_back
+
+    def times(self) -> tuple[list[int], Counter[str]]:
+        """Give seconds since 1970 of lines, and where their zones come from.
+
+        The first lines of a header are before the one that has the offset.
+        """
+        epochs: list[int] = []
+        zones: Counter[str] = Counter()
+        for stamp, log, before in self._stamps:
+            if log.source.zone is not self._clock.zone:
+                self._clock.move(log.source.zone)
+            offset = log.offset if before is None else before
+            moment = self._clock.read(stamp, offset)
+            if moment is not None:
+                epochs.append(moment.epoch)
+                zones[_zone(stamp, offset, log.source.zone)] += 1
+        return epochs, zones
+
+
+def look_into(files: Iterable[Sighting], zone: tzinfo | None) -> Iterator[Finding]:
+    """Look into the newest of some files.
+
+    Args:
+        files: Those of one path of an input.
+        zone: The setting ``timezone`` of the input.
+
+    Yields:
+        What was found, without the path of the input; nothing of empty files.
+    """
+    by_appliance: dict[str, list[Sighting]] = defaultdict(list)
+    for file in sorted(files, key=lambda x: x.modified_ns, reverse=True):
+        same = by_appliance[file.appliance]
+        if file.size and len(same) < MAX_TRIES and os.access(file.path, os.R_OK):
+            same.append(file)
+    looked_into = [x for x in by_appliance.values() if x]
+    for same in looked_into[:MAX_APPLIANCES]:
+        yield from _look_into(same, zone)
+    left = len(looked_into) - MAX_APPLIANCES
+    if left > 0:
+        yield Finding(good=True, text=f"{many(left, 'more appliance')} not looked into")
+
+
+def _look_into(files: Sequence[Sighting], zone: tzinfo | None) -> Iterator[Finding]:
+    """Look into files of one appliance.
+
+    Args:
+        files: The newest first.
+        zone: As for :func:`look_into`.
+    """
+    flow = _Watched()
+    others: list[tuple[str, OtherLog]] = []
+    mail: list[str] = []
+    machines: set[tuple[str, str, bytes | None]] = set()
+    # Connections go on from one file to the next; older ones only stand in for what is no log, and
+    # for other machines under the same name.
+    for file in (*reversed(files[:MAX_FILES]), *files[MAX_FILES:]):
+        machine = base_name(file.path), log_folder(file.path), _serial_in(file.path)
+        if mail and file in files[MAX_FILES:] and machine in machines:
+            continue
+        machines.add(machine)
+        take_back = flow.begin_file()
+        try:
+            other = _read(flow, file, zone)
+        except ForwarderError as error:
+            yield Finding(good=False, text=str(error).removesuffix("."))
+            continue
+        if other is None:
+            mail.append(file.path)
+        else:
+            others.append((file.path, other))
+            take_back()
+    for path, other in others:
+        yield Finding(
+            good=bool(mail) or not other.is_foreign,
+            text=other.say(shown(path)),
+            advice="Name the files of the text mail logs, or push these to this folder.",
+        )
+    for mixture in flow.counts.mixtures:
+        text = (
+            f"the logs of {quoted(mixture.appliance)} come from two machines, by their"
+            f" {mixture.kind} {quoted(mixture.first)} and {quoted(mixture.second)}; nothing is"
+            " joined between them"
+        )
+        yield Finding(good=False, text=text, advice=GIVE_NAMES)
+    epochs, zones = flow.times()
+    if mail and epochs:
+        yield _describe(flow, mail, epochs, zones)
+
+
+def _serial_in(path: str) -> bytes | None:
+    """Find the serial number in the header of a file."""
+    try:
+        with closing(read_blocks(path)) as blocks:
+            found = _SERIAL.search(next(iter(blocks), b"")[:_HEADER_BYTES])
+    except ForwarderError:  # reading it says why
+        return None
+    return None if found is None else found[1]
+
+
+def _read(flow: Flow, file: Sighting, zone: tzinfo | None) -> OtherLog | None:
+    """Read the beginning and the end of a file; say what it is if it is no mail log."""
+    path = os.fsencode(file.path).decode("utf-8", "replace")
+    near, latest = file_time(file.path), last_change(file.path)
+    reading = flow.open(
+        file.appliance,
+        path,
+        base=base_name(path),
+        folder=log_folder(path),
+        near=near,
+        latest=latest,
+        hosts=not file.named,
+        zone=zone,
+    )
+    left = END_BYTES
+    with closing(read_blocks(file.path)) as blocks:
+        for block in blocks:
+            if len(block) >= left:
+                # What follows is not what the file has there, so no line is cut.
+                reading.feed(block[: block.rfind(b"\n", 0, left) + 1])
+                left = 0
+                break
+            reading.feed(block)
+            left -= len(block)
+    size = plain_bytes(file.path)
+    if size is None or size <= END_BYTES:
+        if left > 0:
+            reading.finish()
+        else:
+            reading.settle()
+        return reading.other
+    # The header of the file holds for its end, too.
+    reading.settle()
+    start = max(size - END_BYTES, END_BYTES)
+    with open(file.path, "rb") as log:  # noqa: PTH123 - bytes names
+        log.seek(start)
+        log.readline()
+        for data in iter(lambda: log.read(END_BYTES), b""):
+            reading.feed(data)
+            if log.tell() >= size:
+                break
+    reading.settle()
+    return reading.other
+
+
+def _describe(
+    flow: _Watched, paths: Sequence[str], epochs: Sequence[int], zones: Counter[str]
+) -> Finding:
+    counts = flow.counts
+    logins = sum(n for (x, _), n in counts.events.items() if x != "smtp-session-closed")
+    joined = (
+        f", {counts.joined:,} of {counts.joinable:,} joined to their connection"
+        if counts.joinable
+        else ""
+    )
+    names = sorted(flow.appliances)
+    whose = names[0] if len(names) == 1 else f"{len(names)} appliances"
+    where = quoted(paths[-1]) if len(paths) == 1 else f"{quoted(paths[-1])} and the one before"
+    return Finding(
+        good=True,
+        text=(
+            f"looked into {where}, of {whose}: lines in {_list(flow.framings)}; zone:"
+            f" {_list(zones)}; from {_instant(min(epochs))} to {_instant(max(epochs))};"
+            f" {many(logins, 'login')}{joined}"
+        ),
+        advice=(
+            "If the appliance's clock is not at UTC, set timezone of this input."
+            if counts.assumed_utc
+            else ""
+        ),
+    )
+
+
+def _framing(header: SyslogHeader | None) -> str:
+    if header is None:
+        return _FILE
+    if header.version is not None:
+        return "syslog of RFC 5424"
+    kind = "syslog with ISO 8601 timestamps" if header.offset is not None else "syslog"
+    return kind if header.hostname is not None else f"{kind} without a host"
+
+
+def _zone(stamp: bytes, offset: timedelta | None, zone: tzinfo | None) -> str:
+    """Say where the zone of a line comes from."""
+    if stamp[:3] == UTC_MARK:
+        return "of each line"
+    if offset is not None:
+        return f"UTC{format_offset(offset)} by the header of the file"
+    if zone is not None:
+        return f"{zone} by the setting timezone"
+    return "UTC, because nothing says otherwise"
+
+
+def _list(found: Counter[str]) -> str:
+    return ", ".join(x for x, _ in found.most_common())
+
+
+def _instant(epoch: int) -> str:
+    return datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")

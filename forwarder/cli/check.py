@@ -1,0 +1,34 @@
+"""``esa-forwarder check``: whether a configuration would work here and now."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from forwarder.cli.common import DONE, FAILED
+from forwarder.cli.config_file import config_file, load_or_end
+from forwarder.cli.printing import print_result
+
+
+@click.command()
+@config_file
+def check(path: Path) -> None:
+    """Check a configuration, and whether everything it needs is there.
+
+    All mistakes in FILE are said at once. If there are none, the folder of the spool, the inputs
+    and each output are looked at. Nothing is changed.
+    """
+    from forwarder.app.checks import check as look  # noqa: PLC0415 - late on purpose
+    from forwarder.text import escaped  # noqa: PLC0415
+
+    config = load_or_end(path)
+    print_result(escaped(f"ok    {path}: no mistake"))
+    failed = False
+    for finding in look(config, datetime.now(UTC)):
+        failed |= not finding.good
+        mark = "FAIL" if not finding.good else "WARN" if finding.advice else "ok  "
+        print_result(escaped(f"{mark}  {finding.text}"))
+        if finding.advice:
+            print_result(escaped(f"      {finding.advice}"))
+    sys.exit(FAILED if failed else DONE)

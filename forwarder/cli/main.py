@@ -1,0 +1,42 @@
+"""The command ``esa-forwarder``.
+
+Standard output is for documents, and for what a command was asked to print; everything else goes
+to standard error.
+
+Exit codes: 0 done; 1 something failed or was lost; 2 bad usage or a bad configuration; 128 and
+the number of a signal that ended it. Modules that a command does not need are not imported before
+it runs: ``--help`` answers at once.
+"""
+
+import click
+
+from forwarder import __version__
+from forwarder.cli.check import check
+from forwarder.cli.common import ending_by_signals
+from forwarder.cli.config import config
+from forwarder.cli.dead_letters import dead_letters
+from forwarder.cli.parse import parse
+from forwarder.cli.plugins import plugins
+from forwarder.cli.rewind import rewind
+from forwarder.cli.run import run
+from forwarder.cli.setup import setup
+from forwarder.cli.status import status
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="esa-forwarder")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Turn the mail logs of Cisco Secure Email Gateways into authentication events."""
+    context.with_resource(ending_by_signals())
+
+
+main.add_command(check)
+main.add_command(config)
+main.add_command(dead_letters)
+main.add_command(parse)
+main.add_command(plugins)
+main.add_command(rewind)
+main.add_command(run)
+main.add_command(setup)
+main.add_command(status)

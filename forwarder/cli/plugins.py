@@ -1,0 +1,118 @@
+"""``esa-forwarder plugins``: which outputs are installed, and their settings."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forwarder.cli.common import DONE, FAILED
+
+if TYPE_CHECKING:
+    from forwarder.plugins import Installed
+
+_WIDTH = 80
+"""Of the text, as of help texts."""
+
+_DEPTH = 4
+"""Of settings within settings; nobody wants to write more."""
+
+_Schema = Mapping[str, Any]
+"""A piece of JSON Schema."""
+
+
+@click.command()
+def plugins() -> None:
+    """Show the outputs that are installed, with their settings.
+
+    Each has the type that the configuration names, the package that brings it, and its settings
+    below those that every output has (batch, retry). Where something that it needs is not
+    installed, that is said. A broken one is shown with what is wrong; the exit code is 1 then.
+    """
+    from forwarder.plugins import list_installed  # noqa: PLC0415 - late on purpose
+
+    installed = list_installed()
+    click.echo("\n\n".join("\n".join(_describe(x)) for x in installed) or "No outputs.")
+    sys.exit(FAILED if any(x.problem for x in installed) else DONE)
+
+
+def _describe(installed: "Installed") -> Iterator[str]:
+    yield f"{installed.type} ({installed.distribution} {installed.version})"
+    if installed.plugin is None:
+        yield _wrap(f"BROKEN: {installed.problem}", "  ")
+        return
+    if installed.plugin.missing:
+        yield _wrap(f"CANNOT BE USED YET: {installed.plugin.missing}", "  ")
+    from pydantic.errors import PydanticUserError  # noqa: PLC0415 - late on purpose
+
+    from forwarder.aside import printing_aside  # noqa: PLC0415
+    from forwarder.config.schema import Generator  # noqa: PLC0415 - late on purpose
+
+    try:
+        with printing_aside():
+            schema = installed.plugin.config.model_json_schema(schema_generator=Generator)
+    except PydanticUserError as error:  # as for types that are not of JSON; it works all the same
+        yield _wrap(f"settings that cannot be shown: {error.message}", "  ")
+        return
+    settings = list(_settings(schema, schema.get("$defs", {}), ()))
+    if not settings:
+        yield "  no settings"
+    for name, kind, description in settings:
+        yield f"  {name}: {kind}"
+        if description:
+            yield _wrap(description, "    ")
+
+
+def _wrap(text: str, indent: str) -> str:
+    return click.wrap_text(text, _WIDTH, indent, indent)
+
+
+def _settings(
+    schema: _Schema, shared: _Schema, within: tuple[str, ...]
+) -> Iterator[tuple[str, str, str]]:
+    """Give name, type with default, and description of each setting, those within others too."""
+    schema = _resolve(schema, shared)
+    required = schema.get("required", ())
+    for name, given in schema.get("properties", {}).items():
+        setting = _resolve(given, shared)
+        # Settings may contain their like, without end.
+        if "properties" in setting and len(within) < _DEPTH:
+            yield from _settings(setting, shared, (*within, name))
+            continue
+        kind = _kind(setting, shared)
+        if name in required:
+            kind += ", required"
+        elif setting.get("default") is not None:
+            kind += f", default {_yaml(setting['default'])}"
+        yield ".".join((*within, name)), kind, setting.get("description", "")
+
+
+def _resolve(setting: _Schema, shared: _Schema) -> _Schema:
+    """Follow a reference; what stands beside it goes first."""
+    if "$ref" not in setting:
+        return setting
+    return {**shared[setting["$ref"].rpartition("/")[2]], **setting}
+
+
+def _kind(setting: _Schema, shared: _Schema) -> str:
+    """Name a type, in words of JSON."""
+    setting = _resolve(setting, shared)
+    if "enum" in setting:
+        return "one of " + ", ".join(map(_yaml, setting["enum"]))
+    if "const" in setting:
+        return _yaml(setting["const"])
+    several = setting.get("anyOf") or setting.get("oneOf")
+    if several:
+        kinds = dict.fromkeys(_kind(x, shared) for x in several if x.get("type") != "null")
+        return " or ".join(kinds)
+    if setting.get("type") == "array":
+        return f"list of {_kind(setting.get('items', {}), shared)}"
+    if setting.get("format") == "password":
+        return "secret"
+    return str(setting.get("type", "anything"))
+
+
+def _yaml(value: object) -> str:
+    """Write a value as in the configuration; JSON is YAML."""
+    return json.dumps(value) if value == "" or not isinstance(value, str) else value

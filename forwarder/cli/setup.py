@@ -1,0 +1,220 @@
+"""``esa-forwarder setup``: brings to the other side of an output what it needs there."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from forwarder.cli.common import BAD_CONFIG, DONE, FAILED
+from forwarder.cli.config_file import config_file, load_or_end
+from forwarder.cli.printing import print_result
+
+if TYPE_CHECKING:
+    from forwarder.config.load import Config, OutputConfig
+    from forwarder.masking import Mask
+    from forwarder.output import Step
+
+
+@click.command()
+@config_file
+@click.option("--output", "name", metavar="NAME", help="Of several outputs, the one to set up.")
+@click.option("--kibana", metavar="URL", help="Bring views, dashboards and rules to this Kibana.")
+@click.option("--space", metavar="ID", help="Space of that Kibana.  [default: the default one]")
+@click.option("--retention", metavar="TIME", help="How long documents are kept, like 90d.")
+@click.option(
+    "--flavor", metavar="NAME", help="Make it for a relative of the other side: opensearch."
+)
+@click.option("--remove", is_flag=True, help="Take away what a setup brought; no documents.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent; ask nobody anything.")
+@click.option(
+    "--export",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write files, for somebody else to bring there; ask nobody anything.",
+)
+@click.option(
+    "--api-key",
+    metavar="KEY",
+    envvar="ESA_FORWARDER_SETUP_API_KEY",
+    show_envvar=True,
+    help="Who sets up, rather than who ships. Others on this machine can read arguments.",
+)
+@click.option(
+    "--user",
+    metavar="NAME",
+    envvar="ESA_FORWARDER_SETUP_USER",
+    show_envvar=True,
+    help="Instead of a key.",
+)
+@click.option(
+    "--password",
+    metavar="TEXT",
+    envvar="ESA_FORWARDER_SETUP_PASSWORD",
+    show_envvar=True,
+    help="Of the user.",
+)
+def setup(  # noqa: PLR0913, PLR0917 - one for each option
+    path: Path,
+    name: str | None,
+    kibana: str | None,
+    space: str | None,
+    retention: str | None,
+    flavor: str | None,
+    remove: bool,  # noqa: FBT001 - click gives all by name
+    dry_run: bool,  # noqa: FBT001
+    folder: Path | None,
+    api_key: str | None,
+    user: str | None,
+    password: str | None,
+) -> None:
+    """Set up the other side of an output, such as Elasticsearch.
+
+    It can be done again at any time: what is there and the same stays. The credentials of the
+    output are used, unless others are given.
+    """
+    from forwarder.aside import printing_aside  # noqa: PLC0415 - late on purpose
+    from forwarder.config.load import mask_of  # noqa: PLC0415
+    from forwarder.errors import ConfigError, ForwarderError  # noqa: PLC0415
+    from forwarder.output import SetupOptions  # noqa: PLC0415
+    from forwarder.text import escaped  # noqa: PLC0415
+
+    config = load_or_end(path)
+    given = [x for x in (api_key, password, f"{user}:{password}" if user else None) if x]
+    mask = mask_of(config, more=given)
+    options = SetupOptions(
+        remove=remove,
+        api_key=api_key or None,
+        user=user or None,
+        password=password or None,
+        kibana=kibana,
+        space=space,
+        retention=retention,
+        flavor=flavor,
+    )
+    try:
+        if folder is not None:
+            _refuse_with_export(remove=remove, dry_run=dry_run)
+        output = _choose(config, name)
+        assert output.plugin.setup is not None  # noqa: S101 - chosen so
+        with printing_aside():
+            steps = list(output.plugin.setup(output.settings, options))
+        if dry_run:
+            _print_all(steps)
+        elif folder is not None:
+            _export(steps, folder)
+        else:
+            _do_all(steps, mask)
+    except ConfigError as error:
+        click.echo(escaped(mask(f"error: {error}")), err=True)
+        sys.exit(BAD_CONFIG)
+    except ForwarderError as error:
+        click.echo(escaped(mask(f"error: {error}")), err=True)
+        sys.exit(FAILED)
+    sys.exit(DONE)
+
+
+def _refuse_with_export(*, remove: bool, dry_run: bool) -> None:
+    """Refuse what would leave no files, or wrong ones.
+
+    Raises:
+        ConfigError: It was asked for.
+    """
+    from forwarder.errors import ConfigError  # noqa: PLC0415 - late on purpose
+
+    if dry_run:
+        raise ConfigError(
+            "either --dry-run or --export: the first prints what would be sent, the second writes"
+            " it to files, and both of them ask nobody anything."
+        )
+    if remove:
+        raise ConfigError(
+            "--export writes the files that a setup brings, and --remove brings none; take one of"
+            " them out. --remove --dry-run prints what would be asked."
+        )
+
+
+def _choose(config: "Config", name: str | None) -> "OutputConfig":
+    """Choose the output.
+
+    Raises:
+        ConfigError: There is none to be set up, or several.
+    """
+    from forwarder.errors import ConfigError  # noqa: PLC0415 - late on purpose
+
+    able = {x.name: x for x in config.outputs.values() if x.plugin.setup is not None}
+    names = ", ".join(able) or "none"
+    if name is not None:
+        if name not in able:
+            raise ConfigError(f"output {name!r} cannot be set up; these can: {names}.")
+        return able[name]
+    if len(able) != 1:
+        raise ConfigError(f"outputs that can be set up: {names}; name one with --output.")
+    return next(iter(able.values()))
+
+
+def _print_all(steps: Iterable["Step"]) -> None:
+    from forwarder.text import escaped  # noqa: PLC0415 - late on purpose
+
+    for step in steps:
+        lines = (f"# {step.what}", step.request, *step.body.splitlines())
+        print_result("".join(f"{escaped(x)}\n" for x in lines if x))
+
+
+def _export(steps: Iterable["Step"], folder: Path) -> None:
+    """Write the files, and one that says where each goes.
+
+    Raises:
+        ForwarderError: One cannot be written.
+    """
+    from forwarder.errors import ForwarderError  # noqa: PLC0415 - late on purpose
+
+    lines = ["Made by esa-forwarder setup --export. In this order:\n"]
+    try:
+        for step in steps:
+            if not step.file:
+                continue
+            target = folder / step.file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(step.body, encoding="utf-8")
+            request = f"    {step.request}\n" if step.request else ""
+            lines.append(f"{step.file}: {step.what}\n{request}")
+            print_result(str(target))
+        target = folder / "README.txt"
+        target.write_text("\n".join(lines), encoding="utf-8")
+        print_result(str(target))
+    except OSError as error:
+        raise ForwarderError(f"{error.filename!r} cannot be written: {error.strerror}.") from None
+
+
+def _do_all(steps: Sequence["Step"], mask: "Mask") -> None:
+    """Do what can be done, and show the rest. The first that fails is the last: others need it.
+
+    Args:
+        steps: In their order.
+        mask: Takes secrets out of what they say.
+
+    Raises:
+        ConfigError: Nothing can be done.
+        ForwarderError: Something could not be done.
+    """
+    from forwarder.aside import printing_aside  # noqa: PLC0415 - late on purpose
+    from forwarder.errors import ConfigError  # noqa: PLC0415
+    from forwarder.text import escaped  # noqa: PLC0415
+
+    if not any(x.do for x in steps):
+        raise ConfigError(
+            "nothing of this is done by the program itself, it is for you to bring there:"
+            " --dry-run prints it, and --export DIR writes the files."
+        )
+    by_hand = [x for x in steps if x.by_hand]
+    for step in steps:
+        if step.do is not None:
+            with printing_aside():
+                done = step.do()
+            print_result(escaped(mask(f"ok    {step.what}: {done}")))
+    if by_hand:
+        print_result("\nNot done; for you to do:\n")
+        _print_all(by_hand)

@@ -1,0 +1,198 @@
+"""The settings, as ``docs/configuration.md`` has them; their docstrings are for editors.
+
+Of an output, only what every output has is here; the rest is its plugin's.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from forwarder.config.issue import Wrong
+from forwarder.config.types import (
+    MAX_SIZE,
+    Count,
+    Duration,
+    FilePattern,
+    FolderPath,
+    Keyword,
+    LabelName,
+    Namespace,
+    OutputName,
+    Size,
+    Zone,
+    between,
+    format_duration,
+    format_size,
+)
+
+APPLIANCE = "{appliance}"
+
+_HOUR = timedelta(hours=1)
+_Pause = Annotated[Duration, between(timedelta(milliseconds=10), _HOUR, format_duration)]
+"""Shorter ones would keep a processor busy; longer ones would look like a stop."""
+
+
+class Settings(BaseModel):
+    """Values that go together; unknown ones are refused, and nothing changes them later."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+
+class FilesSettings(Settings):
+    """Files that are read and followed."""
+
+    type: Literal["files"]
+    """Follows files."""
+    paths: tuple[FilePattern, ...] = Field(min_length=1)
+    """Files, or patterns of files; `{appliance}` stands for the name of the appliance."""
+    appliance: Keyword | None = None
+    """Name of the appliance that wrote all of these, instead of `{appliance}`."""
+    timezone: Zone | None = None
+    """IANA time zone of logs whose header has no offset from UTC; without it, UTC."""
+    start_at: Literal["beginning", "end"] = "beginning"
+    """Where to begin in files that are there when the forwarder first runs."""
+    ignore_older: Duration | None = None
+    """Leave out files that were last changed longer ago than this."""
+    follow_symlinks: bool = False
+    """Whether symbolic links that a pattern finds, or that stand in place of a file, are followed;
+    whoever may upload logs can lead one to any file that the forwarder may read."""
+
+
+class StdinSettings(Settings):
+    """Standard input, read to its end."""
+
+    type: Literal["stdin"]
+    """Reads standard input."""
+    appliance: Keyword | None = None
+    """Name of the appliance; without it, the host of a syslog header, or `unknown`."""
+    timezone: Zone | None = None
+    """IANA time zone of logs whose header has no offset from UTC; without it, UTC."""
+
+
+InputSettings = Annotated[FilesSettings | StdinSettings, Field(discriminator="type")]
+
+
+class BatchSettings(Settings):
+    """How many documents are delivered at once: the first limit that is reached counts."""
+
+    # Filebeat sends 1,600 in a request. An output makes several of a batch, and at its end waits
+    # for the last of them: with 10,000 that is a few hundredths of the time. The ceiling keeps
+    # a batch in memory to some 200 MB of whole documents.
+    max_documents: Annotated[Count, between(1, 100_000)] = 10_000
+    """Documents in a batch."""
+    # Logstash sends 20 MB at most. Elasticsearch takes 100 MB (http.max_content_length). A single
+    # document is below 1 MB: a line is cut at 64 KiB, and stands in it twice.
+    max_bytes: Annotated[Size, between(1_000_000, 100_000_000, format_size)] = 20_000_000
+    """Size of the documents in a batch."""
+    # Vector waits 1 s. With half of it a login is at its output within a second of its line.
+    max_age: Annotated[Duration, between(timedelta(0), _HOUR, format_duration)] = timedelta(
+        milliseconds=500
+    )
+    """How long a document may wait for others."""
+
+
+class RetrySettings(Settings):
+    """Pauses before a delivery is tried again; tries have no end."""
+
+    # Filebeat's and Vector's first pause, and Filebeat's longest: a minute after the other side
+    # is back, everything flows again.
+    initial_pause: _Pause = timedelta(seconds=1)
+    """Limit of the pause before the second try; it doubles from one pause to the next."""
+    max_pause: _Pause = timedelta(minutes=1)
+    """No pause is longer, whatever the other side asks for."""
+
+    @model_validator(mode="after")
+    def _growing(self) -> Self:
+        if self.max_pause < self.initial_pause:
+            raise Wrong(
+                f"has max_pause {format_duration(self.max_pause)}, shorter than initial_pause "
+                f"{format_duration(self.initial_pause)}; make it as long or longer"
+            )
+        return self
+
+
+class OutputSettings(Settings):
+    """What every output has, whatever its type."""
+
+    model_config = ConfigDict(extra="ignore")  # the plugin's own, of which it refuses unknown ones
+
+    type: str
+    """Which plugin delivers; `esa-forwarder plugins` lists what is installed."""
+    batch: BatchSettings = BatchSettings()
+    """How many documents are delivered at once."""
+    retry: RetrySettings = RetrySettings()
+    """Pauses before a delivery is tried again."""
+    # Vector and Filebeat block, Fluent Bit drops the oldest. With several outputs, to block is to
+    # let one that is down stop all; and the logs, from which it can be had again, are still there.
+    when_full: Literal["drop_oldest", "block"] = "drop_oldest"
+    """What happens when the spool is full because this output does not deliver, and others do: its
+    oldest documents are dropped for it, or all wait."""
+
+
+class DocumentSettings(Settings):
+    """What is in the documents."""
+
+    session_events: bool = True
+    """Whether the end of a session is a document."""
+    original: bool = True
+    """Whether documents have the line as it was, in `event.original`."""
+    namespace: Namespace = "default"
+    """`data_stream.namespace`: the last part of the data stream's name."""
+    agent_name: Keyword | None = None
+    """`agent.name`: which forwarder it was, where there are several."""
+    tags: tuple[Keyword, ...] = ()
+    """Further `tags`, behind `forwarded`."""
+    labels: dict[LabelName, Keyword] = {}
+    """Fields of your own below `labels`: names and texts."""
+
+
+class SpoolSettings(Settings):
+    """The documents that wait for an output."""
+
+    # 1 GB holds about 10 million logins: days of an output that is down. Less than 10 MB would
+    # stop reading again and again.
+    max_bytes: Annotated[Size, between(10_000_000, MAX_SIZE, format_size)] = 1_000_000_000
+    """Size on disk, without dead letters. When it is reached, reading pauses until documents are
+    delivered."""
+
+
+class DeadLetterSettings(Settings):
+    """The documents that an output refused for good."""
+
+    # Of each output, so that none takes the room of another; beside the spool's, so that refusals
+    # do not stop reading. Some 350,000: more than anybody looks through, and time enough to see a
+    # mistake in a mapping before its output waits.
+    max_bytes: Annotated[Size, between(1_000_000, MAX_SIZE, format_size)] = 250_000_000
+    """Size on disk, for each output. When it is reached, this output waits; the others go on."""
+
+
+class LogSettings(Settings):
+    """The forwarder's own log, on standard error."""
+
+    format: Literal["logfmt", "json"] = "logfmt"
+    """`logfmt` is `key=value`; `json` is one object a line."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
+
+
+class TopSettings(Settings):
+    """The configuration of esa-forwarder."""
+
+    state: FolderPath = Path("/var/lib/esa-forwarder")
+    """Folder of the spool: what was read, what waits, what was refused."""
+    inputs: tuple[InputSettings, ...] = Field(min_length=1)
+    """What is read."""
+    outputs: dict[OutputName, OutputSettings] = Field(min_length=1)
+    """Where documents go: a name of your own for each, and its settings."""
+    documents: DocumentSettings = DocumentSettings()
+    """What is in the documents."""
+    spool: SpoolSettings = SpoolSettings()
+    """The documents that wait for an output."""
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
+    """The documents that an output refused for good."""
+    log: LogSettings = LogSettings()
+    """The forwarder's own log."""

@@ -1,0 +1,1 @@
+"""Delivery of what the spool holds to one output."""

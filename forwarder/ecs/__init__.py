@@ -1,0 +1,1 @@
+"""Events as documents of the Elastic Common Schema."""

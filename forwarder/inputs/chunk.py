@@ -1,0 +1,29 @@
+"""What the inputs hand over."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from forwarder.inputs.files.endings import Kind
+
+
+class Piece(NamedTuple):
+    """A part of a log, in order."""
+
+    key: str
+    """Of the log: the same under every name, and behind a restart."""
+    appliance: str
+    path: str
+    """Absolute, where the log is now; bytes that are not UTF-8 as surrogates."""
+    near: datetime
+    """A moment that the lines are close to, aware, for stamps without a year."""
+    data: bytes
+    """Unpacked, cut anywhere, at most 128 KiB; may be empty where ``kind`` says something new."""
+    kind: Kind
+    resume: bytes | None
+    """With the first piece after a restart, or after an end: what was saved with the position."""
+    offset: int
+    """Of the first byte, in bytes from the start of the log."""
+    named: bool = False
+    """Whether the appliance was named; if not, a host in a syslog header knows better."""
+    input: int = 0
+    """Which of the inputs asked for it, from 0."""

@@ -1,0 +1,1 @@
+"""Log files: found, recognised after a rotation, and followed."""

@@ -1,0 +1,413 @@
+"""Bytes of a log to blocks of lines.
+
+Rules:
+
+* A line begins with a timestamp. What does not is the continuation of the line before, unless
+  that one is whole: logs copied from a terminal or a document are wrapped (the rules of
+  ``wrapping``). What is neither a line nor a continuation is left out and counted.
+* The last line waits for its successor, because only that shows that it is whole. Of the last of
+  a file, its own end has to show it where no newline does.
+* Cutting the input elsewhere never changes a line.
+* A line is at most :data:`MAX_LINE_BYTES` long; the rest of it is left out and counted.
+* Bytes are not decoded. A carriage return before the newline stays in the line and is no part
+  of any message; NUL bytes before a timestamp (a preallocated or truncated file) are passed over.
+
+Most blocks hold nothing but lines of a file (``Wed Apr 22 11:43:59 2009 Info: ...``); one
+expression over the block proves it (``days``) and the bytes go on as they are. The stretches for
+which it does not hold, wrapped lines and syslog, are rewritten line by line to what a file would
+have.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from forwarder.mail_logs.blocks import Block, Line
+from forwarder.mail_logs.days import Days
+from forwarder.mail_logs.endings import is_broken_off
+from forwarder.mail_logs.grammar import LEVEL, REGULAR, STAMP_BYTES
+from forwarder.mail_logs.lines import (
+    MAX_JUNK_BYTES,
+    MAX_LINE_BYTES,
+    START,
+    find_begun,
+    find_last_start,
+    find_long_line,
+    find_undecided,
+    join_last,
+    join_lines,
+)
+from forwarder.mail_logs.repeated import LOGIN, Repetitions
+from forwarder.mail_logs.repeated import State as RepeatedState
+from forwarder.mail_logs.scanner import Pick, scan
+from forwarder.mail_logs.subscriptions import SHOWN_BYTES
+from forwarder.mail_logs.syslog import (
+    Framed,
+    SyslogFraming,
+    SyslogState,
+    find_message,
+    may_begin,
+)
+from forwarder.mail_logs.wrapping import State as WrapsState
+from forwarder.mail_logs.wrapping import Wraps
+
+_LOGIN = re.compile(LEVEL + rb":[ \t]+(?:SMTP Auth|DCID: \d+ IP: )")
+_FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
+_NEXT_REGULAR = re.compile(rb"\n(?=" + REGULAR.pattern + rb")")
+# The first look-ahead saves empty lines the second.
+_NEXT_START = re.compile(rb"\n(?=[^\r\n])(?=" + START.pattern + rb")")
+
+
+class FramerState(NamedTuple):
+    """How far a file has been framed, to go on with it in another process."""
+
+    position: int
+    """Bytes from the start of the file; all before are in blocks that were given."""
+    skipping: bool
+    """Whether what follows belongs to a line that was cut, or to none."""
+    within: bool
+    """Whether the position is not behind a newline."""
+    syslog: SyslogState
+    repeated: RepeatedState
+    wraps: WrapsState
+
+
+class Framer:
+    """Cuts one file into blocks.
+
+    Attributes:
+        lines: Lines begun so far, as the file has them (a wrapped line counts each piece).
+        cut_lines: Lines that were longer than :data:`MAX_LINE_BYTES`.
+        strangers: Lines behind which something was left out that is no line.
+        others: Lines with a timestamp that were left out, because they are not of a mail log.
+        first_other: How the first of them begins.
+        lost: Those of them that seem to be logins.
+        first_lost: Where the first of them begins, in bytes from the start of the file.
+        dropped_repeats: Logins that a daemon said were repeated, more often than is believed.
+        orphaned_repeats: Lines by which a daemon repeats a message of the file before: one or none.
+        is_broken_off: Whether the last line was left out, because it is only a piece of one.
+    """
+
+    __slots__ = (
+        "_counts_lines",
+        "_days",
+        "_held",
+        "_offset",
+        "_repetitions",
+        "_skipping",
+        "_syslog",
+        "_unended",
+        "_wraps",
+        "cut_lines",
+        "dropped_repeats",
+        "first_lost",
+        "first_other",
+        "is_broken_off",
+        "lines",
+        "lost",
+        "orphaned_repeats",
+        "others",
+        "strangers",
+    )
+
+    def __init__(
+        self,
+        near: datetime = _FAR_PAST,
+        *,
+        year: int | None = None,
+        latest: datetime | None = None,
+        count_lines: bool = True,
+    ) -> None:
+        """Start a file.
+
+        Args:
+            near: A moment its first line is not after, but for a day, for stamps without a year.
+            year: Of its first line, where the operator knows better.
+            latest: A moment that no line is after, but for a day; None if nobody knows.
+            count_lines: Whether anybody will ask; counting takes a twentieth of the time.
+        """
+        self._syslog = SyslogFraming(near, year, latest)
+        self._counts_lines = count_lines
+        self._days = Days()
+        # A newline is thought before the first byte, so that every line has one.
+        self._held = b"\n"
+        self._offset = -1
+        self._skipping = False
+        self._unended = False
+        self._repetitions = Repetitions()
+        self._wraps = Wraps()
+        self.lines = 0
+        self.cut_lines = 0
+        self.strangers = 0
+        self.others = 0
+        self.first_other = b""
+        self.dropped_repeats = 0
+        self.orphaned_repeats = 0
+        self.lost = 0
+        self.first_lost: int | None = None
+        self.is_broken_off = False
+
+    @property
+    def state(self) -> FramerState:
+        """How far it is."""
+        position = self._offset + bool(self._held)
+        return FramerState(
+            position,
+            self._skipping,
+            not self._held,
+            self._syslog.state,
+            self._repetitions.state,
+            self._wraps.state,
+        )
+
+    @property
+    def is_within_line(self) -> bool:
+        """Whether what is held is a line that has not come to its end, or may become one."""
+        held = self._held
+        return START.match(held, 1) is not None or find_begun(held) < len(held)
+
+    def resume(self, state: FramerState) -> None:
+        """Go on where another framer of this file was; what follows are the bytes from there."""
+        self._held = b"" if state.within else b"\n"
+        self._offset = state.position - (not state.within)
+        self._skipping = state.skipping
+        self._syslog.resume(state.syslog)
+        self._repetitions.resume(state.repeated)
+        self._wraps.state = state.wraps
+
+    def settle(self) -> list[Block]:
+        """Take it that no more is there for now.
+
+        Returns:
+            The last line, if a newline ends it: nobody is to wait for its successor. What comes
+            later and continues it is no part of it any more.
+        """
+        held = self._held
+        if self._skipping or len(held) < 2 or not held.endswith(b"\n"):  # noqa: PLR2004 - a line
+            return []
+        blocks = list(self._frame(held, len(held) - 1))
+        self._keep(held, len(held))
+        return blocks
+
+    def feed(self, data: bytes) -> list[Block]:
+        """Take the next bytes.
+
+        Args:
+            data: Any number of bytes, cut anywhere.
+
+        Returns:
+            Blocks of the lines that are now known to be whole.
+        """
+        if self._counts_lines:
+            self.lines += data.count(b"\n")
+        if data:
+            self._unended = not data.endswith(b"\n")
+        buffer = self._held + data
+        if self._skipping:
+            begun = _NEXT_START.search(buffer)
+            if begun is None:
+                self._skip(buffer)
+                return []
+            self._skipping = False
+            self._hold(buffer, begun.start())
+            buffer = self._held
+        start = find_last_start(buffer)
+        blocks = list(self._frame(buffer, start))
+        self._hold(buffer, start)
+        if len(self._held) > MAX_LINE_BYTES + 1:
+            blocks += self._settle()
+        return blocks
+
+    def finish(self) -> list[Block]:
+        """Take the end of the file; if it grows after all, what comes may be fed.
+
+        Returns:
+            The last line; one that no newline ends only if nothing of it seems to be missing.
+        """
+        unended, self._unended = self._unended, False
+        self.lines += unended
+        self.is_broken_off = False
+        if self._skipping:
+            return []
+        held = self._held
+        ended = held.endswith(b"\n")
+        begun = len(held) if ended else find_begun(held)
+        wraps = self._wraps.state
+        if begun < len(held) and not is_broken_off(join_last(held[:begun], Wraps(wraps))):
+            blocks = list(self._frame(held, begun))
+            self._keep(held, begun + 1)
+            return blocks
+        blocks = list(self._frame(held, len(held) - ended))
+        if not ended:
+            last = _last_line(blocks)
+            self.is_broken_off = is_broken_off(last)
+            # Should the file grow after all, the line is there still: also one that says nothing,
+            # which may be the beginning of a login.
+            if self.is_broken_off:
+                self._wraps.state = wraps
+                return []
+            if not scan(b"\n" + last, 0, len(last) + 1):
+                return blocks
+        # Should the file grow after all, the rest of a line that was given belongs to none.
+        self._skipping = not ended
+        self._held = b"\n" if ended else b""
+        self._offset += len(held) - ended
+        return blocks
+
+    def _hold(self, buffer: bytes, start: int) -> None:
+        """Keep the last line, without the junk before it."""
+        begun = START.match(buffer, start + 1)
+        self._keep(buffer, start + 1 if begun is None else begun.start("junk_end"))
+
+    def _keep(self, buffer: bytes, start: int) -> None:
+        self._held = b"\n" + buffer[start:]
+        self._offset += start - 1
+
+    def _settle(self) -> list[Block]:
+        """End the last line where it is over the limit, or nothing more belongs to it."""
+        held = self._held
+        newline, junk_end = find_undecided(held)
+        if newline <= MAX_LINE_BYTES + 1 and junk_end - newline <= MAX_JUNK_BYTES:
+            return []
+        blocks = list(self._frame(held, newline))
+        self._skipping = True
+        self._skip(held)
+        return blocks
+
+    def _skip(self, buffer: bytes) -> None:
+        """Keep, of bytes that belong to no line, those that may begin one."""
+        newline, junk_end = find_undecided(buffer)
+        if newline == len(buffer):
+            self._held = b""
+            self._offset += newline
+        else:
+            # Of many NUL bytes the last stands for all.
+            many = junk_end - newline > MAX_JUNK_BYTES
+            self._keep(buffer, junk_end - 1 if many else newline + 1)
+
+    def _frame(self, text: bytes, end: int) -> Iterator[Block]:
+        """Cut whole lines into stretches as they are and stretches rewritten, in turn."""
+        position = 0
+        while position < end:
+            start, (position, picks) = position, self._pass_over(text, position, end)
+            if position > start:
+                self._repetitions.forget()
+                yield Block(text, start, position, self._offset, None, None, picks)
+            if position < end:
+                following = _NEXT_REGULAR.search(text, position + 1, end)
+                start, position = position, end if following is None else following.start()
+                yield from self._rewrite(text[start:position], self._offset + start)
+
+    def _pass_over(self, text: bytes, start: int, end: int) -> tuple[int, list[Pick] | None]:
+        """Go over lines that can go on as they are.
+
+        Returns:
+            The newline before the first line, from ``start``, that cannot; the lines before it
+            that matter, or None if nobody knows.
+        """
+        position, picks = start, []
+        while position < end and REGULAR.match(text, position + 1):
+            before = position
+            position, found = self._days.pass_over(text, position, end)
+            picks += found
+            if position == before:
+                # A message that is empty, at the end.
+                break
+        if start < position < end and not START.match(text, position + 1):
+            # What is continued goes with its continuation.
+            continued, position = position, max(text.rfind(b"\n", start, position), start)
+            if picks and picks[-1][0] == text[position + 1 : continued]:
+                picks.pop()
+        short = find_long_line(text, start, position)
+        return short, picks if short == position else None
+
+    def _leave_out(self, line: bytes, offset: int) -> None:
+        """Count a line that is not of a mail log, or that cannot be read."""
+        self._repetitions.forget(line)
+        self.others += 1
+        self.first_other = self.first_other or line[:SHOWN_BYTES]
+        if offset == 0 and self._repetitions.is_last(line):
+            self.orphaned_repeats += 1
+        if _LOGIN.search(line):
+            self.lost += 1
+            if self.first_lost is None:
+                self.first_lost = offset
+
+    def _rewrite(self, stretch: bytes, offset: int) -> list[Block]:
+        """Rewrite wrapped lines and syslog; drop what is no line of a mail log."""
+        blocks: list[Block] = []
+        texts: list[bytes] = []
+        lines: list[Line] = []
+        size, host = 0, None
+        for found in join_lines(stretch, self._wraps):
+            start, line = found.start, found.line
+            self.cut_lines += found.is_cut
+            self.strangers += found.has_strangers
+            header, times, is_last = None, 1, False
+            if REGULAR.match(line):
+                message = line.index(b": ", STAMP_BYTES) + 2
+                text = b"\n" + line
+                self._repetitions.forget()
+            else:
+                framed = self._syslog.read(line)
+                if framed is None:
+                    framed, line, times, is_last = self._repeat(line)
+                if framed is None:
+                    self._leave_out(line, offset + start)
+                    continue
+                header = framed.header
+                message = find_message(line, framed.message)
+                level = line[framed.message : line.index(b":", framed.message)]
+                text = b"\n%b %b: %b" % (framed.stamp, level, line[message:])
+                if header is not None and not is_last:
+                    self._repetitions.note(line, framed.tag, header, message)
+            name = None if header is None else header.hostname
+            if name != host and lines:
+                # Lines stay in their order: the same host may have them with and without its name.
+                blocks.append(_rewritten(texts, lines, offset, host))
+                texts, lines, size = [], [], 0
+            host = name
+            for _ in range(times):
+                lines.append(Line(size, offset + start, line, message, header))
+                texts.append(text)
+                size += len(text)
+        if lines:
+            blocks.append(_rewritten(texts, lines, offset, host))
+        return blocks
+
+    def _repeat(self, line: bytes) -> tuple[Framed | None, bytes, int, bool]:
+        """Read a line by which a daemon says that a message was repeated.
+
+        Returns:
+            The message out of its framing, None if it is no such line; the line as it would have
+            been written each time; how often; whether it is the last one, of which nothing is said.
+        """
+        repeated = self._repetitions.read(line)
+        if repeated is None:
+            return None, line, 0, False
+        framed = self._syslog.read(repeated.line)
+        level = repeated.level
+        is_last = level is None
+        if framed is None or not (level is None or may_begin(repeated.line, level)):
+            return None, line, 0, False
+        message = find_message(repeated.line, framed.message)
+        if not repeated.line.startswith(LOGIN, message):
+            # What describes a connection says the same however often it comes.
+            return framed, repeated.line, 1, is_last
+        kept = self._repetitions.count(repeated)
+        self.dropped_repeats += repeated.times - kept
+        return framed, repeated.line, kept, is_last
+
+
+def _rewritten(texts: list[bytes], lines: list[Line], offset: int, host: str | None) -> Block:
+    text = b"".join(texts)
+    return Block(text, 0, len(text), offset, host, tuple(lines), None)
+
+
+def _last_line(blocks: list[Block]) -> bytes:
+    """Give the last line, as a file would have it; nothing if there is none."""
+    if not blocks:
+        return b""
+    last = blocks[-1]
+    return last.text[last.text.rindex(b"\n", last.start, last.end) + 1 : last.end]

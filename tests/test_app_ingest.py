@@ -1,0 +1,359 @@
+"""From the inputs into the spool: what is committed, and what happens when it cannot be."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+from forwarder.app import committing, input_status
+from forwarder.app import ingest as module
+from forwarder.app.core_settings import PREFIX as CORE_PREFIX
+from forwarder.app.core_settings import forget
+from forwarder.app.ingest import Ingest
+from forwarder.app.input_status import STATUS_PREFIX
+from forwarder.cli.status_rows import as_text
+from forwarder.documents import Document
+from forwarder.inputs.files import changes
+from forwarder.inputs.files.tailer import Following
+from forwarder.spool import Spool, schema
+from forwarder.spool.stats import summarise
+from tests.faults.program import wait_until
+from tests.services import CONFIG, Told, append, configured, logins
+from tests.spooling import busy, opened, read, take
+
+OTHER_ZONE = """\
+  - {{type: files, paths: ["{folder}/elsewhere/mail*"], appliance: esa9, timezone: Asia/Tokyo}}
+outputs:"""
+
+
+def reader(folder: Path, spool: Spool, text: str = CONFIG, *, once: bool = False) -> Ingest:
+    """Make what reads."""
+    config = configured(folder, Told(lambda _: None), text)()
+    return Ingest(config.inputs, config.documents, spool, once=once)
+
+
+@contextmanager
+def running(ingest: Ingest) -> Iterator[None]:
+    """Read in a thread."""
+    thread = threading.Thread(target=ingest.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        ingest.ask_to_stop()
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spool]:
+    """Open a spool for one output; it is not patient with others."""
+    defaults = schema.connect.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "seconds", 0.1)
+    with closing(opened(tmp_path / "state", "told")) as found:
+        yield found
+
+
+def test_what_the_program_writes_is_no_log(tmp_path: Path, spool: Spool) -> None:
+    """A pattern that has the state folder among others reads only the others."""
+    append(tmp_path, logins(1, 2))
+    text = CONFIG.replace("{folder}/logs/{{appliance}}/mail*", "{folder}/**/*")
+    ingest = reader(tmp_path, spool, text, once=True)
+    ingest.run()
+    ((_, status),) = spool.load_state(STATUS_PREFIX + "ingest")
+    assert b"mail.current" in status
+    assert b"/state/" not in status
+    assert ingest.problems == 0
+
+
+def test_once_reads_to_the_end(tmp_path: Path, spool: Spool) -> None:
+    """And says that it did."""
+    append(tmp_path, logins(1, 2))
+    ingest = reader(tmp_path, spool, once=True)
+    ingest.run()
+    assert ingest.is_complete
+    assert spool.pending("told") == 2
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_the_status_at_the_end_is_of_the_last_commit(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, *, once: bool
+) -> None:
+    """However soon that is after an earlier one."""
+    monkeypatch.setattr(module, "COMMIT_READ_BYTES", 1)
+    monkeypatch.setattr(input_status, "STATUS_SECONDS", 3600)
+    append(tmp_path, logins(*range(2000)))
+    with running(reader(tmp_path, spool, once=once)):
+        wait_until(lambda: spool.pending("told") == 2000, "all")
+    status = orjson.loads(dict(spool.load_state(STATUS_PREFIX))[STATUS_PREFIX + "ingest"])
+    assert (status["files"], status["behind_bytes"]) == (1, 0)
+
+
+def test_followed_files_have_no_end(tmp_path: Path, spool: Spool) -> None:
+    """Whoever asks it to stop has all in the spool that was read."""
+    append(tmp_path, logins(1))
+    ingest = reader(tmp_path, spool)
+    with running(ingest):
+        wait_until(lambda: spool.pending("told") == 1, "the first")
+        append(tmp_path, logins(2))
+        wait_until(lambda: spool.pending("told") == 2, "the second")
+    assert not ingest.is_complete
+
+
+def test_a_full_spool_pauses_reading(
+    tmp_path: Path,
+    said: Callable[[str], bool],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Until somebody has delivered; it is said once, however long that takes."""
+    append(tmp_path, logins(*range(1, 5_001)))
+    with closing(opened(tmp_path / "state", "told", max_bytes=20_000)) as small:
+        with running(reader(tmp_path, small)):
+            wait_until(lambda: said("Reading pauses"), "a pause")
+            append(tmp_path, logins(*range(5_001, 5_101)))
+            looked: list[float] = []
+            look = small.wait_for_room
+
+            def count_looks(stop: threading.Event, timeout: float) -> bool:
+                looked.append(timeout)
+                return look(stop, timeout)
+
+            monkeypatch.setattr(small, "wait_for_room", count_looks)
+            wait_until(lambda: len(looked) > 6, "several looks")
+            assert caplog.text.count("Reading pauses") == 1
+            taken: list[int] = []
+
+            def is_all_taken() -> bool:
+                taken.extend(take(small, "told"))
+                return len(taken) >= 5_100
+
+            wait_until(is_all_taken, "all of it")
+        assert said("the spool is full")
+        assert said("There is room in the spool again; reading goes on.")
+        assert len(set(taken)) == len(taken) == 5_100
+
+
+def test_a_commit_that_is_refused_is_tried_again_as_it_is(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said once, and that it goes on."""
+    monkeypatch.setattr(committing, "WAIT_SECONDS", 0.01)
+    with running(reader(tmp_path, spool)):
+        with busy(tmp_path / "state"):
+            append(tmp_path, logins(1, 2))
+            wait_until(lambda: said("Reading pauses: nothing can be written"), "a refusal")
+        wait_until(lambda: said("The spool can be written again"), "an end of it")
+        wait_until(lambda: spool.pending("told") == 2, "both")
+
+
+@pytest.mark.parametrize("why", ["full", "refused"])
+def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
+    tmp_path: Path, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """And ``status`` says since when it pauses, why, and what ends it."""
+    monkeypatch.setattr(changes, "GRACE", timedelta(0))
+    monkeypatch.setattr(input_status, "STATUS_SECONDS", 0.01)
+    monkeypatch.setattr(committing, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(committing, "SAY_SECONDS", 0.0)
+    defaults = schema.connect.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "seconds", 0.1)
+    looks = threading.Semaphore(0)
+    notice = Following.notice
+
+    def count_looks(following: Following) -> None:
+        notice(following)
+        looks.release()
+
+    monkeypatch.setattr(Following, "notice", count_looks)
+    state = tmp_path / "state"
+    append(tmp_path, logins(*range(1, 5_001)))
+    limit = 20_000 if why == "full" else 1 << 30
+    with closing(opened(state, "told", max_bytes=limit)) as small, ExitStack() as held:
+        if why == "refused":
+            held.enter_context(busy(state))
+        ingest = reader(tmp_path, small)
+        with running(ingest):
+            wait_until(lambda: said("Reading pauses"), "a pause")
+            assert looks.acquire(timeout=60)
+            pause = summarise(state).pause
+            assert pause is not None
+            assert time.time() - 60 < pause.since <= time.time()
+            text = (
+                "when output 'told' has delivered more of the" if why == "full" else "tried again"
+            )
+            assert text in pause.reason
+            (line,) = [x for x in as_text(summarise(state), datetime.now(UTC)) if "pauses" in x]
+            assert line.startswith("reading: pauses since 20")
+            other = append(tmp_path, logins(9_001), name="mail.@20260303T090000.s")
+            following = ingest._following  # noqa: SLF001 - what it has seen
+            assert following is not None
+            wait_until(lambda: str(other) in following._files.paths, "the file seen")  # noqa: SLF001
+            size = other.stat().st_size
+            other.unlink()
+            wait_until(lambda: said(f"is gone, and {size} bytes at its end"), "the loss")
+            held.close()
+            wait_until(lambda: lost_bytes(small) == size, "the loss in the status")
+            wait_until(lambda: take(small, "told") is not None and not ingest.is_blocked, "an end")
+            assert summarise(state).pause is None
+    assert ingest.problems == 1
+
+
+def lost_bytes(spool: Spool) -> int:
+    """Return what the status says that is lost."""
+    status = dict(spool.load_state(STATUS_PREFIX)).get(STATUS_PREFIX + "ingest", b"{}")
+    return int(orjson.loads(status).get("lost_bytes", 0))
+
+
+def test_whoever_stops_while_a_commit_is_refused_reads_it_again(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool]
+) -> None:
+    """Nothing of it is in the spool, the position neither."""
+    append(tmp_path, logins(1, 2))
+    with busy(tmp_path / "state"), running(reader(tmp_path, spool)):
+        wait_until(lambda: said("Reading pauses: nothing can be written"), "a refusal")
+    assert spool.pending("told") == 0
+    reader(tmp_path, spool, once=True).run()
+    assert spool.pending("told") == 2
+
+
+@pytest.mark.parametrize(("name", "limit"), [("COMMIT_BYTES", 5_000), ("COMMIT_READ_BYTES", 10)])
+def test_a_storm_is_committed_in_parts(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str, limit: int
+) -> None:
+    """By the size of its documents, and by that of its logs."""
+    monkeypatch.setattr(module, name, limit)
+    commits: list[int] = []
+    commit = spool.commit
+
+    def count(documents: Sequence[Document], state: Iterable[tuple[str, bytes | None]]) -> None:
+        commits.append(len(documents))
+        commit(documents, state)
+
+    monkeypatch.setattr(spool, "commit", count)
+    for number in range(5):
+        append(tmp_path, logins(number + 1), name=f"mail.@2026030{number + 1}T000000.s")
+    append(tmp_path, logins(*range(10, 80_000)))
+    reader(tmp_path, spool, once=True).run()
+    assert len([x for x in commits if x]) > 5
+    assert spool.pending("told") == 79_995
+
+
+def test_each_zone_has_a_memory_of_its_own(tmp_path: Path, spool: Spool) -> None:
+    """Which survives that its input is taken out for a while."""
+    both = CONFIG.replace("outputs:", OTHER_ZONE)
+    opening, login = logins(7).splitlines(keepends=True)
+    path = tmp_path / "elsewhere" / "mail.current"
+    path.parent.mkdir()
+    path.write_bytes(opening)
+    append(tmp_path, opening)
+    reader(tmp_path, spool, both, once=True).run()
+    reader(tmp_path, spool, once=True).run()
+    append(tmp_path, login)
+    with path.open("ab") as file:
+        file.write(login)
+    reader(tmp_path, spool, both, once=True).run()
+    found = {x.body for x in read(spool, "told").documents}
+    assert len(found) == 2
+    assert all(b'"correlated":true' in body for body in found)
+    assert sum(b"2026-03-03T01:00:07" in body for body in found) == 1
+    assert sum(b"2026-03-03T09:00:07" in body for body in found) == 1
+
+
+def test_all_of_one_appliance_is_forgotten(tmp_path: Path, spool: Spool) -> None:
+    """And nothing of another one."""
+    append(tmp_path, logins(1))
+    append(tmp_path, logins(2), appliance="esa2")
+    reader(tmp_path, spool, once=True).run()
+    changes = forget(spool.load_state(CORE_PREFIX), {"esa2"})
+    spool.commit([], changes)
+    # What is left is of the other one, all of it.
+    left = spool.load_state(CORE_PREFIX)
+    assert len(left) == len(changes) > 1
+    assert forget(left, {"esa2"}) == []
+    assert len(forget(left, {"esa1"})) == len(left)
+
+
+def test_what_is_odd_about_the_logs_is_said(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool]
+) -> None:
+    """And counted for status, also at the end of a single run."""
+    append(tmp_path, logins(1) + logins(2).replace(b"failed for", b"puzzled"))
+    append(tmp_path, b"\x7fELF" * 20_000, name="mail.bin")
+    ingest = reader(tmp_path, spool, once=True)
+    ingest.run()
+    assert said("Lines are not understood")
+    assert said("has no line of a mail log")
+    ((_, status),) = spool.load_state(STATUS_PREFIX + "ingest")
+    found = orjson.loads(status)
+    assert found["oddities"]["unread"] == 1
+    assert found["behind_bytes"] == 0
+    assert ingest.problems == 0
+
+
+def test_what_is_no_mail_log_is_in_status_as_long_as_it_is_there(
+    tmp_path: Path, spool: Spool
+) -> None:
+    """Also when it is not read again, under whatever name; each run says it."""
+    append(tmp_path, logins(1))
+    path = append(tmp_path, b"Dear all,\nsee you.\n", name="mail.0")
+    for name in ("mail.a", "mail.a", "mail.b", "gone"):
+        path = path.rename(path.with_name(name))
+        expected = [] if name == "gone" else [f"'{path}' has no line of a mail log in it"]
+        ingest = reader(tmp_path, spool, once=True)
+        with capture_logs() as logs:
+            ingest.run()
+        status = orjson.loads(dict(spool.load_state(STATUS_PREFIX))[STATUS_PREFIX + "ingest"])
+        assert [x.partition(";")[0] for x in status["problems"]] == expected
+        reasons = [x["reason"] for x in logs if x["event"] == "A file is not a mail log."]
+        assert [x.partition(";")[0] for x in reasons] == expected
+        assert ingest.problems == 0
+
+
+def test_that_there_is_no_log_is_a_problem(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool]
+) -> None:
+    """A share that is not mounted looks like a quiet night."""
+    ingest = reader(tmp_path, spool, once=True)
+    ingest.run()
+    assert said("There is no log: nothing matches the paths of the inputs.")
+    assert ingest.problems == 1
+
+
+def test_who_has_not_looked_does_not_say_that_there_is_no_log(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool]
+) -> None:
+    """As when it is asked to end before the first look."""
+    ingest = reader(tmp_path, spool)
+    ingest.ask_to_stop()
+    ingest.run()
+    assert not said("There is no log")
+    assert ingest.problems == 0
+
+
+def test_an_empty_log_is_a_log(tmp_path: Path, spool: Spool, said: Callable[[str], bool]) -> None:
+    """An appliance that was just set up has one."""
+    append(tmp_path, b"")
+    ingest = reader(tmp_path, spool, once=True)
+    ingest.run()
+    assert not said("There is no log")
+    assert ingest.problems == 0
+
+
+def test_logs_that_come_are_said(
+    tmp_path: Path, spool: Spool, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After it was said that there is none."""
+    monkeypatch.setattr(input_status, "STATUS_SECONDS", 0.01)
+    with running(reader(tmp_path, spool)):
+        wait_until(lambda: said("There is no log"), "a warning")
+        append(tmp_path, logins(1))
+        wait_until(lambda: said("There are logs again."), "an end of it")

@@ -1,0 +1,242 @@
+"""The process of the core: it does what the core does, and no end of either side is overlooked."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from forwarder.app import parser_client as module
+from forwarder.app.core import Core
+from forwarder.app.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, get, put
+from forwarder.app.core_settings import CoreSettings
+from forwarder.app.parser_client import CoreError, CoreHandle
+from forwarder.app.parser_worker import serve
+from forwarder.ecs.layout import Common
+from forwarder.inputs.chunk import Piece
+from forwarder.inputs.files.endings import Kind
+from tests.faults.program import wait_until
+from tests.services import logins
+
+SETTINGS = CoreSettings((None,), sessions=True, common=Common())
+PIECE = Piece(
+    "key", "esa1", "/srv/esa/mail", datetime(2026, 3, 4, tzinfo=UTC), b"", Kind.MORE, None, 0
+)
+LATER = PIECE._replace(data=logins(1, 2), kind=Kind.QUIET)
+
+_ORPHAN = """\
+import sys
+from forwarder.app.parser_client import CoreHandle
+from tests.test_app_parser_client import LATER, SETTINGS
+
+handle = CoreHandle(SETTINGS, [], lambda: None)
+handle.feed(LATER)
+print(handle.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def answers_to(*messages: object) -> list[object]:
+    """Let the loop of the process answer in this one."""
+    told, answers = io.BytesIO(), io.BytesIO()
+    for message in messages:
+        put(message, told)  # type: ignore[arg-type]  # one of them is wrong on purpose
+    told.seek(0)
+    with suppress(EOFError):
+        serve(told, answers)
+    answers.seek(0)
+    found = []
+    while answers.tell() < len(answers.getvalue()):
+        found.append(get(answers))
+    return found
+
+
+@contextmanager
+def handle() -> Iterator[tuple[CoreHandle, threading.Event]]:
+    """Start the process."""
+    woken = threading.Event()
+    with closing(CoreHandle(SETTINGS, [], woken.set)) as found:
+        yield found, woken
+
+
+def snapshot_of(core: CoreHandle) -> tuple[list[Made], Snapshot]:
+    """Ask, and wait for the answer and all before it."""
+    core.ask()
+    made: list[Made] = []
+    while True:
+        for answer in core.answers(wait=True):
+            if isinstance(answer, Snapshot):
+                return made, answer
+            made.append(answer)
+
+
+def test_it_answers_as_the_core_does() -> None:
+    """Each piece by its documents, each question by what counts for exactly those before it."""
+    here = Core(SETTINGS, [])
+    made = here.take(LATER)
+    assert len(made) == 2
+    with handle() as (core, woken):
+        core.feed(LATER)
+        core.feed(PIECE)
+        (first, nothing), snapshot = snapshot_of(core)
+        assert first.documents() == made
+        assert nothing.documents() == []
+        assert woken.wait(10)
+        assert (snapshot.consumed, snapshot.changes) == (here.consumed(), here.changes())
+        assert snapshot.counts == here.counts
+        assert snapshot.open_connections == here.open_connections
+        core.saved([])
+        assert snapshot_of(core)[1].consumed == {}
+
+
+def test_much_goes_through_at_once() -> None:
+    """More than its pipes and its window hold, with nobody taking answers meanwhile."""
+    text = logins(*range(2_000))
+    with handle() as (core, _):
+        for number in range(12):
+            offset = number * len(text)
+            core.feed(LATER._replace(data=text, offset=offset, key=f"{number}"))
+        made, _ = snapshot_of(core)
+    assert sum(len(x.documents()) for x in made) == 24_000
+
+
+def test_a_log_that_goes_on_before_its_end_is_saved_goes_on() -> None:
+    """Half a line is finished by what comes, unless somebody has saved that there is none."""
+    text = logins(1)
+    begun = PIECE._replace(data=text[:-30])
+    rest = PIECE._replace(data=text[-30:], offset=len(text) - 30, kind=Kind.END)
+    _, _, made = answers_to(Begin(SETTINGS, []), begun, Ask(), rest)
+    assert isinstance(made, Made)
+    assert len(made.documents()) == 1
+
+
+@pytest.mark.parametrize("message", [Saved(["key"]), Saved([])])
+def test_what_was_saved_may_be_forgotten(message: Saved) -> None:
+    """What follows of such a log says itself where it stands."""
+    ended = LATER._replace(kind=Kind.END)
+    _, _, again = answers_to(Begin(SETTINGS, []), ended, Ask(), message, LATER)
+    assert isinstance(again, Made)
+    assert len(again.documents()) == 2
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ([Begin(SETTINGS, []), Failed("nobody says this")], "is not understood"),
+        ([Begin(SETTINGS, [("core/esa1/what/1", b"no state")])], "Traceback"),
+    ],
+)
+def test_a_fault_is_told(messages: list[object], said: str) -> None:
+    """With all that there is to say."""
+    (failed,) = answers_to(*messages)
+    assert isinstance(failed, Failed)
+    assert said in failed.words
+
+
+def test_a_fault_is_raised_where_the_core_is_used() -> None:
+    """By whatever is called next."""
+    woken = threading.Event()
+    with closing(CoreHandle(SETTINGS, [("core/esa1/what/1", b"no state")], woken.set)) as core:
+        assert woken.wait(10)
+        for call in (core.answers, core.ask, lambda: core.feed(PIECE), lambda: core.saved([])):
+            with pytest.raises(CoreError, match="a fault of the program"):
+                call()
+
+
+def test_its_death_is_noticed() -> None:
+    """By whoever feeds it, and by whoever waits for it."""
+    with handle() as (core, woken):
+        os.kill(core.pid, signal.SIGKILL)
+        with pytest.raises(CoreError, match=r"was ended by SIGKILL"):
+            core.answers(wait=True)
+        assert woken.wait(10)
+        with pytest.raises(CoreError, match="was ended by SIGKILL"):
+            core.feed(LATER)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_are_for_the_service(number: signal.Signals) -> None:
+    """As those that go to all processes of a unit."""
+    with handle() as (core, _):
+        snapshot_of(core)  # it has begun
+        os.kill(core.pid, number)
+        core.feed(LATER)
+        (made,), _ = snapshot_of(core)
+        assert len(made.documents()) == 2
+
+
+@pytest.mark.parametrize(
+    ("acts", "said"),
+    [
+        ("kill -s RTMIN+1 $$", "was ended by signal 35"),
+        ("exit 3", "was ended with 3"),
+        ("echo no message >& ${!#}; cat > /dev/null", "answers what is not understood"),
+    ],
+    ids=["an unusual signal", "an end", "something else in the pipe"],
+)
+def test_whatever_comes_out_of_the_pipe_nobody_waits_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, acts: str, said: str
+) -> None:
+    """It is said what that was."""
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/bash\n{acts}\n", "utf-8")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(module, "_END_SECONDS", 0.2)
+    woken = threading.Event()
+    with closing(CoreHandle(SETTINGS, [], woken.set)) as core:
+        assert woken.wait(10)
+        with pytest.raises(CoreError, match=said):
+            core.answers(wait=True)
+
+
+def test_what_is_printed_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a file that Python runs at each start."""
+    (tmp_path / "sitecustomize.py").write_text("print('Hello', flush=True)\n", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with handle() as (core, _):
+        core.feed(LATER)
+        (made,), _ = snapshot_of(core)
+        assert len(made.documents()) == 2
+
+
+def test_a_process_that_cannot_be_started_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do."""
+    monkeypatch.setattr(sys, "executable", "/there/is/no/python")
+    with pytest.raises(CoreError, match=r"cannot be started: No such file .*; allow this user"):
+        CoreHandle(SETTINGS, [], lambda: None)
+
+
+def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program may be upgraded under a running service, which then starts a new process."""
+    monkeypatch.setattr(module, "__version__", "0.0.0")
+    said = r"version 0\.0\.0, .*; start it again"
+    with handle() as (core, _), pytest.raises(CoreError, match=said):
+        snapshot_of(core)
+
+
+def test_it_ends_with_the_service() -> None:
+    """Also where that is killed."""
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", _ORPHAN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as service:
+        assert service.stdout is not None
+        child = int(service.stdout.readline())
+        assert Path(f"/proc/{child}/stat").exists()
+        service.kill()
+    wait_until(lambda: _is_gone(child), "its end")
+
+
+def _is_gone(pid: int) -> bool:
+    """Look whether a process has ended; nobody may have asked how."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True

@@ -1,0 +1,72 @@
+"""Values are made once, and there is an end to what is remembered."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forwarder.cache import MAX_KEY_BYTES, MAX_REMEMBERED, Memory
+
+
+def test_a_value_is_made_once() -> None:
+    """The same key gives the same object, None as well."""
+    made: list[object] = []
+
+    def make(key: str) -> object:
+        made.append(key)
+        return None if key == "none" else object()
+
+    memory = Memory(make)
+    assert memory["a"] is memory["a"]
+    assert memory["a"] is not memory["b"]
+    assert memory["none"] is memory["none"] is None
+    assert made == ["a", "b", "none"]
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """Beyond the limit values are made anew, never wrong."""
+    memory: Memory[int, int] = Memory(lambda key: key * 2)
+    for number in range(MAX_REMEMBERED * 2 + 9):
+        assert memory[number] == number * 2
+        assert len(memory) <= MAX_REMEMBERED
+    assert memory[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "is_kept"),
+    [
+        (b"x" * MAX_KEY_BYTES, True),
+        (b"x" * (MAX_KEY_BYTES + 1), False),
+        ((b"x" * MAX_KEY_BYTES, b""), True),
+        ((b"x" * MAX_KEY_BYTES, None, b"x"), False),
+    ],
+)
+def test_long_keys_are_not_kept(key: object, *, is_kept: bool) -> None:
+    """Nobody fills memory with a few thousand lines; the values are right all the same."""
+    memory: Memory[object, list[object]] = Memory(lambda key: [key])
+    first, second = memory[key], memory[key]
+    assert first == second == [key]
+    assert (first is second, list(memory)) == (is_kept, [key] if is_kept else [])
+
+
+def test_a_failure_is_not_remembered() -> None:
+    """It is raised every time, until the value can be made."""
+    answers = iter([ValueError, None])
+
+    def make(key: str) -> str:
+        error = next(answers)
+        if error is not None:
+            raise error(key)
+        return key
+
+    memory = Memory(make)
+    with pytest.raises(ValueError, match="a"):
+        memory["a"]
+    assert memory["a"] == "a"
+
+
+@given(st.lists(st.integers(0, 9)))
+def test_memories_do_not_share(keys: list[int]) -> None:
+    """Each has its own function and its own values."""
+    single: Memory[int, int] = Memory(lambda key: key)
+    double: Memory[int, int] = Memory(lambda key: key * 2)
+    assert [(key, key * 2) for key in keys] == [(single[key], double[key]) for key in keys]

@@ -1,0 +1,359 @@
+"""Dead letters: kept, shown, delivered again, deleted; while the service runs and while not."""
+
+import json
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
+
+from forwarder.cli.letter_forms import as_ndjson, as_row, as_text
+from forwarder.cli.letter_store import (
+    ALL,
+    DeadLetter,
+    Selection,
+    Source,
+    dead_letter,
+    purge,
+    replay,
+)
+from forwarder.cli.letter_store import read as read_letters
+from forwarder.cli.main import main
+from forwarder.documents import Document
+from forwarder.output import Failure
+from forwarder.spool import Spool, SpoolError
+from forwarder.spool.dead_letters import mark
+from forwarder.spool.visiting import changing
+from tests.spooling import document, documents, numbers, opened, read
+
+NOW = datetime(2026, 3, 1, 6, 41, 9, 123000, tzinfo=UTC)
+
+
+def refuse(spool: Spool, output: str, *which: int, reason: str = "no") -> None:
+    """Deliver everything but some documents."""
+    batch = read(spool, output)
+    failures = [Failure(x, reason, status=400) for x in batch.documents if int(x.id, 16) in which]
+    spool.advance(output, batch, [dead_letter(output, x, NOW) for x in failures])
+
+
+def letters(folder: Path, selection: Selection = ALL) -> list[DeadLetter]:
+    """Return dead letters."""
+    found: list[DeadLetter] = []
+    assert read_letters(folder, found.extend, selection) == len(found)
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Make a spool with dead letters 3 and 5 of output a, and 3 of output b; nobody runs."""
+    folder = tmp_path / "state"
+    with closing(opened(folder, "a", "b")) as spool:
+        spool.commit(documents(0, 10))
+        refuse(spool, "a", 3, 5)
+        refuse(spool, "b", 3, reason="\x1b[31mbad\u202e " + "x" * 300)
+    return folder
+
+
+def test_a_dead_letter_has_all_there_is_to_know(folder: Path) -> None:
+    """And the whole document, byte by byte."""
+    first = letters(folder)[0]
+    source = Source("/srv/esa/mail.log", 30)
+    assert first == DeadLetter("a", document(3), "no", 400, NOW, source, number=1)
+
+
+def test_letters_are_selected(folder: Path) -> None:
+    """By output, by number, or both."""
+
+    def of(selection: Selection) -> list[tuple[str, int]]:
+        return [(x.output, x.number) for x in letters(folder, selection)]
+
+    assert of(ALL) == [("a", 1), ("a", 2), ("b", 3)]
+    assert of(Selection("a")) == [("a", 1), ("a", 2)]
+    assert of(Selection(numbers=[3, 2, 7])) == [("a", 2), ("b", 3)]
+    assert of(Selection("a", [3])) == []
+    assert of(Selection("nobody")) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "source"),
+    [
+        (b'{"log":{"file":{"path":"/x"},"offset":7}}', Source("/x", 7)),
+        (b'{"log":{"file":{"path":"/x"}}}', Source("/x", None)),
+        (b'{"log":{"offset":7}}', None),
+        (b'{"log":7}', None),
+        (b"{", None),
+        (b"", None),
+    ],
+)
+def test_the_source_is_taken_from_the_document(
+    tmp_path: Path, body: bytes, source: Source | None
+) -> None:
+    """Where it has one; any document can be a dead letter, and shown."""
+    with closing(opened(tmp_path, "a")) as spool:
+        spool.commit([Document("x", body)])
+        batch = read(spool, "a")
+        failure = Failure(batch.documents[0], "\udcff" + "r" * 9999)
+        spool.advance("a", batch, [dead_letter("a", failure, NOW)])
+    (letter,) = letters(tmp_path)
+    assert (letter.source, letter.document.body, letter.status) == (source, body, None)
+    assert letter.reason == "?" + "r" * 4094 + "…"
+    json.loads(as_ndjson(letter))
+    assert as_text(letter)
+    assert len(as_row(letter)) < 320
+
+
+def test_replaying_survives_and_ends_with_the_delivery(folder: Path) -> None:
+    """Marked while nobody runs; delivered before what is new; gone when it is delivered."""
+    assert replay(folder, Selection("a")) == (2, 0)
+    assert replay(folder, Selection("a")) == (0, 2)
+    with closing(opened(folder, "a", "b")) as spool:
+        spool.commit(documents(10, 12))
+        assert numbers(read(spool, "b").documents) == [10, 11]
+        batch = read(spool, "a")
+        assert numbers(batch.documents) == [3, 5]
+    # The process died before it was delivered.
+    with closing(opened(folder, "a", "b")) as spool:
+        batch = read(spool, "a")
+        refused = dead_letter("a", Failure(batch.documents[1], "still"), NOW)
+        spool.advance("a", batch, [refused._replace(number=batch.letters[1].number)])
+        assert [(x.number, x.reason, x.replay) for x in letters(folder)][:1] == [
+            (2, "still", False)
+        ]
+        assert numbers(read(spool, "a").documents) == [10, 11]
+
+
+def test_replays_come_in_batches(folder: Path) -> None:
+    """With the limits of the output."""
+    replay(folder, Selection("a"))
+    with closing(opened(folder, "a")) as spool:
+        assert len(spool.read("a", max_documents=1, max_bytes=9999).documents) == 1
+        assert len(spool.read("a", max_documents=9, max_bytes=1).documents) == 1
+
+
+def test_numbers_are_not_given_twice(folder: Path) -> None:
+    """Who purges by number purges what he saw."""
+    assert purge(folder, ALL) == 3
+    with closing(opened(folder, "a", "b")) as spool:
+        spool.commit(documents(10, 12))
+        refuse(spool, "a", 11)
+    assert [x.number for x in letters(folder)] == [4]
+
+
+def test_many_letters_are_read_page_by_page(tmp_path: Path) -> None:
+    """However slow the reader is, the service writes and keeps its log of changes small."""
+    with closing(opened(tmp_path, "a")) as spool:
+        spool.commit(documents(0, 1200))
+        refuse(spool, "a", *range(1200))
+        pages: list[int] = []
+
+        def take(page: Sequence[DeadLetter]) -> None:
+            pages.append(len(page))
+            spool.commit(documents(0, 500, size=20_000))
+
+        assert read_letters(tmp_path, take) == 1200
+        assert pages == [500, 500, 200]
+        assert spool.usage.wal < 24 << 20
+
+
+def test_there_is_nothing_where_no_service_has_run(tmp_path: Path) -> None:
+    """And nothing is made there."""
+    for act in (letters, lambda x: replay(x, ALL), lambda x: purge(x, ALL)):
+        with pytest.raises(SpoolError, match="the service has not run with this"):
+            act(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Write a configuration with the outputs a and c."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"state: {tmp_path / 'state'}\n"
+        "inputs: [{type: stdin}]\n"
+        "outputs:\n"
+        "  a: {type: stdout}\n"
+        f"  c: {{type: file, path: {tmp_path / 'out'}}}\n"
+    )
+    return path
+
+
+def run(config: Path, *arguments: str) -> Result:
+    """Run a command on dead letters."""
+    return CliRunner().invoke(main, ["dead-letters", *arguments, "-c", str(config)])
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_the_commands_work_whether_or_not_the_service_runs(
+    folder: Path, config: Path, *, runs: bool
+) -> None:
+    """List, show, replay, purge."""
+    spool = opened(folder, "a", "b") if runs else None
+    listed = run(config, "list", "--format", "ndjson")
+    found = [json.loads(x) for x in listed.stdout.splitlines()]
+    assert found[0] == {
+        "number": 1,
+        "output": "a",
+        "reason": "no",
+        "status": 400,
+        "time": "2026-03-01T06:41:09.123Z",
+        "source": {"path": "/srv/esa/mail.log", "offset": 30},
+        "replay": False,
+        "document": json.loads(document(3).body),
+    }
+    assert [x["number"] for x in found] == [1, 2, 3]
+    listed = run(config, "list")
+    assert listed.stdout.splitlines()[:2] == [
+        (
+            "NUMBER    TIME (UTC)           OUTPUT            STATUS  REPLAY  SOURCE"
+            "                                    REASON"
+        ),
+        (
+            "1         2026-03-01 06:41:09  a                 400             /srv/esa/mail.log"
+            " at byte 30              no"
+        ),
+    ]
+    assert "\x1b" not in listed.stdout
+    assert "\\x1b[31mbad\\u202e" in listed.stdout
+    shown = run(config, "show", "2")
+    assert "source: /srv/esa/mail.log at byte 50" in shown.stdout
+    assert '"number": 5' in shown.stdout
+    assert (
+        run(config, "show", "2", "--format", "ndjson").stdout == as_ndjson(found_of(folder)) + "\n"
+    )
+    marked = run(config, "replay", "--all")
+    assert (marked.exit_code, marked.stdout) == (0, "3 dead letters to be delivered again.\n")
+    assert "there is no output 'b' in" in marked.stderr
+    assert "yes" in run(config, "list").stdout
+    again = run(config, "replay", "--all")
+    assert again.exit_code == 0
+    assert again.stdout == "3 dead letters to be delivered again, as before: nothing changed.\n"
+    deleted = run(config, "purge", "1")
+    assert (deleted.exit_code, deleted.output) == (0, "1 dead letter deleted.\n")
+    assert run(config, "purge", "--output", "b").output == "1 dead letter deleted.\n"
+    if spool is not None:
+        assert numbers(read(spool, "a").documents) == [5]
+        spool.close()
+    assert [x.number for x in letters(folder)] == [2]
+
+
+def found_of(folder: Path) -> DeadLetter:
+    """Return the second dead letter."""
+    return letters(folder, Selection(numbers=[2]))[0]
+
+
+HUGE = "9" * 23
+"""More than the database can count to."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["purge"], 2, "say which: NUMBER..., --output NAME, or --all."),
+        (["replay", "--all", "--output", "a"], 2, "--all goes with neither"),
+        (["show"], 2, "Missing argument"),
+        (["show", "1", "99", "98"], 1, "error: not there: 98, 99; see the list."),
+        (["purge", "99"], 1, "error: not there: 99; see the list."),
+        (["replay", "99"], 1, "error: not there: 99; see the list."),
+        (["show", HUGE, "99"], 1, f"error: not there: 99, {HUGE}; see the list."),
+        (["replay", HUGE], 1, f"error: not there: {HUGE}; see the list."),
+        (["purge", HUGE], 1, f"error: not there: {HUGE}; see the list."),
+        (["purge", "1", "--output", "b"], 1, "error: not there: 1; see the list."),
+        (
+            ["show", *map(str, range(10, 33))],
+            1,
+            "error: not there: 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 and 13 more; see the list.",
+        ),
+        (["list", "--output", "typo"], 1, "error: there is no output 'typo' in "),
+        (["purge", "--output", "typo"], 1, "; there are: a, c, b."),
+        (["replay", "--output", "typo"], 1, "error: there is no output 'typo' in "),
+    ],
+)
+def test_mistakes_are_said(
+    folder: Path, config: Path, arguments: list[str], code: int, said: str
+) -> None:
+    """And change nothing."""
+    done = run(config, *arguments)
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert len(letters(folder)) == 3
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_letter_is_there_though_it_was_marked_before(config: Path) -> None:
+    """To replay it once more changes nothing, and is no mistake."""
+    for said in (
+        "1 dead letter to be delivered again.\n",
+        "1 dead letter to be delivered again, as before: nothing changed.\n",
+    ):
+        done = run(config, "replay", "1")
+        assert (done.exit_code, done.stdout) == (0, said)
+
+
+def test_the_commands_say_that_there_is_no_spool(config: Path) -> None:
+    """With exit code 1."""
+    for arguments in (["list"], ["show", "1"], ["replay", "--all"], ["purge", "--all"]):
+        done = run(config, *arguments)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr.startswith("error: there is no spool in ")
+
+
+def test_an_empty_list_has_its_head(folder: Path, config: Path) -> None:
+    """So it is seen that nothing is wrong."""
+    purge(folder, ALL)
+    done = run(config, "list")
+    assert (done.exit_code, done.stdout.split()[0]) == (0, "NUMBER")
+    assert done.stdout.count("\n") == 1
+    assert run(config, "list", "--format", "ndjson").stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("file", "error: the state folder '{}/file' is no folder; name one that is.\n"),
+        ("file/x", "error: the state folder '{}/file/x' is within a file; name another.\n"),
+    ],
+)
+def test_a_state_that_is_a_file_is_said(config: Path, state: str, said: str) -> None:
+    """It is not about rights."""
+    folder = config.parent
+    (folder / "file").touch()
+    config.write_text(config.read_text().replace(f"{folder}/state", f"{folder}/{state}"))
+    done = run(config, "list")
+    assert (done.exit_code, done.stderr) == (1, said.format(folder))
+
+
+def test_a_change_that_fails_changes_nothing(folder: Path) -> None:
+    """Not in part either, and the next one works."""
+
+    def begin_and_fail() -> None:
+        with changing(folder) as connection:
+            assert mark(connection, [1, 2, 3]) == 3
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        begin_and_fail()
+    assert [x.replay for x in letters(folder)] == [False] * 3
+    assert replay(folder, ALL) == (3, 0)
+
+
+def test_commands_and_service_may_write_at_the_same_time(folder: Path) -> None:
+    """Nobody is turned away."""
+    with closing(opened(folder, "a", "b")) as spool, capture_logs():
+        ended = threading.Event()
+
+        def command() -> None:
+            while not ended.is_set():
+                replay(folder, Selection("b"))
+
+        thread = threading.Thread(target=command)
+        thread.start()
+        for first in range(10, 400, 10):
+            spool.commit(documents(first, first + 10))
+            spool.advance("a", read(spool, "a"))
+        ended.set()
+        thread.join()
+        assert spool.progress("a").delivered == 8 + 390

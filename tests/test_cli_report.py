@@ -1,0 +1,132 @@
+"""What the person at the terminal is told."""
+
+import io
+import os
+import pty
+from collections import Counter
+from contextlib import suppress
+from typing import NamedTuple
+
+import pytest
+
+from forwarder.cli.report import no_bar, progress_bar, summarise, warnings
+from forwarder.counts import Counts
+from forwarder.events import Action
+
+
+class Done(NamedTuple):
+    """A summary's knowledge."""
+
+    files: int = 1
+    counts: Counts = Counts()
+    repeated: tuple[tuple[str, str], ...] = ()
+    seconds: float = 2.0
+    cpu_seconds: float = 4.0
+
+
+def test_the_first_line_says_how_much_and_how_fast() -> None:
+    """By CPU time: wall time says how many processors there were."""
+    counts = Counts(bytes=123_456_789, lines=1_234_567)
+    assert list(summarise(Done(files=12, counts=counts, seconds=65.432))) == [
+        "12 files, 1,234,567 lines, 123.5 MB in 65.43 s (31 MB a CPU second)"
+    ]
+
+
+def test_one_is_singular_and_no_time_is_no_division() -> None:
+    """Small logs, coarse clocks."""
+    done = Done(counts=Counts(bytes=1, lines=1), cpu_seconds=0.0)
+    assert list(summarise(done)) == ["1 file, 1 line, 0.0 MB in 2.00 s"]
+
+
+def test_events_are_counted_by_action_and_outcome() -> None:
+    """Logins first, whatever came first; no outcome, no parentheses."""
+    events: Counter[tuple[str, str | None]] = Counter(
+        {
+            ("smtp-session-closed", "success"): 5,
+            ("smtp-authentication-not-initiated", None): 1,
+            ("smtp-relay-authentication", "success"): 1_000,
+            ("smtp-authentication", "success"): 2,
+            ("smtp-authentication-error", "failure"): 4,
+            ("smtp-authentication", "failure"): 3_000,
+        }
+    )
+    counts = Counts(events=events, joinable=3_006, joined=3_003)
+    assert list(summarise(Done(counts=counts)))[1:] == [
+        "inbound logins: 3,002 (3,000 failure, 2 success)",
+        "outbound logins: 1,000 (1,000 success)",
+        "logins that could not be checked: 4 (4 failure)",
+        "logins required and not begun: 1",
+        "sessions ended: 5 (5 success)",
+        "joined to their connection: 3,003 of 3,006 (99.9 %)",
+    ]
+
+
+@pytest.mark.parametrize("action", Action)
+def test_every_action_has_a_name_for_people(action: Action) -> None:
+    """A new one must not end in an error."""
+    counts = Counts(events=Counter({(action.value, None): 7}))
+    _, line = summarise(Done(counts=counts))
+    assert line.endswith(": 7")
+    assert action.value not in line
+
+
+def test_what_was_left_out_or_cut_is_said() -> None:
+    """Files with the same content, and lines over the limit."""
+    done = Done(counts=Counts(cut_lines=2, others=1), repeated=(("/b\n", "/a"),))
+    assert list(summarise(done))[1:] == [
+        "left out '/b\\n': all of it is in '/a'",
+        "2 lines cut: longer than 64 KiB",
+        "1 line left out: not of a mail log",
+    ]
+
+
+def test_warnings_say_what_to_do() -> None:
+    """None for none; the zone, and what was not understood or left out."""
+    assert list(warnings(Counts())) == []
+    zone, unread, strangers, broken = warnings(
+        Counts(assumed_utc=True, unread=1, strangers=2, broken_off=1)
+    )
+    assert strangers.startswith("2 lines had something behind")
+    assert broken.startswith("the last line of 1 file is not whole")
+    assert "--timezone Europe/Rome" in zone
+    assert unread.startswith("1 line not understood: ")
+
+
+@pytest.mark.parametrize(("path", "name"), [("/srv/esa1/mail", "'/srv/esa1/mail'"), (None, "'st")])
+def test_a_warning_says_where_the_first_strange_line_is(path: str | None, name: str) -> None:
+    """Somebody will want to look at it."""
+    (unread,) = warnings(Counts(unread=2, first_unread=(path, 4711)))
+    assert f"the first is at byte 4,711 of {name}" in unread
+
+
+@pytest.mark.parametrize(("whole", "expected"), [(4_000_000, "3.0/4.0 MB"), (0, "3.0/? MB")])
+def test_the_bar_shows_how_far_it_got(
+    monkeypatch: pytest.MonkeyPatch, whole: int, expected: str
+) -> None:
+    """In bytes, of the whole where that is known."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    reader, writer = pty.openpty()
+    with open(writer, "w", encoding="utf-8") as terminal, progress_bar(terminal) as bar:  # noqa: PTH123
+        for _ in range(3):
+            bar(1_000_000, whole)
+    shown = b""
+    with suppress(OSError):  # Linux says the end of a terminal so
+        while chunk := os.read(reader, 1 << 16):
+            shown += chunk
+    os.close(reader)
+    assert expected in shown.decode()
+
+
+def test_the_bar_shows_nothing_where_there_is_no_terminal() -> None:
+    """No escape in a file."""
+    stream = io.StringIO()
+    with progress_bar(stream) as bar:
+        bar(1, 2)
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_no_bar_takes_steps_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    """It stands for a bar."""
+    no_bar(1, 2)
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,225 @@
+"""The command ``setup``, with an output that notes what is done."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+from pydantic import BaseModel
+
+from forwarder.cli.main import main
+from forwarder.errors import ConfigError
+from forwarder.output import OutputPlugin, SetupOptions, Step, Unavailable
+from tests.configs import build
+
+DONE: list[str] = []
+"""What was done."""
+ASKED: list[SetupOptions] = []
+"""What was asked for."""
+
+
+class Settings(BaseModel):
+    """Of the output."""
+
+    broken: bool = False
+
+
+def _do(name: str) -> str:
+    DONE.append(name)
+    return "made"
+
+
+def _fail() -> str:
+    raise Unavailable("the other side is down.")
+
+
+def give_steps(settings: Settings, options: SetupOptions) -> Iterator[Step]:
+    """Give a step that is done, one that may fail, one for people, and one that is a file alone."""
+    ASKED.append(options)
+    if options.space == "wrong":
+        raise ConfigError("there is no such space.")
+    if options.space == "by hand":
+        yield Step("template a", "PUT /a", "{}", "a.json")
+        return
+    yield Step("template a", "PUT /a", '{\n  "a": 1\n}\n', "x/a.json", lambda: _do("a"))
+    yield Step("template b", "PUT /b", "", "", _fail if settings.broken else lambda: _do("b"))
+    yield Step("key", "POST /key", '{"\x1b": 1}', "key.json", by_hand=True)
+    yield Step("rule", "", "title: c\n", "rule.yml")
+
+
+def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
+    """Stand for what is installed."""
+    able = OutputPlugin("able", Settings, build, setup=give_steps)
+    return {x: able if x == "able" else OutputPlugin(x, Settings, build) for x in types}
+
+
+@pytest.fixture(autouse=True)
+def _plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let these be installed, and leave logging as it was found."""
+    monkeypatch.setattr("forwarder.plugins.find_outputs", find_outputs)
+    DONE.clear()
+    ASKED.clear()
+    yield
+    root = logging.getLogger()
+    root.handlers[:] = [x for x in root.handlers if type(x).__module__ != "forwarder.log"]
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def run(folder: Path, outputs: str, *arguments: str, **environment: str) -> Result:
+    """Run the command with a configuration."""
+    path = folder / "esa.yaml"
+    path.write_text(f"inputs: [{{type: stdin}}]\noutputs: {outputs}\n")
+    return CliRunner().invoke(main, ["setup", "-c", str(path), *arguments], env=environment)
+
+
+ONE = "{siem: {type: able}, other: {type: unable}}"
+
+
+def test_steps_are_done_in_order_and_what_is_for_people_is_shown(tmp_path: Path) -> None:
+    """The one output that can be set up need not be named."""
+    done = run(tmp_path, ONE)
+    assert (done.exit_code, done.stderr, DONE) == (0, "", ["a", "b"])
+    assert done.stdout == (
+        "ok    template a: made\n"
+        "ok    template b: made\n"
+        "\nNot done; for you to do:\n\n"
+        '# key\nPOST /key\n{"\\x1b": 1}\n\n'
+    )
+
+
+def test_a_step_that_fails_is_the_last(tmp_path: Path) -> None:
+    """What was done before it is said."""
+    done = run(tmp_path, "{siem: {type: able, broken: true}}")
+    assert (done.exit_code, done.stdout) == (1, "ok    template a: made\n")
+    assert done.stderr == "error: the other side is down.\n"
+
+
+def test_a_dry_run_prints_and_does_nothing(tmp_path: Path) -> None:
+    """Request and body of each step."""
+    done = run(tmp_path, ONE, "--dry-run")
+    assert (done.exit_code, DONE) == (0, [])
+    assert done.stdout == (
+        '# template a\nPUT /a\n{\n  "a": 1\n}\n\n# template b\nPUT /b\n\n'
+        '# key\nPOST /key\n{"\\x1b": 1}\n\n# rule\ntitle: c\n\n'
+    )
+
+
+def test_an_export_writes_files_and_does_nothing(tmp_path: Path) -> None:
+    """With one that says where each goes."""
+    folder = tmp_path / "new" / "out"
+    done = run(tmp_path, ONE, "--export", str(folder))
+    assert (done.exit_code, done.stderr, DONE) == (0, "", [])
+    names = ("x/a.json", "key.json", "rule.yml", "README.txt")
+    assert done.stdout == "".join(f"{folder / x}\n" for x in names)
+    assert (folder / "x/a.json").read_text() == '{\n  "a": 1\n}\n'
+    assert (folder / "README.txt").read_text() == (
+        "Made by esa-forwarder setup --export. In this order:\n\n"
+        "x/a.json: template a\n    PUT /a\n\n"
+        "key.json: key\n    POST /key\n\n"
+        "rule.yml: rule\n"
+    )
+
+
+def test_an_export_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """With the name."""
+    (tmp_path / "x").write_text("in the way")
+    done = run(tmp_path, ONE, "--export", str(tmp_path))
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"error: {str(tmp_path / 'x')!r} cannot be written: ")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "arguments", "words"),
+    [
+        ("{a: {type: able}, b: {type: able}}", (), "can be set up: a, b; name one with --output."),
+        ("{a: {type: unable}}", (), "can be set up: none; name one"),
+        (ONE, ("--output", "other"), "output 'other' cannot be set up; these can: siem."),
+        (ONE, ("--space", "wrong"), "there is no such space."),
+        (ONE, ("--space", "by hand"), "--dry-run prints it, and --export DIR writes the files."),
+        (ONE, ("--export", "new", "--remove"), "--remove --dry-run prints what would be asked."),
+        (ONE, ("--export", "new", "--dry-run"), "either --dry-run or --export"),
+    ],
+)
+def test_a_wrong_use_is_said(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    outputs: str,
+    arguments: tuple[str, ...],
+    words: str,
+) -> None:
+    """And nothing is done."""
+    monkeypatch.chdir(tmp_path)
+    done = run(tmp_path, outputs, *arguments)
+    assert (done.exit_code, done.stdout, DONE) == (2, "", [])
+    assert not (tmp_path / "new").exists()
+    assert words in done.stderr
+
+
+def test_one_of_several_outputs_can_be_named(tmp_path: Path) -> None:
+    """By its name in the configuration."""
+    done = run(tmp_path, "{a: {type: able}, b: {type: able}}", "--output", "b")
+    assert (done.exit_code, DONE) == (0, ["a", "b"])
+
+
+def test_options_reach_the_output(tmp_path: Path) -> None:
+    """Those of the command line, and secrets from the environment."""
+    run(
+        tmp_path,
+        ONE,
+        *("--kibana", "https://k:5601", "--space", "soc", "--retention", "9d", "--remove"),
+        *("--flavor", "f", "--dry-run"),
+        ESA_FORWARDER_SETUP_API_KEY="id:key",
+        ESA_FORWARDER_SETUP_USER="u",
+        ESA_FORWARDER_SETUP_PASSWORD="p",
+    )
+    assert [
+        SetupOptions(
+            remove=True,
+            api_key="id:key",
+            user="u",
+            password="p",
+            kibana="https://k:5601",
+            space="soc",
+            retention="9d",
+            flavor="f",
+        )
+    ] == ASKED
+    assert "id:key" not in repr(ASKED)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--flavor", "opensearch"), "--export DIR"),
+        (("--retention", "1y", "--dry-run"), "d, h, m or s"),
+        (("--kibana", "http://u:s3cret@k:5601", "--dry-run"), "credentials"),
+        (("--password", "s3cret"), "needs a user"),
+    ],
+    ids=str,
+)
+def test_the_output_for_elasticsearch_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    """The whole way; no secret is printed."""
+    monkeypatch.undo()
+    outputs = "{siem: {type: elasticsearch, hosts: ['http://127.0.0.1:9']}}"
+    done = run(tmp_path, outputs, *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert "s3cret" not in done.stderr
+
+
+def test_the_output_for_elasticsearch_can_be_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way, with the plugin as it is installed, and nobody to be asked."""
+    monkeypatch.undo()
+    folder = tmp_path / "out"
+    outputs = "{siem: {type: elasticsearch, hosts: ['http://127.0.0.1:9']}}"
+    done = run(tmp_path, outputs, "--export", str(folder))
+    assert (done.exit_code, done.stderr) == (0, "")
+    written = {str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()}
+    assert written >= {"elasticsearch/index_template.json", "kibana/kibana.ndjson", "README.txt"}

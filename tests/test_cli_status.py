@@ -1,0 +1,379 @@
+"""The status of the service: quick, true, and without a trace."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from forwarder.cli.letter_store import ALL, replay
+from forwarder.cli.main import main
+from forwarder.cli.status_rows import as_json, as_text
+from forwarder.output import Failure
+from forwarder.spool import Spool, SpoolError, Trouble
+from forwarder.spool.cursors import Refusing
+from forwarder.spool.dead_letters import dead_letter
+from forwarder.spool.stats import summarise
+from forwarder.spool.visiting import look
+from tests.spooling import documents, opened, read
+
+NOW = datetime(2026, 3, 1, 6, 41, 9, tzinfo=UTC)
+INGEST = {
+    "time": "2026-03-01T06:41:00+00:00",
+    "open_connections": 5,
+    "files": 1200,
+    "behind_bytes": 1234,
+    "lost_bytes": 5,
+    "oddities": {"unread": 1234, "strangers": 0, "cut_lines": 2},
+    "named": [
+        {
+            "path": "/srv/esa/mail.\x1b",
+            "appliance": "esa1",
+            "size": 5000,
+            "offset": 3766,
+            "behind_bytes": 1234,
+            "lost_bytes": 0,
+            "modified": "2026-03-01T06:40:00+00:00",
+        },
+        {
+            "path": "/srv/esa/mail.2",
+            "appliance": "esa1",
+            "size": 50,
+            "offset": 45,
+            "behind_bytes": 0,
+            "lost_bytes": 5,
+            "modified": None,
+        },
+    ],
+}
+
+
+def fill(folder: Path) -> None:
+    """Make a spool with something of everything in it, and close it."""
+    with closing(opened(folder, "siem", "archive")) as spool:
+        spool.commit(
+            documents(0, 20),
+            [
+                ("file/raw", b"\xff\x00"),
+                ("status/ingest", orjson.dumps(INGEST)),
+                *[(f"core/a/b/inbound/{x}", b"open") for x in range(3)],
+                *[(f"core/inbound/outbound/{x}", b"open") for x in range(2)],
+                ("core/inbound/attempts/5", b"other"),
+                ("core/outbound/expiry/", b"other"),
+            ],
+        )
+        spool.commit(documents(20, 30))
+        batch = read(spool, "siem", 3)
+        spool.advance("siem", batch, [dead_letter("siem", Failure(batch.documents[0], "no"), NOW)])
+        since = NOW.timestamp()
+        spool.note("siem", Trouble("connection refused", since + 60, since), retried=4)
+        spool.advance("archive", read(spool, "archive", 30))
+        spool.note("archive", Trouble("disk full", since, since))
+        spool.note("archive", None)
+
+
+def traces(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Return what is in a folder, with the times of change."""
+    return {x.name: (x.stat().st_mtime_ns, x.read_bytes()) for x in folder.iterdir()}
+
+
+def test_status_says_how_everything_is(tmp_path: Path) -> None:
+    """As one JSON object."""
+    fill(tmp_path)
+    replay(tmp_path, ALL)
+    found = json.loads(as_json(summarise(tmp_path), datetime.now(UTC)))
+    assert found["service"] == {"running": False, "process": None}
+    sizes = ("bytes", "file_bytes", "wal_bytes", "disk_free_bytes")
+    assert {x: y for x, y in found["spool"].items() if x not in sizes} == {
+        "documents": 30,
+        "max_bytes": 1 << 30,
+        "damaged_rows": 0,
+        "damaged_documents": 0,
+    }
+    assert found["spool"]["bytes"] <= found["spool"]["file_bytes"]
+    assert found["spool"]["file_bytes"] == (tmp_path / "spool.db").stat().st_size
+    assert found["connections"] == {"open": 5}
+    assert found["inputs"] == INGEST
+    age = found["outputs"]["siem"].pop("oldest_seconds")
+    assert 0 <= age < 60
+    assert found["outputs"] == {
+        "siem": {
+            "cursor": 4,
+            "waiting": 27,
+            "delivered": 2,
+            "rejected": 1,
+            "retried": 4,
+            "lost": 0,
+            "dropped": None,
+            "failing_since": "2026-03-01T06:41:09Z",
+            "stopped": False,
+            "attempt_since": None,
+            "put_off": 0,
+            "refusing": None,
+            "last_error": "connection refused",
+            "last_error_time": "2026-03-01T06:42:09Z",
+        },
+        "archive": {
+            "cursor": 31,
+            "waiting": 0,
+            "oldest_seconds": None,
+            "delivered": 30,
+            "rejected": 0,
+            "retried": 0,
+            "lost": 0,
+            "dropped": None,
+            "failing_since": None,
+            "stopped": False,
+            "attempt_since": None,
+            "put_off": 0,
+            "refusing": None,
+            "last_error": "disk full",
+            "last_error_time": "2026-03-01T06:41:09Z",
+        },
+    }
+    letters = found["dead_letters"]["siem"]
+    assert 150 < letters.pop("bytes") < 500
+    assert letters == {"number": 1, "to_replay": 1, "max_bytes": 250_000_000}
+
+
+def test_status_for_people(tmp_path: Path) -> None:
+    """The same, as lines; nothing in them moves the terminal."""
+    fill(tmp_path)
+    summary = summarise(tmp_path)
+    waiting = summary.outputs["siem"]._replace(since=NOW.timestamp() - 3661)
+    outputs = summary.outputs | {"siem": waiting}
+    usage = summary.usage._replace(used=1000, wal=20, free=3_000_000)
+    summary = summary._replace(outputs=outputs, damage=(1, 250), usage=usage)
+    assert list(as_text(summary, NOW)) == [
+        "service: does not run",
+        (
+            "spool: 30 documents; 1,000 of 1,073,741,824 bytes; log of changes: 20 bytes;"
+            " free on the disk: 3,000,000 bytes"
+        ),
+        "damaged and set aside: 250 documents in 1 row",
+        "open connections: 5",
+        "",
+        "OUTPUT   WAITING   OLDEST  DELIVERED  REJECTED  RETRIED  LOST  DROPPED  STATE",
+        (
+            "archive        0                  30         0        0     0        0  delivers; last"
+            " error 2026-03-01T06:41:09Z: disk full"
+        ),
+        (
+            "siem          27  1:01:01          2         1        4     0        0  cannot deliver"
+            " since 2026-03-01T06:41:09Z: connection refused (2026-03-01T06:42:09Z)"
+        ),
+        "",
+        "DEAD LETTERS OF  NUMBER  TO REPLAY               BYTES",
+        "siem                  1          0  266 of 250,000,000",
+        "",
+        ("inputs: 1,200 files; 1,234 bytes behind; 5 bytes lost; as of 2026-03-01T06:41:00+00:00"),
+        "since the service began: 1,234 lines not understood, 2 lines cut",
+        "FILE                APPLIANCE   SIZE  BEHIND  LOST  CHANGED",
+        "/srv/esa/mail.\\x1b  esa1       5,000   1,234     0  2026-03-01T06:40:00+00:00",
+        "/srv/esa/mail.2     esa1          50       0     5  gone",
+    ]
+
+
+def test_a_stopped_output_and_an_empty_spool(tmp_path: Path) -> None:
+    """As they are."""
+    with closing(opened(tmp_path, "new", "broken")) as spool:
+        spool.note("broken", Trouble("KeyError: 'x'", 0, 0, stopped=True))
+        lines = list(as_text(summarise(tmp_path), NOW))
+    assert lines[0] == f"service: runs as process {os.getpid()}"
+    assert lines[-1].endswith("  nothing delivered yet")
+    assert lines[-2].endswith(
+        "stopped since 1970-01-01T00:00:00Z: KeyError: 'x' (1970-01-01T00:00:00Z)"
+    )
+
+
+REFUSING = Refusing(3, 10_000, "mapping: [\x1b] no ip", NOW.timestamp())
+AT = "(2026-03-01T06:41:09Z)"
+
+
+@pytest.mark.parametrize(
+    ("refusing", "expected"),
+    [
+        (REFUSING, rf"delivers; refusing: 3 of the last 10,000, mapping: [\x1b] no ip {AT}"),
+        (REFUSING._replace(number=10_000), "refusing: 10,000 of the last 10,000, mapping: "),
+    ],
+)
+def test_an_output_that_refuses(tmp_path: Path, refusing: Refusing, expected: str) -> None:
+    """It delivers what it does not refuse; where it refuses everything, it is not said to."""
+    with closing(opened(tmp_path, "siem")) as spool:
+        spool.commit(documents(0, 3))
+        spool.advance("siem", read(spool, "siem", 2), refusing=refusing)
+    with closing(opened(tmp_path, "siem")):
+        summary = summarise(tmp_path)
+    assert f"     0  {expected}" in list(as_text(summary, NOW))[-1]
+    found = json.loads(as_json(summary, NOW))["outputs"]["siem"]["refusing"]
+    assert found == {
+        "number": refusing.number,
+        "of": 10_000,
+        "reason": refusing.reason,
+        "time": "2026-03-01T06:41:09Z",
+    }
+
+
+def test_an_output_that_puts_off(tmp_path: Path) -> None:
+    """How many documents, and why one of them."""
+    with closing(opened(tmp_path, "siem")) as spool:
+        spool.commit(documents(0, 3))
+        batch = read(spool, "siem", 3)
+        letters = [
+            dead_letter("siem", Failure(x, "403", retryable=True), NOW) for x in batch.documents[1:]
+        ]
+        letters = [x._replace(replay=True, put_off=True) for x in letters]
+        spool.advance("siem", batch, letters)
+        summary = summarise(tmp_path)
+        lines = list(as_text(summary, NOW))
+    assert any(x.endswith("  delivers; putting off: 2, 403") for x in lines)
+    assert lines[-1].split()[:3] == ["siem", "2", "2"]
+    found = json.loads(as_json(summary, NOW))
+    assert found["outputs"]["siem"]["put_off"] == 2
+    assert found["outputs"]["siem"]["rejected"] == 0
+    assert found["dead_letters"]["siem"]["to_replay"] == 2
+
+
+def test_a_clock_that_was_set_back_makes_no_age_negative(tmp_path: Path) -> None:
+    """What was written later than now is new."""
+    fill(tmp_path)
+    past = datetime.now(UTC) - timedelta(days=9)
+    found = json.loads(as_json(summarise(tmp_path), past))
+    assert found["outputs"]["siem"]["oldest_seconds"] == 0
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_looking_leaves_no_trace(tmp_path: Path, *, runs: bool) -> None:
+    """No file is made, changed or touched."""
+    fill(tmp_path)
+    spool = opened(tmp_path, "siem", "archive") if runs else None
+    before = traces(tmp_path)
+    summary = summarise(tmp_path)
+    if spool is not None:
+        before.pop("spool.db-shm")  # who reads along puts his mark there
+        after = traces(tmp_path)
+        after.pop("spool.db-shm")
+        assert summary.process == os.getpid()
+        spool.close()
+    else:
+        after = traces(tmp_path)
+        assert summary.process is None
+    assert after == before
+
+
+def test_no_spool_is_made(tmp_path: Path) -> None:
+    """Nor a folder."""
+    folder = tmp_path / "state"
+    with pytest.raises(SpoolError, match="there is no spool in"):
+        summarise(folder)
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "spool.db").mkdir()
+    with pytest.raises(SpoolError, match=r"cannot be read: Is a directory|there is no spool"):
+        summarise(folder)
+
+
+def test_after_a_kill_the_log_of_changes_is_read_too(tmp_path: Path) -> None:
+    """What was committed last is only there."""
+    code = (
+        "import sys, time; from pathlib import Path; from tests.spooling import *\n"
+        "spool = opened(Path(sys.argv[1]), 'a'); spool.commit(documents(0, 7))\n"
+        "print('ready', flush=True); time.sleep(600)\n"
+    )
+    tmp_path.chmod(0o700)
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        assert summarise(tmp_path).process == process.pid
+        process.send_signal(signal.SIGKILL)
+    summary = summarise(tmp_path)
+    assert summary.process is None
+    assert summary.documents == 7
+    assert (tmp_path / "spool.db-wal").exists()
+    with closing(opened(tmp_path, "a")) as spool:
+        assert spool.pending("a") == 7
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_service_that_begins_to_run_meanwhile_is_asked_again(
+    tmp_path: Path, *, fails: bool
+) -> None:
+    """What was read of a file that somebody began to change may be anything."""
+    fill(tmp_path)
+    spools: list[Spool] = []
+
+    def ask(connection: sqlite3.Connection) -> int:
+        if not spools:
+            spools.append(opened(tmp_path, "siem", "archive"))
+            spools[0].commit(documents(30, 40))
+            if fails:
+                raise sqlite3.DatabaseError
+        (last,) = connection.execute("SELECT max(first) FROM blocks").fetchone()
+        return int(last)
+
+    assert look(tmp_path, ask) == 31
+    spools[0].close()
+    with pytest.raises(ZeroDivisionError):
+        look(tmp_path, lambda _: 1 // 0)
+
+
+@pytest.mark.parametrize(("version", "said"), [(99, "has version 99"), (0, "has version 0")])
+def test_other_versions_are_not_guessed_at(tmp_path: Path, version: int, said: str) -> None:
+    """Newer, or not brought up to date yet."""
+    opened(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "spool.db")) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    with pytest.raises(SpoolError, match=said):
+        summarise(tmp_path)
+
+
+def test_status_of_a_large_spool_takes_no_time(tmp_path: Path) -> None:
+    """It counts rows and connections by an index, and reads no document."""
+    with closing(opened(tmp_path, "a")) as spool:
+        spool.commit(documents(0, 1))
+        with spool._writer.transaction(durable=False) as connection:  # noqa: SLF001 - in one go
+            connection.executemany(
+                "INSERT INTO blocks SELECT ?, documents, time, checksum, packed FROM blocks"
+                " WHERE first = 1",
+                [(x,) for x in range(2, 20_000)],
+            )
+            connection.executemany(
+                "INSERT INTO state VALUES (?, 0, x'00')",
+                [(f"core/esa1/inbound/{x}",) for x in range(50_000)],
+            )
+        began = time.process_time()
+        summary = summarise(tmp_path)
+        assert time.process_time() - began < 0.5
+    assert (summary.documents, summary.connections) == (19_999, 50_000)
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_the_command(tmp_path: Path, form: str) -> None:
+    """Exit code 0 and the status, or 1 and a sentence."""
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"state: {tmp_path / 'state'}\n"
+        "inputs: [{type: stdin}]\n"
+        "outputs: {siem: {type: stdout}}\n"
+    )
+    command = ["status", "-c", str(config), "--format", form]
+    done = CliRunner().invoke(main, command)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: there is no spool in ")
+    fill(tmp_path / "state")
+    done = CliRunner().invoke(main, command)
+    assert (done.exit_code, done.stderr) == (0, "")
+    if form == "json":
+        assert json.loads(done.stdout)["outputs"]["siem"]["waiting"] == 27
+    else:
+        assert done.stdout.startswith("service: does not run\nspool: 30 documents")

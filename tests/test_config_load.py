@@ -1,0 +1,464 @@
+"""Configurations as a whole: what they come to, and all that is wrong with them at once."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from forwarder.config.load import BadConfig, load
+from forwarder.config.models import FilesSettings, StdinSettings
+from forwarder.errors import ConfigError
+from tests.configs import (
+    LEAST,
+    PLUGINS,
+    Flag,
+    FlagSettings,
+    Login,
+    ServerSettings,
+    find_plugins,
+    mistakes,
+    read,
+)
+
+GOLDEN = Path(__file__).parent / "golden_configs"
+
+WHOLE = """\
+state: /srv/state
+inputs:
+  - type: files
+    paths: ["/srv/esa/{appliance}/mail*"]
+    timezone: Europe/Rome
+    start_at: end
+    ignore_older: 30d
+  - type: stdin
+    appliance: esa1
+outputs:
+  siem:
+    type: server
+    hosts: [one, two]
+    api_key: ${KEY}
+    port: ${PORT}
+    verify: ${VERIFY:-false}
+    login: {user: root, password: "${PASSWORD:-}"}
+    headers: {X-Token: abc}
+    batch: {max_documents: 10, max_bytes: 5MiB, max_age: 500ms}
+    retry: {initial_pause: 2s, max_pause: 5m}
+  second: {type: server, hosts: []}
+documents:
+  session_events: false
+  original: false
+  namespace: prod
+  agent_name: mx
+  tags: [a, b]
+  labels: {site: milan}
+spool: {max_bytes: 10GiB}
+log: {format: json, level: debug}
+"""
+
+
+def test_a_configuration_comes_to_its_values(tmp_path: Path) -> None:
+    """Each of them, typed."""
+    config = read(tmp_path, WHOLE, KEY="12345678", PORT="9201")
+    assert config.path == tmp_path / "esa.yaml"
+    assert config.state == Path("/srv/state")
+    assert config.inputs == (
+        FilesSettings(
+            type="files",
+            paths=("/srv/esa/{appliance}/mail*",),
+            timezone=ZoneInfo("Europe/Rome"),
+            start_at="end",
+            ignore_older=timedelta(days=30),
+        ),
+        StdinSettings(type="stdin", appliance="esa1"),
+    )
+    assert list(config.outputs) == ["siem", "second"]
+    siem = config.outputs["siem"]
+    assert siem.name == "siem"
+    assert siem.plugin is PLUGINS["server"]
+    assert siem.settings == ServerSettings(
+        hosts=["one", "two"],
+        api_key=SecretStr("12345678"),
+        port=9201,
+        verify=False,
+        login=Login(user="root", password=SecretStr("")),
+        headers={"X-Token": SecretStr("abc")},
+    )
+    assert siem.delivery.batch.max_documents == 10
+    assert siem.delivery.batch.max_bytes == 5 * 2**20
+    assert siem.delivery.batch.max_age == timedelta(milliseconds=500)
+    assert siem.delivery.retry.initial_pause == timedelta(seconds=2)
+    assert siem.delivery.retry.max_pause == timedelta(minutes=5)
+    assert config.documents.model_dump() == {
+        "session_events": False,
+        "original": False,
+        "namespace": "prod",
+        "agent_name": "mx",
+        "tags": ("a", "b"),
+        "labels": {"site": "milan"},
+    }
+    assert config.spool.max_bytes == 10 * 2**30
+    assert config.log.format == "json"
+    assert config.log.level == "debug"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ("type: file, start: end", ["paths", "start", "timezone", "type"]),
+        ("type: [1], paths: 5", ["paths", "timezone", "type"]),
+        ("type: stdn", ["timezone", "type"]),
+        ("type: file", ["paths", "timezone", "type"]),
+        ("type: stdn, start_at: end", ["start_at", "timezone", "type"]),
+        ("paths: []", ["paths", "timezone", "type"]),
+        ("type: files, paths: ['/{appliance}/m'], appliance: a", ["", "timezone"]),
+    ],
+)
+def test_a_mistake_in_an_input_does_not_hide_the_others(
+    tmp_path: Path, values: str, expected: list[str]
+) -> None:
+    """Neither a wrong type nor a wrong zone."""
+    text = LEAST.replace("type: stdin", f"timezone: CEST, {values}")
+    found = [
+        x.partition("inputs[0]")[2].partition(":")[0] for x in mistakes(tmp_path, text.encode())
+    ]
+    assert [x.removeprefix(".") for x in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ("type: folder, path: /state/x, foo: 1", ["foo", "path"]),
+        ("type: folder, path: /state/x, ca_certs: 5", ["ca_certs", "path"]),
+        ("type: folder, path: /state/x, spare: 5", ["path", "spare"]),
+        ("type: quiet, retry: {initial_pause: 9s, max_pause: 1s, foo: 1}", ["retry", "retry.foo"]),
+        ("type: quiet, foo: 1, retry: {initial_pause: 9s, max_pause: 1s}", ["foo", "retry"]),
+    ],
+)
+def test_a_mistake_in_an_output_does_not_hide_the_others(
+    tmp_path: Path, values: str, expected: list[str]
+) -> None:
+    """Neither a name that is no setting nor a value that is wrong by itself."""
+    text = "state: /state\n" + LEAST.replace("type: server, hosts: [a]", values)
+    found = [
+        x.partition("outputs.siem")[2].partition(":")[0] for x in mistakes(tmp_path, text.encode())
+    ]
+    assert [x.removeprefix(".") for x in found] == sorted(expected)
+
+
+def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
+    """An input and an output are enough."""
+    config = read(tmp_path, LEAST)
+    assert config.state == Path("/var/lib/esa-forwarder")
+    assert config.inputs == (StdinSettings(type="stdin"),)
+    batch, retry = config.outputs["siem"].delivery.batch, config.outputs["siem"].delivery.retry
+    assert batch.max_documents == 10_000
+    assert batch.max_bytes == 20_000_000
+    assert batch.max_age == timedelta(milliseconds=500)
+    assert retry.initial_pause == timedelta(seconds=1)
+    assert retry.max_pause == timedelta(minutes=1)
+    assert config.documents.session_events
+    assert config.spool.max_bytes == 1_000_000_000
+
+
+def test_no_secret_is_in_what_a_debugger_shows(tmp_path: Path) -> None:
+    """Nor in a traceback that shows values."""
+    shown = repr(read(tmp_path, WHOLE, KEY="hunter2hunter2", PORT="9201", PASSWORD="correct horse"))
+    assert "hunter2" not in shown
+    assert "correct horse" not in shown
+    # Functions are shown with where they are in memory, which may have any three digits in it.
+    assert "abc" not in re.sub(r" at 0x[0-9a-f]+", "", shown)
+
+
+def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
+    """In the order of the file, each with line and path, what is allowed, and what was meant."""
+    text = (GOLDEN / "mistakes.yaml").read_bytes()
+    expected = (GOLDEN / "mistakes.txt").read_text().splitlines()
+    assert mistakes(tmp_path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("log: {}\n", ["1: inputs: is missing. What is read.", "1: outputs: is missing."]),
+        ("inputs: []\noutputs: {}\n", ["1: inputs: a list is too short", "2: outputs: a mapping"]),
+        (
+            "inputs: 5\noutputs: []\n",
+            ["1: inputs: has to be a list", "2: outputs: has to be a map"],
+        ),
+        ("inputs:\noutputs:\n", ["1: inputs: has to be a list", "2: outputs: has to be a map"]),
+        (LEAST + "5: x\n", ["5: a key that is no text"]),
+        (LEAST + "<<: {state: x}\n", ["5: ['<<']: a merge key, which is of YAML 1.1 and is not"]),
+        (LEAST + "'<<': {state: x}\n", ["5: ['<<']: is no setting"]),
+        (LEAST.replace("stdin}", "stdin}\n  - {type: stdin}"), ["3: inputs[1]: reads the same"]),
+        (LEAST.replace("type: server", "type: 5"), ["4: outputs.siem.type: has to be text"]),
+        (
+            LEAST.replace("siem", "5"),
+            ["4: outputs: a key that is no text", "3: outputs: a mapping"],
+        ),
+    ],
+)
+def test_other_mistakes(tmp_path: Path, text: str, expected: list[str]) -> None:
+    """By how they begin."""
+    found = mistakes(tmp_path, text)
+    for begin in expected:
+        assert [x for x in found if x.startswith(f"esa.yaml:{begin}")], found
+    assert len(found) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("yes", "; it is 'yes'"),
+        ("'no'", "; it is 'no'"),
+        ("0", "; it is 0"),
+        ("1.0", "; it is 1.0"),
+        ('"false"', ", without quotes; it is 'false'"),
+        ("${YES}", "; it is '${YES}'"),
+        ("perhaps", "; it is 'perhaps'"),
+        ("[true]", "; it is a list"),
+    ],
+)
+def test_a_boolean_is_true_or_false(tmp_path: Path, value: str, expected: str) -> None:
+    """Of the program and of plugins, and at any depth; each is said once, beside other mistakes."""
+    more = f"flags: [{{on: {value}}}], named: {{a: {{on: {value}}}}}, may: {value}"
+    text = LEAST.replace("server, hosts: [a]", f"flags, {more}, plain: {value}")
+    files = f"{{type: files, paths: [a], follow_symlinks: {value}}}"
+    text = text.replace("stdin}", f"stdin}}\n  - {files}")
+    text += f"documents:\n  original: {value}\n  session_events: true\nlog: {{level: x}}\n"
+    said = f"has to be true or false{expected}."
+    assert mistakes(tmp_path, text.replace("${YES}", "'${YES}'"), YES="yes") == [
+        f"esa.yaml:3: inputs[1].follow_symlinks: {said}",
+        f"esa.yaml:5: outputs.siem.flags[0].on: {said}",
+        f"esa.yaml:5: outputs.siem.may: {said}",
+        f"esa.yaml:5: outputs.siem.named.a.on: {said}",
+        f"esa.yaml:5: outputs.siem.plain: {said}",
+        f"esa.yaml:7: documents.original: {said}",
+        (
+            "esa.yaml:9: log.level: 'x' is not allowed; say 'debug' or 'info' or 'warning' or "
+            "'error'."
+        ),
+    ]
+
+
+def test_booleans_that_are_good(tmp_path: Path) -> None:
+    """As YAML has them, also out of a reference; and a plugin may allow more."""
+    more = "flags: [{on: True}], may: null, either: yes, other: [1]"
+    text = LEAST.replace("server, hosts: [a]", f"flags, {more}, plain: FALSE")
+    config = read(tmp_path, text + "documents: {original: '${ORIGINAL}'}\n", ORIGINAL="False")
+    assert config.documents.original is False
+    assert config.outputs["siem"].settings == FlagSettings(
+        flags=[Flag(on=True)], plain=False, either="yes", other=[1]
+    )
+
+
+def test_a_plugin_that_breaks_on_its_settings_is_named(tmp_path: Path) -> None:
+    """Without its words, in which there may be anything."""
+    text = LEAST.replace("type: server, hosts: [a]", "type: broken, path: hunter2")
+    assert mistakes(tmp_path, text) == [
+        (
+            "esa.yaml:4: outputs.siem: the plugin broke on these settings (RuntimeError); that is "
+            "its fault."
+        )
+    ]
+
+
+def test_plugins_are_asked_for_once_each(tmp_path: Path) -> None:
+    """And only for the types that are there."""
+    asked: list[str] = []
+
+    def find(types: object) -> dict[str, object]:
+        assert isinstance(types, list)
+        asked.extend(types)
+        return {x: PLUGINS[x] for x in types}
+
+    path = tmp_path / "esa.yaml"
+    path.write_text(LEAST + "  other: {type: server, hosts: [b]}\n")
+    load(path, find, {})  # type: ignore[arg-type]  # it is looser than it says
+    assert asked == ["server"]
+
+
+def test_the_environment_is_that_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no other is given."""
+    monkeypatch.setenv("ESA_STATE", "/srv/x")
+    path = tmp_path / "esa.yaml"
+    path.write_text(LEAST + "state: ${ESA_STATE}\n")
+    assert load(path, find_plugins).state == Path("/srv/x")
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda _: None, "does not exist"),
+        (lambda path: path.mkdir(), "is a folder; name a file"),
+        (lambda path: path.symlink_to(path), "cannot be read: Too many levels of symbolic links"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path, make: object, expected: str) -> None:
+    """In one clear sentence."""
+    path = tmp_path / "esa.yaml"
+    assert callable(make)
+    make(path)
+    with pytest.raises(ConfigError) as caught:
+        load(path, find_plugins, {})
+    assert str(caught.value) == f"{path}: {expected}."
+
+
+def test_a_file_is_shown_without_obeying_its_name(tmp_path: Path) -> None:
+    """Nor what is in it."""
+    path = tmp_path / "a\nb\x1b.yaml"
+    path.write_text('"x\\ny\\e": 1\n' + LEAST)
+    with pytest.raises(BadConfig) as caught:
+        load(path, find_plugins, {})
+    (line,) = caught.value.mistakes
+    assert line.isprintable()
+    with pytest.raises(ConfigError, match="embedded null byte"):
+        load(Path("a\0b"), find_plugins, {})
+
+
+SECRET = "hunter2-Correct-Horse"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "api_key: ['${S}']",
+        "port: ${S}",
+        "verify: ${S}",
+        "verify: 'x${S}x'",
+        "hosts: ${S}",
+        "login: ${S}",
+        "login: {user: ['${S}'], password: {a: '${S}'}}",
+        "headers: ${S}",
+        "headers: [hunter2-Correct-Horse]",
+        "headers: {a: [hunter2-Correct-Horse]}",
+        "api_kee: hunter2-Correct-Horse",
+        "password: hunter2-Correct-Horse",
+        "token: {a: hunter2-Correct-Horse}",
+        "api_key: [hunter2-Correct-Horse]",
+        "login: api_key:hunter2-Correct-Horse",
+        "port: ${file:FILE}",
+        "batch: {max_age: '${S}', max_bytes: '${S}'}",
+        "retry: ${S}",
+        "api_key: !hunter2-Correct-Horse",
+        "api_key: !!hunter2-Correct-Horse",
+        "api_key: *hunter2-Correct-Horse",
+        "api_key: @hunter2-Correct-Horse",
+        "api_key: 'hunter2-Correct-Horse",
+        "api_key: a${hunter2-Correct-Horse}",
+        "verify: https://user:hunter2-Correct-Horse@host/",
+    ],
+)
+def test_no_secret_is_in_what_is_said(tmp_path: Path, text: str) -> None:
+    """Whatever is wrong with it."""
+    (tmp_path / "secret").write_text(SECRET)
+    text = text.replace("FILE", str(tmp_path / "secret"))
+    found = mistakes(tmp_path, f"{LEAST}  other:\n    type: server\n    {text}\n", S=SECRET)
+    assert "hunter2" not in "\n".join(found)
+    assert "Correct" not in "\n".join(found)
+
+
+@pytest.mark.parametrize("text", ['api_key: "${S}"', """api_key: "pa'ss\\n" """])
+def test_a_plugin_that_says_a_secret_is_not_heard(tmp_path: Path, text: str) -> None:
+    """Its words are said, with what stands in the configuration instead."""
+    found = mistakes(tmp_path, LEAST.replace("hosts", f"{text}, hosts"), S="pa'ss\n")
+    shown = "${S}" if "$" in text else "********"
+    assert len(found) == 1
+    assert "is refused: the key" in found[0]
+    assert shown in found[0]
+    assert "ss" not in found[0].replace("is refused", "").replace("is too short", "")
+
+
+@pytest.mark.parametrize("key", ["x", "hosts", "example"])
+def test_a_short_secret_is_not_told_by_where_it_is_masked(tmp_path: Path, key: str) -> None:
+    """The fixed words of a plugin stay as they are; in quotes it is masked."""
+    text = LEAST.replace("server, hosts: [a]", f"refusing, api_key: {key}, reason: 'WORDS'")
+    words = "hosts is no URL, as es1.example.com is"
+    (found,) = mistakes(tmp_path, text.replace("WORDS", words))
+    assert found.endswith("is refused: hosts is no URL, as es1.example.com is.")
+    (found,) = mistakes(tmp_path, text.replace("WORDS", f'"{key}" is not one'))
+    assert found.endswith('is refused: "********" is not one.')
+
+
+def test_a_long_secret_is_masked_wherever_it_is(tmp_path: Path) -> None:
+    """Also within other text, and each once."""
+    settings = "refusing, api_key: '${S}', reason: 'at https://u:12345678@host'"
+    text = LEAST.replace("server, hosts: [a]", settings)
+    (found,) = mistakes(tmp_path, text, S="12345678")
+    assert "is refused: at https://u:${S}@host." in found
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text("abit: -[]{}&*!|>'\"%@`#,?<\n\t\\0159~.$", max_size=80).map(str.encode),
+        st.lists(
+            st.sampled_from(
+                [
+                    *("inputs:", "outputs:", "type", "files", "stdin", "server", "paths", "null"),
+                    *("\n", " ", "- ", ": ", "[", "]", "{", "}", "*a", "&a ", "5", "<<", "!!int"),
+                    *("${A}", "${", "$${", "${file:/}"),
+                ]
+            )
+        ).map(lambda x: "".join(x).encode()),
+    )
+)
+def test_any_file_is_a_configuration_or_has_mistakes(tmp_path: Path, content: bytes) -> None:
+    """Nothing else is raised."""
+    path = tmp_path / "esa.yaml"
+    path.write_bytes(content)
+    said: tuple[str, ...] = (f"{path}:",)
+    try:
+        load(path, find_plugins, {})
+    except BadConfig as error:
+        said = error.mistakes
+    assert said
+    assert [x for x in said if not x.startswith(str(path)) or "\n" in x] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "outputs: {z: {type: HERE}}",
+            "outputs.z.type: 'HERE' stands for no output that is instal",
+        ),
+        (
+            "inputs: [{type: HERE}]",
+            "inputs[0].type: 'HERE' is not allowed; say 'files' or 'stdin'.",
+        ),
+        (
+            "spool: {max_bytes: HERE}",
+            "spool.max_bytes: 'HERE' is no size; say a whole number and B",
+        ),
+        ("inputs: [{type: stdin, timezone: HERE}]", "inputs[0].timezone: 'HERE' is no IANA time z"),
+    ],
+)
+@pytest.mark.parametrize("value", ["10mb", "stdinn", "Berlin", "hunter2", "fils"])
+def test_nothing_of_a_reference_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str, value: str
+) -> None:
+    """Not what it stands for, nor what that is near to."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret").write_text(value)
+    for reference in ("${SECRET}", "${file:secret}"):
+        found = mistakes(tmp_path, text.replace("HERE", f'"{reference}"'), SECRET=value)
+        begin = f"esa.yaml:1: {expected.replace('HERE', reference)}"
+        (said,) = (x for x in found if x.startswith(begin))
+        assert value not in said.removeprefix(begin)
+        assert "did you mean" not in said
+
+
+@pytest.mark.parametrize("value", ["true", "1e3", "1.0", '"\\u0665"', '" 1"'])
+def test_a_number_of_documents_is_a_whole_number(tmp_path: Path, value: str) -> None:
+    """As the reference has it."""
+    text = LEAST.replace("[a]", f"[a], batch: {{max_documents: {value}}}")
+    (said,) = mistakes(tmp_path, text)
+    assert "outputs.siem.batch.max_documents: has to be a whole number; it is " in said

@@ -1,0 +1,114 @@
+"""A configuration as it takes effect."""
+
+from pathlib import Path
+
+import pytest
+
+from forwarder.config.showing import show
+from tests.configs import LEAST, read
+from tests.test_config_load import WHOLE
+
+SHOWN = """\
+state: /var/lib/esa-forwarder
+inputs:
+- type: stdin
+  appliance: null
+  timezone: null
+outputs:
+  siem:
+    type: server
+    batch:
+      max_documents: 10000
+      max_bytes: 20MB
+      max_age: 500ms
+    retry:
+      initial_pause: 1s
+      max_pause: 1m
+    when_full: drop_oldest
+    hosts:
+    - a
+    api_key: null
+    port: 9200
+    verify: true
+    login:
+      user: nobody
+      password: null
+    headers: {}
+documents:
+  session_events: true
+  original: true
+  namespace: default
+  agent_name: null
+  tags: []
+  labels: {}
+spool:
+  max_bytes: 1GB
+dead_letters:
+  max_bytes: 250MB
+log:
+  format: logfmt
+  level: info
+"""
+
+
+def test_every_default_is_shown(tmp_path: Path) -> None:
+    """In the order of the reference."""
+    assert show(read(tmp_path, LEAST)) == SHOWN
+
+
+@pytest.mark.parametrize("text", [LEAST, WHOLE])
+def test_what_is_shown_means_the_same(tmp_path: Path, text: str) -> None:
+    """But for the secrets."""
+    config = read(tmp_path, text, KEY="12345678", PORT="1")
+    again = read(tmp_path, show(config))
+    assert again.inputs == config.inputs
+    assert again.documents == config.documents
+    assert again.spool == config.spool
+    assert again.log == config.log
+    assert [x.delivery for x in again.outputs.values()] == [
+        x.delivery for x in config.outputs.values()
+    ]
+    assert show(again) == show(config)
+
+
+def test_secrets_are_masked(tmp_path: Path) -> None:
+    """What the plugin calls one, what comes from a file, and what is in a URL."""
+    (tmp_path / "user").write_text("hunter2\n")
+    text = LEAST.replace("siem: {type: server, hosts: [a]}", "token:\n    type: server\n    HERE")
+    here = """\
+hosts:
+    - https://root:hunter2@host:9200/x
+    - ${HOST}
+    - $${A}
+    - "no"
+    - http://web/?a=${PASSWORD}
+    - http://a@b/c?hunter2
+    - http://web?a
+    api_key: hunter2hunter2
+    login: {user: "${file:FILE}", password: "${PASSWORD}"}
+    headers: {X-Any: hunter2}
+""".replace("FILE", str(tmp_path / "user"))
+    shown = show(read(tmp_path, text.replace("HERE", here), PASSWORD="hunter2", HOST="web"))
+    assert "hunter2" not in shown
+    output = shown[shown.index("    hosts:") : shown.index("\ndocuments:") + 1]
+    assert (
+        output
+        == """\
+    hosts:
+    - https://********@host:9200/x
+    - web
+    - $${A}
+    - no
+    - http://web/?********
+    - http://********@b/c?********
+    - http://web?a
+    api_key: '********'
+    port: 9200
+    verify: true
+    login:
+      user: '********'
+      password: '********'
+    headers:
+      X-Any: '********'
+"""
+    )

@@ -1,0 +1,184 @@
+"""Durations, sizes, time zones, paths and names."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from forwarder.config.types import (
+    Count,
+    Duration,
+    FilePattern,
+    FolderPath,
+    Keyword,
+    LabelName,
+    Namespace,
+    OutputName,
+    Size,
+    Zone,
+    format_duration,
+    format_size,
+)
+
+ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    "duration": TypeAdapter(Duration),
+    "size": TypeAdapter(Size),
+    "count": TypeAdapter(Count),
+    "zone": TypeAdapter(Zone),
+    "folder": TypeAdapter(FolderPath),
+    "pattern": TypeAdapter(FilePattern),
+    "keyword": TypeAdapter(Keyword),
+    "label": TypeAdapter(LabelName),
+    "namespace": TypeAdapter(Namespace),
+    "output": TypeAdapter(OutputName),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("500ms", timedelta(milliseconds=500)),
+        ("30s", timedelta(seconds=30)),
+        ("5m", timedelta(minutes=5)),
+        ("24h", timedelta(days=1)),
+        ("30d", timedelta(days=30)),
+        ("1 h", timedelta(hours=1)),
+        ("0s", timedelta(0)),
+        ("36500d", timedelta(days=36_500)),
+    ],
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, expected: timedelta) -> None:
+    """No two readings."""
+    assert ADAPTERS["duration"].validate_python(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("64MB", 64_000_000),
+        ("1GiB", 2**30),
+        ("500kB", 500_000),
+        ("1 KiB", 1024),
+        ("7B", 7),
+        ("1TiB", 2**40),
+        (4096, 4096),
+        (0, 0),
+        ("1000TB", 10**15),
+    ],
+)
+def test_a_size_is_a_number_and_a_unit(text: object, expected: int) -> None:
+    """Or a number of bytes."""
+    assert ADAPTERS["size"].validate_python(text) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(7, 7), (-1, -1), ("12", 12), ("007", 7)])
+def test_a_count_is_a_whole_number(value: object, expected: int) -> None:
+    """Also as text, which is what references stand for."""
+    assert ADAPTERS["count"].validate_python(value) == expected
+
+
+@pytest.mark.parametrize(
+    "value", [True, 1.0, 1e3, "1e3", "1.0", " 1", "1_0", "\u0665", "", None, "9" * 16]
+)
+def test_a_count_is_nothing_else(value: object) -> None:
+    """Though Python would make a number of it."""
+    with pytest.raises(ValidationError) as caught:
+        ADAPTERS["count"].validate_python(value)
+    assert [x["type"] for x in caught.value.errors()] == ["int_type"]
+
+
+@given(st.integers(0, 36_500 * 86_400_000))
+def test_a_duration_is_written_as_it_is_read(milliseconds: int) -> None:
+    """Whatever it is."""
+    duration = timedelta(milliseconds=milliseconds)
+    assert ADAPTERS["duration"].validate_python(format_duration(duration)) == duration
+
+
+@given(st.integers(0, 10**15))
+def test_a_size_is_written_as_it_is_read(size: int) -> None:
+    """Whatever it is."""
+    assert ADAPTERS["size"].validate_python(format_size(size)) == size
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "begin"),
+    [
+        ("duration", 5, "is no duration; say a whole number and ms, s, m, h or d"),
+        ("duration", "5", "is no duration"),
+        ("duration", "1.5h", "is no duration"),
+        ("duration", "-1s", "is no duration"),
+        ("duration", "5 minutes", "is no duration"),
+        ("duration", "5M", "is no duration"),
+        ("duration", "\u0665s", "is no duration"),
+        ("duration", True, "is no duration"),
+        ("duration", None, "is no duration"),
+        ("duration", "36501d", "is too long; the longest is 36500d"),
+        ("duration", "999999999999999d", "is too long"),
+        ("size", "64", "is no size"),
+        ("size", "64M", "is no size"),
+        ("size", "64mb", "is no size.*did you mean 64MB"),
+        ("size", 1.5, "is no size"),
+        ("size", True, "is no size"),
+        ("size", [], "is no size"),
+        ("size", -1, "is no size between 0 and 1000TB"),
+        ("size", "1001TB", "is no size between 0 and 1000TB"),
+        ("zone", "Europe/Rom", "is no IANA time zone.*did you mean Europe/Rome"),
+        ("zone", "new york", "is no IANA time zone.*did you mean America/New_York"),
+        ("zone", "europe/rome", "is no IANA time zone.*did you mean Europe/Rome"),
+        ("zone", "Europe", "is no IANA time zone"),
+        *(
+            (
+                "zone",
+                x,
+                "is no IANA time zone, as Europe/Rome is; name the region: an abbrev.*time$",
+            )
+            for x in ("CEST", "PDT", "BST", "IST", "AEST")
+        ),
+        ("zone", "utc", ".*did you mean UTC"),
+        ("zone", "UTC+2", ".*name the region.* or take Etc/GMT-2, whose sign is turned round$"),
+        ("zone", "-05:00", ".*name the region.* or take Etc/GMT\\+5, whose"),
+        ("zone", "GMT+15", "is no IANA time zone"),
+        ("zone", "../../etc/passwd", "is no IANA time zone"),
+        ("zone", "", "is no IANA time zone"),
+        ("zone", "localtime", "is no IANA time zone, as Europe/Rome is$"),
+        ("zone", "posixrules", "is no IANA time zone, as Europe/Rome is$"),
+        ("zone", "/etc/localtime", "is no IANA time zone, as Europe/Rome is$"),
+        ("zone", "a\0b", "is no IANA time zone"),
+        ("zone", "x" * 9_000, "is no IANA time zone"),
+        ("zone", 1, "is no IANA time zone"),
+        ("folder", "", "is no path"),
+        ("folder", "a\0b", "is no path"),
+        ("folder", 5, "is no path"),
+        ("pattern", "~/x", "begins with ~"),
+        ("pattern", "-", "is standard input; say type: stdin"),
+        ("keyword", " ", "is empty"),
+        ("keyword", "a\nb", "has characters in it that cannot be seen|is empty, or has"),
+        ("keyword", "x" * 1025, "is longer than 1024 characters"),
+        ("label", "a.b", "is no name for a label"),
+        ("label", "", "is no name for a label"),
+        ("namespace", "A", "is no namespace"),
+        ("namespace", "a-b", "is no namespace"),
+        ("namespace", "", "is no namespace"),
+        ("output", "-a", "is no name for an output"),
+        ("output", "a/b", "is no name for an output"),
+        ("output", "è", "is no name for an output"),
+        ("output", "x" * 64, "is no name for an output"),
+        ("output", "a\n", "is no name for an output"),
+    ],
+)
+def test_what_is_none_says_what_would_be(kind: str, value: object, begin: str) -> None:
+    """Behind the value that is refused."""
+    with pytest.raises(ValidationError) as caught:
+        ADAPTERS[kind].validate_python(value)
+    (error,) = caught.value.errors()
+    assert re.match(begin, str(error["ctx"]["error"]))
+
+
+@pytest.mark.parametrize("name", ["siem", "A-1_b", "7", "x" * 63])
+def test_an_output_has_a_plain_name(name: str) -> None:
+    """Which can be typed, and be part of a file's name."""
+    assert ADAPTERS["output"].validate_python(name) == name

@@ -1,0 +1,117 @@
+"""Which log a file is: the table of verdicts."""
+
+import gzip
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from forwarder.inputs.files.comparing import (
+    BLOCK_BYTES,
+    Alike,
+    Likeness,
+    Relation,
+    Verdict,
+    find_alike,
+    judge,
+    relate,
+)
+from forwarder.inputs.files.file_handle import Source
+from forwarder.inputs.files.fingerprints import NOTHING
+
+T = TypeVar("T")
+
+
+def run(steps: Generator[None, None, T]) -> T:
+    """Do all steps."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+
+def source(path: Path, content: bytes) -> Source:
+    """Write a file and open it."""
+    path.write_bytes(content)
+    status = path.stat()
+    return Source(str(path), (status.st_dev, status.st_ino))
+
+
+NO_FILE, BEGINNING, LONGER, DIFFERENT = Relation
+
+
+@pytest.mark.parametrize(
+    ("whole", "relation", "live", "other_live", "settled", "expected"),
+    [
+        # Its own file is gone: it goes on here, if all of it is here.
+        (True, NO_FILE, False, False, False, Verdict.CONTINUE),
+        (True, NO_FILE, True, False, False, Verdict.CONTINUE),
+        # A beginning of what is gone: a copy on its way, or another log.
+        (False, NO_FILE, False, False, False, Verdict.WAIT),
+        (False, NO_FILE, False, False, True, Verdict.NEW),
+        (False, NO_FILE, True, False, False, Verdict.NEW),
+        # Compared with its own file.
+        (True, DIFFERENT, False, True, True, Verdict.NEW),
+        (False, DIFFERENT, False, False, False, Verdict.NEW),
+        (True, BEGINNING, True, True, False, Verdict.COPY),
+        (False, BEGINNING, False, False, True, Verdict.COPY),
+        # Longer: an upload made again, or a live file that has the same beginning.
+        (True, LONGER, False, False, False, Verdict.CONTINUE),
+        (True, LONGER, False, True, False, Verdict.NEW),
+        # The own file is damaged and shorter than what was read of it.
+        (False, LONGER, False, False, False, Verdict.COPY),
+    ],
+)
+def test_verdicts(  # noqa: PLR0913, PLR0917 - a table
+    whole: bool,  # noqa: FBT001
+    relation: Relation,
+    live: bool,  # noqa: FBT001
+    other_live: bool,  # noqa: FBT001
+    settled: bool,  # noqa: FBT001
+    expected: Verdict,
+) -> None:
+    """Each row is a case of the rules."""
+    assert judge(Likeness(whole, relation, live, other_live, settled)) is expected
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_file_is_like_what_it_begins_with_and_what_begins_with_it(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    """The longest whole first; what differs anywhere is out."""
+    content = bytes(range(256)) * 1200
+    differs = content[:200_000] + b"!" + content[200_001:]
+    known = {
+        "short": NOTHING.extend(content[:10]),
+        "same": NOTHING.extend(content),
+        "differs": NOTHING.extend(differs),
+        "head": NOTHING.extend(content[:150_000]),
+        "longer": NOTHING.extend(content + b"more"),
+        "other": NOTHING.extend(b"other"),
+    }
+    file = source(tmp_path / "mail.log", pack(content))
+    assert run(find_alike(file, known)) == Alike(("same", "head", "short"), ("longer",))
+    file.close()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("size", [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1])
+def test_two_files_are_compared_as_far_as_both_go(
+    tmp_path: Path, pack: Callable[[bytes], bytes], size: int
+) -> None:
+    """Plain or packed, across blocks."""
+    content = (bytes(range(256)) * 1200)[:size]
+    for other_content, expected in [
+        (content, BEGINNING),
+        (content + b"more", BEGINNING),
+        (content[:-1], LONGER if size else BEGINNING),
+        (content[:-1] + b"!", DIFFERENT if size else BEGINNING),
+    ]:
+        file = source(tmp_path / "mail.log", content)
+        other = source(tmp_path / "mail.log.1", pack(other_content))
+        assert run(relate(file, other)) is expected
+        file.close()
+        other.close()
