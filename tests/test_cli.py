@@ -582,7 +582,7 @@ def test_a_signal_while_it_starts_ends_it() -> None:
     """It is not Python's to say."""
     code = (
         "import os, signal, sys\n"
-        "from forwarder import start\n"
+        "from forwarder.cli import start\n"
         "class Finder:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
