@@ -171,6 +171,37 @@ def test_a_signal_before_it_has_begun_ends_it(
     assert (program.returncode, said) == (code, b"")
 
 
+@pytest.mark.parametrize("module", ["forwarder.cli.main", "forwarder.cli.run", "forwarder.config.load"])
+@pytest.mark.parametrize(
+    ("number", "options", "code"),
+    [("SIGTERM", [], 0), ("SIGTERM", ["--once"], 1), ("SIGINT", [], 0), ("SIGHUP", [], 2)],
+)
+def test_a_signal_amid_an_import_is_heeded(
+    tmp_path: Path, module: str, number: str, options: list[str], code: int
+) -> None:
+    """Also where Python lets no exception through, as when it deletes what an import leaves.
+
+    SIGHUP does not end it: it goes on, and finds that its configuration is missing.
+    """
+    argv = ["esa-forwarder", "run", "-c", str(tmp_path / "nothing"), *options]
+    script = f"""\
+import os, signal, sys
+from forwarder.cli import start
+class Sender:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{number})
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            Sender()
+sys.meta_path.insert(0, Finder())
+sys.argv = {argv!r}
+start.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)  # noqa: S603
+    assert (done.returncode, done.stderr[:7]) == (code, b"error: " if code == 2 else b"")
+
+
 def test_mistakes_end_it_with_2(tmp_path: Path) -> None:
     """All of them are said."""
     done = run(configure(tmp_path, "nothing"))

@@ -35,8 +35,10 @@ def ending_by_signals() -> Iterator[None]:
         drop_output()
         raise EndedBySignal(ENDED + number)
 
-    # What is ignored stays ignored: nohup, and jobs in the background of a script.
-    before = {x: y for x in _ENDING if (y := signal.getsignal(x)) != signal.SIG_IGN}
+    # What is ignored stays ignored: nohup, and jobs in the background of a script. The service has
+    # ways of its own to end.
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    before = {x: y for x in _ENDING if (y := signal.getsignal(x)) in usual}
     for ending in before:
         signal.signal(ending, end)
     try:

@@ -45,21 +45,7 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     """
     if give_up_after is not None and not once:
         raise click.UsageError("--give-up-after goes with --once only: a service does not give up.")
-    from forwarder.errors import EndedBySignal  # noqa: PLC0415 - late on purpose
-
-    try:
-        _run(path, once=once, give_up_after=give_up_after)
-    except EndedBySignal:
-        # A service that is asked to end before it has begun has done what it was asked.
-        sys.exit(FAILED if once else DONE)
-
-
-def _run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoReturn:
     import gc  # noqa: PLC0415 - late on purpose
-    import signal  # noqa: PLC0415
-
-    # Until the service receives it: the configuration is only just read.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     from forwarder import log  # noqa: PLC0415
     from forwarder.app.service import GIVE_UP_AFTER, Service  # noqa: PLC0415

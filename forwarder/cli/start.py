@@ -1,10 +1,16 @@
-"""What runs first: until the command has its own ways to end, a signal ends it without a word."""
+"""What runs first: until the command has its own ways to end, a signal ends it without a word.
+
+The service is not begun then, and has nothing to clear away. It ends as it does later; SIGHUP, at
+which it reads its configuration again, changes nothing before it has read it.
+"""
 
 import os
 import signal
 import sys
 from errno import EDQUOT, EFBIG, EIO, ENOSPC
 
+_DONE, _FAILED = 0, 1
+"""As in ``cli.common``, which is imported later."""
 _NO_ROOM = (EDQUOT, EFBIG, EIO, ENOSPC)
 _LAST_STREAM = 2
 """Standard error."""
@@ -13,10 +19,12 @@ _LAST_STREAM = 2
 def main() -> None:
     """Run the command ``esa-forwarder``."""
     fill_closed_streams()
+    if sys.argv[1:2] == ["run"]:
+        _end_service_at_once(_FAILED if "--once" in sys.argv else _DONE)
     # Python would raise KeyboardInterrupt amid an import.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    elif signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from forwarder.cli.common import FAILED, drop_output  # noqa: PLC0415
+    from forwarder.cli.common import drop_output  # noqa: PLC0415
     from forwarder.cli.main import main as command  # noqa: PLC0415 - late on purpose
 
     try:
@@ -27,7 +35,15 @@ def main() -> None:
             raise
         drop_output()
         sys.stderr.write(f"error: standard output cannot be written: {error.strerror}.\n")
-        sys.exit(FAILED)
+        sys.exit(_FAILED)
+
+
+def _end_service_at_once(code: int) -> None:
+    """Let signals do so until the service receives them."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # An exception would be lost where Python lets none through, as in a finalizer.
+        signal.signal(number, lambda *_: os._exit(code))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def fill_closed_streams() -> None:
