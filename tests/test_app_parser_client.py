@@ -163,8 +163,9 @@ def test_its_death_is_noticed() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_are_for_the_service(number: signal.Signals) -> None:
-    """As those that go to all processes of a unit."""
+    """As those that go to all processes of a unit; from the first moment on."""
     with handle() as (core, _):
+        os.kill(core.pid, number)
         snapshot_of(core)  # it has begun
         os.kill(core.pid, number)
         core.feed(LATER)

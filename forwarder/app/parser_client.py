@@ -38,6 +38,8 @@ _LOOK_SECONDS = 1.0
 _END_SECONDS = 5.0
 """For the process to end after its pipe; it does at most one piece more."""
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class CoreError(Exception):
     """The core has a bug, or cannot be had; what is not committed is in the logs still."""
@@ -241,6 +243,8 @@ def _start() -> tuple[subprocess.Popen[bytes], BinaryIO]:
     """
     descriptor, answers = os.pipe()
     heard = os.fdopen(descriptor, "rb")
+    # The service decides when the process is over; a signal to all processes is for it alone.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         process = subprocess.Popen(  # noqa: S603 - our own
             [sys.executable, "-P", "-m", "forwarder.app.parser_worker", __version__, str(answers)],
@@ -253,5 +257,6 @@ def _start() -> tuple[subprocess.Popen[bytes], BinaryIO]:
         heard.close()
         raise
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         os.close(answers)
     return process, heard

@@ -13,7 +13,6 @@ pipe from the service, however that came to its end.
 import gc
 import os
 import pickle
-import signal
 import sys
 import traceback
 from typing import BinaryIO
@@ -71,9 +70,6 @@ def main() -> None:
     What is told comes from standard input; the arguments are the version of the service, and the
     pipe for the answers.
     """
-    # The service decides when it is over; a signal to all of its processes is for it alone.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
