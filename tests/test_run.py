@@ -171,7 +171,9 @@ def test_a_signal_before_it_has_begun_ends_it(
     assert (program.returncode, said) == (code, b"")
 
 
-@pytest.mark.parametrize("module", ["forwarder.cli.main", "forwarder.cli.run", "forwarder.config.load"])
+@pytest.mark.parametrize(
+    "module", ["forwarder.cli.main", "forwarder.cli.run", "forwarder.config.load"]
+)
 @pytest.mark.parametrize(
     ("number", "options", "code"),
     [("SIGTERM", [], 0), ("SIGTERM", ["--once"], 1), ("SIGINT", [], 0), ("SIGHUP", [], 2)],
