@@ -694,7 +694,10 @@ def test_what_is_opened_does_not_deliver_yet(spool: Spool) -> None:
 
 @pytest.mark.parametrize("error", [Unavailable("away"), KeyError("bug")])
 def test_the_trouble_survives_a_restart(tmp_path: Path, error: BaseException) -> None:
-    """With its beginning, until something is delivered; a bug is tried once more."""
+    """With its beginning, until something is delivered; a bug is tried once more.
+
+    Its words may name a target that the configuration does not have any more.
+    """
     first = Scripted()
     first.answers = Endless(error)
     with closing(opened(tmp_path, "a")) as spool:
@@ -712,7 +715,8 @@ def test_the_trouble_survives_a_restart(tmp_path: Path, error: BaseException) ->
 
     with closing(opened(tmp_path, "a")) as spool, running(spool, Scripted(slow)) as delivery:
         assert reached.wait(60)
-        assert spool.progress("a").trouble == before._replace(stopped=False)
+        words = f"before this start: {before.error}"
+        assert spool.progress("a").trouble == before._replace(stopped=False, error=words)
         goes_on.set()
         assert delivery.wait_until_drained(MINUTE)
         assert spool.progress("a").trouble is None

@@ -19,6 +19,8 @@ _QUIET_SECONDS = 60.0
 fill the log."""
 _SHORT_SECONDS = 10.0
 
+_BEFORE = "before this start: "
+
 _log = structlog.get_logger(__name__)
 
 
@@ -53,10 +55,14 @@ class Outages:
         """Whether it was logged that nothing can be delivered, and not yet that it can again."""
 
     def begin(self) -> None:
-        """Go on with the trouble that was there when the service ended; it is tried again now."""
+        """Go on with the trouble that was there when the service ended; it is tried again now.
+
+        Its words are marked as old: the output may have another target since.
+        """
         trouble = self._spool.progress(self._name).trouble
-        self.trouble = trouble and trouble._replace(stopped=False)
-        if self.trouble != trouble:
+        if trouble is not None:
+            error = _BEFORE + trouble.error.removeprefix(_BEFORE)
+            self.trouble = trouble._replace(stopped=False, error=error)
             self._note()
 
     def fail(self, error: BaseException, *, of_spool: bool = False) -> None:
