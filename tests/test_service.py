@@ -153,6 +153,33 @@ def test_sighup_begins_anew_with_the_configuration_as_it_is(
     assert "outputs=told,archive" in said
 
 
+@pytest.mark.parametrize(("folder", "warnings"), [("link", 0), ("other", 1)])
+def test_sighup_with_another_state_folder_warns_of_repeated_documents(
+    tmp_path: Path, folder: str, warnings: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The new folder does not know what was delivered before; a link to the old one does."""
+    append(tmp_path, logins(1))
+    (tmp_path / "link").symlink_to("state")
+    first, signals = iter([signal.SIGHUP]), iter([signal.SIGHUP, signal.SIGTERM])
+
+    def act(_: Sequence[Document]) -> None:
+        for number in first:
+            os.kill(os.getpid(), number)
+
+    told = Told(act)
+    config = configured(tmp_path, told)()
+    read = configured(tmp_path, told, CONFIG.replace("{folder}/state", "{folder}/" + folder))
+
+    def read_again() -> Config:
+        os.kill(os.getpid(), next(signals))
+        return read()
+
+    assert Service(config, read_again).run()
+    said = capsys.readouterr().err
+    assert said.count("The state folder changed") == warnings
+    assert said.count(f"state={tmp_path / folder}\n") == 1
+
+
 @pytest.mark.parametrize("last", [signal.SIGHUP, signal.SIGTERM])
 def test_many_signals_are_few(
     tmp_path: Path, last: signal.Signals, capsys: pytest.CaptureFixture[str]

@@ -210,7 +210,7 @@ class Service:
             elif number is not None:
                 self._is_good = not self._once
                 return None
-        self._config = config
+        before, self._config = self._config, config
         log.configure(config.log.format, config.log.level, mask_of(config))
         running.start()
         _log.info(
@@ -219,6 +219,13 @@ class Service:
             outputs=",".join(config.outputs),
             state=str(config.state),
         )
+        if os.path.realpath(config.state) != os.path.realpath(before.state):
+            _log.warning(
+                "The state folder changed. The new one does not know what was delivered before:"
+                " all logs are read again, and outputs that do not recognise ids, such as files,"
+                " may get documents twice.",
+                before=str(before.state),
+            )
         return running
 
     def _make(self, config: Config) -> Mapping[str, Output]:
