@@ -17,6 +17,7 @@ from forwarder.config.load import Config
 from forwarder.documents import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.spool import BlockedError, DamagedError, Spool, SpoolError
+from forwarder.spool.schema import connect
 from forwarder.spool.stats import summarise
 from tests.services import CONFIG, Told, append, configured, logins
 from tests.spooling import opened
@@ -294,6 +295,28 @@ def test_a_damaged_spool_is_set_aside_and_opened_anew(
     assert service(configured(tmp_path, told), once=True).run()
     assert len(told.taken) == 1
     assert "The spool is damaged; it is set aside and opened anew." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_single_run_over_a_damaged_spool_fails(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, is_read: bool
+) -> None:
+    """Whether the damage is found at the start, or by the output when it reads a block."""
+    append(tmp_path, logins(1))
+    told = Told(nothing)
+    with closing(opened(tmp_path / "state", "told")) as spool:
+        spool.commit([Document("id", b"{}")])
+    path = tmp_path / "state" / "spool.db"
+    if is_read:
+        with closing(connect(path)) as connection:
+            connection.execute("UPDATE blocks SET checksum = checksum + 1")
+    else:
+        path.write_bytes(b"rubbish")
+    assert not service(configured(tmp_path, told), once=True).run()
+    assert len(told.taken) == 1
+    said = capsys.readouterr().err
+    assert said.count("Not everything was done.") == 1
+    assert service(configured(tmp_path, told), once=True).run()
 
 
 def test_a_fault_in_reading_ends_it(

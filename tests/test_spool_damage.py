@@ -251,6 +251,45 @@ def test_a_changed_value_stays_behind(tmp_path: Path, change: str) -> None:
     assert (said["documents"], said["lost_documents"], said["complete"]) == (TOTAL, 0, False)
 
 
+def spoil(path: Path, kind: str) -> None:
+    """Damage a database so that positions are whole, partly there or gone."""
+    with closing(connect(path)) as connection:
+        match kind:
+            case "nothing":
+                connection.execute("PRAGMA user_version = 0")
+            case "documents":
+                connection.execute("UPDATE dead_letters SET packed = x'00' WHERE number = 2")
+            case "a position":
+                connection.execute("UPDATE state SET value = x'00' WHERE key = 'file/x'")
+            case _:
+                path.write_bytes(b"rubbish")
+
+
+@pytest.mark.parametrize(
+    ("kind", "positions", "advice"),
+    [
+        ("nothing", "complete", "Nothing in it was lost."),
+        ("documents", "complete", "To deliver them again, run esa-forwarder rewind"),
+        ("a position", "partial", "are read again without a rewind"),
+        ("everything", "lost", "are read again without a rewind"),
+    ],
+)
+def test_the_operator_is_told_whether_to_rewind(
+    tmp_path: Path, kind: str, positions: str, advice: str
+) -> None:
+    """Never where the logs are read again anyway: outputs would get a third copy."""
+    fill(tmp_path)
+    spoil(tmp_path / "spool.db", kind)
+    (tmp_path / "spool.db.suspect").touch()
+    with capture_logs() as logs, opened_again(tmp_path) as spool:
+        kept = dict(spool.load_state("file/x"))
+    (said,) = [x for x in logs if x["log_level"] == "error"]
+    assert said["positions"] == positions
+    assert bool(kept) == (positions == "complete")
+    assert advice in said["event"]
+    assert ("run esa-forwarder rewind" in said["event"]) == (kind == "documents")
+
+
 def test_a_value_that_changes_while_the_service_runs_is_not_handed_out(tmp_path: Path) -> None:
     """It would be a wrong position, or a wrong document."""
     fill(tmp_path)

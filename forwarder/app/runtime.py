@@ -164,9 +164,12 @@ class Running:
             yield "the logs were not read to their end"
         if self.ingest.problems:
             yield f"{many(self.ingest.problems, 'problem')} with the logs; see above"
+        if self.spool.was_damaged:
+            yield "the spool was damaged and has been replaced; see above"
         for delivery in self.deliveries:
             progress = self.spool.progress(delivery.name)
             before = self.before[delivery.name]
+            missing = progress.missing - before.missing
             rejected = progress.rejected - before.rejected
             dropped = progress.dropped.documents if progress.dropped else 0
             dropped -= before.dropped.documents if before.dropped else 0
@@ -175,6 +178,11 @@ class Running:
                 yield (
                     f"output {delivery.name!r} refused {many(rejected, 'document')};"
                     " see esa-forwarder dead-letters list"
+                )
+            if missing:
+                yield (
+                    f"{many(missing, 'document')} for output {delivery.name!r} could not be read"
+                    " from the spool; see above"
                 )
             if dropped > 0:
                 yield (

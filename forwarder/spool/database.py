@@ -29,7 +29,7 @@ import structlog
 
 from forwarder.spool.errors import BlockedError, explained, is_damage, suspicion, unwritable
 from forwarder.spool.room import size_of, wal_of
-from forwarder.spool.salvaging import is_whole, salvage
+from forwarder.spool.salvaging import Salvaged, is_whole, salvage
 from forwarder.spool.schema import (
     connect,
     connect_to_read,
@@ -46,6 +46,18 @@ _BESIDE = ("-wal", "-shm")
 _JOURNAL = "-journal"
 """Of a database that is not yet one with a log of changes."""
 _OTHERS = 0o077
+
+_REPLACED = "The spool was damaged and has been replaced; the damaged file was kept. "
+_NOTHING_LOST = _REPLACED + "Nothing in it was lost."
+_DOCUMENTS_LOST = _REPLACED + (
+    "Positions in the logs were carried over; documents or dead letters were lost. To deliver them"
+    " again, run esa-forwarder rewind for the logs that they came from."
+)
+_POSITIONS_LOST = _REPLACED + (
+    "Positions in the logs were lost, all or some: these logs are read again without a rewind, from"
+    " where start_at says. Outputs that do not recognize ids, such as file and stdout, may get"
+    " documents twice."
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -77,21 +89,25 @@ def prepare_folder(folder: Path) -> None:
         )
 
 
-def open_database(folder: Path) -> sqlite3.Connection:
+def open_database(folder: Path) -> tuple[sqlite3.Connection, Salvaged | None]:
     """Open the database of a folder whose lock is held; make it if there is none.
+
+    Returns:
+        A connection, and what was carried over where the database was damaged.
 
     Raises:
         SpoolError: It is of a newer version, or there is no room for a new one.
     """
     path = folder / NAME
     new = _new(path)
+    found = None
     with explained(path):
         if path.exists():
             _remove(new)  # of a process that did not come to the end
             is_suspect = suspicion(path).exists()
             fault = _fault(path) if is_suspect else _first_fault(path)
             if fault is not None:
-                _replace(path, fault)
+                found = _replace(path, fault)
             suspicion(path).unlink(missing_ok=True)
         else:
             if not _is_finished(new):
@@ -99,12 +115,12 @@ def open_database(folder: Path) -> sqlite3.Connection:
                 create(new).close()
             _rename(path, new)
         try:
-            return _connect(path)
+            return _connect(path), found
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-            _replace(path, str(error))
-        return _connect(path)
+            found = _replace(path, str(error))
+        return _connect(path), found
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -231,7 +247,7 @@ def _is_finished(new: Path) -> bool:
         return False
 
 
-def _replace(path: Path, fault: str) -> None:
+def _replace(path: Path, fault: str) -> Salvaged:
     """Make a new database of what can be read of a damaged one, and set that one aside."""
     with closing(create(_new(path))) as connection:
         found = salvage(path, connection)
@@ -240,13 +256,12 @@ def _replace(path: Path, fault: str) -> None:
     # The database goes first: if this is the last that happens, there is a new one and no old one.
     path.rename(aside)
     _rename(path, _new(path), aside)
-    _log.error(
-        "The database of the spool was damaged and has been set aside; what could be read of it"
-        " was carried over. Logs can be read again with the command rewind.",
-        fault=fault,
-        aside=str(aside),
-        **found._asdict(),
-    )
+    if found.positions != "complete":
+        words = _POSITIONS_LOST
+    else:
+        words = _NOTHING_LOST if found.complete else _DOCUMENTS_LOST
+    _log.error(words, fault=fault, aside=str(aside), **found._asdict())
+    return found
 
 
 def _rename(path: Path, new: Path, aside: Path | None = None) -> None:

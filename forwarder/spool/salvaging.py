@@ -22,6 +22,8 @@ class Salvaged(NamedTuple):
     dead_letters: int = 0
     state: int = 0
     """Values: positions, open connections, cursors."""
+    positions: str = "lost"
+    """Whether ``state`` is ``complete``, ``partial`` or ``lost``."""
     lost_documents: int = 0
     """That some output has not had yet, as far as can be told."""
     complete: bool = False
@@ -61,7 +63,7 @@ def salvage(path: Path, into: sqlite3.Connection) -> Salvaged:
         into: A new, empty one.
     """
     found: dict[str, list[_Row]] = {}
-    complete = True
+    complete, positions = True, "lost"
     into.execute("BEGIN IMMEDIATE")
     try:
         with closing(connect_to_read(path)) as source:
@@ -69,11 +71,13 @@ def salvage(path: Path, into: sqlite3.Connection) -> Salvaged:
                 walk = _Walk(source, table)
                 found[table.name] = _copy(table, walk, into)
                 complete &= walk.complete
+                if table.name == "state" and (walk.complete or found["state"]):
+                    positions = "complete" if walk.complete else "partial"
     except sqlite3.DatabaseError:
         complete = False
     into.execute(COUNT_BLOCKS)
     into.execute("COMMIT")
-    return _count(found, complete=complete)
+    return _count(found, complete=complete)._replace(positions=positions)
 
 
 def is_whole(table: str, row: _Row) -> bool:

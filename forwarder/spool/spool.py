@@ -122,7 +122,9 @@ class Spool:
         self._trims = False
         """Whether there are more blocks than could be trimmed that every output has had."""
         was_there = _inode(self._path)
-        connection = open_database(folder)
+        connection, salvaged = open_database(folder)
+        self.was_damaged = salvaged is not None
+        """Whether the database was replaced by what could be read of it."""
         try:
             self._writer = Writer(self._path, connection, room)
             with self._writer.locked():
