@@ -29,6 +29,85 @@ class Mixture(NamedTuple):
     first: str
     second: str
 
+    def as_strings(self) -> dict[str, str]:
+        """Give its fields for JSON and for the log."""
+        return {
+            "appliance": self.appliance,
+            "by": self.kind.value,
+            "first": self.first,
+            "second": self.second,
+        }
+
+
+def describe_mixture(appliance: str, kind: str, first: str, second: str) -> str:
+    """Say what is wrong with an appliance that is two machines; without a period.
+
+    Args:
+        appliance: As it can be shown, as are the others.
+        kind: What tells the machines apart.
+        first: What the first one has for it.
+        second: What the second one has.
+    """
+    return (
+        f"the logs of {appliance} come from two machines, by their {kind} {first} and {second};"
+        " nothing is joined between them"
+    )
+
+
+class ParseWarning(NamedTuple):
+    """A kind of content that is left out of the documents, or read only in part."""
+
+    name: str
+    """Its number's name in :class:`Counts`."""
+    noun: str
+    """What is counted."""
+    what: str
+    """What happened to it; follows the number and the noun."""
+    advice: str
+    """What it means and what to do, for ``parse`` and the log."""
+    is_note: bool = False
+    """Whether it is common and harmless: ``parse`` has it in the summary, not as a warning."""
+
+
+WARNINGS = (
+    ParseWarning(
+        "unread",
+        "line",
+        "not understood",
+        "they begin like a login or the header of a file and have no known form or no possible date"
+        " or offset; please report them",
+    ),
+    ParseWarning(
+        "strangers",
+        "line",
+        "followed by text that was dropped",
+        "it is neither a line nor the wrapped rest of one",
+    ),
+    ParseWarning("others", "line", "dropped", "not of a mail log", is_note=True),
+    ParseWarning("cut_lines", "line", "truncated", "longer than 64 KiB", is_note=True),
+    ParseWarning(
+        "dropped_repeats",
+        "repeated login",
+        "dropped",
+        "a syslog daemon reports more repetitions than are believed (10,000 at once, and 20 for"
+        " each line of a login in the long run); disable its reduction of repeated messages",
+    ),
+    ParseWarning(
+        "orphaned_repeats",
+        "file",
+        "that begin with a repetition of the last message of the file before",
+        "if that was a login, its repetitions are missing; disable the reduction of repeated"
+        " messages in the syslog daemon",
+    ),
+    ParseWarning(
+        "broken_off",
+        "file",
+        "with an incomplete last line, which was dropped",
+        "send the file again if it was still being sent",
+    ),
+)
+"""The words that ``parse``, ``status`` and the log of the service have for them."""
+
 
 @dataclass(slots=True)
 class Counts:

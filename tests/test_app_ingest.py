@@ -290,11 +290,11 @@ def test_what_is_odd_about_the_logs_is_said(
     append(tmp_path, b"\x7fELF" * 20_000, name="mail.bin")
     ingest = reader(tmp_path, spool, once=True)
     ingest.run()
-    assert said("Lines are not understood")
+    assert said("Lines not understood: ")
     assert said("has no line of a mail log")
     ((_, status),) = spool.load_state(STATUS_PREFIX + "ingest")
     found = orjson.loads(status)
-    assert found["oddities"]["unread"] == 1
+    assert found["warnings"]["unread"] == 1
     assert found["behind_bytes"] == 0
     assert ingest.problems == 0
 

@@ -1,13 +1,20 @@
 """What the log says of the inputs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
+import pytest
 from structlog.testing import capture_logs
 
 from forwarder.app.core_messages import Snapshot
-from forwarder.app.input_status import MAX_STATUS_FILES, ReadingStatus
-from forwarder.counts import Counts
+from forwarder.app.input_status import (
+    AGAIN_SECONDS,
+    MAX_STATUS_FILES,
+    InputStatus,
+    ParseWarnings,
+)
+from forwarder.counts import WARNINGS, Counts
 from forwarder.inputs.files.scanner import Followed
 from forwarder.inputs.files.tailer import Following
 from forwarder.mail_logs.subscriptions import OtherLog
@@ -29,7 +36,7 @@ def test_many_files_that_are_no_logs_do_not_fill_the_log(tmp_path: Path) -> None
     keys: dict[str, OtherLog | None] = {}
     while len(keys) < MAX_STATUS_FILES + 50:
         keys |= dict.fromkeys((x.key for x in following.read(0.1)), OtherLog(0, None, True))  # noqa: FBT003
-    status = ReadingStatus(following, [], {})
+    status = InputStatus(following, [], {})
     snapshot = Snapshot({}, [], Counts(), 0, keys)
     with capture_logs() as logs:
         ((_, written),) = status.take(snapshot)
@@ -43,10 +50,61 @@ def test_many_files_that_are_no_logs_do_not_fill_the_log(tmp_path: Path) -> None
 def test_a_problem_is_not_said_again_and_again(tmp_path: Path) -> None:
     """Each is counted, and said once an hour."""
     following = Flipping([Followed((f"{tmp_path}/mail*",))], [], once=True, watch=False)
-    status = ReadingStatus(following, [], {})
+    status = InputStatus(following, [], {})
     with capture_logs() as logs:
         for _ in range(3):
-            status.say_problems()
+            status.log_problems()
     following.close()
     assert status.problems == 6
     assert [x["reason"] for x in logs] == ["a is a FIFO", "b is a FIFO"]
+
+
+@pytest.fixture
+def lines(
+    said: Callable[[str], bool], capsys: pytest.CaptureFixture[str]
+) -> Callable[[], list[str]]:
+    """Give what was logged since the last time; the log is set up by ``said``."""
+    assert not said("level")
+    return lambda: capsys.readouterr().err.splitlines()  # noqa: PLW0108 - what was read anew
+
+
+@pytest.mark.parametrize("name", [x.name for x in WARNINGS])
+def test_a_number_is_said_when_it_is_new_and_again_after_an_hour(
+    name: str, lines: Callable[[], list[str]]
+) -> None:
+    """What grows all the time must not fill the log."""
+    now = [0.0]
+    warnings = ParseWarnings(lambda: now[0])
+    warnings.log(Counts())
+    numbers = []
+    for now[0], number in ((1, 3), (2, 5), (AGAIN_SECONDS, 7), (AGAIN_SECONDS + 1, 9), (10e6, 9)):
+        counts = Counts()
+        setattr(counts, name, number)
+        warnings.log(counts)
+        numbers.append([x.rpartition("number=")[2].split()[0] for x in lines()])
+    assert numbers == [["3"], [], [], ["9"], []]
+
+
+def test_at_the_end_nothing_waits(lines: Callable[[], list[str]]) -> None:
+    """Nobody will look again."""
+    warnings = ParseWarnings(lambda: 0)
+    warnings.log(Counts(unread=1))
+    warnings.log(Counts(unread=2), last=True)
+    assert len(lines()) == 2
+
+
+def test_the_first_line_that_is_not_understood_is_named(lines: Callable[[], list[str]]) -> None:
+    """With control characters made visible."""
+    ParseWarnings().log(Counts(unread=1, first_unread=("/srv/\x1b[1m", 99)))
+    (line,) = lines()
+    assert "offset=99" in line
+    assert "\\x1b[1m" in line
+
+
+def test_times_without_a_zone_are_said_once(lines: Callable[[], list[str]]) -> None:
+    """However many there are."""
+    warnings = ParseWarnings()
+    for _ in range(3):
+        warnings.log(Counts(assumed_utc=True))
+    (line,) = lines()
+    assert "taken for UTC" in line

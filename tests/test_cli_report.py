@@ -75,8 +75,8 @@ def test_what_was_left_out_or_cut_is_said() -> None:
     done = Done(counts=Counts(cut_lines=2, others=1), repeated=(("/b\n", "/a"),))
     assert list(summarise(done))[1:] == [
         "left out '/b\\n': all of it is in '/a'",
-        "2 lines cut: longer than 64 KiB",
-        "1 line left out: not of a mail log",
+        "1 line dropped: not of a mail log",
+        "2 lines truncated: longer than 64 KiB",
     ]
 
 
@@ -86,8 +86,8 @@ def test_warnings_say_what_to_do() -> None:
     zone, unread, strangers, broken = warnings(
         Counts(assumed_utc=True, unread=1, strangers=2, broken_off=1)
     )
-    assert strangers.startswith("2 lines had something behind")
-    assert broken.startswith("the last line of 1 file is not whole")
+    assert strangers.startswith("2 lines followed by text that was dropped: ")
+    assert broken.startswith("1 file with an incomplete last line, which was dropped: ")
     assert "--timezone Europe/Rome" in zone
     assert unread.startswith("1 line not understood: ")
 

@@ -33,7 +33,7 @@ INGEST = {
     "files": 1200,
     "behind_bytes": 1234,
     "lost_bytes": 5,
-    "oddities": {"unread": 1234, "strangers": 0, "cut_lines": 2},
+    "warnings": {"unread": 1234, "strangers": 0, "cut_lines": 2},
     "named": [
         {
             "path": "/srv/esa/mail.\x1b",
@@ -176,7 +176,7 @@ def test_status_for_people(tmp_path: Path) -> None:
         "siem                  1          0  266 of 250,000,000",
         "",
         ("inputs: 1,200 files; 1,234 bytes behind; 5 bytes lost; as of 2026-03-01T06:41:00+00:00"),
-        "since the service began: 1,234 lines not understood, 2 lines cut",
+        "since the service began: 1,234 lines not understood, 2 lines truncated",
         "FILE                APPLIANCE   SIZE  BEHIND  LOST  CHANGED",
         "/srv/esa/mail.\\x1b  esa1       5,000   1,234     0  2026-03-01T06:40:00+00:00",
         "/srv/esa/mail.2     esa1          50       0     5  gone",

@@ -27,7 +27,7 @@ from forwarder.app.committing import WAIT_SECONDS, Committer
 from forwarder.app.core_messages import Made, Snapshot
 from forwarder.app.core_settings import PREFIX as CORE_PREFIX
 from forwarder.app.core_settings import CoreSettings
-from forwarder.app.input_status import STATUS_PREFIX, ReadingStatus
+from forwarder.app.input_status import STATUS_PREFIX, InputStatus
 from forwarder.app.parser_client import CoreDiedError, CoreHandle
 from forwarder.config.followed import followed_by, named_by
 from forwarder.config.models import DocumentSettings, InputSettings, StdinSettings
@@ -121,7 +121,7 @@ class Ingest:
         self._consumed: tuple[int, bytes] | None = None
         """Of standard input; see :meth:`Core.consumed`."""
         self._since: float | None = None
-        self._status = ReadingStatus(
+        self._status = InputStatus(
             self._following,
             named_by(inputs),
             dict(spool.load_state(STATUS_PREFIX)),
@@ -191,7 +191,7 @@ class Ingest:
             pieces = self._read()
             for piece in pieces:
                 self._take(piece)
-            self._status.say_problems()
+            self._status.log_problems()
             # Only now: what was read before a snapshot is saved has to be with the core by then.
             self._collect()
             if not self._is_asked and self._is_due(idle=not pieces):
@@ -244,7 +244,7 @@ class Ingest:
         """While nothing is read, take note of files that come and go, and of what is lost."""
         if self._following is not None:
             self._following.notice()
-        self._status.say_problems()
+        self._status.log_problems()
 
     def _take(self, piece: Piece) -> None:
         self._core.feed(piece)

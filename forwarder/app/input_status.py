@@ -1,8 +1,16 @@
-"""What is said of the inputs: to ``status`` how far they are, in the log what is wrong."""
+"""State of the inputs: how far they are, for ``status``; what is wrong with them, for the log.
+
+Rules:
+
+* A problem is logged when it appears, and again after an hour at the earliest: a log of the wrong
+  kind grows all day.
+* Beside logs there may be any file. One that is not a mail log makes a run fail only if the
+  configuration names it, or if there is no other file.
+"""
 
 import os
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from heapq import nsmallest
 from operator import itemgetter
@@ -11,89 +19,133 @@ import orjson
 import structlog
 
 from forwarder.app.core_messages import Snapshot
-from forwarder.app.oddities import AGAIN_SECONDS, Oddities, in_status, in_words
-from forwarder.counts import Counts
+from forwarder.counts import GIVE_NAMES, WARNINGS, Counts
 from forwarder.inputs.files.standing import FileStatus
 from forwarder.inputs.files.tailer import Following
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.text import shortened, shown
 
+AGAIN_SECONDS = 3_600.0
+"""After which a problem that lasts, or a number that has grown, is logged again."""
+
 STATUS_SECONDS = 5.0
-"""How often the state of the inputs is written for ``status``, while something changes."""
+"""How often the state of the inputs is saved for ``status``, while something changes."""
 
 _STATUS_SHARE = 50
-"""Of the time, it takes one part in so many: with 100,000 files it is written seldom."""
+"""One part in so many of the time may go into that: with 100,000 files it is saved less often."""
 
 STATUS_PREFIX = "status/"
-
 _KEY = STATUS_PREFIX + "ingest"
 
 MAX_STATUS_FILES = 100
 """Files that ``status`` names, those that are furthest behind first: there may be thousands."""
 
-
 MAX_OTHERS = 1_000
-"""Files that are no mail logs and are known as such after a restart, though nothing of them is read
-again."""
+"""Files known not to be mail logs after a restart, though nothing of them is read again."""
 
 MAX_SAID = 10_000
-"""Problems that are remembered, so that none is said again and again."""
+"""Problems that are remembered as logged."""
 
 _log = structlog.get_logger(__name__)
 
 
-class ReadingStatus:
-    """Says how the inputs are; for the thread that reads them.
+class ParseWarnings:
+    """Logs what documents lack: when it is new, and then at most once an hour."""
 
-    Attributes:
-        problems: What could not be read, or is lost; each was logged.
-    """
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with nothing logged; the clock gives seconds."""
+        self._clock = clock
+        self._said: dict[str, tuple[int, float]] = {}
+        self._said_utc = False
+        self._mixed: set[str] = set()
+
+    def log(self, counts: Counts, *, last: bool = False) -> None:
+        """Log what is new.
+
+        Args:
+            counts: Totals so far.
+            last: Whether the program ends, so that nothing waits for its hour.
+        """
+        if counts.assumed_utc and not self._said_utc:
+            self._said_utc = True
+            _log.warning(
+                "Times were taken for UTC: neither a file header nor the setting timezone of an"
+                " input gives the zone; set it there, for example timezone: Europe/Rome."
+            )
+        for mixture in counts.mixtures:
+            if mixture.appliance not in self._mixed:
+                self._mixed.add(mixture.appliance)
+                _log.warning(
+                    "Logs under one name come from two machines; nothing is joined between them. "
+                    + GIVE_NAMES,
+                    **mixture.as_strings(),
+                )
+        now = self._clock()
+        for name, noun, what, advice, _ in WARNINGS:
+            number: int = getattr(counts, name)
+            said, at = self._said.get(name, (0, None))
+            if number <= said or not (at is None or last or now - at >= AGAIN_SECONDS):
+                continue
+            self._said[name] = number, now
+            first = {}
+            if name == "unread" and counts.first_unread is not None:
+                path, offset = counts.first_unread
+                first = {"path": path or "-", "offset": offset}
+            _log.warning(f"{noun.capitalize()}s {what}: {advice}.", number=number, **first)
+
+
+class InputStatus:
+    """Tells how the inputs are; for the thread that reads them."""
 
     def __init__(
         self, following: Following | None, named: Collection[str], last: Mapping[str, bytes]
     ) -> None:
-        """Start with nothing said.
+        """Start with nothing logged.
 
         Args:
-            following: The files among the inputs, if there are any.
+            following: Tails the files among the inputs, if there are any.
             named: Paths of single files that the configuration names.
-            last: What was written for ``status`` before: what is no mail log is not read again.
+            last: What was saved for ``status`` before: files that are not mail logs are not read
+                again.
         """
         self._following = following
         self._named = frozenset(named)
-        self._others = _restore(last.get(_KEY))
         before = orjson.loads(last.get(_KEY, b"{}"))
+        self._others = {x.pop("key"): OtherLog(**x) for x in before.get("other_logs", ())}
+        self._others.pop(STDIN_KEY, None)  # of another run
         self._lost_before = int(before.get("lost_before_begun", 0))
-        """Bytes of logs that came and went before they were begun, as ``status`` had it."""
+        """Bytes of logs that came and went before they were begun."""
         self._said: dict[str, OtherLog] = {}
         self._said_others = 0
         self._said_problems: dict[str, float] = {}
         """When, in seconds of the monotonic clock."""
-        self._oddities = Oddities()
+        self._warnings = ParseWarnings()
         self._counts = Counts()
         self._has_logs: bool | None = None
         self._due = 0.0
         self._last: dict[str, object] = {}
         self.problems = 0
+        """What could not be read, or is lost; each was logged."""
 
     def follow(self, following: Following | None) -> None:
-        """Take other followed files in the place of those before."""
+        """Take another tailer in place of the one before."""
         self._following = following
 
-    def say_problems(self) -> None:
-        """Say what has gone wrong since the last time."""
-        if self._following is not None:
-            for problem in self._following.take_problems():
-                self.problems += 1
-                if self._is_new(problem):
-                    _log.warning("Something of the logs cannot be read.", reason=problem)
-            links = self._following.take_links()
-            if links is not None:
-                _log.warning("Symbolic links were passed over.", reason=links)
+    def log_problems(self) -> None:
+        """Log what has gone wrong since the last time."""
+        if self._following is None:
+            return
+        for problem in self._following.take_problems():
+            self.problems += 1
+            if self._is_new(problem):
+                _log.warning("Log file cannot be read.", reason=problem)
+        links = self._following.take_links()
+        if links is not None:
+            _log.warning("Symbolic links were skipped.", reason=links)
 
     def _is_new(self, problem: str) -> bool:
-        """Say whether something was not said lately: a name may change from good to bad all day."""
+        """Tell whether a problem was not logged lately: a file may turn good and bad all day."""
         now = time.monotonic()
         said = self._said_problems.get(problem)
         if said is not None and now - said < AGAIN_SECONDS:
@@ -105,22 +157,15 @@ class ReadingStatus:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to write for ``status``."""
+        """Whether it is time to save for ``status``."""
         return time.monotonic() >= self._due
 
     def renew(self) -> None:
-        """Let it be time: it is not to say for ever how far an earlier commit was."""
+        """Save with the next commit, however long ago the last time was."""
         self._due = 0.0
 
     def take(self, snapshot: Snapshot) -> list[tuple[str, bytes]]:
-        """Say, if it is time, what is new.
-
-        Args:
-            snapshot: Of the core; each is given once.
-
-        Returns:
-            Pairs for the state.
-        """
+        """Log what is new, if it is time, and give pairs to save."""
         self._counts = snapshot.counts
         for key, other in snapshot.others.items():
             if other is None:
@@ -130,16 +175,18 @@ class ReadingStatus:
         if not self.is_due:
             return []
         begun = time.monotonic()
-        self._oddities.say(self._counts)
-        self._say_whether_there_are_logs()
+        self._warnings.log(self._counts)
+        self._log_whether_there_are_logs()
         paths = self._find_others()
-        others = self._say_others(paths)
+        others = self._log_others(paths)
         lost = self._lost_before + (0 if self._following is None else self._following.lost)
-        status = describe(self._files(), snapshot.open_connections, self._counts, lost)
+        status = _describe(self._files(), snapshot.open_connections, self._counts, lost)
         status["other_logs"] = [
             {"key": key, **others[key]._asdict()} for key in sorted(others)[:MAX_OTHERS]
         ]
-        status["problems"] = self._list_problems(paths, others)
+        problems = [] if self._following is None else self._following.problems
+        problems += (other.say(shown(paths[key])) for key, other in sorted(others.items()))
+        status["problems"] = [shortened(x) for x in problems[:MAX_STATUS_FILES]]
         now = time.monotonic()
         self._due = now + max(STATUS_SECONDS, (now - begun) * _STATUS_SHARE)
         if status == self._last:
@@ -149,15 +196,10 @@ class ReadingStatus:
         return [(_KEY, orjson.dumps(at | status))]
 
     def finish(self) -> None:
-        """Say what was odd about the logs, at the end, and count what is not a log as a problem.
-
-        Beside logs there may be anything, but for a file that was named; with nothing else,
-        something is wrong.
-        """
-        self._oddities.say(self._counts, last=True)
+        """Log what is left to log, and count files that are not mail logs as problems."""
+        self._warnings.log(self._counts, last=True)
         paths = self._find_others()
-        others = self._say_others(paths)
-        foreign = {key for key, other in others.items() if other.is_foreign}
+        foreign = {key for key, other in self._log_others(paths).items() if other.is_foreign}
         named = {key for key, path in paths.items() if path in self._named or key == STDIN_KEY}
         number = 0 if self._following is None else self._following.number
         self.problems += len(foreign if len(foreign) == number else foreign & named)
@@ -166,91 +208,67 @@ class ReadingStatus:
         return iter(()) if self._following is None else self._following.status()
 
     def _find_others(self) -> dict[str, str]:
-        """Say where what is no mail log is now, by key."""
+        """Give the paths of what is not a mail log, by key."""
         files = self._files() if self._others else ()
         paths = {x.key: x.path for x in files if x.key in self._others}
         return {STDIN_KEY: "-"} | dict(sorted(paths.items(), key=itemgetter(1)))
 
-    def _say_others(self, paths: Mapping[str, str]) -> dict[str, OtherLog]:
-        """Say what is no mail log and was not said so before; give all that are there now."""
+    def _log_others(self, paths: Mapping[str, str]) -> dict[str, OtherLog]:
+        """Log files that turned out not to be mail logs; give all that are there now."""
         found = {key: other for key, other in self._others.items() if key in paths}
         for key, other in found.items():
             before = self._said.get(key)
-            if before is None or before._replace(lines=other.lines) != other:
-                self._say_other(other.say(shown(paths[key])))
             self._said[key] = other
+            if before is not None and before._replace(lines=other.lines) == other:
+                continue
+            self._said_others += 1
+            if self._said_others <= MAX_STATUS_FILES:
+                _log.warning("A file is not a mail log.", reason=other.say(shown(paths[key])))
+            elif self._said_others == MAX_STATUS_FILES + 1:
+                _log.warning("More files are not mail logs; no further one is named.")
         return found
 
-    def _say_other(self, sentence: str) -> None:
-        self._said_others += 1
-        if self._said_others <= MAX_STATUS_FILES:
-            _log.warning("A file is not a mail log.", reason=sentence)
-        elif self._said_others == MAX_STATUS_FILES + 1:
-            _log.warning("There are more files that are not mail logs; no further one is named.")
-
-    def _list_problems(self, paths: Mapping[str, str], others: Mapping[str, OtherLog]) -> list[str]:
-        """Name what is wrong now."""
-        found = [] if self._following is None else self._following.problems
-        found += (other.say(shown(paths[key])) for key, other in sorted(others.items()))
-        return [shortened(x) for x in found[:MAX_STATUS_FILES]]
-
-    def _say_whether_there_are_logs(self) -> None:
-        """Say once that no log is there: a share that is not mounted looks like a quiet night."""
+    def _log_whether_there_are_logs(self) -> None:
+        """Log once that there are none: a share that is not mounted looks like a quiet night."""
         found = None if self._following is None else self._following.finds_files
         if found is None:
             return
         before, self._has_logs = self._has_logs, found
-        if found:
-            if before is False:
-                _log.info("There are logs again.")
-            return
-        # At the beginning, what cannot be read was said already.
-        if before is False or (before is None and self.problems):
-            return
-        self.problems += 1
-        _log.warning(
-            "There is no log: nothing matches the paths of the inputs. Mount what is missing, or"
-            " mend the paths; see esa-forwarder check."
-        )
+        if found and before is False:
+            _log.info("There are logs again.")
+        # At the beginning, what cannot be read was logged already.
+        if not found and (before or (before is None and not self.problems)):
+            self.problems += 1
+            _log.warning(
+                "There is no log: nothing matches the paths of the inputs. Mount what is missing,"
+                " or correct the paths; see esa-forwarder check."
+            )
 
 
-def _restore(status: bytes | None) -> dict[str, OtherLog]:
-    others = orjson.loads(status).get("other_logs", ()) if status else ()
-    found = {x.pop("key"): OtherLog(**x) for x in others}
-    found.pop(STDIN_KEY, None)  # of another run
-    return found
-
-
-class _Sums:
-    """What all files come to; they go by one at a time, because there may be 100,000."""
-
-    def __init__(self) -> None:
-        self.files = self.behind = self.lost = 0
-
-    def of(self, files: Iterable[FileStatus]) -> Iterator[FileStatus]:
-        """Count files on their way."""
-        for file in files:
-            self.files += 1
-            self.behind += file.behind
-            self.lost += file.lost
-            yield file
-
-
-def describe(
+def _describe(
     files: Iterable[FileStatus], open_connections: int, counts: Counts, lost_before_begun: int
 ) -> dict[str, object]:
-    """Say how far the inputs are, for ``status``."""
-    sums = _Sums()
+    """Describe the inputs; files come one at a time, because there may be 100,000."""
+    number = behind = lost = 0
+
+    def add(files: Iterable[FileStatus]) -> Iterator[FileStatus]:
+        nonlocal number, behind, lost
+        for file in files:
+            number += 1
+            behind += file.behind
+            lost += file.lost
+            yield file
+
     worst = nsmallest(
-        MAX_STATUS_FILES, sums.of(files), key=lambda x: (-x.behind - x.lost, x.path, x.offset)
+        MAX_STATUS_FILES, add(files), key=lambda x: (-x.behind - x.lost, x.path, x.offset)
     )
     return {
         "open_connections": open_connections,
-        "oddities": in_status(counts),
-        "mixtures": [in_words(x) for x in counts.mixtures],
-        "files": sums.files,
-        "behind_bytes": sums.behind,
-        "lost_bytes": sums.lost + lost_before_begun,
+        "warnings": {x.name: getattr(counts, x.name) for x in WARNINGS},
+        "mixtures": [x.as_strings() for x in counts.mixtures],
+        "files": number,
+        "behind_bytes": behind,
+        "lost_bytes": lost + lost_before_begun,
         "lost_before_begun": lost_before_begun,
         "named": [
             {

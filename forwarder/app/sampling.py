@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from forwarder.counts import GIVE_NAMES
+from forwarder.counts import GIVE_NAMES, describe_mixture
 from forwarder.errors import ForwarderError
 from forwarder.events import Event, SyslogHeader
 from forwarder.inputs.block_reader import file_time, last_change, plain_bytes, read_blocks
@@ -155,10 +155,8 @@ def _look_into(files: Sequence[Sighting], zone: tzinfo | None) -> Iterator[Findi
             advice="Name the files of the text mail logs, or push these to this folder.",
         )
     for mixture in flow.counts.mixtures:
-        text = (
-            f"the logs of {quoted(mixture.appliance)} come from two machines, by their"
-            f" {mixture.kind} {quoted(mixture.first)} and {quoted(mixture.second)}; nothing is"
-            " joined between them"
+        text = describe_mixture(
+            quoted(mixture.appliance), mixture.kind, quoted(mixture.first), quoted(mixture.second)
         )
         yield Finding(good=False, text=text, advice=GIVE_NAMES)
     epochs, zones = flow.times()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import IO, Protocol
 
 from forwarder.app.parse import Progress
-from forwarder.counts import GIVE_NAMES, Counts
+from forwarder.counts import GIVE_NAMES, WARNINGS, Counts, describe_mixture
 from forwarder.text import many, quoted
 
 _NAMES = {
@@ -70,10 +70,7 @@ def summarise(summary: Summary) -> Iterator[str]:
         yield (
             f"joined to their connection: {counts.joined:,} of {counts.joinable:,} ({share:.1f} %)"
         )
-    if counts.cut_lines:
-        yield f"{many(counts.cut_lines, 'line')} cut: longer than 64 KiB"
-    if counts.others:
-        yield f"{many(counts.others, 'line')} left out: not of a mail log"
+    yield from _parse_warnings(counts, notes=True)
 
 
 def warnings(counts: Counts) -> Iterator[str]:
@@ -83,43 +80,22 @@ def warnings(counts: Counts) -> Iterator[str]:
             "times were taken for UTC: neither a file header nor --timezone gives the zone;"
             " name it with --timezone, for example --timezone Europe/Rome"
         )
-    for mixture in counts.mixtures:
-        yield (
-            f"the logs of {quoted(mixture.appliance)} come from two machines, by their"
-            f" {mixture.kind} {quoted(mixture.first)} and {quoted(mixture.second)}; nothing is"
-            f" joined between them. {GIVE_NAMES}"
-        )
-    if counts.unread:
+    for appliance, kind, first, second in counts.mixtures:
+        text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
+        yield f"{text}. {GIVE_NAMES}"
+    yield from _parse_warnings(counts, notes=False)
+
+
+def _parse_warnings(counts: Counts, *, notes: bool) -> Iterator[str]:
+    for name, noun, what, advice, is_note in WARNINGS:
+        number = getattr(counts, name)
+        if not number or is_note is not notes:
+            continue
         where = ""
-        if counts.first_unread is not None:
+        if name == "unread" and counts.first_unread is not None:
             path, offset = counts.first_unread
             where = f"; the first is at byte {offset:,} of {quoted(path or 'standard input')}"
-        yield (
-            f"{many(counts.unread, 'line')} not understood: they begin like a login or the"
-            f" header of a file and have no known form or no possible date or offset{where}; please"
-            " report them"
-        )
-    if counts.strangers:
-        yield (
-            f"{many(counts.strangers, 'line')} had something behind that is neither a line nor"
-            " the wrapped rest of one; it was left out"
-        )
-    if counts.dropped_repeats:
-        yield (
-            f"{many(counts.dropped_repeats, 'repeated login')} dropped: a syslog daemon says that"
-            " they came, and more often than is believed (10,000 at once, and 20 for each line of a"
-            " login in the long run); switch off its reduction of repeated messages"
-        )
-    if counts.orphaned_repeats:
-        yield (
-            f"the first line of {many(counts.orphaned_repeats, 'file')} says that the last message"
-            " of the file before was repeated; if that was a login, its repetitions are missing"
-        )
-    if counts.broken_off:
-        yield (
-            f"the last line of {many(counts.broken_off, 'file')} is not whole and was left out;"
-            " fetch the file again if it was still being sent"
-        )
+        yield f"{many(number, noun)} {what}: {advice}{where}"
 
 
 @contextmanager

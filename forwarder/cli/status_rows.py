@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from forwarder.counts import GIVE_NAMES
+from forwarder.counts import GIVE_NAMES, WARNINGS, describe_mixture
 from forwarder.spool.cursors import Progress, Refusing, spell
 from forwarder.spool.stats import Summary, Waiting
 from forwarder.text import escaped, escaped_json, many, visible
@@ -24,15 +24,6 @@ _OUTPUTS = (
 )
 _DEAD_LETTERS = ("DEAD LETTERS OF", "NUMBER", "TO REPLAY", "BYTES")
 _FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
-_ODDITIES = {
-    "unread": ("line", "not understood"),
-    "strangers": ("line", "with something behind that is not a line"),
-    "others": ("line", "not of a mail log"),
-    "cut_lines": ("line", "cut"),
-    "dropped_repeats": ("repeated login", "dropped, beyond the limit"),
-    "orphaned_repeats": ("file", "with a first line that repeats a message of the file before"),
-    "broken_off": ("file", "with a last line that is not whole"),
-}
 _LEFT = (0, len(_OUTPUTS) - 1)
 """Columns with text; numbers stand to the right."""
 
@@ -126,20 +117,15 @@ def as_text(summary: Summary, now: datetime) -> Iterator[str]:
             f" {many(inputs['behind_bytes'], 'byte')} behind;"
             f" {many(inputs['lost_bytes'], 'byte')} lost; as of {inputs['time']}"
         )
-        numbers = inputs.get("oddities", {})
-        odd = [
-            f"{many(numbers[x], noun)} {what}"
-            for x, (noun, what) in _ODDITIES.items()
-            if numbers.get(x)
+        numbers = inputs.get("warnings", {})
+        said = [
+            f"{many(numbers[x.name], x.noun)} {x.what}" for x in WARNINGS if numbers.get(x.name)
         ]
-        if odd:
-            yield "since the service began: " + ", ".join(odd)
+        if said:
+            yield "since the service began: " + ", ".join(said)
         for mixture in inputs.get("mixtures", []):
-            yield (
-                f"{visible(mixture['appliance'])} is two machines, by their {mixture['by']}"
-                f" {visible(mixture['first'])} and {visible(mixture['second'])}: nothing is joined"
-                f" between them. {GIVE_NAMES}"
-            )
+            parts = (visible(mixture[x]) for x in ("appliance", "by", "first", "second"))
+            yield f"{describe_mixture(*parts)}. {GIVE_NAMES}"
         rows = [
             (
                 x["path"],
