@@ -7,7 +7,7 @@ SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check lint types imports tests format docs assets lock servers bench \
+.PHONY: help .venv demo test check lint types imports tests format docs lock servers bench \
     bench-elasticsearch kill power-cut soak large-spool clean
 
 help:  ## List the targets.
@@ -68,9 +68,6 @@ lock: $(STAMP)  ## Resolve the dependencies again and write tests/requirements.t
 
 servers: $(STAMP)  ## Build the real servers that tests run; needs a JDK 17, Maven and Go.
 	.venv/bin/python -m tests.servers
-
-assets: $(STAMP)  ## Make what is installed in Elasticsearch and Kibana from its sources.
-	.venv/bin/python -m tools.assets
 
 bench: $(STAMP)  ## Measure the speed.
 	.venv/bin/python -m tests.bench

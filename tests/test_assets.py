@@ -1,24 +1,41 @@
-"""What is shipped for Elasticsearch and Kibana fits the documents, and is what its sources say."""
+"""What is shipped for Elasticsearch and Kibana fits the documents and itself."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files as resources
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from forwarder.ecs.fields import FIELDS, MAX_KEYWORD
+from forwarder.ecs.fields import FIELDS, MAX_KEYWORD, Field
 from tests.kibana.asking import parse_lines, read_duration
-from tools.assets import __main__ as generator
-from tools.assets.files import files
-from tools.assets.objects import PREFIX
-from tools.assets.templates import NAME, PIPELINE_FIELDS, VERSION
 
 ASSETS = resources("forwarder_elasticsearch") / "assets"
+NAME = "logs-cisco_esa"
+"""Begins the names of all that is installed in a cluster."""
+PREFIX = "cisco_esa-"
+"""Begins the ids of all saved objects; ``setup`` inserts the name of a space behind it."""
+VERSION = 1
+"""Of all that is installed; it grows by one with each change."""
+PIPELINE_FIELDS = {
+    x.name: x
+    for x in (
+        Field("event.ingested", "date"),
+        Field("source.geo.continent_name", "keyword"),
+        Field("source.geo.country_iso_code", "keyword"),
+        Field("source.geo.country_name", "keyword"),
+        Field("source.geo.region_iso_code", "keyword"),
+        Field("source.geo.region_name", "keyword"),
+        Field("source.geo.city_name", "keyword"),
+        Field("source.geo.location", "geo_point"),
+        Field("source.as.number", "long"),
+        Field("source.as.organization.name", "keyword"),
+    )
+}
+"""What the ingest pipeline adds to a document."""
 ALL_FIELDS = {**FIELDS, **PIPELINE_FIELDS}
 
 OBJECTS = parse_lines((ASSETS / "kibana.ndjson").read_text())
@@ -31,31 +48,6 @@ SIGMA = sorted(
 def read(name: str) -> dict[str, Any]:
     """Read an asset in JSON."""
     return dict(json.loads((ASSETS / name).read_text()))
-
-
-# The files
-
-
-@pytest.mark.parametrize("name", files())
-def test_each_shipped_file_is_what_the_generator_makes(name: str) -> None:
-    """A change of a source has to be generated: python -m tools.assets."""
-    assert (ASSETS / name).read_text() == files()[name]
-
-
-def test_the_generator_writes_where_the_plugin_reads() -> None:
-    """Both name the same folder."""
-    assert generator.FOLDER.samefile(str(ASSETS))
-
-
-def test_the_generator_writes_the_same_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No time, no chance and no order of a set is in the files."""
-    monkeypatch.setattr(generator, "FOLDER", tmp_path)
-    generator.main()
-    written = {x.name: x.read_text() for x in tmp_path.iterdir()}
-    assert written == {x: (ASSETS / x).read_text() for x in written}
-    assert written.keys() == files().keys()
 
 
 # Mappings
@@ -275,6 +267,15 @@ def test_rules_are_complete() -> None:
             assert part in rule["note"], rule["name"]
         assert [y["id"] for x in rule["threat"] for y in x["technique"]], rule["name"]
         assert not rule["enabled"], rule["name"]
+
+
+def test_rules_carry_what_setup_finds_them_by() -> None:
+    """A mark, and the mark with their version; and they look at our data streams."""
+    mark = "Managed by: esa-forwarder"
+    for rule in RULES:
+        assert {mark, f"{mark} {VERSION}"} <= set(rule["tags"]), rule["name"]
+        assert "logs-cisco_esa.auth-*" in rule.get("index", rule["query"]), rule["name"]
+        assert rule["timestamp_override"] == "event.ingested", rule["name"]
 
 
 def test_rules_look_back_further_than_they_wait() -> None:

@@ -1,7 +1,4 @@
-"""The files that are shipped with the plugin, and what another flavor makes of them.
-
-They are made by ``python -m tools.assets`` in the repository.
-"""
+"""The files that are shipped with the plugin, and what another flavor makes of them."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,1 +1,0 @@
-"""What is used to make the project, and is not shipped."""
