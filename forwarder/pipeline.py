@@ -101,6 +101,7 @@ class Flow:
         zone: tzinfo | None = None,
         state: bytes | None = None,
         offset: int = 0,
+        head: bytes = b"",
     ) -> Reading:
         """Begin a file, or go on with it.
 
@@ -118,6 +119,7 @@ class Flow:
             state: Where another reading of it was (:attr:`Reading.state`).
             offset: Without a state, where to begin, in bytes; what is not the beginning of a line
                 there is left out.
+            head: With an offset, lines from the file's beginning: what its header says counts.
         """
         framer = Framer(
             near,
@@ -125,10 +127,10 @@ class Flow:
             latest=latest,
             count_lines=self._settings.count_lines,
         )
-        if offset:
-            framer.resume(framer.state._replace(position=offset))
         source = Source(base, folder, path, zone, Identities())
         reading = Reading(self, framer, appliance, path, source, hosts=hosts)
+        if offset:
+            reading.skip_to(offset, head)
         if state is not None:
             reading.resume(state)
         return reading

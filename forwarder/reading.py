@@ -12,10 +12,12 @@ import orjson
 from forwarder.documents import Document, new_document
 from forwarder.ecs.encoder import Encoder
 from forwarder.events import Event, Origin
+from forwarder.mail_logs import grammar
 from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.framer import Framer, FramerState
 from forwarder.mail_logs.grammar import STAMP_BYTES
 from forwarder.mail_logs.log import Log, Source
+from forwarder.mail_logs.scanner import scan
 from forwarder.mail_logs.subscriptions import Contents, OtherLog
 from forwarder.mail_logs.syslog import SyslogState
 
@@ -169,6 +171,20 @@ class Reading:
             log = self._begin(host)
             log.resume(serial, None if seconds is None else timedelta(seconds=seconds))
 
+    def skip_to(self, offset: int, head: bytes) -> None:
+        """Go on at an offset; of what is before it, only the file's header counts.
+
+        Args:
+            offset: Bytes from the start of the file.
+            head: Lines from the start of the file.
+        """
+        for block in (*self._framer.feed(head), *self._framer.settle()):
+            log = self._take_block(block)
+            for pick in scan(block.text, block.start, block.end):
+                log.read_header(grammar.message_of(pick[0]))
+        state = self._framer.state
+        self._framer.resume(state._replace(position=offset, skipping=False, within=False))
+
     def rename(self, path: str) -> None:
         """Take it that the file has this name now."""
         if path == self._path:
@@ -221,20 +237,24 @@ class Reading:
     def _read(self, blocks: list[Block]) -> Documents:
         events: list[Event] = []
         for block in blocks:
-            contents = self._contents
-            if contents is not None and contents.is_mail(block.text, block.start, block.end):
-                self._contents = None
-            if not self._source.identities.stamp:
-                self._source.identities.open(*_first_line(block))
-            host = block.host
-            log = self._logs.get(host)
-            if log is None:
-                log = self._find(block)
-            elif len(self._logs) > 1:
-                # The most recent one is the last.
-                self._logs[host] = self._logs.pop(host)
-            events += self._flow.read(block, log)
+            events += self._flow.read(block, self._take_block(block))
         return self._flow.document(events)
+
+    def _take_block(self, block: Block) -> Log:
+        """Take note of a block, and give its log."""
+        contents = self._contents
+        if contents is not None and contents.is_mail(block.text, block.start, block.end):
+            self._contents = None
+        if not self._source.identities.stamp:
+            self._source.identities.open(*_first_line(block))
+        host = block.host
+        log = self._logs.get(host)
+        if log is None:
+            log = self._find(block)
+        elif len(self._logs) > 1:
+            # The most recent one is the last.
+            self._logs[host] = self._logs.pop(host)
+        return log
 
     def _find(self, block: Block) -> Log:
         """Find the log of a block whose host has none by this name."""

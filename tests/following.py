@@ -125,7 +125,8 @@ class Reader:
     def _take(self, piece: Piece) -> None:
         offset, held = self._held.get(piece.key, (piece.offset, b""))
         if piece.resume is not None:
-            assert piece.resume == b"resume at %d" % piece.offset, piece
+            expected = b"" if piece.head else b"resume at %d" % piece.offset
+            assert piece.resume == expected, piece
         assert piece.offset == offset + len(held)
         held += piece.data
         whole = len(held) if piece.kind is Kind.END else held.rfind(b"\n") + 1

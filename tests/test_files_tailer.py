@@ -363,6 +363,7 @@ def test_an_upload_of_gzip_that_broke_off(tmp_path: Path) -> None:
     reader.settle(times=10)
     assert len(reader.problems) == 1
     assert "is a gzip file that is cut off" in reader.problems[0]
+    assert "were read unverified and may be wrong" in reader.problems[0]
     path.unlink()
     write(path, [content])
     assert_each_once(reader, OLD)
@@ -379,6 +380,7 @@ def test_a_damaged_gzip_file(tmp_path: Path) -> None:
     reader.settle(times=4)
     assert len(reader.problems) == 1
     assert "is a gzip file that is damaged" in reader.problems[0]
+    assert "were read unverified and may be wrong" in reader.problems[0]
     write(path, [content], "wb")
     assert_each_once(reader, OLD)
 

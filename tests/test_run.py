@@ -335,3 +335,67 @@ def test_two_machines_under_one_name_are_not_joined(
     for word in words:
         assert word in warning.decode()
         assert word in shown.stdout
+
+
+def _lines(hour: int, *messages: str) -> bytes:
+    return b"".join(
+        f"Mon Apr 20 {hour:02}:00:{second:02} 2026 Info: {message}\n".encode()
+        for second, message in enumerate(messages)
+    )
+
+
+_HEADER = (
+    "Begin Logfile",
+    "Version: 15.0.3-002 SN: 564D0123",
+    "Time offset from UTC: 7200 seconds",
+)
+
+
+@pytest.mark.parametrize("more", ["", ", ignore_older: 1h"])
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("fillers", [0, 3_000])
+def test_a_log_that_is_begun_at_its_end_has_its_header_all_the_same(
+    tmp_path: Path, more: str, fillers: int, *, restarts: bool
+) -> None:
+    """Its zone, its serial number, and after a rewind the same ids."""
+    log = tmp_path / "logs" / "esa1" / "mail.current"
+    log.parent.mkdir(parents=True)
+    old = [f"Message about nothing in particular, number {x}" for x in range(fillers)]
+    log.write_bytes(
+        _lines(8, *_HEADER) + b"".join(_lines(9, x) for x in old) + _lines(10, "nothing")
+    )
+    os.utime(log, (1e9, 1e9))
+    path = configure(tmp_path, f"{FILES}, timezone: America/New_York, start_at: end{more}")
+    first = run(path, "--once")
+    assert (first.returncode, first.stdout) == (0, b""), first.stderr
+    if restarts:
+        assert run(path, "--once").returncode == 0
+    with log.open("ab") as file:
+        file.write(logins_at(11))
+    second = run(path, "--once")
+    (document,) = map(json.loads, second.stdout.splitlines())
+    assert document["@timestamp"].startswith("2026-04-20T09:00:01")
+    assert document["event"]["timezone"] == "+02:00"
+    assert document["observer"]["serial_number"] == "564D0123"
+    done = subprocess.run(  # noqa: S603
+        [*COMMAND, "rewind", "-c", str(path), str(log), "--yes"], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    path.write_text(path.read_text("utf-8").replace(f", start_at: end{more}", ""))
+    again = run(path, "--once")
+    assert [json.loads(x)["event"]["id"] for x in again.stdout.splitlines()] == [
+        document["event"]["id"]
+    ]
+    assert [json.loads(x)["@timestamp"] for x in again.stdout.splitlines()] == [
+        document["@timestamp"]
+    ]
+
+
+def logins_at(hour: int) -> bytes:
+    """A connection and a login on it."""
+    return _lines(
+        hour,
+        "New SMTP ICID 77 interface Data 1 (192.0.2.1) address 203.0.113.7 reverse dns host x.test"
+        " verified no",
+        "SMTP Auth: (ICID 77) succeeded for user: jane using AUTH mechanism: LOGIN with profile: x",
+    )

@@ -67,6 +67,7 @@ class Core:
                 zone=self._zones[piece.input],
                 state=piece.resume or None,
                 offset=piece.offset,
+                head=piece.head,
             )
             self._readings[piece.key] = reading
         elif path is not None:

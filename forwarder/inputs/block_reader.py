@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, cast
 from forwarder.errors import ForwarderError
 from forwarder.inputs.files.paths import time_in_name
 from forwarder.inputs.formats import HEAD_BYTES, MAGICS, is_too_short, refusal
-from forwarder.inputs.unpacking import GZIP_MAGIC, Read, Unpacking
-from forwarder.text import many, quoted
+from forwarder.inputs.unpacking import GZIP_MAGIC, Read, Unpacking, describe_damage
+from forwarder.text import quoted
 
 if TYPE_CHECKING:
     from io import BufferedReader
@@ -173,17 +173,8 @@ def _unpack(path: str, packed: bytes, read: Read, block_bytes: int) -> Iterator[
             handed_over += len(block[at : at + block_bytes])
             yield block[at : at + block_bytes]
         block = unpacking.read_on(block_bytes)
-    if unpacking.fault is not None:
-        raise _damaged(path, f"is damaged ({unpacking.fault})", handed_over)
-    if not unpacking.complete:
-        raise _damaged(path, "is cut off", handed_over)
-
-
-def _damaged(path: str, fault: str, unpacked_bytes: int) -> ReadError:
-    return ReadError(
-        f"{_shown(path)} is a gzip file that {fault}; what could be unpacked before that"
-        f" ({many(unpacked_bytes, 'byte')}) was read, so fetch the file again for the rest"
-    )
+    if unpacking.fault is not None or not unpacking.complete:
+        raise ReadError(f"{_shown(path)} {describe_damage(unpacking.fault, handed_over)}")
 
 
 @contextmanager

@@ -27,3 +27,6 @@ class Piece(NamedTuple):
     """Whether the appliance was named; if not, a host in a syslog header knows better."""
     input: int = 0
     """Which of the inputs asked for it, from 0."""
+    head: bytes = b""
+    """Whole lines from the start of the log, where reading begins behind them with no ``resume``:
+    the file's header is among them."""

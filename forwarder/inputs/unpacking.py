@@ -11,6 +11,8 @@ import re
 import zlib
 from collections.abc import Callable
 
+from forwarder.text import many
+
 GZIP_MAGIC = b"\x1f\x8b"
 
 _GZIP = 31
@@ -161,6 +163,20 @@ class Unpacking:
         else:
             self._garbage = not GZIP_MAGIC.startswith(self._packed[at : at + len(GZIP_MAGIC)])
         return self._garbage or self._member is not None
+
+
+def describe_damage(fault: str | None, unpacked_bytes: int) -> str:
+    """Describe a gzip file that does not end as it should, as what follows its name in a sentence.
+
+    Args:
+        fault: In zlib's words; None if the file is cut off.
+        unpacked_bytes: What was read of it.
+    """
+    damage = "is cut off" if fault is None else f"is damaged ({fault})"
+    return (
+        f"is a gzip file that {damage}; {many(unpacked_bytes, 'byte')} unpacked before that were"
+        f" read unverified and may be wrong; fetch the file again"
+    )
 
 
 def _until_fault(member: "zlib._Decompress", packed: bytes) -> bytes:

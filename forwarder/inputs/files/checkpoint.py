@@ -186,6 +186,7 @@ class Trails:
 
     def skip(self, trail: Trail, to: Fingerprint) -> None:
         """Go on without handing anything over; all that was handed over is in documents."""
+        trail.returns = True
         self._read_to(trail, to)
         self._put(trail, replace(trail.position, fingerprint=to))
 

@@ -9,6 +9,7 @@ import stat
 from collections import OrderedDict
 from contextlib import suppress
 from functools import partial
+from itertools import count
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.files.fingerprints import HEAD_BYTES, Fingerprint
@@ -178,6 +179,16 @@ class Source:
     def bytes_at(self, start: int, size: int) -> bytes:
         """Read from anywhere in a plain file."""
         return os.pread(self._descriptor, size, start)
+
+    def head(self, limit: int) -> bytes:
+        """Read the whole lines among the first bytes, unpacked; at most so many bytes."""
+        if self._unpacking is None:
+            data = os.pread(self._descriptor, limit, 0)
+        else:
+            position = count()
+            blocks = Unpacking(lambda size: os.pread(self._descriptor, size, next(position) * size))
+            data = blocks.read_on(limit)
+        return data[: data.rfind(b"\n") + 1]
 
     def close(self) -> None:
         """Close the file; it may be closed already."""

@@ -12,6 +12,10 @@ from forwarder.inputs.files.file_handle import OpenFiles, Source
 from forwarder.inputs.files.paths import time_in_name
 from forwarder.inputs.files.registry import File, Files, State
 from forwarder.inputs.files.scanner import Sighting
+from forwarder.inputs.unpacking import describe_damage
+
+_HEAD_BYTES = 8192
+"""Where a log is begun at its end, the header that an appliance writes first is among these."""
 
 
 class Step(NamedTuple):
@@ -75,7 +79,7 @@ class Reader:
         kind = Kind.QUIET if at_rest else Kind.MORE
         if at_rest:
             self._files.set_state(file, State.REST)
-        return Step(self._hand_over(file, trail, data, kind))
+        return Step(self._hand_over(file, trail, source, data, kind))
 
     def _end(self, file: File, trail: Trail, source: Source, idle: timedelta) -> Step:
         succeeded = trail.position.live and self._files.has_successor(file)
@@ -94,11 +98,7 @@ class Reader:
         self._files.set_state(file, State.REST)
         problem = None
         if source.fault is not None or ending.stuck:
-            fault = "is cut off" if source.fault is None else f"is damaged ({source.fault})"
-            problem = (
-                f"{file.path!r} is a gzip file that {fault}; the {trail.read.size} bytes before "
-                f"that were read, and the rest will be when it is there: fetch the file again"
-            )
+            problem = f"{file.path!r} {describe_damage(source.fault, trail.read.size)}"
         if source.fault is not None:
             # From the beginning, when it changes.
             self._opened.close(file.inode)
@@ -106,7 +106,7 @@ class Reader:
         news = (
             ending.kind not in {Kind.MORE, trail.said} and not trail.ended and trail.read.size > 0
         )
-        piece = self._hand_over(file, trail, b"", ending.kind) if news else None
+        piece = self._hand_over(file, trail, source, b"", ending.kind) if news else None
         finished = False
         if ending.kind is Kind.END:
             self._trails.end(trail)
@@ -114,12 +114,16 @@ class Reader:
             finished = not file.here
         return Step(piece, ending.again, problem, finished=finished)
 
-    def _hand_over(self, file: File, trail: Trail, data: bytes, kind: Kind) -> Piece:
-        resume = None
+    def _hand_over(
+        self, file: File, trail: Trail, source: Source, data: bytes, kind: Kind
+    ) -> Piece:
+        resume, head = None, b""
         if trail.returns:
             # What was saved fits only where it was saved.
             if 0 < trail.position.fingerprint.size == trail.read.size:
                 resume = self._trails.resume(trail)
+                if not resume:
+                    head = source.head(min(trail.read.size, _HEAD_BYTES))
             trail.returns = False
         trail.said = kind
         offset = trail.read.size
@@ -137,6 +141,7 @@ class Reader:
             offset=offset,
             named=file.sighting.named,
             input=file.sighting.input,
+            head=head,
         )
 
 
