@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from forwarder.config.types import Beside, Count, Duration, Size, WrittenPath
     from forwarder.documents import Document
     from forwarder.errors import ConfigError
-    from forwarder.hookspecs import hookimpl
     from forwarder.output import (
         Expected,
         Failure,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
         Step,
         Unavailable,
     )
+    from forwarder.plugins import hookimpl
 
 __version__ = "0.1.0"
 
@@ -57,7 +57,7 @@ if not TYPE_CHECKING:  # pragma: no branch
         "Duration": "config.types",
         "Size": "config.types",
         "WrittenPath": "config.types",
-        "hookimpl": "hookspecs",
+        "hookimpl": "plugins",
     }
 
     def __getattr__(name: str) -> object:

@@ -1,37 +1,109 @@
-"""Finding outputs that are installed, and loading those that are asked for.
+"""Output plugins: the hook that they implement, and how installed ones are found and loaded.
 
 A distribution has an output if it has an entry point in the group ``forwarder.outputs``. The name
-of the entry point is the ``type`` in the configuration; what it points to, a module as a rule,
-implements the hook of :mod:`forwarder.hookspecs`.
+of the entry point is the ``type`` in the configuration; what it points to, usually a module,
+implements :func:`forwarder_outputs`.
 
-- Only what is asked for is loaded: a broken plugin that nobody uses harms nobody.
-- Two distributions with one type are an error for whoever asks for it. pluggy's own loader would
-  take one of the two and say nothing, so entry points are looked up here.
-- Whatever a plugin does wrong is said with the name of its distribution.
+- Only plugins that are asked for are loaded: a broken one that is not in use does no harm.
+- Two distributions with one type are an error. pluggy's own loader would take either of them
+  without a word, so entry points are looked up here. pluggy checks and registers what plugins
+  implement, and delivers nothing: a hook call stops at the first exception.
+- Every error names the plugin's distribution.
+- What plugins print goes to standard error: standard output is for documents and results. Python
+  has one standard output for all threads: a command redirects it while it calls a plugin, the
+  service for good, and the output ``stdout`` writes to the original one.
 """
 
 import signal
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pluggy
 from pydantic import BaseModel
 
-from forwarder import hookspecs
-from forwarder.aside import printing_aside
 from forwarder.errors import ConfigError, EndedBySignal, PluginError
 from forwarder.output import OutputPlugin
-from forwarder.text import words_of
+from forwarder.text import error_text
 
 GROUP = "forwarder.outputs"
 
 RESERVED = frozenset({"type", "batch", "retry", "when_full"})
-"""Settings that every output has; the host takes them out before a plugin sees the rest."""
+"""Settings that every output has; a plugin sees only the others."""
+
+_Item = TypeVar("_Item")
+
+hookspec = pluggy.HookspecMarker("forwarder")
+hookimpl = pluggy.HookimplMarker("forwarder")
+
+
+@hookspec
+def forwarder_outputs() -> Iterable[OutputPlugin]:  # type: ignore[empty-body]  # a plugin has it
+    '''Return the types of output that a plugin has.
+
+    Called when the configuration names one of them, and by ``esa-forwarder plugins``.
+
+    A whole plugin, in a module ``forwarder_folder``; it writes each document into a file:
+
+    ```python
+    """Writes each document into a file of its own, named after its id."""
+
+    from collections.abc import Iterable, Sequence
+
+    from pydantic import BaseModel, Field
+
+    from forwarder import Document, Failure, OutputPlugin, Unavailable, WrittenPath, hookimpl
+
+
+    class Settings(BaseModel, frozen=True, extra="forbid"):
+        """What the configuration says below ``type: folder``."""
+
+        path: WrittenPath = Field(description="Folder for the files; it has to be there.")
+
+
+    class FolderOutput:
+        """Writes to a folder."""
+
+        def __init__(self, settings: Settings) -> None:
+            self._path = settings.path
+
+        def open(self) -> None:
+            if not self._path.is_dir():
+                raise Unavailable(f"{str(self._path)!r} is not a folder; create it")
+
+        def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
+            try:
+                for document in documents:
+                    (self._path / f"{document.id}.json").write_bytes(document.body)
+            except OSError as error:
+                raise Unavailable(f"{str(self._path)!r}: {error.strerror}") from error
+            return []
+
+        def close(self) -> None:
+            pass
+
+
+    @hookimpl
+    def forwarder_outputs() -> Iterable[OutputPlugin]:
+        return [OutputPlugin(name="folder", config=Settings, build=FolderOutput)]
+    ```
+
+    Its distribution names the module in its ``pyproject.toml``, once for each type:
+
+    ```toml
+    [project.entry-points."forwarder.outputs"]
+    folder = "forwarder_folder"
+    ```
+
+    Returns:
+        One for each type. The name of each is that of its entry point.
+    '''
 
 
 class Installed(NamedTuple):
-    """A type of output that is installed."""
+    """An installed type of output."""
 
     type: str
     distribution: str
@@ -39,7 +111,7 @@ class Installed(NamedTuple):
     plugin: OutputPlugin | None
     """None if it is broken."""
     problem: str | None
-    """What is wrong with it, where it is broken."""
+    """What is wrong with a broken one."""
 
 
 def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
@@ -52,17 +124,17 @@ def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
         The plugin of each type.
 
     Raises:
-        ConfigError: A type is not installed, or something that it needs.
+        ConfigError: A type, or something that it needs, is not installed.
         PluginError: Two distributions have one of the types, or a plugin is broken.
     """
     wanted = dict.fromkeys(types)
-    installed = _entry_points()
+    installed = _installed_points()
     unknown = [x for x in wanted if x not in installed]
     if unknown:
         raise ConfigError(
             f"no output of type {', '.join(map(repr, unknown))} is installed; installed are:"
-            f" {', '.join(sorted(installed)) or 'none'}. If a package has it, install that with"
-            f" pip into the same environment."
+            f" {', '.join(sorted(installed)) or 'none'}. If a package provides it, install that"
+            " with pip into the same environment."
         )
     found = {x: _load(_only(x, installed[x])) for x in wanted}
     for type_, plugin in found.items():
@@ -72,27 +144,26 @@ def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
 
 
 def list_installed() -> list[Installed]:
-    """Load whatever is installed, to show it.
+    """Load all installed plugins, to show them.
 
     Returns:
-        By type. A broken plugin is among them with what is wrong; the others are not harmed. Of a
-        type that several distributions have, each is there.
+        By type. Broken plugins are listed with what is wrong. Where several distributions have
+        one type, each of them is listed.
     """
     found = []
-    for type_, points in sorted(_entry_points().items()):
+    for type_, points in sorted(_installed_points().items()):
         for point in points:
             plugin, problem = None, None
             try:
                 plugin = _load(_only(type_, points))
             except PluginError as error:
                 problem = str(error)
-            distribution, version = _origin(point)
-            found.append(Installed(type_, distribution, version, plugin, problem))
+            found.append(Installed(type_, *_origin(point), plugin, problem))
     return found
 
 
-def _entry_points() -> dict[str, list[EntryPoint]]:
-    """Return the entry points of our group by name; importlib leaves out hidden distributions."""
+def _installed_points() -> dict[str, list[EntryPoint]]:
+    """Return our entry points by name; importlib leaves out hidden distributions."""
     found: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=GROUP):
         found.setdefault(point.name, []).append(point)
@@ -101,22 +172,23 @@ def _entry_points() -> dict[str, list[EntryPoint]]:
 
 def _only(type_: str, points: list[EntryPoint]) -> EntryPoint:
     if len(points) > 1:
+        names = " and ".join(sorted(" ".join(_origin(x)).strip() for x in points))
         raise PluginError(
-            f"output type {type_!r} is in {len(points)} distributions:"
-            f" {' and '.join(sorted(map(_name, points)))}; uninstall all but one."
+            f"output type {type_!r} is in {len(points)} distributions: {names}; uninstall all but"
+            " one."
         )
     return points[0]
 
 
 def _load(point: EntryPoint) -> OutputPlugin:
-    """Import what an entry point names, and take the one plugin of its name."""
+    """Import what an entry point names, and return its one plugin of that name."""
     try:
-        with printing_aside():
+        with stdout_to_stderr():
             module = point.load()
-    except BaseException as error:  # there are modules that end the program
-        _let_end(error)
+    except BaseException as error:  # a module may call sys.exit
+        _raise_if_ours(error)
         raise _broken(point, f"{point.value} cannot be imported: {_said(error)}") from error
-    registered = _registered(point, module)
+    registered = _register(point, module)
     for plugin in registered:
         _check(point, plugin)
     named = [x for x in registered if x.name == point.name]
@@ -124,80 +196,97 @@ def _load(point: EntryPoint) -> OutputPlugin:
         names = ", ".join(repr(x.name) for x in registered)
         raise _broken(
             point,
-            f"forwarder_outputs in {point.value} gives outputs named {names}; it has to give one"
-            f" named as the entry point",
+            f"forwarder_outputs in {point.value} returns outputs named {names}; it has to return"
+            " one named like the entry point",
         )
     return named[0]
 
 
-def _registered(point: EntryPoint, module: object) -> list[OutputPlugin]:
-    """Return what a module gives to the hook. A manager of its own keeps it apart from others."""
+def _register(point: EntryPoint, module: object) -> list[OutputPlugin]:
+    """Return what a module gives to the hook; a manager of its own isolates it from others."""
     manager = pluggy.PluginManager("forwarder")
-    manager.add_hookspecs(hookspecs)
+    manager.add_hookspecs(sys.modules[__name__])
     try:
         manager.register(module)
         manager.check_pending()
-        with printing_aside():
+        with stdout_to_stderr():
             given = manager.hook.forwarder_outputs()
             registered = [plugin for plugins in given for plugin in plugins]
     except BaseException as error:
-        _let_end(error)
+        _raise_if_ours(error)
         raise _broken(point, f"{point.value} cannot be registered: {_said(error)}") from error
     if not registered:
         raise _broken(
             point,
             f"{point.value} registers nothing; it needs a function forwarder_outputs that is"
-            f" marked @hookimpl and gives an OutputPlugin",
+            " marked @hookimpl and returns OutputPlugins",
         )
     return registered
 
 
-def _let_end(error: BaseException) -> None:
-    """Raise what is not the plugin's: the end of the program, that somebody else asked for."""
+def _raise_if_ours(error: BaseException) -> None:
+    """Raise what does not come from the plugin: a request to end the program."""
     if isinstance(error, EndedBySignal):
         raise error
-    # Commands have handlers of their own. Where Python's is, this is Ctrl-C, as far as can be told.
+    # Commands install handlers. With Python's own handler, a KeyboardInterrupt is most likely
+    # Ctrl-C.
     is_pythons = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if isinstance(error, KeyboardInterrupt) and is_pythons:
         raise error
 
 
 def _check(point: EntryPoint, plugin: object) -> None:
-    """Refuse what is no plugin, before it fails far from here."""
+    """Refuse what is not a plugin, before it fails far from here."""
     if not isinstance(plugin, OutputPlugin):
         raise _broken(
-            point, f"forwarder_outputs in {point.value} gives {plugin!r}, which is no OutputPlugin"
+            point,
+            f"forwarder_outputs in {point.value} returns {plugin!r}, which is not an OutputPlugin",
         )
     config: object = plugin.config
     if not (isinstance(config, type) and issubclass(config, BaseModel)):
         raise _broken(point, f"config of {plugin.name!r} is {config!r}; it has to be a BaseModel")
-    fields = config.model_fields
-    taken = RESERVED.intersection(x.alias or name for name, x in fields.items())
+    taken = RESERVED.intersection(x.alias or name for name, x in config.model_fields.items())
     if taken:
         raise _broken(
             point,
             f"config of {plugin.name!r} has {', '.join(sorted(taken))}; every output has settings"
-            f" of that name already",
+            " of that name already",
         )
 
 
 def _broken(point: EntryPoint, what: str) -> PluginError:
+    name = " ".join(_origin(point)).strip()
     return PluginError(
-        f"output type {point.name!r} of {_name(point)} is broken: {what}. Install it anew, or tell"
-        f" its author."
+        f"output type {point.name!r} of {name} is broken: {what}. Reinstall it, or tell its author."
     )
 
 
 def _said(error: BaseException) -> str:
-    return " ".join(words_of(error, typed=True).split())
-
-
-def _name(point: EntryPoint) -> str:
-    return " ".join(_origin(point)).strip()
+    return " ".join(error_text(error, typed=True).split())
 
 
 def _origin(point: EntryPoint) -> tuple[str, str]:
-    """Return name and version of a distribution; damaged metadata have none."""
+    """Return name and version of the distribution; damaged metadata have none."""
     if point.dist is None:  # pragma: no cover - the standard library always has one here
         return "?", ""
     return point.dist.name or "?", point.dist.version or ""
+
+
+@contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Send what a plugin prints to standard error."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+def plugin_items(make: Callable[[], Iterable[_Item]]) -> Iterator[_Item]:
+    """Yield each item of a plugin as soon as it is made; what it prints goes to standard error."""
+    with stdout_to_stderr():
+        made = iter(make())
+    while True:
+        with stdout_to_stderr():
+            try:
+                item = next(made)
+            except StopIteration:
+                return
+        yield item

@@ -1,7 +1,7 @@
-"""Text of strangers, made safe to look at, and how numbers are written in sentences.
+"""Untrusted text made safe to show, and the wording of numbers, paths and errors in sentences.
 
-A terminal obeys control characters, and a log is read line by line: whatever is not plainly
-visible is shown by its code.
+A terminal obeys control characters, and a log is read line by line: what is not plainly visible is
+shown by its code.
 """
 
 import re
@@ -22,11 +22,11 @@ _LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF
 """Where Python's escapes need more digits."""
 
 MAX_WORDS = 1_000
-"""Characters of what an error says, in the log and in ``status``: servers quote what they refuse,
-and a line has to be readable. Of documents that are refused, dead letters have more."""
+"""Characters of an error's text in the log and in ``status``: servers quote what they refuse, and
+a line has to be readable. Dead letters keep more."""
 
 
-def visible(text: str) -> str:
+def escape_control(text: str) -> str:
     r"""Show what a terminal would hide or obey by its code, as ``\x1b`` or ``\u202e``.
 
     What already looks like such a code gets another backslash, so that it is not mistaken for one.
@@ -38,7 +38,7 @@ def escaped(text: str) -> str:
     r"""Show invisible characters by their codes in a sentence that may have such codes already.
 
     A path in quotes (:func:`quoted`, ``repr``) has its backslashes doubled where that is needed;
-    :func:`visible` would double them once more.
+    :func:`escape_control` would double them once more.
     """
     return _INVISIBLE.sub(_code, text)
 
@@ -46,12 +46,26 @@ def escaped(text: str) -> str:
 def escaped_json(text: str) -> str:
     r"""Write what is invisible in JSON as ``\u009b``, for a terminal; it means the same.
 
-    orjson escapes nothing but what JSON demands: the characters below U+0020.
-
-    Args:
-        text: JSON; between its values only blanks and newlines.
+    orjson escapes only what JSON demands: the characters below U+0020. The text may have newlines
+    between its values.
     """
     return _INVISIBLE.sub(_json_code, text)
+
+
+def _code(found: re.Match[str]) -> str:
+    if found[0] == "\\":
+        return "\\\\"
+    code = ord(found[0])
+    if code <= _LAST_LATIN_1:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= _LAST_BASIC else f"\\U{code:08x}"
+
+
+def _json_code(found: re.Match[str]) -> str:
+    if found[0] == "\n":
+        return "\n"
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[x]:02x}{units[x + 1]:02x}" for x in range(0, len(units), 2))
 
 
 def many(number: int, noun: str) -> str:
@@ -69,19 +83,19 @@ def shortened(text: str, most: int = MAX_WORDS) -> str:
     return cut(text, most).encode("utf-8", "replace").decode()
 
 
-def words_of(error: BaseException, *, typed: bool = False, whole: bool = False) -> str:
-    """Say what an error says, whatever it does when it is asked, and not too much of it.
+def error_text(error: BaseException, *, typed: bool = False, whole: bool = False) -> str:
+    """Return the message of an exception, even if its ``__str__`` fails.
 
     Args:
-        error: Perhaps of a stranger.
-        typed: Whether to begin with its type.
-        whole: Whether to give all of it, to whoever looks for secrets in it and cuts it then.
+        error: May be raised by a plugin.
+        typed: Whether to begin with the name of its type.
+        whole: Whether not to cut it, for a caller that masks secrets first.
     """
     kind = type(error).__name__
     try:
         text = str(error)
-    except BaseException:  # noqa: BLE001 - it is the code of a stranger
-        return f"{kind}, whose own words cannot be shown"
+    except BaseException:  # noqa: BLE001 - it is the code of a plugin
+        return f"{kind}, whose message cannot be shown"
     if typed:
         text = f"{kind}: {text}" if text else kind
     return text if whole else shortened(text)
@@ -95,19 +109,3 @@ def quoted(path: str) -> str:
 def shown(path: str) -> str:
     """Name what is read, in a sentence; ``-`` is standard input."""
     return "standard input" if path == "-" else quoted(path)
-
-
-def _code(found: re.Match[str]) -> str:
-    if found[0] == "\\":
-        return "\\\\"
-    code = ord(found[0])
-    if code <= _LAST_LATIN_1:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= _LAST_BASIC else f"\\U{code:08x}"
-
-
-def _json_code(found: re.Match[str]) -> str:
-    if found[0] == "\n":
-        return "\n"
-    units = found[0].encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[x]:02x}{units[x + 1]:02x}" for x in range(0, len(units), 2))

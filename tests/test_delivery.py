@@ -1026,9 +1026,7 @@ def test_an_error_without_words_is_said_all_the_same(spool: Spool, kind: str) ->
     with capture_logs() as logs, running(spool, output) as delivery:
         assert delivery.wait_until_drained(MINUTE) == (kind == "unavailable")
     name = "AwayError" if kind == "unavailable" else "UnspeakableError"
-    assert [x["error"] for x in logs if "error" in x] == [
-        f"{name}, whose own words cannot be shown"
-    ]
+    assert [x["error"] for x in logs if "error" in x] == [f"{name}, whose message cannot be shown"]
 
 
 @pytest.mark.parametrize("error", [Unavailable("x" * 1_000_000), KeyError("x" * 1_000_000)])

@@ -96,7 +96,7 @@ def test_a_type_that_is_not_installed_is_named_with_those_that_are(install: Inst
     install(GOOD)
     expected = (
         "no output of type 'kafak', 'syslog' is installed; installed are: elasticsearch, file,"
-        " kafka, opensearch, stdout. If a package has it, install that with pip into the same"
+        " kafka, opensearch, stdout. If a package provides it, install that with pip into the same"
         " environment."
     )
     with pytest.raises(ConfigError) as raised:
@@ -162,7 +162,7 @@ def test_two_distributions_with_one_type_are_named(install: Install) -> None:
         (GOOD.replace("outputs()", "output()"), "kafka_output cannot be registered: Plugin"),
         (GOOD.replace("return", "return 1 #"), "cannot be registered: TypeError: 'int' object is"),
         (GOOD.replace("return", "raise OSError(1, 'x') #"), "be registered: PermissionError: [E"),
-        (GOOD.replace('"kafka"', '"kafak"'), "outputs named 'kafak'; it has to give one named as"),
+        (GOOD.replace('"kafka"', '"kafak"'), "outputs named 'kafak'; it has to return one"),
         (GOOD.replace("build=print)]", "build=print)] * 2"), "outputs named 'kafka', 'kafka'; it"),
         (GOOD.replace("[Output", "[1, Output"), "in kafka_output gives 1, which is no OutputPlug"),
         (GOOD.replace("config=Settings", "config=dict"), "config of 'kafka' is <class 'dict'>; it"),
@@ -176,7 +176,7 @@ def test_whatever_a_plugin_does_wrong_is_said(install: Install, code: str, what:
     said = problem()
     assert said.startswith("output type 'kafka' of kafka-output 1.2 is broken: ")
     assert what in said
-    assert said.endswith(". Install it anew, or tell its author.")
+    assert said.endswith(". Reinstall it, or tell its author.")
 
 
 @pytest.mark.parametrize("where", ["import", "hook"])

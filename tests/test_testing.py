@@ -21,7 +21,7 @@ from forwarder import (
     Output,
     OutputPlugin,
     Unavailable,
-    hookspecs,
+    plugins,
     testing,
 )
 from forwarder.ecs.fields import violations
@@ -30,7 +30,7 @@ from forwarder.testing import OutputContract, deliver, make_documents
 
 def example() -> ModuleType:
     """Return the module that the documentation of the hook shows."""
-    text = hookspecs.forwarder_outputs.__doc__ or ""
+    text = plugins.forwarder_outputs.__doc__ or ""
     code = textwrap.dedent(text.partition("```python\n")[2].partition("```")[0])
     lines = [x for x in code.splitlines() if x.strip()]
     assert len(lines) < 60

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from forwarder.text import escaped, escaped_json, many, quoted, visible
+from forwarder.text import escape_control, escaped, escaped_json, many, quoted
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from forwarder.text import escaped, escaped_json, many, quoted, visible
 )
 def test_what_hides_is_shown_by_its_code(text: str, expected: str) -> None:
     """Everything else stays as it is."""
-    assert visible(text) == expected
+    assert escape_control(text) == expected
 
 
 @pytest.mark.parametrize(

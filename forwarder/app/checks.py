@@ -15,7 +15,6 @@ from datetime import datetime
 from pathlib import Path
 
 from forwarder.app.sampling import look_into
-from forwarder.aside import aside
 from forwarder.config.followed import followed_by
 from forwarder.config.load import Config, OutputConfig, mask_of
 from forwarder.config.models import FilesSettings, InputSettings
@@ -28,10 +27,11 @@ from forwarder.inputs.files.scanner import FOLLOW, Followed, Sighting, look
 from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.masking import Mask, mask_url
 from forwarder.output import Expected, Finding
+from forwarder.plugins import plugin_items
 from forwarder.spool.database import NAME
 from forwarder.spool.errors import SpoolError
 from forwarder.spool.stats import summarise
-from forwarder.text import many, shortened, words_of
+from forwarder.text import error_text, many, shortened
 
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -297,16 +297,16 @@ def _check_output(output: OutputConfig, expected: Expected, mask: Mask) -> Itera
         yield Finding(good=True, text=f"{at}: the settings are right; type {kind} has no check")
         return
     try:
-        for finding in aside(lambda: look_at(output.settings, expected)):
+        for finding in plugin_items(lambda: look_at(output.settings, expected)):
             text, advice = mask(finding.text), mask(finding.advice)
             yield Finding(finding.good, f"{at}: {text}", advice)
     except ForwarderError as error:
-        said = shortened(mask(words_of(error, whole=True)))
+        said = shortened(mask(error_text(error, whole=True)))
         yield Finding(good=False, text=f"{at}: {said}")
     except EndedBySignal:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may do anything
-        said = words_of(error, typed=True, whole=True)
+        said = error_text(error, typed=True, whole=True)
         text = f"{at}: its check failed: {shortened(mask_url(mask(said)))}"
         advice = "This is a fault of the plugin; tell those who made it."
         yield Finding(good=False, text=text, advice=advice)

@@ -15,7 +15,7 @@ from forwarder.documents import Document
 from forwarder.errors import ForwarderError
 from forwarder.masking import Mask
 from forwarder.output import Failure, Output
-from forwarder.text import shortened, words_of
+from forwarder.text import error_text, shortened
 
 MAKE_WITHIN = timedelta(seconds=3)
 """So long the others wait for one. To make an output connects nowhere; the largest of clients is
@@ -97,7 +97,7 @@ class MadeOutput:
     def _foreseen(self, error: ForwarderError) -> ForwarderError:
         # Never Unavailable, which would be waited for: to open it again makes nothing anew.
         name, kind = self._config.name, self._config.plugin.name
-        said = shortened(self._mask(words_of(error, whole=True)))
+        said = shortened(self._mask(error_text(error, whole=True)))
         return ForwarderError(f"output {name!r} (type {kind}): {said}")
 
 

@@ -21,12 +21,11 @@ def schema() -> None:
     """
     import json  # noqa: PLC0415 - late on purpose
 
-    from forwarder.aside import printing_aside  # noqa: PLC0415
     from forwarder.config.schema import make_schema  # noqa: PLC0415
-    from forwarder.plugins import list_installed  # noqa: PLC0415
+    from forwarder.plugins import list_installed, stdout_to_stderr  # noqa: PLC0415
 
     plugins = [x.plugin for x in list_installed() if x.plugin is not None]
-    with printing_aside():
+    with stdout_to_stderr():
         made = make_schema(plugins)
     print_result(json.dumps(made, indent=2))
 

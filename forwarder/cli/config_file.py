@@ -65,13 +65,12 @@ def _one_of(argument: object, option: object) -> object:
 def load_or_end(path: Path) -> "Config":
     """Load a configuration; if there are mistakes in it, say all of them and end the command."""
     from forwarder import log  # noqa: PLC0415 - late on purpose
-    from forwarder.aside import printing_aside  # noqa: PLC0415
     from forwarder.config.load import BadConfig, load  # noqa: PLC0415
-    from forwarder.plugins import find_outputs  # noqa: PLC0415
+    from forwarder.plugins import find_outputs, stdout_to_stderr  # noqa: PLC0415
 
     log.configure("logfmt", "warning")  # plugins may have something to say while they are loaded
     try:
-        with printing_aside():
+        with stdout_to_stderr():
             return load(path, find_outputs)
     except BadConfig as error:
         try:

@@ -3,7 +3,7 @@
 import orjson
 
 from forwarder.cli.letter_store import DeadLetter
-from forwarder.text import cut, escaped_json, visible
+from forwarder.text import cut, escape_control, escaped_json
 
 _HEAD = ("NUMBER", "TIME (UTC)", "OUTPUT", "STATUS", "REPLAY", "SOURCE", "REASON")
 _WIDTHS = (8, 19, 16, 6, 6, 40, 0)
@@ -18,15 +18,15 @@ def head() -> str:
 
 def as_row(letter: DeadLetter) -> str:
     """Give a line for people."""
-    reason = visible(letter.reason)
+    reason = escape_control(letter.reason)
     return _line(
         (
             str(letter.number),
             letter.time.strftime("%Y-%m-%d %H:%M:%S"),
-            visible(letter.output),
+            escape_control(letter.output),
             "" if letter.status is None else str(letter.status),
             "yes" if letter.replay else "",
-            visible(_source(letter)),
+            escape_control(_source(letter)),
             cut(reason, _MAX_REASON),
         )
     )
@@ -54,7 +54,7 @@ def as_text(letter: DeadLetter) -> str:
     """Give everything for people, in several lines."""
     document = _document(letter.document.body)
     if isinstance(document, str):
-        document = visible(document)
+        document = escape_control(document)
     else:
         document = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
         document = escaped_json(document)
@@ -62,10 +62,10 @@ def as_text(letter: DeadLetter) -> str:
     return "\n".join(
         [
             f"number: {letter.number}",
-            f"output: {visible(letter.output)}",
-            f"reason: {visible(letter.reason)}{status}",
+            f"output: {escape_control(letter.output)}",
+            f"reason: {escape_control(letter.reason)}{status}",
             f"time: {_time(letter)}",
-            f"source: {visible(_source(letter)) or 'unknown'}",
+            f"source: {escape_control(_source(letter)) or 'unknown'}",
             f"replay: {'yes' if letter.replay else 'no'}",
             document,
             "",

@@ -46,11 +46,11 @@ def _describe(installed: "Installed") -> Iterator[str]:
         yield _wrap(f"CANNOT BE USED YET: {installed.plugin.missing}", "  ")
     from pydantic.errors import PydanticUserError  # noqa: PLC0415 - late on purpose
 
-    from forwarder.aside import printing_aside  # noqa: PLC0415
     from forwarder.config.schema import Generator  # noqa: PLC0415 - late on purpose
+    from forwarder.plugins import stdout_to_stderr  # noqa: PLC0415
 
     try:
-        with printing_aside():
+        with stdout_to_stderr():
             schema = installed.plugin.config.model_json_schema(schema_generator=Generator)
     except PydanticUserError as error:  # as for types that are not of JSON; it works all the same
         yield _wrap(f"settings that cannot be shown: {error.message}", "  ")

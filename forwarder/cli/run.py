@@ -49,11 +49,10 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
 
     from forwarder import log  # noqa: PLC0415
     from forwarder.app.service import GIVE_UP_AFTER, Service  # noqa: PLC0415
-    from forwarder.aside import printing_aside  # noqa: PLC0415
     from forwarder.cache import GC_THRESHOLDS  # noqa: PLC0415
     from forwarder.config.load import load, mask_of  # noqa: PLC0415
     from forwarder.errors import ForwarderError  # noqa: PLC0415
-    from forwarder.plugins import find_outputs  # noqa: PLC0415
+    from forwarder.plugins import find_outputs, stdout_to_stderr  # noqa: PLC0415
 
     def reload() -> "Config":
         config = load(path, find_outputs)
@@ -67,7 +66,7 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     try:
         _refuse_closed_input(config)
         patience = GIVE_UP_AFTER if give_up_after is None else give_up_after
-        with printing_aside():
+        with stdout_to_stderr():
             good = Service(config, reload, once=once, give_up_after=patience).run()
     except ForwarderError as error:
         click.echo(f"error: {error}", err=True)

@@ -75,10 +75,10 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     It can be done again at any time: what is there and the same stays. The credentials of the
     output are used, unless others are given.
     """
-    from forwarder.aside import printing_aside  # noqa: PLC0415 - late on purpose
     from forwarder.config.load import mask_of  # noqa: PLC0415
     from forwarder.errors import ConfigError, ForwarderError  # noqa: PLC0415
     from forwarder.output import SetupOptions  # noqa: PLC0415
+    from forwarder.plugins import stdout_to_stderr  # noqa: PLC0415
     from forwarder.text import escaped  # noqa: PLC0415
 
     config = load_or_end(path)
@@ -99,7 +99,7 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
             _refuse_with_export(remove=remove, dry_run=dry_run)
         output = _choose(config, name)
         assert output.plugin.setup is not None  # noqa: S101 - chosen so
-        with printing_aside():
+        with stdout_to_stderr():
             steps = list(output.plugin.setup(output.settings, options))
         if dry_run:
             _print_all(steps)
@@ -200,8 +200,8 @@ def _do_all(steps: Sequence["Step"], mask: "Mask") -> None:
         ConfigError: Nothing can be done.
         ForwarderError: Something could not be done.
     """
-    from forwarder.aside import printing_aside  # noqa: PLC0415 - late on purpose
     from forwarder.errors import ConfigError  # noqa: PLC0415
+    from forwarder.plugins import stdout_to_stderr  # noqa: PLC0415
     from forwarder.text import escaped  # noqa: PLC0415
 
     if not any(x.do for x in steps):
@@ -212,7 +212,7 @@ def _do_all(steps: Sequence["Step"], mask: "Mask") -> None:
     by_hand = [x for x in steps if x.by_hand]
     for step in steps:
         if step.do is not None:
-            with printing_aside():
+            with stdout_to_stderr():
                 done = step.do()
             print_result(escaped(mask(f"ok    {step.what}: {done}")))
     if by_hand:

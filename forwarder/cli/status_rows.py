@@ -9,7 +9,8 @@ import orjson
 from forwarder.counts import GIVE_NAMES, WARNINGS, describe_mixture
 from forwarder.spool.cursors import Progress, Refusing, spell
 from forwarder.spool.stats import Summary, Waiting
-from forwarder.text import escaped, escaped_json, many, visible
+from forwarder.text import escape_control as visible
+from forwarder.text import escaped, escaped_json, many
 
 _OUTPUTS = (
     "OUTPUT",

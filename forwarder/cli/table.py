@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from forwarder.text import many, visible
+from forwarder.text import escape_control, many
 
 _WIDTHS = {
     "TIME (UTC)": 19,
@@ -86,7 +86,7 @@ def _line(cells: list[str]) -> str:
 
 def _cell(text: str, width: int, most: int) -> str:
     """Cut a text that is too long, and fill up one that is too short."""
-    text = visible(text)
+    text = escape_control(text)
     if len(text) > most or _columns(text) > most:
         text = text[: most - 1]
         while _columns(text) >= most:

@@ -9,7 +9,7 @@ import structlog
 from forwarder.masking import NO_MASK, Mask
 from forwarder.spool import GoneError, Spool, SpoolError
 from forwarder.spool.cursors import Trouble
-from forwarder.text import shortened, words_of
+from forwarder.text import error_text, shortened
 
 _NOTE_SECONDS = 10.0
 """How often the last error is written for ``status`` while an output fails."""
@@ -141,7 +141,7 @@ class Outages:
         )
 
     def _words(self, error: BaseException, *, typed: bool = False) -> str:
-        return shortened(self._mask(words_of(error, typed=typed, whole=True)))
+        return shortened(self._mask(error_text(error, typed=typed, whole=True)))
 
     def _say(self, error: str) -> None:
         """Say once that nothing can be delivered."""
