@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -19,13 +19,10 @@ from tests.configs import LEAST, PLUGINS, find_plugins
 @pytest.fixture(autouse=True)
 def _plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let these be installed, and leave logging as it was found."""
-    module = ModuleType("forwarder.plugins")
     broken = SimpleNamespace(type="x", plugin=None)
     installed = [SimpleNamespace(type=x, plugin=y) for x, y in PLUGINS.items()]
-    module.__dict__["find_outputs"] = find_plugins
-    module.__dict__["list_installed"] = lambda: [*installed, broken]
-    monkeypatch.setitem(sys.modules, "forwarder.plugins", module)
-    monkeypatch.setattr("forwarder.plugins", module, raising=False)
+    monkeypatch.setattr("forwarder.plugins.find_outputs", find_plugins)
+    monkeypatch.setattr("forwarder.plugins.list_installed", lambda: [*installed, broken])
     yield
     root = logging.getLogger()
     root.handlers[:] = [x for x in root.handlers if type(x).__module__ != "forwarder.log"]
@@ -119,9 +116,11 @@ def test_the_schema_has_the_outputs_that_work() -> None:
     assert (done.exit_code, done.stderr) == (0, "")
 
 
-def test_what_plugins_say_while_they_load_is_no_document(path: Path) -> None:
+def test_what_plugins_say_while_they_load_is_no_document(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It goes to standard error, even before the configuration says how to log."""
-    sys.modules["forwarder.plugins"].__dict__["find_outputs"] = _find_loudly
+    monkeypatch.setattr("forwarder.plugins.find_outputs", _find_loudly)
     done = run("config", "show", "-c", str(path))
     assert done.stdout.startswith("state: ")
     assert 'level=warning event="about to load"' in done.stderr

@@ -152,7 +152,7 @@ def test_two_distributions_with_one_type_are_named(install: Install) -> None:
     ("code", "what"),
     [
         ("import no_such_module", "kafka_output cannot be imported: ModuleNotFoundError: No"),
-        ("raise SystemExit", "kafka_output cannot be imported: SystemExit. Install"),
+        ("raise SystemExit", "kafka_output cannot be imported: SystemExit. Reinstall"),
         ("x = (", "kafka_output cannot be imported: SyntaxError: '(' was never closed"),
         ("", "kafka_output registers nothing; it needs a function forwarder_outputs that is"),
         (GOOD.replace("@hookimpl", ""), "kafka_output registers nothing"),
@@ -164,7 +164,10 @@ def test_two_distributions_with_one_type_are_named(install: Install) -> None:
         (GOOD.replace("return", "raise OSError(1, 'x') #"), "be registered: PermissionError: [E"),
         (GOOD.replace('"kafka"', '"kafak"'), "outputs named 'kafak'; it has to return one"),
         (GOOD.replace("build=print)]", "build=print)] * 2"), "outputs named 'kafka', 'kafka'; it"),
-        (GOOD.replace("[Output", "[1, Output"), "in kafka_output gives 1, which is no OutputPlug"),
+        (
+            GOOD.replace("[Output", "[1, Output"),
+            "kafka_output returns 1, which is not an Outp",
+        ),
         (GOOD.replace("config=Settings", "config=dict"), "config of 'kafka' is <class 'dict'>; it"),
         (GOOD.replace("config=Settings", "config=1"), "config of 'kafka' is 1; it has to be a Bas"),
         (GOOD.replace("host:", "batch:"), "config of 'kafka' has batch; every output has settings"),

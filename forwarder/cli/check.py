@@ -19,8 +19,8 @@ def check(path: Path) -> None:
     All mistakes in FILE are said at once. If there are none, the folder of the spool, the inputs
     and each output are looked at. Nothing is changed.
     """
-    from forwarder.app.checks import check as look  # noqa: PLC0415 - late on purpose
-    from forwarder.text import escaped  # noqa: PLC0415
+    from forwarder.app.checks import check as look
+    from forwarder.text import escaped
 
     config = load_or_end(path)
     print_result(escaped(f"ok    {path}: no mistake"))

@@ -19,10 +19,10 @@ def schema() -> None:
 
     It has the settings of all outputs that are installed, and works.
     """
-    import json  # noqa: PLC0415 - late on purpose
+    import json
 
-    from forwarder.config.schema import make_schema  # noqa: PLC0415
-    from forwarder.plugins import list_installed, stdout_to_stderr  # noqa: PLC0415
+    from forwarder.config.schema import make_schema
+    from forwarder.plugins import list_installed, stdout_to_stderr
 
     plugins = [x.plugin for x in list_installed() if x.plugin is not None]
     with stdout_to_stderr():
@@ -34,6 +34,6 @@ def schema() -> None:
 @config_file
 def show(path: Path) -> None:
     """Print a configuration as it takes effect: with all defaults, and without secrets."""
-    from forwarder.config.showing import show as write  # noqa: PLC0415 - late on purpose
+    from forwarder.config.showing import show as write
 
     print_result(write(load_or_end(path)).rstrip("\n"))

@@ -64,9 +64,9 @@ def _one_of(argument: object, option: object) -> object:
 
 def load_or_end(path: Path) -> "Config":
     """Load a configuration; if there are mistakes in it, say all of them and end the command."""
-    from forwarder import log  # noqa: PLC0415 - late on purpose
-    from forwarder.config.load import BadConfig, load  # noqa: PLC0415
-    from forwarder.plugins import find_outputs, stdout_to_stderr  # noqa: PLC0415
+    from forwarder import log
+    from forwarder.config.load import BadConfig, load
+    from forwarder.plugins import find_outputs, stdout_to_stderr
 
     log.configure("logfmt", "warning")  # plugins may have something to say while they are loaded
     try:

@@ -54,8 +54,8 @@ def dead_letters() -> None:
 @_format_option
 def list_(path: Path, output: str | None, form: str) -> None:
     """List dead letters, oldest first."""
-    from forwarder.cli.letter_forms import as_ndjson, as_row, head  # noqa: PLC0415
-    from forwarder.cli.letter_store import Selection  # noqa: PLC0415 - late on purpose
+    from forwarder.cli.letter_forms import as_ndjson, as_row, head
+    from forwarder.cli.letter_store import Selection
 
     config = load_or_end(path)
     _end_without_output(path, config, output)
@@ -69,8 +69,8 @@ def list_(path: Path, output: str | None, form: str) -> None:
 @_format_option
 def show(path: Path, numbers: tuple[int, ...], form: str) -> None:
     """Show dead letters whole, with their documents. NUMBER is as in the list."""
-    from forwarder.cli.letter_forms import as_ndjson, as_text  # noqa: PLC0415
-    from forwarder.cli.letter_store import Selection  # noqa: PLC0415 - late on purpose
+    from forwarder.cli.letter_forms import as_ndjson, as_text
+    from forwarder.cli.letter_store import Selection
 
     selection = Selection(numbers=numbers)
     config = load_or_end(path)
@@ -87,7 +87,7 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
     The service delivers them at once, or when it is started. What is refused again stays a dead
     letter.
     """
-    from forwarder.cli import letter_store as letters  # noqa: PLC0415 - late on purpose
+    from forwarder.cli import letter_store as letters
 
     selection = _select(numbers, output, every=every)
     config = load_or_end(path)
@@ -119,7 +119,7 @@ def _say_replayed(replayed: "Replayed") -> str:
 @_selecting
 def purge(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bool) -> None:
     """Delete dead letters for good."""
-    from forwarder.cli import letter_store as letters  # noqa: PLC0415 - late on purpose
+    from forwarder.cli import letter_store as letters
 
     selection = _select(numbers, output, every=every)
     config = load_or_end(path)
@@ -133,7 +133,7 @@ def purge(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bo
 
 def _select(numbers: Sequence[int], output: str | None, *, every: bool) -> "Selection":
     """Take nothing for all: who forgets to say which does not lose everything."""
-    from forwarder.cli.letter_store import Selection  # noqa: PLC0415 - late on purpose
+    from forwarder.cli.letter_store import Selection
 
     if not (numbers or output is not None or every):
         raise click.UsageError("say which: NUMBER..., --output NAME, or --all.")
@@ -146,7 +146,7 @@ def _print(
     config: "Config", selection: "Selection", form: Callable[["DeadLetter"], str], head: str = ""
 ) -> None:
     """Print dead letters, below a head; of what cannot be read, not even that."""
-    from forwarder.cli.letter_store import read  # noqa: PLC0415 - late on purpose
+    from forwarder.cli.letter_store import read
 
     heads = [head] if head else []
 
@@ -162,7 +162,7 @@ def _print(
 
 def _end_without_output(path: Path, config: "Config", output: str | None) -> None:
     """End with an error where somebody named an output that there is not, nor was."""
-    from forwarder.cli.letter_store import outputs  # noqa: PLC0415 - late on purpose
+    from forwarder.cli.letter_store import outputs
 
     if output is None or output in config.outputs:
         return
@@ -180,7 +180,7 @@ def _end_without_output(path: Path, config: "Config", output: str | None) -> Non
 @contextmanager
 def _errors() -> Iterator[None]:
     """End the command where the spool cannot be used."""
-    from forwarder.spool.errors import SpoolError  # noqa: PLC0415 - late on purpose
+    from forwarder.spool.errors import SpoolError
 
     try:
         yield
@@ -191,7 +191,7 @@ def _errors() -> Iterator[None]:
 
 def _find_missing(config: "Config", selection: "Selection") -> list[int]:
     """Find the numbers that somebody named and no dead letter has."""
-    from forwarder.cli.letter_store import numbers  # noqa: PLC0415 - late on purpose
+    from forwarder.cli.letter_store import numbers
 
     if selection.numbers is None:
         return []

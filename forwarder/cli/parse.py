@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 def _zone(_: click.Context, __: click.Parameter, name: str | None) -> "tzinfo | None":
     """Find a time zone by its name, as the configuration does."""
-    from forwarder.config.words import read_zone  # noqa: PLC0415 - late on purpose
+    from forwarder.config.words import read_zone
 
     return None if name is None else as_configured(name, read_zone)
 
 
 def _name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
     """Refuse a name that says nothing, and what the configuration would refuse."""
-    from forwarder.config.words import read_keyword  # noqa: PLC0415 - late on purpose
+    from forwarder.config.words import read_keyword
 
     if name is not None and not name.strip():
         msg = "the name is empty; leave the option out to name appliances by their folders."
@@ -91,10 +91,10 @@ def parse(  # noqa: PLR0913 - one an option
     standard input. Compressed files (.gz) are read too. Without --appliance or {appliance} an
     appliance is named by the host in a syslog header, or else by the folder that holds its logs.
     """
-    from forwarder.app import parse as parsing  # noqa: PLC0415 - late on purpose
-    from forwarder.cli import report, table  # noqa: PLC0415
-    from forwarder.ecs.layout import Common  # noqa: PLC0415
-    from forwarder.pipeline import Settings  # noqa: PLC0415
+    from forwarder.app import parse as parsing
+    from forwarder.cli import report, table
+    from forwarder.ecs.layout import Common
+    from forwarder.pipeline import Settings
 
     if sys.stdout is None:  # as after >&- in a shell
         click.echo("error: standard output is closed; there is nowhere to write to.", err=True)

@@ -30,7 +30,7 @@ def plugins() -> None:
     below those that every output has (batch, retry). Where something that it needs is not
     installed, that is said. A broken one is shown with what is wrong; the exit code is 1 then.
     """
-    from forwarder.plugins import list_installed  # noqa: PLC0415 - late on purpose
+    from forwarder.plugins import list_installed
 
     installed = list_installed()
     click.echo("\n\n".join("\n".join(_describe(x)) for x in installed) or "No outputs.")
@@ -44,10 +44,10 @@ def _describe(installed: "Installed") -> Iterator[str]:
         return
     if installed.plugin.missing:
         yield _wrap(f"CANNOT BE USED YET: {installed.plugin.missing}", "  ")
-    from pydantic.errors import PydanticUserError  # noqa: PLC0415 - late on purpose
+    from pydantic.errors import PydanticUserError
 
-    from forwarder.config.schema import Generator  # noqa: PLC0415 - late on purpose
-    from forwarder.plugins import stdout_to_stderr  # noqa: PLC0415
+    from forwarder.config.schema import Generator
+    from forwarder.plugins import stdout_to_stderr
 
     try:
         with stdout_to_stderr():

@@ -101,9 +101,9 @@ def _parse_warnings(counts: Counts, *, notes: bool) -> Iterator[str]:
 @contextmanager
 def progress_bar(stream: IO[str]) -> Iterator[Progress]:
     """Show a bar on a terminal, as long as it is needed."""
-    from rich import progress as bars  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
-    from rich.progress import (  # noqa: PLC0415
+    from rich import progress as bars
+    from rich.console import Console
+    from rich.progress import (
         BarColumn,
         DownloadColumn,
         TimeRemainingColumn,

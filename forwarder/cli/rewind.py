@@ -61,7 +61,7 @@ def rewind(
 
     The service must not run.
     """
-    from forwarder.errors import ForwarderError  # noqa: PLC0415 - late on purpose
+    from forwarder.errors import ForwarderError
 
     if settle and output is None:
         raise click.UsageError("--settle needs --output.")
@@ -85,10 +85,10 @@ def _read_again(
     config: "Config", spool: "Spool", log_path: str, output: str | None, *, yes: bool
 ) -> None:
     """Find the logs, say what will happen, ask, and do it."""
-    import time  # noqa: PLC0415 - late on purpose
+    import time
 
-    from forwarder.config.followed import followed_by  # noqa: PLC0415
-    from forwarder.inputs.files.rewind import obstacles  # noqa: PLC0415
+    from forwarder.config.followed import followed_by
+    from forwarder.inputs.files.rewind import obstacles
 
     logs = _find(config, spool, log_path)
     if not logs:
@@ -137,11 +137,11 @@ def _fail(words: str, code: int = FAILED) -> NoReturn:
 @contextmanager
 def _opened(config: "Config") -> Iterator["Spool"]:
     """Open the spool, which has to be there."""
-    import os  # noqa: PLC0415 - late on purpose
+    import os
 
-    from forwarder.app.state_format import bring_up_to_date  # noqa: PLC0415
-    from forwarder.spool import Spool  # noqa: PLC0415
-    from forwarder.spool.visiting import existing  # noqa: PLC0415
+    from forwarder.app.state_format import bring_up_to_date
+    from forwarder.spool import Spool
+    from forwarder.spool.visiting import existing
 
     folder = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
     existing(folder)
@@ -154,9 +154,9 @@ def _opened(config: "Config") -> Iterator["Spool"]:
 
 
 def _find(config: "Config", spool: "Spool", log_path: str) -> list["Again"]:
-    from forwarder.config.followed import followed_by  # noqa: PLC0415 - late on purpose
-    from forwarder.inputs.files.positions import PREFIX  # noqa: PLC0415
-    from forwarder.inputs.files.rewind import rewind as find  # noqa: PLC0415
+    from forwarder.config.followed import followed_by
+    from forwarder.inputs.files.positions import PREFIX
+    from forwarder.inputs.files.rewind import rewind as find
 
     return find(spool.load_state(PREFIX), log_path, followed_by(config.inputs, config.state))
 
@@ -185,8 +185,8 @@ def _agree(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -> 
 
 def _forget(spool: "Spool", logs: Sequence["Again"]) -> None:
     """Change the state, so that the service reads again."""
-    from forwarder.app.core_settings import PREFIX, forget  # noqa: PLC0415 - late on purpose
-    from forwarder.reading import appliances_in  # noqa: PLC0415
+    from forwarder.app.core_settings import PREFIX, forget
+    from forwarder.reading import appliances_in
 
     # A relay's file holds lines of several appliances.
     appliances = {x.position.appliance for x in logs}
@@ -197,8 +197,8 @@ def _forget(spool: "Spool", logs: Sequence["Again"]) -> None:
 
 def _backfill(config: "Config", spool: "Spool", output: str, logs: Sequence["Again"]) -> int:
     """Read now, for one output; give the number of documents that wait for it."""
-    from forwarder.app.backfilling import read_again  # noqa: PLC0415 - late on purpose
-    from forwarder.app.core_settings import CoreSettings  # noqa: PLC0415
+    from forwarder.app.backfilling import read_again
+    from forwarder.app.core_settings import CoreSettings
 
     settings = CoreSettings.of(config.inputs, config.documents)
     return spool.backfill(output, read_again(logs, settings))

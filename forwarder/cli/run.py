@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def _duration(_: click.Context, __: click.Parameter, value: str | None) -> "timedelta | None":
     """Read a duration as in the configuration."""
-    from forwarder.config.types import read_duration  # noqa: PLC0415 - late on purpose
+    from forwarder.config.types import read_duration
 
     return None if value is None else as_configured(value, read_duration)
 
@@ -45,14 +45,14 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     """
     if give_up_after is not None and not once:
         raise click.UsageError("--give-up-after goes with --once only: a service does not give up.")
-    import gc  # noqa: PLC0415 - late on purpose
+    import gc
 
-    from forwarder import log  # noqa: PLC0415
-    from forwarder.app.service import GIVE_UP_AFTER, Service  # noqa: PLC0415
-    from forwarder.cache import GC_THRESHOLDS  # noqa: PLC0415
-    from forwarder.config.load import load, mask_of  # noqa: PLC0415
-    from forwarder.errors import ForwarderError  # noqa: PLC0415
-    from forwarder.plugins import find_outputs, stdout_to_stderr  # noqa: PLC0415
+    from forwarder import log
+    from forwarder.app.service import GIVE_UP_AFTER, Service
+    from forwarder.cache import GC_THRESHOLDS
+    from forwarder.config.load import load, mask_of
+    from forwarder.errors import ForwarderError
+    from forwarder.plugins import find_outputs, stdout_to_stderr
 
     def reload() -> "Config":
         config = load(path, find_outputs)
@@ -80,9 +80,9 @@ def _refuse_closed_input(config: "Config") -> None:
     Raises:
         ReadError: A configuration asks for it.
     """
-    from forwarder.config.models import StdinSettings  # noqa: PLC0415
-    from forwarder.inputs.block_reader import ReadError  # noqa: PLC0415 - late on purpose
-    from forwarder.inputs.stdin import CLOSED, is_closed  # noqa: PLC0415
+    from forwarder.config.models import StdinSettings
+    from forwarder.inputs.block_reader import ReadError
+    from forwarder.inputs.stdin import CLOSED, is_closed
 
     for number, settings in enumerate(config.inputs):
         if isinstance(settings, StdinSettings) and is_closed():

@@ -75,11 +75,11 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     It can be done again at any time: what is there and the same stays. The credentials of the
     output are used, unless others are given.
     """
-    from forwarder.config.load import mask_of  # noqa: PLC0415
-    from forwarder.errors import ConfigError, ForwarderError  # noqa: PLC0415
-    from forwarder.output import SetupOptions  # noqa: PLC0415
-    from forwarder.plugins import stdout_to_stderr  # noqa: PLC0415
-    from forwarder.text import escaped  # noqa: PLC0415
+    from forwarder.config.load import mask_of
+    from forwarder.errors import ConfigError, ForwarderError
+    from forwarder.output import SetupOptions
+    from forwarder.plugins import stdout_to_stderr
+    from forwarder.text import escaped
 
     config = load_or_end(path)
     given = [x for x in (api_key, password, f"{user}:{password}" if user else None) if x]
@@ -122,7 +122,7 @@ def _refuse_with_export(*, remove: bool, dry_run: bool) -> None:
     Raises:
         ConfigError: It was asked for.
     """
-    from forwarder.errors import ConfigError  # noqa: PLC0415 - late on purpose
+    from forwarder.errors import ConfigError
 
     if dry_run:
         raise ConfigError(
@@ -142,7 +142,7 @@ def _choose(config: "Config", name: str | None) -> "OutputConfig":
     Raises:
         ConfigError: There is none to be set up, or several.
     """
-    from forwarder.errors import ConfigError  # noqa: PLC0415 - late on purpose
+    from forwarder.errors import ConfigError
 
     able = {x.name: x for x in config.outputs.values() if x.plugin.setup is not None}
     names = ", ".join(able) or "none"
@@ -156,7 +156,7 @@ def _choose(config: "Config", name: str | None) -> "OutputConfig":
 
 
 def _print_all(steps: Iterable["Step"]) -> None:
-    from forwarder.text import escaped  # noqa: PLC0415 - late on purpose
+    from forwarder.text import escaped
 
     for step in steps:
         lines = (f"# {step.what}", step.request, *step.body.splitlines())
@@ -169,7 +169,7 @@ def _export(steps: Iterable["Step"], folder: Path) -> None:
     Raises:
         ForwarderError: One cannot be written.
     """
-    from forwarder.errors import ForwarderError  # noqa: PLC0415 - late on purpose
+    from forwarder.errors import ForwarderError
 
     lines = ["Made by esa-forwarder setup --export. In this order:\n"]
     try:
@@ -200,9 +200,9 @@ def _do_all(steps: Sequence["Step"], mask: "Mask") -> None:
         ConfigError: Nothing can be done.
         ForwarderError: Something could not be done.
     """
-    from forwarder.errors import ConfigError  # noqa: PLC0415
-    from forwarder.plugins import stdout_to_stderr  # noqa: PLC0415
-    from forwarder.text import escaped  # noqa: PLC0415
+    from forwarder.errors import ConfigError
+    from forwarder.plugins import stdout_to_stderr
+    from forwarder.text import escaped
 
     if not any(x.do for x in steps):
         raise ConfigError(

@@ -24,8 +24,8 @@ def main() -> None:
     # Python would raise KeyboardInterrupt amid an import.
     elif signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from forwarder.cli.common import drop_output  # noqa: PLC0415
-    from forwarder.cli.main import main as command  # noqa: PLC0415 - late on purpose
+    from forwarder.cli.common import drop_output
+    from forwarder.cli.main import main as command
 
     try:
         command()

@@ -25,11 +25,11 @@ def status(path: Path, form: str) -> None:
 
     Works while the service runs and while it does not, and changes nothing.
     """
-    from datetime import UTC, datetime  # noqa: PLC0415 - late on purpose
+    from datetime import UTC, datetime
 
-    from forwarder.cli.status_rows import as_json, as_text  # noqa: PLC0415
-    from forwarder.spool.errors import SpoolError  # noqa: PLC0415
-    from forwarder.spool.stats import summarise  # noqa: PLC0415
+    from forwarder.cli.status_rows import as_json, as_text
+    from forwarder.spool.errors import SpoolError
+    from forwarder.spool.stats import summarise
 
     folder = load_or_end(path).state
     try:

@@ -99,6 +99,6 @@ def _columns(text: str) -> int:
     """Say how many columns of a terminal a text takes: Chinese takes two a character."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 - it costs more than most tables
+    from rich.cells import cell_len
 
     return cell_len(text)

@@ -18,7 +18,7 @@ def as_configured(text: str, read: Callable[[str], _Value]) -> _Value:
     Raises:
         click.BadParameter: It is refused.
     """
-    from forwarder.config.issue import Wrong, quoted  # noqa: PLC0415 - late on purpose
+    from forwarder.config.issue import Wrong, quoted
 
     try:
         return read(text)
