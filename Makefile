@@ -1,7 +1,10 @@
-# Needs Python 3.11 or newer, with pip and venv, and make. Everything else goes into .venv.
+# Needs make and Python 3.11 or newer with venv. Everything else is installed into .venv.
 
 PYTHON ?= python3
+# Exact versions with hashes: what the program needs, and that with all tools.
+PROGRAM_LOCK := requirements.txt
 LOCK := tests/requirements.txt
+PROGRAM := .venv/.program
 STAMP := .venv/.installed
 SOAK_SECONDS ?= 600
 
@@ -13,30 +16,39 @@ SOAK_SECONDS ?= 600
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' Makefile
 
-.venv: $(STAMP)  ## Install the program and all that its tests need into .venv.
+.venv: $(STAMP)  ## Install the program and the development tools into .venv.
 
-# Stamped with a file of its own: the date of the directory says nothing of a finished install.
-$(STAMP): $(LOCK) pyproject.toml
-	@echo "Installing into .venv what is needed; the first time, this takes a minute or two." >&2
+# Stamp files, because the date of the folder does not say that an install was completed.
+# Without --no-compile, pip would compile thousands of modules that are never imported.
+PIP_INSTALL := .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-compile
+
+$(PROGRAM): $(PROGRAM_LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	    echo "This needs Python 3.11 or newer, and $(PYTHON) is not;" \
-	        "name another: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	    echo "Python 3.11 or newer is needed, and $(PYTHON) is older;" \
+	        "name another one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Installing the program into .venv ..." >&2
 	@$(PYTHON) -m venv .venv
-# The lock is whole: of what it names, pip shall not look for anything newer.
-	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(LOCK)
-	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP_INSTALL) --require-hashes -r $(PROGRAM_LOCK)
+	@$(PIP_INSTALL) --no-build-isolation -e .
 	@touch $@
 
-demo: $(STAMP)  ## Show the logins in the sample logs as a table.
+$(STAMP): $(LOCK) $(PROGRAM)
+	@echo "Installing the development tools into .venv; the first time takes a minute or two ..." >&2
+	@$(PIP_INSTALL) --require-hashes -r $(LOCK)
+	@touch $@
+
+demo: $(PROGRAM)  ## Show the logins in the sample logs; installs the program alone.
 	@.venv/bin/esa-forwarder parse --format table examples/mail_logs
 
 test: lint types imports tests  ## Run every check and every test, with branch coverage.
 
-check: $(STAMP)  ## The quick variant: tests on all cores, without coverage, up to the first failure.
+check: $(STAMP)  ## The quick checks, under 3 minutes: no servers, kills or long searches.
 	.venv/bin/ruff check --quiet
 	.venv/bin/ruff format --quiet --check
 	.venv/bin/mypy --no-error-summary
-	.venv/bin/pytest --quiet --numprocesses auto --dist loadgroup --exitfirst
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/pytest --quiet --numprocesses auto --dist loadgroup --exitfirst -m "not slow" \
+	    --hypothesis-profile quick
 
 lint: $(STAMP)  ## Check style and formatting.
 	.venv/bin/ruff check
@@ -51,44 +63,48 @@ imports: $(STAMP)  ## Check that imports follow the flow and the core is pure.
 tests: $(STAMP)  ## Run the tests with branch coverage.
 	.venv/bin/pytest --numprocesses auto --dist loadgroup --cov --cov-report=term
 
-format: $(STAMP)  ## Format the code, and mend what can be mended safely.
+format: $(STAMP)  ## Format the code, and apply the safe fixes of the linter.
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
 
-docs: $(STAMP)  ## Write docs/commands.md anew from the help of the commands.
+docs: $(STAMP)  ## Write the generated parts of docs/ again.
 	.venv/bin/python -m tests.help_texts > docs/commands.md
+	.venv/bin/python -m tests.output_settings docs/outputs.md
 
-# pip-compile reads no dependency groups, so it gets ours on standard input. Made with the oldest
-# Python that is supported, the lock holds for newer ones too: it installs what all of them can run.
-lock: $(STAMP)  ## Resolve the dependencies again and write tests/requirements.txt.
-	@.venv/bin/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print(*p["project"]["dependencies"], *p["dependency-groups"]["dev"], *p["build-system"]["requires"], "editables", sep="\n")' | \
-	    CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile --quiet --upgrade --generate-hashes \
-	        --allow-unsafe --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links \
-	        --no-emit-trusted-host --output-file $(LOCK) -
+# pip-compile does not read dependency groups, so it gets ours on standard input. A lock that was
+# made with the oldest supported Python holds for newer ones, too.
+REQUIREMENTS = .venv/bin/python -c 'import sys, tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print(*p["project"]["dependencies"], *p["build-system"]["requires"], "editables", *[x for group in sys.argv[1:] for x in p["dependency-groups"][group]], sep="\n")'
+PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile --quiet --generate-hashes \
+    --allow-unsafe --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links \
+    --no-emit-trusted-host
 
-servers: $(STAMP)  ## Build the real servers that tests run; needs a JDK 17, Maven and Go.
+lock: $(STAMP)  ## Resolve the dependencies again and write the two lock files.
+	@$(REQUIREMENTS) dev | $(PIP_COMPILE) --upgrade --output-file $(LOCK) -
+	@$(REQUIREMENTS) | $(PIP_COMPILE) --upgrade --constraint $(LOCK) --output-file $(PROGRAM_LOCK) -
+
+servers: $(STAMP)  ## Build the servers that tests run; needs JDK 17, Maven and Go.
 	.venv/bin/python -m tests.servers
 
 bench: $(STAMP)  ## Measure the speed.
 	.venv/bin/python -m tests.bench
 
-bench-elasticsearch: $(STAMP)  ## Measure the rate into a real Elasticsearch; needs what servers needs.
+bench-elasticsearch: $(STAMP)  ## Measure the rate into Elasticsearch; needs JDK 17 and Maven.
 	.venv/bin/python -m tests.bench.elasticsearch
 
-kill: $(STAMP)  ## Kill the service 100 times under load, and count what is lost and doubled.
+kill: $(STAMP)  ## Kill the service 100 times under load; count losses and duplicates.
 	.venv/bin/python -m tests.faults.kills
 
-power-cut: $(STAMP)  ## Let the power fail 320 times, and count what is lost and doubled; needs cc.
+power-cut: $(STAMP)  ## Simulate 320 power cuts; count losses and duplicates; needs cc.
 	.venv/bin/python -m tests.faults.power_cuts
 
 # SOAK_SECONDS=60 for a short one.
-soak: $(STAMP)  ## Run the service in a storm for ten minutes, and look at memory and delay.
+soak: $(STAMP)  ## Run the service under load for ten minutes; watch memory and delay.
 	.venv/bin/python -m tests.faults.soak --seconds $(SOAK_SECONDS)
 
-# It needs some 12 GB in $TMPDIR for a while.
+# Needs some 12 GB in $TMPDIR.
 large-spool: $(STAMP)  ## Start and stop the service with 5 GB and a million dead letters waiting.
 	.venv/bin/python -m tests.large_spool
 
-clean:  ## Remove .venv and all that the tools leave behind.
+clean:  ## Remove .venv, caches and build results.
 	rm -rf .venv .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
 	find examples forwarder plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,7 +10,7 @@ slow is found by ``make bench``.
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import settings
@@ -19,10 +19,28 @@ from forwarder import log
 from tests.kibana.server import query_node
 from tests.servers.fixtures import elasticsearch_8, elasticsearch_9, opensearch, toxiproxy
 
+SLOW_MODULES = (
+    "test_assets",
+    "test_bad_networks",
+    "test_bench",
+    "test_docs_plugins",
+    "test_faults_",
+    "test_files_tailer_laws",
+    "test_real_",
+    "test_spool_kill",
+    "test_spool_large",
+    "test_streams_laws",
+    "test_webhook_example",
+)
+"""Beginnings of names of modules whose tests run servers, kill processes, or search for long."""
+SERVERS = {"elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"}
+
 __all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"]
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+# For `make check`: fewer cases of each law.
+settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
 
 # Under nohup and in the background of a script signals come ignored, and so they would be in every
@@ -30,6 +48,15 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark the tests that `make check` leaves to `make test`."""
+    for item in items:
+        if item.path.name.startswith(SLOW_MODULES) or SERVERS & set(
+            getattr(item, "fixturenames", ())
+        ):
+            item.add_marker("slow")
 
 
 @pytest.fixture

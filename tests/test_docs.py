@@ -1,5 +1,6 @@
 """The documentation says what is so: examples are run, tables and help texts compared."""
 
+import ast
 import json
 import os
 import re
@@ -9,36 +10,32 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
 from forwarder import __version__
-from forwarder.cli.parse import parse
 from forwarder.config.load import load
 from forwarder.ecs.fields import FIELDS, Field
 from forwarder.plugins import find_outputs
-from tests import help_texts
+from tests import help_texts, output_settings
 
 ROOT = Path(__file__).parents[1]
-README, ARCHITECTURE, CHANGELOG, FIELD_LIST, CONFIGURATION = (
+README, ARCHITECTURE, CHANGELOG = (
     ROOT / "README.md",
     ROOT / "ARCHITECTURE.md",
     ROOT / "CHANGELOG.md",
-    ROOT / "docs" / "fields.md",
-    ROOT / "docs" / "configuration.md",
+)
+FIELD_LIST, INPUTS, OPERATIONS, OUTPUTS = (
+    ROOT / "docs" / f"{x}.md" for x in ("fields", "inputs", "operations", "outputs")
 )
 DOCUMENTS = (
     README,
     ARCHITECTURE,
     CHANGELOG,
-    FIELD_LIST,
-    CONFIGURATION,
-    ROOT / "docs" / "kibana.md",
-    ROOT / "docs" / "plugins.md",
+    *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "examples" / "elasticsearch" / "README.md",
     ROOT / "examples" / "elasticsearch" / "guide.md",
 )
@@ -47,21 +44,21 @@ SAMPLES = ROOT / "examples" / "mail_logs"
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
-def block(mark: str) -> str:
-    """Return what is in the one block of the README behind a mark."""
-    (found,) = blocks(mark)
+def block(mark: str, path: Path = README) -> str:
+    """Return what is in the one block of a document behind a mark."""
+    (found,) = blocks(mark, path)
     return found
 
 
-def blocks(mark: str) -> list[str]:
-    """Return what is in the blocks of the README behind a mark."""
+def blocks(mark: str, path: Path = README) -> list[str]:
+    """Return what is in the blocks of a document behind a mark."""
     pattern = rf"^<!-- {mark} -->\n```\w+\n(.*?)^```$"
-    return re.findall(pattern, README.read_text(), re.MULTILINE | re.DOTALL)
+    return re.findall(pattern, path.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def between(mark: str) -> str:
-    """Return what is in the README between a mark and its end."""
-    _, begun, text = README.read_text().partition(f"<!-- {mark} -->\n")
+def between(mark: str, path: Path) -> str:
+    """Return what is in a document between a mark and its end."""
+    _, begun, text = path.read_text().partition(f"<!-- {mark} -->\n")
     text, ended, _ = text.partition(f"<!-- /{mark} -->\n")
     assert begun, mark
     assert ended, mark
@@ -104,9 +101,9 @@ def contains(whole: Any, part: Any) -> bool:  # noqa: ANN401 - any JSON value
 
 
 def commands() -> list[tuple[str, str]]:
-    """Return the commands of the README that are marked to be run, and their output."""
+    """Return the commands of the documents that are marked to be run, and their output."""
     found = []
-    for text in blocks("run"):
+    for text in chain.from_iterable(blocks("run", x) for x in DOCUMENTS):
         lines = text.splitlines()
         command = [x[2:] for x in lines if x.startswith(("$ ", "> "))]
         found.append(("\n".join(command), "".join(f"{x}\n" for x in lines[len(command) :])))
@@ -114,7 +111,7 @@ def commands() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("command", "output"), commands())
-def test_a_marked_example_prints_what_the_readme_shows(command: str, output: str) -> None:
+def test_a_marked_example_prints_what_is_shown(command: str, output: str) -> None:
     """They are run for real."""
     if "jq " in command and shutil.which("jq") is None:
         pytest.skip("jq is not installed")
@@ -164,23 +161,58 @@ def test_the_lines_at_the_top_give_the_document_below_them() -> None:
 
 def test_the_whole_document_is_one_of_the_sample_logs() -> None:
     """Field by field, where the samples are said to lie below another folder."""
-    shown = json.loads(block("document"))
+    shown = json.loads(block("document", FIELD_LIST))
     lines = run(f"esa-forwarder parse -q {SAMPLES}").stdout.replace(str(SAMPLES), "/srv/esa")
     real = {x["event"]["id"]: x for x in map(json.loads, lines.splitlines())}
     assert shown == real[shown["event"]["id"]]
 
 
-def test_the_readme_shows_the_help_text() -> None:
-    """Word by word, as on a terminal of 80 columns."""
-    help_text = run("esa-forwarder parse --help").stdout
-    assert between("help") == f"```text\n{help_text}```\n"
+def test_each_framing_that_is_shown_is_read() -> None:
+    """As the same login in each."""
+    lines = block("framings", INPUTS)
+    result = run("esa-forwarder parse -q --year 2026", lines)
+    documents = [json.loads(x) for x in result.stdout.splitlines()]
+    assert len(documents) == len(lines.splitlines())
+    assert {x["user"]["name"] for x in documents} == {"m.rossi"}
+    assert {x["@timestamp"][10:] for x in documents} == {"T09:44:48.000Z", "T11:44:48.000Z"}
 
 
-@pytest.mark.parametrize("option", [x for x in parse.params if isinstance(x, click.Option)])
-def test_every_option_is_explained_beside_the_help_text(option: click.Option) -> None:
-    """The help text alone does not count."""
-    prose = README.read_text().replace(between("help"), "")
-    assert f"`{option.opts[0]}" in prose
+def test_the_settings_of_the_outputs_are_as_the_program_has_them() -> None:
+    """`make docs` writes them; each output that comes with the program is there."""
+    text = OUTPUTS.read_text()
+    assert output_settings.page(text) == text
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    types = project["project"]["entry-points"]["forwarder.outputs"]
+    assert [x for x in types if f"\n## {x}\n" not in text] == []
+
+
+def test_the_status_is_shown_as_it_is(tmp_path: Path) -> None:
+    """Of the sample logs, up to what is free on the disk."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"state: {tmp_path}/state\n"
+        f"inputs: [{{type: files, paths: ['{SAMPLES}/{{appliance}}/mail*']}}]\n"
+        f"outputs: {{archive: {{type: file, path: {tmp_path}/auth.ndjson}}}}\n"
+    )
+    run(f"esa-forwarder run --once -c {path} 2>/dev/null")
+    shown, told = block("status", OPERATIONS), run(f"esa-forwarder status -c {path}").stdout
+    free = re.compile(r"(free on the disk: )[\d,]+")
+    assert free.sub(r"\1", told).startswith(free.sub(r"\1", shown))
+
+
+@cache
+def texts() -> frozenset[str]:
+    """Return the texts in the sources of the program and its outputs."""
+    paths = [*(ROOT / "forwarder").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
+    nodes = chain.from_iterable(ast.walk(ast.parse(x.read_text())) for x in paths)
+    found = {x.value for x in nodes if isinstance(x, ast.Constant) and isinstance(x.value, str)}
+    return frozenset(found)
+
+
+@pytest.mark.parametrize("event", [x for x, *_ in rows(between("events", OPERATIONS))])
+def test_an_event_is_called_as_the_program_logs_it(event: str) -> None:
+    """What operators look for in the log is written there so."""
+    assert any(event.strip("`").rstrip(".") in x for x in texts())
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda x: x.name)
@@ -216,24 +248,16 @@ def test_documents_speak_of_the_program_alone(path: Path, pattern: str) -> None:
     assert not found
 
 
-def test_the_fields_of_the_readme_are_as_documents_have_them() -> None:
-    """By name and type."""
-    table = list(rows(between("fields")))
-    assert table
-    for name, kind, _ in table:
-        assert FIELDS[name.strip("`")].type == kind, name
-
-
 def test_the_list_of_fields_is_complete() -> None:
     """Each field of the program's table once, and no other."""
-    names = [name.strip("`") for name, *_ in rows(FIELD_LIST.read_text())]
+    names = [name.strip("`") for name, *_ in rows(between("fields", FIELD_LIST))]
     assert sorted(names) == sorted(FIELDS)
 
 
 @cache
 def field_rows() -> dict[str, list[str]]:
     """Return the rows of the list of fields by the field's name."""
-    return {name.strip("`"): cells for name, *cells in rows(FIELD_LIST.read_text())}
+    return {name.strip("`"): cells for name, *cells in rows(between("fields", FIELD_LIST))}
 
 
 @pytest.mark.parametrize("field", FIELDS.values(), ids=lambda x: x.name)

@@ -2,10 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
-from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import BaseModel
@@ -13,9 +10,9 @@ from pydantic.fields import FieldInfo
 
 from forwarder.config import models
 from forwarder.config.load import load
-from forwarder.config.types import format_duration, format_size
 from forwarder.output import OutputPlugin
 from tests.configs import build
+from tests.output_settings import default, kind
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = (ROOT / "docs" / "configuration.md").read_text()
@@ -36,47 +33,6 @@ def table(model: str) -> dict[str, list[str]]:
     lines = text.partition("\n\n")[0].splitlines()[2:]
     rows = [[y.strip() for y in x.split("|")[1:-1]] for x in lines]
     return {name.strip("`"): rest for name, *rest in rows}
-
-
-def kind(annotation: Any) -> str:  # noqa: ANN401 - any type
-    """Name a type as the reference does."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Literal:
-        values = [f"`{x}`" for x in arguments]
-        return " or ".join([", ".join(values[:-1]), values[-1]] if values[1:] else values)
-    if origin is tuple:
-        return f"list of {kind(arguments[0])}s"
-    if origin is dict:
-        inner = kind(arguments[1])
-        return "mapping" if inner == "mapping" else f"mapping of {inner}s"
-    if annotation in {bool, int, str, Path, timedelta, ZoneInfo}:
-        plain = {bool: "boolean", int: "number", Path: "path", timedelta: "duration"}
-        return {**plain, str: "text", ZoneInfo: "time zone"}[annotation]
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "mapping"
-    # An alternative to None, or something with metadata.
-    return kind(next(x for x in arguments if x is not type(None)))
-
-
-def default(field: FieldInfo, kind: str) -> str:  # noqa: PLR0911 - a return a kind of value
-    """Write a default as the reference does."""
-    match field.get_default():
-        case _ if field.is_required():
-            return "required"
-        case None:
-            return "none"
-        case BaseModel():
-            return ""
-        case bool() as value:
-            return f"`{str(value).lower()}`"
-        case timedelta() as value:
-            return f"`{format_duration(value)}`"
-        case int() as value:
-            return f"`{format_size(value) if kind == 'size' else value}`"
-        case ():
-            return "`[]`"
-        case value:
-            return f"`{value}`"
 
 
 @pytest.mark.parametrize("model", MODELS)
