@@ -5,10 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from forwarder.inputs.chunk import Piece
-from forwarder.inputs.files.endings import Kind
-from forwarder.inputs.files.scanner import Followed
-from forwarder.inputs.files.tailer import Following
+from forwarder.inputs.chunk import Chunk, Kind
+from forwarder.inputs.files.scanner import FileSource
+from forwarder.inputs.files.tailer import FileTailer
 
 
 class Clock:
@@ -35,14 +34,14 @@ class Reader:
     was committed with them.
     """
 
-    def __init__(self, *inputs: Followed, fresh: bool = True, **options: int) -> None:
+    def __init__(self, *inputs: FileSource, fresh: bool = True, **options: int) -> None:
         self.inputs = inputs
         self.options = options
         self.clock = Clock(fresh=fresh)
         self.state: dict[str, bytes] = {}
         self.lines: list[bytes] = []
         self.taken: list[bytes] = []
-        self.pieces: list[Piece] = []
+        self.pieces: list[Chunk] = []
         self.problems: list[str] = []
         self.start()
 
@@ -67,7 +66,7 @@ class Reader:
         self.taken = []
         self._late: dict[str, bytes] = {}
         options = self.options | options
-        self.following = Following(
+        self.following = FileTailer(
             self.inputs,
             list(self.state.items()),
             fetch=lambda key: self.state.get(key, b""),
@@ -78,7 +77,7 @@ class Reader:
             **options,
         )
 
-    def read(self) -> list[Piece]:
+    def read(self) -> list[Chunk]:
         """Read once; what is new is looked for twice."""
         pieces = self.following.read(0)
         while not pieces and self.following._turns and self.following._idle:  # noqa: SLF001 - held
@@ -122,7 +121,7 @@ class Reader:
         self.settle(times=4)
         self.commit()
 
-    def _take(self, piece: Piece) -> None:
+    def _take(self, piece: Chunk) -> None:
         offset, held = self._held.get(piece.key, (piece.offset, b""))
         if piece.resume is not None:
             expected = b"" if piece.head else b"resume at %d" % piece.offset
@@ -143,7 +142,7 @@ class Reader:
 
 def following(folder: Path, *, fresh: bool = True, **options: int) -> Reader:
     """Follow the files of one appliance."""
-    return Reader(Followed((f"{folder}/mail*",), "esa1"), fresh=fresh, **options)
+    return Reader(FileSource((f"{folder}/mail*",), "esa1"), fresh=fresh, **options)
 
 
 def numbered(numbers: Sequence[int]) -> list[bytes]:

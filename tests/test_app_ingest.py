@@ -20,7 +20,7 @@ from forwarder.app.input_status import STATUS_PREFIX
 from forwarder.cli.status_rows import as_text
 from forwarder.documents import Document
 from forwarder.inputs.files import changes
-from forwarder.inputs.files.tailer import Following
+from forwarder.inputs.files.tailer import FileTailer
 from forwarder.spool import Spool, schema
 from forwarder.spool.stats import summarise
 from tests.faults.program import wait_until
@@ -167,13 +167,13 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
     assert defaults is not None
     monkeypatch.setitem(defaults, "seconds", 0.1)
     looks = threading.Semaphore(0)
-    notice = Following.notice
+    notice = FileTailer.notice
 
-    def count_looks(following: Following) -> None:
+    def count_looks(following: FileTailer) -> None:
         notice(following)
         looks.release()
 
-    monkeypatch.setattr(Following, "notice", count_looks)
+    monkeypatch.setattr(FileTailer, "notice", count_looks)
     state = tmp_path / "state"
     append(tmp_path, logins(*range(1, 5_001)))
     limit = 20_000 if why == "full" else 1 << 30

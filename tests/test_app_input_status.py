@@ -15,12 +15,12 @@ from forwarder.app.input_status import (
     ParseWarnings,
 )
 from forwarder.counts import WARNINGS, Counts
-from forwarder.inputs.files.scanner import Followed
-from forwarder.inputs.files.tailer import Following
+from forwarder.inputs.files.scanner import FileSource
+from forwarder.inputs.files.tailer import FileTailer
 from forwarder.mail_logs.subscriptions import OtherLog
 
 
-class Flipping(Following):
+class Flipping(FileTailer):
     """Files of which one is good and bad in turn."""
 
     def take_problems(self) -> list[str]:  # type: ignore[explicit-override]  # of Python 3.12
@@ -32,7 +32,7 @@ def test_many_files_that_are_no_logs_do_not_fill_the_log(tmp_path: Path) -> None
     """A hundred are named, and then that there are more."""
     for number in range(MAX_STATUS_FILES + 50):
         (tmp_path / f"mail.{number}").write_bytes(b"%d\n" % number)
-    following = Following([Followed((f"{tmp_path}/mail*",))], [], once=True, watch=False)
+    following = FileTailer([FileSource((f"{tmp_path}/mail*",))], [], once=True, watch=False)
     keys: dict[str, OtherLog | None] = {}
     while len(keys) < MAX_STATUS_FILES + 50:
         keys |= dict.fromkeys((x.key for x in following.read(0.1)), OtherLog(0, None, True))  # noqa: FBT003
@@ -49,7 +49,7 @@ def test_many_files_that_are_no_logs_do_not_fill_the_log(tmp_path: Path) -> None
 
 def test_a_problem_is_not_said_again_and_again(tmp_path: Path) -> None:
     """Each is counted, and said once an hour."""
-    following = Flipping([Followed((f"{tmp_path}/mail*",))], [], once=True, watch=False)
+    following = Flipping([FileSource((f"{tmp_path}/mail*",))], [], once=True, watch=False)
     status = InputStatus(following, [], {})
     with capture_logs() as logs:
         for _ in range(3):

@@ -20,16 +20,15 @@ from forwarder.app.core_settings import CoreSettings
 from forwarder.app.parser_client import CoreError, CoreHandle
 from forwarder.app.parser_worker import serve
 from forwarder.ecs.layout import Common
-from forwarder.inputs.chunk import Piece
-from forwarder.inputs.files.endings import Kind
+from forwarder.inputs.chunk import Chunk, Kind
 from tests.faults.program import wait_until
 from tests.services import logins
 
 SETTINGS = CoreSettings((None,), sessions=True, common=Common())
-PIECE = Piece(
+PIECE = Chunk(
     "key", "esa1", "/srv/esa/mail", datetime(2026, 3, 4, tzinfo=UTC), b"", Kind.MORE, None, 0
 )
-LATER = PIECE._replace(data=logins(1, 2), kind=Kind.QUIET)
+LATER = PIECE._replace(data=logins(1, 2), kind=Kind.IDLE)
 
 _ORPHAN = """\
 import sys

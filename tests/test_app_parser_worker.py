@@ -11,11 +11,10 @@ import pytest
 from forwarder.app.core import Core
 from forwarder.app.core_settings import CoreSettings
 from forwarder.ecs.layout import Common
-from forwarder.inputs.chunk import Piece
-from forwarder.inputs.files.endings import Kind
+from forwarder.inputs.chunk import Chunk, Kind
 from tests.services import Told, configured, logins
 
-MORE = Piece(
+MORE = Chunk(
     "key", "esa1", "/srv/esa/mail", datetime(2026, 3, 4, tzinfo=UTC), b"", Kind.MORE, None, 0
 )
 
@@ -31,7 +30,7 @@ def test_a_log_goes_on_where_the_last_piece_ended(core: Core) -> None:
     """Lines may be cut anywhere."""
     text = logins(1, 2)
     made = core.take(MORE._replace(data=text[:-70]))
-    made += core.take(MORE._replace(data=text[-70:], offset=len(text) - 70, kind=Kind.QUIET))
+    made += core.take(MORE._replace(data=text[-70:], offset=len(text) - 70, kind=Kind.IDLE))
     assert len(made) == 2
     ((key, (offset, _)),) = core.consumed().items()
     assert (key, offset) == ("key", len(text))
@@ -46,12 +45,12 @@ UNKNOWN = b"Tue Mar  3 10:00:00 2026 Info: Something happened.\n"
     ("data", "kind", "told"),
     [
         (GUI, Kind.MORE, False),
-        (GUI, Kind.QUIET, True),
-        (GUI + GUI[:50], Kind.QUIET, False),
+        (GUI, Kind.IDLE, True),
+        (GUI + GUI[:50], Kind.IDLE, False),
         (GUI, Kind.END, True),
-        (b"Dear all,\n", Kind.QUIET, True),
-        (b"Tue Mar", Kind.QUIET, False),
-        (UNKNOWN, Kind.QUIET, False),
+        (b"Dear all,\n", Kind.IDLE, True),
+        (b"Tue Mar", Kind.IDLE, False),
+        (UNKNOWN, Kind.IDLE, False),
         (UNKNOWN, Kind.END, True),
         (UNKNOWN * 2_000, Kind.MORE, True),
         (logins(1), Kind.END, False),
@@ -69,12 +68,12 @@ def test_what_is_no_mail_log_is_told_as_soon_as_it_shows(
 
 def test_a_file_that_becomes_a_mail_log_is_one(core: Core) -> None:
     """As where a disk was restored, and lines of another kind stand before."""
-    core.take(MORE._replace(data=GUI, kind=Kind.QUIET))
+    core.take(MORE._replace(data=GUI, kind=Kind.IDLE))
     (other,) = core.take_others().values()
     assert other is not None
-    core.take(MORE._replace(data=logins(1), offset=len(GUI), kind=Kind.QUIET))
+    core.take(MORE._replace(data=logins(1), offset=len(GUI), kind=Kind.IDLE))
     assert core.take_others() == {"key": None}
-    core.take(MORE._replace(data=logins(2), offset=len(GUI + logins(1)), kind=Kind.QUIET))
+    core.take(MORE._replace(data=logins(2), offset=len(GUI + logins(1)), kind=Kind.IDLE))
     assert core.take_others() == {}
 
 
@@ -159,7 +158,7 @@ class Kept:
         settings = CoreSettings(zones, sessions=True, common=Common())
         core = Core(settings, sorted(self.state.items()))
         piece = MORE._replace(
-            data=text, kind=Kind.QUIET, resume=self.resume, offset=self.offset, input=number
+            data=text, kind=Kind.IDLE, resume=self.resume, offset=self.offset, input=number
         )
         made = core.take(piece)
         self.offset, self.resume = core.consumed()["key"]
@@ -194,7 +193,7 @@ def test_inputs_of_one_appliance_join_though_their_zones_differ() -> None:
     """As when a time zone is given for the live file alone."""
     core = Core(CoreSettings((None, ROME), sessions=True, common=Common()), [])
     core.take(MORE._replace(data=opened(7, b"192.0.2.7"), kind=Kind.END))
-    (made,) = core.take(MORE._replace(key="b", data=login(7), kind=Kind.QUIET, input=1))
+    (made,) = core.take(MORE._replace(key="b", data=login(7), kind=Kind.IDLE, input=1))
     document = orjson.loads(made.body)
     assert document["source"]["ip"] == "192.0.2.7"
     assert document["@timestamp"] == "2026-03-03T09:00:01.000Z"

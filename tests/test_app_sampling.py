@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from forwarder.app.sampling import END_BYTES, MAX_APPLIANCES, look_into
-from forwarder.inputs.files.scanner import Followed, look
+from forwarder.inputs.files.scanner import FileSource, scan
 from forwarder.output import Finding
 from tests.services import append, logins
 
@@ -27,7 +27,7 @@ def sample(
     folder: Path, pattern: str = "{appliance}/*", zone: str | None = None
 ) -> list[tuple[bool, str, str]]:
     """Look into logs; paths without the folder."""
-    seen = look([Followed((f"{folder}/logs/{pattern}",))], {}).files.values()
+    seen = scan([FileSource((f"{folder}/logs/{pattern}",))], {}).files.values()
     found = look_into(seen, None if zone is None else ZoneInfo(zone))
     return [_plain(x, folder) for x in found]
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.inputs.files.checkpoint import KEEP, MAX_GONE, Trail, Trails
+from forwarder.inputs.files.checkpoint import KEEP, MAX_GONE, CheckpointStore, LogState
 from forwarder.inputs.files.fingerprints import NOTHING
 from forwarder.inputs.files.positions import Position, decode, encode
 
@@ -32,7 +32,7 @@ def test_a_position_comes_back_as_it_was_saved(
 @given(st.lists(st.binary(min_size=1, max_size=40)), st.lists(st.integers(0, 400), max_size=5))
 def test_positions_follow_what_is_in_documents(pieces: list[bytes], offsets: list[int]) -> None:
     """Wherever in the pieces that is, the fingerprint is of all before it."""
-    trails = Trails([], 0)
+    trails = CheckpointStore([], 0)
     trail = trails.begin("esa1", "/mail.log")
     content = b"".join(pieces)
     for piece in pieces:
@@ -44,13 +44,13 @@ def test_positions_follow_what_is_in_documents(pieces: list[bytes], offsets: lis
         assert trail.position.fingerprint == NOTHING.extend(content[:at])
     saved = [(key, value) for key, value in trails.changes() if value is not None]
     assert [key for key, _ in saved] == ([trail.key] if at else [])
-    again = Trails(saved, 0)
+    again = CheckpointStore(saved, 0)
     assert [x.read for x in again.gone] == ([NOTHING.extend(content[:at])] if at else [])
 
 
 def test_what_is_forgotten_is_taken_out_of_the_state_once() -> None:
     """If it ever was in it; what comes of it later is passed over."""
-    trails = Trails([], 0)
+    trails = CheckpointStore([], 0)
     for content in (b"saved", b""):
         trail = trails.begin("esa1", "/mail.log")
         trails.settle(trail, (1, 2), "/mail.log", live=True)
@@ -66,7 +66,7 @@ def test_what_is_forgotten_is_taken_out_of_the_state_once() -> None:
 
 def test_trails_without_a_file_are_forgotten_when_they_are_old_or_too_many() -> None:
     """The oldest first; those with a file never."""
-    trails = Trails([], 0)
+    trails = CheckpointStore([], 0)
     for number in range(MAX_GONE + 3):
         trail = trails.begin("esa1", "/mail.log")
         trails.settle(trail, (1, number), "/mail.log", live=True)
@@ -80,7 +80,7 @@ def test_trails_without_a_file_are_forgotten_when_they_are_old_or_too_many() -> 
     assert len(trails) == len(trails.gone) + 1
 
 
-def begun(trails: Trails, numbers: range) -> list[Trail]:
+def begun(trails: CheckpointStore, numbers: range) -> list[LogState]:
     """Begin trails that have a file and something in documents."""
     found = []
     for number in numbers:
@@ -94,12 +94,12 @@ def begun(trails: Trails, numbers: range) -> list[Trail]:
 
 def test_what_has_a_file_is_not_forgotten_at_a_start() -> None:
     """Before all files were compared nobody knows which ones are gone."""
-    before = Trails([], 0)
+    before = CheckpointStore([], 0)
     trails = begun(before, range(MAX_GONE + 300))
     for number, trail in enumerate(trails[:200]):
         before.lose_home(trail, 0, 1000 - number)
     saved = [(key, value) for key, value in before.changes() if value is not None]
-    again = Trails(saved, 0)
+    again = CheckpointStore(saved, 0)
     again.forget_old(0)
     assert len(again) == len(trails)
     there = trails[300:]
@@ -116,7 +116,7 @@ def test_what_has_a_file_is_not_forgotten_at_a_start() -> None:
 
 def test_as_many_are_remembered_as_there_were_files_at_a_time() -> None:
     """A share that is away takes all of its files with it, and brings them back."""
-    trails = Trails([], 0)
+    trails = CheckpointStore([], 0)
     many = begun(trails, range(MAX_GONE + 300))
     trails.forget_old(0)
     for trail in many:

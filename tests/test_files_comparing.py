@@ -9,15 +9,15 @@ import pytest
 
 from forwarder.inputs.files.comparing import (
     BLOCK_BYTES,
-    Alike,
-    Likeness,
+    Candidates,
+    Comparison,
+    Identity,
     Relation,
-    Verdict,
-    find_alike,
+    compare_content,
     judge,
-    relate,
+    match_fingerprints,
 )
-from forwarder.inputs.files.file_handle import Source
+from forwarder.inputs.files.file_handle import FileHandle
 from forwarder.inputs.files.fingerprints import NOTHING
 
 T = TypeVar("T")
@@ -33,11 +33,11 @@ def run(steps: Generator[None, None, T]) -> T:
             return result
 
 
-def source(path: Path, content: bytes) -> Source:
+def source(path: Path, content: bytes) -> FileHandle:
     """Write a file and open it."""
     path.write_bytes(content)
     status = path.stat()
-    return Source(str(path), (status.st_dev, status.st_ino))
+    return FileHandle(str(path), (status.st_dev, status.st_ino))
 
 
 NO_FILE, BEGINNING, LONGER, DIFFERENT = Relation
@@ -47,22 +47,22 @@ NO_FILE, BEGINNING, LONGER, DIFFERENT = Relation
     ("whole", "relation", "live", "other_live", "settled", "expected"),
     [
         # Its own file is gone: it goes on here, if all of it is here.
-        (True, NO_FILE, False, False, False, Verdict.CONTINUE),
-        (True, NO_FILE, True, False, False, Verdict.CONTINUE),
+        (True, NO_FILE, False, False, False, Identity.CONTINUE),
+        (True, NO_FILE, True, False, False, Identity.CONTINUE),
         # A beginning of what is gone: a copy on its way, or another log.
-        (False, NO_FILE, False, False, False, Verdict.WAIT),
-        (False, NO_FILE, False, False, True, Verdict.NEW),
-        (False, NO_FILE, True, False, False, Verdict.NEW),
+        (False, NO_FILE, False, False, False, Identity.WAIT),
+        (False, NO_FILE, False, False, True, Identity.NEW),
+        (False, NO_FILE, True, False, False, Identity.NEW),
         # Compared with its own file.
-        (True, DIFFERENT, False, True, True, Verdict.NEW),
-        (False, DIFFERENT, False, False, False, Verdict.NEW),
-        (True, BEGINNING, True, True, False, Verdict.COPY),
-        (False, BEGINNING, False, False, True, Verdict.COPY),
+        (True, DIFFERENT, False, True, True, Identity.NEW),
+        (False, DIFFERENT, False, False, False, Identity.NEW),
+        (True, BEGINNING, True, True, False, Identity.COPY),
+        (False, BEGINNING, False, False, True, Identity.COPY),
         # Longer: an upload made again, or a live file that has the same beginning.
-        (True, LONGER, False, False, False, Verdict.CONTINUE),
-        (True, LONGER, False, True, False, Verdict.NEW),
+        (True, LONGER, False, False, False, Identity.CONTINUE),
+        (True, LONGER, False, True, False, Identity.NEW),
         # The own file is damaged and shorter than what was read of it.
-        (False, LONGER, False, False, False, Verdict.COPY),
+        (False, LONGER, False, False, False, Identity.COPY),
     ],
 )
 def test_verdicts(  # noqa: PLR0913, PLR0917 - a table
@@ -71,10 +71,10 @@ def test_verdicts(  # noqa: PLR0913, PLR0917 - a table
     live: bool,  # noqa: FBT001
     other_live: bool,  # noqa: FBT001
     settled: bool,  # noqa: FBT001
-    expected: Verdict,
+    expected: Identity,
 ) -> None:
     """Each row is a case of the rules."""
-    assert judge(Likeness(whole, relation, live, other_live, settled)) is expected
+    assert judge(Comparison(whole, relation, live, other_live, settled)) is expected
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -93,7 +93,9 @@ def test_a_file_is_like_what_it_begins_with_and_what_begins_with_it(
         "other": NOTHING.extend(b"other"),
     }
     file = source(tmp_path / "mail.log", pack(content))
-    assert run(find_alike(file, known)) == Alike(("same", "head", "short"), ("longer",))
+    assert run(match_fingerprints(file, known)) == Candidates(
+        ("same", "head", "short"), ("longer",)
+    )
     file.close()
 
 
@@ -112,6 +114,6 @@ def test_two_files_are_compared_as_far_as_both_go(
     ]:
         file = source(tmp_path / "mail.log", content)
         other = source(tmp_path / "mail.log.1", pack(other_content))
-        assert run(relate(file, other)) is expected
+        assert run(compare_content(file, other)) is expected
         file.close()
         other.close()

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from forwarder.inputs.files.endings import PAUSE, SETTLE, AtEnd, Ending, Kind, decide
+from forwarder.inputs.chunk import Kind
+from forwarder.inputs.files.endings import PAUSE, SETTLE, EofDecision, EofFacts, decide
 
-LIVE = AtEnd(
+LIVE = EofFacts(
     live=True,
     gone=False,
     succeeded=False,
@@ -24,25 +25,25 @@ SECOND = timedelta(seconds=1)
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        (LIVE, Ending(Kind.QUIET, None)),
-        (LIVE._replace(terminated=False, idle=SETTLE * 100), Ending(Kind.QUIET, None)),
-        (LIVE._replace(terminated=False, once=True), Ending(Kind.QUIET, None)),
-        (CLOSED, Ending(Kind.MORE, PAUSE)),
-        (CLOSED._replace(idle=PAUSE), Ending(Kind.QUIET, SETTLE - PAUSE)),
-        (CLOSED._replace(idle=SETTLE - SECOND), Ending(Kind.QUIET, SECOND)),
-        (CLOSED._replace(idle=SETTLE), Ending(Kind.END, None)),
-        (CLOSED._replace(succeeded=True, terminated=False), Ending(Kind.END, None)),
-        (CLOSED._replace(once=True), Ending(Kind.END, None)),
-        (CLOSED._replace(once=True, terminated=False), Ending(Kind.MORE, PAUSE)),
-        (LIVE._replace(gone=True), Ending(Kind.MORE, PAUSE)),
-        (LIVE._replace(gone=True, idle=SETTLE), Ending(Kind.END, None)),
-        (LIVE._replace(gone=True, once=True, terminated=False), Ending(Kind.END, None)),
-        (PACKED, Ending(Kind.MORE, SETTLE)),
-        (PACKED._replace(idle=SETTLE), Ending(Kind.MORE, None, stuck=True)),
-        (PACKED._replace(whole=True), Ending(Kind.END, None)),
-        (PACKED._replace(once=True), Ending(Kind.MORE, SETTLE)),
+        (LIVE, EofDecision(Kind.IDLE, None)),
+        (LIVE._replace(terminated=False, idle=SETTLE * 100), EofDecision(Kind.IDLE, None)),
+        (LIVE._replace(terminated=False, once=True), EofDecision(Kind.IDLE, None)),
+        (CLOSED, EofDecision(Kind.MORE, PAUSE)),
+        (CLOSED._replace(idle=PAUSE), EofDecision(Kind.IDLE, SETTLE - PAUSE)),
+        (CLOSED._replace(idle=SETTLE - SECOND), EofDecision(Kind.IDLE, SECOND)),
+        (CLOSED._replace(idle=SETTLE), EofDecision(Kind.END, None)),
+        (CLOSED._replace(succeeded=True, terminated=False), EofDecision(Kind.END, None)),
+        (CLOSED._replace(once=True), EofDecision(Kind.END, None)),
+        (CLOSED._replace(once=True, terminated=False), EofDecision(Kind.MORE, PAUSE)),
+        (LIVE._replace(gone=True), EofDecision(Kind.MORE, PAUSE)),
+        (LIVE._replace(gone=True, idle=SETTLE), EofDecision(Kind.END, None)),
+        (LIVE._replace(gone=True, once=True, terminated=False), EofDecision(Kind.END, None)),
+        (PACKED, EofDecision(Kind.MORE, SETTLE)),
+        (PACKED._replace(idle=SETTLE), EofDecision(Kind.MORE, None, stuck=True)),
+        (PACKED._replace(whole=True), EofDecision(Kind.END, None)),
+        (PACKED._replace(once=True), EofDecision(Kind.MORE, SETTLE)),
     ],
 )
-def test_the_end_of_a_file(file: AtEnd, expected: Ending) -> None:
+def test_the_end_of_a_file(file: EofFacts, expected: EofDecision) -> None:
     """Each row is a case of the rules."""
     assert decide(file) == expected

@@ -9,10 +9,10 @@ import pytest
 
 from forwarder.inputs.files.file_handle import (
     MAX_OPEN,
+    FileHandle,
+    HandleCache,
     Inode,
     MovedError,
-    OpenFiles,
-    Source,
     SourceError,
     most_open,
 )
@@ -29,7 +29,7 @@ def test_reading_goes_on_behind_what_is_known(tmp_path: Path) -> None:
     """If the bytes before are still there."""
     path = tmp_path / "mail.log"
     path.write_bytes(b"known and new")
-    source = Source(str(path), inode(path))
+    source = FileHandle(str(path), inode(path))
     known = NOTHING.extend(b"known")
     assert source.read_behind(known, 100) == b" and new"
     assert source.read_behind(known.extend(b" and new"), 100) == b""
@@ -47,7 +47,7 @@ def test_a_packed_file_goes_on_only_where_it_stands(tmp_path: Path) -> None:
     """Or from its beginning."""
     path = tmp_path / "mail.log"
     path.write_bytes(gzip.compress(b"known and new"))
-    source = Source(str(path), inode(path))
+    source = FileHandle(str(path), inode(path))
     known = NOTHING.extend(b"known")
     assert source.read_behind(known, 100) is None
     assert not source.holds(known)
@@ -66,12 +66,12 @@ def test_what_is_not_there_any_more_has_moved(tmp_path: Path) -> None:
     path = tmp_path / "mail.log"
     path.write_bytes(b"1")
     with pytest.raises(MovedError):
-        Source(str(path), (0, 0))
+        FileHandle(str(path), (0, 0))
     with pytest.raises(MovedError):
-        Source(str(tmp_path / "none"), (0, 0))
+        FileHandle(str(tmp_path / "none"), (0, 0))
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(MovedError):
-        Source(str(tmp_path / "fifo"), inode(tmp_path / "fifo"))
+        FileHandle(str(tmp_path / "fifo"), inode(tmp_path / "fifo"))
 
 
 def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
@@ -79,9 +79,9 @@ def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
     path = tmp_path / "mail.log"
     path.symlink_to(path)
     with pytest.raises(SourceError, match=r"mail\.log' cannot be read: Too many levels"):
-        Source(str(path), (0, 0))
+        FileHandle(str(path), (0, 0))
     with pytest.raises(MovedError):  # a folder has the name by now
-        Source(str(tmp_path), inode(tmp_path))
+        FileHandle(str(tmp_path), inode(tmp_path))
 
 
 def test_only_so_many_files_are_open(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_only_so_many_files_are_open(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in "abc"]
     for path in paths:
         path.write_bytes(b"1")
-    opened = OpenFiles(2)
+    opened = HandleCache(2)
     first = opened.open(str(paths[0]), inode(paths[0]))
     opened.open(str(paths[1]), inode(paths[1]))
     assert opened.open("no matter", inode(paths[0])) is first

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.inputs.files.discovery import find
-from forwarder.inputs.files.scanner import Followed
+from forwarder.inputs.files.scanner import FileSource
 from tests.following import Reader, numbered
 
 OWN, OTHER, MORE = numbered(range(10)), numbered(range(10, 20)), numbered(range(20, 30))
@@ -26,10 +26,10 @@ def srv(tmp_path: Path) -> Path:
     return tmp_path / "srv"
 
 
-def followed(srv: Path, *, one_each: bool, follow: bool = False) -> list[Followed]:
+def followed(srv: Path, *, one_each: bool, follow: bool = False) -> list[FileSource]:
     """Follow both with one input, or with one input each."""
     names = ("esa1", "esa2") if one_each else ("{appliance}",)
-    return [Followed((f"{srv}/{x}/mail*",), follow_symlinks=follow) for x in names]
+    return [FileSource((f"{srv}/{x}/mail*",), follow_symlinks=follow) for x in names]
 
 
 def read(reader: Reader) -> dict[str, list[bytes]]:
@@ -248,7 +248,7 @@ def test_folders_behind_a_pattern_are_not_links(srv: Path) -> None:
     (srv / "esa3").symlink_to("esa2")
     (srv / "esa1/logs").symlink_to("../esa2")
     patterns = (f"{srv}/{{appliance}}/mail*", f"{srv}/*/logs/mail*", f"{srv}/**/mail*")
-    reader = Reader(Followed(patterns))
+    reader = Reader(FileSource(patterns))
     assert read(reader) == {"esa1": OWN, "esa2": OTHER}
     said = reader.following.take_links()
     assert said == (
@@ -256,16 +256,16 @@ def test_folders_behind_a_pattern_are_not_links(srv: Path) -> None:
         " can lead to anything; to have it followed, set follow_symlinks: true for the input"
     )
     assert reader.following.problems == [said]
-    assert read(Reader(Followed((f"{srv}/esa3/mail*",)))) == {"esa3": OTHER}
+    assert read(Reader(FileSource((f"{srv}/esa3/mail*",)))) == {"esa3": OTHER}
 
 
 def test_a_file_that_is_named_is_not_a_link(srv: Path) -> None:
     """Whoever may write to its folder could make it one."""
     link = file_link(srv)
-    reader = Reader(Followed((str(link),)))
+    reader = Reader(FileSource((str(link),)))
     assert read(reader) == {}
     assert "is a symbolic link and was passed over" in reader.following.problems[0]
-    assert read(Reader(Followed((str(link),), follow_symlinks=True))) == {"esa1": OTHER}
+    assert read(Reader(FileSource((str(link),), follow_symlinks=True))) == {"esa1": OTHER}
 
 
 def test_a_link_beside_what_it_leads_to_is_not_worth_a_word(srv: Path) -> None:
@@ -303,7 +303,7 @@ def test_what_is_the_programs_own_or_the_systems_is_never_opened(
 def test_what_comes_and_goes_is_said_once(tmp_path: Path) -> None:
     """A name that is now a FIFO, now an archive and now a link does not fill the log."""
     path = tmp_path / "mail.log"
-    reader = Reader(Followed((f"{tmp_path}/mail*",)))
+    reader = Reader(FileSource((f"{tmp_path}/mail*",)))
     said = 0
     for _ in range(5):
         os.mkfifo(path)

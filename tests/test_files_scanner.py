@@ -17,7 +17,7 @@ from forwarder.inputs.files.patterns import (
     may_match,
     overlap,
 )
-from forwarder.inputs.files.scanner import Followed, folders, look, look_again, may_matter
+from forwarder.inputs.files.scanner import FileSource, folders, is_relevant, restat, scan
 
 
 def test_whose_a_file_is(tmp_path: Path) -> None:
@@ -26,11 +26,11 @@ def test_whose_a_file_is(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
     inputs = [
-        Followed((f"{tmp_path}/esa1/mail.log",)),
-        Followed((f"{tmp_path}/{{appliance}}/*",)),
-        Followed((f"{tmp_path}/esa2/*", f"{tmp_path}/none", f"{tmp_path}/esa2/*.md"), "named"),
+        FileSource((f"{tmp_path}/esa1/mail.log",)),
+        FileSource((f"{tmp_path}/{{appliance}}/*",)),
+        FileSource((f"{tmp_path}/esa2/*", f"{tmp_path}/none", f"{tmp_path}/esa2/*.md"), "named"),
     ]
-    seen = look(inputs, {})
+    seen = scan(inputs, {})
     assert seen.problems == []
     assert {
         (Path(x.path).relative_to(tmp_path).as_posix(), x.appliance, x.named, x.input)
@@ -41,7 +41,7 @@ def test_whose_a_file_is(tmp_path: Path) -> None:
         ("esa2/notes.md", "named", True, 2),
     }
     known = {x.path: x for x in seen.files.values()}
-    assert look(inputs, known) == seen
+    assert scan(inputs, known) == seen
     assert folders(inputs) == {str(tmp_path / "esa1"): False, str(tmp_path): True} | {
         str(tmp_path / "esa2"): False
     }
@@ -52,19 +52,19 @@ def test_a_file_goes_by_its_own_name_before_links(tmp_path: Path) -> None:
     (tmp_path / "mail.z").write_bytes(b"1")
     (tmp_path / "mail.a").symlink_to("mail.z")
     (tmp_path / "mail.circle").symlink_to("mail.circle")
-    followed = Followed((f"{tmp_path}/mail*",), follow_symlinks=True)
-    seen = look([followed], {})
+    followed = FileSource((f"{tmp_path}/mail*",), follow_symlinks=True)
+    seen = scan([followed], {})
     (sighting,) = seen.files.values()
     assert sighting.path == str(tmp_path / "mail.z")
     circle = str(tmp_path / "mail.circle")
     assert seen.problems == [f"{circle!r} cannot be looked at: Too many levels of symbolic links."]
-    assert look_again(sighting, followed) == sighting
+    assert restat(sighting, followed) == sighting
     (tmp_path / "mail.z").write_bytes(b"12")
-    again = look_again(sighting, followed)
+    again = restat(sighting, followed)
     assert again is not None
     assert again.size == 2
     (tmp_path / "mail.z").unlink()
-    assert look_again(sighting, followed) is None
+    assert restat(sighting, followed) is None
 
 
 PARTS = st.sampled_from(["a", "b", "ab", ".h", "*", "a*", "?", "[ab]", "**", "{appliance}", ".*"])
@@ -178,24 +178,24 @@ def test_a_folder_is_left_out_with_all_in_it(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
     (tmp_path / "link").symlink_to(tmp_path / "state" / "deep")
-    inputs = [Followed((f"{tmp_path}/**/*",), leave_out=str(tmp_path / "state"))]
-    seen = look(inputs, {})
+    inputs = [FileSource((f"{tmp_path}/**/*",), leave_out=str(tmp_path / "state"))]
+    seen = scan(inputs, {})
     names = sorted(x.path.removeprefix(f"{tmp_path}/") for x in seen.files.values())
     assert names == ["esa1/mail.log", "state.old/x"]
     assert seen.problems == []
-    assert not may_matter(inputs, f"{tmp_path}/state/spool.db-wal")
-    assert not may_matter(inputs, f"{tmp_path}/state")
-    assert may_matter(inputs, f"{tmp_path}/state.old/y")
-    inputs.append(Followed((f"{tmp_path}/**/*",)))
-    assert len(look(inputs, {}).files) == 4
-    assert may_matter(inputs, f"{tmp_path}/state/spool.db-wal")
+    assert not is_relevant(inputs, f"{tmp_path}/state/spool.db-wal")
+    assert not is_relevant(inputs, f"{tmp_path}/state")
+    assert is_relevant(inputs, f"{tmp_path}/state.old/y")
+    inputs.append(FileSource((f"{tmp_path}/**/*",)))
+    assert len(scan(inputs, {}).files) == 4
+    assert is_relevant(inputs, f"{tmp_path}/state/spool.db-wal")
 
 
 def test_a_folder_whose_files_a_pattern_matches_is_no_problem(tmp_path: Path) -> None:
     """There is nothing to name then."""
     (tmp_path / "mail" / "mail.old").mkdir(parents=True)
     (tmp_path / "mail" / "mail.old" / "mail.log").touch()
-    seen = look([Followed((f"{tmp_path}/**/mail*",))], {})
+    seen = scan([FileSource((f"{tmp_path}/**/mail*",))], {})
     assert (len(seen.files), seen.problems) == (1, [])
-    seen = look([Followed((f"{tmp_path}/*/mail*",))], {})
+    seen = scan([FileSource((f"{tmp_path}/*/mail*",))], {})
     assert (len(seen.files), len(seen.problems)) == (0, 1)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.inputs.files.endings import Kind
+from forwarder.inputs.chunk import Kind
 from forwarder.inputs.files.positions import PositionError
-from forwarder.inputs.files.scanner import Followed, StartAt
-from forwarder.inputs.files.tailer import Following
+from forwarder.inputs.files.scanner import FileSource, StartAt
+from forwarder.inputs.files.tailer import FileTailer
 from tests.following import Reader, following, numbered
 from tests.test_inputs_formats import LINE, archive
 
@@ -110,11 +110,11 @@ def test_the_live_file_gets_its_closed_name(tmp_path: Path, ending: str) -> None
     reader = following(tmp_path)
     live = write(tmp_path / f"mail.@20090422T110000{ending}", [*OLD, b"unterminated"])
     reader.settle()
-    assert [x.kind for x in reader.pieces] == [Kind.QUIET]
+    assert [x.kind for x in reader.pieces] == [Kind.IDLE]
     live.rename(tmp_path / "mail.@20090422T110000.s")
     write(tmp_path / f"mail.@20090422T120000{ending}", NEW)
     reader.settle(seconds=1)
-    assert [x.kind for x in reader.pieces[1:]] == [Kind.END, Kind.QUIET]
+    assert [x.kind for x in reader.pieces[1:]] == [Kind.END, Kind.IDLE]
     assert_each_once(reader, [*OLD, b"unterminated", *NEW])
 
 
@@ -246,7 +246,7 @@ def test_what_was_saved_comes_with_the_first_piece_even_without_data(tmp_path: P
     reader.crash()
     reader.settle(seconds=2, times=2)
     (first,) = reader.pieces[before:]
-    assert (first.data, first.kind, first.offset) == (b"", Kind.QUIET, len(b"".join(OLD)))
+    assert (first.data, first.kind, first.offset) == (b"", Kind.IDLE, len(b"".join(OLD)))
     assert first.resume == b"resume at %d" % first.offset
     write(path, NEW)
     assert_each_once(reader, OLD + NEW)
@@ -317,7 +317,7 @@ def test_the_same_file_twice(
     behind: bool,
 ) -> None:
     """Under another name, as a link, or packed, it is read once."""
-    followed = Followed((f"{tmp_path}/mail*",), "esa1", follow_symlinks=True)
+    followed = FileSource((f"{tmp_path}/mail*",), "esa1", follow_symlinks=True)
     reader = Reader(followed, block_bytes=100 if behind else 1 << 17, read_bytes=100)
     path = write(tmp_path / "mail.@20090422T110000.s", OLD)
     reader.read()
@@ -446,7 +446,7 @@ def test_a_log_that_becomes_an_archive_is_refused(tmp_path: Path) -> None:
 
 def test_packed_files_that_unpack_to_nothing_hold_up_no_other(tmp_path: Path) -> None:
     """They are read in shares, and their log comes when it comes."""
-    reader = Reader(Followed((f"{tmp_path}/*/mail*",)))
+    reader = Reader(FileSource((f"{tmp_path}/*/mail*",)))
     for appliance in ("esa1", "esa2"):
         (tmp_path / appliance).mkdir()
     slow = gzip.compress(b"") + gzip.compress(b"", mtime=0)[:10] + b"\0\0\0\xff\xff" * 1_000_000
@@ -552,7 +552,7 @@ def test_more_files_than_are_remembered_once_they_are_gone(
         path = write(folder / f"mail.log.{number}", [HEADER[:180], b"\n", line])
         if number % 3 == 0:
             pack(path)
-    reader = Reader(Followed((f"{folder}/mail*",), "esa1"), fresh=False)
+    reader = Reader(FileSource((f"{folder}/mail*",), "esa1"), fresh=False)
     reader.finish()
     before = len(reader.lines)
     assert before == 60 * 6
@@ -576,7 +576,7 @@ def test_a_directory_removed_and_made_again(tmp_path: Path) -> None:
     """Files in the new one are read, the same as before are not."""
     folder = tmp_path / "esa1"
     folder.mkdir()
-    reader = Reader(Followed((f"{tmp_path}/{{appliance}}/mail*",)))
+    reader = Reader(FileSource((f"{tmp_path}/{{appliance}}/mail*",)))
     write(folder / "mail.log", OLD)
     reader.settle()
     shutil.rmtree(folder)
@@ -735,7 +735,7 @@ def test_files_of_an_appliance_are_read_in_the_order_of_their_names(tmp_path: Pa
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         write(path, [b"%d" % number * 250 + b"\n"])
-    inputs = Followed((f"{tmp_path}/{{appliance}}/mail*",))
+    inputs = FileSource((f"{tmp_path}/{{appliance}}/mail*",))
     reader = Reader(inputs, fresh=False, block_bytes=100, read_bytes=300)
     reader.settle(times=3)
     order = list(dict.fromkeys(str(Path(x.path).relative_to(tmp_path)) for x in reader.pieces))
@@ -753,7 +753,7 @@ def test_start_at_the_end(tmp_path: Path) -> None:
     (tmp_path / "mail.log.2.gz").write_bytes(gzip.compress(HEADER))
     write(tmp_path / "mail.log.1", large)
     live = write(tmp_path / "mail.log", [b"begun"])
-    inputs = Followed((f"{tmp_path}/mail*",), "esa1", StartAt.END)
+    inputs = FileSource((f"{tmp_path}/mail*",), "esa1", StartAt.END)
     reader = Reader(inputs)
     reader.settle(times=4)
     reader.commit()
@@ -773,7 +773,7 @@ def test_start_at_the_end(tmp_path: Path) -> None:
 def test_start_at_the_end_is_for_what_was_there(tmp_path: Path, rotate: Change) -> None:
     """And not for what takes its place under the same name, or comes before it is read."""
     live = write(tmp_path / "mail.log", OLD)
-    reader = Reader(Followed((f"{tmp_path}/mail*",), "esa1", StartAt.END))
+    reader = Reader(FileSource((f"{tmp_path}/mail*",), "esa1", StartAt.END))
     reader.settle()
     write(live, NEW[:1])
     rotate(live)
@@ -792,7 +792,7 @@ def test_an_old_file_begins_at_its_end_where_all_do(
     if packed:
         os.utime(pack(write(tmp_path / "mail.log.1", OLD)), (0, 0))
     reader = Reader(
-        Followed((f"{tmp_path}/mail*",), "esa1", StartAt.END, ignore_older=timedelta(days=30))
+        FileSource((f"{tmp_path}/mail*",), "esa1", StartAt.END, ignore_older=timedelta(days=30))
     )
     reader.settle()
     reader.commit()
@@ -809,7 +809,7 @@ def test_old_files_are_ignored_until_they_change(tmp_path: Path) -> None:
     """By the time of their last change."""
     path = write(tmp_path / "mail.log", OLD)
     os.utime(path, (0, 0))
-    reader = Reader(Followed((f"{tmp_path}/mail*",), "esa1", ignore_older=timedelta(days=30)))
+    reader = Reader(FileSource((f"{tmp_path}/mail*",), "esa1", ignore_older=timedelta(days=30)))
     reader.settle(times=3)
     assert reader.pieces == []
     write(path, NEW)
@@ -821,7 +821,7 @@ def test_what_is_no_file_is_refused_once(tmp_path: Path) -> None:
     (tmp_path / "mail.folder").mkdir()
     os.mkfifo(tmp_path / "mail.fifo")
     (tmp_path / "mail.link").symlink_to("target")
-    reader = Reader(Followed((f"{tmp_path}/mail*",), "esa1", follow_symlinks=True))
+    reader = Reader(FileSource((f"{tmp_path}/mail*",), "esa1", follow_symlinks=True))
     reader.settle(times=3)
     folder, fifo = str(tmp_path / "mail.folder"), str(tmp_path / "mail.fifo")
     assert sorted(reader.problems) == [
@@ -839,7 +839,7 @@ def test_once_reads_to_the_end_and_is_drained(tmp_path: Path) -> None:
     reader = following(tmp_path, once=True)
     while not reader.is_drained():
         reader.read()
-    assert [x.kind for x in reader.pieces] == [Kind.MORE, Kind.END, Kind.QUIET]
+    assert [x.kind for x in reader.pieces] == [Kind.MORE, Kind.END, Kind.IDLE]
     reader.commit()
     write(live, [b"inated\n"])
     reader.crash()
@@ -875,4 +875,4 @@ def test_a_state_that_cannot_be_read_is_an_error() -> None:
     """It is not forgotten in silence, which would read everything again."""
     for pair in [("file/a", b"{}"), ("file/a", b'{"version":9}'), ("file/started", b"?")]:
         with pytest.raises(PositionError):
-            Following([], [pair])
+            FileTailer([], [pair])

@@ -11,25 +11,25 @@ from typing import Self
 import pytest
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
-from forwarder.inputs.chunk import Piece
-from forwarder.inputs.files.looking import MAX_POLL_SECONDS, POLL_SECONDS, Looking
-from forwarder.inputs.files.scanner import Followed
-from forwarder.inputs.files.tailer import Following
-from forwarder.inputs.files.watching import Watching
+from forwarder.inputs.chunk import Chunk
+from forwarder.inputs.files.looking import MAX_POLL_SECONDS, POLL_SECONDS, ScanScheduler
+from forwarder.inputs.files.scanner import FileSource
+from forwarder.inputs.files.tailer import FileTailer
+from forwarder.inputs.files.watching import InotifyWatcher
 
 LONG = 20.0
 """Seconds that nothing here takes, on whatever machine."""
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Following]:
+def reader(tmp_path: Path) -> Iterator[FileTailer]:
     """Return what follows a folder, with events."""
-    following = Following([Followed((f"{tmp_path}/{{appliance}}/mail*",))], [])
+    following = FileTailer([FileSource((f"{tmp_path}/{{appliance}}/mail*",))], [])
     yield following
     following.close()
 
 
-def read(reader: Following) -> Piece:
+def read(reader: FileTailer) -> Chunk:
     """Wait for a piece that holds something."""
     deadline = time.monotonic() + LONG
     while time.monotonic() < deadline:
@@ -47,7 +47,7 @@ def wait_until(told: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_what_is_appended_comes_at_once(tmp_path: Path, reader: Following) -> None:
+def test_what_is_appended_comes_at_once(tmp_path: Path, reader: FileTailer) -> None:
     """Of new and of known files, in folders that were not there, down to one byte."""
     assert reader.read(0) == []
     folder = tmp_path / "esa1"
@@ -67,7 +67,7 @@ def test_what_is_appended_comes_at_once(tmp_path: Path, reader: Following) -> No
 
 def test_without_events_it_is_found(tmp_path: Path) -> None:
     """As on file systems of the network."""
-    following = Following([Followed((f"{tmp_path}/mail*",))], [], watch=False)
+    following = FileTailer([FileSource((f"{tmp_path}/mail*",))], [], watch=False)
     assert following.read(0) == []
     (tmp_path / "mail.log").write_bytes(b"line\n")
     assert read(following).data == b"line\n"
@@ -77,7 +77,7 @@ def test_without_events_it_is_found(tmp_path: Path) -> None:
 def test_a_folder_that_is_made_again_is_watched_again(tmp_path: Path) -> None:
     """The folder of the pattern itself."""
     folder = tmp_path / "logs"
-    following = Following([Followed((f"{folder}/mail*",))], [])
+    following = FileTailer([FileSource((f"{folder}/mail*",))], [])
     assert following.read(0) == []
     for number in range(3):
         folder.mkdir()
@@ -87,7 +87,7 @@ def test_a_folder_that_is_made_again_is_watched_again(tmp_path: Path) -> None:
     following.close()
 
 
-def test_waiting_is_ended_by_another_thread(reader: Following) -> None:
+def test_waiting_is_ended_by_another_thread(reader: FileTailer) -> None:
     """As a signal does."""
     assert reader.read(0) == []
     threading.Timer(0.05, reader.wake).start()
@@ -114,14 +114,14 @@ def test_what_cannot_be_watched_is_said(
 
     monkeypatch.setattr("forwarder.inputs.files.watching.RustNotify", refuse)
     told: list[object] = []
-    watching = Watching(told.append)
+    watching = InotifyWatcher(told.append)
     problem = watching.watch({str(tmp_path): False})
     assert problem is not None
     assert "are not told by the system" in problem
     assert f"max_user_{limit}" in problem
     assert watching.watch({str(tmp_path): False}) is None
     watching.close()
-    looking = Looking([Followed((f"{tmp_path}/mail*",))], watch=True)
+    looking = ScanScheduler([FileSource((f"{tmp_path}/mail*",))], watch=True)
     assert looking.look(0, {}).problem == problem
     looking.close()
 
@@ -132,7 +132,7 @@ def test_errors_while_watching_are_survived(
     """Then anything may have changed."""
     monkeypatch.setattr("forwarder.inputs.files.watching._PAUSE_SECONDS", 0.01)
     told: list[object] = []
-    watching = Watching(told.append)
+    watching = InotifyWatcher(told.append)
     watching.watch({str(tmp_path): True, str(tmp_path / "none"): True})
     assert told == [None]
     from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError  # noqa: PLC0415
@@ -163,7 +163,7 @@ def test_errors_while_watching_are_survived(
 
 def test_everything_is_looked_at_from_time_to_time(tmp_path: Path) -> None:
     """Once a second, seldom if that takes long, and sooner if something moved."""
-    looking = Looking([Followed((f"{tmp_path}/mail*",))], watch=False)
+    looking = ScanScheduler([FileSource((f"{tmp_path}/mail*",))], watch=False)
     assert looking.look(100, {}).everything is not None
     assert looking.look(100.5, {}).everything is None
     assert looking.look(100 + MAX_POLL_SECONDS, {}).everything is not None
@@ -174,8 +174,8 @@ def test_everything_is_looked_at_from_time_to_time(tmp_path: Path) -> None:
 
 def test_only_what_may_matter_brings_a_look_forward(tmp_path: Path) -> None:
     """A file that matches, a folder, or a known file that is another one now."""
-    inputs = [Followed((f"{tmp_path}/mail*",))]
-    looking = Looking(inputs, watch=False)
+    inputs = [FileSource((f"{tmp_path}/mail*",))]
+    looking = ScanScheduler(inputs, watch=False)
     path = tmp_path / "mail.log"
     path.write_bytes(b"1")
     (tmp_path / "folder").mkdir()
@@ -203,7 +203,7 @@ def test_only_what_may_matter_brings_a_look_forward(tmp_path: Path) -> None:
 
 def test_a_change_of_anything_ends_the_waiting(tmp_path: Path) -> None:
     """Waiting goes on where nothing is told."""
-    looking = Looking([Followed((f"{tmp_path}/mail*",))], watch=False)
+    looking = ScanScheduler([FileSource((f"{tmp_path}/mail*",))], watch=False)
     looking.look(0, {})
     assert not looking.wait(0, 0.01)
     thread = threading.Timer(0.05, looking._tell, [None])  # noqa: SLF001

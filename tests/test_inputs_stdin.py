@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from forwarder.inputs.block_reader import ReadError
-from forwarder.inputs.files.endings import Kind
+from forwarder.inputs.chunk import Kind
 from forwarder.inputs.stdin import Begun, StandardInput
 
 
@@ -39,7 +39,7 @@ def test_what_is_written_comes_at_once_and_then_the_end(pipe: tuple[StandardInpu
     pieces += standard_input.read(10)
     assert [(x.offset, x.data, x.kind) for x in pieces] == [
         (0, b"one\n", Kind.MORE),
-        (4, b"", Kind.QUIET),
+        (4, b"", Kind.IDLE),
         (4, b"two\n", Kind.MORE),
         (8, b"thr", Kind.END),
     ]
@@ -54,7 +54,7 @@ def test_of_a_line_only_its_whole_is_handed_over(pipe: tuple[StandardInput, int]
     standard_input, writing = pipe
     os.write(writing, b"one\ntwo")
     pieces = [*standard_input.read(10), *standard_input.settle()]
-    assert [(x.data, x.kind) for x in pieces] == [(b"one\n", Kind.MORE), (b"", Kind.QUIET)]
+    assert [(x.data, x.kind) for x in pieces] == [(b"one\n", Kind.MORE), (b"", Kind.IDLE)]
     assert standard_input.begun(None) == Begun(b"two", 4)
     assert standard_input.begun((3, b"state")) == Begun(b"two", 4)
     begun = standard_input.begun((4, b"state"))

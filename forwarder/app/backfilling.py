@@ -12,13 +12,12 @@ from forwarder.app.core import Core
 from forwarder.app.core_settings import CoreSettings
 from forwarder.documents import Document
 from forwarder.errors import ForwarderError
-from forwarder.inputs.chunk import Piece
-from forwarder.inputs.files.endings import Kind
-from forwarder.inputs.files.file_handle import MovedError, Source
+from forwarder.inputs.chunk import Chunk, Kind
+from forwarder.inputs.files.file_handle import FileHandle, MovedError
 from forwarder.inputs.files.paths import time_in_name
 from forwarder.inputs.files.reader import modified_at
 from forwarder.inputs.files.rewind import Again
-from forwarder.inputs.files.scanner import Sighting
+from forwarder.inputs.files.scanner import FileStat
 from forwarder.spool.segments import MAX_BLOCK_BYTES
 from forwarder.text import quoted
 
@@ -56,9 +55,9 @@ def read_again(logs: Iterable[Again], settings: CoreSettings) -> Iterator[Sequen
     yield made
 
 
-def _pieces(log: Again, sighting: Sighting) -> Iterator[Piece]:
+def _pieces(log: Again, sighting: FileStat) -> Iterator[Chunk]:
     end, at = log.position.fingerprint.size, 0
-    common = Piece(
+    common = Chunk(
         key=log.key,
         appliance=log.position.appliance,
         path=sighting.path,
@@ -71,7 +70,7 @@ def _pieces(log: Again, sighting: Sighting) -> Iterator[Piece]:
         input=sighting.input,
     )
     try:
-        with closing(Source(sighting.path, sighting.inode)) as source:
+        with closing(FileHandle(sighting.path, sighting.inode)) as source:
             while at < end:
                 data = source.read(min(_BLOCK_BYTES, end - at))
                 if not data and not source.pending:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from forwarder.app.sampling import look_into
-from forwarder.config.followed import followed_by
+from forwarder.config.followed import file_sources
 from forwarder.config.load import Config, OutputConfig, mask_of
 from forwarder.config.models import FilesSettings, InputSettings
 from forwarder.config.types import format_size
@@ -23,7 +23,7 @@ from forwarder.errors import EndedBySignal, ForwarderError
 from forwarder.inputs.files.discovery import list_files, say_passed_over
 from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.patterns import Links, fixed_folder
-from forwarder.inputs.files.scanner import FOLLOW, Followed, Sighting, look
+from forwarder.inputs.files.scanner import FOLLOW, FileSource, FileStat, scan
 from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.masking import Mask, mask_url
 from forwarder.output import Expected, Finding
@@ -64,8 +64,8 @@ def check(config: Config, now: datetime, mounts: Path = MOUNTS) -> Iterator[Find
     state = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
     yield from _check_state(state, config.spool.max_bytes, mounts)
     yield from _check_spool(state, config.outputs)
-    followed = followed_by(config.inputs, config.state)
-    seen = look(followed, {}).files
+    followed = file_sources(config.inputs, config.state)
+    seen = scan(followed, {}).files
     for number in range(len(config.inputs)):
         yield from _check_input(config.inputs, number, followed[number], seen, now)
     expected = Expected(config.documents.namespace, _find_appliances(config.inputs, seen))
@@ -181,8 +181,8 @@ def file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
 def _check_input(
     inputs: Sequence[InputSettings],
     number: int,
-    followed: Followed,
-    seen: Mapping[Inode, Sighting],
+    followed: FileSource,
+    seen: Mapping[Inode, FileStat],
     now: datetime,
 ) -> Iterator[Finding]:
     at, settings = f"inputs[{number}]", inputs[number]
@@ -205,15 +205,15 @@ def _check_input(
 def _check_path(
     inputs: Sequence[InputSettings],
     number: int,
-    followed: Followed,
-    seen: Mapping[Inode, Sighting],
+    followed: FileSource,
+    seen: Mapping[Inode, FileStat],
 ) -> Iterator[Finding]:
     """Look at a path as the run does, and at what other inputs read of it."""
     (path,) = followed.paths
     at = f"{_spell(inputs, number, path)} {path!r}"
     real = Path(os.path.realpath(fixed_folder(os.path.abspath(path))[0]))  # noqa: PTH100 - as the inputs do
     yield from _check_place(at, real)
-    files, problems, links, _ = look([followed], {})
+    files, problems, links, _ = scan([followed], {})
     if links:
         yield Finding(good=True, text=f"{at}: {say_passed_over(links, FOLLOW)}")
     if not files and not problems and not links:
@@ -223,7 +223,7 @@ def _check_path(
             yield Finding(good=False, text=f"{at} {text}", advice="Name files outside of it.")
     for problem in problems:
         yield Finding(good=False, text=f"{at}: {problem}")
-    by_reader: dict[tuple[int, str], list[Sighting]] = defaultdict(list)
+    by_reader: dict[tuple[int, str], list[FileStat]] = defaultdict(list)
     for reader in (seen[x] for x in files if x in seen):
         by_reader[reader.input, reader.pattern].append(reader)
     own = by_reader.pop((number, path), [])
@@ -272,13 +272,13 @@ def _explain_nothing(path: str) -> list[str]:
     return problems
 
 
-def _whose(files: Sequence[Sighting]) -> str:
+def _whose(files: Sequence[FileStat]) -> str:
     names = sorted({x.appliance for x in files})
     return names[0] if len(names) == 1 else f"{len(names)} appliances"
 
 
 def _find_appliances(
-    inputs: Sequence[InputSettings], seen: Mapping[Inode, Sighting]
+    inputs: Sequence[InputSettings], seen: Mapping[Inode, FileStat]
 ) -> tuple[str, ...]:
     """Name the appliances that inputs have now.
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from forwarder.app.core_settings import PREFIX, CoreSettings
 from forwarder.counts import Counts
 from forwarder.documents import Document
-from forwarder.inputs.chunk import Piece
-from forwarder.inputs.files.endings import Kind
+from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.pipeline import Flow, Settings
@@ -52,7 +51,7 @@ class Core:
         """How many are open, of all appliances and in both directions."""
         return self._flow.open_connections
 
-    def take(self, piece: Piece) -> list[Document]:
+    def take(self, piece: Chunk) -> list[Document]:
         """Read a piece; give its documents, in the order of their lines."""
         path = None if piece.path == "-" else os.fsencode(piece.path).decode("utf-8", "replace")
         reading = self._readings.get(piece.key)
@@ -81,7 +80,7 @@ class Core:
                 self._ended.add(piece.key)
         else:
             self._ended.discard(piece.key)
-            if piece.kind is Kind.QUIET:
+            if piece.kind is Kind.IDLE:
                 made += reading.settle().values()
         reading.count()
         other = reading.other
@@ -139,7 +138,7 @@ class Core:
         return [(PREFIX + key, value) for key, value in self._flow.changes()]
 
 
-def _is_enough(other: OtherLog, piece: Piece, reading: "Reading") -> bool:
+def _is_enough(other: OtherLog, piece: Chunk, reading: "Reading") -> bool:
     """Say whether it can be told now that a log is no mail log.
 
     A small one may still become one, as long as it is written to and nothing tells what else it is.
@@ -147,4 +146,4 @@ def _is_enough(other: OtherLog, piece: Piece, reading: "Reading") -> bool:
     if piece.kind is Kind.END or piece.offset + len(piece.data) >= _ENOUGH_BYTES:
         return True
     tells = other.is_foreign or other.subscription is not None
-    return piece.kind is Kind.QUIET and tells and not reading.is_within_line
+    return piece.kind is Kind.IDLE and tells and not reading.is_within_line

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple
 from forwarder.app.core_settings import CoreSettings
 from forwarder.counts import Counts
 from forwarder.documents import Document, new_document
-from forwarder.inputs.chunk import Piece
+from forwarder.inputs.chunk import Chunk
 from forwarder.mail_logs.subscriptions import OtherLog
 
 _PROTOCOL = 5
@@ -79,7 +79,7 @@ class Failed(NamedTuple):
     """With all that there is to say of it."""
 
 
-Told = Begin | Piece | Ask | Saved
+Told = Begin | Chunk | Ask | Saved
 Answer = Made | Snapshot | Failed
 
 

@@ -29,11 +29,11 @@ from forwarder.app.core_settings import PREFIX as CORE_PREFIX
 from forwarder.app.core_settings import CoreSettings
 from forwarder.app.input_status import STATUS_PREFIX, InputStatus
 from forwarder.app.parser_client import CoreDiedError, CoreHandle
-from forwarder.config.followed import followed_by, named_by
+from forwarder.config.followed import file_sources, named_by
 from forwarder.config.models import DocumentSettings, InputSettings, StdinSettings
-from forwarder.inputs.chunk import Piece
+from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.files.positions import PREFIX as FILE_PREFIX
-from forwarder.inputs.files.tailer import Following
+from forwarder.inputs.files.tailer import FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import Begun, StandardInput
 from forwarder.spool import Spool
@@ -60,7 +60,7 @@ _log = structlog.get_logger(__name__)
 class Source(Protocol):
     """Gives pieces of logs."""
 
-    def read(self, timeout: float) -> list[Piece]:
+    def read(self, timeout: float) -> list[Chunk]:
         """Read what is there, or wait for something for so many seconds."""
 
     @property
@@ -232,7 +232,7 @@ class Ingest:
         for source in self._sources:
             source.wake()
 
-    def _read(self) -> list[Piece]:
+    def _read(self) -> list[Chunk]:
         wait = WAIT_SECONDS
         if self._since is not None and not self._is_asked:
             wait = max(0.0, self._since + COMMIT_SECONDS - time.monotonic())
@@ -246,7 +246,7 @@ class Ingest:
             self._following.notice()
         self._status.log_problems()
 
-    def _take(self, piece: Piece) -> None:
+    def _take(self, piece: Chunk) -> None:
         self._core.feed(piece)
         self._taken_bytes += len(piece.data)
         if self._since is None:
@@ -326,11 +326,11 @@ class Ingest:
         self._pending_bytes = 0
 
 
-def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Following | None:
-    followed = followed_by(inputs, spool.folder)
+def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> FileTailer | None:
+    followed = file_sources(inputs, spool.folder)
     if not any(x.paths for x in followed):
         return None
-    return Following(
+    return FileTailer(
         followed,
         spool.iter_state(FILE_PREFIX),
         fetch=lambda key: dict(spool.load_state(key)).get(key, b""),

@@ -21,7 +21,7 @@ import structlog
 from forwarder.app.core_messages import Snapshot
 from forwarder.counts import GIVE_NAMES, WARNINGS, Counts
 from forwarder.inputs.files.standing import FileStatus
-from forwarder.inputs.files.tailer import Following
+from forwarder.inputs.files.tailer import FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.text import shortened, shown
@@ -99,7 +99,7 @@ class InputStatus:
     """Tells how the inputs are; for the thread that reads them."""
 
     def __init__(
-        self, following: Following | None, named: Collection[str], last: Mapping[str, bytes]
+        self, following: FileTailer | None, named: Collection[str], last: Mapping[str, bytes]
     ) -> None:
         """Start with nothing logged.
 
@@ -128,7 +128,7 @@ class InputStatus:
         self.problems = 0
         """What could not be read, or is lost; each was logged."""
 
-    def follow(self, following: Following | None) -> None:
+    def follow(self, following: FileTailer | None) -> None:
         """Take another tailer in place of the one before."""
         self._following = following
 

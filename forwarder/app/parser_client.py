@@ -20,7 +20,7 @@ from typing import BinaryIO, cast
 from forwarder import __version__
 from forwarder.app.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, Told, get, put
 from forwarder.app.core_settings import CoreSettings
-from forwarder.inputs.chunk import Piece
+from forwarder.inputs.chunk import Chunk
 
 _WINDOW_BYTES = 1 << 20
 """Of logs on their way through the process: enough that it never waits for more, and no more
@@ -103,7 +103,7 @@ class CoreHandle:
         """Of the process."""
         return self._process.pid
 
-    def feed(self, piece: Piece) -> None:
+    def feed(self, piece: Chunk) -> None:
         """Give it a piece; wait while it has enough to do.
 
         Raises:

@@ -21,7 +21,7 @@ from forwarder import __version__
 from forwarder.app.core import Core
 from forwarder.app.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, get, put
 from forwarder.cache import GC_THRESHOLDS
-from forwarder.inputs.chunk import Piece
+from forwarder.inputs.chunk import Chunk
 
 
 def serve(told: BinaryIO, answers: BinaryIO) -> None:
@@ -48,7 +48,7 @@ def _serve(told: BinaryIO, answers: BinaryIO) -> None:
     core = Core(begin.settings, begin.state)
     while True:
         match message := get(told):
-            case Piece():
+            case Chunk():
                 put(Made.of(len(message.data), core.take(message)), answers)
             case Ask():
                 put(_look(core), answers)

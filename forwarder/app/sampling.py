@@ -17,7 +17,7 @@ from forwarder.errors import ForwarderError
 from forwarder.events import Event, SyslogHeader
 from forwarder.inputs.block_reader import file_time, last_change, plain_bytes, read_blocks
 from forwarder.inputs.files.paths import base_name, log_folder
-from forwarder.inputs.files.scanner import Sighting
+from forwarder.inputs.files.scanner import FileStat
 from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.log import Log
 from forwarder.mail_logs.subscriptions import OtherLog
@@ -96,7 +96,7 @@ class _Watched(Flow):
         return epochs, zones
 
 
-def look_into(files: Iterable[Sighting], zone: tzinfo | None) -> Iterator[Finding]:
+def look_into(files: Iterable[FileStat], zone: tzinfo | None) -> Iterator[Finding]:
     """Look into the newest of some files.
 
     Args:
@@ -106,7 +106,7 @@ def look_into(files: Iterable[Sighting], zone: tzinfo | None) -> Iterator[Findin
     Yields:
         What was found, without the path of the input; nothing of empty files.
     """
-    by_appliance: dict[str, list[Sighting]] = defaultdict(list)
+    by_appliance: dict[str, list[FileStat]] = defaultdict(list)
     for file in sorted(files, key=lambda x: x.modified_ns, reverse=True):
         same = by_appliance[file.appliance]
         if file.size and len(same) < MAX_TRIES and os.access(file.path, os.R_OK):
@@ -119,7 +119,7 @@ def look_into(files: Iterable[Sighting], zone: tzinfo | None) -> Iterator[Findin
         yield Finding(good=True, text=f"{many(left, 'more appliance')} not looked into")
 
 
-def _look_into(files: Sequence[Sighting], zone: tzinfo | None) -> Iterator[Finding]:
+def _look_into(files: Sequence[FileStat], zone: tzinfo | None) -> Iterator[Finding]:
     """Look into files of one appliance.
 
     Args:
@@ -174,7 +174,7 @@ def _serial_in(path: str) -> bytes | None:
     return None if found is None else found[1]
 
 
-def _read(flow: Flow, file: Sighting, zone: tzinfo | None) -> OtherLog | None:
+def _read(flow: Flow, file: FileStat, zone: tzinfo | None) -> OtherLog | None:
     """Read the beginning and the end of a file; say what it is if it is no mail log."""
     path = os.fsencode(file.path).decode("utf-8", "replace")
     near, latest = file_time(file.path), last_change(file.path)

@@ -87,7 +87,7 @@ def _read_again(
     """Find the logs, say what will happen, ask, and do it."""
     import time
 
-    from forwarder.config.followed import followed_by
+    from forwarder.config.followed import file_sources
     from forwarder.inputs.files.rewind import obstacles
 
     logs = _find(config, spool, log_path)
@@ -96,7 +96,7 @@ def _read_again(
             f"no log is known under {quoted(log_path)}; esa-forwarder status names them."
             " One that was rewound is known again when it is read"
         )
-    followed = followed_by(config.inputs, config.state)
+    followed = file_sources(config.inputs, config.state)
     for line in _report(logs, output):
         click.echo(line, err=True)
     # What is read at once is read however old it is.
@@ -154,11 +154,11 @@ def _opened(config: "Config") -> Iterator["Spool"]:
 
 
 def _find(config: "Config", spool: "Spool", log_path: str) -> list["Again"]:
-    from forwarder.config.followed import followed_by
+    from forwarder.config.followed import file_sources
     from forwarder.inputs.files.positions import PREFIX
     from forwarder.inputs.files.rewind import rewind as find
 
-    return find(spool.load_state(PREFIX), log_path, followed_by(config.inputs, config.state))
+    return find(spool.load_state(PREFIX), log_path, file_sources(config.inputs, config.state))
 
 
 def _agree(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from forwarder.config.models import FilesSettings, InputSettings, StdinSettings
 from forwarder.inputs.files.patterns import is_pattern
-from forwarder.inputs.files.scanner import Followed, StartAt
+from forwarder.inputs.files.scanner import FileSource, StartAt
 
 
-def followed_by(inputs: Sequence[InputSettings], state: Path) -> list[Followed]:
+def file_sources(inputs: Sequence[InputSettings], state: Path) -> list[FileSource]:
     """Give the files that inputs ask for, each in its place in the settings.
 
     So a piece can say which input asked for it.
@@ -20,9 +20,9 @@ def followed_by(inputs: Sequence[InputSettings], state: Path) -> list[Followed]:
     """
     own = os.path.realpath(state)
     return [
-        Followed(())
+        FileSource(())
         if isinstance(x, StdinSettings)
-        else Followed(
+        else FileSource(
             x.paths, x.appliance, StartAt(x.start_at), x.ignore_older, own, x.follow_symlinks
         )
         for x in inputs

@@ -1,12 +1,22 @@
 """What the inputs hand over."""
 
 from datetime import datetime
+from enum import Enum
 from typing import NamedTuple
 
-from forwarder.inputs.files.endings import Kind
+
+class Kind(Enum):
+    """What follows a piece of a file."""
+
+    MORE = "more"
+    """Nothing is known yet."""
+    IDLE = "idle"
+    """Nothing more is there now: the last line, if a newline ends it, is whole."""
+    END = "end"
+    """The file is complete: its last line is whole in any case."""
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """A part of a log, in order."""
 
     key: str

@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from forwarder.inputs.block_reader import STDIN, ReadError
-from forwarder.inputs.chunk import Piece
-from forwarder.inputs.files.endings import Kind
+from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.formats import HEAD_BYTES, refusal
 
 KEY = "stdin"
@@ -89,7 +88,7 @@ class StandardInput:
         self._lock = threading.Lock()
         """Of the pipe: once closed, its numbers may be somebody else's."""
 
-    def read(self, timeout: float) -> list[Piece]:
+    def read(self, timeout: float) -> list[Chunk]:
         """Read what is there.
 
         Args:
@@ -112,7 +111,7 @@ class StandardInput:
             if not self._is_ready(0):
                 if not self._quiet:
                     self._quiet = True
-                    return [self._piece(b"", Kind.QUIET)]
+                    return [self._piece(b"", Kind.IDLE)]
                 if not self._is_ready(timeout):
                     return []
             data = os.read(self._descriptor, _BLOCK_BYTES)
@@ -131,9 +130,9 @@ class StandardInput:
         self._quiet = False
         return [self._piece(whole, Kind.END if self._ended else Kind.MORE)]
 
-    def settle(self) -> list[Piece]:
+    def settle(self) -> list[Chunk]:
         """Say, for whoever stops reading, that no more lines are there for now."""
-        return [] if self._quiet or self._ended else [self._piece(b"", Kind.QUIET)]
+        return [] if self._quiet or self._ended else [self._piece(b"", Kind.IDLE)]
 
     def begun(self, consumed: tuple[int, bytes] | None) -> Begun:
         """Say how far it was read, once that is all in documents.
@@ -197,13 +196,13 @@ class StandardInput:
         self._rest = data[end:]
         return data[:end]
 
-    def _piece(self, data: bytes, kind: Kind) -> Piece:
+    def _piece(self, data: bytes, kind: Kind) -> Chunk:
         offset, resume = self._offset, self._resume
         self._offset += len(data)
         if data:
             self._kept.append(data)
         self._resume = None
-        return Piece(
+        return Chunk(
             key=KEY,
             appliance=self._appliance,
             path=STDIN,

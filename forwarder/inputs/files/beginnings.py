@@ -14,7 +14,7 @@ a busy one changes between any two looks.
 """
 
 from forwarder.inputs.files.endings import PAUSE
-from forwarder.inputs.files.file_handle import Source
+from forwarder.inputs.files.file_handle import FileHandle
 from forwarder.inputs.files.registry import File, Files
 
 _PATIENCE = 2 * PAUSE
@@ -24,7 +24,7 @@ _HEAD_BYTES = 4096
 """Remembered of a file that waits for the look: beyond any header."""
 
 
-def may_begin(file: File, source: Source, data: bytes, looks: int) -> bool:
+def may_begin(file: File, source: FileHandle, data: bytes, looks: int) -> bool:
     """Say whether the first bytes of a log may be handed over.
 
     Args:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
-from forwarder.inputs.files.checkpoint import Trails
-from forwarder.inputs.files.file_handle import OpenFiles
-from forwarder.inputs.files.looking import Looking
+from forwarder.inputs.files.checkpoint import CheckpointStore
+from forwarder.inputs.files.file_handle import HandleCache
+from forwarder.inputs.files.looking import ScanScheduler
 from forwarder.inputs.files.registry import File, Files, State
-from forwarder.inputs.files.scanner import Followed, Seen, Sighting, StartAt
+from forwarder.inputs.files.scanner import FileSource, FileStat, ScanResult, StartAt
 
 GRACE = timedelta(minutes=1)
 """So long bytes that were seen and are gone are looked for elsewhere before they are lost: a file
@@ -61,18 +61,18 @@ class Clock(NamedTuple):
     """Seconds from 1970, to compare with the times of files."""
 
 
-class Noticing:
+class ChangeTracker:
     """Takes note of what is seen."""
 
     def __init__(  # noqa: PLR0913 - what it works with
         self,
-        inputs: Sequence[Followed],
+        inputs: Sequence[FileSource],
         *,
         started: frozenset[str],
-        trails: Trails,
+        trails: CheckpointStore,
         files: Files,
-        opened: OpenFiles,
-        looking: Looking,
+        opened: HandleCache,
+        looking: ScanScheduler,
         clock: Clock,
     ) -> None:
         """Work with what is remembered and what is there.
@@ -104,7 +104,7 @@ class Noticing:
         """How often all files were looked at, and none was missed."""
         self._torn = 0
 
-    def take_all(self, seen: Seen) -> list[str]:
+    def take_all(self, seen: ScanResult) -> list[str]:
         """Take note of all files.
 
         Returns:
@@ -132,7 +132,7 @@ class Noticing:
         self._trails.forget_old(self._wall())
         return problems
 
-    def take(self, sighting: Sighting, *, is_first: bool = False) -> None:
+    def take(self, sighting: FileStat, *, is_first: bool = False) -> None:
         """Take note of a file as it is.
 
         Args:
@@ -172,7 +172,7 @@ class Noticing:
         began = file.trail is not None and file.trail.read.size > 0
         return not began or (file.packed and file.inode not in self._opened)
 
-    def _begin(self, sighting: Sighting, now: float, *, is_first: bool) -> None:
+    def _begin(self, sighting: FileStat, now: float, *, is_first: bool) -> None:
         followed = self._inputs[sighting.input]
         age = max(self._wall() - sighting.modified_ns / 1e9, 0)
         file = File(sighting, now - age, seen_in=self.looks)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
 
-from forwarder.inputs.files.endings import Kind
+from forwarder.inputs.chunk import Kind
 from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.fingerprints import NOTHING, Fingerprint, Index
 from forwarder.inputs.files.positions import Position, decode, encode, resume_in
@@ -23,7 +23,7 @@ KEEP = timedelta(days=30)
 """Appliances send again what failed before, within hours; backups come back within weeks."""
 
 MAX_GONE = 10_000
-"""Trails without a file, some 10 MB of memory: a file a minute for a week. There may be more where
+"""Logs without a file, some 10 MB of memory: a file a minute for a week. There may be more where
 there were more files at a time, which took as much memory."""
 
 MAX_ALIKE = 64
@@ -36,7 +36,7 @@ Fetch = Callable[[str], bytes]
 
 
 @dataclass(slots=True, eq=False)
-class Trail:
+class LogState:
     """One log that was begun."""
 
     key: str
@@ -66,7 +66,7 @@ class Trail:
         return max(self.position.size - self.read.size, 0)
 
 
-class Trails:
+class CheckpointStore:
     """All trails, found by their key, by content and by inode."""
 
     def __init__(
@@ -80,10 +80,10 @@ class Trails:
             fetch: Gives it again; without, all of it is kept in memory.
         """
         self._fetch = fetch
-        self._trails: dict[str, Trail] = {}
+        self._trails: dict[str, LogState] = {}
         self._indexes: defaultdict[str, Index] = defaultdict(Index)
         self._everywhere = Index()
-        self._gone: dict[str, Trail] = {}
+        self._gone: dict[str, LogState] = {}
         """Those without a home, the longest gone first; those that are sought count as youngest."""
         self._sought: set[str] = set()
         """Those of the state whose file was not found yet, and may be."""
@@ -96,7 +96,7 @@ class Trails:
             is_left = fetch is not None and position.ended
             if is_left:
                 position = replace(position, resume=b"")
-            self._trails[key] = Trail(
+            self._trails[key] = LogState(
                 key,
                 position,
                 position.fingerprint,
@@ -113,7 +113,7 @@ class Trails:
         for trail in sorted(self._trails.values(), key=lambda x: x.read.marks):
             self._add(trail)
 
-    def get(self, key: str) -> Trail | None:
+    def get(self, key: str) -> LogState | None:
         """Return a trail, if it is remembered."""
         return self._trails.get(key)
 
@@ -121,27 +121,27 @@ class Trails:
         return len(self._trails)
 
     @property
-    def gone(self) -> list[Trail]:
+    def gone(self) -> list[LogState]:
         """Those without a file, in the order in which they lost it."""
         return list(self._gone.values())
 
-    def begin(self, appliance: str, path: str) -> Trail:
+    def begin(self, appliance: str, path: str) -> LogState:
         """Begin a trail of which nothing was read yet."""
         key = uuid4().hex
-        trail = Trail(key, Position(appliance, path), NOTHING)
+        trail = LogState(key, Position(appliance, path), NOTHING)
         self._trails[key] = trail
         return trail
 
-    def find(self, appliance: str, fingerprint: Fingerprint) -> list[Trail]:
+    def find(self, appliance: str, fingerprint: Fingerprint) -> list[LogState]:
         """Find the trails that agree with the beginning of a file as far as marks tell."""
         return [self._trails[x] for x in self._indexes[appliance].find(fingerprint.marks)]
 
-    def find_elsewhere(self, appliance: str, fingerprint: Fingerprint) -> list[Trail]:
+    def find_elsewhere(self, appliance: str, fingerprint: Fingerprint) -> list[LogState]:
         """Find those of other appliances, as :meth:`find`; none among too many that begin alike."""
         keys = self._everywhere.find_few(fingerprint.marks, MAX_ALIKE)
         return [x for x in map(self._trails.__getitem__, keys) if x.position.appliance != appliance]
 
-    def find_by_inode(self, inode: Inode) -> Trail | None:
+    def find_by_inode(self, inode: Inode) -> LogState | None:
         """Find the trail without a home that was last read from this inode: a hint, no more.
 
         It may be of another appliance than the name under which the file is seen.
@@ -149,7 +149,7 @@ class Trails:
         key = self._inodes.get(inode)
         return None if key is None else self._gone.get(key)
 
-    def settle(self, trail: Trail, inode: Inode, path: str, *, live: bool) -> None:
+    def settle(self, trail: LogState, inode: Inode, path: str, *, live: bool) -> None:
         """Give a trail a home, or another path."""
         self._forget_inode(trail)
         self._gone.pop(trail.key, None)
@@ -165,7 +165,7 @@ class Trails:
         self._put(trail, position)
         trail.home, trail.gone_since = inode, None
 
-    def lose_home(self, trail: Trail, now: float, wall: float) -> None:
+    def lose_home(self, trail: LogState, now: float, wall: float) -> None:
         """Take the home from a trail; what it has not read may be somewhere else.
 
         Args:
@@ -176,7 +176,7 @@ class Trails:
         self._put(trail, replace(trail.position, gone=wall))
         self._lose_home(trail, now)
 
-    def advance(self, trail: Trail, data: bytes) -> None:
+    def advance(self, trail: LogState, data: bytes) -> None:
         """Go on by a piece that is handed over."""
         before = trail.read
         if trail.handed is None:
@@ -184,18 +184,18 @@ class Trails:
         trail.handed.append((before, data))
         self._read_to(trail, before.extend(data))
 
-    def skip(self, trail: Trail, to: Fingerprint) -> None:
+    def skip(self, trail: LogState, to: Fingerprint) -> None:
         """Go on without handing anything over; all that was handed over is in documents."""
         trail.returns = True
         self._read_to(trail, to)
         self._put(trail, replace(trail.position, fingerprint=to))
 
-    def see(self, trail: Trail, size: int) -> None:
+    def see(self, trail: LogState, size: int) -> None:
         """Note how many bytes of a log are there."""
         if size > trail.position.size:
             trail.position = replace(trail.position, size=size)
 
-    def lose(self, trail: Trail) -> int:
+    def lose(self, trail: LogState) -> int:
         """Give up on what was seen and not read.
 
         Returns:
@@ -230,7 +230,7 @@ class Trails:
         trail.is_left = False
         self._put(trail, replace(trail.position, fingerprint=fingerprint, resume=resume))
 
-    def resume(self, trail: Trail) -> bytes:
+    def resume(self, trail: LogState) -> bytes:
         """Give what goes with the next piece behind what was saved."""
         if self._fetch is None or not trail.is_left:
             return trail.position.resume
@@ -244,7 +244,7 @@ class Trails:
         """
         self._most = max(self._most, len(self._trails) - len(self._gone), len(self._sought))
         excess = len(self._gone) - len(self._sought) - max(MAX_GONE, self._most)
-        forgotten: list[Trail] = []
+        forgotten: list[LogState] = []
         for trail in self._gone.values():
             if trail.key in self._sought:
                 continue
@@ -270,7 +270,7 @@ class Trails:
         # Tables stay as large as they ever were.
         self._sought, self._gone, self._inodes = set(), dict(self._gone), dict(self._inodes)
 
-    def forget(self, trail: Trail) -> None:
+    def forget(self, trail: LogState) -> None:
         """Forget a trail."""
         self._gone.pop(trail.key, None)
         self._sought.discard(trail.key)
@@ -281,7 +281,7 @@ class Trails:
         if trail.saved or trail.read.size:  # whoever was given something of it is to know
             self._changed[trail.key] = None
 
-    def end(self, trail: Trail) -> None:
+    def end(self, trail: LogState) -> None:
         """Note that the end of a log was handed over."""
         trail.returns = True
         if not trail.ended:
@@ -304,20 +304,20 @@ class Trails:
         self._changed.clear()
         return pairs
 
-    def _add(self, trail: Trail) -> None:
+    def _add(self, trail: LogState) -> None:
         for index in (self._indexes[trail.position.appliance], self._everywhere):
             index.add(trail.key, trail.read.marks)
 
-    def _remove(self, trail: Trail) -> None:
+    def _remove(self, trail: LogState) -> None:
         for index in (self._indexes[trail.position.appliance], self._everywhere):
             index.remove(trail.key, trail.read.marks)
 
-    def _put(self, trail: Trail, position: Position) -> None:
+    def _put(self, trail: LogState, position: Position) -> None:
         if position != trail.position:
             self._changed[trail.key] = None
         trail.position = position  # equal or not: it shares what is in memory anyway
 
-    def _read_to(self, trail: Trail, to: Fingerprint) -> None:
+    def _read_to(self, trail: LogState, to: Fingerprint) -> None:
         if to.marks == trail.read.marks:
             trail.read = to
         else:
@@ -326,11 +326,11 @@ class Trails:
             self._add(trail)
         self.see(trail, to.size)
 
-    def _lose_home(self, trail: Trail, now: float) -> None:
+    def _lose_home(self, trail: LogState, now: float) -> None:
         trail.home, trail.gone_since = None, now
         self._gone[trail.key] = trail
         self._inodes[trail.position.inode] = trail.key
 
-    def _forget_inode(self, trail: Trail) -> None:
+    def _forget_inode(self, trail: LogState) -> None:
         if self._inodes.get(trail.position.inode) == trail.key:
             del self._inodes[trail.position.inode]

@@ -20,7 +20,7 @@ from collections.abc import Generator, Mapping
 from enum import Enum, auto
 from typing import NamedTuple
 
-from forwarder.inputs.files.file_handle import Source
+from forwarder.inputs.files.file_handle import FileHandle
 from forwarder.inputs.files.fingerprints import Fingerprint
 
 BLOCK_BYTES = 1 << 17
@@ -42,7 +42,7 @@ class Relation(Enum):
     DIFFERENT = auto()
 
 
-class Verdict(Enum):
+class Identity(Enum):
     """What a file is."""
 
     CONTINUE = auto()
@@ -55,7 +55,7 @@ class Verdict(Enum):
     """It cannot be said yet."""
 
 
-class Likeness(NamedTuple):
+class Comparison(NamedTuple):
     """What is known of a file beside a log that it may be."""
 
     whole: bool
@@ -69,7 +69,7 @@ class Likeness(NamedTuple):
     """Whether it has not changed for so long that nobody is at it."""
 
 
-class Alike(NamedTuple):
+class Candidates(NamedTuple):
     """The logs that a file may be."""
 
     whole: tuple[str, ...]
@@ -78,24 +78,26 @@ class Alike(NamedTuple):
     """Keys of those that it is a beginning of, as far as can be told."""
 
 
-def judge(file: Likeness) -> Verdict:
+def judge(file: Comparison) -> Identity:
     """Say what a file is, beside one log that it is like."""
     match file.relation:
         case Relation.DIFFERENT:
-            return Verdict.NEW
+            return Identity.NEW
         case Relation.BEGINNING:
-            return Verdict.COPY
+            return Identity.COPY
         case Relation.LONGER:
             if not file.whole:  # the other is damaged; there is nothing in this one that is new
-                return Verdict.COPY
-            return Verdict.NEW if file.other_live else Verdict.CONTINUE
+                return Identity.COPY
+            return Identity.NEW if file.other_live else Identity.CONTINUE
         case Relation.NO_FILE:
             if file.whole:
-                return Verdict.CONTINUE
-            return Verdict.NEW if file.live or file.settled else Verdict.WAIT
+                return Identity.CONTINUE
+            return Identity.NEW if file.live or file.settled else Identity.WAIT
 
 
-def find_alike(source: Source, known: Mapping[str, Fingerprint]) -> Generator[None, None, Alike]:
+def match_fingerprints(
+    source: FileHandle, known: Mapping[str, Fingerprint]
+) -> Generator[None, None, Candidates]:
     """Compare a file with what was read of logs; one block a step.
 
     Args:
@@ -113,15 +115,15 @@ def find_alike(source: Source, known: Mapping[str, Fingerprint]) -> Generator[No
             data = source.read(min(BLOCK_BYTES, other.size - own.size))
             if not data and not source.pending:
                 longer = [x for x, y in known.items() if y.size > own.size and own.may_be(y)]
-                return Alike(tuple(reversed(whole)), tuple(sorted(longer)))
+                return Candidates(tuple(reversed(whole)), tuple(sorted(longer)))
             own = own.extend(data)
             yield
         if own.equals(other):
             whole.append(key)
-    return Alike(tuple(reversed(whole)), ())
+    return Candidates(tuple(reversed(whole)), ())
 
 
-def relate(source: Source, other: Source) -> Generator[None, None, Relation]:
+def compare_content(source: FileHandle, other: FileHandle) -> Generator[None, None, Relation]:
     """Compare a file with another, byte by byte as far as both go; one block a step."""
     source.restart()
     other.restart()
@@ -135,7 +137,7 @@ def relate(source: Source, other: Source) -> Generator[None, None, Relation]:
         yield
 
 
-def _read_block(source: Source) -> Generator[None, None, bytes]:
+def _read_block(source: FileHandle) -> Generator[None, None, bytes]:
     """Read a full block, or to the end: what is unpacked may come in less."""
     block = b""
     while len(block) < BLOCK_BYTES:

@@ -18,8 +18,9 @@ Pure: facts in, a decision out.
 """
 
 from datetime import timedelta
-from enum import Enum
 from typing import NamedTuple
+
+from forwarder.inputs.chunk import Kind
 
 SETTLE = timedelta(seconds=10)
 """Nobody pauses longer within an upload, except where it is broken off: SCP and SFTP send as fast
@@ -30,18 +31,7 @@ PAUSE = timedelta(seconds=1)
 whole: a wrapped line goes on behind its newline."""
 
 
-class Kind(Enum):
-    """What follows a piece of a file."""
-
-    MORE = "more"
-    """Nothing is known yet."""
-    QUIET = "quiet"
-    """Nothing more is there now: the last line, if a newline ends it, is whole."""
-    END = "end"
-    """The file is complete: its last line is whole in any case."""
-
-
-class AtEnd(NamedTuple):
+class EofFacts(NamedTuple):
     """What is known of a file whose last byte was read."""
 
     live: bool
@@ -61,7 +51,7 @@ class AtEnd(NamedTuple):
     """Whether nobody will wait for more."""
 
 
-class Ending(NamedTuple):
+class EofDecision(NamedTuple):
     """What to do."""
 
     kind: Kind
@@ -71,17 +61,17 @@ class Ending(NamedTuple):
     """Whether the rest of a packed file is missing for so long that it must be said."""
 
 
-def decide(file: AtEnd) -> Ending:
+def decide(file: EofFacts) -> EofDecision:
     """Decide what the end of a file means."""
     settled = file.idle >= SETTLE
     if file.packed:
         if file.whole:
-            return Ending(Kind.END, None)
-        return Ending(Kind.MORE, None if settled else SETTLE - file.idle, stuck=settled)
+            return EofDecision(Kind.END, None)
+        return EofDecision(Kind.MORE, None if settled else SETTLE - file.idle, stuck=settled)
     if file.live and not file.gone:
-        return Ending(Kind.QUIET, None)
+        return EofDecision(Kind.IDLE, None)
     if settled or file.succeeded or (file.once and (file.terminated or file.gone)):
-        return Ending(Kind.END, None)
+        return EofDecision(Kind.END, None)
     if file.idle >= PAUSE:
-        return Ending(Kind.QUIET, SETTLE - file.idle)
-    return Ending(Kind.MORE, PAUSE - file.idle)
+        return EofDecision(Kind.IDLE, SETTLE - file.idle)
+    return EofDecision(Kind.MORE, PAUSE - file.idle)

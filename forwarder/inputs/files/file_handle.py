@@ -42,7 +42,7 @@ class MovedError(Exception):
     """Another file has the name by now; looking at the folder again tells where this one is."""
 
 
-class Source:
+class FileHandle:
     """An open file, read in order.
 
     Attributes:
@@ -212,7 +212,7 @@ class Source:
             raise SourceError(f"{self._path!r} {reason}; or leave it out of the pattern")
 
 
-class OpenFiles:
+class HandleCache:
     """The files that are open, those used longest ago first."""
 
     def __init__(self, limit: int = MAX_OPEN) -> None:
@@ -222,7 +222,7 @@ class OpenFiles:
             limit: The most to hold open, at least 1.
         """
         self._limit = limit
-        self._sources: OrderedDict[Inode, Source] = OrderedDict()
+        self._sources: OrderedDict[Inode, FileHandle] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._sources)
@@ -230,7 +230,7 @@ class OpenFiles:
     def __contains__(self, inode: Inode) -> bool:
         return inode in self._sources
 
-    def open(self, path: str, inode: Inode) -> Source:
+    def open(self, path: str, inode: Inode) -> FileHandle:
         """Give the open file, or open it and close the one used longest ago.
 
         Raises:
@@ -241,7 +241,7 @@ class OpenFiles:
         if source is None:
             while len(self._sources) >= self._limit:
                 self.close(next(iter(self._sources)))
-            source = self._sources[inode] = Source(path, inode)
+            source = self._sources[inode] = FileHandle(path, inode)
         self._sources.move_to_end(inode)
         return source
 

@@ -7,19 +7,19 @@ One step reads a block, so that a large file holds up nothing. What is decided h
 import sys
 from collections.abc import Callable, Generator
 
-from forwarder.inputs.files.checkpoint import Trail, Trails
+from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
 from forwarder.inputs.files.comparing import (
     BLOCK_BYTES,
     MAX_RIVALS,
-    Alike,
-    Likeness,
+    Candidates,
+    Comparison,
+    Identity,
     Relation,
-    Verdict,
-    find_alike,
+    compare_content,
     judge,
-    relate,
+    match_fingerprints,
 )
-from forwarder.inputs.files.file_handle import MovedError, OpenFiles, Source, SourceError
+from forwarder.inputs.files.file_handle import FileHandle, HandleCache, MovedError, SourceError
 from forwarder.inputs.files.fingerprints import NOTHING, TAIL_BYTES, Fingerprint
 from forwarder.inputs.files.registry import File, Files, State
 from forwarder.inputs.unpacking import GZIP_MAGIC
@@ -37,10 +37,12 @@ Release = Callable[[File], None]
 """Takes a file from its log, because it holds something else by now."""
 
 
-class Recogniser:
+class FileIdentifier:
     """Says of files which logs they are."""
 
-    def __init__(self, trails: Trails, files: Files, opened: OpenFiles, release: Release) -> None:
+    def __init__(
+        self, trails: CheckpointStore, files: Files, opened: HandleCache, release: Release
+    ) -> None:
         """Work with what is remembered and what is there."""
         self._trails = trails
         self._files = files
@@ -78,10 +80,10 @@ class Recogniser:
                 self._files.settle(file, hint)
             return False
         verdict, trail = yield from self._identify(file, source, settled=settled)
-        if verdict is Verdict.WAIT:
+        if verdict is Identity.WAIT:
             self._files.set_state(file, State.REST)
             return True
-        if trail is not None and verdict is Verdict.COPY:
+        if trail is not None and verdict is Identity.COPY:
             self._files.copy(file, trail)
             return False
         if trail is None:
@@ -95,15 +97,15 @@ class Recogniser:
         return False
 
     def _identify(
-        self, file: File, source: Source, *, settled: bool
-    ) -> Generator[None, None, tuple[Verdict, Trail | None]]:
+        self, file: File, source: FileHandle, *, settled: bool
+    ) -> Generator[None, None, tuple[Identity, LogState | None]]:
         source.restart()
         own = NOTHING.extend(source.read(BLOCK_BYTES))
         while source.pending:
             yield
             own = NOTHING.extend(source.read(BLOCK_BYTES))
         if not own.size:
-            return Verdict.NEW, None
+            return Identity.NEW, None
         known = {
             trail.key: trail.read
             for trail in self._trails.find(file.sighting.appliance, own)
@@ -115,8 +117,8 @@ class Recogniser:
             known[hint.key] = hint.read
         if not known:
             return (yield from self._identify_elsewhere(file, source, own, settled=settled))
-        alike = yield from find_alike(source, known)
-        found: dict[Verdict, Trail] = {}
+        alike = yield from match_fingerprints(source, known)
+        found: dict[Identity, LogState] = {}
         for key in alike.whole[:MAX_RIVALS] + alike.beginning[:MAX_RIVALS]:
             trail = self._trails.get(key)
             if trail is None:  # forgotten meanwhile
@@ -124,16 +126,16 @@ class Recogniser:
             likeness = yield from self._compare(file, source, trail, alike, settled=settled)
             found.setdefault(judge(likeness), trail)
         # A copy is proven, byte by byte. Then the longest that may go on.
-        for verdict in (Verdict.COPY, Verdict.CONTINUE):
+        for verdict in (Identity.COPY, Identity.CONTINUE):
             if verdict in found:
                 return verdict, found[verdict]
-        if Verdict.WAIT in found:
-            return Verdict.WAIT, None
+        if Identity.WAIT in found:
+            return Identity.WAIT, None
         return (yield from self._identify_elsewhere(file, source, own, settled=settled))
 
     def _identify_elsewhere(
-        self, file: File, source: Source, own: Fingerprint, *, settled: bool
-    ) -> Generator[None, None, tuple[Verdict, Trail | None]]:
+        self, file: File, source: FileHandle, own: Fingerprint, *, settled: bool
+    ) -> Generator[None, None, tuple[Identity, LogState | None]]:
         """Say whether a closed file is a log that another appliance had, and has no more.
 
         Only if it holds just what was read of that: logs of two appliances may begin alike. Beside
@@ -142,8 +144,8 @@ class Recogniser:
         others = [] if file.is_live else self._trails.find_elsewhere(file.sighting.appliance, own)
         known = {trail.key: trail.read for trail in others}
         if not known:
-            return Verdict.NEW, None
-        alike = yield from find_alike(source, known)
+            return Identity.NEW, None
+        alike = yield from match_fingerprints(source, known)
         size = source.position
         same = [x for x in alike.whole[:MAX_RIVALS] if known[x].size == size]
         if same:
@@ -153,13 +155,13 @@ class Recogniser:
                 rest = source.read(1)
             same = [] if rest else same
         if not settled and (same or alike.beginning):
-            return Verdict.WAIT, None
+            return Identity.WAIT, None
         for trail in map(self._trails.get, same if source.complete else []):
             if trail is not None and trail.read.size == size and self._is_gone(trail, file):
-                return Verdict.CONTINUE, trail
-        return Verdict.NEW, None
+                return Identity.CONTINUE, trail
+        return Identity.NEW, None
 
-    def _is_gone(self, trail: Trail, visitor: File) -> bool:
+    def _is_gone(self, trail: LogState, visitor: File) -> bool:
         """Say whether the file that a log is read from is gone; a packed one may wait its turn."""
         if self._home(trail, visitor) is not None:
             return False
@@ -169,22 +171,22 @@ class Recogniser:
         return other.path != trail.position.path
 
     def _compare(
-        self, file: File, source: Source, trail: Trail, alike: Alike, *, settled: bool
-    ) -> Generator[None, None, Likeness]:
+        self, file: File, source: FileHandle, trail: LogState, alike: Candidates, *, settled: bool
+    ) -> Generator[None, None, Comparison]:
         home = self._home(trail, file)
         relation = Relation.NO_FILE
         if home is not None:
             try:
-                other = Source(home.path, home.inode)
+                other = FileHandle(home.path, home.inode)
                 try:
-                    relation = yield from relate(source, other)
+                    relation = yield from compare_content(source, other)
                 finally:
                     other.close()
             except (MovedError, SourceError):
                 relation = Relation.NO_FILE
             if self._home(trail, file) is not home:  # it was written anew meanwhile
                 relation = Relation.NO_FILE
-        return Likeness(
+        return Comparison(
             whole=trail.key in alike.whole,
             relation=relation,
             live=file.is_live,
@@ -192,7 +194,7 @@ class Recogniser:
             settled=settled,
         )
 
-    def _home(self, trail: Trail, visitor: File) -> File | None:
+    def _home(self, trail: LogState, visitor: File) -> File | None:
         """Return the file that a log is read from, if it is not the visitor and still holds it."""
         home = self._files.get(trail.home or trail.position.inode)
         if home is None or home is visitor or not home.here:
@@ -202,7 +204,7 @@ class Recogniser:
         if waits and (home.trail is not None or home.state is not State.COMPARE):
             return None
         try:
-            other = Source(home.path, home.inode)
+            other = FileHandle(home.path, home.inode)
         except (MovedError, SourceError):
             return None
         try:
@@ -220,7 +222,7 @@ class Recogniser:
             self._release(home)
         return home if holds else None
 
-    def _is_hinted(self, source: Source, trail: Trail) -> bool:
+    def _is_hinted(self, source: FileHandle, trail: LogState) -> bool:
         """Say whether a plain file at the inode of a log is the log, and no other may be meant."""
         known = trail.read
         if source.packed or not known.size:
@@ -232,7 +234,7 @@ class Recogniser:
             known = NOTHING.extend(data)
         return self._trails.find(trail.position.appliance, known) == [trail]
 
-    def _stand_behind(self, source: Source, size: int) -> Generator[None, None, None]:
+    def _stand_behind(self, source: FileHandle, size: int) -> Generator[None, None, None]:
         """Go to a position in a packed file, by unpacking all before it."""
         if not source.packed or source.position == size:
             return
@@ -243,7 +245,7 @@ class Recogniser:
                 raise MovedError  # it was whole when it was compared
             yield
 
-    def _skip(self, source: Source, trail: Trail, size: int) -> Generator[None, None, None]:
+    def _skip(self, source: FileHandle, trail: LogState, size: int) -> Generator[None, None, None]:
         """Pass over what a file held at the start, up to the end of its last whole line.
 
         Of a packed one, all: its size says nothing of what is in it.

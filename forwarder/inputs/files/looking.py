@@ -13,17 +13,17 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from forwarder.inputs.files.scanner import (
-    Followed,
+    FileSource,
+    FileStat,
     Owner,
-    Seen,
-    Sighting,
+    ScanResult,
     folders,
-    look,
-    look_again,
-    may_matter,
+    is_relevant,
     nobody,
+    restat,
+    scan,
 )
-from forwarder.inputs.files.watching import Watching
+from forwarder.inputs.files.watching import InotifyWatcher
 
 POLL_SECONDS = 1.0
 """Between looks at everything, at least: where there are no events, a new line waits so long."""
@@ -40,18 +40,18 @@ _BUSY_SHARE = 3
 class Changes(NamedTuple):
     """What came of looking."""
 
-    everything: Seen | None
+    everything: ScanResult | None
     """All files, if all were looked at."""
-    some: list[Sighting]
+    some: list[FileStat]
     """Else, known files that changed."""
     problem: str | None = None
     """Why the system tells of nothing, said once."""
 
 
-class Looking:
+class ScanScheduler:
     """Decides when to look, and looks."""
 
-    def __init__(self, inputs: Sequence[Followed], owner: Owner = nobody, *, watch: bool) -> None:
+    def __init__(self, inputs: Sequence[FileSource], owner: Owner = nobody, *, watch: bool) -> None:
         """Start with a look at everything being due.
 
         Args:
@@ -65,10 +65,10 @@ class Looking:
         self._changed: set[str] = set()
         self._anything = True
         self._woken = False
-        self._watching = Watching(self._tell) if watch else None
+        self._watching = InotifyWatcher(self._tell) if watch else None
         self._poll_at = self._busy_until = float("-inf")
 
-    def look(self, now: float, known: Mapping[str, Sighting]) -> Changes:
+    def look(self, now: float, known: Mapping[str, FileStat]) -> Changes:
         """Look at what may have changed.
 
         Args:
@@ -80,17 +80,17 @@ class Looking:
         some = []
         for path in changed:
             sighting = known.get(path)
-            again = None if sighting is None else look_again(sighting, self._inputs[sighting.input])
+            again = None if sighting is None else restat(sighting, self._inputs[sighting.input])
             if again is not None:
                 some.append(again)
-            elif sighting is not None or may_matter(self._inputs, path):
+            elif sighting is not None or is_relevant(self._inputs, path):
                 self._anything = True
         if now < (self._busy_until if self._anything else self._poll_at):
             return Changes(None, some)
         self._anything = False
         problem = self._watching.watch(folders(self._inputs)) if self._watching else None
         begun = time.perf_counter()
-        seen = look(self._inputs, known, self._owner)
+        seen = scan(self._inputs, known, self._owner)
         cost = time.perf_counter() - begun
         self._busy_until = now + cost * _BUSY_SHARE
         self._poll_at = now + min(max(POLL_SECONDS, cost * _SHARE), MAX_POLL_SECONDS)

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from forwarder.inputs.chunk import Piece
+from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.beginnings import may_begin
-from forwarder.inputs.files.checkpoint import Trail, Trails
-from forwarder.inputs.files.endings import AtEnd, Kind, decide
-from forwarder.inputs.files.file_handle import OpenFiles, Source
+from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
+from forwarder.inputs.files.endings import EofFacts, decide
+from forwarder.inputs.files.file_handle import FileHandle, HandleCache
 from forwarder.inputs.files.paths import time_in_name
 from forwarder.inputs.files.registry import File, Files, State
-from forwarder.inputs.files.scanner import Sighting
+from forwarder.inputs.files.scanner import FileStat
 from forwarder.inputs.unpacking import describe_damage
 
 _HEAD_BYTES = 8192
@@ -21,7 +21,7 @@ _HEAD_BYTES = 8192
 class Step(NamedTuple):
     """What came of reading a file once."""
 
-    piece: Piece | None = None
+    piece: Chunk | None = None
     again: timedelta | None = None
     """When to read it again, if nothing changes."""
     problem: str | None = None
@@ -37,7 +37,13 @@ class Reader:
     """Reads the files that are homes of logs."""
 
     def __init__(
-        self, trails: Trails, files: Files, opened: OpenFiles, *, once: bool, block_bytes: int
+        self,
+        trails: CheckpointStore,
+        files: Files,
+        opened: HandleCache,
+        *,
+        once: bool,
+        block_bytes: int,
     ) -> None:
         """Work with what is remembered and what is there."""
         self._block_bytes = block_bytes
@@ -46,7 +52,7 @@ class Reader:
         self._opened = opened
         self._once = once
 
-    def read(self, file: File, trail: Trail, looks: int, idle: Callable[[], timedelta]) -> Step:
+    def read(self, file: File, trail: LogState, looks: int, idle: Callable[[], timedelta]) -> Step:
         """Read what follows, at most one block.
 
         Args:
@@ -76,15 +82,15 @@ class Reader:
         at_rest = not source.packed and len(data) < self._block_bytes and file.is_live
         if at_rest and self._files.has_successor(file):
             at_rest = False
-        kind = Kind.QUIET if at_rest else Kind.MORE
+        kind = Kind.IDLE if at_rest else Kind.MORE
         if at_rest:
             self._files.set_state(file, State.REST)
         return Step(self._hand_over(file, trail, source, data, kind))
 
-    def _end(self, file: File, trail: Trail, source: Source, idle: timedelta) -> Step:
+    def _end(self, file: File, trail: LogState, source: FileHandle, idle: timedelta) -> Step:
         succeeded = trail.position.live and self._files.has_successor(file)
         ending = decide(
-            AtEnd(
+            EofFacts(
                 live=file.is_live and not succeeded,
                 gone=not file.here,
                 succeeded=succeeded,
@@ -115,8 +121,8 @@ class Reader:
         return Step(piece, ending.again, problem, finished=finished)
 
     def _hand_over(
-        self, file: File, trail: Trail, source: Source, data: bytes, kind: Kind
-    ) -> Piece:
+        self, file: File, trail: LogState, source: FileHandle, data: bytes, kind: Kind
+    ) -> Chunk:
         resume, head = None, b""
         if trail.returns:
             # What was saved fits only where it was saved.
@@ -130,7 +136,7 @@ class Reader:
         if data:
             trail.ended = False
             self._trails.advance(trail, data)
-        return Piece(
+        return Chunk(
             key=trail.key,
             appliance=trail.position.appliance,
             path=file.path,
@@ -145,7 +151,7 @@ class Reader:
         )
 
 
-def modified_at(sighting: Sighting) -> datetime:
+def modified_at(sighting: FileStat) -> datetime:
     """Return when a file changed last, aware UTC; now, if the system cannot say a sane time."""
     try:
         return datetime.fromtimestamp(sighting.modified_ns / 1e9, UTC)

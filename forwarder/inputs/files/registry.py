@@ -10,10 +10,10 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from forwarder.inputs.files.checkpoint import Trail, Trails
+from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
 from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.paths import is_live, is_successor, reading_order, time_in_name
-from forwarder.inputs.files.scanner import Sighting
+from forwarder.inputs.files.scanner import FileStat
 from forwarder.inputs.files.turns import Turns
 
 
@@ -29,11 +29,11 @@ class State(Enum):
 class File:
     """A file that is there, or is gone and still open."""
 
-    sighting: Sighting
+    sighting: FileStat
     changed_at: float
     """Seconds of the monotonic clock when it changed last."""
     state: State = State.REST
-    trail: Trail | None = None
+    trail: LogState | None = None
     """The log it belongs to; its home may be another file, then this one is a copy."""
     steps: Generator[None, None, bool] | None = None
     """A comparison under way."""
@@ -78,7 +78,7 @@ class File:
 class Files:
     """All files that are known."""
 
-    def __init__(self, trails: Trails, turns: Turns[Inode]) -> None:
+    def __init__(self, trails: CheckpointStore, turns: Turns[Inode]) -> None:
         """Start with none."""
         self._trails = trails
         self._turns = turns
@@ -89,7 +89,7 @@ class Files:
         self._live: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
         self._copies: dict[str, dict[Inode, None]] = {}
         self._expected: deque[Inode] = deque()
-        self.paths: dict[str, Sighting] = {}
+        self.paths: dict[str, FileStat] = {}
         """Each known file that has a name, by its path."""
 
     def __len__(self) -> int:
@@ -110,7 +110,7 @@ class Files:
         self._files[file.inode] = file
         self._name(file)
 
-    def rename(self, file: File, sighting: Sighting) -> None:
+    def rename(self, file: File, sighting: FileStat) -> None:
         """Take note of a file as it was just seen."""
         if file.is_home and sighting.appliance != file.sighting.appliance:
             del self._homes[file.sighting.appliance][file.inode]
@@ -169,7 +169,7 @@ class Files:
                 return file.inode
         return None
 
-    def settle(self, file: File, trail: Trail, state: State = State.READ) -> None:
+    def settle(self, file: File, trail: LogState, state: State = State.READ) -> None:
         """Make a file the home of a log; its home so far becomes a copy."""
         before = self.get(trail.home)
         if before is not None and before is not file:
@@ -182,7 +182,7 @@ class Files:
         self._homes[file.sighting.appliance][file.inode] = None
         self.set_state(file, state)
 
-    def copy(self, file: File, trail: Trail) -> None:
+    def copy(self, file: File, trail: LogState) -> None:
         """Say that a file holds nothing that its log does not get elsewhere."""
         file.trail = trail
         self._copies.setdefault(trail.key, {})[file.inode] = None
@@ -255,7 +255,7 @@ class Files:
             if not other.is_live or is_successor(file.path, other.path):
                 self.set_state(other, State.READ)
 
-    def _forget_copy(self, trail: Trail, file: File) -> None:
+    def _forget_copy(self, trail: LogState, file: File) -> None:
         """Leave a file out of the copies of a log; most logs have none."""
         copies = self._copies.get(trail.key)
         if copies is not None:

@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from forwarder.inputs.files.comparing import find_alike
-from forwarder.inputs.files.file_handle import MovedError, Source, SourceError
+from forwarder.inputs.files.comparing import match_fingerprints
+from forwarder.inputs.files.file_handle import FileHandle, MovedError, SourceError
 from forwarder.inputs.files.paths import ReadingOrder, reading_order
 from forwarder.inputs.files.positions import PREFIX, Position, decode, positions_in
-from forwarder.inputs.files.scanner import Followed, Sighting, look
+from forwarder.inputs.files.scanner import FileSource, FileStat, scan
 from forwarder.text import quoted
 
 
@@ -32,12 +32,12 @@ class Again(NamedTuple):
     position: Position
     path: str
     """Where it is now, or was last."""
-    sighting: Sighting | None
+    sighting: FileStat | None
     """Its file; None if no file that is followed holds it under a name that is known."""
 
 
 def rewind(
-    saved: Iterable[tuple[str, bytes]], path: str, inputs: Sequence[Followed]
+    saved: Iterable[tuple[str, bytes]], path: str, inputs: Sequence[FileSource]
 ) -> list[Again]:
     """Find all logs that have to be forgotten for a path to be read again.
 
@@ -61,7 +61,7 @@ def rewind(
     found = _named(path, positions)
     if not found:
         return []
-    places = _Places(look(inputs, {}).files.values())
+    places = _Places(scan(inputs, {}).files.values())
     logs = [Again(PREFIX + key, x, *places.find(x)) for key, x in positions.items()]
     first: dict[str, ReadingOrder] = {}
     for log in logs:
@@ -80,12 +80,12 @@ def rewind(
 class _Places:
     """Where logs are now: a file may have been renamed or packed since it was read last."""
 
-    def __init__(self, sightings: Iterable[Sighting]) -> None:
+    def __init__(self, sightings: Iterable[FileStat]) -> None:
         self._files = list(sightings)
         self._by_inode = {(x.appliance, x.inode): x for x in self._files}
-        self._by_path: Mapping[str, Sighting] = {x.path: x for x in self._files}
+        self._by_path: Mapping[str, FileStat] = {x.path: x for x in self._files}
 
-    def find(self, position: Position) -> tuple[str, Sighting | None]:
+    def find(self, position: Position) -> tuple[str, FileStat | None]:
         """Find the file that holds a log, by inode, by name, and by name but for packing."""
         path = position.path
         candidates = (
@@ -100,10 +100,10 @@ class _Places:
         return path, None
 
 
-def _holds(sighting: Sighting, position: Position) -> bool:
+def _holds(sighting: FileStat, position: Position) -> bool:
     """Say whether a file still is the log that it was: inodes and names are given anew."""
     with suppress(MovedError, SourceError):
-        source = Source(sighting.path, sighting.inode)
+        source = FileHandle(sighting.path, sighting.inode)
         try:
             # To compare what is packed, all of it would have to be unpacked.
             same = sighting.path.removesuffix(".gz") == position.path.removesuffix(".gz")
@@ -120,7 +120,7 @@ def _named(path: str, positions: dict[str, Position]) -> set[str]:
     with suppress(OSError, MovedError, SourceError):
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode):
-            source = Source(path, (status.st_dev, status.st_ino))
+            source = FileHandle(path, (status.st_dev, status.st_ino))
             try:
                 found |= _same_content(source, positions)
             finally:
@@ -128,9 +128,9 @@ def _named(path: str, positions: dict[str, Position]) -> set[str]:
     return found
 
 
-def _same_content(source: Source, positions: dict[str, Position]) -> set[str]:
+def _same_content(source: FileHandle, positions: dict[str, Position]) -> set[str]:
     known = {key: x.fingerprint for key, x in positions.items() if x.fingerprint.size}
-    steps = find_alike(source, known)
+    steps = match_fingerprints(source, known)
     while True:
         try:
             next(steps)
@@ -139,7 +139,7 @@ def _same_content(source: Source, positions: dict[str, Position]) -> set[str]:
             return {key for key in stop.value.whole if known[key].size == longest}
 
 
-def obstacles(logs: Iterable[Again], inputs: Sequence[Followed], wall: float) -> Iterator[str]:
+def obstacles(logs: Iterable[Again], inputs: Sequence[FileSource], wall: float) -> Iterator[str]:
     """Say which logs that are forgotten will not be read again, and why.
 
     Args:

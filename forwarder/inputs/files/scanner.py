@@ -41,7 +41,7 @@ class StartAt(StrEnum):
     END = "end"
 
 
-class Followed(NamedTuple):
+class FileSource(NamedTuple):
     """What to follow: one input of the settings."""
 
     paths: tuple[str, ...]
@@ -57,7 +57,7 @@ class Followed(NamedTuple):
     """Whether links that a pattern finds are followed, and files that are links."""
 
 
-class Sighting(NamedTuple):
+class FileStat(NamedTuple):
     """A file as it was when it was looked at."""
 
     path: str
@@ -76,10 +76,10 @@ class Sighting(NamedTuple):
     """Nanoseconds from 1970."""
 
 
-class Seen(NamedTuple):
+class ScanResult(NamedTuple):
     """What a look came to."""
 
-    files: dict[Inode, Sighting]
+    files: dict[Inode, FileStat]
     """Each once, whatever names it has."""
     problems: list[str]
     """What could not be looked at or is no file, one sentence each."""
@@ -98,7 +98,9 @@ def nobody(_: Inode) -> None:
     """Know of no file whose it is."""
 
 
-def look(inputs: Sequence[Followed], known: Mapping[str, Sighting], owner: Owner = nobody) -> Seen:
+def scan(
+    inputs: Sequence[FileSource], known: Mapping[str, FileStat], owner: Owner = nobody
+) -> ScanResult:
     """Look for all files that the settings ask for.
 
     Args:
@@ -112,16 +114,16 @@ def look(inputs: Sequence[Followed], known: Mapping[str, Sighting], owner: Owner
 class _Look:
     """One look at everything."""
 
-    def __init__(self, known: Mapping[str, Sighting], owner: Owner) -> None:
+    def __init__(self, known: Mapping[str, FileStat], owner: Owner) -> None:
         self._known = known
         self._owner = owner
-        self._files: dict[Inode, Sighting] = {}
+        self._files: dict[Inode, FileStat] = {}
         self._problems: list[str] = []
         self._is_complete = True
         self._real_folders = _RealFolders()
         self._own: dict[str | None, frozenset[Inode]] = {None: frozenset()}
 
-    def look(self, inputs: Sequence[Followed]) -> Seen:
+    def look(self, inputs: Sequence[FileSource]) -> ScanResult:
         """Look at all inputs, one after the other."""
         passed: list[str] = []
         for number, followed in enumerate(inputs):
@@ -135,9 +137,11 @@ class _Look:
         passed = [
             x for x in dict.fromkeys(passed) if (_target(x), os.path.dirname(x)) not in places
         ]
-        return Seen(self._files, self._problems, passed, self._is_complete)
+        return ScanResult(self._files, self._problems, passed, self._is_complete)
 
-    def _look_at_pattern(self, followed: Followed, number: int, pattern: str, links: Links) -> None:
+    def _look_at_pattern(
+        self, followed: FileSource, number: int, pattern: str, links: Links
+    ) -> None:
         whole = os.path.abspath(pattern)
         found = _paths(whole, self._problems, links)
         for path, appliance in self._real_folders.outside(followed, found):
@@ -155,7 +159,7 @@ class _Look:
                 log = log_at(path, followed.appliance or appliance)
             else:
                 log = LogFile(path, before.appliance, before.named)
-            sighting = Sighting(
+            sighting = FileStat(
                 log.path,
                 intern(log.appliance),
                 log.named,
@@ -183,7 +187,7 @@ class _Look:
         return None if links.passes_over(path, is_link=is_link) else status
 
     def _refuse(
-        self, path: str, status: os.stat_result, followed: Followed, pattern: str
+        self, path: str, status: os.stat_result, followed: FileSource, pattern: str
     ) -> str | None:
         """Say why what is at a path is never a log; None if it is one, or may lead to some."""
         mode = status.st_mode
@@ -201,7 +205,7 @@ class _Look:
         return None
 
 
-def look_again(sighting: Sighting, followed: Followed) -> Sighting | None:
+def restat(sighting: FileStat, followed: FileSource) -> FileStat | None:
     """Look at one file.
 
     Args:
@@ -220,7 +224,7 @@ def look_again(sighting: Sighting, followed: Followed) -> Sighting | None:
     return sighting._replace(size=status.st_size, modified_ns=status.st_mtime_ns)
 
 
-def may_matter(inputs: Sequence[Followed], path: str) -> bool:
+def is_relevant(inputs: Sequence[FileSource], path: str) -> bool:
     """Say whether a change at a path that is not known may show a file that is asked for."""
     patterns = [
         os.path.abspath(pattern)
@@ -231,7 +235,7 @@ def may_matter(inputs: Sequence[Followed], path: str) -> bool:
     return any(matches(x, path) for x in patterns) or (bool(patterns) and os.path.isdir(path))
 
 
-def folders(inputs: Sequence[Followed]) -> dict[str, bool]:
+def folders(inputs: Sequence[FileSource]) -> dict[str, bool]:
     """Return the folders to watch, and whether the folders within them matter, too."""
     found: dict[str, bool] = {}
     for followed in inputs:
@@ -260,7 +264,7 @@ class _RealFolders(dict[str, str]):
         return real
 
     def outside(
-        self, followed: Followed, paths: Iterable[tuple[str, str | None]]
+        self, followed: FileSource, paths: Iterable[tuple[str, str | None]]
     ) -> Iterator[tuple[str, str | None]]:
         """Leave out what is the program's own."""
         for path, appliance in paths:
@@ -286,7 +290,7 @@ def _refusal(path: str, mode: int) -> str:
     return f"{path!r} is a {kind} and is not followed; name files, or use the input stdin."
 
 
-def _is_better(sighting: Sighting, other: Sighting, owner: Owner) -> bool:
+def _is_better(sighting: FileStat, other: FileStat, owner: Owner) -> bool:
     """Prefer, of two names, that of the appliance that had the file first.
 
     Then the own name of a file before links to it, then the first input.
@@ -301,12 +305,12 @@ def _is_better(sighting: Sighting, other: Sighting, owner: Owner) -> bool:
     return _rank(sighting) < _rank(other)
 
 
-def _rank(sighting: Sighting) -> tuple[bool, int, int, tuple[object, ...]]:
+def _rank(sighting: FileStat) -> tuple[bool, int, int, tuple[object, ...]]:
     path = sighting.path
     return _is_linked(sighting), sighting.input, path.count("/"), reading_order(path)
 
 
-def _is_linked(sighting: Sighting) -> bool:
+def _is_linked(sighting: FileStat) -> bool:
     """Say whether there is a link in a path, behind what is written literally."""
     folder, _ = fixed_folder(os.path.abspath(sighting.pattern))
     below = os.path.relpath(sighting.path, folder)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from forwarder.inputs.files.checkpoint import Trail
+from forwarder.inputs.files.checkpoint import LogState
 from forwarder.inputs.files.reader import modified_at
 from forwarder.inputs.files.registry import File
 
@@ -27,7 +27,7 @@ class FileStatus(NamedTuple):
     """When it changed last; None if it is gone."""
 
 
-def status_of(trail: Trail, file: File | None) -> FileStatus:
+def status_of(trail: LogState, file: File | None) -> FileStatus:
     """Return how far a log is; its file is None if it is gone."""
     position = trail.position
     modified = None if file is None else modified_at(file.sighting)

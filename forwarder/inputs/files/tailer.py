@@ -1,4 +1,4 @@
-"""Following files: what is appended to them comes out once, under whatever name it is.
+"""FileTailer files: what is appended to them comes out once, under whatever name it is.
 
 looking ──▶ recognising ──▶ turns ──▶ reading ──▶ endings ──▶ pieces
 which files   which log      whose    from where  whether it
@@ -11,20 +11,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from heapq import heappop, heappush
 
-from forwarder.inputs.chunk import Piece
+from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.beginnings import must_wait
-from forwarder.inputs.files.changes import Clock, Noticing
-from forwarder.inputs.files.checkpoint import Fetch, Trails
+from forwarder.inputs.files.changes import ChangeTracker, Clock
+from forwarder.inputs.files.checkpoint import CheckpointStore, Fetch
 from forwarder.inputs.files.comparing import BLOCK_BYTES
 from forwarder.inputs.files.discovery import say_passed_over
-from forwarder.inputs.files.endings import PAUSE, SETTLE, Kind
-from forwarder.inputs.files.file_handle import Inode, MovedError, OpenFiles, SourceError, most_open
-from forwarder.inputs.files.identify import Recogniser
-from forwarder.inputs.files.looking import Looking
+from forwarder.inputs.files.endings import PAUSE, SETTLE
+from forwarder.inputs.files.file_handle import (
+    HandleCache,
+    Inode,
+    MovedError,
+    SourceError,
+    most_open,
+)
+from forwarder.inputs.files.identify import FileIdentifier
+from forwarder.inputs.files.looking import ScanScheduler
 from forwarder.inputs.files.positions import PREFIX, STARTED, encode_started, positions_in
 from forwarder.inputs.files.reader import Reader
 from forwarder.inputs.files.registry import File, Files, State
-from forwarder.inputs.files.scanner import FOLLOW, Followed
+from forwarder.inputs.files.scanner import FOLLOW, FileSource
 from forwarder.inputs.files.standing import FileStatus, status_of
 from forwarder.inputs.files.turns import Turns
 
@@ -35,7 +41,7 @@ _MAX_TURNS = 256
 """Files looked at in a call, some 30 ms of work: small files make no megabyte."""
 
 
-class Following:
+class FileTailer:
     """Follows files.
 
     All files of all inputs, because a file may move from one to another. For one thread, but for
@@ -44,7 +50,7 @@ class Following:
 
     def __init__(  # noqa: PLR0913 - what a test sets has a name
         self,
-        inputs: Sequence[Followed],
+        inputs: Sequence[FileSource],
         saved: Iterable[tuple[str, bytes]],
         *,
         fetch: Fetch | None = None,
@@ -81,7 +87,7 @@ class Following:
         self._wall = wall
         started: list[str] = []
         stored = None if fetch is None else lambda key: fetch(PREFIX + key)
-        self._trails = Trails(positions_in(saved, started), monotonic(), stored)
+        self._trails = CheckpointStore(positions_in(saved, started), monotonic(), stored)
         patterns = {path for followed in inputs for path in followed.paths}
         self._started = frozenset(started)
         self._patterns = frozenset(patterns)
@@ -89,11 +95,11 @@ class Following:
         # Each appliance that is at work may hold one more open, to compare with.
         limit = max_open or most_open()
         at_once = max(limit // 4, 1)
-        self._opened = OpenFiles(limit - at_once)
+        self._opened = HandleCache(limit - at_once)
         self._turns: Turns[Inode] = Turns(at_once)
         self._files = Files(self._trails, self._turns)
-        self._looking = Looking(inputs, self._owner, watch=watch)
-        self._noticing = Noticing(
+        self._looking = ScanScheduler(inputs, self._owner, watch=watch)
+        self._noticing = ChangeTracker(
             inputs,
             started=self._started,
             trails=self._trails,
@@ -102,7 +108,7 @@ class Following:
             looking=self._looking,
             clock=Clock(monotonic, wall),
         )
-        self._recogniser = Recogniser(
+        self._recogniser = FileIdentifier(
             self._trails, self._files, self._opened, self._noticing.release
         )
         self._reader = Reader(
@@ -113,7 +119,7 @@ class Following:
         self._new_problems: list[str] = []
         self._said_links: frozenset[str] = frozenset()
 
-    def read(self, timeout: float) -> list[Piece]:
+    def read(self, timeout: float) -> list[Chunk]:
         """Read what is there.
 
         What is handed over is kept until :meth:`save` says that it is in documents.
@@ -256,8 +262,8 @@ class Following:
             self._new_problems += self._noticing.take_all(changes.everything)
             self._turns.go_on()
 
-    def _work(self) -> list[Piece]:
-        pieces: list[Piece] = []
+    def _work(self) -> list[Chunk]:
+        pieces: list[Chunk] = []
         size = 0
         for _ in range(_MAX_TURNS):
             if size >= self._read_bytes:
@@ -272,7 +278,7 @@ class Following:
                 size += len(piece.data)
         return pieces
 
-    def _take_turn(self, file: File) -> Piece | None:
+    def _take_turn(self, file: File) -> Chunk | None:
         try:
             if file.state is State.COMPARE:
                 self._compare(file)
@@ -320,7 +326,7 @@ class Following:
             if not file.here and not file.is_home:
                 self._noticing.drop(file)
 
-    def _read(self, file: File) -> Piece | None:
+    def _read(self, file: File) -> Chunk | None:
         if file.trail is None:  # it was let go meanwhile
             self._files.set_state(file, State.COMPARE)
             return None

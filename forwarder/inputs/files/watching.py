@@ -40,7 +40,7 @@ _NO_INSTANCE = "Too many open files"
 """As inotify_init(2) says it where a user has as many instances as allowed; it is EMFILE."""
 
 
-class Watching:
+class InotifyWatcher:
     """Watches folders, and tells what changes in them."""
 
     def __init__(self, tell: Tell) -> None:
