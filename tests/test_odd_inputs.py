@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.app.parse import Request, parse
+from forwarder.app.parse import ParseOptions, parse
 from forwarder.app.service import Service
 from forwarder.cli.report import no_bar
 from forwarder.cli.status_rows import as_text
@@ -163,7 +163,7 @@ def verdicts(
 ) -> dict[str, tuple[int, str]]:
     """Let the command read, the service twice, and ``status`` say what it knows."""
     named = tuple(f"{folder}{x}" for x in paths)
-    request = Request(paths=named, appliance=None, settings=Settings(), zone=None, jobs=1)
+    request = ParseOptions(paths=named, appliance=None, settings=Settings(), zone=None, jobs=1)
     outcome = parse(request, io.BytesIO(), no_bar)
     found = {"parse": (bool(outcome.problems), "\n".join(outcome.problems + outcome.warnings))}
     doubled = str(list(named)).replace("{", "{{").replace("}", "}}")

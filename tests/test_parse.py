@@ -5,14 +5,13 @@ import io
 import os
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
 
-from forwarder.app.parse import READ_BYTES, Outcome, Request, parse
+from forwarder.app.parse import READ_BYTES, Outcome, ParseOptions, parse
 from forwarder.cli.report import no_bar
 from forwarder.cli.table import row
 from forwarder.ecs.layout import Common
@@ -36,9 +35,9 @@ def log(*users: str, day: int = 1, offset: int | None = 0) -> bytes:
     return b"".join(stamp % (day, second % 60, line) for second, line in enumerate(lines))
 
 
-def request(*paths: Path | str, **chosen: object) -> Request:
+def request(*paths: Path | str, **chosen: object) -> ParseOptions:
     """Return a request for paths, with the defaults of the command."""
-    default = Request(
+    default = ParseOptions(
         paths=tuple(map(str, paths)),
         appliance=None,
         settings=Settings(),
@@ -48,14 +47,14 @@ def request(*paths: Path | str, **chosen: object) -> Request:
     return default._replace(**chosen)  # type: ignore[arg-type]  # a name of its own for each field
 
 
-def run(wanted: Request) -> tuple[list[dict[str, dict[str, str]]], Outcome]:
+def run(wanted: ParseOptions) -> tuple[list[dict[str, dict[str, str]]], Outcome]:
     """Return the documents and how it went."""
     out = io.BytesIO()
     outcome = parse(wanted, out, no_bar)
     return [orjson.loads(line) for line in out.getvalue().splitlines()], outcome
 
 
-def users(wanted: Request) -> list[tuple[str, str]]:
+def users(wanted: ParseOptions) -> list[tuple[str, str]]:
     """Return the appliance and the user of each document."""
     documents, outcome = run(wanted)
     assert outcome.problems == ()
@@ -340,31 +339,20 @@ def test_a_reader_that_leaves_ends_it(tree: Path, jobs: int) -> None:
 
 
 @pytest.mark.usefixtures("_parallel")
-def test_without_temporary_files_all_is_parsed_and_said(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["TemporaryDirectory", "resource_tracker.ensure_running"])
+def test_without_processes_or_files_all_is_parsed_and_said(
+    tree: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One process needs none."""
 
-    def refuse() -> None:
-        raise FileNotFoundError(2, "No usable temporary directory")
+    def refuse(**_: object) -> None:
+        raise OSError(24, os.strerror(24))
 
-    monkeypatch.setattr("forwarder.app.workers.TemporaryFile", refuse)
+    monkeypatch.setattr(f"forwarder.app.workers.{name}", refuse)
     assert users(request(tree, jobs=2)) == ALL
     _, outcome = run(request(tree, jobs=2))
     [warning] = outcome.warnings
-    assert warning.startswith("no temporary file can be made: No usable temporary directory; ")
-
-
-@pytest.mark.usefixtures("_parallel")
-def test_a_full_folder_for_temporary_files_costs_time_only(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What does not fit there is parsed again."""
-    monkeypatch.setattr("forwarder.app.workers.TemporaryFile", partial(open, "/dev/full", "r+b", 0))
-    assert users(request(tree, jobs=2)) == ALL
-    _, outcome = run(request(tree, jobs=2))
-    [warning] = outcome.warnings
-    assert "written to a temporary file: No space left on device; " in warning
+    assert warning.startswith("no process or temporary file can be had: Too many open files; ")
 
 
 @pytest.mark.usefixtures("_parallel")
@@ -384,7 +372,7 @@ def test_a_folder_that_is_not_there_is_named(
 
 def test_little_work_is_done_in_one_process(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To start others takes longer."""
-    monkeypatch.setattr("forwarder.app.workers.TemporaryFile", None)
+    monkeypatch.setattr("forwarder.app.workers.TemporaryDirectory", None)
     assert users(request(tree, jobs=9)) == ALL
 
 

@@ -1,24 +1,29 @@
-"""``esa-forwarder parse``: logs to standard output, once, with nothing kept.
+"""``esa-forwarder parse``: logs to documents on standard output, once, with nothing kept.
 
-The edge around the pure core: it finds files, reads them, writes documents, and says in plain
-words what went wrong. Appliances have nothing to do with one another, so each may have a process
-of its own; their documents come out in the same order all the same.
+Rules:
+
+* Appliances have nothing in common, so each may have a process of its own. Its documents go to a
+  temporary file, so that it does not wait for those before it; the parts go out in the order of the
+  appliances, and the output is the same for any number of processes.
+* Where no process or temporary file can be had, this process does the work, and a warning says so.
+* Of a file that cannot be read to its end, what was readable is parsed.
 """
 
 import gc
 import os
 import resource
+import select
 import stat
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from datetime import tzinfo
+from functools import partial
+from io import BytesIO
 from itertools import groupby
 from shutil import copyfileobj
-from tempfile import gettempdir
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
-from forwarder.app.writing import WriteError, Writer
 from forwarder.cache import GC_THRESHOLDS
 from forwarder.counts import Counts
 from forwarder.errors import ForwarderError
@@ -34,8 +39,13 @@ from forwarder.inputs.files.discovery import Found, LogFile, find, say_passed_ov
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.subscriptions import OtherLog, say_others
 from forwarder.pipeline import Flow, Settings
-from forwarder.reading import Documents
 from forwarder.text import escaped_json, shown
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from forwarder.app.workers import StoreError
+    from forwarder.reading import Reading
 
 READ_BYTES = 1 << 17
 """128 KiB at once: what one block touches stays in a processor's second-level cache."""
@@ -44,28 +54,25 @@ MIN_PARALLEL_BYTES = 32 << 20
 """On disk, of all logs. To read so much takes as long as to start two processes; with less, one is
 faster than several."""
 
-Progress = Callable[[int, int], None]
-"""Is told how many bytes on disk have been read since the last call, and how many there are in all
-files; 0 if nobody knows."""
-
-_Step = Callable[[int], None]
-"""Is told of bytes that were read."""
+_MAX_KEPT_BYTES = 4 << 20
+"""Memory for the documents of a block that is kept for the next one: four times what a block gives
+when every fourth line is a login."""
 
 _OWN = ("/dev/", "/proc/")
 """What lies here may be another thing to another process, as ``/dev/fd/63`` is."""
 
+Progress = Callable[[int, int], None]
+"""Gets the bytes on disk that were read since the last call, and of all files; 0 if unknown."""
 
-class _OtherError(ForwarderError):
-    """A file is no mail log."""
-
-    def __init__(self, path: str, other: OtherLog) -> None:
-        """Take what it is instead."""
-        super().__init__(other.say(shown(path)))
-        self.path = path
-        self.other = other
+_Step = Callable[[int], None]
+"""Gets the bytes on disk that were read since the last call."""
 
 
-class Request(NamedTuple):
+class WriteError(ForwarderError):
+    """Documents could not be written."""
+
+
+class ParseOptions(NamedTuple):
     """What to parse, and how."""
 
     paths: tuple[str, ...]
@@ -79,7 +86,7 @@ class Request(NamedTuple):
     row: Callable[[bytes], str] | None = None
     """Shows a document as a line of text; a function of a module, for processes of their own."""
     follow_symlinks: bool = False
-    """Whether links that nobody named are followed."""
+    """Whether to follow links within folders and patterns."""
     for_terminal: bool = False
     """Whether a terminal gets the documents: it obeys characters that JSON need not escape."""
 
@@ -101,53 +108,40 @@ class Outcome(NamedTuple):
     cpu_seconds: float
 
 
-def parse(request: Request, out: IO[bytes], progress: Progress) -> Outcome:
-    """Parse files, and write their documents.
-
-    Args:
-        request: What to parse, and how.
-        out: Gets the documents, one a line, or a table.
-        progress: Is told how far it got.
+def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
+    """Parse files, and write their documents to ``out``: one a line, or a table.
 
     Raises:
-        BrokenPipeError: Nobody reads ``out`` any longer.
+        BrokenPipeError: The reader of ``out`` has closed it.
     """
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     begun, cpu_begun = time.monotonic(), _cpu_seconds()
-    found = find(request.paths, request.appliance, follow_symlinks=request.follow_symlinks)
-    counts = Counts()
-    problems = list(found.problems)
-    warnings: list[str] = []
+    found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
+    total = _Parsed(Counts(), [*found.problems], [], [], [])
     if found.links:
-        warnings.append(
-            say_passed_over(found.links, "name it, or give --follow-symlinks, to have it read")
-        )
-    foreign: list[str] = []
-    others: list[tuple[str, OtherLog]] = []
+        advice = "name it, or give --follow-symlinks, to have it read"
+        total.warnings.append(say_passed_over(found.links, advice))
     output = Writer(out, "standard output")
     complete = False
     try:
-        if request.header and found.files:
-            output.write(request.header.encode() + b"\n")
-        with closing(_parse_all(request, found, output, progress)) as appliances:
+        if options.header and found.files:
+            output.write(options.header.encode() + b"\n")
+        with closing(_parse_all(options, found, output, progress)) as appliances:
             for parsed in appliances:
-                counts.add(parsed.counts)
-                problems += parsed.problems
-                warnings += parsed.warnings
-                foreign += parsed.foreign
-                others += parsed.others
+                total.add(parsed)
         output.flush()
         complete = True
     except ForwarderError as error:
-        problems.append(str(error))
+        total.problems.append(str(error))
     # Beside logs there may be anything; with nothing else, something is wrong.
-    (problems if len(foreign) == len(found.files) else warnings).extend(foreign)
+    only_foreign = len(total.foreign) == len(found.files)
+    (total.problems if only_foreign else total.warnings).extend(total.foreign)
     return Outcome(
         files=len(found.files),
-        counts=counts,
-        problems=tuple(problems),
-        warnings=(*dict.fromkeys(warnings), *say_others(others)),
+        counts=total.counts,
+        problems=tuple(total.problems),
+        warnings=(*dict.fromkeys(total.warnings), *say_others(total.others)),
         repeated=found.repeated,
         complete=complete,
         seconds=time.monotonic() - begun,
@@ -156,161 +150,132 @@ def parse(request: Request, out: IO[bytes], progress: Progress) -> Outcome:
 
 
 class _Parsed(NamedTuple):
-    """What came of the files of one appliance."""
+    """What came of some files, besides documents."""
 
     counts: Counts
     problems: list[str]
-    warnings: tuple[str, ...] = ()
-    foreign: tuple[str, ...] = ()
-    """Of each file that is no log, and that nobody said is one."""
-    others: tuple[tuple[str, OtherLog], ...] = ()
+    warnings: list[str]
+    foreign: list[str]
+    """A sentence for each file that is not a log, unless the user named it."""
+    others: list[tuple[str, OtherLog]]
     """Logs of other subscriptions, by their paths."""
+
+    def add(self, other: "_Parsed") -> None:
+        """Add what came of other files."""
+        self.counts.add(other.counts)
+        self.problems.extend(other.problems)
+        self.warnings.extend(other.warnings)
+        self.foreign.extend(other.foreign)
+        self.others.extend(other.others)
 
 
 def _parse_all(
-    request: Request,
-    found: Found,
-    out: Writer,
-    progress: Progress,
+    options: ParseOptions, found: Found, out: "Writer", progress: Progress
 ) -> Generator[_Parsed, None, None]:
-    """Parse appliance by appliance; several at a time where that was asked for."""
+    """Parse appliance by appliance; several at a time where that was asked for and is worth it."""
     groups = [list(files) for _, files in groupby(found.files, key=lambda x: x.appliance)]
     sizes = [_disk_bytes(x) for x in found.files]
-    # Of a stream nobody knows how long it is.
-    whole = 0 if None in sizes else sum(x or 0 for x in sizes)
+    known = sum(x or 0 for x in sizes)
+    whole = 0 if None in sizes else known
 
     def step(size: int) -> None:
         progress(size, whole)
 
-    jobs = request.jobs if sum(x or 0 for x in sizes) >= MIN_PARALLEL_BYTES else 1
-    # Each appliance has a store of its own, so that none waits for those before it to be written.
-    pieces = {
-        files[0].appliance: _Piece(files, request)
-        for files in groups
-        if min(jobs, len(groups)) > 1 and all(map(_is_for_all, files))
-    }
-    if not pieces:
+    jobs = min(options.jobs, len(groups)) if known >= MIN_PARALLEL_BYTES else 1
+    apart = [files for files in groups if jobs > 1 and all(map(_is_for_all, files))]
+    with closing(_parse_apart(apart, options, jobs, step)) as results:
         for files in groups:
-            yield _parse_files(files, request, out, step)
-        return
-    # What starts processes is a tenth of the start-up of one that starts none.
-    from forwarder.app.workers import StoreError, run_in_order  # noqa: PLC0415
-
-    aside = run_in_order(_parse_aside, list(pieces.values()), jobs, step)
-    with closing(aside) as finished:
-        for files in groups:
-            result = next(finished) if files[0].appliance in pieces else None
-            if result is None:
-                yield _parse_files(files, request, out, step)
-            elif isinstance(result, StoreError):
-                parsed = _parse_files(files, request, out, step)
-                yield parsed._replace(warnings=(*parsed.warnings, _without_store(result)))
-            else:
-                with result.store as store:
+            result = next(results) if files in apart else None
+            if isinstance(result, tuple):
+                parsed, path = result
+                with path.open("rb") as store:
                     copyfileobj(store, out, READ_BYTES)
-                yield result.value._replace(warnings=(*result.value.warnings, *_moved_folder()))
-
-
-def _without_store(reason: ForwarderError) -> str:
-    return (
-        f"{reason}; the logs of an appliance were parsed without it, one after the other, which is"
-        " slower. TMPDIR names the folder for temporary files."
-    )
-
-
-def _moved_folder() -> Iterator[str]:
-    """Say that another folder is used for temporary files than was named."""
-    named = os.environ.get("TMPDIR")
-    if named and os.path.abspath(named) != (used := gettempdir()):  # noqa: PTH100
-        yield f"no file can be made in {named!r}, which TMPDIR names; {used!r} was used."
+                parsed.warnings.extend(_moved_folder(path))
+            else:
+                parsed = _parse_files(files, options, out, step)
+                if result is not None:
+                    parsed.warnings.append(
+                        f"{result}; the logs of an appliance were parsed without it, one after the"
+                        " other, which is slower. TMPDIR names the folder for temporary files."
+                    )
+            yield parsed
 
 
 def _is_for_all(file: LogFile) -> bool:
-    """Say whether another process can read a file: not so standard input and what has no name."""
+    """Tell whether another process can read a file: not standard input, nor what has no name."""
     path = file.path
     return path != STDIN and not path.startswith(_OWN) and os.path.isfile(path)  # noqa: PTH113
 
 
-class _Piece(NamedTuple):
-    """The logs of one appliance, for a process of its own."""
+def _parse_apart(
+    groups: list[list[LogFile]], options: ParseOptions, jobs: int, step: _Step
+) -> Generator["tuple[_Parsed, Path] | StoreError", None, None]:
+    """Parse appliances in processes of their own, as :mod:`forwarder.app.workers` does."""
+    if groups:
+        from forwarder.app.workers import run_in_order  # noqa: PLC0415 - takes time to import
 
-    files: list[LogFile]
-    request: Request
+        yield from run_in_order(partial(_parse_to_file, options), groups, jobs, step)
 
 
-def _parse_aside(piece: _Piece, store: IO[bytes], progress: _Step) -> _Parsed:
+def _parse_to_file(
+    options: ParseOptions, files: list[LogFile], path: "Path", step: _Step
+) -> _Parsed:
     """Parse the files of one appliance in a process of its own."""
-    from forwarder.app.workers import StoreError  # noqa: PLC0415 - here it is imported already
+    from forwarder.app.workers import StoreError  # noqa: PLC0415 - is imported there
 
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    out = Writer(store, "a temporary file")
     try:
-        parsed = _parse_files(piece.files, piece.request, out, progress)
-        out.flush()
-    except WriteError as error:
+        with path.open("wb") as store:
+            out = Writer(store, "a temporary file")
+            parsed = _parse_files(files, options, out, step)
+            out.flush()
+    except (WriteError, OSError) as error:
         raise StoreError(str(error).removesuffix("; some are missing")) from error
     return parsed
 
 
-def _parse_files(files: list[LogFile], request: Request, out: Writer, progress: _Step) -> _Parsed:
+def _moved_folder(path: "Path") -> Iterator[str]:
+    """Say that another folder is used for temporary files than was named."""
+    named, used = os.environ.get("TMPDIR"), str(path.parent.parent)
+    if named and os.path.abspath(named) != used:  # noqa: PTH100
+        yield f"no file can be made in {named!r}, which TMPDIR names; {used!r} was used."
+
+
+def _parse_files(
+    files: list[LogFile], options: ParseOptions, out: "Writer", step: _Step
+) -> _Parsed:
     """Parse the files of one appliance, in their order."""
-    flow, row = Flow(request.settings), request.row
-    problems: list[str] = []
-    foreign: list[str] = []
-    others: list[tuple[str, OtherLog]] = []
+    flow, row = Flow(options.settings), options.row
+    parsed = _Parsed(flow.counts, [], [], [], [])
     for file in files:
-        meter = _Meter(file, progress)
+        meter = _Meter(file, step)
         try:
-            for documents in _documents(flow, file, request.zone, meter):
+            reading = _open(flow, file, options.zone)
+            for documents in _documents(reading, file, meter):
                 if row is not None:
                     out.write_lines(row(x).encode() + b"\n" for x in documents)
-                elif request.for_terminal:
+                elif options.for_terminal:
                     out.write_lines(escaped_json(x.decode()).encode() for x in documents)
                 else:
                     out.write_lines(documents)
         except ReadError as error:
-            problems.append(str(error))
-        except _OtherError as error:
-            if not error.other.is_foreign:
-                others.append((error.path, error.other))
-            else:
-                (problems if file.outright else foreign).append(str(error))
+            parsed.problems.append(str(error))
+        else:
+            other = reading.other
+            if other is not None and not other.is_foreign:
+                parsed.others.append((file.path, other))
+            elif other is not None:
+                named = parsed.problems if file.outright else parsed.foreign
+                named.append(other.say(shown(file.path)))
         meter.finish()
-    return _Parsed(flow.counts, problems, foreign=tuple(foreign), others=tuple(others))
+    return parsed._replace(counts=flow.counts)
 
 
-class _Meter:
-    """Tells how much of a file has been read, in bytes on disk."""
-
-    def __init__(self, file: LogFile, progress: _Step) -> None:
-        self._progress = progress
-        self._left = _disk_bytes(file)
-        # How far a packed file was read, nobody says before its end.
-        self._packed = self._left is not None and not _is_plain(file.path)
-
-    def step(self, size: int) -> None:
-        """Tell of a block."""
-        if self._packed:
-            return
-        if self._left is not None:
-            size = min(size, self._left)  # it may have grown
-            self._left -= size
-        self._progress(size)
-
-    def finish(self) -> None:
-        """Tell of what is left."""
-        if self._left:
-            self._progress(self._left)
-
-
-def _documents(
-    flow: Flow, file: LogFile, zone: tzinfo | None, meter: _Meter
-) -> Iterator[Documents]:
-    """Read a file; what was readable before an error is finished first."""
+def _open(flow: Flow, file: LogFile, zone: tzinfo | None) -> "Reading":
     # What comes through a pipe has no name of its own.
     named = "" if file.path.startswith((STDIN, *_OWN)) else _unicode(file.path)
-    reading = flow.open(
+    return flow.open(
         file.appliance,
         None if file.path == STDIN else _unicode(file.path),
         base=base_name(named),
@@ -320,6 +285,10 @@ def _documents(
         hosts=not file.named,
         zone=zone,
     )
+
+
+def _documents(reading: "Reading", file: LogFile, meter: "_Meter") -> Iterator[Iterable[bytes]]:
+    """Read a file; what was readable before an error is finished first."""
     error = None
     with closing(read_blocks(file.path, block_bytes=READ_BYTES)) as blocks:
         try:
@@ -331,8 +300,86 @@ def _documents(
     yield reading.finish()
     if error is not None:
         raise error
-    if reading.other is not None:
-        raise _OtherError(file.path, reading.other)
+
+
+class _Meter:
+    """Tells how much of a file has been read, in bytes on disk."""
+
+    def __init__(self, file: LogFile, step: _Step) -> None:
+        self._step = step
+        self._left = _disk_bytes(file)
+        # How much of a compressed file was read is not known before its end.
+        self._compressed = self._left is not None and not _is_plain(file.path)
+
+    def step(self, size: int) -> None:
+        """Tell of a block."""
+        if self._compressed:
+            return
+        if self._left is not None:
+            size = min(size, self._left)  # it may have grown
+            self._left -= size
+        self._step(size)
+
+    def finish(self) -> None:
+        """Tell of what is left."""
+        if self._left:
+            self._step(self._left)
+
+
+class Writer:
+    """Writes documents to a stream, in whole pieces, whatever kind of stream it is."""
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        """Start; an error says the name."""
+        self._stream = stream
+        self._name = name
+        self._lines = BytesIO()
+
+    def write_lines(self, lines: Iterable[bytes]) -> None:
+        """Write lines, in one piece."""
+        self._lines.seek(0)
+        self._lines.writelines(lines)
+        with self._lines.getbuffer() as view:
+            self.write(view[: self._lines.tell()])
+        if self._lines.tell() > _MAX_KEPT_BYTES:
+            self._lines = BytesIO()
+
+    def write(self, text: bytes | memoryview) -> None:
+        """Write whole lines, or parts of them."""
+        left = memoryview(text)
+        try:
+            # With PYTHONUNBUFFERED, as in containers, a write may take a part, or nothing.
+            while left:
+                left = left[self._take(left) :]
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _take(self, text: memoryview) -> int:
+        """Write as much as goes; wait where nothing does: it may be a pipe that does not block."""
+        try:
+            taken = self._stream.write(text)
+        except BlockingIOError as error:
+            taken = error.characters_written
+        if not taken:
+            select.select([], [self._stream], [])
+        return taken or 0
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        while True:
+            try:
+                return self._stream.flush()
+            except BlockingIOError:
+                select.select([], [self._stream], [])
+            except OSError as error:
+                raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> Exception:
+        if isinstance(error, BrokenPipeError):
+            return error
+        return WriteError(
+            f"documents cannot be written to {self._name}: {error.strerror}; some are missing"
+        )
 
 
 def _is_plain(path: str) -> bool:

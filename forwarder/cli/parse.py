@@ -99,7 +99,7 @@ def parse(  # noqa: PLR0913 - one an option
     if sys.stdout is None:  # as after >&- in a shell
         click.echo("error: standard output is closed; there is nowhere to write to.", err=True)
         sys.exit(FAILED)
-    request = parsing.Request(
+    options = parsing.ParseOptions(
         paths=paths or _standard_input(),
         appliance=appliance,
         settings=Settings(
@@ -120,7 +120,7 @@ def parse(  # noqa: PLR0913 - one an option
         bar = report.progress_bar(sys.stderr)
     try:
         with bar as progress:
-            outcome = parsing.parse(request, sys.stdout.buffer, progress)
+            outcome = parsing.parse(options, sys.stdout.buffer, progress)
     except BrokenPipeError:
         # The reader has seen enough.
         drop_output()

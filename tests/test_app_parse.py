@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from forwarder.app.writing import WriteError, Writer
+from forwarder.app.parse import WriteError, Writer
 
 
 def write(writer: Writer) -> None:
