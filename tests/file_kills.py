@@ -23,8 +23,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import click
-from forwarder_file.output import FileOutput
-from forwarder_file.settings import Settings
+from forwarder_file.output import FileOutput, Settings
 
 from forwarder import Document
 from forwarder.testing import make_documents

@@ -92,7 +92,7 @@ def test_disk_full_on_the_output(tmp_path: Path) -> None:
         ballast = fill_up(disk / "ballast", leave_bytes=20_000)
         x.write_all()
         x.catch_up()
-        x.program.await_log("No space left on device; make room there")
+        x.program.await_log("No space left on device; free some space there")
         assert len(x.documents(second)) < len(CORPUS.expected)
         ballast.unlink()
         x.catch_up(second)

@@ -12,10 +12,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from forwarder_file import recovery
-from forwarder_file.checking import check
-from forwarder_file.output import FileOutput
-from forwarder_file.settings import Settings
+from forwarder_file import append_file
+from forwarder_file.output import FileOutput, Settings, check
 from pydantic import ValidationError
 
 from forwarder import Document, Expected, Unavailable
@@ -174,14 +172,14 @@ def test_what_is_no_file_is_refused(path: Path) -> None:
         pass
     path.rmdir()
     os.mkfifo(path)
-    with pytest.raises(Unavailable, match="no regular file; name another"), opened(path):
+    with pytest.raises(Unavailable, match="not a regular file; name another"), opened(path):
         pass
 
 
 def test_a_missing_folder_is_not_made(path: Path) -> None:
     """It may be a disk that is not mounted."""
     missing = path.parent / "missing" / "auth.ndjson"
-    with pytest.raises(Unavailable, match="No such file or directory; make its folder, or mount"):
+    with pytest.raises(Unavailable, match="No such file or directory; create its folder, or mount"):
         FileOutput(Settings(path=missing)).open()
     assert not missing.parent.exists()
 
@@ -263,7 +261,7 @@ def test_without_a_mark_a_large_file_is_searched_from_its_end(
         output.write(make_documents(100))
     path.with_name(".auth.ndjson.mark").unlink()
     size = len(make_documents(1)[0].body)
-    monkeypatch.setattr(recovery, "UNMARKED_BYTES", size * 10)
+    monkeypatch.setattr(append_file, "UNMARKED_BYTES", size * 10)
     with opened(path) as output:
         output.write(make_documents(8, 92))
         output.write(make_documents(1, 100))
@@ -274,7 +272,7 @@ def test_a_batch_larger_than_what_is_searched_without_a_mark(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mark says where it begins, however large it is."""
-    monkeypatch.setattr(recovery, "UNMARKED_BYTES", 100)
+    monkeypatch.setattr(append_file, "UNMARKED_BYTES", 100)
     with opened(path) as output:
         output.write(make_documents(1))
         output.write(make_documents(1_000, 1))
@@ -609,7 +607,7 @@ def test_packing_that_fails_is_said(
         output.write(make_documents(1, 1))
         wait_until(lambda: bool(caplog.messages))
     (message,) = caplog.messages
-    assert message.startswith(f"The full files of {str(path)!r} stay as they are until")
+    assert message.startswith(f"Rotated files of {str(path)!r} stay as they are until")
     assert shelf(path) == [".20260301T000000Z"]
 
 
@@ -744,7 +742,7 @@ def test_a_check_says_whether_it_would_work(path: Path) -> None:
     (finding,) = check(Settings(path=path), Expected())
     assert (finding.good, finding.advice) == (False, "Name another.")
     (finding,) = check(Settings(path=path.parent / "missing" / "file"), Expected())
-    assert (finding.good, finding.advice) == (False, "Make it, or mount it.")
+    assert (finding.good, finding.advice) == (False, "Create it, or mount it.")
 
 
 @pytest.mark.parametrize(
@@ -780,7 +778,7 @@ def test_a_name_that_is_too_long_is_said(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 300)
     assert [x.advice for x in check(Settings(path=path), Expected())] == ["Choose a shorter one."]
     (finding,) = check(Settings(path=path / "file"), Expected())
-    assert finding.text == f"{str(path)!r} cannot be looked at: File name too long."
+    assert finding.text == f"{str(path)!r} cannot be checked: File name too long."
     with pytest.raises(Unavailable, match="File name too long; choose a shorter name"):
         FileOutput(Settings(path=path)).open()
 
@@ -793,4 +791,4 @@ def test_a_check_says_what_rights_are_missing(path: Path) -> None:
     assert finding.text == f"{str(path)!r} cannot be read and written."
     path.parent.chmod(0o500)
     (finding,) = check(Settings(path=path), Expected())
-    assert finding.text == f"Files cannot be made in {str(path.parent)!r}."
+    assert finding.text == f"Files cannot be created in {str(path.parent)!r}."

@@ -234,7 +234,7 @@ def test_a_reader_that_goes_away_stops_the_output(tmp_path: Path) -> None:
     program.start("--once", stdout=write)
     os.close(write)
     assert program.wait() == 1
-    assert "whoever read standard output has closed it" in program.log
+    assert "the reader of standard output has closed it" in program.log
 
 
 def test_sighup_before_it_has_begun_does_not_end_it(tmp_path: Path) -> None:

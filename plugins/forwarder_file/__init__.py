@@ -1,17 +1,12 @@
-"""The output ``file``: one document a line, appended, exactly once whatever is killed.
-
-Read on in :mod:`forwarder_file.output`.
-"""
+"""The output ``file``: one document a line, appended, exactly once whatever is killed."""
 
 from collections.abc import Iterable
 
 from forwarder import OutputPlugin, hookimpl
-from forwarder_file.checking import check
-from forwarder_file.output import FileOutput
-from forwarder_file.settings import Settings
+from forwarder_file.output import FileOutput, Settings, check
 
 
 @hookimpl
 def forwarder_outputs() -> Iterable[OutputPlugin]:
-    """Give the type ``file``."""
+    """Register the type ``file``."""
     return [OutputPlugin(name="file", config=Settings, build=FileOutput, check=check)]

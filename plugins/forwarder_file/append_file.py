@@ -1,32 +1,88 @@
-"""The file that grows: opened, appended to as a whole or not at all, and synced."""
+"""The file that grows, the marker beside it, and what is done at its end after a crash.
 
+**Marker.** Beside ``auth.ndjson`` lies ``.auth.ndjson.mark``. Before a batch is appended, the
+marker says where it begins. What is behind it may come again after a crash, however large the batch
+was; what is before it never does. It is synced when it moves into another file, and then every
+64 MiB, not with each batch: after a power cut an old one points further back in the same file, and
+more than necessary is recognised. It never points behind the end of the file, because each batch is
+synced before the next is marked. It is locked while the output is open, so two outputs cannot write
+to one file; the file itself will not do for that, as it is renamed when it is full.
+
+**Recovery.** A process that is killed leaves part of a batch, cut anywhere. After a power cut there
+may also be stretches of NUL bytes, where earlier data did not reach the disk and later data did.
+
+- Behind the marker, all that follows the first damaged line is of the last batch: it was not
+  synced, so it comes again, and is cut.
+- Where the marker does not fit the file (the file was copied here, or the marker was deleted), or
+  lines of other programs follow the damage, nothing whole is cut. Damaged lines at the very end go;
+  others become spaces before the line that follows, which JSON allows: nothing moves, so a kill in
+  the middle of this does no harm.
+- A line is damaged if it begins like a document, or with NUL, is not one, and has a NUL in it or no
+  newline: that is what kills and power cuts leave. Other text was written by other programs, and
+  stays.
+- A whole document that lacks only its newline gets it.
+"""
+
+import fcntl
+import hashlib
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, NamedTuple, Self
+
+import orjson
 
 MODE = 0o640
-"""Of new files, whatever the umask: addresses and user names are not for everybody, and a group
-can be given the right to read them."""
+"""Of new files, whatever the umask: addresses and user names are not for all users, and a group can
+be given the right to read them."""
+
+UNMARKED_BYTES = 1 << 26
+"""How much of the end of a file without a marker is searched: 64 MiB, six times as much as the
+batches that shippers commonly send, and read in a fraction of a second."""
+
+SYNC_BYTES = 1 << 26
+"""How far the marker moves before it is synced again: what has to be read after a power cut."""
+
+_PROOF_BYTES = 4096
+"""How much before the marker has to be unchanged: at least a whole document as a rule, with its id,
+so that no other file looks like it by chance."""
+
+_ID_BYTES = 32
+"""No document is shorter than its id."""
+
+_MARKER = re.compile(rb"(\d{20}) (\d{20}) ([0-9a-f]{32})\n")
+
+
+class InUseError(OSError):
+    """Another output has the file open."""
 
 
 class CannotUndoError(OSError):
-    """Part of a batch is in the file and cannot be taken away now."""
+    """Part of a batch is in the file and cannot be removed now."""
 
 
-class GrowingFile:
-    """A regular file that is open for appending."""
+class AppendFile:
+    """A regular file, open for appending: a batch is added as a whole or not at all."""
 
     def __init__(self, path: Path) -> None:
-        """Open a file, or make it."""
-        self.descriptor, is_new = _open(path)
+        """Open a file, or create it."""
+        # Without O_NONBLOCK, opening a pipe would wait for a reader; it does not affect files.
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
+        is_new = True
+        try:
+            self.descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, MODE)
+        except FileExistsError:
+            is_new = False
+            self.descriptor = os.open(path, flags)
         try:
             if is_new:
                 os.fchmod(self.descriptor, MODE)
                 sync_folder(path.parent)
             status = os.fstat(self.descriptor)
             if not stat.S_ISREG(status.st_mode):
-                words = "it is no regular file; name another"
+                words = "it is not a regular file; name another"
                 raise OSError(0, words, str(path))  # noqa: TRY301 - closed as after any error
         except BaseException:
             self.close()
@@ -38,15 +94,11 @@ class GrowingFile:
 
     @property
     def size(self) -> int:
-        """Bytes that it has now, whoever wrote them."""
+        """Bytes in it now, whichever program wrote them."""
         return os.fstat(self.descriptor).st_size
 
     def take_over(self) -> bool:
-        """Go on behind what others have done to it since the last write.
-
-        Returns:
-            Whether they have done anything.
-        """
+        """Go on behind what other programs have written; say whether they have."""
         size = self.size
         if size == self._size:
             return False
@@ -56,19 +108,18 @@ class GrowingFile:
         return True
 
     def is_at(self, path: Path) -> bool:
-        """Say whether the path still leads to this file: nobody moved it away or deleted it."""
+        """Say whether the path still leads to this file."""
         try:
-            status = path.stat()
+            return os.path.samestat(path.stat(), os.fstat(self.descriptor))
         except FileNotFoundError:
             return False
-        return os.path.samestat(status, os.fstat(self.descriptor))
 
     def is_deleted(self) -> bool:
         """Say whether no path leads to it any more."""
         return os.fstat(self.descriptor).st_nlink == 0
 
     def append(self, data: bytes, clock: Callable[[], float]) -> None:
-        """Add to the end; on the disk when it returns.
+        """Add to the end; the data is on disk when this returns.
 
         Raises:
             CannotUndoError: It failed, and part of the data may be in the file.
@@ -80,15 +131,15 @@ class GrowingFile:
                 written += os.write(self.descriptor, memoryview(data)[written:])
             os.fsync(self.descriptor)
         except OSError as error:
-            # What could not be synced goes too: the system may take it for written by now.
-            if not self._take_back(written):
+            # What could not be synced goes too: the system may count it as written by now.
+            if not self._cut_off(written):
                 raise CannotUndoError(error.errno, error.strerror, error.filename) from error
             raise
         self._size += written
         self.last_write = clock()
 
-    def _take_back(self, written: int) -> bool:
-        """Cut off what was written last; say whether it is gone, and nothing else is."""
+    def _cut_off(self, written: int) -> bool:
+        """Remove what was written last; say whether it is gone, and nothing else is."""
         try:
             if self.size == self._size + written:
                 os.ftruncate(self.descriptor, self._size)
@@ -98,24 +149,183 @@ class GrowingFile:
         return False
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the file."""
         os.close(self.descriptor)
 
 
+class MarkerPosition(NamedTuple):
+    """Where a batch begins."""
+
+    inode: int
+    offset: int
+    """Bytes from the start of the file."""
+    proof: str
+    """Hash of what is before it."""
+
+    @classmethod
+    def at(cls, descriptor: int, offset: int) -> Self:
+        """Describe a position in an open file."""
+        start = max(0, offset - _PROOF_BYTES)
+        before = os.pread(descriptor, offset - start, start)
+        proof = hashlib.blake2b(before, digest_size=16).hexdigest()
+        return cls(os.fstat(descriptor).st_ino, offset, proof)
+
+    def is_in(self, descriptor: int) -> bool:
+        """Say whether a file is the one that was marked; inodes are reused."""
+        size = os.fstat(descriptor).st_size
+        return size >= self.offset and self == MarkerPosition.at(descriptor, self.offset)
+
+
+class BatchMarker:
+    """The marker of one file, open and locked."""
+
+    def __init__(self, path: Path) -> None:
+        """Lock the marker of a file.
+
+        Raises:
+            InUseError: Another output has it.
+            OSError: It cannot be opened.
+        """
+        self.path = path.with_name(f".{path.name}.mark")
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor = os.open(self.path, flags, MODE)
+        self._synced: MarkerPosition | None = None
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._descriptor)
+            if isinstance(error, BlockingIOError):
+                raise InUseError from error
+            raise
+
+    def read(self) -> MarkerPosition | None:
+        """Return the position; None if there is none yet, or none that can be read."""
+        found = _MARKER.fullmatch(os.pread(self._descriptor, 1024, 0))
+        return MarkerPosition(int(found[1]), int(found[2]), found[3].decode()) if found else None
+
+    def set(self, position: MarkerPosition, *, durable: bool = False) -> None:
+        """Note where a batch begins, in one short write: it is never seen half done.
+
+        Args:
+            position: All before it is synced, and never comes again.
+            durable: Whether it must be on disk; it is anyhow if it is in another file, or far on.
+        """
+        text = f"{position.inode:020d} {position.offset:020d} {position.proof}\n".encode()
+        if os.fstat(self._descriptor).st_size != len(text):
+            os.ftruncate(self._descriptor, 0)
+            sync_folder(self.path.parent)  # it was created just now
+        os.pwrite(self._descriptor, text, 0)
+        last = self._synced
+        if (
+            durable
+            or last is None
+            or last.inode != position.inode
+            or not last.offset <= position.offset < last.offset + SYNC_BYTES
+        ):
+            os.fdatasync(self._descriptor)
+            self._synced = position
+
+    def close(self) -> None:
+        """Release the lock."""
+        os.close(self._descriptor)
+
+
+class Recovered(NamedTuple):
+    """What was found at the end of a file."""
+
+    ids: set[str]
+    """Of the documents that may come again."""
+    most: int
+    """How many documents may come again before any that is not in the file, at most."""
+    start: int | None
+    """Where they begin; None if the marker says so."""
+
+
+def recover(descriptor: int, position: MarkerPosition | None) -> Recovered:
+    """Repair the end of a file that is open for reading and appending."""
+    is_marked = position is not None and position.is_in(descriptor)
+    size = os.fstat(descriptor).st_size
+    start = position.offset if position and is_marked else max(0, size - UNMARKED_BYTES)
+    with _read_from(descriptor, start) as file:
+        if not is_marked and start:
+            file.readline()  # its beginning is before the start
+        start = at = end = file.tell()
+        ids: list[str] = []
+        damaged: list[tuple[int, int, int]] = []  # first byte, size, documents before it
+        last, has_others = b"\n", False
+        for line in file:
+            id_ = _id(line)
+            if id_ is None:
+                damaged.append((at, len(line), len(ids)))
+            else:
+                end, last = at + len(line), line
+                ids += [id_] if id_ else []
+                has_others |= bool(damaged) and not id_
+            at += len(line)
+    if damaged and is_marked and not has_others:
+        end, _, count = damaged[0]
+        del ids[count:]
+        damaged, last = [], b"\n"
+    holes = [(at, length) for at, length, _ in damaged if at < end]
+    _blank(descriptor, holes)
+    if end < size:
+        os.ftruncate(descriptor, end)
+    if not last.endswith(b"\n"):
+        os.write(descriptor, b"\n")
+    if ids or end < size:
+        os.fsync(descriptor)  # what is recognised counts as written
+    most = len(ids) + sum(length for _, length in holes) // _ID_BYTES
+    return Recovered(set(ids), most, None if is_marked else start)
+
+
+def ids_after_marker(path: str, position: MarkerPosition) -> set[str]:
+    """Return the ids behind the marker in a file that was renamed; none if it is another."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if not position.is_in(descriptor):
+            return set()
+        os.fsync(descriptor)  # what is recognised counts as written
+        with _read_from(descriptor, position.offset) as file:
+            return {id_ for line in file if (id_ := _id(line))}
+    finally:
+        os.close(descriptor)
+
+
+def _blank(descriptor: int, lines: list[tuple[int, int]]) -> None:
+    """Overwrite lines, each given by its first byte and its size, with their newlines."""
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    # What is written to a file that is open for appending goes to its end, pwrite or not.
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_APPEND)
+    try:
+        for at, length in lines:
+            os.pwrite(descriptor, b" " * length, at)
+    finally:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
+
+
+def _read_from(descriptor: int, start: int) -> BinaryIO:
+    file = open(os.dup(descriptor), "rb")  # noqa: PTH123, SIM115 - a descriptor, for the caller
+    file.seek(start)
+    return file
+
+
+def _id(line: bytes) -> str | None:
+    """Return the id of a line's document, empty if it has none; None for a damaged line."""
+    if not line.lstrip(b" ").startswith((b"{", b"\0")):
+        return ""
+    try:
+        id_ = orjson.loads(line)["event"]["id"]
+    except orjson.JSONDecodeError:
+        return None if b"\0" in line or not line.endswith(b"\n") else ""
+    except (KeyError, TypeError):
+        return ""
+    return id_ if isinstance(id_, str) else ""
+
+
 def sync_folder(folder: Path) -> None:
-    """Make sure that names in a folder are on the disk."""
+    """Make sure that the names in a folder are on disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _open(path: Path) -> tuple[int, bool]:
-    """Open a file; say whether it was made for that."""
-    # A pipe without a reader would be waited for without O_NONBLOCK; files do not care.
-    flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
-    try:
-        return os.open(path, flags | os.O_CREAT | os.O_EXCL, MODE), True
-    except FileExistsError:
-        return os.open(path, flags), False

@@ -4,99 +4,148 @@ A batch comes again if the program was killed before it noted that the batch was
 machine lost its power before that was on disk. Some of it may be in the file then, and is not
 written a second time:
 
-1. Before a batch is appended, the mark (:mod:`forwarder_file.mark`) says where it begins.
-2. When the file is opened, its end is mended (:mod:`forwarder_file.recovery`), and the ids of the
-   documents behind the mark are remembered.
+1. Before a batch is appended, the marker (:mod:`forwarder_file.append_file`) says where it begins.
+2. When the file is opened, its end is repaired, and the ids of the documents behind the marker are
+   remembered.
 3. Documents that are remembered are left out. What comes again comes first: it is over with a batch
    of which no document is known, or as soon as more documents have come than could come again.
-   Until then mark and memory stay, and no new file is begun. After that all before a batch is
-   settled: with each, the mark moves on, only the batch before is remembered, and a full file is
-   put on the shelf (:mod:`forwarder_file.rotation`). So whatever may come again is in the file that
-   grows, and packing and deleting need not be remembered.
+   Until then marker and memory stay, and no new file is begun. After that all before a batch is
+   settled: with each, the marker moves on, only the batch before is remembered, and a full file is
+   rotated (:mod:`forwarder_file.rotation`). So whatever may come again is in the file that grows,
+   and compressing and deleting need not be remembered.
 
 The order in which things get to the disk, each before the next:
 
 1. the cursor of the spool, behind the batch before: the host sees to that, and a commit of new
    documents often does it for nothing;
-2. if the file is full: its new name, then the new file's name, then the mark at its beginning. The
-   content was on disk before; a packed copy and its name are before the plain file goes;
+2. if the file is full: its new name, then the new file's name, then the marker at its beginning.
+   The content was on disk before; a compressed copy and its name are before the plain file goes;
 3. the batch: one sync, and the only one that each batch needs here;
 4. the cursor behind it.
 
-The mark moves between 1 and 3 and may get there at any time: one that is old leads to documents of
-which the cursor is known to be behind. It is synced in the cases that :mod:`forwarder_file.mark`
-names, and when others have written to the file, so that it lies behind what they wrote.
+The marker moves between 1 and 3 and may get there at any time: one that is old leads to documents
+of which the cursor is known to be behind. It is synced in the cases that
+:mod:`forwarder_file.append_file` names, and when others have written to the file, so that it lies
+behind what they wrote.
 
-Is the file gone from its path (logrotate, somebody's rm), a new one is begun. If it was renamed
+If the file is gone from its path (logrotate, an ``rm``), a new one is begun. If it was renamed
 while the program was down, it is found by its inode, within its folder.
 """
 
 import contextlib
 import errno
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
-from forwarder import Document, Failure, Unavailable
-from forwarder_file.append_file import CannotUndoError, GrowingFile
-from forwarder_file.mark import InUseError, Mark, Place
-from forwarder_file.recovery import recall, recover
-from forwarder_file.rotation import Shelf
-from forwarder_file.settings import Settings
+from pydantic import BaseModel, Field
 
+from forwarder import (
+    Beside,
+    Count,
+    Document,
+    Expected,
+    Failure,
+    Finding,
+    Size,
+    Unavailable,
+    WrittenPath,
+)
+from forwarder_file.append_file import (
+    AppendFile,
+    BatchMarker,
+    CannotUndoError,
+    InUseError,
+    MarkerPosition,
+    ids_after_marker,
+    recover,
+)
+from forwarder_file.rotation import RotatedFiles
+
+_FULL = "{name}." + "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z"
+_STAMP = "20260301T120000Z"
+_GIVE_RIGHTS = "Give this user the right to read and write there."
 _ADVICE = {
     errno.EACCES: "give this user the right to write there",
-    errno.EDQUOT: "make room there",
+    errno.EDQUOT: "free some space there",
     errno.EISDIR: "name a file",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ENOENT: "make its folder, or mount it",
-    errno.ENOSPC: "make room there",
+    errno.ENOENT: "create its folder, or mount it",
+    errno.ENOSPC: "free some space there",
     errno.ENOTDIR: "name a file in a folder",
     errno.EPERM: "give this user the right to write there",
     errno.EROFS: "mount it for writing",
 }
 
 
+class Rotate(BaseModel, frozen=True, extra="forbid"):
+    """When a new file is begun."""
+
+    max_bytes: Annotated[Size, Field(gt=0)] | None = Field(
+        default=None,
+        description="Size that makes a file full, like 100MB: a batch that would exceed it goes"
+        " into a new one. Batches are not split. Without it, files grow without limit.",
+    )
+    daily: bool = Field(
+        default=False, description="Whether a file is begun with the first batch of a day, in UTC."
+    )
+
+
+class Settings(BaseModel, frozen=True, extra="forbid"):
+    """Settings below ``type: file``."""
+
+    path: Annotated[
+        WrittenPath, Beside(_FULL, f"{_FULL}.gz", f".{_FULL}*.part", ".{name}.mark")
+    ] = Field(
+        description="The file that grows, of this output alone; its folder has to be there. A full"
+        " one is named after the time when it was last written, in UTC, like"
+        " auth.ndjson.20260301T120000Z."
+    )
+    rotate: Rotate = Field(default=Rotate(), description="When a new file is begun.")
+    gzip: bool = Field(default=False, description="Whether full files are compressed with gzip.")
+    keep: Annotated[Count, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None,
+        description="How many full files stay; the oldest are deleted. Without it, all stay.",
+    )
+
+
 class FileOutput:
     """Appends documents to a file."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        """Touch nothing yet.
-
-        Args:
-            settings: Validated.
-            clock: Gives seconds since 1970; tells one day from the next.
-        """
-        # Two ways to one file are one.
+        """Touch nothing yet; the clock gives seconds since 1970, to tell one day from the next."""
+        # Two paths to one file are one.
         self._path = Path(os.path.realpath(settings.path))
         self._rotate = settings.rotate
-        self._shelf = Shelf(self._path, pack=settings.gzip, keep=settings.keep)
+        self._rotated = RotatedFiles(self._path, compress=settings.gzip, keep=settings.keep)
         self._clock = clock
-        self._mark: Mark | None = None
-        self._file: GrowingFile | None = None
+        self._marker: BatchMarker | None = None
+        self._file: AppendFile | None = None
         self._recent: set[str] = set()
         """Ids of the documents that may come again, or of the last batch."""
         self._repeats = 0
         """How many documents may still come that come again."""
 
     def open(self) -> None:
-        """Lock the file, mend its end, and remember what may come again."""
+        """Lock the file, repair its end, and remember what may come again."""
         with self._explaining():
-            self._mark = Mark(self._path)
-            self._shelf.mend()
-            self._recent = self._find_renamed(self._mark.read())
+            self._marker = BatchMarker(self._path)
+            self._rotated.clean_up()
+            self._recent = self._find_renamed(self._marker.read())
             self._repeats = len(self._recent)
-            self._attach(self._mark)
-            self._shelf.tidy_later()
+            self._attach(self._marker)
+            self._rotated.tidy_later()
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
         """Append a batch and sync it."""
-        if self._mark is None:
+        if self._marker is None:
             raise RuntimeError("write was called before open")
         with self._explaining():
-            file = self._attach(self._mark)
+            file = self._attach(self._marker)
             is_changed = file.take_over()
             fresh = [x for x in documents if x.id not in self._recent]
             lines = b"\n".join([*[x.body for x in fresh], b""])
@@ -105,13 +154,14 @@ class FileOutput:
             is_settled = self._repeats <= 0
             if is_settled:
                 if self._is_full(file, len(lines)):
-                    self._shelf.add(file.last_write)
-                    file = self._attach(self._mark)
-                    self._shelf.tidy_later()
-                self._mark.set(Place.at(file.descriptor, file.size), durable=is_changed)
+                    self._rotated.add(file.last_write)
+                    file = self._attach(self._marker)
+                    self._rotated.tidy_later()
+                position = MarkerPosition.at(file.descriptor, file.size)
+                self._marker.set(position, durable=is_changed)
             file.append(lines, self._clock)
             while file.is_deleted():
-                file = self._attach(self._mark)
+                file = self._attach(self._marker)
                 file.append(lines, self._clock)
         if is_settled:
             self._recent.clear()
@@ -120,24 +170,24 @@ class FileOutput:
         return []
 
     def close(self) -> None:
-        """Let go of the file, and of the lock."""
-        self._shelf.stop()
+        """Close the file, and release the lock."""
+        self._rotated.stop()
         self._detach()
-        if self._mark is not None:
-            self._mark.close()
-            self._mark = None
+        if self._marker is not None:
+            self._marker.close()
+            self._marker = None
 
-    def _attach(self, mark: Mark) -> GrowingFile:
+    def _attach(self, marker: BatchMarker) -> AppendFile:
         """Return the file that is at the path now; open it if need be."""
         if self._file is not None and self._file.is_at(self._path):
             return self._file
         self._detach()
-        file = GrowingFile(self._path)
+        file = AppendFile(self._path)
         try:
-            found = recover(file.descriptor, mark.read())
+            found = recover(file.descriptor, marker.read())
             file.take_over()
             if found.start is not None and self._repeats <= 0:
-                mark.set(Place.at(file.descriptor, found.start))
+                marker.set(MarkerPosition.at(file.descriptor, found.start))
         except BaseException:
             file.close()
             raise
@@ -151,7 +201,7 @@ class FileOutput:
             self._file.close()
             self._file = None
 
-    def _is_full(self, file: GrowingFile, size: int) -> bool:
+    def _is_full(self, file: AppendFile, size: int) -> bool:
         """Say whether a batch of so many bytes belongs into a new file."""
         if file.size == 0:
             return False
@@ -160,31 +210,30 @@ class FileOutput:
             return True
         return self._rotate.daily and _day(file.last_write) != _day(self._clock())
 
-    def _find_renamed(self, place: Place | None) -> set[str]:
-        """Return the ids behind the mark in a file that somebody renamed, if there is one."""
-        if place is None:
-            return set()
-        with os.scandir(self._path.parent) as entries:
-            for entry in entries:
-                if entry.inode() == place.inode and entry.name.startswith(self._path.name + "."):
-                    return recall(entry.path, place)
+    def _find_renamed(self, position: MarkerPosition | None) -> set[str]:
+        """Return the ids behind the marker in the file that it is of, if that was renamed."""
+        if position is not None:
+            with os.scandir(self._path.parent) as entries:
+                for entry in entries:
+                    is_ours = entry.name.startswith(self._path.name + ".")
+                    if is_ours and entry.inode() == position.inode:
+                        return ids_after_marker(entry.path, position)
         return set()
 
     @contextlib.contextmanager
     def _explaining(self) -> Iterator[None]:
-        """Make errors of the system say what to do; all of them may pass."""
-        path = str(self._path)
+        """Turn errors of the system into Unavailable, with advice; all of them may pass."""
         try:
             yield
         except InUseError as error:
             raise Unavailable(
-                f"{path!r} is being written by another output, of this process or of another; give"
-                f" each a path of its own"
+                f"{str(self._path)!r} is being written by another output, of this process or of"
+                f" another; give each a path of its own"
             ) from error
         except OSError as error:
             if isinstance(error, CannotUndoError):
-                self._detach()  # it is mended when it is opened again
-            path = str(error.filename or path)
+                self._detach()  # it is repaired when it is opened again
+            path = str(error.filename or self._path)
             advice = _ADVICE.get(error.errno or 0)
             raise Unavailable(
                 f"{path!r} cannot be written: {error.strerror}" + (f"; {advice}" if advice else "")
@@ -193,3 +242,43 @@ class FileOutput:
 
 def _day(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
+
+
+def check(settings: Settings, _: Expected) -> Iterator[Finding]:
+    """Look at the folder and the file; nothing is written."""
+    path = settings.path.resolve()
+    try:
+        yield _check(path, settings)
+    except OSError as error:
+        at = str(error.filename or path)
+        advice = _GIVE_RIGHTS if error.errno == errno.EACCES else "Name another."
+        yield _bad(f"{at!r} cannot be checked: {error.strerror}.", advice)
+
+
+def _check(path: Path, settings: Settings) -> Finding:
+    file, folder = repr(str(path)), repr(str(path.parent))
+    if not path.parent.is_dir():
+        return _bad(f"{folder} is not a folder.", "Create it, or mount it.")
+    # The longest of the names that are made of this one.
+    longest = f".{path.name}.mark"
+    if settings.rotate != Rotate():
+        longest = f".{path.name}.{_STAMP}.gz.part" if settings.gzip else f"{path.name}.{_STAMP}"
+    size, most = len(os.fsencode(longest)), os.pathconf(path.parent, "PC_NAME_MAX")
+    if size > most:
+        return _bad(
+            f"{file} has too long a name: with what is added to it, it has {size} bytes, and {most}"
+            f" are the most there.",
+            "Choose a shorter one.",
+        )
+    if not os.access(path.parent, os.R_OK | os.W_OK | os.X_OK):
+        return _bad(f"Files cannot be created in {folder}.", _GIVE_RIGHTS)
+    if path.exists() and not path.is_file():
+        return _bad(f"{file} is not a regular file.", "Name another.")
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        return _bad(f"{file} cannot be read and written.", _GIVE_RIGHTS)
+    free = shutil.disk_usage(path.parent).free // 10**6
+    return Finding(good=True, text=f"{file} can be written; {free:,} MB are free there.")
+
+
+def _bad(text: str, advice: str) -> Finding:
+    return Finding(good=False, text=text, advice=advice)

@@ -1,8 +1,8 @@
 """The output ``stdout``: one document a line on standard output.
 
-A batch is written at once and nothing is kept back, so whoever reads sees it now. What a full
-disk or a slow reader cuts is completed before anything else: each line is whole, and comes once.
-A terminal obeys characters that JSON need not escape; it gets the same documents with these
+A batch is written at once and nothing is kept back, so that a reader sees it at once. What a full
+disk or a slow reader cuts off is completed before anything else: each line is whole, and comes
+once. A terminal obeys characters that JSON need not escape; it gets the same documents with these
 escaped.
 """
 
@@ -28,7 +28,6 @@ class StdoutOutput:
     """Writes to standard output."""
 
     def __init__(self, _: Settings) -> None:
-        """Write nothing yet."""
         self._unwritten = b""
         """What is left of a batch, perhaps from within a line."""
         self._taken: set[str] = set()
@@ -37,11 +36,8 @@ class StdoutOutput:
         self._is_terminal = False
 
     def open(self) -> None:
-        """Find standard output; Python has None for what was closed before it began.
-
-        What is in ``sys.stdout`` is standard error: there goes what others print.
-        """
-        if sys.__stdout__ is None:
+        """Find standard output; ``sys.stdout`` is standard error, for what others print."""
+        if sys.__stdout__ is None:  # it was closed before Python began
             raise OSError("standard output is closed: there is nowhere to write documents to.")
         self._descriptor = sys.__stdout__.fileno()
         self._is_terminal = os.isatty(self._descriptor)
@@ -52,7 +48,7 @@ class StdoutOutput:
         if len(fresh) == len(documents):
             self._taken.clear()
         self._taken.update([x.id for x in fresh])
-        bodies = [_escaped(x.body) if self._is_terminal else x.body for x in fresh]
+        bodies = [_escape(x.body) if self._is_terminal else x.body for x in fresh]
         self._unwritten += b"".join([x + b"\n" for x in bodies])
         try:
             with _WRITING:
@@ -60,7 +56,7 @@ class StdoutOutput:
                     self._unwritten = self._unwritten[os.write(self._descriptor, self._unwritten) :]
         except BrokenPipeError as error:
             raise BrokenPipeError(
-                "whoever read standard output has closed it, so nothing can be written there any"
+                "the reader of standard output has closed it, so nothing can be written there any"
                 " more; start again with a reader, or take the output stdout out of the"
                 " configuration."
             ) from error
@@ -72,13 +68,13 @@ class StdoutOutput:
         """Leave standard output to the program."""
 
 
-def _escaped(body: bytes) -> bytes:
-    """Escape all that cannot be seen, in the way of JSON."""
+def _escape(body: bytes) -> bytes:
+    """Escape all that is not printable, in the way of JSON."""
     text = body.decode("utf-8", "replace")
     return "".join([x if x.isprintable() else json.dumps(x)[1:-1] for x in text]).encode()
 
 
 @hookimpl
 def forwarder_outputs() -> Iterable[OutputPlugin]:
-    """Give the type ``stdout``."""
+    """Register the type ``stdout``."""
     return [OutputPlugin(name="stdout", config=Settings, build=StdoutOutput)]
