@@ -152,8 +152,8 @@ def test_a_reader_that_is_gone_ends_the_output_with_a_sentence(pipe: tuple[int, 
         os.close(pipe[0])
         assert program.write(1, 1) == (
             "BrokenPipeError: the reader of standard output has closed it, so nothing can be"
-            " written there any more; start again with a reader, or take the output stdout out of the"
-            " configuration."
+            " written there any more; start again with a reader, or take the output stdout out of"
+            " the configuration."
         )
 
 
