@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from forwarder.config.types import Beside, Count, Duration, Size, WrittenPath
-    from forwarder.documents import Document
     from forwarder.errors import ConfigError
+    from forwarder.events import Document
     from forwarder.output import (
         Expected,
         Failure,

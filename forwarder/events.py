@@ -1,16 +1,28 @@
-"""The values that stages hand to one another: what a mail log says of a login.
+"""The values that stages hand to one another: events, documents, and counters.
 
-Everything here is frozen and without behaviour. Text that came from a log stays ``bytes``
-where nothing has looked into it yet; it becomes ``str`` where it was parsed.
-
-What many logins share (an origin, a listener, a policy) is made once and compared by identity,
-which costs a tenth of comparing what it holds; that is what ``eq=False`` says.
+Values are frozen and without behaviour. Text of a log stays ``bytes`` until it is parsed; then it
+is ``str``. What many logins share (an origin, a listener, a policy) is made once and compared by
+identity, at a tenth of the cost of comparing its fields: hence ``eq=False``.
 """
 
-from dataclasses import dataclass
-from enum import Enum
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from enum import Enum, StrEnum
 from functools import partial
 from typing import NamedTuple
+
+
+class Document(NamedTuple):
+    """One event, serialised once; every output passes on these bytes."""
+
+    id: str
+    """32 hex digits, ``event.id`` of the body: the same for the same event, always."""
+    body: bytes
+    """One JSON object, UTF-8, no newline."""
+
+
+new_document = partial(tuple.__new__, Document)
+"""Makes a document from a tuple of its fields, in a third of the time of calling ``Document``."""
 
 
 class Action(Enum):
@@ -197,5 +209,142 @@ new_opened = partial(tuple.__new__, Opened)
 new_connection = partial(tuple.__new__, Connection)
 new_session = partial(tuple.__new__, Session)
 new_event = partial(tuple.__new__, Event)
-"""Make a value of a tuple of its fields: in half the time that handing over each takes. For those
-that every login needs."""
+"""Make a value from a tuple of its fields, in half the time of a call with each of them; for the
+values that every login needs."""
+
+
+class MixtureKind(StrEnum):
+    """What differs between two machines that have one name."""
+
+    SERIALS = "serial numbers"
+    HOSTS = "syslog hosts"
+    FILES = "files"
+
+
+GIVE_NAMES = (
+    "Give each appliance a name of its own: {appliance} in the path, or an input of its own with"
+    " appliance:. If one has replaced the other, all is well."
+)
+"""What to do about a mixture."""
+
+
+class Mixture(NamedTuple):
+    """An appliance that is two machines, by what its logs say."""
+
+    appliance: str
+    kind: MixtureKind
+    first: str
+    second: str
+
+    def as_strings(self) -> dict[str, str]:
+        """Give its fields for JSON and for the log."""
+        return {
+            "appliance": self.appliance,
+            "by": self.kind.value,
+            "first": self.first,
+            "second": self.second,
+        }
+
+
+def describe_mixture(appliance: str, kind: str, first: str, second: str) -> str:
+    """Say that an appliance is two machines, without a period; all arguments are printable."""
+    return (
+        f"the logs of {appliance} come from two machines, by their {kind} {first} and {second};"
+        " nothing is joined between them"
+    )
+
+
+class ParseWarning(NamedTuple):
+    """A kind of content that is left out of the documents, or read only in part."""
+
+    name: str
+    """Its number's name in :class:`Counters`."""
+    noun: str
+    """What is counted."""
+    what: str
+    """What happened to it; follows the number and the noun."""
+    advice: str
+    """What it means and what to do, for ``parse`` and the log."""
+    is_note: bool = False
+    """Whether it is common and harmless: ``parse`` has it in the summary, not as a warning."""
+
+
+WARNINGS = (
+    ParseWarning(
+        "unparsed_logins",
+        "line",
+        "not understood",
+        "they begin like a login or the header of a file and have no known form or no possible date"
+        " or offset; please report them",
+    ),
+    ParseWarning(
+        "dropped_continuations",
+        "line",
+        "followed by text that was dropped",
+        "it is neither a line nor the wrapped rest of one",
+    ),
+    ParseWarning("foreign_lines", "line", "dropped", "not of a mail log", is_note=True),
+    ParseWarning("truncated_lines", "line", "truncated", "longer than 64 KiB", is_note=True),
+    ParseWarning(
+        "dropped_repeats",
+        "repeated login",
+        "dropped",
+        "a syslog daemon reports more repetitions than are believed (10,000 at once, and 20 for"
+        " each line of a login in the long run); disable its reduction of repeated messages",
+    ),
+    ParseWarning(
+        "orphaned_repeats",
+        "file",
+        "that begin with a repetition of the last message of the file before",
+        "if that was a login, its repetitions are missing; disable the reduction of repeated"
+        " messages in the syslog daemon",
+    ),
+    ParseWarning(
+        "partial_last_lines",
+        "file",
+        "with an incomplete last line, which was dropped",
+        "send the file again if it was still being sent",
+    ),
+)
+"""The words that ``parse``, ``status`` and the log of the service have for them."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What went through a parser."""
+
+    bytes: int = 0
+    lines: int = 0
+    truncated_lines: int = 0
+    """Lines that were longer than the limit."""
+    dropped_continuations: int = 0
+    """Lines followed by text that was dropped: neither a line nor the wrapped rest of one."""
+    foreign_lines: int = 0
+    """Lines with a timestamp that are not of a mail log."""
+    dropped_repeats: int = 0
+    """Logins that a syslog daemon reported as repeated, more often than is believed."""
+    orphaned_repeats: int = 0
+    """Files whose first line repeats the last message of the file before."""
+    partial_last_lines: int = 0
+    """Files whose last line was dropped, because its end is missing."""
+    unparsed_logins: int = 0
+    """Lines that begin like a login and have no known form."""
+    first_unparsed: tuple[str | None, int] | None = None
+    """Path and offset in bytes of the first of them."""
+    events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
+    """By action and outcome."""
+    joinable: int = 0
+    """Login events whose line names a connection."""
+    joined: int = 0
+    """Those of them whose connection was known."""
+    assumed_utc: bool = False
+    """Whether stamps were read as UTC because nothing said otherwise."""
+    mixtures: tuple[Mixture, ...] = ()
+    """One for each appliance that seems to be several machines."""
+
+    def add(self, other: "Counters") -> None:
+        """Add what went through another parser."""
+        first = self.first_unparsed or other.first_unparsed
+        for name in (x.name for x in fields(self) if x.name != "first_unparsed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.assumed_utc, self.first_unparsed = bool(self.assumed_utc), first

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from forwarder.documents import Document
 from forwarder.errors import ForwarderError
+from forwarder.events import Document
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-from forwarder.cache import MAX_REMEMBERED
-from forwarder.counts import Counts
+from forwarder.cache import MAX_ENTRIES
 from forwarder.ecs.encoder import Encoder
 from forwarder.ecs.layout import Common
-from forwarder.events import Action, Event, Outcome
+from forwarder.events import Action, Counters, Event, Outcome
 from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.framer import Framer
 from forwarder.mail_logs.identity import Identities
@@ -50,17 +49,17 @@ class Flow:
         self._encoder = Encoder(settings.common)
         self._means = Means(self._clock, sessions=settings.sessions)
         self._streams = Streams(self._means)
-        self._counts = Counts()
+        self._counts = Counters()
         self._lost = 0
         self._first_lost: tuple[str | None, int] | None = None
         self._outcomes: Counter[Outcome] = Counter()
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> Counters:
         """What has gone through so far."""
         means = self._means
-        self._counts.unread = self._lost + means.unread
-        self._counts.first_unread = means.first_unread or self._first_lost
+        self._counts.unparsed_logins = self._lost + means.unread
+        self._counts.first_unparsed = means.first_unparsed or self._first_lost
         self._counts.mixtures = tuple(self._streams.mixtures.values())
         self._counts.assumed_utc = self._clock.assumed_utc
         self._sum_up()
@@ -145,7 +144,7 @@ class Flow:
     def document(self, events: list[Event]) -> Documents:
         """Count events, and give their documents."""
         self._outcomes.update([x.outcome for x in events])
-        if len(self._outcomes) > MAX_REMEMBERED:
+        if len(self._outcomes) > MAX_ENTRIES:
             self._sum_up()
         return Documents(events, self._encoder)
 
@@ -166,9 +165,9 @@ class Flow:
         """
         self._counts.bytes += more.bytes
         self._counts.lines += more.lines
-        self._counts.cut_lines += more.cut_lines
-        self._counts.strangers += more.strangers
-        self._counts.others += more.others
+        self._counts.truncated_lines += more.truncated_lines
+        self._counts.dropped_continuations += more.dropped_continuations
+        self._counts.foreign_lines += more.foreign_lines
         self._counts.dropped_repeats += more.dropped_repeats
         self._counts.orphaned_repeats += more.orphaned_repeats
         self._lost += more.lost
@@ -177,4 +176,4 @@ class Flow:
 
     def count_broken_off(self) -> None:
         """Count a file whose last line was left out, because it is only a piece of one."""
-        self._counts.broken_off += 1
+        self._counts.partial_last_lines += 1

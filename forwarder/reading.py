@@ -9,9 +9,8 @@ from typing import NamedTuple, Protocol
 
 import orjson
 
-from forwarder.documents import Document, new_document
 from forwarder.ecs.encoder import Encoder
-from forwarder.events import Event, Origin
+from forwarder.events import Document, Event, Origin, new_document
 from forwarder.mail_logs import grammar
 from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.framer import Framer, FramerState
@@ -35,9 +34,9 @@ class Amounts(NamedTuple):
 
     bytes: int
     lines: int
-    cut_lines: int
-    strangers: int
-    others: int
+    truncated_lines: int
+    dropped_continuations: int
+    foreign_lines: int
     lost: int
     dropped_repeats: int
     orphaned_repeats: int
@@ -127,7 +126,7 @@ class Reading:
         """What it looks like; None for a mail log, and as long as nothing has come."""
         if self._contents is None or not self._size:
             return None
-        return self._contents.describe(self._framer.others, self._framer.first_other)
+        return self._contents.describe(self._framer.foreign_lines, self._framer.first_other)
 
     @property
     def state(self) -> bytes:
@@ -225,9 +224,9 @@ class Reading:
         self._counted = now = Amounts(
             self._size,
             framer.lines,
-            framer.cut_lines,
-            framer.strangers,
-            framer.others,
+            framer.truncated_lines,
+            framer.dropped_continuations,
+            framer.foreign_lines,
             framer.lost,
             framer.dropped_repeats,
             framer.orphaned_repeats,

@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 from tenacity import RetryCallState
 
 from forwarder.delivery.worker import Delivery, DeliverySettings
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Output, Unavailable
 from forwarder.testing import OutputContract, deliver, make_documents, wait_until
 from tests.bulk_server import (

@@ -9,8 +9,8 @@ from pydantic import BaseModel, SecretStr, field_validator
 
 from forwarder.config.load import BadConfig, Config, load
 from forwarder.config.types import Beside, WrittenPath
-from forwarder.documents import Document
 from forwarder.errors import ConfigError, EndedBySignal
+from forwarder.events import Document
 from forwarder.output import Expected, Failure, Finding, OutputPlugin, Unavailable
 
 LEAST = """\

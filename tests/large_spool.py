@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import orjson
 
 from forwarder.cli.letter_store import dead_letter
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool import Spool
 from forwarder.spool.dead_letters import store

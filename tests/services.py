@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from forwarder import log
 from forwarder.config.load import Config, load
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Failure, OutputPlugin
 from forwarder.plugins import find_outputs
 

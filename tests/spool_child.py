@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from forwarder.delivery.worker import Delivery, DeliverySettings
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.spool import Spool
 from tests.spooling import documents

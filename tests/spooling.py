@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.spool import Batch, Spool
 from forwarder.spool.dead_letters import DEFAULT_MAX_BYTES
 from forwarder.spool.recent import MAX_BYTES

@@ -18,7 +18,7 @@ from forwarder.app.core_settings import forget
 from forwarder.app.ingest import Ingest
 from forwarder.app.input_status import STATUS_PREFIX
 from forwarder.cli.status_rows import as_text
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.inputs.files import changes
 from forwarder.inputs.files.tailer import FileTailer
 from forwarder.spool import Spool, schema
@@ -294,7 +294,7 @@ def test_what_is_odd_about_the_logs_is_said(
     assert said("has no line of a mail log")
     ((_, status),) = spool.load_state(STATUS_PREFIX + "ingest")
     found = orjson.loads(status)
-    assert found["warnings"]["unread"] == 1
+    assert found["warnings"]["unparsed_logins"] == 1
     assert found["behind_bytes"] == 0
     assert ingest.problems == 0
 

@@ -14,7 +14,7 @@ from forwarder.app.input_status import (
     InputStatus,
     ParseWarnings,
 )
-from forwarder.counts import WARNINGS, Counts
+from forwarder.events import WARNINGS, Counters
 from forwarder.inputs.files.scanner import FileSource
 from forwarder.inputs.files.tailer import FileTailer
 from forwarder.mail_logs.subscriptions import OtherLog
@@ -37,7 +37,7 @@ def test_many_files_that_are_no_logs_do_not_fill_the_log(tmp_path: Path) -> None
     while len(keys) < MAX_STATUS_FILES + 50:
         keys |= dict.fromkeys((x.key for x in following.read(0.1)), OtherLog(0, None, True))  # noqa: FBT003
     status = InputStatus(following, [], {})
-    snapshot = Snapshot({}, [], Counts(), 0, keys)
+    snapshot = Snapshot({}, [], Counters(), 0, keys)
     with capture_logs() as logs:
         ((_, written),) = status.take(snapshot)
         status.finish()
@@ -75,10 +75,10 @@ def test_a_number_is_said_when_it_is_new_and_again_after_an_hour(
     """What grows all the time must not fill the log."""
     now = [0.0]
     warnings = ParseWarnings(lambda: now[0])
-    warnings.log(Counts())
+    warnings.log(Counters())
     numbers = []
     for now[0], number in ((1, 3), (2, 5), (AGAIN_SECONDS, 7), (AGAIN_SECONDS + 1, 9), (10e6, 9)):
-        counts = Counts()
+        counts = Counters()
         setattr(counts, name, number)
         warnings.log(counts)
         numbers.append([x.rpartition("number=")[2].split()[0] for x in lines()])
@@ -88,14 +88,14 @@ def test_a_number_is_said_when_it_is_new_and_again_after_an_hour(
 def test_at_the_end_nothing_waits(lines: Callable[[], list[str]]) -> None:
     """Nobody will look again."""
     warnings = ParseWarnings(lambda: 0)
-    warnings.log(Counts(unread=1))
-    warnings.log(Counts(unread=2), last=True)
+    warnings.log(Counters(unparsed_logins=1))
+    warnings.log(Counters(unparsed_logins=2), last=True)
     assert len(lines()) == 2
 
 
 def test_the_first_line_that_is_not_understood_is_named(lines: Callable[[], list[str]]) -> None:
     """With control characters made visible."""
-    ParseWarnings().log(Counts(unread=1, first_unread=("/srv/\x1b[1m", 99)))
+    ParseWarnings().log(Counters(unparsed_logins=1, first_unparsed=("/srv/\x1b[1m", 99)))
     (line,) = lines()
     assert "offset=99" in line
     assert "\\x1b[1m" in line
@@ -105,6 +105,6 @@ def test_times_without_a_zone_are_said_once(lines: Callable[[], list[str]]) -> N
     """However many there are."""
     warnings = ParseWarnings()
     for _ in range(3):
-        warnings.log(Counts(assumed_utc=True))
+        warnings.log(Counters(assumed_utc=True))
     (line,) = lines()
     assert "taken for UTC" in line

@@ -13,8 +13,8 @@ import pytest
 
 from forwarder.app.service import Service
 from forwarder.config.load import Config
-from forwarder.documents import Document
 from forwarder.errors import ConfigError, ForwarderError
+from forwarder.events import Document
 from forwarder.output import Unavailable
 from tests.services import Told, append, configured, logins
 from tests.spooling import opened

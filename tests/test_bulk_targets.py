@@ -8,7 +8,7 @@ from forwarder_bulk.targets import DEFAULT, Targets, sanitise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Expected
 from tests.bulk_outputs import placed
 from tests.servers.forwarding import SAMPLES, parse

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.cache import MAX_KEY_BYTES, MAX_REMEMBERED, Memory
+from forwarder.cache import MAX_ENTRIES, MAX_KEY_BYTES, BoundedCache
 
 
 def test_a_value_is_made_once() -> None:
@@ -15,7 +15,7 @@ def test_a_value_is_made_once() -> None:
         made.append(key)
         return None if key == "none" else object()
 
-    memory = Memory(make)
+    memory = BoundedCache(make)
     assert memory["a"] is memory["a"]
     assert memory["a"] is not memory["b"]
     assert memory["none"] is memory["none"] is None
@@ -24,10 +24,10 @@ def test_a_value_is_made_once() -> None:
 
 def test_what_is_remembered_is_bounded() -> None:
     """Beyond the limit values are made anew, never wrong."""
-    memory: Memory[int, int] = Memory(lambda key: key * 2)
-    for number in range(MAX_REMEMBERED * 2 + 9):
+    memory: BoundedCache[int, int] = BoundedCache(lambda key: key * 2)
+    for number in range(MAX_ENTRIES * 2 + 9):
         assert memory[number] == number * 2
-        assert len(memory) <= MAX_REMEMBERED
+        assert len(memory) <= MAX_ENTRIES
     assert memory[0] == 0
 
 
@@ -42,7 +42,7 @@ def test_what_is_remembered_is_bounded() -> None:
 )
 def test_long_keys_are_not_kept(key: object, *, is_kept: bool) -> None:
     """Nobody fills memory with a few thousand lines; the values are right all the same."""
-    memory: Memory[object, list[object]] = Memory(lambda key: [key])
+    memory: BoundedCache[object, list[object]] = BoundedCache(lambda key: [key])
     first, second = memory[key], memory[key]
     assert first == second == [key]
     assert (first is second, list(memory)) == (is_kept, [key] if is_kept else [])
@@ -58,7 +58,7 @@ def test_a_failure_is_not_remembered() -> None:
             raise error(key)
         return key
 
-    memory = Memory(make)
+    memory = BoundedCache(make)
     with pytest.raises(ValueError, match="a"):
         memory["a"]
     assert memory["a"] == "a"
@@ -67,6 +67,6 @@ def test_a_failure_is_not_remembered() -> None:
 @given(st.lists(st.integers(0, 9)))
 def test_memories_do_not_share(keys: list[int]) -> None:
     """Each has its own function and its own values."""
-    single: Memory[int, int] = Memory(lambda key: key)
-    double: Memory[int, int] = Memory(lambda key: key * 2)
+    single: BoundedCache[int, int] = BoundedCache(lambda key: key)
+    double: BoundedCache[int, int] = BoundedCache(lambda key: key * 2)
     assert [(key, key * 2) for key in keys] == [(single[key], double[key]) for key in keys]

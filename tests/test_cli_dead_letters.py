@@ -23,7 +23,7 @@ from forwarder.cli.letter_store import (
 )
 from forwarder.cli.letter_store import read as read_letters
 from forwarder.cli.main import main
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool import Spool, SpoolError
 from forwarder.spool.dead_letters import mark

@@ -10,15 +10,14 @@ from typing import NamedTuple
 import pytest
 
 from forwarder.cli.report import no_bar, progress_bar, summarise, warnings
-from forwarder.counts import Counts
-from forwarder.events import Action
+from forwarder.events import Action, Counters
 
 
 class Done(NamedTuple):
     """A summary's knowledge."""
 
     files: int = 1
-    counts: Counts = Counts()
+    counts: Counters = Counters()
     repeated: tuple[tuple[str, str], ...] = ()
     seconds: float = 2.0
     cpu_seconds: float = 4.0
@@ -26,7 +25,7 @@ class Done(NamedTuple):
 
 def test_the_first_line_says_how_much_and_how_fast() -> None:
     """By CPU time: wall time says how many processors there were."""
-    counts = Counts(bytes=123_456_789, lines=1_234_567)
+    counts = Counters(bytes=123_456_789, lines=1_234_567)
     assert list(summarise(Done(files=12, counts=counts, seconds=65.432))) == [
         "12 files, 1,234,567 lines, 123.5 MB in 65.43 s (31 MB a CPU second)"
     ]
@@ -34,7 +33,7 @@ def test_the_first_line_says_how_much_and_how_fast() -> None:
 
 def test_one_is_singular_and_no_time_is_no_division() -> None:
     """Small logs, coarse clocks."""
-    done = Done(counts=Counts(bytes=1, lines=1), cpu_seconds=0.0)
+    done = Done(counts=Counters(bytes=1, lines=1), cpu_seconds=0.0)
     assert list(summarise(done)) == ["1 file, 1 line, 0.0 MB in 2.00 s"]
 
 
@@ -50,7 +49,7 @@ def test_events_are_counted_by_action_and_outcome() -> None:
             ("smtp-authentication", "failure"): 3_000,
         }
     )
-    counts = Counts(events=events, joinable=3_006, joined=3_003)
+    counts = Counters(events=events, joinable=3_006, joined=3_003)
     assert list(summarise(Done(counts=counts)))[1:] == [
         "inbound logins: 3,002 (3,000 failure, 2 success)",
         "outbound logins: 1,000 (1,000 success)",
@@ -64,7 +63,7 @@ def test_events_are_counted_by_action_and_outcome() -> None:
 @pytest.mark.parametrize("action", Action)
 def test_every_action_has_a_name_for_people(action: Action) -> None:
     """A new one must not end in an error."""
-    counts = Counts(events=Counter({(action.value, None): 7}))
+    counts = Counters(events=Counter({(action.value, None): 7}))
     _, line = summarise(Done(counts=counts))
     assert line.endswith(": 7")
     assert action.value not in line
@@ -72,7 +71,7 @@ def test_every_action_has_a_name_for_people(action: Action) -> None:
 
 def test_what_was_left_out_or_cut_is_said() -> None:
     """Files with the same content, and lines over the limit."""
-    done = Done(counts=Counts(cut_lines=2, others=1), repeated=(("/b\n", "/a"),))
+    done = Done(counts=Counters(truncated_lines=2, foreign_lines=1), repeated=(("/b\n", "/a"),))
     assert list(summarise(done))[1:] == [
         "left out '/b\\n': all of it is in '/a'",
         "1 line dropped: not of a mail log",
@@ -82,9 +81,9 @@ def test_what_was_left_out_or_cut_is_said() -> None:
 
 def test_warnings_say_what_to_do() -> None:
     """None for none; the zone, and what was not understood or left out."""
-    assert list(warnings(Counts())) == []
+    assert list(warnings(Counters())) == []
     zone, unread, strangers, broken = warnings(
-        Counts(assumed_utc=True, unread=1, strangers=2, broken_off=1)
+        Counters(assumed_utc=True, unparsed_logins=1, dropped_continuations=2, partial_last_lines=1)
     )
     assert strangers.startswith("2 lines followed by text that was dropped: ")
     assert broken.startswith("1 file with an incomplete last line, which was dropped: ")
@@ -95,7 +94,7 @@ def test_warnings_say_what_to_do() -> None:
 @pytest.mark.parametrize(("path", "name"), [("/srv/esa1/mail", "'/srv/esa1/mail'"), (None, "'st")])
 def test_a_warning_says_where_the_first_strange_line_is(path: str | None, name: str) -> None:
     """Somebody will want to look at it."""
-    (unread,) = warnings(Counts(unread=2, first_unread=(path, 4711)))
+    (unread,) = warnings(Counters(unparsed_logins=2, first_unparsed=(path, 4711)))
     assert f"the first is at byte 4,711 of {name}" in unread
 
 

@@ -33,7 +33,7 @@ INGEST = {
     "files": 1200,
     "behind_bytes": 1234,
     "lost_bytes": 5,
-    "warnings": {"unread": 1234, "strangers": 0, "cut_lines": 2},
+    "warnings": {"unparsed_logins": 1234, "dropped_continuations": 0, "truncated_lines": 2},
     "named": [
         {
             "path": "/srv/esa/mail.\x1b",

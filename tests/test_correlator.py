@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from forwarder.counts import Counts
+from forwarder.events import Counters
 from forwarder.mail_logs import connections, correlator, join
 from forwarder.pipeline import Flow, Settings
 
@@ -62,7 +62,7 @@ def reached(seconds: float, number: int = 7, address: str = "192.0.2.25") -> byt
     return line(seconds, f"New SMTP DCID {number} interface 10.0.0.1 address {address} port 25")
 
 
-def read(*lines: bytes, sessions: bool = True, counts: Counts | None = None) -> list[Document]:
+def read(*lines: bytes, sessions: bool = True, counts: Counters | None = None) -> list[Document]:
     """Return the documents of a log in one piece; those of one in many pieces must be the same."""
     text = b"".join(lines)
     outputs = []
@@ -735,16 +735,16 @@ class TestUnread:
     )
     def test_an_unknown_form_is_counted(self, text: str) -> None:
         """And makes no event."""
-        counts = Counts()
+        counts = Counters()
         assert read(line(0, text), counts=counts) == []
-        assert counts.unread == 1
+        assert counts.unparsed_logins == 1
 
     def test_a_login_at_no_possible_time_is_counted(self) -> None:
         """There is no February 30."""
-        counts = Counts()
+        counts = Counters()
         text = refused(0).replace(b"Sun Mar  1", b"Mon Feb 30")
         assert read(text, counts=counts) == []
-        assert counts.unread == 1
+        assert counts.unparsed_logins == 1
 
     @pytest.mark.parametrize(
         "text",
@@ -759,9 +759,9 @@ class TestUnread:
     )
     def test_what_does_not_begin_like_a_login_is_not(self, text: str) -> None:
         """A count that rises for nothing is looked at by nobody."""
-        counts = Counts()
+        counts = Counters()
         assert read(line(0, text), counts=counts) == []
-        assert counts.unread == 0
+        assert counts.unparsed_logins == 0
 
 
 def message(

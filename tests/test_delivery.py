@@ -21,7 +21,7 @@ from structlog.typing import EventDict
 from forwarder.cli.letter_store import ALL, Selection, purge, replay
 from forwarder.delivery.pausing import pause, pause_for_rest
 from forwarder.delivery.worker import Delivery, DeliverySettings
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.spool import Batch, BlockedError, Spool
 from forwarder.spool.cursors import Progress

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from forwarder.app.service import Service
 from forwarder.cli.status_rows import as_json, as_text
 from forwarder.delivery.attempts import Attempts
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.spool import Spool, Trouble
 from forwarder.spool.stats import summarise
 from tests.services import Told, append, configured, logins

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from forwarder.delivery.refusals import Refusals
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool.cursors import Refusing
 from forwarder.spool.dead_letters import DeadLetter, dead_letter

@@ -17,7 +17,7 @@ from forwarder import log
 from forwarder.app.checks import check
 from forwarder.app.service import Service
 from forwarder.config.load import Config, load, mask_of
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.masking import MASK, NO_MASK, masking
 from forwarder.output import Failure, Finding, OutputPlugin, Unavailable
 from forwarder.plugins import find_outputs

@@ -14,7 +14,7 @@ from typing import IO
 
 import pytest
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.plugins import find_outputs
 from forwarder.testing import OutputContract, make_documents
 

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from forwarder.cache import MAX_REMEMBERED
-from forwarder.counts import Counts
+from forwarder.cache import MAX_ENTRIES
 from forwarder.ecs.fields import violations
+from forwarder.events import Counters
 from forwarder.pipeline import Flow, Settings
 from tests import golden
 from tests.test_framer import SYSLOG
@@ -66,7 +66,7 @@ def test_a_number_that_is_too_long_is_not_that_of_a_connection(digits: int, logi
     assert [x for document in found for x in violations(document)] == []
     actions = [x["event"]["action"] for x in found]
     assert actions == ["smtp-authentication", "smtp-session-closed"] * logins
-    assert flow.counts.unread == 1 - logins
+    assert flow.counts.unparsed_logins == 1 - logins
 
 
 @pytest.mark.parametrize("name", golden.NAMES)
@@ -154,7 +154,7 @@ def test_a_header_without_a_possible_offset_is_said(offset: str) -> None:
     header = f"Wed Apr 22 11:00:00 2009 Info: Time offset from UTC: {offset} seconds\n"
     documents = [*reading.feed(header.encode() + LINES), *reading.finish()]
     assert orjson.loads(documents[0])["event"]["timezone"] == "+00:00"
-    assert (flow.counts.unread, flow.counts.first_unread) == (1, ("/a", 0))
+    assert (flow.counts.unparsed_logins, flow.counts.first_unparsed) == (1, ("/a", 0))
     assert flow.counts.assumed_utc
 
 
@@ -232,12 +232,12 @@ def test_everything_is_counted() -> None:
     text = LINES + b"".join(b"Wed Apr 22 11:47:00 2009 Info: %b\n" % x for x in (lost, odd))
     reading.feed(text)
     reading.finish()
-    assert flow.counts == Counts(
+    assert flow.counts == Counters(
         bytes=len(text),
         lines=5,
-        cut_lines=0,
-        unread=1,
-        first_unread=("/a", text.index(b"SMTP Auth: (ICID 450) was odd") - len(STAMP_AND_LEVEL)),
+        truncated_lines=0,
+        unparsed_logins=1,
+        first_unparsed=("/a", text.index(b"SMTP Auth: (ICID 450) was odd") - len(STAMP_AND_LEVEL)),
         events=flow.counts.events,
         joinable=2,
         joined=1,
@@ -252,7 +252,7 @@ def test_everything_is_counted() -> None:
 
 def test_counts_of_two_flows_make_one() -> None:
     """Every number is added, and a warning of one is a warning of both."""
-    total = Counts()
+    total = Counters()
     for lines in (LINES, LINES * 2):
         flow = Flow()
         reading = flow.open("esa1", "/a")
@@ -276,7 +276,7 @@ def test_what_is_counted_does_not_grow_with_what_servers_answer() -> None:
     for begin in range(0, number, 1000):
         list(reading.feed(b"".join(line % x for x in range(begin, begin + 1000))))
     list(reading.finish())
-    assert len(flow._outcomes) <= 2 * MAX_REMEMBERED  # noqa: SLF001 - nothing else tells
+    assert len(flow._outcomes) <= 2 * MAX_ENTRIES  # noqa: SLF001 - nothing else tells
     assert flow.counts.events == {("smtp-relay-authentication", "failure"): number}
     assert flow.counts.events == {("smtp-relay-authentication", "failure"): number}
     assert (flow.counts.joinable, flow.counts.joined) == (number, 0)

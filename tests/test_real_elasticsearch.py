@@ -20,7 +20,7 @@ from forwarder_elasticsearch.check import check
 from forwarder_elasticsearch.output import ElasticsearchOutput
 from forwarder_elasticsearch.settings import Settings
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Expected, Finding, Unavailable
 from forwarder.testing import wait_until
 from tests.bulk_outputs import placed

@@ -10,7 +10,7 @@ from forwarder_opensearch.checking import check
 from forwarder_opensearch.output import OpenSearchOutput
 from forwarder_opensearch.settings import Settings
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Unavailable
 from tests.bulk_outputs import placed
 from tests.servers.forwarding import SAMPLES, Forwarder, parse

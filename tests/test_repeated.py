@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.counts import Counts
+from forwarder.events import Counters
 from forwarder.mail_logs.repeated import MAX_HOSTS, MAX_TIMES, TIMES_A_LINE
 from forwarder.pipeline import Flow
 from tests.golden import Document
@@ -33,7 +33,7 @@ def named(second: int, times: int, message: str = LOGIN % "mia", before: str = "
     return f"{HEAD % second}{before}message repeated {times} times: [ {message}]"
 
 
-def read(*lines: str, size: int = 1 << 20, counts: Counts | None = None) -> list[Document]:
+def read(*lines: str, size: int = 1 << 20, counts: Counters | None = None) -> list[Document]:
     """Return the documents of a log; saved and resumed behind each piece of this size."""
     flow = Flow()
     content = "".join(x + "\n" for x in lines).encode()
@@ -88,7 +88,7 @@ def users(documents: Sequence[Document]) -> list[tuple[str, str]]:
 )
 def test_a_message_comes_as_often_as_the_daemon_says(lines: list[str], number: int) -> None:
     """The one without a name repeats the last of its host and program."""
-    counts = Counts()
+    counts = Counters()
     documents = read(*lines, counts=counts)
     assert len(documents) == number
     assert len({x["event"]["id"] for x in documents}) == number
@@ -114,13 +114,13 @@ def test_what_describes_a_connection_counts_once() -> None:
 @pytest.mark.parametrize("lines", [named, last])
 def test_a_number_that_is_quickly_written_is_bounded(times: int, lines: object) -> None:
     """What is beyond is counted."""
-    counts = Counts()
+    counts = Counters()
     assert callable(lines)
     documents = read(login(0), *[lines(1, times)] * 3, counts=counts)
     kept = MAX_TIMES + (2 * TIMES_A_LINE if lines is named else 0)
     assert len(documents) == 1 + kept
     assert counts.dropped_repeats == 3 * times - kept
-    assert counts.unread == 0
+    assert counts.unparsed_logins == 0
 
 
 def test_many_messages_are_repeated_some_times_on_average() -> None:
@@ -131,7 +131,7 @@ def test_many_messages_are_repeated_some_times_on_average() -> None:
 
 def test_a_brute_force_is_all_there() -> None:
     """A hundred users, and thousands of attempts at once."""
-    counts = Counts()
+    counts = Counters()
     lines = [named(i % 60, 50, LOGIN % f"user{i}") for i in range(100)]
     assert len(read(*lines, named(59, 4_000), counts=counts)) == 9_000
     assert counts.dropped_repeats == 0
@@ -142,11 +142,11 @@ def test_what_repeats_a_message_of_the_file_before_is_counted(
     before: list[str], number: int
 ) -> None:
     """Nobody knows here which message it was."""
-    counts = Counts()
+    counts = Counters()
     documents = read(*before, last(1, 2), counts=counts)
     assert len(documents) == 3 * (not number)
     assert counts.orphaned_repeats == (number if not before else 0)
-    assert counts.unread == 0
+    assert counts.unparsed_logins == 0
 
 
 def test_few_hosts_are_remembered() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from forwarder.app.service import GIVE_UP_AFTER, Patience, Service
 from forwarder.config.load import Config
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.spool import BlockedError, DamagedError, Spool, SpoolError
 from forwarder.spool.schema import connect

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from forwarder.documents import Document
 from forwarder.errors import ForwarderError
+from forwarder.events import Document
 from forwarder.spool import Batch, BlockedError, ClosedError, Spool, SpoolError
 from forwarder.spool import segments as packing
 from forwarder.spool.recent import MAX_BYTES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.spool import reader as reading
 from forwarder.spool import segments as blocks
 from forwarder.spool.recent import Recent

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from forwarder.counts import Kind
+from forwarder.events import MixtureKind
 from forwarder.mail_logs import streams
 from forwarder.pipeline import Flow
 from tests.services import NEW
@@ -193,20 +193,20 @@ def test_lines_with_and_without_the_name_of_the_folder_are_in_order() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "kind", "names"),
     [
-        (("1", header(b"AAAA") + opened()), ("2", header(b"BBBB") + login()), Kind.SERIALS,
+        (("1", header(b"AAAA") + opened()), ("2", header(b"BBBB") + login()), MixtureKind.SERIALS,
          ("AAAA", "BBBB")),
-        (("a.log", opened()), ("b.log", login()), Kind.FILES, ("/a.log", "/b.log")),
-        (("1", opened()), ("2", relayed(login(), 3, b"gate")), Kind.HOSTS, ("esa1", "gate")),
+        (("a.log", opened()), ("b.log", login()), MixtureKind.FILES, ("/a.log", "/b.log")),
+        (("1", opened()), ("2", relayed(login(), 3, b"gate")), MixtureKind.HOSTS, ("esa1", "gate")),
     ],
 )  # fmt: skip
 def test_an_appliance_that_is_two_machines_is_named_once(
-    first: tuple[str, bytes], second: tuple[str, bytes], kind: Kind, names: tuple[str, str]
+    first: tuple[str, bytes], second: tuple[str, bytes], kind: MixtureKind, names: tuple[str, str]
 ) -> None:
     """With what tells them apart."""
     files = Files()
     for _ in range(3):
         for name, content in (first, second):
-            files.read(name, content, name if kind is Kind.FILES else "mail")
+            files.read(name, content, name if kind is MixtureKind.FILES else "mail")
     (found,) = files.flow.counts.mixtures
     assert found == ("esa1", kind, *names)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.cache import MAX_REMEMBERED
+from forwarder.cache import MAX_ENTRIES
 from forwarder.events import Instant
 from forwarder.mail_logs.timestamps import (
     UTC_MARK,
@@ -206,9 +206,9 @@ def test_every_file_has_its_own_offset() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     """A hostile log may have any number of stamps."""
     clock = Clock()
-    for number in range(MAX_REMEMBERED * 2 + 9):
+    for number in range(MAX_ENTRIES * 2 + 9):
         clock.read(b"Wed Apr 22 11:43:59 %04d" % number, HOUR)
-        assert len(clock.instants) <= MAX_REMEMBERED
+        assert len(clock.instants) <= MAX_ENTRIES
 
 
 @pytest.mark.parametrize(

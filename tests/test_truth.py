@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forwarder.counts import Counts
 from forwarder.ecs.fields import violations
+from forwarder.events import Counters
 from forwarder.pipeline import Flow, Settings
 from tests.corpus import Corpus, hostile, many_open
 from tests.truth_check import ROOT, differences, documents_of, flatten, key
@@ -167,7 +167,7 @@ def test_the_time_zone_of_the_machine_is_nobodys(zone: str) -> None:
 def test_ten_thousand_connections_wait_half_an_hour_for_their_logins() -> None:
     """All of them are joined, across the ends of files."""
     made = many_open(1)
-    counts = Counts()
+    counts = Counters()
     got = documents_of(made, counts=counts)
     assert counts.joined == counts.joinable == 10_000
     assert list(differences(got, made.expected)) == []

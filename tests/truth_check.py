@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from forwarder import __version__
-from forwarder.counts import Counts
+from forwarder.events import Counters
 from forwarder.pipeline import Flow, Settings
 from tests.corpus import Corpus, Expected
 
@@ -42,7 +42,7 @@ def documents_of(
     settings: Settings = Settings(),  # noqa: B008 - it is frozen
     *,
     root: str = ROOT,
-    counts: Counts | None = None,
+    counts: Counters | None = None,
 ) -> list[bytes]:
     """Run a corpus through a flow, each file in one piece.
 

@@ -10,7 +10,6 @@ from contextlib import closing
 
 from forwarder.app.core import Core
 from forwarder.app.core_settings import CoreSettings
-from forwarder.documents import Document
 from forwarder.errors import ForwarderError
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.file_handle import FileHandle, MovedError

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.spool import BlockedError, Spool
 from forwarder.spool.locking import Pause
 

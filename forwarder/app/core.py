@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from forwarder.app.core_settings import PREFIX, CoreSettings
-from forwarder.counts import Counts
-from forwarder.documents import Document
+from forwarder.events import Counters
+from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.subscriptions import OtherLog
@@ -92,7 +92,7 @@ class Core:
         return made
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> Counters:
         """What has gone through so far."""
         return self._flow.counts
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple
 
 from forwarder.app.core_settings import CoreSettings
-from forwarder.counts import Counts
-from forwarder.documents import Document, new_document
+from forwarder.events import Counters
+from forwarder.events import Document, new_document
 from forwarder.inputs.chunk import Chunk
 from forwarder.mail_logs.subscriptions import OtherLog
 
@@ -66,7 +66,7 @@ class Snapshot(NamedTuple):
     """As of :meth:`Core.consumed`."""
     changes: list[tuple[str, bytes | None]]
     """As of :meth:`Core.changes`."""
-    counts: Counts
+    counts: Counters
     open_connections: int
     others: dict[str, OtherLog | None]
     """As of :meth:`Core.take_others`."""

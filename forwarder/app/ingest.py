@@ -39,7 +39,7 @@ from forwarder.inputs.stdin import Begun, StandardInput
 from forwarder.spool import Spool
 
 if TYPE_CHECKING:
-    from forwarder.documents import Document
+    from forwarder.events import Document
 
 COMMIT_SECONDS = 0.1
 """A login may wait so long for others. Ten writes to disk a second are no load for any."""

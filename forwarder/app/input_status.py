@@ -19,7 +19,7 @@ import orjson
 import structlog
 
 from forwarder.app.core_messages import Snapshot
-from forwarder.counts import GIVE_NAMES, WARNINGS, Counts
+from forwarder.events import GIVE_NAMES, WARNINGS, Counters
 from forwarder.inputs.files.standing import FileStatus
 from forwarder.inputs.files.tailer import FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
@@ -60,7 +60,7 @@ class ParseWarnings:
         self._said_utc = False
         self._mixed: set[str] = set()
 
-    def log(self, counts: Counts, *, last: bool = False) -> None:
+    def log(self, counts: Counters, *, last: bool = False) -> None:
         """Log what is new.
 
         Args:
@@ -89,8 +89,8 @@ class ParseWarnings:
                 continue
             self._said[name] = number, now
             first = {}
-            if name == "unread" and counts.first_unread is not None:
-                path, offset = counts.first_unread
+            if name == "unparsed_logins" and counts.first_unparsed is not None:
+                path, offset = counts.first_unparsed
                 first = {"path": path or "-", "offset": offset}
             _log.warning(f"{noun.capitalize()}s {what}: {advice}.", number=number, **first)
 
@@ -121,7 +121,7 @@ class InputStatus:
         self._said_problems: dict[str, float] = {}
         """When, in seconds of the monotonic clock."""
         self._warnings = ParseWarnings()
-        self._counts = Counts()
+        self._counts = Counters()
         self._has_logs: bool | None = None
         self._due = 0.0
         self._last: dict[str, object] = {}
@@ -246,7 +246,7 @@ class InputStatus:
 
 
 def _describe(
-    files: Iterable[FileStatus], open_connections: int, counts: Counts, lost_before_begun: int
+    files: Iterable[FileStatus], open_connections: int, counts: Counters, lost_before_begun: int
 ) -> dict[str, object]:
     """Describe the inputs; files come one at a time, because there may be 100,000."""
     number = behind = lost = 0

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from forwarder.config.load import Config, OutputConfig, mask_of
-from forwarder.documents import Document
 from forwarder.errors import ForwarderError
+from forwarder.events import Document
 from forwarder.masking import Mask
 from forwarder.output import Failure, Output
 from forwarder.text import error_text, shortened

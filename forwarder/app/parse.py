@@ -25,8 +25,8 @@ from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from forwarder.cache import GC_THRESHOLDS
-from forwarder.counts import Counts
 from forwarder.errors import ForwarderError
+from forwarder.events import Counters
 from forwarder.inputs.block_reader import (
     STDIN,
     ReadError,
@@ -95,7 +95,7 @@ class Outcome(NamedTuple):
     """How it went."""
 
     files: int
-    counts: Counts
+    counts: Counters
     problems: tuple[str, ...]
     """One sentence each."""
     warnings: tuple[str, ...]
@@ -118,7 +118,7 @@ def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
     gc.set_threshold(*GC_THRESHOLDS)
     begun, cpu_begun = time.monotonic(), _cpu_seconds()
     found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
-    total = _Parsed(Counts(), [*found.problems], [], [], [])
+    total = _Parsed(Counters(), [*found.problems], [], [], [])
     if found.links:
         advice = "name it, or give --follow-symlinks, to have it read"
         total.warnings.append(say_passed_over(found.links, advice))
@@ -152,7 +152,7 @@ def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
 class _Parsed(NamedTuple):
     """What came of some files, besides documents."""
 
-    counts: Counts
+    counts: Counters
     problems: list[str]
     warnings: list[str]
     foreign: list[str]

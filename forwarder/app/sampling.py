@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from forwarder.counts import GIVE_NAMES, describe_mixture
 from forwarder.errors import ForwarderError
-from forwarder.events import Event, SyslogHeader
+from forwarder.events import GIVE_NAMES, Event, SyslogHeader, describe_mixture
 from forwarder.inputs.block_reader import file_time, last_change, plain_bytes, read_blocks
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.inputs.files.scanner import FileStat

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import IO, Protocol
 
 from forwarder.app.parse import Progress
-from forwarder.counts import GIVE_NAMES, WARNINGS, Counts, describe_mixture
+from forwarder.events import GIVE_NAMES, WARNINGS, Counters, describe_mixture
 from forwarder.text import many, quoted
 
 _NAMES = {
@@ -25,7 +25,7 @@ class Summary(Protocol):
         """Files that were read."""
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> Counters:
         """What was in them."""
 
     @property
@@ -73,7 +73,7 @@ def summarise(summary: Summary) -> Iterator[str]:
     yield from _parse_warnings(counts, notes=True)
 
 
-def warnings(counts: Counts) -> Iterator[str]:
+def warnings(counts: Counters) -> Iterator[str]:
     """Say what a person should look at, a line each."""
     if counts.assumed_utc:
         yield (
@@ -86,14 +86,14 @@ def warnings(counts: Counts) -> Iterator[str]:
     yield from _parse_warnings(counts, notes=False)
 
 
-def _parse_warnings(counts: Counts, *, notes: bool) -> Iterator[str]:
+def _parse_warnings(counts: Counters, *, notes: bool) -> Iterator[str]:
     for name, noun, what, advice, is_note in WARNINGS:
         number = getattr(counts, name)
         if not number or is_note is not notes:
             continue
         where = ""
-        if name == "unread" and counts.first_unread is not None:
-            path, offset = counts.first_unread
+        if name == "unparsed_logins" and counts.first_unparsed is not None:
+            path, offset = counts.first_unparsed
             where = f"; the first is at byte {offset:,} of {quoted(path or 'standard input')}"
         yield f"{many(number, noun)} {what}: {advice}{where}"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from forwarder.counts import GIVE_NAMES, WARNINGS, describe_mixture
+from forwarder.events import GIVE_NAMES, WARNINGS, describe_mixture
 from forwarder.spool.cursors import Progress, Refusing, spell
 from forwarder.spool.stats import Summary, Waiting
 from forwarder.text import escape_control as visible

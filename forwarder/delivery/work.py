@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool.cursors import Batch
 from forwarder.spool.dead_letters import DeadLetter, dead_letter

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from orjson import dumps as _quote
 
-from forwarder.cache import Memory
+from forwarder.cache import BoundedCache
 from forwarder.ecs.layout import (
     SHORT_KEYWORD,
     Common,
@@ -90,8 +90,8 @@ class Encoder:
         self._keeps_original = common.original
         self._shapes: dict[object, _Shape] = {}
         self._forms: dict[object, _Form] = {}
-        self._senders = Memory(lay_out_sender)
-        self._tls = Memory(lay_out_tls)
+        self._senders = BoundedCache(lay_out_sender)
+        self._tls = BoundedCache(lay_out_tls)
         # Of the last event; the next one is nearly always of the same file.
         self._origin: Origin | None = None
         self._device: tuple[str | None, ...] = ()

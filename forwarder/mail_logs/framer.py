@@ -78,9 +78,9 @@ class Framer:
 
     Attributes:
         lines: Lines begun so far, as the file has them (a wrapped line counts each piece).
-        cut_lines: Lines that were longer than :data:`MAX_LINE_BYTES`.
-        strangers: Lines behind which something was left out that is no line.
-        others: Lines with a timestamp that were left out, because they are not of a mail log.
+        truncated_lines: Lines that were longer than :data:`MAX_LINE_BYTES`.
+        dropped_continuations: Lines behind which something was left out that is no line.
+        foreign_lines: Lines with a timestamp that are not of a mail log.
         first_other: How the first of them begins.
         lost: Those of them that seem to be logins.
         first_lost: Where the first of them begins, in bytes from the start of the file.
@@ -99,16 +99,16 @@ class Framer:
         "_syslog",
         "_unended",
         "_wraps",
-        "cut_lines",
+        "dropped_continuations",
         "dropped_repeats",
         "first_lost",
         "first_other",
+        "foreign_lines",
         "is_broken_off",
         "lines",
         "lost",
         "orphaned_repeats",
-        "others",
-        "strangers",
+        "truncated_lines",
     )
 
     def __init__(
@@ -138,9 +138,9 @@ class Framer:
         self._repetitions = Repetitions()
         self._wraps = Wraps()
         self.lines = 0
-        self.cut_lines = 0
-        self.strangers = 0
-        self.others = 0
+        self.truncated_lines = 0
+        self.dropped_continuations = 0
+        self.foreign_lines = 0
         self.first_other = b""
         self.dropped_repeats = 0
         self.orphaned_repeats = 0
@@ -325,7 +325,7 @@ class Framer:
     def _leave_out(self, line: bytes, offset: int) -> None:
         """Count a line that is not of a mail log, or that cannot be read."""
         self._repetitions.forget(line)
-        self.others += 1
+        self.foreign_lines += 1
         self.first_other = self.first_other or line[:SHOWN_BYTES]
         if offset == 0 and self._repetitions.is_last(line):
             self.orphaned_repeats += 1
@@ -342,8 +342,8 @@ class Framer:
         size, host = 0, None
         for found in join_lines(stretch, self._wraps):
             start, line = found.start, found.line
-            self.cut_lines += found.is_cut
-            self.strangers += found.has_strangers
+            self.truncated_lines += found.is_cut
+            self.dropped_continuations += found.has_strangers
             header, times, is_last = None, 1, False
             if REGULAR.match(line):
                 message = line.index(b": ", STAMP_BYTES) + 2

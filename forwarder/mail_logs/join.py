@@ -67,7 +67,7 @@ class Means:
         nameless: Logins whose line names no connection.
         unjoined: Logins whose line names one of which the address is not known.
         unread: Lines that begin like a login and have no known form, or no possible date.
-        first_unread: Path and offset in bytes of the first of them.
+        first_unparsed: Path and offset in bytes of the first of them.
     """
 
     def __init__(self, clock: Clock, *, sessions: bool = True) -> None:
@@ -79,7 +79,7 @@ class Means:
         self.nameless = 0
         self.unjoined = 0
         self.unread = 0
-        self.first_unread: tuple[str | None, int] | None = None
+        self.first_unparsed: tuple[str | None, int] | None = None
 
 
 class Joiner:
@@ -222,8 +222,8 @@ class Joiner:
         """Count a line that is not understood; somebody will want to see the first."""
         means = self._means
         means.unread += 1
-        if means.first_unread is None:
-            means.first_unread = log.origin.path, places.find(line)[0]
+        if means.first_unparsed is None:
+            means.first_unparsed = log.origin.path, places.find(line)[0]
 
     def _join_outbound(
         self, number: bytes, address: bytes, time: Instant, line: bytes, log: Log

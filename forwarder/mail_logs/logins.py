@@ -4,7 +4,7 @@ import re
 from codecs import getincrementaldecoder
 from functools import partial
 
-from forwarder.cache import Memory
+from forwarder.cache import BoundedCache
 from forwarder.events import Action, Outcome, Response
 from forwarder.mail_logs import grammar
 
@@ -36,10 +36,10 @@ class Logins:
 
     def __init__(self) -> None:
         """Start with nothing remembered."""
-        self.endings = Memory(self._read_ending)
-        self._inbound = Memory(_inbound)
-        self._outbound = Memory(_outbound)
-        self._unchecked = Memory(_unchecked)
+        self.endings = BoundedCache(self._read_ending)
+        self._inbound = BoundedCache(_inbound)
+        self._outbound = BoundedCache(_outbound)
+        self._unchecked = BoundedCache(_unchecked)
 
     def _read_ending(self, key: tuple[bytes, bytes]) -> Outcome | None:
         verb, ending = key

@@ -7,7 +7,7 @@ import ipaddress
 import re
 from dataclasses import replace
 
-from forwarder.cache import Memory
+from forwarder.cache import BoundedCache
 from forwarder.events import Listener, Opened, Policy, Tls, new_opened
 from forwarder.mail_logs import grammar
 from forwarder.mail_logs.grammar import STAMP_BYTES
@@ -50,11 +50,11 @@ class Contexts:
 
     def __init__(self) -> None:
         """Start with nothing remembered."""
-        self._listeners = Memory(_read_listener)
-        self._usual_listeners = Memory(self._read_usual_listener)
-        self._interfaces = Memory(_read_interface)
-        self.others = Memory(_read_other)
-        self.deliveries = Memory(_read_delivery_tls)
+        self._listeners = BoundedCache(_read_listener)
+        self._usual_listeners = BoundedCache(self._read_usual_listener)
+        self._interfaces = BoundedCache(_read_interface)
+        self.others = BoundedCache(_read_other)
+        self.deliveries = BoundedCache(_read_delivery_tls)
 
     def read_opened(self, line: bytes) -> Opened | None:
         """Look into the ``New`` line of an inbound connection."""

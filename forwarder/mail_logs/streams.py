@@ -27,8 +27,7 @@ from typing import NamedTuple
 
 import orjson
 
-from forwarder.counts import Kind, Mixture
-from forwarder.events import Event, Origin
+from forwarder.events import Event, Mixture, MixtureKind, Origin
 from forwarder.mail_logs import scanner
 from forwarder.mail_logs.blocks import Block
 from forwarder.mail_logs.correlator import Correlator
@@ -307,12 +306,12 @@ class Streams:
         if first == key or appliance in self.mixtures or len(self.mixtures) >= MAX_MIXTURES:
             return
         if first.family.host != key.family.host:
-            kind = Kind.HOSTS
+            kind = MixtureKind.HOSTS
             names = (first.family.host or appliance, key.family.host or appliance)
         elif first.serial is not None and key.serial not in {None, first.serial}:
-            kind, names = Kind.SERIALS, (first.serial, key.serial or "")
+            kind, names = MixtureKind.SERIALS, (first.serial, key.serial or "")
         elif first.family.base != key.family.base or first.serial is key.serial is None:
-            kind, names = Kind.FILES, (first_path or "-", path or "-")
+            kind, names = MixtureKind.FILES, (first_path or "-", path or "-")
         else:
             return
         self.mixtures[appliance] = Mixture(appliance, kind, *names)

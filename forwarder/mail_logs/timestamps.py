@@ -11,7 +11,7 @@ the first one is taken, that is the offset before the change. A file header has 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from forwarder.cache import Memory
+from forwarder.cache import BoundedCache
 from forwarder.events import Instant, new_instant
 
 UTC_MARK = b"UTC"
@@ -54,8 +54,8 @@ class Clock:
         """Start; the zone is as for the attribute."""
         self.zone = zone
         self.offset: timedelta | None = None
-        self.instants = Memory(self._convert)
-        self._minutes = Memory(self._convert_minute)
+        self.instants = BoundedCache(self._convert)
+        self._minutes = BoundedCache(self._convert_minute)
         self.assumed_utc = False
 
     def read(self, stamp: bytes, offset: timedelta | None) -> Instant | None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import orjson
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.spool.dead_letters import DeadLetter
 
 PREFIX = "output/"

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import orjson
 import zstandard
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool.errors import DamagedError, LettersFullError
 from forwarder.spool.segments import checksum

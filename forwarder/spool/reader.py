@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.spool.cursors import Batch
 from forwarder.spool.errors import ClosedError
 from forwarder.spool.recent import Recent

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from forwarder.documents import Document
+from forwarder.events import Document
 
 MAX_BYTES = 24_000_000
 """Of bodies. A batch as it is if nothing is said, and the commit behind it."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import zstandard
 
-from forwarder.documents import Document, new_document
+from forwarder.events import Document, new_document
 
 MAX_BLOCK_BYTES = 1 << 20
 """Of bodies in one row. A reader has one row unpacked in memory; below a megabyte zstandard finds

@@ -19,7 +19,7 @@ from typing import Self
 import orjson
 import structlog
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.spool import dead_letters as letters
 from forwarder.spool import dropping, upkeep
 from forwarder.spool.backfills import (

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import orjson
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.pipeline import Flow
 from forwarder.spool import Spool
 from tests.bench.corpora import Corpora

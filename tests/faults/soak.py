@@ -58,7 +58,7 @@ class Sample(NamedTuple):
 
 
 class Reader:
-    """Counts what the output has, and removes what is full."""
+    """Counters what the output has, and removes what is full."""
 
     def __init__(self, output: Path) -> None:
         """Nothing was read yet."""

@@ -29,7 +29,7 @@ from forwarder_bulk.response import FILTER
 from forwarder.app.runtime import Running
 from forwarder.cache import GC_THRESHOLDS
 from forwarder.config.load import load
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.output import Failure, Output
 from forwarder.plugins import find_outputs
 

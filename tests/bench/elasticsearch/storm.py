@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from forwarder.documents import Document
+from forwarder.events import Document
 from forwarder.spool import Spool
 from tests.bench.corpora import Log
 from tests.bench.measuring import BenchError
