@@ -11,6 +11,7 @@ from contextlib import closing
 from forwarder.app.core import Core
 from forwarder.app.core_settings import CoreSettings
 from forwarder.errors import ForwarderError
+from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.file_handle import FileHandle, MovedError
 from forwarder.inputs.files.paths import time_in_name

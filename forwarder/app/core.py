@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from forwarder.app.core_settings import PREFIX, CoreSettings
-from forwarder.events import Counters
-from forwarder.events import Document
+from forwarder.events import Counters, Document
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.subscriptions import OtherLog

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import BinaryIO, NamedTuple
 
 from forwarder.app.core_settings import CoreSettings
-from forwarder.events import Counters
-from forwarder.events import Document, new_document
+from forwarder.events import Counters, Document, new_document
 from forwarder.inputs.chunk import Chunk
 from forwarder.mail_logs.subscriptions import OtherLog
 
