@@ -85,8 +85,9 @@ lock: $(STAMP)  ## Resolve the dependencies again and write the two lock files.
 servers: $(STAMP)  ## Build the servers that tests run; needs JDK 17, Maven and Go.
 	.venv/bin/python -m tests.servers
 
+# AGAINST=/path/to/esa-forwarder of an earlier version, to measure both in turn.
 bench: $(STAMP)  ## Measure the speed.
-	.venv/bin/python -m tests.bench
+	.venv/bin/python -m tests.bench $(if $(AGAINST),--against=$(AGAINST))
 
 bench-elasticsearch: $(STAMP)  ## Measure the rate into Elasticsearch; needs JDK 17 and Maven.
 	.venv/bin/python -m tests.bench.elasticsearch

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.bench.against import against
 from tests.bench.corpora import Corpora
 from tests.bench.measuring import BenchError
 from tests.bench.rows import Row, Sizes, measure_all
@@ -19,6 +21,9 @@ from tests.bench.service_rows import service
 
 ROUNDS = 5
 QUICK_MEGABYTES = 20
+
+Part = Callable[[Corpora, Sizes], Iterator[Row]]
+"""Measures some of the rows."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,6 +44,11 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"(default: {ROUNDS})")
     parser.add_argument("--service", action="store_true", help="only the rows of the service")
+    parser.add_argument(
+        "--against",
+        metavar="COMMAND",
+        help="only the rows that compare with an earlier version, whose command this is",
+    )
     parser.add_argument("--quick", action="store_true", help=f"with {QUICK_MEGABYTES} MB")
     options = parser.parse_args(arguments)
     sizes = Sizes(QUICK_MEGABYTES if options.quick else options.megabytes, options.rounds)
@@ -49,7 +59,10 @@ def main(arguments: Sequence[str]) -> int:
     with TemporaryDirectory(prefix="esa-forwarder-bench-") as folder:
         try:
             corpora = Corpora(Path(folder))
-            parts = [service] if options.service else [measure_all, service]
+            if options.against:
+                parts: list[Part] = [partial(against, earlier=options.against)]
+            else:
+                parts = [service] if options.service else [measure_all, service]
             for row in chain.from_iterable(part(corpora, sizes) for part in parts):
                 rows.append(row)
                 say(line(row))

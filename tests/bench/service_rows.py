@@ -34,9 +34,10 @@ _LOGIN = (
 class Once:
     """Does ``run --once`` with the output ``file``, from nothing each time."""
 
-    def __init__(self, folder: Path) -> None:
-        """Work in a folder that is not there yet."""
+    def __init__(self, folder: Path, program: str = PROGRAM) -> None:
+        """Work in a folder that does not exist yet."""
         self._folder = folder
+        self._program = program
 
     def command(self, log: str) -> list[str]:
         """Return the command for a log, with nothing read of it."""
@@ -44,7 +45,7 @@ class Once:
         self._folder.mkdir()
         config = self._folder / "esa.yaml"
         config.write_text(_CONFIG.format(folder=self._folder, log=log), "utf-8")
-        return [PROGRAM, "run", "-c", str(config), "--once"]
+        return [self._program, "run", "-c", str(config), "--once"]
 
     def check(self, log: Log) -> None:
         """Make sure that all is there."""

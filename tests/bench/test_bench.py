@@ -10,8 +10,9 @@ import pytest
 from forwarder.mail_logs import grammar
 from tests.bench import __main__ as command
 from tests.bench import ripgrep
+from tests.bench.against import against
 from tests.bench.corpora import Corpora, Log
-from tests.bench.measuring import BenchError, Output, look_at, ratio
+from tests.bench.measuring import PROGRAM, BenchError, Output, look_at, ratio
 from tests.bench.rows import Row, Sizes, check, line_by_line, ours, traffic
 
 
@@ -108,3 +109,14 @@ def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_row_over_its_limit_says_so() -> None:
     """In a column of its own."""
     assert command.line(Row("a", "2", "1", "0", kept=False)) == "| a | 2 | 1 | 0 | over the limit |"
+
+
+def test_an_earlier_version_is_measured_in_turn(tmp_path: Path) -> None:
+    """Each command of it on each log; the same version takes as long."""
+    rows = list(against(Corpora(tmp_path), Sizes(0.2, 1), PROGRAM))
+    assert [x.name.partition(":")[0] for x in rows] == [
+        f"{command} of {log}"
+        for command in ("parse", "run --once")
+        for log in ("traffic", "storm", "nothing")
+    ]
+    assert all(float(x.figure) > 0 for x in rows)
