@@ -19,20 +19,29 @@ from forwarder import log
 from tests.kibana.server import query_node
 from tests.servers.fixtures import elasticsearch_8, elasticsearch_9, opensearch, toxiproxy
 
-SLOW_MODULES = (
+SLOW = (
+    "test_app_parser_deaths",
     "test_assets",
     "test_bad_networks",
     "test_bench",
     "test_docs_plugins",
     "test_faults_",
+    "test_files_tailer.py::test_ten_thousand_files",
     "test_files_tailer_laws",
+    "test_masking.py::test_what_a_server_echoes",
+    "test_output_file.py::test_a_line_of_others",
+    "test_output_file.py::test_a_tail_cut_anywhere",
+    "test_output_file.py::test_documents_are_there_once_whenever",
     "test_real_",
+    "test_rewind",
+    "test_snapshot",
     "test_spool_kill",
     "test_spool_large",
     "test_streams_laws",
+    "test_truth",
     "test_webhook_example",
 )
-"""Beginnings of names of modules whose tests run servers, kill processes, or search for long."""
+"""How the names begin of tests that run servers, kill processes, or search for long."""
 SERVERS = {"elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"}
 
 __all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"]
@@ -53,9 +62,8 @@ signal.signal(signal.SIGTERM, signal.SIG_DFL)
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Mark the tests that `make check` leaves to `make test`."""
     for item in items:
-        if item.path.name.startswith(SLOW_MODULES) or SERVERS & set(
-            getattr(item, "fixturenames", ())
-        ):
+        name = f"{item.path.name}::{item.name}"
+        if name.startswith(SLOW) or SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
 
 

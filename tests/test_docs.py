@@ -20,7 +20,7 @@ from forwarder import __version__
 from forwarder.config.load import load
 from forwarder.ecs.fields import FIELDS, Field
 from forwarder.plugins import find_outputs
-from tests import help_texts, output_settings
+from tests import conftest, help_texts, output_settings
 
 ROOT = Path(__file__).parents[1]
 README, ARCHITECTURE, CHANGELOG = (
@@ -288,3 +288,11 @@ def test_the_changelog_has_this_version() -> None:
     versions = re.findall(r"^## \[(.*?)\]", CHANGELOG.read_text(), re.MULTILINE)
     assert versions[:2] == ["Unreleased", __version__]
     assert [x for x, same in groupby(sorted(versions)) if len(list(same)) > 1] == []
+
+
+@pytest.mark.parametrize("beginning", conftest.SLOW)
+def test_what_make_check_leaves_out_is_there(beginning: str) -> None:
+    """A test that is renamed would come back in silence."""
+    module, _, test = beginning.partition("::")
+    paths = list((ROOT / "tests").rglob(f"{module.removesuffix('.py')}*.py"))
+    assert any(f"def {test}" in x.read_text() for x in paths)
