@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forwarder.inputs.unpacking import Unpacking
+from forwarder.inputs.block_reader import GzipReader
 from forwarder.text import many
 from tests.test_inputs_block_reader import LOG, read, run
 
@@ -81,7 +81,7 @@ def test_what_unpacks_to_nothing_is_read_in_shares(
         taken += len(data)
         return data
 
-    unpacking = Unpacking(take)
+    unpacking = GzipReader(take)
     found, shares, before = b"", 0, 0
     while (data := unpacking.read(1 << 20)) or unpacking.pending:
         found += data
@@ -123,19 +123,19 @@ def test_a_cut_in_a_later_member_keeps_those_before(tmp_path: Path) -> None:
     assert f"cut off; {2 * len(LOG):,} bytes unpacked before that were read" in str(error)
 
 
-def test_a_damaged_gzip_gives_what_is_before_the_damage(tmp_path: Path) -> None:
-    """A byte wrong anywhere: all that zlib can unpack up to it comes out, then the error."""
+def test_a_damaged_gzip_gives_the_blocks_before_the_damage(tmp_path: Path) -> None:
+    """A byte wrong anywhere: what zlib unpacked in whole blocks comes out, then the error."""
     packed = gzip.compress(LOG, 1, mtime=0)
     path = tmp_path / "mail.log.gz"
     for at in range(10, len(packed)):
         broken = bytearray(packed)
         broken[at] ^= 0xFF
         path.write_bytes(broken)
-        content, error = read(path)
+        content, error = read(path, 1000)
         assert "gzip file that is" in str(error)
-        assert unpacked_bytewise(bytes(broken)) == content
-        if at >= len(packed) - TRAILER_BYTES:
-            assert content == LOG
+        possible = unpacked_bytewise(bytes(broken))
+        assert possible.startswith(content)
+        assert len(possible) - len(content) <= 1000
 
 
 def unpacked_bytewise(packed: bytes) -> bytes:

@@ -24,8 +24,8 @@ from forwarder.inputs.block_reader import (
     last_change,
     plain_bytes,
     read_blocks,
+    refusal,
 )
-from forwarder.inputs.formats import refusal
 from tests.test_inputs_formats import archive
 
 LINE = b"Wed Apr 22 11:43:59 2009 Info: ICID %d close\n"

@@ -4,13 +4,12 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
 from forwarder.inputs.block_reader import ReadError
 from forwarder.inputs.chunk import Kind
-from forwarder.inputs.stdin import Begun, StandardInput
+from forwarder.inputs.stdin import StandardInput
 
 
 @pytest.fixture
@@ -50,27 +49,25 @@ def test_what_is_written_comes_at_once_and_then_the_end(pipe: tuple[StandardInpu
 
 
 def test_of_a_line_only_its_whole_is_handed_over(pipe: tuple[StandardInput, int]) -> None:
-    """The rest waits for whoever reads on."""
+    """The rest stays, and so does what is not in documents, over a reload."""
     standard_input, writing = pipe
     os.write(writing, b"one\ntwo")
     pieces = [*standard_input.read(10), *standard_input.settle()]
     assert [(x.data, x.kind) for x in pieces] == [(b"one\n", Kind.MORE), (b"", Kind.IDLE)]
-    assert standard_input.begun(None) == Begun(b"two", 4)
-    assert standard_input.begun((3, b"state")) == Begun(b"two", 4)
-    begun = standard_input.begun((4, b"state"))
-    assert begun == Begun(b"two", 4, b"state")
-    reading, writing_on = os.pipe()
-    with closing(StandardInput("esa1", descriptor=reading, begun=begun)) as other:
-        assert other.settle() == []
-        assert other.begun(None) == begun
-        os.write(writing_on, b"!\n")
-        pieces = [*other.read(10), *other.read(0)]
-        assert [(x.offset, x.data, x.resume) for x in pieces] == [
-            (4, b"two!\n", b"state"),
-            (9, b"", None),
-        ]
-    for descriptor in (reading, writing, writing_on):
-        os.close(descriptor)
+    standard_input.close()
+    standard_input.reopen("esa2", named=False, input_number=1)  # nothing was saved
+    assert [(x.data, x.appliance) for x in standard_input.read(10)] == [(b"one\n", "esa2")]
+    standard_input.save(4, b"state")
+    standard_input.close()
+    standard_input.reopen("esa3", named=True, input_number=2)
+    assert standard_input.settle() == []
+    os.write(writing, b"!\n")
+    pieces = [*standard_input.read(10), *standard_input.read(0)]
+    assert [(x.offset, x.data, x.resume, x.input) for x in pieces] == [
+        (4, b"two!\n", b"state", 2),
+        (9, b"", None, 2),
+    ]
+    os.close(writing)
 
 
 def test_an_endless_line_is_handed_over_in_parts(pipe: tuple[StandardInput, int]) -> None:
@@ -81,8 +78,10 @@ def test_an_endless_line_is_handed_over_in_parts(pipe: tuple[StandardInput, int]
         os.write(writing, b"x" * 10_000)
         data += b"".join(x.data for x in standard_input.read(10))
     assert len(data) > 200_000
-    assert len(standard_input.begun(None).rest) + len(data) == 400_000
     os.close(writing)
+    while not standard_input.drained:
+        data += b"".join(x.data for x in standard_input.read(10))
+    assert data == b"x" * 400_000
 
 
 def test_a_file_is_read_too() -> None:

@@ -16,7 +16,7 @@ Rules:
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
@@ -35,7 +35,7 @@ from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.files.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.tailer import FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
-from forwarder.inputs.stdin import Begun, StandardInput
+from forwarder.inputs.stdin import StandardInput
 from forwarder.spool import Spool
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Ingest:
         spool: Spool,
         *,
         once: bool = False,
-        begun: Begun = Begun(),  # noqa: B008 - it is frozen
+        standard_input: StandardInput | None = None,
     ) -> None:
         """Go on where the spool says.
 
@@ -93,7 +93,7 @@ class Ingest:
             documents: What is in the documents.
             spool: Where they go.
             once: Whether to read to the end and wait for nothing.
-            begun: What another one has read of standard input; see :attr:`begun`.
+            standard_input: The one that was read before, if there was any.
 
         Raises:
             ForwarderError: What is in the spool cannot be understood.
@@ -105,7 +105,9 @@ class Ingest:
         self._inputs = inputs
         self._deaths = 0
         self._following = _follow(inputs, spool, once=once)
-        self._standard_inputs = [*_standard_inputs(inputs, begun)]
+        self.standard_input = standard_input
+        """Outlives this one: what was read of it and is not in documents is read again."""
+        self._standard_inputs = [*self._open_standard_input()]
         self._sources: list[Source] = [*self._standard_inputs]
         if self._following is not None:
             self._sources.append(self._following)
@@ -118,8 +120,6 @@ class Ingest:
         """Whether a snapshot of the core is on its way."""
         self._forgotten: list[tuple[str, None]] = []
         """Positions to be deleted with the next commit: what was read of them may be on its way."""
-        self._consumed: tuple[int, bytes] | None = None
-        """Of standard input; see :meth:`Core.consumed`."""
         self._since: float | None = None
         self._status = InputStatus(
             self._following,
@@ -218,15 +218,21 @@ class Ingest:
         """Whether it waits for the spool; from any thread."""
         return self._committer.is_blocked
 
-    @property
-    def begun(self) -> Begun:
-        """How far standard input was read; at the end."""
-        return next((x.begun(self._consumed) for x in self._standard_inputs), Begun())
-
     def ask_to_stop(self) -> None:
         """End soon, with everything committed that was read; from any thread."""
         self._stop.set()
         self._wake()
+
+    def _open_standard_input(self) -> Iterator[StandardInput]:
+        for number, settings in enumerate(self._inputs):
+            if not isinstance(settings, StdinSettings):
+                continue
+            appliance, named = settings.appliance or "unknown", settings.appliance is not None
+            if self.standard_input is None:
+                self.standard_input = StandardInput(appliance, named=named, input_number=number)
+            else:
+                self.standard_input.reopen(appliance, named=named, input_number=number)
+            yield self.standard_input
 
     def _wake(self) -> None:
         for source in self._sources:
@@ -306,9 +312,8 @@ class Ingest:
         """
         self._deaths = 0
         if STDIN_KEY in snapshot.consumed:
-            self._consumed = snapshot.consumed[STDIN_KEY]
             for source in self._standard_inputs:
-                source.saved(self._consumed)
+                source.save(*snapshot.consumed[STDIN_KEY])
         state: list[tuple[str, bytes | None]] = [*snapshot.changes, *self._forgotten]
         forgotten = [x.removeprefix(FILE_PREFIX) for x, _ in self._forgotten]
         self._forgotten = []
@@ -337,14 +342,3 @@ def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> Fil
         once=once,
         watch=not once,
     )
-
-
-def _standard_inputs(inputs: Sequence[InputSettings], begun: Begun) -> Iterable[StandardInput]:
-    for number, settings in enumerate(inputs):
-        if isinstance(settings, StdinSettings):
-            yield StandardInput(
-                settings.appliance or "unknown",
-                named=settings.appliance is not None,
-                input_number=number,
-                begun=begun,
-            )

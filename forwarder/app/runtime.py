@@ -14,7 +14,7 @@ from forwarder.app.state_format import bring_up_to_date
 from forwarder.config.load import Config, OutputConfig, mask_of
 from forwarder.delivery.pausing import DeliverySettings
 from forwarder.delivery.worker import Delivery
-from forwarder.inputs.stdin import Begun
+from forwarder.inputs.stdin import StandardInput
 from forwarder.output import Output
 from forwarder.spool import Spool
 from forwarder.text import many
@@ -37,7 +37,7 @@ class Running:
         outputs: Mapping[str, Output],
         *,
         once: bool = False,
-        begun: Begun = Begun(),  # noqa: B008 - it is frozen
+        standard_input: StandardInput | None = None,
     ) -> None:
         """Open the spool and prepare everything; nothing is read or delivered yet.
 
@@ -45,7 +45,7 @@ class Running:
             config: What to do.
             outputs: Those of the configuration, by name.
             once: Whether to read to the end and wait for nothing.
-            begun: What was read of standard input, by what ran before.
+            standard_input: The one that was read by what ran before, if there was any.
 
         Raises:
             ForwarderError: It cannot be.
@@ -72,7 +72,11 @@ class Running:
                 for name, output in outputs.items()
             ]
             self.ingest = Ingest(
-                config.inputs, config.documents, self.spool, once=once, begun=begun
+                config.inputs,
+                config.documents,
+                self.spool,
+                once=once,
+                standard_input=standard_input,
             )
         except BaseException:
             self.spool.close()

@@ -33,12 +33,13 @@ from forwarder.app.runtime import Running
 from forwarder.config.load import Config, mask_of
 from forwarder.config.types import format_duration
 from forwarder.errors import ForwarderError
-from forwarder.inputs.stdin import Begun
 from forwarder.output import Output
 from forwarder.spool import BlockedError, DamagedError, GoneError
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from forwarder.inputs.stdin import StandardInput
 
 _ENDED = 128
 """And the number of the signal, as shells count."""
@@ -120,8 +121,8 @@ class Service:
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._is_good = True
         self._gave_up = False
-        self._begun = Begun()
-        """What was read of standard input, by what ran before."""
+        self._standard_input: StandardInput | None = None
+        """Outlives each configuration."""
 
     def run(self) -> bool:
         """Run until the end.
@@ -147,7 +148,7 @@ class Service:
         if number is None and isinstance(error, DamagedError):
             _log.error("The spool is damaged; it is set aside and opened anew.", reason=str(error))
             running.stop()
-            self._begun = running.ingest.begun
+            self._standard_input = running.ingest.standard_input
             return self._start(self._config)
         if number is not None:
             _say_end(number)
@@ -235,7 +236,7 @@ class Service:
     def _try(self, config: Config, outputs: Mapping[str, Output], *, said: bool) -> Running | None:
         """Prepare a configuration; None if the disk has no room for it, which is said once."""
         try:
-            return Running(config, outputs, once=self._once, begun=self._begun)
+            return Running(config, outputs, once=self._once, standard_input=self._standard_input)
         except BlockedError as error:
             if not said:
                 _log.error("The spool cannot be opened now; it is tried again.", reason=str(error))
@@ -255,7 +256,7 @@ class Service:
         if new is None:
             return running
         running.stop()
-        self._begun = running.ingest.begun
+        self._standard_input = running.ingest.standard_input
         number = self._next_signal(0)
         if number == signal.SIGHUP:
             self._signals.put(number)

@@ -1,4 +1,4 @@
-"""What the inputs hand over."""
+"""What the inputs hand over: a log in chunks, in order."""
 
 from datetime import datetime
 from enum import Enum
@@ -6,37 +6,37 @@ from typing import NamedTuple
 
 
 class Kind(Enum):
-    """What follows a piece of a file."""
+    """What is known of the lines that follow a chunk."""
 
     MORE = "more"
-    """Nothing is known yet."""
+    """Nothing."""
     IDLE = "idle"
-    """Nothing more is there now: the last line, if a newline ends it, is whole."""
+    """No more for now: a last line that ends with a newline is whole."""
     END = "end"
-    """The file is complete: its last line is whole in any case."""
+    """None, the log is complete: its last line is whole in any case."""
 
 
 class Chunk(NamedTuple):
-    """A part of a log, in order."""
+    """A part of a log."""
 
     key: str
-    """Of the log: the same under every name, and behind a restart."""
+    """Of the log: the same under every name, and after a restart."""
     appliance: str
     path: str
     """Absolute, where the log is now; bytes that are not UTF-8 as surrogates."""
     near: datetime
-    """A moment that the lines are close to, aware, for stamps without a year."""
+    """Aware; close to the time of the lines, for stamps without a year."""
     data: bytes
-    """Unpacked, cut anywhere, at most 128 KiB; may be empty where ``kind`` says something new."""
+    """Decompressed, cut anywhere, at most 256 KiB; may be empty where ``kind`` is news."""
     kind: Kind
     resume: bytes | None
-    """With the first piece after a restart, or after an end: what was saved with the position."""
+    """With the first chunk after a restart or an end: what was saved with the position."""
     offset: int
-    """Of the first byte, in bytes from the start of the log."""
+    """Of the first byte, from the start of the log."""
     named: bool = False
-    """Whether the appliance was named; if not, a host in a syslog header knows better."""
+    """Whether the appliance was configured; if not, a host in a syslog header takes its place."""
     input: int = 0
-    """Which of the inputs asked for it, from 0."""
+    """Index of the input among those configured."""
     head: bytes = b""
-    """Whole lines from the start of the log, where reading begins behind them with no ``resume``:
-    the file's header is among them."""
+    """Whole lines from the start of the log, with its file header, where reading begins after them
+    and nothing was saved."""

@@ -1,11 +1,11 @@
-"""Standard input as a stream of pieces.
+"""Standard input as a stream of chunks.
 
-A pipe has no position: what was read and is not in documents when the program is killed is lost
-to it. So it is for trials, and for what somebody else can send again. gzip is not unpacked: nobody
-pipes it for hours, and ``zcat`` is at hand. Nor is an archive; it is refused.
+A pipe has no position: what was read and is not in documents when the program is killed is lost.
+So it is for trials, and for what can be sent again. gzip is not decompressed (``zcat`` does that),
+and archives are refused.
 
-Lines are handed over as they come, and only whole ones: the rest of one is for whoever reads on
-afterwards, with other settings.
+Chunks end with a line. The rest of a line, and what is not in documents yet, stays with the object,
+which outlives a reload of the configuration.
 """
 
 import os
@@ -13,80 +13,63 @@ import select
 import sys
 import threading
 from datetime import UTC, datetime
-from typing import NamedTuple
 
-from forwarder.inputs.block_reader import STDIN, ReadError
+from forwarder.inputs.block_reader import HEAD_BYTES, STDIN, ReadError, refusal
 from forwarder.inputs.chunk import Chunk, Kind
-from forwarder.inputs.formats import HEAD_BYTES, refusal
 
 KEY = "stdin"
-"""The key of its pieces; there is no position to save under it."""
+"""The key of its chunks; no position is saved under it."""
+
+CLOSED = "standard input is closed; give it a file or a pipe, or take this input out"
 
 _BLOCK_BYTES = 1 << 17
 """128 KiB, twice what a pipe holds: one read empties it."""
 
 
-CLOSED = "standard input is closed; give it a file or a pipe, or take this input out"
-
-
 def is_closed() -> bool:
-    """Say whether standard input was closed when the program began, as after ``<&-`` in a shell.
+    """Whether standard input was closed when the program began, as after ``<&-`` in a shell.
 
-    Whatever its number leads to now is no log.
+    Whatever its number leads to now is not a log.
     """
     return sys.stdin is None
 
 
-class Begun(NamedTuple):
-    """How far standard input was read, for whoever reads on."""
-
-    rest: bytes = b""
-    """What was read of a line that has not come to its end."""
-    offset: int = 0
-    """Bytes that were handed over."""
-    resume: bytes | None = None
-    """What the next piece goes with; None if nobody knows."""
-
-
 class StandardInput:
-    """Reads standard input, or another descriptor."""
+    """Reads standard input, or another descriptor, which is not closed."""
 
     def __init__(
-        self,
-        appliance: str,
-        *,
-        named: bool = True,
-        input_number: int = 0,
-        descriptor: int = 0,
-        begun: Begun = Begun(),  # noqa: B008 - it is frozen
+        self, appliance: str, *, named: bool = True, input_number: int = 0, descriptor: int = 0
     ) -> None:
-        """Start; nothing is read yet.
+        """Start; nothing is read yet."""
+        self._descriptor = descriptor
+        self._near = datetime.now(UTC)
+        self._offset = 0
+        self._rest = b""
+        """Read and not handed over."""
+        self._in_flight: list[bytes] = []
+        """Handed over, and not in documents."""
+        self._saved: tuple[int, bytes | None] = 0, None
+        """The offset before which all is in documents, and what goes with the next chunk."""
+        self._resume: bytes | None = None
+        self._idle, self._ended = True, False
+        self._is_open = False
+        self._lock = threading.Lock()
+        """Of the wake pipe: once closed, its numbers may be those of another file."""
+        self.reopen(appliance, named=named, input_number=input_number)
+
+    def reopen(self, appliance: str, *, named: bool, input_number: int) -> None:
+        """Go on, with the settings of another configuration, where all is in documents.
 
         Args:
             appliance: Whose log it is.
-            named: Whether somebody named it; if not, a host in a syslog header knows better.
-            input_number: Which of the inputs it is, from 0.
-            descriptor: What to read; it is not closed.
-            begun: What somebody else has read before this one.
+            named: Whether the appliance was configured.
+            input_number: Index of the input among those configured.
         """
-        self._appliance = appliance
-        self._named = named
-        self._input = input_number
-        self._descriptor = descriptor
-        self._offset = begun.offset
-        self._resume = begun.resume
-        self._near = datetime.now(UTC)
-        self._rest = begun.rest
-        self._kept: list[bytes] = []
-        """What was handed over, and may have to be again."""
-        self._kept_from = begun.offset
-        self._begun = begun
-        self._quiet = True
-        self._ended = False
-        self._waking, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._is_open = True
-        self._lock = threading.Lock()
-        """Of the pipe: once closed, its numbers may be somebody else's."""
+        self._appliance, self._named, self._input = appliance, named, input_number
+        self.rewind()
+        if not self._is_open:
+            self._waking, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            self._is_open = True
 
     def read(self, timeout: float) -> list[Chunk]:
         """Read what is there.
@@ -95,23 +78,22 @@ class StandardInput:
             timeout: How long to wait for something, in seconds.
 
         Returns:
-            At most one piece, of at most 256 KiB; none if no line came to its end. At the end of
-            the input, one that says so, and none after it.
+            At most one chunk, of at most 256 KiB; none if no line was completed. The last one has
+            the kind END.
 
         Raises:
-            ReadError: It cannot be read, or is no log.
+            ReadError: It cannot be read, or is not a log.
         """
         if self._ended:
             return []
         try:
             again = self._take_whole(b"") if b"\n" in self._rest else b""
             if again:
-                self._quiet = False
-                return [self._piece(again, Kind.MORE)]
+                self._idle = False
+                return [self._chunk(again, Kind.MORE)]
             if not self._is_ready(0):
-                if not self._quiet:
-                    self._quiet = True
-                    return [self._piece(b"", Kind.IDLE)]
+                if not self._idle:
+                    return self.settle()
                 if not self._is_ready(timeout):
                     return []
             data = os.read(self._descriptor, _BLOCK_BYTES)
@@ -127,45 +109,37 @@ class StandardInput:
         whole = self._take_whole(data)
         if not whole and not self._ended:
             return []
-        self._quiet = False
-        return [self._piece(whole, Kind.END if self._ended else Kind.MORE)]
+        self._idle = False
+        return [self._chunk(whole, Kind.END if self._ended else Kind.MORE)]
 
     def settle(self) -> list[Chunk]:
-        """Say, for whoever stops reading, that no more lines are there for now."""
-        return [] if self._quiet or self._ended else [self._piece(b"", Kind.IDLE)]
+        """Return the chunk that tells that no more lines are there for now, if that is news."""
+        if self._idle or self._ended:
+            return []
+        self._idle = True
+        return [self._chunk(b"", Kind.IDLE)]
 
-    def begun(self, consumed: tuple[int, bytes] | None) -> Begun:
-        """Say how far it was read, once that is all in documents.
-
-        Args:
-            consumed: The offset up to which all is in documents, and what to give back with the
-                piece that begins there; None if nobody knows.
-        """
-        resume = None if consumed is None or consumed[0] != self._offset else consumed[1]
-        return Begun(self._rest, self._offset, resume or self._resume)
-
-    def saved(self, consumed: tuple[int, bytes]) -> None:
-        """Take it that all up to an offset is in documents, and on disk.
+    def save(self, offset: int, resume: bytes) -> None:
+        """Note that everything before an offset is in documents, and on disk.
 
         Args:
-            consumed: The offset, and what to give back with the piece that begins there.
+            offset: In bytes, within what was handed over.
+            resume: What to give back with the chunk that begins there.
         """
-        kept = b"".join(self._kept)
-        offset, resume = consumed
-        self._kept = [kept[offset - self._kept_from :]]
-        self._kept_from = offset
-        self._begun = Begun(b"", offset, resume)
+        data = b"".join(self._in_flight)
+        self._in_flight = [data[offset - self._saved[0] :]]
+        self._saved = offset, resume
 
     def rewind(self) -> None:
-        """Go back to where all is in documents: whoever took the rest has lost it."""
-        self._rest = b"".join(self._kept) + self._rest
-        self._kept = []
-        self._offset, self._resume = self._kept_from, self._begun.resume
-        self._quiet, self._ended = True, False
+        """Go back to where everything is in documents."""
+        self._rest = b"".join(self._in_flight) + self._rest
+        self._in_flight = []
+        self._offset, self._resume = self._saved
+        self._idle, self._ended = True, False
 
     @property
     def drained(self) -> bool:
-        """Whether it came to its end."""
+        """Whether it was read to its end."""
         return self._ended
 
     def wake(self) -> None:
@@ -175,7 +149,7 @@ class StandardInput:
                 os.write(self._wake, b"\0")
 
     def close(self) -> None:
-        """Give back what waiting takes."""
+        """Close what waiting takes; :meth:`reopen` goes on."""
         with self._lock:
             self._is_open = False
             os.close(self._waking)
@@ -188,7 +162,7 @@ class StandardInput:
         return self._descriptor in ready
 
     def _take_whole(self, data: bytes) -> bytes:
-        """Give what is to be handed over; of an endless line, and at the end, all that is there."""
+        """Return the whole lines; of an endless line, and at the end, all that is there."""
         data = self._rest + data
         end = data.rfind(b"\n", 0, 2 * _BLOCK_BYTES) + 1
         if self._ended or (not end and len(data) > _BLOCK_BYTES):
@@ -196,11 +170,11 @@ class StandardInput:
         self._rest = data[end:]
         return data[:end]
 
-    def _piece(self, data: bytes, kind: Kind) -> Chunk:
+    def _chunk(self, data: bytes, kind: Kind) -> Chunk:
         offset, resume = self._offset, self._resume
         self._offset += len(data)
         if data:
-            self._kept.append(data)
+            self._in_flight.append(data)
         self._resume = None
         return Chunk(
             key=KEY,

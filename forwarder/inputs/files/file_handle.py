@@ -12,10 +12,9 @@ from functools import partial
 from itertools import count
 
 from forwarder.errors import ForwarderError
+from forwarder.inputs.block_reader import GZIP_MAGIC, GzipReader, is_too_short, refusal
+from forwarder.inputs.block_reader import HEAD_BYTES as FORMAT_BYTES
 from forwarder.inputs.files.fingerprints import HEAD_BYTES, Fingerprint
-from forwarder.inputs.formats import HEAD_BYTES as FORMAT_BYTES
-from forwarder.inputs.formats import is_too_short, refusal
-from forwarder.inputs.unpacking import GZIP_MAGIC, Unpacking
 
 MAX_OPEN = 256
 """Files held open at a time: a quarter of the descriptors that a process has by default."""
@@ -62,7 +61,7 @@ class FileHandle:
 
         Raises:
             MovedError: Something else is there now, or nothing.
-            SourceError: It may not be read, or is no log; see :mod:`forwarder.inputs.formats`.
+            SourceError: It may not be read, or is no log; see :mod:`forwarder.inputs.block_reader`.
         """
         self._path = path
         try:
@@ -117,7 +116,7 @@ class FileHandle:
         self._unpacking = None
         if self.packed:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
-            self._unpacking = Unpacking(partial(os.read, self._descriptor))
+            self._unpacking = GzipReader(partial(os.read, self._descriptor))
 
     def read(self, size: int) -> bytes:
         """Read what follows; b"" if there is nothing more now, unless it is :attr:`pending`.
@@ -185,9 +184,9 @@ class FileHandle:
         if self._unpacking is None:
             data = os.pread(self._descriptor, limit, 0)
         else:
-            position = count()
-            blocks = Unpacking(lambda size: os.pread(self._descriptor, size, next(position) * size))
-            data = blocks.read_on(limit)
+            at = count()
+            gzip = GzipReader(lambda size: os.pread(self._descriptor, size, next(at) * size))
+            data = gzip.read_on(limit)
         return data[: data.rfind(b"\n") + 1]
 
     def close(self) -> None:

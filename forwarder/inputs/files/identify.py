@@ -7,6 +7,7 @@ One step reads a block, so that a large file holds up nothing. What is decided h
 import sys
 from collections.abc import Callable, Generator
 
+from forwarder.inputs.block_reader import GZIP_MAGIC
 from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
 from forwarder.inputs.files.comparing import (
     BLOCK_BYTES,
@@ -22,7 +23,6 @@ from forwarder.inputs.files.comparing import (
 from forwarder.inputs.files.file_handle import FileHandle, HandleCache, MovedError, SourceError
 from forwarder.inputs.files.fingerprints import NOTHING, TAIL_BYTES, Fingerprint
 from forwarder.inputs.files.registry import File, Files, State
-from forwarder.inputs.unpacking import GZIP_MAGIC
 
 _JUMP_HEAD_BYTES = 8192
 """Read of a file whose content is to be passed over, to know it again: beyond any header."""

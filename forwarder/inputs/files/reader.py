@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from forwarder.inputs.block_reader import describe_damage
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.beginnings import may_begin
 from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
@@ -12,7 +13,6 @@ from forwarder.inputs.files.file_handle import FileHandle, HandleCache
 from forwarder.inputs.files.paths import time_in_name
 from forwarder.inputs.files.registry import File, Files, State
 from forwarder.inputs.files.scanner import FileStat
-from forwarder.inputs.unpacking import describe_damage
 
 _HEAD_BYTES = 8192
 """Where a log is begun at its end, the header that an appliance writes first is among these."""

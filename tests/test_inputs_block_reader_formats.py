@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from forwarder.inputs.formats import HEAD_BYTES, is_too_short, refusal
+from forwarder.inputs.block_reader import HEAD_BYTES, is_too_short, refusal
 
 LINE = b"Wed Apr 22 11:43:59 2009 Info: ICID 1 close\n"
 
