@@ -53,7 +53,7 @@ if not TYPE_CHECKING:  # pragma: no branch
         "Beside": "config.types",
         "ConfigError": "errors",
         "Count": "config.types",
-        "Document": "documents",
+        "Document": "events",
         "Duration": "config.types",
         "Size": "config.types",
         "WrittenPath": "config.types",
