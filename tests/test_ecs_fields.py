@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from forwarder.ecs import fields as ecs_fields
-from forwarder.ecs.fields import DATASET, ECS_VERSION, FIELDS, MAX_KEYWORD, violations
+from forwarder.ecs.fields import DATASET, ECS_VERSION, FIELDS, MAX_KEYWORD
 from forwarder.events import Action, CloseReason
 from tests import golden
+from tests.ecs_fields import violations
 
 Document = dict[str, Any]
 
