@@ -7,7 +7,6 @@ of that kind only the slots are filled. The bytes are those that serialising it 
 the same for all lines of a machine is filled in once, because a log may have very many machines.
 """
 
-from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
@@ -52,9 +51,7 @@ class _Layout:
         marks = list(enumerate(self.parts))[1::2]
         self.machine = [x for x in marks if x[1] in _MACHINE]
         slots = [x for x in marks if x[1] not in _MACHINE]
-        self.pick: Callable[[tuple[bytes | None, ...]], tuple[bytes, ...]] = itemgetter(
-            *(int(mark) for _, mark in slots)
-        )
+        self.pick = itemgetter(*(int(mark) for _, mark in slots))
         """Takes the values that go into the other slots, in the order of these."""
         for place, _ in slots:
             self.parts[place] = b"%b"
@@ -165,7 +162,8 @@ class Encoder:
         template = self._templates.get(key)
         if template is None:
             template = self._add_template(key, event, values)
-        return template.text % template.pick(values)
+        document: bytes = template.text % template.pick(values)
+        return document
 
     def _add_template(
         self, key: tuple[object, ...], event: Event, values: tuple[bytes | None, ...]
