@@ -15,7 +15,8 @@ HEAD = """\
 # Commands
 
 The help text of each command, as `make docs` writes it. Results go to standard output, the log and
-everything else to standard error. Exit codes are in [operations.md](operations.md#signals-and-exit-codes).
+everything else to standard error. Exit codes are in
+[operations.md](operations.md#signals-and-exit-codes).
 """
 WIDTH = "80"
 
