@@ -1,7 +1,28 @@
 """The errors this program raises on purpose; anything else that is raised is a bug.
 
 A message is one or two sentences for the person at the terminal: what is wrong and where, what
-is allowed, and what to do next.
+is allowed, and what to do next. The tree, with the module that defines what is not defined here::
+
+    ForwarderError              the program foresaw it; the message says it all
+    ├── ConfigError             a setting or an argument is wrong (exit code 2)
+    │   └── BadConfig           all issues of a configuration file (config.load)
+    ├── PluginError             a plugin is broken
+    ├── Unavailable             the other side does not answer; retried (output)
+    ├── ReadError               a log cannot be read, or not to its end (inputs.block_reader)
+    ├── SourceError             a file cannot be opened as a log (inputs.files.file_handle)
+    ├── PositionError           a saved position cannot be understood (inputs.files.positions)
+    ├── StateVersionError       the saved state is of a version that the program does not know
+    ├── SpoolError              the spool cannot be used (spool.errors)
+    │   ├── BlockedError        not now, as with a full disk; retried
+    │   │   └── LettersFullError    the dead letters of an output have reached their limit
+    │   ├── DamagedError        the database is broken
+    │   ├── GoneError           its files were deleted
+    │   └── ClosedError         it was closed
+    ├── ParserError             the parser has a bug, or its process cannot be started
+    │   └── ParserDiedError     its process died or hung; another one may not
+    ├── WriteError              the documents of parse cannot be written
+    ├── WorkerDiedError         a process of parse died
+    └── StoreError              no process, or no temporary file, for a part of the work of parse
 """
 
 
@@ -14,8 +35,32 @@ class EndedBySignal(SystemExit):
 
 
 class ConfigError(ForwarderError):
-    """A setting or an argument is wrong: yours to mend (exit code 2)."""
+    """A setting or an argument is wrong: for the user to correct (exit code 2)."""
 
 
 class PluginError(ForwarderError):
-    """A plugin is broken: for its author to mend, or to be installed anew (exit code 1)."""
+    """A plugin is broken: for its author to fix, or to be installed again (exit code 1)."""
+
+
+class StateVersionError(ForwarderError):
+    """The saved state is of a version that the program does not know."""
+
+
+class ParserError(ForwarderError):
+    """The parser has a bug, or cannot be started; what is not committed is read again."""
+
+
+class ParserDiedError(ParserError):
+    """The parser process died or hung, which another one may not."""
+
+
+class WriteError(ForwarderError):
+    """Documents could not be written."""
+
+
+class WorkerDiedError(ForwarderError):
+    """A process ended without a result: killed, or out of memory."""
+
+
+class StoreError(ForwarderError):
+    """A piece of work needs a process and space for what it writes, and they cannot be had."""

@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 
 from forwarder.app import committing, input_status
 from forwarder.app import ingest as module
-from forwarder.app.core_settings import PREFIX as CORE_PREFIX
-from forwarder.app.core_settings import forget
 from forwarder.app.ingest import Ingest
 from forwarder.app.input_status import STATUS_PREFIX
+from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
+from forwarder.app.saved_state import forget
 from forwarder.cli.status_rows import as_text
 from forwarder.events import Document
 from forwarder.inputs.files import changes
@@ -273,10 +273,10 @@ def test_all_of_one_appliance_is_forgotten(tmp_path: Path, spool: Spool) -> None
     append(tmp_path, logins(1))
     append(tmp_path, logins(2), appliance="esa2")
     reader(tmp_path, spool, once=True).run()
-    changes = forget(spool.load_state(CORE_PREFIX), {"esa2"})
+    changes = forget(spool.load_state(PARSER_PREFIX), {"esa2"})
     spool.commit([], changes)
     # What is left is of the other one, all of it.
-    left = spool.load_state(CORE_PREFIX)
+    left = spool.load_state(PARSER_PREFIX)
     assert len(left) == len(changes) > 1
     assert forget(left, {"esa2"}) == []
     assert len(forget(left, {"esa1"})) == len(left)

@@ -7,13 +7,13 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from forwarder.app.core_messages import Snapshot
 from forwarder.app.input_status import (
     AGAIN_SECONDS,
     MAX_STATUS_FILES,
     InputStatus,
     ParseWarnings,
 )
+from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import WARNINGS, Counters
 from forwarder.inputs.files.scanner import FileSource
 from forwarder.inputs.files.tailer import FileTailer
@@ -37,7 +37,7 @@ def test_many_files_that_are_no_logs_do_not_fill_the_log(tmp_path: Path) -> None
     while len(keys) < MAX_STATUS_FILES + 50:
         keys |= dict.fromkeys((x.key for x in following.read(0.1)), OtherLog(0, None, True))  # noqa: FBT003
     status = InputStatus(following, [], {})
-    snapshot = Snapshot({}, [], Counters(), 0, keys)
+    snapshot = CheckpointReply({}, [], Counters(), 0, keys)
     with capture_logs() as logs:
         ((_, written),) = status.take(snapshot)
         status.finish()

@@ -8,7 +8,8 @@ from threading import Thread
 
 import pytest
 
-from forwarder.app.parse import WriteError, Writer
+from forwarder.app.parse import Writer
+from forwarder.errors import WriteError
 
 
 def write(writer: Writer) -> None:

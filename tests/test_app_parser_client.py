@@ -1,4 +1,4 @@
-"""The process of the core: it does what the core does, and no end of either side is overlooked."""
+"""The parser process does what the parser does, and no end of either side is overlooked."""
 
 import io
 import os
@@ -14,17 +14,26 @@ from pathlib import Path
 import pytest
 
 from forwarder.app import parser_client as module
-from forwarder.app.core import Core
-from forwarder.app.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, get, put
-from forwarder.app.core_settings import CoreSettings
-from forwarder.app.parser_client import CoreError, CoreHandle
-from forwarder.app.parser_worker import serve
+from forwarder.app.parser_client import (
+    Begin,
+    Checkpoint,
+    CheckpointReply,
+    Failed,
+    Parsed,
+    ParserClient,
+    ParserSettings,
+    Saved,
+    get,
+    put,
+)
+from forwarder.app.parser_worker import ParserPool, serve
 from forwarder.ecs.layout import Common
+from forwarder.errors import ParserError
 from forwarder.inputs.chunk import Chunk, Kind
 from tests.faults.program import wait_until
 from tests.services import logins
 
-SETTINGS = CoreSettings((None,), sessions=True, common=Common())
+SETTINGS = ParserSettings((None,), sessions=True, common=Common())
 PIECE = Chunk(
     "key", "esa1", "/srv/esa/mail", datetime(2026, 3, 4, tzinfo=UTC), b"", Kind.MORE, None, 0
 )
@@ -32,10 +41,10 @@ LATER = PIECE._replace(data=logins(1, 2), kind=Kind.IDLE)
 
 _ORPHAN = """\
 import sys
-from forwarder.app.parser_client import CoreHandle
+from forwarder.app.parser_client import ParserClient
 from tests.test_app_parser_client import LATER, SETTINGS
 
-handle = CoreHandle(SETTINGS, [], lambda: None)
+handle = ParserClient(SETTINGS, [], lambda: None)
 handle.feed(LATER)
 print(handle.pid, flush=True)
 sys.stdin.read()
@@ -58,51 +67,49 @@ def answers_to(*messages: object) -> list[object]:
 
 
 @contextmanager
-def handle() -> Iterator[tuple[CoreHandle, threading.Event]]:
+def handle() -> Iterator[tuple[ParserClient, threading.Event]]:
     """Start the process."""
     woken = threading.Event()
-    with closing(CoreHandle(SETTINGS, [], woken.set)) as found:
+    with closing(ParserClient(SETTINGS, [], woken.set)) as found:
         yield found, woken
 
 
-def snapshot_of(core: CoreHandle) -> tuple[list[Made], Snapshot]:
-    """Ask, and wait for the answer and all before it."""
-    core.ask()
-    made: list[Made] = []
+def checkpoint_of(client: ParserClient) -> tuple[list[Parsed], CheckpointReply]:
+    """Ask for a checkpoint, and wait for the answer and all before it."""
+    client.ask()
+    made: list[Parsed] = []
     while True:
-        for answer in core.answers(wait=True):
-            if isinstance(answer, Snapshot):
+        for answer in client.replies(wait=True):
+            if isinstance(answer, CheckpointReply):
                 return made, answer
             made.append(answer)
 
 
-def test_it_answers_as_the_core_does() -> None:
+def test_it_answers_as_the_parser_does() -> None:
     """Each piece by its documents, each question by what counts for exactly those before it."""
-    here = Core(SETTINGS, [])
+    here = ParserPool(SETTINGS, [])
     made = here.take(LATER)
     assert len(made) == 2
-    with handle() as (core, woken):
-        core.feed(LATER)
-        core.feed(PIECE)
-        (first, nothing), snapshot = snapshot_of(core)
+    with handle() as (client, woken):
+        client.feed(LATER)
+        client.feed(PIECE)
+        (first, nothing), reply = checkpoint_of(client)
         assert first.documents() == made
         assert nothing.documents() == []
         assert woken.wait(10)
-        assert (snapshot.consumed, snapshot.changes) == (here.consumed(), here.changes())
-        assert snapshot.counts == here.counts
-        assert snapshot.open_connections == here.open_connections
-        core.saved([])
-        assert snapshot_of(core)[1].consumed == {}
+        assert reply == here.checkpoint()
+        client.saved([])
+        assert checkpoint_of(client)[1].consumed == {}
 
 
 def test_much_goes_through_at_once() -> None:
     """More than its pipes and its window hold, with nobody taking answers meanwhile."""
     text = logins(*range(2_000))
-    with handle() as (core, _):
+    with handle() as (client, _):
         for number in range(12):
             offset = number * len(text)
-            core.feed(LATER._replace(data=text, offset=offset, key=f"{number}"))
-        made, _ = snapshot_of(core)
+            client.feed(LATER._replace(data=text, offset=offset, key=f"{number}"))
+        made, _ = checkpoint_of(client)
     assert sum(len(x.documents()) for x in made) == 24_000
 
 
@@ -111,8 +118,8 @@ def test_a_log_that_goes_on_before_its_end_is_saved_goes_on() -> None:
     text = logins(1)
     begun = PIECE._replace(data=text[:-30])
     rest = PIECE._replace(data=text[-30:], offset=len(text) - 30, kind=Kind.END)
-    _, _, made = answers_to(Begin(SETTINGS, []), begun, Ask(), rest)
-    assert isinstance(made, Made)
+    _, _, made = answers_to(Begin(SETTINGS, []), begun, Checkpoint(), rest)
+    assert isinstance(made, Parsed)
     assert len(made.documents()) == 1
 
 
@@ -120,8 +127,8 @@ def test_a_log_that_goes_on_before_its_end_is_saved_goes_on() -> None:
 def test_what_was_saved_may_be_forgotten(message: Saved) -> None:
     """What follows of such a log says itself where it stands."""
     ended = LATER._replace(kind=Kind.END)
-    _, _, again = answers_to(Begin(SETTINGS, []), ended, Ask(), message, LATER)
-    assert isinstance(again, Made)
+    _, _, again = answers_to(Begin(SETTINGS, []), ended, Checkpoint(), message, LATER)
+    assert isinstance(again, Parsed)
     assert len(again.documents()) == 2
 
 
@@ -139,36 +146,41 @@ def test_a_fault_is_told(messages: list[object], said: str) -> None:
     assert said in failed.words
 
 
-def test_a_fault_is_raised_where_the_core_is_used() -> None:
+def test_a_fault_is_raised_where_the_parser_is_used() -> None:
     """By whatever is called next."""
     woken = threading.Event()
-    with closing(CoreHandle(SETTINGS, [("core/esa1/what/1", b"no state")], woken.set)) as core:
+    with closing(ParserClient(SETTINGS, [("core/esa1/what/1", b"no state")], woken.set)) as client:
         assert woken.wait(10)
-        for call in (core.answers, core.ask, lambda: core.feed(PIECE), lambda: core.saved([])):
-            with pytest.raises(CoreError, match="a fault of the program"):
+        for call in (
+            client.replies,
+            client.ask,
+            lambda: client.feed(PIECE),
+            lambda: client.saved([]),
+        ):
+            with pytest.raises(ParserError, match="a fault of the program"):
                 call()
 
 
 def test_its_death_is_noticed() -> None:
     """By whoever feeds it, and by whoever waits for it."""
-    with handle() as (core, woken):
-        os.kill(core.pid, signal.SIGKILL)
-        with pytest.raises(CoreError, match=r"was ended by SIGKILL"):
-            core.answers(wait=True)
+    with handle() as (client, woken):
+        os.kill(client.pid, signal.SIGKILL)
+        with pytest.raises(ParserError, match=r"was ended by SIGKILL"):
+            client.replies(wait=True)
         assert woken.wait(10)
-        with pytest.raises(CoreError, match="was ended by SIGKILL"):
-            core.feed(LATER)
+        with pytest.raises(ParserError, match="was ended by SIGKILL"):
+            client.feed(LATER)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_are_for_the_service(number: signal.Signals) -> None:
     """As those that go to all processes of a unit; from the first moment on."""
-    with handle() as (core, _):
-        os.kill(core.pid, number)
-        snapshot_of(core)  # it has begun
-        os.kill(core.pid, number)
-        core.feed(LATER)
-        (made,), _ = snapshot_of(core)
+    with handle() as (client, _):
+        os.kill(client.pid, number)
+        checkpoint_of(client)  # it has begun
+        os.kill(client.pid, number)
+        client.feed(LATER)
+        (made,), _ = checkpoint_of(client)
         assert len(made.documents()) == 2
 
 
@@ -191,35 +203,35 @@ def test_whatever_comes_out_of_the_pipe_nobody_waits_for_ever(
     monkeypatch.setattr(sys, "executable", str(program))
     monkeypatch.setattr(module, "_END_SECONDS", 0.2)
     woken = threading.Event()
-    with closing(CoreHandle(SETTINGS, [], woken.set)) as core:
+    with closing(ParserClient(SETTINGS, [], woken.set)) as client:
         assert woken.wait(10)
-        with pytest.raises(CoreError, match=said):
-            core.answers(wait=True)
+        with pytest.raises(ParserError, match=said):
+            client.replies(wait=True)
 
 
 def test_what_is_printed_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As by a file that Python runs at each start."""
     (tmp_path / "sitecustomize.py").write_text("print('Hello', flush=True)\n", "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with handle() as (core, _):
-        core.feed(LATER)
-        (made,), _ = snapshot_of(core)
+    with handle() as (client, _):
+        client.feed(LATER)
+        (made,), _ = checkpoint_of(client)
         assert len(made.documents()) == 2
 
 
 def test_a_process_that_cannot_be_started_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to do."""
     monkeypatch.setattr(sys, "executable", "/there/is/no/python")
-    with pytest.raises(CoreError, match=r"cannot be started: No such file .*; allow this user"):
-        CoreHandle(SETTINGS, [], lambda: None)
+    with pytest.raises(ParserError, match=r"cannot be started: No such file .*; allow this user"):
+        ParserClient(SETTINGS, [], lambda: None)
 
 
 def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The program may be upgraded under a running service, which then starts a new process."""
     monkeypatch.setattr(module, "__version__", "0.0.0")
     said = r"version 0\.0\.0, .*; start it again"
-    with handle() as (core, _), pytest.raises(CoreError, match=said):
-        snapshot_of(core)
+    with handle() as (client, _), pytest.raises(ParserError, match=said):
+        checkpoint_of(client)
 
 
 def test_it_ends_with_the_service() -> None:

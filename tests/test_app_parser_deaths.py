@@ -1,4 +1,4 @@
-"""The process of the core dies or hangs under load: nothing is lost, and nothing is there twice."""
+"""The parser process dies or hangs under load: nothing is lost, and nothing is there twice."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.app import ingest, parser_client
-from forwarder.app.parser_client import CoreDiedError
+from forwarder.errors import ParserDiedError
 from forwarder.spool import Spool
 from tests.faults.program import COMMAND, wait_until
 from tests.services import append, logins
@@ -28,8 +28,8 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     found.close()
 
 
-def core_of(pid: int) -> int | None:
-    """Find the process of the core among the children of another."""
+def parser_of(pid: int) -> int | None:
+    """Find the parser process among the children of another."""
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
             for child in children.read_text("utf-8").split():
@@ -58,21 +58,21 @@ def test_files_are_read_on(
     assert len(documents) == len({x["event"]["id"] for x in documents}) == 24_000
     assert all(x["cisco_esa"]["connection"]["correlated"] for x in documents)
     # A machine that is busy may take one for hung that is not.
-    assert caplog.text.count("The process of the core is started again") >= 4
+    assert caplog.text.count("Parser process restarted") >= 4
     how = "did not answer" if number == signal.SIGSTOP else "was ended by SIGKILL"
     assert caplog.text.count(how) >= 4
 
 
 def hurt(folder: Path, spool: Spool, begin: int, number: signal.Signals) -> None:
-    """Write 6,000 logins, and let the process of the core die or hang in the middle."""
+    """Write 6,000 logins, and let the parser process die or hang in the middle."""
     append(folder, logins(*range(begin, begin + 3_000)))
     # Under load: the rest of it is on its way.
     wait_until(lambda: spool.pending("told") > begin, "the first of them")
-    victim = core_of(os.getpid())
+    victim = parser_of(os.getpid())
     assert victim is not None
     os.kill(victim, number)
     append(folder, logins(*range(begin + 3_000, begin + 6_000)))
-    wait_until(lambda: core_of(os.getpid()) not in {None, victim}, "another one")
+    wait_until(lambda: parser_of(os.getpid()) not in {None, victim}, "another one")
 
 
 def take_all(spool: Spool) -> list[dict[str, dict[str, dict[str, object]]]]:
@@ -100,15 +100,15 @@ def test_standard_input_is_read_on(tmp_path: Path) -> None:
             program.stdin.write(logins(number + 1_999)[-50:])
             program.stdin.flush()
             if number in {4_000, 12_000}:
-                wait_until(lambda: core_of(program.pid), "the core")
-                victim = core_of(program.pid)
+                wait_until(lambda: parser_of(program.pid), "the parser")
+                victim = parser_of(program.pid)
                 assert victim is not None
                 os.kill(victim, signal.SIGKILL)
                 time.sleep(0.01)
         program.stdin.close()
         said = program.stderr.read().decode()
     assert program.returncode == 0, said
-    assert said.count("started again") == 2, said
+    assert said.count("Parser process restarted") == 2, said
     lines = (tmp_path / "out.ndjson").read_text().splitlines()
     documents = [json.loads(x) for x in lines]
     assert len(documents) == len({x["event"]["id"] for x in documents}) == 20_000
@@ -121,11 +121,11 @@ def test_what_dies_again_and_again_ends_the_service(
     """With the reason; what it dies of may be in the logs."""
     monkeypatch.setattr(ingest, "WAIT_SECONDS", 0.01)
 
-    def die(core: parser_client.CoreHandle, _: object) -> None:
-        os.kill(core.pid, signal.SIGKILL)
-        core.answers(wait=True)
+    def die(client: parser_client.ParserClient, _: object) -> None:
+        os.kill(client.pid, signal.SIGKILL)
+        client.replies(wait=True)
 
-    monkeypatch.setattr(parser_client.CoreHandle, "feed", die)
+    monkeypatch.setattr(parser_client.ParserClient, "feed", die)
     append(tmp_path, logins(1))
-    with pytest.raises(CoreDiedError, match="was ended by SIGKILL"):
+    with pytest.raises(ParserDiedError, match="was ended by SIGKILL"):
         reader(tmp_path, spool, once=True).run()

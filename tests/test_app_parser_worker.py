@@ -1,4 +1,4 @@
-"""The core behind the inputs: what it remembers of a log, and for how long."""
+"""The parser behind the inputs: what it remembers of a log, and for how long."""
 
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from forwarder.app.core import Core
-from forwarder.app.core_settings import CoreSettings
+from forwarder.app.parser_client import ParserSettings
+from forwarder.app.parser_worker import ParserPool
 from forwarder.ecs.layout import Common
 from forwarder.inputs.chunk import Chunk, Kind
 from tests.services import Told, configured, logins
@@ -20,21 +20,21 @@ MORE = Chunk(
 
 
 @pytest.fixture
-def core(tmp_path: Path) -> Core:
+def pool(tmp_path: Path) -> ParserPool:
     """Start with nothing read."""
     config = configured(tmp_path, Told(lambda _: None))()
-    return Core(CoreSettings.of(config.inputs, config.documents), [])
+    return ParserPool(ParserSettings.of(config.inputs, config.documents), [])
 
 
-def test_a_log_goes_on_where_the_last_piece_ended(core: Core) -> None:
+def test_a_log_goes_on_where_the_last_piece_ended(pool: ParserPool) -> None:
     """Lines may be cut anywhere."""
     text = logins(1, 2)
-    made = core.take(MORE._replace(data=text[:-70]))
-    made += core.take(MORE._replace(data=text[-70:], offset=len(text) - 70, kind=Kind.IDLE))
+    made = pool.take(MORE._replace(data=text[:-70]))
+    made += pool.take(MORE._replace(data=text[-70:], offset=len(text) - 70, kind=Kind.IDLE))
     assert len(made) == 2
-    ((key, (offset, _)),) = core.consumed().items()
+    ((key, (offset, _)),) = pool.checkpoint().consumed.items()
     assert (key, offset) == ("key", len(text))
-    assert core.consumed() == {}
+    assert pool.checkpoint().consumed == {}
 
 
 GUI = b"Tue Mar  3 10:00:00 2026 Info: req:203.0.113.5 user:a id:ABC 200 GET / HTTP/1.1 -\n"
@@ -58,70 +58,70 @@ UNKNOWN = b"Tue Mar  3 10:00:00 2026 Info: Something happened.\n"
     ],
 )
 def test_what_is_no_mail_log_is_told_as_soon_as_it_shows(
-    core: Core, data: bytes, kind: Kind, *, told: bool
+    pool: ParserPool, data: bytes, kind: Kind, *, told: bool
 ) -> None:
     """Small or large, at rest or at its end; what may still become one is not blamed."""
-    core.take(MORE._replace(data=data, kind=kind))
-    assert (core.take_others().keys() == {"key"}) is told
-    assert core.take_others() == {}
+    pool.take(MORE._replace(data=data, kind=kind))
+    assert (pool.checkpoint().others.keys() == {"key"}) is told
+    assert pool.checkpoint().others == {}
 
 
-def test_a_file_that_becomes_a_mail_log_is_one(core: Core) -> None:
+def test_a_file_that_becomes_a_mail_log_is_one(pool: ParserPool) -> None:
     """As where a disk was restored, and lines of another kind stand before."""
-    core.take(MORE._replace(data=GUI, kind=Kind.IDLE))
-    (other,) = core.take_others().values()
+    pool.take(MORE._replace(data=GUI, kind=Kind.IDLE))
+    (other,) = pool.checkpoint().others.values()
     assert other is not None
-    core.take(MORE._replace(data=logins(1), offset=len(GUI), kind=Kind.IDLE))
-    assert core.take_others() == {"key": None}
-    core.take(MORE._replace(data=logins(2), offset=len(GUI + logins(1)), kind=Kind.IDLE))
-    assert core.take_others() == {}
+    pool.take(MORE._replace(data=logins(1), offset=len(GUI), kind=Kind.IDLE))
+    assert pool.checkpoint().others == {"key": None}
+    pool.take(MORE._replace(data=logins(2), offset=len(GUI + logins(1)), kind=Kind.IDLE))
+    assert pool.checkpoint().others == {}
 
 
-def test_a_log_of_which_nothing_will_come_is_forgotten(core: Core) -> None:
+def test_a_log_of_which_nothing_will_come_is_forgotten(pool: ParserPool) -> None:
     """Half a line of it does not wait for the rest for ever."""
-    core.take(MORE._replace(data=b"half a l"))
-    core.consumed()
-    core.saved(["key", "another"])
-    assert len(core.take(MORE._replace(data=logins(1), kind=Kind.END))) == 1
-    assert core.consumed()["key"][0] == len(logins(1))
+    pool.take(MORE._replace(data=b"half a l"))
+    pool.checkpoint()
+    pool.saved(["key", "another"])
+    assert len(pool.take(MORE._replace(data=logins(1), kind=Kind.END))) == 1
+    assert pool.checkpoint().consumed["key"][0] == len(logins(1))
 
 
 @pytest.mark.parametrize("cut", range(1, 90))
 def test_a_log_that_goes_on_within_a_line_behind_its_end_loses_nothing(
-    core: Core, cut: int
+    pool: ParserPool, cut: int
 ) -> None:
     """What was closed while half a line was written goes on, though its end was saved."""
     text = logins(1, 2)
     half = text.rindex(b"\n", 0, -1) + 1 + cut
-    made = core.take(MORE._replace(data=text[:half], kind=Kind.END))
-    core.consumed()
-    core.saved()
-    made += core.take(MORE._replace(data=text[half:], offset=half, kind=Kind.END))
+    made = pool.take(MORE._replace(data=text[:half], kind=Kind.END))
+    pool.checkpoint()
+    pool.saved()
+    made += pool.take(MORE._replace(data=text[half:], offset=half, kind=Kind.END))
     assert len(made) == 2
-    assert core.consumed()["key"][0] == len(text)
+    assert pool.checkpoint().consumed["key"][0] == len(text)
 
 
 @pytest.mark.parametrize("cut", [5, 20, 60, 300, 420])
-def test_nor_does_one_that_was_closed_within_its_first_line(core: Core, cut: int) -> None:
+def test_nor_does_one_that_was_closed_within_its_first_line(pool: ParserPool, cut: int) -> None:
     """However long that is."""
     text = login(7).replace(b"user: u", b"user: " + b"u" * 400)
-    made = core.take(MORE._replace(data=text[:cut], kind=Kind.END))
-    core.consumed()
-    core.saved()
-    made += core.take(MORE._replace(data=text[cut:], offset=cut, kind=Kind.END))
+    made = pool.take(MORE._replace(data=text[:cut], kind=Kind.END))
+    pool.checkpoint()
+    pool.saved()
+    made += pool.take(MORE._replace(data=text[cut:], offset=cut, kind=Kind.END))
     assert len(made) == 1
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n", b"\n\0\0"])
 @pytest.mark.parametrize("content", [logins(1).rstrip(), b"\x7fELF" + b"\x01" * 9_000])
 def test_what_has_come_to_its_end_is_not_kept_for_more(
-    core: Core, content: bytes, end: bytes
+    pool: ParserPool, content: bytes, end: bytes
 ) -> None:
     """Be it a log or none: there may be thousands of such files."""
-    core.take(MORE._replace(data=content + end, kind=Kind.END))
-    core.consumed()
-    core.saved()
-    assert core._readings == {}  # noqa: SLF001
+    pool.take(MORE._replace(data=content + end, kind=Kind.END))
+    pool.checkpoint()
+    pool.saved()
+    assert pool._readings == {}  # noqa: SLF001
 
 
 ROME, NEW_YORK = ZoneInfo("Europe/Rome"), ZoneInfo("America/New_York")
@@ -155,14 +155,15 @@ class Kept:
 
     def read(self, text: bytes, *zones: tzinfo | None, number: int = 0) -> list[dict[str, Any]]:
         """Read on with these time zones of the inputs; give the documents."""
-        settings = CoreSettings(zones, sessions=True, common=Common())
-        core = Core(settings, sorted(self.state.items()))
+        settings = ParserSettings(zones, sessions=True, common=Common())
+        pool = ParserPool(settings, sorted(self.state.items()))
         piece = MORE._replace(
             data=text, kind=Kind.IDLE, resume=self.resume, offset=self.offset, input=number
         )
-        made = core.take(piece)
-        self.offset, self.resume = core.consumed()["key"]
-        for key, value in core.changes():
+        made = pool.take(piece)
+        reply = pool.checkpoint()
+        self.offset, self.resume = reply.consumed["key"]
+        for key, value in reply.changes:
             if value is None:
                 del self.state[key]
             else:
@@ -191,9 +192,9 @@ def test_nothing_comes_back_with_a_time_zone() -> None:
 
 def test_inputs_of_one_appliance_join_though_their_zones_differ() -> None:
     """As when a time zone is given for the live file alone."""
-    core = Core(CoreSettings((None, ROME), sessions=True, common=Common()), [])
-    core.take(MORE._replace(data=opened(7, b"192.0.2.7"), kind=Kind.END))
-    (made,) = core.take(MORE._replace(key="b", data=login(7), kind=Kind.IDLE, input=1))
+    pool = ParserPool(ParserSettings((None, ROME), sessions=True, common=Common()), [])
+    pool.take(MORE._replace(data=opened(7, b"192.0.2.7"), kind=Kind.END))
+    (made,) = pool.take(MORE._replace(key="b", data=login(7), kind=Kind.IDLE, input=1))
     document = orjson.loads(made.body)
     assert document["source"]["ip"] == "192.0.2.7"
     assert document["@timestamp"] == "2026-03-03T09:00:01.000Z"

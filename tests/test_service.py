@@ -362,7 +362,7 @@ def test_the_death_of_the_core_is_survived(
     read = configured(tmp_path, told)
     assert service(read).run()
     said = capsys.readouterr().err
-    assert "The process of the core is started again; nothing is lost." in said
+    assert "Parser process restarted; nothing is lost." in said
     assert "was ended by SIGKILL" in said
     assert "Traceback" not in said
     assert service(read, once=True).run()

@@ -24,13 +24,12 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from forwarder.app.committing import WAIT_SECONDS, Committer
-from forwarder.app.core_messages import Made, Snapshot
-from forwarder.app.core_settings import PREFIX as CORE_PREFIX
-from forwarder.app.core_settings import CoreSettings
 from forwarder.app.input_status import STATUS_PREFIX, InputStatus
-from forwarder.app.parser_client import CoreDiedError, CoreHandle
+from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
+from forwarder.app.parser_client import CheckpointReply, Parsed, ParserClient, ParserSettings
 from forwarder.config.followed import file_sources, named_by
 from forwarder.config.models import DocumentSettings, InputSettings, StdinSettings
+from forwarder.errors import ParserDiedError
 from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.files.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.tailer import FileTailer
@@ -101,7 +100,7 @@ class Ingest:
         self._spool = spool
         self._once = once
         self._stop = threading.Event()
-        self._core_settings = CoreSettings.of(inputs, documents)
+        self._parser_settings = ParserSettings.of(inputs, documents)
         self._inputs = inputs
         self._deaths = 0
         self._following = _follow(inputs, spool, once=once)
@@ -135,16 +134,18 @@ class Ingest:
 
         Raises:
             SpoolError: The database is damaged.
-            CoreError: The core has failed.
+            ParserError: The core has failed.
         """
         try:
             ended: bool | None = None
             while ended is None:
-                state = self._spool.load_state(CORE_PREFIX)
+                state = self._spool.load_state(PARSER_PREFIX)
                 try:
-                    with closing(CoreHandle(self._core_settings, state, self._wake)) as self._core:
+                    with closing(
+                        ParserClient(self._parser_settings, state, self._wake)
+                    ) as self._core:
                         ended = self._run()
-                except CoreDiedError as error:
+                except ParserDiedError as error:
                     if not self._go_back(error):
                         raise
             self.is_complete = ended and not self._committer.is_given_up
@@ -153,12 +154,12 @@ class Ingest:
             for source in self._sources:
                 source.close()
 
-    def _go_back(self, error: CoreDiedError) -> bool:
+    def _go_back(self, error: ParserDiedError) -> bool:
         """Go back to what was committed last; give whether that is of use."""
         self._deaths += 1
         if self._deaths > MAX_DEATHS:
             return False
-        _log.error("The process of the core is started again; nothing is lost.", reason=str(error))
+        _log.error("Parser process restarted; nothing is lost.", reason=str(error))
         # Each time later: what it dies of may be a want of memory that passes.
         self._stop.wait((self._deaths - 1) * WAIT_SECONDS)
         self._committer.wait()
@@ -261,13 +262,13 @@ class Ingest:
 
     def _collect(self, *, wait: bool = False) -> None:
         """Take what the core has answered, and commit where it has said how far it is."""
-        for answer in self._core.answers(wait=wait):
+        for answer in self._core.replies(wait=wait):
             match answer:
-                case Made():
+                case Parsed():
                     made = answer.documents()
                     self._pending += made
                     self._pending_bytes += len(answer.bodies)
-                case Snapshot():
+                case CheckpointReply():
                     self._is_asked = False
                     self._commit(answer)
         self._ask_if_much()
@@ -304,7 +305,7 @@ class Ingest:
             return self._status.is_due
         return time.monotonic() - self._since >= COMMIT_SECONDS or (idle and self._once)
 
-    def _commit(self, snapshot: Snapshot) -> None:
+    def _commit(self, snapshot: CheckpointReply) -> None:
         """Commit what there is; wait as long as the disk refuses what was before it.
 
         Args:

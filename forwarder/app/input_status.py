@@ -18,7 +18,7 @@ from operator import itemgetter
 import orjson
 import structlog
 
-from forwarder.app.core_messages import Snapshot
+from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import GIVE_NAMES, WARNINGS, Counters
 from forwarder.inputs.files.standing import FileStatus
 from forwarder.inputs.files.tailer import FileTailer
@@ -164,10 +164,10 @@ class InputStatus:
         """Save with the next commit, however long ago the last time was."""
         self._due = 0.0
 
-    def take(self, snapshot: Snapshot) -> list[tuple[str, bytes]]:
+    def take(self, reply: CheckpointReply) -> list[tuple[str, bytes]]:
         """Log what is new, if it is time, and give pairs to save."""
-        self._counts = snapshot.counts
-        for key, other in snapshot.others.items():
+        self._counts = reply.counts
+        for key, other in reply.others.items():
             if other is None:
                 self._others.pop(key, None)
             else:
@@ -180,7 +180,7 @@ class InputStatus:
         paths = self._find_others()
         others = self._log_others(paths)
         lost = self._lost_before + (0 if self._following is None else self._following.lost)
-        status = _describe(self._files(), snapshot.open_connections, self._counts, lost)
+        status = _describe(self._files(), reply.open_connections, self._counts, lost)
         status["other_logs"] = [
             {"key": key, **others[key]._asdict()} for key in sorted(others)[:MAX_OTHERS]
         ]

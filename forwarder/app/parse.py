@@ -25,7 +25,7 @@ from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from forwarder.cache import GC_THRESHOLDS
-from forwarder.errors import ForwarderError
+from forwarder.errors import ForwarderError, StoreError, WriteError
 from forwarder.events import Counters
 from forwarder.inputs.block_reader import (
     STDIN,
@@ -44,7 +44,6 @@ from forwarder.text import escaped_json, shown
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from forwarder.app.workers import StoreError
     from forwarder.reading import Reading
 
 READ_BYTES = 1 << 17
@@ -66,10 +65,6 @@ Progress = Callable[[int, int], None]
 
 _Step = Callable[[int], None]
 """Gets the bytes on disk that were read since the last call."""
-
-
-class WriteError(ForwarderError):
-    """Documents could not be written."""
 
 
 class ParseOptions(NamedTuple):
@@ -221,8 +216,6 @@ def _parse_to_file(
     options: ParseOptions, files: list[LogFile], path: "Path", step: _Step
 ) -> _Parsed:
     """Parse the files of one appliance in a process of its own."""
-    from forwarder.app.workers import StoreError  # noqa: PLC0415 - is imported there
-
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:

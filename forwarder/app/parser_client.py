@@ -1,12 +1,19 @@
-"""What the service has of the core: the process that it is in, started, fed and ended.
+"""The service's side of the parser process: settings, messages, and the process itself.
 
-One thread feeds it and collects what it answers; another one does nothing but take answers out of
-the pipe, so that neither side ever waits for the other to read. A third one ends the process where
-it owes an answer for too long: whoever feeds it may wait in the middle of a message then.
+Python runs one thread of a process at a time, and parsing takes as much of it as all the rest of
+the service; so it has a process of its own (:mod:`forwarder.app.parser_worker`). Rules:
+
+* Two pipes join them, and messages stay in order: for each chunk there is one reply with its
+  documents, and the reply to a :class:`Checkpoint` counts for exactly the documents before it.
+* One thread sends requests and collects replies. Another one only takes replies out of the pipe, so
+  that neither side waits for the other to read. A third one kills the process where it owes a reply
+  for too long: the sender may wait in the middle of a message then.
+* The process has nothing on disk. Where it dies, what is not committed is read again.
 """
 
 import fcntl
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -15,161 +22,273 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import BinaryIO, cast
+from datetime import tzinfo
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from forwarder import __version__
-from forwarder.app.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, Told, get, put
-from forwarder.app.core_settings import CoreSettings
+from forwarder.ecs.layout import Common
+from forwarder.errors import ParserDiedError, ParserError
+from forwarder.events import Counters, Document, new_document
 from forwarder.inputs.chunk import Chunk
+from forwarder.mail_logs.subscriptions import OtherLog
+
+if TYPE_CHECKING:
+    from forwarder.config.models import DocumentSettings, InputSettings
+
+PREFIX = "core/"
+"""Of the keys under which the parser's state is saved."""
+
+HANG_SECONDS = 60.0
+"""Without a reply; a chunk takes milliseconds, to restore all that can be saved some seconds."""
+
+_LOOK_SECONDS = 1.0
 
 _WINDOW_BYTES = 1 << 20
 """Of logs on their way through the process: enough that it never waits for more, and no more
 documents than those of a commit."""
 
 _PIPE_BYTES = 1 << 20
-"""As large as Linux lets everybody have them."""
-
-HANG_SECONDS = 60.0
-"""Without an answer; a piece takes milliseconds, and to begin with all that can be remembered some
-seconds."""
-
-_LOOK_SECONDS = 1.0
+"""The largest that Linux allows every user."""
 
 _END_SECONDS = 5.0
-"""For the process to end after its pipe; it does at most one piece more."""
+"""For the process to end after its pipe; it reads at most one more chunk."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-
-class CoreError(Exception):
-    """The core has a bug, or cannot be had; what is not committed is in the logs still."""
+_PICKLE_PROTOCOL = 5
 
 
-class CoreDiedError(CoreError):
-    """Its process has ended or hung, which another one may not."""
+class ParserSettings(NamedTuple):
+    """What an operator chooses."""
+
+    zones: tuple[tzinfo | None, ...]
+    """Of the inputs, each in its place in the configuration."""
+    sessions: bool
+    """Whether the end of a session is an event."""
+    common: Common
+
+    @classmethod
+    def of(
+        cls, inputs: "Sequence[InputSettings]", documents: "DocumentSettings"
+    ) -> "ParserSettings":
+        """Take them from the configuration."""
+        return cls(
+            tuple(x.timezone for x in inputs),
+            documents.session_events,
+            Common(
+                namespace=documents.namespace,
+                agent_name=documents.agent_name,
+                tags=documents.tags,
+                labels=tuple(documents.labels.items()),
+                original=documents.original,
+            ),
+        )
 
 
-class CoreHandle:
-    """The core in its process."""
+class Begin(NamedTuple):
+    """The first request."""
+
+    settings: ParserSettings
+    state: Sequence[tuple[str, bytes]]
+    """All pairs whose key begins with :data:`PREFIX`."""
+
+
+class Checkpoint(NamedTuple):
+    """A request for how far the parser is, and for its state."""
+
+
+class Saved(NamedTuple):
+    """The last checkpoint is saved."""
+
+    forgotten: Sequence[str]
+    """Keys of logs of which nothing will come any more."""
+
+
+class Parsed(NamedTuple):
+    """The documents of a chunk."""
+
+    size: int
+    """Bytes of the chunk."""
+    ids: str
+    """A line each: faster to join and to split than to carry one by one."""
+    bodies: bytes
+    """The same; no body has a newline."""
+
+    @classmethod
+    def of(cls, size: int, documents: Sequence[Document]) -> "Parsed":
+        """Join documents."""
+        if not documents:
+            return cls(size, "", b"")
+        ids, bodies = zip(*documents, strict=True)
+        return cls(size, "\n".join(ids), b"\n".join(bodies))
+
+    def documents(self) -> list[Document]:
+        """Split them again."""
+        if not self.bodies:
+            return []
+        pairs = zip(self.ids.split("\n"), self.bodies.split(b"\n"), strict=True)
+        return list(map(new_document, pairs))
+
+
+class CheckpointReply(NamedTuple):
+    """How far the parser is, and what has to be saved of it."""
+
+    consumed: dict[str, tuple[int, bytes]]
+    """By key of the logs read since the last time: the offset up to which all is in documents, in
+    bytes from the start of the file, and what a parser needs to go on from there."""
+    changes: list[tuple[str, bytes | None]]
+    """Pairs of the state that changed since the last time; None deletes one."""
+    counts: Counters
+    open_connections: int
+    others: dict[str, OtherLog | None]
+    """By key, what is new of logs that are not mail logs; None for one that is."""
+
+
+class Failed(NamedTuple):
+    """The parser has a bug, or does not understand the state."""
+
+    words: str
+
+
+Request = Begin | Chunk | Checkpoint | Saved
+Reply = Parsed | CheckpointReply | Failed
+
+
+def put(message: Request | Reply, pipe: BinaryIO) -> None:
+    """Send a message."""
+    pickle.dump(message, pipe, _PICKLE_PROTOCOL)
+    pipe.flush()
+
+
+def get(pipe: BinaryIO) -> object:
+    """Receive a message.
+
+    Raises:
+        EOFError: There will be none.
+        pickle.UnpicklingError: It is cut off.
+    """
+    return pickle.load(pipe)  # noqa: S301 - of our own process
+
+
+class ParserClient:
+    """The parser process."""
 
     def __init__(
         self,
-        settings: CoreSettings,
+        settings: ParserSettings,
         state: Sequence[tuple[str, bytes]],
         wake: Callable[[], None],
     ) -> None:
         """Start the process.
 
         Args:
-            settings: As for :class:`forwarder.app.core.Core`.
+            settings: As for :class:`Begin`.
             state: The same.
-            wake: Called by a thread of its own when there is a snapshot, or a failure.
+            wake: Called by another thread when a checkpoint is there, or a failure.
 
         Raises:
-            CoreError: It cannot be started.
+            ParserError: It cannot be started.
         """
         self._wake = wake
         self._changed = threading.Condition()
-        self._answers: deque[Made | Snapshot] = deque()
-        self._under_way = 0
+        self._replies: deque[Parsed | CheckpointReply] = deque()
+        self._in_flight = 0
         self._asked = 0
         self._heard_at = time.monotonic()
-        """When it answered last, or began to owe an answer."""
+        """When it replied last, or began to owe a reply."""
         self._hung = False
-        self._failure: str | None = None
-        self._died = False
+        self._failure: ParserError | None = None
         try:
-            self._process, self._heard = _start()
+            self._process, self._answers = _start()
         except OSError as error:
-            raise CoreError(
-                f"the process that reads the lines cannot be started: {error.strerror}; allow this"
-                " user one process and a few files more, and start the service again"
+            raise ParserError(
+                f"the parser process cannot be started: {error.strerror}; allow this user one"
+                " process and a few files more, and start the service again"
             ) from error
-        self._told = cast("BinaryIO", self._process.stdin)
-        for pipe in (self._told, self._heard):
-            # Neither side waits in the middle of a message. Of pipes that are this large, a user
-            # has sixteen; without, it only takes longer.
+        self._requests = cast("BinaryIO", self._process.stdin)
+        for pipe in (self._requests, self._answers):
+            # Neither side waits in the middle of a message. A user has sixteen pipes of this size;
+            # without, it only takes longer.
             with suppress(OSError):
                 fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        self._thread = threading.Thread(target=self._hear, name="core", daemon=True)
-        self._thread.start()
-        self._watch = threading.Thread(target=self._look, name="core watch", daemon=True)
-        self._watch.start()
-        with suppress(CoreError):  # whatever is called next says so
-            self._tell(Begin(settings, state))
+        self._threads = [
+            threading.Thread(target=self._hear, name="parser", daemon=True),
+            threading.Thread(target=self._watch, name="parser watch", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        with suppress(ParserError):  # the next call raises it
+            self._send(Begin(settings, state))
 
     @property
     def pid(self) -> int:
         """Of the process."""
         return self._process.pid
 
-    def feed(self, piece: Chunk) -> None:
-        """Give it a piece; wait while it has enough to do.
+    def feed(self, chunk: Chunk) -> None:
+        """Send a chunk; wait while enough is in flight.
 
         Raises:
-            CoreError: It has failed.
+            ParserError: It has failed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._under_way < _WINDOW_BYTES or self._failure)
-            self._owe()
-            self._under_way += len(piece.data)
-        self._tell(piece)
+            self._changed.wait_for(lambda: self._in_flight < _WINDOW_BYTES or self._failure)
+            self._begin_to_owe()
+            self._in_flight += len(chunk.data)
+        self._send(chunk)
 
     def ask(self) -> None:
-        """Ask for a snapshot.
+        """Request a checkpoint.
 
         Raises:
-            CoreError: It has failed.
+            ParserError: It has failed.
         """
         with self._changed:
-            self._owe()
+            self._begin_to_owe()
             self._asked += 1
-        self._tell(Ask())
+        self._send(Checkpoint())
 
     def saved(self, forgotten: Sequence[str]) -> None:
-        """Say that whoever reads knows what the last snapshot said; see :meth:`Core.saved`.
+        """Tell it that the last checkpoint is saved, and which logs are gone.
 
         Raises:
-            CoreError: It has failed.
+            ParserError: It has failed.
         """
-        self._tell(Saved(forgotten))
+        self._send(Saved(forgotten))
 
-    def answers(self, *, wait: bool = False) -> list[Made | Snapshot]:
-        """Give what it has answered since the last time, in order.
+    def replies(self, *, wait: bool = False) -> list[Parsed | CheckpointReply]:
+        """Give the replies since the last time, in order.
 
         Args:
-            wait: Whether to wait until there is something.
+            wait: Whether to wait until there is one.
 
         Raises:
-            CoreError: It has failed.
+            ParserError: It has failed.
         """
         with self._changed:
             if wait:
-                self._changed.wait_for(lambda: self._answers or self._failure)
-            found = list(self._answers)
-            self._answers.clear()
+                self._changed.wait_for(lambda: self._replies or self._failure)
+            found = list(self._replies)
+            self._replies.clear()
         self._check()
         return found
 
     def close(self) -> None:
         """End the process."""
         with suppress(BrokenPipeError):  # it has ended before
-            self._told.close()
+            self._requests.close()
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._thread.join()
-        with self._changed:
-            self._failure = self._failure or "it is closed"
-            self._changed.notify_all()
-        self._watch.join()
-        self._heard.close()
+        for thread in self._threads:  # they end with the pipe
+            thread.join()
+        self._answers.close()
 
-    def _tell(self, message: Told) -> None:
+    def _send(self, message: Request) -> None:
         try:
-            put(message, self._told)
+            put(message, self._requests)
         except BrokenPipeError:
             with self._changed:
                 self._changed.wait_for(lambda: self._failure)
@@ -177,49 +296,49 @@ class CoreHandle:
 
     def _check(self) -> None:
         if self._failure is not None:
-            raise (CoreDiedError if self._died else CoreError)(self._failure)
+            raise type(self._failure)(str(self._failure))
 
-    def _owe(self) -> None:
-        """Let the time begin, if there is not an answer that it owes already."""
-        if not self._under_way and not self._asked:
+    def _begin_to_owe(self) -> None:
+        if not self._in_flight and not self._asked:
             self._heard_at = time.monotonic()
 
-    def _look(self) -> None:
-        """End the process where it owes an answer for too long."""
+    def _watch(self) -> None:
+        """Kill the process where it owes a reply for too long."""
         with self._changed:
             while not self._changed.wait_for(lambda: self._failure, _LOOK_SECONDS):
-                owes = self._under_way or self._asked
+                owes = self._in_flight or self._asked
                 if owes and time.monotonic() - self._heard_at > HANG_SECONDS and not self._hung:
                     self._hung = True
                     self._process.kill()
 
     def _hear(self) -> None:
-        """Take answers out of the pipe, until it ends."""
+        """Take replies out of the pipe, until it ends."""
         while self._failure is None:
             try:
-                answer = get(self._heard)
+                reply = get(self._answers)
             except Exception as error:  # noqa: BLE001 - unpickling raises whatever it likes
-                answer = Failed(self._say_end(error))
-                self._died = True
+                reply = ParserDiedError(self._describe_end(error))
             with self._changed:
                 self._heard_at = time.monotonic()
-                match answer:
-                    case Failed(words):
-                        self._failure = words
-                    case Made():
-                        self._under_way -= answer.size
-                        self._answers.append(answer)
-                    case Snapshot():
+                match reply:
+                    case Parsed():
+                        self._in_flight -= reply.size
+                        self._replies.append(reply)
+                    case CheckpointReply():
                         self._asked -= 1
-                        self._answers.append(answer)
+                        self._replies.append(reply)
+                    case ParserDiedError():
+                        self._failure = reply
+                    case Failed(words):
+                        self._failure = ParserError(words)
                     case _:
-                        self._failure = f"the process of the core says {answer!r}"
+                        self._failure = ParserError(f"the parser process says {reply!r}")
                 self._changed.notify_all()
-            if not isinstance(answer, Made):
+            if not isinstance(reply, Parsed):
                 self._wake()
 
-    def _say_end(self, error: Exception) -> str:
-        """Say why there is no answer, where to read one failed."""
+    def _describe_end(self, error: Exception) -> str:
+        """Say why there is no reply, where to read one failed."""
         try:
             code = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -231,32 +350,32 @@ class CoreHandle:
             how = f"was ended {name}"
             if self._hung:
                 how = f"did not answer for {HANG_SECONDS:.0f} seconds, and was ended"
-        return f"the process that reads the lines {how}"
+        return f"the parser process {how}"
 
 
 def _start() -> tuple[subprocess.Popen[bytes], BinaryIO]:
-    """Start the process; give the pipe for its answers, too.
+    """Start the process; give it, and the pipe for its replies.
 
-    That is one of its own: whatever Python runs at each start may write to standard output. So is
-    its group: Ctrl-C at a terminal is for the service. -P: no module of the folder in which it is
-    started is taken for one of ours.
+    That is a pipe of its own: whatever Python runs at each start may write to standard output. It
+    has a process group of its own: Ctrl-C at a terminal is for the service. With -P, no module of
+    the folder in which it is started is taken for one of ours.
     """
-    descriptor, answers = os.pipe()
-    heard = os.fdopen(descriptor, "rb")
-    # The service decides when the process is over; a signal to all processes is for it alone.
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    descriptor, theirs = os.pipe()
+    answers = os.fdopen(descriptor, "rb")
+    # The service decides when the process ends; a signal to all processes is for it alone.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         process = subprocess.Popen(  # noqa: S603 - our own
-            [sys.executable, "-P", "-m", "forwarder.app.parser_worker", __version__, str(answers)],
+            [sys.executable, "-P", "-m", "forwarder.app.parser_worker", __version__, str(theirs)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            pass_fds=(answers,),
+            pass_fds=(theirs,),
             process_group=0,
         )
     except OSError:
-        heard.close()
+        answers.close()
         raise
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-        os.close(answers)
-    return process, heard
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        os.close(theirs)
+    return process, answers

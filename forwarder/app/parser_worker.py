@@ -1,13 +1,7 @@
-"""The core in a process of its own, so that it has a processor of its own.
+"""The parser process: chunks of logs in, documents out, and what has to be saved.
 
-Python runs one thread of a process at a time, and the core takes as much of it as all the rest of
-the service: reading, committing, delivering. Here is what the process does; the service has
-:mod:`forwarder.app.parser_client` for it.
-
-Two pipes join them, and what goes through them is in order. For each piece there is an answer with
-its documents. For each question how far the core is, there is one that counts for exactly the
-documents before it. The process has nothing on disk and no way to end by itself: it ends with the
-pipe from the service, however that came to its end.
+The service has :mod:`forwarder.app.parser_client` for it, which says what goes through the pipes.
+The process ends with the pipe from the service, however that came to its end.
 """
 
 import gc
@@ -15,83 +9,271 @@ import os
 import pickle
 import sys
 import traceback
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, BinaryIO
 
 from forwarder import __version__
-from forwarder.app.core import Core
-from forwarder.app.core_messages import Ask, Begin, Failed, Made, Saved, Snapshot, get, put
+from forwarder.app.parser_client import (
+    PREFIX,
+    Begin,
+    Checkpoint,
+    CheckpointReply,
+    Failed,
+    Parsed,
+    ParserSettings,
+    Saved,
+    get,
+    put,
+)
 from forwarder.cache import GC_THRESHOLDS
-from forwarder.inputs.chunk import Chunk
+from forwarder.events import Document
+from forwarder.inputs.chunk import Chunk, Kind
+from forwarder.inputs.files.paths import base_name, log_folder, time_in_name
+from forwarder.mail_logs.subscriptions import OtherLog
+from forwarder.pipeline import Flow, Settings
+
+if TYPE_CHECKING:
+    from forwarder.inputs.files.rewind import Again
+    from forwarder.inputs.files.scanner import FileStat
+    from forwarder.reading import Reading
+
+_ENOUGH_BYTES = 1 << 16
+"""A file without a line of a mail log in so many bytes is not one: no line is longer."""
+
+_READ_BYTES = 1 << 17
+
+_YIELD_BYTES = 1 << 20
+"""Documents that are given at once when logs are read again."""
 
 
-def serve(told: BinaryIO, answers: BinaryIO) -> None:
-    """Do what is told, until nothing comes any more.
+class ParserPool:
+    """Parses chunks of all inputs: one parser of lines, and one of files for each log."""
+
+    def __init__(self, settings: ParserSettings, state: Iterable[tuple[str, bytes]]) -> None:
+        """Go on from a saved state: all pairs whose key begins with :data:`PREFIX`."""
+        self._zones = settings.zones
+        self._flow = Flow(
+            Settings(sessions=settings.sessions, common=settings.common, count_lines=False)
+        )
+        self._flow.restore((key.removeprefix(PREFIX), value) for key, value in state)
+        self._readings: dict[str, Reading] = {}
+        self._touched: set[str] = set()
+        self._ended: set[str] = set()
+        self._leaving: set[str] = set()
+        """Those that have ended, and whose end is being saved."""
+        self._others: dict[str, OtherLog] = {}
+        """Those that are not mail logs, as the service knows them."""
+        self._news: dict[str, OtherLog | None] = {}
+
+    def take(self, chunk: Chunk) -> list[Document]:
+        """Parse a chunk; give its documents, in the order of their lines."""
+        reading = self._reading_of(chunk)
+        self._touched.add(chunk.key)
+        self._leaving.discard(chunk.key)
+        documents = reading.feed(chunk.data).values()
+        if chunk.kind is Kind.END:
+            documents += reading.finish().values()
+            if not reading.is_within_line:
+                self._ended.add(chunk.key)
+        else:
+            self._ended.discard(chunk.key)
+            if chunk.kind is Kind.IDLE:
+                documents += reading.settle().values()
+        reading.count()
+        other = reading.other
+        if other is None:
+            if self._others.pop(chunk.key, None) is not None:
+                self._news[chunk.key] = None
+        elif chunk.key in self._others or _is_enough(other, chunk, reading):
+            self._others[chunk.key] = self._news[chunk.key] = other
+        return documents
+
+    def _reading_of(self, chunk: Chunk) -> "Reading":
+        path = None if chunk.path == "-" else os.fsencode(chunk.path).decode("utf-8", "replace")
+        reading = self._readings.get(chunk.key)
+        if reading is None or chunk.resume is not None:
+            reading = self._readings[chunk.key] = self._flow.open(
+                chunk.appliance,
+                path,
+                base=base_name(path or ""),
+                folder=log_folder(path or ""),
+                near=chunk.near,
+                hosts=not chunk.named,
+                zone=self._zones[chunk.input],
+                state=chunk.resume or None,
+                offset=chunk.offset,
+                head=chunk.head,
+            )
+        elif path is not None:
+            reading.rename(path)
+        return reading
+
+    def checkpoint(self) -> CheckpointReply:
+        """Tell how far it is, and what has changed since the last time."""
+        consumed = {
+            key: (reading.position, reading.state)
+            for key in self._touched
+            if (reading := self._readings.get(key)) is not None
+        }
+        self._touched.clear()
+        self._leaving |= self._ended
+        self._ended.clear()
+        news, self._news = self._news, {}
+        return CheckpointReply(
+            consumed,
+            [(PREFIX + key, value) for key, value in self._flow.changes()],
+            self._flow.counts,
+            self._flow.open_connections,
+            news,
+        )
+
+    def saved(self, forgotten: Iterable[str] = ()) -> None:
+        """Forget logs that have ended, now that the last checkpoint is saved.
+
+        If such a log goes on, its next chunk has what was saved. That is not so where a part of a
+        line is left at its end: its file may go on within it.
+
+        Args:
+            forgotten: Keys of logs of which nothing will come any more.
+        """
+        for key in (*self._leaving, *forgotten):
+            self._readings.pop(key, None)
+            self._others.pop(key, None)
+        self._leaving.clear()
+
+
+def _is_enough(other: OtherLog, chunk: Chunk, reading: "Reading") -> bool:
+    """Tell whether a log is known by now not to be a mail log.
+
+    A small one may still become one, as long as it is written to and nothing tells what else it is.
+    """
+    if chunk.kind is Kind.END or chunk.offset + len(chunk.data) >= _ENOUGH_BYTES:
+        return True
+    tells = other.is_foreign or other.subscription is not None
+    return chunk.kind is Kind.IDLE and tells and not reading.is_within_line
+
+
+def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Sequence[Document]]:
+    """Parse logs again for one output, as if for the first time, up to where they were read.
+
+    All before a saved position is in documents, and all behind it will be, for every output; so the
+    two meet where they should. Nothing else of it is kept.
 
     Args:
-        told: Messages of the service.
-        answers: For the answers.
+        logs: As :func:`forwarder.inputs.files.rewind.rewind` gives them; those that are gone are
+            left out.
+        settings: As the service has them.
 
     Raises:
-        BrokenPipeError: Nobody wants to hear them.
+        ReadError: A log cannot be read, or not as far as it was.
+    """
+    pool = ParserPool(settings, ())
+    documents: list[Document] = []
+    size = 0
+    for log in logs:
+        for chunk in _chunks(log, log.sighting) if log.sighting else ():
+            more = pool.take(chunk)
+            documents += more
+            size += sum([len(x.body) for x in more])
+            if size >= _YIELD_BYTES:
+                yield documents
+                documents, size = [], 0
+        pool.checkpoint()
+        pool.saved()
+    yield documents
+
+
+def _chunks(log: "Again", file: "FileStat") -> Iterator[Chunk]:
+    # The process needs none of this.
+    from forwarder.inputs.block_reader import ReadError  # noqa: PLC0415
+    from forwarder.inputs.files.file_handle import FileHandle, MovedError  # noqa: PLC0415
+    from forwarder.inputs.files.reader import modified_at  # noqa: PLC0415
+    from forwarder.text import quoted  # noqa: PLC0415
+
+    end, at = log.position.fingerprint.size, 0
+    chunk = Chunk(
+        key=log.key,
+        appliance=log.position.appliance,
+        path=file.path,
+        near=time_in_name(file.path) or modified_at(file),
+        data=b"",
+        kind=Kind.MORE,
+        resume=b"",
+        offset=0,
+        named=file.named,
+        input=file.input,
+    )
+    try:
+        with closing(FileHandle(file.path, file.inode)) as source:
+            while at < end:
+                data = source.read(min(_READ_BYTES, end - at))
+                if not data and not source.pending:
+                    break
+                yield chunk._replace(data=data, offset=at, resume=None if at else b"")
+                at += len(data)
+    except (OSError, MovedError) as error:
+        why = getattr(error, "strerror", None) or "it was moved"
+        raise ReadError(f"{quoted(file.path)} cannot be read: {why}") from error
+    if at < end:
+        raise ReadError(
+            f"{quoted(file.path)} has only {at:,} bytes of the {end:,} that were read of it"
+        )
+    yield chunk._replace(kind=Kind.END, offset=at, resume=None if at else b"")
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer requests, until there are no more.
+
+    Raises:
+        EOFError: There are no more.
+        BrokenPipeError: The service has ended.
     """
     try:
-        _serve(told, answers)
+        begin = get(requests)
+        assert isinstance(begin, Begin)  # noqa: S101 - nothing else comes first
+        pool = ParserPool(begin.settings, begin.state)
+        while True:
+            match request := get(requests):
+                case Chunk():
+                    put(Parsed.of(len(request.data), pool.take(request)), answers)
+                case Checkpoint():
+                    put(pool.checkpoint(), answers)
+                case Saved():
+                    pool.saved(request.forgotten)
+                case _:
+                    raise TypeError(f"{request!r} is not understood")  # noqa: TRY301
     except (EOFError, BrokenPipeError):
         raise
-    except Exception:  # noqa: BLE001 - it is raised where somebody can do something about it
+    except Exception:  # noqa: BLE001 - the service raises it, and logs it
         put(Failed(f"a fault of the program: {traceback.format_exc()}"), answers)
 
 
-def _serve(told: BinaryIO, answers: BinaryIO) -> None:
-    begin = get(told)
-    assert isinstance(begin, Begin)  # noqa: S101 - the service tells it nothing else first
-    core = Core(begin.settings, begin.state)
-    while True:
-        match message := get(told):
-            case Chunk():
-                put(Made.of(len(message.data), core.take(message)), answers)
-            case Ask():
-                put(_look(core), answers)
-            case Saved():
-                core.saved(message.forgotten)
-            case _:
-                raise TypeError(f"{message!r} is not understood")
-
-
-def _look(core: Core) -> Snapshot:
-    return Snapshot(
-        core.consumed(), core.changes(), core.counts, core.open_connections, core.take_others()
-    )
-
-
 def main() -> None:
-    """Serve.
+    """Answer requests from standard input.
 
-    What is told comes from standard input; the arguments are the version of the service, and the
-    pipe for the answers.
+    The arguments are the version of the service, and the pipe for the replies.
     """
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
         *versions, descriptor = sys.argv[1:]
         answers = os.fdopen(int(descriptor), "wb")
-        if versions != [__version__]:
-            put(Failed(_refuse(*versions)), answers)
-        else:
+        if versions == [__version__]:
             serve(sys.stdin.buffer, answers)
+        else:  # each version has messages of its own
+            put(
+                Failed(
+                    f"the service is of version {' '.join(versions) or '?'}, and the program was"
+                    f" upgraded to {__version__} while it ran; start it again, and it goes on where"
+                    " it was"
+                ),
+                answers,
+            )
     except (EOFError, OSError, pickle.UnpicklingError):
         pass  # the service has ended, perhaps within a message
     finally:
-        # Nobody is there to whom what is left in a buffer could be given.
-        os._exit(0)
-
-
-def _refuse(version: str = "?") -> str:
-    """Say why two versions do not work together: nobody knows what the other one's messages are."""
-    return (
-        f"the service is of version {version}, and the program was upgraded to {__version__} while"
-        " it ran; start it again, and it goes on where it was"
-    )
+        os._exit(0)  # what is left in a buffer has no reader
 
 
 if __name__ == "__main__":

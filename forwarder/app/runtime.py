@@ -1,22 +1,19 @@
 """One configuration at work: inputs, spool and outputs, each in a thread of its own."""
 
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 
 from forwarder.app.ingest import Ingest
-from forwarder.app.state_format import bring_up_to_date
+from forwarder.app.saved_state import open_spool
 from forwarder.config.load import Config, OutputConfig, mask_of
 from forwarder.delivery.pausing import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.inputs.stdin import StandardInput
 from forwarder.output import Output
-from forwarder.spool import Spool
 from forwarder.text import many
 
 STOP_WITHIN = timedelta(seconds=8)
@@ -50,14 +47,8 @@ class Running:
         Raises:
             ForwarderError: It cannot be.
         """
-        folder = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
-        self.spool = Spool.open(
-            folder,
-            max_bytes=config.spool.max_bytes,
-            max_letter_bytes=config.dead_letters.max_bytes,
-        )
+        self.spool = open_spool(config)
         try:
-            bring_up_to_date(self.spool)
             blocking = [x for x in outputs if config.outputs[x].delivery.when_full == "block"]
             self.spool.add_outputs(outputs, blocking=blocking)
             self.before = {x: self.spool.progress(x) for x in outputs}

@@ -28,7 +28,6 @@ import structlog
 
 from forwarder import log
 from forwarder.app.making import make_outputs
-from forwarder.app.parser_client import CoreError
 from forwarder.app.runtime import Running
 from forwarder.config.load import Config, mask_of
 from forwarder.config.types import format_duration
@@ -169,7 +168,7 @@ class Service:
         if isinstance(error, GoneError):
             self._is_good = False
             _log.error("The spool is gone; nothing can go on.", reason=str(error))
-        elif isinstance(running.error, CoreError | ForwarderError):
+        elif isinstance(running.error, ForwarderError):
             _log.error("Reading has ended.", reason=str(running.error))
         elif running.error is not None:
             _log.error("Reading has ended by a fault of the program.", exc_info=running.error)

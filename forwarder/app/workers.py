@@ -39,7 +39,7 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TypeVar
 
-from forwarder.errors import ForwarderError
+from forwarder.errors import StoreError, WorkerDiedError
 
 _STEP_SECONDS = 0.1
 """How often steps of the work are passed on."""
@@ -54,15 +54,7 @@ Step = Callable[[int], None]
 """Gets the size of a step of the work."""
 
 Work = Callable[[T, Path, Step], R]
-"""Does a piece of work, and writes to a file of this path. It may raise :class:`StoreError`."""
-
-
-class WorkerDiedError(ForwarderError):
-    """A process ended without a result: killed, or out of memory."""
-
-
-class StoreError(ForwarderError):
-    """A piece needs a process and space for what it writes, and they cannot be had."""
+"""Does a piece of work, and writes to a file of this path. It may raise StoreError."""
 
 
 def run_in_order(

@@ -1,5 +1,6 @@
 """``esa-forwarder rewind``: a log, and all that its appliance wrote later, is read again."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -137,19 +138,11 @@ def _fail(words: str, code: int = FAILED) -> NoReturn:
 @contextmanager
 def _opened(config: "Config") -> Iterator["Spool"]:
     """Open the spool, which has to be there."""
-    import os
-
-    from forwarder.app.state_format import bring_up_to_date
-    from forwarder.spool import Spool
+    from forwarder.app.saved_state import open_spool
     from forwarder.spool.visiting import existing
 
-    folder = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
-    existing(folder)
-    letters = config.dead_letters.max_bytes
-    with closing(
-        Spool.open(folder, max_bytes=config.spool.max_bytes, max_letter_bytes=letters)
-    ) as spool:
-        bring_up_to_date(spool)
+    existing(Path(os.path.abspath(config.state)))  # noqa: PTH100 - .. stays
+    with closing(open_spool(config)) as spool:
         yield spool
 
 
@@ -185,7 +178,8 @@ def _agree(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -> 
 
 def _forget(spool: "Spool", logs: Sequence["Again"]) -> None:
     """Change the state, so that the service reads again."""
-    from forwarder.app.core_settings import PREFIX, forget
+    from forwarder.app.parser_client import PREFIX
+    from forwarder.app.saved_state import forget
     from forwarder.reading import appliances_in
 
     # A relay's file holds lines of several appliances.
@@ -197,10 +191,10 @@ def _forget(spool: "Spool", logs: Sequence["Again"]) -> None:
 
 def _backfill(config: "Config", spool: "Spool", output: str, logs: Sequence["Again"]) -> int:
     """Read now, for one output; give the number of documents that wait for it."""
-    from forwarder.app.backfilling import read_again
-    from forwarder.app.core_settings import CoreSettings
+    from forwarder.app.parser_client import ParserSettings
+    from forwarder.app.parser_worker import read_again
 
-    settings = CoreSettings.of(config.inputs, config.documents)
+    settings = ParserSettings.of(config.inputs, config.documents)
     return spool.backfill(output, read_again(logs, settings))
 
 

@@ -1,4 +1,4 @@
-"""A state of the version before is brought up to date; one of a later version is refused."""
+"""A state of the version before is upgraded; one of a later version is refused."""
 
 import json
 import subprocess
@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from forwarder.app.core_settings import PREFIX as CORE_PREFIX
-from forwarder.app.state_format import KEY, VERSION, StateVersionError, bring_up_to_date
+from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
+from forwarder.app.saved_state import KEY, VERSION, upgrade
+from forwarder.errors import StateVersionError
 from forwarder.inputs.files.positions import STARTED
 from forwarder.spool import Spool
 from tests import old_state
@@ -103,19 +104,19 @@ def test_what_is_of_nobody_knows_which_machine_is_left_behind(config: Path) -> N
             if b"mail.@20260303T100000.s" in value
         )
         spool.commit([], [(key, value.replace(b"mail.@20260303T100000.s", b"other.log"))])
-        bring_up_to_date(spool)
-        kept = [x for _, x in spool.load_state(CORE_PREFIX) if b'"esa1"' in x]
+        upgrade(spool)
+        kept = [x for _, x in spool.load_state(PARSER_PREFIX) if b'"esa1"' in x]
         assert kept == []
-        assert any(b'"gate"' in x for _, x in spool.load_state(CORE_PREFIX))
+        assert any(b'"gate"' in x for _, x in spool.load_state(PARSER_PREFIX))
 
 
 def test_it_is_done_once(config: Path) -> None:
     """The version says so."""
     with closing(opened_spool(config)) as spool:
-        bring_up_to_date(spool)
+        upgrade(spool)
         before = spool.load_state("")
         assert (KEY, b"%d" % VERSION) in before
-        bring_up_to_date(spool)
+        upgrade(spool)
         assert spool.load_state("") == before
 
 
@@ -124,7 +125,7 @@ def test_a_later_version_is_refused(config: Path) -> None:
     with closing(opened_spool(config)) as spool:
         spool.commit([], [(KEY, b"99")])
         with pytest.raises(StateVersionError, match="version 99"):
-            bring_up_to_date(spool)
+            upgrade(spool)
     command = [*COMMAND, "run", "-c", str(config), "--once", "--give-up-after", "1s"]
     done = subprocess.run(command, input=b"", capture_output=True, check=False, timeout=60)  # noqa: S603
     assert done.returncode == 1
@@ -139,14 +140,14 @@ def test_what_no_version_has_written_is_refused(config: Path, resume: bytes) -> 
         spool.commit([], [(key, value.partition(b"\n")[0] + b"\n" + resume)])
         before = spool.load_state("")
         with pytest.raises(StateVersionError, match="no version that this program knows"):
-            bring_up_to_date(spool)
+            upgrade(spool)
         assert spool.load_state("") == before
 
 
 def test_a_new_state_has_the_version(tmp_path: Path) -> None:
     """From its beginning."""
     with closing(Spool.open(tmp_path / "state", max_bytes=10_000_000)) as spool:
-        bring_up_to_date(spool)
+        upgrade(spool)
         assert spool.load_state("state/") == [(KEY, b"%d" % VERSION)]
 
 
