@@ -1,4 +1,4 @@
-"""Prints docs/commands.md: the help of every command, as it is.
+"""Prints docs/commands.md: the help text of every command.
 
 python -m tests.help_texts > docs/commands.md
 """
@@ -14,9 +14,9 @@ from forwarder.cli.main import main
 HEAD = """\
 # Commands
 
-The help of each command. Exit codes: 0 done; 1 something failed or was lost; 2 bad usage or a bad
-configuration; 128 and the number of a signal that ended it. Results go to standard output, the
-program's own log and everything else to standard error.
+The help text of each command, as `make docs` writes it. Results go to standard output, the log and
+everything else to standard error. Exit codes are in
+[operations.md](operations.md#signals-and-exit-codes).
 """
 WIDTH = "80"
 
@@ -37,7 +37,7 @@ def names(command: click.Command = main, before: tuple[str, ...] = ()) -> Iterat
 def section(words: tuple[str, ...]) -> str:
     """Return what the page has of one command."""
     title = " ".join(("esa-forwarder", *words))
-    # Without a configuration that somebody may have in the environment of the tests.
+    # Without a configuration from the environment of the tests.
     runner = CliRunner(env={"COLUMNS": WIDTH, "ESA_FORWARDER_CONFIG": None})
     said = runner.invoke(main, [*words, "--help"], prog_name="esa-forwarder")
     return f"\n## {title}\n\n```text\n{said.stdout}```\n"

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from forwarder import __version__
 from forwarder.ecs import encoder as ecs
 from forwarder.ecs.encoder import Encoder
-from forwarder.ecs.fields import violations
 from forwarder.ecs.layout import Common
 from forwarder.events import Event
 from forwarder.mail_logs.framer import Framer
 from forwarder.pipeline import Flow, Settings
 from tests.corpus import hostile
 from tests.corpus.oddities import REVERSE_DNS, USERS
+from tests.ecs_fields import violations
 from tests.joined import log_of, no_streams
 from tests.truth_check import documents_of
 
@@ -130,7 +130,7 @@ class TestUsers:
 
 
 class TestGaps:
-    """Documents are filled into shapes; no text can pass for a gap."""
+    """Documents are filled into templates; no text can pass for a slot."""
 
     FORGED = tuple(b"\0%d\0" % i for i in range(20))
 
@@ -192,18 +192,18 @@ class TestGaps:
         ]
 
     @pytest.mark.parametrize("most", [1, 2, 7])
-    def test_shapes_that_do_not_fit_are_made_again(
+    def test_templates_that_do_not_fit_are_made_again(
         self, most: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """With room for few, the documents are the same."""
         corpus = hostile(11, connections=80)
         want = documents_of(corpus)
-        monkeypatch.setattr(ecs, "MAX_SHAPES", most)
+        monkeypatch.setattr(ecs, "MAX_TEMPLATES", most)
         assert documents_of(corpus) == want
 
-    def test_shapes_do_not_fill_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_templates_do_not_fill_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A log with a new listener on every line costs what a few of them cost."""
-        monkeypatch.setattr(ecs, "MAX_SHAPES", 32)
+        monkeypatch.setattr(ecs, "MAX_TEMPLATES", 32)
         encoder = Encoder()
         listeners = [
             events_of(STAMP + LISTENER % (b"i%d" % i, b"192.0.2.1"), login())[0]
@@ -219,7 +219,7 @@ class TestGaps:
             after, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        # A thousand more shapes would take some megabytes.
+        # A thousand more templates would take some megabytes.
         assert after - before < 1_000_000
 
 
@@ -441,7 +441,7 @@ class TestInput:
         (document,) = read(login())
         assert "syslog" not in document["log"]
 
-    def test_two_syslog_headers_make_two_shapes(self) -> None:
+    def test_two_syslog_headers_make_two_templates(self) -> None:
         """The same login by two ways."""
         lines = [b"<%d>Apr 22 11:44:48 esa%d m: %b" % (i, i, login()[25:]) for i in range(20, 30)]
         found = read(*lines)
@@ -451,7 +451,7 @@ class TestInput:
 def test_files_that_come_and_go_leave_nothing_behind() -> None:
     """A shape is the same for all files of an appliance, however often they are rotated."""
     flow = Flow()
-    shapes = set()
+    templates = set()
     for number in range(50):
         reading = flow.open("esa1", f"/mail.{number}")
         text = (
@@ -460,5 +460,5 @@ def test_files_that_come_and_go_leave_nothing_behind() -> None:
         )
         (document,) = [*reading.feed(text), *reading.finish()]
         assert b'"path":"/mail.%d"' % number in document
-        shapes.add(len(flow._encoder._shapes))  # noqa: SLF001 - nothing else tells
-    assert shapes == {1}
+        templates.add(len(flow._encoder._templates))  # noqa: SLF001 - nothing else tells
+    assert templates == {1}

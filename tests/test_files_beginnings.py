@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.inputs.files.patterns import Links, expand
+from forwarder.inputs.files.paths import Links, expand
 from tests.following import Reader, following, numbered
 
 FIRST, LAST, NEW = numbered(range(20)), numbered(range(20, 25)), numbered(range(25, 30))

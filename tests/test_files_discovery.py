@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forwarder.inputs.files.discovery import LogFile, find
-from forwarder.inputs.files.patterns import Links, walk
+from forwarder.inputs.files.paths import Links, walk
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.inputs.files.repeats import find_repeated
+from forwarder.inputs.files.discovery import find_repeated
 
 HEADER = b"Wed Apr 22 11:00:00 2009 Info: Begin Logfile\n"
 LONG = HEADER + random.Random(7).randbytes(200_000)

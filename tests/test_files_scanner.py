@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.inputs.files.paths import is_live, is_successor
-from forwarder.inputs.files.patterns import (
+from forwarder.inputs.files.paths import (
     Links,
-    escape,
     expand,
     fixed_folder,
+    is_live,
+    is_successor,
     matches,
-    may_match,
-    overlap,
 )
+from forwarder.inputs.files.patterns import escape, may_match, overlap
 from forwarder.inputs.files.scanner import FileSource, folders, is_relevant, restat, scan
 
 

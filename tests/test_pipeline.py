@@ -7,10 +7,10 @@ import orjson
 import pytest
 
 from forwarder.cache import MAX_ENTRIES
-from forwarder.ecs.fields import violations
 from forwarder.events import Counters
 from forwarder.pipeline import Flow, Settings
 from tests import golden
+from tests.ecs_fields import violations
 from tests.test_framer import SYSLOG
 
 NEW = (

@@ -24,8 +24,8 @@ from forwarder import (
     plugins,
     testing,
 )
-from forwarder.ecs.fields import violations
 from forwarder.testing import OutputContract, deliver, make_documents
+from tests.ecs_fields import violations
 
 
 def example() -> ModuleType:

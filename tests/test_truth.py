@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forwarder.ecs.fields import violations
 from forwarder.events import Counters
 from forwarder.pipeline import Flow, Settings
 from tests.corpus import Corpus, hostile, many_open
+from tests.ecs_fields import violations
 from tests.truth_check import ROOT, differences, documents_of, flatten, key
 from tests.truth_digest import digest
 

@@ -22,7 +22,7 @@ from forwarder.config.types import format_size
 from forwarder.errors import EndedBySignal, ForwarderError
 from forwarder.inputs.files.discovery import list_files, say_passed_over
 from forwarder.inputs.files.file_handle import Inode
-from forwarder.inputs.files.patterns import Links, fixed_folder
+from forwarder.inputs.files.paths import Links, fixed_folder
 from forwarder.inputs.files.scanner import FOLLOW, FileSource, FileStat, scan
 from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.masking import Mask, mask_url

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forwarder.config.models import FilesSettings, InputSettings, StdinSettings
-from forwarder.inputs.files.patterns import is_pattern
+from forwarder.inputs.files.paths import is_pattern
 from forwarder.inputs.files.scanner import FileSource, StartAt
 
 

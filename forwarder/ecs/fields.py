@@ -1,14 +1,11 @@
-"""Every field that a document may have, and what may stand in it.
+"""Every field that a document may have, and the values it may have.
 
-:data:`FIELDS` is the contract of the output: whoever maps, searches or checks documents can rely
-on it. Types are those of Elastic Common Schema 9.4; fields that are ours, or not of ECS, say so.
-:func:`violations` holds a document to the table. It is made for tests and for ``check`` commands,
-not for the way of every event.
+:data:`FIELDS` is the contract of the output: mappings, searches and checks can rely on it. Types
+are those of Elastic Common Schema 9.4; fields that are ours, or not of ECS, are marked.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
+from collections.abc import Mapping
 from typing import NamedTuple
 
 ECS_VERSION = "9.4.0"
@@ -21,11 +18,11 @@ Elastic's own ``cisco_secure_email_gateway.log``: their pipeline would parse doc
 MAX_KEYWORD = 1024
 """Characters of a keyword. ECS sets ``ignore_above`` to it: what is longer is stored and is never
 found. A value that is cut is found; the whole line stays in ``event.original``. Elasticsearch
-counts as Java does, in UTF-16: a letter beyond the first plane is two."""
+counts UTF-16 units, as Java does: a character beyond the first plane is two."""
 
 
 class Field(NamedTuple):
-    """What may stand in one field."""
+    """One field."""
 
     name: str
     """Dotted; documents are nested."""
@@ -33,15 +30,15 @@ class Field(NamedTuple):
     """``keyword``, ``constant_keyword``, ``match_only_text``, ``long``, ``float``, ``boolean``,
     ``date`` or ``ip``, as Elasticsearch has them."""
     allowed: tuple[str, ...] | re.Pattern[str] | None = None
-    """Every value there is, or the form of all values; None where any text will do."""
+    """All values, or the pattern of all values; None for any."""
     array: bool = False
     """Whether it is always a list. Other fields never are."""
     of_ecs: bool = True
-    """False for what is ours: ``cisco_esa``, and what Elastic's agents add to ECS."""
+    """False for ``cisco_esa``, and for what Elastic's agents add to ECS."""
     required: bool = False
     """Whether every document has it."""
     limited: bool = True
-    """False for a keyword that ECS stores and does not index, so that it may have any length."""
+    """False for a keyword that ECS stores without an index: it may have any length."""
 
 
 _INSTANT = re.compile(r"\d{4}-(0[1-9]|1[0-2])-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{3}Z")
@@ -66,12 +63,12 @@ _ACTIONS = (
     "smtp-session-closed",
 )
 
-_EVENT_TYPES = {
+EVENT_TYPES = {
     "authentication": ("start", "end", "info"),
     "session": ("start", "end", "info"),
     "email": ("info",),
 }
-"""``event.category`` that are used, and the ``event.type`` that ECS expects with each."""
+"""The categories in use, and the ``event.type`` that ECS expects with each."""
 
 
 def _client(name: str) -> tuple[Field, ...]:
@@ -103,7 +100,7 @@ _TABLE = (
     Field("event.module", "keyword", ("cisco_esa",), required=True),
     Field("event.dataset", "keyword", (DATASET,), required=True),
     Field("event.provider", "keyword", ("mail_logs",), required=True),
-    Field("event.category", "keyword", tuple(_EVENT_TYPES), array=True, required=True),
+    Field("event.category", "keyword", tuple(EVENT_TYPES), array=True, required=True),
     Field("event.type", "keyword", ("start", "end", "info"), array=True, required=True),
     Field("event.action", "keyword", _ACTIONS, required=True),
     Field("event.outcome", "keyword", ("success", "failure")),
@@ -190,113 +187,3 @@ FIELDS: Mapping[str, Field] = {field.name: field for field in _TABLE}
 
 LABELS = "labels."
 """Begins the operator's own fields: one level, keywords (ECS, ``labels``)."""
-
-_LONG_MAX = 2**63 - 1
-
-
-def violations(document: Mapping[str, object]) -> list[str]:
-    """Say what is wrong with a document.
-
-    Args:
-        document: As it was parsed from JSON.
-
-    Returns:
-        One phrase for each fault, beginning with the name of the field; empty for a document that
-        is as the table says.
-    """
-    faults: list[str] = []
-    found: dict[str, object] = {}
-    for name, value, fault in _leaves(document, ""):
-        if fault is not None:
-            faults.append(f"{name}: {fault}")
-        else:
-            found[name] = value
-    faults += [f"{x.name}: missing" for x in _TABLE if x.required and x.name not in found]
-    for name, value in found.items():
-        faults += [f"{name}: {fault}" for fault in _faults_of_value(name, value)]
-    return faults + _faults_of_type(found)
-
-
-def _leaves(layout: Mapping[str, object], prefix: str) -> Iterator[tuple[str, object, str | None]]:
-    """Give the dotted name, the value and the fault, if any, of whatever is no object."""
-    for key, value in layout.items():
-        name = prefix + key
-        if not key or "." in key:
-            yield name, value, "dotted or empty key"
-        elif value is None or value in ({}, [], ""):
-            yield name, value, "empty"
-        elif isinstance(value, Mapping):
-            yield from _leaves(value, name + ".")
-        else:
-            yield name, value, None
-
-
-def _faults_of_value(name: str, value: object) -> Iterator[str]:
-    """Hold a value to its field."""
-    field = FIELDS.get(name)
-    if field is None:
-        if not name.startswith(LABELS) or "." in name.removeprefix(LABELS):
-            yield "unknown"
-            return
-        field = Field(name, "keyword")
-    if isinstance(value, list) != field.array:
-        yield "must be a list" if field.array else "must not be a list"
-        return
-    for item in value if isinstance(value, list) else (value,):
-        if item is None or item == "":
-            yield "empty value in the list"
-        elif not _is_of_type(field.type, item):
-            yield f"{item!r} is no {field.type}"
-        elif isinstance(item, int) and item < 0 and field.type == "long":
-            yield f"{item} is negative"
-        elif isinstance(item, str):
-            yield from _faults_of_text(field, item)
-
-
-def _is_of_type(kind: str, value: object) -> bool:
-    """Whether Elasticsearch takes a value for this type, without converting it."""
-    match value:
-        case bool():
-            return kind == "boolean"
-        case int():
-            return kind in {"long", "float"} and -_LONG_MAX <= value <= _LONG_MAX
-        case float():
-            # NaN and infinity are in no JSON.
-            return kind == "float" and abs(value) < float("inf")
-        case str():
-            return _is_address(value) if kind == "ip" else kind in _TEXTS
-        case _:
-            return False
-
-
-_TEXTS = {"keyword", "constant_keyword", "match_only_text", "date"}
-
-
-def _is_address(text: str) -> bool:
-    """Whether Elasticsearch takes it for an address: it refuses a scope id."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
-
-
-def _faults_of_text(field: Field, text: str) -> Iterator[str]:
-    """Hold a text to the values and the length that its field allows."""
-    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
-    if field.type.endswith("keyword") and field.limited and units > MAX_KEYWORD:
-        yield f"longer than {MAX_KEYWORD} characters"
-    if isinstance(field.allowed, tuple):
-        if text not in field.allowed:
-            yield f"{text!r} is none of {', '.join(field.allowed)}"
-    elif field.allowed is not None and field.allowed.fullmatch(text) is None:
-        yield f"{text!r} has not the form {field.allowed.pattern}"
-
-
-def _faults_of_type(found: Mapping[str, object]) -> list[str]:
-    """Hold ``event.type`` to ``event.category``: each type belongs to one of the categories."""
-    categories, types = found.get("event.category"), found.get("event.type")
-    if not isinstance(categories, list) or not isinstance(types, list):
-        return []
-    fitting = [x for category in categories for x in _EVENT_TYPES.get(str(category), ())]
-    return [f"event.type: {x!r} does not fit {categories}" for x in types if x not in fitting]

@@ -1,6 +1,6 @@
 """Where each value of an event goes in its document, and why.
 
-A layout is a dict of the whole document; :func:`without_empty` takes out what is not there.
+A layout is a dict of the whole document; :func:`without_empty` removes what has no value.
 """
 
 from typing import Any, NamedTuple
@@ -9,13 +9,16 @@ import orjson
 
 from forwarder import __version__
 from forwarder.ecs.fields import DATASET, ECS_VERSION, MAX_KEYWORD
-from forwarder.events import Action, Event, Outcome, Policy, Session, SyslogHeader, Tls
+from forwarder.events import Action, Event, Policy, Session, SyslogHeader, Tls
 
 UNCORRELATED = "missing_connection_context"
 """Tag of an event whose connection is not known."""
 
 TRUNCATED = "truncated_line"
-"""Tag of an event of whose line the end is missing."""
+"""Tag of an event whose line lacks its end."""
+
+SHORT_KEYWORD = MAX_KEYWORD // 2
+"""Characters that are never too many, whatever script they are of."""
 
 _CATEGORIES = {
     # A login that succeeded begins a session; one that failed does not (ECS, event.category).
@@ -23,7 +26,7 @@ _CATEGORIES = {
     (Action.INBOUND, "failure"): (["authentication"], ["start"]),
     (Action.OUTBOUND, "success"): (["authentication", "session"], ["start"]),
     (Action.OUTBOUND, "failure"): (["authentication"], ["start"]),
-    # Nobody was refused: the appliance could not tell. Neither start nor end is true of that.
+    # No login was refused: the appliance could not tell. Neither start nor end is true of that.
     (Action.ERROR, "failure"): (["authentication"], ["info"]),
     (Action.NOT_INITIATED, None): (["session"], ["info"]),
     # No "authentication": analysts count that category, and a login must count once.
@@ -31,8 +34,8 @@ _CATEGORIES = {
 }
 
 
-class Varying(NamedTuple):
-    """The values that differ within a shape, as they stand in JSON; in a layout, the gaps."""
+class Slots(NamedTuple):
+    """The values that differ within a template, as JSON; in a layout, the slots for them."""
 
     time: object
     id: object
@@ -68,20 +71,41 @@ class Common(NamedTuple):
     """Whether ``event.original`` is wanted."""
 
 
-def lay_out(event: Event, varying: Varying, common: Common) -> dict[str, Any]:
+def lay_out(event: Event, slots: Slots, common: Common) -> dict[str, Any]:
     """Put every value where it belongs; what is None is left out afterwards."""
-    outcome = event.outcome
+    outcome, connection, is_end = event.outcome, event.connection, event.session is not None
     categories, types = _CATEGORIES[outcome.action, outcome.result]
     outbound = outcome.action is Action.OUTBOUND
-    ends = _lay_out_ends(event, varying)
+    opened = None if connection is None else connection.opened
+    listener = None if opened is None else opened.listener
+    interface = None if listener is None else cut(listener.name)
+    own = None if listener is None else cut(listener.address)
+    own_ip = None if listener is None or listener.ip_version is None else own
+    version = None if opened is None else opened.ip_version
+    peer_ip = None if version is None else slots.address
+    # The two ends of the connection, the appliance's and the other; the source logs in at the
+    # destination.
+    own_end = {"address": own, "ip": own_ip}
+    port = None if opened is None else opened.port
+    peer = {"address": slots.address, "ip": peer_ip, "port": port, "domain": slots.domain}
+    source, destination = (own_end, peer) if outbound else (peer, own_end)
+    ips = [own_ip, peer_ip] if outbound else [peer_ip, own_ip]
+    # The end of a session is no act of its user: it names him, and its source does not.
+    acting = None if is_end else {"name": slots.user}
+    auth = {
+        "direction": "outbound" if outbound else "inbound",
+        "mechanism": cut(outcome.mechanism),
+        "profile": cut(outcome.profile),
+    }
+    mail = slots.user if event.user is not None and "@" in event.user else None
+    response, error = outcome.response, None
+    if outbound and outcome.reason is not None:
+        code = None if response is None else str(response.code)
+        error = {"code": code, "message": outcome.reason}
     return {
-        "@timestamp": varying.time,
+        "@timestamp": slots.time,
         "ecs": {"version": ECS_VERSION},
-        "data_stream": {
-            "type": "logs",
-            "dataset": DATASET,
-            "namespace": common.namespace,
-        },
+        "data_stream": {"type": "logs", "dataset": DATASET, "namespace": common.namespace},
         "event": {
             "kind": "event",
             "module": "cisco_esa",
@@ -93,141 +117,73 @@ def lay_out(event: Event, varying: Varying, common: Common) -> dict[str, Any]:
             "outcome": outcome.result,
             "reason": cut(outcome.reason),
             "timezone": event.time.offset,
-            "start": varying.start,
-            "end": varying.time if event.session is not None else None,
-            "duration": varying.duration,
-            "id": varying.id,
-            "original": varying.original,
+            "start": slots.start,
+            "end": slots.time if is_end else None,
+            "duration": slots.duration,
+            "id": slots.id,
+            "original": slots.original,
         },
-        "message": varying.message,
+        "message": slots.message,
         "log": {
             "level": cut(None if event.level is None else event.level.decode().lower()),
-            "file": {"path": varying.path},
-            "offset": varying.offset,
-            "syslog": varying.syslog,
+            "file": {"path": slots.path},
+            "offset": slots.offset,
+            "syslog": slots.syslog,
         },
         "observer": {
             "vendor": "Cisco",
             "product": "Secure Email Gateway",
             "type": "email-gateway",
-            "hostname": varying.host,
-            "serial_number": varying.serial,
-            "ip": [ends.own_ip],
-            "egress" if outbound else "ingress": {"interface": {"name": ends.interface}},
+            "hostname": slots.host,
+            "serial_number": slots.serial,
+            "ip": [own_ip],
+            "egress" if outbound else "ingress": {"interface": {"name": interface}},
         },
-        "host": {"name": varying.host, "id": varying.serial},
+        "host": {"name": slots.host, "id": slots.serial},
         "agent": {"type": "esa-forwarder", "version": __version__, "name": common.agent_name},
         "labels": dict(common.labels),
         "tags": [
             "forwarded",
             *common.tags,
-            None if _is_joined(event) else UNCORRELATED,
+            None if connection is None or connection.correlated else UNCORRELATED,
             TRUNCATED if outcome.truncated else None,
         ],
-        **_lay_out_people(event, varying, ends),
-        "network": {
-            "protocol": "smtp",
-            "transport": "tcp",
-            "type": ends.ip_version,
-            "direction": "egress" if outbound else "ingress",
-        },
-        "tls": varying.tls,
-        "cisco_esa": _lay_out_cisco(event, varying),
-        "error": _lay_out_error(outcome),
-    }
-
-
-class _Ends(NamedTuple):
-    """The two ends of a connection, from the appliance's point of view."""
-
-    own: dict[str, Any]
-    own_ip: object
-    interface: str | None
-    peer: dict[str, Any]
-    peer_ip: object
-    ip_version: str | None
-
-
-def _lay_out_ends(event: Event, varying: Varying) -> _Ends:
-    opened = None if event.connection is None else event.connection.opened
-    listener = None if opened is None else opened.listener
-    version = None if opened is None else opened.ip_version
-    own = None if listener is None else cut(listener.address)
-    own_ip = None if listener is None or listener.ip_version is None else own
-    peer_ip = None if version is None else varying.address
-    port = None if opened is None else opened.port
-    return _Ends(
-        own={"address": own, "ip": own_ip},
-        own_ip=own_ip,
-        interface=None if listener is None else cut(listener.name),
-        peer={"address": varying.address, "ip": peer_ip, "port": port, "domain": varying.domain},
-        peer_ip=peer_ip,
-        ip_version=version,
-    )
-
-
-def _lay_out_people(event: Event, varying: Varying, ends: _Ends) -> dict[str, Any]:
-    """Lay out who, and the two ends: the source logs in at the destination."""
-    mail = varying.user if event.user is not None and "@" in event.user else None
-    # The end of a session is no act of its user: it names him, and its source does not.
-    acting = None if event.session is not None else {"name": varying.user}
-    outbound = event.outcome.action is Action.OUTBOUND
-    source, destination = (ends.own, ends.peer) if outbound else (ends.peer, ends.own)
-    return {
-        "user": {"name": varying.user, "email": mail, "id": mail, "domain": varying.user_domain},
+        "user": {"name": slots.user, "email": mail, "id": mail, "domain": slots.user_domain},
         "source": {**source, "user": acting},
         "client": {**source, "user": acting},
         "destination": destination,
         "server": destination,
-        "related": {
-            "ip": [ends.own_ip, ends.peer_ip] if outbound else [ends.peer_ip, ends.own_ip],
-            "user": [varying.user],
-            "hosts": [varying.host, varying.domain],
+        "related": {"ip": ips, "user": [slots.user], "hosts": [slots.host, slots.domain]},
+        "network": {
+            "protocol": "smtp",
+            "transport": "tcp",
+            "type": version,
+            "direction": "egress" if outbound else "ingress",
         },
-    }
-
-
-def _lay_out_cisco(event: Event, varying: Varying) -> dict[str, Any]:
-    """Lay out what ECS has no place for."""
-    outcome, connection = event.outcome, event.connection
-    outbound = outcome.action is Action.OUTBOUND
-    opened = None if connection is None else connection.opened
-    listener = None if opened is None or outbound else opened.listener
-    auth = {
-        "direction": "outbound" if outbound else "inbound",
-        "mechanism": cut(outcome.mechanism),
-        "profile": cut(outcome.profile),
-    }
-    response = outcome.response
-    return {
-        "dcid" if outbound else "icid": varying.number,
-        "auth": auth if event.session is None else None,
-        "listener": {"interface": None if listener is None else cut(listener.name)},
-        "sender": varying.sender,
-        "smtp": {
-            "response": {
-                "code": None if response is None else response.code,
-                "enhanced_code": None if response is None else response.enhanced_code,
+        "tls": slots.tls,
+        "cisco_esa": {
+            "dcid" if outbound else "icid": slots.number,
+            "auth": None if is_end else auth,
+            "listener": {"interface": None if outbound else interface},
+            "sender": slots.sender,
+            "smtp": {
+                "response": {
+                    "code": None if response is None else response.code,
+                    "enhanced_code": None if response is None else response.enhanced_code,
+                },
             },
+            "connection": {
+                "id": slots.connection,
+                "correlated": None if connection is None else connection.correlated,
+            },
+            "session": slots.session,
         },
-        "connection": {
-            "id": varying.connection,
-            "correlated": None if connection is None else connection.correlated,
-        },
-        "session": varying.session,
+        "error": error,
     }
-
-
-def _lay_out_error(outcome: Outcome) -> dict[str, Any] | None:
-    """Lay out what the smart host answered."""
-    if outcome.action is not Action.OUTBOUND or outcome.reason is None:
-        return None
-    code = None if outcome.response is None else str(outcome.response.code)
-    return {"code": code, "message": outcome.reason}
 
 
 def lay_out_syslog(header: SyslogHeader) -> bytes:
-    """Lay out a syslog header, as JSON. In one piece: of a relay, each host has one of its own."""
+    """Serialise ``log.syslog``. In one piece: of a relay, each host has one of its own."""
     layout: dict[str, Any] = {}
     if header.priority is not None:
         # RFC 5424, section 6.2.1
@@ -247,19 +203,12 @@ def lay_out_syslog(header: SyslogHeader) -> bytes:
 def lay_out_sender(key: tuple[Policy | None, bool | None]) -> bytes:
     """Serialise ``cisco_esa.sender``: the policy, and whether the reverse DNS name is verified."""
     policy, verified = key
-    known: dict[str, object] = (
-        {}
-        if policy is None
-        else {
-            "policy": policy.action,
-            "group": cut(policy.group),
-            "match": cut(policy.match),
-            "sbrs": policy.sbrs,
-            "country": cut(policy.country),
-        }
-    )
+    known: dict[str, object] = {}
+    if policy is not None:
+        known |= {"policy": policy.action, "group": cut(policy.group), "match": cut(policy.match)}
+        known |= {"sbrs": policy.sbrs, "country": cut(policy.country)}
     known["reverse_dns_verified"] = verified
-    # Scores and groups make many of these; they are flat, so nothing is to be looked for inside.
+    # Scores and groups make many of these; they are flat, which makes it quicker.
     return orjson.dumps({name: value for name, value in known.items() if value is not None})
 
 
@@ -279,7 +228,7 @@ def lay_out_tls(tls: Tls) -> bytes:
 def lay_out_session(session: Session) -> bytes:
     """Serialise ``cisco_esa.session``."""
     reason, successes, failures, users, messages, recipients, size = session
-    # There is one for each session, so what may be empty is not looked for in all of it.
+    # There is one for each session, so a general search for empty values would cost too much.
     return orjson.dumps(
         {
             "auth_successes": successes,
@@ -293,24 +242,13 @@ def lay_out_session(session: Session) -> bytes:
     )
 
 
-def _is_joined(event: Event) -> bool:
-    return event.connection is None or event.connection.correlated
-
-
-SHORT_KEYWORD = MAX_KEYWORD // 2
-"""Characters that are never too many, whatever script they are of."""
-
-
 def cut(text: str | None) -> str | None:
-    """Cut a keyword to what Elasticsearch indexes; nothing is None."""
+    """Cut a keyword to what Elasticsearch indexes; an empty one is None."""
     return shorten(text) if text else None
 
 
 def shorten(text: str) -> str:
-    """Cut a keyword to what Elasticsearch indexes.
-
-    It counts as Java does: a character beyond the first 65,536 is two.
-    """
+    """Cut a keyword to what Elasticsearch indexes, which counts UTF-16 units as Java does."""
     if len(text) < SHORT_KEYWORD:
         return text
     units = text.encode("utf-16-le", "replace")

@@ -1,35 +1,44 @@
-"""Finding the log files that PATHs name, and putting them in the order of reading.
+"""Finds the log files that PATHs name, and puts them in the order of reading.
 
-A PATH is a file, a folder, a glob, a pattern with ``{appliance}``, or ``-``:
+A PATH is a file, a folder, a pattern, or ``-``:
 
 - What exists is taken literally, whatever characters it holds.
-- Folders, also those that a glob matches, are walked with all below them. Hidden files and
-  folders are skipped, and so is what is plainly no log.
+- Folders, also those that a pattern matches, are walked with all below them. Hidden files and
+  folders are skipped, and so is what is plainly not a log.
 - A link is followed where it is named outright, or stands in a PATH before anything that is a
   pattern; others are only if that was asked for, and then each folder once.
-- In a glob, ``*``, ``?`` and ``[]`` match within one part of a path, ``**`` any number of
-  folders. ``{appliance}`` matches a part or a piece of one, as short as the rest allows.
 - A file that several PATHs reach is read once. The first naming counts, but an appliance that
   is named beats one that is taken from the folder; within one PATH, a file's own name beats links.
 - A file with names in the folders of several appliances (hard links) is read once, too: as that of
   the folder whose owner has the file.
+- A file needs no reading if another one begins with all of its content: appliances send again what
+  failed before, and people keep ``mail.log.1`` beside ``mail.log.1.gz``. Only files whose first
+  4 KiB agree are read to find out.
 """
 
-# Paths stay the text that the user wrote and the system knows: pathlib takes "" for the working
-# directory, and drops the slash behind which a file is no folder.
+# Paths stay text; see paths.py.
 # ruff: noqa: PTH100, PTH112, PTH113, PTH115, PTH116, PTH119, PTH120
 
+import hashlib
 import os
 import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from forwarder.inputs.block_reader import STDIN
-from forwarder.inputs.files.paths import ReadingOrder, reading_order
-from forwarder.inputs.files.patterns import APPLIANCE, Links, expand, is_pattern, walk
-from forwarder.inputs.files.repeats import find_repeated
+from forwarder.errors import ForwarderError
+from forwarder.inputs.block_reader import STDIN, read_blocks
+from forwarder.inputs.files.paths import (
+    APPLIANCE,
+    Links,
+    ReadingOrder,
+    expand,
+    is_pattern,
+    reading_order,
+    walk,
+)
 from forwarder.text import quoted
 
 UNKNOWN_APPLIANCE = "unknown"
@@ -38,24 +47,26 @@ UNKNOWN_APPLIANCE = "unknown"
 _BRACES = re.compile(r"\{[^{}/]*\}")
 
 _STDIN_PATHS = frozenset({STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
-"""All are read as "-": opening them again fails for sockets, and would start files anew."""
+"""All are read as "-": opening them again fails for sockets, and would start files over."""
 
 _NO_FOLDER = ("/dev/", "/proc/")
-"""``<(zcat ...)`` gives ``/dev/fd/63``: "fd" is no name for an appliance."""
+"""``<(zcat ...)`` gives ``/dev/fd/63``: "fd" is not the name of an appliance."""
 
 _NO_LOG = (
     *(".tmp", ".part", ".partial", ".filepart", ".swp", "~"),
     *(".md", ".json", ".ndjson", ".yml", ".yaml", ".html", ".pdf", ".py", ".sh"),
 )
-
 """What lies beside logs and would only cost time: uploads and edits under way, and notes, settings
 and results, ours among them. Short, because a log that is skipped is lost in silence and a file
-that is no log does no harm; archives and packed logs (.xz) stay in, so that reading says what to do
-with them."""
-
+that is not a log does no harm; archives and other compression (.xz) stay in, so that reading says
+what to do with them."""
 
 _MAX_NAMED = 3
 """Links that a sentence names; there may be thousands."""
+
+_HEAD_BYTES = 1 << 12
+"""4 KiB, some 40 lines: log files begin with the time they were begun, so different ones differ
+long before. Those of all files of an appliance are in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,7 @@ class LogFile:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the PATHs came to."""
+    """The files that PATHs name."""
 
     files: tuple[LogFile, ...]
     """By appliance, sorted by name; within one in the order of reading; each content once."""
@@ -84,7 +95,7 @@ class Found:
     """Files left out because another has all of their content: that file, and the one in
     ``files``."""
     links: tuple[str, ...] = ()
-    """Links that were passed over."""
+    """Links that were not followed."""
 
 
 def find(
@@ -97,12 +108,9 @@ def find(
 
     Args:
         paths: The PATHs as the user wrote them; relative ones start at the working directory.
-        appliance: The appliance that wrote all of them; None or empty if the user did not say.
-            It also counts where a pattern holds ``{appliance}``.
-        follow_symlinks: Whether links that nobody named are followed.
-
-    Returns:
-        The files, the problems, the repeated files and the links that were passed over.
+        appliance: The appliance that wrote all of them, also where a pattern holds
+            ``{appliance}``; None or empty if the user did not say.
+        follow_symlinks: Whether links that no PATH names are followed.
     """
     links = Links(follow=follow_symlinks)
     appliance = _printable(appliance) if appliance else None
@@ -137,17 +145,12 @@ def find(
         tuple(found),
         tuple(dict.fromkeys(problems)),
         tuple(sorted(instead.items())),
-        tuple(dict.fromkeys(x for x in links.passed if is_log(x))),
+        tuple(dict.fromkeys(x for x in links.skipped if is_log(x))),
     )
 
 
 def say_passed_over(links: Sequence[str], follow: str) -> str:
-    """Say which links were passed over.
-
-    Args:
-        links: Their paths, at least one.
-        follow: What to do to have them followed.
-    """
+    """Return the sentence that tells which links were not followed; ``follow`` is what to do."""
     named = ", ".join(map(quoted, links[:_MAX_NAMED]))
     more = f" and {len(links) - _MAX_NAMED:,} more" if len(links) > _MAX_NAMED else ""
     are = "is a symbolic link and was" if len(links) == 1 else "are symbolic links and were"
@@ -157,12 +160,12 @@ def say_passed_over(links: Sequence[str], follow: str) -> str:
 def list_files(
     path: str, appliance: str | None, problems: list[str], links: Links
 ) -> list[LogFile]:
-    """List what one PATH names, also the same file several times, in no particular order.
+    """List what one PATH names, in no particular order, maybe the same file several times.
 
     Args:
         path: As the user wrote it.
         appliance: The appliance that wrote all of them; None if the user did not say.
-        problems: Is given one sentence for each thing that cannot be found or listed.
+        problems: A sentence is added for each thing that cannot be found or listed.
         links: What to do with links.
 
     Raises:
@@ -173,12 +176,12 @@ def list_files(
         return [LogFile(STDIN, appliance or UNKNOWN_APPLIANCE, named=appliance is not None)]
     if not is_pattern(path) or os.path.lexists(path):
         return [
-            replace(log_file(log, appliance), outright=log == path)
+            replace(_log_file(log, appliance), outright=log == path)
             for log in _logs_at(path, problems, links)
         ]
     before = len(problems)
     files = [
-        replace(log_file(log, appliance or name), outright=False)
+        replace(_log_file(log, appliance or name), outright=False)
         for match, name in expand(path, problems, links)
         for log in _logs_among(match, path, problems, links)
     ]
@@ -189,6 +192,117 @@ def list_files(
             f"{_about_braces(path)}"
         )
     return files
+
+
+def is_log(path: str) -> bool:
+    """Whether a file that is not named outright may be a log, by its name."""
+    return not path.lower().endswith(_NO_LOG)
+
+
+def log_at(absolute: str, appliance: str | None) -> LogFile:
+    """Return whose log a file is.
+
+    Args:
+        absolute: Path of the file, without ``..``.
+        appliance: As the user named it, or as a pattern has it; None if neither did.
+    """
+    if appliance is not None:
+        return LogFile(absolute, _printable(appliance), named=True)
+    folder = "" if absolute.startswith(_NO_FOLDER) else os.path.basename(os.path.dirname(absolute))
+    return LogFile(absolute, _printable(folder) or UNKNOWN_APPLIANCE, named=False)
+
+
+def is_of_owner(path: str) -> bool:
+    """Whether a file belongs to the owner of the folder it is in."""
+    try:
+        return os.stat(path).st_uid == os.stat(os.path.dirname(path)).st_uid
+    except OSError:
+        return False
+
+
+def find_repeated(paths: Sequence[str]) -> dict[str, str]:
+    """Find the files whose whole content another file has at its beginning.
+
+    Empty files, pipes, and files that cannot be read to their end are like no other.
+
+    Args:
+        paths: Paths of the files of one appliance, in the order of reading.
+
+    Returns:
+        The path of each file that needs no reading, and the one that has its content: of those
+        with the same, the first; of longer ones, the longest.
+    """
+    heads = {path: head for path in paths if (head := _head(path))}
+    repeated: dict[str, str] = {}
+    group: list[str] = []
+    for path in sorted(heads, key=heads.__getitem__):
+        # The shortest head of a group begins all the others.
+        if group and not heads[path].startswith(heads[group[0]]):
+            repeated |= _contained(group, paths)
+            group = []
+        group.append(path)
+    return repeated | _contained(group, paths)
+
+
+def _contained(group: Sequence[str], order: Sequence[str]) -> dict[str, str]:
+    """Find those that another one begins with, or is equal to."""
+    if len(group) <= 1:
+        return {}
+    contents = {path: found[-1] for path in order if path in group and (found := _digests(path))}
+    firsts: dict[tuple[int, bytes], str] = {}
+    for path, content in contents.items():
+        firsts.setdefault(content, path)
+    within: dict[str, str] = {}
+    for content, path in sorted(firsts.items(), key=lambda x: x[0][0], reverse=True):
+        smaller = sorted({size for size, _ in firsts if size < content[0]})
+        for beginning in _digests(path, smaller) if smaller and path not in within else ():
+            if beginning in firsts and firsts[beginning] != path:
+                within.setdefault(firsts[beginning], path)
+    return {
+        path: within.get(firsts[content], firsts[content])
+        for path, content in contents.items()
+        if path in within or firsts[content] != path
+    }
+
+
+def _digests(path: str, sizes: Sequence[int] = ()) -> list[tuple[int, bytes]]:
+    """Return size and digest of the content up to each of these sizes, which rise, and of all.
+
+    Nothing for a file that cannot be read to its end.
+    """
+    digest, position, stops = hashlib.sha256(), 0, list(sizes)
+    found = []
+    try:
+        for block in read_blocks(path):
+            start = 0
+            while stops and stops[0] <= position + len(block):
+                end = stops.pop(0) - position
+                digest.update(block[start:end])
+                found.append((position + end, digest.digest()))
+                start = end
+            if sizes and not stops:
+                return found
+            digest.update(block[start:])
+            position += len(block)
+    except ForwarderError:
+        return []
+    return [*found, (position, digest.digest())]
+
+
+def _head(path: str) -> bytes:
+    """Return the first bytes of a regular file; nothing if it cannot be read."""
+    head = b""
+    try:
+        if path == STDIN or not stat.S_ISREG(os.stat(path).st_mode):
+            return b""
+        with closing(read_blocks(path, block_bytes=_HEAD_BYTES)) as blocks:
+            for block in blocks:
+                head += block
+                if len(head) >= _HEAD_BYTES:
+                    break
+    except (OSError, ForwarderError):
+        return b""
+    return head[:_HEAD_BYTES]
 
 
 def _logs_at(path: str, problems: list[str], links: Links) -> Iterable[str]:
@@ -221,14 +335,6 @@ def _logs_at(path: str, problems: list[str], links: Links) -> Iterable[str]:
     return []
 
 
-def _about_braces(path: str) -> str:
-    """Say what braces mean where they mean nothing; a file may have them in its name."""
-    others = [x for x in _BRACES.findall(path) if x != APPLIANCE]
-    if not others:
-        return ""
-    return f" {quoted(others[0])} is taken as it stands: in braces, only {APPLIANCE} is known."
-
-
 def _logs_among(match: str, pattern: str, problems: list[str], links: Links) -> Iterable[str]:
     """Return the logs at what a pattern matched: what ends as the pattern does is wanted."""
     if os.path.isdir(match):
@@ -241,30 +347,19 @@ def _logs_below(folder: str, problems: list[str], links: Links) -> list[str]:
     return [log for _, files in walk(folder, problems, links) for log in files if is_log(log)]
 
 
-def is_log(path: str) -> bool:
-    """Say whether a file that nobody named may be a log, by its name."""
-    return not path.lower().endswith(_NO_LOG)
+def _about_braces(path: str) -> str:
+    """Tell what braces mean where they mean nothing; a file may have them in its name."""
+    others = [x for x in _BRACES.findall(path) if x != APPLIANCE]
+    if not others:
+        return ""
+    return f" {quoted(others[0])} is taken as it stands: in braces, only {APPLIANCE} is known."
 
 
-def log_file(path: str, appliance: str | None) -> LogFile:
-    """Say whose log a file is.
-
-    Args:
-        path: Path of the file.
-        appliance: As the user named it, or as a pattern has it; None if neither did.
-    """
+def _log_file(path: str, appliance: str | None) -> LogFile:
     absolute = os.path.abspath(path)
     if os.pardir in path.split("/") and os.path.realpath(absolute) != os.path.realpath(path):
         absolute = os.path.realpath(path)  # LINK/.. is not the folder that holds LINK
     return log_at(absolute, appliance)
-
-
-def log_at(absolute: str, appliance: str | None) -> LogFile:
-    """Say whose log a file is, as :func:`log_file`, of an absolute path without ``..``."""
-    if appliance is not None:
-        return LogFile(absolute, _printable(appliance), named=True)
-    folder = "" if absolute.startswith(_NO_FOLDER) else os.path.basename(os.path.dirname(absolute))
-    return LogFile(absolute, _printable(folder) or UNKNOWN_APPLIANCE, named=False)
 
 
 def _printable(name: str) -> str:
@@ -276,7 +371,7 @@ def _real(file: LogFile) -> str:
 
 
 def _identity(real: str) -> object:
-    """Say which file there is at a path, whatever other names it has."""
+    """Return what tells a file from others, whatever other names it has."""
     try:
         status = os.stat(real)
     except (OSError, ValueError):
@@ -289,14 +384,6 @@ def _of_owner(same: Sequence[LogFile]) -> list[LogFile]:
     if len({x.appliance for x in same}) == 1:
         return []
     return [x for x in same if x.path != STDIN and is_of_owner(x.path)]
-
-
-def is_of_owner(path: str) -> bool:
-    """Say whether a file belongs to the owner of the folder it is in."""
-    try:
-        return os.stat(path).st_uid == os.stat(os.path.dirname(path)).st_uid
-    except OSError:
-        return False
 
 
 def _by_own_name(found: tuple[str, LogFile]) -> tuple[bool, int, ReadingOrder]:

@@ -1,4 +1,4 @@
-"""What the name of a log file says: which log it is of, when it was written, and its place there.
+"""Paths of log files: what their names tell, and the patterns that find them.
 
 Names that are read:
 
@@ -11,13 +11,35 @@ Names that are read:
   ``mail-20260131-1.log``, is the other way round. An IPv4 address is no number: ``10.0.0.1`` and
   ``10.0.0.2.log`` are names of hosts.
 
-``.gz`` changes nothing. Pure: names in, values out.
+``.gz`` changes nothing.
+
+In a pattern, ``*``, ``?`` and ``[]`` match within one part of a path, ``**`` any number of folders,
+``{appliance}`` a part or a piece of one, as short as the rest allows. Hidden files and folders are
+matched only by parts that begin with a dot. Why not ``glob``: it follows links in a circle
+(bpo-26012), is silent about folders that cannot be listed, and does not tell what part of a name
+``{appliance}`` stands for.
 """
 
+# Paths stay the text that the user wrote and the system knows: pathlib takes "" for the working
+# directory, and drops the slash behind which a file is no folder.
+# ruff: noqa: PTH112, PTH114, PTH118
+
+import fnmatch
+import os
 import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import lru_cache
+
+from forwarder.text import quoted
+
+APPLIANCE = "{appliance}"
+_ANY_FOLDERS = "**"
+_ITEM = re.compile(r"\{appliance\}\**|\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
+_MAGIC = re.compile(r"\{appliance\}|[*?\[]")
 
 _STAMP = re.compile(
     r"""
@@ -33,7 +55,9 @@ _STAMP = re.compile(
     re.VERBOSE,
 )
 _NUMBER = re.compile(r"\.([0-9]{1,9})(?=$|\.(?:log|txt)$)")
-_DIGITS = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+_ADDRESS = re.compile(
+    r"(?<![0-9])(?<![0-9]\.)(?:(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]{1,2})(?:\.|$)){4}$"
+)
 _COUNT = re.compile(r"-([0-9]{1,5})(?=$|\.)")
 """Behind a date, of the files of one day."""
 _MOVED = re.compile(
@@ -60,39 +84,29 @@ ReadingOrder = tuple[int, datetime, int, int, str, str, str]
 
 
 def time_in_name(path: str) -> datetime | None:
-    """Read the timestamp in a file's name.
+    """Return the last timestamp in a file's name, aware UTC; None if it has none.
 
-    The name has no zone, and the appliance's is unknown, so it is read as UTC: up to 14 hours
-    off, and for logrotate the end of the file rather than its beginning.
-
-    Args:
-        path: Path or name of the file; folders are not looked at.
-
-    Returns:
-        Aware UTC; the last timestamp if the name holds several; None if it holds none.
+    It has no zone and is read as UTC: up to 14 hours off, and for logrotate the end of the file
+    rather than its beginning.
     """
-    return _stamp_and_rest(_plain_name(path))[0]
+    return _stamp_and_rest(_name_of(path).removesuffix(".gz"))[0]
 
 
 def base_name(path: str) -> str:
-    """Say which log a file is of: its name without all that rotation and packing add.
+    """Return which log a file is of: its name without what rotation and compression add.
 
     What is not known to come of rotation stays: better two logs that are one, of which connections
     are not joined, than one that is two, of which they are joined wrongly.
-
-    Args:
-        path: Path of the file; folders are not looked at.
 
     Returns:
         ``mail`` for ``mail.@20090422T114359.s`` and ``mail.current``, ``mail.log`` for
         ``mail.log.2.gz``. Empty where the name is nothing but a timestamp.
     """
-    name = path.rpartition("/")[2]
+    name = _name_of(path)
     numbered = False
     while True:
-        shorter = _without_ending(name)
-        if shorter == name:
-            shorter = _without_stamp(name)
+        shorter = next((name.removesuffix(x) for x in _CLOSED + _LIVE if name.endswith(x)), "")
+        shorter = shorter or _without_stamp(name)
         number = _find_number(name)
         # Only at the end: ``mail.1.log`` may be rotated, ``esa.1.log`` a machine. And only one:
         # what is before may be a version, or half an address.
@@ -105,13 +119,10 @@ def base_name(path: str) -> str:
 
 
 def log_folder(path: str) -> str:
-    """Say where a log is: the folder of a file without what archives and dates add to it.
+    """Return where a log is: the folder of a file without folders for archives and dates.
 
     Two files of one name in two folders are two logs; where logs are moved to an archive, or have a
     folder for each day, they are one.
-
-    Args:
-        path: Path of the file.
 
     Returns:
         ``/srv/esa1`` for ``/srv/esa1/mail.log``, ``/srv/esa1/2026/04/22/mail.log`` and
@@ -121,53 +132,22 @@ def log_folder(path: str) -> str:
     return "/".join(x for x in folders if not _MOVED.fullmatch(x))
 
 
-def _without_ending(name: str) -> str:
-    """Leave out what says that a file is packed, closed or live."""
-    for ending in (*_CLOSED, *_LIVE):
-        if name.endswith(ending):
-            return name.removesuffix(ending) or name
-    return name
-
-
-def _without_stamp(name: str) -> str:
-    """Leave out the last timestamp, and what joins it to the rest."""
-    found = _find_stamp(name)
-    if found is None:
-        return name
-    stamp, _ = found
-    before, behind = name[: stamp.start()].rstrip(".@-_"), name[stamp.end() :]
-    count = _COUNT.match(behind)
-    behind = behind if count is None else behind[count.end() :]
-    return before + behind if before else behind.lstrip(".-_")
-
-
 @lru_cache(maxsize=1024)  # each step with a file asks for it again
 def is_live(path: str) -> bool:
-    """Say whether a file may be the one that is written to, by its name.
+    """Whether a file may be the one that is written to, by its name.
 
-    Args:
-        path: Path of the file.
-
-    Returns:
-        True for ``.c``, ``.current``, and names with neither timestamp nor number; False for
-        ``.s`` and packed files, whatever else they are called.
+    True for ``.c``, ``.current``, and names with neither timestamp nor number; False for ``.s`` and
+    compressed files, whatever else they are called.
     """
-    if path.endswith(_CLOSED):
-        return False
-    name = _plain_name(path)
+    name = _name_of(path)
     time, rest = _stamp_and_rest(name)
-    return _age(name, time, _find_number(rest)) is _Age.LIVE
+    return not path.endswith(_CLOSED) and _age(name, time, _find_number(rest)) is _Age.LIVE
 
 
 def is_successor(path: str, of: str) -> bool:
-    """Say whether a live file was begun in the place of another one, by their names.
+    """Whether a live file was begun in the place of another one, by their names.
 
-    Args:
-        path: Path of a live file with a timestamp.
-        of: Path of another file.
-
-    Returns:
-        True if both names are the same but for a later timestamp, in the same folder.
+    True if both names are the same but for a later timestamp, in the same folder.
     """
     folder, _, name = path.rpartition("/")
     other_folder, _, other_name = of.rpartition("/")
@@ -184,42 +164,46 @@ def is_successor(path: str, of: str) -> bool:
 
 @lru_cache(maxsize=1024)  # each step with a file asks for it again
 def reading_order(path: str) -> ReadingOrder:
-    """Say where a file stands among the files of its appliance.
+    """Return the place of a file among the files of its appliance, as a key for ``sorted``.
 
     By the timestamp in the name, whatever the folder; then numbered names, the highest first;
     then the live ones (``.c``, ``.current``, or neither timestamp nor number). Ties by the length
     of the base name, so that of two copies the one is read that bears the name of its log
     (``mail.@20090422T114359.s`` and not ``mail.@20090422T114359.again.s``); then by name, the
-    packed behind the plain, then by folder.
-
-    Args:
-        path: Path of the file. Files below one folder stand in the same order wherever that
-            folder is.
-
-    Returns:
-        A key for ``sorted``; two different paths never have the same.
+    compressed behind the plain, then by folder. Two different paths never have the same key.
     """
-    file_name = path.rpartition("/")[2]
+    file_name = _name_of(path)
     name = file_name.removesuffix(".gz")
     time, rest = _stamp_and_rest(name)
     number = _find_number(rest)
     count = None if time is None else _COUNT.match(rest)
-    age = _age(name, time, number)
     # The unnumbered is newer than .1 and .0, and older than -1.
     place = -int(number[1]) if number else 1
     place = place if count is None else 1 + int(count[1])
-    base = len(base_name(name))
+    age, base = _age(name, time, number), len(base_name(name))
     return (age, time or _NO_TIME, place, base, name, file_name, path)
+
+
+def _name_of(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _without_stamp(name: str) -> str:
+    """Leave out the last timestamp, and what joins it to the rest."""
+    found = _find_stamp(name)
+    if found is None:
+        return name
+    stamp, _ = found
+    before, behind = name[: stamp.start()].rstrip(".@-_"), name[stamp.end() :]
+    count = _COUNT.match(behind)
+    behind = behind if count is None else behind[count.end() :]
+    return before + behind if before else behind.lstrip(".-_")
 
 
 def _age(name: str, time: datetime | None, number: re.Match[str] | None) -> _Age:
     if name.endswith(_LIVE) or (time is None and number is None):
         return _Age.LIVE
     return _Age.NUMBERED if time is None else _Age.STAMPED
-
-
-def _plain_name(path: str) -> str:
-    return path.rpartition("/")[2].removesuffix(".gz")
 
 
 def _stamp_and_rest(name: str) -> tuple[datetime | None, str]:
@@ -229,7 +213,6 @@ def _stamp_and_rest(name: str) -> tuple[datetime | None, str]:
 
 
 def _find_stamp(name: str) -> tuple[re.Match[str], datetime] | None:
-    """Find the last timestamp, and say which it is."""
     last = None
     for found in _STAMP.finditer(name):
         time = _instant(found)
@@ -241,19 +224,7 @@ def _find_stamp(name: str) -> tuple[re.Match[str], datetime] | None:
 def _find_number(name: str) -> re.Match[str] | None:
     """Find the number of a rotated file; an IPv4 address ends in none."""
     number = _NUMBER.search(name)
-    if number is None:
-        return None
-    digits = next(x for x in _DIGITS.finditer(name) if x.end() == number.end())
-    parts = digits[0].split(".")
-    is_address = len(parts) == _ADDRESS_PARTS and all(
-        len(x) <= _PART_DIGITS and int(x) <= _MAX_PART for x in parts
-    )
-    return None if is_address else number
-
-
-_ADDRESS_PARTS = 4
-_PART_DIGITS = 3
-_MAX_PART = 255
+    return None if number is None or _ADDRESS.search(name[: number.end()]) else number
 
 
 def _instant(found: re.Match[str]) -> datetime | None:
@@ -267,3 +238,197 @@ def _instant(found: re.Match[str]) -> datetime | None:
         return datetime.fromtimestamp(int(found["epoch"]), UTC)
     clock = timedelta(hours=hour, minutes=minute, seconds=second)
     return midnight + clock if clock < timedelta(days=1) else midnight
+
+
+@dataclass(slots=True)
+class Links:
+    """What is done with symbolic links that no path names.
+
+    What a pattern finds in folders may have been put there by an account that uploads logs, and a
+    link of its own could make it any file. Folders that are written literally, before anything
+    that is a pattern, may be reached through links: their author knows them.
+    """
+
+    follow: bool = False
+    skipped: list[str] = field(default_factory=list)
+    """Paths of links that were not followed."""
+
+    def skips(self, path: str, *, is_link: bool) -> bool:
+        """Whether something is a link that is not followed; it is noted then."""
+        if self.follow or not is_link:
+            return False
+        self.skipped.append(path)
+        return True
+
+
+def is_pattern(path: str) -> bool:
+    """Whether a path holds ``{appliance}`` or a character that means something in a pattern.
+
+    A path that exists is to be taken literally all the same.
+    """
+    return _MAGIC.search(path) is not None
+
+
+def expand(pattern: str, problems: list[str], links: Links) -> Iterator[tuple[str, str | None]]:
+    """Find the files and folders that a pattern matches, maybe one several times.
+
+    Args:
+        pattern: Absolute, or relative to the working directory.
+        problems: A sentence is added for each folder that cannot be listed.
+        links: What to do with links behind the first part that is a pattern.
+
+    Yields:
+        A path, and what ``{appliance}`` stands for in it, if the pattern has that.
+    """
+    parts = _parts(pattern)
+    fixed = _fixed(parts)
+    base = os.path.join("/" if pattern.startswith("/") else os.curdir, *parts[:fixed])
+    if not fixed or os.path.lexists(base):
+        yield from _expand(base, parts[fixed:], None, problems, links)
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether a pattern matches a path, by the text alone; both absolute.
+
+    False may be returned for a path that leads through a link.
+    """
+    return _matches(_parts(pattern), _parts(path), None)
+
+
+def fixed_folder(pattern: str) -> tuple[str, bool]:
+    """Return the folder below which all matches lie, and whether the pattern looks deeper."""
+    parts = _parts(pattern)
+    fixed = min(_fixed(parts), len(parts) - 1)
+    return "/" + "/".join(parts[:fixed]), fixed < len(parts) - 1
+
+
+def walk(folder: str, problems: list[str], links: Links) -> Iterator[tuple[str, list[str]]]:
+    """Visit a folder and all folders below it, without hidden files and folders.
+
+    Links, if they are followed, come after everything else, so that a folder is seen under its own
+    name where it has one, and each folder is visited once, so that links in a circle do no harm.
+    The folder itself may be reached through links.
+
+    Yields:
+        Path of a folder and the paths of the regular files in it, sorted by name.
+    """
+    visited = set()
+    waiting, linked = [folder], deque[str]()
+    while waiting or linked:
+        here = waiting.pop() if waiting else linked.popleft()
+        real = os.path.realpath(here)
+        if real in visited:
+            continue
+        visited.add(real)
+        entries = [
+            entry
+            for entry in _entries(here, problems)
+            if not entry.name.startswith(".")
+            and not links.skips(entry.path, is_link=entry.is_symlink())
+        ]
+        folders = [entry for entry in entries if _is(entry.is_dir)]
+        linked += (entry.path for entry in folders if entry.is_symlink())
+        waiting += (entry.path for entry in reversed(folders) if not entry.is_symlink())
+        yield here, [entry.path for entry in entries if _is(entry.is_file)]
+
+
+def _parts(path: str) -> list[str]:
+    """Split a path; a slash at its end asks for a folder, other empty parts mean nothing."""
+    parts = path.lstrip("/").split("/")
+    return [part for part in parts[:-1] if part] + parts[-1:]
+
+
+def _fixed(parts: Sequence[str]) -> int:
+    """Count the parts before the first that is a pattern."""
+    return next((i for i, part in enumerate(parts) if is_pattern(part)), len(parts))
+
+
+def _matches(parts: Sequence[str], names: Sequence[str], appliance: str | None) -> bool:
+    if not parts:
+        return not names
+    if parts[0] == _ANY_FOLDERS:
+        skip = range(len(names) + 1)
+        return any(_matches(parts[1:], names[number:], appliance) for number in skip)
+    if not names:
+        return False
+    if not is_pattern(parts[0]):
+        return parts[0] == names[0] and _matches(parts[1:], names[1:], appliance)
+    named = _name(parts[0], names[0], appliance)
+    return named is not None and _matches(parts[1:], names[1:], named or None)
+
+
+def _name(part: str, name: str, appliance: str | None) -> str | None:
+    """Match a part: None if it does not, else the appliance so far, "" while it has no name."""
+    match = _compiled(part).fullmatch(name)
+    if match is None or (name.startswith(".") and not part.startswith(".")):
+        return None
+    named: str = match.groupdict().get("appliance") or appliance or ""
+    return named if appliance in {None, named} else None
+
+
+def _expand(
+    base: str, parts: Sequence[str], name: str | None, problems: list[str], links: Links
+) -> Iterator[tuple[str, str | None]]:
+    if not parts:
+        yield base, name
+        return
+    part, *rest = parts
+    if not is_pattern(part):
+        path = os.path.join(base, part)
+        if os.path.lexists(path) and not links.skips(path, is_link=os.path.islink(path)):
+            yield from _expand(path, rest, name, problems, links)
+    elif not os.path.isdir(base):
+        return
+    elif part == _ANY_FOLDERS:
+        for folder, _ in walk(base, problems, links):
+            yield from _expand(folder, rest, name, problems, links)
+    else:
+        for entry in _entries(base, problems):
+            named = _name(part, entry.name, name)
+            if named is not None and not links.skips(entry.path, is_link=entry.is_symlink()):
+                yield from _expand(entry.path, rest, named or None, problems, links)
+
+
+def _entries(folder: str, problems: list[str]) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:  # removed meanwhile
+        return []
+    except OSError as error:
+        problems.append(
+            f"{quoted(folder)} cannot be listed, so no log in it is read: {error.strerror}; give "
+            f"this user the right to list it."
+        )
+        return []
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:  # a link in a circle, or into a folder that is closed to this user
+        return False
+
+
+@lru_cache(maxsize=64)  # a pattern has a handful of parts, each matched in many folders
+def _compiled(part: str) -> re.Pattern[str]:
+    """Translate a part of a pattern; each star and the name take as little as they can.
+
+    So ``{appliance}-*.log`` finds esa1 in ``esa1-mail-2026.log``. Only a name with a star right
+    behind it takes as much as it can: as little would be one letter.
+    """
+    expression = ""
+    for item in _ITEM.findall(part):
+        if item.startswith(APPLIANCE) and "(?P<appliance>" in expression:
+            expression += "(?P=appliance)" + (".*?" if item.endswith("*") else "")
+        elif item.startswith(APPLIANCE):
+            expression += "(?P<appliance>.+)" if item.endswith("*") else "(?P<appliance>.+?)"
+        elif item.startswith("*"):
+            expression += ".*?"
+        elif item == "?":
+            expression += "."
+        elif len(item) > 1:
+            expression += fnmatch.translate(item)[:-2]  # without its \Z: (?s:[0-9])
+        else:
+            expression += re.escape(item)
+    return re.compile(expression, re.DOTALL)

@@ -27,8 +27,14 @@ from typing import NamedTuple
 
 from forwarder.inputs.files.discovery import LogFile, is_log, is_of_owner, log_at
 from forwarder.inputs.files.file_handle import Inode
-from forwarder.inputs.files.paths import reading_order
-from forwarder.inputs.files.patterns import Links, expand, fixed_folder, is_pattern, matches
+from forwarder.inputs.files.paths import (
+    Links,
+    expand,
+    fixed_folder,
+    is_pattern,
+    matches,
+    reading_order,
+)
 
 FOLLOW = "to have it followed, set follow_symlinks: true for the input"
 """What to do about links that were passed over."""
@@ -130,7 +136,7 @@ class _Look:
             links = Links(follow=followed.follow_symlinks)
             for pattern in followed.paths:
                 self._look_at_pattern(followed, number, pattern, links)
-            passed += (x for x in links.passed if is_log(x))
+            passed += (x for x in links.skipped if is_log(x))
         # Of a link beside what it leads to, as to the newest log, nothing is left out.
         files = self._files.values()
         places = {(x.inode, os.path.dirname(x.path)) for x in files} if passed else set()
@@ -184,7 +190,7 @@ class _Look:
             self._problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
             return None
         is_link = stat.S_ISLNK(status.st_mode)
-        return None if links.passes_over(path, is_link=is_link) else status
+        return None if links.skips(path, is_link=is_link) else status
 
     def _refuse(
         self, path: str, status: os.stat_result, followed: FileSource, pattern: str
