@@ -296,3 +296,11 @@ def test_what_make_check_leaves_out_is_there(beginning: str) -> None:
     module, _, test = beginning.partition("::")
     paths = list((ROOT / "tests").rglob(f"{module.removesuffix('.py')}*.py"))
     assert any(f"def {test}" in x.read_text() for x in paths)
+
+
+def test_every_file_that_the_architecture_names_is_there() -> None:
+    """Under a folder of the repository, or of the program."""
+    text = _FENCE.sub("", ARCHITECTURE.read_text())
+    names = re.findall(r"`((?:\w+/)*\w+\.py|(?:tests|plugins|docs)(?:/\w+)+)`", text)
+    assert names
+    assert [x for x in names if not list(ROOT.glob(x)) and not list(ROOT.glob(f"*/**/{x}"))] == []
