@@ -11,7 +11,7 @@ none, and starts without the libraries behind them.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from forwarder.config.types import Beside, Count, Duration, Size, WrittenPath
+    from forwarder.config.types import Count, Duration, Size, WrittenPath
     from forwarder.errors import ConfigError
     from forwarder.events import Document
     from forwarder.output import (
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Beside",
     "ConfigError",
     "Count",
     "Document",
@@ -50,7 +49,6 @@ __all__ = [
 # Type checkers see the imports above; with __getattr__ they would believe any name.
 if not TYPE_CHECKING:  # pragma: no branch
     _MODULES = {
-        "Beside": "config.types",
         "ConfigError": "errors",
         "Count": "config.types",
         "Document": "events",

@@ -5,7 +5,7 @@ is allowed, and what to do next. The tree, with the module that defines what is 
 
     ForwarderError              the program foresaw it; the message says it all
     ├── ConfigError             a setting or an argument is wrong (exit code 2)
-    │   └── BadConfig           all issues of a configuration file (config.load)
+    │   └── InvalidConfigError  all issues of a configuration file (config.load)
     ├── PluginError             a plugin is broken
     ├── Unavailable             the other side does not answer; retried (output)
     ├── ReadError               a log cannot be read, or not to its end (inputs.block_reader)

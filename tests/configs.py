@@ -7,8 +7,8 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, SecretStr, field_validator
 
-from forwarder.config.load import BadConfig, Config, load
-from forwarder.config.types import Beside, WrittenPath
+from forwarder.config.load import Config, InvalidConfigError, load
+from forwarder.config.types import WrittenPath
 from forwarder.errors import ConfigError, EndedBySignal
 from forwarder.events import Document
 from forwarder.output import Expected, Failure, Finding, OutputPlugin, Unavailable
@@ -60,12 +60,6 @@ class FolderSettings(BaseModel):
     ca_certs: Path | None = None
     copies: list[WrittenPath] = []
     by_name: dict[str, Rest] = {}
-
-
-class RollingSettings(BaseModel):
-    """Settings of an output that keeps what is full beside what grows."""
-
-    path: Annotated[WrittenPath, Beside("{name}.[0-9][0-9]", "{name}.[0-9][0-9].gz", ".{name}.m")]
 
 
 class BrokenSettings(BaseModel):
@@ -157,7 +151,6 @@ PLUGINS = {
     for x in (
         OutputPlugin("server", ServerSettings, build, check_server),
         OutputPlugin("folder", FolderSettings, build),
-        OutputPlugin("rolling", RollingSettings, build),
         OutputPlugin("broken", BrokenSettings, build),
         OutputPlugin("flags", FlagSettings, build),
         OutputPlugin("refusing", RefusingSettings, build),
@@ -183,7 +176,7 @@ def read(folder: Path, text: str | bytes, **environment: str) -> Config:
 
 def mistakes(folder: Path, text: str | bytes, **environment: str) -> list[str]:
     """Load a configuration that is wrong; give what is said, without the folder."""
-    with pytest.raises(BadConfig) as caught:
+    with pytest.raises(InvalidConfigError) as caught:
         read(folder, text, **environment)
-    assert str(caught.value) == "\n".join(caught.value.mistakes)
-    return [x.removeprefix(f"{folder}/") for x in caught.value.mistakes]
+    assert str(caught.value) == "\n".join(caught.value.issues)
+    return [x.removeprefix(f"{folder}/") for x in caught.value.issues]

@@ -236,8 +236,8 @@ def test_the_state_folder_is_no_log(tmp_path: Path, mounts: Path) -> None:
     findings = list(check(read(tmp_path / "conf", text), NOW, mounts))
     files, *_, none, _ = at(findings, "inputs[0]", tmp_path)
     assert files == (True, ".paths[0] '../**/*': 2 files now, of 2 appliances", "")
-    expected = "matches only what is in the state folder, which is the program's own"
-    advice = "Name files outside of it."
+    expected = "matches only files of the program itself: of the state folder, and of outputs"
+    advice = "Name other files."
     assert none == (False, f".paths[1] '../*/spool*' {expected}", advice)
 
 

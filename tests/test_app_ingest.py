@@ -35,7 +35,7 @@ outputs:"""
 def reader(folder: Path, spool: Spool, text: str = CONFIG, *, once: bool = False) -> Ingest:
     """Make what reads."""
     config = configured(folder, Told(lambda _: None), text)()
-    return Ingest(config.inputs, config.documents, spool, once=once)
+    return Ingest(config, spool, once=once)
 
 
 @contextmanager

@@ -78,8 +78,8 @@ def test_mistakes_are_errors(path: Path, command: tuple[str, ...]) -> None:
     done = run(*command, "-c", str(path))
     known = "dead_letters, documents, inputs, log, outputs, spool, state"
     assert done.stderr == (
-        f"error: {path}:1: a: is no setting; there are: {known}.\n"
-        f"error: {path}:2: b: is no setting; there are: {known}.\n"
+        f"error: {path}:1: a: is not a setting; available are: {known}.\n"
+        f"error: {path}:2: b: is not a setting; available are: {known}.\n"
     )
     assert done.stdout == ""
     assert done.exit_code == 2

@@ -7,20 +7,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.config.interpolation import Sources, Unreadable, escape, interpolate
-from forwarder.config.reading import read_value
-from forwarder.config.yaml import Tree
+from forwarder.config.yaml import (
+    UnreadableError,
+    YamlDocument,
+    escape,
+    interpolate,
+    read_value,
+)
 
 ENVIRONMENT = {"A": "one", "EMPTY": "", "TRICK": "${A}", "YAML": "x\nkey: [1]"}
-SOURCES = Sources(ENVIRONMENT, lambda path: f"<{path}>")
-FORMS = "${NAME}, ${NAME:-DEFAULT} and ${file:PATH} are known, and $${ stands for ${ itself"
+FORMS = "use ${NAME}, ${NAME:-DEFAULT} or ${file:PATH}; $${ stands for ${ itself"
 
 
-def put_in(value: object, sources: Sources = SOURCES) -> object:
-    """Interpolate one value that is right."""
-    done = interpolate(Tree({"a": value}, {("a",): 1}, ()), sources)
-    assert done.tree.mistakes == ()
-    return done.tree.top["a"]
+def replaced(document: YamlDocument) -> YamlDocument:
+    """Replace the references of a document."""
+    return interpolate(document, ENVIRONMENT, lambda path: f"<{path}>")
+
+
+def put_in(value: object) -> object:
+    """Interpolate one valid value."""
+    done = replaced(YamlDocument({"a": value}, {("a",): 1}))
+    assert done.issues == ()
+    return done.top["a"]
 
 
 @pytest.mark.parametrize(
@@ -57,30 +65,29 @@ def test_references_are_put_in(text: object, expected: object) -> None:
         (
             "${NONE}",
             (
-                "the environment variable NONE is not set; set it, or say what to take instead: "
+                "the environment variable NONE is not set; set it, or give a default: "
                 "${NONE:-DEFAULT}"
             ),
         ),
-        ("${}", f"a ${{}} with nothing in it that can be put in; {FORMS}"),
-        ("${a b}", f"a ${{}} with nothing in it that can be put in; {FORMS}"),
-        ("${1}", f"a ${{}} with nothing in it that can be put in; {FORMS}"),
-        ("${A:+x}", f"a ${{}} with nothing in it that can be put in; {FORMS}"),
-        ("${A", f"a ${{ that is not closed, or one within another; {FORMS}"),
-        ("${file:${A}}", f"a ${{ that is not closed, or one within another; {FORMS}"),
+        ("${}", f"a ${{}} that is not a valid reference; {FORMS}"),
+        ("${a b}", f"a ${{}} that is not a valid reference; {FORMS}"),
+        ("${1}", f"a ${{}} that is not a valid reference; {FORMS}"),
+        ("${A:+x}", f"a ${{}} that is not a valid reference; {FORMS}"),
+        ("${A", f"a ${{ that is not closed, or is nested; {FORMS}"),
+        ("${file:${A}}", f"a ${{ that is not closed, or is nested; {FORMS}"),
     ],
 )
 def test_what_cannot_be_put_in_is_a_mistake(text: str, expected: str) -> None:
     """Where it is, and the value stays as it is written."""
-    done = interpolate(Tree({"a": [text]}, {("a",): 7}, ()), SOURCES)
-    assert done.tree.mistakes == ((("a", 0), 7, expected),)
+    done = replaced(YamlDocument({"a": [text]}, {("a",): 7}))
+    assert done.issues == ((("a", 0), 7, expected),)
     assert done.unknown == {("a", 0)}
-    assert done.tree.top == {"a": [text]}
+    assert done.top == {"a": [text]}
 
 
 def test_it_is_known_what_came_from_elsewhere() -> None:
     """As it is written; what is only escaped did not."""
-    tree = Tree({"a": "${A}", "b": ["x", "${file:y}"], "c": "$${A}"}, {}, ())
-    done = interpolate(tree, SOURCES)
+    done = replaced(YamlDocument({"a": "${A}", "b": ["x", "${file:y}"], "c": "$${A}"}, {}))
     assert done.written == {("a",): "${A}", ("b", 1): "${file:y}"}
 
 
@@ -112,13 +119,13 @@ def test_a_file_loses_one_newline(tmp_path: Path, content: bytes, expected: str)
 
 def refusal(path: str) -> str:
     """Say why a file is not read."""
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(UnreadableError) as caught:
         read_value(path)
     return str(caught.value)
 
 
 def test_a_file_that_cannot_be_a_value_says_so(tmp_path: Path) -> None:
-    """In one clear sentence, and at once: nobody writes to the FIFO."""
+    """In one clear sentence, and at once: the FIFO has no writer."""
     path = tmp_path / "key"
     assert refusal(str(path)) == f"the file {str(path)!r} does not exist"
     path.write_bytes(b"\xff")
@@ -127,8 +134,8 @@ def test_a_file_that_cannot_be_a_value_says_so(tmp_path: Path) -> None:
     assert refusal(str(path)) == f"the file {str(path)!r} is longer than 65536 bytes"
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    assert refusal(str(fifo)) == f"{str(fifo)!r} is no regular file; name one that is"
-    assert refusal("/dev/zero") == "'/dev/zero' is no regular file; name one that is"
+    assert refusal(str(fifo)) == f"{str(fifo)!r} is not a regular file"
+    assert refusal("/dev/zero") == "'/dev/zero' is not a regular file"
     folder = str(tmp_path)
     assert refusal(folder) == f"the file {folder!r} is a folder; name a file"
     assert refusal("a\0b") == "the file 'a\\x00b' cannot be read: embedded null byte"
@@ -148,7 +155,5 @@ def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
 
 def test_a_mistake_of_a_file_has_its_place() -> None:
     """As that of a variable has."""
-    done = interpolate(
-        Tree({"a": "${file:/does/not/exist}"}, {("a",): 3}, ()), Sources({}, read_value)
-    )
-    assert done.tree.mistakes == ((("a",), 3, "the file '/does/not/exist' does not exist"),)
+    done = interpolate(YamlDocument({"a": "${file:/does/not/exist}"}, {("a",): 3}), {})
+    assert done.issues == ((("a",), 3, "the file '/does/not/exist' does not exist"),)

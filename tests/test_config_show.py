@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.config.showing import show
+from forwarder.config.schema import show
 from tests.configs import LEAST, read
 from tests.test_config_load import WHOLE
 

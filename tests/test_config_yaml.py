@@ -2,7 +2,7 @@
 
 import pytest
 
-from forwarder.config.yaml import MAX_BYTES, NotYaml, parse
+from forwarder.config.yaml import MAX_BYTES, YamlError, parse
 
 
 def test_values_have_their_types_and_lines() -> None:
@@ -21,25 +21,25 @@ c:
     lines
   e: !!str 5
 """
-    tree = parse(text.encode())
-    assert tree.top == {
+    document = parse(text.encode())
+    assert document.top == {
         "a": 1,
         "b": ["yes", True, [1.5, 10, 31, None, "2020-01-01", "1"]],
         "c": {"d": "two\nlines\n", "e": "5"},
     }
-    assert tree.lines["a",] == 2
-    assert tree.lines["b",] == 3
-    assert tree.lines["b", 1] == 5
-    assert tree.lines["b", 2, 5] == 7
-    assert tree.lines["c", "d"] == 9
-    assert tree.lines["c", "e"] == 12
-    assert tree.mistakes == ()
+    assert document.lines["a",] == 2
+    assert document.lines["b",] == 3
+    assert document.lines["b", 1] == 5
+    assert document.lines["b", 2, 5] == 7
+    assert document.lines["c", "d"] == 9
+    assert document.lines["c", "e"] == 12
+    assert document.issues == ()
 
 
 def test_aliases_stand_for_what_they_name() -> None:
     """Also where an anchor comes twice: the later one counts from there on."""
-    tree = parse(b"a: &x {b: 1}\nc: *x\nd: &x 2\ne: *x\n")
-    assert tree.top == {"a": {"b": 1}, "c": {"b": 1}, "d": 2, "e": 2}
+    document = parse(b"a: &x {b: 1}\nc: *x\nd: &x 2\ne: *x\n")
+    assert document.top == {"a": {"b": 1}, "c": {"b": 1}, "d": 2, "e": 2}
 
 
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbfa: 1\n", b"a: 1\r\n", b"---\na: 1\n...\n"])
@@ -51,21 +51,21 @@ def test_editors_write_what_they_like(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "line", "text"),
     [
-        (b"", 1, "empty; say at least inputs and outputs"),
-        (b"# nothing\n", 1, "empty; say at least inputs and outputs"),
-        (b"- a\n", 1, "no settings; they are lines such as state: FOLDER"),
-        (b"\nstate\n", 2, "no settings; they are lines such as state: FOLDER"),
+        (b"", 1, "empty; set at least inputs and outputs"),
+        (b"# nothing\n", 1, "empty; set at least inputs and outputs"),
+        (b"- a\n", 1, "no settings; write lines like state: FOLDER"),
+        (b"\nstate\n", 2, "no settings; write lines like state: FOLDER"),
         (b"a: 1\nb: \xff\n", 2, "not UTF-8 (byte 8 of the file); save it as UTF-8"),
         ("a: 1\n".encode("utf-16"), 1, "not UTF-8 (byte 0 of the file); save it as UTF-8"),
         (b"a: 1\nb: \x00\n", 2, "a control character (U+0000)"),
-        (b"a:\n\tb: 1\n", 2, "a tab; YAML indents with blanks"),
+        (b"a:\n\tb: 1\n", 2, "a tab; YAML indents with spaces"),
         (b"a: @b\n", 1, "text that begins with @ has to be in quotes"),
         (
             b"a: 1\nb: c: d\n",
             2,
             (
-                "a colon where none can be; mend the indentation, or put text that holds a colon "
-                "and a blank in quotes"
+                "a colon is not allowed here; correct the indentation, or put text that contains a "
+                "colon and a space in quotes"
             ),
         ),
         (
@@ -84,62 +84,62 @@ def test_editors_write_what_they_like(content: bytes) -> None:
         (
             b"a: !x!y z\n",
             1,
-            "a tag (!), which means nothing here; text that begins with ! has to be in quotes",
+            "a tag (!), which is not supported; text that begins with ! has to be in quotes",
         ),
-        (b"a: 1\n---\nb: 1\n", 2, "a second document begins here; a configuration is one"),
-        (b"a: " + b"[" * 40 + b"]" * 40, 1, "values within values, more than 32 deep"),
-        (b"a: " + b"[" * 9_000, 1, "values within values, more than 32 deep"),
-        (b"a: &a [*a]\n", 1, "aliases (*) that stand for too much, or for themselves"),
+        (b"a: 1\n---\nb: 1\n", 2, "a second document begins here; a configuration is one document"),
+        (b"a: " + b"[" * 40 + b"]" * 40, 1, "values are nested more than 32 deep"),
+        (b"a: " + b"[" * 9_000, 1, "values are nested more than 32 deep"),
+        (b"a: &a [*a]\n", 1, "aliases (*) that stand for too many values, or for themselves"),
         (
             b"a: 1\nb: 'c\n",
             3,
             (
-                "no YAML: found unexpected end of stream while scanning a quoted scalar that "
-                "begins on line 2"
+                "not valid YAML: found unexpected end of stream while scanning a quoted scalar"
+                " that begins on line 2"
             ),
         ),
         (
             b"#" * (MAX_BYTES + 1),
             1,
-            f"longer than {MAX_BYTES} bytes; a configuration is not so long",
+            f"longer than {MAX_BYTES} bytes, the limit of a configuration",
         ),
     ],
 )
 def test_what_is_no_configuration_says_why(content: bytes, line: int, text: str) -> None:
     """In one clear sentence."""
-    with pytest.raises(NotYaml) as caught:
+    with pytest.raises(YamlError) as caught:
         parse(content)
-    assert caught.value.mistake == ((), line, text)
+    assert caught.value.issue == ((), line, text)
 
 
 def test_a_billion_laughs_are_not_laughed() -> None:
     """Nine lines that stand for a billion values."""
     lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
-    with pytest.raises(NotYaml, match="stand for too much"):
+    with pytest.raises(YamlError, match="stand for too many"):
         parse("\n".join(lines).encode())
 
 
 @pytest.mark.parametrize(
     ("text", "where", "line", "expected"),
     [
-        ("a: 1\nb: 2\na: 3\n", ("a",), 3, "comes twice; it is on line 1 already"),
-        ("a: {b: 1, b: 2}\n", ("a", "b"), 1, "comes twice; it is on line 1 already"),
-        ("a:\n  1: 2\n", ("a",), 2, "a key that is no text; put it in quotes"),
-        ("a: {[x]: 2}\n", ("a",), 1, "a key that is no text; put it in quotes"),
+        ("a: 1\nb: 2\na: 3\n", ("a",), 3, "is a duplicate of the key on line 1"),
+        ("a: {b: 1, b: 2}\n", ("a", "b"), 1, "is a duplicate of the key on line 1"),
+        ("a:\n  1: 2\n", ("a",), 2, "a key that is not text; put it in quotes"),
+        ("a: {[x]: 2}\n", ("a",), 1, "a key that is not text; put it in quotes"),
         ("a: [!!int x]\n", ("a", 0), 1, "cannot be read as YAML's int"),
         (f"a: {'9' * 5_000}\n", ("a",), 1, "cannot be read as YAML's int"),
         (
             "a: !x 1\n",
             ("a",),
             1,
-            "a tag (!), which means nothing here; text that begins with ! has to be in quotes",
+            "a tag (!), which is not supported; text that begins with ! has to be in quotes",
         ),
         (
             "a: !!set {b, c}\n",
             ("a",),
             1,
-            "a tag (!), which means nothing here; text that begins with ! has to be in quotes",
+            "a tag (!), which is not supported; text that begins with ! has to be in quotes",
         ),
     ],
 )
@@ -147,6 +147,6 @@ def test_what_can_be_left_out_does_not_hide_the_rest(
     text: str, where: tuple[str | int, ...], line: int, expected: str
 ) -> None:
     """It is a mistake among others."""
-    tree = parse(text.encode() + b"other: 1\n")
-    assert tree.mistakes == ((where, line, expected),)
-    assert tree.top["other"] == 1
+    document = parse(text.encode() + b"other: 1\n")
+    assert document.issues == ((where, line, expected),)
+    assert document.top["other"] == 1

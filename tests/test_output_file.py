@@ -17,7 +17,7 @@ from forwarder_file.output import FileOutput, Settings, check
 from pydantic import ValidationError
 
 from forwarder import Document, Expected, Unavailable
-from forwarder.config.load import BadConfig, load
+from forwarder.config.load import InvalidConfigError, load
 from forwarder.plugins import find_outputs
 from forwarder.testing import OutputContract, make_documents, wait_until
 
@@ -688,7 +688,10 @@ def test_wrong_settings_are_refused(path: Path, settings: dict[str, object]) -> 
         Settings.model_validate({"path": path, **settings} if settings else {})
 
 
-SIZE = "is no size; say a whole number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, as in 64MB"
+SIZE = (
+    "is not a valid size; use a whole number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, as in"
+    " 64MB"
+)
 COUNT = "has to be a whole number; it is"
 
 
@@ -702,16 +705,16 @@ COUNT = "has to be a whole number; it is"
         ("rotate: {max_bytes: 1e3}", f"rotate.max_bytes: 1000.0 {SIZE}."),
         (
             f"rotate: {{max_bytes: {10**26}}}",
-            f"rotate.max_bytes: {10**26} is no size between 0 and 1000TB.",
+            f"rotate.max_bytes: {10**26} is not between 0 and 1000TB.",
         ),
         ("rotate: {max_bytes: 0}", "rotate.max_bytes: 0 is too small; it has to be more than 0."),
-        ("rotate: {max_bytes: 1e999}", f"rotate.max_bytes: no finite number {SIZE}."),
-        ("rotate: {max_bytes: .nan}", f"rotate.max_bytes: no finite number {SIZE}."),
+        ("rotate: {max_bytes: 1e999}", f"rotate.max_bytes: a number that is not finite {SIZE}."),
+        ("rotate: {max_bytes: .nan}", f"rotate.max_bytes: a number that is not finite {SIZE}."),
         ("keep: true", f"keep: {COUNT} true."),
         ("keep: 1e3", f"keep: {COUNT} 1000.0."),
         ('keep: "\u0665"', f"keep: {COUNT} '\u0665'."),
-        (f"keep: {10**26}", f"keep: {10**26} is too large; the most is 1000000."),
-        ("keep: 0", "keep: 0 is too small; the least is 1."),
+        (f"keep: {10**26}", f"keep: {10**26} is too large; the maximum is 1000000."),
+        ("keep: 0", "keep: 0 is too small; the minimum is 1."),
     ],
 )
 def test_sizes_and_counts_are_those_of_the_program(tmp_path: Path, setting: str, said: str) -> None:
@@ -720,7 +723,7 @@ def test_sizes_and_counts_are_those_of_the_program(tmp_path: Path, setting: str,
     config.write_text(
         f"inputs: [{{type: stdin}}]\noutputs: {{a: {{type: file, path: /x, {setting}}}}}", "utf-8"
     )
-    with pytest.raises(BadConfig) as caught:
+    with pytest.raises(InvalidConfigError) as caught:
         load(config, find_outputs)
     assert str(caught.value) == f"{config}:2: outputs.a.{said}"
 

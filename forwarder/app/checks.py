@@ -15,8 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from forwarder.app.sampling import look_into
-from forwarder.config.followed import file_sources
-from forwarder.config.load import Config, OutputConfig, mask_of
+from forwarder.config.load import Config, OutputConfig, file_sources, mask_of
 from forwarder.config.models import FilesSettings, InputSettings
 from forwarder.config.types import format_size
 from forwarder.errors import EndedBySignal, ForwarderError
@@ -64,7 +63,7 @@ def check(config: Config, now: datetime, mounts: Path = MOUNTS) -> Iterator[Find
     state = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
     yield from _check_state(state, config.spool.max_bytes, mounts)
     yield from _check_spool(state, config.outputs)
-    followed = file_sources(config.inputs, config.state)
+    followed = file_sources(config)
     seen = scan(followed, {}).files
     for number in range(len(config.inputs)):
         yield from _check_input(config.inputs, number, followed[number], seen, now)
@@ -219,8 +218,8 @@ def _check_path(
     if not files and not problems and not links:
         problems = _explain_nothing(path)
         if not problems:
-            text = "matches only what is in the state folder, which is the program's own"
-            yield Finding(good=False, text=f"{at} {text}", advice="Name files outside of it.")
+            text = "matches only files of the program itself: of the state folder, and of outputs"
+            yield Finding(good=False, text=f"{at} {text}", advice="Name other files.")
     for problem in problems:
         yield Finding(good=False, text=f"{at}: {problem}")
     by_reader: dict[tuple[int, str], list[FileStat]] = defaultdict(list)

@@ -16,7 +16,7 @@ Rules:
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
@@ -27,8 +27,8 @@ from forwarder.app.committing import WAIT_SECONDS, Committer
 from forwarder.app.input_status import STATUS_PREFIX, InputStatus
 from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
 from forwarder.app.parser_client import CheckpointReply, Parsed, ParserClient, ParserSettings
-from forwarder.config.followed import file_sources, named_by
-from forwarder.config.models import DocumentSettings, InputSettings, StdinSettings
+from forwarder.config.load import Config, file_sources, named_files
+from forwarder.config.models import StdinSettings
 from forwarder.errors import ParserDiedError
 from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.files.positions import PREFIX as FILE_PREFIX
@@ -78,8 +78,7 @@ class Ingest:
 
     def __init__(
         self,
-        inputs: Sequence[InputSettings],
-        documents: DocumentSettings,
+        config: Config,
         spool: Spool,
         *,
         once: bool = False,
@@ -88,8 +87,7 @@ class Ingest:
         """Go on where the spool says.
 
         Args:
-            inputs: What to read.
-            documents: What is in the documents.
+            config: What to read, and what is in the documents.
             spool: Where they go.
             once: Whether to read to the end and wait for nothing.
             standard_input: The one that was read before, if there was any.
@@ -100,10 +98,10 @@ class Ingest:
         self._spool = spool
         self._once = once
         self._stop = threading.Event()
-        self._parser_settings = ParserSettings.of(inputs, documents)
-        self._inputs = inputs
+        self._parser_settings = ParserSettings.of(config.inputs, config.documents)
+        self._config = config
         self._deaths = 0
-        self._following = _follow(inputs, spool, once=once)
+        self._following = _follow(config, spool, once=once)
         self.standard_input = standard_input
         """Outlives this one: what was read of it and is not in documents is read again."""
         self._standard_inputs = [*self._open_standard_input()]
@@ -122,7 +120,7 @@ class Ingest:
         self._since: float | None = None
         self._status = InputStatus(
             self._following,
-            named_by(inputs),
+            named_files(config.inputs),
             dict(spool.load_state(STATUS_PREFIX)),
         )
         self._committer = Committer(spool, self._stop, self._notice)
@@ -167,7 +165,7 @@ class Ingest:
             return False
         if self._following is not None:
             before = self._following
-            self._following = _follow(self._inputs, self._spool, once=self._once)
+            self._following = _follow(self._config, self._spool, once=self._once)
             self._status.follow(self._following)
             self._sources = [*self._standard_inputs, *filter(None, [self._following])]
             before.close()
@@ -225,7 +223,7 @@ class Ingest:
         self._wake()
 
     def _open_standard_input(self) -> Iterator[StandardInput]:
-        for number, settings in enumerate(self._inputs):
+        for number, settings in enumerate(self._config.inputs):
             if not isinstance(settings, StdinSettings):
                 continue
             appliance, named = settings.appliance or "unknown", settings.appliance is not None
@@ -332,8 +330,8 @@ class Ingest:
         self._pending_bytes = 0
 
 
-def _follow(inputs: Sequence[InputSettings], spool: Spool, *, once: bool) -> FileTailer | None:
-    followed = file_sources(inputs, spool.folder)
+def _follow(config: Config, spool: Spool, *, once: bool) -> FileTailer | None:
+    followed = file_sources(config, spool.folder)
     if not any(x.paths for x in followed):
         return None
     return FileTailer(

@@ -62,13 +62,7 @@ class Running:
                 )
                 for name, output in outputs.items()
             ]
-            self.ingest = Ingest(
-                config.inputs,
-                config.documents,
-                self.spool,
-                once=once,
-                standard_input=standard_input,
-            )
+            self.ingest = Ingest(config, self.spool, once=once, standard_input=standard_input)
         except BaseException:
             self.spool.close()
             raise

@@ -34,6 +34,6 @@ def schema() -> None:
 @config_file
 def show(path: Path) -> None:
     """Print a configuration as it takes effect: with all defaults, and without secrets."""
-    from forwarder.config.showing import show as write
+    from forwarder.config.schema import show as write
 
     print_result(write(load_or_end(path)).rstrip("\n"))

@@ -65,17 +65,17 @@ def _one_of(argument: object, option: object) -> object:
 def load_or_end(path: Path) -> "Config":
     """Load a configuration; if there are mistakes in it, say all of them and end the command."""
     from forwarder import log
-    from forwarder.config.load import BadConfig, load
+    from forwarder.config.load import InvalidConfigError, load
     from forwarder.plugins import find_outputs, stdout_to_stderr
 
     log.configure("logfmt", "warning")  # plugins may have something to say while they are loaded
     try:
         with stdout_to_stderr():
             return load(path, find_outputs)
-    except BadConfig as error:
+    except InvalidConfigError as error:
         try:
-            for mistake in error.mistakes:
-                click.echo(f"error: {mistake}", err=True)
+            for issue in error.issues:
+                click.echo(f"error: {issue}", err=True)
         except OSError:  # whoever started it has the code
             drop_errors()
         sys.exit(BAD_CONFIG)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 def _zone(_: click.Context, __: click.Parameter, name: str | None) -> "tzinfo | None":
     """Find a time zone by its name, as the configuration does."""
-    from forwarder.config.words import read_zone
+    from forwarder.config.types import read_zone
 
     return None if name is None else as_configured(name, read_zone)
 
 
 def _name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
     """Refuse a name that says nothing, and what the configuration would refuse."""
-    from forwarder.config.words import read_keyword
+    from forwarder.config.types import read_keyword
 
     if name is not None and not name.strip():
         msg = "the name is empty; leave the option out to name appliances by their folders."

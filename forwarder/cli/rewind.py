@@ -88,7 +88,7 @@ def _read_again(
     """Find the logs, say what will happen, ask, and do it."""
     import time
 
-    from forwarder.config.followed import file_sources
+    from forwarder.config.load import file_sources
     from forwarder.inputs.files.rewind import obstacles
 
     logs = _find(config, spool, log_path)
@@ -97,7 +97,7 @@ def _read_again(
             f"no log is known under {quoted(log_path)}; esa-forwarder status names them."
             " One that was rewound is known again when it is read"
         )
-    followed = file_sources(config.inputs, config.state)
+    followed = file_sources(config)
     for line in _report(logs, output):
         click.echo(line, err=True)
     # What is read at once is read however old it is.
@@ -147,11 +147,11 @@ def _opened(config: "Config") -> Iterator["Spool"]:
 
 
 def _find(config: "Config", spool: "Spool", log_path: str) -> list["Again"]:
-    from forwarder.config.followed import file_sources
+    from forwarder.config.load import file_sources
     from forwarder.inputs.files.positions import PREFIX
     from forwarder.inputs.files.rewind import rewind as find
 
-    return find(spool.load_state(PREFIX), log_path, file_sources(config.inputs, config.state))
+    return find(spool.load_state(PREFIX), log_path, file_sources(config))
 
 
 def _agree(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -> None:

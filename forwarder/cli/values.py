@@ -13,15 +13,15 @@ def as_configured(text: str, read: Callable[[str], _Value]) -> _Value:
 
     Args:
         text: As it was given.
-        read: Reads it there; raises Wrong.
+        read: Reads it there; raises InvalidValue.
 
     Raises:
         click.BadParameter: It is refused.
     """
-    from forwarder.config.issue import Wrong, quoted
+    from forwarder.config.issue import InvalidValue, quoted
 
     try:
         return read(text)
-    except Wrong as error:
+    except InvalidValue as error:
         stop = "" if str(error).endswith("?") else "."
         raise click.BadParameter(f"{quoted(text)} {error}{stop}") from error

@@ -1,217 +1,246 @@
-"""What pydantic found wrong, in the words of whoever wrote the configuration.
+"""What pydantic found wrong with settings, in the words of the configuration.
 
-No secret gets into these words: not from the environment or a file, which are shown as they are
-written, ``${NAME}``, and not the value of a setting that is secret or unknown.
+Messages contain no secrets: values from the environment or a file are shown as they are written,
+``${NAME}``, and values of secret or unknown settings are not shown.
+
+Models are inspected here, too: which settings there are, which are secret, and which are paths that
+an output writes to.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import Generic, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from forwarder.config.booleans import WORDS, find_loose
-from forwarder.config.fields import fields_of, is_secret, models_at, secret_names, tags_of
-from forwarder.config.interpolation import Interpolated
 from forwarder.config.issue import (
-    Mistake,
-    Where,
-    Wrong,
+    ConfigIssue,
+    InvalidValue,
+    Loc,
     line_of,
     quoted,
     suggest,
     without_suggestion,
 )
+from forwarder.config.types import Written
+from forwarder.config.yaml import YamlDocument
 from forwarder.masking import MASK
 
+_SECRET_NAME = re.compile(
+    r"(?i)passw|passphrase|secret|token|api_?key|credential|private|authorization"
+)
+"""Of plugins that do not mark a setting as secret, and of misspelt settings."""
+
 _KEY = "[key]"
-"""How pydantic says that it is the key that is wrong, not the value."""
+"""pydantic's mark of an error in a key rather than its value."""
 
 _HIDDEN = "the value"
 """Instead of a secret."""
 
 _SEARCHED = 8
-"""Characters of a secret that is looked for wherever it may stand in a plugin's words; the least
-of a password (NIST SP 800-63B). A shorter one is part of other words by chance, and what is masked
-within a word that everybody knows is told by that. It is looked for in quotes alone, where values
-stand."""
+"""Characters of a secret that is searched for anywhere in a plugin's message; the least of a
+password (NIST SP 800-63B). A shorter one is part of other words by chance, and masking it within a
+common word would reveal it: it is searched for in quotes alone, where values stand."""
 
 _LIST = "has to be a list, as in [one, two]"
-_MAPPING = "has to be a mapping: lines of KEY: VALUE, indented alike"
+_MAPPING = "has to be a mapping: lines of KEY: VALUE with the same indentation"
 _BOOLEAN = "has to be true or false"
 _WHOLE = "has to be a whole number"
 _NUMBER = "has to be a number"
 _WANTED = {
-    "tuple_type": _LIST,
-    "list_type": _LIST,
-    "set_type": _LIST,
-    "frozen_set_type": _LIST,
-    "dict_type": _MAPPING,
-    "model_type": _MAPPING,
-    "model_attributes_type": _MAPPING,
+    **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type"), _LIST),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), _MAPPING),
     "string_type": "has to be text, in quotes where it looks like something else",
     "string_unicode": "has to be UTF-8",
-    "bool_type": _BOOLEAN,
-    "bool_parsing": _BOOLEAN,
-    "int_type": _WHOLE,
-    "int_parsing": _WHOLE,
-    "int_parsing_size": _WHOLE,
-    "int_from_float": _WHOLE,
-    "float_type": _NUMBER,
-    "float_parsing": _NUMBER,
-    "finite_number": _NUMBER,
+    **dict.fromkeys(("bool_type", "bool_parsing"), _BOOLEAN),
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), _WHOLE),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), _NUMBER),
 }
 """By pydantic's type of error."""
 _BOUNDS = {
-    "greater_than_equal": ("ge", "is too small; the least is {}"),
+    "greater_than_equal": ("ge", "is too small; the minimum is {}"),
     "greater_than": ("gt", "is too small; it has to be more than {}"),
-    "less_than_equal": ("le", "is too large; the most is {}"),
+    "less_than_equal": ("le", "is too large; the maximum is {}"),
     "less_than": ("lt", "is too large; it has to be less than {}"),
-    "string_too_short": ("min_length", "is too short; the least is {} characters"),
-    "string_too_long": ("max_length", "is too long; the most is {} characters"),
-    "too_short": ("min_length", "is too short; say at least {}"),
-    "too_long": ("max_length", "is too long; say at most {}"),
-    "string_pattern_mismatch": ("pattern", "has not the form {}"),
+    "string_too_short": ("min_length", "is too short; the minimum is {} characters"),
+    "string_too_long": ("max_length", "is too long; the maximum is {} characters"),
+    "too_short": ("min_length", "is too short; list at least {}"),
+    "too_long": ("max_length", "is too long; list at most {}"),
+    "string_pattern_mismatch": ("pattern", "does not match {}"),
 }
 
-
 _Model = TypeVar("_Model", bound=BaseModel)
+_NOTHING = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Explainer(Generic[_Model]):
-    """Explains what is wrong with the settings of one model."""
+class IssueFormatter(Generic[_Model]):
+    """Formats what is wrong with the settings of one model."""
 
-    source: Interpolated
+    document: YamlDocument
     model: type[_Model]
-    start: Where = ()
+    start: Loc = ()
     """Where the settings of the model stand."""
     besides: tuple[str, ...] = ()
-    """Settings that are allowed there and not of the model."""
+    """Settings that are allowed there but not part of the model."""
 
-    def explain(self, error: ValidationError) -> list[Mistake]:
-        """Make mistakes of what pydantic found; what only follows from others is left out."""
-        details = [(self._where(x), x) for x in error.errors(include_url=False)]
-        places = [where for where, _ in details]
-        mistakes = []
-        for where, detail in details:
+    def format(self, error: ValidationError) -> list[ConfigIssue]:
+        """Return issues; what only follows from others is left out."""
+        details = [(self._loc(x), x) for x in error.errors(include_url=False)]
+        issues = []
+        for loc, detail in details:
             match detail["type"]:
                 case "extra_forbidden" | "missing":
                     follows = False
                 case "too_short":  # items that are refused are missing from their list
-                    follows = any(x != where and _is_within(x, where) for x in places)
-                case _:  # a value that could not be put in is a mistake already
-                    follows = any(_is_within(x, where) for x in self.source.unknown)
+                    follows = any(x != loc and _is_within(x, loc) for x, _ in details)
+                case _:  # a reference that cannot be replaced is an issue already
+                    follows = any(_is_within(x, loc) for x in self.document.unknown)
             if not follows:
-                line = line_of(where, self.source.tree.lines)
-                text = self._text(where, detail)
-                if where in self.source.written:
+                text = self._text(loc, detail)
+                if loc in self.document.written:
                     text = without_suggestion(text)
-                mistakes.append(Mistake(where, line, text))
-        return mistakes
+                issues.append(ConfigIssue(loc, line_of(loc, self.document.lines), text))
+        return issues
 
-    def explain_booleans(self, values: Mapping[str, object]) -> list[Mistake]:
-        """Make mistakes of what pydantic takes for booleans, and YAML does not."""
-        mistakes = []
-        for where, value in find_loose(self.model, values, self.start):
-            is_reference = where in self.source.written
-            if where in self.source.unknown or (is_reference and value in WORDS):
-                continue
-            text, shown = _BOOLEAN, self._shown(where, value)
-            if isinstance(value, str) and value in WORDS:
-                text += ", without quotes"
-            if shown != _HIDDEN:
-                text += f"; it is {shown}"
-            mistakes.append(Mistake(where, line_of(where, self.source.tree.lines), text))
-        return mistakes
-
-    def _text(self, where: Where, detail: ErrorDetails) -> str:
-        value = _value_at(self.source.tree.top, where)
-        shown = self._shown(where, value)
+    def _text(self, loc: Loc, detail: ErrorDetails) -> str:
+        value = _value_at(self.document.top, loc)
+        is_hidden = is_secret(loc, secret_names(self.model))
+        shown = _HIDDEN if is_hidden else quoted(self.document.written.get(loc, value))
         context = detail.get("ctx", {})
         match detail["type"]:
             case "missing":
-                field = self._fields(detail["loc"]).get(str(where[-1]))
+                field = self._fields(detail["loc"]).get(str(loc[-1]))
                 text = f"is missing. {field.description or '' if field else ''}".rstrip()
             case "union_tag_not_found":
-                tags = tags_of(models_at(self.model, detail["loc"]))
-                text = f"is missing; say {' or '.join(map(repr, tags))}"
+                tags = _tags_of(_models_at(self.model, detail["loc"]))
+                text = f"is missing; use {' or '.join(map(repr, tags))}"
             case "extra_forbidden":
                 besides = self.besides if len(detail["loc"]) == 1 else ()
                 known = sorted((*self._fields(detail["loc"]), *besides))
-                text = f"is no setting; there are: {', '.join(known)}"
-                text += suggest(str(where[-1]), known)
+                text = f"is not a setting; available are: {', '.join(known)}"
+                text += suggest(str(loc[-1]), known)
             case "literal_error" | "enum" | "union_tag_invalid":
                 allowed = str(context.get("expected", context.get("expected_tags")))
-                text = f"{shown} is not allowed; say {allowed.replace(', ', ' or ')}"
+                text = f"{shown} is not allowed; use {allowed.replace(', ', ' or ')}"
                 text += suggest(str(value), allowed.split("'")[1::2])
             case kind if kind in _BOUNDS:
                 key, form = _BOUNDS[kind]
                 text = f"{shown} {form.format(context.get(key))}"
             case kind if kind in _WANTED:
                 text = _WANTED[kind]
-                # Text in the place of a mapping may be a secret whose colon lacks its blank.
-                if shown != _HIDDEN and not (text is _MAPPING and isinstance(value, str)):
+                # Text in the place of a mapping may be a secret without a space after its colon.
+                if not (is_hidden or (text is _MAPPING and isinstance(value, str))):
                     text += f"; it is {shown}"
-            case _:
-                text = self._refusal(value, shown, detail)
+            case _:  # in the words of the validator that refused it
+                text = str(context.get("error", detail["msg"]))
+                if not isinstance(context.get("error"), InvalidValue):
+                    text = f"{shown} is refused: {self._without_secrets(text)}"
+                elif not isinstance(value, list | dict) and _KEY not in detail["loc"]:
+                    text = f"{shown} {text}"
         return text
 
-    def _refusal(self, value: object, shown: str, detail: ErrorDetails) -> str:
-        """Say why a value is refused, in the words of whoever refused it."""
-        reason = detail.get("ctx", {}).get("error", detail["msg"])
-        if not isinstance(reason, Wrong):
-            return f"{shown} is refused: {self._without_secrets(str(reason))}"
-        if isinstance(value, list | dict) or _KEY in detail["loc"]:
-            return str(reason)
-        return f"{shown} {reason}"
-
-    def _fields(self, loc: Where) -> dict[str, FieldInfo]:
-        """Give the settings that are allowed beside one."""
-        models = models_at(self.model, loc[:-1])
+    def _fields(self, loc: Loc) -> dict[str, FieldInfo]:
+        """Return the settings that are allowed beside one."""
+        models = _models_at(self.model, loc[:-1])
         return {name: field for x in models for name, field in fields_of(x).items()}
 
-    def _shown(self, where: Where, value: object) -> str:
-        if is_secret(where, secret_names(self.model)):
-            return _HIDDEN
-        return quoted(self.source.written.get(where, value))
-
-    def _where(self, detail: ErrorDetails) -> Where:
-        """Make a path of what pydantic has; tags of unions and of keys are in that, too."""
-        where, value = self.start, _value_at(self.source.tree.top, self.start)
+    def _loc(self, detail: ErrorDetails) -> Loc:
+        """Drop from pydantic's location the tags of unions and keys."""
+        loc, value = self.start, _value_at(self.document.top, self.start)
         for part in detail["loc"]:
             inner = _item(value, part)
             if inner is not _NOTHING:
-                where, value = (*where, part), inner
+                loc, value = (*loc, part), inner
         if detail["type"] == "missing":
-            return (*where, detail["loc"][-1])
+            return (*loc, detail["loc"][-1])
         if detail["type"].startswith("union_tag"):
-            return (*where, detail["ctx"]["discriminator"].strip("'"))
-        return where
+            return (*loc, detail["ctx"]["discriminator"].strip("'"))
+        return loc
 
     def _without_secrets(self, text: str) -> str:
-        """Take out of a plugin's own words what it was told in confidence."""
+        """Remove from a plugin's message the secrets among its settings."""
         names = secret_names(self.model)
         known: dict[str, str] = {}
-        for where, value in texts_below(self.source.tree.top, self.start):
-            instead = self.source.written.get(where, MASK if is_secret(where, names) else value)
+        for loc, value in texts_below(self.document.top, self.start):
+            instead = self.document.written.get(loc, MASK if is_secret(loc, names) else value)
             if value and instead != value:
                 known |= {value: instead, repr(value)[1:-1]: instead}
-        longest_first = sorted(known, key=len, reverse=True)
-        expression = "|".join(map(_search_for, longest_first))
-        return re.sub(expression, lambda x: known[x[0]], text) if known else text
+        if not known:
+            return text
+        longest_first = map(re.escape, sorted(known, key=len, reverse=True))
+        forms = [x if len(x) >= _SEARCHED else rf"(?<=['\"`]){x}(?=['\"`])" for x in longest_first]
+        return re.sub("|".join(forms), lambda x: known[x[0]], text)
 
 
-def _search_for(secret: str) -> str:
-    """Make an expression that finds a secret in text."""
-    found = re.escape(secret)
-    return found if len(secret) >= _SEARCHED else rf"(?<=['\"`]){found}(?=['\"`])"
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the settings of a model by their names in a configuration."""
+    return {_name(name, field): field for name, field in model.model_fields.items()}
 
 
-_NOTHING = object()
+def secret_names(model: type[BaseModel]) -> frozenset[str]:
+    """Find the settings, at any depth, whose values must not be shown."""
+    names: set[str] = set()
+    seen: set[type[BaseModel]] = set()
+    waiting = [model]
+    while waiting:
+        here = waiting.pop()
+        seen.add(here)
+        for name, field in fields_of(here).items():
+            if any(x is SecretStr or x is SecretBytes for x in _types_in(field.annotation)):
+                names.add(name)
+            waiting += (x for x in _models_in(field.annotation) if x not in seen)
+    return frozenset(names)
+
+
+def is_secret(loc: Loc, names: Iterable[str]) -> bool:
+    """Whether a value must not be shown, given the settings that are secret."""
+    known = set(names)
+    if loc[:1] == ("outputs",):
+        loc = loc[2:]  # the name of an output means nothing
+    return any(x in known or _SECRET_NAME.search(x) for x in loc if isinstance(x, str))
+
+
+def written_paths(settings: BaseModel, loc: Loc) -> Iterator[tuple[Loc, Path]]:
+    """Yield each ``WrittenPath`` among settings, at any depth, with its location."""
+    for name, field in type(settings).model_fields.items():
+        marks = [y for x in (*field.metadata, field.annotation) for y in _types_in(x)]
+        is_written = any(isinstance(x, Written) for x in marks)
+        for here, value in _leaves(getattr(settings, name), (*loc, _name(name, field))):
+            if isinstance(value, BaseModel):
+                yield from written_paths(value, here)
+            elif is_written and isinstance(value, Path):
+                yield here, value
+
+
+def texts_below(top: object, loc: Loc) -> Iterator[tuple[Loc, str]]:
+    """Yield the texts of a part of a configuration, with their locations."""
+    for here, value in _leaves(_value_at(top, loc), loc):
+        if isinstance(value, str):
+            yield here, value
+
+
+def _leaves(value: object, loc: Loc) -> Iterator[tuple[Loc, object]]:
+    match value:
+        case dict():
+            for key, item in value.items():
+                yield from _leaves(item, (*loc, str(key)))
+        case list() | tuple():
+            for number, item in enumerate(value):
+                yield from _leaves(item, (*loc, number))
+        case _:
+            yield loc, value
+
+
+def _value_at(value: object, loc: Loc) -> object:
+    """Return the value at a location; None where there is none."""
+    for part in loc:
+        value = _item(value, part)
+    return None if value is _NOTHING else value
 
 
 def _item(value: object, part: str | int) -> object:
@@ -223,36 +252,40 @@ def _item(value: object, part: str | int) -> object:
     return _NOTHING
 
 
-def _value_at(value: object, where: Where) -> object:
-    """Give a value; of one that is not there, None."""
-    for part in where:
-        value = _item(value, part)
-    return None if value is _NOTHING else value
-
-
-def _texts(value: object, where: Where) -> Iterator[tuple[Where, str]]:
-    match value:
-        case str():
-            yield where, value
-        case dict():
-            for key, item in value.items():
-                yield from _texts(item, (*where, key))
-        case list():
-            for number, item in enumerate(value):
-                yield from _texts(item, (*where, number))
-        case _:
-            pass
-
-
-def texts_below(top: object, where: Where) -> Iterator[tuple[Where, str]]:
-    """Give the texts of a part of a configuration, with their places.
-
-    Args:
-        top: All of it.
-        where: The part.
-    """
-    return _texts(_value_at(top, where), where)
-
-
-def _is_within(inner: Where, outer: Where) -> bool:
+def _is_within(inner: Loc, outer: Loc) -> bool:
     return inner[: len(outer)] == outer
+
+
+def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
+    """Return the models that may be at pydantic's location, which has tags of unions in it."""
+    models = [model]
+    for part in loc:
+        fields = [y for x in models if (y := fields_of(x).get(str(part))) is not None]
+        if fields:
+            models = [y for x in fields for y in _models_in(x.annotation)]
+        else:  # the number of an item, a key of a mapping, or a tag
+            models = [x for x in models if part in _tags_of([x])] or models
+    return models
+
+
+def _tags_of(models: Iterable[type[BaseModel]]) -> list[object]:
+    """Return the values that choose among models: those of their literal settings."""
+    fields = [y for x in models for y in x.model_fields.values() if y.is_required()]
+    return [
+        y for x in fields if get_origin(x.annotation) is Literal for y in get_args(x.annotation)
+    ]
+
+
+def _name(name: str, field: FieldInfo) -> str:
+    return field.validation_alias if isinstance(field.validation_alias, str) else name
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    return [x for x in _types_in(annotation) if isinstance(x, type) and issubclass(x, BaseModel)]
+
+
+def _types_in(annotation: object) -> Iterator[object]:
+    """Yield an annotation and all within it, such as those of a list's items, and metadata."""
+    yield annotation
+    for inner in (*getattr(annotation, "__metadata__", ()), *get_args(annotation)):
+        yield from _types_in(inner)

@@ -1,4 +1,4 @@
-"""A mistake in a configuration: where it is, and what to do about it."""
+"""What is wrong in a configuration: where, on which line, and what is allowed."""
 
 import math
 import re
@@ -9,45 +9,45 @@ from typing import NamedTuple, TypeAlias
 from forwarder.masking import mask_url
 from forwarder.text import cut
 
-Where: TypeAlias = tuple[str | int, ...]
+Loc: TypeAlias = tuple[str | int, ...]
 """The keys and the numbers of items that lead from the top to a value."""
 
 _PLAIN_KEY = re.compile(r"[\w-]+")
 _LONGEST = 60
-"""Characters of a value in a message: enough to know it again."""
+"""Characters of a value in a message: enough to recognise it."""
 _SUGGESTION = "; did you mean "
 
 
-class Mistake(NamedTuple):
+class ConfigIssue(NamedTuple):
     """One thing that is wrong."""
 
-    where: Where
+    loc: Loc
     line: int
     """Counted from 1."""
     text: str
-    """What is wrong, what is allowed; no secret is in it."""
+    """What is wrong and what is allowed, without secrets."""
 
 
-class Wrong(ValueError):  # noqa: N818 - it is the value that is
-    """A value is refused; the message goes on behind it: "is no duration; ..."."""
+class InvalidValue(ValueError):  # noqa: N818 - it is the value that is
+    """A value is refused; the message follows the value: "is not a valid duration; ..."."""
 
 
-def spell(where: Where) -> str:
-    """Write a path as people do: ``outputs.siem.hosts[0]``."""
-    spelt = ""
-    for part in where:
+def format_path(loc: Loc) -> str:
+    """Write a location as people do: ``outputs.siem.hosts[0]``."""
+    path = ""
+    for part in loc:
         if isinstance(part, int):
-            spelt += f"[{part}]"
+            path += f"[{part}]"
         elif _PLAIN_KEY.fullmatch(part) is None:
-            spelt += f"[{quoted(part)}]"
+            path += f"[{quoted(part)}]"
         else:
-            spelt += f".{part}" if spelt else part
-    return spelt
+            path += f".{part}" if path else part
+    return path
 
 
-def line_of(where: Where, lines: Mapping[Where, int]) -> int:
-    """Find the line of a value; of one that is missing, the line of what should hold it."""
-    return next((lines[y] for i in range(len(where)) if (y := where[: len(where) - i]) in lines), 1)
+def line_of(loc: Loc, lines: Mapping[Loc, int]) -> int:
+    """Find the line of a value; of a missing one, the line of what should hold it."""
+    return next((lines[y] for i in range(len(loc)) if (y := loc[: len(loc) - i]) in lines), 1)
 
 
 def quoted(value: object) -> str:
@@ -58,7 +58,7 @@ def quoted(value: object) -> str:
         case str():
             return repr(cut(mask_url(value), _LONGEST))
         case float() if not math.isfinite(value):
-            return "no finite number"  # 1e999, of which YAML makes inf
+            return "a number that is not finite"  # 1e999, of which YAML makes inf
         case list():
             return "a list"
         case dict():
@@ -68,14 +68,14 @@ def quoted(value: object) -> str:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Say which known word may have been meant; empty where none is near."""
+    """Propose the known word that may have been meant; empty where none is similar."""
     alike = {_folded(x): x for x in known}
     near = get_close_matches(_folded(word), alike, n=1)
     return f"{_SUGGESTION}{alike[near[0]]}?" if near else ""
 
 
 def without_suggestion(text: str) -> str:
-    """Take out what was said to have been meant: it is near to a value that is not to be shown."""
+    """Remove the suggestion: it resembles a value that must not be shown."""
     return text.partition(_SUGGESTION)[0]
 
 

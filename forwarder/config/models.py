@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from forwarder.config.issue import Wrong
+from forwarder.config.issue import InvalidValue
 from forwarder.config.types import (
     MAX_SIZE,
     Count,
@@ -108,7 +108,7 @@ class RetrySettings(Settings):
     @model_validator(mode="after")
     def _growing(self) -> Self:
         if self.max_pause < self.initial_pause:
-            raise Wrong(
+            raise InvalidValue(
                 f"has max_pause {format_duration(self.max_pause)}, shorter than initial_pause "
                 f"{format_duration(self.initial_pause)}; make it as long or longer"
             )

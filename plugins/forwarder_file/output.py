@@ -45,7 +45,6 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from forwarder import (
-    Beside,
     Count,
     Document,
     Expected,
@@ -66,7 +65,6 @@ from forwarder_file.append_file import (
 )
 from forwarder_file.rotation import RotatedFiles
 
-_FULL = "{name}." + "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z"
 _STAMP = "20260301T120000Z"
 _GIVE_RIGHTS = "Give this user the right to read and write there."
 _ADVICE = {
@@ -98,9 +96,7 @@ class Rotate(BaseModel, frozen=True, extra="forbid"):
 class Settings(BaseModel, frozen=True, extra="forbid"):
     """Settings below ``type: file``."""
 
-    path: Annotated[
-        WrittenPath, Beside(_FULL, f"{_FULL}.gz", f".{_FULL}*.part", ".{name}.mark")
-    ] = Field(
+    path: WrittenPath = Field(
         description="The file that grows, of this output alone; its folder has to be there. A full"
         " one is named after the time when it was last written, in UTC, like"
         " auth.ndjson.20260301T120000Z."

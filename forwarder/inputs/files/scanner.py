@@ -57,8 +57,9 @@ class FileSource(NamedTuple):
     start_at: StartAt = StartAt.BEGINNING
     ignore_older: timedelta | None = None
     """Files that were last changed before that are left alone until they change."""
-    leave_out: str | None = None
-    """A folder that is the program's own, absolute and without links: nothing in it is a log."""
+    leave_out: tuple[str, ...] = ()
+    """What the program itself writes, absolute and without links: beginnings of paths, with a slash
+    behind a folder or a whole name. Nothing of it is a log."""
     follow_symlinks: bool = False
     """Whether links that a pattern finds are followed, and files that are links."""
 
@@ -127,7 +128,7 @@ class _Look:
         self._problems: list[str] = []
         self._is_complete = True
         self._real_folders = _RealFolders()
-        self._own: dict[str | None, frozenset[Inode]] = {None: frozenset()}
+        self._own: dict[str, frozenset[Inode]] = {}
 
     def look(self, inputs: Sequence[FileSource]) -> ScanResult:
         """Look at all inputs, one after the other."""
@@ -203,11 +204,11 @@ class _Look:
             return _refusal(path, mode)
         if status.st_dev in _system_devices():
             return f"{path!r} is not a file on a disk and is not followed."
-        own = followed.leave_out
-        if own is not None and own not in self._own:
-            self._own[own] = _files_in(own)
-        if (status.st_dev, status.st_ino) in self._own[own]:
-            return f"{path!r} is a file of the state folder by another name; it is never read."
+        for own in followed.leave_out:
+            if own not in self._own:
+                self._own[own] = _files_at(own)
+            if (status.st_dev, status.st_ino) in self._own[own]:
+                return f"{path!r} is a file of the program's own by another name; it is never read."
         return None
 
 
@@ -235,7 +236,7 @@ def is_relevant(inputs: Sequence[FileSource], path: str) -> bool:
     patterns = [
         os.path.abspath(pattern)
         for followed in inputs
-        if not (followed.leave_out and _is_in(path, followed.leave_out))
+        if not f"{path}/".startswith(followed.leave_out)
         for pattern in followed.paths
     ]
     return any(matches(x, path) for x in patterns) or (bool(patterns) and os.path.isdir(path))
@@ -275,13 +276,8 @@ class _RealFolders(dict[str, str]):
         """Leave out what is the program's own."""
         for path, appliance in paths:
             above, name = os.path.split(path)
-            own = followed.leave_out
-            if own is None or not _is_in(os.path.join(self[above], name), own):
+            if not f"{os.path.join(self[above], name)}/".startswith(followed.leave_out):
                 yield path, appliance
-
-
-def _is_in(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder.rstrip('/')}/")
 
 
 def _looks_into(pattern: str, folder: str) -> bool:
@@ -323,11 +319,15 @@ def _is_linked(sighting: FileStat) -> bool:
     return os.path.realpath(sighting.path) != os.path.join(os.path.realpath(folder), below)
 
 
-def _files_in(folder: str) -> frozenset[Inode]:
-    """Say which files there are in a folder; none if it is not there yet."""
+def _files_at(own: str) -> frozenset[Inode]:
+    """Return the files in a folder of the program, or the file that it writes, if there are any."""
+    path = own.rstrip("/")
     try:
-        with os.scandir(folder) as entries:
-            found = [x.stat(follow_symlinks=False) for x in entries]
+        if not os.path.isdir(path):
+            found = [os.stat(path)]
+        else:
+            with os.scandir(path) as entries:
+                found = [x.stat(follow_symlinks=False) for x in entries]
     except OSError:
         return frozenset()
     return frozenset((x.st_dev, x.st_ino) for x in found)
