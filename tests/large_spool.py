@@ -25,8 +25,7 @@ from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool import Spool
 from forwarder.spool.dead_letters import store
-from forwarder.spool.segments import pack
-from forwarder.spool.upkeep import count_size
+from forwarder.spool.segments import add_size, compress
 
 LIMIT_SECONDS = 10.0
 """What a service manager and an operator were promised."""
@@ -65,23 +64,23 @@ def fill(folder: Path, output: str, *, size: int, letters: int) -> None:
         size: Bytes of blocks.
         letters: Dead letters.
     """
-    spool = Spool.open(folder, max_bytes=_MANY, max_letter_bytes=_MANY)
+    spool = Spool(folder, max_bytes=_MANY, max_letter_bytes=_MANY)
     with closing(spool):
         spool.add_outputs([output])
-        (block,) = pack([login(x) for x in range(300)])
+        (block,) = compress([login(x) for x in range(300)])
         now = time.time_ns() // 1_000_000
         writer = spool._writer  # noqa: SLF001 - quicker than commits
         number = 0
-        while number * len(block.packed) < size:
+        while number * len(block.data) < size:
             with writer.transaction(durable=False) as connection:
                 for _ in range(100):
                     first = 1 + number * block.documents
                     connection.execute(
                         "INSERT INTO blocks VALUES (?, ?, ?, ?, ?)",
-                        (first, block.documents, now, block.checksum, block.packed),
+                        (first, block.documents, now, block.checksum, block.data),
                     )
                     number += 1
-                count_size(connection, 100 * len(block.packed))
+                add_size(connection, 100 * len(block.data))
         at = datetime.now(UTC)
         refused = [
             dead_letter(output, Failure(login(x), "failed to parse field [source.ip]"), at)

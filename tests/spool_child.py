@@ -74,7 +74,7 @@ def main(folder: Path, end: int) -> None:
         wrapper_class=structlog.make_filtering_bound_logger("error"),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    with closing(Spool.open(folder / "state")) as spool:
+    with closing(Spool(folder / "state")) as spool:
         names = ("good", "picky")
         spool.add_outputs(names)
         outputs = [Lines(folder / x, picky=x == "picky") for x in names]

@@ -9,7 +9,8 @@ from pathlib import Path
 from forwarder.events import Document
 from forwarder.spool import Batch, Spool
 from forwarder.spool.dead_letters import DEFAULT_MAX_BYTES
-from forwarder.spool.recent import MAX_BYTES
+from forwarder.spool.reader import RECENT_BYTES
+from forwarder.spool.writer import DiskUsage
 
 MANY = 1 << 40
 
@@ -56,10 +57,10 @@ def opened(
     *outputs: str,
     max_bytes: int = 1 << 30,
     max_letter_bytes: int = DEFAULT_MAX_BYTES,
-    recent_bytes: int = MAX_BYTES,
+    recent_bytes: int = RECENT_BYTES,
 ) -> Spool:
     """Open a spool for some outputs."""
-    spool = Spool.open(
+    spool = Spool(
         folder,
         max_bytes=max_bytes,
         max_letter_bytes=max_letter_bytes,
@@ -67,6 +68,11 @@ def opened(
     )
     spool.add_outputs(outputs)
     return spool
+
+
+def usage(spool: Spool) -> DiskUsage:
+    """Return what a spool takes on disk, as it was measured last."""
+    return spool._writer.usage  # noqa: SLF001 - nobody else asks
 
 
 @contextmanager

@@ -120,13 +120,13 @@ def test_a_full_spool_pauses_reading(
             wait_until(lambda: said("Reading pauses"), "a pause")
             append(tmp_path, logins(*range(5_001, 5_101)))
             looked: list[float] = []
-            look = small.wait_for_room
+            look = small.wait_for_space
 
             def count_looks(stop: threading.Event, timeout: float) -> bool:
                 looked.append(timeout)
                 return look(stop, timeout)
 
-            monkeypatch.setattr(small, "wait_for_room", count_looks)
+            monkeypatch.setattr(small, "wait_for_space", count_looks)
             wait_until(lambda: len(looked) > 6, "several looks")
             assert caplog.text.count("Reading pauses") == 1
             taken: list[int] = []

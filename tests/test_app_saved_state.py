@@ -146,11 +146,11 @@ def test_what_no_version_has_written_is_refused(config: Path, resume: bytes) -> 
 
 def test_a_new_state_has_the_version(tmp_path: Path) -> None:
     """From its beginning."""
-    with closing(Spool.open(tmp_path / "state", max_bytes=10_000_000)) as spool:
+    with closing(Spool(tmp_path / "state", max_bytes=10_000_000)) as spool:
         upgrade(spool)
         assert spool.load_state("state/") == [(KEY, b"%d" % VERSION)]
 
 
 def opened_spool(config: Path) -> Spool:
     """Open the spool."""
-    return Spool.open(config.parent / "state", max_bytes=10_000_000)
+    return Spool(config.parent / "state", max_bytes=10_000_000)

@@ -26,9 +26,9 @@ from forwarder.cli.main import main
 from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool import Spool, SpoolError
+from forwarder.spool.database import write_spool
 from forwarder.spool.dead_letters import mark
-from forwarder.spool.visiting import changing
-from tests.spooling import document, documents, numbers, opened, read
+from tests.spooling import document, documents, numbers, opened, read, usage
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, 123000, tzinfo=UTC)
 
@@ -156,7 +156,7 @@ def test_many_letters_are_read_page_by_page(tmp_path: Path) -> None:
 
         assert read_letters(tmp_path, take) == 1200
         assert pages == [500, 500, 200]
-        assert spool.usage.wal < 24 << 20
+        assert usage(spool).wal < 24 << 20
 
 
 def test_there_is_nothing_where_no_service_has_run(tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_an_empty_list_has_its_head(folder: Path, config: Path) -> None:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ("file", "error: the state folder '{}/file' is no folder; name one that is.\n"),
+        ("file", "error: the state folder '{}/file' is not a folder; name another.\n"),
         ("file/x", "error: the state folder '{}/file/x' is within a file; name another.\n"),
     ],
 )
@@ -330,7 +330,7 @@ def test_a_change_that_fails_changes_nothing(folder: Path) -> None:
     """Not in part either, and the next one works."""
 
     def begin_and_fail() -> None:
-        with changing(folder) as connection:
+        with write_spool(folder) as connection:
             assert mark(connection, [1, 2, 3]) == 3
             raise KeyError
 

@@ -19,11 +19,11 @@ from forwarder.cli.letter_store import ALL, replay
 from forwarder.cli.main import main
 from forwarder.cli.status_rows import as_json, as_text
 from forwarder.output import Failure
-from forwarder.spool import Spool, SpoolError, Trouble
+from forwarder.spool import OutputError, Spool, SpoolError
 from forwarder.spool.cursors import Refusing
+from forwarder.spool.database import read_spool
 from forwarder.spool.dead_letters import dead_letter
 from forwarder.spool.stats import summarise
-from forwarder.spool.visiting import look
 from tests.spooling import documents, opened, read
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, tzinfo=UTC)
@@ -75,9 +75,9 @@ def fill(folder: Path) -> None:
         batch = read(spool, "siem", 3)
         spool.advance("siem", batch, [dead_letter("siem", Failure(batch.documents[0], "no"), NOW)])
         since = NOW.timestamp()
-        spool.note("siem", Trouble("connection refused", since + 60, since), retried=4)
+        spool.note("siem", OutputError("connection refused", since + 60, since), retried=4)
         spool.advance("archive", read(spool, "archive", 30))
-        spool.note("archive", Trouble("disk full", since, since))
+        spool.note("archive", OutputError("disk full", since, since))
         spool.note("archive", None)
 
 
@@ -186,7 +186,7 @@ def test_status_for_people(tmp_path: Path) -> None:
 def test_a_stopped_output_and_an_empty_spool(tmp_path: Path) -> None:
     """As they are."""
     with closing(opened(tmp_path, "new", "broken")) as spool:
-        spool.note("broken", Trouble("KeyError: 'x'", 0, 0, stopped=True))
+        spool.note("broken", OutputError("KeyError: 'x'", 0, 0, stopped=True))
         lines = list(as_text(summarise(tmp_path), NOW))
     assert lines[0] == f"service: runs as process {os.getpid()}"
     assert lines[-1].endswith("  nothing delivered yet")
@@ -321,10 +321,10 @@ def test_a_service_that_begins_to_run_meanwhile_is_asked_again(
         (last,) = connection.execute("SELECT max(first) FROM blocks").fetchone()
         return int(last)
 
-    assert look(tmp_path, ask) == 31
+    assert read_spool(tmp_path, ask) == 31
     spools[0].close()
     with pytest.raises(ZeroDivisionError):
-        look(tmp_path, lambda _: 1 // 0)
+        read_spool(tmp_path, lambda _: 1 // 0)
 
 
 @pytest.mark.parametrize(("version", "said"), [(99, "has version 99"), (0, "has version 0")])

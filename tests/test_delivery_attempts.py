@@ -14,7 +14,7 @@ from forwarder.app.service import Service
 from forwarder.cli.status_rows import as_json, as_text
 from forwarder.delivery.attempts import Attempts
 from forwarder.events import Document
-from forwarder.spool import Spool, Trouble
+from forwarder.spool import OutputError, Spool
 from forwarder.spool.stats import summarise
 from tests.services import Told, append, configured, logins
 from tests.spooling import opened
@@ -78,7 +78,7 @@ def test_a_call_that_is_quick_is_not_said(spool: Spool, tmp_path: Path) -> None:
 def test_errors_are_said_beside_it(spool: Spool, tmp_path: Path) -> None:
     """Those before it as well."""
     attempts = Attempts("siem", spool, NOW.timestamp)
-    spool.note("siem", Trouble("away", NOW.timestamp(), NOW.timestamp()))
+    spool.note("siem", OutputError("away", NOW.timestamp(), NOW.timestamp()))
     with capture_logs(), attempts.calling("open"):
         attempts.look()
         assert shown(tmp_path)[1] == (

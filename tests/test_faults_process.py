@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from forwarder.spool.recent import MAX_BYTES
+from forwarder.spool.reader import RECENT_BYTES
 from tests.corpus import Corpus, hostile, storm
 from tests.corpus.world import seeded
 from tests.faults.disks import fill_up, small_disk
@@ -59,7 +59,7 @@ def test_disk_full_on_the_state_folder(tmp_path: Path) -> None:
             writer.rotate()
             writer.grow()
         x.program.await_log("Reading pauses: nothing can be written to the spool.")
-        assert "make room there" in x.program.log
+        assert "free some space" in x.program.log
         ballast.unlink()
         x.catch_up()
         x.program.await_log("reading goes on.")
@@ -122,7 +122,7 @@ def test_one_output_is_dead_for_the_whole_run(tmp_path: Path) -> None:
         print(f"{seconds:.1f} s; memory {early / 1e6:.0f}, then {peak / 1e6:.0f} MB; {state=:,}")  # noqa: T201
         assert x.program.log.count("Nothing can be delivered to an output") == 1
         # Eleven times as much has come since. What was committed last is at hand in any case.
-        assert peak < early + MAX_BYTES + 24_000_000
+        assert peak < early + RECENT_BYTES + 24_000_000
         assert x.program.end() == 0
         # Nobody waits for it for ever, and whoever ends this is told.
         x.program.begin("--once")

@@ -13,7 +13,7 @@ import pytest
 from forwarder.cli.status_rows import as_text
 from forwarder.plugins import find_outputs
 from forwarder.spool import Spool
-from forwarder.spool.cursors import PREFIX, Dropped, Place, dump
+from forwarder.spool.cursors import Dropped, Place, save_outputs
 from forwarder.spool.stats import summarise
 from tests.faults.program import COMMAND, Program
 from tests.services import append, logins
@@ -295,10 +295,11 @@ def test_what_was_dropped_is_named_until_it_is_settled(tmp_path: Path) -> None:
     config = configured(tmp_path, BOTH + NEW)
     log = append(tmp_path, logins(*range(1, 7)))
     assert run(config, "--once").returncode == 0
-    with closing(Spool.open(tmp_path / "state")) as spool:
+    with closing(Spool(tmp_path / "state")) as spool:
         dropped = Dropped(4, Place("2026-03-03", str(log)), Place("2026-03-03", str(log)))
         progress = spool.progress("new")._replace(dropped=dropped)
-        spool.commit([], [(PREFIX + "new", dump(progress))])
+        with spool._writer.transaction(durable=True) as connection:  # noqa: SLF001 - as if full
+            save_outputs(connection, {"new": progress})
 
     def named() -> Dropped | None:
         return summarise(tmp_path / "state").outputs["new"].progress.dropped

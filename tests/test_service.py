@@ -413,14 +413,13 @@ def test_it_begins_when_the_disk_does_not_refuse_any_more(
     """By itself."""
     monkeypatch.setattr("forwarder.app.service._RETRY_SECONDS", 0.01)
     refusals = iter([BlockedError("the disk is full")])
-    begin = Spool.open
 
     def refuse_once(folder: Path, **limits: int) -> Spool:
         for error in refusals:
             raise error
-        return begin(folder, **limits)
+        return Spool(folder, **limits)
 
-    monkeypatch.setattr(Spool, "open", refuse_once)
+    monkeypatch.setattr("forwarder.app.saved_state.Spool", refuse_once)
     append(tmp_path, logins(1))
     told = Told(nothing)
     assert service(configured(tmp_path, told), once=True).run()

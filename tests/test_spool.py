@@ -17,16 +17,14 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from forwarder.errors import ForwarderError
-from forwarder.events import Document
-from forwarder.spool import Batch, BlockedError, ClosedError, Spool, SpoolError
-from forwarder.spool import segments as packing
-from forwarder.spool.recent import MAX_BYTES
+from forwarder.spool import Batch, BlockedError, ClosedError, Spool, SpoolError, segments
+from forwarder.spool.reader import RECENT_BYTES
 from forwarder.spool.schema import VERSIONS, connect, create, migrate, version_of
 from tests.faults.tearing import transactions
-from tests.spooling import MANY, documents, numbers, opened, read, take
+from tests.spooling import MANY, documents, numbers, opened, read, take, usage
 
 
-@pytest.fixture(params=[0, 2000, MAX_BYTES], ids=["from disk", "from both", "from memory"])
+@pytest.fixture(params=[0, 2000, RECENT_BYTES], ids=["from disk", "from both", "from memory"])
 def spool(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Spool]:
     """Open a spool with the outputs a and b."""
     with closing(opened(tmp_path / "state", "a", "b", recent_bytes=request.param)) as spool:
@@ -64,7 +62,7 @@ def test_what_is_not_advanced_is_read_again(spool: Spool) -> None:
     spool.commit(documents(0, 10))
     assert numbers(read(spool, "a", 4).documents) == [0, 1, 2, 3]
     batch = read(spool, "a", 4)
-    spool.advance("a", batch.first(3))
+    spool.advance("a", batch.part(0, 3))
     assert numbers(read(spool, "a", 4).documents) == [3, 4, 5, 6]
     assert spool.pending("a") == 7
     assert spool.pending("b") == 10
@@ -173,7 +171,7 @@ def test_a_newline_in_a_body_is_a_bug(spool: Spool) -> None:
 )
 def test_packing_gives_the_same_documents_back(given_documents: list[Document]) -> None:
     """Whatever is in them."""
-    found = [x for block in packing.pack(given_documents) for x in packing.unpack(block)]
+    found = [x for block in segments.compress(given_documents) for x in segments.decompress(block)]
     assert found == given_documents
 
 
@@ -181,22 +179,22 @@ def test_large_commits_become_several_rows(spool: Spool) -> None:
     """So that a reader has little in memory; the numbers stay in order."""
     body = b'{"x":"' + b"y" * 1000 + b'"}'
     many = [Document(f"{x:032x}", body) for x in range(3000)]
-    assert [x.documents for x in packing.pack(many)] == [1040, 1040, 920]
+    assert [x.documents for x in segments.compress(many)] == [1040, 1040, 920]
     spool.commit(many)
     assert take(spool, "a", 700) == list(range(3000))
 
 
 def test_rows_that_are_damaged_do_not_unpack() -> None:
     """By their checksum, their compression, or their number of lines."""
-    (block,) = packing.pack(documents(0, 3))
-    broken = bytes([*block.packed[:9], block.packed[9] ^ 1, *block.packed[10:]])
+    (block,) = segments.compress(documents(0, 3))
+    broken = bytes([*block.data[:9], block.data[9] ^ 1, *block.data[10:]])
     for bad, reason in [
-        (block._replace(packed=broken), "checksum"),
-        (packing.Block(3, packing.checksum(b"no"), b"no"), "cannot be unpacked"),
+        (block._replace(data=broken), "checksum"),
+        (segments.Segment(3, segments.checksum(b"no"), b"no"), "cannot be decompressed"),
         (block._replace(documents=2), "6 lines are not 2 documents"),
     ]:
         with pytest.raises(ValueError, match=reason):
-            packing.unpack(bad)
+            segments.decompress(bad)
 
 
 def test_rows_are_deleted_behind_the_slowest(spool: Spool) -> None:
@@ -220,7 +218,7 @@ def test_rows_are_deleted_behind_the_slowest(spool: Spool) -> None:
         spool.commit(documents(0, 200, size=2000))
         take(spool, "a")
         take(spool, "b")
-        sizes.append(spool.usage.file)
+        sizes.append(usage(spool).file)
     assert sizes[-1] == sizes[1]
 
 
@@ -229,11 +227,11 @@ def test_a_large_file_is_given_back_to_the_disk(tmp_path: Path) -> None:
     with closing(opened(tmp_path, "a")) as spool:
         for first in range(0, 12_000, 500):
             spool.commit(documents(first, first + 500, size=8000))
-        large = spool.usage.file
+        large = usage(spool).file
         assert large > 40 << 20
         assert take(spool, "a", 50) == list(range(12_000))
-        assert spool.usage.file < 17 << 20
-        assert spool.usage.used < 1 << 20
+        assert usage(spool).file < 17 << 20
+        assert usage(spool).used < 1 << 20
 
 
 def test_a_new_output_begins_at_the_oldest_document_that_is_there(tmp_path: Path) -> None:
@@ -266,16 +264,16 @@ def test_forgetting_the_slowest_makes_room(tmp_path: Path) -> None:
 def test_it_is_full_at_its_limit_and_has_room_again_behind_the_slowest(tmp_path: Path) -> None:
     """A waiting ingest is woken at once."""
     with closing(opened(tmp_path, "a", max_bytes=500_000)) as spool:
-        assert spool.obstacle is None
+        assert spool.blocked_reason is None
         while not spool.is_full:
             spool.commit(documents(0, 50, size=2000))
-        assert 500_000 <= spool.usage.used < 700_000
-        assert str(spool.obstacle).startswith("the spool is full: ")
+        assert 500_000 <= usage(spool).used < 700_000
+        assert str(spool.blocked_reason).startswith("the spool is full: ")
         never = threading.Event()
-        assert not spool.wait_for_room(never, 0.01)
+        assert not spool.wait_for_space(never, 0.01)
         worker = threading.Thread(target=take, args=(spool, "a"))
         worker.start()
-        assert spool.wait_for_room(never, 60)
+        assert spool.wait_for_space(never, 60)
         worker.join()
 
 
@@ -286,7 +284,7 @@ def test_waiting_for_room_ends_with_the_program(tmp_path: Path) -> None:
         assert spool.is_full
         stop = threading.Event()
         threading.Timer(0.05, stop.set).start()
-        assert not spool.wait_for_room(stop, 600)
+        assert not spool.wait_for_space(stop, 600)
 
 
 def test_only_its_owner_may_look(tmp_path: Path) -> None:
@@ -316,14 +314,14 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     """As where a file has its name."""
     (tmp_path / "file").touch()
     with pytest.raises(SpoolError, match=r"the state folder .* cannot be made: "):
-        Spool.open(tmp_path / "file" / "state")
+        Spool(tmp_path / "file" / "state")
 
 
 def test_a_second_process_is_turned_away_with_the_number_of_the_first(tmp_path: Path) -> None:
     """And it may come in when the first is gone."""
     code = (
         "import sys; from pathlib import Path; from forwarder.spool import Spool, SpoolError\n"
-        "try: Spool.open(Path(sys.argv[1])).close(); print('opened')\n"
+        "try: Spool(Path(sys.argv[1])).close(); print('opened')\n"
         "except SpoolError as error: print(error)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
@@ -347,7 +345,7 @@ def test_a_newer_version_is_left_alone(tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version = 99")
     before = (tmp_path / "spool.db").read_bytes()
     with pytest.raises(SpoolError, match=r"has version 99, and this program knows versions up to"):
-        Spool.open(tmp_path)
+        Spool(tmp_path)
     assert before == (tmp_path / "spool.db").read_bytes()
     assert not list(tmp_path.glob("*.damaged-*"))
 
@@ -425,8 +423,8 @@ def test_an_advance_of_nothing_changes_nothing(spool: Spool) -> None:
     spool.commit(documents(0, 3))
     before = spool.progress("a")
     spool.advance("a", Batch((), before.cursor))
-    spool.settle()
-    spool.settle()
+    spool.sync()
+    spool.sync()
     assert spool.progress("a") == before
 
 
@@ -453,7 +451,7 @@ def test_wal_and_synchronous_are_as_promised(spool: Spool) -> None:
         spool.commit(documents(0, 3))
         spool.advance("a", spool.read("a", max_documents=1, max_bytes=MANY))
         assert connection.execute("PRAGMA synchronous").fetchone() == (1,)
-        spool.settle()
+        spool.sync()
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
@@ -464,12 +462,12 @@ def test_a_cursor_is_synced_before_more_is_delivered(spool: Spool) -> None:
     spool.advance("a", spool.read("a", max_documents=1, max_bytes=MANY))
     for expected in (1, 0):
         before = len(transactions(log))
-        spool.settle()
+        spool.sync()
         assert len(transactions(log)) - before == expected
     spool.advance("b", spool.read("b", max_documents=1, max_bytes=MANY))
     spool.commit(documents(3, 4))
     before = len(transactions(log))
-    spool.settle()
+    spool.sync()
     assert len(transactions(log)) == before, "the commit has synced it"
 
 
@@ -514,9 +512,9 @@ def test_documents_for_one_output_outlive_the_process(tmp_path: Path) -> None:
     with closing(opened(tmp_path, "a", "b", "new")) as spool:
         assert take(spool, "new") == [*range(3), *range(100, 103)]
         assert take(spool, "a") == [*range(3)]
-        assert len(spool.load_state("spool/backfill/")) == 1
+        assert len(spool.load_state("spool/backfills")) == 1
         assert take(spool, "b") == [*range(3)]
-        assert spool.load_state("spool/backfill/") == []
+        assert spool.load_state("spool/backfills") == []
         spool.commit(documents(3, 5))
         assert [take(spool, x) for x in ("a", "b", "new")] == [[3, 4]] * 3
 

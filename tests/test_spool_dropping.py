@@ -11,11 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from forwarder.output import Failure
-from forwarder.spool import LettersFullError, Spool, Trouble, dropping
+from forwarder.spool import LettersFullError, OutputError, Spool, cursors
 from forwarder.spool.cursors import Dropped, Place
 from forwarder.spool.dead_letters import dead_letter
 from forwarder.spool.stats import summarise
-from tests.spooling import documents, numbers, opened, read, take
+from tests.spooling import documents, numbers, opened, read, take, usage
 
 NEVER = threading.Event()
 LIMIT = 100_000
@@ -34,12 +34,12 @@ def fail(spool: Spool, *outputs: str) -> None:
     """Let outputs be down."""
     for output in outputs:
         now = time.time()
-        spool.note(output, Trouble("nobody is there", now, now))
+        spool.note(output, OutputError("nobody is there", now, now))
 
 
 def stop(spool: Spool) -> None:
     """Stop an output for good."""
-    spool.note("down", Trouble("a bug", 0, 0, stopped=True))
+    spool.note("down", OutputError("a bug", 0, 0, stopped=True))
 
 
 def refuse(spool: Spool) -> None:
@@ -83,13 +83,13 @@ def test_an_output_that_does_not_deliver_stops_no_other(
     with capture_logs() as logs:
         taken = take(spool, "well")
         for _ in range(5):
-            assert spool.wait_for_room(NEVER, 0)
+            assert spool.wait_for_space(NEVER, 0)
             committed = fill(spool, committed)
             taken += take(spool, "well")
     assert taken == list(range(committed))
     progress = spool.progress("down")
     assert progress.dropped == Dropped(progress.cursor - cursor, MAIL, MAIL)
-    assert 0.8 < spool.usage.used / LIMIT < 1.3
+    assert 0.8 < usage(spool).used / LIMIT < 1.3
     assert spool.pending("down") > committed // 2
     (said,) = [x for x in logs if x["log_level"] == "error"]
     assert (said["output"], said["documents"] > 5) == ("down", True)
@@ -101,18 +101,18 @@ def test_nothing_is_dropped_while_no_other_delivers(spool: Spool) -> None:
     """Logs wait on disk."""
     fill(spool)
     fail(spool, "down", "well")
-    assert not spool.wait_for_room(NEVER, 0)
+    assert not spool.wait_for_space(NEVER, 0)
     assert [spool.progress(x).dropped for x in ("down", "well")] == [None, None]
-    assert "when output 'down' has delivered more of the" in str(spool.obstacle)
-    assert "documents that wait for it, which fails: nobody is there" in str(spool.obstacle)
+    assert "when output 'down' has delivered more of the" in str(spool.blocked_reason)
+    assert "documents that wait for it, which fails: nobody is there" in str(spool.blocked_reason)
 
 
 def test_an_output_that_delivers_sets_the_pace(spool: Spool) -> None:
     """However far it is behind."""
     committed = fill(spool)
     take(spool, "well")
-    assert not spool.wait_for_room(NEVER, 0)
-    assert "which is slower than reading" in str(spool.obstacle)
+    assert not spool.wait_for_space(NEVER, 0)
+    assert "which is slower than reading" in str(spool.blocked_reason)
     assert take(spool, "down") == list(range(committed))
 
 
@@ -121,7 +121,7 @@ def test_nothing_is_dropped_that_another_has_to_get(spool: Spool) -> None:
     fill(spool)
     fail(spool, "down")
     spool.advance("well", read(spool, "well", 1))
-    assert not spool.wait_for_room(NEVER, 0)
+    assert not spool.wait_for_space(NEVER, 0)
     assert spool.progress("down").dropped is None
 
 
@@ -132,7 +132,7 @@ def test_an_output_may_have_all_wait(tmp_path: Path) -> None:
         committed = fill(spool)
         fail(spool, "down")
         take(spool, "well")
-        assert not spool.wait_for_room(NEVER, 0)
+        assert not spool.wait_for_space(NEVER, 0)
         assert take(spool, "down") == list(range(committed))
 
 
@@ -144,9 +144,9 @@ def test_a_server_that_is_started_again_is_waited_for(
     spool.advance("down", read(spool, "down", 1))
     fail(spool, "down")
     assert len(take(spool, "well")) == committed
-    assert not spool.wait_for_room(NEVER, 0)
-    monkeypatch.setattr(dropping, "PATIENCE", 0.0)
-    assert spool.wait_for_room(NEVER, 0)
+    assert not spool.wait_for_space(NEVER, 0)
+    monkeypatch.setattr(cursors, "PATIENCE_SECONDS", 0.0)
+    assert spool.wait_for_space(NEVER, 0)
     assert spool.progress("down").dropped is not None
 
 
@@ -156,7 +156,7 @@ def test_what_was_in_hand_is_no_loss(spool: Spool) -> None:
     fail(spool, "down")
     batch = read(spool, "down", 7)
     take(spool, "well")
-    assert spool.wait_for_room(NEVER, 0)
+    assert spool.wait_for_space(NEVER, 0)
     cursor = spool.progress("down").cursor
     assert cursor > 8
     spool.advance("down", batch)

@@ -45,7 +45,7 @@ def test_sigkill_at_random_points(tmp_path: Path) -> None:
     position = 0
     for _ in range(KILLS):
         run(tmp_path, NEVER, 0.4 * chance.random())
-        with closing(Spool.open(tmp_path / "state")) as spool:
+        with closing(Spool(tmp_path / "state")) as spool:
             spool.add_outputs(["good", "picky"])
             position = int(dict(spool.load_state("position")).get("position", b"0"))
             assert spool.progress("good").cursor + spool.pending("good") == position + 1

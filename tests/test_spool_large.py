@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from forwarder.spool import Spool
+from forwarder.spool.database import read_spool
 from forwarder.spool.dead_letters import Selection, page
-from forwarder.spool.recent import Recent
+from forwarder.spool.reader import RecentCommits
 from forwarder.spool.stats import summarise
-from forwarder.spool.visiting import look
 from tests.large_spool import fill
-from tests.spooling import documents
+from tests.spooling import documents, usage
 
 FEW = 2_000_000
 """Bytes that may be read of tens of millions."""
@@ -44,16 +44,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_nothing_reads_the_whole_spool(folder: Path) -> None:
     """Each step for itself."""
     with reading_little():
-        spool = Spool.open(folder, max_bytes=1 << 40, max_letter_bytes=1 << 40)
+        spool = Spool(folder, max_bytes=1 << 40, max_letter_bytes=1 << 40)
     with closing(spool):
         with reading_little():
             spool.add_outputs(["siem", "archive"])
         with reading_little():
             assert summarise(folder).dead_letters["siem"].number == 20_000
         with reading_little():
-            assert len(look(folder, page)) == 500
+            assert len(read_spool(folder, page)) == 500
         with reading_little():
-            assert look(folder, lambda x: page(x, Selection("archive"))) == []
+            assert read_spool(folder, lambda x: page(x, Selection("archive"))) == []
         with reading_little():
             batch = spool.read("siem", max_documents=100, max_bytes=1 << 20)
             spool.advance("siem", batch)
@@ -63,21 +63,21 @@ def test_nothing_reads_the_whole_spool(folder: Path) -> None:
 
 def test_what_a_removed_output_leaves_is_trimmed_in_steps(folder: Path) -> None:
     """Each is short, and in the end nothing is left."""
-    with closing(Spool.open(folder, max_bytes=1 << 40, max_letter_bytes=1 << 40)) as spool:
+    with closing(Spool(folder, max_bytes=1 << 40, max_letter_bytes=1 << 40)) as spool:
         spool.add_outputs(["siem", "new"])
         end = spool.progress("siem").cursor + spool.pending("siem")
         spool.advance("new", spool.read("new", max_documents=1, max_bytes=1)._replace(start=end))
         steps = 0
-        before = spool.usage.used
+        before = usage(spool).used
         spool.add_outputs(["new"])
         while True:
-            assert before - spool.usage.used < 10_000_000
-            before = spool.usage.used
+            assert before - usage(spool).used < 10_000_000
+            before = usage(spool).used
             if not spool.tidy():
                 break
             steps += 1
         assert steps > 2
-        assert spool.usage.used < 1_000_000
+        assert usage(spool).used < 1_000_000
 
 
 class Counted(int):
@@ -93,7 +93,7 @@ class Counted(int):
 
 def test_what_was_committed_last_is_found_by_few_comparisons() -> None:
     """However many commits there are."""
-    recent = Recent()
+    recent = RecentCommits()
     for number in range(4096):
         recent.add(number, documents(number, number + 1))
     found = recent.find(Counted(2500))

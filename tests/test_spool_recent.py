@@ -8,8 +8,8 @@ import pytest
 
 from forwarder.events import Document
 from forwarder.spool import reader as reading
-from forwarder.spool import segments as blocks
-from forwarder.spool.recent import Recent
+from forwarder.spool import segments
+from forwarder.spool.reader import RecentCommits
 from tests.spooling import documents, opened, read, take
 
 
@@ -20,7 +20,7 @@ def size_of(found: Sequence[Document]) -> int:
 
 def test_each_document_is_found_with_its_commit() -> None:
     """And nothing before or behind them."""
-    recent = Recent()
+    recent = RecentCommits()
     first, second = documents(0, 10), documents(10, 11)
     recent.add(5, first)
     recent.add(15, second)
@@ -33,7 +33,7 @@ def test_each_document_is_found_with_its_commit() -> None:
 def test_the_oldest_go_where_there_is_no_room() -> None:
     """By whole commits."""
     first, second, third = documents(0, 2), documents(2, 4), documents(4, 6)
-    recent = Recent(size_of(second + third))
+    recent = RecentCommits(size_of(second + third))
     for number, part in ((0, first), (2, second), (4, third)):
         recent.add(number, part)
     assert recent.find(1) is None
@@ -44,7 +44,7 @@ def test_the_oldest_go_where_there_is_no_room() -> None:
 
 def test_what_nobody_asks_for_any_more_is_let_go() -> None:
     """A commit stays as long as one of its documents may be asked for."""
-    recent = Recent()
+    recent = RecentCommits()
     recent.add(0, documents(0, 2))
     recent.add(2, documents(2, 4))
     recent.forget(3)
@@ -59,11 +59,11 @@ def test_an_output_that_keeps_up_has_nothing_unpacked(
     """One that is behind has."""
     unpacked: list[int] = []
 
-    def unpack(block: blocks.Block) -> list[Document]:
+    def unpack(block: segments.Segment) -> list[Document]:
         unpacked.append(block.documents)
-        return blocks.unpack(block)
+        return segments.decompress(block)
 
-    monkeypatch.setattr(reading, "unpack", unpack)
+    monkeypatch.setattr(reading, "decompress", unpack)
     parts = [documents(x, x + 10) for x in (0, 10, 20)]
     with closing(opened(tmp_path, "a", "slow", recent_bytes=size_of(parts[2]))) as spool:
         for part in parts:

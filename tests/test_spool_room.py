@@ -16,7 +16,7 @@ from forwarder.output import Failure
 from forwarder.spool import BlockedError, LettersFullError, Spool, SpoolError
 from forwarder.spool.stats import summarise
 from tests.faults.disks import fill_up, small_disk
-from tests.spooling import documents, numbers, opened, read, take
+from tests.spooling import documents, numbers, opened, read, take, usage
 
 NEVER = threading.Event()
 
@@ -35,7 +35,7 @@ def reading_for_long(folder: Path) -> Iterator[None]:
 def test_a_reader_that_does_not_end_pauses_ingest(tmp_path: Path) -> None:
     """Before the log of changes has grown beyond its limit; when it ends, all goes on."""
     limit = 1 << 20
-    with closing(Spool.open(tmp_path, max_wal_bytes=limit)) as spool:
+    with closing(Spool(tmp_path, max_wal_bytes=limit)) as spool:
         spool.add_outputs(["a"])
         committed = 0
         with reading_for_long(tmp_path):
@@ -43,13 +43,15 @@ def test_a_reader_that_does_not_end_pauses_ingest(tmp_path: Path) -> None:
                 spool.commit(documents(committed, committed + 20, size=2000))
                 committed += 20
                 assert committed < 10_000
-            assert limit < spool.usage.wal < limit + 200_000
-            assert "cannot be emptied: another process has been reading" in str(spool.obstacle)
-            assert not spool.wait_for_room(NEVER, 0.1)
+            assert limit < usage(spool).wal < limit + 200_000
+            assert "cannot be emptied: another process has been reading" in str(
+                spool.blocked_reason
+            )
+            assert not spool.wait_for_space(NEVER, 0.1)
             # What is there is delivered all the same.
             assert take(spool, "a") == list(range(committed))
-        assert spool.wait_for_room(NEVER, 60)
-        assert spool.usage.wal < limit
+        assert spool.wait_for_space(NEVER, 60)
+        assert usage(spool).wal < limit
 
 
 def test_the_log_of_changes_stays_small(tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ def test_the_log_of_changes_stays_small(tmp_path: Path) -> None:
             thread.start()
         for first in range(0, 15_000, 100):
             spool.commit(documents(first, first + 100, size=2000))
-            largest = max(largest, spool.usage.wal)
+            largest = max(largest, usage(spool).wal)
         ended.set()
         for thread in threads:
             thread.join()
@@ -79,7 +81,7 @@ def test_what_is_remembered_does_not_fill_it(tmp_path: Path) -> None:
     """However much that is: no output could make it less, so reading would never go on."""
     with closing(opened(tmp_path, "a", max_bytes=100_000)) as spool:
         spool.commit([], [(f"core/{x}", b"x" * 1000) for x in range(200)])
-        assert spool.usage.file > 200_000
+        assert usage(spool).file > 200_000
         was_full = [spool.is_full]
         spool.commit(documents(0, 1))
         was_full.append(spool.is_full)
@@ -102,7 +104,7 @@ def test_disk_full(tmp_path: Path) -> None:
                 said = str(error)
         assert said.startswith("only ")
         assert spool.is_full
-        assert "make room there" in str(spool.obstacle)
+        assert "free some space" in str(spool.blocked_reason)
         assert spool.load_state("p") == [("p", b"%d" % (committed - 50))]
         # Nobody else makes room: what is delivered does.
         taken = numbers(read(spool, "a").documents)
@@ -113,13 +115,13 @@ def test_disk_full(tmp_path: Path) -> None:
         fill_up(ballast)
         with pytest.raises(BlockedError, match=r"bytes are free|the disk is full"):
             spool.commit(documents(0, 500, size=4000))
-        assert not spool.wait_for_room(NEVER, 0.1)
+        assert not spool.wait_for_space(NEVER, 0.1)
         batch = read(spool, "a")
         with pytest.raises(BlockedError, match="the disk is full"):
             spool.commit((), [(f"x/{x}", bytes(4000)) for x in range(2000)])
         # And then it is over.
         ballast.unlink()
-        assert spool.wait_for_room(NEVER, 60)
+        assert spool.wait_for_space(NEVER, 60)
         spool.advance("a", batch)
         spool.commit(documents(committed + 5, committed + 7))
         assert numbers(batch.documents) == list(range(committed, committed + 5))
@@ -132,7 +134,7 @@ def test_a_full_disk_at_the_start_says_so(tmp_path: Path) -> None:
         ballast = folder / "ballast"
         fill_up(ballast)
         with pytest.raises(SpoolError):
-            Spool.open(folder)
+            Spool(folder)
         ballast.unlink()
         with capture_logs() as logs, closing(opened(folder, "a")) as spool:
             spool.commit(documents(0, 3))
@@ -147,7 +149,7 @@ def test_a_disk_that_may_not_be_written_says_so(tmp_path: Path) -> None:
         remount = ["mount", "-o", "remount,ro", str(folder)]
         subprocess.run(remount, check=True)  # noqa: S603 - nothing of strangers
         with pytest.raises(SpoolError, match=r"spool.lock' cannot be written: Read-only"):
-            Spool.open(folder)
+            Spool(folder)
 
 
 def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
@@ -171,7 +173,7 @@ def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
         assert 80 < delivered < 120
         # Nothing of the batch was stored; and what is good still goes through.
         assert spool.progress("a").rejected == delivered
-        spool.advance("a", batch.first(2))
+        spool.advance("a", batch.part(0, 2))
         assert replay(tmp_path, Selection("a", range(1, 6))).marked == 5
         again = read(spool, "a", 99)
         assert numbers(again.documents) == list(range(5))
@@ -197,12 +199,12 @@ def test_dead_letters_are_in_nobodys_way(tmp_path: Path) -> None:
                 try:
                     spool.advance(output, batch, letters)
                 except LettersFullError as full:  # there is room for some, or for none
-                    spool.advance(output, batch.first(full.room), letters[: full.room])
+                    spool.advance(output, batch.part(0, full.fitting), letters[: full.fitting])
         rejected = spool.progress("a").rejected
         assert 300 < rejected < 400
         assert spool.progress("b").rejected == 14
         assert spool.pending("b") == 0
-        assert spool.usage.used < limit < spool.usage.file
+        assert usage(spool).used < limit < usage(spool).file
         assert not spool.is_full
         size = summarise(tmp_path).dead_letters["a"].size
         assert limit <= size < limit + 2 * limit / rejected

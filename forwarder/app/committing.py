@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 import structlog
 
 from forwarder.events import Document
-from forwarder.spool import BlockedError, Spool
-from forwarder.spool.locking import Pause
+from forwarder.spool import BlockedError, Pause, Spool
 
 WAIT_SECONDS = 1.0
 """How often a full spool, and a disk that refuses, are tried again."""
@@ -100,8 +99,8 @@ class Committer:
 
     def wait_for_room(self) -> None:
         """Wait for a while, until there is room in the spool; nothing may be under way."""
-        self._pause(self._spool.obstacle or "the spool is full", SAY_SECONDS)
-        if self._spool.wait_for_room(self._stop, WAIT_SECONDS):
+        self._pause(self._spool.blocked_reason or "the spool is full", SAY_SECONDS)
+        if self._spool.wait_for_space(self._stop, WAIT_SECONDS):
             self._go_on("There is room in the spool again; reading goes on.")
 
     def _persist(

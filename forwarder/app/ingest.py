@@ -181,7 +181,7 @@ class Ingest:
         ended = False
         while not self._stop.is_set():
             self._committer.check()
-            if not self._spool.wait_for_room(self._stop, 0):
+            if not self._spool.wait_for_space(self._stop, 0):
                 self._commit_all()
                 self._committer.wait()
                 self._committer.wait_for_room()

@@ -49,7 +49,7 @@ def open_spool(config: "Config") -> Spool:
         StateVersionError: The state is of a later version, or of none that is known.
         SpoolError: It cannot be read or written.
     """
-    spool = Spool.open(
+    spool = Spool(
         Path(os.path.abspath(config.state)),  # noqa: PTH100 - .. stays
         max_bytes=config.spool.max_bytes,
         max_letter_bytes=config.dead_letters.max_bytes,

@@ -12,8 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from forwarder.spool import dead_letters as letters
+from forwarder.spool.database import read_spool, write_spool
 from forwarder.spool.dead_letters import ALL, DeadLetter, Selection, Source, dead_letter
-from forwarder.spool.visiting import changing, look
+
+_CHANGED_AT_ONCE = 2000
+"""Dead letters in one transaction: a tenth of a second, so that the service, which writes to the
+same database, goes on meanwhile."""
 
 __all__ = [
     "ALL",
@@ -49,7 +53,7 @@ def read(
     after = 0
     number = 0
     while True:
-        page = look(folder, partial(letters.page, selection=selection, after=after))
+        page = read_spool(folder, partial(letters.page, selection=selection, after=after))
         if not page:
             return number
         take(page)
@@ -63,7 +67,7 @@ def numbers(folder: Path, selection: Selection) -> frozenset[int]:
     Raises:
         SpoolError: There is no spool, or it cannot be read.
     """
-    return look(folder, partial(letters.numbers_of, selection=selection))
+    return frozenset(read_spool(folder, partial(letters.numbers_of, selection=selection)))
 
 
 class Replayed(NamedTuple):
@@ -81,8 +85,8 @@ def replay(folder: Path, selection: Selection) -> Replayed:
     Raises:
         SpoolError: There is no spool, or it cannot be written.
     """
-    before = look(folder, partial(letters.count_replays, selection=selection))
-    return Replayed(_change(folder, selection, letters.mark), before)
+    found, marked = _change(folder, selection, letters.mark)
+    return Replayed(marked, found - marked)
 
 
 def purge(folder: Path, selection: Selection) -> int:
@@ -94,7 +98,7 @@ def purge(folder: Path, selection: Selection) -> int:
     Raises:
         SpoolError: There is no spool, or it cannot be written.
     """
-    return _change(folder, selection, letters.remove)
+    return _change(folder, selection, letters.remove)[1]
 
 
 def outputs(folder: Path) -> list[str]:
@@ -103,23 +107,18 @@ def outputs(folder: Path) -> list[str]:
     Raises:
         SpoolError: There is no spool, or it cannot be read.
     """
-    return list(look(folder, letters.count))
+    return list(read_spool(folder, letters.count))
 
 
 def _change(
     folder: Path,
     selection: Selection,
     change: Callable[[sqlite3.Connection, Sequence[int]], int],
-) -> int:
-    """Change dead letters that are there now, some at a time; return how many were."""
-    changed = after = 0
-    last = None
-    while True:
-        with changing(folder) as connection:
-            # Others may come meanwhile, and make this endless.
-            last = letters.newest(connection) if last is None else last
-            found = letters.some_numbers(connection, selection, after, last)
-            if not found:
-                return changed
-            changed += change(connection, found)
-            after = found[-1]
+) -> tuple[int, int]:
+    """Change dead letters that are there now, some at a time; count them, and what changed."""
+    found = read_spool(folder, partial(letters.numbers_of, selection=selection))
+    changed = 0
+    for start in range(0, len(found), _CHANGED_AT_ONCE):
+        with write_spool(folder) as connection:
+            changed += change(connection, found[start : start + _CHANGED_AT_ONCE])
+    return len(found), changed

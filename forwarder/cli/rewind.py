@@ -115,7 +115,8 @@ def _read_again(
 
 def _say_dropped(spool: "Spool", output: str, *, settle: bool) -> None:
     """Settle what was dropped for an output, or say how."""
-    number = spool.dropped(output)
+    progress = spool.outputs.get(output)
+    number = progress.dropped.documents if progress and progress.dropped else 0
     dropped = f"{many(number, 'document')} dropped for {quoted(output)}"
     if settle and number:
         spool.settle_dropped(output)
@@ -139,9 +140,9 @@ def _fail(words: str, code: int = FAILED) -> NoReturn:
 def _opened(config: "Config") -> Iterator["Spool"]:
     """Open the spool, which has to be there."""
     from forwarder.app.saved_state import open_spool
-    from forwarder.spool.visiting import existing
+    from forwarder.spool.database import database_path
 
-    existing(Path(os.path.abspath(config.state)))  # noqa: PTH100 - .. stays
+    database_path(Path(os.path.abspath(config.state)))  # noqa: PTH100 - .. stays
     with closing(open_spool(config)) as spool:
         yield spool
 
@@ -156,10 +157,9 @@ def _find(config: "Config", spool: "Spool", log_path: str) -> list["Again"]:
 
 def _agree(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -> None:
     """Say where documents will be twice, and ask; end if that is not wanted."""
-    had = spool.delivered()
     twice = False
     for name, output in config.outputs.items():
-        if only not in {None, name} or not (number := had.get(name, 0)):
+        if only not in {None, name} or not (number := _delivered(spool, name)):
             continue
         what = f"Output {quoted(name)} ({output.plugin.name})"
         if output.plugin.knows_ids:
@@ -174,6 +174,11 @@ def _agree(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -> 
         _fail("nothing was changed; with --yes the logs are read again all the same")
     if not click.confirm("Read them again?", err=True):
         _fail("nothing was changed")
+
+
+def _delivered(spool: "Spool", output: str) -> int:
+    progress = spool.outputs.get(output)
+    return progress.delivered if progress else 0
 
 
 def _forget(spool: "Spool", logs: Sequence["Again"]) -> None:

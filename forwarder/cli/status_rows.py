@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from forwarder.events import GIVE_NAMES, WARNINGS, describe_mixture
-from forwarder.spool.cursors import Progress, Refusing, spell
+from forwarder.spool.cursors import Progress, Refusing
 from forwarder.spool.stats import Summary, Waiting
 from forwarder.text import escape_control as visible
 from forwarder.text import escaped, escaped_json, many
@@ -172,8 +172,8 @@ def _losses(summary: Summary) -> Iterator[str]:
         if dropped is not None:
             yield (
                 f"dropped for {visible(name)} because the spool was full:"
-                f" {many(dropped.documents, 'document')}, from {visible(spell(dropped.first))}"
-                f" to {visible(spell(dropped.last))}; to bring them back: esa-forwarder rewind"
+                f" {many(dropped.documents, 'document')}, from {visible(dropped.first.words)}"
+                f" to {visible(dropped.last.words)}; to bring them back: esa-forwarder rewind"
                 f" --output {visible(name)} PATH, for the log of each appliance with which they"
                 f" begin; then, or to do without them: esa-forwarder rewind --output"
                 f" {visible(name)} --settle"

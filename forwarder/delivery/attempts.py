@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import structlog
 
-from forwarder.spool import Spool, SpoolError, Trouble
+from forwarder.spool import OutputError, Spool, SpoolError
 
 NOTE_AFTER = timedelta(seconds=10)
 """From then on ``status`` says it. A busy server takes seconds; whoever looks after more of them
@@ -81,7 +81,7 @@ class Attempts:
                 return
             error = f"it did not come back from {self._call} before the service ended"
             with suppress(SpoolError):
-                trouble = Trouble(error, self._clock(), self._since)
+                trouble = OutputError(error, self._clock(), self._since)
                 self._spool.note_attempt(self._name, None)
                 self._spool.note(self._name, trouble)
 

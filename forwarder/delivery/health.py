@@ -8,7 +8,7 @@ import structlog
 
 from forwarder.masking import NO_MASK, Mask
 from forwarder.spool import GoneError, Spool, SpoolError
-from forwarder.spool.cursors import Trouble
+from forwarder.spool.cursors import OutputError
 from forwarder.text import error_text, shortened
 
 _NOTE_SECONDS = 10.0
@@ -42,7 +42,7 @@ class Outages:
         self._mask = mask
         self._spool = spool
         self._clock = clock
-        self.trouble: Trouble | None = None
+        self.trouble: OutputError | None = None
         """Why nothing is delivered; None while it is."""
         self.failures = 0
         """Attempts in a row that achieved nothing."""
@@ -75,7 +75,7 @@ class Outages:
         now = self._clock()
         words = self._words(error)
         is_new = not self._is_failing
-        self.trouble = Trouble(words, now, self.trouble.since if self.trouble else now)
+        self.trouble = OutputError(words, now, self.trouble.since if self.trouble else now)
         self._is_failing, self._is_of_spool = True, of_spool
         if is_new:
             self._began = time.monotonic()
@@ -115,7 +115,7 @@ class Outages:
         now = self._clock()
         text = self._words(error, typed=not isinstance(error, SpoolError))
         since = self.trouble.since if self.trouble else now
-        self.trouble = Trouble(text, now, since, stopped=True)
+        self.trouble = OutputError(text, now, since, stopped=True)
         self._note()
         if isinstance(error, GoneError):
             return  # nothing is kept, and the service says so

@@ -44,7 +44,7 @@ from forwarder.delivery.work import Work, check_answer
 from forwarder.masking import NO_MASK, Mask
 from forwarder.output import Output, Unavailable
 from forwarder.spool import BlockedError, ClosedError, LettersFullError, Spool, SpoolError
-from forwarder.spool.cursors import Batch, Trouble
+from forwarder.spool.cursors import Batch, OutputError
 from forwarder.spool.dead_letters import DeadLetter
 from forwarder.text import shortened
 
@@ -158,7 +158,7 @@ class Delivery:
         return self._spool.pending(self.name) + self._put_off.number
 
     @property
-    def trouble(self) -> Trouble | None:
+    def trouble(self) -> OutputError | None:
         """Why nothing is delivered; None while it is."""
         return self._outages.trouble
 
@@ -210,7 +210,7 @@ class Delivery:
                 self._hand_over(batch)
             else:
                 with suppress(BlockedError):
-                    self._spool.settle()
+                    self._spool.sync()
                 self._spool.wake()  # somebody may wait until all is delivered
 
     def _wait_for_documents(self) -> None:
@@ -254,7 +254,7 @@ class Delivery:
         if is_due and not batch.letters:  # somebody has purged them
             self._put_off.succeed(self._spool.put_off(self.name))
         if batch.documents:
-            self._spool.settle()
+            self._spool.sync()
         return batch
 
     def _hand_over(self, batch: Batch) -> None:
@@ -350,9 +350,9 @@ class Delivery:
         if not letters:
             return letters, None
         try:
-            self._spool.check_room(self.name, work.refused)
+            self._spool.check_letters(self.name, work.refused)
         except LettersFullError as full:
-            room = full.room - (len(work.refused) - len(letters))
+            room = full.fitting - (len(work.refused) - len(letters))
             work.take_back(list(refused)[room:])
             return letters[:room], full
         except BlockedError:

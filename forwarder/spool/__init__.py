@@ -1,12 +1,12 @@
 """The spool: documents on disk between the logs and the outputs.
 
-    commit(documents, state) ──▶ blocks, state ──▶ read(output) ──▶ advance(output, batch, letters)
+    commit(documents, state) ─▶ segments, state ─▶ read(output) ─▶ advance(output, batch, letters)
 
 One transaction holds documents and whatever must agree with them. After a crash at any point, both
 are there or neither is.
 """
 
-from forwarder.spool.cursors import Batch, Progress, Trouble
+from forwarder.spool.cursors import Batch, OutputError, Progress
 from forwarder.spool.dead_letters import DeadLetter
 from forwarder.spool.errors import (
     BlockedError,
@@ -17,6 +17,7 @@ from forwarder.spool.errors import (
     SpoolError,
 )
 from forwarder.spool.spool import Spool
+from forwarder.spool.writer import Pause
 
 __all__ = [
     "Batch",
@@ -26,8 +27,9 @@ __all__ = [
     "DeadLetter",
     "GoneError",
     "LettersFullError",
+    "OutputError",
+    "Pause",
     "Progress",
     "Spool",
     "SpoolError",
-    "Trouble",
 ]

@@ -1,28 +1,59 @@
-"""How far each output is: what the spool remembers of it, and a batch on its way to it."""
+"""How far each output is, which documents are not for it, and what it loses in a full spool.
 
-from collections.abc import Sequence
+A cursor is the serial number of the next document for an output.
+
+A backfill is a run of documents for one output alone, which all others pass over. They are rows
+like all others, so they are delivered in their order, and what comes again after a crash still
+comes first. A run is remembered until every output is behind it.
+
+A full spool pauses reading, and that is right while the output that holds it delivers: it sets the
+pace. One that does not deliver would stop all the others. Its oldest documents are dropped, a
+tenth of the spool at a time, counted and named, unless its ``when_full`` is ``block``:
+
+- Nothing is dropped while no other output delivers: logs wait on disk.
+- Nothing is dropped that another output still has to get.
+- An output is stalled when it fails, refuses all or does not return from a call, and has taken
+  nothing since its oldest document was read, or for a minute. So a server that restarts while a
+  long log is being read loses nothing.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
+import structlog
 
 from forwarder.events import Document
 from forwarder.spool.dead_letters import DeadLetter
+from forwarder.spool.schema import load_state, put_state
+from forwarder.spool.segments import decompress, find
 
-PREFIX = "output/"
-"""Of the keys in the state."""
+_OUTPUTS = "output/"
+"""Of keys in the state; behind it the name."""
+LOST_END = "spool/lost_end"
+"""Serial number behind the newest document of a database that was replaced."""
+_BACKFILLS = "spool/backfills"
+PATIENCE_SECONDS = 60.0
+"""How long an output that fails is waited for, where it took something meanwhile."""
+_LOG_SECONDS = 3600.0
+"""How often it is logged that an output has lost more."""
+
+_log = structlog.get_logger(__name__)
 
 
-class Trouble(NamedTuple):
-    """Why nothing is delivered."""
+class OutputError(NamedTuple):
+    """Why an output delivers nothing."""
 
     error: str
-    """The last one, in words."""
+    """The last one."""
     time: float
     """Of the last error; seconds since 1970."""
     since: float
     """Of the first error since something was delivered; seconds since 1970."""
     stopped: bool = False
-    """Whether the output is not tried again before the service is started anew."""
+    """Whether the output is not tried again before the service is restarted."""
 
 
 class Refusing(NamedTuple):
@@ -33,18 +64,23 @@ class Refusing(NamedTuple):
     of: int
     """The newest documents that it took or refused."""
     reason: str
-    """Of the last one, in words."""
+    """Of the last one."""
     time: float
     """Of the last one; seconds since 1970."""
 
 
 class Place(NamedTuple):
-    """Where a document is from."""
+    """Where a document is from; empty where that is not known."""
 
     time: str = ""
-    """Of its line, as the document has it; empty if that is not known."""
+    """Of its line, as the document has it."""
     path: str = ""
     """The log."""
+
+    @property
+    def words(self) -> str:
+        """For messages."""
+        return f"{self.time} in {self.path}" if self.path else "unknown"
 
 
 class Dropped(NamedTuple):
@@ -53,28 +89,24 @@ class Dropped(NamedTuple):
     documents: int
     """How many, since an operator settled it."""
     first: Place
-    """The first one."""
     last: Place
-    """The last one."""
 
 
 class Progress(NamedTuple):
-    """How far an output is."""
+    """How far an output is; documents are counted from its beginning."""
 
     cursor: int
-    """Serial number of the next document for it."""
     delivered: int = 0
-    """Documents that it took, ever."""
     rejected: int = 0
-    """Documents that it refused for good, ever."""
+    """Documents that it refused for good."""
     retried: int = 0
-    """Documents that were handed over again, ever."""
+    """Documents that were handed over again."""
     missing: int = 0
-    """Documents that were damaged in the spool before they could be delivered, ever."""
-    trouble: Trouble | None = None
+    """Documents that were damaged in the spool before they could be delivered."""
+    trouble: OutputError | None = None
     """None while it delivers."""
     last_error: tuple[str, float] | None = None
-    """The newest error, also if it is over; words, and seconds since 1970."""
+    """The newest error, also if it is over; seconds since 1970."""
     attempt_since: float | None = None
     """Since when an attempt is going on, where that is long; seconds since 1970."""
     refusing: Refusing | None = None
@@ -98,22 +130,33 @@ class Batch(NamedTuple):
         """Serial number behind the last one."""
         return self.start + len(self.documents)
 
-    def first(self, number: int) -> "Batch":
-        """Return the first documents of it alone."""
-        return self.part(0, number)
-
     def part(self, start: int, end: int) -> "Batch":
         """Return some documents of it, by their positions."""
         return Batch(self.documents[start:end], self.start + start, self.letters[start:end])
 
 
-def spell(place: Place) -> str:
-    """Give a place as words."""
-    return f"{place.time} in {place.path}" if place.path else "unknown"
+class Backfill(NamedTuple):
+    """A run of documents for one output."""
+
+    output: str
+    start: int
+    """Serial number of the first document."""
+    end: int
+    """Serial number behind the last one."""
 
 
-def dump(progress: Progress) -> bytes:
-    """Turn into what is stored."""
+def save_outputs(connection: sqlite3.Connection, outputs: Mapping[str, Progress | None]) -> None:
+    """Write how far outputs are; None forgets one."""
+    put_state(connection, [(_OUTPUTS + x, y and _dump(y)) for x, y in outputs.items()])
+
+
+def load_outputs(connection: sqlite3.Connection) -> dict[str, Progress]:
+    """Return how far each output is."""
+    state = load_state(connection, _OUTPUTS)
+    return {key.removeprefix(_OUTPUTS): load(value) for key, value in state}
+
+
+def _dump(progress: Progress) -> bytes:
     fields = progress._asdict()
     for name in ("attempt_since", "refusing", "dropped"):
         if fields[name] is None:
@@ -121,25 +164,133 @@ def dump(progress: Progress) -> bytes:
     if progress.refusing is not None:
         fields["refusing"] = progress.refusing._asdict()
     if progress.dropped is not None:
-        documents, first, final = progress.dropped
-        fields["dropped"] = [documents, [*first], [*final]]
+        documents, *places = progress.dropped
+        fields["dropped"] = [documents, *([*x] for x in places)]
     fields["trouble"] = progress.trouble and progress.trouble._asdict()
     return orjson.dumps(fields)
 
 
 def load(value: bytes) -> Progress:
-    """Read what was stored."""
+    """Read what was stored of an output."""
     fields = orjson.loads(value)
-    trouble = fields.pop("trouble")
-    last = fields.pop("last_error")
-    refusing = fields.pop("refusing", None)
-    dropped = fields.pop("dropped", None)
-    if dropped:
-        documents, first, final = dropped
-        fields["dropped"] = Dropped(documents, Place(*first), Place(*final))
+    trouble, last = fields.pop("trouble"), fields.pop("last_error")
+    refusing, dropped = fields.pop("refusing", None), fields.pop("dropped", None)
     return Progress(
-        trouble=trouble and Trouble(**trouble),
+        trouble=trouble and OutputError(**trouble),
         last_error=last and tuple(last),
         refusing=refusing and Refusing(**refusing),
+        dropped=dropped and Dropped(dropped[0], Place(*dropped[1]), Place(*dropped[2])),
         **fields,
     )
+
+
+def next_number(connection: sqlite3.Connection, outputs: Mapping[str, Progress]) -> int:
+    """Return the serial number of the next document that is committed."""
+    (last,) = connection.execute("SELECT max(first) FROM blocks").fetchone()
+    ends = connection.execute("SELECT first + documents FROM blocks WHERE first = ?", (last,))
+    lost = [int(x) for _, x in load_state(connection, LOST_END)]
+    return max([1, *[x.cursor for x in outputs.values()], *[int(x) for (x,) in ends], *lost])
+
+
+def load_backfills(connection: sqlite3.Connection) -> Sequence[Backfill]:
+    """Return those that are remembered, in order."""
+    return [Backfill(*x) for _, y in load_state(connection, _BACKFILLS) for x in orjson.loads(y)]
+
+
+def save_backfills(connection: sqlite3.Connection, backfills: Sequence[Backfill]) -> None:
+    """Remember these alone."""
+    value = orjson.dumps([[*x] for x in backfills]) if backfills else None
+    put_state(connection, [(_BACKFILLS, value)])
+
+
+def next_own(backfills: Iterable[Backfill], output: str, cursor: int) -> int:
+    """Return the first serial number, from a cursor on, that is not for other outputs."""
+    for backfill in backfills:
+        if backfill.output != output and backfill.start <= cursor < backfill.end:
+            cursor = backfill.end
+    return cursor
+
+
+def end_of_own(backfills: Iterable[Backfill], output: str, cursor: int, end: int) -> int:
+    """Return how far an output may read: up to the next document that is not for it."""
+    starts = (x.start for x in backfills if x.output != output and x.start >= cursor)
+    return min(starts, default=end)
+
+
+def count_own(backfills: Iterable[Backfill], output: str, cursor: int, end: int) -> int:
+    """Count the documents between two serial numbers that are not for other outputs."""
+    others = (x for x in backfills if x.output != output)
+    return end - cursor - sum(max(0, min(x.end, end) - max(x.start, cursor)) for x in others)
+
+
+def is_stalled(
+    progress: Progress, moved: tuple[float, float], oldest: float | None, *, refuses: bool
+) -> bool:
+    """Tell whether an output is not worth waiting for.
+
+    Args:
+        progress: How far it is.
+        moved: When it last took something, or the spool was opened: seconds since 1970, and by the
+            monotonic clock.
+        oldest: When the oldest document that waits for it was committed; seconds since 1970.
+        refuses: Whether it refused all of its last batch, or more than its dead letters may take.
+    """
+    trouble = progress.trouble
+    if trouble is None and progress.attempt_since is None and not refuses:
+        return False
+    if trouble is not None and trouble.stopped:
+        return True
+    wall, monotonic = moved
+    is_new = oldest is not None and wall <= oldest
+    return is_new or time.monotonic() - monotonic >= PATIENCE_SECONDS
+
+
+def drop(connection: sqlite3.Connection, progress: Progress, end: int, documents: int) -> Progress:
+    """Move a cursor over documents that are dropped: so many, up to a serial number."""
+    before = progress.dropped
+    dropped = Dropped(
+        (before.documents if before else 0) + documents,
+        before.first if before else _place(connection, progress.cursor),
+        _place(connection, end - 1),
+    )
+    return progress._replace(cursor=end, dropped=dropped)
+
+
+def _place(connection: sqlite3.Connection, number: int) -> Place:
+    """Return where a document is from; empty where it is damaged."""
+    found = find(connection, number)
+    if found is None or found[0] > number:
+        return Place()
+    try:
+        body = orjson.loads(decompress(found[1])[number - found[0]].body)
+        return Place(str(body.get("@timestamp", "")), str(body["log"]["file"]["path"]))
+    except (ValueError, TypeError, KeyError):
+        return Place()
+
+
+class DropLog:
+    """Logs that documents were dropped: the first time, and then once an hour."""
+
+    def __init__(self) -> None:
+        """Start with nothing logged."""
+        self._logged: dict[str, tuple[float, int]] = {}
+
+    def log(self, name: str, progress: Progress) -> None:
+        """Log it for one output, if that is due."""
+        dropped, now = progress.dropped, time.monotonic()
+        before, number = self._logged.get(name, (float("-inf"), 0))
+        if dropped is None or now - before < _LOG_SECONDS:
+            return
+        self._logged[name] = (now, dropped.documents)
+        _log.error(
+            "The spool is full; the oldest documents of an output that does not deliver are dropped"
+            " so that the others go on. To deliver them later: esa-forwarder rewind --output"
+            f" {name} PATH, with the log in which they begin, for each appliance; this needs space"
+            f" in the spool (spool.max_bytes). Then esa-forwarder rewind --output {name} --settle,"
+            " so that status no longer names them. To pause reading instead: when_full: block.",
+            output=name,
+            documents=dropped.documents - number,
+            first=dropped.first.words,
+            last=dropped.last.words,
+            error=progress.trouble and progress.trouble.error,
+        )

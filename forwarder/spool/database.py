@@ -1,19 +1,22 @@
-"""Opens the database, and sets it aside when it is damaged.
+"""Opens the database, replaces a damaged one, and lets commands read and change it.
 
 At a start, only what is needed then is read and checked: the ends of the tables, and the state.
-Documents and dead letters carry checksums, and are checked when they are read. Whoever comes upon
-damage makes a mark, and with this mark all of the database is read when it is opened next.
+Documents and dead letters carry checksums, and are checked when they are read. Where damage is
+found, a mark is made, and with this mark all of the database is read when it is opened next.
 
 A database is made under another name and renamed when it is whole, so what bears the right name
 was whole once: an empty file there is damage, not a beginning. A damaged one is never written to
-again; it is renamed and kept, and what can be read of it is carried over into a new one.
+again; it is renamed and kept, and what can be read of it is carried over into a new one: one pass
+over each table, which ends where the table is broken. The state is read from its last key, because
+its version, cursors and positions stand behind the open connections.
 
+    spool.lock                      the lock of the process that has it open, and what that notes
     spool.db                        the database
     spool.db-wal, spool.db-shm      its log of changes, and the index of that
     spool.db.new                    one that is being made
-    spool.db.suspect                the mark: somebody has come upon damage
-    spool.db.damaged-TIME           one that was set aside
-    spool.db.damaged-TIME-block-N   a block of documents that was
+    spool.db.suspect                the mark: damage was found
+    spool.db.damaged-TIME           a damaged one that was replaced
+    spool.db.damaged-TIME-block-N   a damaged segment of documents
 
 What is renamed is closed before, so that all of it is in one file, and synced with its name: after
 a power cut there is the old one, the new one, or one that is still to be renamed.
@@ -21,32 +24,51 @@ a power cut there is the old one, the new one, or one that is still to be rename
 
 import os
 import sqlite3
+import stat
 import time
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from forwarder.spool.errors import BlockedError, explained, is_damage, suspicion, unwritable
-from forwarder.spool.room import size_of, wal_of
-from forwarder.spool.salvaging import Salvaged, is_whole, salvage
+from forwarder.spool.cursors import LOST_END, load_outputs
+from forwarder.spool.errors import (
+    BlockedError,
+    SpoolError,
+    explained,
+    is_damage,
+    suspicion,
+    unwritable,
+)
 from forwarder.spool.schema import (
+    COUNT_BLOCKS,
+    VERSIONS,
     connect,
     connect_to_read,
     create,
-    has_lost_version,
-    has_tables,
-    is_current,
     migrate,
+    put_state,
     refuse_newer,
+    version_of,
 )
+from forwarder.spool.segments import checksum
+from forwarder.spool.writer import held, size_of, wal_of
 
 NAME = "spool.db"
-_BESIDE = ("-wal", "-shm")
-_JOURNAL = "-journal"
-"""Of a database that is not yet one with a log of changes."""
-_OTHERS = 0o077
-
+_BESIDE = ("-wal", "-shm", "-journal")
+"""The last one of a database that does not have a log of changes yet."""
+_TABLES = {
+    "state": ("checksum, key, value", 2, "key DESC"),
+    "blocks": ("checksum, packed, first, documents, time", 1, "first"),
+    "dead_letters": (
+        "checksum, id, packed, number, output, time, status, replay, size, reason",
+        2,
+        "number",
+    ),
+}
+"""Columns, how many of them behind the checksum it is made of, and the order to read them in."""
 _REPLACED = "The spool was damaged and has been replaced; the damaged file was kept. "
 _NOTHING_LOST = _REPLACED + "Nothing in it was lost."
 _DOCUMENTS_LOST = _REPLACED + (
@@ -59,11 +81,27 @@ _POSITIONS_LOST = _REPLACED + (
     " documents twice."
 )
 
+_Result = TypeVar("_Result")
 _log = structlog.get_logger(__name__)
 
 
+class Recovered(NamedTuple):
+    """What was carried over from a damaged database."""
+
+    documents: int
+    dead_letters: int
+    state: int
+    """Values: positions, open connections, cursors."""
+    positions: str
+    """Whether the state is ``complete``, ``partial`` or ``lost``."""
+    lost_documents: int
+    """That some output has not had yet, as far as can be told."""
+    complete: bool
+    """Whether every row could be read; if not, more may be lost than could be counted."""
+
+
 def prepare_folder(folder: Path) -> None:
-    """Make the folder, for its owner's eyes only.
+    """Make the state folder, for its owner only.
 
     Raises:
         SpoolError: It cannot be made or used.
@@ -81,46 +119,45 @@ def prepare_folder(folder: Path) -> None:
             f"the state folder {str(folder)!r} cannot be made: {error.strerror}; make it, and give"
             " it to the user that this runs as",
         ) from error
-    if mode & _OTHERS:
-        # Whoever named a folder that others use, too, would not thank us for closing it.
-        _log.warning(
-            "Others may enter the state folder; take the right from them: chmod 700.",
-            folder=str(folder),
-        )
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):  # it may be a folder that others use on purpose
+        _log.warning("Other users may enter the state folder; run chmod 700.", folder=str(folder))
 
 
-def open_database(folder: Path) -> tuple[sqlite3.Connection, Salvaged | None]:
+def open_database(folder: Path, committed: int) -> tuple[sqlite3.Connection, Recovered | None]:
     """Open the database of a folder whose lock is held; make it if there is none.
+
+    Args:
+        folder: The state folder.
+        committed: The serial number behind the newest document, as far as is known.
 
     Returns:
         A connection, and what was carried over where the database was damaged.
 
     Raises:
-        SpoolError: It is of a newer version, or there is no room for a new one.
+        SpoolError: It is of a newer version, or a new one does not fit on the disk.
     """
     path = folder / NAME
-    new = _new(path)
-    found = None
+    new = path.with_name(path.name + ".new")
+    recovered = None
     with explained(path):
         if path.exists():
-            _remove(new)  # of a process that did not come to the end
-            is_suspect = suspicion(path).exists()
-            fault = _fault(path) if is_suspect else _first_fault(path)
+            _remove(new)  # of a process that did not finish it
+            fault = _find_fault(path, thorough=suspicion(path).exists())
             if fault is not None:
-                found = _replace(path, fault)
+                recovered = _replace(path, new, fault, committed)
             suspicion(path).unlink(missing_ok=True)
         else:
             if not _is_finished(new):
                 _remove(new)
                 create(new).close()
-            _rename(path, new)
+            _rename(new, path)
         try:
-            return _connect(path), found
+            return _connect(path), recovered
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-            found = _replace(path, str(error))
-        return _connect(path), found
+            recovered = _replace(path, new, str(error), committed)
+        return _connect(path), recovered
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -133,13 +170,160 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def keep_aside(path: Path, first: int, packed: bytes) -> Path:
-    """Write a damaged block beside the database, before it is deleted there.
+def _find_fault(path: Path, *, thorough: bool) -> str | None:
+    """Return what is wrong with a database, without changing it; None if nothing was found.
 
     Args:
         path: The database.
-        first: Serial number of the block's first document.
-        packed: What is left of it.
+        thorough: Whether to read all of it, or only what a start needs, however large it is.
+    """
+    if path.stat().st_size == 0:
+        return "it is empty"
+    try:
+        with closing(connect_to_read(path)) as connection:
+            refuse_newer(connection, path)
+            fault = _bad_structure(connection) if thorough else _bad_ends(connection, path)
+            if fault is None and version_of(connection) > 0:
+                checked = ("state", "dead_letters") if thorough else ("state",)
+                fault = _bad_value(connection, checked)
+            return fault
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        return str(error)
+
+
+def _bad_structure(connection: sqlite3.Connection) -> str | None:
+    found = [x for (x,) in connection.execute("PRAGMA integrity_check(3)")]
+    return _lost_version(connection) if found == ["ok"] else "; ".join(found)
+
+
+def _bad_ends(connection: sqlite3.Connection, path: Path) -> str | None:
+    if not size_of(wal_of(path)):  # with one, a copy from it may have been under way
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+        if path.stat().st_size < pages * page:
+            return "its end is missing"
+    fault = _lost_version(connection)
+    for table in ("blocks", "dead_letters") if version_of(connection) else ():
+        for order in ("", "DESC"):
+            statement = f"SELECT * FROM {table} ORDER BY 1 {order} LIMIT 1"  # noqa: S608 - our own text
+            connection.execute(statement).fetchone()
+    return fault
+
+
+def _lost_version(connection: sqlite3.Connection) -> str | None:
+    """Tables and version are written at once."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    lost = bool(tables) and version_of(connection) == 0
+    return "its tables are there, and its version is gone" if lost else None
+
+
+def _bad_value(connection: sqlite3.Connection, tables: Iterable[str]) -> str | None:
+    """Look for a value that changed unnoticed by SQLite."""
+    for table in tables:
+        for row in connection.execute(f"SELECT {_TABLES[table][0]} FROM {table}"):  # noqa: S608
+            if not _is_whole(table, row):
+                return f"{table}: {row[1]!r} does not match its checksum"
+    return None
+
+
+def _is_whole(table: str, row: tuple[Any, ...]) -> bool:
+    """Tell whether a row matches its checksum, which stands first."""
+    parts = row[1 : 1 + _TABLES[table][1]]
+    try:
+        return checksum(*[x.encode() if isinstance(x, str) else x for x in parts]) == int(row[0])
+    except TypeError:
+        return False  # a number where bytes should be
+
+
+def _is_finished(new: Path) -> bool:
+    """Tell whether a new database is whole, so that only its name is still to be given.
+
+    What its log of changes has is copied into it.
+    """
+    if not new.exists():
+        return False
+    try:
+        with closing(connect(new)) as connection:
+            is_current = version_of(connection) == len(VERSIONS)
+        return is_current and _find_fault(new, thorough=True) is None
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _replace(path: Path, new: Path, fault: str, committed: int) -> Recovered:
+    """Make a new database of what can be read of a damaged one, and keep that one aside."""
+    with closing(create(new)) as connection:
+        recovered = _recover(path, connection, committed)
+    aside = _free_name(path)
+    _sync_folder(path.parent)  # or else the old one might go and the new one not be there
+    # The database goes first: if this is the last that happens, there is a new one and no old one.
+    path.rename(aside)
+    _rename(new, path, aside)
+    if recovered.positions != "complete":
+        words = _POSITIONS_LOST
+    else:
+        words = _NOTHING_LOST if recovered.complete else _DOCUMENTS_LOST
+    _log.error(words, fault=fault, aside=str(aside), **recovered._asdict())
+    return recovered
+
+
+def _recover(path: Path, into: sqlite3.Connection, committed: int) -> Recovered:
+    """Copy what can be read of a damaged database into a new, empty one."""
+    rows = dict.fromkeys(_TABLES, 0)
+    broken = set[str]()
+    runs = list[tuple[int, int]]()
+    into.execute("BEGIN IMMEDIATE")
+    for table, (columns, *_) in _TABLES.items():
+        places = ", ".join("?" * len(columns.split(",")))
+        statement = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 - our own text
+        for row in _read_table(path, table):
+            if row is None:
+                broken.add(table)
+                continue
+            into.execute(statement, row)
+            rows[table] += 1
+            if table == "blocks":
+                runs.append(row[2:4])
+    into.execute(COUNT_BLOCKS)
+    put_state(into, [(LOST_END, b"%d" % committed)])
+    cursors = [x.cursor for x in load_outputs(into).values()]
+    into.execute("COMMIT")
+    lost, at = 0, min(cursors, default=0)
+    for first, documents in runs:
+        lost += max(0, first - at) if at else 0
+        at = max(at, first + documents)
+    lost += max(0, max([committed, *cursors]) - at) if cursors else 0
+    positions = "lost" if "state" in broken else "complete"
+    return Recovered(
+        documents=sum(x for _, x in runs),
+        dead_letters=rows["dead_letters"],
+        state=rows["state"],
+        positions="partial" if "state" in broken and rows["state"] else positions,
+        lost_documents=lost,
+        complete=not broken,
+    )
+
+
+def _read_table(path: Path, table: str) -> Iterator[tuple[Any, ...] | None]:
+    """Read the rows of a damaged database up to where it is broken; None for each bad place."""
+    columns, _, order = _TABLES[table]
+    try:
+        with closing(connect_to_read(path)) as source:
+            for row in source.execute(f"SELECT {columns} FROM {table} ORDER BY {order}"):  # noqa: S608
+                yield row if _is_whole(table, row) else None
+    except sqlite3.DatabaseError:
+        yield None
+
+
+def keep_segment(path: Path, first: int, data: bytes) -> Path:
+    """Write a damaged segment beside the database, before it is deleted there.
+
+    Args:
+        path: The database.
+        first: Serial number of the segment's first document.
+        data: What is left of it.
 
     Raises:
         BlockedError: It cannot be written.
@@ -148,7 +332,7 @@ def keep_aside(path: Path, first: int, packed: bytes) -> Path:
     try:
         aside.touch(mode=0o600)
         with aside.open("wb") as file:
-            file.write(packed)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         _sync_folder(path.parent)
@@ -159,128 +343,17 @@ def keep_aside(path: Path, first: int, packed: bytes) -> Path:
     return aside
 
 
-def _fault(path: Path) -> str | None:
-    """Read all of a database, without changing it.
-
-    Returns:
-        What is wrong with it, if anything is.
-    """
-    if path.stat().st_size == 0:
-        return "it is empty"
-    try:
-        with closing(connect_to_read(path)) as connection:
-            refuse_newer(connection, path)
-            found = [x for (x,) in connection.execute("PRAGMA integrity_check(3)")]
-            if found != ["ok"]:
-                return "; ".join(found)
-            if has_lost_version(connection):
-                return "its tables are there, and its version is gone"
-            return _bad_value(connection) if has_tables(connection) else None
-    except sqlite3.Error as error:
-        if not is_damage(error):
-            raise
-        return str(error)
-
-
-def _first_fault(path: Path) -> str | None:
-    """Read of a database what a start needs, without changing it; however large it is.
-
-    Returns:
-        What is wrong with it, if anything is.
-    """
-    if path.stat().st_size == 0:
-        return "it is empty"
-    try:
-        with closing(connect_to_read(path)) as connection:
-            refuse_newer(connection, path)
-            # With a log of changes, a copy into the database may have been under way.
-            if not size_of(wal_of(path)):
-                (pages,) = connection.execute("PRAGMA page_count").fetchone()
-                (page,) = connection.execute("PRAGMA page_size").fetchone()
-                if path.stat().st_size < pages * page:
-                    return "its end is missing"
-            if has_lost_version(connection):
-                return "its tables are there, and its version is gone"
-            if not has_tables(connection):
-                return None
-            for table in ("blocks", "dead_letters"):
-                for order in ("", "DESC"):
-                    statement = f"SELECT * FROM {table} ORDER BY 1 {order} LIMIT 1"  # noqa: S608 - our own text
-                    connection.execute(statement).fetchone()
-            return _bad_state(connection)
-    except sqlite3.Error as error:
-        if not is_damage(error):
-            raise
-        return str(error)
-
-
-def _bad_state(connection: sqlite3.Connection) -> str | None:
-    for row in connection.execute("SELECT checksum, key, value FROM state"):
-        if not is_whole("state", row):
-            return f"the state {row[1]!r} does not match its checksum"
-    return None
-
-
-def _bad_value(connection: sqlite3.Connection) -> str | None:
-    """Look whether a value has changed unnoticed by SQLite."""
-    fault = _bad_state(connection)
-    if fault is not None:
-        return fault
-    for row in connection.execute("SELECT checksum, id, packed, number FROM dead_letters"):
-        if not is_whole("dead_letters", row):
-            return f"dead letter {row[-1]} does not match its checksum"
-    return None
-
-
-def _is_finished(new: Path) -> bool:
-    """Say whether a new database is whole, and only its name is still to be given.
-
-    What its log of changes has is copied into it.
-    """
-    if not new.exists():
-        return False
-    try:
-        with closing(connect(new)) as connection:
-            begun = is_current(connection)
-        return begun and _fault(new) is None
-    except sqlite3.DatabaseError:
-        return False
-
-
-def _replace(path: Path, fault: str) -> Salvaged:
-    """Make a new database of what can be read of a damaged one, and set that one aside."""
-    with closing(create(_new(path))) as connection:
-        found = salvage(path, connection)
-    aside = _free_name(path)
-    _sync_folder(path.parent)  # or else the old one might go and the new one not be there
-    # The database goes first: if this is the last that happens, there is a new one and no old one.
-    path.rename(aside)
-    _rename(path, _new(path), aside)
-    if found.positions != "complete":
-        words = _POSITIONS_LOST
-    else:
-        words = _NOTHING_LOST if found.complete else _DOCUMENTS_LOST
-    _log.error(words, fault=fault, aside=str(aside), **found._asdict())
-    return found
-
-
-def _rename(path: Path, new: Path, aside: Path | None = None) -> None:
-    """Give a new database its name; what lies beside the old one must not be taken for its own.
-
-    Args:
-        path: The name.
-        new: The database.
-        aside: What the old one is called now, if there was one.
-    """
-    for ending in _BESIDE:
+def _rename(new: Path, path: Path, aside: Path | None = None) -> None:
+    """Give a new database its name; files of an old one must not be taken for its own."""
+    for ending in _BESIDE[:2]:
         old = path.with_name(path.name + ending)
         if not old.exists():
             continue
         if aside is None:
             aside = _free_name(path)
             _log.error(
-                "There is a log of changes of the spool without its database; it has been set"
-                " aside. If somebody has removed the database, what was in it is lost.",
+                "The spool's log of changes was found without its database and has been kept. If"
+                " the database was deleted, its contents are lost.",
                 aside=aside.name + ending,
             )
         old.rename(aside.with_name(aside.name + ending))
@@ -297,19 +370,108 @@ def _free_name(path: Path, ending: str = "") -> Path:
     return candidate
 
 
-def _new(path: Path) -> Path:
-    return path.with_name(path.name + ".new")
-
-
 def _remove(path: Path) -> None:
-    for ending in ("", *_BESIDE, _JOURNAL):
+    for ending in ("", *_BESIDE):
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let a rename be on disk."""
+    """Have a rename on disk."""
     file = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def read_spool(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _Result:
+    """Ask the spool of a state folder something, whether or not the service runs.
+
+    Nothing is changed: no file is made, and none is locked for longer than a moment. While the
+    service runs, or its log of changes is there, SQLite needs both files to read; otherwise the
+    database is read as a file that does not change, which leaves no traces.
+
+    Args:
+        folder: The state folder.
+        ask: Called with a connection that cannot write, and again if the service started meanwhile.
+            It is to be quick, or to hold no transaction open for long.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be read.
+    """
+    path = database_path(folder)
+    while True:
+        still = _is_still(path)
+        try:
+            with explained(path), closing(connect_to_read(path, is_still=still)) as connection:
+                _check_version(connection, path)
+                answer = ask(connection)
+        except (SpoolError, sqlite3.Error):
+            if still and not _is_still(path):
+                continue
+            raise
+        if not still or _is_still(path):
+            return answer
+
+
+@contextmanager
+def write_spool(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Change something in the spool of a state folder, in one transaction.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be written.
+    """
+    path = database_path(folder)
+    with explained(path), closing(connect(path)) as connection:
+        _check_version(connection, path)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def database_path(folder: Path) -> Path:
+    """Return the path of the database of a state folder.
+
+    Raises:
+        SpoolError: There is none, or it cannot be read.
+    """
+    path = folder / NAME
+    try:
+        found = stat.S_ISREG(path.stat().st_mode)
+        path.open("rb").close()
+    except FileNotFoundError:
+        found = False
+    except NotADirectoryError as error:
+        wrong = "not a folder" if folder.exists() else "within a file"
+        raise SpoolError(f"the state folder {str(folder)!r} is {wrong}; name another") from error
+    except OSError as error:
+        raise SpoolError(
+            f"{str(path)!r} cannot be read: {error.strerror}; run this as the user that the service"
+            " runs as"
+        ) from error
+    if not found:
+        raise SpoolError(
+            f"there is no spool in {str(folder)!r}: the service has not run with this state folder"
+            " yet"
+        )
+    return path
+
+
+def _is_still(path: Path) -> bool:
+    """Tell whether no process writes, and nothing waits to be copied into the database."""
+    return held(path.parent) is None and size_of(wal_of(path)) == 0
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    refuse_newer(connection, path)
+    found = version_of(connection)
+    if found < len(VERSIONS):
+        raise SpoolError(
+            f"{str(path)!r} has version {found}, and this program has {len(VERSIONS)}: start the"
+            " service once, it brings the spool up to date"
+        )

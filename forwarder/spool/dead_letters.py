@@ -1,9 +1,9 @@
-"""Documents that an output refused for good, kept until somebody replays or purges them.
+"""Documents that an output refused for good, kept until an operator replays or purges them.
 
 They lie in the database of the spool. To replay one marks it: the worker of its output delivers
-what is marked before anything else, and takes it away when it is delivered; what is refused
-again stays, with the new reason. So nothing is on its way anywhere else, and a crash costs at most
-that a document is delivered twice.
+what is marked before anything else, and removes it when it is delivered; what is refused again
+stays, with the new reason. So nothing is on its way anywhere else, and a crash costs at most that a
+document is delivered twice.
 
 What an output puts off while it takes others is kept here as well, so that the cursor can move on:
 the worker tries it again by itself, until it is taken or refused.
@@ -12,7 +12,7 @@ the worker tries it again by itself, until it is taken or refused.
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 import zstandard
@@ -23,26 +23,25 @@ from forwarder.spool.errors import DamagedError, LettersFullError
 from forwarder.spool.segments import checksum
 from forwarder.text import shortened
 
+DEFAULT_MAX_BYTES = 250_000_000
+"""Of one output; some 350,000. More than anyone looks through, and time enough to see a mistake in
+a mapping before its output waits."""
 _MAX_REASON = 4096
 """Characters. Servers quote what they refuse, and that comes from strangers."""
-DEFAULT_MAX_BYTES = 250_000_000
-"""Of one output; some 350,000. More than anybody looks through, and time enough to see a mistake
-in a mapping before its output waits."""
 _PAGE = 500
 """Letters that are read at a time."""
-_CHANGED_AT_ONCE = 2000
-"""Letters that a command marks or deletes in one transaction: a tenth of a second, so that the
-service, which writes to the same database, goes on meanwhile."""
 _ROW_BYTES = 150
 """What a row takes beside its texts: numbers, its entries in two indexes."""
 _MAX_NUMBER = 2**63 - 1
-"""SQLite's; there is no letter with a larger one."""
+"""SQLite's; no letter has a larger one."""
 _LEVEL = 3
-"""Each is packed alone, and they are few."""
-_Row = tuple[str, int, int | None, int, str, str, int, int, bytes]
-"""A letter, as it is stored."""
-_SIZE: Final = 6
-"""Where in a row its size stands."""
+"""Each is compressed alone, and they are few."""
+_NO, _ASKED, _PUT_OFF = range(3)
+"""What the column ``replay`` says: whether a letter is to be delivered again, and why. It stands in
+the text of statements, because SQLite takes an index of some rows only where it sees the value."""
+
+_Row = tuple[Any, ...]
+"""A new letter, as it is stored: its size, and the other columns."""
 
 
 class Source(NamedTuple):
@@ -50,17 +49,16 @@ class Source(NamedTuple):
 
     path: str
     offset: int | None
-    """In bytes from the start of the file, unpacked."""
+    """In bytes from the start of the file, decompressed."""
 
 
 class DeadLetter(NamedTuple):
     """A document that an output refused."""
 
     output: str
-    """The name in the configuration."""
     document: Document
     reason: str
-    """What the other side said."""
+    """From the other side."""
     status: int | None
     """Status code of the answer, where there was one."""
     time: datetime
@@ -68,11 +66,11 @@ class DeadLetter(NamedTuple):
     source: Source | None
     """From the document; None where it has none."""
     number: int = 0
-    """By which commands know it; 0 as long as it is not stored."""
+    """By which commands know it; 0 while it is not stored."""
     replay: bool = False
     """Whether it is to be delivered again."""
     put_off: bool = False
-    """Whether that is because its output put it off, and not because somebody asked for it."""
+    """Whether that is because its output put it off, and not because an operator asked for it."""
 
 
 class Count(NamedTuple):
@@ -86,19 +84,13 @@ class Count(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """Which dead letters are meant: all that everything here is true of."""
+    """Which dead letters are meant: all that both hold for; None stands for any."""
 
     output: str | None = None
-    """None: of any."""
     numbers: Sequence[int] | None = None
-    """None: any."""
 
 
 ALL = Selection()
-
-_NO, _ASKED, _PUT_OFF = range(3)
-"""What the column ``replay`` says: whether a letter is to be delivered again, and why. It stands in
-the text of statements, because SQLite takes an index of some rows only where it sees the value."""
 
 
 def dead_letter(output: str, failure: Failure, time: datetime) -> DeadLetter:
@@ -124,35 +116,35 @@ def store(
     """Store new letters, and the new answers to those that were replayed.
 
     Raises:
-        LettersFullError: There is no room for all of them; the transaction is to be rolled back.
+        LettersFullError: Not all of them fit; the transaction is to be rolled back.
     """
-    rows = check_room(connection, output, letters, max_bytes)
-    again = [x for x in letters if x.number]
+    rows = check_limit(connection, output, letters, max_bytes)
     connection.executemany(
         "UPDATE dead_letters SET replay = ?, time = ?, status = ?, reason = ? WHERE number = ?",
-        [(_again(x), _milliseconds(x.time), x.status, x.reason, x.number) for x in again],
+        [
+            (_replay(x), _milliseconds(x.time), x.status, x.reason, x.number)
+            for x in letters
+            if x.number
+        ],
     )
     connection.executemany(
-        "INSERT INTO dead_letters (output, time, status, replay, id, reason, size, checksum,"
+        "INSERT INTO dead_letters (size, output, time, status, replay, id, reason, checksum,"
         " packed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         rows,
     )
 
 
-def check_room(
+def check_limit(
     connection: sqlite3.Connection, output: str, letters: Sequence[DeadLetter], max_bytes: int
-) -> Sequence[_Row]:
-    """Look whether an output may have so many more dead letters; the last may go beyond the limit.
-
-    Returns:
-        The rows of those that are new.
+) -> list[_Row]:
+    """Return the rows of new letters of an output; the last may go beyond the limit.
 
     Raises:
-        LettersFullError: There is no room for all of them; the output waits until an operator has
-            looked.
+        LettersFullError: Not all of them fit; the output waits until an operator has looked.
     """
-    size = size_of(connection, output)
-    rows: list[_Row] = []
+    known = count(connection).get(output)
+    size = known.size if known else 0
+    rows = list[_Row]()
     for letter in letters:
         if letter.number:
             continue
@@ -162,17 +154,11 @@ def check_room(
                 " (dead_letters.max_bytes), so it waits: find out why documents are refused"
                 " (dead-letters list) and fix that, or delete them (dead-letters purge), or raise"
                 " the limit",
-                room=len(rows),
+                fitting=len(rows),
             )
         rows.append(_row(letter))
-        size += rows[-1][_SIZE]
+        size += rows[-1][0]
     return rows
-
-
-def size_of(connection: sqlite3.Connection, output: str) -> int:
-    """Return how many bytes the dead letters of an output take."""
-    rows = connection.execute("SELECT size FROM dead_letter_counts WHERE output = ?", (output,))
-    return sum(size for (size,) in rows)
 
 
 def count(connection: sqlite3.Connection) -> dict[str, Count]:
@@ -184,21 +170,19 @@ def count(connection: sqlite3.Connection) -> dict[str, Count]:
     return {output: Count(*counts) for output, *counts in rows}
 
 
-def count_put_off(connection: sqlite3.Connection, output: str) -> int:
-    """Count the documents that an output put off."""
-    (number,) = connection.execute(
-        "SELECT count(*) FROM dead_letters WHERE output = ? AND replay = 2", (output,)
-    ).fetchone()
-    return int(number)
-
-
-def reason_of_put_off(connection: sqlite3.Connection, output: str) -> str | None:
-    """Give the reason of a document that an output put off; None where there is none."""
-    found = connection.execute(
-        "SELECT reason FROM dead_letters WHERE output = ? AND replay = 2 ORDER BY number LIMIT 1",
+def put_off_of(connection: sqlite3.Connection, output: str) -> tuple[int, str | None]:
+    """Count the documents that an output put off, and give the reason of one."""
+    where = "FROM dead_letters WHERE output = ?1 AND replay = 2"
+    number, reason = connection.execute(
+        f"SELECT count(*), (SELECT reason {where} ORDER BY number LIMIT 1) {where}",
         (output,),
     ).fetchone()
-    return None if found is None else str(found[0])
+    return number, reason
+
+
+_SELECT = (
+    "SELECT number, output, time, status, replay, id, reason, checksum, packed FROM dead_letters"
+)
 
 
 def replays(
@@ -212,13 +196,13 @@ def replays(
     """Read the oldest letters of an output that are to be delivered again.
 
     Args:
-        connection: Of the spool.
+        connection: To the database.
         output: Its name.
         max_documents: At most so many.
         max_bytes: At most so many bytes of bodies, unless the first alone has more.
-        put_off: Whether those that the output put off, or those that somebody asked for.
+        put_off: Whether those that the output put off, or those that an operator asked for.
     """
-    found: list[DeadLetter] = []
+    found = list[DeadLetter]()
     size = 0
     for row in connection.execute(
         f"{_SELECT} WHERE output = ? AND replay = {_PUT_OFF if put_off else _ASKED}"
@@ -236,13 +220,7 @@ def replays(
 def page(
     connection: sqlite3.Connection, selection: Selection = ALL, *, after: int = 0
 ) -> list[DeadLetter]:
-    """Read some letters, oldest first; so many that a slow reader holds no transaction open.
-
-    Args:
-        connection: Of the spool.
-        selection: Which.
-        after: The number of the last one that was read.
-    """
+    """Read the next letters behind a number; few, so that a slow reader holds no transaction."""
     condition, values = _where(selection)
     rows = connection.execute(
         f"{_SELECT} WHERE {condition} AND number > ? ORDER BY number LIMIT {_PAGE}",
@@ -251,65 +229,26 @@ def page(
     return [_letter(x) for x in rows.fetchall()]
 
 
-def numbers_of(connection: sqlite3.Connection, selection: Selection) -> frozenset[int]:
-    """Give the numbers of letters."""
+def numbers_of(connection: sqlite3.Connection, selection: Selection = ALL) -> list[int]:
+    """Give the numbers of letters, oldest first."""
     condition, values = _where(selection)
-    statement = f"SELECT number FROM dead_letters WHERE {condition}"  # noqa: S608 - our own text
-    return frozenset(number for (number,) in connection.execute(statement, values))
-
-
-def newest(connection: sqlite3.Connection) -> int:
-    """Give the number of the newest letter; 0 if there is none."""
-    (number,) = connection.execute("SELECT max(number) FROM dead_letters").fetchone()
-    return int(number or 0)
-
-
-def some_numbers(
-    connection: sqlite3.Connection, selection: Selection, after: int, last: int
-) -> list[int]:
-    """Give the next numbers of letters, so many that a change of them keeps nobody waiting."""
-    condition, values = _where(selection)
-    statement = (
-        f"SELECT number FROM dead_letters WHERE {condition} AND number > ? AND number <= ?"  # noqa: S608 - our own text
-        f" ORDER BY number LIMIT {_CHANGED_AT_ONCE}"
-    )
-    return [number for (number,) in connection.execute(statement, [*values, after, last])]
+    statement = f"SELECT number FROM dead_letters WHERE {condition} ORDER BY number"  # noqa: S608 - our own text
+    return [number for (number,) in connection.execute(statement, values)]
 
 
 def mark(connection: sqlite3.Connection, numbers: Iterable[int]) -> int:
-    """Have letters delivered again.
-
-    Returns:
-        How many there are to be, that were not before.
-    """
+    """Have letters delivered again; return how many were not marked before."""
     return connection.executemany(
         "UPDATE dead_letters SET replay = 1 WHERE number = ? AND replay <> 1",
         [(x,) for x in numbers],
     ).rowcount
 
 
-def count_replays(connection: sqlite3.Connection, selection: Selection) -> int:
-    """Count the letters that are to be delivered again."""
-    condition, values = _where(selection)
-    statement = f"SELECT count(*) FROM dead_letters WHERE {condition} AND replay = 1"  # noqa: S608 - our own text
-    (number,) = connection.execute(statement, values).fetchone()
-    return int(number)
-
-
 def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> int:
-    """Delete letters.
-
-    Returns:
-        How many there were.
-    """
+    """Delete letters; return how many there were."""
     return connection.executemany(
         "DELETE FROM dead_letters WHERE number = ?", [(x,) for x in numbers]
     ).rowcount
-
-
-_SELECT = (
-    "SELECT number, output, time, status, replay, id, reason, checksum, packed FROM dead_letters"
-)
 
 
 def _where(selection: Selection) -> tuple[str, list[object]]:
@@ -320,41 +259,30 @@ def _where(selection: Selection) -> tuple[str, list[object]]:
     if selection.numbers is not None:
         # As one value: SQLite has a limit on how many there may be.
         conditions.append("number IN (SELECT value FROM json_each(?))")
-        numbers = [x for x in selection.numbers if x <= _MAX_NUMBER]
-        values.append(orjson.dumps(numbers).decode())
+        values.append(orjson.dumps([x for x in selection.numbers if x <= _MAX_NUMBER]).decode())
     return " AND ".join(conditions), values
 
 
-def _again(letter: DeadLetter) -> int:
+def _replay(letter: DeadLetter) -> int:
     if letter.put_off:
         return _PUT_OFF
     return _ASKED if letter.replay else _NO
 
 
 def _row(letter: DeadLetter) -> _Row:
-    document = letter.document
-    packed = zstandard.ZstdCompressor(level=_LEVEL).compress(document.body)
-    size = len(packed) + len(letter.reason.encode("utf-8", "replace")) + len(document.id)
+    identity, body = letter.document
+    packed = zstandard.ZstdCompressor(level=_LEVEL).compress(body)
     return (
-        letter.output,
-        _milliseconds(letter.time),
-        letter.status,
-        _again(letter),
-        document.id,
-        letter.reason,
-        size + _ROW_BYTES,
-        checksum(document.id.encode(), packed),
-        packed,
+        len(packed) + len(letter.reason.encode("utf-8", "replace")) + len(identity) + _ROW_BYTES,
+        *(letter.output, _milliseconds(letter.time), letter.status, _replay(letter)),
+        *(identity, letter.reason, checksum(identity.encode(), packed), packed),
     )
 
 
 def _letter(row: tuple[int, str, int, int | None, int, str, str, int, bytes]) -> DeadLetter:
     number, output, time, status, replay, identity, reason, expected, packed = row
     if checksum(identity.encode(), packed) != expected:
-        raise DamagedError(
-            f"dead letter {number} is damaged; start the service again: it sets the damaged"
-            " database aside and carries over what can be read"
-        )
+        raise DamagedError(f"dead letter {number}")
     body = zstandard.ZstdDecompressor().decompress(packed)
     return DeadLetter(
         output,

@@ -1,4 +1,12 @@
-"""What can go wrong with the spool, told apart by what to do about it."""
+"""Errors of the spool, told apart by what to do about them.
+
+- SpoolError: the message says what to do.
+  - BlockedError: not possible now, as with a full disk; wait and repeat it.
+    - LettersFullError: the dead letters of an output have reached their limit.
+  - DamagedError: the database is broken; opening the spool again replaces it.
+  - GoneError: the files of an open spool were deleted.
+  - ClosedError: the spool is closed.
+"""
 
 import errno
 import sqlite3
@@ -14,45 +22,40 @@ class SpoolError(ForwarderError):
 
 
 class BlockedError(SpoolError):
-    """It cannot be read or written now, as with a full disk: wait, and try the same again.
-
-    Nothing was written, not in part either.
-    """
+    """It cannot be read or written now; nothing was written, not even in part."""
 
 
 class LettersFullError(BlockedError):
     """The dead letters of an output have reached their limit; it waits, the others go on."""
 
-    def __init__(self, message: str, room: int) -> None:
-        """Say it.
-
-        Args:
-            message: What there is to know.
-            room: How many of the new letters may be kept all the same: the first ones.
-        """
+    def __init__(self, message: str, fitting: int) -> None:
+        """Keep how many of the new dead letters still fit: the first ones."""
         super().__init__(message)
-        self.room = room
+        self.fitting = fitting
 
 
 class DamagedError(SpoolError):
-    """The database is broken. To open it again reads all of it, and sets it aside."""
+    """The database is broken. Opening the spool again reads all of it and replaces it."""
+
+    def __init__(self, what: str, error: object = "") -> None:
+        """Name what is damaged, and the error that shows it."""
+        shown = f" ({error})" if error else ""
+        super().__init__(
+            f"{what} is damaged{shown}; start the service again: it replaces the damaged database"
+            " and carries over what can be read"
+        )
 
 
 class GoneError(SpoolError):
-    """Somebody has deleted the files of a spool that is open; what is written to it is lost."""
+    """The files of an open spool were deleted; what is written to it is lost."""
 
 
 class ClosedError(SpoolError):
-    """It was closed by whoever had opened it."""
+    """The spool is closed."""
 
 
 def unwritable(error: OSError, message: str) -> SpoolError:
-    """Tell a full disk, which is waited for, from what somebody has to mend.
-
-    Args:
-        error: Of the system.
-        message: What to say.
-    """
+    """Tell a full disk, which the caller waits for, from what an operator has to fix."""
     full = error.errno in {errno.ENOSPC, errno.EDQUOT}
     return BlockedError(message) if full else SpoolError(message)
 
@@ -66,59 +69,43 @@ _BLOCKED = {
     sqlite3.SQLITE_LOCKED: "another process holds the database",
     sqlite3.SQLITE_NOMEM: "there is no memory",
 }
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_PRIMARY = 0xFF
-"""SQLite's codes have the kind in the low byte and the details above it."""
 
 
 def suspicion(path: Path) -> Path:
-    """Return the path of the mark beside a damaged database.
-
-    Whoever comes upon damage makes it; with it, the next start reads all of the database.
-    """
+    """Return the mark beside a database in which damage was found: the next start reads it all."""
     return path.with_name(path.name + ".suspect")
 
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn the errors of SQLite into those above; others are bugs and stay as they are.
+    """Turn SQLite's errors about a database into those above, and mark damage.
 
-    Args:
-        path: The database, for the message, and for the mark where it is damaged.
+    Errors of other kinds are bugs and stay as they are.
     """
     try:
-        with _explained(path):
+        try:
             yield
+        except sqlite3.Error as error:
+            reason = _BLOCKED.get(_kind(error))
+            if reason is not None:
+                raise BlockedError(
+                    f"{reason} ({error}): nothing can be written to {str(path)!r}; it is tried"
+                    " again"
+                ) from error
+            if is_damage(error):
+                raise DamagedError(repr(str(path)), error) from error
+            raise
     except DamagedError:
-        with suppress(OSError):  # then it is come upon again
+        with suppress(OSError):  # the damage is found again
             suspicion(path).touch(mode=0o600)
         raise
 
 
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        kind = code(error)
-        if kind in _BLOCKED:
-            raise BlockedError(
-                f"{_BLOCKED[kind]} ({error}): nothing can be written to {str(path)!r}; it is tried"
-                " again"
-            ) from error
-        if kind in _DAMAGED:
-            raise DamagedError(
-                f"{str(path)!r} is damaged ({error}); start the service again: it sets the damaged"
-                " database aside and carries over what can be read"
-            ) from error
-        raise
-
-
-def code(error: sqlite3.Error) -> int:
-    """Return the kind of an error; 0 for those that Python raises by itself."""
-    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-
-
 def is_damage(error: sqlite3.Error) -> bool:
-    """Say whether an error means that the file is broken."""
-    return code(error) in _DAMAGED
+    """Tell whether an error means that the file is broken."""
+    return _kind(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _kind(error: sqlite3.Error) -> int:
+    """Return the low byte of SQLite's code, the kind; 0 for errors of Python itself."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

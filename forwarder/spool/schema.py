@@ -1,22 +1,37 @@
-"""The tables of the spool, and how they came to be what they are.
+"""The tables of the spool, and the state among them.
 
-    blocks        documents, packed, in the order of reading
-    state         whatever must survive together with them: positions, open connections, cursors
+    blocks        segments of documents, compressed, in the order of reading
+    state         what must survive together with them: positions, open connections, cursors
     dead_letters  documents that an output refused
 
-Documents have serial numbers, counted from 1. A block is known by the number of its first
+Documents have serial numbers, counted from 1. A segment is known by the number of its first
 document, so a cursor is one number: of the next document to be delivered. What is missing between
-two blocks is lost, and how much it is can be counted.
+two segments is lost, and can be counted.
+
+A key of the state begins with the name of its owner: ``output/`` and ``spool/`` are the spool's
+own. Each value has a checksum.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
-from forwarder.spool.errors import SpoolError
+from forwarder.spool.errors import DamagedError, SpoolError
+from forwarder.spool.segments import checksum
+
+MAX_BYTES = "spool/max_bytes"
+"""The limit that the service was last started with; a number in JSON."""
+MAX_LETTER_BYTES = "spool/max_letter_bytes"
+"""The limit of the dead letters of one output, likewise."""
+DAMAGE = "spool/damage"
+"""What was quarantined because it was damaged: [segments, documents] in JSON."""
+SYNCED = "spool/synced"
+"""When cursors were last synced for their own sake, in nanoseconds: a value that always changes."""
 
 COUNT_BLOCKS = "UPDATE blocks_size SET size = (SELECT coalesce(sum(length(packed)), 0) FROM blocks)"
-"""For a database of which nobody knows it."""
+"""For a database where it is not known yet."""
 
 VERSIONS: Sequence[Sequence[str]] = (
     # Version 1. Small columns stand before large ones: they are read without these. What SQLite
@@ -110,31 +125,32 @@ VERSIONS: Sequence[Sequence[str]] = (
 )
 """What each version adds to the one before it. A version that was released is never changed."""
 
-BUSY_SECONDS = 10.0
+_BUSY_SECONDS = 10.0
 """How long to wait for another process that writes. The commands write for milliseconds."""
-CHECKPOINT_PAGES = 1000
-"""4 MB, after which the log of changes (WAL) is copied into the database. SQLite's own default."""
 _SETTINGS = (
     # A commit is on disk when it returns.
     "PRAGMA synchronous = FULL",
-    f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}",
+    # 4 MB, after which the log of changes (WAL) is copied into the database. SQLite's own default.
+    "PRAGMA wal_autocheckpoint = 1000",
     # What was deleted was on this disk anyhow; some builds of SQLite write zeros over it.
     "PRAGMA secure_delete = OFF",
     # Broken pages are noticed when they are read.
     "PRAGMA cell_size_check = ON",
 )
+_MAX_ROWS = 300
+"""In one statement. While SQLite works, other threads may; each statement takes a turn of Python,
+so one for each row would wait for as many. Some SQLites take no more than 999 values at once."""
+_Row = TypeVar("_Row")
 
 
-def connect(path: Path, *, seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    """Open a connection that any thread may use, one at a time; transactions are spelt out.
-
-    Args:
-        path: An existing database.
-        seconds: How long to wait for other processes.
-    """
-    uri = f"{path.absolute().as_uri()}?mode=rw"
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection that any thread may use, one at a time, with explicit transactions."""
     connection = sqlite3.connect(
-        uri, uri=True, timeout=seconds, isolation_level=None, check_same_thread=False
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
     )
     try:
         for setting in _SETTINGS:
@@ -150,23 +166,23 @@ def connect_to_read(path: Path, *, is_still: bool = False) -> sqlite3.Connection
 
     Args:
         path: An existing database.
-        is_still: Whether nobody writes to it and no log of changes is there. Then no file is made
+        is_still: Whether no process writes to it and it has no log of changes. Then no file is made
             for reading.
     """
     mode = "mode=ro&immutable=1" if is_still else "mode=ro"
     uri = f"{path.absolute().as_uri()}?{mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-    # Text that is broken is read too: the checksum of its row tells.
-    connection.text_factory = _decode
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    # Broken text is read too: the checksum of its row tells.
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
     return connection
 
 
 def create(path: Path, versions: Sequence[Sequence[str]] = VERSIONS) -> sqlite3.Connection:
-    """Make a new database for its owner's eyes only, and give a connection to it."""
+    """Make a new database that only its owner may read, and open it."""
     path.touch(mode=0o600, exist_ok=False)
     connection = connect(path)
     try:
-        # Pages that are free can be given back to the disk. Only an empty database takes this.
+        # Free pages can be given back to the disk. Only an empty database takes this.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         migrate(connection, path, versions)
@@ -182,36 +198,16 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def is_current(connection: sqlite3.Connection) -> bool:
-    """Say whether a database has the tables that this program knows."""
-    return version_of(connection) == len(VERSIONS)
-
-
-def has_lost_version(connection: sqlite3.Connection) -> bool:
-    """Say whether a database has tables and no version: both are written at once."""
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return bool(tables) and version_of(connection) == 0
-
-
-def has_tables(connection: sqlite3.Connection) -> bool:
-    """Say whether a database has tables, of this version or an older one."""
-    return 0 < version_of(connection) <= len(VERSIONS)
-
-
 def refuse_newer(
     connection: sqlite3.Connection, path: Path, versions: Sequence[Sequence[str]] = VERSIONS
 ) -> None:
-    """Leave alone what a newer version of the program has made.
-
-    Raises:
-        SpoolError: It is newer.
-    """
+    """Raise a :class:`SpoolError` where a newer version of the program made the database."""
     found = version_of(connection)
     if found > len(versions):
         raise SpoolError(
             f"{str(path)!r} has version {found}, and this program knows versions up to"
-            f" {len(versions)}: a newer one has written it; install that one again, or give this"
-            " one a state folder of its own"
+            f" {len(versions)}: a newer one wrote it; install that one again, or give this one a"
+            " state folder of its own"
         )
 
 
@@ -226,9 +222,8 @@ def migrate(
     refuse_newer(connection, path, versions)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for version in versions[version_of(connection) :]:
-            for statement in version:
-                connection.execute(statement)
+        for statement in chain.from_iterable(versions[version_of(connection) :]):
+            connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(versions)}")
         connection.execute("COMMIT")
     except BaseException:
@@ -237,5 +232,64 @@ def migrate(
         raise
 
 
-def _decode(text: bytes) -> str:
-    return text.decode("utf-8", "replace")
+def put_state(connection: sqlite3.Connection, state: Iterable[tuple[str, bytes | None]]) -> None:
+    """Write keys and values; None deletes. The last value of a key counts."""
+    last = dict(state)
+    for keys in _chunks([x for x, value in last.items() if value is None]):
+        marks = ", ".join("?" * len(keys))
+        connection.execute(f"DELETE FROM state WHERE key IN ({marks})", keys)  # noqa: S608 - our own text
+    written = [(x, checksum(x.encode(), y), y) for x, y in last.items() if y is not None]
+    for rows in _chunks(written):
+        marks = ", ".join(["(?, ?, ?)"] * len(rows))
+        connection.execute(
+            f"INSERT INTO state (key, checksum, value) VALUES {marks} ON CONFLICT (key) DO UPDATE"  # noqa: S608
+            " SET checksum = excluded.checksum, value = excluded.value",
+            [*chain.from_iterable(rows)],
+        )
+
+
+def _chunks(rows: list[_Row]) -> Iterator[list[_Row]]:
+    """Cut into parts of one statement each."""
+    return (rows[x : x + _MAX_ROWS] for x in range(0, len(rows), _MAX_ROWS))
+
+
+def load_state(
+    connection: sqlite3.Connection, prefix: str, *, after: str = "", limit: int = -1
+) -> list[tuple[str, bytes]]:
+    """Return the state whose keys have a prefix, in the order of the keys.
+
+    Args:
+        connection: To the database.
+        prefix: Of the keys.
+        after: Only what comes behind this key.
+        limit: The most rows; -1 for all.
+
+    Raises:
+        DamagedError: A value does not match its checksum.
+    """
+    condition, values = _beginning(prefix)
+    if after and values:  # one lower bound, so that the index is entered there
+        values = (f"{after}\0", *values[1:])
+    select = f"SELECT key, checksum, value FROM state WHERE {condition} AND key > ?"  # noqa: S608 - our own text
+    state = []
+    for key, expected, value in connection.execute(
+        f"{select} ORDER BY key LIMIT ?", (*values, after, limit)
+    ):
+        if checksum(key.encode(), value) != expected:
+            raise DamagedError(f"the state {key!r}")
+        state.append((key, value))
+    return state
+
+
+def load_keys(connection: sqlite3.Connection, prefix: str) -> Iterator[str]:
+    """Give all keys with a prefix."""
+    condition, values = _beginning(prefix)
+    select = f"SELECT key FROM state WHERE {condition}"  # noqa: S608 - our own text
+    return (key for (key,) in connection.execute(select, values))
+
+
+def _beginning(prefix: str) -> tuple[str, tuple[str, ...]]:
+    """Give a condition that the index serves."""
+    if not prefix:
+        return "1", ()
+    return "key >= ? AND key < ?", (prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1))

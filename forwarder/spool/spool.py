@@ -3,9 +3,9 @@
 A commit of documents is on disk when it returns. A cursor is written at once, and is on disk before
 the output gets its next batch: neither the death of the process nor a power cut makes more come
 again than the batch in hand. The log of changes is synced as a whole, so a commit of documents in
-between does that for all cursors; only where there was none, :meth:`Spool.settle` does it. What
-takes long, packing and unpacking, is done outside the lock; each output reads by a connection of
-its own.
+between does that for all cursors; only where there was none, :meth:`Spool.sync` does it. What
+takes long, to compress and decompress, is done outside the lock; each output reads by a connection
+of its own.
 """
 
 import sqlite3
@@ -14,25 +14,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Self
 
 import orjson
 import structlog
 
 from forwarder.events import Document
+from forwarder.spool import cursors, segments
 from forwarder.spool import dead_letters as letters
-from forwarder.spool import dropping, upkeep
-from forwarder.spool.backfills import (
-    Backfill,
-    count_others,
-    end_of_own,
-    forget,
-    load_backfills,
-    next_own,
-    remember,
-)
-from forwarder.spool.cursors import PREFIX, Batch, Progress, Refusing, Trouble, dump, load
-from forwarder.spool.database import NAME, open_database, prepare_folder
+from forwarder.spool.cursors import Backfill, Batch, OutputError, Progress, Refusing
+from forwarder.spool.database import NAME, keep_segment, open_database, prepare_folder
 from forwarder.spool.dead_letters import DeadLetter
 from forwarder.spool.errors import (
     BlockedError,
@@ -41,116 +31,113 @@ from forwarder.spool.errors import (
     SpoolError,
     explained,
 )
-from forwarder.spool.locking import Lock, Pause
-from forwarder.spool.reader import BadBlock, Reader
-from forwarder.spool.recent import MAX_BYTES, Recent
-from forwarder.spool.room import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Room, Usage, usage_of
-from forwarder.spool.schema import connect
-from forwarder.spool.segments import Block, pack
-from forwarder.spool.state import LETTER_LIMIT, LIMIT, load_state, put_state
-from forwarder.spool.upkeep import oldest_time
-from forwarder.spool.writer import Writer
+from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits
+from forwarder.spool.schema import DAMAGE, connect, load_state, put_state
+from forwarder.spool.schema import MAX_BYTES as LIMIT
+from forwarder.spool.schema import MAX_LETTER_BYTES as LETTER_LIMIT
+from forwarder.spool.segments import DamagedSegmentError
+from forwarder.spool.writer import (
+    DEFAULT_MAX_BYTES,
+    MAX_WAL_BYTES,
+    Lock,
+    Pause,
+    Writer,
+    usage_of,
+)
 
-_PAGE_ROWS = 1_000
-"""Of the state, in memory at a time."""
-
-_LOOK_SECONDS = 0.25
-"""How often somebody who waits for room looks whether he is to stop."""
+_PAGE_ROWS = 1_000  # of the state, in memory at a time
+_LOOK_SECONDS = 0.25  # how often a wait for space looks for an end and at the disk
+_DROP_SHARE = 10  # one part in so many of the spool's limit is dropped at once
 
 _log = structlog.get_logger(__name__)
 
 
 class Spool:
-    """Documents on their way, and what must survive with them. Any thread may call it."""
+    """Documents on their way, and what must survive with them. Any thread may call it.
 
-    @classmethod
-    def open(
-        cls,
+    Any method that reads or writes raises :class:`BlockedError` where that is not possible now, and
+    nothing was written then, and :class:`DamagedError` where the database is broken.
+    """
+
+    def __init__(
+        self,
         folder: Path,
         *,
         max_bytes: int = DEFAULT_MAX_BYTES,
         max_letter_bytes: int = letters.DEFAULT_MAX_BYTES,
         max_wal_bytes: int = MAX_WAL_BYTES,
-        recent_bytes: int = MAX_BYTES,
-    ) -> Self:
+        recent_bytes: int = RECENT_BYTES,
+    ) -> None:
         """Open the spool of a folder; make it if there is none.
 
-        That takes no longer for a large one. Only where somebody has come upon damage before, all
-        of it is read: some seconds for a gigabyte.
+        That takes no longer for a large one. Only where damage was found before, all of it is read:
+        some seconds for a gigabyte.
 
         Args:
             folder: The state folder.
-            max_bytes: What the database may take on disk, without dead letters, before
-                :attr:`is_full`; one commit more may still be written.
+            max_bytes: What documents may take on disk before :attr:`is_full`; one commit more may
+                still be written.
             max_letter_bytes: What the dead letters of one output may take; the last one may go
                 beyond it.
-            max_wal_bytes: The same for its log of changes.
+            max_wal_bytes: What the log of changes may take.
             recent_bytes: Of bodies that were committed last, to be kept in memory as well.
 
         Raises:
-            SpoolError: Another process has it, or a newer version has written it, or it cannot be
-                read or written.
+            SpoolError: Another process has it, or a newer version wrote it, or it cannot be read
+                or written.
         """
         prepare_folder(folder)
-        lock = Lock(folder)
-        try:
-            room = Room(folder / NAME, max_bytes, max_wal_bytes)
-            recent = Recent(recent_bytes)
-            try:
-                return cls(folder, lock, room, recent, max_letter_bytes)
-            except DamagedError:  # it is marked now, so that all of it is read
-                return cls(folder, lock, room, recent, max_letter_bytes)
-        except BaseException:
-            lock.close()
-            raise
-
-    def __init__(
-        self, folder: Path, lock: Lock, room: Room, recent: Recent, max_letter_bytes: int
-    ) -> None:
-        """Use :meth:`open`."""
         self._path = folder / NAME
-        self._lock = lock
+        self._max_letter_bytes = max_letter_bytes
         self._changed = threading.Condition()
         self._readers: dict[str, Reader] = {}
-        self._recent = recent
-        self._max_letter_bytes = max_letter_bytes
-        self._sayings = dropping.Sayings()
+        self._recent = RecentCommits(recent_bytes)
+        self._drop_log = cursors.DropLog()
         self._blocking: frozenset[str] = frozenset()
-        self._moved: dict[str, dropping.Moved] = {}
+        self._moved: dict[str, tuple[float, float]] = {}
         self._refusing: set[str] = set()
         """Outputs that refused all of their last batch, or have too many dead letters."""
         self._trims = False
-        """Whether there are more blocks than could be trimmed that every output has had."""
-        was_there = _inode(self._path)
-        connection, salvaged = open_database(folder)
-        self.was_damaged = salvaged is not None
+        """Whether there are more segments than could be trimmed that every output has had."""
+        self.was_damaged = False
         """Whether the database was replaced by what could be read of it."""
+        self._lock = Lock(folder)
         try:
-            self._writer = Writer(self._path, connection, room)
+            try:
+                self._open(max_bytes, max_wal_bytes)
+            except DamagedError:  # it is marked now, so that all of it is read
+                self._open(max_bytes, max_wal_bytes)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(self, max_bytes: int, max_wal_bytes: int) -> None:
+        was_there = self._path.exists()
+        connection, recovered = open_database(self.folder, self._lock.committed)
+        self.was_damaged |= recovered is not None
+        try:
+            self._writer = Writer(self._path, connection, max_bytes, max_wal_bytes)
             with self._writer.locked():
-                self._outputs = {
-                    key.removeprefix(PREFIX): load(value)
-                    for key, value in load_state(connection, PREFIX)
-                }
-                self._next = upkeep.next_number(connection, self._outputs.values())
-                self._backfills = load_backfills(connection)
-            missing = lock.committed - self._next
-            if missing > 0 and _inode(self._path) == was_there:
+                self._outputs = cursors.load_outputs(connection)
+                self._next = cursors.next_number(connection, self._outputs)
+                self._backfills = cursors.load_backfills(connection)
+            missing = self._lock.committed - self._next
+            if missing > 0 and was_there and not recovered:
                 _log.error(
                     "The newest documents are gone from the spool: its log of changes"
                     " (spool.db-wal) was damaged or removed while nothing ran. Positions in the"
                     " logs went back with them, so what is still in the logs is read again.",
                     documents=missing,
                 )
-            lock.note_commit(self._next)
-            limits = {LIMIT: room.max_bytes, LETTER_LIMIT: max_letter_bytes}
+            self._lock.note_commit(self._next)
+            limits = {LIMIT: max_bytes, LETTER_LIMIT: self._max_letter_bytes}
             self.commit((), [(key, orjson.dumps(limit)) for key, limit in limits.items()])
         except BaseException:
             connection.close()
             raise
 
     def close(self) -> None:
-        """Let go of the spool. Whoever calls it afterwards gets a :class:`ClosedError`."""
+        """Close the spool; its methods raise :class:`ClosedError` from now on."""
         for reader in self._readers.values():
             reader.close()
         self._writer.close()
@@ -164,193 +151,76 @@ class Spool:
     def commit(
         self, documents: Sequence[Document], state: Iterable[tuple[str, bytes | None]] = ()
     ) -> None:
-        """Write documents, and whatever must agree with them: all of it or nothing.
+        """Write documents, in the order of reading, and state that must agree with them.
 
-        Args:
-            documents: Any number, in the order of reading.
-            state: Keys and values; None deletes. Of a key that is there twice, the last counts.
-
-        Raises:
-            BlockedError: Nothing was written; the same may be tried again after a pause.
-            DamagedError: The database is broken.
+        A value of None deletes its key. Of a key that is there twice, the last value counts.
         """
-        blocks = pack(documents)
-        size = sum([len(x.packed) for x in blocks])
+        rows = segments.compress(documents)
+        size = sum([len(x.data) for x in rows])
         with self._writer.locked():
             with self._writer.transaction(size=size, durable=True) as connection:
-                end = self._insert(connection, self._next, blocks)
+                end = segments.insert(connection, self._next, rows)
                 put_state(connection, state)
-            if documents and self._outputs:
-                self._recent.add(self._next, documents)
-            self._next = end
             if documents:
+                if self._outputs:
+                    self._recent.add(self._next, documents)
+                self._next = end
                 self._lock.note_commit(end)
         if documents:
             self.wake()
 
-    def note_pause(self, pause: Pause | None) -> None:
-        """Let ``status`` say that nothing is read, or that it is; also where the disk is full."""
-        self._lock.note_pause(pause)
-
-    def backfill(self, output: str, parts: Iterable[Sequence[Document]]) -> int:
-        """Write documents for one output alone, all or none; no output may be reading.
-
-        Args:
-            output: Its name; it need not be known yet.
-            parts: The documents, in order. Those that wait for it are left out.
-
-        Returns:
-            How many were written.
-
-        Raises:
-            BlockedError: There is no room for them, or they cannot be written now.
-            DamagedError: The database is broken.
-        """
-        with self._writer.locked() as reading:
-            oldest = upkeep.oldest_number(reading) or self._next
-            progress = self._outputs.get(output, Progress(oldest))
-            waiting = self._waiting(output, progress.cursor)
-            first = number = self._next
-            with self._writer.transaction(durable=True) as connection:
-                for part in parts:
-                    fresh = [x for x in part if x.id not in waiting]
-                    waiting.update(x.id for x in fresh)
-                    number = self._insert(connection, number, pack(fresh))
-                    if usage_of(self._path, connection).used > self._writer.max_bytes:
-                        raise BlockedError(
-                            f"the documents take more room than spool.max_bytes,"
-                            f" {self._writer.max_bytes:,} bytes: raise it, or begin at a later log"
-                        )
-                backfill = Backfill(output, first, number)
-                if number > first:
-                    remember(connection, backfill)
-                put_state(connection, [(PREFIX + output, dump(progress))])
-            self._outputs = self._outputs | {output: progress}
-            if number > first:
-                self._backfills = [*self._backfills, backfill]
-            self._next = number
-            self._lock.note_commit(number)
-        return number - first
-
-    def dropped(self, output: str) -> int:
-        """Count the documents that were dropped for an output and are not settled yet."""
-        progress = self._outputs.get(output)
-        return progress.dropped.documents if progress and progress.dropped else 0
-
-    def settle_dropped(self, output: str) -> None:
-        """Forget what was dropped for an output: it has it now, or does without.
-
-        Raises:
-            BlockedError: It cannot be written now.
-        """
-        with self._writer.locked():
-            after = self._outputs[output]._replace(dropped=None)
-            with self._writer.transaction(durable=True) as connection:
-                put_state(connection, [(PREFIX + output, dump(after))])
-            self._outputs = self._outputs | {output: after}
-
-    def _waiting(self, output: str, cursor: int) -> set[str]:
-        """Return the ids of the documents that an output has not had yet."""
-        found = set[str]()
-        with closing(Reader(connect(self._path), Recent(0))) as reader, reader.locked():
-            while (cursor := next_own(self._backfills, output, cursor)) < self._next:
-                end = end_of_own(self._backfills, output, cursor, self._next)
-                try:
-                    batch = reader.read(cursor, max_documents=end - cursor, max_bytes=MAX_BYTES)
-                except BadBlock as bad:
-                    upkeep.set_aside(self._writer, self._path, bad)
-                    continue
-                found.update(x.id for x in batch.documents if batch.start < end)
-                cursor = max(cursor + 1, batch.end) if batch.documents else end
-        return found
-
-    @staticmethod
-    def _insert(connection: sqlite3.Connection, first: int, blocks: Sequence[Block]) -> int:
-        """Write rows; return the serial number behind them."""
-        now = time.time_ns() // 1_000_000
-        for block in blocks:
-            connection.execute(
-                "INSERT INTO blocks (first, documents, time, checksum, packed)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (first, block.documents, now, block.checksum, block.packed),
-            )
-            first += block.documents
-        if blocks:
-            upkeep.count_size(connection, sum([len(x.packed) for x in blocks]))
-        return first
-
     def load_state(self, prefix: str) -> list[tuple[str, bytes]]:
-        """Return the state whose keys begin with a prefix, in the order of the keys.
-
-        Raises:
-            DamagedError: The database is broken.
-        """
+        """Return the state whose keys begin with a prefix, in the order of the keys."""
         with self._writer.locked() as connection:
             return load_state(connection, prefix)
 
     def iter_state(self, prefix: str) -> Iterator[tuple[str, bytes]]:
-        """Give the same a page at a time: of 100,000 files it is more than should be in memory.
-
-        Raises:
-            DamagedError: The database is broken.
-        """
-        after = ""
-        while True:
+        """Give the same a page at a time: of 100,000 files it is more than should be in memory."""
+        page, after = [("", b"")], ""
+        while page:
             with self._writer.locked() as connection:
                 page = load_state(connection, prefix, after=after, limit=_PAGE_ROWS)
             yield from page
-            if len(page) < _PAGE_ROWS:
-                return
-            after = page[-1][0]
+            after = page[-1][0] if page else ""
 
     @property
     def is_full(self) -> bool:
         """Whether ingest should pause; it may still commit what it has in hand."""
-        return self._writer.obstacle is not None
+        return self._writer.blocked_reason is not None
 
     @property
-    def obstacle(self) -> str | None:
-        """Why it should, in words, and what ends it; None if it need not."""
-        obstacle = self._writer.obstacle
+    def blocked_reason(self) -> str | None:
+        """Why it should, and what ends it; None if it need not."""
+        reason = self._writer.blocked_reason
         outputs = self._outputs
-        if obstacle is None or not self._writer.is_at_limit or not outputs:
-            return obstacle
+        if reason is None or not self._writer.is_at_limit or not outputs:
+            return reason
         name, slowest = min(outputs.items(), key=lambda x: x[1].cursor)
         trouble = slowest.trouble
         why = "which is slower than reading" if trouble is None else f"which fails: {trouble.error}"
-        waiting = self.pending(name)
         return (
-            f"{obstacle}; it has room again when output {name!r} has delivered more of the"
-            f" {waiting:,} documents that wait for it, {why}"
+            f"{reason}; reading resumes when output {name!r} has delivered more of the"
+            f" {self.pending(name):,} documents that wait for it, {why}"
         )
 
-    @property
-    def usage(self) -> Usage:
-        """What it takes on disk."""
-        return self._writer.usage
+    def note_pause(self, pause: Pause | None) -> None:
+        """Have ``status`` say since when nothing is read, and why; also with a full disk."""
+        self._lock.note_pause(pause)
 
-    def wait_for_room(self, stop: threading.Event, timeout: float) -> bool:
-        """Wait until there is room again.
-
-        Args:
-            stop: Ends the waiting.
-            timeout: Seconds to wait at most.
-
-        Returns:
-            Whether there is room.
-        """
+    def wait_for_space(self, stop: threading.Event, timeout: float) -> bool:
+        """Wait some seconds until the spool is no longer full; tell whether that is so."""
         end = time.monotonic() + timeout
         with suppress(BlockedError):
-            self._make_room(stop)
+            self._make_space(stop)
         while self.is_full and not stop.is_set() and (left := end - time.monotonic()) > 0:
             if not self.wait(lambda: not self.is_full, min(left, _LOOK_SECONDS)):
                 # The disk and other processes do not tell when they are out of the way.
                 with suppress(BlockedError):
-                    self._writer.look()
-                    self._make_room(stop)
+                    self._writer.measure()
+                    self._make_space(stop)
         return not self.is_full
 
-    def _make_room(self, stop: threading.Event) -> None:
+    def _make_space(self, stop: threading.Event) -> None:
         """Trim, or drop what waits for outputs that do not deliver, until the spool is not full."""
         while self._writer.is_at_limit and not stop.is_set():
             if self._trims:
@@ -359,52 +229,47 @@ class Spool:
                 return
 
     def _drop(self) -> bool:
-        """Drop the oldest documents of outputs that are stalled, if another output delivers.
-
-        Returns:
-            Whether any were dropped.
-        """
+        """Drop the oldest documents of stalled outputs, if another delivers; tell whether."""
         with self._writer.locked() as connection:
             before = self._outputs
-            stalled = {
-                name
-                for name, x in before.items()
-                if dropping.is_stalled(
-                    x,
-                    self._moved[name],
-                    oldest_time(connection, x.cursor),
-                    refuses=name in self._refusing,
-                )
-            }
-            losing = sorted(stalled - self._blocking)
+            stalled = {x for x in before if self._is_stalled(connection, x)}
+            losing = stalled - self._blocking
             others = before.keys() - losing
             if not losing or others <= stalled:
                 return False
-            bound = min(before[x].cursor for x in others)
             first = min(before[x].cursor for x in losing)
-            end = dropping.find_end(connection, first, bound, self._writer.max_bytes)
-            losing = [x for x in losing if before[x].cursor < end]
+            bound = min(before[x].cursor for x in others)
+            enough = self._writer.max_bytes // _DROP_SHARE
+            end = segments.find_end(connection, first, bound, enough)
             after = {
-                x: dropping.drop(connection, before[x], end, self._count_others(x, end))
-                for x in losing
+                x: cursors.drop(connection, before[x], end, self._count(x, end))
+                for x in sorted(losing)
+                if before[x].cursor < end
             }
-            if not after:
-                return False
-            outputs = before | after
-            with self._writer.transaction(durable=True):
-                put_state(connection, [(PREFIX + x, dump(y)) for x, y in after.items()])
-                self._trims = upkeep.trim(connection, outputs.values(), self._next)
-            self._outputs = outputs
-        self._recent.forget(min(x.cursor for x in outputs.values()))
-        self._sayings.say(outputs, losing)
-        return True
+            if after:
+                self._store(after, durable=True)
+        for name, progress in after.items():
+            self._drop_log.log(name, progress)
+        return bool(after)
 
-    def _count_others(self, output: str, end: int) -> int:
-        """Count what an output would pass over up to a serial number."""
-        cursor = self._outputs[output].cursor
-        return count_others(self._backfills, output, cursor) - count_others(
-            self._backfills, output, end
-        )
+    def _is_stalled(self, connection: sqlite3.Connection, output: str) -> bool:
+        progress = self._outputs[output]
+        oldest = segments.commit_time(connection, progress.cursor)
+        refuses = output in self._refusing
+        return cursors.is_stalled(progress, self._moved[output], oldest, refuses=refuses)
+
+    def tidy(self) -> bool:
+        """Trim some more of what every output has had; tell whether that left more to do now."""
+        try:
+            return self._trims and self._trim()
+        except SpoolError:
+            return False
+
+    def _trim(self) -> bool:
+        with self._writer.locked():
+            self._store({})
+        self.wake()
+        return self._trims
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait until something is true that changes with a commit, an advance or :meth:`wake`.
@@ -420,36 +285,24 @@ class Spool:
             return self._changed.wait_for(condition, timeout)
 
     def wake(self) -> None:
-        """Let everybody who waits look again."""
+        """Let all that wait look again."""
         with self._changed:
             self._changed.notify_all()
 
     def add_outputs(self, names: Iterable[str], *, blocking: Iterable[str] = ()) -> None:
-        """Say which outputs there are; all others are forgotten. None of them may be reading.
+        """Set which outputs there are, and forget all others; none of them may be reading.
 
-        A new one begins at the oldest document that is still there.
-
-        Args:
-            names: All of them.
-            blocking: Those for which all wait when the spool is full.
-
-        Raises:
-            BlockedError: It cannot be written now.
+        A new one begins at the oldest document that is still there. Where the spool is full, all
+        wait for those that are ``blocking``.
         """
-        wanted = list(dict.fromkeys(names))
-        with self._writer.locked():
-            with self._writer.transaction(durable=True) as connection:
-                new = Progress(upkeep.oldest_number(connection) or self._next)
-                outputs = {
-                    x: self._outputs.get(x, new)._replace(attempt_since=None) for x in wanted
-                }
-                forgotten = {x: self.pending(x) for x in self._outputs if x not in outputs}
-                put_state(connection, [(PREFIX + x, None) for x in forgotten])
-                put_state(connection, [(PREFIX + x, dump(y)) for x, y in outputs.items()])
-                self._trims = upkeep.trim(connection, outputs.values(), self._next)
-            self._outputs = outputs
+        with self._writer.locked() as connection:
+            new = Progress(segments.oldest_number(connection) or self._next)
+            known = self._outputs
+            outputs = {x: known.get(x, new)._replace(attempt_since=None) for x in names}
+            forgotten = {x: self.pending(x) for x in known if x not in outputs}
+            self._store({**dict.fromkeys(forgotten), **outputs}, durable=True)
             self._blocking = frozenset(blocking)
-            self._moved = {x: dropping.now() for x in outputs}
+            self._moved = {x: (time.time(), time.monotonic()) for x in outputs}
             self._refusing.clear()
             for name in forgotten.keys() & self._readers.keys():
                 self._readers.pop(name).close()
@@ -457,29 +310,30 @@ class Spool:
                 self._readers[name] = Reader(connect(self._path), self._recent)
         for name, undelivered in forgotten.items():
             _log.warning(
-                "An output is no longer in the configuration and has been forgotten.",
+                "An output was removed from the configuration; its undelivered documents are"
+                " forgotten.",
                 output=name,
                 undelivered=undelivered,
             )
         self.wake()
 
-    def progress(self, output: str) -> Progress:
-        """Say how far an output is."""
-        return self._outputs[output]
+    @property
+    def outputs(self) -> Mapping[str, Progress]:
+        """How far each output is."""
+        return self._outputs
 
-    def delivered(self) -> Mapping[str, int]:
-        """Count the documents that each output took, ever."""
-        return {name: progress.delivered for name, progress in self._outputs.items()}
+    def progress(self, output: str) -> Progress:
+        """Return how far an output is."""
+        return self._outputs[output]
 
     def pending(self, output: str) -> int:
         """Count the documents that an output has not had yet; those to be replayed do not count."""
-        cursor = self._outputs[output].cursor
-        return self._next - cursor - count_others(self._backfills, output, cursor)
+        return self._count(output, self._next)
 
     def put_off(self, output: str) -> int:
         """Count the documents that an output put off; :meth:`pending` does not count them."""
         with self._writer.locked() as connection:
-            return letters.count_put_off(connection, output)
+            return letters.put_off_of(connection, output)[0]
 
     def read(
         self,
@@ -492,7 +346,7 @@ class Spool:
     ) -> Batch:
         """Read what an output is to deliver next: dead letters to be replayed before all else.
 
-        Only one thread reads for an output. What is damaged is set aside and stepped over.
+        Only one thread reads for an output. What is damaged is quarantined and stepped over.
 
         Args:
             output: Its name.
@@ -500,10 +354,6 @@ class Spool:
             max_bytes: At most so many bytes of bodies, unless one document alone has more.
             ahead: What :meth:`read_ahead` gave; taken if it is what comes next.
             put_off: Whether to try again what it put off.
-
-        Raises:
-            BlockedError: It cannot be read now.
-            DamagedError: The database is broken.
         """
         reader = self._readers[output]
         with explained(self._path), reader.locked() as connection:
@@ -512,18 +362,21 @@ class Spool:
                 found = letters.replays(connection, output, max_documents, max_bytes, put_off=True)
             if found:
                 return Batch([x.document for x in found], letters=found)
-            if ahead is not None and ahead.documents and ahead.start == self._cursor(output):
+            if ahead and ahead.documents and ahead.start == self._outputs[output].cursor:
                 return ahead
-            while (cursor := self._cursor(output)) < self._next:
-                if (own := next_own(self._backfills, output, cursor)) > cursor:
-                    self._pass_over(output, own)
+            while (cursor := self._outputs[output].cursor) < self._next:
+                own = cursors.next_own(self._backfills, output, cursor)
+                if own > cursor:
+                    with self._writer.locked():
+                        self._store({output: self._outputs[output]._replace(cursor=own)})
+                    self.wake()
                     continue
-                end = end_of_own(self._backfills, output, cursor, self._next)
+                end = cursors.end_of_own(self._backfills, output, cursor, self._next)
                 most = min(max_documents, end - cursor)
                 try:
                     batch = reader.read(cursor, max_documents=most, max_bytes=max_bytes)
-                except BadBlock as bad:
-                    upkeep.set_aside(self._writer, self._path, bad)
+                except DamagedSegmentError as error:
+                    self._quarantine(error)
                     continue
                 if batch.documents and batch.start < end:
                     return batch
@@ -532,48 +385,37 @@ class Spool:
         return Batch(())
 
     def read_ahead(self, output: str, start: int, *, max_documents: int, max_bytes: int) -> Batch:
-        """Read what lies behind a batch that is on its way to an output.
+        """Read from a serial number on what lies behind a batch that is on its way to an output.
 
-        Args:
-            output: Its name.
-            start: Serial number of the first document.
-            max_documents: As for :meth:`read`.
-            max_bytes: As for :meth:`read`.
-
-        Returns:
-            Nothing, where something is damaged or cannot be read now: :meth:`read` sees to that.
+        It is empty where something is damaged or cannot be read now: :meth:`read` sees to that.
         """
         reader = self._readers[output]
-        most = min(max_documents, end_of_own(self._backfills, output, start, self._next) - start)
-        with suppress(BadBlock, SpoolError), explained(self._path), reader.locked():
-            if next_own(self._backfills, output, start) == start:
+        end = cursors.end_of_own(self._backfills, output, start, self._next)
+        most = min(max_documents, end - start)
+        with suppress(DamagedSegmentError, SpoolError), explained(self._path), reader.locked():
+            if cursors.next_own(self._backfills, output, start) == start:
                 return reader.read(start, max_documents=most, max_bytes=max_bytes)
         return Batch(())
 
-    def _cursor(self, output: str) -> int:
-        return self._outputs[output].cursor
-
-    def _pass_over(self, output: str, end: int) -> None:
-        """Move the cursor of an output behind documents that are for others."""
-        with self._writer.locked():
-            before = self._outputs[output]
-            after = before._replace(cursor=max(before.cursor, end))
-            self._move(output, after, lambda _: None)
-        self.wake()
-
-    def _move(
-        self, output: str, after: Progress, act: Callable[[sqlite3.Connection], None]
-    ) -> None:
-        """Write how far an output is, and do what belongs to that, in one transaction."""
-        outputs = self._outputs | {output: after}
-        lowest = min(x.cursor for x in outputs.values())
-        with self._writer.transaction(durable=False) as connection:
-            act(connection)
-            put_state(connection, [(PREFIX + output, dump(after))])
-            backfills = forget(connection, self._backfills, lowest)
-            trims = upkeep.trim(connection, outputs.values(), self._next)
-        self._outputs, self._backfills, self._trims = outputs, backfills, trims
-        self._recent.forget(lowest)
+    def _quarantine(self, error: DamagedSegmentError) -> None:
+        """Write a damaged segment to a file and delete it, so that outputs go on behind it."""
+        with self._writer.transaction(durable=True) as connection:
+            found = segments.find(connection, error.first)
+            if found is None or found[0] != error.first:
+                return  # another output found it before
+            _, (lost, _, data) = found
+            aside = keep_segment(self._path, error.first, data)
+            segments.delete(connection, error.first, len(data))
+            before = dict(load_state(connection, DAMAGE)).get(DAMAGE, b"[0, 0]")
+            rows, documents = orjson.loads(before)
+            put_state(connection, [(DAMAGE, orjson.dumps([rows + 1, documents + lost]))])
+        _log.error(
+            "A damaged segment of the spool was written to a file; outputs go on behind it. To"
+            " deliver its documents, run esa-forwarder rewind for the logs that they came from.",
+            documents=lost,
+            fault=str(error),
+            aside=str(aside),
+        )
 
     def advance(
         self,
@@ -595,9 +437,7 @@ class Spool:
             refusing: How many of the newest documents were refused.
 
         Raises:
-            LettersFullError: Nothing was written; there is no room for all that was refused.
-            BlockedError: Nothing was written; the same may be tried again after a pause.
-            DamagedError: The database is broken.
+            LettersFullError: Nothing was written; not all that was refused fits.
         """
         with self._writer.locked():
             before = self._outputs[output]
@@ -618,95 +458,132 @@ class Spool:
 
             def keep_letters(connection: sqlite3.Connection) -> None:
                 kept = {x.number for x in dead_letters}
-                delivered = [x.number for x in batch.letters if x.number not in kept]
-                letters.remove(connection, delivered)
+                letters.remove(
+                    connection, [x.number for x in batch.letters if x.number not in kept]
+                )
                 letters.store(connection, output, dead_letters, self._max_letter_bytes)
 
-            self._move(output, after, keep_letters)
+            self._store({output: after}, keep_letters)
             if after.delivered > before.delivered:
-                self._moved[output] = dropping.now()
+                self._moved[output] = time.time(), time.monotonic()
                 self._refusing.discard(output)
             elif any(not x.put_off for x in dead_letters):
                 self._refusing.add(output)
         self.wake()
 
-    def check_room(self, output: str, dead_letters: Sequence[DeadLetter]) -> None:
-        """Look whether there is room for what an output refused.
-
-        Raises:
-            LettersFullError: Not for all of it; it says for how many.
-            BlockedError: It cannot be read now.
-        """
+    def check_letters(self, output: str, dead_letters: Sequence[DeadLetter]) -> None:
+        """Raise :class:`LettersFullError` where what an output refused does not all fit."""
         with self._writer.locked() as connection:
             try:
-                letters.check_room(connection, output, dead_letters, self._max_letter_bytes)
+                letters.check_limit(connection, output, dead_letters, self._max_letter_bytes)
             except LettersFullError:
                 self._refusing.add(output)
                 raise
 
-    def note(self, output: str, trouble: Trouble | None, *, retried: int = 0) -> None:
+    def note(self, output: str, trouble: OutputError | None, *, retried: int = 0) -> None:
         """Remember that an output does not deliver, and why; or that it does again.
 
-        Raises:
-            BlockedError: It is remembered only as long as the service runs.
+        Where :class:`BlockedError` is raised, it is remembered while the service runs.
         """
         with self._writer.locked():
             before = self._outputs[output]
             last = (trouble.error, trouble.time) if trouble else before.last_error
-            after = before._replace(
-                trouble=trouble, last_error=last, retried=before.retried + retried
-            )
-            self._outputs = self._outputs | {output: after}
-        self._write_progress(output)
+            retried += before.retried
+            self._note(output, before._replace(trouble=trouble, last_error=last, retried=retried))
 
     def note_attempt(self, output: str, since: float | None) -> None:
-        """Remember that an attempt is going on for long, or that it is over.
-
-        Raises:
-            BlockedError: It is remembered only as long as the service runs.
-        """
+        """Remember since when an attempt is going on, if that is long, or that it is over."""
         with self._writer.locked():
-            after = self._outputs[output]._replace(attempt_since=since)
-            self._outputs = self._outputs | {output: after}
-        self._write_progress(output)
+            self._note(output, self._outputs[output]._replace(attempt_since=since))
 
-    def tidy(self) -> bool:
-        """Trim some more of what every output has had, if there is more than a batch's worth.
+    def _note(self, output: str, progress: Progress) -> None:
+        self._outputs = self._outputs | {output: progress}
+        with self._writer.transaction(durable=False) as connection:
+            cursors.save_outputs(connection, {output: progress})
 
-        Returns:
-            Whether there is still more, and it can be done now.
-        """
-        try:
-            return self._trims and self._trim()
-        except SpoolError:
-            return False
-
-    def _trim(self) -> bool:
+    def settle_dropped(self, output: str) -> None:
+        """Forget what was dropped for an output: it has it now, or does without."""
         with self._writer.locked():
-            with self._writer.transaction(durable=False) as connection:
-                trims = upkeep.trim(connection, self._outputs.values(), self._next)
-            self._trims = trims
-        self.wake()
-        return trims
+            self._store({output: self._outputs[output]._replace(dropped=None)}, durable=True)
 
-    def settle(self) -> None:
-        """Let all cursors be on disk: before more is delivered, and before a long wait.
-
-        Raises:
-            BlockedError: It cannot be written now.
-        """
-        if not self._writer.is_settled:
+    def sync(self) -> None:
+        """Have all cursors on disk: before more is delivered, and before a long wait."""
+        if not self._writer.is_synced:
             with self._writer.transaction(durable=True):
                 pass
 
-    def _write_progress(self, output: str) -> None:
-        with self._writer.transaction(durable=False) as connection:
-            put_state(connection, [(PREFIX + output, dump(self._outputs[output]))])
+    def backfill(self, output: str, parts: Iterable[Sequence[Document]]) -> int:
+        """Write documents for one output alone, all or none; no output may be reading.
 
+        Args:
+            output: Its name; it need not be known yet.
+            parts: The documents, in order. Those that wait for it are left out.
 
-def _inode(path: Path) -> int | None:
-    """Return which file this is; None if there is none."""
-    try:
-        return path.stat().st_ino
-    except FileNotFoundError:
-        return None
+        Returns:
+            How many were written.
+        """
+        with self._writer.locked() as reading:
+            oldest = segments.oldest_number(reading) or self._next
+            progress = self._outputs.get(output, Progress(oldest))
+            waiting = self._waiting(output, progress.cursor)
+            first = number = self._next
+            with self._writer.transaction(durable=True) as connection:
+                for part in parts:
+                    fresh = [x for x in part if x.id not in waiting]
+                    waiting.update(x.id for x in fresh)
+                    number = segments.insert(connection, number, segments.compress(fresh))
+                    if usage_of(self._path, connection).used > self._writer.max_bytes:
+                        raise BlockedError(
+                            "the documents take more space than spool.max_bytes,"
+                            f" {self._writer.max_bytes:,} bytes: raise it, or begin at a later log"
+                        )
+                backfills = self._backfills
+                if number > first:
+                    backfills = [*backfills, Backfill(output, first, number)]
+                cursors.save_backfills(connection, backfills)
+                cursors.save_outputs(connection, {output: progress})
+            self._outputs, self._backfills = self._outputs | {output: progress}, backfills
+            self._next = number
+            self._lock.note_commit(number)
+        return number - first
+
+    def _waiting(self, output: str, cursor: int) -> set[str]:
+        """Return the ids of the documents that an output has not had yet."""
+        found = set[str]()
+        with closing(Reader(connect(self._path), RecentCommits(0))) as reader, reader.locked():
+            while (cursor := cursors.next_own(self._backfills, output, cursor)) < self._next:
+                end = cursors.end_of_own(self._backfills, output, cursor, self._next)
+                try:
+                    batch = reader.read(cursor, max_documents=end - cursor, max_bytes=RECENT_BYTES)
+                except DamagedSegmentError as error:
+                    self._quarantine(error)
+                    continue
+                found.update(x.id for x in batch.documents if batch.start < end)
+                cursor = max(cursor + 1, batch.end) if batch.documents else end
+        return found
+
+    def _count(self, output: str, end: int) -> int:
+        """Count the documents for an output between its cursor and a serial number."""
+        return cursors.count_own(self._backfills, output, self._outputs[output].cursor, end)
+
+    def _store(
+        self,
+        changed: Mapping[str, Progress | None],
+        act: Callable[[sqlite3.Connection], None] = lambda _: None,
+        *,
+        durable: bool = False,
+    ) -> None:
+        """Write how far outputs are, and what belongs to that, and trim, in one transaction."""
+        merged = {**self._outputs, **changed}
+        outputs = {x: y for x, y in merged.items() if y is not None}
+        found = [x.cursor for x in outputs.values()]
+        lowest = min(found, default=0)
+        with self._writer.transaction(durable=durable) as connection:
+            act(connection)
+            cursors.save_outputs(connection, changed)
+            backfills = [x for x in self._backfills if x.end > lowest]
+            if len(backfills) < len(self._backfills):
+                cursors.save_backfills(connection, backfills)
+            trims = segments.trim(connection, found, self._next)
+        self._outputs, self._backfills, self._trims = outputs, backfills, trims
+        self._recent.forget(lowest)

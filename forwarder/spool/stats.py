@@ -7,17 +7,20 @@ from typing import NamedTuple
 import orjson
 
 from forwarder.spool import dead_letters as letters
-from forwarder.spool.backfills import count_others, load_backfills, next_own
-from forwarder.spool.cursors import PREFIX, Progress, load
-from forwarder.spool.database import NAME
-from forwarder.spool.locking import Pause, holder, pause_of
-from forwarder.spool.room import Usage, usage_of
-from forwarder.spool.state import DAMAGE, LETTER_LIMIT, LIMIT, load_keys, load_state
-from forwarder.spool.upkeep import next_number, oldest_time
-from forwarder.spool.visiting import look
+from forwarder.spool import segments
+from forwarder.spool.cursors import (
+    Progress,
+    count_own,
+    load_backfills,
+    load_outputs,
+    next_number,
+    next_own,
+)
+from forwarder.spool.database import NAME, read_spool
+from forwarder.spool.schema import DAMAGE, MAX_BYTES, MAX_LETTER_BYTES, load_keys, load_state
+from forwarder.spool.writer import DiskUsage, Pause, held, usage_of
 
-_INGEST = "status/ingest"
-"""What ingest says of the inputs."""
+_INGEST = "status/ingest"  # what ingest says of the inputs
 _CORE = "core/"
 _OPEN = ("inbound", "outbound")
 """Of the keys of the core, the kinds that are open connections: the last part but one."""
@@ -44,13 +47,13 @@ class Summary(NamedTuple):
     """The service that has it open."""
     pause: Pause | None
     """Why it reads nothing; None if it does."""
-    usage: Usage
+    usage: DiskUsage
     max_bytes: int | None
     """Its limit, as the service was last started."""
     documents: int
     """In the spool, delivered to some outputs or to none."""
     damage: tuple[int, int]
-    """Blocks and documents that were damaged and set aside."""
+    """Segments and documents that were damaged and quarantined."""
     outputs: dict[str, Waiting]
     dead_letters: dict[str, letters.Count]
     """By output."""
@@ -63,46 +66,40 @@ class Summary(NamedTuple):
 
 
 def summarise(folder: Path) -> Summary:
-    """Look at the spool of a folder.
-
-    Raises:
-        SpoolError: There is none, or it cannot be read.
-    """
-    return look(folder, lambda connection: _summarise(connection, folder))
+    """Read the spool of a state folder; raises SpoolError if there is none or it cannot be read."""
+    return read_spool(folder, lambda connection: _summarise(connection, folder))
 
 
 def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
-    process = holder(folder)
+    holder = held(folder)
     connection.execute("BEGIN")
     try:
-        outputs = {
-            key.removeprefix(PREFIX): load(value) for key, value in load_state(connection, PREFIX)
-        }
-        end = next_number(connection, outputs.values())
+        outputs = load_outputs(connection)
+        end = next_number(connection, outputs)
         backfills = load_backfills(connection)
-        (first,) = connection.execute("SELECT min(first) FROM blocks").fetchone()
+        first = segments.oldest_number(connection)
         own = dict(load_state(connection, "spool/"))
-        damaged_blocks, damaged_documents = orjson.loads(own.get(DAMAGE, b"[0, 0]"))
+        damaged_segments, damaged_documents = orjson.loads(own.get(DAMAGE, b"[0, 0]"))
+
+        def waiting(name: str, progress: Progress) -> Waiting:
+            oldest = next_own(backfills, name, progress.cursor)
+            return Waiting(
+                progress,
+                max(0, count_own(backfills, name, progress.cursor, end)),
+                segments.commit_time(connection, oldest) if oldest < end else None,
+                *letters.put_off_of(connection, name),
+            )
+
         return Summary(
-            process=process,
-            pause=pause_of(folder),
+            process=holder and holder.process,
+            pause=holder and holder.pause,
             usage=usage_of(folder / NAME, connection),
-            max_bytes=orjson.loads(own.get(LIMIT, b"null")),
+            max_bytes=orjson.loads(own.get(MAX_BYTES, b"null")),
             documents=0 if first is None else end - first,
-            damage=(damaged_blocks, damaged_documents),
-            outputs={
-                name: Waiting(
-                    progress,
-                    max(0, end - progress.cursor - count_others(backfills, name, progress.cursor)),
-                    oldest_time(connection, own) if own < end else None,
-                    letters.count_put_off(connection, name),
-                    letters.reason_of_put_off(connection, name),
-                )
-                for name, progress in outputs.items()
-                for own in (next_own(backfills, name, progress.cursor),)
-            },
+            damage=(damaged_segments, damaged_documents),
+            outputs={name: waiting(name, progress) for name, progress in outputs.items()},
             dead_letters=letters.count(connection),
-            max_letter_bytes=orjson.loads(own.get(LETTER_LIMIT, b"null")),
+            max_letter_bytes=orjson.loads(own.get(MAX_LETTER_BYTES, b"null")),
             connections=sum(x.rsplit("/", 2)[1] in _OPEN for x in load_keys(connection, _CORE)),
             ingest=dict(load_state(connection, _INGEST)).get(_INGEST),
         )

@@ -1,83 +1,237 @@
-"""The one connection that writes, its lock and its transactions.
+"""The one process and the one connection that write: locks, transactions and limits.
 
-SQLite has one writer anyhow; with one connection under a lock nobody waits for somebody else's
+One process at a time has the spool open: it holds the kernel's lock on a file beside the database,
+which ends with the process, however that ends. The file has what the database cannot have: what is
+to be said while nothing can be written there (a few bytes are written over others here, for which a
+full disk has space), and what the database is compared with when it is opened next. Nothing of it
+is synced: an old number is a small one.
+
+SQLite has one writer anyhow; with one connection under a lock no thread waits for another's
 timeout. Other processes write too, for milliseconds: they are waited for.
+
+Three things can block writing more documents:
+
+- the documents that wait have reached their limit. What is remembered of logs does not count: no
+  output would make it less. Nor do dead letters, which have a limit of their own for each output;
+- the log of changes (WAL) cannot be emptied, because another process reads an old state for long;
+- the disk itself is nearly full. What is left must hold the log once more, or what is in it could
+  never be copied into the database, and the outputs could not move their cursors.
 """
 
+import fcntl
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from forwarder.spool.errors import BlockedError, ClosedError, GoneError, explained
-from forwarder.spool.room import Room, Usage
-from forwarder.spool.state import SYNCED, put_state
+import orjson
+
+from forwarder.spool.errors import (
+    BlockedError,
+    ClosedError,
+    GoneError,
+    SpoolError,
+    explained,
+    unwritable,
+)
+from forwarder.spool.schema import SYNCED, put_state
+
+_LOCK = "spool.lock"
+_LOCK_SECONDS = 2.0
+"""To try. Commands that look whether the service runs hold the lock for a moment."""
+_LOCK_PAUSE = 0.05
+_MAX_REASON = 2000
+"""Characters: all of the file is in one block of the disk."""
+DEFAULT_MAX_BYTES = 1_000_000_000
+"""About ten million logins."""
+MAX_WAL_BYTES = 64 << 20
+"""Above, no more documents are taken until the log of changes is empty again. It is emptied every
+4 MB; this much means that another process holds it."""
+_RESERVE_BYTES = 1 << 20
+"""That stay free on the disk beyond the log of changes."""
+_VACUUM_BYTES = 16 << 20
+"""Less is not worth the work of giving it back to the disk."""
+_VACUUM_PAGES = 256
+"""To give back at a time: some milliseconds."""
+_CHECKPOINT_SECONDS = 1.0
+"""Between two attempts to empty the log of changes."""
+_CHECKPOINT_MILLISECONDS = 100
+"""How long to wait there for others who read. Our own readers take less."""
+
+
+class Pause(NamedTuple):
+    """That nothing is read."""
+
+    since: float
+    """Seconds since 1970."""
+    reason: str
+    """And what ends it."""
+
+
+class Holder(NamedTuple):
+    """What the process notes that has a spool open; a JSON array in the lock's file."""
+
+    process: int = 0
+    """0 in the moment before it has noted anything."""
+    committed: int = 0
+    """The serial number behind the newest document that was committed."""
+    pause: Pause | None = None
+    """None while it reads."""
+
+
+class Lock:
+    """Held until it is closed, or the process ends."""
+
+    def __init__(self, folder: Path, seconds: float = _LOCK_SECONDS) -> None:
+        """Take the lock of a state folder; raises SpoolError if another process holds it."""
+        path = folder / _LOCK
+        wrong = "make that possible, or name another state folder"
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            words = f"{str(path)!r} cannot be written: {error.strerror}; {wrong}"
+            raise unwritable(error, words) from error
+        end = time.monotonic() + seconds
+        while not _take(self._file, fcntl.LOCK_EX):
+            if time.monotonic() > end:
+                os.close(self._file)
+                raise SpoolError(
+                    f"the spool in {str(folder)!r} is in use by process {_read(path).process}; stop"
+                    " that one first, or give this one a state folder of its own"
+                )
+            time.sleep(_LOCK_PAUSE)
+        self._holder = _read(path)._replace(process=os.getpid(), pause=None)
+        try:
+            self._write()
+        except OSError as error:
+            os.close(self._file)
+            words = f"{str(path)!r} cannot be written: {error.strerror}; {wrong}"
+            raise unwritable(error, words) from error
+
+    @property
+    def committed(self) -> int:
+        """The serial number behind the newest document, as far as was noted."""
+        return self._holder.committed
+
+    def note_commit(self, committed: int) -> None:
+        """Note the serial number behind the newest document that was committed."""
+        self._holder = self._holder._replace(committed=committed)
+        with suppress(OSError):  # an old one does no harm
+            self._write()
+
+    def note_pause(self, pause: Pause | None) -> None:
+        """Note why nothing is read, or that it is."""
+        self._holder = self._holder._replace(pause=pause)
+        with suppress(OSError):
+            self._write()
+
+    def _write(self) -> None:
+        process, committed, pause = self._holder
+        noted = None if pause is None else [pause.since, pause.reason[:_MAX_REASON]]
+        content = orjson.dumps([process, committed, noted])
+        os.pwrite(self._file, content, 0)
+        os.truncate(self._file, len(content))
+
+    def close(self) -> None:
+        """Release it. The file stays: to remove it would let two processes hold two locks."""
+        os.close(self._file)
+
+
+def held(folder: Path) -> Holder | None:
+    """Return what the process notes that has a spool open; None if there is none."""
+    path = folder / _LOCK
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        return None if _take(file, fcntl.LOCK_SH) else _read(path)
+    finally:
+        os.close(file)
+
+
+def _take(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(path: Path) -> Holder:
+    """Read what a process noted; nothing where it cannot be read, as after a power cut."""
+    try:
+        process, committed, pause = orjson.loads(path.read_bytes())
+        return Holder(int(process), int(committed), pause and Pause(float(pause[0]), str(pause[1])))
+    except (ValueError, TypeError):
+        return Holder()
+
+
+class DiskUsage(NamedTuple):
+    """What the spool takes, in bytes."""
+
+    used: int
+    """By documents: what counts against the limit."""
+    file: int
+    """Size of the database on disk, with free pages."""
+    empty: int
+    """Of that, free pages."""
+    wal: int
+    """Size of the log of changes on disk."""
+    free: int
+    """Free on the disk."""
 
 
 class Writer:
     """Writes to the database, and knows what that takes."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, room: Room) -> None:
-        """Begin.
-
-        Args:
-            path: The database.
-            connection: To it; closed with this.
-            room: Its limits.
-        """
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, max_bytes: int, max_wal_bytes: int
+    ) -> None:
+        """Take over the connection to the database at a path, which is closed with this."""
         self._path = path
         self._connection = connection
-        self._room = room
+        self.max_bytes = max_bytes
+        self._max_wal_bytes = max_wal_bytes
         self._lock = threading.RLock()
         self._is_open = True
         self._is_durable = True
         self._refused = 0
-        """Bytes of documents for which there was no room on the disk."""
-        self.is_settled = False  # a process that was killed may have synced nothing of its last
+        """Bytes of documents for which the disk had no space."""
+        self._next_checkpoint = 0.0
+        self.usage = DiskUsage(0, 0, 0, 0, 0)
+        self.is_synced = False  # a process that was killed may have synced nothing of its last
         """Whether all that was written is on disk."""
-        self.obstacle: str | None = None
-        """Why no more documents should be written, as of the last look."""
-        self.look()
+        self.blocked_reason: str | None = None
+        """Why no more documents should be written, as of the last measure."""
+        self.measure()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         with self._lock:
             self._is_open = False
             self._connection.close()
 
     @property
-    def usage(self) -> Usage:
-        """What the database takes on disk, as of the last look."""
-        return self._room.usage
-
-    @property
     def is_at_limit(self) -> bool:
-        """Whether documents take as much as they may, as of the last look."""
-        return self._room.is_at_limit
-
-    @property
-    def max_bytes(self) -> int:
-        """The limit of the database."""
-        return self._room.max_bytes
+        """Whether documents take as much as they may, as of the last measure."""
+        return self.usage.used >= self.max_bytes
 
     @contextmanager
     def locked(self) -> Iterator[sqlite3.Connection]:
-        """Have the connection for oneself. Within, one may ask for it again."""
+        """Hold the connection; the same thread may do so again meanwhile."""
         with self._lock, explained(self._path):
             if not self._is_open:
                 raise ClosedError(f"{str(self._path)!r} is closed")
             yield self._connection
 
-    def look(self) -> None:
-        """Look what is used, and make room where that is quick."""
-        with self.locked():
-            self._look()
-
     @contextmanager
     def transaction(self, *, size: int = 0, durable: bool) -> Iterator[sqlite3.Connection]:
-        """Do something wholly or not at all.
+        """Write all or nothing.
 
         Args:
             size: Bytes of documents that will be written.
@@ -91,53 +245,126 @@ class Writer:
         with self.locked() as connection:
             if size:
                 self._check_disk(size)
-            self._begin(connection, durable=durable)
+            self._roll_back(connection)
+            if durable != self._is_durable:
+                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._is_durable = durable
+            connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
-                if durable and not self.is_settled:
+                if durable and not self.is_synced:
                     # SQLite syncs nothing for a transaction that changes no page.
                     put_state(connection, [(SYNCED, str(time.time_ns()).encode())])
                 connection.execute("COMMIT")
             except BaseException:
-                self._take_back(connection)
+                self._roll_back(connection)
                 raise
-            self.is_settled = durable
-            self._look()
-
-    def _begin(self, connection: sqlite3.Connection, *, durable: bool) -> None:
-        self._take_back(connection)
-        if durable != self._is_durable:
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._is_durable = durable
-        connection.execute("BEGIN IMMEDIATE")
+            self.is_synced = durable
+            self.measure()
 
     @staticmethod
-    def _take_back(connection: sqlite3.Connection) -> None:
+    def _roll_back(connection: sqlite3.Connection) -> None:
         """End a transaction that failed; on a broken disk, only the next attempt may succeed."""
         if connection.in_transaction:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
 
-    def _look(self) -> None:
-        try:
-            self._path.stat()
-        except FileNotFoundError:
-            # SQLite would go on writing to a file that has no name, and ends with the process.
-            what = self._path if self._path.parent.exists() else self._path.parent
-            raise GoneError(
-                f"{str(what)!r} was deleted while this ran, and what waited in it for outputs is"
-                " lost; start the service again: it makes a new one, and reads all logs that are"
-                " there from their beginning"
-            ) from None
-        except OSError:
-            return  # as far as is known, it is as it was
-        self._room.measure(self._connection)
-        self.obstacle = self._room.obstacle(self._refused)
-
     def _check_disk(self, size: int) -> None:
         self._refused = size
-        self._look()
-        obstacle = self._room.disk_obstacle(size)
-        if obstacle is not None:
-            raise BlockedError(obstacle)
+        self.measure()
+        reason = self._disk_reason()
+        if reason is not None:
+            raise BlockedError(reason)
         self._refused = 0
+
+    def measure(self) -> None:
+        """Measure what is used, outside a transaction, and free space where that is quick."""
+        with self.locked() as connection:
+            try:
+                self._path.stat()
+            except FileNotFoundError:
+                # SQLite would go on writing to a file that has no name, and ends with the process.
+                what = self._path if self._path.parent.exists() else self._path.parent
+                raise GoneError(
+                    f"{str(what)!r} was deleted while this ran, and what waited in it for outputs"
+                    " is lost; start the service again: it makes a new one, and reads all logs that"
+                    " are there from their beginning"
+                ) from None
+            except OSError:
+                return  # as far as is known, nothing has changed
+            self.usage = usage = usage_of(self._path, connection)
+            if usage.wal > self._max_wal_bytes // 4 or usage.free < usage.wal + _RESERVE_BYTES:
+                self._empty_wal(connection)
+            if self.usage.empty > max(_VACUUM_BYTES, self.usage.file // 2):
+                # A queue that is empty has its free pages at the end, where they are only cut off.
+                # With a full disk there is no hurry. By execute, Python would stop after one page.
+                with suppress(sqlite3.OperationalError):
+                    connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
+                self.usage = usage_of(self._path, connection)
+            self.blocked_reason = self._find_reason()
+
+    def _empty_wal(self, connection: sqlite3.Connection) -> None:
+        """Give the log of changes back to the disk, if no other process holds it."""
+        now = time.monotonic()
+        if now < self._next_checkpoint:
+            return
+        self._next_checkpoint = now + _CHECKPOINT_SECONDS
+        (before,) = connection.execute("PRAGMA busy_timeout").fetchone()
+        connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_MILLISECONDS}")
+        # On a full disk, what was committed stays in the log, and is safe there.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection.execute(f"PRAGMA busy_timeout = {before}")
+        self.usage = usage_of(self._path, connection)
+
+    def _find_reason(self) -> str | None:
+        """Return why no more documents should be written; None if they may."""
+        usage = self.usage
+        if self.is_at_limit:
+            return f"the spool is full: {usage.used:,} bytes of {self.max_bytes:,}"
+        if usage.wal > self._max_wal_bytes:
+            return (
+                f"the log of changes {str(wal_of(self._path))!r} has {usage.wal:,} bytes, more than"
+                f" {self._max_wal_bytes:,}, and cannot be emptied: another process has been"
+                " reading the database for long; end it"
+            )
+        return self._disk_reason()
+
+    def _disk_reason(self) -> str | None:
+        # Documents are written twice: to the log of changes, and from there.
+        needed = self.usage.wal + _RESERVE_BYTES + 2 * self._refused
+        if self.usage.free >= needed:
+            return None
+        return (
+            f"only {self.usage.free:,} bytes are free on the disk of {str(self._path.parent)!r},"
+            f" and {needed:,} are needed; free some space"
+        )
+
+
+def usage_of(path: Path, connection: sqlite3.Connection) -> DiskUsage:
+    """Measure what a database takes."""
+    (page,) = connection.execute("PRAGMA page_size").fetchone()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (used,) = connection.execute("SELECT size FROM blocks_size").fetchone()
+    disk = os.statvfs(path.parent)
+    return DiskUsage(
+        used=used,
+        file=pages * page,
+        empty=free * page,
+        wal=size_of(wal_of(path)),
+        free=disk.f_bavail * disk.f_frsize,
+    )
+
+
+def wal_of(path: Path) -> Path:
+    """Return the path of the log of changes of a database."""
+    return path.with_name(path.name + "-wal")
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file in bytes; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -56,7 +56,7 @@ def measure(folder: Path, parts: list[list[Document]], outputs: int) -> Passage:
     """Commit all parts some times over, while outputs read and advance."""
     total = _ROUNDS * sum(map(len, parts))
     names = [f"output{x}" for x in range(outputs)]
-    with closing(Spool.open(folder)) as spool:
+    with closing(Spool(folder)) as spool:
         spool.add_outputs(names)
 
         def deliver(name: str) -> None:

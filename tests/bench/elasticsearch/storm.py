@@ -57,7 +57,7 @@ class Storm:
             (self.bodies / f"{number:06}").write_bytes(packed)
         self.state = folder / "state"
         """A state folder, in whose spool they wait for :data:`OUTPUT`. To be copied."""
-        with closing(Spool.open(self.state)) as spool:
+        with closing(Spool(self.state)) as spool:
             spool.add_outputs([OUTPUT])
             for part in _parts(documents, _COMMIT):
                 spool.commit(part)
