@@ -17,9 +17,7 @@ from tests.spooling import busy, documents, opened, take
 @pytest.fixture
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spool]:
     """Open a spool for one output; it is not patient with others."""
-    defaults = schema.connect.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "seconds", 0.1)
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.1)
     monkeypatch.setattr(committing, "WAIT_SECONDS", 0.01)
     with closing(opened(tmp_path, "told")) as found:
         yield found

@@ -54,9 +54,7 @@ def running(ingest: Ingest) -> Iterator[None]:
 @pytest.fixture
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spool]:
     """Open a spool for one output; it is not patient with others."""
-    defaults = schema.connect.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "seconds", 0.1)
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.1)
     with closing(opened(tmp_path / "state", "told")) as found:
         yield found
 
@@ -163,9 +161,7 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
     monkeypatch.setattr(input_status, "STATUS_SECONDS", 0.01)
     monkeypatch.setattr(committing, "WAIT_SECONDS", 0.05)
     monkeypatch.setattr(committing, "SAY_SECONDS", 0.0)
-    defaults = schema.connect.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "seconds", 0.1)
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.1)
     looks = threading.Semaphore(0)
     notice = FileTailer.notice
 

@@ -400,7 +400,7 @@ def test_a_disk_that_refuses_is_waited_for(
         os.kill(os.getpid(), signal.SIGHUP if attempts < 3 else signal.SIGTERM)
         raise BlockedError("the disk is full")
 
-    monkeypatch.setattr(Spool, "open", refuse)
+    monkeypatch.setattr("forwarder.app.runtime.Spool", refuse)
     assert service(configured(tmp_path, Told(nothing)), once=once).run() is not once
     said = capsys.readouterr().err
     assert said.count("The spool cannot be opened now; it is tried again.") == 1
@@ -527,7 +527,7 @@ def test_once_gives_up_on_a_state_that_cannot_be_opened(
     def refuse(*_: object, **__: object) -> None:
         raise BlockedError("the disk is read-only")
 
-    monkeypatch.setattr(Spool, "open", refuse)
+    monkeypatch.setattr("forwarder.app.runtime.Spool", refuse)
     assert not service(configured(tmp_path, Told(nothing)), once=True, give_up_after=SOON).run()
     assert "The service gives up" in capsys.readouterr().err
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from forwarder.errors import ForwarderError
+from forwarder.events import Document
 from forwarder.spool import Batch, BlockedError, ClosedError, Spool, SpoolError, segments
 from forwarder.spool.reader import RECENT_BYTES
 from forwarder.spool.schema import VERSIONS, connect, create, migrate, version_of

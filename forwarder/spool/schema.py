@@ -125,7 +125,7 @@ VERSIONS: Sequence[Sequence[str]] = (
 )
 """What each version adds to the one before it. A version that was released is never changed."""
 
-_BUSY_SECONDS = 10.0
+BUSY_SECONDS = 10.0
 """How long to wait for another process that writes. The commands write for milliseconds."""
 _SETTINGS = (
     # A commit is on disk when it returns.
@@ -148,7 +148,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
-        timeout=_BUSY_SECONDS,
+        timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
     )
@@ -171,7 +171,7 @@ def connect_to_read(path: Path, *, is_still: bool = False) -> sqlite3.Connection
     """
     mode = "mode=ro&immutable=1" if is_still else "mode=ro"
     uri = f"{path.absolute().as_uri()}?{mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     # Broken text is read too: the checksum of its row tells.
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
     return connection
