@@ -6,7 +6,7 @@ growing pauses, dead letters, counters and order. One output never waits for ano
 What an output needs on the other side, it may bring there itself: see ``OutputPlugin.setup``.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -125,14 +125,8 @@ class SetupOptions:
     password: str | None = field(default=None, repr=False)
     """Who does it. Shipping documents needs few rights, setting up needs more: without these, the
     credentials of the settings are used."""
-    kibana: str | None = None
-    """URL of the Kibana that gets views, dashboards and rules; None leaves them out."""
-    space: str | None = None
-    """Space of that Kibana; None for the default one."""
-    retention: str | None = None
-    """How long documents are kept, like ``90d``; None leaves that to the other side."""
-    flavor: str | None = None
-    """A relative of the other side that this is for, such as ``opensearch``."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What ``--set NAME=VALUE`` gives, of the names in ``OutputPlugin.setup_values``."""
 
 
 class Step(NamedTuple):
@@ -170,6 +164,9 @@ class OutputPlugin:
     """Gives the steps by which the other side gets what this output needs, in their order, for
     ``esa-forwarder setup``. It asks nothing of the other side; the steps do, when they are done.
     Raises ConfigError for options that it cannot follow."""
+    setup_values: Mapping[str, str] = field(default_factory=dict)
+    """Names that ``esa-forwarder setup --set NAME=VALUE`` takes for this output, and what each is
+    for."""
     knows_ids: bool = False
     """Whether the other side knows a document by its id that it was given before, in another run as
     well, and does not keep it twice. ``esa-forwarder rewind`` asks before it makes duplicates."""

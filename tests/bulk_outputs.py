@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from forwarder_bulk.packing import pack
-from forwarder_bulk.transport import MAX_BYTES
+from forwarder_bulk.transport import MAX_BYTES, compress
 from structlog.testing import capture_logs
 from tenacity import RetryCallState
 
@@ -92,7 +91,7 @@ ITEMS: list[tuple[Item, str]] = [
 WHOLE: list[tuple[Answer, str]] = [
     (
         Answer(301, b"", {"Location": "https://elsewhere.example.com/"}),
-        ", and sends it on to 'https://elsewhere.example.com/'; nothing is sent there: name",
+        ", and redirects to 'https://elsewhere.example.com/'; nothing is sent there: name",
     ),
     (Answer(304, b""), "name the server itself in hosts"),
     (error(400, "media_type_header_exception"), "too old, or too new"),
@@ -237,7 +236,7 @@ class BulkOutput(OutputContract):
         assert asked.body == b"".join(x + b"\n" for x in lines)
         assert asked.path == f"/{self.default}/_bulk"
         assert asked.headers["content-encoding"] == "gzip"
-        assert asked.raw == pack(asked.body), "it was packed by another one, slowly"
+        assert asked.raw == compress(asked.body), "it was packed by another one, slowly"
         assert "x-ndjson" in asked.headers["content-type"]
 
     def test_the_name_comes_from_the_document(self) -> None:
@@ -391,7 +390,7 @@ class BulkOutput(OutputContract):
             ("/elsewhere?token=secret#secret", "'/elsewhere'"),
             ("http://me:secret@b:9200/x", "'http://b:9200/x'"),
             ("//me:secret@b/x", "'//b/x'"),
-            ("http://[secret", "what is no URL"),
+            ("http://[secret", "what is not a URL"),
             ("/\x1b[31m", "'/\\x1b[31m'"),
             ("/" + "x" * 9000, f"'/{'x' * 199}'"),
         ],
@@ -405,7 +404,7 @@ class BulkOutput(OutputContract):
             pytest.raises(Unavailable, match="answers 302") as raised,
         ):
             output.write(make_documents(1))
-        assert f", and sends it on to {shown}; nothing is sent there" in str(raised.value)
+        assert f", and redirects to {shown}; nothing is sent there" in str(raised.value)
 
     def test_the_cause_of_an_error_is_told(self) -> None:
         """It tends to say more than the error."""
@@ -706,7 +705,7 @@ class BulkOutput(OutputContract):
         documents = make_documents(3)
         with self.having() as output:
             self.server.instead = instead
-            with pytest.raises(Unavailable, match="answers with what is no HTTP; see") as raised:
+            with pytest.raises(Unavailable, match="answers with what is not HTTP; see") as raised:
                 output.write(documents)
             assert len(str(raised.value)) < 200
             self.server.instead = b""
@@ -765,7 +764,7 @@ class BulkOutput(OutputContract):
         blanks = b" " * (MAX_BYTES + 1)
         headers = {"X-Elastic-Product": "Elasticsearch"} if self.product else {}
         if packed:
-            blanks = pack(blanks)
+            blanks = compress(blanks)
             headers["Content-Encoding"] = "gzip"
         with self.having() as output:
             with (

@@ -38,9 +38,9 @@ def _fail() -> str:
 def give_steps(settings: Settings, options: SetupOptions) -> Iterator[Step]:
     """Give a step that is done, one that may fail, one for people, and one that is a file alone."""
     ASKED.append(options)
-    if options.space == "wrong":
+    if options.values.get("space") == "wrong":
         raise ConfigError("there is no such space.")
-    if options.space == "by hand":
+    if options.values.get("space") == "by hand":
         yield Step("template a", "PUT /a", "{}", "a.json")
         return
     yield Step("template a", "PUT /a", '{\n  "a": 1\n}\n', "x/a.json", lambda: _do("a"))
@@ -51,7 +51,8 @@ def give_steps(settings: Settings, options: SetupOptions) -> Iterator[Step]:
 
 def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
     """Stand for what is installed."""
-    able = OutputPlugin("able", Settings, build, setup=give_steps)
+    values = {"space": "Where.", "kibana": "What."}
+    able = OutputPlugin("able", Settings, build, setup=give_steps, setup_values=values)
     return {x: able if x == "able" else OutputPlugin(x, Settings, build) for x in types}
 
 
@@ -137,8 +138,10 @@ def test_an_export_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         ("{a: {type: able}, b: {type: able}}", (), "can be set up: a, b; name one with --output."),
         ("{a: {type: unable}}", (), "can be set up: none; name one"),
         (ONE, ("--output", "other"), "output 'other' cannot be set up; these can: siem."),
-        (ONE, ("--space", "wrong"), "there is no such space."),
-        (ONE, ("--space", "by hand"), "--dry-run prints it, and --export DIR writes the files."),
+        (ONE, ("--set", "space=wrong"), "there is no such space."),
+        (ONE, ("--set", "space=by hand"), "--dry-run prints it, and --export DIR writes the"),
+        (ONE, ("--set", "space"), "--set 'space' is not of the form NAME=VALUE."),
+        (ONE, ("--set", "x=1"), "--set x: output 'siem' has no such name: space, kibana."),
         (ONE, ("--export", "new", "--remove"), "--remove --dry-run prints what would be asked."),
         (ONE, ("--export", "new", "--dry-run"), "either --dry-run or --export"),
     ],
@@ -169,8 +172,7 @@ def test_options_reach_the_output(tmp_path: Path) -> None:
     run(
         tmp_path,
         ONE,
-        *("--kibana", "https://k:5601", "--space", "soc", "--retention", "9d", "--remove"),
-        *("--flavor", "f", "--dry-run"),
+        *("--set", "kibana=https://k:5601/?a=b", "--set", "space=soc", "--remove", "--dry-run"),
         ESA_FORWARDER_SETUP_API_KEY="id:key",
         ESA_FORWARDER_SETUP_USER="u",
         ESA_FORWARDER_SETUP_PASSWORD="p",
@@ -181,10 +183,7 @@ def test_options_reach_the_output(tmp_path: Path) -> None:
             api_key="id:key",
             user="u",
             password="p",
-            kibana="https://k:5601",
-            space="soc",
-            retention="9d",
-            flavor="f",
+            values={"kibana": "https://k:5601/?a=b", "space": "soc"},
         )
     ] == ASKED
     assert "id:key" not in repr(ASKED)
@@ -193,9 +192,9 @@ def test_options_reach_the_output(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--flavor", "opensearch"), "--export DIR"),
-        (("--retention", "1y", "--dry-run"), "d, h, m or s"),
-        (("--kibana", "http://u:s3cret@k:5601", "--dry-run"), "credentials"),
+        (("--set", "flavor=opensearch"), "--export DIR"),
+        (("--set", "retention=1y", "--dry-run"), "d, h, m or s"),
+        (("--set", "kibana=http://u:s3cret@k:5601", "--dry-run"), "credentials"),
         (("--password", "s3cret"), "needs a user"),
     ],
     ids=str,

@@ -72,7 +72,7 @@ def test_a_key_that_may_only_ship_is_good(server: BulkServer) -> None:
     assert bad(findings) == []
     assert [x.text for x in findings] == [
         f"{server.url} answers, and takes the credentials of key 'fwd01'",
-        "the version cannot be seen with these credentials, which is no fault",
+        "the version cannot be seen with these credentials, which is not a fault",
         "documents may be shipped to logs-cisco_esa.auth-default",
         "templates cannot be seen with these credentials",
         "data streams cannot be seen with these credentials",
@@ -113,7 +113,7 @@ def test_nothing_is_there_yet(server: BulkServer) -> None:
     findings = look(server)
     assert bad(findings) == []
     assert "esa-forwarder setup" in findings[3].text
-    assert "the first document makes it" in findings[4].text
+    assert "the first document creates it" in findings[4].text
 
 
 def test_a_failure_store_that_is_off(server: BulkServer) -> None:
@@ -172,7 +172,7 @@ def test_the_namespace_of_the_configuration(server: BulkServer) -> None:
     assert findings[3].text == (
         f"index template logs-cisco_esa is for logs-cisco_esa.auth-default, and not for {name}"
     )
-    assert findings[4].text == f"no {name} is there yet; the first document makes it"
+    assert findings[4].text == f"no {name} is there yet; the first document creates it"
 
 
 def test_the_namespaces_of_appliances(server: BulkServer) -> None:
@@ -215,7 +215,7 @@ def test_an_answer_of_no_elasticsearch(server: BulkServer, body: bytes, asked: s
     product = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}
     server.others[asked] = Answer(200, body, product)
     (found,) = bad(look(server))
-    assert f"{server.url} answers 200 to {asked} with what is no answer of Elastic" in found
+    assert f"{server.url} answers 200 to {asked} with what is not an answer of Elastic" in found
     assert len(found) < 600
 
 
@@ -237,7 +237,7 @@ def test_an_answer_without_what_was_asked_for(
     """What says nothing of the user, or of the version, is no Elasticsearch."""
     server.others[asked] = Answer(200, answer)
     (found,) = bad(look(server))
-    assert "no answer of Elasticsearch" in found
+    assert "not an answer of Elasticsearch" in found
 
 
 @pytest.mark.parametrize(
@@ -357,10 +357,10 @@ class TestTls:
         assert "new one" in finding.advice
 
     def test_one_that_has_expired(self) -> None:
-        """Since when is said."""
+        """What to do is said."""
         finding = self.find(timedelta(hours=-1))
         assert "has expired" in finding.text
-        assert "it was good until 20" in finding.advice
+        assert "needs a new one" in finding.advice
 
     def test_one_for_another_name(self) -> None:
         """What to do is said."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from forwarder_bulk import tls
 from forwarder_elasticsearch.output import ElasticsearchOutput
 from forwarder_elasticsearch.settings import Settings
 from pydantic import ValidationError
@@ -46,36 +47,36 @@ def ship(**settings: object) -> None:
     [
         ({}, "either hosts or cloud_id"),
         ({**HOST, "cloud_id": CLOUD_ID}, "either hosts or cloud_id"),
-        ({"cloud_id": "nonsense"}, "no cloud ID"),
+        ({"cloud_id": "nonsense"}, "not a cloud ID"),
         ({"hosts": []}, "at least 1 item"),
-        ({"hosts": ["es1:9200"]}, "no URL"),
-        ({"hosts": ["https://es1:port"]}, "no URL"),
+        ({"hosts": ["es1:9200"]}, "not a URL"),
+        ({"hosts": ["https://es1:port"]}, "not a URL"),
         ({"hosts": ["https://es1"]}, "has no port"),
         ({"hosts": ["https://me:secret@es1:9200"]}, "has credentials in it"),
         ({"hosts": ["https://es1:9200/?a=b"]}, "more behind the path"),
-        ({**HOST, "api_key": "nonsense"}, "no API key"),
-        ({**HOST, "api_key": b64encode(b"nonsense").decode()}, "no API key"),
+        ({**HOST, "api_key": "nonsense"}, "not an API key"),
+        ({**HOST, "api_key": b64encode(b"nonsense").decode()}, "not an API key"),
         ({**HOST, "api_key": "a:b", "username": "u", "password": "p"}, "either api_key"),
         ({**HOST, "username": "u"}, "belong together"),
         ({**HOST, "client_key": "k.pem"}, "needs a client_certificate"),
-        ({"username": "u", "client_key": "k"}, "together; client_key .*; say either hosts"),
-        ({**HOST, "ca_trusted_fingerprint": "abc"}, "no SHA-256 fingerprint"),
+        ({"username": "u", "client_key": "k"}, "together; client_key .*; set either hosts"),
+        ({**HOST, "ca_trusted_fingerprint": "abc"}, "not a SHA-256 fingerprint"),
         ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "ca_certs": "ca.pem"}, "either ca_certs"),
         ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "verify": "none"}, "take one of them out"),
         ({**HOST, "ca_certs": "ca.pem", "verify": "none"}, "take one of them out"),
         ({"hosts": ["http://es1:9200"], "ca_certs": "ca.pem"}, "ca_certs is about it"),
         ({"hosts": ["http://es1:9200"], "verify": "none"}, "verify is about it"),
-        ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "proxy": "http://p:1"}, "say ca_certs"),
-        ({**HOST, "proxy": "proxy:3128"}, "no URL"),
-        ({**HOST, "proxy": "http://proxy:x"}, "no URL"),
-        ({**HOST, "proxy": "http://proxy"}, "no URL with a port"),
-        ({**HOST, "timeout": "0s"}, "no time at all"),
+        ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "proxy": "http://p:1"}, "set ca_certs"),
+        ({**HOST, "proxy": "proxy:3128"}, "not a URL"),
+        ({**HOST, "proxy": "http://proxy:x"}, "not a URL"),
+        ({**HOST, "proxy": "http://proxy"}, "not a URL with a port"),
+        ({**HOST, "timeout": "0s"}, "longer than 0"),
         ({**HOST, "timeout": "soon"}, "no duration"),
         ({**HOST, "workers": 0}, "greater than or equal to 1"),
-        ({**HOST, "index": "Capital"}, "no name for an index"),
-        ({**HOST, "index": "_hidden"}, "no name for an index"),
-        ({**HOST, "index": "esa-%H"}, "no name for an index"),
-        ({**HOST, "index": ".."}, "no name for an index"),
+        ({**HOST, "index": "Capital"}, "not a name for an index"),
+        ({**HOST, "index": "_hidden"}, "not a name for an index"),
+        ({**HOST, "index": "esa-%H"}, "not a name for an index"),
+        ({**HOST, "index": ".."}, "not a name for an index"),
         ({**HOST, "index": "esa", "namespace_by_appliance": True}, "has no namespace"),
     ],
     ids=str,
@@ -141,14 +142,11 @@ def test_a_client_shows_its_certificate(tmp_path: Path) -> None:
 
 def test_a_certificate_that_is_not_valid_yet_is_explained() -> None:
     """A clock may be wrong."""
-    from forwarder_elasticsearch import tls  # noqa: PLC0415 - its inside, for this test alone
-
     error = ssl.SSLCertVerificationError(1, "x")
     error.verify_code, error.verify_message = 9, "not yet"
     assert "clocks" in tls.explain(error)
     error.verify_code = 23
     assert "not good: not yet" in tls.explain(error)
-    assert tls.explain(ValueError()) == "TLS failed"
 
 
 def test_a_fingerprint_needs_a_node(tmp_path: Path) -> None:
@@ -162,6 +160,23 @@ def test_a_fingerprint_needs_a_node(tmp_path: Path) -> None:
     server.start()
     try:
         ship(**gone)
+    finally:
+        server.stop()
+
+
+def test_a_fingerprint_does_not_trust_what_only_shows_the_authority(tmp_path: Path) -> None:
+    """Its certificate is public: a server has to have one that the authority signed."""
+    authority, attacker = Authority(tmp_path), trustme.CA().issue_cert(ADDRESS)
+    shown = tmp_path / "shown.pem"
+    shown.write_bytes(attacker.private_key_and_cert_chain_pem.bytes())
+    with shown.open("ab") as file:
+        file.write(authority.path.read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown)
+    server = BulkServer(context, product="Elasticsearch")
+    try:
+        with pytest.raises(Unavailable, match="authority that is not trusted"):
+            ship(hosts=[server.url], ca_trusted_fingerprint=authority.fingerprint)
     finally:
         server.stop()
 

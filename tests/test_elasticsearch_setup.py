@@ -80,10 +80,10 @@ def put_version(node: Node, version: int) -> None:
 def test_everything_is_brought_and_brought_again(node: Node) -> None:
     """The second time changes nothing and says so."""
     done = do(steps_of(node))
-    assert [done[x] for x in NAMES] == ["made, version 1"] * 3
+    assert [done[x] for x in NAMES] == ["created, version 1"] * 3
     template = installed(node)
     done = do(steps_of(node))
-    assert [done[x] for x in NAMES] == ["is there; written anew, version 1"] * 3
+    assert [done[x] for x in NAMES] == ["is there; written again, version 1"] * 3
     assert installed(node) == template
 
 
@@ -106,7 +106,7 @@ def test_an_older_version_is_brought_to_this_one(node: Node) -> None:
     """And it is said which one it was."""
     put_version(node, 0)
     done = do(steps_of(node))
-    assert done[NAMES[1]] == "brought from version 0 to 1"
+    assert done[NAMES[1]] == "updated from version 0 to 1"
 
 
 def test_a_newer_version_is_left(node: Node) -> None:
@@ -119,15 +119,15 @@ def test_a_newer_version_is_left(node: Node) -> None:
 def test_what_is_somebody_elses_is_not_touched(node: Node) -> None:
     """Neither by bringing nor by removing."""
     node.admin.cluster.put_component_template(name="logs-cisco_esa@mappings", template={})
-    with pytest.raises(Unavailable, match="was not brought by this program"):
+    with pytest.raises(Unavailable, match="was not installed by this program"):
         do(steps_of(node))
     done = do(steps_of(node, SetupOptions(remove=True)))
-    assert done[NAMES[1]] == "left: it was not brought by this program"
+    assert done[NAMES[1]] == "left: it was not installed by this program"
 
 
 def test_documents_may_be_kept_for_a_while(node: Node) -> None:
     """Elasticsearch's own lifecycle, which goes before a policy of ILM."""
-    do(steps_of(node, SetupOptions(retention="90d")))
+    do(steps_of(node, SetupOptions(values={"retention": "90d"})))
     found = node.admin.indices.simulate_index_template(name=STREAM)["template"]
     assert found["lifecycle"]["data_retention"] == "90d"
     assert found["settings"]["index"]["lifecycle"]["prefer_ilm"] == "false"
@@ -138,7 +138,7 @@ def test_documents_may_be_kept_for_a_while(node: Node) -> None:
 @pytest.mark.parametrize("retention", ["999999999d", "36h", "90m", "3600s"])
 def test_each_unit_that_we_take_is_taken(node: Node, retention: str) -> None:
     """By Elasticsearch, as it is written."""
-    do(steps_of(node, SetupOptions(retention=retention)))
+    do(steps_of(node, SetupOptions(values={"retention": retention})))
     assert installed(node)["template"]["lifecycle"]["data_retention"] == retention
 
 
@@ -191,8 +191,8 @@ def test_a_key_with_two_privileges_sets_up(node: Node) -> None:
     load(node.admin, "setup", parse(str(EXAMPLES / "mail_logs")))
     key = _make_key(node, "manage_index_templates", "manage_ingest_pipelines")
     done = do(steps_of(node, SetupOptions(api_key=key)))
-    assert [done[x] for x in NAMES] == ["made, version 1"] * 3
-    assert done["data streams that are there already"].startswith("could not be looked at: ")
+    assert [done[x] for x in NAMES] == ["created, version 1"] * 3
+    assert done["data streams that are there already"].startswith("could not be checked: ")
 
 
 def test_a_key_that_may_only_ship_is_told_what_it_lacks(node: Node) -> None:

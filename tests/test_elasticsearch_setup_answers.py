@@ -45,7 +45,7 @@ def server() -> Iterator[BulkServer]:
 
 def do(server: BulkServer, request: str, *, kibana: bool = False, remove: bool = False) -> str:
     """Do the one step with this request."""
-    options = SetupOptions(kibana=server.url if kibana else None, remove=remove)
+    options = SetupOptions(values={"kibana": server.url} if kibana else {}, remove=remove)
     (step,) = [
         x
         for x in setup(Settings.model_validate({"hosts": [server.url]}), options)
@@ -66,7 +66,7 @@ def test_what_is_no_elasticsearch(
     with pytest.raises(Unavailable) as raised:
         do(server, f"{'DELETE' if remove else 'PUT'} {path}", remove=remove)
     said = str(raised.value)
-    assert f"{server.url} answers 200 to GET {path} with what is no answer of Elastic" in said
+    assert f"{server.url} answers 200 to GET {path} with what is not an answer of Elastic" in said
     assert said.endswith(".")
     assert len(said) < 600
     assert [x.method for x in server.asked] == ["GET"]
@@ -105,7 +105,7 @@ def test_a_server_that_says_nothing(server: BulkServer) -> None:
 def test_data_streams_that_are_none(server: BulkServer, body: bytes) -> None:
     """They are not needed."""
     server.others[f"GET {_STREAMS}"] = Answer(200, body, _PRODUCT)
-    assert do(server, f"GET {_STREAMS}").startswith("could not be looked at: ")
+    assert do(server, f"GET {_STREAMS}").startswith("could not be checked: ")
 
 
 def test_a_template_without_a_version(server: BulkServer) -> None:
@@ -115,7 +115,7 @@ def test_a_template_without_a_version(server: BulkServer) -> None:
         f"GET {_PIPELINE}": Answer(200, there),
         f"PUT {_PIPELINE}": Answer(200, {"acknowledged": True}),
     }
-    assert do(server, f"PUT {_PIPELINE}") == "brought from version 0 to 1"
+    assert do(server, f"PUT {_PIPELINE}") == "updated from version 0 to 1"
 
 
 @pytest.mark.parametrize("request_", [f"POST {_OBJECTS}", f"POST {_RULES}"])
@@ -126,7 +126,7 @@ def test_what_is_no_kibana(server: BulkServer, body: bytes, request_: str) -> No
         f"POST {_OBJECTS}/_export": Answer(200, body),
         f"GET {_RULES}/_find": Answer(200, body),
     }
-    with pytest.raises(Unavailable, match=r" answers 200 .*with what is no answer of Kib.*\.$"):
+    with pytest.raises(Unavailable, match=r" answers 200 .*with what is not an answer of Kib.*\.$"):
         do(server, request_, kibana=True)
     assert len(server.asked) == 1
 
@@ -138,7 +138,7 @@ def test_an_upload_to_what_is_no_kibana(server: BulkServer, body: bytes) -> None
         f"POST {_OBJECTS}/_export": Answer(400, {"message": "not there"}),
         f"POST {_OBJECTS}/_import": Answer(200, body),
     }
-    with pytest.raises(Unavailable, match=r"/_import.* with what is no answer of Kibana"):
+    with pytest.raises(Unavailable, match=r"/_import.* with what is not an answer of Kibana"):
         do(server, f"POST {_OBJECTS}", kibana=True)
 
 
@@ -147,7 +147,9 @@ def test_a_removal_from_what_is_no_kibana(server: BulkServer, status: int) -> No
     """Nothing is said to be gone."""
     tag = f"DELETE {_OBJECTS}/tag/cisco_esa-assets"
     server.others[tag] = Answer(status, b"<html>please log in</html>")
-    with pytest.raises(Unavailable, match=f"answers {status} .* with what is no answer of Kibana"):
+    with pytest.raises(
+        Unavailable, match=f"answers {status} .* with what is not an answer of Kibana"
+    ):
         do(server, tag, kibana=True, remove=True)
 
 
@@ -158,5 +160,5 @@ def test_a_rule_without_tags_is_an_old_one(server: BulkServer) -> None:
         f"GET {_RULES}/_find": Answer(200, {"data": [{"rule_id": identity, "tags": []}]}),
         f"POST {_RULES}/_import": Answer(200, {"success": True}),
     }
-    assert do(server, f"POST {_RULES}", kibana=True).endswith("1 are there")
+    assert do(server, f"POST {_RULES}", kibana=True).endswith("1 were there")
     assert json.dumps(identity).encode() not in server.asked[-1].body

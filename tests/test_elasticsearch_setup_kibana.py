@@ -40,14 +40,15 @@ def do(
     settings: Settings = SETTINGS,
 ) -> list[str]:
     """Do the steps that are of Kibana; give what was done."""
-    options = SetupOptions(remove=remove, api_key=key, kibana=kibana.url + "/", space=space)
+    values = {"kibana": kibana.url + "/"} | ({} if space is None else {"space": space})
+    options = SetupOptions(remove=remove, api_key=key, values=values)
     steps = [x for x in setup(settings, options) if kibana.url in x.request]
     return [x.do() for x in steps if x.do is not None]
 
 
 def test_everything_is_imported(kibana: StandIn) -> None:
     """As it is shipped; rules are switched off."""
-    assert do(kibana) == ["6 objects, version 1", "8 brought, switched off"]
+    assert do(kibana) == ["6 objects, version 1", "8 installed; disabled until people enable them"]
     assert list(kibana.objects.values()) == OBJECTS
     assert list(kibana.rules.values()) == RULES
 
@@ -90,7 +91,7 @@ def test_an_older_rule_is_replaced_and_stays_switched_on(kibana: StandIn) -> Non
     kibana.rules["default", identity] = {**old, **kept, "tags": tags, "query": "old"}
     other = {**RULES[3], "query": "changed by somebody"}
     kibana.rules["default", other["rule_id"]] = other
-    assert do(kibana)[1] == "1 brought; 8 are there"
+    assert do(kibana)[1] == "1 installed; 8 were there"
     assert kibana.rules["default", identity] == {**RULES[2], **kept}
     assert kibana.rules["default", other["rule_id"]] == other
 
@@ -98,7 +99,10 @@ def test_an_older_rule_is_replaced_and_stays_switched_on(kibana: StandIn) -> Non
 def test_a_space_has_objects_of_its_own(kibana: StandIn) -> None:
     """With other ids, also where they refer to one another; nothing else is changed."""
     do(kibana)
-    assert do(kibana, space="soc") == ["6 objects, version 1", "8 brought, switched off"]
+    assert do(kibana, space="soc") == [
+        "6 objects, version 1",
+        "8 installed; disabled until people enable them",
+    ]
     of_space = [y for x, y in kibana.objects.items() if x[0] == "soc"]
     assert [x["id"] for x in of_space] == [
         x["id"].replace("cisco_esa-", "cisco_esa-soc-") for x in OBJECTS
@@ -145,7 +149,7 @@ def test_a_refusal_of_kibana_is_said(
 
 def test_rules_that_are_not_taken_are_said(kibana: StandIn) -> None:
     """As where an exception list of theirs is gone."""
-    options = SetupOptions(api_key="id:key", kibana=kibana.url)
+    options = SetupOptions(api_key="id:key", values={"kibana": kibana.url})
     (step,) = [x for x in setup(SETTINGS, options) if x.what == "detection rules"]
     kibana.refusal = (200, {"success": False, "errors": [{"rule_id": "a"}]})
     assert step.do is not None
@@ -194,7 +198,7 @@ def test_an_answer_without_an_end_is_said(
 
 def _import(url: str, settings: Settings = SETTINGS) -> None:
     """Do the steps of a Kibana, which is asked first what it has."""
-    options = SetupOptions(api_key="id:key", kibana=url)
+    options = SetupOptions(api_key="id:key", values={"kibana": url})
     for step in setup(settings, options):
         if step.do is not None and url in step.request:
             step.do()
@@ -220,7 +224,8 @@ def test_kibana_is_asked_by_a_user_through_a_proxy(kibana: StandIn) -> None:
     """The proxy gets its own password, and Kibana the user's."""
     proxy = kibana.url.replace("://", "://gate:keeper@")
     settings = Settings.model_validate({"hosts": ["http://127.0.0.1:9"], "proxy": proxy})
-    options = SetupOptions(kibana="http://kibana.example.com:5601", user="u", password="p")
+    values = {"kibana": "http://kibana.example.com:5601"}
+    options = SetupOptions(values=values, user="u", password="p")
     (step,) = [x for x in setup(settings, options) if x.what == "detection rules"]
     assert step.do is not None
     with pytest.raises(Unavailable, match="401"):  # it knows only a key
@@ -232,29 +237,29 @@ def test_kibana_is_asked_by_a_user_through_a_proxy(kibana: StandIn) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (SetupOptions(kibana="kibana:5601"), "no URL of a Kibana"),
-        (SetupOptions(kibana="http://k:5601", space="S OC"), "no id of a space"),
-        (SetupOptions(space="soc"), "name that, too"),
-        (SetupOptions(flavor="solr"), "none of elasticsearch, opensearch"),
-        (SetupOptions(flavor="opensearch", kibana="http://k:5601"), "nothing else"),
-        (SetupOptions(flavor="opensearch", retention="9d"), "nothing else"),
-        (SetupOptions(flavor="opensearch", remove=True), "nothing else"),
+        (SetupOptions(values={"kibana": "kibana:5601"}), "not a URL of a Kibana"),
+        (SetupOptions(values={"kibana": "http://k:5601", "space": "S OC"}), "not an id of a space"),
+        (SetupOptions(values={"space": "soc"}), "set kibana, too"),
+        (SetupOptions(values={"flavor": "solr"}), "none of elasticsearch, opensearch"),
+        (SetupOptions(values={"flavor": "opensearch", "kibana": "http://k:5601"}), "nothing else"),
+        (SetupOptions(values={"flavor": "opensearch", "retention": "9d"}), "nothing else"),
+        (SetupOptions(remove=True, values={"flavor": "opensearch"}), "nothing else"),
         (SetupOptions(api_key="id:key", user="u", password="p"), "either an API key"),
         (SetupOptions(api_key="secret"), "cannot be used"),
-        (SetupOptions(api_key="secret"), ": api_key is no API key"),
+        (SetupOptions(api_key="secret"), ": api_key is not an API key"),
         (SetupOptions(user="u"), ": username and password belong together"),
         (SetupOptions(password="secret"), "a password for setting up needs a user"),
         (SetupOptions(api_key="id:key", password="secret"), "either an API key"),
-        (SetupOptions(kibana="http://u:secret@k:5601"), "has credentials in it"),
-        (SetupOptions(kibana="http://secret@k:5601"), "has credentials in it"),
-        (SetupOptions(kibana="u:secret@k:5601"), "no URL of a Kibana"),
-        (SetupOptions(kibana="http://"), "no URL of a Kibana"),
-        (SetupOptions(kibana="http://k:port"), "no URL of a Kibana"),
-        (SetupOptions(kibana="http://[k"), "no URL of a Kibana"),
-        (SetupOptions(kibana="http://k:5601/?a"), "no URL of a Kibana"),
-        (SetupOptions(kibana="http://k:5601/ b"), "no URL of a Kibana"),
+        (SetupOptions(values={"kibana": "http://u:secret@k:5601"}), "has credentials in it"),
+        (SetupOptions(values={"kibana": "http://secret@k:5601"}), "has credentials in it"),
+        (SetupOptions(values={"kibana": "u:secret@k:5601"}), "not a URL of a Kibana"),
+        (SetupOptions(values={"kibana": "http://"}), "not a URL of a Kibana"),
+        (SetupOptions(values={"kibana": "http://k:port"}), "not a URL of a Kibana"),
+        (SetupOptions(values={"kibana": "http://[k"}), "not a URL of a Kibana"),
+        (SetupOptions(values={"kibana": "http://k:5601/?a"}), "not a URL of a Kibana"),
+        (SetupOptions(values={"kibana": "http://k:5601/ b"}), "not a URL of a Kibana"),
         *(
-            (SetupOptions(retention=x), "d, h, m or s")
+            (SetupOptions(values={"retention": x}), "d, h, m or s")
             for x in (
                 "",
                 "-5d",

@@ -8,8 +8,8 @@ import forwarder_opensearch
 import pytest
 import trustme
 from click.testing import CliRunner
+from forwarder_opensearch import Settings
 from forwarder_opensearch.output import OpenSearchOutput
-from forwarder_opensearch.settings import Settings
 from pydantic import ValidationError
 
 from forwarder.cli.main import main
@@ -172,8 +172,8 @@ def test_the_check_finds_a_good_one(server: BulkServer) -> None:
         (error(401, "security_exception"), False, "does not take the credentials"),
         (error(403, "security_exception"), True, "cannot be seen"),
         (error(503, "cluster_block_exception"), False, "answers"),
-        (Answer(200, {"version": {"number": "8.19.21"}}), False, "no OpenSearch"),
-        (Answer(200, {}), False, "no OpenSearch"),
+        (Answer(200, {"version": {"number": "8.19.21"}}), False, "not OpenSearch"),
+        (Answer(200, {}), False, "not OpenSearch"),
     ],
     ids=lambda x: str(x)[:30],
 )
@@ -214,7 +214,7 @@ def test_the_check_of_what_is_no_opensearch(server: BulkServer, body: bytes, kin
 @pytest.mark.parametrize("answer", [Answer(200, b"\xff" * 9), Answer(200, b"[" * 10_000)])
 def test_a_reply_of_what_is_no_opensearch(server: BulkServer, answer: Answer) -> None:
     """It is tried again."""
-    with server.answering(answer), pytest.raises(Unavailable, match="no whole JSON"):
+    with server.answering(answer), pytest.raises(Unavailable, match="not whole JSON"):
         ship(hosts=[server.url])
 
 

@@ -18,7 +18,7 @@ STREAM = "logs-cisco_esa.auth-flavor"
 def test_the_export_maps_documents_and_says_when_they_came(opensearch: Node) -> None:
     """Its requests are made as they are written; nothing of it is done by the program."""
     settings = Settings(hosts=("http://127.0.0.1:9",))
-    steps = [x for x in setup(settings, SetupOptions(flavor="opensearch")) if x.request]
+    steps = [x for x in setup(settings, SetupOptions(values={"flavor": "opensearch"})) if x.request]
     assert [x.do for x in steps] == [None] * 3
     transport = opensearch.admin.transport
     for step in steps:

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from forwarder_opensearch.checking import check
-from forwarder_opensearch.output import OpenSearchOutput
-from forwarder_opensearch.settings import Settings
+from forwarder_opensearch import Settings
+from forwarder_opensearch.output import OpenSearchOutput, check
 
 from forwarder.events import Document
 from forwarder.output import Unavailable

@@ -62,6 +62,9 @@ def _describe(installed: "Installed") -> Iterator[str]:
         yield f"  {name}: {kind}"
         if description:
             yield _wrap(description, "    ")
+    for name, description in installed.plugin.setup_values.items():
+        yield f"  setup --set {name}=VALUE"
+        yield _wrap(description, "    ")
 
 
 def _wrap(text: str, indent: str) -> str:

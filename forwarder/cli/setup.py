@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 @click.command()
 @config_file
 @click.option("--output", "name", metavar="NAME", help="Of several outputs, the one to set up.")
-@click.option("--kibana", metavar="URL", help="Bring views, dashboards and rules to this Kibana.")
-@click.option("--space", metavar="ID", help="Space of that Kibana.  [default: the default one]")
-@click.option("--retention", metavar="TIME", help="How long documents are kept, like 90d.")
 @click.option(
-    "--flavor", metavar="NAME", help="Make it for a relative of the other side: opensearch."
+    "--set",
+    "values",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value for the setup of this output, such as kibana=URL; may be repeated."
+    "  esa-forwarder plugins lists the names.",
 )
 @click.option("--remove", is_flag=True, help="Take away what a setup brought; no documents.")
 @click.option("--dry-run", is_flag=True, help="Print what would be sent; ask nobody anything.")
@@ -59,10 +61,7 @@ if TYPE_CHECKING:
 def setup(  # noqa: PLR0913, PLR0917 - one for each option
     path: Path,
     name: str | None,
-    kibana: str | None,
-    space: str | None,
-    retention: str | None,
-    flavor: str | None,
+    values: tuple[str, ...],
     remove: bool,  # noqa: FBT001 - click gives all by name
     dry_run: bool,  # noqa: FBT001
     folder: Path | None,
@@ -84,21 +83,18 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     config = load_or_end(path)
     given = [x for x in (api_key, password, f"{user}:{password}" if user else None) if x]
     mask = mask_of(config, more=given)
-    options = SetupOptions(
-        remove=remove,
-        api_key=api_key or None,
-        user=user or None,
-        password=password or None,
-        kibana=kibana,
-        space=space,
-        retention=retention,
-        flavor=flavor,
-    )
     try:
         if folder is not None:
             _refuse_with_export(remove=remove, dry_run=dry_run)
         output = _choose(config, name)
         assert output.plugin.setup is not None  # noqa: S101 - chosen so
+        options = SetupOptions(
+            remove=remove,
+            api_key=api_key or None,
+            user=user or None,
+            password=password or None,
+            values=_read_values(output, values),
+        )
         with stdout_to_stderr():
             steps = list(output.plugin.setup(output.settings, options))
         if dry_run:
@@ -153,6 +149,27 @@ def _choose(config: "Config", name: str | None) -> "OutputConfig":
     if len(able) != 1:
         raise ConfigError(f"outputs that can be set up: {names}; name one with --output.")
     return next(iter(able.values()))
+
+
+def _read_values(output: "OutputConfig", values: Iterable[str]) -> dict[str, str]:
+    """Read what ``--set`` gives.
+
+    Raises:
+        ConfigError: It has another form, or the output has no such name.
+    """
+    from forwarder.errors import ConfigError
+
+    known = output.plugin.setup_values
+    found = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {text!r} is not of the form NAME=VALUE.")
+        if name not in known:
+            names = ", ".join(known) or "none"
+            raise ConfigError(f"--set {name}: output {output.name!r} has no such name: {names}.")
+        found[name] = value
+    return found
 
 
 def _print_all(steps: Iterable["Step"]) -> None:

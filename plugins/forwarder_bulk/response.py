@@ -1,16 +1,28 @@
-"""Reading replies: what became of each document, by the table in :mod:`forwarder_bulk.meanings`."""
+"""What a reply to a bulk request means for each document of it: one table, and reading replies.
 
-from collections.abc import Mapping, Sequence
+The rules:
+
+- What an operator can fix at the server or in the configuration is waited for: credentials, rights,
+  a missing index, a full or overloaded cluster. Nothing is dropped for it, however long it takes.
+- What is wrong with the document is refused for good. The document is kept as a dead letter.
+- What is there already (409) is delivered.
+- In doubt it is sent again: ``create`` with an ``_id`` takes a document once.
+
+Rules are tried from the top; the first that fits holds. Status codes and types are those of
+Elasticsearch 8.19 and 9.5 and of OpenSearch 2.19.
+"""
+
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from enum import Enum, auto
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
 
 from forwarder import Document, Failure, Unavailable
-from forwarder_bulk.meanings import Meaning, look_up
 
 FILTER = ",".join(
     f"items.*.{x}"
@@ -27,15 +39,173 @@ FILTER = ",".join(
 """What of a reply is wanted, as ``filter_path``: what is read here. The rest is five times as much
 for each document, and for an error half as much again, of which there is one for each document that
 is there already."""
-_MAX_SAID = 1000
-"""Characters of what a server says. Elasticsearch quotes values of the document in its reasons."""
+_MAX_TEXT = 1000
+"""Characters of a server's reason. Elasticsearch quotes values of the document in it."""
 _MAX_PAGE = 200
-"""Characters of an answer that is no JSON, as the page of a proxy, or of a URL."""
-
-_NO_WORDS = "something else than words where an error is told"
-
+"""Characters of an answer that is not JSON, as the page of a proxy, or of a URL."""
 _LONGEST_REST = timedelta(hours=1)
 """A server whose clock is wrong must not be left alone for days."""
+
+
+class Disposition(Enum):
+    """What becomes of the documents."""
+
+    DELIVERED = auto()
+    REFUSED = auto()
+    """For good."""
+    LATER = auto()
+    """Again, after a pause."""
+    LESS = auto()
+    """Again, after a pause, and fewer at once."""
+    SPLIT = auto()
+    """Again at once, in halves. One document alone is refused."""
+    EACH = auto()
+    """As the items of the reply say."""
+
+
+class Rule(NamedTuple):
+    """One line of the table."""
+
+    of: Literal["reply", "item"]
+    statuses: Container[int]
+    disposition: Disposition
+    advice: str = ""
+    type: str = ""
+    """Of the error; empty for any, ``*`` for any but none."""
+    reason: str = ""
+    """What the reason contains."""
+    failure_store: tuple[str, ...] = ()
+    """What the item says of the failure store; empty for anything."""
+
+
+_2XX, _3XX, _4XX, _5XX = (range(x, x + 100) for x in (200, 300, 400, 500))
+_ANY = range(-1, 1000)
+_BAD_LOGIN = "give a key or a password that is valid"
+_RIGHTS = "give the key or user the privileges auto_configure and create_doc there"
+_SERVER = "see how the server is"
+_BETWEEN = "see what is between here and the server"
+_TOO_OLD = "this server is too old: see which ones are supported"
+
+TABLE = (
+    # A whole reply.
+    Rule("reply", _2XX, Disposition.EACH),
+    Rule(
+        "reply",
+        _3XX,
+        Disposition.LATER,
+        "nothing is sent there: name the server itself in hosts, not what redirects to it",
+    ),
+    Rule(
+        "reply",
+        (400,),
+        Disposition.LATER,
+        "this server is too old, or too new: see which ones are supported",
+        type="media_type_header_exception",
+    ),
+    Rule(
+        "reply",
+        (400,),
+        Disposition.LATER,
+        _TOO_OLD,
+        type="illegal_argument_exception",
+        reason="unrecognized parameter",
+    ),
+    # Something in the request is wrong; in halves it shows which document it is.
+    Rule("reply", (400,), Disposition.SPLIT, "look at the document", type="*"),
+    Rule("reply", (401,), Disposition.LATER, _BAD_LOGIN),
+    Rule("reply", (403,), Disposition.LATER, _RIGHTS),
+    Rule("reply", (404,), Disposition.LATER, "see whether it is the right server, path and index"),
+    Rule("reply", (407,), Disposition.LATER, "give user and password of the proxy in its URL"),
+    Rule(
+        "reply",
+        (413,),
+        Disposition.SPLIT,
+        "the document is larger than the server, or a proxy before it, allows in a request"
+        " (http.max_content_length)",
+    ),
+    Rule("reply", (429,), Disposition.LESS, "the server is busy; give it time, or more nodes"),
+    Rule("reply", _5XX, Disposition.LATER, _SERVER),
+    Rule("reply", _ANY, Disposition.LATER, _BETWEEN),
+    # One item. It was not indexed, but set aside by the server with status 201: searches do not
+    # find it.
+    Rule(
+        "item",
+        _2XX,
+        Disposition.REFUSED,
+        "it is in the failure store, with the error: see GET <data stream>::failures/_search",
+        failure_store=("used",),
+    ),
+    # It says that it is stored nowhere.
+    Rule(
+        "item",
+        _2XX,
+        Disposition.REFUSED,
+        "see the log of the server",
+        failure_store=("failed", "not_enabled"),
+    ),
+    Rule("item", _2XX, Disposition.DELIVERED),
+    # The _id is there already, from an attempt whose reply was lost or from an earlier run.
+    Rule("item", (409,), Disposition.DELIVERED),
+    Rule("item", (429,), Disposition.LESS, "the server is busy, or its disk is full"),
+    Rule("item", (401,), Disposition.LATER, _BAD_LOGIN),
+    Rule("item", (403,), Disposition.LATER, _RIGHTS),
+    Rule(
+        "item",
+        (404,),
+        Disposition.LATER,
+        "create it, or the index template that makes it a data stream (esa-forwarder setup)",
+    ),
+    # Three 400s that are not about the document, and that an operator can fix.
+    Rule("item", (400,), Disposition.LATER, "open the index", type="index_closed_exception"),
+    Rule(
+        "item",
+        (400,),
+        Disposition.LATER,
+        "create the pipeline, or take it out of the configuration",
+        type="illegal_argument_exception",
+        reason="pipeline with id",
+    ),
+    Rule(
+        "item",
+        (400,),
+        Disposition.LATER,
+        "raise the limit on shards, or delete indices",
+        type="validation_exception",
+        reason="this action would add",
+    ),
+    Rule("item", _4XX, Disposition.REFUSED, "fix the mapping, then replay the dead letter"),
+    Rule("item", _5XX, Disposition.LATER, _SERVER),
+    # A status that no server gives: in doubt, again.
+    Rule("item", _ANY, Disposition.LATER, _BETWEEN),
+)
+
+
+def find_rule(
+    of: Literal["reply", "item"],
+    status: int,
+    type_: str = "",
+    reason: str = "",
+    failure_store: str = "",
+) -> Rule:
+    """Find the line of the table that holds.
+
+    Args:
+        of: Whether it is a whole reply or an item of one.
+        status: Of HTTP.
+        type_: Of the server's error; empty where there is none, as in a page of a proxy.
+        reason: The server's own words.
+        failure_store: What an item says of it.
+    """
+    for rule in TABLE:
+        if (
+            rule.of == of
+            and status in rule.statuses
+            and (rule.type in {"", type_} or (rule.type == "*" and type_ != ""))
+            and rule.reason in reason
+            and (not rule.failure_store or failure_store in rule.failure_store)
+        ):
+            return rule
+    raise ValueError(f"{status} is not a status of HTTP")
 
 
 class Reply(NamedTuple):
@@ -49,55 +219,57 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Judgement(NamedTuple):
+class BulkResult(NamedTuple):
     """What a reply means for the documents of its request."""
 
-    meaning: Meaning
+    disposition: Disposition
     """Of the whole reply; EACH where each document has its own."""
     failures: Sequence[Failure]
     """What was not delivered."""
-    said: str
+    reason: str
     """In words, where the whole reply says no."""
     status: int
     is_busy: bool
-    """Whether less should be sent at once: the server took less than half of it for want of room,
+    """Whether less should be sent at once: the server took less than half of it because it is busy,
     or asked to be left alone. One that takes more goes on to be sent as much: were it sent less
     after each reply that puts a few documents off, it would soon be sent one at a time."""
     retry_after: timedelta | None
     """How long the server asked to be left alone."""
 
 
-def judge(reply: Reply, documents: Sequence[Document], target: str, now: datetime) -> Judgement:
+def interpret(
+    reply: Reply, documents: Sequence[Document], target: str, now: datetime
+) -> BulkResult:
     """Say what became of the documents of a request.
 
     Args:
         reply: To it.
         documents: In the order of the request.
         target: Where they were sent, for people.
-        now: To reckon how long it is until a date in ``Retry-After``.
+        now: To tell how long it is until a date in ``Retry-After``.
 
     Raises:
         Unavailable: The reply cannot be understood, or is cut short.
     """
-    body = _read(reply)
+    body = _parse(reply)
     error_type, reason = (_error(body) if isinstance(body, dict) else None) or ("", "")
-    row = look_up("reply", reply.status, error_type, reason)
-    after = _pause(reply.headers.get("retry-after", ""), now)
-    if row.meaning is Meaning.EACH:
-        failures, busy = _judge_items(reply, body, documents)
+    rule = find_rule("reply", reply.status, error_type, reason)
+    after = _retry_after(reply.headers.get("retry-after", ""), now)
+    if rule.disposition is Disposition.EACH:
+        failures, busy = _interpret_items(reply, body, documents)
         is_busy = busy * 2 > len(documents) or (busy > 0 and after is not None)
-        return Judgement(row.meaning, failures, "", reply.status, is_busy, after)
-    said = f"{reply.host} answers {reply.status} to a bulk request for {target}"
-    if reply.status in range(300, 400):
+        return BulkResult(rule.disposition, failures, "", reply.status, is_busy, after)
+    text = f"{reply.host} answers {reply.status} to a bulk request for {target}"
+    if reply.status in _3XX:
         if "location" in reply.headers:
-            said += f", and sends it on to {_target(reply.headers['location'])}"
+            text += f", and redirects to {_redirect(reply.headers['location'])}"
     elif what := _join(error_type, reason) or show_page(reply.body):
-        said += f": {what}"
-    said += f"; {row.advice}"
-    return Judgement(row.meaning, [], said, reply.status, row.meaning is Meaning.LESS, after)
+        text += f": {what}"
+    is_busy = rule.disposition is Disposition.LESS
+    return BulkResult(rule.disposition, [], f"{text}; {rule.advice}", reply.status, is_busy, after)
 
 
-def _judge_items(
+def _interpret_items(
     reply: Reply, body: object, documents: Sequence[Document]
 ) -> tuple[list[Failure], int]:
     """Judge each document by its own item; count those for which the server is too busy."""
@@ -106,9 +278,9 @@ def _judge_items(
         count = len(items) if isinstance(items, list) else "no"
         raise Unavailable(
             f"{reply.host} answers {reply.status} with {count} items to a bulk request with"
-            f" {len(documents)}: {show_page(reply.body)}; see what is between here and the server"
+            f" {len(documents)}: {show_page(reply.body)}; {_BETWEEN}"
         )
-    if _says_all_created(reply.body, len(documents)):
+    if _all_created(reply.body, len(documents)):
         return [], 0
     failures = []
     busy = 0
@@ -121,29 +293,28 @@ def _judge_items(
             status = 0
         if status in {201, 409} and "failure_store" not in result:
             continue  # nearly all
-        words = _words(result, "_index", "failure_store")
+        texts = _texts(result, "_index", "failure_store")
         error = _error(result)
-        if words is None or error is None:
-            row = look_up("item", 0)
-            said = f"{reply.host} answers {status} for a document with {_NO_WORDS}; {row.advice}"
+        reason = f"{reply.host} answers {status} for a document"
+        if texts is None or error is None:
+            rule = find_rule("item", 0)
+            reason += " with something else than text where an error is told"
         else:
-            index, store = words
-            row = look_up("item", status, *error, store)
-            if row.meaning is Meaning.DELIVERED:
+            index, store = texts
+            rule = find_rule("item", status, *error, store)
+            if rule.disposition is Disposition.DELIVERED:
                 continue
-            said = f"{reply.host} answers {status} for a document"
-            said += f" in {index}" if index else ""
-            said += f" (failure store: {store})" if store else ""
-            said += f"{f': {what}' if (what := _join(*error)) else ''}; {row.advice}"
-        busy += row.meaning is Meaning.LESS
-        failures.append(
-            Failure(document, said, retryable=row.meaning is not Meaning.REFUSED, status=status)
-        )
+            reason += f" in {index}" if index else ""
+            reason += f" (failure store: {store})" if store else ""
+            reason += f": {what}" if (what := _join(*error)) else ""
+        busy += rule.disposition is Disposition.LESS
+        retryable = rule.disposition is not Disposition.REFUSED
+        failures.append(Failure(document, f"{reason}; {rule.advice}", retryable, status))
     return failures, busy
 
 
-def _says_all_created(body: bytes, count: int) -> bool:
-    """Whether a reply is as nearly all are, which is found out without a look at each item.
+def _all_created(body: bytes, count: int) -> bool:
+    """Say whether a reply is as nearly all are, without a look at each item.
 
     Within the text of a value each quotation mark has a backslash, so these are keys.
     """
@@ -154,16 +325,16 @@ def _says_all_created(body: bytes, count: int) -> bool:
     )
 
 
-def _read(reply: Reply) -> object:
-    """Read JSON; None for the page of a proxy with a status that says enough by itself."""
+def _parse(reply: Reply) -> object:
+    """Parse JSON; None for the page of a proxy with a status that says enough by itself."""
     try:
         return orjson.loads(reply.body)
     except orjson.JSONDecodeError as error:
-        if reply.status not in range(200, 300):
+        if reply.status not in _2XX:
             return None
         raise Unavailable(
-            f"{reply.host} answers {reply.status} with what is no whole JSON:"
-            f" {show_page(reply.body)}; see what is between here and the server"
+            f"{reply.host} answers {reply.status} with what is not whole JSON:"
+            f" {show_page(reply.body)}; {_BETWEEN}"
         ) from error
 
 
@@ -171,24 +342,24 @@ def _error(body: Mapping[str, Any]) -> tuple[str, str] | None:
     """Find type and reason of an error, with the cause, which tends to say more.
 
     Returns:
-        Empty where there is no error; None where it is not in words, as no server of ours has it.
+        Empty where there is no error; None where it is not text, as no real server has it.
     """
     error = body.get("error")
     if error is None or isinstance(error, str):
-        return "", (error or "")[:_MAX_SAID]
-    words = _words(error, "type", "reason")
+        return "", (error or "")[:_MAX_TEXT]
+    texts = _texts(error, "type", "reason")
     cause = error.get("caused_by") if isinstance(error, dict) else None
-    behind = _words(cause or {}, "type", "reason")
-    if words is None or behind is None or not words[0]:
+    behind = _texts(cause or {}, "type", "reason")
+    if texts is None or behind is None or not texts[0]:
         return None
-    type_, reason = words
+    type_, reason = texts
     if behind[1]:
-        reason += f" ({': '.join(x for x in behind if x)})"
-    return type_[:_MAX_SAID], reason[:_MAX_SAID]
+        reason += f" ({_join(*behind)})"
+    return type_[:_MAX_TEXT], reason[:_MAX_TEXT]
 
 
-def _words(found: object, first: str, second: str) -> tuple[str, str] | None:
-    """Give two texts of a JSON object, empty where they are missing; None if one is no text.
+def _texts(found: object, first: str, second: str) -> tuple[str, str] | None:
+    """Give two texts of a JSON object, empty where they are missing; None if one is not text.
 
     What else may stand there is not looked into: it may be nested deeper than Python goes.
     """
@@ -205,27 +376,27 @@ def _join(type_: str, reason: str) -> str:
 
 
 def show_page(body: bytes) -> str:
-    """Give the beginning of an answer, for whoever has to find out where it comes from."""
+    """Give the beginning of an answer, to find out where it comes from."""
     return repr(body[:_MAX_PAGE].decode(errors="replace")) if body else "nothing"
 
 
-def _target(location: str) -> str:
-    """Show where a request is sent on to, without what may be secret: who logs in, and queries."""
+def _redirect(location: str) -> str:
+    """Show where a reply redirects to, without what may be secret: the user, and queries."""
     try:
         parts = urlsplit(location)
     except ValueError:
-        return "what is no URL"
+        return "what is not a URL"
     host = parts.netloc.rpartition("@")[2]
     return repr(parts._replace(netloc=host, query="", fragment="").geturl()[:_MAX_PAGE])
 
 
-def _pause(after: str, now: datetime) -> timedelta | None:
-    """Read a Retry-After: seconds, or a date."""
+def _retry_after(text: str, now: datetime) -> timedelta | None:
+    """Read seconds, or a date."""
     with suppress(ValueError, TypeError, OverflowError):
-        if after.isdecimal():
-            return min(_LONGEST_REST, timedelta(seconds=int(after)))
-        if after:
-            when = parsedate_to_datetime(after)
+        if text.isdecimal():
+            return min(_LONGEST_REST, timedelta(seconds=int(text)))
+        if text:
+            when = parsedate_to_datetime(text)
             left = when.replace(tzinfo=when.tzinfo or UTC) - now
             return min(_LONGEST_REST, max(timedelta(), left))
     return None

@@ -1,4 +1,4 @@
-"""Settings that both outputs have."""
+"""Settings that both outputs have: which cluster, how to reach it, and where documents go."""
 
 import re
 from collections.abc import Iterator
@@ -17,22 +17,22 @@ _MAX_INDEX = 200
 
 
 def read_host(url: str) -> str:
-    """Read the URL of a node.
+    """Check the URL of a node.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not one.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError("is no URL, as https://es1.example.com:9200 is") from None
+        raise ValueError("is not a URL like https://es1.example.com:9200") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("is no URL, as https://es1.example.com:9200 is")
+        raise ValueError("is not a URL like https://es1.example.com:9200")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("has credentials in it; say username and password beside hosts")
+        raise ValueError("has credentials in it; set username and password beside hosts")
     if port is None:
-        raise ValueError("has no port; say :9200, or :443 for a cluster in the cloud")
+        raise ValueError("has no port; add :9200, or :443 for a cluster in the cloud")
     if parts.query or parts.fragment:
         raise ValueError("has more behind the path")
     return url.rstrip("/")
@@ -41,7 +41,7 @@ def read_host(url: str) -> str:
 def _index(pattern: str) -> str:
     if _INDEX.fullmatch(pattern) is None or pattern in {".", ".."} or len(pattern) > _MAX_INDEX:
         raise ValueError(
-            "is no name for an index: small letters, digits, . _ + - and, for the time of the"
+            "is not a name for an index: small letters, digits, . _ + - and, for the time of the"
             " event in UTC, %Y %m %d, or %G and %V for the year and week of ISO 8601"
         )
     return pattern
@@ -49,7 +49,7 @@ def _index(pattern: str) -> str:
 
 def _timeout(duration: timedelta) -> timedelta:
     if not duration:
-        raise ValueError("is no time at all")
+        raise ValueError("has to be longer than 0")
     return duration
 
 
@@ -78,7 +78,7 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     verify: Literal["full", "certificate", "none"] = Field(
         default="full",
         description="What of the server's certificate is verified: all of it; all but the name in"
-        " it; nothing, which lets anybody in between read along and take the documents.",
+        " it; nothing, with which an attacker in between can read the documents.",
     )
     connect_timeout: _Timeout = Field(
         default=timedelta(seconds=10), description="How long to wait for a connection."
@@ -126,7 +126,7 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
         if self.client_key is not None and self.client_certificate is None:
             yield "client_key needs a client_certificate"
         if self.verify == "none" and self.ca_certs:
-            yield "with verify: none, no authority is looked at; take one of them out"
+            yield "with verify: none, no authority is used; take one of them out"
         if self.index is not None and self.namespace_by_appliance:
             yield "an index has no namespace; take namespace_by_appliance or index out"
         plain = [x for x in self.urls() if x.startswith("http:")]

@@ -11,7 +11,7 @@ A data stream looks for an ``_id`` only in the newest of its indices.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from forwarder import Document, Expected
@@ -23,7 +23,7 @@ ANY = f"{_PREFIX}*"
 DEFAULT = f"{_PREFIX}default"
 """For a document that does not say it."""
 
-# Within the text of a value each quotation mark has a backslash before it. So what a stranger
+# Within the text of a value each quotation mark has a backslash before it. So what an attacker
 # writes there never looks like a key and its value.
 _DATA_STREAM = re.compile(
     rb'"data_stream":\{"type":"([^"\\]+)","dataset":"([^"\\]+)","namespace":"([^"\\]+)"\}'
@@ -42,9 +42,9 @@ class Request(NamedTuple):
     where: str | None
     """Where all of them go; None where each line says it."""
     body: bytes
-    """NDJSON, with a newline at the end; later packed."""
+    """NDJSON, with a newline at the end; later compressed."""
     size: int = 0
-    """Bytes of the body before it was packed."""
+    """Bytes of the body before it was compressed."""
 
     @property
     def target(self) -> str:
@@ -56,24 +56,19 @@ class Targets:
     """Names data streams and indices, and makes requests."""
 
     def __init__(self, index: str | None = None, *, by_appliance: bool = False) -> None:
-        """Choose how.
-
-        Args:
-            index: A pattern as of ``strftime``; None for data streams.
-            by_appliance: Whether each appliance has a namespace of its own.
-        """
+        """Use an index pattern as of ``strftime``, or data streams, one an appliance or not."""
         self._index = index
         self._is_fixed = index is not None and "%" not in index
         self._by_appliance = by_appliance
         self._usual: tuple[bytes, str] = (b"", "")
-        """How a document names its data stream, and the name: of the last one that was asked."""
+        """How the last document that was looked at names its data stream, and the name."""
 
     def request(self, documents: Sequence[Document]) -> Request:
         """Make the body of a request."""
         if self._is_fixed:
             return Request(self._index, _join(documents))
-        mark, name = self._usual
-        if mark and not [x for x in documents if mark not in x.body]:
+        key, name = self._usual
+        if key and not [x for x in documents if key not in x.body]:
             return Request(name, _join(documents))  # nearly always
         found = [self.place(x) for x in documents]
         names = {name for name, _ in found}
@@ -91,8 +86,8 @@ class Targets:
         if self._index is not None:
             found = _TIME.search(body)
             # Only a document that was damaged by hand has no time.
-            time = datetime.fromisoformat(found[1].decode()) if found else datetime(1970, 1, 1)  # noqa: DTZ001 - UTC both
-            return time.replace(tzinfo=UTC).strftime(self._index), document
+            time = f"{found[1].decode() if found else '1970-01-01T00:00:00'}+00:00"
+            return datetime.fromisoformat(time).strftime(self._index), document
         found = _DATA_STREAM.search(body)
         if found is None:
             return DEFAULT, document
@@ -120,10 +115,10 @@ class Targets:
 
 def _join(documents: Sequence[Document]) -> bytes:
     """Make the body of a request whose documents all go to one place."""
-    pieces: list[bytes] = []
+    chunks: list[bytes] = []
     for id_, body in documents:  # joined all at once: each is copied once
-        pieces += (b'{"create":{"_id":"', id_.encode(), b'"}}\n', body, b"\n")
-    return b"".join(pieces)
+        chunks += (b'{"create":{"_id":"', id_.encode(), b'"}}\n', body, b"\n")
+    return b"".join(chunks)
 
 
 def sanitise(appliance: str) -> str:

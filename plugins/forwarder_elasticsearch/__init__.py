@@ -1,7 +1,6 @@
 """The output ``elasticsearch``: documents into data streams or indices, each of them once.
 
-Read on in :mod:`forwarder_elasticsearch.output`. The client takes a while to be imported; whoever
-only wants to know which outputs there are does not wait for it.
+Its client takes a while to be imported; listing the outputs does not wait for it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def forwarder_outputs() -> Iterable[OutputPlugin]:
-    """Give the type ``elasticsearch``."""
+    """Register the type ``elasticsearch``."""
     return [
         OutputPlugin(
             name="elasticsearch",
@@ -24,6 +23,13 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
             build=_build,
             check=_check,
             setup=_setup,
+            setup_values={
+                "kibana": "URL of the Kibana that gets views, a dashboard and rules.",
+                "space": "Space of that Kibana, rather than the default one.",
+                "retention": "How long Elasticsearch keeps documents, like 90d.",
+                "flavor": "Product that it is for: elasticsearch (default), or opensearch, whose"
+                " files can be exported.",
+            },
             knows_ids=True,
         )
     ]

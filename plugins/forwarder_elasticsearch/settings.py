@@ -1,4 +1,4 @@
-"""What the configuration says below ``type: elasticsearch``."""
+"""Settings below ``type: elasticsearch``."""
 
 import re
 from base64 import b64decode, b64encode
@@ -16,14 +16,14 @@ def read_cloud_id(text: str) -> str:
     """Find the URL of a deployment: behind its name are host, cluster and Kibana in Base64.
 
     Raises:
-        ValueError: It is no cloud ID.
+        ValueError: It is not a cloud ID.
     """
     try:
         domain, cluster, *_ = b64decode(text.rpartition(":")[2]).decode("ascii").split("$")
         host, _, port = domain.partition(":")
         return read_host(f"https://{cluster}.{host}:{port or 443}")
     except ValueError:
-        raise ValueError("is no cloud ID; copy it whole from the console") from None
+        raise ValueError("is not a cloud ID; copy it whole from the console") from None
 
 
 def _cloud_id(text: str) -> str:
@@ -34,11 +34,11 @@ def _cloud_id(text: str) -> str:
 def _proxy(url: SecretStr) -> SecretStr:
     try:
         parts = urlsplit(url.get_secret_value())
-        port = parts.port
+        is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port is not None
     except ValueError:
-        raise ValueError("is no URL, as http://proxy.example.com:3128 is") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port is None:
-        raise ValueError("is no URL with a port, as http://proxy.example.com:3128 is")
+        is_whole = False
+    if not is_whole:
+        raise ValueError("is not a URL with a port, like http://proxy.example.com:3128")
     return url
 
 
@@ -52,14 +52,14 @@ def _api_key(key: SecretStr) -> SecretStr:
     except ValueError:
         pair = b""
     if b":" not in pair:
-        raise ValueError("is no API key; say ID:KEY, or the field 'encoded' of the answer to it")
+        raise ValueError("is not an API key; use ID:KEY, or the field 'encoded' of the answer")
     return SecretStr(text)
 
 
 def _fingerprint(text: str) -> str:
     found = text.replace(":", "").lower()
     if _FINGERPRINT.fullmatch(found) is None:
-        raise ValueError("is no SHA-256 fingerprint: 64 hex digits, with or without colons")
+        raise ValueError("is not a SHA-256 fingerprint: 64 hex digits, with or without colons")
     return found
 
 
@@ -98,15 +98,15 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
     def _contradictions(self) -> Iterator[str]:  # type: ignore[explicit-override]  # not in Python 3.11
         yield from super()._contradictions()
         if (self.hosts is None) == (self.cloud_id is None):
-            yield "say either hosts or cloud_id"
+            yield "set either hosts or cloud_id"
         if self.api_key is not None and self.username is not None:
-            yield "say either api_key, or username and password"
+            yield "set either api_key, or username and password"
         if self.ca_trusted_fingerprint is not None and self.ca_certs is not None:
-            yield "say either ca_certs or ca_trusted_fingerprint"
+            yield "set either ca_certs or ca_trusted_fingerprint"
         if self.ca_trusted_fingerprint is not None and self.verify == "none":
-            yield "with verify: none, no authority is looked at; take one of them out"
+            yield "with verify: none, no authority is used; take one of them out"
         if self.ca_trusted_fingerprint is not None and self.proxy is not None:
-            yield "a fingerprint is looked for without the proxy; say ca_certs"
+            yield "a fingerprint is looked for without the proxy; set ca_certs"
 
     @classmethod
     def _about_tls(cls) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11

@@ -5,24 +5,38 @@ Its client is an extra, ``opensearch``.
 
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from forwarder_bulk.settings import ClusterSettings, Host
+from pydantic import Field
 
 from forwarder import Expected, Finding, OutputPlugin, hookimpl
-from forwarder_opensearch.settings import Settings
 
 if TYPE_CHECKING:
     from forwarder_opensearch.output import OpenSearchOutput
 
 _NO_CLIENT = (
-    "its client is not installed; in the folder of the program, where its README is, say"
+    "its client is not installed; in the folder of the program, where its README is, run"
     " pip install '.[opensearch]' with the pip of this environment."
 )
 
 
+class Settings(ClusterSettings, frozen=True, extra="forbid"):
+    """Settings below ``type: opensearch``."""
+
+    hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = Field(
+        description="URLs of the cluster's nodes, with ports; if one does not answer, the next"
+        " one is asked."
+    )
+
+    def urls(self) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11
+        """Give the nodes to ask."""
+        return self.hosts
+
+
 @hookimpl
 def forwarder_outputs() -> Iterable[OutputPlugin]:
-    """Give the type ``opensearch``."""
-    missing = "" if find_spec("opensearchpy") else _NO_CLIENT
+    """Register the type ``opensearch``."""
     return [
         OutputPlugin(
             name="opensearch",
@@ -30,7 +44,7 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
             build=_build,
             check=_check,
             knows_ids=True,
-            missing=missing,
+            missing="" if find_spec("opensearchpy") else _NO_CLIENT,
         )
     ]
 
@@ -42,6 +56,6 @@ def _build(settings: Settings) -> "OpenSearchOutput":
 
 
 def _check(settings: Settings, _: Expected) -> Iterator[Finding]:
-    from forwarder_opensearch.checking import check  # noqa: PLC0415 - late on purpose
+    from forwarder_opensearch.output import check  # noqa: PLC0415 - late on purpose
 
     yield from check(settings)

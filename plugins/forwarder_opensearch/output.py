@@ -1,136 +1,158 @@
-"""Shipping to OpenSearch, as :mod:`forwarder_elasticsearch` does to Elasticsearch.
+"""Shipping to OpenSearch, as :mod:`forwarder_elasticsearch` does to Elasticsearch; and its check.
 
-What the replies mean is in :mod:`forwarder_bulk.meanings`, how batches are sent in
+Its client chooses among the nodes; requests go through :class:`forwarder_bulk.transport.HttpPool`.
+What the replies mean is in :mod:`forwarder_bulk.response`, how batches are sent in
 :mod:`forwarder_bulk.sender`.
 """
 
-import logging
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from http.client import HTTPException
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit
 
 import opensearchpy
-from forwarder_bulk.causes import find_causes
-from forwarder_bulk.patience import is_over
-from forwarder_bulk.response import FILTER, Reply
-from forwarder_bulk.sender import Sender
-from forwarder_bulk.targets import Request, Targets
-from forwarder_bulk.transport import find_fault
+from forwarder_bulk.output import BulkOutput
+from forwarder_bulk.response import FILTER, Reply, show_page
+from forwarder_bulk.targets import Request
+from forwarder_bulk.tls import make_context
+from forwarder_bulk.transport import (
+    Answer,
+    HttpPool,
+    authorization,
+    explain,
+    is_late,
+    parse_shallow,
+)
+from urllib3.exceptions import HTTPError
 
-from forwarder import Document, Failure, Unavailable
-from forwarder_opensearch.connecting import connect
-from forwarder_opensearch.settings import Settings
+from forwarder import Finding, Unavailable
+from forwarder_opensearch import Settings
 
-_ANY = range(100, 1000)
-"""All that ``http.client`` takes for a status."""
-
-_log = logging.getLogger(__name__)
+_NO_ANSWER = (HTTPError, HTTPException)
 
 
-class OpenSearchOutput:
-    """Ships to one cluster."""
+class _Connection(opensearchpy.Connection):
+    """The connections to one node."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Connect nowhere yet."""
-        self._settings = settings
-        self._targets = Targets(settings.index, by_appliance=settings.namespace_by_appliance)
-        self._client: opensearchpy.OpenSearch | None = None
-        self._sender: Sender | None = None
-        self._has_warned = False
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        context: ssl.SSLContext | None,
+        **options: Any,  # noqa: ANN401 - as the client gives them
+    ) -> None:
+        super().__init__(**options)
+        self.url = self.host + self.url_prefix
+        self._pool = HttpPool(self.host, settings, context if self.use_ssl else None)
+        self.headers |= authorization(settings)
 
-    def open(self) -> None:
-        """Make the client."""
-        if self._settings.verify == "none" and not self._has_warned:
-            self._has_warned = True
-            _log.warning(
-                "The certificate of %s is not verified (verify: none): anybody in between can read"
-                " the documents and the credentials. Name the authority in ca_certs.",
-                ", ".join(self._settings.urls()),
-            )
-        try:
-            client = connect(self._settings)
-        except (OSError, opensearchpy.OpenSearchException) as error:
-            raise Unavailable(
-                f"the files of the settings about TLS cannot be used: {error}; they have to be PEM"
-            ) from error
-        self._client = client
-        self._sender = Sender(
-            lambda request: self._post(client, request), self._targets, self._settings.workers
-        )
-
-    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-        """Ship a batch."""
-        if self._sender is None:
-            raise RuntimeError("write was called before open")
-        return self._sender.write(documents)
+    def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        """Make a request; any status is an answer."""
+        return self._pool.urlopen(method, self.url_prefix + path, body, self.headers | headers)
 
     def close(self) -> None:
-        """Hang up."""
-        client, self._client, self._sender = self._client, None, None
-        if client is not None:
-            client.close()
+        self._pool.close()
 
-    def _post(self, client: opensearchpy.OpenSearch, request: Request) -> Reply:
-        """Make one request; of a node that cannot be reached, the next one is asked.
 
-        Once more than there are nodes: a connection may be one that was cut while nobody looked.
+def connect(settings: Settings) -> opensearchpy.OpenSearch:
+    """Make a client; nothing is sent yet.
+
+    Raises:
+        Unavailable: A file that the settings name cannot be used.
+    """
+    urls = [urlsplit(x) for x in settings.hosts]
+    is_secure = any(x.scheme == "https" for x in urls)
+    hosts = [
+        {
+            "host": x.hostname,
+            "port": x.port,
+            "use_ssl": x.scheme == "https",
+            "url_prefix": x.path,
+        }
+        for x in urls
+    ]
+    return opensearchpy.OpenSearch(
+        hosts,
+        connection_class=_Connection,
+        settings=settings,
+        context=make_context(settings) if is_secure else None,
+        max_retries=0,
+        retry_on_status=(),
+    )
+
+
+class OpenSearchOutput(BulkOutput[Settings, opensearchpy.OpenSearch]):
+    """Ships to one cluster."""
+
+    def connect(self) -> opensearchpy.OpenSearch:  # type: ignore[explicit-override]  # not in Python 3.11
+        """Make the client."""
+        return connect(self.settings)
+
+    def post(self, client: opensearchpy.OpenSearch, request: Request) -> Reply:  # type: ignore[explicit-override]
+        """Make one request; if a node cannot be reached, the next one is asked.
+
+        Once more than there are nodes: a connection may be one that was cut while it was idle.
         """
-        left = len(self._settings.hosts)
+        index = "" if request.where is None else f"/{quote(request.where)}"
+        params: Mapping[str, str] = {"filter_path": FILTER}
+        if self.settings.pipeline is not None:
+            params = {**params, "pipeline": self.settings.pipeline}
+        path = f"{index}/_bulk?{urlencode(params)}"
+        left = len(self.settings.hosts)
         while True:
             # The client's own method keeps status and headers of the reply to itself.
             connection = client.transport.get_connection()
             try:
-                reply = self._ask(connection, request)
-            except opensearchpy.ConnectionError as error:
+                answer = connection.request("POST", path, request.body, **_NDJSON)
+            except _NO_ANSWER as error:
                 client.transport.mark_dead(connection)
-                if _is_late(error):
-                    # It may be at work on it; to ask the next one would be to double its work.
-                    raise Unavailable(f"{_url(connection)} {explain(error)}") from error
-                if not left:
-                    raise Unavailable(f"{_url(connection)} {explain(error)}") from error
+                # The server may be busy with it; asking the next one would double its work.
+                if is_late(error) or not left:
+                    raise Unavailable(f"{connection.url} {explain(error)}") from error
                 left -= 1
-            else:
-                client.transport.connection_pool.mark_live(connection)
-                return reply
-
-    def _ask(self, connection: Any, request: Request) -> Reply:  # noqa: ANN401 - the client has no type for it
-        index = "" if request.where is None else f"/{quote(request.where)}"
-        params = {"filter_path": FILTER}
-        if self._settings.pipeline is not None:
-            params["pipeline"] = self._settings.pipeline
-        status, headers, text = connection.perform_request(
-            "POST",
-            f"{index}/_bulk",
-            params=params,
-            body=request.body,
-            headers={"content-type": "application/x-ndjson"},
-            ignore=_ANY,
-        )
-        found = {key.lower(): value for key, value in headers.items()}
-        url = _url(connection)
-        if "x-elastic-product" in found:
-            raise Unavailable(f"{url} is Elasticsearch; say type: elasticsearch")
-        return Reply(url, status, found, text.encode("utf-8", "surrogatepass"))
+                continue
+            client.transport.connection_pool.mark_live(connection)
+            headers = {key.lower(): value for key, value in answer.headers.items()}
+            if "x-elastic-product" in headers:
+                raise Unavailable(f"{connection.url} is Elasticsearch; use type: elasticsearch")
+            return Reply(connection.url, answer.status, headers, answer.data)
 
 
-def _url(connection: Any) -> str:  # noqa: ANN401 - the client has no type for it
-    return f"{connection.host}{connection.url_prefix}"
+_NDJSON = {"content-type": "application/x-ndjson"}
 
 
-def _is_late(error: opensearchpy.ConnectionError) -> bool:
-    return isinstance(error, opensearchpy.ConnectionTimeout) or is_over(error)
+def check(settings: Settings) -> Iterator[Finding]:
+    """Look at each node; nothing is written."""
+    for url in settings.hosts:
+        try:
+            with connect(settings.model_copy(update={"hosts": (url,)})) as client:
+                yield _check(url, client.transport.get_connection().request("GET", "/"))
+        except (*_NO_ANSWER, Unavailable) as error:
+            text = str(error) if isinstance(error, Unavailable) else f"{url} {explain(error)}"
+            text, _, advice = text.partition("; ")
+            yield _bad(text, f"{advice[:1].upper()}{advice[1:]}.")
 
 
-def explain(error: opensearchpy.ConnectionError) -> str:
-    """Say what is wrong, and what to do."""
-    if fault := find_fault(error):
-        return fault
-    if _is_late(error):
-        return "does not answer in time; see how it is, or say a longer timeout"
-    told = (x for x in find_causes(error) if isinstance(x, OSError) and x.strerror)
-    found = next(told, None)
-    if isinstance(found, ssl.SSLCertVerificationError):
-        return f"cannot be trusted: {found.verify_message}; see ca_certs, hosts and verify"
-    words = error.error if found is None else found.strerror
-    return f"cannot be reached: {words}; see whether it runs, and whether hosts is right"
+def _check(url: str, answer: Answer) -> Finding:
+    if answer.status == 401:  # noqa: PLR2004 - a status of HTTP, as those below
+        advice = "Give a valid username and password, or a client certificate."
+        return _bad(f"{url} does not take the credentials", advice)
+    if answer.status == 403:  # noqa: PLR2004
+        text = f"{url} takes the credentials; its version cannot be seen with them"
+        return Finding(good=True, text=text)
+    if answer.status != 200:  # noqa: PLR2004
+        advice = "See how the server is, and whether hosts is right."
+        return _bad(f"{url} answers {answer.status}: {show_page(answer.data)}", advice)
+    found = parse_shallow(answer.data)
+    version = found.get("version") if isinstance(found, dict) else None
+    version = version if isinstance(version, dict) else {}
+    number = version.get("number")
+    if not isinstance(number, str) or version.get("distribution") != "opensearch":
+        advice = "See whether hosts is right; for Elasticsearch, use type: elasticsearch."
+        return _bad(f"{url} is not OpenSearch", advice)
+    return Finding(good=True, text=f"{url} is OpenSearch {number}, and takes the credentials")
+
+
+def _bad(text: str, advice: str) -> Finding:
+    return Finding(good=False, text=text, advice=advice)
