@@ -81,7 +81,7 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
     ca_trusted_fingerprint: Annotated[str, AfterValidator(_fingerprint)] | None = Field(
         default=None,
         description="SHA-256 fingerprint of the authority's certificate, as Elasticsearch prints"
-        " it at its first start; instead of ca_certs.",
+        " it at its first start; instead of ca_certs. A node has to speak TLS 1.2 for that.",
     )
     proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = Field(
         default=None,
