@@ -1,9 +1,9 @@
-"""The contract of an output: what a plugin implements, and what its answers make us do.
+"""The output contract: what a plugin implements, and what the program does with its answers.
 
-An output connects, sends and classifies. Everything else is done for it: batches, retries with
-growing pauses, dead letters, counters and order. One output never waits for another.
+An output connects, sends and classifies failures. The program does the rest: batches, retries with
+backoff, dead letters, counters and order. One output never waits for another.
 
-What an output needs on the other side, it may bring there itself: see ``OutputPlugin.setup``.
+An output may install what it needs on the other side: see ``OutputPlugin.setup``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,88 +19,86 @@ if TYPE_CHECKING:
 
 
 class Failure(NamedTuple):
-    """A document that an output did not take."""
+    """A document that was not delivered."""
 
     document: Document
-    """One of those that were handed over."""
+    """A document of the batch."""
     reason: str
-    """What the other side said, for the person who has to mend it."""
+    """What the other side answered, for the operator who has to fix it."""
     retryable: bool = False
-    """True: it is handed over again until it is taken; soon, if others of the batch were taken, and
-    perhaps behind later ones. False: it will never be taken; it becomes a dead letter and is handed
-    over no more."""
+    """True: the program retries the document until it is delivered; soon if others of the batch
+    were delivered, and perhaps behind later ones. False: the document becomes a dead letter."""
     status: int | None = None
-    """Status code of the answer, where there was one."""
+    """Status code of the answer, if there was one."""
 
 
-class Unavailable(ForwarderError):  # noqa: N818 - it is a state, which passes, rather than a fault
-    """The other side cannot be reached, or does not take anything now: it is tried again."""
+class Unavailable(ForwarderError):  # noqa: N818 - a passing state, not a fault
+    """The other side cannot be reached or is overloaded; the program retries."""
 
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
-        """Say why.
+        """Take the reason.
 
         Args:
             message: What is wrong and where.
-            retry_after: How long the other side asked to be left alone. It is, but for no longer
-                than the setting ``max_pause``.
+            retry_after: The pause that the other side asked for; ``max_pause`` limits it.
         """
         super().__init__(message)
         self.retry_after = retry_after
 
 
 class Output(Protocol):
-    """Where documents go. One thread calls it, one method at a time."""
+    """A destination of documents. One thread calls it, one method at a time."""
 
     def open(self) -> None:
-        """Get ready: connect, open files. Called before the first ``write``, and after ``close``.
+        """Connect, or open files. Called before the first ``write``, and again after ``close``.
 
         Raises:
-            Unavailable: ``close`` is called, and this again after a pause, without end.
+            Unavailable: The program calls ``close``, waits, and calls ``open`` again, without end.
         """
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
         """Deliver a batch.
 
-        Called with at least one document, in the order of reading. A document that was handed
-        over may come again: after ``Unavailable``, and after the program was killed or the power
-        failed. Then the documents of the last batch come first, in the same order, before
-        anything new; they may be cut into other batches. No earlier batch comes again. An output
-        whose medium allows it recognises them by their ids.
+        A batch has at least one document; documents come in the order of reading. A document may
+        come again after ``Unavailable``, and after the program was killed or the power failed. Then
+        the documents of the last batch come first, in the same order, before anything new; they may
+        be cut into other batches. No earlier batch comes again. An output whose medium allows it
+        recognises repeated documents by their ids.
 
-        After ``Unavailable`` it is called again without ``close`` and ``open`` in between: what
-        was lost on the way, such as a connection, is made again here.
+        After ``Unavailable`` the program calls ``write`` again without ``close`` and ``open``:
+        reconnect here.
 
         Args:
-            documents: At most as many as the configuration allows in a batch.
+            documents: At most as many as the setting ``batch.max_documents`` allows.
 
         Returns:
-            The documents that were not delivered; empty if all were. What is not named here is
-            delivered for good and never handed over again.
+            The documents that were not delivered; empty if all were. A document that is not named
+            counts as delivered and never comes again.
 
         Raises:
-            Unavailable: Nothing is assumed of any document of the batch: all come again.
-            Exception: Anything else stops this output for good, loudly and in the words of the
-                exception: a bug, or a place where nothing can ever be written again. The other
-                outputs go on, and the documents are kept.
+            Unavailable: All documents of the batch come again.
+            Exception: Anything else stops this output for good, and its text is logged as an error:
+                a bug, or a destination that can never be written again. The other outputs go
+                on, and the documents are kept.
         """
 
     def close(self) -> None:
-        """Let go of everything. Called once after each ``open``, also after it failed.
+        """Release everything. Called once after each ``open``, also after a failed one.
 
-        What it raises is logged, and changes nothing: neither what was delivered, nor that ``open``
-        is called again after it failed.
+        An exception is logged and changes nothing: what was delivered stays delivered, and a failed
+        ``open`` is retried.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is known of the documents that an output will get, before there are any."""
+    """What is known of the documents that an output will get."""
 
     namespace: str = "default"
     """`data_stream.namespace` of all of them."""
     appliances: tuple[str, ...] = ()
-    """`host.name` of those that the configuration names, or whose logs are there: sorted, each
-    once. There may be others, also if it is empty."""
+    """`host.name` of each appliance that the configuration names or whose logs exist; sorted,
+    without repetition. Documents of other appliances may come, too."""
 
 
 class Finding(NamedTuple):
@@ -108,10 +106,10 @@ class Finding(NamedTuple):
 
     good: bool
     text: str
-    """What was looked at and what was found."""
+    """What was checked and what was found."""
     advice: str = ""
-    """What to do about it; empty where nothing is to be done. What is good and has some is shown as
-    a warning."""
+    """What the operator should do; empty for nothing. A good finding with advice is shown as a
+    warning."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The tests that every output inherits, ours and others'.
 
-They need pytest: ``pip install '.[testing]'`` in the folder of the program. Whoever writes an
-output says in a class how to reach it, and how to look at what arrived:
+They need pytest: ``pip install '.[testing]'`` in the folder of the program. The author of an
+output writes a class that tells how to reach the output and how to see what arrived:
 
 ```python
 import pytest
@@ -25,8 +25,7 @@ class TestFolder(OutputContract):
         return [x.read_bytes() for x in self.path.iterdir()]
 ```
 
-Those of the tests that need more of the other side, such as that it goes away, are skipped unless
-the class says how that is done.
+Tests that need more of the other side, such as going away, are skipped unless the class tells how.
 """
 
 import json
@@ -51,7 +50,7 @@ from forwarder.output import Expected, Failure, Output, OutputPlugin, Unavailabl
 from forwarder.plugins import find_outputs
 
 PATIENCE = 30
-"""Seconds that the other side gets to come back, or threads to end; none is waited in vain."""
+"""Seconds at most for the other side to come back, and for threads to end."""
 
 _HOSTILE = (
     "plain",
@@ -63,16 +62,16 @@ _HOSTILE = (
     "</script>${jndi:x}%s{}",
     "x" * 30_000,
 )
-"""What strangers write into user names and subjects."""
+"""What attackers write into user names and subjects."""
 
 
 def make_documents(count: int, first: int = 0, *, text: str | None = None) -> list[Document]:
-    """Make documents like those of the program, with every field that each of these has.
+    """Make documents like those of the program, with every field that is always present.
 
     Args:
         count: How many.
-        first: Number of the first; a number always gives the same document.
-        text: The line of the log that is in each; None for one of a usual length.
+        first: Number of the first document; a number always gives the same document.
+        text: The log line in each document; None for a line of usual length.
     """
     made = []
     for number in range(first, first + count):
@@ -82,11 +81,11 @@ def make_documents(count: int, first: int = 0, *, text: str | None = None) -> li
 
 
 _COMPACT: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
-"""As the program writes them."""
+"""The program's own JSON style."""
 
 
 def _body(number: int, id_: str, text: str | None) -> dict[str, Any]:
-    """Make a failed login, as docs/fields.md describes it."""
+    """Make a failed login as docs/fields.md describes it."""
     hour, minute = number // 3600 % 24, number // 60 % 60
     user, address = f"user{number}", f"203.0.113.{number % 254 + 1}"
     line = (
@@ -129,14 +128,14 @@ def _body(number: int, id_: str, text: str | None) -> dict[str, Any]:
 
 
 class OutputContract(ABC):
-    """What every output does. Each test has an instance of its own."""
+    """What every output does. Each test gets its own instance."""
 
     type: ClassVar[str]
     """The ``type`` in the configuration; the output is installed under this name."""
     keeps_order: ClassVar[bool] = True
-    """Whether the other side knows an order; a folder or an index does not."""
+    """Whether the other side keeps an order; a folder and an index do not."""
     recognises_repeats: ClassVar[bool] = False
-    """Whether what comes again is recognised there by its id."""
+    """Whether the other side recognises a repeated document by its id."""
 
     @abstractmethod
     def settings(self) -> Mapping[str, object]:
@@ -144,32 +143,32 @@ class OutputContract(ABC):
 
     @abstractmethod
     def received(self) -> Iterable[bytes]:
-        """Return the documents that the other side has, in the order in which they came."""
+        """Return the documents on the other side, in the order of arrival."""
 
     def away(self) -> AbstractContextManager[object]:
-        """Make the other side unreachable for a while."""
-        pytest.skip("nobody says how the other side goes away")
+        """Make the other side unreachable within the context."""
+        pytest.skip("the class does not tell how the other side goes away")
 
     def busy(self) -> AbstractContextManager[object]:
-        """Make the other side answer, for a while, that it takes nothing now."""
-        pytest.skip("nobody says how the other side is busy")
+        """Make the other side answer that it is overloaded within the context."""
+        pytest.skip("the class does not tell how the other side is busy")
 
     def refusing(self, document: Document) -> AbstractContextManager[object]:  # noqa: ARG002
-        """Make the other side refuse one document for good."""
-        pytest.skip("nobody says how a document is refused")
+        """Make the other side refuse one document permanently."""
+        pytest.skip("the class does not tell how a document is refused")
 
-    # What it is
+    # Registration
 
     def test_its_type_is_a_plain_name(self) -> None:
-        """People type it."""
+        """Operators type it."""
         assert re.fullmatch(r"[a-z][a-z0-9_]*", self.plugin().name)
 
-    def test_its_settings_are_taken(self) -> None:
-        """Those that the tests use, for a start."""
+    def test_its_settings_are_accepted(self) -> None:
+        """The plugin accepts the settings of this class."""
         self.plugin().config.model_validate(self.settings())
 
     def test_unknown_settings_are_refused(self) -> None:
-        """A slip of the pen does not go unnoticed: extra="forbid"."""
+        """A typing error is reported: extra="forbid"."""
         with pytest.raises(ValidationError):
             self.plugin().config.model_validate({**self.settings(), "no_such_setting": 1})
 
@@ -178,25 +177,25 @@ class OutputContract(ABC):
         fields = self.plugin().config.model_fields
         assert [name for name, x in fields.items() if not x.description] == []
 
-    def test_its_check_writes_nothing_and_says_what_to_do(self) -> None:
-        """Whatever documents are expected; no advice where all is well."""
+    def test_its_check_writes_nothing_and_gives_advice(self) -> None:
+        """A finding has a text; a good one has no advice."""
         plugin = self.plugin()
         if plugin.check is None:
-            pytest.skip("it has no check")
+            pytest.skip("the output has no check")
         settings = plugin.config.model_validate(self.settings())
         documents = make_documents(1)
         with self.opened() as output:
             deliver(output, documents)
         for expected in (Expected(), Expected("mail", ("esa1.example.com", "ESA 2"))):
             findings = list(plugin.check(settings, expected))
-            assert findings, "nobody learns what was looked at"
+            assert findings, "the check reports nothing"
             assert [x for x in findings if not x.text or (x.good and x.advice)] == []
         self.check_received(documents)
 
-    # What arrives
+    # Delivery
 
     def test_documents_arrive_as_they_are(self) -> None:
-        """Whatever strangers put into them."""
+        """Hostile text is not changed."""
         batch = [x for n, text in enumerate(_HOSTILE) for x in make_documents(1, n, text=text)]
         with self.opened() as output:
             assert list(output.write(batch)) == []
@@ -204,7 +203,7 @@ class OutputContract(ABC):
 
     @pytest.mark.parametrize("sizes", [(1,), (1, 2, 500, 1), (5_000,)], ids=str)
     def test_batches_arrive_whole_and_in_order(self, sizes: tuple[int, ...]) -> None:
-        """Small ones and large ones, and all is there before ``close``."""
+        """Small and large batches are complete before ``close``."""
         with self.opened() as output:
             first = 0
             for size in sizes:
@@ -213,7 +212,7 @@ class OutputContract(ABC):
                 self.check_received(make_documents(first))
 
     def test_it_works_in_any_thread(self) -> None:
-        """The program gives each output a thread, which is not the main one."""
+        """The program runs each output in a thread of its own."""
         documents = make_documents(3)
         errors: list[BaseException] = []
 
@@ -231,7 +230,7 @@ class OutputContract(ABC):
         self.check_received(documents)
 
     def test_it_can_be_opened_again(self) -> None:
-        """After ``close`` it is as before."""
+        """``open`` works after ``close``."""
         documents = make_documents(4)
         output = self.build()
         for start in (0, 2):
@@ -243,8 +242,8 @@ class OutputContract(ABC):
         self.check_received(documents)
 
     def test_it_leaves_nothing_open(self) -> None:
-        """Neither files and sockets nor threads: the program opens outputs again and again."""
-        with self.opened() as output:  # whatever is made once, is made now
+        """Files, sockets and threads are released: the program reopens outputs often."""
+        with self.opened() as output:  # what is created once is created now
             output.write(make_documents(1))
         before = _in_use()
         for number in range(1, 4):
@@ -252,11 +251,11 @@ class OutputContract(ABC):
                 output.write(make_documents(1, number))
         wait_until(lambda: _in_use() <= before)
 
-    # What comes again
+    # Repeated documents
 
     @pytest.mark.parametrize("sizes", [(15,), (4, 11), (1,) * 15, (10, 5)], ids=str)
-    def test_a_batch_that_comes_again_after_a_crash(self, sizes: tuple[int, ...]) -> None:
-        """At the start of the next run, perhaps cut otherwise, and new ones follow it."""
+    def test_a_batch_is_repeated_after_a_crash(self, sizes: tuple[int, ...]) -> None:
+        """The next run begins with it, perhaps cut into other batches; new documents follow."""
         with self.opened() as output:
             output.write(make_documents(10))
         with self.opened() as output:
@@ -266,15 +265,15 @@ class OutputContract(ABC):
                 first += size
         self.check_received(make_documents(15), again=make_documents(10))
 
-    # What goes wrong
+    # Failures
 
     def test_it_is_built_without_the_other_side(self) -> None:
-        """The program starts while another is down."""
+        """The program starts while an output is down."""
         with self.away():
             self.build()
 
-    def test_what_cannot_be_reached_is_unavailable(self) -> None:
-        """Whether it shows when it is opened or when it is written; it is found again by itself."""
+    def test_an_unreachable_side_is_unavailable(self) -> None:
+        """``open`` or ``write`` reports it, and the output recovers by itself."""
         documents = make_documents(3)
         output = self.build()
         try:
@@ -288,8 +287,8 @@ class OutputContract(ABC):
             deliver(output, documents)
         self.check_received(documents)
 
-    def test_what_goes_away_is_unavailable_until_it_is_back(self) -> None:
-        """Without ``close`` and ``open``; nothing that was there is gone."""
+    def test_a_lost_side_is_unavailable_until_it_returns(self) -> None:
+        """The output recovers without ``close`` and ``open``, and no document is lost."""
         documents = make_documents(9)
         with self.opened() as output:
             output.write(documents[:3])
@@ -300,8 +299,8 @@ class OutputContract(ABC):
             deliver(output, documents[6:])
         self.check_received(documents, again=documents[3:6])
 
-    def test_who_is_busy_gets_it_later(self) -> None:
-        """All of it: neither counts as delivered what was not taken, nor as refused."""
+    def test_an_overloaded_side_gets_documents_later(self) -> None:
+        """Postponed documents count neither as delivered nor as refused."""
         documents = make_documents(6)
         with self.opened() as output:
             with self.busy():
@@ -313,24 +312,26 @@ class OutputContract(ABC):
 
     @pytest.mark.parametrize("place", [0, 5, 9])
     def test_a_refused_document_is_named_and_the_others_arrive(self, place: int) -> None:
-        """With what the other side said."""
+        """The failure has the reason that the other side gave."""
         documents = make_documents(10)
         refused = documents.pop(place)
         with self.opened() as output, self.refusing(refused):
             batch = [*documents[:place], refused, *documents[place:]]
             failures = deliver(output, batch)
-        assert [x.document for x in failures] == [refused], "another one is said to be refused"
-        assert [x for x in failures if not x.reason] == [], "nobody learns why it was refused"
+        assert [x.document for x in failures] == [refused], (
+            "another document is reported as refused"
+        )
+        assert [x for x in failures if not x.reason] == [], "the failure has no reason"
         self.check_received(documents)
 
     def test_a_batch_of_one_refused_document(self) -> None:
-        """It is no reason to be unavailable."""
+        """A refusal does not make the output unavailable."""
         (refused,) = make_documents(1)
         with self.opened() as output, self.refusing(refused):
             assert [x.document for x in deliver(output, [refused])] == [refused]
         self.check_received([])
 
-    # What the tests need
+    # Helpers
 
     def plugin(self) -> OutputPlugin:
         """Load the plugin as the program does."""
@@ -353,12 +354,7 @@ class OutputContract(ABC):
             output.close()
 
     def check_received(self, documents: Sequence[Document], again: Sequence[Document] = ()) -> None:
-        """Compare what has arrived: each document once, in order.
-
-        Args:
-            documents: All.
-            again: Those of them that were handed over twice.
-        """
+        """Check that each document arrived once, in order; those in ``again`` perhaps twice."""
         bodies = list(self.received())
         received = [_id(x) for x in bodies]
         counts = Counter(received)
@@ -366,7 +362,7 @@ class OutputContract(ABC):
         if not self.recognises_repeats:
             most.update(x.id for x in again)
         assert {x.id for x in documents} - set(counts) == set(), "documents are missing"
-        assert counts - most == Counter(), "documents came too often, or were never handed over"
+        assert counts - most == Counter(), "documents are doubled or invented"
         if self.keeps_order:
             firsts = list(dict.fromkeys(received))
             assert firsts == [x.id for x in documents], "documents are out of order"
@@ -375,11 +371,7 @@ class OutputContract(ABC):
 
 
 def deliver(output: Output, documents: Sequence[Document]) -> list[Failure]:
-    """Hand documents over as the program does, until each is delivered or refused.
-
-    Returns:
-        Those that were refused.
-    """
+    """Write documents as the program does until each is delivered or refused; return failures."""
     refused: list[Failure] = []
     deadline = time.monotonic() + PATIENCE
     while documents:
@@ -397,7 +389,7 @@ def deliver(output: Output, documents: Sequence[Document]) -> list[Failure]:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    """Wait for something that comes to pass."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline
@@ -405,13 +397,13 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def _says_unavailable(call: Callable[[], object]) -> bool:
-    """Say whether a call ends with ``Unavailable``, and in words."""
+    """Tell whether a call raises ``Unavailable`` with a message."""
     said = None
     try:
         call()
     except Unavailable as error:
         said = str(error)
-    assert said != "", "Unavailable does not say what is wrong"
+    assert said != "", "Unavailable has no message"
     return said is not None
 
 

@@ -275,10 +275,10 @@ def fail(tests: OutputContract, test: str, *arguments: object) -> None:
         (Disorders, "test_batches_arrive_whole_and_in_order", [(2,)]),
         (Changes, "test_documents_arrive_as_they_are", []),
         (MainOnly, "test_it_works_in_any_thread", []),
-        (Crashes, "test_what_goes_away_is_unavailable_until_it_is_back", []),
-        (Mute, "test_what_cannot_be_reached_is_unavailable", []),
-        (Mute, "test_what_goes_away_is_unavailable_until_it_is_back", []),
-        (Drops, "test_who_is_busy_gets_it_later", []),
+        (Crashes, "test_a_lost_side_is_unavailable_until_it_returns", []),
+        (Mute, "test_an_unreachable_side_is_unavailable", []),
+        (Mute, "test_a_lost_side_is_unavailable_until_it_returns", []),
+        (Drops, "test_an_overloaded_side_gets_documents_later", []),
         (Drops, "test_a_refused_document_is_named_and_the_others_arrive", [5]),
     ],
 )
@@ -299,7 +299,7 @@ def test_repeats_that_are_said_to_be_recognised_have_to_be() -> None:
     """By a medium that does not."""
     tests = contract()
     tests.recognises_repeats = True  # type: ignore[misc]  # of this instance alone
-    fail(tests, "test_a_batch_that_comes_again_after_a_crash", (15,))
+    fail(tests, "test_a_batch_is_repeated_after_a_crash", (15,))
 
 
 def test_a_bad_name_and_bad_settings_are_found() -> None:
@@ -317,15 +317,15 @@ def test_a_check_that_helps_nobody_is_found(text: str, *, good: bool) -> None:
     """Advice where all is well, and a fault without words."""
     tests = contract()
     tests.found = Finding(good, text, "do it")
-    fail(tests, "test_its_check_writes_nothing_and_says_what_to_do")
+    fail(tests, "test_its_check_writes_nothing_and_gives_advice")
 
 
 def test_an_output_may_have_no_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then there is nothing to test."""
     tests = contract()
     monkeypatch.setattr(tests, "check", None)
-    with pytest.raises(pytest.skip.Exception, match="it has no check"):
-        tests.test_its_check_writes_nothing_and_says_what_to_do()
+    with pytest.raises(pytest.skip.Exception, match="the output has no check"):
+        tests.test_its_check_writes_nothing_and_gives_advice()
 
 
 def test_what_never_arrives_ends(monkeypatch: pytest.MonkeyPatch) -> None:
