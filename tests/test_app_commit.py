@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.app import committing
-from forwarder.app.committing import Committer
+from forwarder.app import ingest as module
+from forwarder.app.ingest import Committer
 from forwarder.spool import DamagedError, Spool, schema
 from tests.faults.program import wait_until
 from tests.spooling import busy, documents, opened, take
@@ -18,7 +18,7 @@ from tests.spooling import busy, documents, opened, take
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spool]:
     """Open a spool for one output; it is not patient with others."""
     monkeypatch.setattr(schema, "BUSY_SECONDS", 0.1)
-    monkeypatch.setattr(committing, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.01)
     with closing(opened(tmp_path, "told")) as found:
         yield found
 
@@ -56,7 +56,7 @@ def test_nothing_is_committed_behind_what_was_given_up(
     """The positions of the second would say that the first is there."""
     with busy(tmp_path):
         committer.commit(documents(0, 2), [("at", b"2")])
-        wait_until(lambda: said("Reading pauses: nothing can be written"), "a refusal")
+        wait_until(lambda: said("Reading paused: nothing can be written"), "a refusal")
         stop.set()
         committer.wait()
     committer.commit(documents(2, 4), [("at", b"4")])
@@ -72,13 +72,13 @@ def test_what_is_refused_is_committed_before_what_follows(
     follows = threading.Thread(target=committer.commit, args=(documents(2, 4), []))
     with busy(tmp_path):
         committer.commit(documents(0, 2), [])
-        wait_until(lambda: said("Reading pauses: nothing can be written"), "a refusal")
+        wait_until(lambda: said("Reading paused: nothing can be written"), "a refusal")
         follows.start()
         assert take(spool, "told") == []
     follows.join(30)
     committer.wait()
     assert take(spool, "told") == [0, 1, 2, 3]
-    assert said("The spool can be written again; reading goes on.")
+    assert said("The spool can be written again; reading resumed.")
 
 
 def test_a_broken_spool_is_told_even_if_nothing_follows(

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from forwarder.app import committing, input_status
 from forwarder.app import ingest as module
+from forwarder.app import input_status
 from forwarder.app.ingest import Ingest
 from forwarder.app.input_status import STATUS_PREFIX
 from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
@@ -115,7 +115,7 @@ def test_a_full_spool_pauses_reading(
     append(tmp_path, logins(*range(1, 5_001)))
     with closing(opened(tmp_path / "state", "told", max_bytes=20_000)) as small:
         with running(reader(tmp_path, small)):
-            wait_until(lambda: said("Reading pauses"), "a pause")
+            wait_until(lambda: said("Reading paused"), "a pause")
             append(tmp_path, logins(*range(5_001, 5_101)))
             looked: list[float] = []
             look = small.wait_for_space
@@ -126,7 +126,7 @@ def test_a_full_spool_pauses_reading(
 
             monkeypatch.setattr(small, "wait_for_space", count_looks)
             wait_until(lambda: len(looked) > 6, "several looks")
-            assert caplog.text.count("Reading pauses") == 1
+            assert caplog.text.count("Reading paused") == 1
             taken: list[int] = []
 
             def is_all_taken() -> bool:
@@ -135,7 +135,7 @@ def test_a_full_spool_pauses_reading(
 
             wait_until(is_all_taken, "all of it")
         assert said("the spool is full")
-        assert said("There is room in the spool again; reading goes on.")
+        assert said("The spool has space again; reading resumed.")
         assert len(set(taken)) == len(taken) == 5_100
 
 
@@ -143,11 +143,11 @@ def test_a_commit_that_is_refused_is_tried_again_as_it_is(
     tmp_path: Path, spool: Spool, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is said once, and that it goes on."""
-    monkeypatch.setattr(committing, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.01)
     with running(reader(tmp_path, spool)):
         with busy(tmp_path / "state"):
             append(tmp_path, logins(1, 2))
-            wait_until(lambda: said("Reading pauses: nothing can be written"), "a refusal")
+            wait_until(lambda: said("Reading paused: nothing can be written"), "a refusal")
         wait_until(lambda: said("The spool can be written again"), "an end of it")
         wait_until(lambda: spool.pending("told") == 2, "both")
 
@@ -159,8 +159,8 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
     """And ``status`` says since when it pauses, why, and what ends it."""
     monkeypatch.setattr(changes, "GRACE", timedelta(0))
     monkeypatch.setattr(input_status, "STATUS_SECONDS", 0.01)
-    monkeypatch.setattr(committing, "WAIT_SECONDS", 0.05)
-    monkeypatch.setattr(committing, "SAY_SECONDS", 0.0)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(module, "SAY_SECONDS", 0.0)
     monkeypatch.setattr(schema, "BUSY_SECONDS", 0.1)
     looks = threading.Semaphore(0)
     notice = FileTailer.notice
@@ -178,7 +178,7 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
             held.enter_context(busy(state))
         ingest = reader(tmp_path, small)
         with running(ingest):
-            wait_until(lambda: said("Reading pauses"), "a pause")
+            wait_until(lambda: said("Reading paused"), "a pause")
             assert looks.acquire(timeout=60)
             pause = summarise(state).pause
             assert pause is not None
@@ -190,7 +190,7 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
             (line,) = [x for x in as_text(summarise(state), datetime.now(UTC)) if "pauses" in x]
             assert line.startswith("reading: pauses since 20")
             other = append(tmp_path, logins(9_001), name="mail.@20260303T090000.s")
-            following = ingest._following  # noqa: SLF001 - what it has seen
+            following = ingest._tailer  # noqa: SLF001 - what it has seen
             assert following is not None
             wait_until(lambda: str(other) in following._files.paths, "the file seen")  # noqa: SLF001
             size = other.stat().st_size
@@ -215,7 +215,7 @@ def test_whoever_stops_while_a_commit_is_refused_reads_it_again(
     """Nothing of it is in the spool, the position neither."""
     append(tmp_path, logins(1, 2))
     with busy(tmp_path / "state"), running(reader(tmp_path, spool)):
-        wait_until(lambda: said("Reading pauses: nothing can be written"), "a refusal")
+        wait_until(lambda: said("Reading paused: nothing can be written"), "a refusal")
     assert spool.pending("told") == 0
     reader(tmp_path, spool, once=True).run()
     assert spool.pending("told") == 2

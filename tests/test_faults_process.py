@@ -58,11 +58,11 @@ def test_disk_full_on_the_state_folder(tmp_path: Path) -> None:
         for writer in x.writers.values():
             writer.rotate()
             writer.grow()
-        x.program.await_log("Reading pauses: nothing can be written to the spool.")
+        x.program.await_log("Reading paused: nothing can be written to the spool.")
         assert "free some space" in x.program.log
         ballast.unlink()
         x.catch_up()
-        x.program.await_log("reading goes on.")
+        x.program.await_log("reading resumed.")
         # Killed with a full disk, it waits at the start.
         x.program.kill()
         ballast = fill_up(disk / "ballast")
@@ -146,13 +146,13 @@ def test_a_spool_that_is_full_pauses_reading(tmp_path: Path) -> None:
         with log.open("wb") as file:
             file.writelines(stream)
         x.program.begin()
-        x.program.await_log("Reading pauses: nothing can be written to the spool.")
+        x.program.await_log("Reading paused: nothing can be written to the spool.")
         assert "the spool is full" in x.program.log
         size = sum(entry.stat().st_size for entry in (tmp_path / "state").iterdir())
         assert size < 24_000_000
         (tmp_path / "away").mkdir()
         x.output = tmp_path / "away" / "auth.ndjson"
-        x.program.await_log("There is room in the spool again; reading goes on.")
+        x.program.await_log("The spool has space again; reading resumed.")
         x.catch_up(documents=stream.logins + stream.sessions)
         assert x.program.end() == 0
         documents = x.documents()

@@ -327,7 +327,7 @@ def test_a_fault_in_reading_ends_it(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("forwarder.app.ingest.Ingest._take", fail)
+    monkeypatch.setattr("forwarder.app.ingest.Ingest._feed", fail)
     append(tmp_path, logins(1))
     assert not service(configured(tmp_path, Told(nothing))).run()
     said = capsys.readouterr().err

@@ -1,76 +1,68 @@
 """From the inputs into the spool: what is read becomes documents, committed with its positions.
 
-One transaction holds the documents, how far each log was read, and all that the core has to
-remember of it. So whatever ends the program, what was read is neither lost nor doubled.
+One transaction holds the documents, how far each log was read, and the parser's state. So whatever
+ends the program, what was read is neither lost nor delivered twice.
 
 Rules:
 
-* Nothing is committed in part: a commit that is refused is tried again as it is.
-* While the spool is full, or the disk refuses a commit, nothing is read: files wait on disk. It is
-  still looked which come and go, and what is gone unread counts as lost.
-* Where the process of the core dies or hangs, another one goes on from what was committed last, as
-  if the service had been started again; a few times, if nothing is committed between.
 * A commit waits for more, but not for long (:data:`COMMIT_SECONDS`, :data:`COMMIT_BYTES`): a storm
   costs few writes to disk, and a single login is there at once.
+* One commit is in progress at a time, in a thread of its own. One that is refused is tried again as
+  it is, until it succeeds or the program ends; then nothing more is written, because the next
+  positions would say that it is there.
+* While the spool is full, or the disk refuses a commit, nothing is read: files wait on disk. They
+  are still looked for, and what is deleted unread counts as lost.
+* Where the parser process dies or hangs, another one goes on from the last commit; a few times, if
+  there is no commit in between.
 """
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from forwarder.app.committing import WAIT_SECONDS, Committer
 from forwarder.app.input_status import STATUS_PREFIX, InputStatus
 from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
 from forwarder.app.parser_client import CheckpointReply, Parsed, ParserClient, ParserSettings
 from forwarder.config.load import Config, file_sources, named_files
 from forwarder.config.models import StdinSettings
 from forwarder.errors import ParserDiedError
+from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.files.positions import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.tailer import FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import StandardInput
-from forwarder.spool import Spool
-
-if TYPE_CHECKING:
-    from forwarder.events import Document
+from forwarder.spool import BlockedError, Pause, Spool
 
 COMMIT_SECONDS = 0.1
-"""A login may wait so long for others. Ten writes to disk a second are no load for any."""
+"""For which a login may wait for others. Ten writes to disk a second are no load for any."""
 
 COMMIT_BYTES = 4_000_000
 """Documents in memory before they are committed; four rows of the spool."""
 
 COMMIT_READ_BYTES = 16 << 20
-"""Of logs, before their positions are committed: the inputs keep in memory what may come again."""
+"""Of logs, before their positions are committed: standard input keeps in memory what may have to be
+read again."""
 
+WAIT_SECONDS = 1.0
+"""How often a full spool, and a disk that refuses, are tried again; how long a read waits."""
+
+SAY_SECONDS = 5.0
+"""How long a full spool pauses reading before that is logged. An output that is slower than reading
+fills it again and again, for moments."""
 
 MAX_DEATHS = 5
-"""Of the process of the core, without a commit between: what it dies of may be in the logs."""
+"""Of the parser process, without a commit in between: what it dies of may be in the logs."""
+
+State = Iterable[tuple[str, bytes | None]]
 
 _log = structlog.get_logger(__name__)
-
-
-class Source(Protocol):
-    """Gives pieces of logs."""
-
-    def read(self, timeout: float) -> list[Chunk]:
-        """Read what is there, or wait for something for so many seconds."""
-
-    @property
-    def drained(self) -> bool:
-        """Whether all that is there was read."""
-
-    def wake(self) -> None:
-        """Let a read that waits return; from any thread."""
-
-    def close(self) -> None:
-        """Let go of everything."""
 
 
 class Ingest:
@@ -84,7 +76,7 @@ class Ingest:
         once: bool = False,
         standard_input: StandardInput | None = None,
     ) -> None:
-        """Go on where the spool says.
+        """Go on from what the spool has saved.
 
         Args:
             config: What to read, and what is in the documents.
@@ -95,117 +87,63 @@ class Ingest:
         Raises:
             ForwarderError: What is in the spool cannot be understood.
         """
+        self._config = config
+        self._parser_settings = ParserSettings.of(config.inputs, config.documents)
         self._spool = spool
         self._once = once
         self._stop = threading.Event()
-        self._parser_settings = ParserSettings.of(config.inputs, config.documents)
-        self._config = config
-        self._deaths = 0
-        self._following = _follow(config, spool, once=once)
         self.standard_input = standard_input
         """Outlives this one: what was read of it and is not in documents is read again."""
-        self._standard_inputs = [*self._open_standard_input()]
-        self._sources: list[Source] = [*self._standard_inputs]
-        if self._following is not None:
-            self._sources.append(self._following)
+        self._stdin = self._open_standard_input()
+        self._tailer = self._open_tailer()
         # Standard input has an end in any case.
-        self._ends = once or self._following is None
-        self._pending: list[Document] = []
-        self._pending_bytes = 0
-        self._taken_bytes = 0
-        self._is_asked = False
-        """Whether a snapshot of the core is on its way."""
-        self._forgotten: list[tuple[str, None]] = []
-        """Positions to be deleted with the next commit: what was read of them may be on its way."""
-        self._since: float | None = None
+        self._ends = once or self._tailer is None
+        self._deaths = 0
+        self._begin()
         self._status = InputStatus(
-            self._following,
-            named_files(config.inputs),
-            dict(spool.load_state(STATUS_PREFIX)),
+            self._tailer, named_files(config.inputs), dict(spool.load_state(STATUS_PREFIX))
         )
-        self._committer = Committer(spool, self._stop, self._notice)
+        self._committer = Committer(spool, self._stop, self._note_changes)
         self.is_complete = False
-        """Whether all was read to its end and committed; never so where more is waited for."""
+        """Whether all was read to its end and committed; never so without an end."""
 
-    def run(self) -> None:
-        """Read until somebody asks to stop, or to the end where nothing is waited for.
+    def _open_standard_input(self) -> StandardInput | None:
+        for number, settings in enumerate(self._config.inputs):
+            if isinstance(settings, StdinSettings):
+                appliance, named = settings.appliance or "unknown", settings.appliance is not None
+                if self.standard_input is None:
+                    self.standard_input = StandardInput(appliance, named=named, input_number=number)
+                else:
+                    self.standard_input.reopen(appliance, named=named, input_number=number)
+                return self.standard_input
+        return None
 
-        Raises:
-            SpoolError: The database is damaged.
-            ParserError: The core has failed.
-        """
-        try:
-            ended: bool | None = None
-            while ended is None:
-                state = self._spool.load_state(PARSER_PREFIX)
-                try:
-                    with closing(
-                        ParserClient(self._parser_settings, state, self._wake)
-                    ) as self._core:
-                        ended = self._run()
-                except ParserDiedError as error:
-                    if not self._go_back(error):
-                        raise
-            self.is_complete = ended and not self._committer.is_given_up
-        finally:
-            self._committer.close()
-            for source in self._sources:
-                source.close()
+    def _open_tailer(self) -> FileTailer | None:
+        spool, sources = self._spool, file_sources(self._config, self._spool.folder)
+        if not any(x.paths for x in sources):
+            return None
+        return FileTailer(
+            sources,
+            spool.iter_state(FILE_PREFIX),
+            fetch=lambda key: dict(spool.load_state(key)).get(key, b""),
+            once=self._once,
+            watch=not self._once,
+        )
 
-    def _go_back(self, error: ParserDiedError) -> bool:
-        """Go back to what was committed last; give whether that is of use."""
-        self._deaths += 1
-        if self._deaths > MAX_DEATHS:
-            return False
-        _log.error("Parser process restarted; nothing is lost.", reason=str(error))
-        # Each time later: what it dies of may be a want of memory that passes.
-        self._stop.wait((self._deaths - 1) * WAIT_SECONDS)
-        self._committer.wait()
-        if self._committer.is_given_up:
-            return False
-        if self._following is not None:
-            before = self._following
-            self._following = _follow(self._config, self._spool, once=self._once)
-            self._status.follow(self._following)
-            self._sources = [*self._standard_inputs, *filter(None, [self._following])]
-            before.close()
-        for source in self._standard_inputs:
-            source.rewind()
-        self._pending, self._pending_bytes = [], 0
-        self._taken_bytes, self._is_asked, self._since = 0, False, None
-        self._forgotten = []
-        return True
+    def _begin(self) -> None:
+        """Begin with nothing in flight."""
+        self._documents: list[Document] = []
+        self._document_bytes = self._read_bytes = 0
+        self._since: float | None = None
+        """When the first chunk was read that is not part of a checkpoint."""
+        self._is_asked = False
+        """Whether a checkpoint is on its way."""
+        self._forgotten: list[tuple[str, None]] = []
+        """Positions to delete with the next commit: what was read of them may be on its way."""
 
-    def _run(self) -> bool:
-        """Read; return whether that was to the end."""
-        ended = False
-        while not self._stop.is_set():
-            self._committer.check()
-            if not self._spool.wait_for_space(self._stop, 0):
-                self._commit_all()
-                self._committer.wait()
-                self._committer.wait_for_room()
-                self._notice()
-                continue
-            pieces = self._read()
-            for piece in pieces:
-                self._take(piece)
-            self._status.log_problems()
-            # Only now: what was read before a snapshot is saved has to be with the core by then.
-            self._collect()
-            if not self._is_asked and self._is_due(idle=not pieces):
-                self._ask()
-            if self._ends and not pieces and all(x.drained for x in self._sources):
-                ended = True
-                break
-        for piece in chain.from_iterable(x.settle() for x in self._standard_inputs):
-            self._take(piece)
-        self._wait_for_snapshot()
-        self._status.renew()
-        self._commit_all()
-        self._status.finish()
-        self._committer.wait()
-        return ended
+    @property
+    def _sources(self) -> list[StandardInput | FileTailer]:
+        return [x for x in (self._stdin, self._tailer) if x is not None]
 
     @property
     def problems(self) -> int:
@@ -222,122 +160,256 @@ class Ingest:
         self._stop.set()
         self._wake()
 
-    def _open_standard_input(self) -> Iterator[StandardInput]:
-        for number, settings in enumerate(self._config.inputs):
-            if not isinstance(settings, StdinSettings):
-                continue
-            appliance, named = settings.appliance or "unknown", settings.appliance is not None
-            if self.standard_input is None:
-                self.standard_input = StandardInput(appliance, named=named, input_number=number)
-            else:
-                self.standard_input.reopen(appliance, named=named, input_number=number)
-            yield self.standard_input
-
     def _wake(self) -> None:
         for source in self._sources:
             source.wake()
+
+    def run(self) -> None:
+        """Read until it is asked to stop, or to the end where there is one.
+
+        Raises:
+            SpoolError: The database is damaged.
+            ParserError: The parser has failed.
+        """
+        try:
+            ended: bool | None = None
+            while ended is None:
+                state = self._spool.load_state(PARSER_PREFIX)
+                try:
+                    parser = ParserClient(self._parser_settings, state, self._wake)
+                    with closing(parser) as self._parser:
+                        ended = self._run()
+                except ParserDiedError as error:
+                    if not self._go_back(error):
+                        raise
+            self.is_complete = ended and not self._committer.is_given_up
+        finally:
+            self._committer.close()
+            for source in self._sources:
+                source.close()
+
+    def _go_back(self, error: ParserDiedError) -> bool:
+        """Go back to the last commit; tell whether that is of use."""
+        self._deaths += 1
+        if self._deaths > MAX_DEATHS:
+            return False
+        _log.error("Parser process restarted; nothing is lost.", reason=str(error))
+        # Each time later: what it dies of may be a lack of memory that passes.
+        self._stop.wait((self._deaths - 1) * WAIT_SECONDS)
+        self._committer.wait()
+        if self._committer.is_given_up:
+            return False
+        if self._tailer is not None:
+            before, self._tailer = self._tailer, self._open_tailer()
+            self._status.follow(self._tailer)
+            before.close()
+        if self._stdin is not None:
+            self._stdin.rewind()
+        self._begin()
+        return True
+
+    def _run(self) -> bool:
+        """Read; tell whether that was to the end."""
+        ended = False
+        while not self._stop.is_set() and not ended:
+            self._committer.check()
+            if not self._spool.wait_for_space(self._stop, 0):
+                self._commit_all()
+                self._committer.wait()
+                self._committer.wait_for_space()
+                self._note_changes()
+                continue
+            chunks = self._read()
+            for chunk in chunks:
+                self._feed(chunk)
+            self._status.log_problems()
+            # Only now: the parser has to have what was read before a checkpoint is saved.
+            self._collect()
+            if not self._is_asked and self._is_due(idle=not chunks):
+                self._ask()
+            ended = self._ends and not chunks and all(x.drained for x in self._sources)
+        for chunk in () if self._stdin is None else self._stdin.settle():
+            self._feed(chunk)
+        self._wait_for_checkpoint()
+        self._status.renew()
+        self._commit_all()
+        self._status.finish()
+        self._committer.wait()
+        return ended
 
     def _read(self) -> list[Chunk]:
         wait = WAIT_SECONDS
         if self._since is not None and not self._is_asked:
             wait = max(0.0, self._since + COMMIT_SECONDS - time.monotonic())
         # Of several sources none may keep the others waiting.
-        share = wait if len(self._sources) == 1 else min(wait, COMMIT_SECONDS) / len(self._sources)
-        return [*chain.from_iterable(x.read(share) for x in self._sources)]
+        sources = self._sources
+        share = wait if len(sources) == 1 else min(wait, COMMIT_SECONDS) / len(sources)
+        return [*chain.from_iterable(x.read(share) for x in sources)]
 
-    def _notice(self) -> None:
+    def _note_changes(self) -> None:
         """While nothing is read, take note of files that come and go, and of what is lost."""
-        if self._following is not None:
-            self._following.notice()
+        if self._tailer is not None:
+            self._tailer.notice()
         self._status.log_problems()
 
-    def _take(self, piece: Chunk) -> None:
-        self._core.feed(piece)
-        self._taken_bytes += len(piece.data)
+    def _feed(self, chunk: Chunk) -> None:
+        self._parser.feed(chunk)
+        self._read_bytes += len(chunk.data)
         if self._since is None:
             self._since = time.monotonic()
         self._ask_if_much()
 
     def _collect(self, *, wait: bool = False) -> None:
-        """Take what the core has answered, and commit where it has said how far it is."""
-        for answer in self._core.replies(wait=wait):
-            match answer:
+        """Take the parser's replies, and commit at each checkpoint."""
+        for reply in self._parser.replies(wait=wait):
+            match reply:
                 case Parsed():
-                    made = answer.documents()
-                    self._pending += made
-                    self._pending_bytes += len(answer.bodies)
+                    self._documents += reply.documents()
+                    self._document_bytes += len(reply.bodies)
                 case CheckpointReply():
                     self._is_asked = False
-                    self._commit(answer)
+                    self._commit(reply)
         self._ask_if_much()
 
     def _ask_if_much(self) -> None:
         if not self._is_asked and (
-            self._pending_bytes >= COMMIT_BYTES or self._taken_bytes >= COMMIT_READ_BYTES
+            self._document_bytes >= COMMIT_BYTES or self._read_bytes >= COMMIT_READ_BYTES
         ):
             self._ask()
 
     def _ask(self) -> None:
-        """Begin to commit what was taken so far; what comes until the answer is with the next."""
-        self._core.ask()
+        """Begin to commit what was read so far; what comes until the reply is with the next."""
+        self._parser.ask()
         self._is_asked = True
-        self._taken_bytes = 0
+        self._read_bytes = 0
         self._since = None
 
     def _commit_all(self) -> None:
-        """Commit all that was taken."""
-        self._wait_for_snapshot()
+        self._wait_for_checkpoint()
         self._ask()
-        self._wait_for_snapshot()
+        self._wait_for_checkpoint()
         if self._forgotten:  # nothing is on its way any more
             self._ask()
-            self._wait_for_snapshot()
+            self._wait_for_checkpoint()
 
-    def _wait_for_snapshot(self) -> None:
+    def _wait_for_checkpoint(self) -> None:
         while self._is_asked:
             self._collect(wait=True)
 
     def _is_due(self, *, idle: bool) -> bool:
         if self._since is None:
-            # Files may have moved though nothing came of them.
+            # Files may have moved though nothing was read.
             return self._status.is_due
         return time.monotonic() - self._since >= COMMIT_SECONDS or (idle and self._once)
 
-    def _commit(self, snapshot: CheckpointReply) -> None:
-        """Commit what there is; wait as long as the disk refuses what was before it.
-
-        Args:
-            snapshot: Of the core, behind all that is pending.
-        """
+    def _commit(self, checkpoint: CheckpointReply) -> None:
+        """Commit the documents before a checkpoint, with it and with the positions of files."""
         self._deaths = 0
-        if STDIN_KEY in snapshot.consumed:
-            for source in self._standard_inputs:
-                source.save(*snapshot.consumed[STDIN_KEY])
-        state: list[tuple[str, bytes | None]] = [*snapshot.changes, *self._forgotten]
+        if self._stdin is not None and STDIN_KEY in checkpoint.consumed:
+            self._stdin.save(*checkpoint.consumed[STDIN_KEY])
+        state: list[tuple[str, bytes | None]] = [*checkpoint.changes, *self._forgotten]
         forgotten = [x.removeprefix(FILE_PREFIX) for x, _ in self._forgotten]
         self._forgotten = []
-        if self._following is not None:
-            for key, value in self._following.save(snapshot.consumed):
-                if value is None:
-                    self._forgotten.append((key, None))
-                else:
-                    state.append((key, value))
-        self._core.saved(forgotten)
-        state += self._status.take(snapshot)
-        if self._pending or state:
-            self._committer.commit(self._pending, state)
-        self._pending = []
-        self._pending_bytes = 0
+        for key, value in () if self._tailer is None else self._tailer.save(checkpoint.consumed):
+            if value is None:
+                self._forgotten.append((key, None))
+            else:
+                state.append((key, value))
+        self._parser.saved(forgotten)
+        state += self._status.take(checkpoint)
+        if self._documents or state:
+            self._committer.commit(self._documents, state)
+        self._documents, self._document_bytes = [], 0
 
 
-def _follow(config: Config, spool: Spool, *, once: bool) -> FileTailer | None:
-    followed = file_sources(config, spool.folder)
-    if not any(x.paths for x in followed):
-        return None
-    return FileTailer(
-        followed,
-        spool.iter_state(FILE_PREFIX),
-        fetch=lambda key: dict(spool.load_state(key)).get(key, b""),
-        once=once,
-        watch=not once,
-    )
+class Committer:
+    """Writes to the spool in a thread of its own; logs when it cannot, and when it can again."""
+
+    def __init__(
+        self, spool: Spool, stop: threading.Event, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        """Start; ``meanwhile`` is called now and then by the thread that waits for a commit."""
+        self._spool = spool
+        self._stop = stop
+        self._meanwhile = meanwhile
+        self._began = self._since = 0.0
+        self._is_logged = False
+        self._thread = ThreadPoolExecutor(1, "commit")
+        self._in_progress: Future[None] | None = None
+        self.is_blocked = False
+        """Whether nothing can be written now, or the spool is full."""
+        self.is_given_up = False
+        """Whether something was not written, because the program ends."""
+
+    def commit(self, documents: Sequence[Document], state: State) -> None:
+        """Begin to commit documents, and the state that must agree with them, after the last one.
+
+        Raises:
+            SpoolError: The last one found the database damaged.
+        """
+        self.wait()
+        if not self.is_given_up:
+            self._in_progress = self._thread.submit(self._persist, documents, state)
+
+    def wait(self) -> None:
+        """Wait for the commit, if one is in progress, and raise its error if it failed."""
+        while self._in_progress is not None:
+            if wait([self._in_progress], WAIT_SECONDS).not_done:
+                self._meanwhile()
+            else:
+                self._in_progress.result()
+                self._in_progress = None
+
+    def check(self) -> None:
+        """Raise the error of a commit that has failed."""
+        if self._in_progress is not None and self._in_progress.done():
+            self.wait()
+
+    def close(self) -> None:
+        """Wait for the commit, whatever comes of it."""
+        self._thread.shutdown()
+
+    def wait_for_space(self) -> None:
+        """Wait a moment for space in the spool; nothing may be in progress."""
+        self._pause(self._spool.blocked_reason or "the spool is full", SAY_SECONDS)
+        if self._spool.wait_for_space(self._stop, WAIT_SECONDS):
+            self._resume("The spool has space again; reading resumed.")
+
+    def _persist(self, documents: Sequence[Document], state: State) -> None:
+        refused = False
+        while True:
+            try:
+                self._spool.commit(documents, state)
+                break
+            except BlockedError as error:
+                refused = True
+                self._pause(str(error))
+            if self._stop.wait(WAIT_SECONDS):
+                self.is_given_up = True
+                return
+        if refused:
+            self._resume("The spool can be written again; reading resumed.")
+
+    def _pause(self, reason: str, log_after: float = 0.0) -> None:
+        """Note why nothing can be written; log it once, if it lasts."""
+        if not self.is_blocked:
+            self.is_blocked = True
+            self._is_logged = False
+            self._began, self._since = time.monotonic(), time.time()
+        self._spool.note_pause(Pause(self._since, reason))
+        if not self._is_logged and time.monotonic() - self._began >= log_after:
+            self._is_logged = True
+            since = datetime.fromtimestamp(self._since, UTC).isoformat(timespec="seconds")
+            _log.error(
+                "Reading paused: nothing can be written to the spool. Logs wait on disk; those that"
+                " are deleted meanwhile are lost.",
+                reason=reason,
+                since=since.replace("+00:00", "Z"),
+            )
+
+    def _resume(self, event: str) -> None:
+        if self.is_blocked:
+            self.is_blocked = False
+            self._spool.note_pause(None)
+            if self._is_logged:
+                _log.info(event, seconds=round(time.monotonic() - self._began))
