@@ -304,3 +304,12 @@ def test_every_file_that_the_architecture_names_is_there() -> None:
     names = re.findall(r"`((?:\w+/)*\w+\.py|(?:tests|plugins|docs)(?:/\w+)+)`", text)
     assert names
     assert [x for x in names if not list(ROOT.glob(x)) and not list(ROOT.glob(f"*/**/{x}"))] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda x: x.name)
+def test_every_command_that_is_shown_is_there(path: Path) -> None:
+    """With the options that are shown."""
+    known = help_texts.page()
+    for words in re.findall(r"esa-forwarder((?: [^`|\n]+)?)", path.read_text()):
+        for option in re.findall(r" (--[a-z][a-z-]*)", words):
+            assert f" {option} " in known, option
