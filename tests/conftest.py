@@ -1,6 +1,6 @@
 """Settings that all tests share.
 
-Property tests search anew on every run, so that a developer's machine goes on finding cases. In
+Property tests search for new cases on every run, so that a developer's machine goes on finding cases. In
 CI the same commit must give the same result each time: there the cases are derived from the test
 itself.
 
