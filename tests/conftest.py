@@ -1,8 +1,7 @@
 """Settings that all tests share.
 
-Property tests search for new cases on every run, so that a developer's machine goes on finding cases. In
-CI the same commit must give the same result each time: there the cases are derived from the test
-itself.
+Property tests search for new cases on every run of a developer. In CI the same commit must give the
+same result each time: there the cases are derived from the test itself.
 
 No test is timed. How long a case takes depends on the machine and on what else runs there; what is
 slow is found by ``make bench``.

@@ -1,4 +1,4 @@
-"""The output ``webhook``: posts batches of documents to an HTTP server, packed and signed."""
+"""The output ``webhook``: posts batches of documents to an HTTP server, compressed and signed."""
 
 import gzip
 import hmac
@@ -40,8 +40,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 class WebhookOutput:
     """Posts to one URL.
 
-    Each request has a connection of its own: batches are large or seldom, and servers hang up on
-    whoever is silent for long.
+    Each request has a connection of its own: batches are large or rare, and servers close idle
+    connections.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -85,7 +85,7 @@ class WebhookOutput:
         try:
             self._connection.request("POST", self._target, body, headers)
             answer = self._connection.getresponse()
-            # The beginning of the text is enough for whoever has to mend what is wrong.
+            # The beginning of the text is enough to find out what is wrong.
             return answer, answer.read(500).decode(errors="replace")
         except (OSError, HTTPException) as error:
             raise Unavailable(f"{self._server} cannot be reached: {error!r}") from error

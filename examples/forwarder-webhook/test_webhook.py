@@ -243,7 +243,7 @@ def test_a_date_to_come_is_waited_for(receiver: Receiver) -> None:
 
 
 def test_an_answer_that_does_not_end_is_none(receiver: Receiver) -> None:
-    """Nobody knows what the server did."""
+    """What the server did is unknown."""
     receiver.answer = (200, {"Content-Length": "100"})
     with opened(receiver, timeout=0.2) as output, pytest.raises(Unavailable, match="cannot be rea"):
         output.write(make_documents(1))
