@@ -20,11 +20,10 @@ from tempfile import TemporaryDirectory
 
 import orjson
 
-from forwarder.cli.letter_store import dead_letter
 from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool import Spool
-from forwarder.spool.dead_letters import store
+from forwarder.spool.dead_letters import dead_letter, store
 from forwarder.spool.segments import add_size, compress
 
 LIMIT_SECONDS = 10.0

@@ -137,14 +137,14 @@ def test_without_a_command_there_is_help() -> None:
         (["--year", "1492"], "1492 is not in the range"),
         (
             ["--timezone", "Rome"],
-            "'Rome' is no IANA time zone, as Europe/Rome is; did you mean Europe/Rome?",
+            "'Rome' is not an IANA time zone, such as Europe/Rome; did you mean Europe/Rome?",
         ),
-        (["--timezone", "../../etc/passwd"], "is no IANA time zone"),
-        (["--timezone", "Europe"], "is no IANA time zone"),
-        (["--timezone", ""], "is no IANA time zone"),
-        (["--timezone", "\udcff"], "is no IANA time zone"),
-        (["--timezone", "/etc/localtime"], "is no IANA time zone, as Europe/Rome is."),
-        (["--appliance", "a\nb"], "is empty, or has characters in it that cannot be seen."),
+        (["--timezone", "../../etc/passwd"], "is not an IANA time zone"),
+        (["--timezone", "Europe"], "is not an IANA time zone"),
+        (["--timezone", ""], "is not an IANA time zone"),
+        (["--timezone", "\udcff"], "is not an IANA time zone"),
+        (["--timezone", "/etc/localtime"], "is not an IANA time zone, such as Europe/Rome."),
+        (["--appliance", "a\nb"], "is empty, or contains invisible characters."),
         (["--appliance", "x" * 1025], "is longer than 1024 characters."),
     ],
 )
@@ -598,7 +598,7 @@ def test_the_zone_of_this_machine_is_none(path: Path, zone: str) -> None:
     """The same log would have another time elsewhere."""
     code, _, err = run("parse", "--timezone", zone, path)
     assert code == 2
-    assert "is no IANA time zone" in err
+    assert "is not an IANA time zone" in err
 
 
 @pytest.mark.parametrize("name", ["", " ", "\t"])

@@ -47,7 +47,7 @@ def test_check_ends_well_where_all_is_well(path: Path, tmp_path: Path) -> None:
     """What was looked at is on standard output, a line each."""
     done = run("check", "-c", str(path))
     lines = done.stdout.splitlines()
-    assert lines[0] == f"ok    {path}: no mistake"
+    assert lines[0] == f"ok    {path}: valid"
     assert lines[1] == f"ok    state {str(tmp_path)!r} can be written"
     assert lines[-1] == "ok    outputs.siem: a has version 9"
     assert done.stderr == ""
@@ -132,7 +132,7 @@ def _find_loudly(types: list[str]) -> object:
     return find_plugins(types)
 
 
-PRINT = "from forwarder.cli.printing import print_result; print_result('x' * 9999)"
+PRINT = "from forwarder.cli.common import print_result; print_result('x' * 9999)"
 
 
 @pytest.mark.parametrize(

@@ -11,23 +11,27 @@ import pytest
 from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
-from forwarder.cli.letter_forms import as_ndjson, as_row, as_text
-from forwarder.cli.letter_store import (
-    ALL,
-    DeadLetter,
-    Selection,
-    Source,
-    dead_letter,
-    purge,
-    replay,
+from forwarder.cli.dead_letters import (
+    as_ndjson,
+    as_row,
+    as_text,
+    purge_letters,
+    read_letters,
+    replay_letters,
 )
-from forwarder.cli.letter_store import read as read_letters
 from forwarder.cli.main import main
 from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool import Spool, SpoolError
 from forwarder.spool.database import write_spool
-from forwarder.spool.dead_letters import mark
+from forwarder.spool.dead_letters import (
+    ALL,
+    DeadLetter,
+    Selection,
+    Source,
+    dead_letter,
+    mark,
+)
 from tests.spooling import document, documents, numbers, opened, read, usage
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, 123000, tzinfo=UTC)
@@ -108,8 +112,8 @@ def test_the_source_is_taken_from_the_document(
 
 def test_replaying_survives_and_ends_with_the_delivery(folder: Path) -> None:
     """Marked while nobody runs; delivered before what is new; gone when it is delivered."""
-    assert replay(folder, Selection("a")) == (2, 0)
-    assert replay(folder, Selection("a")) == (0, 2)
+    assert replay_letters(folder, Selection("a")) == (2, 0)
+    assert replay_letters(folder, Selection("a")) == (0, 2)
     with closing(opened(folder, "a", "b")) as spool:
         spool.commit(documents(10, 12))
         assert numbers(read(spool, "b").documents) == [10, 11]
@@ -128,7 +132,7 @@ def test_replaying_survives_and_ends_with_the_delivery(folder: Path) -> None:
 
 def test_replays_come_in_batches(folder: Path) -> None:
     """With the limits of the output."""
-    replay(folder, Selection("a"))
+    replay_letters(folder, Selection("a"))
     with closing(opened(folder, "a")) as spool:
         assert len(spool.read("a", max_documents=1, max_bytes=9999).documents) == 1
         assert len(spool.read("a", max_documents=9, max_bytes=1).documents) == 1
@@ -136,7 +140,7 @@ def test_replays_come_in_batches(folder: Path) -> None:
 
 def test_numbers_are_not_given_twice(folder: Path) -> None:
     """Who purges by number purges what he saw."""
-    assert purge(folder, ALL) == 3
+    assert purge_letters(folder, ALL) == 3
     with closing(opened(folder, "a", "b")) as spool:
         spool.commit(documents(10, 12))
         refuse(spool, "a", 11)
@@ -154,14 +158,14 @@ def test_many_letters_are_read_page_by_page(tmp_path: Path) -> None:
             pages.append(len(page))
             spool.commit(documents(0, 500, size=20_000))
 
-        assert read_letters(tmp_path, take) == 1200
+        assert read_letters(tmp_path, take, ALL) == 1200
         assert pages == [500, 500, 200]
         assert usage(spool).wal < 24 << 20
 
 
 def test_there_is_nothing_where_no_service_has_run(tmp_path: Path) -> None:
     """And nothing is made there."""
-    for act in (letters, lambda x: replay(x, ALL), lambda x: purge(x, ALL)):
+    for act in (letters, lambda x: replay_letters(x, ALL), lambda x: purge_letters(x, ALL)):
         with pytest.raises(SpoolError, match="the service has not run with this"):
             act(tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -252,7 +256,7 @@ HUGE = "9" * 23
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["purge"], 2, "say which: NUMBER..., --output NAME, or --all."),
+        (["purge"], 2, "select some: NUMBER..., --output NAME, or --all."),
         (["replay", "--all", "--output", "a"], 2, "--all goes with neither"),
         (["show"], 2, "Missing argument"),
         (["show", "1", "99", "98"], 1, "error: not there: 98, 99; see the list."),
@@ -303,7 +307,7 @@ def test_the_commands_say_that_there_is_no_spool(config: Path) -> None:
 
 def test_an_empty_list_has_its_head(folder: Path, config: Path) -> None:
     """So it is seen that nothing is wrong."""
-    purge(folder, ALL)
+    purge_letters(folder, ALL)
     done = run(config, "list")
     assert (done.exit_code, done.stdout.split()[0]) == (0, "NUMBER")
     assert done.stdout.count("\n") == 1
@@ -337,7 +341,7 @@ def test_a_change_that_fails_changes_nothing(folder: Path) -> None:
     with pytest.raises(KeyError):
         begin_and_fail()
     assert [x.replay for x in letters(folder)] == [False] * 3
-    assert replay(folder, ALL) == (3, 0)
+    assert replay_letters(folder, ALL) == (3, 0)
 
 
 def test_commands_and_service_may_write_at_the_same_time(folder: Path) -> None:
@@ -347,7 +351,7 @@ def test_commands_and_service_may_write_at_the_same_time(folder: Path) -> None:
 
         def command() -> None:
             while not ended.is_set():
-                replay(folder, Selection("b"))
+                replay_letters(folder, Selection("b"))
 
         thread = threading.Thread(target=command)
         thread.start()

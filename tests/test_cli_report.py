@@ -5,36 +5,32 @@ import os
 import pty
 from collections import Counter
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any
 
 import pytest
 
-from forwarder.cli.report import no_bar, progress_bar, summarise, warnings
+from forwarder.app.parse import Outcome
+from forwarder.cli.parse import no_bar, progress_bar, summarise, warnings
 from forwarder.events import Action, Counters
 
 
-class Done(NamedTuple):
-    """A summary's knowledge."""
-
-    files: int = 1
-    counts: Counters = Counters()
-    repeated: tuple[tuple[str, str], ...] = ()
-    seconds: float = 2.0
-    cpu_seconds: float = 4.0
+def done(**changes: Any) -> Outcome:  # noqa: ANN401
+    """Return the outcome of a parse."""
+    return Outcome(1, Counters(), (), (), (), True, 2.0, 4.0)._replace(**changes)  # noqa: FBT003
 
 
 def test_the_first_line_says_how_much_and_how_fast() -> None:
     """By CPU time: wall time says how many processors there were."""
     counts = Counters(bytes=123_456_789, lines=1_234_567)
-    assert list(summarise(Done(files=12, counts=counts, seconds=65.432))) == [
+    assert list(summarise(done(files=12, counts=counts, seconds=65.432))) == [
         "12 files, 1,234,567 lines, 123.5 MB in 65.43 s (31 MB a CPU second)"
     ]
 
 
 def test_one_is_singular_and_no_time_is_no_division() -> None:
     """Small logs, coarse clocks."""
-    done = Done(counts=Counters(bytes=1, lines=1), cpu_seconds=0.0)
-    assert list(summarise(done)) == ["1 file, 1 line, 0.0 MB in 2.00 s"]
+    outcome = done(counts=Counters(bytes=1, lines=1), cpu_seconds=0.0)
+    assert list(summarise(outcome)) == ["1 file, 1 line, 0.0 MB in 2.00 s"]
 
 
 def test_events_are_counted_by_action_and_outcome() -> None:
@@ -50,7 +46,7 @@ def test_events_are_counted_by_action_and_outcome() -> None:
         }
     )
     counts = Counters(events=events, joinable=3_006, joined=3_003)
-    assert list(summarise(Done(counts=counts)))[1:] == [
+    assert list(summarise(done(counts=counts)))[1:] == [
         "inbound logins: 3,002 (3,000 failure, 2 success)",
         "outbound logins: 1,000 (1,000 success)",
         "logins that could not be checked: 4 (4 failure)",
@@ -64,15 +60,15 @@ def test_events_are_counted_by_action_and_outcome() -> None:
 def test_every_action_has_a_name_for_people(action: Action) -> None:
     """A new one must not end in an error."""
     counts = Counters(events=Counter({(action.value, None): 7}))
-    _, line = summarise(Done(counts=counts))
+    _, line = summarise(done(counts=counts))
     assert line.endswith(": 7")
     assert action.value not in line
 
 
 def test_what_was_left_out_or_cut_is_said() -> None:
     """Files with the same content, and lines over the limit."""
-    done = Done(counts=Counters(truncated_lines=2, foreign_lines=1), repeated=(("/b\n", "/a"),))
-    assert list(summarise(done))[1:] == [
+    outcome = done(counts=Counters(truncated_lines=2, foreign_lines=1), repeated=(("/b\n", "/a"),))
+    assert list(summarise(outcome))[1:] == [
         "left out '/b\\n': all of it is in '/a'",
         "1 line dropped: not of a mail log",
         "2 lines truncated: longer than 64 KiB",

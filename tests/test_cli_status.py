@@ -15,14 +15,14 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from forwarder.cli.letter_store import ALL, replay
+from forwarder.cli.dead_letters import replay_letters
 from forwarder.cli.main import main
-from forwarder.cli.status_rows import as_json, as_text
+from forwarder.cli.status import as_json, as_text
 from forwarder.output import Failure
 from forwarder.spool import OutputError, Spool, SpoolError
 from forwarder.spool.cursors import Refusing
 from forwarder.spool.database import read_spool
-from forwarder.spool.dead_letters import dead_letter
+from forwarder.spool.dead_letters import ALL, dead_letter
 from forwarder.spool.stats import summarise
 from tests.spooling import documents, opened, read
 
@@ -89,7 +89,7 @@ def traces(folder: Path) -> dict[str, tuple[int, bytes]]:
 def test_status_says_how_everything_is(tmp_path: Path) -> None:
     """As one JSON object."""
     fill(tmp_path)
-    replay(tmp_path, ALL)
+    replay_letters(tmp_path, ALL)
     found = json.loads(as_json(summarise(tmp_path), datetime.now(UTC)))
     assert found["service"] == {"running": False, "process": None}
     sizes = ("bytes", "file_bytes", "wal_bytes", "disk_free_bytes")
@@ -154,22 +154,22 @@ def test_status_for_people(tmp_path: Path) -> None:
     usage = summary.usage._replace(used=1000, wal=20, free=3_000_000)
     summary = summary._replace(outputs=outputs, damage=(1, 250), usage=usage)
     assert list(as_text(summary, NOW)) == [
-        "service: does not run",
+        "service: not running",
         (
-            "spool: 30 documents; 1,000 of 1,073,741,824 bytes; log of changes: 20 bytes;"
+            "spool: 30 documents; 1,000 of 1,073,741,824 bytes; WAL: 20 bytes;"
             " free on the disk: 3,000,000 bytes"
         ),
-        "damaged and set aside: 250 documents in 1 row",
+        "damaged and quarantined: 250 documents in 1 row",
         "open connections: 5",
         "",
         "OUTPUT   WAITING   OLDEST  DELIVERED  REJECTED  RETRIED  LOST  DROPPED  STATE",
         (
-            "archive        0                  30         0        0     0        0  delivers; last"
-            " error 2026-03-01T06:41:09Z: disk full"
+            "archive        0                  30         0        0     0        0  delivering;"
+            " last error 2026-03-01T06:41:09Z: disk full"
         ),
         (
-            "siem          27  1:01:01          2         1        4     0        0  cannot deliver"
-            " since 2026-03-01T06:41:09Z: connection refused (2026-03-01T06:42:09Z)"
+            "siem          27  1:01:01          2         1        4     0        0  failing since"
+            " 2026-03-01T06:41:09Z: connection refused (2026-03-01T06:42:09Z)"
         ),
         "",
         "DEAD LETTERS OF  NUMBER  TO REPLAY               BYTES",
@@ -188,7 +188,7 @@ def test_a_stopped_output_and_an_empty_spool(tmp_path: Path) -> None:
     with closing(opened(tmp_path, "new", "broken")) as spool:
         spool.note("broken", OutputError("KeyError: 'x'", 0, 0, stopped=True))
         lines = list(as_text(summarise(tmp_path), NOW))
-    assert lines[0] == f"service: runs as process {os.getpid()}"
+    assert lines[0] == f"service: running as process {os.getpid()}"
     assert lines[-1].endswith("  nothing delivered yet")
     assert lines[-2].endswith(
         "stopped since 1970-01-01T00:00:00Z: KeyError: 'x' (1970-01-01T00:00:00Z)"
@@ -202,8 +202,8 @@ AT = "(2026-03-01T06:41:09Z)"
 @pytest.mark.parametrize(
     ("refusing", "expected"),
     [
-        (REFUSING, rf"delivers; refusing: 3 of the last 10,000, mapping: [\x1b] no ip {AT}"),
-        (REFUSING._replace(number=10_000), "refusing: 10,000 of the last 10,000, mapping: "),
+        (REFUSING, rf"delivering; rejecting: 3 of the last 10,000, mapping: [\x1b] no ip {AT}"),
+        (REFUSING._replace(number=10_000), "rejecting: 10,000 of the last 10,000, mapping: "),
     ],
 )
 def test_an_output_that_refuses(tmp_path: Path, refusing: Refusing, expected: str) -> None:
@@ -235,7 +235,7 @@ def test_an_output_that_puts_off(tmp_path: Path) -> None:
         spool.advance("siem", batch, letters)
         summary = summarise(tmp_path)
         lines = list(as_text(summary, NOW))
-    assert any(x.endswith("  delivers; putting off: 2, 403") for x in lines)
+    assert any(x.endswith("  delivering; deferred: 2, 403") for x in lines)
     assert lines[-1].split()[:3] == ["siem", "2", "2"]
     found = json.loads(as_json(summary, NOW))
     assert found["outputs"]["siem"]["put_off"] == 2
@@ -376,4 +376,4 @@ def test_the_command(tmp_path: Path, form: str) -> None:
     if form == "json":
         assert json.loads(done.stdout)["outputs"]["siem"]["waiting"] == 27
     else:
-        assert done.stdout.startswith("service: does not run\nspool: 30 documents")
+        assert done.stdout.startswith("service: not running\nspool: 30 documents")

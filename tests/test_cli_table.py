@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from forwarder.cli.table import header, row
+from forwarder.cli.parse import header, row
 
 LOGIN: dict[str, object] = {
     "@timestamp": "2026-03-01T06:00:02.000Z",

@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from forwarder.cli.letter_store import ALL, Selection, purge, replay
+from forwarder.cli.dead_letters import purge_letters, replay_letters
 from forwarder.delivery.pausing import pause, pause_for_rest
 from forwarder.delivery.worker import Delivery, DeliverySettings
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.spool import Batch, BlockedError, Spool
 from forwarder.spool.cursors import Progress
-from forwarder.spool.dead_letters import page
+from forwarder.spool.dead_letters import ALL, Selection, page
 from forwarder.spool.stats import summarise
 from tests.spooling import documents, numbers, opened
 
@@ -617,7 +617,7 @@ def test_a_purge_of_what_is_put_off_is_noticed(spool: Spool, tmp_path: Path) -> 
     output.answers = Endless(fail(1, retryable=True))
     with capture_logs(), running(spool, output) as delivery:
         until(spool, lambda: delivery.waiting == 1 and spool.pending("a") == 0)
-        assert purge(tmp_path / "state", ALL) == 1
+        assert purge_letters(tmp_path / "state", ALL) == 1
         assert delivery.wait_until_drained(MINUTE)
     assert output.taken == [0, 2]
 
@@ -920,14 +920,14 @@ def test_replayed_letters_are_delivered_before_all_else(spool: Spool, tmp_path: 
         assert delivery.wait_until_drained(MINUTE)
         assert second.wait_until_drained(MINUTE)
         output.answers = [fail(4, retryable=False, reason="still no")]
-        assert replay(tmp_path / "state", ALL).marked == 3
+        assert replay_letters(tmp_path / "state", ALL).marked == 3
         until(spool, lambda: len(dead(spool)) == 1)
     assert output.written[1:] == [[2, 4, 6]]
     assert dead(spool) == [(4, "still no", 400)]
     assert other.taken == list(range(10))
     progress = spool.progress("a")
     assert (progress.delivered, progress.rejected, progress.cursor) == (9, 4, 11)
-    assert replay(tmp_path / "state", Selection("b")).marked == 0
+    assert replay_letters(tmp_path / "state", Selection("b")).marked == 0
 
 
 def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) -> None:
@@ -960,7 +960,7 @@ def test_no_more_is_kept_and_counted_than_there_is_room_for(tmp_path: Path) -> N
         with running(spool, output, settings) as delivery:
             until(spool, lambda: len(output.written) > 4)
             kept = len(dead(spool))
-            assert purge(tmp_path, Selection("a")) == kept
+            assert purge_letters(tmp_path, Selection("a")) == kept
             until(spool, lambda: len(dead(spool)) == kept)
             written = len(output.written)
             until(spool, lambda: len(output.written) > written + 2)
@@ -992,7 +992,7 @@ def test_letters_that_are_not_delivered_stay(spool: Spool, tmp_path: Path) -> No
     spool.commit(documents(0, 3))
     output = Scripted(fail(0, 1, retryable=False))
     deliver(spool, output)
-    assert replay(tmp_path / "state", ALL).marked == 2
+    assert replay_letters(tmp_path / "state", ALL).marked == 2
     output.answers = [fail(1, retryable=True), *[Unavailable("away")] * 9999]
     with capture_logs(), running(spool, output) as delivery:
         until(spool, lambda: delivery.trouble is not None)

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from forwarder.app.service import Service
-from forwarder.cli.status_rows import as_json, as_text
+from forwarder.cli.status import as_json, as_text
 from forwarder.delivery.attempts import Attempts
 from forwarder.events import Document
 from forwarder.spool import OutputError, Spool
@@ -56,7 +56,7 @@ def test_a_call_that_takes_long_is_said_once_and_so_is_its_end(
         with attempts.calling("write"):
             for _ in range(3):
                 attempts.look()
-            assert shown(tmp_path) == (SINCE, f"one attempt has been going on since {SINCE}")
+            assert shown(tmp_path) == (SINCE, f"a call has been running since {SINCE}")
         attempts.look()
     assert [(x["log_level"], x["output"], x["call"]) for x in logs] == [
         ("warning", "siem", "write"),
@@ -82,12 +82,11 @@ def test_errors_are_said_beside_it(spool: Spool, tmp_path: Path) -> None:
     with capture_logs(), attempts.calling("open"):
         attempts.look()
         assert shown(tmp_path)[1] == (
-            f"cannot deliver since {SINCE}; one attempt has been going on since {SINCE}:"
-            f" away ({SINCE})"
+            f"failing since {SINCE}; a call has been running since {SINCE}: away ({SINCE})"
         )
         spool.note("siem", None)
         assert shown(tmp_path)[1] == (
-            f"one attempt has been going on since {SINCE}; last error {SINCE}: away"
+            f"a call has been running since {SINCE}; last error {SINCE}: away"
         )
 
 
@@ -121,7 +120,7 @@ def test_what_is_left_behind_does_not_deliver(
     with attempts.calling(method):
         attempts.leave()
         said = "it did not come back from write before the service ended"
-        trouble = f"cannot deliver since {SINCE}: {said} ({SINCE})"
+        trouble = f"failing since {SINCE}: {said} ({SINCE})"
         assert shown(tmp_path) == (None, trouble if is_told else "nothing delivered yet")
 
 

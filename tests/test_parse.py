@@ -12,8 +12,7 @@ import orjson
 import pytest
 
 from forwarder.app.parse import READ_BYTES, Outcome, ParseOptions, parse
-from forwarder.cli.report import no_bar
-from forwarder.cli.table import row
+from forwarder.cli.parse import no_bar, row
 from forwarder.ecs.layout import Common
 from forwarder.inputs.files.discovery import find
 from forwarder.pipeline import Settings

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from forwarder.cli.status_rows import as_text
+from forwarder.cli.status import as_text
 from forwarder.plugins import find_outputs
 from forwarder.spool import Spool
 from forwarder.spool.cursors import Dropped, Place, save_outputs

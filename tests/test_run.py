@@ -274,7 +274,7 @@ def test_once_gives_up_after_a_while(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--give-up-after", "5m"], b"--give-up-after goes with --once only"),
+        (["--give-up-after", "5m"], b"--give-up-after needs --once"),
         (["--once", "--give-up-after", "5"], b"'5' is no duration; say a whole number and ms"),
     ],
 )

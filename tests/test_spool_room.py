@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from forwarder.cli.letter_store import DeadLetter, Selection, dead_letter, purge, replay
+from forwarder.cli.dead_letters import purge_letters, replay_letters
 from forwarder.output import Failure
 from forwarder.spool import BlockedError, LettersFullError, Spool, SpoolError
+from forwarder.spool.dead_letters import DeadLetter, Selection, dead_letter
 from forwarder.spool.stats import summarise
 from tests.faults.disks import fill_up, small_disk
 from tests.spooling import documents, numbers, opened, read, take, usage
@@ -174,11 +175,11 @@ def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
         # Nothing of the batch was stored; and what is good still goes through.
         assert spool.progress("a").rejected == delivered
         spool.advance("a", batch.part(0, 2))
-        assert replay(tmp_path, Selection("a", range(1, 6))).marked == 5
+        assert replay_letters(tmp_path, Selection("a", range(1, 6))).marked == 5
         again = read(spool, "a", 99)
         assert numbers(again.documents) == list(range(5))
         spool.advance("a", again, [letters[0]._replace(number=1)])
-        assert purge(tmp_path, Selection("a")) == delivered - 4
+        assert purge_letters(tmp_path, Selection("a")) == delivered - 4
         batch = read(spool, "a", 10)
         letters = [dead_letter("a", Failure(x, "no"), now) for x in batch.documents]
         spool.advance("a", batch, letters)

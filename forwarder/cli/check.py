@@ -6,9 +6,7 @@ from pathlib import Path
 
 import click
 
-from forwarder.cli.common import DONE, FAILED
-from forwarder.cli.config_file import config_file, load_or_end
-from forwarder.cli.printing import print_result
+from forwarder.cli.common import DONE, FAILED, config_file, load_or_end, print_result
 
 
 @click.command()
@@ -16,16 +14,16 @@ from forwarder.cli.printing import print_result
 def check(path: Path) -> None:
     """Check a configuration, and whether everything it needs is there.
 
-    All mistakes in FILE are said at once. If there are none, the folder of the spool, the inputs
-    and each output are looked at. Nothing is changed.
+    All issues in FILE are reported at once. If there are none, the state folder, the inputs and
+    each output are checked. Nothing is changed.
     """
-    from forwarder.app.checks import check as look
+    from forwarder.app.checks import check as find
     from forwarder.text import escaped
 
     config = load_or_end(path)
-    print_result(escaped(f"ok    {path}: no mistake"))
+    print_result(escaped(f"ok    {path}: valid"))
     failed = False
-    for finding in look(config, datetime.now(UTC)):
+    for finding in find(config, datetime.now(UTC)):
         failed |= not finding.good
         mark = "FAIL" if not finding.good else "WARN" if finding.advice else "ok  "
         print_result(escaped(f"{mark}  {finding.text}"))

@@ -1,16 +1,24 @@
-"""How a command ends: exit codes, signals, and a standard output that nobody reads any more."""
+"""What commands share: exit codes, signals, printing, columns, and reading the configuration."""
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, ParamSpec, TextIO, TypeVar
+
+import click
+from click.core import ParameterSource
 
 from forwarder.errors import EndedBySignal
+from forwarder.text import escape_control
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from forwarder.config.load import Config
 
 DONE = 0
 FAILED = 1
@@ -21,22 +29,27 @@ ENDED = 128
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+_Value = TypeVar("_Value")
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
 
 @contextmanager
 def ending_by_signals() -> Iterator[None]:
-    """Let a signal end the program as an error does: processes and files are cleared away."""
+    """Let a signal end the program as an error does, so that processes and files are cleaned up."""
     ended = False
 
     def end(number: int, _: "FrameType | None") -> NoReturn:
         nonlocal ended
         ended = True
         for ending in _ENDING:
-            signal.signal(ending, signal.SIG_IGN)  # a second one would stop the clearing
+            signal.signal(ending, signal.SIG_IGN)  # a second one would stop the clean-up
         drop_output()
         raise EndedBySignal(ENDED + number)
 
-    # What is ignored stays ignored: nohup, and jobs in the background of a script. The service has
-    # ways of its own to end.
+    # What is ignored stays ignored: nohup, and background jobs of a script. The service installs
+    # handlers of its own.
     usual = (signal.SIG_DFL, signal.default_int_handler)
     before = {x: y for x in _ENDING if (y := signal.getsignal(x)) in usual}
     for ending in before:
@@ -50,16 +63,148 @@ def ending_by_signals() -> Iterator[None]:
 
 
 def drop_output() -> None:
-    """Let go of what is not written yet, so that Python does not try again at its end."""
-    # Whatever sys.stdout is now.
-    _drop(sys.__stdout__)
-
-
-def drop_errors() -> None:
-    """Do the same with what nobody heard."""
-    _drop(sys.__stderr__)
+    """Discard what is not written yet, so that Python does not try again when it exits."""
+    _drop(sys.__stdout__)  # whatever sys.stdout is now
 
 
 def _drop(stream: TextIO | None) -> None:
     if stream is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def fail(sentence: str, code: int = FAILED) -> NoReturn:
+    """Print an error, without its full stop, and end the command."""
+    click.echo(f"error: {sentence}.", err=True)
+    sys.exit(code)
+
+
+def print_result(text: str) -> None:
+    """Print at once, and end the command where the reader has gone away."""
+    if sys.stdout is None:  # as after >&- in a shell
+        fail("standard output is closed; there is nowhere to write to")
+    try:
+        click.echo(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        drop_output()
+        sys.exit(DONE)
+    except OSError as error:
+        drop_output()
+        fail(f"standard output cannot be written: {error.strerror}")
+
+
+class Column(NamedTuple):
+    """How a column is aligned."""
+
+    width: int
+    right: bool = False
+    """Whether it holds numbers, which are aligned to the right."""
+    most: int = 0
+    """Longer text is cut with an ellipsis; 0 for never."""
+
+
+def format_row(cells: Iterable[str], columns: Sequence[Column]) -> str:
+    """Align cells in columns; invisible characters are shown by their codes."""
+    return "  ".join(map(_format_cell, cells, columns)).rstrip()
+
+
+def format_table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, left: Sequence[int]
+) -> Iterator[str]:
+    """Align rows below a head, each column as wide as needed; all but some are of numbers."""
+    whole = [head, *rows]
+    columns = [
+        Column(max(len(escape_control(x)) for x in column), right=number not in left)
+        for number, column in enumerate(zip(*whole, strict=True))
+    ]
+    return (format_row(x, columns) for x in whole)
+
+
+def _format_cell(text: str, column: Column) -> str:
+    text = escape_control(text)
+    most = column.most
+    if most and (len(text) > most or _terminal_width(text) > most):
+        text = text[: most - 1]
+        while _terminal_width(text) >= most:
+            text = text[:-1]
+        text += "…"
+    fill = " " * (column.width - _terminal_width(text))
+    return fill + text if column.right else text + fill
+
+
+def _terminal_width(text: str) -> int:
+    """Count the columns of a terminal that a text takes: Chinese takes two a character."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # it costs more than most tables
+
+    return cell_len(text)
+
+
+def config_option(command: _Command, *, required: bool = True) -> _Command:
+    """Add the option -c; for commands that have other arguments."""
+    option = click.option(
+        "--config",
+        "-c",
+        "path",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        required=required,
+        envvar="ESA_FORWARDER_CONFIG",
+        show_envvar=True,
+        help="The configuration, in YAML.",
+    )
+    return option(command)
+
+
+def config_file(command: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+    """Add the option -c, and FILE as an argument, which means the same."""
+
+    @wraps(command)
+    def with_path(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+        file = kwargs.pop("file")
+        if file is None and kwargs["path"] is None:
+            raise click.UsageError("name the configuration: FILE, or -c FILE.")
+        if file is not None:
+            source = click.get_current_context().get_parameter_source("path")
+            if source is ParameterSource.COMMANDLINE:
+                raise click.UsageError("the configuration is named twice: use FILE or -c FILE.")
+            kwargs["path"] = file  # rather than that of the environment
+        return command(*args, **kwargs)
+
+    argument = click.argument("file", required=False, type=click.Path(path_type=Path))
+    return config_option(argument(with_path), required=False)
+
+
+def load_or_end(path: Path) -> "Config":
+    """Load a configuration; if it has issues, print all of them and end the command."""
+    from forwarder import log
+    from forwarder.config.load import InvalidConfigError, load
+    from forwarder.plugins import find_outputs, stdout_to_stderr
+
+    log.configure("logfmt", "warning")  # plugins may log while they are loaded
+    try:
+        with stdout_to_stderr():
+            return load(path, find_outputs)
+    except InvalidConfigError as error:
+        try:
+            for issue in error.issues:
+                click.echo(f"error: {issue}", err=True)
+        except OSError:  # the exit code tells the caller
+            _drop(sys.__stderr__)
+        sys.exit(BAD_CONFIG)
+
+
+def as_configured(text: str, read: Callable[[str], _Value]) -> _Value:
+    """Read the value of an option as in the configuration, with the same refusals.
+
+    Raises:
+        click.BadParameter: It is refused.
+    """
+    from forwarder.config.issue import InvalidValue, quoted
+
+    try:
+        return read(text)
+    except InvalidValue as error:
+        stop = "" if str(error).endswith("?") else "."
+        raise click.BadParameter(f"{quoted(text)} {error}{stop}") from error

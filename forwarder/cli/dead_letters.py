@@ -1,24 +1,48 @@
-"""``esa-forwarder dead-letters``: documents that outputs refused."""
+"""``esa-forwarder dead-letters``: list, show, replay and purge documents that outputs refused.
 
-import sys
+All of it works whether the service runs or not. Replaying only marks a letter; the worker of its
+output delivers it, within a second or so, or as soon as the service runs again. A delivered one is
+no longer a dead letter; one that is refused again stays, with the new reason.
+"""
+
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
-from forwarder.cli.common import FAILED
-from forwarder.cli.config_file import config_option, load_or_end
-from forwarder.cli.printing import print_result
-from forwarder.text import many, quoted
+from forwarder.cli.common import (
+    Column,
+    config_option,
+    fail,
+    format_row,
+    load_or_end,
+    print_result,
+)
+from forwarder.text import escape_control, escaped_json, many, quoted
 
 if TYPE_CHECKING:
-    from forwarder.cli.letter_store import DeadLetter, Replayed, Selection
     from forwarder.config.load import Config
+    from forwarder.spool.dead_letters import DeadLetter, Selection
 
 _NAMED = 10
-"""Numbers that are not there and are said; the others are counted."""
+"""Missing numbers that are named; the others are counted."""
+_CHANGED_AT_ONCE = 2000
+"""Dead letters in one transaction: a tenth of a second, so that the service, which writes to the
+same database, goes on meanwhile."""
+_COLUMNS = {
+    "NUMBER": Column(8),
+    "TIME (UTC)": Column(19),
+    "OUTPUT": Column(16),
+    "STATUS": Column(6),
+    "REPLAY": Column(6),
+    "SOURCE": Column(40),
+    "REASON": Column(0, most=200),  # the command show has all of it
+}
+_ALIGNED = tuple(_COLUMNS.values())
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
@@ -34,7 +58,7 @@ _format_option = click.option(
 
 
 def _selecting(command: _Command) -> _Command:
-    """Add what replay and purge are told by: numbers, an output, or all."""
+    """Add what selects letters to replay or purge: numbers, an output, or all."""
     every = click.option("--all", "every", is_flag=True, help="All of them.")
     numbers = click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[NUMBER]...")
     return config_option(numbers(_output_option(every(command))))
@@ -42,9 +66,9 @@ def _selecting(command: _Command) -> _Command:
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Look after documents that outputs refused for good.
+    """Manage documents that outputs refused for good.
 
-    All of it works while the service runs and while it does not.
+    All of it works whether the service runs or not.
     """
 
 
@@ -54,13 +78,14 @@ def dead_letters() -> None:
 @_format_option
 def list_(path: Path, output: str | None, form: str) -> None:
     """List dead letters, oldest first."""
-    from forwarder.cli.letter_forms import as_ndjson, as_row, head
-    from forwarder.cli.letter_store import Selection
+    from forwarder.spool.dead_letters import Selection
 
     config = load_or_end(path)
-    _end_without_output(path, config, output)
-    is_table = form == "table"
-    _print(config, Selection(output), as_row if is_table else as_ndjson, head() if is_table else "")
+    _require_output(path, config, output)
+    if form == "table":
+        _print(config, Selection(output), as_row, format_row(_COLUMNS, _ALIGNED))
+    else:
+        _print(config, Selection(output), as_ndjson)
 
 
 @dead_letters.command()
@@ -69,14 +94,13 @@ def list_(path: Path, output: str | None, form: str) -> None:
 @_format_option
 def show(path: Path, numbers: tuple[int, ...], form: str) -> None:
     """Show dead letters whole, with their documents. NUMBER is as in the list."""
-    from forwarder.cli.letter_forms import as_ndjson, as_text
-    from forwarder.cli.letter_store import Selection
+    from forwarder.spool.dead_letters import Selection
 
     selection = Selection(numbers=numbers)
     config = load_or_end(path)
     missing = _find_missing(config, selection)
     _print(config, selection, as_text if form == "table" else as_ndjson)
-    _end_if_missing(missing)
+    _fail_if_missing(missing)
 
 
 @dead_letters.command()
@@ -87,56 +111,47 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
     The service delivers them at once, or when it is started. What is refused again stays a dead
     letter.
     """
-    from forwarder.cli import letter_store as letters
-
     selection = _select(numbers, output, every=every)
     config = load_or_end(path)
-    _end_without_output(path, config, output)
+    _require_output(path, config, output)
     # Before: what is marked may be delivered and gone at once.
     missing = _find_missing(config, selection)
-    with _errors():
-        replayed = letters.replay(config.state, selection)
-        orphans = [x for x in letters.outputs(config.state) if x not in config.outputs]
+    with _failing():
+        marked, before = replay_letters(config.state, selection)
+        orphans = [x for x in _outputs(config.state) if x not in config.outputs]
     for name in orphans:
         click.echo(
-            f"warning: there is no output {name!r} in {str(path)!r}; nobody delivers its dead"
-            " letters.",
+            f"warning: there is no output {name!r} in {str(path)!r}; its dead letters are not"
+            " delivered.",
             err=True,
         )
-    print_result(_say_replayed(replayed))
-    _end_if_missing(missing)
-
-
-def _say_replayed(replayed: "Replayed") -> str:
-    marked, before = replayed
-    if before and not marked:
-        return f"{many(before, 'dead letter')} to be delivered again, as before: nothing changed."
     also = f"; {before:,} more already were" if before else ""
-    return f"{many(marked, 'dead letter')} to be delivered again{also}."
+    if before and not marked:
+        also = ", as before: nothing changed"
+    print_result(f"{many(marked or before, 'dead letter')} to be delivered again{also}.")
+    _fail_if_missing(missing)
 
 
 @dead_letters.command()
 @_selecting
 def purge(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bool) -> None:
     """Delete dead letters for good."""
-    from forwarder.cli import letter_store as letters
-
     selection = _select(numbers, output, every=every)
     config = load_or_end(path)
-    _end_without_output(path, config, output)
+    _require_output(path, config, output)
     missing = _find_missing(config, selection)
-    with _errors():
-        purged = letters.purge(config.state, selection)
+    with _failing():
+        purged = purge_letters(config.state, selection)
     print_result(f"{many(purged, 'dead letter')} deleted.")
-    _end_if_missing(missing)
+    _fail_if_missing(missing)
 
 
 def _select(numbers: Sequence[int], output: str | None, *, every: bool) -> "Selection":
-    """Take nothing for all: who forgets to say which does not lose everything."""
-    from forwarder.cli.letter_store import Selection
+    """Require a selection: without one, everything could be lost by mistake."""
+    from forwarder.spool.dead_letters import Selection
 
     if not (numbers or output is not None or every):
-        raise click.UsageError("say which: NUMBER..., --output NAME, or --all.")
+        raise click.UsageError("select some: NUMBER..., --output NAME, or --all.")
     if every and (numbers or output is not None):
         raise click.UsageError("--all goes with neither NUMBER nor --output.")
     return Selection(output, numbers or None)
@@ -145,64 +160,212 @@ def _select(numbers: Sequence[int], output: str | None, *, every: bool) -> "Sele
 def _print(
     config: "Config", selection: "Selection", form: Callable[["DeadLetter"], str], head: str = ""
 ) -> None:
-    """Print dead letters, below a head; of what cannot be read, not even that."""
-    from forwarder.cli.letter_store import read
-
+    """Print dead letters, below a head; if they cannot be read, not even that."""
     heads = [head] if head else []
 
     def take(page: Sequence["DeadLetter"]) -> None:
         print_result("\n".join([*heads, *map(form, page)]))
         heads.clear()
 
-    with _errors():
-        read(config.state, take, selection)
+    with _failing():
+        read_letters(config.state, take, selection)
     if heads:
         take([])
 
 
-def _end_without_output(path: Path, config: "Config", output: str | None) -> None:
-    """End with an error where somebody named an output that there is not, nor was."""
-    from forwarder.cli.letter_store import outputs
-
+def _require_output(path: Path, config: "Config", output: str | None) -> None:
+    """Fail for the name of an output that neither is configured nor has dead letters."""
     if output is None or output in config.outputs:
         return
-    with _errors():
-        known = dict.fromkeys([*config.outputs, *outputs(config.state)])
+    with _failing():
+        known = dict.fromkeys([*config.outputs, *_outputs(config.state)])
     if output not in known:
-        click.echo(
-            f"error: there is no output {quoted(output)} in {quoted(str(path))}, and no dead letter"
-            f" of one; there are: {', '.join(known)}.",
-            err=True,
+        fail(
+            f"there is no output {quoted(output)} in {quoted(str(path))}, and no dead letter of"
+            f" one; there are: {', '.join(known)}"
         )
-        sys.exit(FAILED)
+
+
+def _find_missing(config: "Config", selection: "Selection") -> list[int]:
+    """Find the selected numbers that no dead letter has."""
+    from forwarder.spool.database import read_spool
+    from forwarder.spool.dead_letters import numbers_of
+
+    if selection.numbers is None:
+        return []
+    with _failing():
+        found = read_spool(config.state, partial(numbers_of, selection=selection))
+    return sorted(set(selection.numbers).difference(found))
+
+
+def _fail_if_missing(missing: Sequence[int]) -> None:
+    if missing:
+        named = ", ".join(map(str, missing[:_NAMED]))
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        fail(f"not there: {named}{more}; see the list")
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def _failing() -> Iterator[None]:
     """End the command where the spool cannot be used."""
     from forwarder.spool.errors import SpoolError
 
     try:
         yield
     except SpoolError as error:
-        click.echo(f"error: {error}.", err=True)
-        sys.exit(FAILED)
+        fail(str(error))
 
 
-def _find_missing(config: "Config", selection: "Selection") -> list[int]:
-    """Find the numbers that somebody named and no dead letter has."""
-    from forwarder.cli.letter_store import numbers
+def read_letters(
+    folder: Path, take: Callable[[Sequence["DeadLetter"]], None], selection: "Selection"
+) -> int:
+    """Pass dead letters on, oldest first, some at a time; however long that takes, none waits.
 
-    if selection.numbers is None:
-        return []
-    with _errors():
-        return sorted(set(selection.numbers) - numbers(config.state, selection))
+    Returns:
+        How many there were.
+
+    Raises:
+        SpoolError: There is no spool in the state folder, or it cannot be read.
+    """
+    from forwarder.spool.database import read_spool
+    from forwarder.spool.dead_letters import page as read_page
+
+    after = number = 0
+    while page := read_spool(folder, partial(read_page, selection=selection, after=after)):
+        take(page)
+        number += len(page)
+        after = page[-1].number
+    return number
 
 
-def _end_if_missing(missing: Sequence[int]) -> None:
-    """End with an error where somebody named a dead letter that there is not."""
-    if missing:
-        named = ", ".join(map(str, missing[:_NAMED]))
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        click.echo(f"error: not there: {named}{more}; see the list.", err=True)
-        sys.exit(FAILED)
+class Replayed(NamedTuple):
+    """What came of a replay."""
+
+    marked: int
+    """Dead letters that are to be delivered again now."""
+    before: int
+    """Those that were marked already."""
+
+
+def replay_letters(folder: Path, selection: "Selection") -> Replayed:
+    """Have dead letters delivered to their outputs again.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be written.
+    """
+    from forwarder.spool.dead_letters import mark
+
+    found, marked = _change(folder, selection, mark)
+    return Replayed(marked, found - marked)
+
+
+def purge_letters(folder: Path, selection: "Selection") -> int:
+    """Delete dead letters for good; return how many.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be written.
+    """
+    from forwarder.spool.dead_letters import remove
+
+    return _change(folder, selection, remove)[1]
+
+
+def _outputs(folder: Path) -> list[str]:
+    from forwarder.spool.database import read_spool
+    from forwarder.spool.dead_letters import count
+
+    return list(read_spool(folder, count))
+
+
+def _change(
+    folder: Path,
+    selection: "Selection",
+    change: Callable[[sqlite3.Connection, Sequence[int]], int],
+) -> tuple[int, int]:
+    """Change dead letters that are there now, some at a time; count them, and what changed."""
+    from forwarder.spool.database import read_spool, write_spool
+    from forwarder.spool.dead_letters import numbers_of
+
+    found = read_spool(folder, partial(numbers_of, selection=selection))
+    changed = 0
+    for start in range(0, len(found), _CHANGED_AT_ONCE):
+        with write_spool(folder) as connection:
+            changed += change(connection, found[start : start + _CHANGED_AT_ONCE])
+    return len(found), changed
+
+
+def as_row(letter: "DeadLetter") -> str:
+    """Show a dead letter as a line for people."""
+    cells = (
+        str(letter.number),
+        letter.time.strftime("%Y-%m-%d %H:%M:%S"),
+        letter.output,
+        "" if letter.status is None else str(letter.status),
+        "yes" if letter.replay else "",
+        _source(letter),
+        letter.reason,
+    )
+    return format_row(cells, _ALIGNED)
+
+
+def as_ndjson(letter: "DeadLetter") -> str:
+    """Return one JSON object in a line, with the whole document."""
+    import orjson
+
+    line = orjson.dumps(
+        {
+            "number": letter.number,
+            "output": letter.output,
+            "reason": letter.reason,
+            "status": letter.status,
+            "time": _time(letter),
+            "source": None if letter.source is None else letter.source._asdict(),
+            "replay": letter.replay,
+            "document": _document(letter.document.body),
+        }
+    ).decode()
+    return escaped_json(line)
+
+
+def as_text(letter: "DeadLetter") -> str:
+    """Return everything for people, in several lines."""
+    import orjson
+
+    document = _document(letter.document.body)
+    if isinstance(document, str):
+        shown = escape_control(document)
+    else:
+        shown = escaped_json(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+    status = "" if letter.status is None else f" (status {letter.status})"
+    lines = (
+        f"number: {letter.number}",
+        f"output: {escape_control(letter.output)}",
+        f"reason: {escape_control(letter.reason)}{status}",
+        f"time: {_time(letter)}",
+        f"source: {escape_control(_source(letter)) or 'unknown'}",
+        f"replay: {'yes' if letter.replay else 'no'}",
+        shown,
+        "",
+    )
+    return "\n".join(lines)
+
+
+def _source(letter: "DeadLetter") -> str:
+    if letter.source is None:
+        return ""
+    path, offset = letter.source
+    return path if offset is None else f"{path} at byte {offset:,}"
+
+
+def _time(letter: "DeadLetter") -> str:
+    return letter.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _document(body: bytes) -> object:
+    """Read a document; one that is not JSON becomes text, so that it can be looked at."""
+    import orjson
+
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode("utf-8", "replace")

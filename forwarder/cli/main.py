@@ -3,9 +3,9 @@
 Standard output is for documents, and for what a command was asked to print; everything else goes
 to standard error.
 
-Exit codes: 0 done; 1 something failed or was lost; 2 bad usage or a bad configuration; 128 and
-the number of a signal that ended it. Modules that a command does not need are not imported before
-it runs: ``--help`` answers at once.
+Exit codes: 0 done; 1 something failed or was lost; 2 bad usage or a bad configuration; 128 plus
+the number of a signal that ended it. What a command needs is imported when it runs: ``--help``
+answers at once.
 """
 
 import click
@@ -13,10 +13,9 @@ import click
 from forwarder import __version__
 from forwarder.cli.check import check
 from forwarder.cli.common import ending_by_signals
-from forwarder.cli.config import config
+from forwarder.cli.config import config, plugins
 from forwarder.cli.dead_letters import dead_letters
 from forwarder.cli.parse import parse
-from forwarder.cli.plugins import plugins
 from forwarder.cli.rewind import rewind
 from forwarder.cli.run import run
 from forwarder.cli.setup import setup
@@ -31,12 +30,5 @@ def main(context: click.Context) -> None:
     context.with_resource(ending_by_signals())
 
 
-main.add_command(check)
-main.add_command(config)
-main.add_command(dead_letters)
-main.add_command(parse)
-main.add_command(plugins)
-main.add_command(rewind)
-main.add_command(run)
-main.add_command(setup)
-main.add_command(status)
+for _command in (check, config, dead_letters, parse, plugins, rewind, run, setup, status):
+    main.add_command(_command)

@@ -2,35 +2,72 @@
 
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
-from forwarder.cli.common import DONE, FAILED, drop_output
-from forwarder.cli.values import as_configured
+from forwarder.cli.common import (
+    DONE,
+    FAILED,
+    Column,
+    as_configured,
+    drop_output,
+    fail,
+    format_row,
+)
+from forwarder.text import many, quoted
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from forwarder.app.parse import Progress
+    from forwarder.app.parse import Outcome, Progress
+    from forwarder.events import Counters
+
+_COLUMNS = {
+    "TIME (UTC)": Column(19, most=19),
+    "APPLIANCE": Column(18, most=18),
+    "EVENT": Column(13, most=13),
+    "USER": Column(32, most=32),
+    # It may be wider than the others: an address is of no use without its end.
+    "SOURCE": Column(22, most=42),
+    "HOW": Column(10, most=10),
+    "TLS": Column(4, most=4),
+    "WHAT": Column(0, most=60),
+}
+"""Longer text is cut: the documents have it whole."""
+_ALIGNED = tuple(_COLUMNS.values())
+_EVENTS = {
+    "smtp-authentication": ("login", "inbound logins"),
+    "smtp-relay-authentication": ("relay login", "outbound logins"),
+    "smtp-authentication-error": ("not checked", "logins that could not be checked"),
+    "smtp-authentication-not-initiated": ("no login", "logins required and not begun"),
+    "smtp-session-closed": ("session", "sessions ended"),
+}
+"""By action: in a row, and in the summary, in its order."""
+_MARKS = {"success": "+", "failure": "-", None: " "}
+_RATED_MEGABYTES = 1
+"""With less, a rate shows how long the program took to start."""
 
 
 def _zone(_: click.Context, __: click.Parameter, name: str | None) -> "tzinfo | None":
-    """Find a time zone by its name, as the configuration does."""
+    if name is None:
+        return None
     from forwarder.config.types import read_zone
 
-    return None if name is None else as_configured(name, read_zone)
+    return as_configured(name, read_zone)
 
 
 def _name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
-    """Refuse a name that says nothing, and what the configuration would refuse."""
+    if name is None:
+        return None
     from forwarder.config.types import read_keyword
 
-    if name is not None and not name.strip():
+    if not name.strip():
         msg = "the name is empty; leave the option out to name appliances by their folders."
         raise click.BadParameter(msg)
-    return None if name is None else as_configured(name, read_keyword)
+    return as_configured(name, read_keyword)
 
 
 @click.command()
@@ -92,13 +129,11 @@ def parse(  # noqa: PLR0913 - one an option
     appliance is named by the host in a syslog header, or else by the folder that holds its logs.
     """
     from forwarder.app import parse as parsing
-    from forwarder.cli import report, table
     from forwarder.ecs.layout import Common
     from forwarder.pipeline import Settings
 
     if sys.stdout is None:  # as after >&- in a shell
-        click.echo("error: standard output is closed; there is nowhere to write to.", err=True)
-        sys.exit(FAILED)
+        fail("standard output is closed; there is nowhere to write to")
     options = parsing.ParseOptions(
         paths=paths or _standard_input(),
         appliance=appliance,
@@ -110,19 +145,18 @@ def parse(  # noqa: PLR0913 - one an option
         ),
         zone=zone,
         jobs=jobs,
-        header=table.header() if form == "table" else "",
-        row=table.row if form == "table" else None,
+        header=header() if form == "table" else "",
+        row=row if form == "table" else None,
         follow_symlinks=follow_symlinks,
         for_terminal=sys.stdout.isatty(),
     )
-    bar: AbstractContextManager[Progress] = nullcontext(report.no_bar)
+    bar: AbstractContextManager[Progress] = nullcontext(no_bar)
     if _is_terminal(sys.stderr) and not sys.stdout.isatty() and not quiet:
-        bar = report.progress_bar(sys.stderr)
+        bar = progress_bar(sys.stderr)
     try:
         with bar as progress:
             outcome = parsing.parse(options, sys.stdout.buffer, progress)
-    except BrokenPipeError:
-        # The reader has seen enough.
+    except BrokenPipeError:  # the reader has seen enough
         drop_output()
         sys.exit(DONE)
     try:
@@ -131,16 +165,16 @@ def parse(  # noqa: PLR0913 - one an option
         drop_output()
     for problem in outcome.problems:
         click.echo(f"error: {problem.removesuffix('.')}.", err=True)
-    for warning in (*outcome.warnings, *report.warnings(outcome.counts)):
+    for warning in (*outcome.warnings, *warnings(outcome.counts)):
         click.echo(f"warning: {warning.removesuffix('.')}.", err=True)
     if outcome.complete and not quiet:
-        for line in report.summarise(outcome):
+        for line in summarise(outcome):
             click.echo(line, err=True)
     sys.exit(FAILED if outcome.problems else DONE)
 
 
 def _standard_input() -> tuple[str, ...]:
-    """Give the PATH that stands for none, unless somebody would have to type the log."""
+    """Return the PATH that stands for none, except where a person would have to type the log."""
     if _is_terminal(sys.stdin):
         msg = "name a file, a folder or a pattern, or pipe a log in."
         raise click.UsageError(msg)
@@ -148,5 +182,123 @@ def _standard_input() -> tuple[str, ...]:
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
-    """Say whether a stream is one; Python has None for what was closed before it began."""
+    """Whether a stream is one; Python has None for what was closed before it began."""
     return stream is not None and stream.isatty()
+
+
+def header() -> str:
+    """Return the line above the rows."""
+    return format_row(_COLUMNS, _ALIGNED)
+
+
+def row(document: bytes) -> str:
+    """Show a document, one JSON object, as a line of text."""
+    import orjson
+
+    fields = orjson.loads(document)
+    event, cisco = fields["event"], fields["cisco_esa"]
+    outbound = fields["network"]["direction"] == "egress"
+    peer = fields.get("destination" if outbound else "source", {})
+    cells = [
+        fields["@timestamp"][:19].replace("T", " "),
+        fields["host"]["name"],
+        f"{_MARKS[event.get('outcome')]} {_EVENTS[event['action']][0]}",
+        fields.get("user", {}).get("name", ""),
+        ("to " if outbound else "") + peer.get("address", "unknown"),
+        cisco.get("auth", {}).get("mechanism", ""),
+        fields.get("tls", {}).get("version", ""),
+        _what(event, cisco, fields),
+    ]
+    return format_row(cells, _ALIGNED)
+
+
+def _what(event: Mapping[str, Any], cisco: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+    session = cisco.get("session")
+    if session is not None:
+        messages, recipients = session["messages"], session["recipients"]
+        sent = f"{many(messages, 'message')} to {many(recipients, 'recipient')}"
+        size = f", {many(session['bytes'], 'byte')}" if "bytes" in session else ""
+        return f"{session['close_reason']} after {sent}{size}"
+    domain = fields.get("source", {}).get("domain", "")
+    return str(event.get("reason", domain))
+
+
+def summarise(outcome: "Outcome") -> Iterator[str]:
+    """Summarise what was read, a line each."""
+    counts = outcome.counts
+    megabytes = counts.bytes / 1e6
+    rate = ""
+    if megabytes >= _RATED_MEGABYTES and outcome.cpu_seconds:
+        rate = f" ({megabytes / outcome.cpu_seconds:,.0f} MB a CPU second)"
+    yield (
+        f"{many(outcome.files, 'file')}, {many(counts.lines, 'line')}, {megabytes:,.1f} MB"
+        f" in {outcome.seconds:.2f} s{rate}"
+    )
+    for path, read in outcome.repeated:
+        yield f"left out {quoted(path)}: all of it is in {quoted(read)}"
+    for action, (_, name) in _EVENTS.items():
+        by_result = {r: n for (a, r), n in sorted(counts.events.items(), key=str) if a == action}
+        results = ", ".join(f"{n:,} {r}" for r, n in by_result.items() if r is not None)
+        if by_result:
+            number = f"{name}: {sum(by_result.values()):,}"
+            yield f"{number} ({results})" if results else number
+    if counts.joinable:
+        share = 100 * counts.joined / counts.joinable
+        yield (
+            f"joined to their connection: {counts.joined:,} of {counts.joinable:,} ({share:.1f} %)"
+        )
+    yield from _parse_warnings(counts, notes=True)
+
+
+def warnings(counts: "Counters") -> Iterator[str]:
+    """Yield what a person should look at, a line each."""
+    from forwarder.events import GIVE_NAMES, describe_mixture
+
+    if counts.assumed_utc:
+        yield (
+            "times were taken for UTC: neither a file header nor --timezone gives the zone;"
+            " name it with --timezone, for example --timezone Europe/Rome"
+        )
+    for appliance, kind, first, second in counts.mixtures:
+        text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
+        yield f"{text}. {GIVE_NAMES}"
+    yield from _parse_warnings(counts, notes=False)
+
+
+def _parse_warnings(counts: "Counters", *, notes: bool) -> Iterator[str]:
+    from forwarder.events import WARNINGS
+
+    for name, noun, what, advice, is_note in WARNINGS:
+        number = getattr(counts, name)
+        if not number or is_note is not notes:
+            continue
+        where = ""
+        if name == "unparsed_logins" and counts.first_unparsed is not None:
+            path, offset = counts.first_unparsed
+            where = f"; the first is at byte {offset:,} of {quoted(path or 'standard input')}"
+        yield f"{many(number, noun)} {what}: {advice}{where}"
+
+
+@contextmanager
+def progress_bar(stream: IO[str]) -> "Iterator[Progress]":
+    """Show a bar on a terminal, as long as it is needed."""
+    from rich import progress as bars
+    from rich.console import Console
+
+    columns = (
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=Console(file=stream), transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def step(read: int, whole: int) -> None:
+            progress.update(task, advance=read, total=whole or None)
+
+        yield step
+
+
+def no_bar(read: int, whole: int) -> None:
+    """Show no progress."""

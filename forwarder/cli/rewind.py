@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from forwarder.cli.common import BAD_CONFIG, DONE, FAILED
-from forwarder.cli.config_file import config_option, load_or_end
+from forwarder.cli.common import BAD_CONFIG, DONE, config_option, fail, load_or_end
 from forwarder.text import many, quoted
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def rewind(
         raise click.UsageError("Missing argument 'PATH'.")
     config = load_or_end(path)
     if output is not None and output not in config.outputs:
-        _fail(f"there is no output {quoted(output)} in {quoted(str(path))}", BAD_CONFIG)
+        fail(f"there is no output {quoted(output)} in {quoted(str(path))}", BAD_CONFIG)
     try:
         with _opened(config) as spool:
             if log_path is not None:
@@ -78,7 +77,7 @@ def rewind(
             if output is not None:
                 _say_dropped(spool, output, settle=settle)
     except ForwarderError as error:
-        _fail(str(error))
+        fail(str(error))
     sys.exit(DONE)
 
 
@@ -93,7 +92,7 @@ def _read_again(
 
     logs = _find(config, spool, log_path)
     if not logs:
-        _fail(
+        fail(
             f"no log is known under {quoted(log_path)}; esa-forwarder status names them."
             " One that was rewound is known again when it is read"
         )
@@ -131,11 +130,6 @@ def _say_dropped(spool: "Spool", output: str, *, settle: bool) -> None:
         )
 
 
-def _fail(words: str, code: int = FAILED) -> NoReturn:
-    click.echo(f"error: {words}.", err=True)
-    sys.exit(code)
-
-
 @contextmanager
 def _opened(config: "Config") -> Iterator["Spool"]:
     """Open the spool, which has to be there."""
@@ -171,9 +165,9 @@ def _agree(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -> 
     if not twice or yes:
         return
     if not sys.stdin.isatty():
-        _fail("nothing was changed; with --yes the logs are read again all the same")
+        fail("nothing was changed; with --yes the logs are read again all the same")
     if not click.confirm("Read them again?", err=True):
-        _fail("nothing was changed")
+        fail("nothing was changed")
 
 
 def _delivered(spool: "Spool", output: str) -> int:

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from forwarder.cli.common import DONE, FAILED
-from forwarder.cli.config_file import config_file, load_or_end
-from forwarder.cli.values import as_configured
+from forwarder.cli.common import DONE, FAILED, as_configured, config_file, load_or_end
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -17,34 +15,34 @@ if TYPE_CHECKING:
 
 
 def _duration(_: click.Context, __: click.Parameter, value: str | None) -> "timedelta | None":
-    """Read a duration as in the configuration."""
+    if value is None:
+        return None
     from forwarder.config.types import read_duration
 
-    return None if value is None else as_configured(value, read_duration)
+    return as_configured(value, read_duration)
 
 
 @click.command()
 @config_file
-@click.option("--once", is_flag=True, help="Read to the end, deliver everything, and end.")
+@click.option("--once", is_flag=True, help="Read to the end, deliver everything, and exit.")
 @click.option(
     "--give-up-after",
     callback=_duration,
     metavar="DURATION",
-    help="With --once: end when for so long nothing could be delivered of what waits, as 30s or 5m."
+    help="With --once: exit when nothing was delivered for this long, like 30s or 5m."
     "  [default: 5m]",
 )
 def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoReturn:
     """Follow the logs and deliver the logins, until a signal ends it.
 
-    SIGTERM and SIGINT end it within ten seconds; SIGHUP reads the configuration again.
+    SIGTERM and SIGINT end it within ten seconds; SIGHUP reloads the configuration.
 
-    With --once, it gives up when everything is read and no output that still has documents
-    waiting has taken any for a while, because it fails or does not come back, or the state could
-    not be opened or written for so long. What waits stays in the spool, and goes on with the next
-    run; the exit code is 1.
+    With --once, it exits when it makes no progress for --give-up-after: everything is read, and no
+    output with waiting documents has accepted any, or the state cannot be opened or written. The
+    waiting documents stay in the spool until the next run; the exit code is 1.
     """
     if give_up_after is not None and not once:
-        raise click.UsageError("--give-up-after goes with --once only: a service does not give up.")
+        raise click.UsageError("--give-up-after needs --once: a service does not give up.")
     import gc
 
     from forwarder import log

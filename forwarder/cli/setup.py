@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.cli.common import BAD_CONFIG, DONE, FAILED
-from forwarder.cli.config_file import config_file, load_or_end
-from forwarder.cli.printing import print_result
+from forwarder.cli.common import (
+    BAD_CONFIG,
+    DONE,
+    FAILED,
+    config_file,
+    load_or_end,
+    print_result,
+)
 
 if TYPE_CHECKING:
     from forwarder.config.load import Config, OutputConfig

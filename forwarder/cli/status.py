@@ -1,13 +1,23 @@
-"""``esa-forwarder status``: how the service is doing."""
+"""``esa-forwarder status``: how the service is doing, for people and for programs."""
 
-import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from forwarder.cli.common import FAILED
-from forwarder.cli.config_file import config_file, load_or_end
-from forwarder.cli.printing import print_result
+from forwarder.cli.common import config_file, fail, format_table, load_or_end, print_result
+from forwarder.text import escape_control, escaped, escaped_json, many
+
+if TYPE_CHECKING:
+    from forwarder.spool.cursors import Progress
+    from forwarder.spool.stats import Summary, Waiting
+
+_COUNTS = ("delivered", "rejected", "retried", "lost", "dropped")
+_OUTPUTS = ("OUTPUT", "WAITING", "OLDEST", *(x.upper() for x in _COUNTS), "STATE")
+_DEAD_LETTERS = ("DEAD LETTERS OF", "NUMBER", "TO REPLAY", "BYTES")
+_FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
 
 
 @click.command()
@@ -23,11 +33,8 @@ from forwarder.cli.printing import print_result
 def status(path: Path, form: str) -> None:
     """Show how far inputs and outputs are, and what went wrong.
 
-    Works while the service runs and while it does not, and changes nothing.
+    Works whether the service runs or not, and changes nothing.
     """
-    from datetime import UTC, datetime
-
-    from forwarder.cli.status_rows import as_json, as_text
     from forwarder.spool.errors import SpoolError
     from forwarder.spool.stats import summarise
 
@@ -35,9 +42,214 @@ def status(path: Path, form: str) -> None:
     try:
         summary = summarise(folder)
     except SpoolError as error:
-        click.echo(f"error: {error}.", err=True)
-        sys.exit(FAILED)
+        fail(str(error))
     now = datetime.now(UTC)
     print_result(
         as_json(summary, now).decode() if form == "json" else "\n".join(as_text(summary, now))
     )
+
+
+def as_json(summary: "Summary", now: datetime) -> bytes:
+    """Return everything as one JSON object, with ages at this time."""
+    import orjson
+
+    text = orjson.dumps(_status(summary, now), option=orjson.OPT_INDENT_2).decode()
+    return escaped_json(text).encode()
+
+
+def _status(summary: "Summary", now: datetime) -> dict[str, Any]:
+    import orjson
+
+    usage, pause = summary.usage, summary.pause
+    runs = summary.process is not None
+    return {
+        "service": {"running": runs, "process": summary.process},
+        "reading": {
+            "paused_since": None if pause is None else _iso(pause.since),
+            "reason": None if pause is None else pause.reason,
+        },
+        "spool": {
+            "documents": summary.documents,
+            "bytes": usage.used,
+            "max_bytes": summary.max_bytes,
+            "file_bytes": usage.file,
+            "wal_bytes": usage.wal,
+            "disk_free_bytes": usage.free,
+            "damaged_rows": summary.damage[0],
+            "damaged_documents": summary.damage[1],
+        },
+        "connections": {"open": summary.connections},
+        "inputs": None if summary.ingest is None else orjson.loads(summary.ingest),
+        "outputs": {x: _output(y, now, runs=runs) for x, y in summary.outputs.items()},
+        "dead_letters": {
+            name: {
+                "number": x.number,
+                "to_replay": x.replays,
+                "bytes": x.size,
+                "max_bytes": summary.max_letter_bytes,
+            }
+            for name, x in summary.dead_letters.items()
+        },
+    }
+
+
+def _output(waiting: "Waiting", now: datetime, *, runs: bool) -> dict[str, Any]:
+    progress = waiting.progress
+    trouble, refusing, dropped = progress.trouble, progress.refusing, progress.dropped
+    error, time = progress.last_error or (None, None)
+    # A clock that was set back makes nothing younger than now.
+    age = None if waiting.since is None else max(0.0, round(now.timestamp() - waiting.since, 3))
+    return {
+        "cursor": progress.cursor,
+        "waiting": waiting.documents,
+        "oldest_seconds": age,
+        "delivered": progress.delivered,
+        "rejected": progress.rejected,
+        "retried": progress.retried,
+        "lost": progress.missing,
+        "dropped": None
+        if dropped is None
+        else {
+            "documents": dropped.documents,
+            "first": dropped.first._asdict(),
+            "last": dropped.last._asdict(),
+        },
+        "failing_since": None if trouble is None else _iso(trouble.since),
+        "stopped": trouble is not None and trouble.stopped,
+        "attempt_since": _attempt(progress, runs=runs),
+        "put_off": waiting.put_off,
+        "refusing": None
+        if refusing is None
+        else {
+            "number": refusing.number,
+            "of": refusing.of,
+            "reason": refusing.reason,
+            "time": _iso(refusing.time),
+        },
+        "last_error": error,
+        "last_error_time": None if time is None else _iso(time),
+    }
+
+
+def as_text(summary: "Summary", now: datetime) -> Iterator[str]:
+    """Yield everything as lines for people, with ages at this time."""
+    shown = _status(summary, now)
+    usage, pause = summary.usage, summary.pause
+    runs = summary.process is not None
+    limit = "" if summary.max_bytes is None else f" of {summary.max_bytes:,}"
+    yield f"service: running as process {summary.process}" if runs else "service: not running"
+    if pause is not None:
+        yield f"reading: paused since {_iso(pause.since)}: {escape_control(pause.reason)}"
+    yield (
+        f"spool: {many(summary.documents, 'document')}; {usage.used:,}{limit} bytes;"
+        f" WAL: {many(usage.wal, 'byte')}; free on the disk: {many(usage.free, 'byte')}"
+    )
+    if any(summary.damage):
+        blocks, documents = summary.damage
+        yield f"damaged and quarantined: {many(documents, 'document')} in {many(blocks, 'row')}"
+    yield f"open connections: {summary.connections:,}"
+    if summary.outputs:
+        yield ""
+        rows = []
+        for name, x in summary.outputs.items():
+            output = shown["outputs"][name]
+            age = output["oldest_seconds"]
+            oldest = "" if age is None else str(timedelta(seconds=round(age)))
+            dropped = output["dropped"]["documents"] if output["dropped"] else 0
+            counts = (f"{y:,}" for y in (*(output[z] for z in _COUNTS[:-1]), dropped))
+            state = "; ".join(_states(x, runs=runs))
+            rows.append((name, f"{x.documents:,}", oldest, *counts, state))
+        yield from format_table(_OUTPUTS, rows, left=(0, len(_OUTPUTS) - 1))
+        yield from _losses(summary)
+    if summary.dead_letters:
+        yield ""
+        limit = "" if summary.max_letter_bytes is None else f" of {summary.max_letter_bytes:,}"
+        letters = [
+            (name, f"{x.number:,}", f"{x.replays:,}", f"{x.size:,}{limit}")
+            for name, x in summary.dead_letters.items()
+        ]
+        yield from format_table(_DEAD_LETTERS, letters, left=(0,))
+    if shown["inputs"] is not None:
+        yield ""
+        yield from _inputs(shown["inputs"])
+
+
+def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what ingest has written about inputs."""
+    from forwarder.events import GIVE_NAMES, WARNINGS, describe_mixture
+
+    yield (
+        f"inputs: {many(inputs['files'], 'file')};"
+        f" {many(inputs['behind_bytes'], 'byte')} behind;"
+        f" {many(inputs['lost_bytes'], 'byte')} lost; as of {inputs['time']}"
+    )
+    numbers = inputs.get("warnings", {})
+    counted = [f"{many(numbers[x.name], x.noun)} {x.what}" for x in WARNINGS if numbers.get(x.name)]
+    if counted:
+        yield "since the service began: " + ", ".join(counted)
+    for mixture in inputs.get("mixtures", []):
+        parts = (escape_control(mixture[x]) for x in ("appliance", "by", "first", "second"))
+        yield f"{describe_mixture(*parts)}. {GIVE_NAMES}"
+    rows = [
+        (
+            x["path"],
+            x["appliance"],
+            *(f"{x[name]:,}" for name in ("size", "behind_bytes", "lost_bytes")),
+            x["modified"] or "gone",
+        )
+        for x in inputs["named"]
+    ]
+    if rows:
+        yield from format_table(_FILES, rows, left=(0, 1, 5))
+    for problem in inputs.get("problems", ()):
+        yield f"problem: {escaped(problem)}"
+
+
+def _losses(summary: "Summary") -> Iterator[str]:
+    """Yield what outputs lost because the spool was full."""
+    for output, waiting in summary.outputs.items():
+        dropped = waiting.progress.dropped
+        if dropped is not None:
+            name = escape_control(output)
+            first, last = (escape_control(x.words) for x in (dropped.first, dropped.last))
+            yield (
+                f"dropped for {name} because the spool was full:"
+                f" {many(dropped.documents, 'document')}, from {first} to {last}; to bring them"
+                f" back: esa-forwarder rewind --output {name} PATH, for the log of each appliance"
+                " with which they begin; then, or to do without them: esa-forwarder rewind"
+                f" --output {name} --settle"
+            )
+
+
+def _attempt(progress: "Progress", *, runs: bool) -> str | None:
+    """Return since when a call is running; none is where the service was killed during one."""
+    return _iso(progress.attempt_since) if runs and progress.attempt_since is not None else None
+
+
+def _states(waiting: "Waiting", *, runs: bool) -> Iterator[str]:
+    progress = waiting.progress
+    trouble, refusing = progress.trouble, progress.refusing
+    attempt = _attempt(progress, runs=runs)
+    calling = "" if attempt is None else f"a call has been running since {attempt}"
+    if trouble is not None:
+        what = "stopped" if trouble.stopped else "failing"
+        since = "; ".join(filter(None, (f"{what} since {_iso(trouble.since)}", calling)))
+        yield f"{since}: {trouble.error} ({_iso(trouble.time)})"
+    elif calling:
+        yield calling
+    elif refusing is None or refusing.number < refusing.of:
+        yield "delivering" if progress.delivered else "nothing delivered yet"
+    if refusing is not None:
+        yield (
+            f"rejecting: {refusing.number:,} of the last {refusing.of:,}, {refusing.reason}"
+            f" ({_iso(refusing.time)})"
+        )
+    if waiting.put_off:
+        yield f"deferred: {waiting.put_off:,}, {waiting.put_off_for}"
+    if trouble is None and progress.last_error is not None:
+        error, time = progress.last_error
+        yield f"last error {_iso(time)}: {error}"
+
+
+def _iso(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
