@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from forwarder_bulk.response import find_rule
+from forwarder_bulk.response import ITEMS, REPLIES, find_rule
 from forwarder_bulk.targets import DEFAULT, Targets, sanitise
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,7 +93,7 @@ def test_what_is_usual_is_no_rule() -> None:
 def test_each_status_has_a_meaning() -> None:
     """Also those that no server gives."""
     for status in range(1000):
-        find_rule("item", status)
-        find_rule("reply", status)
+        find_rule(ITEMS, status)
+        find_rule(REPLIES, status)
     with pytest.raises(ValueError, match="not a status"):
-        find_rule("item", 1000)
+        find_rule(ITEMS, 1000)

@@ -188,7 +188,8 @@ def test_an_answer_without_an_end_is_said(
     server = BulkServer()
     server.others[_EXPORT] = answer
     server.trickles = trickles
-    settings = Settings.model_validate({"hosts": ["http://127.0.0.1:9"], "timeout": "300ms"})
+    timeout = "300ms" if trickles else "30s"
+    settings = Settings.model_validate({"hosts": ["http://127.0.0.1:9"], "timeout": timeout})
     try:
         with pytest.raises(Unavailable, match=f"{server.url} {words}"):
             _import(server.url, settings)

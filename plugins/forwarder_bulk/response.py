@@ -1,4 +1,4 @@
-"""What a reply to a bulk request means for each document of it: one table, and reading replies.
+"""What a reply to a bulk request means for each document of it: two tables, and reading replies.
 
 The rules:
 
@@ -17,24 +17,16 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
 
 from forwarder import Document, Failure, Unavailable
 
-FILTER = ",".join(
-    f"items.*.{x}"
-    for x in (
-        "_index",
-        "status",
-        "failure_store",
-        "error.type",
-        "error.reason",
-        "error.caused_by.type",
-        "error.caused_by.reason",
-    )
+FILTER = (
+    "items.*._index,items.*.status,items.*.failure_store,items.*.error.type,items.*.error.reason,"
+    "items.*.error.caused_by.type,items.*.error.caused_by.reason"
 )
 """What of a reply is wanted, as ``filter_path``: what is read here. The rest is five times as much
 for each document, and for an error half as much again, of which there is one for each document that
@@ -64,9 +56,8 @@ class Disposition(Enum):
 
 
 class Rule(NamedTuple):
-    """One line of the table."""
+    """One line of a table."""
 
-    of: Literal["reply", "item"]
     statuses: Container[int]
     disposition: Disposition
     advice: str = ""
@@ -78,128 +69,73 @@ class Rule(NamedTuple):
     """What the item says of the failure store; empty for anything."""
 
 
+_LATER, _REFUSED = Disposition.LATER, Disposition.REFUSED
 _2XX, _3XX, _4XX, _5XX = (range(x, x + 100) for x in (200, 300, 400, 500))
 _ANY = range(-1, 1000)
 _BAD_LOGIN = "give a key or a password that is valid"
 _RIGHTS = "give the key or user the privileges auto_configure and create_doc there"
 _SERVER = "see how the server is"
 _BETWEEN = "see what is between here and the server"
-_TOO_OLD = "this server is too old: see which ones are supported"
-
-TABLE = (
-    # A whole reply.
-    Rule("reply", _2XX, Disposition.EACH),
-    Rule(
-        "reply",
-        _3XX,
-        Disposition.LATER,
-        "nothing is sent there: name the server itself in hosts, not what redirects to it",
-    ),
-    Rule(
-        "reply",
-        (400,),
-        Disposition.LATER,
-        "this server is too old, or too new: see which ones are supported",
-        type="media_type_header_exception",
-    ),
-    Rule(
-        "reply",
-        (400,),
-        Disposition.LATER,
-        _TOO_OLD,
-        type="illegal_argument_exception",
-        reason="unrecognized parameter",
-    ),
-    # Something in the request is wrong; in halves it shows which document it is.
-    Rule("reply", (400,), Disposition.SPLIT, "look at the document", type="*"),
-    Rule("reply", (401,), Disposition.LATER, _BAD_LOGIN),
-    Rule("reply", (403,), Disposition.LATER, _RIGHTS),
-    Rule("reply", (404,), Disposition.LATER, "see whether it is the right server, path and index"),
-    Rule("reply", (407,), Disposition.LATER, "give user and password of the proxy in its URL"),
-    Rule(
-        "reply",
-        (413,),
-        Disposition.SPLIT,
-        "the document is larger than the server, or a proxy before it, allows in a request"
-        " (http.max_content_length)",
-    ),
-    Rule("reply", (429,), Disposition.LESS, "the server is busy; give it time, or more nodes"),
-    Rule("reply", _5XX, Disposition.LATER, _SERVER),
-    Rule("reply", _ANY, Disposition.LATER, _BETWEEN),
-    # One item. It was not indexed, but set aside by the server with status 201: searches do not
-    # find it.
-    Rule(
-        "item",
-        _2XX,
-        Disposition.REFUSED,
-        "it is in the failure store, with the error: see GET <data stream>::failures/_search",
-        failure_store=("used",),
-    ),
-    # It says that it is stored nowhere.
-    Rule(
-        "item",
-        _2XX,
-        Disposition.REFUSED,
-        "see the log of the server",
-        failure_store=("failed", "not_enabled"),
-    ),
-    Rule("item", _2XX, Disposition.DELIVERED),
-    # The _id is there already, from an attempt whose reply was lost or from an earlier run.
-    Rule("item", (409,), Disposition.DELIVERED),
-    Rule("item", (429,), Disposition.LESS, "the server is busy, or its disk is full"),
-    Rule("item", (401,), Disposition.LATER, _BAD_LOGIN),
-    Rule("item", (403,), Disposition.LATER, _RIGHTS),
-    Rule(
-        "item",
-        (404,),
-        Disposition.LATER,
-        "create it, or the index template that makes it a data stream (esa-forwarder setup)",
-    ),
-    # Three 400s that are not about the document, and that an operator can fix.
-    Rule("item", (400,), Disposition.LATER, "open the index", type="index_closed_exception"),
-    Rule(
-        "item",
-        (400,),
-        Disposition.LATER,
-        "create the pipeline, or take it out of the configuration",
-        type="illegal_argument_exception",
-        reason="pipeline with id",
-    ),
-    Rule(
-        "item",
-        (400,),
-        Disposition.LATER,
-        "raise the limit on shards, or delete indices",
-        type="validation_exception",
-        reason="this action would add",
-    ),
-    Rule("item", _4XX, Disposition.REFUSED, "fix the mapping, then replay the dead letter"),
-    Rule("item", _5XX, Disposition.LATER, _SERVER),
-    # A status that no server gives: in doubt, again.
-    Rule("item", _ANY, Disposition.LATER, _BETWEEN),
+_TOO_OLD = "this server is too old, or too new: see which ones are supported"
+_NO_REDIRECT = "nothing is sent there: name the server itself in hosts, not what redirects to it"
+_TOO_LARGE = (
+    "the document is larger than the server, or a proxy before it, allows in a request"
+    " (http.max_content_length)"
 )
+_STORED = "it is in the failure store, with the error: see GET <data stream>::failures/_search"
+_NO_INDEX = "create it, or the index template that makes it a data stream (esa-forwarder setup)"
+_NO_PIPELINE = "create the pipeline, or take it out of the configuration"
+_SHARDS = "raise the limit on shards, or delete indices"
+
+REPLIES = (
+    Rule(_2XX, Disposition.EACH),
+    Rule(_3XX, _LATER, _NO_REDIRECT),
+    Rule((400,), _LATER, _TOO_OLD, "media_type_header_exception"),
+    Rule((400,), _LATER, _TOO_OLD, "illegal_argument_exception", "unrecognized parameter"),
+    # Something in the request is wrong; in halves it shows which document it is.
+    Rule((400,), Disposition.SPLIT, "look at the document", "*"),
+    Rule((401,), _LATER, _BAD_LOGIN),
+    Rule((403,), _LATER, _RIGHTS),
+    Rule((404,), _LATER, "see whether it is the right server, path and index"),
+    Rule((407,), _LATER, "give user and password of the proxy in its URL"),
+    Rule((413,), Disposition.SPLIT, _TOO_LARGE),
+    Rule((429,), Disposition.LESS, "the server is busy; give it time, or more nodes"),
+    Rule(_5XX, _LATER, _SERVER),
+    Rule(_ANY, _LATER, _BETWEEN),
+)
+"""Of whole replies."""
+
+ITEMS = (
+    # Not indexed, but put into the failure store with status 201: searches do not find it.
+    Rule(_2XX, _REFUSED, _STORED, failure_store=("used",)),
+    # It says that it is stored nowhere.
+    Rule(_2XX, _REFUSED, "see the log of the server", failure_store=("failed", "not_enabled")),
+    Rule(_2XX, Disposition.DELIVERED),
+    # The _id is there already, from an attempt whose reply was lost or from an earlier run.
+    Rule((409,), Disposition.DELIVERED),
+    Rule((429,), Disposition.LESS, "the server is busy, or its disk is full"),
+    Rule((401,), _LATER, _BAD_LOGIN),
+    Rule((403,), _LATER, _RIGHTS),
+    Rule((404,), _LATER, _NO_INDEX),
+    # Three 400s that are not about the document, and that an operator can fix.
+    Rule((400,), _LATER, "open the index", "index_closed_exception"),
+    Rule((400,), _LATER, _NO_PIPELINE, "illegal_argument_exception", "pipeline with id"),
+    Rule((400,), _LATER, _SHARDS, "validation_exception", "this action would add"),
+    Rule(_4XX, _REFUSED, "fix the mapping, then replay the dead letter"),
+    Rule(_5XX, _LATER, _SERVER),
+    # A status that no server gives: in doubt, again.
+    Rule(_ANY, _LATER, _BETWEEN),
+)
+"""Of single items of a reply."""
 
 
 def find_rule(
-    of: Literal["reply", "item"],
-    status: int,
-    type_: str = "",
-    reason: str = "",
-    failure_store: str = "",
+    table: Sequence[Rule], status: int, type_: str = "", reason: str = "", failure_store: str = ""
 ) -> Rule:
-    """Find the line of the table that holds.
-
-    Args:
-        of: Whether it is a whole reply or an item of one.
-        status: Of HTTP.
-        type_: Of the server's error; empty where there is none, as in a page of a proxy.
-        reason: The server's own words.
-        failure_store: What an item says of it.
-    """
-    for rule in TABLE:
+    """Find the line of a table that holds for a status, an error, and an item's failure store."""
+    for rule in table:
         if (
-            rule.of == of
-            and status in rule.statuses
+            status in rule.statuses
             and (rule.type in {"", type_} or (rule.type == "*" and type_ != ""))
             and rule.reason in reason
             and (not rule.failure_store or failure_store in rule.failure_store)
@@ -240,20 +176,14 @@ class BulkResult(NamedTuple):
 def interpret(
     reply: Reply, documents: Sequence[Document], target: str, now: datetime
 ) -> BulkResult:
-    """Say what became of the documents of a request.
-
-    Args:
-        reply: To it.
-        documents: In the order of the request.
-        target: Where they were sent, for people.
-        now: To tell how long it is until a date in ``Retry-After``.
+    """Say what became of the documents of a request, which went to a target.
 
     Raises:
         Unavailable: The reply cannot be understood, or is cut short.
     """
     body = _parse(reply)
     error_type, reason = (_error(body) if isinstance(body, dict) else None) or ("", "")
-    rule = find_rule("reply", reply.status, error_type, reason)
+    rule = find_rule(REPLIES, reply.status, error_type, reason)
     after = _retry_after(reply.headers.get("retry-after", ""), now)
     if rule.disposition is Disposition.EACH:
         failures, busy = _interpret_items(reply, body, documents)
@@ -297,11 +227,11 @@ def _interpret_items(
         error = _error(result)
         reason = f"{reply.host} answers {status} for a document"
         if texts is None or error is None:
-            rule = find_rule("item", 0)
+            rule = find_rule(ITEMS, 0)
             reason += " with something else than text where an error is told"
         else:
             index, store = texts
-            rule = find_rule("item", status, *error, store)
+            rule = find_rule(ITEMS, status, *error, store)
             if rule.disposition is Disposition.DELIVERED:
                 continue
             reason += f" in {index}" if index else ""
@@ -341,8 +271,7 @@ def _parse(reply: Reply) -> object:
 def _error(body: Mapping[str, Any]) -> tuple[str, str] | None:
     """Find type and reason of an error, with the cause, which tends to say more.
 
-    Returns:
-        Empty where there is no error; None where it is not text, as no real server has it.
+    Both are empty without an error; None where they are not text, as no real server has them.
     """
     error = body.get("error")
     if error is None or isinstance(error, str):

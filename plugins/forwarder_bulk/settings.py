@@ -14,19 +14,16 @@ from forwarder import Duration
 _INDEX = re.compile(r"(?:[a-z0-9.]|%[YmdGV])(?:[a-z0-9._+-]|%[YmdGV])*")
 _MAX_INDEX = 200
 """Characters; 255 bytes is the limit of the servers, and times become longer than they are here."""
+_ABOUT_TLS = ("verify", "client_certificate", "ca_certs", "ca_trusted_fingerprint")
 
 
 def read_host(url: str) -> str:
-    """Check the URL of a node.
-
-    Raises:
-        ValueError: It is not one.
-    """
+    """Check the URL of a node, and take the slash at its end off."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError("is not a URL like https://es1.example.com:9200") from None
+        parts, port = urlsplit(""), None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("is not a URL like https://es1.example.com:9200")
     if parts.username is not None or parts.password is not None:
@@ -130,10 +127,6 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
         if self.index is not None and self.namespace_by_appliance:
             yield "an index has no namespace; take namespace_by_appliance or index out"
         plain = [x for x in self.urls() if x.startswith("http:")]
-        about = [x for x in self._about_tls() if getattr(self, x) not in {None, "full"}]
+        about = [x for x in _ABOUT_TLS if getattr(self, x, None) not in {None, "full"}]
         if plain and about:
             yield f"{plain[0]} has no TLS, but {about[0]} is about it"
-
-    @classmethod
-    def _about_tls(cls) -> tuple[str, ...]:
-        return ("verify", "client_certificate", "ca_certs")

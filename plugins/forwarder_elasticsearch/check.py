@@ -11,15 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from elasticsearch import Elasticsearch
 from forwarder_bulk import tls
 from forwarder_bulk.targets import ANY, Targets
 
 from forwarder import Expected, Finding, Unavailable
-from forwarder_elasticsearch.client import Answer, connect, request, strange, trust
+from forwarder_elasticsearch.client import Answer, request, strange, trust
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup_cluster import TEMPLATE, asset
 
@@ -46,20 +46,17 @@ def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
     for url in settings.urls():
         if url.startswith("https:") and settings.proxy is None:
             yield _check_tls(settings, url)
-        one = settings.model_copy(update={"hosts": (url,), "cloud_id": None})
         try:
-            with connect(one) as client:
-                login = _judge_login(settings, request(client, "GET", _AUTHENTICATE))
+            login = _judge_login(settings, request(settings, url, "GET", _AUTHENTICATE))
         except Unavailable as error:
             yield _bad(str(error), "Fix what it names: the file, the URL, or what is in between.")
             continue
         yield login
         if login.good and reached is None:
-            reached = one
+            reached = url
     if reached is not None:
         try:
-            with connect(reached) as client:
-                yield from _check_cluster(settings, expected, client)
+            yield from _check_cluster(settings, expected, reached)
         except Unavailable as error:
             yield _bad(str(error), "See how the cluster is.")
 
@@ -91,10 +88,9 @@ def _check_tls(settings: Settings, url: str) -> Finding:
     return _good(text)
 
 
-def _check_cluster(
-    settings: Settings, expected: Expected, client: Elasticsearch
-) -> Iterator[Finding]:
-    version = _judge_version(request(client, "GET", "/"))
+def _check_cluster(settings: Settings, expected: Expected, url: str) -> Iterator[Finding]:
+    ask = partial(request, settings, url)
+    version = _judge_version(ask("GET", "/"))
     yield version
     if not version.good:
         return  # what another version answers may mean something else
@@ -106,10 +102,10 @@ def _check_cluster(
         names = (head + "*" * len(percent),)
     wanted = {"index": [{"names": names, "privileges": _PRIVILEGES}]}
     path = "/_security/user/_has_privileges"
-    yield from _judge_rights(names, request(client, "POST", path, json.dumps(wanted).encode()))
+    yield from _judge_rights(names, ask("POST", path, json.dumps(wanted).encode()))
     if settings.index is None:
-        yield _judge_template(names, request(client, "GET", f"/_index_template/{TEMPLATE}"))
-        yield _judge_failure_store(names, request(client, "GET", f"/_data_stream/{ANY}"))
+        yield _judge_template(names, ask("GET", f"/_index_template/{TEMPLATE}"))
+        yield _judge_failure_store(names, ask("GET", f"/_data_stream/{ANY}"))
 
 
 def _judge_login(settings: Settings, answer: Answer) -> Finding:

@@ -1,131 +1,36 @@
-"""The client: Elastic's own, over our connections, and questions to a cluster.
+"""Asking a cluster, or its Kibana, something else than to take documents.
 
-- Its requests go through :class:`forwarder_bulk.transport.HttpPool`, which knows proxies and
-  limits answers.
-- It tries nothing again: that is done where the documents are.
 - What answers may be anything: a proxy, a login page, another server. What is not an answer of
   Elasticsearch is said to be none, and nothing is concluded from it.
 - Where only the fingerprint of the authority is known, its certificate is fetched from a node, and
-  then trusted in the usual way. The client's own ``ssl_assert_fingerprint`` would check no
+  then trusted in the usual way. The ``ssl_assert_fingerprint`` of Elastic's client would check no
   signature: it is enough for it that a server shows that certificate beside one of its own making.
 """
 
 import hashlib
-import logging
 import socket
 import ssl
-import traceback
 from collections.abc import Iterator, Mapping
+from http.client import HTTPException
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-import elastic_transport
 import orjson
-from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig, TransportError
-from elastic_transport.client_utils import DEFAULT, DefaultType
-from elasticsearch import Elasticsearch, UnsupportedProductError
+from forwarder_bulk import transport
 from forwarder_bulk.response import show_page
 from forwarder_bulk.tls import make_context, words_of
-from forwarder_bulk.transport import HttpPool, explain, is_late, parse_shallow
 from pydantic import BaseModel, ValidationError
+from urllib3.exceptions import HTTPError
 
 from forwarder import Unavailable
 from forwarder_elasticsearch.settings import Settings
 
-ANY_STATUS = range(100, 1000)
-"""All that ``http.client`` takes for one; the client must not raise for any of them."""
 _WITH_A_BODY = (*range(200, 300), 400, 404, 405)
 """Statuses that would be concluded from; others say enough by themselves."""
-_JSON = "application/json"
 _TLS_HANDSHAKE, _TLS_CERTIFICATE = 22, 11
 """Types of a record and of a message in it; see RFC 5246, 6.2.1 and 7.4."""
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
-
-
-def connect(settings: Settings) -> Elasticsearch:
-    """Make a client; nothing is sent yet, unless an authority has to be fetched.
-
-    Its requests and replies are bytes.
-
-    Raises:
-        Unavailable: A file of the settings cannot be used, or no node shows the authority.
-    """
-    urls = [urlsplit(x) for x in settings.urls()]
-    secure = [(x.hostname or "", x.port or 0) for x in urls if x.scheme == "https"]
-    context = trust(settings, secure) if secure else None
-    auth: dict[str, Any] = {}
-    if settings.api_key is not None:
-        auth["api_key"] = settings.api_key.get_secret_value()
-    elif settings.username is not None and settings.password is not None:
-        auth["basic_auth"] = (settings.username, settings.password.get_secret_value())
-    # It warns of each request that fails; here, only changes are logged.
-    logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
-
-    class Node(_Node):
-        def __init__(self, config: NodeConfig) -> None:
-            super().__init__(config)
-            url = self.base_url.removesuffix(self.path_prefix)
-            tls = context if self.scheme == "https" else None
-            self.pool = HttpPool(url, settings, tls, proxy_of(settings))
-
-    return Elasticsearch(
-        [NodeConfig(x.scheme, x.hostname or "", x.port or 0, path_prefix=x.path) for x in urls],
-        node_class=Node,
-        serializers=dict.fromkeys((_JSON, "application/x-ndjson"), _RawSerializer()),
-        max_retries=0,
-        retry_on_status=(),
-        retry_on_timeout=False,
-        **auth,
-    )
-
-
-def proxy_of(settings: Settings) -> str | None:
-    """Give the URL of the proxy."""
-    return None if settings.proxy is None else settings.proxy.get_secret_value()
-
-
-class _RawSerializer(elastic_transport.Serializer):
-    """Passes bytes on: requests are encoded already, and replies are parsed elsewhere."""
-
-    mimetype = "application/*"
-
-    def loads(self, data: bytes) -> bytes:  # type: ignore[explicit-override]  # not in Python 3.11
-        return data
-
-    def dumps(self, data: bytes) -> bytes:  # type: ignore[explicit-override]
-        return data
-
-
-class _Node(elastic_transport.Urllib3HttpNode):
-    """One node of the cluster."""
-
-    pool: HttpPool  # type: ignore[assignment]  # it has what is asked of it
-
-    def __init__(self, config: NodeConfig) -> None:
-        # Not that of Urllib3HttpNode, which would make a pool of its own.
-        elastic_transport.BaseNode.__init__(self, config)
-
-    def perform_request(  # type: ignore[explicit-override]
-        self,
-        method: str,
-        target: str,
-        body: bytes | None = None,
-        headers: HttpHeaders | None = None,
-        request_timeout: DefaultType | float | None = DEFAULT,
-    ) -> Any:  # noqa: ANN401 - the name of its type is not public
-        """Make a request; an error names the node."""
-        try:
-            answer = super().perform_request(method, target, body, headers, request_timeout)
-        except TransportError as error:
-            # The client keeps the error in a frame that the error keeps: nothing of it, such as
-            # the request, would go before the next collection of garbage.
-            traceback.clear_frames(error.__traceback__)
-            kind = elastic_transport.ConnectionTimeout if is_late(error) else type(error)
-            raise kind(f"{self.base_url} {explain(error)}", errors=error.errors) from error
-        # The client would refuse what says that it is something else.
-        answer.meta.headers["content-type"] = _JSON
-        return answer
 
 
 class Answer(NamedTuple):
@@ -139,25 +44,48 @@ class Answer(NamedTuple):
     """What it is instead, where it is not JSON of Elasticsearch; empty for nothing."""
 
 
-def request(client: Elasticsearch, method: str, path: str, body: bytes | None = None) -> Answer:
-    """Ask something else than to take documents; any status is an answer.
+def ask(  # noqa: PLR0913, PLR0917 - the parts of a request
+    settings: Settings,
+    url: str,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> transport.Answer:
+    """Ask a server that is trusted as the settings say; any status is an answer.
+
+    Raises:
+        Unavailable: There is no answer.
+    """
+    parts = urlsplit(url)
+    is_secure = parts.scheme == "https"
+    context = trust(settings, [(parts.hostname or "", parts.port or 443)]) if is_secure else None
+    if settings.api_key is not None:
+        login = {"authorization": f"ApiKey {settings.api_key.get_secret_value()}"}
+    else:
+        login = transport.authorization(settings)
+    pool = transport.HttpPool(url, settings, context, proxy_of(settings))
+    try:
+        return pool.urlopen(method, path, body, {**login, **(headers or {})})
+    except (HTTPError, HTTPException) as error:
+        raise Unavailable(f"{url} {transport.explain(error)}") from error
+    finally:
+        pool.close()
+
+
+def request(
+    settings: Settings, url: str, method: str, path: str, body: bytes | None = None
+) -> Answer:
+    """Ask a node.
 
     Raises:
         Unavailable: There is no answer, or it is not one of Elasticsearch.
     """
-    headers = {"accept": _JSON} | ({} if body is None else {"content-type": _JSON})
-    client = client.options(ignore_status=ANY_STATUS)
-    try:
-        answer = client.perform_request(method, path, headers=headers, body=body)
-    except UnsupportedProductError as error:
-        raise wrong_product(url_of(error.meta)) from None
-    except TransportError as error:
-        raise Unavailable(str(error.message)) from error
-    url, status = url_of(answer.meta), answer.meta.status
-    if status in range(200, 300) and "x-elastic-product" not in answer.meta.headers:
+    json = {"accept": "application/json", "content-type": "application/json"}
+    status, headers, data = ask(settings, url, method, path, body, json)
+    if status in range(200, 300) and "x-elastic-product" not in headers:
         raise wrong_product(url)
-    data = answer.body if isinstance(answer.body, bytes) else b""
-    found = parse_shallow(data)
+    found = transport.parse_shallow(data)
     if isinstance(found, dict):
         return Answer(url, status, found)
     if status in _WITH_A_BODY:
@@ -195,19 +123,17 @@ def strange(where: str, answer: object, product: str = "Elasticsearch") -> Unava
     )
 
 
-def url_of(meta: ApiResponseMeta) -> str:
-    """Name what answered."""
-    node = meta.node
-    host = f"[{node.host}]" if ":" in node.host else node.host
-    return f"{node.scheme}://{host}:{node.port}{node.path_prefix}"
-
-
 def wrong_product(url: str) -> Unavailable:
     """Say that what answers may be anything."""
     return Unavailable(
         f"{url} answers, but does not say that it is Elasticsearch; see whether hosts is right."
         " For OpenSearch, use type: opensearch"
     )
+
+
+def proxy_of(settings: Settings) -> str | None:
+    """Give the URL of the proxy."""
+    return None if settings.proxy is None else settings.proxy.get_secret_value()
 
 
 def trust(settings: Settings, addresses: list[tuple[str, int]]) -> ssl.SSLContext:

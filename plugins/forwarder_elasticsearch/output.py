@@ -1,22 +1,36 @@
-"""Shipping to Elasticsearch.
+"""Shipping to Elasticsearch, by its own client.
 
 A batch goes into bulk requests with ``create`` and the document's id, as the bytes that it has: a
 document that comes again is recognised, and is in the index once. Nothing else is asked of the
 cluster, so a key needs ``auto_configure`` and ``create_doc`` on the data stream and nothing more.
 
-What the replies mean is in :mod:`forwarder_bulk.response`, how batches are sent in
-:mod:`forwarder_bulk.sender`.
+The client chooses among the nodes. Its requests go through
+:class:`forwarder_bulk.transport.HttpPool`, which knows proxies and limits answers, and it tries
+nothing again: that is done where the documents are. What the replies mean is in
+:mod:`forwarder_bulk.response`, how batches are sent in :mod:`forwarder_bulk.sender`.
 """
 
+import logging
+import traceback
+from typing import Any
+from urllib.parse import urlsplit
+
 import elastic_transport
+from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig, TransportError
+from elastic_transport.client_utils import DEFAULT, DefaultType
 from elasticsearch import Elasticsearch, UnsupportedProductError
 from forwarder_bulk.output import BulkOutput
 from forwarder_bulk.response import FILTER, Reply
 from forwarder_bulk.targets import Request
+from forwarder_bulk.transport import HttpPool, explain, is_late
 
 from forwarder import Unavailable
-from forwarder_elasticsearch.client import ANY_STATUS, connect, url_of, wrong_product
+from forwarder_elasticsearch.client import proxy_of, trust, wrong_product
 from forwarder_elasticsearch.settings import Settings
+
+_ANY_STATUS = range(100, 1000)
+"""All that ``http.client`` takes for one; the client must not raise for any of them."""
+_JSON = "application/json"
 
 
 class ElasticsearchOutput(BulkOutput[Settings, Elasticsearch]):
@@ -24,7 +38,7 @@ class ElasticsearchOutput(BulkOutput[Settings, Elasticsearch]):
 
     def connect(self) -> Elasticsearch:  # type: ignore[explicit-override]  # not in Python 3.11
         """Make the client."""
-        return connect(self.settings).options(ignore_status=ANY_STATUS)
+        return _connect(self.settings).options(ignore_status=_ANY_STATUS)
 
     def post(self, client: Elasticsearch, request: Request) -> Reply:  # type: ignore[explicit-override]
         """Make one request; if a node cannot be reached, the next one is asked.
@@ -56,10 +70,94 @@ class ElasticsearchOutput(BulkOutput[Settings, Elasticsearch]):
                 filter_path=FILTER,
             )
         except UnsupportedProductError as error:
-            raise wrong_product(url_of(error.meta)) from error
+            raise wrong_product(_url_of(error.meta)) from error
         meta = response.meta
         headers = {key.lower(): value for key, value in meta.headers.items()}
         if meta.status in range(200, 300) and "x-elastic-product" not in headers:
-            raise wrong_product(url_of(meta))
+            raise wrong_product(_url_of(meta))
         body = response.body
-        return Reply(url_of(meta), meta.status, headers, body if isinstance(body, bytes) else b"")
+        return Reply(_url_of(meta), meta.status, headers, body if isinstance(body, bytes) else b"")
+
+
+def _url_of(meta: ApiResponseMeta) -> str:
+    node = meta.node
+    host = f"[{node.host}]" if ":" in node.host else node.host
+    return f"{node.scheme}://{host}:{node.port}{node.path_prefix}"
+
+
+def _connect(settings: Settings) -> Elasticsearch:
+    """Make a client whose requests and replies are bytes; nothing is sent yet.
+
+    Raises:
+        Unavailable: A file of the settings cannot be used, or no node shows the authority.
+    """
+    urls = [urlsplit(x) for x in settings.urls()]
+    secure = [(x.hostname or "", x.port or 0) for x in urls if x.scheme == "https"]
+    context = trust(settings, secure) if secure else None
+    auth: dict[str, Any] = {}
+    if settings.api_key is not None:
+        auth["api_key"] = settings.api_key.get_secret_value()
+    elif settings.username is not None and settings.password is not None:
+        auth["basic_auth"] = (settings.username, settings.password.get_secret_value())
+    # It warns of each request that fails; here, only changes are logged.
+    logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
+
+    class Node(_Node):
+        def __init__(self, config: NodeConfig) -> None:
+            super().__init__(config)
+            url = self.base_url.removesuffix(self.path_prefix)
+            tls = context if self.scheme == "https" else None
+            self.pool = HttpPool(url, settings, tls, proxy_of(settings))
+
+    return Elasticsearch(
+        [NodeConfig(x.scheme, x.hostname or "", x.port or 0, path_prefix=x.path) for x in urls],
+        node_class=Node,
+        serializers=dict.fromkeys((_JSON, "application/x-ndjson"), _RawSerializer()),
+        max_retries=0,
+        retry_on_status=(),
+        retry_on_timeout=False,
+        **auth,
+    )
+
+
+class _RawSerializer(elastic_transport.Serializer):
+    """Passes bytes on: requests are encoded already, and replies are parsed elsewhere."""
+
+    mimetype = "application/*"
+
+    def loads(self, data: bytes) -> bytes:  # type: ignore[explicit-override]  # not in Python 3.11
+        return data
+
+    def dumps(self, data: bytes) -> bytes:  # type: ignore[explicit-override]
+        return data
+
+
+class _Node(elastic_transport.Urllib3HttpNode):
+    """One node of the cluster."""
+
+    pool: HttpPool  # type: ignore[assignment]  # it has what is asked of it
+
+    def __init__(self, config: NodeConfig) -> None:
+        # Not that of Urllib3HttpNode, which would make a pool of its own.
+        elastic_transport.BaseNode.__init__(self, config)
+
+    def perform_request(  # type: ignore[explicit-override]
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        headers: HttpHeaders | None = None,
+        request_timeout: DefaultType | float | None = DEFAULT,
+    ) -> Any:  # noqa: ANN401 - the name of its type is not public
+        """Make a request; an error names the node."""
+        try:
+            answer = super().perform_request(method, target, body, headers, request_timeout)
+        except TransportError as error:
+            # The client keeps the error in a frame that the error keeps: nothing of it, such as
+            # the request, would go before the next collection of garbage.
+            traceback.clear_frames(error.__traceback__)
+            kind = elastic_transport.ConnectionTimeout if is_late(error) else type(error)
+            raise kind(f"{self.base_url} {explain(error)}", errors=error.errors) from error
+        # The client would refuse what says that it is something else.
+        answer.meta.headers["content-type"] = _JSON
+        return answer

@@ -13,11 +13,7 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 def read_cloud_id(text: str) -> str:
-    """Find the URL of a deployment: behind its name are host, cluster and Kibana in Base64.
-
-    Raises:
-        ValueError: It is not a cloud ID.
-    """
+    """Find the URL of a deployment: behind its name are host, cluster and Kibana in Base64."""
     try:
         domain, cluster, *_ = b64decode(text.rpartition(":")[2]).decode("ascii").split("$")
         host, _, port = domain.partition(":")
@@ -107,7 +103,3 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
             yield "with verify: none, no authority is used; take one of them out"
         if self.ca_trusted_fingerprint is not None and self.proxy is not None:
             yield "a fingerprint is looked for without the proxy; set ca_certs"
-
-    @classmethod
-    def _about_tls(cls) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11
-        return (*super()._about_tls(), "ca_trusted_fingerprint")

@@ -11,16 +11,14 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from http.client import HTTPException
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from forwarder_bulk.transport import HttpPool, authorization, explain, parse_shallow
+from forwarder_bulk.transport import parse_shallow
 from pydantic import BaseModel
-from urllib3.exceptions import HTTPError
 
 from forwarder import ConfigError, SetupOptions, Step, Unavailable
-from forwarder_elasticsearch.client import proxy_of, strange, trust, understand
+from forwarder_elasticsearch.client import ask, strange, understand
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup_cluster import (
     Cluster,
@@ -143,18 +141,15 @@ class Kibana:
         Raises:
             Unavailable: It cannot be reached, refuses the user, fails, or is not Kibana.
         """
-        parts = urlsplit(self.url)
-        address = (parts.hostname or "", parts.port or 443)
-        context = trust(self._settings, [address]) if parts.scheme == "https" else None
         # Without kbn-xsrf, Kibana takes no request that changes anything.
-        headers = {"kbn-xsrf": "esa-forwarder", "content-type": kind, **self._authorization()}
-        pool = HttpPool(self.url, self._settings, context, proxy_of(self._settings))
+        headers = {"kbn-xsrf": "esa-forwarder", "content-type": kind}
         try:
-            status, _, found = pool.urlopen(method, path, body.encode() if body else None, headers)
-        except (HTTPError, HTTPException) as error:
-            raise Unavailable(f"{self.url} {explain(error)}.") from None
-        finally:
-            pool.close()
+            answered = ask(
+                self._settings, self.url, method, path, body.encode() if body else None, headers
+            )
+        except Unavailable as error:
+            raise Unavailable(f"{error}.") from None
+        status, _, found = answered
         text = found.decode(errors="replace")
         if status in {401, 403} or status >= 500:  # noqa: PLR2004 - of HTTP
             raise Unavailable(
@@ -190,11 +185,6 @@ class Kibana:
         """Read what is needed of an answer of success."""
         where = f"{self.url} answers 200 to {request}"
         return understand(shape, answer, where, answer, "Kibana")
-
-    def _authorization(self) -> dict[str, str]:
-        if (key := self._settings.api_key) is not None:
-            return {"authorization": f"ApiKey {key.get_secret_value()}"}
-        return authorization(self._settings)
 
 
 def _read_url(url: str) -> str:

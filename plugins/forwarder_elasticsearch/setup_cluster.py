@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, Field, ValidationError
 
 from forwarder import ConfigError, SetupOptions, Step, Unavailable
-from forwarder_elasticsearch.client import Answer, connect, request, understand
+from forwarder_elasticsearch.client import Answer, request, understand
 from forwarder_elasticsearch.settings import Settings
 
 TEMPLATE = "logs-cisco_esa"
@@ -120,9 +120,9 @@ class Cluster:
         Raises:
             Unavailable: The cluster cannot be reached, it refuses, or it is not Elasticsearch.
         """
+        url = self._settings.urls()[0]
         try:
-            with connect(self._settings) as client:
-                answer = request(client, method, path, None if body is None else body.encode())
+            answer = request(self._settings, url, method, path, body.encode() if body else None)
         except Unavailable as error:
             raise Unavailable(f"{error}.") from None
         if answer.status in {200, 400, 404}:
