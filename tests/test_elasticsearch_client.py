@@ -71,7 +71,7 @@ def ship(**settings: object) -> None:
         ({**HOST, "proxy": "http://proxy:x"}, "not a URL"),
         ({**HOST, "proxy": "http://proxy"}, "not a URL with a port"),
         ({**HOST, "timeout": "0s"}, "longer than 0"),
-        ({**HOST, "timeout": "soon"}, "no duration"),
+        ({**HOST, "timeout": "soon"}, "not a valid duration"),
         ({**HOST, "workers": 0}, "greater than or equal to 1"),
         ({**HOST, "index": "Capital"}, "not a name for an index"),
         ({**HOST, "index": "_hidden"}, "not a name for an index"),

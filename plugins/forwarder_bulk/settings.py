@@ -1,6 +1,7 @@
 """Settings that both outputs have: which cluster, how to reach it, and where documents go."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -109,6 +110,17 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     def urls(self) -> tuple[str, ...]:
         """Give the nodes to ask."""
         raise NotImplementedError
+
+    def login(self) -> dict[str, str]:
+        """Give the header by which requests log in, if any."""
+        if self.username is None or self.password is None:
+            return {}
+        pair = f"{self.username}:{self.password.get_secret_value()}"
+        return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+    def proxy_url(self) -> str | None:
+        """Give the URL of a proxy, with its user and password."""
+        return None
 
     @model_validator(mode="after")
     def _fit(self) -> Self:

@@ -12,7 +12,6 @@
 import io
 import ssl
 import time
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from socket import socket
@@ -72,29 +71,17 @@ class HttpPool:
     """The connections to one server; in the clients, it takes the place of a pool of urllib3."""
 
     def __init__(
-        self,
-        base_url: str,
-        settings: ClusterSettings,
-        context: ssl.SSLContext | None = None,
-        proxy: str | None = None,
+        self, base_url: str, settings: ClusterSettings, context: ssl.SSLContext | None
     ) -> None:
-        """Connect nowhere yet.
-
-        Args:
-            base_url: Scheme, host and port.
-            settings: With the times and the number of connections.
-            context: For TLS.
-            proxy: URL of an HTTP proxy, with its user and password.
-        """
+        """Connect nowhere yet; the context is for a URL with https."""
         seconds = settings.timeout.total_seconds()
+        connect = settings.connect_timeout.total_seconds()
         options: dict[str, Any] = {
             "maxsize": settings.workers,
             "block": True,
-            "timeout": urllib3.Timeout(
-                connect=settings.connect_timeout.total_seconds(), read=seconds
-            ),
+            "timeout": urllib3.Timeout(connect=connect, read=seconds),
         }
-        if context is not None:
+        if context is not None and base_url.startswith("https:"):
             options["ssl_context"] = context
             if not context.check_hostname:
                 options["assert_hostname"] = False
@@ -102,8 +89,9 @@ class HttpPool:
                 # It would warn at each request; the output does once.
                 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._base_url = base_url
+        self._headers = {"accept-encoding": "gzip", **settings.login()}
         self._manager = urllib3.PoolManager(1, **options)
-        if proxy is not None:
+        if (proxy := settings.proxy_url()) is not None:
             url = urllib3.util.parse_url(proxy)
             headers = urllib3.make_headers(proxy_basic_auth=url.auth)
             plain = url._replace(auth=None).url
@@ -124,7 +112,7 @@ class HttpPool:
             HTTPError: There is no whole answer; see :func:`explain`.
             HTTPException: It is not HTTP.
         """
-        headers = {**(headers or {}), "accept-encoding": "gzip"}
+        headers = {**(headers or {}), **self._headers}
         if isinstance(body, Compressed):
             headers["content-encoding"] = "gzip"
         return _read_whole(
@@ -142,14 +130,6 @@ class HttpPool:
     def close(self) -> None:
         """Close all connections."""
         self._manager.clear()
-
-
-def authorization(settings: ClusterSettings) -> dict[str, str]:
-    """Make the header by which a user logs in; none without a user."""
-    if settings.username is None or settings.password is None:
-        return {}
-    pair = f"{settings.username}:{settings.password.get_secret_value()}"
-    return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
 
 def _read_whole(response: urllib3.BaseHTTPResponse) -> Answer:

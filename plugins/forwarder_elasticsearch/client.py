@@ -60,13 +60,9 @@ def ask(  # noqa: PLR0913, PLR0917 - the parts of a request
     parts = urlsplit(url)
     is_secure = parts.scheme == "https"
     context = trust(settings, [(parts.hostname or "", parts.port or 443)]) if is_secure else None
-    if settings.api_key is not None:
-        login = {"authorization": f"ApiKey {settings.api_key.get_secret_value()}"}
-    else:
-        login = transport.authorization(settings)
-    pool = transport.HttpPool(url, settings, context, proxy_of(settings))
+    pool = transport.HttpPool(url, settings, context)
     try:
-        return pool.urlopen(method, path, body, {**login, **(headers or {})})
+        return pool.urlopen(method, path, body, headers)
     except (HTTPError, HTTPException) as error:
         raise Unavailable(f"{url} {transport.explain(error)}") from error
     finally:
@@ -129,11 +125,6 @@ def wrong_product(url: str) -> Unavailable:
         f"{url} answers, but does not say that it is Elasticsearch; see whether hosts is right."
         " For OpenSearch, use type: opensearch"
     )
-
-
-def proxy_of(settings: Settings) -> str | None:
-    """Give the URL of the proxy."""
-    return None if settings.proxy is None else settings.proxy.get_secret_value()
 
 
 def trust(settings: Settings, addresses: list[tuple[str, int]]) -> ssl.SSLContext:

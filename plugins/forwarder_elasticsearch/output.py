@@ -25,7 +25,7 @@ from forwarder_bulk.targets import Request
 from forwarder_bulk.transport import HttpPool, explain, is_late
 
 from forwarder import Unavailable
-from forwarder_elasticsearch.client import proxy_of, trust, wrong_product
+from forwarder_elasticsearch.client import trust, wrong_product
 from forwarder_elasticsearch.settings import Settings
 
 _ANY_STATUS = range(100, 1000)
@@ -94,11 +94,6 @@ def _connect(settings: Settings) -> Elasticsearch:
     urls = [urlsplit(x) for x in settings.urls()]
     secure = [(x.hostname or "", x.port or 0) for x in urls if x.scheme == "https"]
     context = trust(settings, secure) if secure else None
-    auth: dict[str, Any] = {}
-    if settings.api_key is not None:
-        auth["api_key"] = settings.api_key.get_secret_value()
-    elif settings.username is not None and settings.password is not None:
-        auth["basic_auth"] = (settings.username, settings.password.get_secret_value())
     # It warns of each request that fails; here, only changes are logged.
     logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
 
@@ -106,8 +101,7 @@ def _connect(settings: Settings) -> Elasticsearch:
         def __init__(self, config: NodeConfig) -> None:
             super().__init__(config)
             url = self.base_url.removesuffix(self.path_prefix)
-            tls = context if self.scheme == "https" else None
-            self.pool = HttpPool(url, settings, tls, proxy_of(settings))
+            self.pool = HttpPool(url, settings, context)
 
     return Elasticsearch(
         [NodeConfig(x.scheme, x.hostname or "", x.port or 0, path_prefix=x.path) for x in urls],
@@ -116,7 +110,6 @@ def _connect(settings: Settings) -> Elasticsearch:
         max_retries=0,
         retry_on_status=(),
         retry_on_timeout=False,
-        **auth,
     )
 
 

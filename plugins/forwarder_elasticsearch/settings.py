@@ -91,6 +91,16 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
             return self.hosts
         return () if self.cloud_id is None else (read_cloud_id(self.cloud_id),)
 
+    def login(self) -> dict[str, str]:  # type: ignore[explicit-override]
+        """Give the header by which requests log in, if any."""
+        if self.api_key is not None:
+            return {"authorization": f"ApiKey {self.api_key.get_secret_value()}"}
+        return super().login()
+
+    def proxy_url(self) -> str | None:  # type: ignore[explicit-override]
+        """Give the URL of the proxy."""
+        return None if self.proxy is None else self.proxy.get_secret_value()
+
     def _contradictions(self) -> Iterator[str]:  # type: ignore[explicit-override]  # not in Python 3.11
         yield from super()._contradictions()
         if (self.hosts is None) == (self.cloud_id is None):

@@ -19,7 +19,6 @@ from forwarder_bulk.tls import make_context
 from forwarder_bulk.transport import (
     Answer,
     HttpPool,
-    authorization,
     explain,
     is_late,
     parse_shallow,
@@ -44,8 +43,7 @@ class _Connection(opensearchpy.Connection):
     ) -> None:
         super().__init__(**options)
         self.url = self.host + self.url_prefix
-        self._pool = HttpPool(self.host, settings, context if self.use_ssl else None)
-        self.headers |= authorization(settings)
+        self._pool = HttpPool(self.host, settings, context)
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         """Make a request; any status is an answer."""
