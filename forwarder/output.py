@@ -117,7 +117,7 @@ class SetupOptions:
     """What the command line of ``esa-forwarder setup`` asks for."""
 
     remove: bool = False
-    """Take away what a setup brought, instead of bringing it."""
+    """Remove what a setup installed, instead of installing it."""
     api_key: str | None = field(default=None, repr=False)
     user: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -131,18 +131,18 @@ class Step(NamedTuple):
     """One thing that a setup does on the other side."""
 
     what: str
-    """What it brings or takes away, as in "ingest pipeline x"."""
+    """What it installs or removes, as in "ingest pipeline x"."""
     request: str
     """What is asked of the other side, as in "PUT https://a:9200/_ingest/pipeline/x"."""
     body: str = ""
     """What goes with it, as text."""
     file: str = ""
-    """Name of a file for the body, relative, for whoever does it by hand; empty for none."""
+    """Name of a file for the body, relative, where it is done by hand; empty for none."""
     do: Callable[[], str] | None = None
     """Does it, and says in a few words what was done; raises ForwarderError where that failed. What
     was done before is done again without harm. None: it is for people to do."""
     by_hand: bool = False
-    """Whether somebody has to do it after every setup, so that it is shown then."""
+    """Whether a person has to do it after every setup, so that it is shown then."""
 
 
 @dataclass(frozen=True, slots=True)

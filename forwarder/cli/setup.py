@@ -1,4 +1,4 @@
-"""``esa-forwarder setup``: brings to the other side of an output what it needs there."""
+"""``esa-forwarder setup``: installs on the other side of an output what it needs there."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,6 +15,8 @@ from forwarder.cli.common import (
     load_or_end,
     print_result,
 )
+from forwarder.errors import ConfigError, ForwarderError
+from forwarder.text import escaped
 
 if TYPE_CHECKING:
     from forwarder.config.load import Config, OutputConfig
@@ -33,14 +35,14 @@ if TYPE_CHECKING:
     help="A value for the setup of this output, such as kibana=URL; may be repeated."
     "  esa-forwarder plugins lists the names.",
 )
-@click.option("--remove", is_flag=True, help="Take away what a setup brought; no documents.")
-@click.option("--dry-run", is_flag=True, help="Print what would be sent; ask nobody anything.")
+@click.option("--remove", is_flag=True, help="Remove what a setup installed; no documents.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent; send nothing.")
 @click.option(
     "--export",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Write files, for somebody else to bring there; ask nobody anything.",
+    help="Write files for others to install; send nothing.",
 )
 @click.option(
     "--api-key",
@@ -80,10 +82,8 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     output are used, unless others are given.
     """
     from forwarder.config.load import mask_of
-    from forwarder.errors import ConfigError, ForwarderError
     from forwarder.output import SetupOptions
     from forwarder.plugins import stdout_to_stderr
-    from forwarder.text import escaped
 
     config = load_or_end(path)
     given = [x for x in (api_key, password, f"{user}:{password}" if user else None) if x]
@@ -118,33 +118,21 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
 
 
 def _refuse_with_export(*, remove: bool, dry_run: bool) -> None:
-    """Refuse what would leave no files, or wrong ones.
-
-    Raises:
-        ConfigError: It was asked for.
-    """
-    from forwarder.errors import ConfigError
-
+    """Refuse what would leave no files, or wrong ones."""
     if dry_run:
         raise ConfigError(
             "either --dry-run or --export: the first prints what would be sent, the second writes"
-            " it to files, and both of them ask nobody anything."
+            " it to files, and neither sends anything."
         )
     if remove:
         raise ConfigError(
-            "--export writes the files that a setup brings, and --remove brings none; take one of"
-            " them out. --remove --dry-run prints what would be asked."
+            "--export writes the files that a setup installs, and --remove installs none."
+            " --remove --dry-run prints what would be asked."
         )
 
 
 def _choose(config: "Config", name: str | None) -> "OutputConfig":
-    """Choose the output.
-
-    Raises:
-        ConfigError: There is none to be set up, or several.
-    """
-    from forwarder.errors import ConfigError
-
+    """Choose the output; refuse where there is none to be set up, or several."""
     able = {x.name: x for x in config.outputs.values() if x.plugin.setup is not None}
     names = ", ".join(able) or "none"
     if name is not None:
@@ -157,13 +145,7 @@ def _choose(config: "Config", name: str | None) -> "OutputConfig":
 
 
 def _read_values(output: "OutputConfig", values: Iterable[str]) -> dict[str, str]:
-    """Read what ``--set`` gives.
-
-    Raises:
-        ConfigError: It has another form, or the output has no such name.
-    """
-    from forwarder.errors import ConfigError
-
+    """Read what ``--set`` gives; refuse another form, and names that the output has not."""
     known = output.plugin.setup_values
     found = {}
     for text in values:
@@ -178,21 +160,13 @@ def _read_values(output: "OutputConfig", values: Iterable[str]) -> dict[str, str
 
 
 def _print_all(steps: Iterable["Step"]) -> None:
-    from forwarder.text import escaped
-
     for step in steps:
         lines = (f"# {step.what}", step.request, *step.body.splitlines())
         print_result("".join(f"{escaped(x)}\n" for x in lines if x))
 
 
 def _export(steps: Iterable["Step"], folder: Path) -> None:
-    """Write the files, and one that says where each goes.
-
-    Raises:
-        ForwarderError: One cannot be written.
-    """
-    from forwarder.errors import ForwarderError
-
+    """Write the files, and one that says where each goes."""
     lines = ["Made by esa-forwarder setup --export. In this order:\n"]
     try:
         for step in steps:
@@ -212,23 +186,12 @@ def _export(steps: Iterable["Step"], folder: Path) -> None:
 
 
 def _do_all(steps: Sequence["Step"], mask: "Mask") -> None:
-    """Do what can be done, and show the rest. The first that fails is the last: others need it.
-
-    Args:
-        steps: In their order.
-        mask: Takes secrets out of what they say.
-
-    Raises:
-        ConfigError: Nothing can be done.
-        ForwarderError: Something could not be done.
-    """
-    from forwarder.errors import ConfigError
+    """Do what can be done, and show the rest. The first that fails is the last: others need it."""
     from forwarder.plugins import stdout_to_stderr
-    from forwarder.text import escaped
 
     if not any(x.do for x in steps):
         raise ConfigError(
-            "nothing of this is done by the program itself, it is for you to bring there:"
+            "nothing of this is done by the program itself, it is for you to install:"
             " --dry-run prints it, and --export DIR writes the files."
         )
     by_hand = [x for x in steps if x.by_hand]
