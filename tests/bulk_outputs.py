@@ -20,7 +20,8 @@ from forwarder_bulk.transport import MAX_BYTES, compress
 from structlog.testing import capture_logs
 from tenacity import RetryCallState
 
-from forwarder.delivery.worker import Delivery, DeliverySettings
+from forwarder.delivery.backoff import DeliverySettings
+from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
 from forwarder.output import Output, Unavailable
 from forwarder.testing import OutputContract, deliver, make_documents, wait_until
@@ -34,7 +35,7 @@ from tests.bulk_server import (
     encode,
     error,
 )
-from tests.spooling import opened
+from tests.spooling import opened, wait_until_drained
 
 
 def item_error(status: int, type_: str, reason: str = "because", **more: object) -> Item:
@@ -635,7 +636,7 @@ class BulkOutput(OutputContract):
             delivery = Delivery("siem", output, spool, settings, chance=lambda: 0.0)
             skip_pauses(delivery, pauses)
             delivery.start()
-            assert delivery.wait_until_drained(timedelta(minutes=1))
+            assert wait_until_drained(delivery, timedelta(minutes=1))
             assert delivery.stop(timedelta(minutes=1))
             progress = spool.progress("siem")
         assert (progress.delivered, progress.rejected) == (2_900, 0)
@@ -862,14 +863,14 @@ class BulkOutput(OutputContract):
 
 def skip_pauses(delivery: Delivery, chosen: list[float]) -> None:
     """Wait for nothing; note how long all documents would have waited, at the most."""
-    delivery._chance = lambda: 1.0  # noqa: SLF001 - of pauses that all documents wait out
-    choose = delivery._next_pause  # noqa: SLF001 - what would be waited
+    delivery._retrier._chance = lambda: 1.0  # noqa: SLF001 - of pauses that all documents wait out
+    choose = delivery._retrier.next_wait  # noqa: SLF001 - what would be waited
 
     def note(state: RetryCallState) -> float:
         chosen.append(choose(state))
         return 0
 
-    delivery._next_pause = note  # type: ignore[method-assign]  # noqa: SLF001
+    delivery._retrier.next_wait = note  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def _put_off(output: Output, document: Document) -> str:

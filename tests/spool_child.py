@@ -17,11 +17,12 @@ from pathlib import Path
 
 import structlog
 
-from forwarder.delivery.worker import Delivery, DeliverySettings
+from forwarder.delivery.backoff import DeliverySettings
+from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.spool import Spool
-from tests.spooling import documents
+from tests.spooling import documents, wait_until_drained
 
 SETTINGS = DeliverySettings(
     max_documents=40,
@@ -89,7 +90,7 @@ def main(folder: Path, end: int) -> None:
             spool.commit(documents(position, after), [("position", b"%d" % after)])
             position = after
         for delivery in deliveries:
-            delivery.wait_until_drained(HOUR)
+            wait_until_drained(delivery, HOUR)
             delivery.stop(HOUR)
 
 

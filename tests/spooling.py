@@ -2,10 +2,13 @@
 
 import random
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
+from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
 from forwarder.spool import Batch, Spool
 from forwarder.spool.dead_letters import DEFAULT_MAX_BYTES
@@ -82,3 +85,11 @@ def busy(folder: Path) -> Iterator[None]:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
+
+
+def wait_until_drained(delivery: Delivery, timeout: timedelta) -> bool:
+    """Wait until nothing is left to be delivered, or the worker has ended; tell which."""
+    deadline = time.monotonic() + timeout.total_seconds()
+    while not delivery.is_drained and delivery.is_running and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return delivery.is_drained

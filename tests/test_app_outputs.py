@@ -83,7 +83,7 @@ def test_a_fault_in_making_stops_one_output(
     assert not service(read, once=True).run()
     assert archived(tmp_path) == 2
     said = capsys.readouterr().err
-    assert "An output has been stopped; the others go on" in said
+    assert "Output stopped until the service is restarted" in said
     assert f"output=told error={type(error).__name__}" in said.replace('"', "")
     assert "2 documents still wait for output 'told'" in said
 
@@ -140,7 +140,7 @@ def test_sighup_survives_a_fault_in_making(
     def is_stopped() -> bool:
         nonlocal said
         said += capsys.readouterr().err
-        return "An output has been stopped" in said and "is at work" in said
+        return "Output stopped until" in said and "is at work" in said
 
     with (
         signalling(lambda: len(told.taken) == 1, signal.SIGHUP),

@@ -19,15 +19,15 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from forwarder.cli.dead_letters import purge_letters, replay_letters
-from forwarder.delivery.pausing import pause, pause_for_rest
-from forwarder.delivery.worker import Delivery, DeliverySettings
+from forwarder.delivery.backoff import DeliverySettings, backoff, backoff_for_rest
+from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.spool import Batch, BlockedError, Spool
 from forwarder.spool.cursors import Progress
 from forwarder.spool.dead_letters import ALL, Selection, page
 from forwarder.spool.stats import summarise
-from tests.spooling import documents, numbers, opened
+from tests.spooling import documents, numbers, opened, wait_until_drained
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
@@ -132,7 +132,7 @@ def running(
 def deliver(spool: Spool, output: Scripted, settings: DeliverySettings = QUICK) -> Delivery:
     """Deliver everything."""
     with running(spool, output, settings) as delivery:
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
     return delivery
 
 
@@ -224,7 +224,7 @@ def test_what_is_taken_of_a_batch_is_counted(spool: Spool) -> None:
     output = Scripted(count, count, count, count)
     delivery = Delivery("a", output, spool, QUICK)
     delivery.start()
-    assert delivery.wait_until_drained(MINUTE)
+    assert wait_until_drained(delivery, MINUTE)
     assert delivery.stop(MINUTE)
     assert counted == [0, 1, 2, 3]
     assert delivery.judged == 4
@@ -291,9 +291,9 @@ def test_a_bug_stops_one_output_loudly(spool: Spool, error: BaseException) -> No
     good = Scripted()
     with capture_logs() as logs, running(spool, good, name="b") as other:
         with running(spool, output) as delivery:
-            assert not delivery.wait_until_drained(MINUTE)
+            assert not wait_until_drained(delivery, MINUTE)
             assert delivery.error is error
-        assert other.wait_until_drained(MINUTE)
+        assert wait_until_drained(other, MINUTE)
     assert events(logs) == ["error"]
     assert good.taken == list(range(20))
     assert output.taken == list(range(10))
@@ -324,7 +324,7 @@ def test_an_answer_that_breaks_the_contract_is_a_bug(spool: Spool, answer: Answe
     broken = Scripted()
     broken.write = answer  # type: ignore[method-assign, assignment]
     with capture_logs() as logs, running(spool, broken) as delivery:
-        assert not delivery.wait_until_drained(MINUTE)
+        assert not wait_until_drained(delivery, MINUTE)
     assert events(logs) == ["error"]
     assert spool.pending("a") == 3
     assert dead(spool) == []
@@ -351,7 +351,7 @@ def test_a_dead_output_delays_no_other(spool: Spool) -> None:
         with running(spool, away, hours), running(spool, good, name="b") as other:
             for first in range(0, 500, 10):
                 spool.commit(documents(first, first + 10))
-            assert other.wait_until_drained(MINUTE)
+            assert wait_until_drained(other, MINUTE)
             until(spool, lambda: spool.progress("a").trouble is not None)
         assert time.monotonic() - began < 30
     assert good.taken == list(range(500))
@@ -409,7 +409,7 @@ def test_pauses_have_bounds(
 ) -> None:
     """From what was asked for to the exponential, and never beyond the longest."""
     settings = DeliverySettings(initial_pause=initial * SECOND, max_pause=most * SECOND)
-    found = pause(failures, settings, least * SECOND, chance)
+    found = backoff(failures, settings, least * SECOND, chance)
     assert min(least, most) * SECOND <= found <= settings.max_pause
     assert found <= max(least * SECOND, settings.initial_pause * 2 ** min(failures, 20))
 
@@ -418,10 +418,10 @@ def test_pauses_grow_and_are_jittered_over_all_their_length() -> None:
     """Twice as long each time, up to the longest."""
     settings = DeliverySettings(initial_pause=SECOND, max_pause=10 * SECOND)
     none = timedelta()
-    longest = [pause(x, settings, none, 1) for x in range(7)]
+    longest = [backoff(x, settings, none, 1) for x in range(7)]
     assert [x.total_seconds() for x in longest] == [1, 1, 2, 4, 8, 10, 10]
-    assert [pause(x, settings, none, 0) for x in range(7)] == [none] * 7
-    assert pause(4, settings, none, 0.25) == 2 * SECOND
+    assert [backoff(x, settings, none, 0) for x in range(7)] == [none] * 7
+    assert backoff(4, settings, none, 0.25) == 2 * SECOND
 
 
 def test_an_attempt_that_achieves_something_begins_short_again(spool: Spool) -> None:
@@ -436,13 +436,13 @@ def test_an_attempt_that_achieves_something_begins_short_again(spool: Spool) -> 
     )
 
     def chance() -> float:
-        drawn.append(pause(delivery._outages.failures, settings, timedelta(), 1).total_seconds())  # noqa: SLF001
+        drawn.append(backoff(delivery._health.failures, settings, timedelta(), 1).total_seconds())  # noqa: SLF001
         return 0
 
     delivery = Delivery("a", output, spool, settings, chance=chance)
     with capture_logs():
         delivery.start()
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
         assert delivery.stop(MINUTE)
     assert [round(x * 1000) for x in drawn] == [1, 2, 4, 1, 1, 2]
 
@@ -457,10 +457,10 @@ def test_an_attempt_that_achieves_something_begins_short_again(spool: Spool) -> 
 def test_the_rest_of_what_was_taken_comes_soon(left: int, handed: int, expected: int) -> None:
     """At once where it is the smaller part, else within a second; as short as all pauses are."""
     settings = DeliverySettings(initial_pause=60 * SECOND)
-    assert pause_for_rest(left, handed, settings, 1) == expected * SECOND
-    assert pause_for_rest(left, handed, settings, 0.25) == expected * SECOND / 4
+    assert backoff_for_rest(left, handed, settings, 1) == expected * SECOND
+    assert backoff_for_rest(left, handed, settings, 0.25) == expected * SECOND / 4
     short = settings._replace(max_pause=0.1 * SECOND)
-    assert pause_for_rest(left, handed, short, 1) == expected * SECOND / 10
+    assert backoff_for_rest(left, handed, short, 1) == expected * SECOND / 10
 
 
 def count_attempts(spool: Spool, output: Scripted, chance: float = 1.0) -> list[float]:
@@ -468,15 +468,15 @@ def count_attempts(spool: Spool, output: Scripted, chance: float = 1.0) -> list[
     chosen: list[float] = []
     settings = DeliverySettings(max_documents=100, max_age=timedelta())
     delivery = Delivery("a", output, spool, settings, chance=lambda: chance)
-    choose = delivery._next_pause  # noqa: SLF001 - what would be waited
+    choose = delivery._retrier.next_wait  # noqa: SLF001 - what would be waited
 
     def note(state: tenacity.RetryCallState) -> float:
         chosen.append(choose(state))
         return 0
 
-    delivery._next_pause = note  # type: ignore[method-assign]  # noqa: SLF001
+    delivery._retrier.next_wait = note  # type: ignore[method-assign]  # noqa: SLF001
     delivery.start()
-    assert delivery.wait_until_drained(MINUTE)
+    assert wait_until_drained(delivery, MINUTE)
     assert delivery.stop(MINUTE)
     return chosen
 
@@ -564,7 +564,7 @@ def test_one_that_is_put_off_alone_is_joined_by_what_comes(spool: Spool) -> None
         assert spool.progress("a").trouble is None
         assert output.taken == [1, 2, 3, 4]
         output.answers = []
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
     assert output.taken == [1, 2, 3, 4, 0]
 
 
@@ -596,7 +596,7 @@ def test_too_many_that_are_put_off_are_waited_for(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And so is a spool that has no room for them."""
-    monkeypatch.setattr("forwarder.delivery.worker.MOST", 2)
+    monkeypatch.setattr("forwarder.delivery.worker.MAX_POSTPONED", 2)
     spool.commit(documents(0, 30))
     output = Scripted()
     output.answers = Endless(fail(0, 1, 10, retryable=True))
@@ -605,7 +605,7 @@ def test_too_many_that_are_put_off_are_waited_for(
         assert spool.pending("a") == 20
         assert delivery.waiting == 22
         output.answers = []
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
     assert sorted(output.taken) == list(range(30))
     assert events(logs) == ["warning", "info"]
 
@@ -618,7 +618,7 @@ def test_a_purge_of_what_is_put_off_is_noticed(spool: Spool, tmp_path: Path) -> 
     with capture_logs(), running(spool, output) as delivery:
         until(spool, lambda: delivery.waiting == 1 and spool.pending("a") == 0)
         assert purge_letters(tmp_path / "state", ALL) == 1
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
     assert output.taken == [0, 2]
 
 
@@ -680,13 +680,13 @@ def test_what_is_opened_does_not_deliver_yet(spool: Spool) -> None:
     output = Scripted()
     output.open_errors = [Unavailable("not yet")]
     with capture_logs() as logs, running(spool, output) as delivery:
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
         trouble = spool.progress("a").trouble
         assert trouble is not None
         assert (trouble.error, trouble.stopped) == ("not yet", False)
         assert events(logs) == ["warning"]
         spool.commit(documents(0, 1))
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
     assert spool.progress("a").trouble is None
     assert events(logs) == ["warning", "info"]
     assert logs[1]["event"] == "Output recovered; delivery resumed."
@@ -718,7 +718,7 @@ def test_the_trouble_survives_a_restart(tmp_path: Path, error: BaseException) ->
         words = f"before this start: {before.error}"
         assert spool.progress("a").trouble == before._replace(stopped=False, error=words)
         goes_on.set()
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
         assert spool.progress("a").trouble is None
 
 
@@ -739,7 +739,7 @@ def test_secrets_are_taken_out_of_all_that_an_output_says(spool: Spool) -> None:
     delivery = Delivery("a", output, spool, settings, mask=lambda x: x.replace("hunter2", "***"))
     with capture_logs() as logs:
         delivery.start()
-        assert not delivery.wait_until_drained(MINUTE)
+        assert not wait_until_drained(delivery, MINUTE)
         assert delivery.stop(MINUTE)
     said = [str(x.get("error", x.get("reason"))) for x in logs]
     assert "hunter2" not in "".join(said)
@@ -753,12 +753,12 @@ def test_a_new_document_wakes_an_idle_output(spool: Spool) -> None:
     """At once: there is no interval at which it looks."""
     output = Scripted()
     with running(spool, output) as delivery:
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
         waits = []
         for number in range(20):
             began = time.monotonic()
             spool.commit(documents(number, number + 1))
-            assert delivery.wait_until_drained(MINUTE)
+            assert wait_until_drained(delivery, MINUTE)
             waits.append(time.monotonic() - began)
     assert output.taken == list(range(20))
     assert sorted(waits)[10] < 0.5
@@ -767,7 +767,7 @@ def test_a_new_document_wakes_an_idle_output(spool: Spool) -> None:
 def test_an_idle_output_costs_next_to_nothing(spool: Spool) -> None:
     """Below 1 % of a processor."""
     with running(spool, Scripted()) as delivery:
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
         began, used = time.monotonic(), time.process_time()
         threading.Event().wait(2)
         assert time.process_time() - used < 0.01 * (time.monotonic() - began)
@@ -778,7 +778,7 @@ def test_a_batch_that_is_not_full_waits_for_its_age(spool: Spool) -> None:
     settings = QUICK._replace(max_documents=5, max_age=60 * MINUTE)
     output = Scripted()
     with running(spool, output, settings) as delivery:
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
         for number in range(7):
             spool.commit(documents(number, number + 1))
         until(spool, lambda: spool.pending("a") == 2)
@@ -844,7 +844,7 @@ def test_an_output_that_never_answers_does_not_hold_the_program(spool: Spool) ->
     spool.commit(documents(0, 1))
     delivery = Delivery("a", Scripted(hang), spool, QUICK)
     delivery.start()
-    assert not delivery.wait_until_drained(0.01 * SECOND)
+    assert not wait_until_drained(delivery, 0.01 * SECOND)
     assert not delivery.stop(0.01 * SECOND)
     assert delivery._thread.daemon  # noqa: SLF001 - it does not keep the interpreter
     forever.set()
@@ -884,7 +884,7 @@ def test_a_clock_that_is_set_back_changes_nothing(spool: Spool) -> None:
     delivery = Delivery("a", output, spool, QUICK, clock=lambda: next(times))
     with capture_logs() as logs:
         delivery.start()
-        assert delivery.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
         assert delivery.stop(MINUTE)
     assert events(logs) == ["warning", "warning", "info"]
     assert logs[2]["seconds"] < 60
@@ -917,8 +917,8 @@ def test_replayed_letters_are_delivered_before_all_else(spool: Spool, tmp_path: 
     spool.commit(documents(0, 10))
     output, other = Scripted(fail(2, 4, 6, retryable=False)), Scripted()
     with running(spool, output) as delivery, running(spool, other, name="b") as second:
-        assert delivery.wait_until_drained(MINUTE)
-        assert second.wait_until_drained(MINUTE)
+        assert wait_until_drained(delivery, MINUTE)
+        assert wait_until_drained(second, MINUTE)
         output.answers = [fail(4, retryable=False, reason="still no")]
         assert replay_letters(tmp_path / "state", ALL).marked == 3
         until(spool, lambda: len(dead(spool)) == 1)
@@ -937,7 +937,7 @@ def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) 
         spool.commit(documents(0, 30))
         output = Scripted(refuse, refuse, refuse)
         with running(spool, output) as delivery:
-            assert delivery.wait_until_drained(MINUTE)
+            assert wait_until_drained(delivery, MINUTE)
             assert delivery.judged == 30
         assert output.written[:5] == [[*range(10)], [4], [4], [4], [6, 8]]
         assert sorted(output.taken) == [x for x in range(30) if x != 2]
@@ -1024,7 +1024,7 @@ def test_an_error_without_words_is_said_all_the_same(spool: Spool, kind: str) ->
     if kind == "open":
         output.open_errors = [UnspeakableError()]
     with capture_logs() as logs, running(spool, output) as delivery:
-        assert delivery.wait_until_drained(MINUTE) == (kind == "unavailable")
+        assert wait_until_drained(delivery, MINUTE) == (kind == "unavailable")
     name = "AwayError" if kind == "unavailable" else "UnspeakableError"
     assert [x["error"] for x in logs if "error" in x] == [f"{name}, whose message cannot be shown"]
 
@@ -1035,7 +1035,7 @@ def test_a_long_reason_is_cut(spool: Spool, error: Exception) -> None:
     spool.commit(documents(0, 3))
     output = Scripted(error)
     with capture_logs() as logs, running(spool, output) as delivery:
-        delivery.wait_until_drained(MINUTE)
+        wait_until_drained(delivery, MINUTE)
     (said,) = [x["error"] for x in logs if "error" in x]
     last = spool.progress("a").last_error
     assert last is not None
@@ -1069,12 +1069,12 @@ def raise_late(_: object) -> Iterator[Failure]:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda _: None, "it gave None"),
-        (lambda _: 7, "it gave 7"),
-        (lambda _: ["x"], "among what it gave is 'x'"),
-        (lambda x: [(x[0], "no failure")], "among what it gave is (Document("),
-        (lambda _: [Failure("x", "no")], "among what it gave is Failure(document='x'"),  # type: ignore[arg-type]
-        (lambda x: [Failure(x[0], 5)], "whose reason is 5, which is no text"),  # type: ignore[arg-type]
+        (lambda _: None, "it returned None"),
+        (lambda _: 7, "it returned 7"),
+        (lambda _: ["x"], "its answer contains 'x'"),
+        (lambda x: [(x[0], "no failure")], "its answer contains (Document("),
+        (lambda _: [Failure("x", "no")], "its answer contains Failure(document='x'"),  # type: ignore[arg-type]
+        (lambda x: [Failure(x[0], 5)], "a reason that is not text: 5"),  # type: ignore[arg-type]
         (raise_late, "ZeroDivisionError: "),
     ],
     ids=["nothing", "number", "text", "tuple", "no document", "no reason", "late"],
@@ -1082,16 +1082,16 @@ def raise_late(_: object) -> Iterator[Failure]:
 def test_what_write_has_to_give_is_said(
     spool: Spool, answer: Callable[[Sequence[Document]], object], words: str
 ) -> None:
-    """In words for whoever made the plugin."""
+    """In words for the author of the plugin."""
     spool.commit(documents(0, 3))
     broken = Scripted()
     broken.write = answer  # type: ignore[method-assign, assignment]
     with capture_logs() as logs, running(spool, broken) as delivery:
-        assert not delivery.wait_until_drained(MINUTE)
+        assert not wait_until_drained(delivery, MINUTE)
     (said,) = [x["error"] for x in logs if "error" in x]
     assert words in said
     if "Zero" not in words:
-        assert "write() has to give a list of Failure, one for each document" in said
+        assert "write() has to return a list of Failure, one for each document" in said
     assert len(said) < 1_100
 
 
@@ -1103,7 +1103,7 @@ def test_a_close_that_fails_is_said_as_what_it_is(spool: Spool) -> None:
     with capture_logs() as logs:
         deliver(spool, output)
     assert [x["event"] for x in logs] == [
-        "An output could not be closed; what it has taken is delivered."
+        "Output could not be closed; its documents are delivered."
     ]
     assert spool.progress("a").trouble is None
 
@@ -1114,7 +1114,7 @@ def test_a_fault_is_not_hidden_by_a_close_that_fails(spool: Spool) -> None:
     output.close = lambda: 1 // 0  # type: ignore[method-assign, assignment]
     spool.commit(documents(0, 3))
     with capture_logs() as logs, running(spool, output) as delivery:
-        assert not delivery.wait_until_drained(MINUTE)
+        assert not wait_until_drained(delivery, MINUTE)
         assert isinstance(delivery.error, KeyError)
     assert [x["error"].partition(":")[0] for x in logs] == ["ZeroDivisionError", "KeyError"]
     trouble = spool.progress("a").trouble

@@ -50,7 +50,7 @@ def test_the_first_is_said_with_all_that_helps() -> None:
     assert logs == [
         {
             "log_level": "warning",
-            "event": "An output refuses documents; they are kept as dead letters. Fix what the"
+            "event": "Output refuses documents; they are kept as dead letters. Fix what the"
             " reason names, then run esa-forwarder dead-letters replay.",
             "output": "siem",
             "refused": 1,
@@ -124,7 +124,7 @@ def test_the_end_of_it_is_said() -> None:
         ("info", None, None),
         ("warning", 501, 504),
     ]
-    assert logs[1]["event"] == "An output takes documents again."
+    assert logs[1]["event"] == "Output delivers documents again."
 
 
 def test_what_the_status_is_told() -> None:

@@ -285,7 +285,7 @@ log: {{format: {form}, level: debug}}
 """
     (tmp_path / "esa.yaml").write_text(text, "utf-8")
     said = {
-        "run": shown(tmp_path, "run", "--once", "--give-up-after", "1s"),
+        "run": shown(tmp_path, "run", "--once", "--give-up-after", "5s"),
         "check": shown(tmp_path, "check"),
         "setup": shown(tmp_path, "setup"),
         "status": shown(tmp_path, "status"),

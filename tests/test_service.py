@@ -587,6 +587,6 @@ def test_an_error_of_the_system_is_no_bug_of_an_output(
     append(tmp_path, logins(1))
     assert not service(configured(tmp_path, Told(hang_up)), once=True).run()
     said = capsys.readouterr().err
-    assert "An output has been stopped" in said
+    assert "Output stopped until" in said
     assert "BrokenPipeError: [Errno 32] Broken pipe" in said
     assert "Traceback" not in said

@@ -10,7 +10,7 @@ import structlog
 from forwarder.app.ingest import Ingest
 from forwarder.app.saved_state import open_spool
 from forwarder.config.load import Config, OutputConfig, mask_of
-from forwarder.delivery.pausing import DeliverySettings
+from forwarder.delivery.backoff import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.inputs.stdin import StandardInput
 from forwarder.output import Output
@@ -103,7 +103,7 @@ class Running:
             left = timedelta(seconds=max(0.1, end - time.monotonic()))
             if not delivery.stop(left):
                 hanging.append(delivery.name)
-                delivery.attempts.leave()
+                delivery.watchdog.abandon()
         self._is_over.set()
         self.losses = list(self._find_losses())
         self.spool.close()
@@ -119,7 +119,7 @@ class Running:
         """Look for calls of outputs that do not come back, and trim what is left of the spool."""
         while not self._is_over.wait(LOOK_SECONDS):
             for delivery in self.deliveries:
-                delivery.attempts.look()
+                delivery.watchdog.look()
             while self.spool.tidy() and not self._is_over.is_set():
                 pass
 

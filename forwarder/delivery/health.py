@@ -1,31 +1,48 @@
-"""Whether an output delivers: said in the log once a change, and noted for ``status``."""
+"""Health of an output: logged once a change, and noted in the spool for ``status``.
 
+:class:`OutputHealth` tells whether the output delivers; :class:`CallWatchdog` finds calls that do
+not return: the worker's thread hangs in them, so another thread has to look.
+"""
+
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 import structlog
 
 from forwarder.masking import NO_MASK, Mask
-from forwarder.spool import GoneError, Spool, SpoolError
-from forwarder.spool.cursors import OutputError
+from forwarder.spool import GoneError, OutputError, Spool, SpoolError
 from forwarder.text import error_text, shortened
 
 _NOTE_SECONDS = 10.0
 """How often the last error is written for ``status`` while an output fails."""
 
 _QUIET_SECONDS = 60.0
-"""After an outage that was logged, one that is short is not. A server that fails now and then would
-fill the log."""
+"""After a logged outage a short one is not logged: a server that fails now and then would fill the
+log."""
 _SHORT_SECONDS = 10.0
+
+NOTE_AFTER = timedelta(seconds=10)
+"""Length of a call from which on ``status`` shows it: a busy server takes seconds."""
+WARN_AFTER = timedelta(minutes=2)
+"""Length of a call from which on it is logged: more than one request may take (90 s, as in
+Filebeat)."""
 
 _BEFORE = "before this start: "
 
 _log = structlog.get_logger(__name__)
 
 
-class Outages:
-    """Those of one output; for the thread of its worker, but for :attr:`trouble`."""
+class OutputHealth:
+    """Whether an output delivers; for its worker's thread, except :attr:`trouble`.
+
+    Attributes:
+        trouble: Why nothing is delivered; None while documents are.
+        failures: Attempts in a row that achieved nothing.
+        retried: Documents that were handed over again; not told to the spool yet.
+    """
 
     def __init__(
         self, name: str, spool: Spool, clock: Callable[[], float], mask: Mask = NO_MASK
@@ -34,31 +51,23 @@ class Outages:
 
         Args:
             name: Of the output in the configuration.
-            spool: Where it is noted.
-            clock: Seconds since 1970; only shown, never reckoned with.
-            mask: Takes secrets out of what the output says.
+            spool: Keeps what ``status`` shows.
+            clock: Seconds since 1970; shown, never used to measure.
+            mask: Masks secrets in what the output says.
         """
         self._name = name
         self._mask = mask
         self._spool = spool
         self._clock = clock
         self.trouble: OutputError | None = None
-        """Why nothing is delivered; None while it is."""
         self.failures = 0
-        """Attempts in a row that achieved nothing."""
         self.retried = 0
-        """Documents that were handed over again; not told to the spool yet."""
         self._began = self._noted = self._quiet_until = 0.0
-        self._is_failing = self._is_of_spool = False
-        """Whether the last attempt achieved nothing, and whether for want of the spool."""
-        self._is_logged = False
-        """Whether it was logged that nothing can be delivered, and not yet that it can again."""
+        self._is_failing = self._is_of_spool = False  # the last attempt; for want of the spool
+        self._is_logged = False  # that nothing is delivered, and not yet that it is again
 
     def begin(self) -> None:
-        """Go on with the trouble that was there when the service ended; it is tried again now.
-
-        Its words are marked as old: the output may have another target since.
-        """
+        """Take over the trouble of the last run, marked as old: the target may have changed."""
         trouble = self._spool.progress(self._name).trouble
         if trouble is not None:
             error = _BEFORE + trouble.error.removeprefix(_BEFORE)
@@ -66,75 +75,73 @@ class Outages:
             self._note()
 
     def fail(self, error: BaseException, *, of_spool: bool = False) -> None:
-        """Take notice that an attempt achieved nothing, and why.
-
-        Args:
-            error: Why.
-            of_spool: Whether the output has no part in it.
-        """
+        """Note that an attempt achieved nothing; ``of_spool``: the output has no part in it."""
         now = self._clock()
         words = self._words(error)
         is_new = not self._is_failing
         self.trouble = OutputError(words, now, self.trouble.since if self.trouble else now)
         self._is_failing, self._is_of_spool = True, of_spool
+        monotonic = time.monotonic()
         if is_new:
-            self._began = time.monotonic()
-        self._say(words)
-        if is_new or time.monotonic() - self._noted > _NOTE_SECONDS:
+            self._began = monotonic
+        is_due = monotonic >= self._quiet_until or monotonic - self._began > _SHORT_SECONDS
+        if is_due and not self._is_logged:
+            self._is_logged = True
+            _log.warning(
+                "Output unavailable; delivery is retried until it succeeds.",
+                output=self._name,
+                error=words,
+            )
+        if is_new or monotonic - self._noted > _NOTE_SECONDS:
             self._note()
 
     def prepare(self) -> None:
-        """Take notice that something succeeded which delivers nothing: to open, to read, to note.
+        """Note a success that delivers nothing, such as ``open``: it ends backoff only.
 
-        It ends the pauses, and what was wrong with the spool. It does not show that the output
-        delivers.
+        It also ends trouble with the spool, but does not show that the output delivers.
         """
         self.failures = 0
         if self._is_of_spool:
             self.succeed()
 
     def succeed(self) -> None:
-        """Take notice that an output has taken or refused documents."""
+        """Note that the output delivered or refused documents."""
         self.failures = 0
         self._is_failing = self._is_of_spool = False
         if self._is_logged:
             self._is_logged = False
             now = time.monotonic()
             self._quiet_until = now + _QUIET_SECONDS
-            _log.info(
-                "Output recovered; delivery resumed.",
-                output=self._name,
-                seconds=round(now - self._began),
-            )
+            seconds = round(now - self._began)
+            _log.info("Output recovered; delivery resumed.", output=self._name, seconds=seconds)
         if self.trouble is not None:
             self.trouble = None
             self._note()
 
     def stop(self, error: BaseException) -> None:
-        """Say that an output is stopped for good, and why."""
+        """Log that the output is stopped for good, and why."""
         now = self._clock()
         text = self._words(error, typed=not isinstance(error, SpoolError))
         since = self.trouble.since if self.trouble else now
         self.trouble = OutputError(text, now, since, stopped=True)
         self._note()
         if isinstance(error, GoneError):
-            return  # nothing is kept, and the service says so
+            return  # no documents are left, and the service says so
         is_bug = not isinstance(error, SpoolError | OSError)
         _log.error(
-            "An output has been stopped; the others go on, and its documents are kept. It begins"
-            " again when the service is started anew.",
+            "Output stopped until the service is restarted; its documents stay in the spool, and"
+            " the other outputs go on.",
             output=self._name,
             error=text,
             exc_info=error if is_bug else None,
         )
 
     def fail_to_close(self, error: BaseException, *, was_open: bool) -> None:
-        """Say that an output that has nothing in hand could not be closed, and why."""
+        """Log that an output could not be closed, and why."""
         _log.error(
-            "An output could not be closed; what it has taken is delivered."
+            "Output could not be closed; its documents are delivered."
             if was_open
-            else "An output that could not be opened could not be closed either; it is opened again"
-            " after a pause.",
+            else "Output could neither be opened nor closed; it will be opened again.",
             output=self._name,
             error=self._words(error, typed=True),
             exc_info=None if isinstance(error, SpoolError | OSError) else error,
@@ -143,21 +150,81 @@ class Outages:
     def _words(self, error: BaseException, *, typed: bool = False) -> str:
         return shortened(self._mask(error_text(error, typed=typed, whole=True)))
 
-    def _say(self, error: str) -> None:
-        """Say once that nothing can be delivered."""
-        now = time.monotonic()
-        is_due = now >= self._quiet_until or now - self._began > _SHORT_SECONDS
-        if is_due and not self._is_logged:
-            self._is_logged = True
-            _log.warning(
-                "Nothing can be delivered to an output; it is tried again until it can.",
-                output=self._name,
-                error=error,
-            )
-
     def _note(self) -> None:
-        """Write for ``status``; what cannot be written now is written with the next change."""
+        """Write for ``status``; if it cannot be written now, the next change is."""
         self._noted = time.monotonic()
         retried, self.retried = self.retried, 0
         with suppress(SpoolError):
             self._spool.note(self._name, self.trouble, retried=retried)
+
+
+class CallWatchdog:
+    """The calls of one output: one thread makes them, another looks how long they take."""
+
+    def __init__(self, name: str, spool: Spool, clock: Callable[[], float]) -> None:
+        """Start with no call; the arguments are those of :class:`OutputHealth`."""
+        self._name = name
+        self._spool = spool
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._call = ""  # the method; empty for none
+        self._since = self._began = 0.0
+        self._is_noted = self._is_logged = False
+
+    @contextmanager
+    def calling(self, method: str) -> Iterator[None]:
+        """Watch a call of the output's ``method`` until it returns."""
+        with self._lock:
+            self._since, self._began = self._clock(), time.monotonic()
+            self._call = method
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._end()
+
+    def look(self) -> None:
+        """Look how long a call has been running; from another thread than the output's."""
+        with self._lock:
+            if not self._call:
+                return
+            elapsed = timedelta(seconds=time.monotonic() - self._began)
+            if not self._is_noted and elapsed >= NOTE_AFTER:
+                self._is_noted = True
+                self._note(self._since)
+            if not self._is_logged and elapsed >= WARN_AFTER:
+                self._is_logged = True
+                _log.warning(
+                    "Output has not returned from a call for long; its documents wait, and the"
+                    " other outputs go on.",
+                    output=self._name,
+                    call=self._call,
+                    seconds=round(elapsed.total_seconds()),
+                )
+
+    def abandon(self) -> None:
+        """Note for ``status`` that the service ends without waiting for a running call."""
+        with self._lock:
+            if not self._call or self._call == "close":  # all is delivered by then
+                return
+            error = f"it did not return from {self._call} before the service ended"
+            with suppress(SpoolError):
+                self._spool.note_attempt(self._name, None)
+                self._spool.note(self._name, OutputError(error, self._clock(), self._since))
+
+    def _end(self) -> None:
+        if self._is_noted:
+            self._note(None)
+        if self._is_logged:
+            _log.info(
+                "Output has returned from the call.",
+                output=self._name,
+                call=self._call,
+                seconds=round(time.monotonic() - self._began),
+            )
+        self._call = ""
+        self._is_noted = self._is_logged = False
+
+    def _note(self, since: float | None) -> None:
+        with suppress(SpoolError):  # as when the program ends, or the disk is full
+            self._spool.note_attempt(self._name, since)

@@ -32,6 +32,7 @@ from forwarder.config.load import load
 from forwarder.events import Document
 from forwarder.output import Failure, Output
 from forwarder.plugins import find_outputs
+from tests.spooling import wait_until_drained
 
 STREAM = "logs-cisco_esa.auth-default"
 
@@ -183,7 +184,7 @@ def _forwarder(job: Job, clock: Clock) -> Callable[[], None]:
     def act() -> None:
         delivery.start()
         delivery.expect_no_more()
-        assert delivery.wait_until_drained(_LONGEST), delivery.trouble
+        assert wait_until_drained(delivery, _LONGEST), delivery.trouble
 
     return act
 

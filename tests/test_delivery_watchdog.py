@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from forwarder.app.service import Service
 from forwarder.cli.status import as_json, as_text
-from forwarder.delivery.attempts import Attempts
+from forwarder.delivery.health import CallWatchdog
 from forwarder.events import Document
 from forwarder.spool import OutputError, Spool
 from forwarder.spool.stats import summarise
@@ -33,8 +33,8 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let whatever is going on be long."""
-    monkeypatch.setattr("forwarder.delivery.attempts.NOTE_AFTER", timedelta())
-    monkeypatch.setattr("forwarder.delivery.attempts.WARN_AFTER", timedelta())
+    monkeypatch.setattr("forwarder.delivery.health.NOTE_AFTER", timedelta())
+    monkeypatch.setattr("forwarder.delivery.health.WARN_AFTER", timedelta())
 
 
 def shown(folder: Path) -> tuple[object, str]:
@@ -50,7 +50,7 @@ def test_a_call_that_takes_long_is_said_once_and_so_is_its_end(
     spool: Spool, tmp_path: Path
 ) -> None:
     """With the name of the output; the status says it as long as it is so."""
-    attempts = Attempts("siem", spool, NOW.timestamp)
+    attempts = CallWatchdog("siem", spool, NOW.timestamp)
     with capture_logs() as logs:
         attempts.look()
         with attempts.calling("write"):
@@ -67,7 +67,7 @@ def test_a_call_that_takes_long_is_said_once_and_so_is_its_end(
 
 def test_a_call_that_is_quick_is_not_said(spool: Spool, tmp_path: Path) -> None:
     """Nor is anything written for it."""
-    attempts = Attempts("siem", spool, NOW.timestamp)
+    attempts = CallWatchdog("siem", spool, NOW.timestamp)
     with capture_logs() as logs, attempts.calling("open"):
         attempts.look()
         assert shown(tmp_path) == (None, "nothing delivered yet")
@@ -77,7 +77,7 @@ def test_a_call_that_is_quick_is_not_said(spool: Spool, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("soon")
 def test_errors_are_said_beside_it(spool: Spool, tmp_path: Path) -> None:
     """Those before it as well."""
-    attempts = Attempts("siem", spool, NOW.timestamp)
+    attempts = CallWatchdog("siem", spool, NOW.timestamp)
     spool.note("siem", OutputError("away", NOW.timestamp(), NOW.timestamp()))
     with capture_logs(), attempts.calling("open"):
         attempts.look()
@@ -104,22 +104,22 @@ def test_nothing_is_going_on_where_nothing_runs(tmp_path: Path) -> None:
 def test_what_comes_back_after_the_end_makes_no_noise(tmp_path: Path) -> None:
     """Nobody keeps it any more."""
     spool = opened(tmp_path, "siem")
-    attempts = Attempts("siem", spool, NOW.timestamp)
+    attempts = CallWatchdog("siem", spool, NOW.timestamp)
     with capture_logs(), attempts.calling("write"):
         attempts.look()
         spool.close()
 
 
 @pytest.mark.parametrize(("method", "is_told"), [("write", True), ("close", False)])
-def test_what_is_left_behind_does_not_deliver(
+def test_an_abandoned_call_does_not_deliver(
     spool: Spool, tmp_path: Path, method: str, *, is_told: bool
 ) -> None:
     """The status says so until the next start; what is only closed has everything."""
-    attempts = Attempts("siem", spool, NOW.timestamp)
-    attempts.leave()
+    attempts = CallWatchdog("siem", spool, NOW.timestamp)
+    attempts.abandon()
     with attempts.calling(method):
-        attempts.leave()
-        said = "it did not come back from write before the service ended"
+        attempts.abandon()
+        said = "it did not return from write before the service ended"
         trouble = f"failing since {SINCE}: {said} ({SINCE})"
         assert shown(tmp_path) == (None, trouble if is_told else "nothing delivered yet")
 
@@ -133,7 +133,7 @@ def test_the_service_looks(
     is_over = threading.Event()
 
     def wait(_: Sequence[Document]) -> None:
-        while "An output has not come back from a call for long" not in said():
+        while "Output has not returned from a call for long" not in said():
             assert not is_over.wait(0.01)
 
     def said() -> str:

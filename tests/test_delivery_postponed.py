@@ -4,14 +4,14 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from forwarder.delivery.pausing import DeliverySettings
-from forwarder.delivery.put_off import PutOff
+from forwarder.delivery.backoff import DeliverySettings
+from forwarder.delivery.postponed import Postponed
 from tests.test_delivery_refusals import Clock
 
 SECOND = timedelta(seconds=1)
 
 
-def state(found: PutOff) -> tuple[bool, timedelta | None]:
+def state(found: Postponed) -> tuple[bool, timedelta | None]:
     """Say whether it is tried now, and how long until it is."""
     return found.is_due, found.wait
 
@@ -19,7 +19,7 @@ def state(found: PutOff) -> tuple[bool, timedelta | None]:
 def test_it_is_tried_after_pauses_that_grow() -> None:
     """Of its own; what is taken makes them short again, and more that comes changes nothing."""
     clock = Clock()
-    found = PutOff("siem", DeliverySettings(), lambda: 1.0, clock)
+    found = Postponed("siem", DeliverySettings(), lambda: 1.0, clock)
     assert state(found) == (False, None)
     found.add(3)
     assert state(found) == (False, SECOND)
@@ -43,7 +43,7 @@ def test_it_is_tried_after_pauses_that_grow() -> None:
 def test_it_is_said_when_it_lasts_and_then_once_an_hour() -> None:
     """Not where the next attempt or two are enough."""
     clock = Clock()
-    found = PutOff("siem", DeliverySettings(), lambda: 1.0, clock)
+    found = Postponed("siem", DeliverySettings(), lambda: 1.0, clock)
     found.add(1)
     with capture_logs() as logs:
         clock.seconds = 29

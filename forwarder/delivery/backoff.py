@@ -1,0 +1,152 @@
+"""Sizes of batches, retries and the backoff between them."""
+
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Event
+from typing import NamedTuple, TypeVar
+
+import tenacity
+
+from forwarder.delivery.health import OutputHealth
+from forwarder.output import Unavailable
+from forwarder.spool import BlockedError
+
+_Result = TypeVar("_Result")
+
+NO_TIME = timedelta()
+SOON = timedelta(seconds=1)
+"""Longest wait before postponed documents are retried while the output delivers others."""
+_MAX_DOUBLINGS = 20
+"""A millionfold: the longest wait is reached by then, and numbers stay small."""
+
+
+class DeliverySettings(NamedTuple):
+    """What an operator chooses for each output."""
+
+    max_documents: int = 10_000
+    """In a batch; an output may make several requests of it."""
+    max_bytes: int = 20_000_000
+    """In a batch, unless one document alone has more; as in Logstash."""
+    max_age: timedelta = timedelta(seconds=0.5)
+    """How long a batch that is not full waits for more documents."""
+    initial_pause: timedelta = timedelta(seconds=1)
+    """Longest wait before the first retry; it doubles with each further one."""
+    max_pause: timedelta = timedelta(seconds=60)
+    """Longest wait of all, whatever the other side asks for."""
+
+
+def backoff(
+    failures: int, settings: DeliverySettings, least: timedelta, chance: float
+) -> timedelta:
+    """Return the wait before the next attempt: exponential, with full jitter.
+
+    tenacity's own wait counts the attempts of one call; here failures go on over several calls,
+    until documents are delivered.
+
+    Args:
+        failures: Attempts in a row that achieved nothing.
+        settings: How long waits may be.
+        least: What the other side asked for; the longest wait limits it.
+        chance: Drawn from 0 to 1 each time, so that many clients do not return at once.
+    """
+    doublings = min(max(failures, 1) - 1, _MAX_DOUBLINGS)
+    longest: timedelta = min(settings.max_pause, settings.initial_pause * 2**doublings)
+    return max(min(least, settings.max_pause), longest * chance)
+
+
+def backoff_for_rest(
+    left: int, handed: int, settings: DeliverySettings, chance: float
+) -> timedelta:
+    """Return the wait before the rest of a batch is retried, some of which was delivered.
+
+    Nothing where most of it was delivered: each attempt is at most half as large as the one before.
+    Otherwise as before a first retry, and never longer than :data:`SOON`.
+    """
+    if left * 2 <= handed:
+        return NO_TIME
+    longest: timedelta = min(SOON, settings.initial_pause, settings.max_pause)
+    return longest * chance
+
+
+class LeftError(Exception):
+    """Some documents of a batch are left to be retried; the message is the reason of one."""
+
+    def __init__(self, reason: str, *, left: int, handed: int) -> None:
+        """Take how many of the documents that were handed over are left."""
+        super().__init__(reason)
+        self.left = left
+        self.handed = handed
+
+
+class StopError(Exception):
+    """The program ends."""
+
+
+class Retrier:
+    """Retries the calls of one output until they succeed."""
+
+    def __init__(
+        self,
+        settings: DeliverySettings,
+        health: OutputHealth,
+        stop: Event,
+        chance: Callable[[], float],
+    ) -> None:
+        """Start without backoff; ``stop`` ends it, ``chance`` draws from 0 to 1 for the jitter."""
+        self._settings = settings
+        self._health = health
+        self._stop = stop
+        self._chance = chance
+        self._least = NO_TIME
+
+    def retry(self, act: Callable[[], _Result]) -> _Result:
+        """Call until it raises neither Unavailable, BlockedError nor LeftError.
+
+        Raises:
+            StopError: The program ends.
+        """
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((Unavailable, BlockedError, LeftError)),
+            after=self._note_failure,
+            wait=self.next_wait,
+            sleep=self._sleep,
+        )
+        result = attempts(act)
+        self._health.prepare()
+        return result
+
+    def next_wait(self, state: tenacity.RetryCallState) -> float:
+        """Return the seconds before the next attempt."""
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, LeftError) and error.left < error.handed:
+            wait = backoff_for_rest(error.left, error.handed, self._settings, self._chance())
+        else:
+            wait = backoff(self._health.failures, self._settings, self._least, self._chance())
+        return wait.total_seconds()
+
+    def _sleep(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise StopError
+
+    def _note_failure(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if error is None or (isinstance(error, LeftError) and error.left < error.handed):
+            return  # it delivers, if not everything at once
+        self._health.failures += 1
+        self._least = (isinstance(error, Unavailable) and error.retry_after) or NO_TIME
+        self._health.fail(error, of_spool=isinstance(error, BlockedError))
+        _clear_frames(error)
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Release the requests and answers in the frames of an error.
+
+    Libraries that keep an error in a variable make a cycle of error, traceback and frame, which
+    would hold them until the next garbage collection.
+    """
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
