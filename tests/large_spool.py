@@ -141,7 +141,7 @@ def _try(config: Path) -> list[float]:
             timed("status", lambda: ask("status"))
             timed("first page of dead-letters list", lambda: _first_page(command, config))
             service.send_signal(signal.SIGHUP)
-            timed("SIGHUP", lambda: _wait(log, "The new configuration is at work", 1))
+            timed("SIGHUP", lambda: _wait(log, "The new configuration is in use", 1))
             service.send_signal(signal.SIGTERM)
             timed("SIGTERM", lambda: service.wait(120))
         finally:

@@ -123,7 +123,7 @@ def test_sighup_keeps_the_old_configuration_where_an_output_cannot_be_made(
     assert service(configured(tmp_path, told, build=raising(told, error))).run()
     assert len(told.taken) == 2
     said = capsys.readouterr().err
-    assert "The new configuration is not good; the old one stays." in said
+    assert "The new configuration is not valid; the old one stays." in said
     assert f"output 'told' (type told): {error}" in said
 
 
@@ -140,7 +140,7 @@ def test_sighup_survives_a_fault_in_making(
     def is_stopped() -> bool:
         nonlocal said
         said += capsys.readouterr().err
-        return "Output stopped until" in said and "is at work" in said
+        return "Output stopped until" in said and "is in use" in said
 
     with (
         signalling(lambda: len(told.taken) == 1, signal.SIGHUP),
@@ -155,7 +155,7 @@ def test_making_that_hangs_holds_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The others have everything, and a signal ends it in time."""
-    monkeypatch.setattr("forwarder.app.making.MAKE_WITHIN", timedelta(seconds=0.1))
+    monkeypatch.setattr("forwarder.app.runtime.BUILD_WITHIN", timedelta(seconds=0.1))
     monkeypatch.setattr("forwarder.app.runtime.STOP_WITHIN", timedelta(seconds=0.2))
     goes_on = threading.Event()
     append(tmp_path, logins(1, 2))
@@ -167,7 +167,7 @@ def test_making_that_hangs_holds_nobody(
     read = configured(tmp_path, Told(take), more=ARCHIVE, build=build)
     with signalling(lambda: archived(tmp_path) == 2, signal.SIGTERM):
         assert service(read).run()
-    assert "An output does not come back" in capsys.readouterr().err
+    assert "Output did not stop in time" in capsys.readouterr().err
     with closing(opened(tmp_path / "state", "told", "archive")) as spool:
         assert spool.pending("told") == 2
     goes_on.set()
@@ -177,7 +177,7 @@ def test_a_signal_does_not_wait_for_what_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though the start would still wait for it."""
-    monkeypatch.setattr("forwarder.app.making.MAKE_WITHIN", timedelta(seconds=60))
+    monkeypatch.setattr("forwarder.app.runtime.BUILD_WITHIN", timedelta(seconds=60))
     monkeypatch.setattr("forwarder.app.runtime.STOP_WITHIN", timedelta(seconds=0.2))
     goes_on = threading.Event()
 
@@ -194,7 +194,7 @@ def test_a_signal_does_not_wait_for_what_is_made(
 
 def test_what_is_made_late_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once it is there; what could not be made then is said by its worker."""
-    monkeypatch.setattr("forwarder.app.making.MAKE_WITHIN", timedelta())
+    monkeypatch.setattr("forwarder.app.runtime.BUILD_WITHIN", timedelta())
     append(tmp_path, logins(1, 2))
     told = Told(take)
     goes_on = threading.Event()
@@ -219,7 +219,7 @@ def test_what_a_plugin_foresaw_too_late_stops_its_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is not tried again: nothing would make it anew."""
-    monkeypatch.setattr("forwarder.app.making.MAKE_WITHIN", timedelta())
+    monkeypatch.setattr("forwarder.app.runtime.BUILD_WITHIN", timedelta())
     append(tmp_path, logins(1))
     goes_on = threading.Event()
 

@@ -48,7 +48,7 @@ def test_disk_full_on_the_state_folder(tmp_path: Path) -> None:
     ):
         ballast = fill_up(disk / "ballast")
         x.program.start()
-        x.program.await_log("The spool cannot be opened now; it is tried again.")
+        x.program.await_log("The spool cannot be opened now; retrying.")
         ballast.unlink()
         for writer in x.writers.values():
             writer.grow()
@@ -68,7 +68,7 @@ def test_disk_full_on_the_state_folder(tmp_path: Path) -> None:
         ballast = fill_up(disk / "ballast")
         x.write_all()
         x.program.start()
-        x.program.await_log("The spool cannot be opened now; it is tried again.")
+        x.program.await_log("The spool cannot be opened now; retrying.")
         x.program.send(signal.SIGHUP)
         x.program.await_log("The configuration was read again.")
         ballast.unlink()
@@ -197,7 +197,7 @@ def test_an_output_that_hangs_does_not_keep_it_from_ending(scene: Scene) -> None
         begun = time.monotonic()
         assert scene.program.end() == 0
         assert time.monotonic() - begun < 11
-        assert "An output does not come back; it is left behind" in scene.program.log
+        assert "Output did not stop in time and was abandoned" in scene.program.log
         (scene.folder / "picky" / "hang").unlink()
         scene.assert_whole()
         assert scene.tally(scene.folder / "picky" / "picky.ndjson").is_whole
@@ -215,8 +215,8 @@ def test_sighup_while_an_output_hangs(scene: Scene) -> None:
         wait_until((scene.folder / "picky" / "hanging").exists, "it hangs")
         scene.configure(CONFIG)
         scene.program.send(signal.SIGHUP)
-        scene.program.await_log("The new configuration is at work.")
-        assert "An output does not come back; it is left behind" in scene.program.log
+        scene.program.await_log("The new configuration is in use.")
+        assert "Output did not stop in time and was abandoned" in scene.program.log
         scene.write_all()
         scene.catch_up()
         scene.assert_whole()
@@ -234,7 +234,7 @@ def test_sighup_takes_outputs_in_out_and_elsewhere(tmp_path: Path) -> None:
 
         x.configure(CONFIG + SECOND)
         x.program.send(signal.SIGHUP)
-        x.program.await_log("The new configuration is at work.")
+        x.program.await_log("The new configuration is in use.")
         for writer in x.writers.values():
             writer.rotate()
             writer.grow()
@@ -243,7 +243,7 @@ def test_sighup_takes_outputs_in_out_and_elsewhere(tmp_path: Path) -> None:
 
         x.configure(CONFIG)
         x.program.send(signal.SIGHUP)
-        x.program.await_log("The new configuration is at work.", times=2)
+        x.program.await_log("The new configuration is in use.", times=2)
         x.program.await_log("An output is no longer in the configuration and has been forgotten.")
         taken = len(x.documents(second))
         for writer in x.writers.values():
@@ -256,7 +256,7 @@ def test_sighup_takes_outputs_in_out_and_elsewhere(tmp_path: Path) -> None:
         old = x.documents()
         x.configure(CONFIG.replace("/auth.ndjson", "/new.ndjson"))
         x.program.send(signal.SIGHUP)
-        x.program.await_log("The new configuration is at work.", times=3)
+        x.program.await_log("The new configuration is in use.", times=3)
         x.write_all()
         x.output = tmp_path / "new.ndjson"
         x.catch_up(documents=x.written - len(old))

@@ -91,7 +91,7 @@ def test_a_line_of_standard_input_is_whole_though_settings_change_amid_it(tmp_pa
         os.write(stdin.fileno(), first + second[:-40])
         wait_until(lambda: out.exists() and out.read_bytes(), "the first login")
         program.send_signal(signal.SIGHUP)
-        wait_until(lambda: b"is at work" in said.read_bytes(), "new settings")
+        wait_until(lambda: b"is in use" in said.read_bytes(), "new settings")
         os.write(stdin.fileno(), second[-40:])
     assert program.returncode == 0
     text = out.read_bytes()

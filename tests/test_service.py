@@ -150,7 +150,7 @@ def test_sighup_begins_anew_with_the_configuration_as_it_is(
     assert service(configured(tmp_path, told)).run()
     assert len(told.taken) == 3
     said = capsys.readouterr().err
-    assert "The new configuration is at work." in said
+    assert "The new configuration is in use." in said
     assert "outputs=told,archive" in said
 
 
@@ -207,7 +207,7 @@ def test_many_signals_are_few(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("outputs: {{}}\n", "The new configuration is not good; the old one stays."),
+        ("outputs: {{}}\n", "The new configuration is not valid; the old one stays."),
         (
             CONFIG.replace("{folder}/state", "{folder}/esa.yaml"),
             "The new configuration does not work; the old one stays.",
@@ -248,8 +248,8 @@ def test_an_output_that_hangs_is_left_behind(
     append(tmp_path, logins(1))
     assert service(configured(tmp_path, Told(hang))).run()
     said = capsys.readouterr().err
-    assert "An output does not come back; it is left behind" in said
-    assert "output=told" in said.partition("does not come back")[2].partition("\n")[0]
+    assert "Output did not stop in time and was abandoned" in said
+    assert "output=told" in said.partition("did not stop in time")[2].partition("\n")[0]
     with closing(opened(tmp_path / "state", "told")) as spool:
         assert spool.pending("told") == 1
     back.set()
@@ -272,8 +272,8 @@ def test_reading_that_hangs_is_no_output(
     monkeypatch.setattr("forwarder.app.ingest.Ingest.run", hang)
     assert service(configured(tmp_path, Told(nothing))).run()
     said = capsys.readouterr().err
-    assert "Reading does not come to an end; it is left behind" in said
-    assert "An output does not come back" not in said
+    assert "Reading did not stop in time and was abandoned" in said
+    assert "Output did not stop in time" not in said
     goes_on.set()
 
 
@@ -294,7 +294,7 @@ def test_a_damaged_spool_is_set_aside_and_opened_anew(
     told = Told(nothing)
     assert service(configured(tmp_path, told), once=True).run()
     assert len(told.taken) == 1
-    assert "The spool is damaged; it is set aside and opened anew." in capsys.readouterr().err
+    assert "The spool is damaged; it is quarantined." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("is_read", [False, True])
@@ -400,10 +400,10 @@ def test_a_disk_that_refuses_is_waited_for(
         os.kill(os.getpid(), signal.SIGHUP if attempts < 3 else signal.SIGTERM)
         raise BlockedError("the disk is full")
 
-    monkeypatch.setattr("forwarder.app.runtime.Spool", refuse)
+    monkeypatch.setattr("forwarder.app.saved_state.Spool", refuse)
     assert service(configured(tmp_path, Told(nothing)), once=once).run() is not once
     said = capsys.readouterr().err
-    assert said.count("The spool cannot be opened now; it is tried again.") == 1
+    assert said.count("The spool cannot be opened now; retrying.") == 1
     assert said.count("The configuration was read again.") == 2
 
 
@@ -461,7 +461,7 @@ def test_once_gives_up_on_an_output_that_hangs(
     where: str,
 ) -> None:
     """Wherever it does not come back from; the others have all."""
-    monkeypatch.setattr("forwarder.app.making.MAKE_WITHIN", timedelta(seconds=0.1))
+    monkeypatch.setattr("forwarder.app.runtime.BUILD_WITHIN", timedelta(seconds=0.1))
     monkeypatch.setattr("forwarder.app.runtime.STOP_WITHIN", timedelta(seconds=0.2))
     goes_on = threading.Event()
 
@@ -487,7 +487,7 @@ def test_once_gives_up_on_an_output_that_hangs(
     trouble = summarise(tmp_path / "state").outputs["told"].progress.trouble
     assert trouble is not None
     call = "write" if where == "write" else "open"
-    assert trouble.error == f"it did not come back from {call} before the service ended"
+    assert trouble.error == f"it did not return from {call} before the service ended"
     goes_on.set()
 
 
@@ -527,7 +527,7 @@ def test_once_gives_up_on_a_state_that_cannot_be_opened(
     def refuse(*_: object, **__: object) -> None:
         raise BlockedError("the disk is read-only")
 
-    monkeypatch.setattr("forwarder.app.runtime.Spool", refuse)
+    monkeypatch.setattr("forwarder.app.saved_state.Spool", refuse)
     assert not service(configured(tmp_path, Told(nothing)), once=True, give_up_after=SOON).run()
     assert "The service gives up" in capsys.readouterr().err
 

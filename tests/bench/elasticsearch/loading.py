@@ -26,7 +26,7 @@ import orjson
 from elasticsearch import Elasticsearch, helpers
 from forwarder_bulk.response import FILTER
 
-from forwarder.app.runtime import Running
+from forwarder.app.runtime import Runtime
 from forwarder.cache import GC_THRESHOLDS
 from forwarder.config.load import load
 from forwarder.events import Document
@@ -178,7 +178,7 @@ def _forwarder(job: Job, clock: Clock) -> Callable[[], None]:
     config = load(Path(job.path), find_outputs)
     ((name, output),) = config.outputs.items()
     timed = Timed(output.plugin.build(output.settings), clock)
-    running = Running(config, {name: timed}, once=True)
+    running = Runtime(config, {name: timed}, once=True)
     (delivery,) = running.deliveries
 
     def act() -> None:
