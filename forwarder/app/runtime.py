@@ -187,6 +187,12 @@ class Runtime:
                     f"{many(dropped, 'document')} dropped for output {name!r}, because the spool"
                     " was full; see esa-forwarder status"
                 )
+            missing = progress.missing - before.missing
+            if missing:
+                yield (
+                    f"{many(missing, 'document')} for output {name!r} could not be read from the"
+                    " spool; see above"
+                )
             if waiting:
                 wait = "waits" if waiting == 1 else "wait"
                 yield f"{many(waiting, 'document')} still {wait} for output {name!r}"
