@@ -80,6 +80,20 @@ def test_a_page_that_says_that_nothing_is_there(server: BulkServer, status: int)
         do(server, f"PUT {_PIPELINE}")
 
 
+def test_another_node_is_asked_where_one_is_down(server: BulkServer) -> None:
+    """Whichever of the hosts it is."""
+    gone = BulkServer()
+    gone.stop()
+    server.others |= {
+        f"GET {_PIPELINE}": Answer(404, {}),
+        f"PUT {_PIPELINE}": Answer(200, {"acknowledged": True}),
+    }
+    settings = Settings.model_validate({"hosts": [gone.url, server.url]})
+    step = next(iter(setup(settings, SetupOptions())))
+    assert step.do is not None
+    assert step.do() == "created, version 1"
+
+
 def test_another_product(server: BulkServer) -> None:
     """It is named what it might be."""
     server.others[f"GET {_PIPELINE}"] = Answer(200, b"{}")

@@ -96,7 +96,10 @@ class HttpPool:
             headers = urllib3.make_headers(proxy_basic_auth=url.auth)
             plain = url._replace(auth=None).url
             self._manager = urllib3.ProxyManager(plain, 1, proxy_headers=headers, **options)
-        self._manager.pool_classes_by_scheme = _pool_classes(seconds)
+        self._manager.pool_classes_by_scheme = {
+            "http": _pool_class(urllib3.HTTPConnectionPool, HTTPConnection, seconds),
+            "https": _pool_class(urllib3.HTTPSConnectionPool, HTTPSConnection, seconds),
+        }
 
     def urlopen(
         self,
@@ -182,39 +185,26 @@ class _Response(HTTPResponse):
         self.fp = io.BufferedReader(_Deadline(self.fp.detach(), sock))
 
 
-def _pool_classes(seconds: float) -> dict[str, Any]:
-    """Make pools whose connections give a request, and then its answer, so much time."""
+def _pool_class(pool: Any, connection: Any, seconds: float) -> Any:  # noqa: ANN401 - of both schemes
+    """Make a pool whose connections give a request, and then its answer, so much time."""
 
-    class Plain(HTTPConnection):
-        response_class: type[HTTPResponse] = _Response
+    class Connection(connection):  # type: ignore[misc]
+        response_class = _Response
 
-        def request(self, *args: Any, **options: Any) -> None:  # type: ignore[explicit-override]  # noqa: ANN401
+        def request(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - as they come
             if self.sock is None:
                 self.connect()  # in the time for that
             self.timeout = seconds
             super().request(*args, **options)
 
-    class Secure(HTTPSConnection):
-        response_class: type[HTTPResponse] = _Response
-
-        def request(self, *args: Any, **options: Any) -> None:  # type: ignore[explicit-override]  # noqa: ANN401
-            self.timeout = seconds  # it is connected, to see the certificate
-            super().request(*args, **options)
-
-    pools = urllib3.HTTPConnectionPool, urllib3.HTTPSConnectionPool
-    plain, secure = (
-        type(pool.__name__, (pool,), {"ConnectionCls": connection})
-        for pool, connection in zip(pools, (Plain, Secure), strict=True)
-    )
-    return {"http": plain, "https": secure}
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
 
 
 def parse_shallow(data: bytes) -> object:
-    """Parse JSON that may be shown or looked into; not for the reply to a bulk request, of MiBs.
+    """Parse JSON that may be shown or looked into; None for what is not JSON.
 
-    Returns:
-        None where it is not JSON, or nested deeper than orjson writes, 254 levels: what is deeper
-        may be more than Python can show.
+    Nor is it where it is nested deeper than orjson writes, 254 levels: what is deeper may be more
+    than Python can show. Not for the reply to a bulk request, of MiBs.
     """
     try:
         found = orjson.loads(data)

@@ -21,7 +21,6 @@ from forwarder import ConfigError, SetupOptions, Step, Unavailable
 from forwarder_elasticsearch.client import ask, strange, understand
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup_cluster import (
-    Cluster,
     asset,
     export_for_opensearch,
     export_rules,
@@ -104,15 +103,14 @@ def setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:
         return
     if "space" in values and kibana_url is None:
         raise ConfigError("a space is of a Kibana; set kibana, too.")
-    cluster = Cluster(settings, options)
-    kibana = None
-    if kibana_url is not None:
-        kibana = Kibana(with_credentials(settings, options), kibana_url, values.get("space"))
+    settings = with_credentials(settings, options)
+    space = values.get("space")
+    kibana = None if kibana_url is None else Kibana(settings, kibana_url, space)
     if options.remove:
         yield from () if kibana is None else _remove_from(kibana)
-        yield from remove(cluster)
+        yield from remove(settings)
         return
-    yield from install(cluster, retention)
+    yield from install(settings, retention)
     yield from _import_into(kibana)
     yield from export_rules()
     yield key_request()

@@ -108,39 +108,31 @@ def with_credentials(settings: Settings, options: SetupOptions) -> Settings:
         raise ConfigError(f"the credentials for setting up cannot be used: {words}.") from None
 
 
-class Cluster:
-    """A cluster; connected to for each question, when it is asked."""
+def _request(settings: Settings, method: str, path: str, body: str | None = None) -> Answer:
+    """Ask the first node that answers; only status 200, 400 and 404 are returned.
 
-    def __init__(self, settings: Settings, options: SetupOptions) -> None:
-        self._settings = with_credentials(settings, options)
-
-    def request(self, method: str, path: str, body: str | None = None) -> Answer:
-        """Ask; only an answer with status 200, 400 or 404 is returned.
-
-        Raises:
-            Unavailable: The cluster cannot be reached, it refuses, or it is not Elasticsearch.
-        """
-        url = self._settings.urls()[0]
-        try:
-            answer = request(self._settings, url, method, path, body.encode() if body else None)
-        except Unavailable as error:
-            raise Unavailable(f"{error}.") from None
-        if answer.status in {200, 400, 404}:
-            return answer
-        advice = f"; {_PRIVILEGES}" if answer.status in {401, 403} else ""
-        text = answer.page or (_reason(answer.body) if answer.body else "")
-        words = f"{answer.status} to {method} {path}{f', {text}' if text else ''}"
-        raise Unavailable(f"{answer.url} answers {words}{advice}.")
-
-
-def install(cluster: Cluster, retention: str | None) -> Iterator[Step]:
-    """Give the steps that install everything.
-
-    Args:
-        cluster: Where to.
-        retention: How long documents are kept, as Elasticsearch writes it; None leaves that to the
-            policies of the cluster.
+    Raises:
+        Unavailable: The cluster cannot be reached, it refuses, or it is not Elasticsearch.
     """
+    errors = []
+    for url in settings.urls():
+        try:
+            answer = request(settings, url, method, path, body.encode() if body else None)
+            break
+        except Unavailable as error:
+            errors.append(str(error))
+    else:
+        raise Unavailable(f"{'; '.join(errors)}.")
+    if answer.status in {200, 400, 404}:
+        return answer
+    advice = f"; {_PRIVILEGES}" if answer.status in {401, 403} else ""
+    text = answer.page or (_reason(answer.body) if answer.body else "")
+    words = f"{answer.status} to {method} {path}{f', {text}' if text else ''}"
+    raise Unavailable(f"{answer.url} answers {words}{advice}.")
+
+
+def install(settings: Settings, retention: str | None) -> Iterator[Step]:
+    """Give the steps that install everything; without a retention, the cluster's policies hold."""
     for found in _OBJECTS:
         body = asset(found.file)
         if found.kind == "index_template" and retention is not None:
@@ -149,20 +141,20 @@ def install(cluster: Cluster, retention: str | None) -> Iterator[Step]:
             # A policy of ILM that is there too, as of logs@settings, would win.
             template["template"]["settings"]["index"]["lifecycle"] = {"prefer_ilm": False}
             body = json.dumps(template, indent=2) + "\n"
-        put = partial(_put, cluster, found, body)
+        put = partial(_put, settings, found, body)
         file = f"elasticsearch/{found.file}"
         yield Step(found.title, f"PUT {found.path}", body, file, put)
     yield Step(
         "data streams that are there already",
         f"GET /_data_stream/{_STREAMS}",
-        do=lambda: _check_streams(cluster),
+        do=lambda: _check_streams(settings),
     )
 
 
-def _put(cluster: Cluster, found: _Object, body: str) -> str:
+def _put(settings: Settings, found: _Object, body: str) -> str:
     """Install one object, unless what is there is newer or not ours."""
     version = json.loads(body)["version"]
-    there = _installed(cluster, found)
+    there = _installed(settings, found)
     if there is not None:
         if not there.is_ours:
             raise Unavailable(
@@ -171,7 +163,7 @@ def _put(cluster: Cluster, found: _Object, body: str) -> str:
             )
         if there.version > version:
             return f"left: version {there.version} is there, this program has {version}"
-    answer = cluster.request("PUT", found.path, body)
+    answer = _request(settings, "PUT", found.path, body)
     if answer.status != 200:  # noqa: PLR2004 - of HTTP
         raise Unavailable(f"PUT {found.path}: {_reason(answer.body)}.")
     if there is None:
@@ -181,8 +173,8 @@ def _put(cluster: Cluster, found: _Object, body: str) -> str:
     return f"updated from version {there.version} to {version}"
 
 
-def _installed(cluster: Cluster, found: _Object) -> _There | None:
-    answer = cluster.request("GET", found.path)
+def _installed(settings: Settings, found: _Object) -> _There | None:
+    answer = _request(settings, "GET", found.path)
     if answer.status == 404:  # noqa: PLR2004 - of HTTP
         return None
     if answer.status != 200:  # noqa: PLR2004
@@ -196,10 +188,10 @@ def _installed(cluster: Cluster, found: _Object) -> _There | None:
     return understand(_There, there, where, answer.body)
 
 
-def _check_streams(cluster: Cluster) -> str:
+def _check_streams(settings: Settings) -> str:
     """Say which data streams do not use the templates yet: they do from their next index on."""
     try:
-        old = list(_old_streams(cluster))
+        old = list(_old_streams(settings))
     except Unavailable as error:  # the right to see them is needed for nothing else
         return f"could not be checked: {error}"
     if not old:
@@ -208,16 +200,16 @@ def _check_streams(cluster: Cluster) -> str:
     return f"{', '.join(old)}: older mappings until the next rollover; to have it now: {requests}"
 
 
-def _old_streams(cluster: Cluster) -> Iterator[str]:
+def _old_streams(settings: Settings) -> Iterator[str]:
     version = json.loads(asset("component_template.json"))["version"]
     path = f"/_data_stream/{_STREAMS}"
-    answer = cluster.request("GET", path)
+    answer = _request(settings, "GET", path)
     if answer.status != 200:  # noqa: PLR2004 - of HTTP
         return
     where = f"{answer.url} answers 200 to GET {path}"
     for stream in understand(_Streams, answer.body, where, answer.body).data_streams:
         index = stream.indices[-1].index_name
-        found: Any = cluster.request("GET", f"/{index}/_mapping").body
+        found: Any = _request(settings, "GET", f"/{index}/_mapping").body
         for key in (index, "mappings", "_meta", "version"):
             # The index is not there if it was deleted at this moment.
             found = found.get(key) if isinstance(found, dict) else None
@@ -225,19 +217,19 @@ def _old_streams(cluster: Cluster) -> Iterator[str]:
             yield stream.name
 
 
-def remove(cluster: Cluster) -> Iterator[Step]:
+def remove(settings: Settings) -> Iterator[Step]:
     """Give the steps that remove everything; no document is touched."""
     for found in reversed(_OBJECTS):
-        yield Step(found.title, f"DELETE {found.path}", do=partial(_delete, cluster, found))
+        yield Step(found.title, f"DELETE {found.path}", do=partial(_delete, settings, found))
 
 
-def _delete(cluster: Cluster, found: _Object) -> str:
-    there = _installed(cluster, found)
+def _delete(settings: Settings, found: _Object) -> str:
+    there = _installed(settings, found)
     if there is None:
         return "is not there"
     if not there.is_ours:
         return "left: it was not installed by this program"
-    answer = cluster.request("DELETE", found.path)
+    answer = _request(settings, "DELETE", found.path)
     # 404: it was deleted meanwhile. 400: data streams still use it, or another template does.
     return "deleted" if answer.status in {200, 404} else f"stays: {_reason(answer.body)}"
 
