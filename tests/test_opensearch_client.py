@@ -63,6 +63,18 @@ def test_a_host_is_needed() -> None:
         Settings.model_validate({})
 
 
+def test_a_node_that_is_down_is_not_logged_by_the_client(
+    server: BulkServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The program logs changes, and not each request that fails."""
+    gone = BulkServer()
+    gone.stop()
+    for _ in range(2):  # in both orders
+        ship(hosts=[gone.url, server.url])
+        ship(hosts=[server.url, gone.url])
+    assert [x for x in caplog.records if x.name.startswith("opensearch")] == []
+
+
 def test_write_needs_open() -> None:
     """Whoever forgets it is told."""
     output = OpenSearchOutput(Settings.model_validate({"hosts": ["http://a:1"]}))

@@ -5,11 +5,13 @@ What the replies mean is in :mod:`forwarder_bulk.response`, how batches are sent
 :mod:`forwarder_bulk.sender`.
 """
 
+import logging
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import opensearchpy
 from forwarder_bulk.output import BulkOutput
@@ -45,39 +47,15 @@ class _Connection(opensearchpy.Connection):
         self.url = self.host + self.url_prefix
         self._pool = HttpPool(self.host, settings, context)
 
-    def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        """Make a request; any status is an answer."""
-        return self._pool.urlopen(method, self.url_prefix + path, body, self.headers | headers)
+    def request(
+        self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"
+    ) -> Answer:
+        """Make a request with a body of this kind; any status is an answer."""
+        headers = {**self.headers, "content-type": kind}
+        return self._pool.urlopen(method, self.url_prefix + path, body, headers)
 
     def close(self) -> None:
         self._pool.close()
-
-
-def connect(settings: Settings) -> opensearchpy.OpenSearch:
-    """Make a client; nothing is sent yet.
-
-    Raises:
-        Unavailable: A file that the settings name cannot be used.
-    """
-    urls = [urlsplit(x) for x in settings.hosts]
-    is_secure = any(x.scheme == "https" for x in urls)
-    hosts = [
-        {
-            "host": x.hostname,
-            "port": x.port,
-            "use_ssl": x.scheme == "https",
-            "url_prefix": x.path,
-        }
-        for x in urls
-    ]
-    return opensearchpy.OpenSearch(
-        hosts,
-        connection_class=_Connection,
-        settings=settings,
-        context=make_context(settings) if is_secure else None,
-        max_retries=0,
-        retry_on_status=(),
-    )
 
 
 class OpenSearchOutput(BulkOutput[Settings, opensearchpy.OpenSearch]):
@@ -85,7 +63,17 @@ class OpenSearchOutput(BulkOutput[Settings, opensearchpy.OpenSearch]):
 
     def connect(self) -> opensearchpy.OpenSearch:  # type: ignore[explicit-override]  # not in Python 3.11
         """Make the client."""
-        return connect(self.settings)
+        # It warns of each request that fails; here, only changes are logged.
+        logging.getLogger("opensearch").setLevel(logging.ERROR)
+        is_secure = any(x.startswith("https:") for x in self.settings.hosts)
+        return opensearchpy.OpenSearch(
+            list(self.settings.hosts),
+            connection_class=_Connection,
+            settings=self.settings,
+            context=make_context(self.settings) if is_secure else None,
+            max_retries=0,
+            retry_on_status=(),
+        )
 
     def post(self, client: opensearchpy.OpenSearch, request: Request) -> Reply:  # type: ignore[explicit-override]
         """Make one request; if a node cannot be reached, the next one is asked.
@@ -102,7 +90,7 @@ class OpenSearchOutput(BulkOutput[Settings, opensearchpy.OpenSearch]):
             # The client's own method keeps status and headers of the reply to itself.
             connection = client.transport.get_connection()
             try:
-                answer = connection.request("POST", path, request.body, **_NDJSON)
+                answer = connection.request("POST", path, request.body, "application/x-ndjson")
             except _NO_ANSWER as error:
                 client.transport.mark_dead(connection)
                 # The server may be busy with it; asking the next one would double its work.
@@ -117,15 +105,13 @@ class OpenSearchOutput(BulkOutput[Settings, opensearchpy.OpenSearch]):
             return Reply(connection.url, answer.status, headers, answer.data)
 
 
-_NDJSON = {"content-type": "application/x-ndjson"}
-
-
 def check(settings: Settings) -> Iterator[Finding]:
     """Look at each node; nothing is written."""
     for url in settings.hosts:
         try:
-            with connect(settings.model_copy(update={"hosts": (url,)})) as client:
-                yield _check(url, client.transport.get_connection().request("GET", "/"))
+            context = make_context(settings) if url.startswith("https:") else None
+            with closing(HttpPool(url, settings, context)) as pool:
+                yield _check(url, pool.urlopen("GET", "/"))
         except (*_NO_ANSWER, Unavailable) as error:
             text = str(error) if isinstance(error, Unavailable) else f"{url} {explain(error)}"
             text, _, advice = text.partition("; ")
