@@ -19,6 +19,7 @@ from tests.kibana.server import query_node
 from tests.servers.fixtures import elasticsearch_8, elasticsearch_9, opensearch, toxiproxy
 
 SLOW = (
+    "test_app_ingest.py::test_a_full_spool_pauses",
     "test_app_parser_deaths",
     "test_assets",
     "test_bad_networks",
@@ -33,6 +34,7 @@ SLOW = (
     "test_output_file.py::test_documents_are_there_once_whenever",
     "test_real_",
     "test_rewind",
+    "test_run.py",
     "test_snapshot",
     "test_spool_kill",
     "test_spool_large",
