@@ -30,15 +30,13 @@ from forwarder.spool.dead_letters import DeadLetter
 from forwarder.spool.schema import load_state, put_state
 from forwarder.spool.segments import decompress, find
 
-_OUTPUTS = "output/"
-"""Of keys in the state; behind it the name."""
+_OUTPUTS = "output/"  # of keys in the state; behind it the name
 LOST_END = "spool/lost_end"
 """Serial number behind the newest document of a database that was replaced."""
 _BACKFILLS = "spool/backfills"
 PATIENCE_SECONDS = 60.0
 """How long an output that fails is waited for, where it took something meanwhile."""
-_LOG_SECONDS = 3600.0
-"""How often it is logged that an output has lost more."""
+_LOG_SECONDS = 3600.0  # how often it is logged that an output has lost more
 
 _log = structlog.get_logger(__name__)
 
@@ -46,36 +44,26 @@ _log = structlog.get_logger(__name__)
 class OutputError(NamedTuple):
     """Why an output delivers nothing."""
 
-    error: str
-    """The last one."""
-    time: float
-    """Of the last error; seconds since 1970."""
-    since: float
-    """Of the first error since something was delivered; seconds since 1970."""
-    stopped: bool = False
-    """Whether the output is not tried again before the service is restarted."""
+    error: str  # the last one
+    time: float  # of the last error; seconds since 1970
+    since: float  # of the first error since something was delivered; seconds since 1970
+    stopped: bool = False  # whether the output is not tried again before the service is restarted
 
 
 class Refusing(NamedTuple):
     """How many of the newest documents an output refused for good."""
 
-    number: int
-    """At least one."""
-    of: int
-    """The newest documents that it took or refused."""
-    reason: str
-    """Of the last one."""
-    time: float
-    """Of the last one; seconds since 1970."""
+    number: int  # at least one
+    of: int  # the newest documents that it took or refused
+    reason: str  # of the last one
+    time: float  # of the last one; seconds since 1970
 
 
 class Place(NamedTuple):
     """Where a document is from; empty where that is not known."""
 
-    time: str = ""
-    """Of its line, as the document has it."""
-    path: str = ""
-    """The log."""
+    time: str = ""  # of its line, as the document has it
+    path: str = ""  # the log
 
     @property
     def words(self) -> str:
@@ -86,8 +74,7 @@ class Place(NamedTuple):
 class Dropped(NamedTuple):
     """What an output lost because the spool was full and it did not deliver."""
 
-    documents: int
-    """How many, since an operator settled it."""
+    documents: int  # how many, since an operator settled it
     first: Place
     last: Place
 
@@ -97,31 +84,23 @@ class Progress(NamedTuple):
 
     cursor: int
     delivered: int = 0
-    rejected: int = 0
-    """Documents that it refused for good."""
-    retried: int = 0
-    """Documents that were handed over again."""
-    missing: int = 0
-    """Documents that were damaged in the spool before they could be delivered."""
-    trouble: OutputError | None = None
-    """None while it delivers."""
+    rejected: int = 0  # documents that it refused for good
+    retried: int = 0  # documents that were handed over again
+    missing: int = 0  # documents that were damaged in the spool before they could be delivered
+    trouble: OutputError | None = None  # none while it delivers
     last_error: tuple[str, float] | None = None
     """The newest error, also if it is over; seconds since 1970."""
     attempt_since: float | None = None
     """Since when an attempt is going on, where that is long; seconds since 1970."""
-    refusing: Refusing | None = None
-    """None where it took all of the newest documents."""
-    dropped: Dropped | None = None
-    """None where there never was any, or an operator settled it."""
+    refusing: Refusing | None = None  # none where it took all of the newest documents
+    dropped: Dropped | None = None  # none where there never was any, or an operator settled it
 
 
 class Batch(NamedTuple):
     """What an output is to deliver next."""
 
-    documents: Sequence[Document]
-    """In order; empty if there is nothing."""
-    start: int = 0
-    """Serial number of the first one."""
+    documents: Sequence[Document]  # in order; empty if there is nothing
+    start: int = 0  # serial number of the first one
     letters: Sequence[DeadLetter] = ()
     """The dead letters that the documents come from, where they are to be replayed."""
 
@@ -139,10 +118,8 @@ class Backfill(NamedTuple):
     """A run of documents for one output."""
 
     output: str
-    start: int
-    """Serial number of the first document."""
-    end: int
-    """Serial number behind the last one."""
+    start: int  # serial number of the first document
+    end: int  # serial number behind the last one
 
 
 def save_outputs(connection: sqlite3.Connection, outputs: Mapping[str, Progress | None]) -> None:

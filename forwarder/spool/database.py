@@ -90,12 +90,9 @@ class Recovered(NamedTuple):
 
     documents: int
     dead_letters: int
-    state: int
-    """Values: positions, open connections, cursors."""
-    positions: str
-    """Whether the state is ``complete``, ``partial`` or ``lost``."""
-    lost_documents: int
-    """That some output has not had yet, as far as can be told."""
+    state: int  # values: positions, open connections, cursors
+    positions: str  # whether the state is ``complete``, ``partial`` or ``lost``
+    lost_documents: int  # that some output has not had yet, as far as can be told
     complete: bool
     """Whether every row could be read; if not, more may be lost than could be counted."""
 

@@ -26,30 +26,23 @@ from forwarder.text import shortened
 DEFAULT_MAX_BYTES = 250_000_000
 """Of one output; some 350,000. More than anyone looks through, and time enough to see a mistake in
 a mapping before its output waits."""
-_MAX_REASON = 4096
-"""Characters. Servers quote what they refuse, and that comes from strangers."""
-_PAGE = 500
-"""Letters that are read at a time."""
-_ROW_BYTES = 150
-"""What a row takes beside its texts: numbers, its entries in two indexes."""
-_MAX_NUMBER = 2**63 - 1
-"""SQLite's; no letter has a larger one."""
-_LEVEL = 3
-"""Each is compressed alone, and they are few."""
+_MAX_REASON = 4096  # characters. Servers quote what they refuse, and that comes from strangers
+_PAGE = 500  # letters that are read at a time
+_ROW_BYTES = 150  # what a row takes beside its texts: numbers, its entries in two indexes
+_MAX_NUMBER = 2**63 - 1  # SQLite's; no letter has a larger one
+_LEVEL = 3  # each is compressed alone, and they are few
 _NO, _ASKED, _PUT_OFF = range(3)
 """What the column ``replay`` says: whether a letter is to be delivered again, and why. It stands in
 the text of statements, because SQLite takes an index of some rows only where it sees the value."""
 
-_Row = tuple[Any, ...]
-"""A new letter, as it is stored: its size, and the other columns."""
+_Row = tuple[Any, ...]  # A new letter, as it is stored: its size, and the other columns
 
 
 class Source(NamedTuple):
     """Where the line of a document stands."""
 
     path: str
-    offset: int | None
-    """In bytes from the start of the file, decompressed."""
+    offset: int | None  # in bytes from the start of the file, decompressed
 
 
 class DeadLetter(NamedTuple):
@@ -57,18 +50,12 @@ class DeadLetter(NamedTuple):
 
     output: str
     document: Document
-    reason: str
-    """From the other side."""
-    status: int | None
-    """Status code of the answer, where there was one."""
-    time: datetime
-    """Of the answer; UTC, milliseconds."""
-    source: Source | None
-    """From the document; None where it has none."""
-    number: int = 0
-    """By which commands know it; 0 while it is not stored."""
-    replay: bool = False
-    """Whether it is to be delivered again."""
+    reason: str  # from the other side
+    status: int | None  # status code of the answer, where there was one
+    time: datetime  # of the answer; UTC, milliseconds
+    source: Source | None  # from the document; None where it has none
+    number: int = 0  # by which commands know it; 0 while it is not stored
+    replay: bool = False  # whether it is to be delivered again
     put_off: bool = False
     """Whether that is because its output put it off, and not because an operator asked for it."""
 
@@ -77,10 +64,8 @@ class Count(NamedTuple):
     """What there is of the dead letters of an output."""
 
     number: int
-    replays: int
-    """How many of them are to be delivered again."""
-    size: int
-    """Bytes that they take."""
+    replays: int  # how many of them are to be delivered again
+    size: int  # bytes that they take
 
 
 class Selection(NamedTuple):

@@ -113,11 +113,9 @@ class Reader:
 
 
 class _Commit(NamedTuple):
-    first: int
-    """Serial number of the first document."""
+    first: int  # serial number of the first document
     documents: Sequence[Document]
-    size: int
-    """Bytes of the bodies."""
+    size: int  # bytes of the bodies
 
 
 class RecentCommits:

@@ -20,8 +20,7 @@ from forwarder.events import Document, new_document
 MAX_SEGMENT_BYTES = 1 << 20
 """Of bodies in one row. A reader has one row decompressed in memory; below a megabyte zstandard
 finds less that is alike, above this nothing is gained."""
-_LEVEL = 1
-"""A hundredth of the size at level 1; higher levels save little and take longer by far."""
+_LEVEL = 1  # A hundredth of the size at level 1; higher levels save little and take longer by far
 _TRIM_BYTES = 8 << 20
 _TRIM_ROWS = 1000
 """What is deleted in one transaction: some hundredths of a second. An output that is removed from
@@ -31,10 +30,8 @@ the configuration may leave gigabytes."""
 class Segment(NamedTuple):
     """Compressed documents."""
 
-    documents: int
-    """How many."""
-    checksum: int
-    """CRC-32 of ``data``. SQLite does not notice when the content of a page changes."""
+    documents: int  # how many
+    checksum: int  # CRC-32 of ``data``. SQLite does not notice when the content of a page changes
     data: bytes
 
 

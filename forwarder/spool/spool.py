@@ -99,8 +99,7 @@ class Spool:
         """Outputs that refused all of their last batch, or have too many dead letters."""
         self._trims = False
         """Whether there are more segments than could be trimmed that every output has had."""
-        self.was_damaged = False
-        """Whether the database was replaced by what could be read of it."""
+        self.was_damaged = False  # whether the database was replaced by what could be read of it
         self._lock = Lock(folder)
         try:
             try:

@@ -30,39 +30,26 @@ class Waiting(NamedTuple):
     """What an output has not had."""
 
     progress: Progress
-    documents: int
-    """That are waiting."""
-    since: float | None
-    """When the oldest of them was written to the spool; seconds since 1970."""
-    put_off: int = 0
-    """Documents that it put off while it took others; kept with the dead letters."""
-    put_off_for: str | None = None
-    """The reason of one of them."""
+    documents: int  # that are waiting
+    since: float | None  # when the oldest of them was written to the spool; seconds since 1970
+    put_off: int = 0  # documents that it put off while it took others; kept with the dead letters
+    put_off_for: str | None = None  # the reason of one of them
 
 
 class Summary(NamedTuple):
     """A spool at one moment."""
 
-    process: int | None
-    """The service that has it open."""
-    pause: Pause | None
-    """Why it reads nothing; None if it does."""
+    process: int | None  # the service that has it open
+    pause: Pause | None  # why it reads nothing; None if it does
     usage: DiskUsage
-    max_bytes: int | None
-    """Its limit, as the service was last started."""
-    documents: int
-    """In the spool, delivered to some outputs or to none."""
-    damage: tuple[int, int]
-    """Segments and documents that were damaged and quarantined."""
+    max_bytes: int | None  # its limit, as the service was last started
+    documents: int  # in the spool, delivered to some outputs or to none
+    damage: tuple[int, int]  # segments and documents that were damaged and quarantined
     outputs: dict[str, Waiting]
-    dead_letters: dict[str, letters.Count]
-    """By output."""
-    max_letter_bytes: int | None
-    """The limit of the dead letters of each."""
-    connections: int
-    """That are open in the logs."""
-    ingest: bytes | None
-    """What ingest has said of the inputs, in JSON; None if it never did."""
+    dead_letters: dict[str, letters.Count]  # by output
+    max_letter_bytes: int | None  # the limit of the dead letters of each
+    connections: int  # that are open in the logs
+    ingest: bytes | None  # what ingest has said of the inputs, in JSON; None if it never did
 
 
 def summarise(folder: Path) -> Summary:

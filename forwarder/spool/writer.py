@@ -44,21 +44,15 @@ _LOCK = "spool.lock"
 _LOCK_SECONDS = 2.0
 """To try. Commands that look whether the service runs hold the lock for a moment."""
 _LOCK_PAUSE = 0.05
-_MAX_REASON = 2000
-"""Characters: all of the file is in one block of the disk."""
-DEFAULT_MAX_BYTES = 1_000_000_000
-"""About ten million logins."""
+_MAX_REASON = 2000  # characters: all of the file is in one block of the disk
+DEFAULT_MAX_BYTES = 1_000_000_000  # about ten million logins
 MAX_WAL_BYTES = 64 << 20
 """Above, no more documents are taken until the log of changes is empty again. It is emptied every
 4 MB; this much means that another process holds it."""
-_RESERVE_BYTES = 1 << 20
-"""That stay free on the disk beyond the log of changes."""
-_VACUUM_BYTES = 16 << 20
-"""Less is not worth the work of giving it back to the disk."""
-_VACUUM_PAGES = 256
-"""To give back at a time: some milliseconds."""
-_CHECKPOINT_SECONDS = 1.0
-"""Between two attempts to empty the log of changes."""
+_RESERVE_BYTES = 1 << 20  # that stay free on the disk beyond the log of changes
+_VACUUM_BYTES = 16 << 20  # less is not worth the work of giving it back to the disk
+_VACUUM_PAGES = 256  # to give back at a time: some milliseconds
+_CHECKPOINT_SECONDS = 1.0  # between two attempts to empty the log of changes
 _CHECKPOINT_MILLISECONDS = 100
 """How long to wait there for others who read. Our own readers take less."""
 
@@ -66,21 +60,16 @@ _CHECKPOINT_MILLISECONDS = 100
 class Pause(NamedTuple):
     """That nothing is read."""
 
-    since: float
-    """Seconds since 1970."""
-    reason: str
-    """And what ends it."""
+    since: float  # seconds since 1970
+    reason: str  # and what ends it
 
 
 class Holder(NamedTuple):
     """What the process notes that has a spool open; a JSON array in the lock's file."""
 
-    process: int = 0
-    """0 in the moment before it has noted anything."""
-    committed: int = 0
-    """The serial number behind the newest document that was committed."""
-    pause: Pause | None = None
-    """None while it reads."""
+    process: int = 0  # 0 in the moment before it has noted anything
+    committed: int = 0  # the serial number behind the newest document that was committed
+    pause: Pause | None = None  # none while it reads
 
 
 class Lock:
@@ -174,16 +163,11 @@ def _read(path: Path) -> Holder:
 class DiskUsage(NamedTuple):
     """What the spool takes, in bytes."""
 
-    used: int
-    """By documents: what counts against the limit."""
-    file: int
-    """Size of the database on disk, with free pages."""
-    empty: int
-    """Of that, free pages."""
-    wal: int
-    """Size of the log of changes on disk."""
-    free: int
-    """Free on the disk."""
+    used: int  # by documents: what counts against the limit
+    file: int  # size of the database on disk, with free pages
+    empty: int  # of that, free pages
+    wal: int  # size of the log of changes on disk
+    free: int  # free on the disk
 
 
 class Writer:
@@ -200,8 +184,7 @@ class Writer:
         self._lock = threading.RLock()
         self._is_open = True
         self._is_durable = True
-        self._refused = 0
-        """Bytes of documents for which the disk had no space."""
+        self._refused = 0  # bytes of documents for which the disk had no space
         self._next_checkpoint = 0.0
         self.usage = DiskUsage(0, 0, 0, 0, 0)
         self.is_synced = False  # a process that was killed may have synced nothing of its last
