@@ -126,8 +126,8 @@ def test_state_is_written_changed_and_deleted(spool: Spool) -> None:
     spool.commit((), [("c/1", None), ("c/3", None), ("c/2", b"\x00\xff")])
     assert spool.load_state("c/") == [("c/2", b"\x00\xff")]
     assert [key for key, _ in spool.load_state("")] == [
-        *("c/2", "c0", "d", "output/a", "output/b", "spool/max_bytes"),
-        *("spool/max_letter_bytes", "spool/synced"),
+        *("c/2", "c0", "d", "output/a", "output/b", "spool/limits"),
+        "spool/synced",
     ]
 
 

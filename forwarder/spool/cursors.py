@@ -95,6 +95,23 @@ class Progress(NamedTuple):
     refusing: Refusing | None = None  # none where it took all of the newest documents
     dropped: Dropped | None = None  # none where there never was any, or an operator settled it
 
+    def behind(self, batch: "Batch", dead_letters: Sequence[DeadLetter]) -> "Progress":
+        """Return how far it is when it took a batch, except for dead letters."""
+        after = self._replace(
+            delivered=self.delivered + len(batch.documents) - len(dead_letters),
+            rejected=self.rejected + sum(not x.put_off for x in dead_letters),
+        )
+        if batch.letters:
+            return after
+        missing = self.missing + max(0, batch.start - self.cursor)
+        after = after._replace(cursor=max(self.cursor, batch.end), missing=missing)
+        if self.dropped is None:
+            return after
+        # What it had in hand while it was dropped is no loss.
+        late = max(0, min(self.cursor, batch.end) - batch.start)
+        dropped = self.dropped._replace(documents=self.dropped.documents - late)
+        return after._replace(dropped=dropped)
+
 
 class Batch(NamedTuple):
     """What an output is to deliver next."""

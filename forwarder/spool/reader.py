@@ -10,12 +10,12 @@ import sqlite3
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import accumulate
 from typing import NamedTuple
 
 from forwarder.events import Document
-from forwarder.spool.cursors import Batch
+from forwarder.spool.cursors import Backfill, Batch, end_of_own, next_own
 from forwarder.spool.errors import ClosedError
 from forwarder.spool.segments import DamagedSegmentError, decompress, find
 
@@ -165,3 +165,25 @@ class RecentCommits:
     def _drop(self, number: int) -> None:
         self._size -= sum([x.size for x in self._commits[:number]])
         del self._commits[:number], self._firsts[:number]
+
+
+def waiting_ids(
+    connection: sqlite3.Connection,
+    backfills: Sequence[Backfill],
+    output: str,
+    cursor: int,
+    end: int,
+) -> set[str]:
+    """Return the ids of the documents that an output has not had; damaged ones are not known."""
+    found = set[str]()
+    while (cursor := next_own(backfills, output, cursor)) < end and (
+        row := find(connection, cursor)
+    ):
+        first, segment = row
+        own = end_of_own(backfills, output, cursor, end)
+        with suppress(ValueError):
+            found.update(
+                x.id for x in decompress(segment)[max(0, cursor - first) : max(0, own - first)]
+            )
+        cursor = min(own, first + segment.documents)
+    return found

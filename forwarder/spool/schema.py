@@ -21,8 +21,7 @@ from typing import TypeVar
 from forwarder.spool.errors import DamagedError, SpoolError
 from forwarder.spool.segments import checksum
 
-MAX_BYTES = "spool/max_bytes"  # the limit that the service was last started with; a number in JSON
-MAX_LETTER_BYTES = "spool/max_letter_bytes"  # the limit of the dead letters of one output, likewise
+LIMITS = "spool/limits"  # of the last start: [max_bytes, max_letter_bytes] in JSON
 DAMAGE = "spool/damage"
 """What was quarantined because it was damaged: [segments, documents] in JSON."""
 SYNCED = "spool/synced"

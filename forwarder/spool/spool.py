@@ -31,10 +31,8 @@ from forwarder.spool.errors import (
     SpoolError,
     explained,
 )
-from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits
-from forwarder.spool.schema import DAMAGE, connect, load_state, put_state
-from forwarder.spool.schema import MAX_BYTES as LIMIT
-from forwarder.spool.schema import MAX_LETTER_BYTES as LETTER_LIMIT
+from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits, waiting_ids
+from forwarder.spool.schema import DAMAGE, LIMITS, connect, load_state, put_state
 from forwarder.spool.segments import DamagedSegmentError
 from forwarder.spool.writer import (
     DEFAULT_MAX_BYTES,
@@ -68,19 +66,11 @@ class Spool:
         max_wal_bytes: int = MAX_WAL_BYTES,
         recent_bytes: int = RECENT_BYTES,
     ) -> None:
-        """Open the spool of a folder; make it if there is none.
+        """Open the spool of a state folder; make it if there is none.
 
         That takes no longer for a large one. Only where damage was found before, all of it is read:
-        some seconds for a gigabyte.
-
-        Args:
-            folder: The state folder.
-            max_bytes: What documents may take on disk before :attr:`is_full`; one commit more may
-                still be written.
-            max_letter_bytes: What the dead letters of one output may take; the last one may go
-                beyond it.
-            max_wal_bytes: What the log of changes may take.
-            recent_bytes: Of bodies that were committed last, to be kept in memory as well.
+        some seconds for a gigabyte. The last commit and the last dead letter may go beyond the
+        limits; ``recent_bytes`` of bodies are kept in memory as well.
 
         Raises:
             SpoolError: Another process has it, or a newer version wrote it, or it cannot be read
@@ -129,8 +119,7 @@ class Spool:
                     documents=missing,
                 )
             self._lock.note_commit(self._next)
-            limits = {LIMIT: max_bytes, LETTER_LIMIT: self._max_letter_bytes}
-            self.commit((), [(key, orjson.dumps(limit)) for key, limit in limits.items()])
+            self.commit((), [(LIMITS, orjson.dumps([max_bytes, self._max_letter_bytes]))])
         except BaseException:
             connection.close()
             raise
@@ -271,14 +260,9 @@ class Spool:
         return self._trims
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Wait until something is true that changes with a commit, an advance or :meth:`wake`.
+        """Wait some seconds for what changes with a commit, an advance or :meth:`wake`.
 
-        Args:
-            condition: Quick; must not write or wait itself.
-            timeout: Seconds to wait at most.
-
-        Returns:
-            Whether it is true.
+        The condition must be quick, and not write or wait itself. Returns whether it is true.
         """
         with self._changed:
             return self._changed.wait_for(condition, timeout)
@@ -291,8 +275,8 @@ class Spool:
     def add_outputs(self, names: Iterable[str], *, blocking: Iterable[str] = ()) -> None:
         """Set which outputs there are, and forget all others; none of them may be reading.
 
-        A new one begins at the oldest document that is still there. Where the spool is full, all
-        wait for those that are ``blocking``.
+        A new one begins at the oldest document that is still there. A full spool drops nothing for
+        those that are ``blocking``.
         """
         with self._writer.locked() as connection:
             new = Progress(segments.oldest_number(connection) or self._next)
@@ -345,14 +329,9 @@ class Spool:
     ) -> Batch:
         """Read what an output is to deliver next: dead letters to be replayed before all else.
 
-        Only one thread reads for an output. What is damaged is quarantined and stepped over.
-
-        Args:
-            output: Its name.
-            max_documents: At most so many.
-            max_bytes: At most so many bytes of bodies, unless one document alone has more.
-            ahead: What :meth:`read_ahead` gave; taken if it is what comes next.
-            put_off: Whether to try again what it put off.
+        Only one thread reads for an output. What is damaged is quarantined and stepped over. One
+        document alone may have more than ``max_bytes``. What :meth:`read_ahead` gave is taken if it
+        is what comes next; with ``put_off``, what the output put off comes before the documents.
         """
         reader = self._readers[output]
         with explained(self._path), reader.locked() as connection:
@@ -384,10 +363,7 @@ class Spool:
         return Batch(())
 
     def read_ahead(self, output: str, start: int, *, max_documents: int, max_bytes: int) -> Batch:
-        """Read from a serial number on what lies behind a batch that is on its way to an output.
-
-        It is empty where something is damaged or cannot be read now: :meth:`read` sees to that.
-        """
+        """Read what lies behind a batch in hand; nothing where :meth:`read` has to see to it."""
         reader = self._readers[output]
         end = cursors.end_of_own(self._backfills, output, start, self._next)
         most = min(max_documents, end - start)
@@ -425,35 +401,15 @@ class Spool:
         retried: int = 0,
         refusing: Refusing | None = None,
     ) -> None:
-        """Move the cursor of an output behind a batch, together with what it did not take.
+        """Move the cursor of an output behind a batch, or the first documents of one.
 
-        Args:
-            output: Its name.
-            batch: As it was read, or the first documents of it.
-            dead_letters: Documents of it that were refused or put off; those that were replayed
-                with their numbers.
-            retried: How often documents were handed over again.
-            refusing: How many of the newest documents were refused.
-
-        Raises:
-            LettersFullError: Nothing was written; not all that was refused fits.
+        The documents that it refused or put off become dead letters; those that were replayed have
+        their numbers. Raises :class:`LettersFullError`, with nothing written, where not all fit.
         """
         with self._writer.locked():
             before = self._outputs[output]
-            after = before._replace(
-                delivered=before.delivered + len(batch.documents) - len(dead_letters),
-                rejected=before.rejected + sum(not x.put_off for x in dead_letters),
-                retried=before.retried + retried,
-                refusing=refusing,
-            )
-            if not batch.letters:
-                missing = before.missing + max(0, batch.start - before.cursor)
-                after = after._replace(cursor=max(before.cursor, batch.end), missing=missing)
-                if before.dropped is not None:
-                    # It had them in hand while they were dropped.
-                    late = max(0, min(before.cursor, batch.end) - batch.start)
-                    documents = before.dropped.documents - late
-                    after = after._replace(dropped=before.dropped._replace(documents=documents))
+            after = before.behind(batch, dead_letters)
+            after = after._replace(retried=before.retried + retried, refusing=refusing)
 
             def keep_letters(connection: sqlite3.Connection) -> None:
                 kept = {x.number for x in dead_letters}
@@ -480,10 +436,7 @@ class Spool:
                 raise
 
     def note(self, output: str, trouble: OutputError | None, *, retried: int = 0) -> None:
-        """Remember that an output does not deliver, and why; or that it does again.
-
-        Where :class:`BlockedError` is raised, it is remembered while the service runs.
-        """
+        """Remember why an output does not deliver, or that it does; in memory in any case."""
         with self._writer.locked():
             before = self._outputs[output]
             last = (trouble.error, trouble.time) if trouble else before.last_error
@@ -512,19 +465,15 @@ class Spool:
                 pass
 
     def backfill(self, output: str, parts: Iterable[Sequence[Document]]) -> int:
-        """Write documents for one output alone, all or none; no output may be reading.
+        """Write documents for one output alone, all or none; return how many.
 
-        Args:
-            output: Its name; it need not be known yet.
-            parts: The documents, in order. Those that wait for it are left out.
-
-        Returns:
-            How many were written.
+        Those that wait for it are left out. It need not be known yet; no output may be reading.
         """
         with self._writer.locked() as reading:
             oldest = segments.oldest_number(reading) or self._next
             progress = self._outputs.get(output, Progress(oldest))
-            waiting = self._waiting(output, progress.cursor)
+            with closing(connect(self._path)) as source:
+                waiting = waiting_ids(source, self._backfills, output, progress.cursor, self._next)
             first = number = self._next
             with self._writer.transaction(durable=True) as connection:
                 for part in parts:
@@ -545,21 +494,6 @@ class Spool:
             self._next = number
             self._lock.note_commit(number)
         return number - first
-
-    def _waiting(self, output: str, cursor: int) -> set[str]:
-        """Return the ids of the documents that an output has not had yet."""
-        found = set[str]()
-        with closing(Reader(connect(self._path), RecentCommits(0))) as reader, reader.locked():
-            while (cursor := cursors.next_own(self._backfills, output, cursor)) < self._next:
-                end = cursors.end_of_own(self._backfills, output, cursor, self._next)
-                try:
-                    batch = reader.read(cursor, max_documents=end - cursor, max_bytes=RECENT_BYTES)
-                except DamagedSegmentError as error:
-                    self._quarantine(error)
-                    continue
-                found.update(x.id for x in batch.documents if batch.start < end)
-                cursor = max(cursor + 1, batch.end) if batch.documents else end
-        return found
 
     def _count(self, output: str, end: int) -> int:
         """Count the documents for an output between its cursor and a serial number."""

@@ -17,7 +17,7 @@ from forwarder.spool.cursors import (
     next_own,
 )
 from forwarder.spool.database import NAME, read_spool
-from forwarder.spool.schema import DAMAGE, MAX_BYTES, MAX_LETTER_BYTES, load_keys, load_state
+from forwarder.spool.schema import DAMAGE, LIMITS, load_keys, load_state
 from forwarder.spool.writer import DiskUsage, Pause, held, usage_of
 
 _INGEST = "status/ingest"  # what ingest says of the inputs
@@ -66,6 +66,7 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
         backfills = load_backfills(connection)
         first = segments.oldest_number(connection)
         own = dict(load_state(connection, "spool/"))
+        max_bytes, max_letter_bytes = orjson.loads(own.get(LIMITS, b"[null, null]"))
         damaged_segments, damaged_documents = orjson.loads(own.get(DAMAGE, b"[0, 0]"))
 
         def waiting(name: str, progress: Progress) -> Waiting:
@@ -81,12 +82,12 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
             process=holder and holder.process,
             pause=holder and holder.pause,
             usage=usage_of(folder / NAME, connection),
-            max_bytes=orjson.loads(own.get(MAX_BYTES, b"null")),
+            max_bytes=max_bytes,
             documents=0 if first is None else end - first,
             damage=(damaged_segments, damaged_documents),
             outputs={name: waiting(name, progress) for name, progress in outputs.items()},
             dead_letters=letters.count(connection),
-            max_letter_bytes=orjson.loads(own.get(MAX_LETTER_BYTES, b"null")),
+            max_letter_bytes=max_letter_bytes,
             connections=sum(x.rsplit("/", 2)[1] in _OPEN for x in load_keys(connection, _CORE)),
             ingest=dict(load_state(connection, _INGEST)).get(_INGEST),
         )
