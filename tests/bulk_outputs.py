@@ -638,7 +638,7 @@ class BulkOutput(OutputContract):
             delivery.start()
             assert wait_until_drained(delivery, timedelta(minutes=1))
             assert delivery.stop(timedelta(minutes=1))
-            progress = spool.progress("siem")
+            progress = spool.outputs["siem"]
         assert (progress.delivered, progress.rejected) == (2_900, 0)
         assert sum(pauses) < 20
         assert len(self.server.bulks) < 29 * 10

@@ -73,6 +73,11 @@ def opened(
     return spool
 
 
+def is_full(spool: Spool) -> bool:
+    """Tell whether ingest should pause."""
+    return spool.blocked_reason is not None
+
+
 def usage(spool: Spool) -> DiskUsage:
     """Return what a spool takes on disk, as it was measured last."""
     return spool._writer.usage  # noqa: SLF001 - nobody else asks

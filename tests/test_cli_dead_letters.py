@@ -23,7 +23,6 @@ from forwarder.cli.main import main
 from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool import Spool, SpoolError
-from forwarder.spool.database import write_spool
 from forwarder.spool.dead_letters import (
     ALL,
     DeadLetter,
@@ -32,6 +31,7 @@ from forwarder.spool.dead_letters import (
     dead_letter,
     mark,
 )
+from forwarder.spool.stats import write_spool
 from tests.spooling import document, documents, numbers, opened, read, usage
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, 123000, tzinfo=UTC)
@@ -360,4 +360,4 @@ def test_commands_and_service_may_write_at_the_same_time(folder: Path) -> None:
             spool.advance("a", read(spool, "a"))
         ended.set()
         thread.join()
-        assert spool.progress("a").delivered == 8 + 390
+        assert spool.outputs["a"].delivered == 8 + 390

@@ -21,9 +21,8 @@ from forwarder.cli.status import as_json, as_text
 from forwarder.output import Failure
 from forwarder.spool import OutputError, Spool, SpoolError
 from forwarder.spool.cursors import Refusing
-from forwarder.spool.database import read_spool
 from forwarder.spool.dead_letters import ALL, dead_letter
-from forwarder.spool.stats import summarise
+from forwarder.spool.stats import read_spool, summarise
 from tests.spooling import documents, opened, read
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, tzinfo=UTC)

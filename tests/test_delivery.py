@@ -162,7 +162,7 @@ def test_everything_is_delivered_in_order_and_once(spool: Spool) -> None:
     assert output.taken == list(range(25))
     assert [len(x) for x in output.written] == [10, 10, 5]
     assert output.calls == ["open", "write", "write", "write", "close"]
-    assert spool.progress("a")._replace(cursor=0) == Progress(0, 25)
+    assert spool.outputs["a"]._replace(cursor=0) == Progress(0, 25)
 
 
 def test_the_next_batch_is_read_while_one_is_on_its_way(
@@ -198,7 +198,7 @@ def test_what_is_refused_becomes_a_dead_letter(spool: Spool) -> None:
     deliver(spool, output)
     assert output.taken == [0, 1, 2, 4, *range(6, 12)]
     assert dead(spool) == [(3, "bad mapping", 400), (5, "bad mapping", 400)]
-    assert (spool.progress("a").delivered, spool.progress("a").rejected) == (10, 2)
+    assert (spool.outputs["a"].delivered, spool.outputs["a"].rejected) == (10, 2)
 
 
 def test_what_is_retryable_comes_again_alone(spool: Spool) -> None:
@@ -208,7 +208,7 @@ def test_what_is_retryable_comes_again_alone(spool: Spool) -> None:
     with capture_logs() as logs:
         deliver(spool, output)
     assert output.written == [[0, 1, 2, 3], [1, 3], [3]]
-    assert spool.progress("a").retried == 3
+    assert spool.outputs["a"].retried == 3
     assert logs == []  # something was taken each time
 
 
@@ -254,7 +254,7 @@ def test_after_unavailable_the_whole_batch_comes_again(spool: Spool) -> None:
     assert output.written == [[0, 1, 2]] * 6
     assert events(logs) == ["warning", "info"]
     assert logs[0]["error"] == "away"
-    progress = spool.progress("a")
+    progress = spool.outputs["a"]
     assert (progress.retried, progress.trouble) == (15, None)
     assert progress.last_error is not None
     assert progress.last_error[0] == "away"
@@ -269,7 +269,7 @@ def test_an_output_that_fails_now_and_then_does_not_fill_the_log(spool: Spool) -
         deliver(spool, output)
     assert output.taken == list(range(500))
     assert events(logs) == ["warning", "info"]
-    assert spool.progress("a").retried == 400
+    assert spool.outputs["a"].retried == 400
 
 
 def test_open_is_tried_again_and_always_closed(spool: Spool) -> None:
@@ -299,14 +299,14 @@ def test_a_bug_stops_one_output_loudly(spool: Spool, error: BaseException) -> No
     assert output.taken == list(range(10))
     assert output.calls[-1] == "close"
     assert spool.pending("a") == 10
-    trouble = spool.progress("a").trouble
+    trouble = spool.outputs["a"].trouble
     assert trouble is not None
     assert trouble.stopped
     assert trouble.error == f"{type(error).__name__}: {error}"
     with capture_logs():
         deliver(spool, output)
     assert output.taken == list(range(20))
-    assert spool.progress("a").trouble is None
+    assert spool.outputs["a"].trouble is None
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_a_dead_output_delays_no_other(spool: Spool) -> None:
             for first in range(0, 500, 10):
                 spool.commit(documents(first, first + 10))
             assert wait_until_drained(other, MINUTE)
-            until(spool, lambda: spool.progress("a").trouble is not None)
+            until(spool, lambda: spool.outputs["a"].trouble is not None)
         assert time.monotonic() - began < 30
     assert good.taken == list(range(500))
     assert spool.pending("a") == 500
@@ -383,7 +383,7 @@ def test_what_the_other_side_asks_for_is_kept_to(spool: Spool) -> None:
         spool.commit(documents(3, 6))
         output.answers = [Unavailable("wait", retry_after=60 * MINUTE)]
         with running(spool, output, settings):
-            until(spool, lambda: spool.progress("a").trouble is not None)
+            until(spool, lambda: spool.outputs["a"].trouble is not None)
     assert spool.pending("a") == 3
 
 
@@ -498,7 +498,7 @@ def test_an_output_that_puts_off_a_third_of_each_batch_is_not_waited_for(spool: 
     assert max(chosen) <= 1
     assert len(output.written) < 29 * 8
     assert logs == []
-    assert spool.progress("a")._replace(cursor=0, retried=0) == Progress(0, 2900)
+    assert spool.outputs["a"]._replace(cursor=0, retried=0) == Progress(0, 2900)
 
 
 def test_one_that_is_put_off_for_ever_is_in_nobody_s_way(spool: Spool) -> None:
@@ -522,13 +522,13 @@ def test_one_that_is_put_off_for_ever_is_in_nobody_s_way(spool: Spool) -> None:
     assert len(output.written) <= 14
     assert logs == []
     assert dead(spool) == [(150, "403: no rights", 400), (999, "403: no rights", 400)]
-    progress = spool.progress("a")
+    progress = spool.outputs["a"]
     assert (progress.delivered, progress.rejected) == (998, 0)
     # Until it is taken, also by the next run; its cursor is behind it.
     output.answers = []
     deliver(spool, output)
     assert output.written[-1] == [150, 999]
-    assert spool.progress("a").delivered == 1000
+    assert spool.outputs["a"].delivered == 1000
     assert dead(spool) == []
 
 
@@ -561,7 +561,7 @@ def test_one_that_is_put_off_alone_is_joined_by_what_comes(spool: Spool) -> None
         assert delivery.trouble is not None
         spool.commit(documents(1, 5))
         until(spool, lambda: spool.pending("a") == 0)
-        assert spool.progress("a").trouble is None
+        assert spool.outputs["a"].trouble is None
         assert output.taken == [1, 2, 3, 4]
         output.answers = []
         assert wait_until_drained(delivery, MINUTE)
@@ -576,7 +576,7 @@ def test_one_that_is_put_off_and_then_refused_is_a_dead_letter(spool: Spool) -> 
         deliver(spool, output)
     assert output.written == [[0, 1, 2], [0], [0]]
     assert dead(spool) == [(0, "no", 400)]
-    progress = spool.progress("a")
+    progress = spool.outputs["a"]
     assert (progress.delivered, progress.rejected, progress.retried) == (2, 1, 1)
     assert [(x["log_level"], x["refused"], x["of"]) for x in logs] == [("warning", 1, 3)]
 
@@ -672,7 +672,7 @@ def test_a_close_that_fails_behind_an_open_that_failed_stops_nothing(spool: Spoo
         ("error", "SystemExit: 3"),
         ("info", None),
     ]
-    assert spool.progress("a").trouble is None
+    assert spool.outputs["a"].trouble is None
 
 
 def test_what_is_opened_does_not_deliver_yet(spool: Spool) -> None:
@@ -681,13 +681,13 @@ def test_what_is_opened_does_not_deliver_yet(spool: Spool) -> None:
     output.open_errors = [Unavailable("not yet")]
     with capture_logs() as logs, running(spool, output) as delivery:
         assert wait_until_drained(delivery, MINUTE)
-        trouble = spool.progress("a").trouble
+        trouble = spool.outputs["a"].trouble
         assert trouble is not None
         assert (trouble.error, trouble.stopped) == ("not yet", False)
         assert events(logs) == ["warning"]
         spool.commit(documents(0, 1))
         assert wait_until_drained(delivery, MINUTE)
-    assert spool.progress("a").trouble is None
+    assert spool.outputs["a"].trouble is None
     assert events(logs) == ["warning", "info"]
     assert logs[1]["event"] == "Output recovered; delivery resumed."
 
@@ -704,7 +704,7 @@ def test_the_trouble_survives_a_restart(tmp_path: Path, error: BaseException) ->
         spool.commit(documents(0, 3))
         with capture_logs(), running(spool, first) as delivery:
             until(spool, lambda: delivery.trouble is not None)
-        before = spool.progress("a").trouble
+        before = spool.outputs["a"].trouble
     assert before is not None
     reached, goes_on = threading.Event(), threading.Event()
 
@@ -716,10 +716,10 @@ def test_the_trouble_survives_a_restart(tmp_path: Path, error: BaseException) ->
     with closing(opened(tmp_path, "a")) as spool, running(spool, Scripted(slow)) as delivery:
         assert reached.wait(60)
         words = f"before this start: {before.error}"
-        assert spool.progress("a").trouble == before._replace(stopped=False, error=words)
+        assert spool.outputs["a"].trouble == before._replace(stopped=False, error=words)
         goes_on.set()
         assert wait_until_drained(delivery, MINUTE)
-        assert spool.progress("a").trouble is None
+        assert spool.outputs["a"].trouble is None
 
 
 def test_secrets_are_taken_out_of_all_that_an_output_says(spool: Spool) -> None:
@@ -746,7 +746,7 @@ def test_secrets_are_taken_out_of_all_that_an_output_says(spool: Spool) -> None:
     assert "key *** is wrong" in said
     assert "KeyError: '***'" in said
     assert dead(spool) == [(0, "***", 400)]
-    assert "hunter2" not in repr(spool.progress("a"))
+    assert "hunter2" not in repr(spool.outputs["a"])
 
 
 def test_a_new_document_wakes_an_idle_output(spool: Spool) -> None:
@@ -925,7 +925,7 @@ def test_replayed_letters_are_delivered_before_all_else(spool: Spool, tmp_path: 
     assert output.written[1:] == [[2, 4, 6]]
     assert dead(spool) == [(4, "still no", 400)]
     assert other.taken == list(range(10))
-    progress = spool.progress("a")
+    progress = spool.outputs["a"]
     assert (progress.delivered, progress.rejected, progress.cursor) == (9, 4, 11)
     assert replay_letters(tmp_path / "state", Selection("b")).marked == 0
 
@@ -942,7 +942,7 @@ def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) 
         assert output.written[:5] == [[*range(10)], [4], [4], [4], [6, 8]]
         assert sorted(output.taken) == [x for x in range(30) if x != 2]
         assert dead(spool) == [(2, "no", 400)]
-        progress = spool.progress("a")
+        progress = spool.outputs["a"]
         assert (progress.delivered, progress.rejected, progress.cursor) == (29, 1, 31)
     (said,) = [x["error"] for x in logs if "error" in x]
     assert "its dead letters take" in said
@@ -965,7 +965,7 @@ def test_no_more_is_kept_and_counted_than_there_is_room_for(tmp_path: Path) -> N
             written = len(output.written)
             until(spool, lambda: len(output.written) > written + 2)
             assert delivery.judged == 2 * kept
-        progress = spool.progress("a")
+        progress = spool.outputs["a"]
         assert (progress.rejected, progress.cursor) == (2 * kept, 2 * kept + 1)
         sizes = summarise(tmp_path).dead_letters["a"].size
     assert 3_000 <= sizes < 3_000 + 3_000 / (kept - 1)
@@ -1037,7 +1037,7 @@ def test_a_long_reason_is_cut(spool: Spool, error: Exception) -> None:
     with capture_logs() as logs, running(spool, output) as delivery:
         wait_until_drained(delivery, MINUTE)
     (said,) = [x["error"] for x in logs if "error" in x]
-    last = spool.progress("a").last_error
+    last = spool.outputs["a"].last_error
     assert last is not None
     assert last[0] == said
     assert len(said) == 1_000
@@ -1105,7 +1105,7 @@ def test_a_close_that_fails_is_said_as_what_it_is(spool: Spool) -> None:
     assert [x["event"] for x in logs] == [
         "Output could not be closed; its documents are delivered."
     ]
-    assert spool.progress("a").trouble is None
+    assert spool.outputs["a"].trouble is None
 
 
 def test_a_fault_is_not_hidden_by_a_close_that_fails(spool: Spool) -> None:
@@ -1117,6 +1117,6 @@ def test_a_fault_is_not_hidden_by_a_close_that_fails(spool: Spool) -> None:
         assert not wait_until_drained(delivery, MINUTE)
         assert isinstance(delivery.error, KeyError)
     assert [x["error"].partition(":")[0] for x in logs] == ["ZeroDivisionError", "KeyError"]
-    trouble = spool.progress("a").trouble
+    trouble = spool.outputs["a"].trouble
     assert trouble is not None
     assert trouble.error == "KeyError: 'the fault'"

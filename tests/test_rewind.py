@@ -297,7 +297,7 @@ def test_what_was_dropped_is_named_until_it_is_settled(tmp_path: Path) -> None:
     assert run(config, "--once").returncode == 0
     with closing(Spool(tmp_path / "state")) as spool:
         dropped = Dropped(4, Place("2026-03-03", str(log)), Place("2026-03-03", str(log)))
-        progress = spool.progress("new")._replace(dropped=dropped)
+        progress = spool.outputs["new"]._replace(dropped=dropped)
         with spool._writer.transaction(durable=True) as connection:  # noqa: SLF001 - as if full
             save_outputs(connection, {"new": progress})
 

@@ -22,7 +22,7 @@ from forwarder.spool import Batch, BlockedError, ClosedError, Spool, SpoolError,
 from forwarder.spool.reader import RECENT_BYTES
 from forwarder.spool.schema import VERSIONS, connect, create, migrate, version_of
 from tests.faults.tearing import transactions
-from tests.spooling import MANY, documents, numbers, opened, read, take, usage
+from tests.spooling import MANY, documents, is_full, numbers, opened, read, take, usage
 
 
 @pytest.fixture(params=[0, 2000, RECENT_BYTES], ids=["from disk", "from both", "from memory"])
@@ -100,7 +100,7 @@ def test_everything_is_there_after_opening_anew(tmp_path: Path) -> None:
         spool.commit(documents(0, 10), [("file/x", b"10")])
         spool.advance("a", read(spool, "a", 4))
     with closing(opened(tmp_path, "a", "b")) as spool:
-        assert spool.progress("a").delivered == 4
+        assert spool.outputs["a"].delivered == 4
         assert take(spool, "a") == list(range(4, 10))
         assert take(spool, "b") == list(range(10))
         assert spool.load_state("file/") == [("file/x", b"10")]
@@ -254,19 +254,19 @@ def test_a_new_output_begins_at_the_oldest_document_that_is_there(tmp_path: Path
 def test_forgetting_the_slowest_makes_room(tmp_path: Path) -> None:
     """Otherwise ingest would wait for ever."""
     with closing(opened(tmp_path, "a", "slow", max_bytes=300_000)) as spool:
-        while not spool.is_full:
+        while not is_full(spool):
             spool.commit(documents(0, 50, size=2000))
         take(spool, "a")
-        assert spool.is_full
+        assert is_full(spool)
         spool.add_outputs(["a"])
-        assert not spool.is_full
+        assert not is_full(spool)
 
 
 def test_it_is_full_at_its_limit_and_has_room_again_behind_the_slowest(tmp_path: Path) -> None:
     """A waiting ingest is woken at once."""
     with closing(opened(tmp_path, "a", max_bytes=500_000)) as spool:
         assert spool.blocked_reason is None
-        while not spool.is_full:
+        while not is_full(spool):
             spool.commit(documents(0, 50, size=2000))
         assert 500_000 <= usage(spool).used < 700_000
         assert str(spool.blocked_reason).startswith("the spool is full: ")
@@ -282,7 +282,7 @@ def test_waiting_for_room_ends_with_the_program(tmp_path: Path) -> None:
     """Long before its time is over."""
     with closing(opened(tmp_path, "a", max_bytes=1)) as spool:
         spool.commit(documents(0, 1))  # without one there would be nothing to wait for
-        assert spool.is_full
+        assert is_full(spool)
         stop = threading.Event()
         threading.Timer(0.05, stop.set).start()
         assert not spool.wait_for_space(stop, 600)
@@ -422,11 +422,11 @@ def test_another_process_that_writes_is_waited_for(tmp_path: Path) -> None:
 def test_an_advance_of_nothing_changes_nothing(spool: Spool) -> None:
     """Neither does settling."""
     spool.commit(documents(0, 3))
-    before = spool.progress("a")
+    before = spool.outputs["a"]
     spool.advance("a", Batch((), before.cursor))
     spool.sync()
     spool.sync()
-    assert spool.progress("a") == before
+    assert spool.outputs["a"] == before
 
 
 def test_reading_keeps_one_row_in_memory(tmp_path: Path) -> None:
@@ -490,7 +490,7 @@ def test_documents_for_one_output_are_passed_over_by_others(spool: Spool) -> Non
     assert (spool.pending("a"), spool.pending("b")) == (25, 13)
     assert take(spool, "a", 4) == [*range(10), *range(100, 110), *range(10, 15)]
     assert take(spool, "b", 4) == [*range(5, 15), *range(200, 203)]
-    assert [spool.progress(x).missing for x in "ab"] == [0, 0]
+    assert [spool.outputs[x].missing for x in "ab"] == [0, 0]
     assert (spool.pending("a"), spool.pending("b")) == (0, 0)
 
 
@@ -499,7 +499,7 @@ def test_a_batch_that_is_read_ahead_ends_before_documents_for_others(spool: Spoo
     spool.commit(documents(0, 10))
     backfill(spool, "a", range(100, 110))
     spool.commit(documents(10, 20))
-    ahead = spool.read_ahead("b", spool.progress("b").cursor + 4, max_documents=99, max_bytes=MANY)
+    ahead = spool.read_ahead("b", spool.outputs["b"].cursor + 4, max_documents=99, max_bytes=MANY)
     assert numbers(ahead.documents) == list(range(4, 10))
     nothing = spool.read_ahead("b", ahead.end, max_documents=99, max_bytes=MANY)
     assert numbers(nothing.documents) == []

@@ -16,9 +16,9 @@ from structlog.typing import EventDict
 
 from forwarder.output import Failure
 from forwarder.spool import DamagedError, Spool
-from forwarder.spool.database import read_spool
 from forwarder.spool.dead_letters import DeadLetter, dead_letter, page
 from forwarder.spool.schema import connect, create
+from forwarder.spool.stats import read_spool
 from tests.spooling import document, documents, numbers, opened, read, take
 
 BLOCKS, EACH = 40, 25
@@ -83,7 +83,7 @@ def test_a_damaged_block_is_set_aside_when_it_is_read(tmp_path: Path) -> None:
     change_block(tmp_path / "spool.db", 1 + EACH)
     with capture_logs() as logs, closing(opened(tmp_path, "a")) as spool:
         assert take(spool, "a", 99) == [*range(10, EACH), *range(2 * EACH, TOTAL)]
-        assert spool.progress("a").missing == EACH
+        assert spool.outputs["a"].missing == EACH
         assert spool.load_state("spool/damage") == [("spool/damage", orjson.dumps([1, EACH]))]
     assert [(x["documents"], x["fault"]) for x in logs if x["log_level"] == "error"] == [
         (EACH, "the checksum does not match")
@@ -113,8 +113,8 @@ def test_a_damaged_block_does_not_stop_those_who_come_upon_it(tmp_path: Path, fi
         assert take(spool, "a", 99) == [x for x in expected if x >= 10]
         spool.commit(documents(TOTAL, TOTAL + 1))
         assert take(spool, "b") == [TOTAL]
-        assert spool.progress("b").missing == EACH
-        assert spool.progress("b").delivered == TOTAL - EACH + 1
+        assert spool.outputs["b"].missing == EACH
+        assert spool.outputs["b"].delivered == TOTAL - EACH + 1
     assert len([x for x in logs if x["log_level"] == "error"]) == 1
     assert set_aside(tmp_path) == [f"spool.db.damaged-Z-block-{first}"]
 
@@ -158,12 +158,12 @@ def test_damage_anywhere_is_noticed_and_the_rest_carried_over(tmp_path: Path, se
     found: list[int] = []
     with capture_logs() as logs:
         with opened_again(tmp_path) as spool:
-            cursor = spool.progress("a").cursor
+            cursor = spool.outputs["a"].cursor
             state = len(spool.load_state("connection/"))
         found = take_all(tmp_path)
         letters = len(all_letters(tmp_path))
         with closing(opened(tmp_path, "a")) as spool:
-            missing = spool.progress("a").missing
+            missing = spool.outputs["a"].missing
             assert found == sorted(set(found))
             assert set(found) <= set(range(TOTAL))
             spool.commit(documents(TOTAL, TOTAL + 1))
@@ -218,7 +218,7 @@ def test_most_of_a_damaged_database_is_carried_over(tmp_path: Path) -> None:
     with capture_logs() as logs:
         found = take_all(tmp_path)
         with opened_again(tmp_path) as spool:
-            assert spool.progress("a").missing == TOTAL - 10 - len(found)
+            assert spool.outputs["a"].missing == TOTAL - 10 - len(found)
             assert spool.load_state("file/x") == [("file/x", b"%d" % (TOTAL - EACH))]
         assert len(all_letters(tmp_path)) == LETTERS
     (said,) = [x for x in logs if x["log_level"] == "error"]

@@ -15,7 +15,7 @@ from forwarder.spool import LettersFullError, OutputError, Spool, cursors
 from forwarder.spool.cursors import Dropped, Place
 from forwarder.spool.dead_letters import dead_letter
 from forwarder.spool.stats import summarise
-from tests.spooling import documents, numbers, opened, read, take, usage
+from tests.spooling import documents, is_full, numbers, opened, read, take, usage
 
 NEVER = threading.Event()
 LIMIT = 100_000
@@ -24,7 +24,7 @@ MAIL = Place("", "/srv/esa/mail.log")
 
 def fill(spool: Spool, first: int = 0) -> int:
     """Commit documents until the spool is full; return the number of the next one."""
-    while not spool.is_full:
+    while not is_full(spool):
         spool.commit(documents(first, first + 10, size=1000))
         first += 10
     return first
@@ -79,7 +79,7 @@ def test_an_output_that_does_not_deliver_stops_no_other(
     """Its oldest documents are dropped, no more than need be; each is counted."""
     committed = fill(spool)
     stall(spool)
-    cursor = spool.progress("down").cursor
+    cursor = spool.outputs["down"].cursor
     with capture_logs() as logs:
         taken = take(spool, "well")
         for _ in range(5):
@@ -87,7 +87,7 @@ def test_an_output_that_does_not_deliver_stops_no_other(
             committed = fill(spool, committed)
             taken += take(spool, "well")
     assert taken == list(range(committed))
-    progress = spool.progress("down")
+    progress = spool.outputs["down"]
     assert progress.dropped == Dropped(progress.cursor - cursor, MAIL, MAIL)
     assert 0.8 < usage(spool).used / LIMIT < 1.3
     assert spool.pending("down") > committed // 2
@@ -102,7 +102,7 @@ def test_nothing_is_dropped_while_no_other_delivers(spool: Spool) -> None:
     fill(spool)
     fail(spool, "down", "well")
     assert not spool.wait_for_space(NEVER, 0)
-    assert [spool.progress(x).dropped for x in ("down", "well")] == [None, None]
+    assert [spool.outputs[x].dropped for x in ("down", "well")] == [None, None]
     assert "when output 'down' has delivered more of the" in str(spool.blocked_reason)
     assert "documents that wait for it, which fails: nobody is there" in str(spool.blocked_reason)
 
@@ -122,7 +122,7 @@ def test_nothing_is_dropped_that_another_has_to_get(spool: Spool) -> None:
     fail(spool, "down")
     spool.advance("well", read(spool, "well", 1))
     assert not spool.wait_for_space(NEVER, 0)
-    assert spool.progress("down").dropped is None
+    assert spool.outputs["down"].dropped is None
 
 
 def test_an_output_may_have_all_wait(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_server_that_is_started_again_is_waited_for(
     assert not spool.wait_for_space(NEVER, 0)
     monkeypatch.setattr(cursors, "PATIENCE_SECONDS", 0.0)
     assert spool.wait_for_space(NEVER, 0)
-    assert spool.progress("down").dropped is not None
+    assert spool.outputs["down"].dropped is not None
 
 
 def test_what_was_in_hand_is_no_loss(spool: Spool) -> None:
@@ -157,10 +157,10 @@ def test_what_was_in_hand_is_no_loss(spool: Spool) -> None:
     batch = read(spool, "down", 7)
     take(spool, "well")
     assert spool.wait_for_space(NEVER, 0)
-    cursor = spool.progress("down").cursor
+    cursor = spool.outputs["down"].cursor
     assert cursor > 8
     spool.advance("down", batch)
-    progress = spool.progress("down")
+    progress = spool.outputs["down"]
     assert (progress.cursor, progress.delivered) == (cursor, 7)
     assert progress.dropped == Dropped(cursor - 8, MAIL, MAIL)
     assert numbers(read(spool, "down", 1).documents) == [cursor - 1]

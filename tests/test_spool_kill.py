@@ -48,9 +48,9 @@ def test_sigkill_at_random_points(tmp_path: Path) -> None:
         with closing(Spool(tmp_path / "state")) as spool:
             spool.add_outputs(["good", "picky"])
             position = int(dict(spool.load_state("position")).get("position", b"0"))
-            assert spool.progress("good").cursor + spool.pending("good") == position + 1
+            assert spool.outputs["good"].cursor + spool.pending("good") == position + 1
             # What the spool takes for delivered was delivered.
-            done = set(range(spool.progress("good").cursor - 1))
+            done = set(range(spool.outputs["good"].cursor - 1))
             assert done <= set(lines(tmp_path / "good"))
     end = position + 100
     run(tmp_path, end, None)

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from forwarder.spool import Spool
-from forwarder.spool.database import read_spool
 from forwarder.spool.dead_letters import Selection, page
 from forwarder.spool.reader import RecentCommits
-from forwarder.spool.stats import summarise
+from forwarder.spool.stats import read_spool, summarise
 from tests.large_spool import fill
 from tests.spooling import documents, usage
 
@@ -65,7 +64,7 @@ def test_what_a_removed_output_leaves_is_trimmed_in_steps(folder: Path) -> None:
     """Each is short, and in the end nothing is left."""
     with closing(Spool(folder, max_bytes=1 << 40, max_letter_bytes=1 << 40)) as spool:
         spool.add_outputs(["siem", "new"])
-        end = spool.progress("siem").cursor + spool.pending("siem")
+        end = spool.outputs["siem"].cursor + spool.pending("siem")
         spool.advance("new", spool.read("new", max_documents=1, max_bytes=1)._replace(start=end))
         steps = 0
         before = usage(spool).used

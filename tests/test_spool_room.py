@@ -17,7 +17,7 @@ from forwarder.spool import BlockedError, LettersFullError, Spool, SpoolError
 from forwarder.spool.dead_letters import DeadLetter, Selection, dead_letter
 from forwarder.spool.stats import summarise
 from tests.faults.disks import fill_up, small_disk
-from tests.spooling import documents, numbers, opened, read, take, usage
+from tests.spooling import documents, is_full, numbers, opened, read, take, usage
 
 NEVER = threading.Event()
 
@@ -40,7 +40,7 @@ def test_a_reader_that_does_not_end_pauses_ingest(tmp_path: Path) -> None:
         spool.add_outputs(["a"])
         committed = 0
         with reading_for_long(tmp_path):
-            while not spool.is_full:
+            while not is_full(spool):
                 spool.commit(documents(committed, committed + 20, size=2000))
                 committed += 20
                 assert committed < 10_000
@@ -83,11 +83,11 @@ def test_what_is_remembered_does_not_fill_it(tmp_path: Path) -> None:
     with closing(opened(tmp_path, "a", max_bytes=100_000)) as spool:
         spool.commit([], [(f"core/{x}", b"x" * 1000) for x in range(200)])
         assert usage(spool).file > 200_000
-        was_full = [spool.is_full]
+        was_full = [is_full(spool)]
         spool.commit(documents(0, 1))
-        was_full.append(spool.is_full)
+        was_full.append(is_full(spool))
         assert take(spool, "a") == [0]
-        assert [*was_full, spool.is_full] == [False, False, False]
+        assert [*was_full, is_full(spool)] == [False, False, False]
 
 
 def test_disk_full(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_disk_full(tmp_path: Path) -> None:
             except BlockedError as error:
                 said = str(error)
         assert said.startswith("only ")
-        assert spool.is_full
+        assert is_full(spool)
         assert "free some space" in str(spool.blocked_reason)
         assert spool.load_state("p") == [("p", b"%d" % (committed - 50))]
         # Nobody else makes room: what is delivered does.
@@ -173,7 +173,7 @@ def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
         assert "(dead_letters.max_bytes), so it waits" in said
         assert 80 < delivered < 120
         # Nothing of the batch was stored; and what is good still goes through.
-        assert spool.progress("a").rejected == delivered
+        assert spool.outputs["a"].rejected == delivered
         spool.advance("a", batch.part(0, 2))
         assert replay_letters(tmp_path, Selection("a", range(1, 6))).marked == 5
         again = read(spool, "a", 99)
@@ -183,7 +183,7 @@ def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
         batch = read(spool, "a", 10)
         letters = [dead_letter("a", Failure(x, "no"), now) for x in batch.documents]
         spool.advance("a", batch, letters)
-        assert spool.progress("a").rejected == delivered + 11
+        assert spool.outputs["a"].rejected == delivered + 11
 
 
 def test_dead_letters_are_in_nobodys_way(tmp_path: Path) -> None:
@@ -201,11 +201,11 @@ def test_dead_letters_are_in_nobodys_way(tmp_path: Path) -> None:
                     spool.advance(output, batch, letters)
                 except LettersFullError as full:  # there is room for some, or for none
                     spool.advance(output, batch.part(0, full.fitting), letters[: full.fitting])
-        rejected = spool.progress("a").rejected
+        rejected = spool.outputs["a"].rejected
         assert 300 < rejected < 400
-        assert spool.progress("b").rejected == 14
+        assert spool.outputs["b"].rejected == 14
         assert spool.pending("b") == 0
         assert usage(spool).used < limit < usage(spool).file
-        assert not spool.is_full
+        assert not is_full(spool)
         size = summarise(tmp_path).dead_letters["a"].size
         assert limit <= size < limit + 2 * limit / rejected

@@ -396,7 +396,7 @@ class Committer:
             self.is_blocked = True
             self._is_logged = False
             self._began, self._since = time.monotonic(), time.time()
-        self._spool.note_pause(Pause(self._since, reason))
+        self._spool.lock.note_pause(Pause(self._since, reason))
         if not self._is_logged and time.monotonic() - self._began >= log_after:
             self._is_logged = True
             since = datetime.fromtimestamp(self._since, UTC).isoformat(timespec="seconds")
@@ -410,6 +410,6 @@ class Committer:
     def _resume(self, event: str) -> None:
         if self.is_blocked:
             self.is_blocked = False
-            self._spool.note_pause(None)
+            self._spool.lock.note_pause(None)
             if self._is_logged:
                 _log.info(event, seconds=round(time.monotonic() - self._began))

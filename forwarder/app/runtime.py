@@ -69,7 +69,7 @@ class Runtime:
         try:
             blocking = [x for x in outputs if config.outputs[x].delivery.when_full == "block"]
             self.spool.add_outputs(outputs, blocking=blocking)
-            self._before = {x: self.spool.progress(x) for x in outputs}
+            self._before = {x: self.spool.outputs[x] for x in outputs}
             self.deliveries = [
                 Delivery(
                     name,
@@ -173,7 +173,7 @@ class Runtime:
             yield "the spool was damaged and has been replaced; see above"
         for delivery in self.deliveries:
             name, waiting = delivery.name, delivery.waiting
-            progress, before = self.spool.progress(name), self._before[name]
+            progress, before = self.spool.outputs[name], self._before[name]
             rejected = progress.rejected - before.rejected
             dropped = progress.dropped.documents if progress.dropped else 0
             dropped -= before.dropped.documents if before.dropped else 0
@@ -181,6 +181,12 @@ class Runtime:
                 yield (
                     f"output {name!r} refused {many(rejected, 'document')};"
                     " see esa-forwarder dead-letters list"
+                )
+            missing = progress.missing - before.missing
+            if missing:
+                yield (
+                    f"{many(missing, 'document')} for output {name!r} could not be read from the"
+                    " spool; see above"
                 )
             if dropped > 0:
                 yield (

@@ -188,8 +188,8 @@ def _require_output(path: Path, config: "Config", output: str | None) -> None:
 
 def _find_missing(config: "Config", selection: "Selection") -> list[int]:
     """Find the selected numbers that no dead letter has."""
-    from forwarder.spool.database import read_spool
     from forwarder.spool.dead_letters import numbers_of
+    from forwarder.spool.stats import read_spool
 
     if selection.numbers is None:
         return []
@@ -227,8 +227,8 @@ def read_letters(
     Raises:
         SpoolError: There is no spool in the state folder, or it cannot be read.
     """
-    from forwarder.spool.database import read_spool
     from forwarder.spool.dead_letters import page as read_page
+    from forwarder.spool.stats import read_spool
 
     after = number = 0
     while page := read_spool(folder, partial(read_page, selection=selection, after=after)):
@@ -271,8 +271,8 @@ def purge_letters(folder: Path, selection: "Selection") -> int:
 
 
 def _outputs(folder: Path) -> list[str]:
-    from forwarder.spool.database import read_spool
     from forwarder.spool.dead_letters import count
+    from forwarder.spool.stats import read_spool
 
     return list(read_spool(folder, count))
 
@@ -283,8 +283,8 @@ def _change(
     change: Callable[[sqlite3.Connection, Sequence[int]], int],
 ) -> tuple[int, int]:
     """Change dead letters that are there now, some at a time; count them, and what changed."""
-    from forwarder.spool.database import read_spool, write_spool
     from forwarder.spool.dead_letters import numbers_of
+    from forwarder.spool.stats import read_spool, write_spool
 
     found = read_spool(folder, partial(numbers_of, selection=selection))
     changed = 0

@@ -134,7 +134,7 @@ def _say_dropped(spool: "Spool", output: str, *, settle: bool) -> None:
 def _opened(config: "Config") -> Iterator["Spool"]:
     """Open the spool, which has to be there."""
     from forwarder.app.saved_state import open_spool
-    from forwarder.spool.database import database_path
+    from forwarder.spool.stats import database_path
 
     database_path(Path(os.path.abspath(config.state)))  # noqa: PTH100 - .. stays
     with closing(open_spool(config)) as spool:

@@ -68,7 +68,7 @@ class OutputHealth:
 
     def begin(self) -> None:
         """Take over the trouble of the last run, marked as old: the target may have changed."""
-        trouble = self._spool.progress(self._name).trouble
+        trouble = self._spool.outputs[self._name].trouble
         if trouble is not None:
             error = _BEFORE + trouble.error.removeprefix(_BEFORE)
             self.trouble = trouble._replace(stopped=False, error=error)

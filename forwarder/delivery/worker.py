@@ -94,7 +94,7 @@ class Delivery:
         self._mask = mask
         self._health = OutputHealth(name, spool, clock, mask)
         self._retrier = Retrier(settings, self._health, self._stop, chance)
-        self._refusals = Refusals(name, spool.progress(name).refusing, settings.max_documents)
+        self._refusals = Refusals(name, spool.outputs[name].refusing, settings.max_documents)
         self._postponed = Postponed(name, settings, chance)
         self.watchdog = CallWatchdog(name, spool, clock)
         self.judged = 0

@@ -28,7 +28,7 @@ import structlog
 from forwarder.events import Document
 from forwarder.spool.dead_letters import DeadLetter
 from forwarder.spool.schema import load_state, put_state
-from forwarder.spool.segments import decompress, find
+from forwarder.spool.segments import commit_time, decompress, find, find_end
 
 _OUTPUTS = "output/"  # of keys in the state; behind it the name
 LOST_END = "spool/lost_end"
@@ -36,6 +36,7 @@ LOST_END = "spool/lost_end"
 _BACKFILLS = "spool/backfills"
 PATIENCE_SECONDS = 60.0
 """How long an output that fails is waited for, where it took something meanwhile."""
+_SHARE = 10  # one part in so many of the spool's limit is dropped at once
 _LOG_SECONDS = 3600.0  # how often it is logged that an output has lost more
 
 _log = structlog.get_logger(__name__)
@@ -217,29 +218,87 @@ def count_own(backfills: Iterable[Backfill], output: str, cursor: int, end: int)
     return end - cursor - sum(max(0, min(x.end, end) - max(x.start, cursor)) for x in others)
 
 
-def is_stalled(
-    progress: Progress, moved: tuple[float, float], oldest: float | None, *, refuses: bool
-) -> bool:
-    """Tell whether an output is not worth waiting for.
+class Overflow:
+    """Chooses what is dropped of a full spool, under the writer's lock, and logs it."""
 
-    Args:
-        progress: How far it is.
-        moved: When it last took something, or the spool was opened: seconds since 1970, and by the
-            monotonic clock.
-        oldest: When the oldest document that waits for it was committed; seconds since 1970.
-        refuses: Whether it refused all of its last batch, or more than its dead letters may take.
-    """
-    trouble = progress.trouble
-    if trouble is None and progress.attempt_since is None and not refuses:
-        return False
-    if trouble is not None and trouble.stopped:
-        return True
-    wall, monotonic = moved
-    is_new = oldest is not None and wall <= oldest
-    return is_new or time.monotonic() - monotonic >= PATIENCE_SECONDS
+    def __init__(self) -> None:
+        """Start without outputs."""
+        self._blocking: frozenset[str] = frozenset()
+        self._taken: dict[str, tuple[float, float]] = {}
+        """When each last took something: seconds since 1970, and by the monotonic clock."""
+        self.refusing = set[str]()
+        """Outputs that refused all of their last batch, or have too many dead letters."""
+        self._logged: dict[str, tuple[float, int]] = {}
+
+    def begin(self, outputs: Iterable[str], blocking: Iterable[str]) -> None:
+        """Begin with outputs, of which some lose nothing."""
+        self._blocking = frozenset(blocking)
+        self.refusing.clear()
+        for output in outputs:
+            self.take(output)
+
+    def take(self, output: str) -> None:
+        """Note that an output took something."""
+        self._taken[output] = time.time(), time.monotonic()
+        self.refusing.discard(output)
+
+    def choose(
+        self,
+        connection: sqlite3.Connection,
+        outputs: Mapping[str, Progress],
+        backfills: Sequence[Backfill],
+        max_bytes: int,
+    ) -> dict[str, Progress]:
+        """Return how far outputs are when they have lost their oldest documents, if any do."""
+        stalled = {x for x, y in outputs.items() if self._is_stalled(connection, x, y)}
+        losing = stalled - self._blocking
+        others = outputs.keys() - losing
+        if not losing or others <= stalled:
+            return {}
+        first = min(outputs[x].cursor for x in losing)
+        bound = min(outputs[x].cursor for x in others)
+        end = find_end(connection, first, bound, max_bytes // _SHARE)
+        return {
+            x: _drop(connection, y, end, count_own(backfills, x, y.cursor, end))
+            for x, y in sorted(outputs.items())
+            if x in losing and y.cursor < end
+        }
+
+    def _is_stalled(self, connection: sqlite3.Connection, output: str, progress: Progress) -> bool:
+        trouble = progress.trouble
+        if trouble is None and progress.attempt_since is None and output not in self.refusing:
+            return False
+        if trouble is not None and trouble.stopped:
+            return True
+        wall, monotonic = self._taken[output]
+        oldest = commit_time(connection, progress.cursor)
+        is_new = oldest is not None and wall <= oldest
+        return is_new or time.monotonic() - monotonic >= PATIENCE_SECONDS
+
+    def log(self, losing: Mapping[str, Progress]) -> None:
+        """Log that documents were dropped: the first time, and then once an hour."""
+        for name, progress in losing.items():
+            dropped, now = progress.dropped, time.monotonic()
+            before, number = self._logged.get(name, (float("-inf"), 0))
+            if dropped is None or now - before < _LOG_SECONDS:
+                continue
+            self._logged[name] = (now, dropped.documents)
+            rewind = f"esa-forwarder rewind --output {name}"
+            _log.error(
+                "The spool is full; the oldest documents of an output that does not deliver are"
+                f" dropped so that the others go on. To deliver them later: {rewind} PATH, with the"
+                " log in which they begin, for each appliance; this needs space in the spool"
+                f" (spool.max_bytes). Then {rewind} --settle, so that status no longer names them."
+                " To pause reading instead: when_full: block.",
+                output=name,
+                documents=dropped.documents - number,
+                first=dropped.first.words,
+                last=dropped.last.words,
+                error=progress.trouble and progress.trouble.error,
+            )
 
 
-def drop(connection: sqlite3.Connection, progress: Progress, end: int, documents: int) -> Progress:
+def _drop(connection: sqlite3.Connection, progress: Progress, end: int, documents: int) -> Progress:
     """Move a cursor over documents that are dropped: so many, up to a serial number."""
     before = progress.dropped
     dropped = Dropped(
@@ -260,31 +319,3 @@ def _place(connection: sqlite3.Connection, number: int) -> Place:
         return Place(str(body.get("@timestamp", "")), str(body["log"]["file"]["path"]))
     except (ValueError, TypeError, KeyError):
         return Place()
-
-
-class DropLog:
-    """Logs that documents were dropped: the first time, and then once an hour."""
-
-    def __init__(self) -> None:
-        """Start with nothing logged."""
-        self._logged: dict[str, tuple[float, int]] = {}
-
-    def log(self, name: str, progress: Progress) -> None:
-        """Log it for one output, if that is due."""
-        dropped, now = progress.dropped, time.monotonic()
-        before, number = self._logged.get(name, (float("-inf"), 0))
-        if dropped is None or now - before < _LOG_SECONDS:
-            return
-        self._logged[name] = (now, dropped.documents)
-        _log.error(
-            "The spool is full; the oldest documents of an output that does not deliver are dropped"
-            " so that the others go on. To deliver them later: esa-forwarder rewind --output"
-            f" {name} PATH, with the log in which they begin, for each appliance; this needs space"
-            f" in the spool (spool.max_bytes). Then esa-forwarder rewind --output {name} --settle,"
-            " so that status no longer names them. To pause reading instead: when_full: block.",
-            output=name,
-            documents=dropped.documents - number,
-            first=dropped.first.words,
-            last=dropped.last.words,
-            error=progress.trouble and progress.trouble.error,
-        )

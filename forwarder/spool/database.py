@@ -1,4 +1,4 @@
-"""Opens the database, replaces a damaged one, and lets commands read and change it.
+"""Opens the database of a state folder, and replaces a damaged one.
 
 At a start, only what is needed then is read and checked: the ends of the tables, and the state.
 Documents and dead letters carry checksums, and are checked when they are read. Where damage is
@@ -26,17 +26,15 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import structlog
 
 from forwarder.spool.cursors import LOST_END, load_outputs
 from forwarder.spool.errors import (
-    BlockedError,
-    SpoolError,
     explained,
     is_damage,
     suspicion,
@@ -54,7 +52,7 @@ from forwarder.spool.schema import (
     version_of,
 )
 from forwarder.spool.segments import checksum
-from forwarder.spool.writer import held, size_of, wal_of
+from forwarder.spool.writer import size_of, wal_of
 
 NAME = "spool.db"
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -81,7 +79,6 @@ _POSITIONS_LOST = _REPLACED + (
     " documents twice."
 )
 
-_Result = TypeVar("_Result")
 _log = structlog.get_logger(__name__)
 
 
@@ -108,7 +105,7 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for made in missing:
             with suppress(PermissionError):  # some folders may be written and not read
-                _sync_folder(made.parent)
+                sync_folder(made.parent)
         mode = folder.stat().st_mode
     except OSError as error:
         raise unwritable(
@@ -229,7 +226,8 @@ def _is_whole(table: str, row: tuple[Any, ...]) -> bool:
     """Tell whether a row matches its checksum, which stands first."""
     parts = row[1 : 1 + _TABLES[table][1]]
     try:
-        return checksum(*[x.encode() if isinstance(x, str) else x for x in parts]) == int(row[0])
+        found = checksum(*[x.encode() if isinstance(x, str) else x for x in parts])
+        return bool(found == row[0])
     except TypeError:
         return False  # a number where bytes should be
 
@@ -253,8 +251,8 @@ def _replace(path: Path, new: Path, fault: str, committed: int) -> Recovered:
     """Make a new database of what can be read of a damaged one, and keep that one aside."""
     with closing(create(new)) as connection:
         recovered = _recover(path, connection, committed)
-    aside = _free_name(path)
-    _sync_folder(path.parent)  # or else the old one might go and the new one not be there
+    aside = free_name(path)
+    sync_folder(path.parent)  # or else the old one might go and the new one not be there
     # The database goes first: if this is the last that happens, there is a new one and no old one.
     path.rename(aside)
     _rename(new, path, aside)
@@ -314,32 +312,6 @@ def _read_table(path: Path, table: str) -> Iterator[tuple[Any, ...] | None]:
         yield None
 
 
-def keep_segment(path: Path, first: int, data: bytes) -> Path:
-    """Write a damaged segment beside the database, before it is deleted there.
-
-    Args:
-        path: The database.
-        first: Serial number of the segment's first document.
-        data: What is left of it.
-
-    Raises:
-        BlockedError: It cannot be written.
-    """
-    aside = _free_name(path, f"-block-{first}")
-    try:
-        aside.touch(mode=0o600)
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise BlockedError(
-            f"{str(aside)!r} cannot be written: {error.strerror}; it is tried again"
-        ) from error
-    return aside
-
-
 def _rename(new: Path, path: Path, aside: Path | None = None) -> None:
     """Give a new database its name; files of an old one must not be taken for its own."""
     for ending in _BESIDE[:2]:
@@ -347,7 +319,7 @@ def _rename(new: Path, path: Path, aside: Path | None = None) -> None:
         if not old.exists():
             continue
         if aside is None:
-            aside = _free_name(path)
+            aside = free_name(path)
             _log.error(
                 "The spool's log of changes was found without its database and has been kept. If"
                 " the database was deleted, its contents are lost.",
@@ -355,10 +327,11 @@ def _rename(new: Path, path: Path, aside: Path | None = None) -> None:
             )
         old.rename(aside.with_name(aside.name + ending))
     new.rename(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _free_name(path: Path, ending: str = "") -> Path:
+def free_name(path: Path, ending: str = "") -> Path:
+    """Return a name beside the database for what is damaged."""
     stem = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{ending}"
     candidate, number = path.with_name(stem), 1
     while candidate.exists():
@@ -372,103 +345,10 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Have a rename on disk."""
     file = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(file)
     finally:
         os.close(file)
-
-
-def read_spool(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _Result:
-    """Ask the spool of a state folder something, whether or not the service runs.
-
-    Nothing is changed: no file is made, and none is locked for longer than a moment. While the
-    service runs, or its log of changes is there, SQLite needs both files to read; otherwise the
-    database is read as a file that does not change, which leaves no traces.
-
-    Args:
-        folder: The state folder.
-        ask: Called with a connection that cannot write, and again if the service started meanwhile.
-            It is to be quick, or to hold no transaction open for long.
-
-    Raises:
-        SpoolError: There is no spool, or it cannot be read.
-    """
-    path = database_path(folder)
-    while True:
-        still = _is_still(path)
-        try:
-            with explained(path), closing(connect_to_read(path, is_still=still)) as connection:
-                _check_version(connection, path)
-                answer = ask(connection)
-        except (SpoolError, sqlite3.Error):
-            if still and not _is_still(path):
-                continue
-            raise
-        if not still or _is_still(path):
-            return answer
-
-
-@contextmanager
-def write_spool(folder: Path) -> Iterator[sqlite3.Connection]:
-    """Change something in the spool of a state folder, in one transaction.
-
-    Raises:
-        SpoolError: There is no spool, or it cannot be written.
-    """
-    path = database_path(folder)
-    with explained(path), closing(connect(path)) as connection:
-        _check_version(connection, path)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-
-
-def database_path(folder: Path) -> Path:
-    """Return the path of the database of a state folder.
-
-    Raises:
-        SpoolError: There is none, or it cannot be read.
-    """
-    path = folder / NAME
-    try:
-        found = stat.S_ISREG(path.stat().st_mode)
-        path.open("rb").close()
-    except FileNotFoundError:
-        found = False
-    except NotADirectoryError as error:
-        wrong = "not a folder" if folder.exists() else "within a file"
-        raise SpoolError(f"the state folder {str(folder)!r} is {wrong}; name another") from error
-    except OSError as error:
-        raise SpoolError(
-            f"{str(path)!r} cannot be read: {error.strerror}; run this as the user that the service"
-            " runs as"
-        ) from error
-    if not found:
-        raise SpoolError(
-            f"there is no spool in {str(folder)!r}: the service has not run with this state folder"
-            " yet"
-        )
-    return path
-
-
-def _is_still(path: Path) -> bool:
-    """Tell whether no process writes, and nothing waits to be copied into the database."""
-    return held(path.parent) is None and size_of(wal_of(path)) == 0
-
-
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    refuse_newer(connection, path)
-    found = version_of(connection)
-    if found < len(VERSIONS):
-        raise SpoolError(
-            f"{str(path)!r} has version {found}, and this program has {len(VERSIONS)}: start the"
-            " service once, it brings the spool up to date"
-        )

@@ -6,21 +6,31 @@ a storm costs from the log to a file. What is kept in memory is in the database 
 depends on it.
 """
 
+import os
 import sqlite3
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import accumulate
+from pathlib import Path
 from typing import NamedTuple
+
+import orjson
+import structlog
 
 from forwarder.events import Document
 from forwarder.spool.cursors import Backfill, Batch, end_of_own, next_own
-from forwarder.spool.errors import ClosedError
-from forwarder.spool.segments import DamagedSegmentError, decompress, find
+from forwarder.spool.database import free_name, sync_folder
+from forwarder.spool.errors import BlockedError, ClosedError
+from forwarder.spool.schema import DAMAGE, load_state, put_state
+from forwarder.spool.segments import DamagedSegmentError, decompress, delete, find
+from forwarder.spool.writer import Writer
 
 RECENT_BYTES = 24_000_000
 """Of bodies in memory: a batch as it is by default, and the commit behind it."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Reader:
@@ -187,3 +197,39 @@ def waiting_ids(
             )
         cursor = min(own, first + segment.documents)
     return found
+
+
+def quarantine(writer: Writer, path: Path, error: DamagedSegmentError) -> None:
+    """Write a damaged segment to a file and delete it, so that outputs go on behind it.
+
+    Raises:
+        BlockedError: The file cannot be written; the segment is left where it is.
+    """
+    with writer.transaction(durable=True) as connection:
+        found = find(connection, error.first)
+        if found is None or found[0] != error.first:
+            return  # another output found it before
+        lost, _, data = found[1]
+        aside = free_name(path, f"-block-{error.first}")
+        try:
+            aside.touch(mode=0o600)
+            with aside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(path.parent)
+        except OSError as refusal:
+            raise BlockedError(
+                f"{str(aside)!r} cannot be written: {refusal.strerror}; it is tried again"
+            ) from refusal
+        delete(connection, error.first, len(data))
+        before = dict(load_state(connection, DAMAGE)).get(DAMAGE, b"[0, 0]")
+        rows, documents = orjson.loads(before)
+        put_state(connection, [(DAMAGE, orjson.dumps([rows + 1, documents + lost]))])
+    _log.error(
+        "A damaged segment of the spool was written to a file; outputs go on behind it. To deliver"
+        " its documents, run esa-forwarder rewind for the logs that they came from.",
+        documents=lost,
+        fault=str(error),
+        aside=str(aside),
+    )

@@ -22,7 +22,7 @@ from forwarder.events import Document
 from forwarder.spool import cursors, segments
 from forwarder.spool import dead_letters as letters
 from forwarder.spool.cursors import Backfill, Batch, OutputError, Progress, Refusing
-from forwarder.spool.database import NAME, keep_segment, open_database, prepare_folder
+from forwarder.spool.database import NAME, open_database, prepare_folder
 from forwarder.spool.dead_letters import DeadLetter
 from forwarder.spool.errors import (
     BlockedError,
@@ -31,21 +31,19 @@ from forwarder.spool.errors import (
     SpoolError,
     explained,
 )
-from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits, waiting_ids
-from forwarder.spool.schema import DAMAGE, LIMITS, connect, load_state, put_state
+from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits, quarantine, waiting_ids
+from forwarder.spool.schema import LIMITS, connect, load_state, put_state
 from forwarder.spool.segments import DamagedSegmentError
 from forwarder.spool.writer import (
     DEFAULT_MAX_BYTES,
     MAX_WAL_BYTES,
     Lock,
-    Pause,
     Writer,
     usage_of,
 )
 
 _PAGE_ROWS = 1_000  # of the state, in memory at a time
 _LOOK_SECONDS = 0.25  # how often a wait for space looks for an end and at the disk
-_DROP_SHARE = 10  # one part in so many of the spool's limit is dropped at once
 
 _log = structlog.get_logger(__name__)
 
@@ -77,40 +75,37 @@ class Spool:
                 or written.
         """
         prepare_folder(folder)
+        self.folder = folder
         self._path = folder / NAME
         self._max_letter_bytes = max_letter_bytes
         self._changed = threading.Condition()
         self._readers: dict[str, Reader] = {}
         self._recent = RecentCommits(recent_bytes)
-        self._drop_log = cursors.DropLog()
-        self._blocking: frozenset[str] = frozenset()
-        self._moved: dict[str, tuple[float, float]] = {}
-        self._refusing: set[str] = set()
-        """Outputs that refused all of their last batch, or have too many dead letters."""
+        self._overflow = cursors.Overflow()
         self._trims = False
         """Whether there are more segments than could be trimmed that every output has had."""
         self.was_damaged = False  # whether the database was replaced by what could be read of it
-        self._lock = Lock(folder)
+        self.lock = Lock(folder)
         try:
             try:
                 self._open(max_bytes, max_wal_bytes)
             except DamagedError:  # it is marked now, so that all of it is read
                 self._open(max_bytes, max_wal_bytes)
         except BaseException:
-            self._lock.close()
+            self.lock.close()
             raise
 
     def _open(self, max_bytes: int, max_wal_bytes: int) -> None:
         was_there = self._path.exists()
-        connection, recovered = open_database(self.folder, self._lock.committed)
+        connection, recovered = open_database(self.folder, self.lock.committed)
         self.was_damaged |= recovered is not None
         try:
             self._writer = Writer(self._path, connection, max_bytes, max_wal_bytes)
             with self._writer.locked():
-                self._outputs = cursors.load_outputs(connection)
-                self._next = cursors.next_number(connection, self._outputs)
+                self.outputs = cursors.load_outputs(connection)
+                self._next = cursors.next_number(connection, self.outputs)
                 self._backfills = cursors.load_backfills(connection)
-            missing = self._lock.committed - self._next
+            missing = self.lock.committed - self._next
             if missing > 0 and was_there and not recovered:
                 _log.error(
                     "The newest documents are gone from the spool: its log of changes"
@@ -118,7 +113,7 @@ class Spool:
                     " logs went back with them, so what is still in the logs is read again.",
                     documents=missing,
                 )
-            self._lock.note_commit(self._next)
+            self.lock.note_commit(self._next)
             self.commit((), [(LIMITS, orjson.dumps([max_bytes, self._max_letter_bytes]))])
         except BaseException:
             connection.close()
@@ -129,12 +124,7 @@ class Spool:
         for reader in self._readers.values():
             reader.close()
         self._writer.close()
-        self._lock.close()
-
-    @property
-    def folder(self) -> Path:
-        """The state folder."""
-        return self._path.parent
+        self.lock.close()
 
     def commit(
         self, documents: Sequence[Document], state: Iterable[tuple[str, bytes | None]] = ()
@@ -150,10 +140,10 @@ class Spool:
                 end = segments.insert(connection, self._next, rows)
                 put_state(connection, state)
             if documents:
-                if self._outputs:
+                if self.outputs:
                     self._recent.add(self._next, documents)
                 self._next = end
-                self._lock.note_commit(end)
+                self.lock.note_commit(end)
         if documents:
             self.wake()
 
@@ -172,15 +162,10 @@ class Spool:
             after = page[-1][0] if page else ""
 
     @property
-    def is_full(self) -> bool:
-        """Whether ingest should pause; it may still commit what it has in hand."""
-        return self._writer.blocked_reason is not None
-
-    @property
     def blocked_reason(self) -> str | None:
-        """Why it should, and what ends it; None if it need not."""
+        """Why ingest should pause, and what ends it; it may still commit what it has in hand."""
         reason = self._writer.blocked_reason
-        outputs = self._outputs
+        outputs = self.outputs
         if reason is None or not self._writer.is_at_limit or not outputs:
             return reason
         name, slowest = min(outputs.items(), key=lambda x: x[1].cursor)
@@ -191,22 +176,22 @@ class Spool:
             f" {self.pending(name):,} documents that wait for it, {why}"
         )
 
-    def note_pause(self, pause: Pause | None) -> None:
-        """Have ``status`` say since when nothing is read, and why; also with a full disk."""
-        self._lock.note_pause(pause)
-
     def wait_for_space(self, stop: threading.Event, timeout: float) -> bool:
         """Wait some seconds until the spool is no longer full; tell whether that is so."""
         end = time.monotonic() + timeout
+
+        def is_full() -> bool:
+            return self._writer.blocked_reason is not None
+
         with suppress(BlockedError):
             self._make_space(stop)
-        while self.is_full and not stop.is_set() and (left := end - time.monotonic()) > 0:
-            if not self.wait(lambda: not self.is_full, min(left, _LOOK_SECONDS)):
+        while is_full() and not stop.is_set() and (left := end - time.monotonic()) > 0:
+            if not self.wait(lambda: not is_full(), min(left, _LOOK_SECONDS)):
                 # The disk and other processes do not tell when they are out of the way.
                 with suppress(BlockedError):
                     self._writer.measure()
                     self._make_space(stop)
-        return not self.is_full
+        return not is_full()
 
     def _make_space(self, stop: threading.Event) -> None:
         """Trim, or drop what waits for outputs that do not deliver, until the spool is not full."""
@@ -219,32 +204,13 @@ class Spool:
     def _drop(self) -> bool:
         """Drop the oldest documents of stalled outputs, if another delivers; tell whether."""
         with self._writer.locked() as connection:
-            before = self._outputs
-            stalled = {x for x in before if self._is_stalled(connection, x)}
-            losing = stalled - self._blocking
-            others = before.keys() - losing
-            if not losing or others <= stalled:
-                return False
-            first = min(before[x].cursor for x in losing)
-            bound = min(before[x].cursor for x in others)
-            enough = self._writer.max_bytes // _DROP_SHARE
-            end = segments.find_end(connection, first, bound, enough)
-            after = {
-                x: cursors.drop(connection, before[x], end, self._count(x, end))
-                for x in sorted(losing)
-                if before[x].cursor < end
-            }
-            if after:
-                self._store(after, durable=True)
-        for name, progress in after.items():
-            self._drop_log.log(name, progress)
-        return bool(after)
-
-    def _is_stalled(self, connection: sqlite3.Connection, output: str) -> bool:
-        progress = self._outputs[output]
-        oldest = segments.commit_time(connection, progress.cursor)
-        refuses = output in self._refusing
-        return cursors.is_stalled(progress, self._moved[output], oldest, refuses=refuses)
+            losing = self._overflow.choose(
+                connection, self.outputs, self._backfills, self._writer.max_bytes
+            )
+            if losing:
+                self._store(losing, durable=True)
+        self._overflow.log(losing)
+        return bool(losing)
 
     def tidy(self) -> bool:
         """Trim some more of what every output has had; tell whether that left more to do now."""
@@ -280,13 +246,11 @@ class Spool:
         """
         with self._writer.locked() as connection:
             new = Progress(segments.oldest_number(connection) or self._next)
-            known = self._outputs
+            known = self.outputs
             outputs = {x: known.get(x, new)._replace(attempt_since=None) for x in names}
             forgotten = {x: self.pending(x) for x in known if x not in outputs}
             self._store({**dict.fromkeys(forgotten), **outputs}, durable=True)
-            self._blocking = frozenset(blocking)
-            self._moved = {x: (time.time(), time.monotonic()) for x in outputs}
-            self._refusing.clear()
+            self._overflow.begin(outputs, blocking)
             for name in forgotten.keys() & self._readers.keys():
                 self._readers.pop(name).close()
             for name in outputs.keys() - self._readers.keys():
@@ -299,15 +263,6 @@ class Spool:
                 undelivered=undelivered,
             )
         self.wake()
-
-    @property
-    def outputs(self) -> Mapping[str, Progress]:
-        """How far each output is."""
-        return self._outputs
-
-    def progress(self, output: str) -> Progress:
-        """Return how far an output is."""
-        return self._outputs[output]
 
     def pending(self, output: str) -> int:
         """Count the documents that an output has not had yet; those to be replayed do not count."""
@@ -340,13 +295,13 @@ class Spool:
                 found = letters.replays(connection, output, max_documents, max_bytes, put_off=True)
             if found:
                 return Batch([x.document for x in found], letters=found)
-            if ahead and ahead.documents and ahead.start == self._outputs[output].cursor:
+            if ahead and ahead.documents and ahead.start == self.outputs[output].cursor:
                 return ahead
-            while (cursor := self._outputs[output].cursor) < self._next:
+            while (cursor := self.outputs[output].cursor) < self._next:
                 own = cursors.next_own(self._backfills, output, cursor)
                 if own > cursor:
                     with self._writer.locked():
-                        self._store({output: self._outputs[output]._replace(cursor=own)})
+                        self._store({output: self.outputs[output]._replace(cursor=own)})
                     self.wake()
                     continue
                 end = cursors.end_of_own(self._backfills, output, cursor, self._next)
@@ -354,12 +309,12 @@ class Spool:
                 try:
                     batch = reader.read(cursor, max_documents=most, max_bytes=max_bytes)
                 except DamagedSegmentError as error:
-                    self._quarantine(error)
+                    quarantine(self._writer, self._path, error)
                     continue
                 if batch.documents and batch.start < end:
                     return batch
                 # There is nothing but what was damaged.
-                self.advance(output, Batch((), end), refusing=self._outputs[output].refusing)
+                self.advance(output, Batch((), end), refusing=self.outputs[output].refusing)
         return Batch(())
 
     def read_ahead(self, output: str, start: int, *, max_documents: int, max_bytes: int) -> Batch:
@@ -371,26 +326,6 @@ class Spool:
             if cursors.next_own(self._backfills, output, start) == start:
                 return reader.read(start, max_documents=most, max_bytes=max_bytes)
         return Batch(())
-
-    def _quarantine(self, error: DamagedSegmentError) -> None:
-        """Write a damaged segment to a file and delete it, so that outputs go on behind it."""
-        with self._writer.transaction(durable=True) as connection:
-            found = segments.find(connection, error.first)
-            if found is None or found[0] != error.first:
-                return  # another output found it before
-            _, (lost, _, data) = found
-            aside = keep_segment(self._path, error.first, data)
-            segments.delete(connection, error.first, len(data))
-            before = dict(load_state(connection, DAMAGE)).get(DAMAGE, b"[0, 0]")
-            rows, documents = orjson.loads(before)
-            put_state(connection, [(DAMAGE, orjson.dumps([rows + 1, documents + lost]))])
-        _log.error(
-            "A damaged segment of the spool was written to a file; outputs go on behind it. To"
-            " deliver its documents, run esa-forwarder rewind for the logs that they came from.",
-            documents=lost,
-            fault=str(error),
-            aside=str(aside),
-        )
 
     def advance(
         self,
@@ -407,7 +342,7 @@ class Spool:
         their numbers. Raises :class:`LettersFullError`, with nothing written, where not all fit.
         """
         with self._writer.locked():
-            before = self._outputs[output]
+            before = self.outputs[output]
             after = before.behind(batch, dead_letters)
             after = after._replace(retried=before.retried + retried, refusing=refusing)
 
@@ -420,10 +355,9 @@ class Spool:
 
             self._store({output: after}, keep_letters)
             if after.delivered > before.delivered:
-                self._moved[output] = time.time(), time.monotonic()
-                self._refusing.discard(output)
+                self._overflow.take(output)
             elif any(not x.put_off for x in dead_letters):
-                self._refusing.add(output)
+                self._overflow.refusing.add(output)
         self.wake()
 
     def check_letters(self, output: str, dead_letters: Sequence[DeadLetter]) -> None:
@@ -432,13 +366,13 @@ class Spool:
             try:
                 letters.check_limit(connection, output, dead_letters, self._max_letter_bytes)
             except LettersFullError:
-                self._refusing.add(output)
+                self._overflow.refusing.add(output)
                 raise
 
     def note(self, output: str, trouble: OutputError | None, *, retried: int = 0) -> None:
         """Remember why an output does not deliver, or that it does; in memory in any case."""
         with self._writer.locked():
-            before = self._outputs[output]
+            before = self.outputs[output]
             last = (trouble.error, trouble.time) if trouble else before.last_error
             retried += before.retried
             self._note(output, before._replace(trouble=trouble, last_error=last, retried=retried))
@@ -446,17 +380,17 @@ class Spool:
     def note_attempt(self, output: str, since: float | None) -> None:
         """Remember since when an attempt is going on, if that is long, or that it is over."""
         with self._writer.locked():
-            self._note(output, self._outputs[output]._replace(attempt_since=since))
+            self._note(output, self.outputs[output]._replace(attempt_since=since))
 
     def _note(self, output: str, progress: Progress) -> None:
-        self._outputs = self._outputs | {output: progress}
+        self.outputs = self.outputs | {output: progress}
         with self._writer.transaction(durable=False) as connection:
             cursors.save_outputs(connection, {output: progress})
 
     def settle_dropped(self, output: str) -> None:
         """Forget what was dropped for an output: it has it now, or does without."""
         with self._writer.locked():
-            self._store({output: self._outputs[output]._replace(dropped=None)}, durable=True)
+            self._store({output: self.outputs[output]._replace(dropped=None)}, durable=True)
 
     def sync(self) -> None:
         """Have all cursors on disk: before more is delivered, and before a long wait."""
@@ -471,7 +405,7 @@ class Spool:
         """
         with self._writer.locked() as reading:
             oldest = segments.oldest_number(reading) or self._next
-            progress = self._outputs.get(output, Progress(oldest))
+            progress = self.outputs.get(output, Progress(oldest))
             with closing(connect(self._path)) as source:
                 waiting = waiting_ids(source, self._backfills, output, progress.cursor, self._next)
             first = number = self._next
@@ -490,14 +424,14 @@ class Spool:
                     backfills = [*backfills, Backfill(output, first, number)]
                 cursors.save_backfills(connection, backfills)
                 cursors.save_outputs(connection, {output: progress})
-            self._outputs, self._backfills = self._outputs | {output: progress}, backfills
+            self.outputs, self._backfills = self.outputs | {output: progress}, backfills
             self._next = number
-            self._lock.note_commit(number)
+            self.lock.note_commit(number)
         return number - first
 
     def _count(self, output: str, end: int) -> int:
         """Count the documents for an output between its cursor and a serial number."""
-        return cursors.count_own(self._backfills, output, self._outputs[output].cursor, end)
+        return cursors.count_own(self._backfills, output, self.outputs[output].cursor, end)
 
     def _store(
         self,
@@ -507,7 +441,7 @@ class Spool:
         durable: bool = False,
     ) -> None:
         """Write how far outputs are, and what belongs to that, and trim, in one transaction."""
-        merged = {**self._outputs, **changed}
+        merged = {**self.outputs, **changed}
         outputs = {x: y for x, y in merged.items() if y is not None}
         found = [x.cursor for x in outputs.values()]
         lowest = min(found, default=0)
@@ -518,5 +452,5 @@ class Spool:
             if len(backfills) < len(self._backfills):
                 cursors.save_backfills(connection, backfills)
             trims = segments.trim(connection, found, self._next)
-        self._outputs, self._backfills, self._trims = outputs, backfills, trims
+        self.outputs, self._backfills, self._trims = outputs, backfills, trims
         self._recent.forget(lowest)

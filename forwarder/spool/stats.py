@@ -1,8 +1,14 @@
-"""What there is to say of a spool, for ``status``. Takes milliseconds, however large it is."""
+"""What commands read and change of a spool, whether or not the service runs.
+
+To summarise it takes milliseconds, however large it is.
+"""
 
 import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import orjson
 
@@ -16,14 +22,27 @@ from forwarder.spool.cursors import (
     next_number,
     next_own,
 )
-from forwarder.spool.database import NAME, read_spool
-from forwarder.spool.schema import DAMAGE, LIMITS, load_keys, load_state
-from forwarder.spool.writer import DiskUsage, Pause, held, usage_of
+from forwarder.spool.database import NAME
+from forwarder.spool.errors import SpoolError, explained
+from forwarder.spool.schema import (
+    DAMAGE,
+    LIMITS,
+    VERSIONS,
+    connect,
+    connect_to_read,
+    load_keys,
+    load_state,
+    refuse_newer,
+    version_of,
+)
+from forwarder.spool.writer import DiskUsage, Pause, held, size_of, usage_of, wal_of
 
 _INGEST = "status/ingest"  # what ingest says of the inputs
 _CORE = "core/"
 _OPEN = ("inbound", "outbound")
 """Of the keys of the core, the kinds that are open connections: the last part but one."""
+
+_Result = TypeVar("_Result")
 
 
 class Waiting(NamedTuple):
@@ -93,3 +112,96 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
         )
     finally:
         connection.execute("ROLLBACK")
+
+
+def read_spool(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _Result:
+    """Ask the spool of a state folder something.
+
+    Nothing is changed: no file is made, and none is locked for longer than a moment. While the
+    service runs, or its log of changes is there, SQLite needs both files to read; otherwise the
+    database is read as a file that does not change, which leaves no traces.
+
+    Args:
+        folder: The state folder.
+        ask: Called with a connection that cannot write, and again if the service started meanwhile.
+            It is to be quick, or to hold no transaction open for long.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be read.
+    """
+    path = database_path(folder)
+    while True:
+        still = _is_still(path)
+        try:
+            with explained(path), closing(connect_to_read(path, is_still=still)) as connection:
+                _check_version(connection, path)
+                answer = ask(connection)
+        except (SpoolError, sqlite3.Error):
+            if still and not _is_still(path):
+                continue
+            raise
+        if not still or _is_still(path):
+            return answer
+
+
+@contextmanager
+def write_spool(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Change something in the spool of a state folder, in one transaction.
+
+    Raises:
+        SpoolError: There is no spool, or it cannot be written.
+    """
+    path = database_path(folder)
+    with explained(path), closing(connect(path)) as connection:
+        _check_version(connection, path)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def database_path(folder: Path) -> Path:
+    """Return the path of the database of a state folder.
+
+    Raises:
+        SpoolError: There is none, or it cannot be read.
+    """
+    path = folder / NAME
+    try:
+        found = stat.S_ISREG(path.stat().st_mode)
+        path.open("rb").close()
+    except FileNotFoundError:
+        found = False
+    except NotADirectoryError as error:
+        wrong = "not a folder" if folder.exists() else "within a file"
+        raise SpoolError(f"the state folder {str(folder)!r} is {wrong}; name another") from error
+    except OSError as error:
+        raise SpoolError(
+            f"{str(path)!r} cannot be read: {error.strerror}; run this as the user that the service"
+            " runs as"
+        ) from error
+    if not found:
+        raise SpoolError(
+            f"there is no spool in {str(folder)!r}: the service has not run with this state folder"
+            " yet"
+        )
+    return path
+
+
+def _is_still(path: Path) -> bool:
+    """Tell whether no process writes, and nothing waits to be copied into the database."""
+    return held(path.parent) is None and size_of(wal_of(path)) == 0
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    refuse_newer(connection, path)
+    found = version_of(connection)
+    if found < len(VERSIONS):
+        raise SpoolError(
+            f"{str(path)!r} has version {found}, and this program has {len(VERSIONS)}: start the"
+            " service once, it brings the spool up to date"
+        )
