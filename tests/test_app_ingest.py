@@ -187,7 +187,7 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
                 "when output 'told' has delivered more of the" if why == "full" else "tried again"
             )
             assert text in pause.reason
-            (line,) = [x for x in as_text(summarise(state), datetime.now(UTC)) if "pauses" in x]
+            (line,) = [x for x in as_text(summarise(state), datetime.now(UTC)) if " paused " in x]
             assert line.startswith("reading: paused since 20")
             other = append(tmp_path, logins(9_001), name="mail.@20260303T090000.s")
             following = ingest._tailer  # noqa: SLF001 - what it has seen
