@@ -163,13 +163,13 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
     monkeypatch.setattr(module, "SAY_SECONDS", 0.0)
     monkeypatch.setattr(schema, "BUSY_SECONDS", 0.1)
     looks = threading.Semaphore(0)
-    notice = FileTailer.notice
+    notice = FileTailer.scan
 
     def count_looks(following: FileTailer) -> None:
         notice(following)
         looks.release()
 
-    monkeypatch.setattr(FileTailer, "notice", count_looks)
+    monkeypatch.setattr(FileTailer, "scan", count_looks)
     state = tmp_path / "state"
     append(tmp_path, logins(*range(1, 5_001)))
     limit = 20_000 if why == "full" else 1 << 30

@@ -11,7 +11,7 @@ import pytest
 from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
 from forwarder.app.saved_state import KEY, VERSION, upgrade
 from forwarder.errors import StateVersionError
-from forwarder.inputs.files.positions import STARTED
+from forwarder.inputs.files.checkpoint import STARTED
 from forwarder.spool import Spool
 from tests import old_state
 from tests.faults.program import COMMAND

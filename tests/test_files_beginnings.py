@@ -89,7 +89,7 @@ def begun(folder: Path, first: list[bytes]) -> tuple[Reader, Path]:
 
 def tell(reader: Reader, *paths: Path) -> None:
     """Say what changed, as the system does."""
-    reader.following._looking._tell({str(x) for x in paths})  # noqa: SLF001 - as an event does
+    reader.following._scheduler._on_event({str(x) for x in paths})  # noqa: SLF001 - as an event does
 
 
 def assert_in_order(reader: Reader, first: list[bytes]) -> None:
@@ -244,7 +244,7 @@ def test_many_new_files_take_one_more_look(tmp_path: Path) -> None:
     reader = following(tmp_path, fresh=False)
     reader.settle()
     assert len(reader.taken) == 300
-    assert reader.following._noticing.looks == 2  # noqa: SLF001 - the cost is counted in looks
+    assert reader.following._tracker.scans == 2  # noqa: SLF001 - the cost is counted in looks
 
 
 def closed(folder: Path, hour: int) -> Path:

@@ -7,18 +7,17 @@ from typing import TypeVar
 
 import pytest
 
-from forwarder.inputs.files.comparing import (
+from forwarder.inputs.files.file_handle import NOTHING, FileHandle
+from forwarder.inputs.files.identify import (
     BLOCK_BYTES,
     Candidates,
     Comparison,
     Identity,
     Relation,
     compare_content,
-    judge,
+    decide,
     match_fingerprints,
 )
-from forwarder.inputs.files.file_handle import FileHandle
-from forwarder.inputs.files.fingerprints import NOTHING
 
 T = TypeVar("T")
 
@@ -74,7 +73,7 @@ def test_verdicts(  # noqa: PLR0913, PLR0917 - a table
     expected: Identity,
 ) -> None:
     """Each row is a case of the rules."""
-    assert judge(Comparison(whole, relation, live, other_live, settled)) is expected
+    assert decide(Comparison(whole, relation, live, other_live, settled)) is expected
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

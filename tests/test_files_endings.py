@@ -5,20 +5,20 @@ from datetime import timedelta
 import pytest
 
 from forwarder.inputs.chunk import Kind
-from forwarder.inputs.files.endings import PAUSE, SETTLE, EofDecision, EofFacts, decide
+from forwarder.inputs.files.reader import PAUSE, SETTLE, EofDecision, EofFacts, decide_eof
 
 LIVE = EofFacts(
     live=True,
     gone=False,
     succeeded=False,
-    packed=False,
+    is_gzip=False,
     whole=True,
     terminated=True,
     idle=timedelta(0),
     once=False,
 )
 CLOSED = LIVE._replace(live=False)
-PACKED = CLOSED._replace(packed=True, whole=False)
+PACKED = CLOSED._replace(is_gzip=True, whole=False)
 SECOND = timedelta(seconds=1)
 
 
@@ -46,4 +46,4 @@ SECOND = timedelta(seconds=1)
 )
 def test_the_end_of_a_file(file: EofFacts, expected: EofDecision) -> None:
     """Each row is a case of the rules."""
-    assert decide(file) == expected
+    assert decide_eof(file) == expected

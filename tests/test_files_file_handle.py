@@ -9,14 +9,14 @@ import pytest
 
 from forwarder.inputs.files.file_handle import (
     MAX_OPEN,
+    NOTHING,
+    FileError,
     FileHandle,
     HandleCache,
     Inode,
     MovedError,
-    SourceError,
     most_open,
 )
-from forwarder.inputs.files.fingerprints import NOTHING
 
 
 def inode(path: Path) -> Inode:
@@ -31,14 +31,14 @@ def test_reading_goes_on_behind_what_is_known(tmp_path: Path) -> None:
     path.write_bytes(b"known and new")
     source = FileHandle(str(path), inode(path))
     known = NOTHING.extend(b"known")
-    assert source.read_behind(known, 100) == b" and new"
-    assert source.read_behind(known.extend(b" and new"), 100) == b""
-    assert source.holds(known)
+    assert source.read_after(known, 100) == b" and new"
+    assert source.read_after(known.extend(b" and new"), 100) == b""
+    assert source.still_matches(known)
     path.write_bytes(b"other and new")
-    assert source.read_behind(known, 100) is None
-    assert not source.holds(known)
+    assert source.read_after(known, 100) is None
+    assert not source.still_matches(known)
     path.write_bytes(b"kn")
-    assert source.read_behind(known, 100) is None
+    assert source.read_after(known, 100) is None
     source.close()
     source.close()
 
@@ -49,11 +49,11 @@ def test_a_packed_file_goes_on_only_where_it_stands(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"known and new"))
     source = FileHandle(str(path), inode(path))
     known = NOTHING.extend(b"known")
-    assert source.read_behind(known, 100) is None
-    assert not source.holds(known)
+    assert source.read_after(known, 100) is None
+    assert not source.still_matches(known)
     assert source.read(5) == b"known"
     assert not source.complete
-    assert source.read_behind(known, 100) == b" and new"
+    assert source.read_after(known, 100) == b" and new"
     assert source.read(1) == b""
     assert (source.complete, source.fault) == (True, None)
     source.restart()
@@ -78,7 +78,7 @@ def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:
     """In a sentence, with the path."""
     path = tmp_path / "mail.log"
     path.symlink_to(path)
-    with pytest.raises(SourceError, match=r"mail\.log' cannot be read: Too many levels"):
+    with pytest.raises(FileError, match=r"mail\.log' cannot be read: Too many levels"):
         FileHandle(str(path), (0, 0))
     with pytest.raises(MovedError):  # a folder has the name by now
         FileHandle(str(tmp_path), inode(tmp_path))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.inputs.files.fingerprints import HEAD_BYTES, NOTHING, TAIL_BYTES, Fingerprint, Index
+from forwarder.inputs.files.file_handle import HEAD_BYTES, NOTHING, TAIL_BYTES, Fingerprint, Index
 
 
 def of(data: bytes) -> Fingerprint:
@@ -50,7 +50,7 @@ def test_other_bytes_are_told_apart(at: int) -> None:
 def test_what_was_passed_over_is_known_by_its_ends() -> None:
     """By its beginning and by the bytes before its end."""
     data = bytes(range(256)) * 40
-    jumped = of(data[:1000]).jump(len(data), data[-TAIL_BYTES:])
+    jumped = of(data[:1000]).skip_to(len(data), data[-TAIL_BYTES:])
     assert jumped.checksum is None
     assert jumped.equals(of(data))
     assert jumped.extend(b"more").equals(of(data + b"more"))
@@ -78,5 +78,5 @@ def test_among_too_many_that_begin_alike_none_is_found() -> None:
     index = Index()
     for key in "abc":
         index.add(key, b"x" * 64)
-    assert index.find_few(b"x" * 64 + b"1234", 3) == {"a", "b", "c"}
-    assert index.find_few(b"x" * 64 + b"1234", 2) == set()
+    assert index.find(b"x" * 64 + b"1234", 3) == {"a", "b", "c"}
+    assert index.find(b"x" * 64 + b"1234", 2) == set()

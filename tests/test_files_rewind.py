@@ -63,7 +63,7 @@ def test_an_inode_that_was_given_anew_is_no_place(tmp_path: Path, reader: Reader
     (tmp_path / "mail.log").rename(tmp_path / "mail.log.9")
     (tmp_path / "mail.log.9").write_bytes(b"other")
     (log,) = rewind(reader.state.items(), str(tmp_path / "mail.log"), reader.inputs)
-    assert (Path(log.path).name, log.sighting) == ("mail.log", None)
+    assert (Path(log.path).name, log.file) == ("mail.log", None)
     assert len(list(obstacles([log], reader.inputs, 0))) == 1
 
 

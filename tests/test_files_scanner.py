@@ -1,6 +1,5 @@
 """What is seen of files, and by which patterns."""
 
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from forwarder.inputs.files.paths import (
     is_successor,
     matches,
 )
-from forwarder.inputs.files.patterns import escape, may_match, overlap
 from forwarder.inputs.files.scanner import FileSource, folders, is_relevant, restat, scan
 
 
@@ -141,34 +139,6 @@ def test_a_successor_has_the_same_name_and_a_later_time() -> None:
         ("/a/mail.log", early),
     ]:
         assert not is_successor(path, other)
-
-
-PARTS = st.text("ab*?", min_size=1, max_size=4) | st.sampled_from(
-    ["[ab]", "a[!a]*", "{appliance}", "[a-b]?b", "["]
-)
-NAMES = ["".join(x) for size in range(1, 7) for x in product("ab[", repeat=size)]
-
-
-@given(PARTS, PARTS)
-def test_patterns_overlap_if_there_is_a_name_that_both_match(one: str, other: str) -> None:
-    """Of few letters, all names are tried."""
-    both = [x for x in NAMES if matches(f"/{one}", f"/{x}") and matches(f"/{other}", f"/{x}")]
-    assert overlap(one, other) == bool(both)
-
-
-@given(st.text("a*?[]{}.", min_size=1).map("{{appliance}}".format) | st.text("a*?[]{.", min_size=1))
-def test_an_escaped_name_stands_for_itself(name: str) -> None:
-    """Whatever is in it."""
-    assert matches(f"/x/{escape(name)}", f"/x/{name}")
-    assert not matches(f"/x/{escape(name)}", f"/x/{name}a")
-
-
-def test_a_form_of_a_name_is_where_its_folder_is() -> None:
-    """Hidden ones are matched by hidden parts alone."""
-    assert may_match("/a/**/x*", "/a/b/c", "?1")
-    assert not may_match("/a/*/x*", "/a/b/c", "?1")
-    assert not may_match("/a/*", "/a", ".x")
-    assert may_match("/a/.*", "/a", ".x")
 
 
 def test_a_folder_is_left_out_with_all_in_it(tmp_path: Path) -> None:

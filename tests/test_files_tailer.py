@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.inputs.chunk import Kind
-from forwarder.inputs.files.positions import PositionError
+from forwarder.inputs.files.checkpoint import PositionError
 from forwarder.inputs.files.scanner import FileSource, StartAt
 from forwarder.inputs.files.tailer import FileTailer
 from tests.following import Reader, following, numbered

@@ -5,17 +5,20 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
-from typing import Self
 
 import pytest
-from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from forwarder.inputs.chunk import Chunk
-from forwarder.inputs.files.looking import MAX_POLL_SECONDS, POLL_SECONDS, ScanScheduler
+from forwarder.inputs.files.scan_schedule import (
+    MAX_POLL_SECONDS,
+    POLL_SECONDS,
+    InotifyWatcher,
+    ScanScheduler,
+)
 from forwarder.inputs.files.scanner import FileSource
 from forwarder.inputs.files.tailer import FileTailer
-from forwarder.inputs.files.watching import InotifyWatcher
 
 LONG = 20.0
 """Seconds that nothing here takes, on whatever machine."""
@@ -101,7 +104,7 @@ def test_waiting_is_ended_by_another_thread(reader: FileTailer) -> None:
     [
         (OSError(28, "No space left on device"), "watches"),
         (OSError(24, "Too many open files"), "instances"),
-        (WatchfilesRustInternalError("Error: Too many open files (os error 24)"), "instances"),
+        (RuntimeError("Error: Too many open files (os error 24)"), "instances"),
     ],
 )
 def test_what_cannot_be_watched_is_said(
@@ -109,55 +112,53 @@ def test_what_cannot_be_watched_is_said(
 ) -> None:
     """With the limit that was reached; and looked at from time to time."""
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("forwarder.inputs.files.watching.RustNotify", refuse)
-    told: list[object] = []
-    watching = InotifyWatcher(told.append)
-    problem = watching.watch({str(tmp_path): False})
-    assert problem is not None
-    assert "are not told by the system" in problem
-    assert f"max_user_{limit}" in problem
+    monkeypatch.setattr("forwarder.inputs.files.scan_schedule.watch", refuse)
+    problems: list[str | None] = []
+    watching = InotifyWatcher(lambda _: None)
+
+    def is_refused() -> bool:
+        problems.append(watching.watch({str(tmp_path): False}))
+        return problems[-1] is not None
+
+    wait_until(is_refused)
+    assert problems[-1] is not None
+    assert "are not reported by the system" in problems[-1]
+    assert f"max_user_{limit}" in problems[-1]
     assert watching.watch({str(tmp_path): False}) is None
     watching.close()
     looking = ScanScheduler([FileSource((f"{tmp_path}/mail*",))], watch=True)
-    assert looking.look(0, {}).problem == problem
+    times = count(0, 100)
+    wait_until(lambda: looking.look(next(times), {}).problem == problems[-1])
     looking.close()
 
 
+@pytest.mark.parametrize("error", [FileNotFoundError, RuntimeError])
 def test_errors_while_watching_are_survived(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     """Then anything may have changed."""
-    monkeypatch.setattr("forwarder.inputs.files.watching._PAUSE_SECONDS", 0.01)
+    calls: list[int] = []
+
+    def fail_once(*_: object, **__: object) -> Iterator[set[tuple[int, str]]]:
+        calls.append(1)
+        yield set()
+        if len(calls) == 1:
+            raise error
+        yield {(1, "changed")}
+        stopped.wait()
+
+    stopped = threading.Event()
+    monkeypatch.setattr("forwarder.inputs.files.scan_schedule.watch", fail_once)
+    monkeypatch.setattr("forwarder.inputs.files.scan_schedule._RETRY_SECONDS", 0.01)
     told: list[object] = []
     watching = InotifyWatcher(told.append)
     watching.watch({str(tmp_path): True, str(tmp_path / "none"): True})
-    assert told == [None]
-    from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError  # noqa: PLC0415
-
-    events = RustNotify([str(tmp_path)], False, False, 0, False, True)  # noqa: FBT003
-    stop = threading.Event()
-
-    class Failing:
-        """Events that fail once."""
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            events.close()
-
-        def watch(self, *_: object) -> str:
-            """Fail, then stop."""
-            if len(told) > 1:
-                stop.set()
-                return "stop"
-            raise WatchfilesRustInternalError
-
-    watching._run(Failing(), stop)  # type: ignore[arg-type]  # noqa: SLF001 - no real one fails at will
-    assert told == [None, None]
+    wait_until(lambda: {"changed"} in told)
+    assert told == [None, None, None, {"changed"}]
+    stopped.set()
     watching.close()
 
 
@@ -167,7 +168,7 @@ def test_everything_is_looked_at_from_time_to_time(tmp_path: Path) -> None:
     assert looking.look(100, {}).everything is not None
     assert looking.look(100.5, {}).everything is None
     assert looking.look(100 + MAX_POLL_SECONDS, {}).everything is not None
-    looking.look_soon()
+    looking.scan_soon()
     assert looking.pending
     assert looking.look(101 + MAX_POLL_SECONDS, {}).everything is not None
 
@@ -189,7 +190,7 @@ def test_only_what_may_matter_brings_a_look_forward(tmp_path: Path) -> None:
         ("mail.new.log", True),
         ("folder", True),
     ]:
-        looking._tell({str(tmp_path / changed)})  # noqa: SLF001 - as the thread does
+        looking._on_event({str(tmp_path / changed)})  # noqa: SLF001 - as the thread does
         assert looking.pending
         changes = looking.look(now, known)
         assert (changes.everything is not None) == expected
@@ -197,7 +198,7 @@ def test_only_what_may_matter_brings_a_look_forward(tmp_path: Path) -> None:
         now += 0.1
     path.unlink()
     os.mkdir(path)  # noqa: PTH102
-    looking._tell({str(path)})  # noqa: SLF001
+    looking._on_event({str(path)})  # noqa: SLF001
     assert looking.look(now, known).everything is not None
 
 
@@ -206,7 +207,7 @@ def test_a_change_of_anything_ends_the_waiting(tmp_path: Path) -> None:
     looking = ScanScheduler([FileSource((f"{tmp_path}/mail*",))], watch=False)
     looking.look(0, {})
     assert not looking.wait(0, 0.01)
-    thread = threading.Timer(0.05, looking._tell, [None])  # noqa: SLF001
+    thread = threading.Timer(0.05, looking._on_event, [None])  # noqa: SLF001
     thread.start()
     begun = time.monotonic()
     looking.wait(0.0, LONG)

@@ -34,7 +34,7 @@ from forwarder.config.models import StdinSettings
 from forwarder.errors import ParserDiedError
 from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk
-from forwarder.inputs.files.positions import PREFIX as FILE_PREFIX
+from forwarder.inputs.files.checkpoint import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.tailer import FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import StandardInput
@@ -249,7 +249,7 @@ class Ingest:
     def _note_changes(self) -> None:
         """While nothing is read, take note of files that come and go, and of what is lost."""
         if self._tailer is not None:
-            self._tailer.notice()
+            self._tailer.scan()
         self._status.log_problems()
 
     def _feed(self, chunk: Chunk) -> None:

@@ -20,8 +20,7 @@ import structlog
 
 from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import GIVE_NAMES, WARNINGS, Counters
-from forwarder.inputs.files.standing import FileStatus
-from forwarder.inputs.files.tailer import FileTailer
+from forwarder.inputs.files.tailer import FileStatus, FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.text import shortened, shown

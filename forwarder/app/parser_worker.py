@@ -172,7 +172,7 @@ def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Se
     documents: list[Document] = []
     size = 0
     for log in logs:
-        for chunk in _chunks(log, log.sighting) if log.sighting else ():
+        for chunk in _chunks(log, log.file) if log.file else ():
             more = pool.take(chunk)
             documents += more
             size += sum([len(x.body) for x in more])

@@ -22,9 +22,9 @@ import structlog
 
 from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
 from forwarder.errors import StateVersionError
+from forwarder.inputs.files.checkpoint import PREFIX as FILE_PREFIX
+from forwarder.inputs.files.checkpoint import STARTED
 from forwarder.inputs.files.paths import base_name, log_folder
-from forwarder.inputs.files.positions import PREFIX as FILE_PREFIX
-from forwarder.inputs.files.positions import STARTED
 from forwarder.spool import Spool
 
 if TYPE_CHECKING:

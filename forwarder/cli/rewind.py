@@ -100,7 +100,7 @@ def _read_again(
     for line in _report(logs, output):
         click.echo(line, err=True)
     # What is read at once is read however old it is.
-    asked = [x for x in logs if output is None or x.sighting is None]
+    asked = [x for x in logs if output is None or x.file is None]
     for obstacle in obstacles(asked, followed, time.time()):
         click.echo(f"warning: {obstacle}.", err=True)
     _agree(config, spool, output, yes=yes)
@@ -143,7 +143,7 @@ def _opened(config: "Config") -> Iterator["Spool"]:
 
 def _find(config: "Config", spool: "Spool", log_path: str) -> list["Again"]:
     from forwarder.config.load import file_sources
-    from forwarder.inputs.files.positions import PREFIX
+    from forwarder.inputs.files.checkpoint import PREFIX
     from forwarder.inputs.files.rewind import rewind as find
 
     return find(spool.load_state(PREFIX), log_path, file_sources(config))
@@ -200,7 +200,7 @@ def _backfill(config: "Config", spool: "Spool", output: str, logs: Sequence["Aga
 def _report(logs: Iterable["Again"], output: str | None) -> Iterator[str]:
     """Say what will be read again; sizes are of what was read, unpacked."""
     only = "" if output is None else f" for {quoted(output)} alone"
-    there = [x for x in logs if x.sighting is not None]
+    there = [x for x in logs if x.file is not None]
     for appliance, group in groupby(there, key=lambda x: x.position.appliance):
         own = list(group)
         size = sum(x.position.fingerprint.size for x in own)

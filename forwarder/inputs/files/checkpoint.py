@@ -1,23 +1,35 @@
-"""What is remembered of each log that was read: its content, and how far it is in documents.
+"""How far each log was read: what is saved, and what is remembered of it.
 
-A trail is of a content, not of a name or an inode: a file that is renamed, copied, packed or sent
-again leads to the same trail, and goes on where it ends. Its home is the file that it is read
-from. A trail without one, because its file is gone, is kept for :data:`KEEP`, in case the file
-comes again, and of them only the youngest :data:`MAX_GONE`, or as many as there were files at a
-time: a share that is away for a while takes all of its files with it. What has a home is never
-forgotten: it would be read again. Nor is, after a start, what no file was compared with yet.
+A log is a content, not a name or an inode: a file that is renamed, copied, compressed or sent again
+is the same log, and goes on where that ends. Its current file is the one that it is read from. A
+log without one, because its file is gone, is kept for :data:`KEEP`, in case the file comes again,
+and of them only the youngest :data:`MAX_GONE`, or as many as there were files at a time: a share
+that is away for a while takes all of its files with it. What has a file is never forgotten: it
+would be read again. Nor is, after a start, what no file was compared with yet.
+
+A saved position is a JSON object on a line of its own, and behind it the bytes that the rest of the
+program wants back. Keys are ``file/`` and a name made up when the log was begun; it has nothing to
+do with the path, so a renamed file keeps it.
 """
 
+import json
+from base64 import b64decode, b64encode
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from sys import intern
 from uuid import uuid4
 
+from forwarder.errors import ForwarderError
 from forwarder.inputs.chunk import Kind
-from forwarder.inputs.files.file_handle import Inode
-from forwarder.inputs.files.fingerprints import NOTHING, Fingerprint, Index
-from forwarder.inputs.files.positions import Position, decode, encode, resume_in
+from forwarder.inputs.files.file_handle import NOTHING, Fingerprint, Index, Inode
+
+PREFIX = "file/"
+"""Of all keys of this input."""
+
+STARTED = PREFIX + "started"
+"""The key of the list of patterns that were followed before; ``start_at`` is not for them."""
 
 KEEP = timedelta(days=30)
 """Appliances send again what failed before, within hours; backups come back within weeks."""
@@ -30,9 +42,118 @@ MAX_ALIKE = 64
 """Logs of all appliances that begin as a file does. Among more of them, only those of its own
 appliance are sought: they can only be very short."""
 
-
 Fetch = Callable[[str], bytes]
-"""Gives what is saved under a key; b"" if that is nothing."""
+"""Returns what is saved under a key; b"" if that is nothing."""
+
+
+class PositionError(ForwarderError):
+    """A saved position cannot be used."""
+
+    def __init__(self, key: str, error: Exception) -> None:
+        """Tell which one, and what to do."""
+        super().__init__(
+            f"the position {key!r} in the state cannot be read ({error!r}); move the state folder "
+            f"away and start again, which reads all files again"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a log is in documents, as it is saved."""
+
+    appliance: str
+    path: str
+    """Where it was last."""
+    inode: Inode = (0, 0)
+    """A hint where to look first; never proof."""
+    fingerprint: Fingerprint = NOTHING
+    """Of all that is in documents; its size is the offset to go on from."""
+    resume: bytes = b""
+    """Opaque."""
+    size: int = 0
+    """The most bytes of it that were ever seen, decompressed."""
+    live: bool = False
+    """Whether it was followed under the name of a live file."""
+    ended: bool = False
+    """Whether its end was handed over."""
+    lost: int = 0
+    """Bytes that were seen and are gone."""
+    gone: float | None = None
+    """Since when its file is gone, in seconds from 1970."""
+
+
+def encode(position: Position) -> bytes:
+    """Return a position as it is saved."""
+    size, checksum, marks, tail = position.fingerprint
+    # The json of the standard library: paths may hold bytes that are not UTF-8, and it keeps them.
+    head = json.dumps(
+        {
+            "appliance": position.appliance,
+            "path": position.path,
+            "inode": position.inode,
+            "offset": size,
+            "checksum": checksum,
+            "marks": b64encode(marks).decode(),
+            "tail": b64encode(tail).decode(),
+            "size": position.size,
+            "live": position.live,
+            "ended": position.ended,
+            "lost": position.lost,
+            "gone": position.gone,
+        },
+        separators=(",", ":"),
+    )
+    return head.encode() + b"\n" + position.resume
+
+
+def decode(key: str, value: bytes) -> Position:
+    """Read a saved position.
+
+    Raises:
+        PositionError: It is not one.
+    """
+    head, _, resume = value.partition(b"\n")
+    try:
+        saved = json.loads(head)
+        device, number = saved["inode"]
+        marks, tail = b64decode(saved["marks"]), b64decode(saved["tail"])
+        return Position(
+            intern(saved["appliance"]),
+            saved["path"],
+            (device, number),
+            Fingerprint(saved["offset"], saved["checksum"], marks, tail),
+            resume,
+            *(saved[x] for x in ("size", "live", "ended", "lost", "gone")),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise PositionError(key, error) from error
+
+
+def positions_in(
+    saved: Iterable[tuple[str, bytes]], started: list[str]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the positions among what was saved, by key without the prefix.
+
+    Args:
+        saved: All pairs whose key begins with :data:`PREFIX`.
+        started: The patterns that were followed before are added to it.
+
+    Raises:
+        PositionError: The list of patterns cannot be read.
+    """
+    for key, value in saved:
+        if key != STARTED:
+            yield key.removeprefix(PREFIX), value
+            continue
+        try:
+            started += [str(pattern) for pattern in json.loads(value)]
+        except (ValueError, TypeError) as error:
+            raise PositionError(STARTED, error) from error
+
+
+def encode_started(patterns: Iterable[str]) -> bytes:
+    """Return the list of patterns as it is saved."""
+    return json.dumps(sorted(patterns)).encode()
 
 
 @dataclass(slots=True, eq=False)
@@ -44,21 +165,23 @@ class LogState:
     """What is saved, or will be: up to where all is in documents."""
     read: Fingerprint
     """Of all that was handed over."""
-    home: Inode | None = None
-    handed: list[tuple[Fingerprint, bytes]] | None = None
-    """What was handed over and is not in documents yet, each piece with what was before it."""
+    current_file: Inode | None = None
+    copies: dict[Inode, None] = field(default_factory=dict)
+    """Files that hold nothing that the log does not get from its current file."""
+    in_flight: list[tuple[Fingerprint, bytes]] | None = None
+    """What was handed over and is not in documents, each chunk with what was before it."""
     saved: bool = False
     """Whether the state has it."""
-    returns: bool = False
-    """Whether the next piece goes with what was saved: behind a restart, and behind an end."""
+    needs_resume: bool = False
+    """Whether the next chunk goes with what was saved: after a restart, and after an end."""
     ended: bool = False
     """Whether its end was handed over."""
-    said: Kind = Kind.MORE
-    """What the last piece said."""
+    last_kind: Kind = Kind.MORE
+    """Of the last chunk."""
     gone_since: float | None = None
-    """Seconds of the monotonic clock since it has no home."""
-    is_left: bool = False
-    """Whether what to give back is left in the state: hardly a log that has ended goes on."""
+    """Seconds of the monotonic clock since it has no file."""
+    resume_is_saved: bool = False
+    """Whether the bytes to give back are only in the state: a log that has ended rarely goes on."""
 
     @property
     def unread(self) -> int:
@@ -67,7 +190,7 @@ class LogState:
 
 
 class CheckpointStore:
-    """All trails, found by their key, by content and by inode."""
+    """All logs, found by their key, by content and by inode."""
 
     def __init__(
         self, saved: Iterable[tuple[str, bytes]], now: float, fetch: Fetch | None = None
@@ -75,16 +198,16 @@ class CheckpointStore:
         """Start with what was saved.
 
         Args:
-            saved: Keys and positions; see :mod:`forwarder.inputs.files.positions`.
+            saved: Keys and encoded positions.
             now: Seconds of the monotonic clock.
-            fetch: Gives it again; without, all of it is kept in memory.
+            fetch: Returns an encoded position again; without, all of it is kept in memory.
         """
         self._fetch = fetch
-        self._trails: dict[str, LogState] = {}
-        self._indexes: defaultdict[str, Index] = defaultdict(Index)
+        self._logs: dict[str, LogState] = {}
+        self._by_appliance: defaultdict[str, Index] = defaultdict(Index)
         self._everywhere = Index()
         self._gone: dict[str, LogState] = {}
-        """Those without a home, the longest gone first; those that are sought count as youngest."""
+        """Those without a file, the longest gone first; those that are sought count as youngest."""
         self._sought: set[str] = set()
         """Those of the state whose file was not found yet, and may be."""
         self._most = 0
@@ -93,32 +216,26 @@ class CheckpointStore:
         self._changed: dict[str, None] = {}
         for key, value in saved:
             position = decode(key, value)
-            is_left = fetch is not None and position.ended
-            if is_left:
-                position = replace(position, resume=b"")
-            self._trails[key] = LogState(
-                key,
-                position,
-                position.fingerprint,
-                saved=True,
-                returns=True,
-                ended=position.ended,
-                is_left=is_left,
-            )
-        since = {key: trail.position.gone for key, trail in self._trails.items()}
+            left = fetch is not None and position.ended
+            position = replace(position, resume=b"") if left else position
+            log = LogState(key, position, position.fingerprint)
+            log.saved = log.needs_resume = True
+            log.ended, log.resume_is_saved = position.ended, left
+            self._logs[key] = log
+        since = {key: log.position.gone for key, log in self._logs.items()}
         self._sought.update(key for key, gone in since.items() if gone is None)
         for key in sorted(since, key=lambda x: (since[x] is None, since[x] or 0.0)):
-            self._lose_home(self._trails[key], now)
+            self._lose_file(self._logs[key], now)
         # In their order, each goes to the end of an index.
-        for trail in sorted(self._trails.values(), key=lambda x: x.read.marks):
-            self._add(trail)
+        for log in sorted(self._logs.values(), key=lambda x: x.read.marks):
+            self._index(log)
 
     def get(self, key: str) -> LogState | None:
-        """Return a trail, if it is remembered."""
-        return self._trails.get(key)
+        """Return a log, if it is remembered."""
+        return self._logs.get(key)
 
     def __len__(self) -> int:
-        return len(self._trails)
+        return len(self._logs)
 
     @property
     def gone(self) -> list[LogState]:
@@ -126,211 +243,189 @@ class CheckpointStore:
         return list(self._gone.values())
 
     def begin(self, appliance: str, path: str) -> LogState:
-        """Begin a trail of which nothing was read yet."""
+        """Begin a log of which nothing was read yet."""
         key = uuid4().hex
-        trail = LogState(key, Position(appliance, path), NOTHING)
-        self._trails[key] = trail
-        return trail
+        log = self._logs[key] = LogState(key, Position(appliance, path), NOTHING)
+        return log
 
     def find(self, appliance: str, fingerprint: Fingerprint) -> list[LogState]:
-        """Find the trails that agree with the beginning of a file as far as marks tell."""
-        return [self._trails[x] for x in self._indexes[appliance].find(fingerprint.marks)]
+        """Find the logs that agree with the beginning of a file as far as marks tell."""
+        return [self._logs[x] for x in self._by_appliance[appliance].find(fingerprint.marks)]
 
     def find_elsewhere(self, appliance: str, fingerprint: Fingerprint) -> list[LogState]:
-        """Find those of other appliances, as :meth:`find`; none among too many that begin alike."""
-        keys = self._everywhere.find_few(fingerprint.marks, MAX_ALIKE)
-        return [x for x in map(self._trails.__getitem__, keys) if x.position.appliance != appliance]
+        """Find those of other appliances; none among too many that begin alike."""
+        found = map(self._logs.__getitem__, self._everywhere.find(fingerprint.marks, MAX_ALIKE))
+        return [x for x in found if x.position.appliance != appliance]
 
     def find_by_inode(self, inode: Inode) -> LogState | None:
-        """Find the trail without a home that was last read from this inode: a hint, no more.
+        """Find the log without a file that was last read from this inode: a hint, no more.
 
         It may be of another appliance than the name under which the file is seen.
         """
-        key = self._inodes.get(inode)
-        return None if key is None else self._gone.get(key)
+        return self._gone.get(self._inodes.get(inode, ""))
 
-    def settle(self, trail: LogState, inode: Inode, path: str, *, live: bool) -> None:
-        """Give a trail a home, or another path."""
-        self._forget_inode(trail)
-        self._gone.pop(trail.key, None)
-        self._sought.discard(trail.key)
-        position = replace(
-            trail.position,
-            path=path,
-            inode=inode,
-            live=trail.position.live or live,
-            gone=None,
-            lost=0,
-        )
-        self._put(trail, position)
-        trail.home, trail.gone_since = inode, None
+    def set_file(self, log: LogState, inode: Inode, path: str, *, live: bool) -> None:
+        """Give a log its current file, or that another path."""
+        self._forget_inode(log)
+        self._gone.pop(log.key, None)
+        self._sought.discard(log.key)
+        live = live or log.position.live
+        position = replace(log.position, path=path, inode=inode, live=live, gone=None, lost=0)
+        self._put(log, position)
+        log.current_file, log.gone_since = inode, None
 
-    def lose_home(self, trail: LogState, now: float, wall: float) -> None:
-        """Take the home from a trail; what it has not read may be somewhere else.
+    def lose_file(self, log: LogState, now: float, wall: float) -> None:
+        """Take the current file from a log; what was not read may be in another one.
 
         Args:
-            trail: The trail.
+            log: The log.
             now: Seconds of the monotonic clock.
             wall: Seconds from 1970.
         """
-        self._put(trail, replace(trail.position, gone=wall))
-        self._lose_home(trail, now)
+        self._put(log, replace(log.position, gone=wall))
+        self._lose_file(log, now)
 
-    def advance(self, trail: LogState, data: bytes) -> None:
-        """Go on by a piece that is handed over."""
-        before = trail.read
-        if trail.handed is None:
-            trail.handed = []
-        trail.handed.append((before, data))
-        self._read_to(trail, before.extend(data))
+    def advance(self, log: LogState, data: bytes) -> None:
+        """Note that a chunk is handed over."""
+        if log.in_flight is None:
+            log.in_flight = []
+        log.in_flight.append((log.read, data))
+        self._read_to(log, log.read.extend(data))
 
-    def skip(self, trail: LogState, to: Fingerprint) -> None:
-        """Go on without handing anything over; all that was handed over is in documents."""
-        trail.returns = True
-        self._read_to(trail, to)
-        self._put(trail, replace(trail.position, fingerprint=to))
+    def skip(self, log: LogState, to: Fingerprint) -> None:
+        """Note that what is before is not handed over."""
+        log.needs_resume = True
+        self._read_to(log, to)
+        self._put(log, replace(log.position, fingerprint=to))
 
-    def see(self, trail: LogState, size: int) -> None:
+    def see(self, log: LogState, size: int) -> None:
         """Note how many bytes of a log are there."""
-        if size > trail.position.size:
-            trail.position = replace(trail.position, size=size)
+        if size > log.position.size:
+            log.position = replace(log.position, size=size)
 
-    def lose(self, trail: LogState) -> int:
-        """Give up on what was seen and not read.
-
-        Returns:
-            How many bytes that is.
-        """
-        lost = trail.unread
-        position = trail.position
-        self._put(trail, replace(position, size=trail.read.size, lost=position.lost + lost))
+    def lose(self, log: LogState) -> int:
+        """Give up on what was seen and not read; return how many bytes that is."""
+        lost, position = log.unread, log.position
+        self._put(log, replace(position, size=log.read.size, lost=position.lost + lost))
         return lost
 
     def save(self, key: str, offset: int, resume: bytes) -> None:
-        """Note that all up to an offset is in documents.
+        """Note that everything before an offset is in documents.
 
         Args:
-            key: Of the trail; one that was forgotten meanwhile is passed over.
+            key: Of the log, which may have been forgotten meanwhile.
             offset: In bytes from the start of the file; within what was handed over.
-            resume: What to give back with the first piece after a restart.
+            resume: What to give back with the first chunk after a restart.
         """
-        trail = self._trails.get(key)
-        if trail is None:
+        log = self._logs.get(key)
+        if log is None:
             return
-        fingerprint = trail.position.fingerprint
-        while trail.handed and fingerprint.size < offset:
-            before, data = trail.handed.pop(0)
-            behind = trail.handed[0][0] if trail.handed else trail.read
+        fingerprint = log.position.fingerprint
+        while log.in_flight and fingerprint.size < offset:
+            before, data = log.in_flight.pop(0)
+            behind = log.in_flight[0][0] if log.in_flight else log.read
             if offset < behind.size:
                 taken = offset - before.size
                 behind = before.extend(data[:taken])
-                trail.handed.insert(0, (behind, data[taken:]))
+                log.in_flight.insert(0, (behind, data[taken:]))
             fingerprint = behind
-        trail.handed = trail.handed or None
-        trail.is_left = False
-        self._put(trail, replace(trail.position, fingerprint=fingerprint, resume=resume))
+        log.in_flight = log.in_flight or None
+        log.resume_is_saved = False
+        self._put(log, replace(log.position, fingerprint=fingerprint, resume=resume))
 
-    def resume(self, trail: LogState) -> bytes:
-        """Give what goes with the next piece behind what was saved."""
-        if self._fetch is None or not trail.is_left:
-            return trail.position.resume
-        return resume_in(self._fetch(trail.key))
+    def resume(self, log: LogState) -> bytes:
+        """Return what goes with the next chunk after what was saved."""
+        if self._fetch is None or not log.resume_is_saved:
+            return log.position.resume
+        return self._fetch(log.key).partition(b"\n")[2]
 
     def forget_old(self, wall: float) -> None:
-        """Forget trails that are without a file for too long, or are too many.
-
-        Args:
-            wall: Seconds from 1970.
-        """
-        self._most = max(self._most, len(self._trails) - len(self._gone), len(self._sought))
+        """Forget logs that are without a file for too long, or are too many."""
+        self._most = max(self._most, len(self._logs) - len(self._gone), len(self._sought))
         excess = len(self._gone) - len(self._sought) - max(MAX_GONE, self._most)
         forgotten: list[LogState] = []
-        for trail in self._gone.values():
-            if trail.key in self._sought:
+        for log in self._gone.values():
+            if log.key in self._sought:
                 continue
-            since = trail.position.gone
+            since = log.position.gone
             too_long = since is not None and wall - since > KEEP.total_seconds()
             if len(forgotten) >= excess and not too_long:
                 break
-            forgotten.append(trail)
-        for trail in forgotten:
-            self.forget(trail)
+            forgotten.append(log)
+        for log in forgotten:
+            self.forget(log)
 
     def stop_seeking(self, wall: float) -> None:
-        """Note that all files were compared: what is without a home is gone.
-
-        Args:
-            wall: Seconds from 1970.
-        """
+        """Note that all files were compared: what is without a file now is gone."""
         if not self._sought:
             return
         for key in self._sought:
-            trail = self._gone[key]
-            self._put(trail, replace(trail.position, gone=wall))
+            log = self._gone[key]
+            self._put(log, replace(log.position, gone=wall))
         # Tables stay as large as they ever were.
         self._sought, self._gone, self._inodes = set(), dict(self._gone), dict(self._inodes)
 
-    def forget(self, trail: LogState) -> None:
-        """Forget a trail."""
-        self._gone.pop(trail.key, None)
-        self._sought.discard(trail.key)
-        self._forget_inode(trail)
-        self._remove(trail)
-        del self._trails[trail.key]
-        self._changed.pop(trail.key, None)
-        if trail.saved or trail.read.size:  # whoever was given something of it is to know
-            self._changed[trail.key] = None
+    def forget(self, log: LogState) -> None:
+        """Forget a log."""
+        self._gone.pop(log.key, None)
+        self._sought.discard(log.key)
+        self._forget_inode(log)
+        self._unindex(log)
+        del self._logs[log.key]
+        self._changed.pop(log.key, None)
+        if log.saved or log.read.size:  # the reader of its chunks has to forget it, too
+            self._changed[log.key] = None
 
-    def end(self, trail: LogState) -> None:
+    def end(self, log: LogState) -> None:
         """Note that the end of a log was handed over."""
-        trail.returns = True
-        if not trail.ended:
-            trail.ended = True
-            self._changed[trail.key] = None
+        log.needs_resume = True
+        if not log.ended:
+            log.ended = True
+            self._changed[log.key] = None
 
     def changes(self) -> list[tuple[str, bytes | None]]:
         """Return what has to be saved since the last time; None for what was forgotten."""
         pairs: list[tuple[str, bytes | None]] = []
         for key in self._changed:
-            trail = self._trails.get(key)
-            if trail is None:
+            log = self._logs.get(key)
+            if log is None:
                 pairs.append((key, None))
-            elif trail.position.fingerprint.size:
+            elif log.position.fingerprint.size:
                 # The end counts only together with all that is before it.
-                ended = trail.ended and not trail.handed
-                position = replace(trail.position, ended=ended, resume=self.resume(trail))
+                ended = log.ended and not log.in_flight
+                position = replace(log.position, ended=ended, resume=self.resume(log))
                 pairs.append((key, encode(position)))
-                trail.saved = True
+                log.saved = True
         self._changed.clear()
         return pairs
 
-    def _add(self, trail: LogState) -> None:
-        for index in (self._indexes[trail.position.appliance], self._everywhere):
-            index.add(trail.key, trail.read.marks)
+    def _index(self, log: LogState) -> None:
+        for index in (self._by_appliance[log.position.appliance], self._everywhere):
+            index.add(log.key, log.read.marks)
 
-    def _remove(self, trail: LogState) -> None:
-        for index in (self._indexes[trail.position.appliance], self._everywhere):
-            index.remove(trail.key, trail.read.marks)
+    def _unindex(self, log: LogState) -> None:
+        for index in (self._by_appliance[log.position.appliance], self._everywhere):
+            index.remove(log.key, log.read.marks)
 
-    def _put(self, trail: LogState, position: Position) -> None:
-        if position != trail.position:
-            self._changed[trail.key] = None
-        trail.position = position  # equal or not: it shares what is in memory anyway
+    def _put(self, log: LogState, position: Position) -> None:
+        if position != log.position:
+            self._changed[log.key] = None
+        log.position = position  # equal or not: it shares what is in memory anyway
 
-    def _read_to(self, trail: LogState, to: Fingerprint) -> None:
-        if to.marks == trail.read.marks:
-            trail.read = to
+    def _read_to(self, log: LogState, to: Fingerprint) -> None:
+        if to.marks == log.read.marks:
+            log.read = to
         else:
-            self._remove(trail)
-            trail.read = to
-            self._add(trail)
-        self.see(trail, to.size)
+            self._unindex(log)
+            log.read = to
+            self._index(log)
+        self.see(log, to.size)
 
-    def _lose_home(self, trail: LogState, now: float) -> None:
-        trail.home, trail.gone_since = None, now
-        self._gone[trail.key] = trail
-        self._inodes[trail.position.inode] = trail.key
+    def _lose_file(self, log: LogState, now: float) -> None:
+        log.current_file, log.gone_since = None, now
+        self._gone[log.key] = log
+        self._inodes[log.position.inode] = log.key
 
-    def _forget_inode(self, trail: LogState) -> None:
-        if self._inodes.get(trail.position.inode) == trail.key:
-            del self._inodes[trail.position.inode]
+    def _forget_inode(self, log: LogState) -> None:
+        if self._inodes.get(log.position.inode) == log.key:
+            del self._inodes[log.position.inode]

@@ -1,4 +1,22 @@
-"""Open files: bytes from the beginning or from a position, plain or unpacked.
+"""Open files, and the fingerprints by which a log is known under whatever name.
+
+A fingerprint is of the bytes that were read, from the first to a position, and grows with each
+byte. It has four parts:
+
+- ``size``: how many bytes they are;
+- ``marks``: the first 64 bytes as they are, then checksums of the beginning at every 16 bytes up
+  to 1 KiB and at each power of two. Two files agree as far as they can be compared exactly if the
+  marks of one begin with the marks of the other, so all files that may be the same are found by
+  one search among sorted marks, also among 10,000 files with the same header;
+- ``checksum``: CRC-32 of all of them. It goes on from its own value, so it survives a restart
+  without reading anything again, and costs a sixth of the scan for logins;
+- ``tail``: the last 256 bytes, two or three lines. Each read begins there, so that a file that
+  was truncated and written again is found out before a byte of it is taken for the rest of the old.
+
+Why not an inode: it is given to the next file at once. Why not a hash of the first KiB: files
+share headers, and files may be shorter. Why CRC-32 is enough: it is only asked where the first
+64 and the last 256 bytes agree at exactly one length, and an attacker who writes into the log from
+outside does not know the rest of it.
 
 Descriptors are bounded: of 10,000 files only those that were read last are open.
 """
@@ -6,62 +24,170 @@ Descriptors are bounded: of 10,000 files only those that were read last are open
 import os
 import resource
 import stat
-from collections import OrderedDict
+from bisect import bisect_left, insort
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from itertools import count
+from itertools import count, islice
+from typing import NamedTuple
+from zlib import crc32
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.block_reader import GZIP_MAGIC, GzipReader, is_too_short, refusal
 from forwarder.inputs.block_reader import HEAD_BYTES as FORMAT_BYTES
-from forwarder.inputs.files.fingerprints import HEAD_BYTES, Fingerprint
+
+HEAD_BYTES = 64
+"""Kept as they are: most log lines differ within them, by their timestamp."""
+TAIL_BYTES = 256
+_FINE_BYTES = 1024
+_FINE_STEP = 16
+"""Up to here there is a mark every 16 bytes: so a file with a header and one line, too, has a mark
+in that line that no other has."""
+_MARK_BYTES = 4
 
 MAX_OPEN = 256
 """Files held open at a time: a quarter of the descriptors that a process has by default."""
-
 MIN_OPEN = 4
 """However few descriptors there are: one to read from, one to compare with, and two more."""
 
-
-def most_open() -> int:
-    """Say how many files to hold open: where descriptors are few, others need them, too."""
-    few, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MAX_OPEN if few == resource.RLIM_INFINITY else max(MIN_OPEN, min(MAX_OPEN, few // 4))
-
-
 Inode = tuple[int, int]
-"""Device and number: says which file this is as long as it is there, and nothing afterwards."""
+"""Device and number: identifies a file while it is there, and nothing afterwards."""
 
 
-class SourceError(ForwarderError):
+class FileError(ForwarderError):
     """A file cannot be opened or read now; it is tried again."""
 
 
 class MovedError(Exception):
-    """Another file has the name by now; looking at the folder again tells where this one is."""
+    """Another file has the name by now; scanning the folder again finds this one."""
+
+
+class Fingerprint(NamedTuple):
+    """Of the beginning of a file."""
+
+    size: int = 0
+    checksum: int | None = 0
+    """None where bytes were skipped without being read."""
+    marks: bytes = b""
+    """The first :data:`HEAD_BYTES`, then 4 bytes for each checksum on the way."""
+    tail: bytes = b""
+
+    def extend(self, data: bytes) -> "Fingerprint":
+        """Return the fingerprint that covers the following bytes as well."""
+        size, checksum, marks, tail = self
+        behind = size + len(data)
+        tail = data[-TAIL_BYTES:] if len(data) >= TAIL_BYTES else (tail + data)[-TAIL_BYTES:]
+        if checksum is None:
+            return Fingerprint(behind, None, marks, tail)
+        if size < HEAD_BYTES:
+            marks += data[: HEAD_BYTES - size]
+        view = memoryview(data)
+        while (mark := _next_mark(size)) <= behind:
+            view, before = view[mark - size :], view[: mark - size]
+            checksum = crc32(before, checksum)
+            if mark > HEAD_BYTES:
+                marks += checksum.to_bytes(_MARK_BYTES, "big")
+            size = mark
+        return Fingerprint(behind, crc32(view, checksum), marks, tail)
+
+    def skip_to(self, size: int, tail: bytes) -> "Fingerprint":
+        """Return the fingerprint up to a size, of which only the tail was read since."""
+        return Fingerprint(size, None, self.marks, tail)
+
+    def is_of(self, data: bytes) -> bool:
+        """Whether it covers just these bytes."""
+        return (
+            len(data) == self.size
+            and data.startswith(self.marks[:HEAD_BYTES])
+            and data.endswith(self.tail)
+            and crc32(data) == self.checksum
+        )
+
+    def may_be(self, other: "Fingerprint") -> bool:
+        """Whether both can be of one file, as far as marks tell."""
+        return self.marks.startswith(other.marks) or other.marks.startswith(self.marks)
+
+    def equals(self, other: "Fingerprint") -> bool:
+        """Whether both cover the same bytes; either may have skipped some."""
+        unread = None in (self.checksum, other.checksum)
+        return (
+            self.size == other.size
+            and self.tail == other.tail
+            and (unread or self.checksum == other.checksum)
+            and self.may_be(other)
+        )
+
+
+NOTHING = Fingerprint()
+"""Of no bytes."""
+
+
+def _next_mark(size: int) -> int:
+    if size < _FINE_BYTES:
+        return (size // _FINE_STEP + 1) * _FINE_STEP
+    return 1 << size.bit_length()
+
+
+class Index:
+    """Finds the logs that a file may be, by their marks."""
+
+    def __init__(self) -> None:
+        self._sorted: list[tuple[bytes, str]] = []
+        self._lengths: Counter[int] = Counter()
+        """How many marks there are of each length: few files are so short that theirs are, too."""
+
+    def add(self, key: str, marks: bytes) -> None:
+        """Add a log; without marks it is not found."""
+        if marks:
+            insort(self._sorted, (marks, key))
+            self._lengths[len(marks)] += 1
+
+    def remove(self, key: str, marks: bytes) -> None:
+        """Remove a log that was added with these marks."""
+        if marks:
+            del self._sorted[bisect_left(self._sorted, (marks, key))]
+            self._lengths[len(marks)] -= 1
+            if not self._lengths[len(marks)]:
+                del self._lengths[len(marks)]
+
+    def find(self, marks: bytes, most: int | None = None) -> set[str]:
+        """Find the logs that agree with the marks as far as both go; none if more than ``most``."""
+        found = set(islice(self._find(marks), None if most is None else most + 1))
+        return found if most is None or len(found) <= most else set()
+
+    def _find(self, marks: bytes) -> Iterator[str]:
+        yield from self._beginning_with(marks, whole=False)
+        for length in self._lengths:
+            if length < len(marks):
+                yield from self._beginning_with(marks[:length], whole=True)
+
+    def _beginning_with(self, marks: bytes, *, whole: bool) -> Iterator[str]:
+        """Find those whose marks begin with these, or are these."""
+        for at in range(bisect_left(self._sorted, (marks, "")), len(self._sorted)):
+            longer, key = self._sorted[at]
+            if longer != marks and (whole or not longer.startswith(marks)):
+                break
+            yield key
 
 
 class FileHandle:
     """An open file, read in order.
 
     Attributes:
-        packed: Whether it is gzip and is unpacked.
-        unclear: Whether it is so short that it may yet turn out to be packed.
-        position: Of the next byte that :meth:`read` gives, in unpacked bytes from the start.
+        is_gzip: Whether it is decompressed.
+        unclear: Whether it is so short that it may yet turn out to be compressed.
+        position: Of the next byte that :meth:`read` gives, in decompressed bytes from the start.
     """
 
-    __slots__ = ("_descriptor", "_head", "_path", "_unpacking", "packed", "position", "unclear")
+    __slots__ = ("_descriptor", "_gzip", "_head", "_path", "is_gzip", "position", "unclear")
 
     def __init__(self, path: str, inode: Inode) -> None:
-        """Open a file.
-
-        Args:
-            path: Where it was seen.
-            inode: What was seen there.
+        """Open the file that was seen at a path.
 
         Raises:
             MovedError: Something else is there now, or nothing.
-            SourceError: It may not be read, or is no log; see :mod:`forwarder.inputs.block_reader`.
+            FileError: It cannot be read, or is refused for its format.
         """
         self._path = path
         try:
@@ -69,7 +195,7 @@ class FileHandle:
         except FileNotFoundError as error:
             raise MovedError from error
         except OSError as error:
-            raise _refused(path, error) from error
+            raise self._error(error) from error
         try:
             self.restart()
         except BaseException:
@@ -78,54 +204,49 @@ class FileHandle:
 
     @property
     def fault(self) -> str | None:
-        """What is wrong with a packed file; None if nothing is, so far."""
-        return None if self._unpacking is None else self._unpacking.fault
+        """What is wrong with a gzip file; None if nothing is, so far."""
+        return None if self._gzip is None else self._gzip.fault
 
     @property
     def complete(self) -> bool:
         """Whether the file may end here; always so for plain ones."""
-        return self._unpacking is None or self._unpacking.complete
-
-    @property
-    def size(self) -> int:
-        """Its size on disk now, in bytes."""
-        return os.fstat(self._descriptor).st_size
-
-    @property
-    def stamp(self) -> tuple[int, int]:
-        """Its size now, and when it changed last, in nanoseconds from 1970."""
-        status = os.fstat(self._descriptor)
-        return status.st_size, status.st_mtime_ns
+        return self._gzip is None or self._gzip.complete
 
     @property
     def pending(self) -> bool:
-        """Whether a packed file gave nothing although there is more now: ask again."""
-        return self._unpacking is not None and self._unpacking.pending
+        """Whether a gzip file gave nothing although there is more now: read again."""
+        return self._gzip is not None and self._gzip.pending
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Its size on disk now, and when it changed last, in nanoseconds from 1970."""
+        status = os.fstat(self._descriptor)
+        return status.st_size, status.st_mtime_ns
 
     def restart(self) -> None:
-        """Go back to the first byte, and look anew what the file is.
+        """Go back to the first byte, and find out again what the file is.
 
         Raises:
-            SourceError: It cannot be read, or is no log.
+            FileError: It cannot be read, or is refused for its format.
         """
-        head = self._look_at_head()
-        self.packed = head.startswith(GZIP_MAGIC)
+        head = self._check_head()
+        self.is_gzip = head.startswith(GZIP_MAGIC)
         self.unclear = is_too_short(head)
         self.position = 0
         self._head = b""
-        self._unpacking = None
-        if self.packed:
+        self._gzip = None
+        if self.is_gzip:
             os.lseek(self._descriptor, 0, os.SEEK_SET)
-            self._unpacking = GzipReader(partial(os.read, self._descriptor))
+            self._gzip = GzipReader(partial(os.read, self._descriptor))
 
     def read(self, size: int) -> bytes:
         """Read what follows; b"" if there is nothing more now, unless it is :attr:`pending`.
 
         Raises:
-            SourceError: What it unpacks to is no log.
+            FileError: What it expands to is refused for its format.
         """
-        if self._unpacking is not None:
-            data = self._unpacking.read(size)
+        if self._gzip is not None:
+            data = self._gzip.read(size)
             if len(self._head) < FORMAT_BYTES:
                 self._head += data[: FORMAT_BYTES - len(self._head)]
                 self._refuse(self._head)
@@ -134,26 +255,26 @@ class FileHandle:
         self.position += len(data)
         return data
 
-    def read_behind(self, known: Fingerprint, size: int) -> bytes | None:
+    def read_after(self, known: Fingerprint, size: int) -> bytes | None:
         """Read what follows the bytes that are known, if these are still there.
 
-        One read gets both, so that the file is not another one in between.
+        One read gets both, so that the file is not replaced in between.
 
         Args:
-            known: Of the bytes before. A packed file must stand behind them.
+            known: Of the bytes before. A gzip file must stand behind them.
             size: The most bytes to return.
 
         Returns:
             The bytes; b"" if there is nothing more now; None if the bytes before the position
-            are not what they were, or a packed file stands elsewhere.
+            are not what they were, or a gzip file stands elsewhere.
 
         Raises:
-            SourceError: It turns out to be no log.
+            FileError: It turns out to be refused for its format.
         """
-        if self._unpacking is not None:
+        if self._gzip is not None:
             return self.read(size) if self.position == known.size else None
         if known.size < FORMAT_BYTES:  # it was too short to be known for what it is
-            self._look_at_head()
+            self._check_head()
         tail = len(known.tail)
         data = os.pread(self._descriptor, tail + size, known.size - tail)
         if not data.startswith(known.tail):
@@ -161,18 +282,16 @@ class FileHandle:
         self.position = known.size + len(data) - tail
         return data[tail:]
 
-    def holds(self, known: Fingerprint) -> bool:
-        """Say whether a plain file begins and goes on as it did, by its first and last bytes.
+    def still_matches(self, known: Fingerprint) -> bool:
+        """Whether a plain file has the first and last bytes that it had.
 
-        Enough where the inode says the same; for anything else, compare all of it.
+        Enough where the inode is the same; for anything else, compare all of it.
         """
-        if self.packed:
-            return False
-        head = known.marks[:HEAD_BYTES]
-        tail = known.tail
+        head, tail = known.marks[:HEAD_BYTES], known.tail
         return (
-            os.pread(self._descriptor, len(head), 0) == head
-            and os.pread(self._descriptor, len(tail), known.size - len(tail)) == tail
+            not self.is_gzip
+            and self.bytes_at(0, len(head)) == head
+            and self.bytes_at(known.size - len(tail), len(tail)) == tail
         )
 
     def bytes_at(self, start: int, size: int) -> bytes:
@@ -180,13 +299,11 @@ class FileHandle:
         return os.pread(self._descriptor, size, start)
 
     def head(self, limit: int) -> bytes:
-        """Read the whole lines among the first bytes, unpacked; at most so many bytes."""
-        if self._unpacking is None:
-            data = os.pread(self._descriptor, limit, 0)
-        else:
+        """Read the whole lines among the first bytes, at most so many, decompressed."""
+        data = self.bytes_at(0, limit)
+        if self.is_gzip:
             at = count()
-            gzip = GzipReader(lambda size: os.pread(self._descriptor, size, next(at) * size))
-            data = gzip.read_on(limit)
+            data = GzipReader(lambda size: self.bytes_at(next(at) * size, size)).read_on(limit)
         return data[: data.rfind(b"\n") + 1]
 
     def close(self) -> None:
@@ -196,76 +313,78 @@ class FileHandle:
                 os.close(self._descriptor)
             self._descriptor = -1
 
-    def _look_at_head(self) -> bytes:
-        """Return the first bytes on disk, unless they are those of something that is no log."""
+    def _check_head(self) -> bytes:
         try:
-            head = os.pread(self._descriptor, FORMAT_BYTES, 0)
+            head = self.bytes_at(0, FORMAT_BYTES)
         except OSError as error:
-            raise _refused(self._path, error) from error
+            raise self._error(error) from error
         self._refuse(head)
         return head
 
     def _refuse(self, head: bytes) -> None:
         reason = refusal(head)
         if reason is not None:
-            raise SourceError(f"{self._path!r} {reason}; or leave it out of the pattern")
+            raise FileError(f"{self._path!r} {reason}; or leave it out of the pattern")
+
+    def _error(self, error: OSError) -> FileError:
+        denied = isinstance(error, PermissionError)
+        remedy = "; give this user the right to read it" if denied else ""
+        return FileError(f"{self._path!r} cannot be read: {error.strerror}{remedy}")
 
 
 class HandleCache:
-    """The files that are open, those used longest ago first."""
+    """The files that are open, least recently used first."""
 
     def __init__(self, limit: int = MAX_OPEN) -> None:
-        """Start with none open.
-
-        Args:
-            limit: The most to hold open, at least 1.
-        """
+        """Start with none; at most ``limit`` are open at a time."""
         self._limit = limit
-        self._sources: OrderedDict[Inode, FileHandle] = OrderedDict()
+        self._handles: OrderedDict[Inode, FileHandle] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._sources)
+        return len(self._handles)
 
     def __contains__(self, inode: Inode) -> bool:
-        return inode in self._sources
+        return inode in self._handles
 
     def open(self, path: str, inode: Inode) -> FileHandle:
-        """Give the open file, or open it and close the one used longest ago.
+        """Return the open file, or open it and close the least recently used one.
 
         Raises:
             MovedError: Something else is there now, or nothing.
-            SourceError: It may not be read, or is no log.
+            FileError: It cannot be read, or is refused for its format.
         """
-        source = self._sources.get(inode)
-        if source is None:
-            while len(self._sources) >= self._limit:
-                self.close(next(iter(self._sources)))
-            source = self._sources[inode] = FileHandle(path, inode)
-        self._sources.move_to_end(inode)
-        return source
+        handle = self._handles.get(inode)
+        if handle is None:
+            while len(self._handles) >= self._limit:
+                self.close(next(iter(self._handles)))
+            handle = self._handles[inode] = FileHandle(path, inode)
+        self._handles.move_to_end(inode)
+        return handle
 
     def close(self, inode: Inode) -> None:
         """Close a file, if it is open."""
-        source = self._sources.pop(inode, None)
-        if source is not None:
-            source.close()
+        handle = self._handles.pop(inode, None)
+        if handle is not None:
+            handle.close()
 
     def close_all(self) -> None:
         """Close all files."""
-        for inode in list(self._sources):
+        for inode in list(self._handles):
             self.close(inode)
+
+
+def most_open() -> int:
+    """Return how many files to hold open: where descriptors are few, others need them, too."""
+    few, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_OPEN if few == resource.RLIM_INFINITY else max(MIN_OPEN, min(MAX_OPEN, few // 4))
 
 
 def _open(path: str, inode: Inode) -> int:
     """Open a file, and nothing else that may have its name by now.
 
     A descriptor that is only a place (``O_PATH``) shows what is there, and to close it does nothing
-    to the file: of the spool's files, even that would let go of SQLite's locks. What it leads to
-    does not change any more, so what is opened through it is what was seen.
-
-    Raises:
-        MovedError: It is not the file that was seen.
-        OSError: It cannot be opened.
+    to the file: of the spool's files, even that would drop SQLite's locks. What it leads to does
+    not change any more, so what is opened through it is what was seen.
     """
     place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
@@ -275,8 +394,3 @@ def _open(path: str, inode: Inode) -> int:
         return os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(place)
-
-
-def _refused(path: str, error: OSError) -> SourceError:
-    cure = "; give this user the right to read it" if isinstance(error, PermissionError) else ""
-    return SourceError(f"{path!r} cannot be read: {error.strerror}{cure}")

@@ -1,73 +1,154 @@
-"""The files that are there, and which log each belongs to.
+"""The files that are there, which log each belongs to, and whose turn it is.
 
-A file goes through three states. It is compared, until it is known which log it is. It is read,
-if it is the home of its log. And it rests, at its end, or as a copy, or because it cannot be read,
-until it changes.
+A file's life is one state and one table, :data:`TRANSITIONS`:
+
+    IGNORED ──▶ COMPARE ──▶ READ ⇄ AT_END
+                 ▲  │ ▲
+                 │  ▼ └──── COPY, FAILED
+                UNDECIDED
+
+Files in the states COMPARE and READ have work to do, and are in the queue: files of an appliance
+one after the other, appliances in turn. The oldest file of an appliance, by its name, comes first
+and has all turns of its appliance until it has no more work; so a connection goes on from file to
+file. One that is gone, and still open, comes before another of its name. Appliances take turns, so
+that a large backlog of one holds up no other. A file may be blocked until all files were scanned;
+those behind it wait, too.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Hashable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from heapq import heappop, heappush
+from itertools import count
+from typing import Generic, NamedTuple, TypeVar
 
 from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
-from forwarder.inputs.files.file_handle import Inode
-from forwarder.inputs.files.paths import is_live, is_successor, reading_order, time_in_name
+from forwarder.inputs.files.file_handle import HandleCache, Inode
+from forwarder.inputs.files.paths import (
+    ReadingOrder,
+    is_live,
+    is_successor,
+    reading_order,
+    time_in_name,
+)
 from forwarder.inputs.files.scanner import FileStat
-from forwarder.inputs.files.turns import Turns
+
+T = TypeVar("T", bound=Hashable)
 
 
 class State(Enum):
     """What is to be done with a file."""
 
+    IGNORED = auto()
+    """Nothing, because of its age, until it changes."""
     COMPARE = auto()
+    """Find out which log it is."""
+    UNDECIDED = auto()
+    """Wait until it changes or has settled: it may be several logs, or is too short."""
     READ = auto()
-    REST = auto()
+    """Read its log, of which it is the current file."""
+    AT_END = auto()
+    """Wait until it changes, or is to be read again to see whether it is complete."""
+    COPY = auto()
+    """Nothing, until it changes: its log gets all of it elsewhere."""
+    FAILED = auto()
+    """Try again after the next scan: it cannot be read."""
+
+
+class Event(Enum):
+    """What happens to a file."""
+
+    CHANGED = auto()
+    """It has another size, time, or name."""
+    DUE = auto()
+    """A time is over that it was to wait."""
+    SCANNED = auto()
+    """All files were scanned."""
+    REPLACED = auto()
+    """It may hold something else by now."""
+    IDENTIFIED = auto()
+    """It is the current file of a log."""
+    ENDED = auto()
+    """It is read to its end."""
+    COPIED = auto()
+    """It is found to be a copy."""
+    UNCLEAR = auto()
+    """It cannot be told yet which log it is."""
+    ERROR = auto()
+    """It cannot be read now."""
+
+
+TRANSITIONS = {
+    (State.IGNORED, Event.REPLACED): State.COMPARE,
+    (State.COMPARE, Event.REPLACED): State.COMPARE,
+    (State.COMPARE, Event.IDENTIFIED): State.READ,
+    (State.COMPARE, Event.ENDED): State.AT_END,
+    (State.COMPARE, Event.COPIED): State.COPY,
+    (State.COMPARE, Event.UNCLEAR): State.UNDECIDED,
+    (State.COMPARE, Event.ERROR): State.FAILED,
+    (State.UNDECIDED, Event.DUE): State.COMPARE,
+    (State.UNDECIDED, Event.REPLACED): State.COMPARE,
+    (State.READ, Event.CHANGED): State.READ,
+    (State.READ, Event.IDENTIFIED): State.READ,
+    (State.READ, Event.ENDED): State.AT_END,
+    (State.READ, Event.COPIED): State.COPY,
+    (State.READ, Event.ERROR): State.FAILED,
+    (State.READ, Event.REPLACED): State.COMPARE,
+    (State.AT_END, Event.CHANGED): State.READ,
+    (State.AT_END, Event.COPIED): State.COPY,
+    (State.AT_END, Event.DUE): State.READ,
+    (State.AT_END, Event.REPLACED): State.COMPARE,
+    (State.COPY, Event.REPLACED): State.COMPARE,
+    (State.FAILED, Event.CHANGED): State.READ,
+    (State.FAILED, Event.COPIED): State.COPY,
+    (State.FAILED, Event.REPLACED): State.COMPARE,
+    (State.FAILED, Event.SCANNED): State.READ,
+}
+"""Anything else changes nothing. READ without a log, which it may have lost meanwhile, compares."""
 
 
 @dataclass(slots=True, eq=False)
 class File:
     """A file that is there, or is gone and still open."""
 
-    sighting: FileStat
+    stat: FileStat
     changed_at: float
     """Seconds of the monotonic clock when it changed last."""
-    state: State = State.REST
-    trail: LogState | None = None
-    """The log it belongs to; its home may be another file, then this one is a copy."""
-    steps: Generator[None, None, bool] | None = None
-    """A comparison under way."""
+    state: State = State.IGNORED
+    log: LogState | None = None
+    """The log it belongs to; if that has another current file, this one is a copy."""
+    comparison: Generator[None, None, bool] | None = None
+    """Under way."""
     here: bool = True
     """Whether it has a name."""
-    retry: bool = False
-    """Whether to try again whenever all files are looked at."""
     problem: str | None = None
-    """What was said of it last."""
-    packed: bool = False
-    """Whether it is gzip; known as soon as it has a log."""
+    """What was reported of it last."""
+    is_gzip: bool = False
+    """Known as soon as it has a log."""
     skip: int = 0
-    """Bytes on disk that are to be passed over: those that were there at the start."""
+    """Bytes on disk that are to be skipped: those that were there at the start."""
     seen_in: int = 0
-    """Which look at all files was the last one when it was seen as it is; while nothing is read."""
+    """How many scans there were when it was first seen as it is; while nothing is read."""
     head: bytes = b""
-    """Its first bytes, while it waits for another look; see ``beginnings``."""
-    ignored: bool = False
-    """Whether it is left alone, because of its age, until it changes."""
+    """Its first bytes, while it waits for another scan."""
+    paused_since: float = 0.0
+    """Since when it is at its end, and has to rest before its last line is whole."""
 
     @property
     def inode(self) -> Inode:
-        """Which file it is, while it is there."""
-        return self.sighting.inode
+        """Identifies the file, while it is there."""
+        return self.stat.inode
 
     @property
     def path(self) -> str:
         """Where it is, or was last."""
-        return self.sighting.path
+        return self.stat.path
 
     @property
-    def is_home(self) -> bool:
+    def is_current(self) -> bool:
         """Whether its log is read from it."""
-        return self.trail is not None and self.trail.home == self.inode
+        return self.log is not None and self.log.current_file == self.inode
 
     @property
     def is_live(self) -> bool:
@@ -76,21 +157,27 @@ class File:
 
 
 class Files:
-    """All files that are known."""
+    """All files that are known, the logs that they hold, and the handles of those that are open."""
 
-    def __init__(self, trails: CheckpointStore, turns: Turns[Inode]) -> None:
-        """Start with none."""
-        self._trails = trails
-        self._turns = turns
-        self._files: dict[Inode, File] = {}
-        self._homes: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
-        """By appliance, the files that logs are read from."""
-        self._pausing: defaultdict[str, dict[Inode, float]] = defaultdict(dict)
-        self._live: defaultdict[str, dict[Inode, None]] = defaultdict(dict)
-        self._copies: dict[str, dict[Inode, None]] = {}
-        self._expected: deque[Inode] = deque()
+    def __init__(self, logs: CheckpointStore, limit: int, at_once: int) -> None:
+        """Start with no file.
+
+        Args:
+            logs: What is remembered.
+            limit: Files held open at a time.
+            at_once: Appliances that have turns at a time.
+        """
+        self.logs = logs
+        self.handles = HandleCache(limit)
+        self.queue: ReadQueue[Inode] = ReadQueue(at_once)
         self.paths: dict[str, FileStat] = {}
         """Each known file that has a name, by its path."""
+        self._files: dict[Inode, File] = {}
+        # By appliance: files that logs are read from, those of them that pause, and live names.
+        self._current: defaultdict[str, dict[Inode, File]] = defaultdict(dict)
+        self._paused: defaultdict[str, dict[Inode, File]] = defaultdict(dict)
+        self._live: defaultdict[str, dict[Inode, File]] = defaultdict(dict)
+        self._ended: deque[File] = deque()
 
     def __len__(self) -> int:
         return len(self._files)
@@ -98,178 +185,264 @@ class Files:
     def __iter__(self) -> Iterator[File]:
         return iter(list(self._files.values()))
 
-    def __getitem__(self, inode: Inode) -> File:
-        return self._files[inode]
-
     def get(self, inode: Inode | None) -> File | None:
         """Return a file, if it is known."""
         return None if inode is None else self._files.get(inode)
 
+    def on(self, file: File, event: Event) -> None:
+        """Change the state of a file, by the table."""
+        state = TRANSITIONS.get((file.state, event))
+        if state is not None:
+            file.state = state
+            self._enqueue(file)
+
     def add(self, file: File) -> None:
-        """Take note of a new file."""
+        """Add a file that is new; it is ignored until it is compared."""
         self._files[file.inode] = file
         self._name(file)
 
-    def rename(self, file: File, sighting: FileStat) -> None:
-        """Take note of a file as it was just seen."""
-        if file.is_home and sighting.appliance != file.sighting.appliance:
-            del self._homes[file.sighting.appliance][file.inode]
-            self._homes[sighting.appliance][file.inode] = None
-        if sighting.path != file.path or not file.here:
+    def rename(self, file: File, stat: FileStat) -> None:
+        """Note a file as it was just found."""
+        old, appliance = file.stat, stat.appliance
+        if file.is_current and appliance != old.appliance:
+            self._current[appliance][file.inode] = self._current[old.appliance].pop(file.inode)
+        if stat.path != old.path or not file.here:
             self._unname(file)
-            self.set_pausing(file, None)
-            file.sighting, file.here = sighting, True
+            self.pause(file, None)
+            file.stat, file.here = stat, True
             self._name(file)
-            self.set_state(file, file.state)  # its turn goes by its name
-            if file.is_home and file.trail is not None:
-                self._trails.settle(file.trail, file.inode, file.path, live=file.is_live)
-        file.sighting = self.paths[sighting.path] = sighting
+            self._enqueue(file)  # its turn depends on its name
+            if file.is_current and file.log is not None:
+                self.logs.set_file(file.log, file.inode, file.path, live=file.is_live)
+        file.stat = self.paths[stat.path] = stat
 
     def unname(self, file: File) -> None:
-        """Take note that a file has no name any more."""
+        """Note that a file has no name any more, and is still open."""
         self._unname(file)
         file.here = False
-        self.set_state(file, file.state)
+        self._enqueue(file)
 
     def drop(self, file: File, now: float, wall: float) -> None:
-        """Forget a file; its log has to find another home."""
+        """Forget a file; its log has to find another one."""
+        file.comparison = None
         self.release(file, now, wall)
-        self.set_state(file, State.REST)
+        self.queue.remove(file.inode)
         if file.here:
             self._unname(file)
-        self.set_pausing(file, None)
         del self._files[file.inode]
+        self.handles.close(file.inode)
 
-    def set_state(self, file: File, state: State) -> None:
-        """Say what is to be done with a file."""
-        file.state = state
-        if state is State.REST:
-            self._turns.remove(file.inode)
-        else:
-            self._turns.add(file.inode, file.sighting.appliance, file.path, gone=not file.here)
-
-    def expect(self, file: File) -> None:
-        """Let a file be compared that is a log which has ended, by its inode and its size.
+    def expect_end(self, file: File) -> None:
+        """Let a new file be compared that is a log which has ended, by its inode and its size.
 
         There are many at a start, and nothing is read of them; so they need no turns.
         """
         file.state = State.COMPARE
-        self._expected.append(file.inode)
+        self._ended.append(file)
 
     @property
-    def expects(self) -> bool:
-        """Whether there are such files."""
-        return bool(self._expected)
+    def pending(self) -> bool:
+        """Whether any file has work to do."""
+        return bool(self.queue or self._ended)
 
-    def take_expected(self) -> Inode | None:
-        """Give one of them, if it is still to be compared."""
-        while self._expected:
-            file = self._files.get(self._expected.popleft())
-            if file is not None and file.state is State.COMPARE:
-                return file.inode
-        return None
+    def take(self) -> File | None:
+        """Return the file whose turn it is."""
+        while self._ended:
+            file = self._ended.popleft()
+            if self._files.get(file.inode) is file and file.state is State.COMPARE:
+                return file
+        inode = self.queue.take()
+        return None if inode is None else self._files[inode]
 
-    def settle(self, file: File, trail: LogState, state: State = State.READ) -> None:
-        """Make a file the home of a log; its home so far becomes a copy."""
-        before = self.get(trail.home)
+    def set_log(self, file: File, log: LogState, event: Event = Event.IDENTIFIED) -> None:
+        """Make a file the current one of a log; the one before becomes a copy."""
+        before = self.get(log.current_file)
         if before is not None and before is not file:
-            self._copies.setdefault(trail.key, {})[before.inode] = None
-            del self._homes[before.sighting.appliance][before.inode]
-            self.set_state(before, State.REST)
-        self._forget_copy(trail, file)
-        file.trail = trail
-        self._trails.settle(trail, file.inode, file.path, live=file.is_live)
-        self._homes[file.sighting.appliance][file.inode] = None
-        self.set_state(file, state)
+            log.copies[before.inode] = None
+            del self._current[before.stat.appliance][before.inode]
+            self.pause(before, None)
+            self.on(before, Event.COPIED)
+        log.copies.pop(file.inode, None)
+        file.log = log
+        self.logs.set_file(log, file.inode, file.path, live=file.is_live)
+        self._current[file.stat.appliance][file.inode] = file
+        self.on(file, event)
 
-    def copy(self, file: File, trail: LogState) -> None:
-        """Say that a file holds nothing that its log does not get elsewhere."""
-        file.trail = trail
-        self._copies.setdefault(trail.key, {})[file.inode] = None
-        self.set_state(file, State.REST)
+    def copy(self, file: File, log: LogState) -> None:
+        """Note that a file holds nothing that its log does not get elsewhere."""
+        file.log = log
+        log.copies[file.inode] = None
+        self.on(file, Event.COPIED)
 
     def release(self, file: File, now: float, wall: float) -> None:
-        """Take a file from its log; if it was its home, the copies are looked at again."""
-        trail, file.trail = file.trail, None
-        if trail is None:
+        """Take a file from its log; if it was the current one, the copies are compared again."""
+        self.pause(file, None)
+        log, file.log = file.log, None
+        if log is None:
             return
-        if trail.home != file.inode:
-            self._forget_copy(trail, file)
+        if log.current_file != file.inode:
+            log.copies.pop(file.inode, None)
             return
-        self._trails.lose_home(trail, now, wall)
-        del self._homes[file.sighting.appliance][file.inode]
-        for inode in self._copies.pop(trail.key, {}):
-            copy = self._files.get(inode)
-            if copy is not None and copy.trail is trail:
-                copy.trail = None
-                self.set_state(copy, State.COMPARE)
+        self.logs.lose_file(log, now, wall)
+        del self._current[file.stat.appliance][file.inode]
+        copies, log.copies = log.copies, {}
+        for copy in map(self._files.get, copies):
+            if copy is not None and copy.log is log:
+                copy.log = None
+                self.on(copy, Event.REPLACED)
 
     def has_successor(self, file: File) -> bool:
-        """Say whether another live file was begun in the place of a file, and holds something.
+        """Whether another live file was begun in the place of a file, and holds something.
 
         For a file that is not live by its name, any live file of its appliance will do.
         """
-        name_is_live = file.is_live
-        if name_is_live and time_in_name(file.path) is None:
+        by_name = file.is_live
+        if by_name and time_in_name(file.path) is None:
             return False
-        for inode in self._live[file.sighting.appliance]:
-            other = self._files[inode]
-            if (
-                other is not file
-                and other.sighting.size
-                and (not name_is_live or is_successor(other.path, file.path))
-            ):
-                return True
-        return False
+        return any(
+            x is not file and x.stat.size and (not by_name or is_successor(x.path, file.path))
+            for x in self._live[file.stat.appliance].values()
+        )
 
-    def set_pausing(self, file: File, since: float | None) -> None:
-        """Say whether a file that was read to its end has to rest before its last line is whole.
-
-        Args:
-            file: The file.
-            since: Seconds of the monotonic clock; the first time counts, until it is None.
-        """
-        same = self._pausing[file.sighting.appliance]
+    def pause(self, file: File, since: float | None) -> None:
+        """Note since when a file rests at its end before its last line is whole; None if not."""
         if since is None:
-            same.pop(file.inode, None)
-        else:
-            same.setdefault(file.inode, since)
+            self._paused[file.stat.appliance].pop(file.inode, None)
+        elif file.inode not in self._paused[file.stat.appliance]:
+            self._paused[file.stat.appliance][file.inode] = file
+            file.paused_since = since
 
-    def has_pausing_predecessor(self, file: File, since: float) -> bool:
-        """Say whether a file that comes before another one pauses, and not for longer."""
-        pausing = self._pausing[file.sighting.appliance].items()
-        others = [self._files[inode] for inode, begun in pausing if begun > since]
-        if not others:
-            return False
-        order = reading_order(file.path)
-        return any(x is not file and x.is_home and reading_order(x.path) <= order for x in others)
+    def has_paused_predecessor(self, file: File, since: float) -> bool:
+        """Whether a file that comes before another one pauses, and not for longer."""
+        paused = self._paused[file.stat.appliance].values()
+        others = [x for x in paused if x is not file and x.paused_since > since]
+        order = reading_order(file.path) if others else None
+        return order is not None and any(reading_order(x.path) <= order for x in others)
 
     def wake_predecessors(self, file: File) -> None:
-        """Look again at files in whose place a live one was begun that holds something now."""
+        """Read files again in whose place a live one was begun that holds something now."""
         if not file.is_live:
             return
-        for inode in self._homes[file.sighting.appliance]:
-            other = self._files[inode]
-            if other.trail is None or other.trail.ended:
-                continue
-            if not other.is_live or is_successor(file.path, other.path):
-                self.set_state(other, State.READ)
+        for other in self._current[file.stat.appliance].values():
+            unended = other.log is not None and not other.log.ended
+            if unended and (not other.is_live or is_successor(file.path, other.path)):
+                self.on(other, Event.CHANGED)
 
-    def _forget_copy(self, trail: LogState, file: File) -> None:
-        """Leave a file out of the copies of a log; most logs have none."""
-        copies = self._copies.get(trail.key)
-        if copies is not None:
-            copies.pop(file.inode, None)
-            if not copies:
-                del self._copies[trail.key]
+    def _enqueue(self, file: File) -> None:
+        if file.state in {State.COMPARE, State.READ}:
+            self.queue.add(file.inode, file.stat.appliance, file.path, gone=not file.here)
+        else:
+            self.queue.remove(file.inode)
 
     def _name(self, file: File) -> None:
-        self.paths[file.path] = file.sighting
+        self.paths[file.path] = file.stat
         if file.is_live:
-            self._live[file.sighting.appliance][file.inode] = None
+            self._live[file.stat.appliance][file.inode] = file
 
     def _unname(self, file: File) -> None:
         named = self.paths.get(file.path)
         if named is not None and named.inode == file.inode:
             del self.paths[file.path]
-        self._live[file.sighting.appliance].pop(file.inode, None)
+        self._live[file.stat.appliance].pop(file.inode, None)
+
+
+class _Entry(NamedTuple, Generic[T]):
+    """What has work to do; sorts by when that is to be done."""
+
+    order: ReadingOrder
+    here: bool
+    number: int
+    """No two have the same."""
+    item: T
+    appliance: str
+    path: str
+
+
+class ReadQueue(Generic[T]):
+    """What has work to do, in the order in which to do it."""
+
+    def __init__(self, max_at_once: int) -> None:
+        """Start empty.
+
+        Args:
+            max_at_once: Appliances that have turns at a time, at least 1: the file that each of
+                them is reading has to stay open.
+        """
+        self._max_at_once = max_at_once
+        self._waiting: dict[str, list[_Entry[T]]] = {}
+        self._entries: dict[T, _Entry[T]] = {}
+        self._current: dict[str, T] = {}
+        self._blocked: set[T] = set()
+        self._appliances: deque[str] = deque()
+        self._number = count()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, item: T, appliance: str, path: str, *, gone: bool = False) -> None:
+        """Add a file that has work to do, or has another name now, or none any more."""
+        before = self._entries.get(item)
+        if before is not None and before[4:] == (appliance, path) and before.here is not gone:
+            return
+        was_current = self._current.get(appliance) == item
+        self.remove(item)
+        entry = _Entry(reading_order(path), not gone, next(self._number), item, appliance, path)
+        self._entries[item] = entry
+        if was_current:
+            self._current[appliance] = item
+        if appliance not in self._waiting:
+            self._waiting[appliance] = []
+            self._appliances.append(appliance)
+        heappush(self._waiting[appliance], entry)
+
+    def remove(self, item: T) -> None:
+        """Remove a file that has no more work."""
+        self._blocked.discard(item)
+        entry = self._entries.pop(item, None)
+        if entry is not None and self._current.get(entry.appliance) == item:
+            del self._current[entry.appliance]
+
+    def block(self, item: T) -> None:
+        """Let a file that has the turn wait for :meth:`unblock`; older ones may come before it."""
+        self._blocked.add(item)
+        del self._current[self._entries[item].appliance]
+
+    def unblock(self) -> None:
+        """Let all that are blocked have their turns."""
+        self._blocked.clear()
+
+    def yield_to_older(self, item: T) -> bool:
+        """Let an older file of the appliance go first, if one came while a file had the turn."""
+        appliance = self._entries[item].appliance
+        del self._current[appliance]
+        if self._first(appliance) != item:
+            return True
+        self._current[appliance] = item
+        return False
+
+    def take(self) -> T | None:
+        """Return the file whose turn it is; the same again in a later turn, until it is removed."""
+        for _ in range(len(self._appliances)):
+            appliance = self._appliances.popleft()
+            item = self._first(appliance)
+            if item is None:
+                del self._waiting[appliance]
+                continue
+            self._appliances.append(appliance)
+            # Those that began go on before others begin.
+            may_begin = appliance in self._current or len(self._current) < self._max_at_once
+            if item not in self._blocked and may_begin:
+                self._current[appliance] = item
+                return item
+        return None
+
+    def _first(self, appliance: str) -> T | None:
+        if appliance in self._current:
+            return self._current[appliance]
+        waiting = self._waiting[appliance]
+        while waiting:
+            item = waiting[0].item
+            if self._entries.get(item) is waiting[0]:
+                return item
+            heappop(waiting)
+        return None

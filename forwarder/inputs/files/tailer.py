@@ -1,44 +1,60 @@
-"""FileTailer files: what is appended to them comes out once, under whatever name it is.
+"""Follows files: what is appended to them comes out once, under whatever name it is.
 
-looking ──▶ recognising ──▶ turns ──▶ reading ──▶ endings ──▶ pieces
-which files   which log      whose    from where  whether it
-are there     each is        turn     it stopped  is complete
-                 └────── trails: how far each log was read, and is in documents
+scan schedule ──▶ changes ──▶ identify ──▶ read queue ──▶ reader ──▶ chunks
+which files are   new, gone   which log    whose turn     from where
+there, and when   or changed  each is      it is          it stopped
+                       └────── registry and checkpoints: each file, and how far each log was read
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 from forwarder.inputs.chunk import Chunk, Kind
-from forwarder.inputs.files.beginnings import must_wait
-from forwarder.inputs.files.changes import ChangeTracker, Clock
-from forwarder.inputs.files.checkpoint import CheckpointStore, Fetch
-from forwarder.inputs.files.comparing import BLOCK_BYTES
-from forwarder.inputs.files.discovery import say_passed_over
-from forwarder.inputs.files.endings import PAUSE, SETTLE
-from forwarder.inputs.files.file_handle import (
-    HandleCache,
-    Inode,
-    MovedError,
-    SourceError,
-    most_open,
+from forwarder.inputs.files.changes import ChangeTracker
+from forwarder.inputs.files.checkpoint import (
+    PREFIX,
+    STARTED,
+    CheckpointStore,
+    Fetch,
+    LogState,
+    encode_started,
+    positions_in,
 )
-from forwarder.inputs.files.identify import FileIdentifier
-from forwarder.inputs.files.looking import ScanScheduler
-from forwarder.inputs.files.positions import PREFIX, STARTED, encode_started, positions_in
-from forwarder.inputs.files.reader import Reader
-from forwarder.inputs.files.registry import File, Files, State
+from forwarder.inputs.files.discovery import say_passed_over
+from forwarder.inputs.files.file_handle import FileError, Inode, MovedError, most_open
+from forwarder.inputs.files.identify import BLOCK_BYTES, FileIdentifier
+from forwarder.inputs.files.reader import PATIENCE, PAUSE, SETTLE, LogReader, modified_at
+from forwarder.inputs.files.registry import Event, File, Files, State
+from forwarder.inputs.files.scan_schedule import ScanScheduler
 from forwarder.inputs.files.scanner import FOLLOW, FileSource
-from forwarder.inputs.files.standing import FileStatus, status_of
-from forwarder.inputs.files.turns import Turns
 
 READ_BYTES = 1 << 20
 """1 MiB a call: enough for a commit, and soon over."""
 
 _MAX_TURNS = 256
-"""Files looked at in a call, some 30 ms of work: small files make no megabyte."""
+"""Files looked at in a call, some 30 ms: small files make no megabyte."""
+
+
+class FileStatus(NamedTuple):
+    """How far one log is."""
+
+    key: str
+    """Of the log, as its chunks have it."""
+    path: str
+    appliance: str
+    size: int
+    """Bytes that are known of, decompressed."""
+    offset: int
+    """Bytes that are in documents."""
+    behind: int
+    """Bytes that are there and not in documents."""
+    lost: int
+    """Bytes that were there and cannot be read any more."""
+    modified: datetime | None
+    """When it changed last; None if it is gone."""
 
 
 class FileTailer:
@@ -62,20 +78,20 @@ class FileTailer:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Start; nothing is looked at before the first :meth:`read`.
+        """Start; nothing is scanned before the first :meth:`read`.
 
         Args:
             inputs: What to follow.
             saved: All pairs of the state whose key begins with ``file/``.
-            fetch: Gives what the state has under such a key; without, all of it is kept in memory.
+            fetch: Returns what the state has under such a key; without, all of it is kept in
+                memory.
             once: Whether to read to the end and wait for nothing but half-written files.
-            watch: Whether to ask the system for events; without, files are looked at from time
-                to time.
-            max_open: Files held open at a time, at least 4; None for as many as the system allows
-                without want.
-            block_bytes: The largest piece.
+            watch: Whether to ask the system for events.
+            max_open: Files held open at a time, at least 4; None for as many as the system can
+                spare.
+            block_bytes: The largest chunk.
             read_bytes: After so many bytes, :meth:`read` returns.
-            monotonic: Seconds for waiting and resting.
+            monotonic: Seconds, for waiting and resting.
             wall: Seconds from 1970, to compare with the times of files.
 
         Raises:
@@ -83,91 +99,97 @@ class FileTailer:
         """
         self._once = once
         self._read_bytes = read_bytes
-        self._monotonic = monotonic
-        self._wall = wall
+        self._monotonic, self._wall = monotonic, wall
         started: list[str] = []
         stored = None if fetch is None else lambda key: fetch(PREFIX + key)
-        self._trails = CheckpointStore(positions_in(saved, started), monotonic(), stored)
-        patterns = {path for followed in inputs for path in followed.paths}
+        self._logs = CheckpointStore(positions_in(saved, started), monotonic(), stored)
         self._started = frozenset(started)
-        self._patterns = frozenset(patterns)
-        self._started_saved = patterns <= self._started
-        # Each appliance that is at work may hold one more open, to compare with.
+        self._patterns = frozenset(path for source in inputs for path in source.paths)
+        self._started_saved = self._patterns <= self._started
+        # Each appliance that has turns may hold one more open, to compare with.
         limit = max_open or most_open()
         at_once = max(limit // 4, 1)
-        self._opened = HandleCache(limit - at_once)
-        self._turns: Turns[Inode] = Turns(at_once)
-        self._files = Files(self._trails, self._turns)
-        self._looking = ScanScheduler(inputs, self._owner, watch=watch)
-        self._noticing = ChangeTracker(
+        self._files = Files(self._logs, limit - at_once, at_once)
+        self._queue = self._files.queue
+        self._scheduler = ScanScheduler(inputs, self._owner, watch=watch)
+        self._tracker = ChangeTracker(
             inputs,
+            self._files,
+            self._scheduler,
             started=self._started,
-            trails=self._trails,
-            files=self._files,
-            opened=self._opened,
-            looking=self._looking,
-            clock=Clock(monotonic, wall),
+            monotonic=monotonic,
+            wall=wall,
         )
-        self._recogniser = FileIdentifier(
-            self._trails, self._files, self._opened, self._noticing.release
-        )
-        self._reader = Reader(
-            self._trails, self._files, self._opened, once=once, block_bytes=block_bytes
-        )
+        self._identifier = FileIdentifier(self._files, self._tracker.on_truncate)
+        self._reader = LogReader(self._files, once=once, block_bytes=block_bytes)
         self._due: list[tuple[float, Inode]] = []
+        """When to look at a file again though nothing changes."""
         self._idle = False
         self._new_problems: list[str] = []
-        self._said_links: frozenset[str] = frozenset()
+        self._reported_links: frozenset[str] = frozenset()
 
     def read(self, timeout: float) -> list[Chunk]:
         """Read what is there.
 
-        What is handed over is kept until :meth:`save` says that it is in documents.
+        What is handed over is kept until :meth:`save` tells that it is in documents.
 
         Args:
             timeout: How long to wait for something, in seconds.
 
         Returns:
-            Pieces, at most some :data:`READ_BYTES`; none if nothing came, or :meth:`wake` was
-            called, or all is :attr:`drained` where nobody waits for more.
+            Chunks, at most some :data:`READ_BYTES`; none if nothing came, or :meth:`wake` was
+            called, or all is :attr:`drained` with ``once``.
         """
         deadline = self._monotonic() + timeout
         while True:
-            self._look()
-            pieces = self._work()
+            self.scan()
+            chunks = self._work()
             now = self._monotonic()
-            if not pieces and self.drained:
-                self._trails.stop_seeking(self._wall())
-            if self._once and not pieces and self.drained:
-                self._new_problems += self._noticing.count_losses(timedelta(0))
-                return []
-            if pieces or now >= deadline:
-                return pieces
+            if not chunks and self.drained:
+                self._logs.stop_seeking(self._wall())
+                if self._once:
+                    self._new_problems += self._tracker.count_losses(timedelta(0))
+                    return []
+            if chunks or now >= deadline:
+                return chunks
             if self._idle:
                 until = min(deadline, self._due[0][0]) if self._due else deadline
-                if self._looking.wait(now, until):
+                if self._scheduler.wait(now, until):
                     return []
 
-    def notice(self) -> None:
-        """Take note of files that come and go, and read nothing: there is no room for more."""
-        self._look()
+    def scan(self) -> None:
+        """Note files that come and go, and read nothing."""
+        now = self._monotonic()
+        while self._due and self._due[0][0] <= now:
+            file = self._files.get(heappop(self._due)[1])
+            self._queue.unblock()
+            if file is not None:
+                self._files.on(file, Event.DUE)
+        changes = self._scheduler.look(now, self._files.paths)
+        for stat in changes.some:
+            self._tracker.update(stat)
+        if changes.problem is not None:
+            self._new_problems.append(changes.problem)
+        if changes.everything is not None:
+            self._new_problems += self._tracker.apply(changes.everything)
+            self._queue.unblock()
 
     def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> list[tuple[str, bytes | None]]:
-        """Note what is in documents, and say what to save with them.
+        """Note what is in documents, and return what to save with them.
 
         Args:
-            consumed: By key of the pieces, the offset up to which everything is in documents, in
-                bytes from the start of the file, and what to give back with the first piece after
+            consumed: By key of the chunks, the offset up to which everything is in documents, in
+                bytes from the start of the file, and what to give back with the first chunk after
                 a restart.
 
         Returns:
             Pairs for the state, None to delete; also for files that were renamed meanwhile. They
-            are given once, so they have to get there: try again, or end the program.
+            are returned once, so they have to be saved: try again, or end the program.
         """
         for key, (offset, resume) in consumed.items():
-            self._trails.save(key, offset, resume)
-        pairs = [(PREFIX + key, value) for key, value in self._trails.changes()]
-        if not self._started_saved and self._noticing.looks:
+            self._logs.save(key, offset, resume)
+        pairs = [(PREFIX + key, value) for key, value in self._logs.changes()]
+        if not self._started_saved and self._tracker.scans:
             self._started_saved = True
             pairs.append((STARTED, encode_started(self._patterns | self._started)))
         return pairs
@@ -175,193 +197,193 @@ class FileTailer:
     @property
     def drained(self) -> bool:
         """Whether all that is there now was read; a half-written file counts only if it rests."""
-        waits = self._once and bool(self._due)
-        return (
-            bool(self._noticing.looks)
-            and not self._turns
-            and not self._files.expects
-            and not self._looking.pending
-            and not waits
-        )
+        waits = self._files.pending or self._scheduler.pending or (self._once and bool(self._due))
+        return self._tracker.scans > 0 and not waits
 
     def take_problems(self) -> list[str]:
-        """Return what went wrong since the last time: sentences for a person, each said once."""
+        """Return what went wrong since the last time: sentences, each reported once."""
         problems, self._new_problems = self._new_problems, []
         return problems
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong now: sentences for a person."""
+        """What is wrong now: sentences."""
         of_files = (x.problem for x in self._files if x.problem is not None)
-        links = self._noticing.links
+        links = self._tracker.links
         passed_over = [say_passed_over(links, FOLLOW)] if links else []
-        return [*passed_over, *sorted({*self._noticing.problems, *of_files})]
+        return [*passed_over, *sorted({*self._tracker.problems, *of_files})]
 
     def take_links(self) -> str | None:
-        """Say which links were passed over, if any was that was not said before."""
-        links = self._noticing.links
-        if not self._said_links.issuperset(links) and self._noticing.said.is_new("links"):
-            self._said_links = frozenset(links)
+        """Return which links were not followed, if any of them was not reported before."""
+        links = self._tracker.links
+        if not self._reported_links.issuperset(links) and self._tracker.reported.is_new("links"):
+            self._reported_links = frozenset(links)
             return say_passed_over(links, FOLLOW)
         return None
 
     @property
     def number(self) -> int:
         """How many files there are, but for those that are copies of others."""
-        return sum(1 for x in self._files if x.trail is None or x.is_home)
+        return sum(1 for x in self._files if x.log is None or x.is_current)
 
     @property
     def finds_files(self) -> bool | None:
-        """Whether there is any file to follow, empty or not; None before the first look."""
-        return len(self._files) > 0 if self._noticing.looks else None
+        """Whether there is any file to follow, empty or not; None before the first scan."""
+        return len(self._files) > 0 if self._tracker.scans else None
 
     def status(self) -> Iterator[FileStatus]:
-        """Say how far each log is; those that are gone only if something is lost."""
+        """Yield how far each log is; those that are gone only if something is lost."""
         for file in self._files:
-            if file.trail is not None and file.is_home:
-                yield status_of(file.trail, file)
-        for trail in self._trails.gone:
-            if trail.position.lost:
-                yield status_of(trail, None)
+            if file.log is not None and file.is_current:
+                yield _status_of(file.log, file)
+        for log in self._logs.gone:
+            if log.position.lost:
+                yield _status_of(log, None)
 
     @property
     def lost(self) -> int:
         """Bytes of logs that came and went before they were begun; no :meth:`status` has them."""
-        return self._noticing.lost
+        return self._tracker.lost
 
     def wake(self) -> None:
         """Let :meth:`read` return soon; may be called from any thread."""
-        self._looking.wake()
+        self._scheduler.wake()
 
     def close(self) -> None:
         """Close all files; what was not saved is read again after a restart."""
-        self._looking.close()
-        self._opened.close_all()
+        self._scheduler.close()
+        self._files.handles.close_all()
 
     def _owner(self, inode: Inode) -> str | None:
-        """Say which appliance had a file first."""
+        """Return which appliance had a file first."""
         file = self._files.get(inode)
-        trail = self._trails.find_by_inode(inode) if file is None else file.trail
-        if trail is not None:
-            return trail.position.appliance
-        return None if file is None else file.sighting.appliance
-
-    def _look(self) -> None:
-        now = self._monotonic()
-        while self._due and self._due[0][0] <= now:
-            file = self._files.get(heappop(self._due)[1])
-            self._turns.go_on()
-            if file is not None and file.state is State.REST and not file.ignored:
-                self._files.set_state(file, State.READ if file.is_home else State.COMPARE)
-        changes = self._looking.look(now, self._files.paths)
-        for sighting in changes.some:
-            self._noticing.take(sighting)
-        if changes.problem is not None:
-            self._new_problems.append(changes.problem)
-        if changes.everything is not None:
-            self._new_problems += self._noticing.take_all(changes.everything)
-            self._turns.go_on()
+        log = self._logs.find_by_inode(inode) if file is None else file.log
+        if log is not None:
+            return log.position.appliance
+        return None if file is None else file.stat.appliance
 
     def _work(self) -> list[Chunk]:
-        pieces: list[Chunk] = []
+        chunks: list[Chunk] = []
         size = 0
         for _ in range(_MAX_TURNS):
             if size >= self._read_bytes:
                 break
-            inode = self._files.take_expected() or self._turns.take()
-            self._idle = inode is None
-            if inode is None:
+            file = self._files.take()
+            self._idle = file is None
+            if file is None:
                 break
-            piece = self._take_turn(self._files[inode])
-            if piece is not None:
-                pieces.append(piece)
-                size += len(piece.data)
-        return pieces
+            chunk = self._take_turn(file)
+            if chunk is not None:
+                chunks.append(chunk)
+                size += len(chunk.data)
+        return chunks
 
     def _take_turn(self, file: File) -> Chunk | None:
         try:
-            if file.state is State.COMPARE:
-                self._compare(file)
-                return None
-            return self._read(file)
+            if file.state is State.READ:
+                return self._read(file)
+            self._identify(file)
         except MovedError:
             self._put_off(file)
-            self._looking.look_soon()
-        except SourceError as error:
+            self._scheduler.scan_soon()
+        except FileError as error:
             self._put_off(file)
-            self._say(file, str(error))
+            self._report(file, str(error))
         except OSError as error:
             self._put_off(file)
-            self._say(file, f"{file.path!r} cannot be read: {error.strerror}")
+            self._report(file, f"{file.path!r} cannot be read: {error.strerror}")
         return None
 
     def _put_off(self, file: File) -> None:
-        """Try a file again when all are looked at."""
-        self._opened.close(file.inode)
-        if not file.here:
-            self._noticing.drop(file)
-            return
-        file.steps = None
-        file.retry = True
-        self._files.set_state(file, State.REST)
+        """Try a file again after the next scan."""
+        self._files.handles.close(file.inode)
+        if file.here:
+            file.comparison = None
+            self._files.on(file, Event.ERROR)
+        else:
+            self._tracker.drop(file)
 
-    def _say(self, file: File, problem: str) -> None:
+    def _report(self, file: File, problem: str) -> None:
         if problem != file.problem:
             file.problem = problem
-            if self._noticing.said.is_new(problem):
+            if self._tracker.reported.is_new(problem):
                 self._new_problems.append(problem)
 
-    def _compare(self, file: File) -> None:
-        steps = file.steps
+    def _identify(self, file: File) -> None:
+        steps = file.comparison
         if steps is None:
             settled = self._rested(file) >= SETTLE
-            steps = file.steps = self._recogniser.recognise(file, settled=settled)
+            steps = file.comparison = self._identifier.identify(file, settled=settled)
         try:
             next(steps)
-            self._files.set_state(file, State.COMPARE)  # it takes more, so it has turns
+            self._files.on(file, Event.REPLACED)  # it takes more, so it has turns
         except StopIteration as stop:
-            file.steps = None
+            file.comparison = None
             if stop.value:
-                self._decide_again(file, SETTLE - self._rested(file))
-            if not file.here and not file.is_home:
-                self._noticing.drop(file)
+                self._look_again(file, SETTLE - self._rested(file))
+            if not file.here and not file.is_current:
+                self._tracker.drop(file)
 
     def _read(self, file: File) -> Chunk | None:
-        if file.trail is None:  # it was let go meanwhile
-            self._files.set_state(file, State.COMPARE)
+        log = file.log
+        if log is None:  # it was taken from it meanwhile
+            self._files.on(file, Event.REPLACED)
             return None
-        if not file.trail.read.size and self._turns.give_way(file.inode):
-            self._noticing.release(file, look=False)  # the older one may hold the same
+        if not log.read.size and self._waits_for_older(file):
+            self._tracker.on_truncate(file, scan=False)
             return None
-        if not file.trail.read.size and must_wait(file, self._files, self._monotonic()):
-            self._noticing.release(file, look=False)
-            self._turns.hold(file.inode)
-            self._decide_again(file, PAUSE)
-            return None
-        step = self._reader.read(file, file.trail, self._noticing.looks, lambda: self._rested(file))
+        step = self._reader.read(file, log, self._tracker.scans, lambda: self._rested(file))
         if step.early:
-            self._noticing.release(file)
-            self._turns.hold(file.inode)
+            self._tracker.on_truncate(file)
+            self._queue.block(file.inode)
             return None
-        if step.piece is None or not step.piece.data:
-            unsure = step.again is not None and file.trail.said is Kind.MORE and not file.packed
-            pauses = unsure and file.trail.read.size > 0
-            self._files.set_pausing(file, self._monotonic() if pauses else None)
+        if step.chunk is None or not step.chunk.data:
+            unsure = step.again is not None and log.last_kind is Kind.MORE and not file.is_gzip
+            pauses = unsure and log.read.size > 0
+            self._files.pause(file, self._monotonic() if pauses else None)
         if step.replaced:
-            self._noticing.release(file)
+            self._tracker.on_truncate(file)
             return None
         if step.problem is None:
             file.problem = None
         else:
-            self._say(file, step.problem)
+            self._report(file, step.problem)
         if step.again is not None:
-            self._decide_again(file, step.again)
+            self._look_again(file, step.again)
         if step.finished:
-            self._noticing.drop(file)
-        return step.piece
+            self._tracker.drop(file)
+        return step.chunk
+
+    def _waits_for_older(self, file: File) -> bool:
+        """Whether what is older than a log that is not begun is read first."""
+        if self._queue.yield_to_older(file.inode):  # that may hold the same
+            return True
+        patience = self._monotonic() - PATIENCE.total_seconds()
+        if not self._files.has_paused_predecessor(file, patience):
+            return False
+        self._queue.block(file.inode)
+        self._look_again(file, PAUSE)
+        return True
 
     def _rested(self, file: File) -> timedelta:
         return timedelta(seconds=self._monotonic() - file.changed_at)
 
-    def _decide_again(self, file: File, after: timedelta) -> None:
+    def _look_again(self, file: File, after: timedelta) -> None:
         heappush(self._due, (self._monotonic() + after.total_seconds(), file.inode))
+
+
+def _status_of(log: LogState, file: File | None) -> FileStatus:
+    position = log.position
+    offset = position.fingerprint.size
+    # What remains at the end of a closed log is not a line, and is not waited for.
+    behind = 0 if file is None else position.size - (log.read.size if log.ended else offset)
+    return FileStatus(
+        log.key,
+        position.path,
+        position.appliance,
+        position.size,
+        offset,
+        behind,
+        position.lost,
+        None if file is None else modified_at(file.stat),
+    )
