@@ -24,6 +24,7 @@ SLOW = (
     "test_assets",
     "test_bad_networks",
     "test_bench",
+    "test_cli.py",
     "test_docs_plugins",
     "test_faults_",
     "test_files_tailer.py::test_ten_thousand_files",
@@ -42,7 +43,7 @@ SLOW = (
     "test_truth",
     "test_webhook_example",
 )
-"""How the names begin of tests that run servers, kill processes, or search for long."""
+"""How the names begin of tests that run servers or many processes, or search for long."""
 SERVERS = {"elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"}
 
 __all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"]
