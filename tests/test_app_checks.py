@@ -123,7 +123,7 @@ def test_a_spool_needs_room(tmp_path: Path, mounts: Path) -> None:
     good, text, advice = findings[2]
     expected = "'..' has MB free; the spool may take 1000TB"
     assert (good, without_number(text)) == (False, expected)
-    assert advice == "Make room, or lower spool.max_bytes."
+    assert advice == "Free some space, or lower spool.max_bytes."
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ def test_each_output_is_looked_at(tmp_path: Path, mounts: Path) -> None:
         (False, "old: old has version 9", "Update it."),
         (True, "well: well answers", ""),
         (True, "well: well has version 9", ""),
-        (True, "quiet: the settings are right; type quiet has no check", ""),
+        (True, "quiet: the settings are valid; type quiet has no check", ""),
     ]
 
 

@@ -44,6 +44,7 @@ from forwarder.text import escaped_json, shown
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from forwarder.inputs.files.scanner import FileStat
     from forwarder.reading import Reading
 
 READ_BYTES = 1 << 17
@@ -244,7 +245,7 @@ def _parse_files(
     for file in files:
         meter = _Meter(file, step)
         try:
-            reading = _open(flow, file, options.zone)
+            reading = open_file(flow, file, options.zone)
             for documents in _documents(reading, file, meter):
                 if row is not None:
                     out.write_lines(row(x).encode() + b"\n" for x in documents)
@@ -265,7 +266,8 @@ def _parse_files(
     return parsed._replace(counts=flow.counts)
 
 
-def _open(flow: Flow, file: LogFile, zone: tzinfo | None) -> "Reading":
+def open_file(flow: Flow, file: "LogFile | FileStat", zone: tzinfo | None) -> "Reading":
+    """Begin to parse a file that is read once; ``zone`` is of stamps that no header covers."""
     # What comes through a pipe has no name of its own.
     named = "" if file.path.startswith((STDIN, *_OWN)) else _unicode(file.path)
     return flow.open(

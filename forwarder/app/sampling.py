@@ -1,20 +1,20 @@
-"""A look into the newest logs of an input, as the service will read them: for ``check``.
+"""Samples of the newest logs, parsed as the service will parse them: for ``check``.
 
-Of each appliance the newest files are looked into, at their beginnings and their ends, so that it
-takes moments whatever is there. What they hold goes through the core: what is said here is what
-documents will have.
+Of each appliance the newest files are parsed at their beginnings and their ends, which takes
+moments however much is there. What is said of them is what documents will have.
 """
 
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from forwarder.app.parse import open_file
 from forwarder.errors import ForwarderError
 from forwarder.events import GIVE_NAMES, Event, SyslogHeader, describe_mixture
-from forwarder.inputs.block_reader import file_time, last_change, plain_bytes, read_blocks
+from forwarder.inputs.block_reader import plain_bytes, read_blocks
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.inputs.files.scanner import FileStat
 from forwarder.mail_logs.blocks import Block
@@ -26,11 +26,11 @@ from forwarder.pipeline import Flow, Settings
 from forwarder.text import many, quoted, shown
 
 MAX_APPLIANCES = 10
-"""Whose logs are looked into; of a relay of hundreds, these stand for the others."""
+"""Whose logs are parsed; of a relay of hundreds, these stand for the others."""
 MAX_FILES = 2
 """Of an appliance, the newest: one that was just begun holds little."""
 MAX_TRIES = 6
-"""Files of an appliance that are looked into where the newest are no mail logs."""
+"""Files of an appliance that are parsed where the newest are not mail logs."""
 END_BYTES = 1 << 18
 """At the beginning of a file and at its end: some thousand lines each."""
 
@@ -40,66 +40,11 @@ _SERIAL = re.compile(rb": Version: \S+ SN: (\S+)")
 _FILE = "the form of a file"
 
 
-class _Watched(Flow):
-    """A flow that takes note of what goes through it."""
-
-    def __init__(self) -> None:
-        super().__init__(Settings(count_lines=False))
-        self.framings: Counter[str] = Counter()
-        self.appliances: set[str] = set()
-        self._stamps: list[tuple[bytes, Log, timedelta | None]] = []
-        """Of the first and the last line of each block, with the offset that was known then."""
-
-    # typing.override is of Python 3.12.
-    def read(self, block: Block, log: Log) -> list[Event]:  # type: ignore[explicit-override]
-        """Join the lines of a block."""
-        events = super().read(block, log)
-        self.appliances.add(log.origin.appliance)
-        if block.lines is None:
-            lines = block.text.count(b"\n", block.start, block.end)
-            self.framings[_FILE] += lines
-        else:
-            self.framings.update(_framing(x.header) for x in block.lines)
-        last = block.text.rfind(b"\n", block.start, block.end) + 1
-        for start in (block.start + 1, last):
-            stamp = block.text[start : start + _STAMP_BYTES]
-            self._stamps.append((stamp, log, log.offset))
-        return events
-
-    def begin_file(self) -> Callable[[], None]:
-        """Begin a file; what is returned forgets what was noted of it: it is no mail log."""
-        framings, appliances = self.framings.copy(), self.appliances.copy()
-        stamps = len(self._stamps)
-
-        def take_back() -> None:
-            self.framings, self.appliances = framings, appliances
-            del self._stamps[stamps:]
-
-        return take_back
-
-    def times(self) -> tuple[list[int], Counter[str]]:
-        """Give seconds since 1970 of lines, and where their zones come from.
-
-        The first lines of a header are before the one that has the offset.
-        """
-        epochs: list[int] = []
-        zones: Counter[str] = Counter()
-        for stamp, log, before in self._stamps:
-            if log.source.zone is not self._clock.zone:
-                self._clock.move(log.source.zone)
-            offset = log.offset if before is None else before
-            moment = self._clock.read(stamp, offset)
-            if moment is not None:
-                epochs.append(moment.epoch)
-                zones[_zone(stamp, offset, log.source.zone)] += 1
-        return epochs, zones
-
-
-def look_into(files: Iterable[FileStat], zone: tzinfo | None) -> Iterator[Finding]:
-    """Look into the newest of some files.
+def sample(files: Iterable[FileStat], zone: tzinfo | None) -> Iterator[Finding]:
+    """Parse parts of the newest files of one path of an input.
 
     Args:
-        files: Those of one path of an input.
+        files: Of the path.
         zone: The setting ``timezone`` of the input.
 
     Yields:
@@ -110,35 +55,30 @@ def look_into(files: Iterable[FileStat], zone: tzinfo | None) -> Iterator[Findin
         same = by_appliance[file.appliance]
         if file.size and len(same) < MAX_TRIES and os.access(file.path, os.R_OK):
             same.append(file)
-    looked_into = [x for x in by_appliance.values() if x]
-    for same in looked_into[:MAX_APPLIANCES]:
-        yield from _look_into(same, zone)
-    left = len(looked_into) - MAX_APPLIANCES
+    groups = [x for x in by_appliance.values() if x]
+    for same in groups[:MAX_APPLIANCES]:
+        yield from _sample_appliance(same, zone)
+    left = len(groups) - MAX_APPLIANCES
     if left > 0:
         yield Finding(good=True, text=f"{many(left, 'more appliance')} not looked into")
 
 
-def _look_into(files: Sequence[FileStat], zone: tzinfo | None) -> Iterator[Finding]:
-    """Look into files of one appliance.
-
-    Args:
-        files: The newest first.
-        zone: As for :func:`look_into`.
-    """
-    flow = _Watched()
+def _sample_appliance(files: Sequence[FileStat], zone: tzinfo | None) -> Iterator[Finding]:
+    """Parse parts of files of one appliance; the newest come first."""
+    flow = _ObservedFlow()
     others: list[tuple[str, OtherLog]] = []
     mail: list[str] = []
     machines: set[tuple[str, str, bytes | None]] = set()
-    # Connections go on from one file to the next; older ones only stand in for what is no log, and
-    # for other machines under the same name.
+    # Connections go on from one file to the next; older ones only stand in for what is not a log,
+    # and for other machines under the same name.
     for file in (*reversed(files[:MAX_FILES]), *files[MAX_FILES:]):
         machine = base_name(file.path), log_folder(file.path), _serial_in(file.path)
         if mail and file in files[MAX_FILES:] and machine in machines:
             continue
         machines.add(machine)
-        take_back = flow.begin_file()
+        before = flow.framings.copy(), flow.appliances.copy(), [*flow.stamps]
         try:
-            other = _read(flow, file, zone)
+            other = _parse_ends(flow, file, zone)
         except ForwarderError as error:
             yield Finding(good=False, text=str(error).removesuffix("."))
             continue
@@ -146,21 +86,32 @@ def _look_into(files: Sequence[FileStat], zone: tzinfo | None) -> Iterator[Findi
             mail.append(file.path)
         else:
             others.append((file.path, other))
-            take_back()
+            flow.framings, flow.appliances, flow.stamps = before
     for path, other in others:
         yield Finding(
             good=bool(mail) or not other.is_foreign,
             text=other.say(shown(path)),
             advice="Name the files of the text mail logs, or push these to this folder.",
         )
-    for mixture in flow.counts.mixtures:
-        text = describe_mixture(
-            quoted(mixture.appliance), mixture.kind, quoted(mixture.first), quoted(mixture.second)
-        )
+    for appliance, kind, first, second in flow.counts.mixtures:
+        text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
         yield Finding(good=False, text=text, advice=GIVE_NAMES)
     epochs, zones = flow.times()
-    if mail and epochs:
-        yield _describe(flow, mail, epochs, zones)
+    if not mail or not epochs:
+        return
+    counts = flow.counts
+    logins = sum(n for (x, _), n in counts.events.items() if x != "smtp-session-closed")
+    joined = f"{counts.joined:,} of {counts.joinable:,} joined to their connection"
+    where = quoted(mail[-1]) + ("" if len(mail) == 1 else " and the one before")
+    advice = "If the appliance's clock is not at UTC, set timezone of this input."
+    yield Finding(
+        good=True,
+        text=f"looked into {where}, of {whose(flow.appliances)}: lines in"
+        f" {_list(flow.framings)}; zone: {_list(zones)}; from {_instant(min(epochs))} to"
+        f" {_instant(max(epochs))}; {many(logins, 'login')}"
+        + (f", {joined}" if counts.joinable else ""),
+        advice=advice if counts.assumed_utc else "",
+    )
 
 
 def _serial_in(path: str) -> bytes | None:
@@ -173,20 +124,9 @@ def _serial_in(path: str) -> bytes | None:
     return None if found is None else found[1]
 
 
-def _read(flow: Flow, file: FileStat, zone: tzinfo | None) -> OtherLog | None:
-    """Read the beginning and the end of a file; say what it is if it is no mail log."""
-    path = os.fsencode(file.path).decode("utf-8", "replace")
-    near, latest = file_time(file.path), last_change(file.path)
-    reading = flow.open(
-        file.appliance,
-        path,
-        base=base_name(path),
-        folder=log_folder(path),
-        near=near,
-        latest=latest,
-        hosts=not file.named,
-        zone=zone,
-    )
+def _parse_ends(flow: Flow, file: FileStat, zone: tzinfo | None) -> OtherLog | None:
+    """Parse the beginning and the end of a file; say what it is if it is not a mail log."""
+    reading = open_file(flow, file, zone)
     left = END_BYTES
     with closing(read_blocks(file.path)) as blocks:
         for block in blocks:
@@ -198,52 +138,67 @@ def _read(flow: Flow, file: FileStat, zone: tzinfo | None) -> OtherLog | None:
             reading.feed(block)
             left -= len(block)
     size = plain_bytes(file.path)
-    if size is None or size <= END_BYTES:
-        if left > 0:
-            reading.finish()
-        else:
-            reading.settle()
+    if left and (size is None or size <= END_BYTES):
+        reading.finish()
         return reading.other
     # The header of the file holds for its end, too.
     reading.settle()
-    start = max(size - END_BYTES, END_BYTES)
-    with open(file.path, "rb") as log:  # noqa: PTH123 - bytes names
-        log.seek(start)
-        log.readline()
-        for data in iter(lambda: log.read(END_BYTES), b""):
-            reading.feed(data)
-            if log.tell() >= size:
-                break
-    reading.settle()
+    if size is not None and size > END_BYTES:
+        with open(file.path, "rb") as log:  # noqa: PTH123 - bytes names
+            log.seek(max(size - END_BYTES, END_BYTES))
+            log.readline()
+            while log.tell() < size and (data := log.read(END_BYTES)):
+                reading.feed(data)
+        reading.settle()
     return reading.other
 
 
-def _describe(
-    flow: _Watched, paths: Sequence[str], epochs: Sequence[int], zones: Counter[str]
-) -> Finding:
-    counts = flow.counts
-    logins = sum(n for (x, _), n in counts.events.items() if x != "smtp-session-closed")
-    joined = (
-        f", {counts.joined:,} of {counts.joinable:,} joined to their connection"
-        if counts.joinable
-        else ""
-    )
-    names = sorted(flow.appliances)
-    whose = names[0] if len(names) == 1 else f"{len(names)} appliances"
-    where = quoted(paths[-1]) if len(paths) == 1 else f"{quoted(paths[-1])} and the one before"
-    return Finding(
-        good=True,
-        text=(
-            f"looked into {where}, of {whose}: lines in {_list(flow.framings)}; zone:"
-            f" {_list(zones)}; from {_instant(min(epochs))} to {_instant(max(epochs))};"
-            f" {many(logins, 'login')}{joined}"
-        ),
-        advice=(
-            "If the appliance's clock is not at UTC, set timezone of this input."
-            if counts.assumed_utc
-            else ""
-        ),
-    )
+class _ObservedFlow(Flow):
+    """Takes note of the lines that it parses."""
+
+    def __init__(self) -> None:
+        super().__init__(Settings(count_lines=False))
+        self.framings: Counter[str] = Counter()
+        self.appliances: set[str] = set()
+        self.stamps: list[tuple[bytes, Log, timedelta | None]] = []
+        """Of the first and the last line of each block, with the offset that was known then."""
+
+    # typing.override is of Python 3.12.
+    def read(self, block: Block, log: Log) -> list[Event]:  # type: ignore[explicit-override]
+        """Join the lines of a block."""
+        events = super().read(block, log)
+        self.appliances.add(log.origin.appliance)
+        if block.lines is None:
+            self.framings[_FILE] += block.text.count(b"\n", block.start, block.end)
+        else:
+            self.framings.update(_framing(x.header) for x in block.lines)
+        for start in (block.start, block.text.rfind(b"\n", block.start, block.end)):
+            stamp = block.text[start + 1 : start + 1 + _STAMP_BYTES]
+            self.stamps.append((stamp, log, log.offset))
+        return events
+
+    def times(self) -> tuple[list[int], Counter[str]]:
+        """Give seconds since 1970 of lines, and where their zones come from.
+
+        The first lines of a header are before the one that has the offset.
+        """
+        epochs: list[int] = []
+        zones: Counter[str] = Counter()
+        for stamp, log, before in self.stamps:
+            if log.source.zone is not self._clock.zone:
+                self._clock.move(log.source.zone)
+            offset = log.offset if before is None else before
+            moment = self._clock.read(stamp, offset)
+            if moment is not None:
+                epochs.append(moment.epoch)
+                zones[_zone(stamp, offset, log.source.zone)] += 1
+        return epochs, zones
+
+
+def whose(appliances: Iterable[str]) -> str:
+    """Name an appliance, or say how many there are."""
+    names = sorted(set(appliances))
+    return names[0] if len(names) == 1 else f"{len(names)} appliances"
 
 
 def _framing(header: SyslogHeader | None) -> str:
@@ -261,9 +216,9 @@ def _zone(stamp: bytes, offset: timedelta | None, zone: tzinfo | None) -> str:
         return "of each line"
     if offset is not None:
         return f"UTC{format_offset(offset)} by the header of the file"
-    if zone is not None:
-        return f"{zone} by the setting timezone"
-    return "UTC, because nothing says otherwise"
+    return (
+        "UTC, because nothing says otherwise" if zone is None else f"{zone} by the setting timezone"
+    )
 
 
 def _list(found: Counter[str]) -> str:
