@@ -148,7 +148,7 @@ def test_the_folders_of_the_readmes_configuration_are_made(tmp_path: Path) -> No
 
 
 def test_every_command_is_documented() -> None:
-    """With its help as it is; `make docs` writes the page anew."""
+    """With its help as it is; `make docs` writes the page."""
     assert (ROOT / "docs" / "commands.md").read_text() == help_texts.page()
 
 
@@ -313,3 +313,9 @@ def test_every_command_that_is_shown_is_there(path: Path) -> None:
     for words in re.findall(r"esa-forwarder((?: [^`|\n]+)?)", path.read_text()):
         for option in re.findall(r" (--[a-z][a-z-]*)", words):
             assert f" {option} " in known, option
+
+
+@pytest.mark.parametrize(("path", "most"), [(README, 18_000), (ARCHITECTURE, 20_000)])
+def test_a_document_stays_short(path: Path, most: int) -> None:
+    """In bytes: what is for some readers only belongs into docs."""
+    assert path.stat().st_size <= most
