@@ -1,11 +1,11 @@
-"""The program's own log, on standard error: one event a line, whatever is in it.
+"""The program's own log, on standard error: one event a line, whatever it contains.
 
     timestamp=2026-03-01T12:00:00.000000Z level=warning event="The spool is full; ..." bytes=...
 
-An event is a whole sentence for the person who reads it, logged once a change of state; what
-varies goes beside it as key and value. Modules log through ``structlog.get_logger(__name__)``;
-what libraries log or warn of goes the same way. Nothing here raises, not even when standard error
-is closed or its disk is full: the service matters more than what it says.
+An event is a whole sentence, logged once a change of state; what varies stands beside it as key
+and value. Modules log through ``structlog.get_logger(__name__)``; the logs and warnings of
+libraries go the same way. Nothing here raises, not even when standard error is closed or its disk
+is full: the service matters more than its log.
 """
 
 import logging
@@ -18,30 +18,30 @@ import structlog
 from forwarder.text import cut, escaped
 
 _OURS = "forwarder"
-"""What the loggers of the program and of its own plugins begin with."""
+"""What the names of the loggers of the program and of its own plugins begin with."""
 
 MAX_VALUE = 16_000
-"""Characters of a value, such as a traceback with the words of a stranger: journald cuts lines at
-48 KiB, and there are others beside it."""
+"""Characters of a value, such as a traceback: journald cuts lines at 48 KiB, which have several."""
 
 _FIRST = ("timestamp", "level", "event")
 
 
 def configure(form: str, level: str, mask: Callable[[str], str] = str) -> None:
-    """Begin to log, or go on in another way; also while other threads log.
+    """Configure logging, also while other threads log.
 
-    Of libraries only warnings and errors are logged, unless ``level`` is ``debug``: some say a
-    line for each request.
+    Of libraries only warnings and errors are logged, unless ``level`` is ``debug``: some log every
+    request.
 
     Args:
         form: ``logfmt`` (key=value) or ``json``.
-        level: The least that is logged: ``debug``, ``info``, ``warning`` or ``error``.
-        mask: Takes secrets out of whatever is logged.
+        level: The lowest that is logged: ``debug``, ``info``, ``warning`` or ``error``.
+        mask: Masks secrets in everything that is logged.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
+    of_libraries = number if number <= logging.DEBUG else max(number, logging.WARNING)
     handler = _Handler()
     handler.setFormatter(_formatter(form, mask))
-    handler.addFilter(lambda record: _is_wanted(record, number))
+    handler.addFilter(lambda x: x.levelno >= (number if x.name.startswith(_OURS) else of_libraries))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -61,24 +61,23 @@ def configure(form: str, level: str, mask: Callable[[str], str] = str) -> None:
 
 
 class _Handler(logging.Handler):
-    """Writes to whatever is standard error at that moment."""
+    """Writes to the standard error of that moment."""
 
     # typing.override is of Python 3.12.
     def emit(self, record: logging.LogRecord) -> None:  # type: ignore[explicit-override]
         try:
             try:
                 line = self.format(record)
-            except Exception:  # noqa: BLE001 - whatever was logged may do anything when it is shown
-                line = self.format(_unspeakable(record))
+            except Exception:  # noqa: BLE001 - the values of plugins may do anything when they are shown
+                line = self.format(_placeholder(record))
             if sys.stderr is not None:
                 sys.stderr.write(f"{line}\n")
                 sys.stderr.flush()
-        except Exception:  # noqa: BLE001, S110 - there is nowhere left to say it
+        except Exception:  # noqa: BLE001, S110 - there is nowhere left to report it
             pass
 
 
-def _unspeakable(record: logging.LogRecord) -> logging.LogRecord:
-    """Say at least that there was something to say."""
+def _placeholder(record: logging.LogRecord) -> logging.LogRecord:
     place = f"{record.pathname}:{record.lineno}"
     return logging.makeLogRecord(
         {
@@ -90,14 +89,9 @@ def _unspeakable(record: logging.LogRecord) -> logging.LogRecord:
     )
 
 
-def _is_wanted(record: logging.LogRecord, level: int) -> bool:
-    least = level if level <= logging.DEBUG else max(level, logging.WARNING)
-    return record.levelno >= (level if record.name.startswith(_OURS) else least)
-
-
 def _formatter(form: str, mask: Callable[[str], str]) -> logging.Formatter:
     def masked(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        """Look at values before they are cut or escaped."""
+        """Mask before values are cut or escaped."""
         return {mask(x): _masked(y, mask) for x, y in event.items()}
 
     shared: list[structlog.typing.Processor] = [
@@ -131,7 +125,7 @@ def _in_order(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[st
 
 
 def _plain(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Make text of keys and values that cannot hide, end the line, or pass for others."""
+    """Write keys and values so that they cannot hide, end the line, or pass for others."""
     plain: dict[str, Any] = {}
     for key, value in event.items():
         name = "".join(x if x.isprintable() and x not in ' ="' else "_" for x in str(key))

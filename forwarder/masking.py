@@ -1,8 +1,8 @@
-"""Takes the secrets of a configuration out of what plugins, their libraries and servers say.
+"""Masks the secrets of a configuration in messages of plugins, their libraries and servers.
 
 Servers and proxies echo what they were sent: the header with the key, as it is or as JSON, in a
-page of HTML, or cut where an answer is cut. So each secret is looked for in all the forms that it
-is sent in, and its beginning where a text is cut as well.
+page of HTML, or cut where a response is cut. So each secret is searched for in all forms in which
+it is sent, and its beginning where a text is cut.
 """
 
 import html
@@ -16,7 +16,7 @@ from typing import TypeAlias
 from urllib.parse import quote, quote_plus
 
 Mask: TypeAlias = Callable[[str], str]
-"""Takes secrets out of a text."""
+"""Masks secrets in a text."""
 
 MASK = "********"
 """Stands for a secret, whatever its length."""
@@ -25,11 +25,11 @@ _PASSWORD_IN_URL = re.compile(r"//.*@")
 _QUERY_IN_URL = re.compile(r"""(//[^\s?]*\?)[^\s'"]+""")
 
 _SEARCHED = 8
-"""Characters of a secret that is looked for within words, and of the beginning of one that was cut;
-the least of a password (NIST SP 800-63B). A shorter one is part of other words by chance."""
+"""Characters of a secret that is searched for within words, and of the beginning of one that was
+cut; the least of a password (NIST SP 800-63B). A shorter one is part of other words by chance."""
 _WHOLE_WORD = 4
-"""Characters of one that is looked for as a word of its own. Still shorter ones are only found in
-what is made of them, such as a header."""
+"""Characters of one that is searched for as a word of its own. Shorter ones are only found in forms
+made of them, such as a header."""
 
 
 def NO_MASK(text: str) -> str:  # noqa: N802
@@ -38,12 +38,7 @@ def NO_MASK(text: str) -> str:  # noqa: N802
 
 
 def masking(secrets: Iterable[str], users: Iterable[str] = ()) -> Mask:
-    """Make what takes secrets out of a text.
-
-    Args:
-        secrets: As the configuration has them.
-        users: What may stand before a secret and a colon in a header: user names and ids.
-    """
+    """Create a mask for secrets; users and ids may stand before them and a colon in a header."""
     users = list(users)
     forms = {y for x in secrets if x.strip() for y in _forms(x.strip(), users)}
     long = defaultdict[str, list[str]](list)
@@ -87,7 +82,7 @@ def _common(text: str, at: int, form: str) -> int:
 
 
 def _forms(secret: str, users: Iterable[str]) -> Iterator[str]:
-    """Give what a secret may look like."""
+    """Yield what a secret may look like."""
     plain = {secret}
     headers = {secret, *(f"{x}:{secret}" for x in users)}
     with suppress(ValueError):  # what was encoded before, as a key of an API: ID:KEY
@@ -110,11 +105,6 @@ def _forms(secret: str, users: Iterable[str]) -> Iterator[str]:
 
 
 def mask_url(text: str, *, whole: bool = False) -> str:
-    """Take what may be secret out of URLs; other text stays as it is.
-
-    Args:
-        text: With URLs in it, or without.
-        whole: Whether to take out queries, too, where there is neither user nor password.
-    """
+    """Mask passwords and queries of URLs in a text; ``whole`` for queries without a password."""
     masked = _PASSWORD_IN_URL.sub(f"//{MASK}@", text)
     return _QUERY_IN_URL.sub(rf"\1{MASK}", masked) if whole or masked != text else masked

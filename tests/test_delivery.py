@@ -920,14 +920,14 @@ def test_replayed_letters_are_delivered_before_all_else(spool: Spool, tmp_path: 
         assert wait_until_drained(delivery, MINUTE)
         assert wait_until_drained(second, MINUTE)
         output.answers = [fail(4, retryable=False, reason="still no")]
-        assert replay_letters(tmp_path / "state", ALL).marked == 3
+        assert replay_letters(tmp_path / "state", ALL)[0] == 3
         until(spool, lambda: len(dead(spool)) == 1)
     assert output.written[1:] == [[2, 4, 6]]
     assert dead(spool) == [(4, "still no", 400)]
     assert other.taken == list(range(10))
     progress = spool.outputs["a"]
     assert (progress.delivered, progress.rejected, progress.cursor) == (9, 4, 11)
-    assert replay_letters(tmp_path / "state", Selection("b")).marked == 0
+    assert replay_letters(tmp_path / "state", Selection("b"))[0] == 0
 
 
 def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) -> None:
@@ -992,7 +992,7 @@ def test_letters_that_are_not_delivered_stay(spool: Spool, tmp_path: Path) -> No
     spool.commit(documents(0, 3))
     output = Scripted(fail(0, 1, retryable=False))
     deliver(spool, output)
-    assert replay_letters(tmp_path / "state", ALL).marked == 2
+    assert replay_letters(tmp_path / "state", ALL)[0] == 2
     output.answers = [fail(1, retryable=True), *[Unavailable("away")] * 9999]
     with capture_logs(), running(spool, output) as delivery:
         until(spool, lambda: delivery.trouble is not None)

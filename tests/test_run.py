@@ -275,7 +275,10 @@ def test_once_gives_up_after_a_while(tmp_path: Path) -> None:
     ("options", "said"),
     [
         (["--give-up-after", "5m"], b"--give-up-after needs --once"),
-        (["--once", "--give-up-after", "5"], b"'5' is no duration; say a whole number and ms"),
+        (
+            ["--once", "--give-up-after", "5"],
+            b"'5' is not a valid duration; use a whole number and ms",
+        ),
     ],
 )
 def test_mistakes_in_options_are_said(tmp_path: Path, options: list[str], said: bytes) -> None:

@@ -114,7 +114,7 @@ def format_table(
     """Align rows below a head, each column as wide as needed; all but some are of numbers."""
     whole = [head, *rows]
     columns = [
-        Column(max(len(escape_control(x)) for x in column), right=number not in left)
+        Column(max(_terminal_width(escape_control(x)) for x in column), right=number not in left)
         for number, column in enumerate(zip(*whole, strict=True))
     ]
     return (format_row(x, columns) for x in whole)

@@ -5,12 +5,11 @@ output delivers it, within a second or so, or as soon as the service runs again.
 no longer a dead letter; one that is refused again stays, with the new reason.
 """
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -25,6 +24,8 @@ from forwarder.cli.common import (
 from forwarder.text import escape_control, escaped_json, many, quoted
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from forwarder.config.load import Config
     from forwarder.spool.dead_letters import DeadLetter, Selection
 
@@ -219,14 +220,7 @@ def _failing() -> Iterator[None]:
 def read_letters(
     folder: Path, take: Callable[[Sequence["DeadLetter"]], None], selection: "Selection"
 ) -> int:
-    """Pass dead letters on, oldest first, some at a time; however long that takes, none waits.
-
-    Returns:
-        How many there were.
-
-    Raises:
-        SpoolError: There is no spool in the state folder, or it cannot be read.
-    """
+    """Pass dead letters on, oldest first, some at a time; return how many there were."""
     from forwarder.spool.dead_letters import page as read_page
     from forwarder.spool.stats import read_spool
 
@@ -238,33 +232,16 @@ def read_letters(
     return number
 
 
-class Replayed(NamedTuple):
-    """What came of a replay."""
-
-    marked: int
-    """Dead letters that are to be delivered again now."""
-    before: int
-    """Those that were marked already."""
-
-
-def replay_letters(folder: Path, selection: "Selection") -> Replayed:
-    """Have dead letters delivered to their outputs again.
-
-    Raises:
-        SpoolError: There is no spool, or it cannot be written.
-    """
+def replay_letters(folder: Path, selection: "Selection") -> tuple[int, int]:
+    """Mark dead letters to be delivered again; count them, and those that were marked before."""
     from forwarder.spool.dead_letters import mark
 
     found, marked = _change(folder, selection, mark)
-    return Replayed(marked, found - marked)
+    return marked, found - marked
 
 
 def purge_letters(folder: Path, selection: "Selection") -> int:
-    """Delete dead letters for good; return how many.
-
-    Raises:
-        SpoolError: There is no spool, or it cannot be written.
-    """
+    """Delete dead letters for good; return how many."""
     from forwarder.spool.dead_letters import remove
 
     return _change(folder, selection, remove)[1]
@@ -280,7 +257,7 @@ def _outputs(folder: Path) -> list[str]:
 def _change(
     folder: Path,
     selection: "Selection",
-    change: Callable[[sqlite3.Connection, Sequence[int]], int],
+    change: Callable[["sqlite3.Connection", Sequence[int]], int],
 ) -> tuple[int, int]:
     """Change dead letters that are there now, some at a time; count them, and what changed."""
     from forwarder.spool.dead_letters import numbers_of

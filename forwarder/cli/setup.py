@@ -49,21 +49,22 @@ if TYPE_CHECKING:
     metavar="KEY",
     envvar="ESA_FORWARDER_SETUP_API_KEY",
     show_envvar=True,
-    help="Who sets up, rather than who ships. Others on this machine can read arguments.",
+    help="For the setup, instead of the key of the output. Other users of this machine can read"
+    " arguments.",
 )
 @click.option(
     "--user",
     metavar="NAME",
     envvar="ESA_FORWARDER_SETUP_USER",
     show_envvar=True,
-    help="Instead of a key.",
+    help="For the setup, instead of a key.",
 )
 @click.option(
     "--password",
     metavar="TEXT",
     envvar="ESA_FORWARDER_SETUP_PASSWORD",
     show_envvar=True,
-    help="Of the user.",
+    help="Of that user.",
 )
 def setup(  # noqa: PLR0913, PLR0917 - one for each option
     path: Path,

@@ -1,7 +1,7 @@
-"""What runs first: until the command has its own ways to end, a signal ends it without a word.
+"""The entry point: until a command handles signals itself, a signal ends it without a message.
 
-The service is not begun then, and has nothing to clear away. It ends as it does later; SIGHUP, at
-which it reads its configuration again, changes nothing before it has read it.
+The service has nothing to clean up then, and exits with the same code as later. SIGHUP, which
+reloads the configuration, does nothing before it is loaded.
 """
 
 import os
@@ -11,7 +11,7 @@ from errno import EDQUOT, EFBIG, EIO, ENOSPC
 
 _DONE, _FAILED = 0, 1
 """As in ``cli.common``, which is imported later."""
-_NO_ROOM = (EDQUOT, EFBIG, EIO, ENOSPC)
+_DISK_FULL = (EDQUOT, EFBIG, EIO, ENOSPC)
 _LAST_STREAM = 2
 """Standard error."""
 
@@ -21,7 +21,7 @@ def main() -> None:
     fill_closed_streams()
     if sys.argv[1:2] == ["run"]:
         _end_service_at_once(_FAILED if "--once" in sys.argv else _DONE)
-    # Python would raise KeyboardInterrupt amid an import.
+    # Python would raise KeyboardInterrupt during an import.
     elif signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from forwarder.cli.common import drop_output
@@ -31,7 +31,7 @@ def main() -> None:
         command()
     except OSError as error:
         # Help and versions are written by click, which lets this through.
-        if error.errno not in _NO_ROOM or error.filename is not None:
+        if error.errno not in _DISK_FULL or error.filename is not None:
             raise
         drop_output()
         sys.stderr.write(f"error: standard output cannot be written: {error.strerror}.\n")
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _end_service_at_once(code: int) -> None:
-    """Let signals do so until the service receives them."""
+    """Let signals end the process until the service handles them."""
     for number in (signal.SIGTERM, signal.SIGINT):
         # An exception would be lost where Python lets none through, as in a finalizer.
         signal.signal(number, lambda *_: os._exit(code))
@@ -47,11 +47,11 @@ def _end_service_at_once(code: int) -> None:
 
 
 def fill_closed_streams() -> None:
-    """Let standard streams that are closed lead nowhere, as after ``<&-`` in a shell.
+    """Open closed standard streams, as after ``<&-`` in a shell, on the null device.
 
-    The system gives a file the lowest number that is free. A database that is opened as number 0
-    would be read as a log, and whatever is written to standard error would be in one that got
-    number 2. Python began before that: for what was closed, ``sys.stdin`` and the others are None.
+    The system gives a file the lowest free number: a database opened as number 0 would be read as
+    a log, and one opened as number 2 would receive the own log. Python started before: for closed
+    streams, ``sys.stdin`` and the others are None.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _LAST_STREAM:
         os.set_inheritable(descriptor, True)  # noqa: FBT003 - by processes that it starts

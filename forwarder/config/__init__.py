@@ -1,1 +1,1 @@
-"""What a configuration may say: reading its YAML, its models, and what is wrong with it."""
+"""The configuration: reading it, its models, and what is wrong with it."""

@@ -1,6 +1,6 @@
-"""The settings, as ``docs/configuration.md`` has them; their docstrings are for editors.
+"""The settings, as in ``docs/configuration.md``; their docstrings are shown by editors.
 
-Of an output, only what every output has is here; the rest is its plugin's.
+Of an output, only the settings that every output has are here; the others are its plugin's.
 """
 
 from datetime import timedelta
@@ -31,11 +31,11 @@ APPLIANCE = "{appliance}"
 
 _HOUR = timedelta(hours=1)
 _Pause = Annotated[Duration, between(timedelta(milliseconds=10), _HOUR, format_duration)]
-"""Shorter ones would keep a processor busy; longer ones would look like a stop."""
+"""Shorter ones would keep a processor busy; longer ones would look like a halt."""
 
 
 class Settings(BaseModel):
-    """Values that go together; unknown ones are refused, and nothing changes them later."""
+    """A group of settings; unknown ones are refused."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
@@ -43,7 +43,7 @@ class Settings(BaseModel):
 
 
 class FilesSettings(Settings):
-    """Files that are read and followed."""
+    """Log files that are read and followed."""
 
     type: Literal["files"]
     """Follows files."""
@@ -59,7 +59,7 @@ class FilesSettings(Settings):
     """Leave out files that were last changed longer ago than this."""
     follow_symlinks: bool = False
     """Whether symbolic links that a pattern finds, or that stand in place of a file, are followed;
-    whoever may upload logs can lead one to any file that the forwarder may read."""
+    an account that uploads logs could point one at any file that the forwarder may read."""
 
 
 class StdinSettings(Settings):
@@ -77,15 +77,15 @@ InputSettings = Annotated[FilesSettings | StdinSettings, Field(discriminator="ty
 
 
 class BatchSettings(Settings):
-    """How many documents are delivered at once: the first limit that is reached counts."""
+    """How many documents are delivered at once; the first limit that is reached applies."""
 
-    # Filebeat sends 1,600 in a request. An output makes several of a batch, and at its end waits
-    # for the last of them: with 10,000 that is a few hundredths of the time. The ceiling keeps
-    # a batch in memory to some 200 MB of whole documents.
+    # Filebeat sends 1,600 in a request. An output splits a batch into several requests, and waits
+    # for the last of them: with 10,000 that is a few percent of the time. The maximum limits a
+    # batch in memory to some 200 MB.
     max_documents: Annotated[Count, between(1, 100_000)] = 10_000
     """Documents in a batch."""
-    # Logstash sends 20 MB at most. Elasticsearch takes 100 MB (http.max_content_length). A single
-    # document is below 1 MB: a line is cut at 64 KiB, and stands in it twice.
+    # Logstash sends 20 MB at most. Elasticsearch accepts 100 MB (http.max_content_length). A single
+    # document is below 1 MB: a line is truncated at 64 KiB, and is in it twice.
     max_bytes: Annotated[Size, between(1_000_000, 100_000_000, format_size)] = 20_000_000
     """Size of the documents in a batch."""
     # Vector waits 1 s. With half of it a login is at its output within a second of its line.
@@ -96,14 +96,14 @@ class BatchSettings(Settings):
 
 
 class RetrySettings(Settings):
-    """Pauses before a delivery is tried again; tries have no end."""
+    """Pauses between attempts to deliver, which do not end."""
 
-    # Filebeat's and Vector's first pause, and Filebeat's longest: a minute after the other side
-    # is back, everything flows again.
+    # Filebeat's and Vector's first pause, and Filebeat's longest: delivery resumes at most a minute
+    # after the target is back.
     initial_pause: _Pause = timedelta(seconds=1)
-    """Limit of the pause before the second try; it doubles from one pause to the next."""
+    """Limit of the pause before the second attempt; it doubles from one pause to the next."""
     max_pause: _Pause = timedelta(minutes=1)
-    """No pause is longer, whatever the other side asks for."""
+    """The longest pause, whatever the server asks for."""
 
     @model_validator(mode="after")
     def _growing(self) -> Self:
@@ -116,21 +116,21 @@ class RetrySettings(Settings):
 
 
 class OutputSettings(Settings):
-    """What every output has, whatever its type."""
+    """Settings that every output has."""
 
-    model_config = ConfigDict(extra="ignore")  # the plugin's own, of which it refuses unknown ones
+    model_config = ConfigDict(extra="ignore")  # the plugin's model refuses unknown ones
 
     type: str
     """Which plugin delivers; `esa-forwarder plugins` lists what is installed."""
     batch: BatchSettings = BatchSettings()
     """How many documents are delivered at once."""
     retry: RetrySettings = RetrySettings()
-    """Pauses before a delivery is tried again."""
-    # Vector and Filebeat block, Fluent Bit drops the oldest. With several outputs, to block is to
-    # let one that is down stop all; and the logs, from which it can be had again, are still there.
+    """Pauses between attempts to deliver."""
+    # Vector and Filebeat block, Fluent Bit drops the oldest. With several outputs, blocking lets
+    # one that is down stop all; and the logs, to read documents from again, are still there.
     when_full: Literal["drop_oldest", "block"] = "drop_oldest"
-    """What happens when the spool is full because this output does not deliver, and others do: its
-    oldest documents are dropped for it, or all wait."""
+    """What happens when the spool is full because this output fails and others do not: its oldest
+    documents are dropped for it, or all outputs wait."""
 
 
 class DocumentSettings(Settings):
@@ -143,18 +143,18 @@ class DocumentSettings(Settings):
     namespace: Namespace = "default"
     """`data_stream.namespace`: the last part of the data stream's name."""
     agent_name: Keyword | None = None
-    """`agent.name`: which forwarder it was, where there are several."""
+    """`agent.name`: the name of this forwarder, where there are several."""
     tags: tuple[Keyword, ...] = ()
-    """Further `tags`, behind `forwarded`."""
+    """Further `tags`, after `forwarded`."""
     labels: dict[LabelName, Keyword] = {}
-    """Fields of your own below `labels`: names and texts."""
+    """Your own fields below `labels`: names and texts."""
 
 
 class SpoolSettings(Settings):
     """The documents that wait for an output."""
 
-    # 1 GB holds about 10 million logins: days of an output that is down. Less than 10 MB would
-    # stop reading again and again.
+    # 1 GB holds about 10 million logins: days of an output that is down. With less than 10 MB,
+    # reading would pause again and again.
     max_bytes: Annotated[Size, between(10_000_000, MAX_SIZE, format_size)] = 1_000_000_000
     """Size on disk, without dead letters. When it is reached, reading pauses until documents are
     delivered."""
@@ -163,9 +163,9 @@ class SpoolSettings(Settings):
 class DeadLetterSettings(Settings):
     """The documents that an output refused for good."""
 
-    # Of each output, so that none takes the room of another; beside the spool's, so that refusals
-    # do not stop reading. Some 350,000: more than anybody looks through, and time enough to see a
-    # mistake in a mapping before its output waits.
+    # For each output, so that none takes the space of another; besides the spool's, so that
+    # rejections do not pause reading. Some 350,000 documents: time enough to notice an error in a
+    # mapping before its output waits.
     max_bytes: Annotated[Size, between(1_000_000, MAX_SIZE, format_size)] = 250_000_000
     """Size on disk, for each output. When it is reached, this output waits; the others go on."""
 
@@ -176,7 +176,7 @@ class LogSettings(Settings):
     format: Literal["logfmt", "json"] = "logfmt"
     """`logfmt` is `key=value`; `json` is one object a line."""
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least that is logged."""
+    """The lowest level that is logged."""
 
 
 class TopSettings(Settings):
@@ -187,7 +187,7 @@ class TopSettings(Settings):
     inputs: tuple[InputSettings, ...] = Field(min_length=1)
     """What is read."""
     outputs: dict[OutputName, OutputSettings] = Field(min_length=1)
-    """Where documents go: a name of your own for each, and its settings."""
+    """Where documents go: for each output a name of your own, and its settings."""
     documents: DocumentSettings = DocumentSettings()
     """What is in the documents."""
     spool: SpoolSettings = SpoolSettings()
