@@ -33,16 +33,14 @@ from forwarder.text import many, quoted
 if TYPE_CHECKING:
     from io import BufferedReader
 
-STDIN = "-"
-"""The path that stands for standard input, as in cat(1)."""
+STDIN = "-"  # the path that stands for standard input, as in cat(1)
 
 BLOCK_BYTES = 1 << 20
 """1 MiB: the cost of a call is spread over some 10,000 lines, and the block still fits a
 processor's cache. Larger ones gained nothing when tried."""
 
 GZIP_MAGIC = b"\x1f\x8b"
-HEAD_BYTES = 512
-"""Enough to know every format: the header of the first member of a tar archive."""
+HEAD_BYTES = 512  # enough to know every format: the header of the first member of a tar archive
 
 _FORMATS = (
     (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat"),
@@ -126,14 +124,10 @@ def read_blocks(path: str, *, block_bytes: int = BLOCK_BYTES) -> Generator[bytes
 
 
 def file_time(path: str) -> datetime:
-    """Return about when a log was begun, to find the year of stamps that have none.
+    """Return about when a log was begun, aware UTC, to find the year of stamps that have none.
 
-    Args:
-        path: Path of the file, or "-" for standard input.
-
-    Returns:
-        Aware UTC: the timestamp in the name, good to a day or so; without one, the time of the
-        last change; for standard input, now. The first line is at most a day later.
+    The timestamp in the name, good to a day or so; without one, the time of the last change; for
+    standard input, now. The first line is at most a day later.
 
     Raises:
         ReadError: The time is not in the name and the file cannot be read.
@@ -155,14 +149,10 @@ def file_time(path: str) -> datetime:
 
 
 def last_change(path: str) -> datetime | None:
-    """Return when a log was last written to; no line is more than a day later.
+    """Return when a log was last written to, aware UTC; no line is more than a day later.
 
-    Args:
-        path: Path of the file, or "-" for standard input.
-
-    Returns:
-        Aware UTC; now, for what is not a regular file; None if it is unknown. A time in the name
-        that is later is believed more.
+    Now, for standard input and what is not a regular file; None if it is unknown. A time in the
+    name that is later is believed more.
     """
     if path == STDIN:
         return datetime.now(UTC)
@@ -177,11 +167,7 @@ def last_change(path: str) -> datetime | None:
 
 
 def plain_bytes(path: str) -> int | None:
-    """Return the size of a regular file in bytes; None if it is compressed.
-
-    Raises:
-        ReadError: The file is missing or not readable.
-    """
+    """Return the size of a regular file in bytes; None if it is compressed."""
     with _opened(path) as read:
         head = read(HEAD_BYTES)
     with _clear_errors(path):
@@ -189,10 +175,9 @@ def plain_bytes(path: str) -> int | None:
 
 
 def refusal(head: bytes) -> str | None:
-    """Return why a file is not read, as what follows its name in a sentence; None if it is.
+    """Return why a file with these first bytes is not read; None if it is.
 
-    Args:
-        head: Its first :data:`HEAD_BYTES`, or all if it is shorter; decompressed if it is gzip.
+    The words follow its name in a sentence; ``head`` is decompressed if the file is gzip.
     """
     if _is_tar(head):
         return _refuse_archive("tar archive", "mkdir FOLDER && tar -xf FILE -C FOLDER")
@@ -218,12 +203,7 @@ def is_too_short(head: bytes) -> bool:
 
 
 def describe_damage(fault: str | None, total: int) -> str:
-    """Describe a gzip file that does not end as it should, as what follows its name.
-
-    Args:
-        fault: zlib's message; None if the file is cut off.
-        total: Bytes that were read of it.
-    """
+    """Describe a gzip file that has a fault, or is cut off, as what follows its name."""
     damage = "is cut off" if fault is None else f"is damaged ({fault})"
     return (
         f"is a gzip file that {damage}; {many(total, 'byte')} unpacked before that were"
@@ -238,19 +218,6 @@ class GzipReader:
         fault: What is wrong with it, in zlib's words; nothing comes after a fault.
         pending: Whether the last call gave nothing because it had read its share; call again.
     """
-
-    __slots__ = (
-        "_at",
-        "_chunk_bytes",
-        "_data",
-        "_garbage",
-        "_member",
-        "_padding",
-        "_read",
-        "_used",
-        "fault",
-        "pending",
-    )
 
     def __init__(self, read: Read, data: bytes = b"") -> None:
         """Begin a file whose first bytes may have been read already."""

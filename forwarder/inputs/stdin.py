@@ -17,13 +17,11 @@ from datetime import UTC, datetime
 from forwarder.inputs.block_reader import HEAD_BYTES, STDIN, ReadError, refusal
 from forwarder.inputs.chunk import Chunk, Kind
 
-KEY = "stdin"
-"""The key of its chunks; no position is saved under it."""
+KEY = "stdin"  # the key of its chunks; no position is saved under it
 
 CLOSED = "standard input is closed; give it a file or a pipe, or take this input out"
 
-_BLOCK_BYTES = 1 << 17
-"""128 KiB, twice what a pipe holds: one read empties it."""
+_BLOCK_BYTES = 1 << 17  # 128 KiB, twice what a pipe holds: one read empties it
 
 
 def is_closed() -> bool:
@@ -44,10 +42,8 @@ class StandardInput:
         self._descriptor = descriptor
         self._near = datetime.now(UTC)
         self._offset = 0
-        self._rest = b""
-        """Read and not handed over."""
-        self._in_flight: list[bytes] = []
-        """Handed over, and not in documents."""
+        self._rest = b""  # read and not handed over
+        self._in_flight: list[bytes] = []  # handed over, and not in documents
         self._saved: tuple[int, bytes | None] = 0, None
         """The offset before which all is in documents, and what goes with the next chunk."""
         self._resume: bytes | None = None
@@ -58,13 +54,7 @@ class StandardInput:
         self.reopen(appliance, named=named, input_number=input_number)
 
     def reopen(self, appliance: str, *, named: bool, input_number: int) -> None:
-        """Go on, with the settings of another configuration, where all is in documents.
-
-        Args:
-            appliance: Whose log it is.
-            named: Whether the appliance was configured.
-            input_number: Index of the input among those configured.
-        """
+        """Go on, with the settings of another configuration, where all is in documents."""
         self._appliance, self._named, self._input = appliance, named, input_number
         self.rewind()
         if not self._is_open:
@@ -72,10 +62,7 @@ class StandardInput:
             self._is_open = True
 
     def read(self, timeout: float) -> list[Chunk]:
-        """Read what is there.
-
-        Args:
-            timeout: How long to wait for something, in seconds.
+        """Read what is there, or wait for it for so many seconds.
 
         Returns:
             At most one chunk, of at most 256 KiB; none if no line was completed. The last one has
@@ -122,9 +109,7 @@ class StandardInput:
     def save(self, offset: int, resume: bytes) -> None:
         """Note that everything before an offset is in documents, and on disk.
 
-        Args:
-            offset: In bytes, within what was handed over.
-            resume: What to give back with the chunk that begins there.
+        ``resume`` goes with the next chunk if reading begins there again.
         """
         data = b"".join(self._in_flight)
         self._in_flight = [data[offset - self._saved[0] :]]

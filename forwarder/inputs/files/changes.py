@@ -28,8 +28,7 @@ class Reported:
     def __init__(self, clock: Callable[[], float]) -> None:
         """Start with nothing; the clock gives seconds."""
         self._clock = clock
-        self._last: dict[str, float] = {}
-        """When each was the case last, the longest ago first."""
+        self._last: dict[str, float] = {}  # when each was the case last, the longest ago first
 
     def is_new(self, text: str) -> bool:
         """Whether something is to be reported; it counts as reported then."""
@@ -65,14 +64,10 @@ class ChangeTracker:
         self._scheduler = scheduler
         self._monotonic, self._wall = monotonic, wall
         self.reported = Reported(monotonic)
-        self.problems: frozenset[str] = frozenset()
-        """What was wrong at the last scan."""
-        self.links: tuple[str, ...] = ()
-        """Links that were not followed then."""
-        self.lost = 0
-        """Bytes of logs that came and went before they were begun."""
-        self.scans = 0
-        """How many there were that missed no file."""
+        self.problems: frozenset[str] = frozenset()  # what was wrong at the last scan
+        self.links: tuple[str, ...] = ()  # links that were not followed then
+        self.lost = 0  # bytes of logs that came and went before they were begun
+        self.scans = 0  # how many there were that missed no file
         self._torn = 0
 
     def apply(self, result: ScanResult) -> list[str]:
@@ -146,9 +141,7 @@ class ChangeTracker:
     def on_truncate(self, file: File, *, scan: bool = True) -> None:
         """Take a file that may hold something else by now from its log, and compare it again.
 
-        Args:
-            file: The file.
-            scan: Whether the rest of the log may be in a file that is new.
+        ``scan`` if the rest of the log may be in a file that is new.
         """
         file.comparison = None
         log = file.log
@@ -182,11 +175,7 @@ class ChangeTracker:
         self._files.drop(file, self._monotonic(), self._wall())
 
     def count_losses(self, grace: timedelta) -> list[str]:
-        """Give up on what is unread of logs that have no file for longer than ``grace``.
-
-        Returns:
-            One sentence for each that lost something.
-        """
+        """Give up on what is unread of logs that have no file for longer than ``grace``."""
         problems = []
         now = self._monotonic()
         for log in self._logs.gone:

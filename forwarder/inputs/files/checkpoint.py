@@ -25,8 +25,7 @@ from forwarder.errors import ForwarderError
 from forwarder.inputs.chunk import Kind
 from forwarder.inputs.files.file_handle import NOTHING, Fingerprint, Index, Inode
 
-PREFIX = "file/"
-"""Of all keys of this input."""
+PREFIX = "file/"  # of all keys of this input
 
 STARTED = PREFIX + "started"
 """The key of the list of patterns that were followed before; ``start_at`` is not for them."""
@@ -62,24 +61,16 @@ class Position:
     """How far a log is in documents, as it is saved."""
 
     appliance: str
-    path: str
-    """Where it was last."""
-    inode: Inode = (0, 0)
-    """A hint where to look first; never proof."""
+    path: str  # where it was last
+    inode: Inode = (0, 0)  # a hint where to look first; never proof
     fingerprint: Fingerprint = NOTHING
     """Of all that is in documents; its size is the offset to go on from."""
-    resume: bytes = b""
-    """Opaque."""
-    size: int = 0
-    """The most bytes of it that were ever seen, decompressed."""
-    live: bool = False
-    """Whether it was followed under the name of a live file."""
-    ended: bool = False
-    """Whether its end was handed over."""
-    lost: int = 0
-    """Bytes that were seen and are gone."""
-    gone: float | None = None
-    """Since when its file is gone, in seconds from 1970."""
+    resume: bytes = b""  # opaque
+    size: int = 0  # the most bytes of it that were ever seen, decompressed
+    live: bool = False  # whether it was followed under the name of a live file
+    ended: bool = False  # whether its end was handed over
+    lost: int = 0  # bytes that were seen and are gone
+    gone: float | None = None  # since when its file is gone, in seconds from 1970
 
 
 def encode(position: Position) -> bytes:
@@ -107,11 +98,7 @@ def encode(position: Position) -> bytes:
 
 
 def decode(key: str, value: bytes) -> Position:
-    """Read a saved position.
-
-    Raises:
-        PositionError: It is not one.
-    """
+    """Read a saved position; PositionError if it is not one."""
     head, _, resume = value.partition(b"\n")
     try:
         saved = json.loads(head)
@@ -134,12 +121,7 @@ def positions_in(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the positions among what was saved, by key without the prefix.
 
-    Args:
-        saved: All pairs whose key begins with :data:`PREFIX`.
-        started: The patterns that were followed before are added to it.
-
-    Raises:
-        PositionError: The list of patterns cannot be read.
+    The patterns that were followed before are added to ``started``.
     """
     for key, value in saved:
         if key != STARTED:
@@ -161,25 +143,19 @@ class LogState:
     """One log that was begun."""
 
     key: str
-    position: Position
-    """What is saved, or will be: up to where all is in documents."""
-    read: Fingerprint
-    """Of all that was handed over."""
+    position: Position  # what is saved, or will be: up to where all is in documents
+    read: Fingerprint  # of all that was handed over
     current_file: Inode | None = None
     copies: dict[Inode, None] = field(default_factory=dict)
     """Files that hold nothing that the log does not get from its current file."""
     in_flight: list[tuple[Fingerprint, bytes]] | None = None
     """What was handed over and is not in documents, each chunk with what was before it."""
-    saved: bool = False
-    """Whether the state has it."""
+    saved: bool = False  # whether the state has it
     needs_resume: bool = False
     """Whether the next chunk goes with what was saved: after a restart, and after an end."""
-    ended: bool = False
-    """Whether its end was handed over."""
-    last_kind: Kind = Kind.MORE
-    """Of the last chunk."""
-    gone_since: float | None = None
-    """Seconds of the monotonic clock since it has no file."""
+    ended: bool = False  # whether its end was handed over
+    last_kind: Kind = Kind.MORE  # of the last chunk
+    gone_since: float | None = None  # seconds of the monotonic clock since it has no file
     resume_is_saved: bool = False
     """Whether the bytes to give back are only in the state: a log that has ended rarely goes on."""
 
@@ -195,12 +171,9 @@ class CheckpointStore:
     def __init__(
         self, saved: Iterable[tuple[str, bytes]], now: float, fetch: Fetch | None = None
     ) -> None:
-        """Start with what was saved.
+        """Start with what was saved: keys and encoded positions.
 
-        Args:
-            saved: Keys and encoded positions.
-            now: Seconds of the monotonic clock.
-            fetch: Returns an encoded position again; without, all of it is kept in memory.
+        ``fetch`` returns an encoded position again; without, all of it is kept in memory.
         """
         self._fetch = fetch
         self._logs: dict[str, LogState] = {}
@@ -210,8 +183,7 @@ class CheckpointStore:
         """Those without a file, the longest gone first; those that are sought count as youngest."""
         self._sought: set[str] = set()
         """Those of the state whose file was not found yet, and may be."""
-        self._most = 0
-        """How many files there were at a time."""
+        self._most = 0  # how many files there were at a time
         self._inodes: dict[Inode, str] = {}
         self._changed: dict[str, None] = {}
         for key, value in saved:
@@ -275,13 +247,7 @@ class CheckpointStore:
         log.current_file, log.gone_since = inode, None
 
     def lose_file(self, log: LogState, now: float, wall: float) -> None:
-        """Take the current file from a log; what was not read may be in another one.
-
-        Args:
-            log: The log.
-            now: Seconds of the monotonic clock.
-            wall: Seconds from 1970.
-        """
+        """Take the current file from a log; what was not read may be in another one."""
         self._put(log, replace(log.position, gone=wall))
         self._lose_file(log, now)
 
@@ -310,13 +276,7 @@ class CheckpointStore:
         return lost
 
     def save(self, key: str, offset: int, resume: bytes) -> None:
-        """Note that everything before an offset is in documents.
-
-        Args:
-            key: Of the log, which may have been forgotten meanwhile.
-            offset: In bytes from the start of the file; within what was handed over.
-            resume: What to give back with the first chunk after a restart.
-        """
+        """Note that everything before an offset, in bytes of the file, is in documents."""
         log = self._logs.get(key)
         if log is None:
             return

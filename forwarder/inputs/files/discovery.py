@@ -61,8 +61,7 @@ and results, ours among them. Short, because a log that is skipped is lost in si
 that is not a log does no harm; archives and other compression (.xz) stay in, so that reading says
 what to do with them."""
 
-_MAX_NAMED = 3
-"""Links that a sentence names; there may be thousands."""
+_MAX_NAMED = 3  # links that a sentence names; there may be thousands
 
 _HEAD_BYTES = 1 << 12
 """4 KiB, some 40 lines: log files begin with the time they were begun, so different ones differ
@@ -94,8 +93,7 @@ class Found:
     repeated: tuple[tuple[str, str], ...]
     """Files left out because another has all of their content: that file, and the one in
     ``files``."""
-    links: tuple[str, ...] = ()
-    """Links that were not followed."""
+    links: tuple[str, ...] = ()  # links that were not followed
 
 
 def find(
@@ -162,11 +160,7 @@ def list_files(
 ) -> list[LogFile]:
     """List what one PATH names, in no particular order, maybe the same file several times.
 
-    Args:
-        path: As the user wrote it.
-        appliance: The appliance that wrote all of them; None if the user did not say.
-        problems: A sentence is added for each thing that cannot be found or listed.
-        links: What to do with links.
+    A sentence is added to ``problems`` for each thing that cannot be found or listed.
 
     Raises:
         OSError: It cannot be looked at.
@@ -200,12 +194,7 @@ def is_log(path: str) -> bool:
 
 
 def log_at(absolute: str, appliance: str | None) -> LogFile:
-    """Return whose log a file is.
-
-    Args:
-        absolute: Path of the file, without ``..``.
-        appliance: As the user named it, or as a pattern has it; None if neither did.
-    """
+    """Return whose log a file is; ``appliance`` as the user or a pattern names it."""
     if appliance is not None:
         return LogFile(absolute, _printable(appliance), named=True)
     folder = "" if absolute.startswith(_NO_FOLDER) else os.path.basename(os.path.dirname(absolute))
@@ -221,16 +210,13 @@ def is_of_owner(path: str) -> bool:
 
 
 def find_repeated(paths: Sequence[str]) -> dict[str, str]:
-    """Find the files whose whole content another file has at its beginning.
+    """Find the files of one appliance whose whole content another one has at its beginning.
 
     Empty files, pipes, and files that cannot be read to their end are like no other.
 
-    Args:
-        paths: Paths of the files of one appliance, in the order of reading.
-
     Returns:
         The path of each file that needs no reading, and the one that has its content: of those
-        with the same, the first; of longer ones, the longest.
+        with the same, the first in the order of reading; of longer ones, the longest.
     """
     heads = {path: head for path in paths if (head := _head(path))}
     repeated: dict[str, str] = {}

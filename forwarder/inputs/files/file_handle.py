@@ -37,8 +37,7 @@ from forwarder.errors import ForwarderError
 from forwarder.inputs.block_reader import GZIP_MAGIC, GzipReader, is_too_short, refusal
 from forwarder.inputs.block_reader import HEAD_BYTES as FORMAT_BYTES
 
-HEAD_BYTES = 64
-"""Kept as they are: most log lines differ within them, by their timestamp."""
+HEAD_BYTES = 64  # kept as they are: most log lines differ within them, by their timestamp
 TAIL_BYTES = 256
 _FINE_BYTES = 1024
 _FINE_STEP = 16
@@ -67,10 +66,8 @@ class Fingerprint(NamedTuple):
     """Of the beginning of a file."""
 
     size: int = 0
-    checksum: int | None = 0
-    """None where bytes were skipped without being read."""
-    marks: bytes = b""
-    """The first :data:`HEAD_BYTES`, then 4 bytes for each checksum on the way."""
+    checksum: int | None = 0  # None where bytes were skipped without being read
+    marks: bytes = b""  # the first HEAD_BYTES, then 4 bytes for each checksum on the way
     tail: bytes = b""
 
     def extend(self, data: bytes) -> "Fingerprint":
@@ -119,8 +116,7 @@ class Fingerprint(NamedTuple):
         )
 
 
-NOTHING = Fingerprint()
-"""Of no bytes."""
+NOTHING = Fingerprint()  # of no bytes
 
 
 def _next_mark(size: int) -> int:
@@ -224,11 +220,7 @@ class FileHandle:
         return status.st_size, status.st_mtime_ns
 
     def restart(self) -> None:
-        """Go back to the first byte, and find out again what the file is.
-
-        Raises:
-            FileError: It cannot be read, or is refused for its format.
-        """
+        """Go back to the first byte, and find out again what the file is."""
         head = self._check_head()
         self.is_gzip = head.startswith(GZIP_MAGIC)
         self.unclear = is_too_short(head)
@@ -240,11 +232,7 @@ class FileHandle:
             self._gzip = GzipReader(partial(os.read, self._descriptor))
 
     def read(self, size: int) -> bytes:
-        """Read what follows; b"" if there is nothing more now, unless it is :attr:`pending`.
-
-        Raises:
-            FileError: What it expands to is refused for its format.
-        """
+        """Read what follows; b"" if there is nothing more now, unless it is :attr:`pending`."""
         if self._gzip is not None:
             data = self._gzip.read(size)
             if len(self._head) < FORMAT_BYTES:
@@ -258,18 +246,8 @@ class FileHandle:
     def read_after(self, known: Fingerprint, size: int) -> bytes | None:
         """Read what follows the bytes that are known, if these are still there.
 
-        One read gets both, so that the file is not replaced in between.
-
-        Args:
-            known: Of the bytes before. A gzip file must stand behind them.
-            size: The most bytes to return.
-
-        Returns:
-            The bytes; b"" if there is nothing more now; None if the bytes before the position
-            are not what they were, or a gzip file stands elsewhere.
-
-        Raises:
-            FileError: It turns out to be refused for its format.
+        One read gets both, so that the file is not replaced in between. b"" if there is nothing
+        more now; None if the bytes before are not what they were, or a gzip file stands elsewhere.
         """
         if self._gzip is not None:
             return self.read(size) if self.position == known.size else None
@@ -347,12 +325,7 @@ class HandleCache:
         return inode in self._handles
 
     def open(self, path: str, inode: Inode) -> FileHandle:
-        """Return the open file, or open it and close the least recently used one.
-
-        Raises:
-            MovedError: Something else is there now, or nothing.
-            FileError: It cannot be read, or is refused for its format.
-        """
+        """Return the open file, or open it and close the least recently used one."""
         handle = self._handles.get(inode)
         if handle is None:
             while len(self._handles) >= self._limit:

@@ -30,8 +30,7 @@ from forwarder.inputs.files.file_handle import (
 )
 from forwarder.inputs.files.registry import Event, File, Files, State
 
-BLOCK_BYTES = 1 << 17
-"""128 KiB at once, as much as is read of a log."""
+BLOCK_BYTES = 1 << 17  # 128 KiB at once, as much as is read of a log
 
 MAX_RIVALS = 8
 """Files that one is compared with byte by byte. More of them can only be many logs that begin with
@@ -45,55 +44,42 @@ _HINT_BYTES = 4096
 """Read of a file whose inode is known, to see that its beginning is that of one log only."""
 
 T = TypeVar("T")
-Steps = Generator[None, None, T]
-"""Yields after each block."""
+Steps = Generator[None, None, T]  # yields after each block
 
 
 class Relation(Enum):
     """How a file relates to the current file of a log, as far as both go."""
 
     NO_FILE = auto()
-    BEGINNING = auto()
-    """It is the same or a beginning of it."""
-    LONGER = auto()
-    """It begins with all of the other."""
+    BEGINNING = auto()  # it is the same or a beginning of it
+    LONGER = auto()  # it begins with all of the other
     DIFFERENT = auto()
 
 
 class Identity(Enum):
     """What a file is."""
 
-    CONTINUE = auto()
-    """The log goes on in this file."""
-    COPY = auto()
-    """All of it is in the log already, or is about to be read there."""
-    NEW = auto()
-    """It is another log."""
-    WAIT = auto()
-    """It cannot be told yet."""
+    CONTINUE = auto()  # the log goes on in this file
+    COPY = auto()  # all of it is in the log already, or is about to be read there
+    NEW = auto()  # it is another log
+    WAIT = auto()  # it cannot be told yet
 
 
 class Comparison(NamedTuple):
     """What is known of a file beside a log that it may be."""
 
-    whole: bool
-    """Whether it begins with all that was read of the log; if not, it ends within that."""
+    whole: bool  # whether it begins with all that was read of the log; if not, it ends within that
     relation: Relation
-    live: bool
-    """Whether it may be written to, by its name."""
-    other_live: bool
-    """Whether the log's current file may be written to."""
-    settled: bool
-    """Whether it has not changed for so long that it is complete."""
+    live: bool  # whether it may be written to, by its name
+    other_live: bool  # whether the log's current file may be written to
+    settled: bool  # whether it has not changed for so long that it is complete
 
 
 class Candidates(NamedTuple):
     """The logs that a file may be."""
 
-    whole: tuple[str, ...]
-    """Keys of those of which it holds all that was read, the longest first."""
-    beginning: tuple[str, ...]
-    """Keys of those that it is a beginning of, as far as can be told."""
+    whole: tuple[str, ...]  # keys of those of which it holds all that was read, the longest first
+    beginning: tuple[str, ...]  # keys of those that it is a beginning of, as far as can be told
 
 
 def decide(file: Comparison) -> Identity:
@@ -171,16 +157,10 @@ class FileIdentifier:
     def identify(self, file: File, *, settled: bool) -> Steps[bool]:
         """Find out which log a file is, and let it be read, if it has to be.
 
-        Args:
-            file: The file.
-            settled: Whether it has not changed for so long that it is complete.
+        ``settled`` if it has not changed for so long that it is complete.
 
         Returns:
             Whether to try again when it has settled.
-
-        Raises:
-            FileError: It cannot be read.
-            MovedError: It is not where it was.
         """
         was_open = file.inode in self._files.handles
         handle = self._files.handles.open(file.path, file.inode)

@@ -58,8 +58,7 @@ _NUMBER = re.compile(r"\.([0-9]{1,9})(?=$|\.(?:log|txt)$)")
 _ADDRESS = re.compile(
     r"(?<![0-9])(?<![0-9]\.)(?:(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]{1,2})(?:\.|$)){4}$"
 )
-_COUNT = re.compile(r"-([0-9]{1,5})(?=$|\.)")
-"""Behind a date, of the files of one day."""
+_COUNT = re.compile(r"-([0-9]{1,5})(?=$|\.)")  # behind a date, of the files of one day
 _MOVED = re.compile(
     r"[0-9]{1,4}(?:-?[0-9]{2}){0,2}|archives?|old|olddir|backups?|rotated", re.IGNORECASE
 )
@@ -67,8 +66,7 @@ _MOVED = re.compile(
 _LIVE = (".c", ".current")
 _CLOSED = (".s", ".gz")
 
-_NO_TIME = datetime.max.replace(tzinfo=UTC)
-"""Sorts names without a timestamp behind those with one."""
+_NO_TIME = datetime.max.replace(tzinfo=UTC)  # sorts names without a timestamp behind those with one
 
 
 class _Age(IntEnum):
@@ -96,11 +94,8 @@ def base_name(path: str) -> str:
     """Return which log a file is of: its name without what rotation and compression add.
 
     What is not known to come of rotation stays: better two logs that are one, of which connections
-    are not joined, than one that is two, of which they are joined wrongly.
-
-    Returns:
-        ``mail`` for ``mail.@20090422T114359.s`` and ``mail.current``, ``mail.log`` for
-        ``mail.log.2.gz``. Empty where the name is nothing but a timestamp.
+    are not joined, than one that is two, of which they are joined wrongly. ``mail`` for
+    ``mail.@20090422T114359.s``, ``mail.log`` for ``mail.log.2.gz``; empty for a mere timestamp.
     """
     name = _name_of(path)
     numbered = False
@@ -121,12 +116,8 @@ def base_name(path: str) -> str:
 def log_folder(path: str) -> str:
     """Return where a log is: the folder of a file without folders for archives and dates.
 
-    Two files of one name in two folders are two logs; where logs are moved to an archive, or have a
-    folder for each day, they are one.
-
-    Returns:
-        ``/srv/esa1`` for ``/srv/esa1/mail.log``, ``/srv/esa1/2026/04/22/mail.log`` and
-        ``/srv/esa1/archive/mail.log.1``.
+    Two files of one name in two folders are two logs, but not where logs are moved to an archive,
+    or have a folder for each day: ``/srv/esa1`` for ``/srv/esa1/2026/04/22/mail.log``.
     """
     folders = path.rpartition("/")[0].split("/")
     return "/".join(x for x in folders if not _MOVED.fullmatch(x))
@@ -136,8 +127,8 @@ def log_folder(path: str) -> str:
 def is_live(path: str) -> bool:
     """Whether a file may be the one that is written to, by its name.
 
-    True for ``.c``, ``.current``, and names with neither timestamp nor number; False for ``.s`` and
-    compressed files, whatever else they are called.
+    It may for ``.c``, ``.current``, and names with neither timestamp nor number; never for ``.s``
+    and compressed files.
     """
     name = _name_of(path)
     time, rest = _stamp_and_rest(name)
@@ -250,8 +241,7 @@ class Links:
     """
 
     follow: bool = False
-    skipped: list[str] = field(default_factory=list)
-    """Paths of links that were not followed."""
+    skipped: list[str] = field(default_factory=list)  # paths of links that were not followed
 
     def skips(self, path: str, *, is_link: bool) -> bool:
         """Whether something is a link that is not followed; it is noted then."""
@@ -271,11 +261,6 @@ def is_pattern(path: str) -> bool:
 
 def expand(pattern: str, problems: list[str], links: Links) -> Iterator[tuple[str, str | None]]:
     """Find the files and folders that a pattern matches, maybe one several times.
-
-    Args:
-        pattern: Absolute, or relative to the working directory.
-        problems: A sentence is added for each folder that cannot be listed.
-        links: What to do with links behind the first part that is a pattern.
 
     Yields:
         A path, and what ``{appliance}`` stands for in it, if the pattern has that.
@@ -303,14 +288,10 @@ def fixed_folder(pattern: str) -> tuple[str, bool]:
 
 
 def walk(folder: str, problems: list[str], links: Links) -> Iterator[tuple[str, list[str]]]:
-    """Visit a folder and all folders below it, without hidden files and folders.
+    """Visit a folder and all below it, without hidden ones: folder, and the sorted files in it.
 
     Links, if they are followed, come after everything else, so that a folder is seen under its own
     name where it has one, and each folder is visited once, so that links in a circle do no harm.
-    The folder itself may be reached through links.
-
-    Yields:
-        Path of a folder and the paths of the regular files in it, sorted by name.
     """
     visited = set()
     waiting, linked = [folder], deque[str]()

@@ -44,8 +44,7 @@ whole: a wrapped line goes on behind its newline."""
 PATIENCE = 2 * PAUSE
 """A file that grows on and on is not waited for; one that was sent within a second is."""
 
-_SEEN_BYTES = 4096
-"""Remembered of a file that waits for a scan: beyond any header."""
+_SEEN_BYTES = 4096  # remembered of a file that waits for a scan: beyond any header
 
 _HEADER_BYTES = 8192
 """Where a log is begun at its end, the header that an appliance writes first is among these."""
@@ -54,21 +53,14 @@ _HEADER_BYTES = 8192
 class EofFacts(NamedTuple):
     """What is known of a file whose last byte was read."""
 
-    live: bool
-    """Whether its name is that of a file being written, and no newer one took its place."""
-    gone: bool
-    """Whether it was removed, and is still open."""
-    succeeded: bool
-    """Whether it was followed while live, and what is live now holds something."""
+    live: bool  # whether its name is that of a file being written, and no newer one took its place
+    gone: bool  # whether it was removed, and is still open
+    succeeded: bool  # whether it was followed while live, and what is live now holds something
     is_gzip: bool
-    whole: bool
-    """Of a gzip file: whether the check at its end is right."""
-    terminated: bool
-    """Whether a newline is its last byte."""
-    idle: timedelta
-    """Since it changed."""
-    once: bool
-    """Whether more is not waited for."""
+    whole: bool  # of a gzip file: whether the check at its end is right
+    terminated: bool  # whether a newline is its last byte
+    idle: timedelta  # since it changed
+    once: bool  # whether more is not waited for
 
 
 class EofDecision(NamedTuple):
@@ -101,15 +93,11 @@ class Step(NamedTuple):
     """What came of reading a file once."""
 
     chunk: Chunk | None = None
-    again: timedelta | None = None
-    """When to read it again, if nothing changes."""
+    again: timedelta | None = None  # when to read it again, if nothing changes
     problem: str | None = None
-    replaced: bool = False
-    """Whether the file holds something else by now; nothing of that was read."""
-    finished: bool = False
-    """Whether it is gone and was read to its end."""
-    early: bool = False
-    """Whether all files have to be scanned before it may be begun."""
+    replaced: bool = False  # whether the file holds something else by now; nothing of that was read
+    finished: bool = False  # whether it is gone and was read to its end
+    early: bool = False  # whether all files have to be scanned before it may be begun
 
 
 class LogReader:
@@ -123,18 +111,10 @@ class LogReader:
         self._once = once
 
     def read(self, file: File, log: LogState, scans: int, idle: Callable[[], timedelta]) -> Step:
-        """Read what follows, at most one block.
+        """Read what follows in the current file of a log, at most one block.
 
-        Args:
-            file: The current file of the log; it is let rest if it is at its end.
-            log: The log.
-            scans: How many there were.
-            idle: Returns how long ago the file changed.
-
-        Raises:
-            FileError: It cannot be read.
-            MovedError: It is not where it was.
-            OSError: It cannot be read.
+        The file rests if it is at its end. ``scans`` is how many there were, ``idle`` returns how
+        long ago the file changed.
         """
         handle = self._files.handles.open(file.path, file.inode)
         data = handle.read_after(log.read, self._block_bytes)

@@ -40,43 +40,28 @@ T = TypeVar("T", bound=Hashable)
 class State(Enum):
     """What is to be done with a file."""
 
-    IGNORED = auto()
-    """Nothing, because of its age, until it changes."""
-    COMPARE = auto()
-    """Find out which log it is."""
+    IGNORED = auto()  # nothing, because of its age, until it changes
+    COMPARE = auto()  # find out which log it is
     UNDECIDED = auto()
     """Wait until it changes or has settled: it may be several logs, or is too short."""
-    READ = auto()
-    """Read its log, of which it is the current file."""
-    AT_END = auto()
-    """Wait until it changes, or is to be read again to see whether it is complete."""
-    COPY = auto()
-    """Nothing, until it changes: its log gets all of it elsewhere."""
-    FAILED = auto()
-    """Try again after the next scan: it cannot be read."""
+    READ = auto()  # read its log, of which it is the current file
+    AT_END = auto()  # wait until it changes, or is to be read again to see whether it is complete
+    COPY = auto()  # nothing, until it changes: its log gets all of it elsewhere
+    FAILED = auto()  # try again after the next scan: it cannot be read
 
 
 class Event(Enum):
     """What happens to a file."""
 
-    CHANGED = auto()
-    """It has another size, time, or name."""
-    DUE = auto()
-    """A time is over that it was to wait."""
-    SCANNED = auto()
-    """All files were scanned."""
-    REPLACED = auto()
-    """It may hold something else by now."""
-    IDENTIFIED = auto()
-    """It is the current file of a log."""
-    ENDED = auto()
-    """It is read to its end."""
-    COPIED = auto()
-    """It is found to be a copy."""
-    UNCLEAR = auto()
-    """It cannot be told yet which log it is."""
-    ERROR = auto()
-    """It cannot be read now."""
+    CHANGED = auto()  # it has another size, time, or name
+    DUE = auto()  # A time is over that it was to wait
+    SCANNED = auto()  # all files were scanned
+    REPLACED = auto()  # it may hold something else by now
+    IDENTIFIED = auto()  # it is the current file of a log
+    ENDED = auto()  # it is read to its end
+    COPIED = auto()  # it is found to be a copy
+    UNCLEAR = auto()  # it cannot be told yet which log it is
+    ERROR = auto()  # it cannot be read now
 
 
 TRANSITIONS = {
@@ -113,25 +98,18 @@ class File:
     """A file that is there, or is gone and still open."""
 
     stat: FileStat
-    changed_at: float
-    """Seconds of the monotonic clock when it changed last."""
+    changed_at: float  # seconds of the monotonic clock when it changed last
     state: State = State.IGNORED
     log: LogState | None = None
     """The log it belongs to; if that has another current file, this one is a copy."""
-    comparison: Generator[None, None, bool] | None = None
-    """Under way."""
-    here: bool = True
-    """Whether it has a name."""
-    problem: str | None = None
-    """What was reported of it last."""
-    is_gzip: bool = False
-    """Known as soon as it has a log."""
-    skip: int = 0
-    """Bytes on disk that are to be skipped: those that were there at the start."""
+    comparison: Generator[None, None, bool] | None = None  # under way
+    here: bool = True  # whether it has a name
+    problem: str | None = None  # what was reported of it last
+    is_gzip: bool = False  # known as soon as it has a log
+    skip: int = 0  # bytes on disk that are to be skipped: those that were there at the start
     seen_in: int = 0
     """How many scans there were when it was first seen as it is; while nothing is read."""
-    head: bytes = b""
-    """Its first bytes, while it waits for another scan."""
+    head: bytes = b""  # its first bytes, while it waits for another scan
     paused_since: float = 0.0
     """Since when it is at its end, and has to rest before its last line is whole."""
 
@@ -160,18 +138,11 @@ class Files:
     """All files that are known, the logs that they hold, and the handles of those that are open."""
 
     def __init__(self, logs: CheckpointStore, limit: int, at_once: int) -> None:
-        """Start with no file.
-
-        Args:
-            logs: What is remembered.
-            limit: Files held open at a time.
-            at_once: Appliances that have turns at a time.
-        """
+        """Start with no file; ``limit`` may be open, ``at_once`` appliances take turns."""
         self.logs = logs
         self.handles = HandleCache(limit)
         self.queue: ReadQueue[Inode] = ReadQueue(at_once)
-        self.paths: dict[str, FileStat] = {}
-        """Each known file that has a name, by its path."""
+        self.paths: dict[str, FileStat] = {}  # each known file that has a name, by its path
         self._files: dict[Inode, File] = {}
         # By appliance: files that logs are read from, those of them that pause, and live names.
         self._current: defaultdict[str, dict[Inode, File]] = defaultdict(dict)
@@ -351,8 +322,7 @@ class _Entry(NamedTuple, Generic[T]):
 
     order: ReadingOrder
     here: bool
-    number: int
-    """No two have the same."""
+    number: int  # no two have the same
     item: T
     appliance: str
     path: str
@@ -362,12 +332,7 @@ class ReadQueue(Generic[T]):
     """What has work to do, in the order in which to do it."""
 
     def __init__(self, max_at_once: int) -> None:
-        """Start empty.
-
-        Args:
-            max_at_once: Appliances that have turns at a time, at least 1: the file that each of
-                them is reading has to stay open.
-        """
+        """Start empty; at most ``max_at_once`` appliances have turns, as each has a file open."""
         self._max_at_once = max_at_once
         self._waiting: dict[str, list[_Entry[T]]] = {}
         self._entries: dict[T, _Entry[T]] = {}

@@ -27,13 +27,10 @@ from forwarder.text import quoted
 class Again(NamedTuple):
     """A log that is forgotten."""
 
-    key: str
-    """Of its position, with the prefix."""
+    key: str  # of its position, with the prefix
     position: Position
-    path: str
-    """Where it is now, or was last."""
-    file: FileStat | None
-    """None if no file that is followed holds it under a name that is known."""
+    path: str  # where it is now, or was last
+    file: FileStat | None  # none if no file that is followed holds it under a name that is known
 
 
 def rewind(
@@ -45,16 +42,8 @@ def rewind(
     whose content the file has, whatever name that was read under. These are forgotten, and all
     that are read after them of the same appliance.
 
-    Args:
-        saved: All pairs of the state whose key begins with ``file/``.
-        path: A path; the file may be gone.
-        inputs: What is followed.
-
     Returns:
         The logs by appliance, in the order of reading; nothing if the path is unknown.
-
-    Raises:
-        PositionError: What was saved cannot be read.
     """
     path = os.path.abspath(path)
     positions = {key: decode(key, value) for key, value in positions_in(saved, [])}
@@ -77,13 +66,7 @@ def rewind(
 
 
 def obstacles(logs: Iterable[Again], inputs: Sequence[FileSource], wall: float) -> Iterator[str]:
-    """Yield a sentence for each log that is forgotten and will not be read again.
-
-    Args:
-        logs: As :func:`rewind` returns them.
-        inputs: What is followed.
-        wall: Seconds from 1970.
-    """
+    """Yield a sentence for each log that is forgotten and will not be read again."""
     for log in logs:
         if log.file is None:
             yield (

@@ -28,21 +28,17 @@ from forwarder.inputs.files.scanner import (
     scan,
 )
 
-POLL_SECONDS = 1.0
-"""Between scans, at least: where there are no events, a new line waits so long."""
+POLL_SECONDS = 1.0  # between scans, at least: where there are no events, a new line waits so long
 MAX_POLL_SECONDS = 60.0
-_SHARE = 200
-"""A scan is one part in so many of the time."""
+_SHARE = 200  # A scan is one part in so many of the time
 _BUSY_SHARE = 3
 """The same where events bring scans forward: new files by the thousand must not take all time."""
 
 _STEP_MS = 200
 """Between two looks for events, which are reported when none has come for so long: idle costs five
 wake-ups a second, and a new line waits for 0.4 seconds at most."""
-_TIMEOUT_MS = 1_000
-"""Without an event; the first one tells that the folders are watched by now."""
-_RETRY_SECONDS = 1.0
-"""After an error, so that one that stays does not keep a processor busy."""
+_TIMEOUT_MS = 1_000  # without an event; the first one tells that the folders are watched by now
+_RETRY_SECONDS = 1.0  # after an error, so that one that stays does not keep a processor busy
 _NO_INSTANCE = "Too many open files"
 """EMFILE, as inotify_init(2) reports that a user has as many instances as allowed."""
 
@@ -50,12 +46,9 @@ _NO_INSTANCE = "Too many open files"
 class Changes(NamedTuple):
     """What changed since the last time."""
 
-    everything: ScanResult | None
-    """All files, if a scan was due."""
-    some: list[FileStat]
-    """Else, known files that changed."""
-    problem: str | None = None
-    """Why the system does not report events, once."""
+    everything: ScanResult | None  # all files, if a scan was due
+    some: list[FileStat]  # else, known files that changed
+    problem: str | None = None  # why the system does not report events, once
 
 
 class ScanScheduler:
@@ -75,12 +68,7 @@ class ScanScheduler:
         self._poll_at = self._busy_until = float("-inf")
 
     def look(self, now: float, known: Mapping[str, FileStat]) -> Changes:
-        """Look at what may have changed.
-
-        Args:
-            now: Seconds of the monotonic clock.
-            known: The files that are known, by path.
-        """
+        """Look at what may have changed; ``known`` has the known files by path."""
         with self._condition:
             changed, self._changed = self._changed, set()
         some = []
@@ -152,16 +140,10 @@ class InotifyWatcher:
         self._problem: str | None = None
 
     def watch(self, folders: Mapping[str, bool]) -> str | None:
-        """Watch these folders from now on, and no others; those that are missing are skipped.
+        """Watch these folders from now on, with those in them where that is true, and no others.
 
-        To be called again from time to time: a folder that was removed and made again is another
-        one, and there is no event for that.
-
-        Args:
-            folders: Paths, and whether the folders within matter, too.
-
-        Returns:
-            Why the system cannot watch them, once; else None.
+        Called again from time to time: a folder that was removed and made again is another one, and
+        there is no event for that. Returns why the system cannot watch, once.
         """
         wanted = {}
         for path, deep in folders.items():

@@ -50,10 +50,8 @@ class StartAt(StrEnum):
 class FileSource(NamedTuple):
     """One input of the configuration."""
 
-    paths: tuple[str, ...]
-    """Files or patterns of files; folders are not walked."""
-    appliance: str | None = None
-    """Whose logs they are; None if ``{appliance}`` or the folder tells."""
+    paths: tuple[str, ...]  # files or patterns of files; folders are not walked
+    appliance: str | None = None  # whose logs they are; None if `{appliance}` or the folder tells
     start_at: StartAt = StartAt.BEGINNING
     ignore_older: timedelta | None = None
     """Files that were last changed before that are ignored until they change."""
@@ -67,29 +65,21 @@ class FileSource(NamedTuple):
 class FileStat(NamedTuple):
     """A file as a scan found it."""
 
-    path: str
-    """Absolute; bytes that are not UTF-8 as surrogates (``os.fsdecode``)."""
+    path: str  # absolute; bytes that are not UTF-8 as surrogates (`os.fsdecode`).
     appliance: str
-    named: bool
-    """Whether the appliance was named, by the configuration or the pattern."""
-    input: int
-    """Index of the input that asked for it."""
-    pattern: str
-    """Which of its paths."""
+    named: bool  # whether the appliance was named, by the configuration or the pattern
+    input: int  # index of the input that asked for it
+    pattern: str  # which of its paths
     inode: Inode
-    size: int
-    """On disk, in bytes."""
-    modified_ns: int
-    """Nanoseconds from 1970."""
+    size: int  # on disk, in bytes
+    modified_ns: int  # nanoseconds from 1970
 
 
 class ScanResult(NamedTuple):
     """What a scan found."""
 
-    files: dict[Inode, FileStat]
-    """Each once, whatever names it has."""
-    problems: list[str]
-    """What could not be looked at or is not a file, one sentence each."""
+    files: dict[Inode, FileStat]  # each once, whatever names it has
+    problems: list[str]  # what could not be looked at or is not a file, one sentence each
     links: list[str] = []  # noqa: RUF012 - never changed
     """Links that were not followed, none of them beside what it leads to."""
     complete: bool = True
@@ -106,10 +96,8 @@ def scan(
 ) -> ScanResult:
     """Find all files that the inputs ask for; of two inputs that ask for one, the first counts.
 
-    Args:
-        inputs: The inputs.
-        known: What was found before, by path: it saves finding out again whose log a file is.
-        owner: Decides between appliances where a file has several names.
+    What was found before, by path, saves finding out again whose log a file is. ``owner`` decides
+    between appliances where a file has several names.
     """
     return _Scan(known, owner).run(inputs)
 

@@ -31,30 +31,22 @@ from forwarder.inputs.files.registry import Event, File, Files, State
 from forwarder.inputs.files.scan_schedule import ScanScheduler
 from forwarder.inputs.files.scanner import FOLLOW, FileSource
 
-READ_BYTES = 1 << 20
-"""1 MiB a call: enough for a commit, and soon over."""
+READ_BYTES = 1 << 20  # 1 MiB a call: enough for a commit, and soon over
 
-_MAX_TURNS = 256
-"""Files looked at in a call, some 30 ms: small files make no megabyte."""
+_MAX_TURNS = 256  # files looked at in a call, some 30 ms: small files make no megabyte
 
 
 class FileStatus(NamedTuple):
     """How far one log is."""
 
-    key: str
-    """Of the log, as its chunks have it."""
+    key: str  # of the log, as its chunks have it
     path: str
     appliance: str
-    size: int
-    """Bytes that are known of, decompressed."""
-    offset: int
-    """Bytes that are in documents."""
-    behind: int
-    """Bytes that are there and not in documents."""
-    lost: int
-    """Bytes that were there and cannot be read any more."""
-    modified: datetime | None
-    """When it changed last; None if it is gone."""
+    size: int  # bytes that are known of, decompressed
+    offset: int  # bytes that are in documents
+    behind: int  # bytes that are there and not in documents
+    lost: int  # bytes that were there and cannot be read any more
+    modified: datetime | None  # when it changed last; None if it is gone
 
 
 class FileTailer:
@@ -83,12 +75,10 @@ class FileTailer:
         Args:
             inputs: What to follow.
             saved: All pairs of the state whose key begins with ``file/``.
-            fetch: Returns what the state has under such a key; without, all of it is kept in
-                memory.
+            fetch: Returns what the state has under such a key; without, all is kept in memory.
             once: Whether to read to the end and wait for nothing but half-written files.
             watch: Whether to ask the system for events.
-            max_open: Files held open at a time, at least 4; None for as many as the system can
-                spare.
+            max_open: Files open at a time, at least 4; None for as many as the system can spare.
             block_bytes: The largest chunk.
             read_bytes: After so many bytes, :meth:`read` returns.
             monotonic: Seconds, for waiting and resting.
@@ -178,13 +168,11 @@ class FileTailer:
         """Note what is in documents, and return what to save with them.
 
         Args:
-            consumed: By key of the chunks, the offset up to which everything is in documents, in
-                bytes from the start of the file, and what to give back with the first chunk after
-                a restart.
+            consumed: By key of the chunks, the offset up to which everything is in documents, and
+                what to give back with the first chunk after a restart.
 
         Returns:
-            Pairs for the state, None to delete; also for files that were renamed meanwhile. They
-            are returned once, so they have to be saved: try again, or end the program.
+            Pairs for the state, None to delete. They are returned once, so they have to be saved.
         """
         for key, (offset, resume) in consumed.items():
             self._logs.save(key, offset, resume)
