@@ -94,7 +94,7 @@ class AppendFile:
 
     @property
     def size(self) -> int:
-        """Bytes in it now, whichever program wrote them."""
+        """Bytes in it now."""
         return os.fstat(self.descriptor).st_size
 
     def take_over(self) -> bool:
@@ -180,12 +180,7 @@ class BatchMarker:
     """The marker of one file, open and locked."""
 
     def __init__(self, path: Path) -> None:
-        """Lock the marker of a file.
-
-        Raises:
-            InUseError: Another output has it.
-            OSError: It cannot be opened.
-        """
+        """Lock the marker of a file; raises InUseError where another output has it."""
         self.path = path.with_name(f".{path.name}.mark")
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(self.path, flags, MODE)
@@ -206,9 +201,8 @@ class BatchMarker:
     def set(self, position: MarkerPosition, *, durable: bool = False) -> None:
         """Note where a batch begins, in one short write: it is never seen half done.
 
-        Args:
-            position: All before it is synced, and never comes again.
-            durable: Whether it must be on disk; it is anyhow if it is in another file, or far on.
+        All before it is synced, and never comes again. What is durable is synced; so is any in
+        another file, or far on.
         """
         text = f"{position.inode:020d} {position.offset:020d} {position.proof}\n".encode()
         if os.fstat(self._descriptor).st_size != len(text):
