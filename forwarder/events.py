@@ -333,14 +333,26 @@ class Counters:
     """Path and offset in bytes of the first of them."""
     events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     """By action and outcome."""
-    joinable: int = 0
-    """Login events whose line names a connection."""
-    joined: int = 0
-    """Those of them whose connection was known."""
+    logins_without_id: int = 0
+    """Login events whose line names no connection."""
+    uncorrelated: int = 0
+    """Login events whose line names a connection that was not known."""
     assumed_utc: bool = False
     """Whether stamps were read as UTC because nothing said otherwise."""
     mixtures: tuple[Mixture, ...] = ()
     """One for each appliance that seems to be several machines."""
+
+    @property
+    def joinable(self) -> int:
+        """Login events whose line names a connection."""
+        ends = Action.SESSION_CLOSED.value
+        logins = sum(number for (action, _), number in self.events.items() if action != ends)
+        return logins - self.logins_without_id
+
+    @property
+    def joined(self) -> int:
+        """Login events whose connection was known."""
+        return self.joinable - self.uncorrelated
 
     def add(self, other: "Counters") -> None:
         """Add what went through another parser."""

@@ -1,28 +1,39 @@
-"""The flow of the pure core: bytes of logs in, documents out.
+"""The pure core: bytes of logs in, documents out.
 
-    bytes → framing → grammar → correlator → ecs → documents
+    bytes → framer → scanner → streams and correlator → encoder → documents
 
-A :class:`Flow` holds what outlives a file: the open connections of each stream. A
-:class:`Reading` is one file on its way through.
+A :class:`LogParser` holds what outlives a file: the open connections of each stream. A
+:class:`FileParser` is one file on its way through.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
+from hashlib import blake2b
 from typing import NamedTuple
 
 from forwarder.cache import MAX_ENTRIES
 from forwarder.ecs.encoder import Encoder
 from forwarder.ecs.layout import Common
-from forwarder.events import Action, Counters, Event, Outcome
-from forwarder.mail_logs.blocks import Block
+from forwarder.events import Counters, Document, Event, Origin, Outcome, new_document
+from forwarder.mail_logs import grammar, snapshot
+from forwarder.mail_logs.connections import Tools
+from forwarder.mail_logs.event_ids import EventIds, FileHeader, Source
 from forwarder.mail_logs.framer import Framer
-from forwarder.mail_logs.identity import Identities
-from forwarder.mail_logs.join import Means
-from forwarder.mail_logs.log import Log, Source
+from forwarder.mail_logs.messages import MessageParser
+from forwarder.mail_logs.scanner import Block, scan
 from forwarder.mail_logs.streams import Streams
+from forwarder.mail_logs.subscriptions import Contents, OtherLog
 from forwarder.mail_logs.timestamps import Clock
-from forwarder.reading import Amounts, Documents, Reading
+
+MAX_HOSTS = 256
+"""Hosts of a file whose headers are remembered, the most recent ones. Syslog lines hardly ever have
+a file header."""
+
+MAX_HOST = 255
+"""Characters of a host's name (RFC 5424, section 6.2.4); a longer one is known by its beginning and
+a hash."""
 
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,39 +47,55 @@ class Settings(NamedTuple):
     """Whether the end of a session is an event."""
     common: Common = Common()
     count_lines: bool = True
-    """Whether anybody will ask how many lines there were."""
+    """Whether the number of lines is needed; counting takes a twentieth of the time."""
 
 
-class Flow:
-    """Carries logs, file by file, in the order in which they were written."""
+class Documents:
+    """Documents of events: one JSON object each, with a newline behind.
+
+    Each is made when it is taken, so that it is written while it is in the processor's cache: to
+    make them all first takes a tenth longer.
+    """
+
+    __slots__ = ("_encoder", "_events")
+
+    def __init__(self, events: list[Event], encoder: Encoder) -> None:
+        """Start with events in their order."""
+        self._events = events
+        self._encoder = encoder
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._encoder.encode, self._events)
+
+    def values(self) -> list[Document]:
+        """Make all of them, for a spool."""
+        encode = self._encoder.encode
+        return [new_document((event.id, encode(event)[:-1])) for event in self._events]
+
+
+class LogParser:
+    """Parses logs, file by file, in the order in which they were written."""
 
     def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008 - it is frozen
-        """Start with no connection open."""
-        self._settings = settings
+        """Start with no open connection."""
+        self.settings = settings
+        self._counters = Counters()
         self._clock = Clock()
         self._encoder = Encoder(settings.common)
-        self._means = Means(self._clock, sessions=settings.sessions)
-        self._streams = Streams(self._means)
-        self._counts = Counters()
-        self._lost = 0
-        self._first_lost: tuple[str | None, int] | None = None
+        tools = Tools(self._clock, self._counters, MessageParser(), settings.sessions)
+        self._streams = Streams(tools)
         self._outcomes: Counter[Outcome] = Counter()
 
     @property
     def counts(self) -> Counters:
         """What has gone through so far."""
-        means = self._means
-        self._counts.unparsed_logins = self._lost + means.unread
-        self._counts.first_unparsed = means.first_unparsed or self._first_lost
-        self._counts.mixtures = tuple(self._streams.mixtures.values())
-        self._counts.assumed_utc = self._clock.assumed_utc
+        self._counters.mixtures = tuple(self._streams.mixtures.values())
+        self._counters.assumed_utc = self._clock.assumed_utc
         self._sum_up()
-        ends = Action.SESSION_CLOSED.value
-        logins = sum(x for (action, _), x in self._counts.events.items() if action != ends)
-        # The exceptions are counted: they are few, and to look at each event takes time.
-        self._counts.joinable = logins - means.nameless
-        self._counts.joined = self._counts.joinable - means.unjoined
-        return self._counts
+        return self._counters
 
     @property
     def open_connections(self) -> int:
@@ -76,14 +103,14 @@ class Flow:
         return self._streams.open_connections
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
-        """Put in what :meth:`changes` gave; before anything is read."""
+        """Take over what :meth:`changes` gave; before anything is read."""
         self._streams.restore(pairs)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
-        """Give what has changed since the last time and must outlive the process.
+        """Give what has changed since the last call and must outlive the process.
 
         Yields:
-            A key and its value; None takes the key away.
+            A key and its value; None deletes the key.
         """
         yield from self._streams.changes()
 
@@ -101,7 +128,7 @@ class Flow:
         state: bytes | None = None,
         offset: int = 0,
         head: bytes = b"",
-    ) -> Reading:
+    ) -> "FileParser":
         """Begin a file, or go on with it.
 
         Args:
@@ -109,39 +136,41 @@ class Flow:
             path: Absolute, valid Unicode; None for a stream.
             base: What all files of its log have for a name; rotation adds to it.
             folder: Where its log is; archives and dates add to it.
-            near: A moment that its first line is not after, but for a day, for stamps without a
+            near: A time that its first line is not after, give or take a day, for stamps without a
                 year.
-            latest: A moment that no line is after, but for a day; None if nobody knows.
+            latest: A time that no line is after, give or take a day; None if unknown.
             hosts: Whether the host in a syslog header names the appliance in its place; if not,
                 hosts with another name are streams of their own.
             zone: Of stamps that no file header covers; None if the operator gave none.
-            state: Where another reading of it was (:attr:`Reading.state`).
+            state: Where an earlier parser of the file was (:attr:`FileParser.state`).
             offset: Without a state, where to begin, in bytes; what is not the beginning of a line
-                there is left out.
-            head: With an offset, lines from the file's beginning: what its header says counts.
+                there is dropped.
+            head: With an offset, lines from the file's beginning: its header counts.
         """
+        settings = self.settings
         framer = Framer(
             near,
-            year=self._settings.year,
+            year=settings.year,
             latest=latest,
-            count_lines=self._settings.count_lines,
+            count_lines=settings.count_lines,
+            counters=self._counters,
         )
-        source = Source(base, folder, path, zone, Identities())
-        reading = Reading(self, framer, appliance, path, source, hosts=hosts)
+        source = Source(base, folder, path, zone, EventIds())
+        file = FileParser(self, framer, appliance, path, source, hosts=hosts)
         if offset:
-            reading.skip_to(offset, head)
+            file.skip_to(offset, head)
         if state is not None:
-            reading.resume(state)
-        return reading
+            file.resume(state)
+        return file
 
-    def read(self, block: Block, log: Log) -> list[Event]:
+    def read(self, block: Block, header: FileHeader) -> list[Event]:
         """Join the lines of a block."""
         # What is open is remembered without a zone: another one may be given for its appliance.
-        if log.source.zone is not self._clock.zone:
-            self._clock.move(log.source.zone)
-        return self._streams.read(block, log)
+        if header.source.zone is not self._clock.zone:
+            self._clock.set_zone(header.source.zone)
+        return self._streams.read(block, header)
 
-    def document(self, events: list[Event]) -> Documents:
+    def encode(self, events: list[Event]) -> Documents:
         """Count events, and give their documents."""
         self._outcomes.update([x.outcome for x in events])
         if len(self._outcomes) > MAX_ENTRIES:
@@ -149,31 +178,171 @@ class Flow:
         return Documents(events, self._encoder)
 
     def _sum_up(self) -> None:
-        """Count outcomes by what they say: each is an object, and servers answer what they like."""
+        """Count by action and result: servers may answer anything, and each answer is an object."""
         for outcome, number in self._outcomes.items():
-            self._counts.events[outcome.action.value, outcome.result] += number
+            self._counters.events[outcome.action.value, outcome.result] += number
         self._outcomes.clear()
 
-    def count(self, more: Amounts, path: str | None, first_lost: int | None) -> None:
-        """Count what has gone through framing.
+
+class FileParser:
+    """One file on its way through the core."""
+
+    def __init__(  # noqa: PLR0913 - each has a name
+        self,
+        parser: LogParser,
+        framer: Framer,
+        appliance: str,
+        path: str | None,
+        source: Source,
+        *,
+        hosts: bool,
+    ) -> None:
+        """Begin; see :meth:`LogParser.open`."""
+        self._parser = parser
+        self._framer = framer
+        self._counters = framer.counters
+        self._appliance = appliance
+        self._path = path
+        self._source = source
+        self._hosts = hosts
+        self._headers: dict[str | None, FileHeader] = {}
+        """By host in a syslog header; None for the appliance itself. The most recent one last."""
+        self._is_empty = True
+        self._contents: Contents | None = Contents()
+        """None as soon as a line has shown that it is a mail log."""
+
+    @property
+    def position(self) -> int:
+        """Bytes from the start of the file: all before is in documents that were given."""
+        return self._framer.state.position
+
+    @property
+    def is_within_line(self) -> bool:
+        """Whether the last line may go on."""
+        return self._framer.is_within_line
+
+    @property
+    def other(self) -> OtherLog | None:
+        """What it looks like; None for a mail log, and for an empty file."""
+        if self._contents is None or self._is_empty:
+            return None
+        return self._contents.describe(self._framer.foreign_lines, self._framer.first_foreign)
+
+    @property
+    def state(self) -> bytes:
+        """What another parser needs to go on from the position."""
+        contents = None if self._contents is None else self._contents.state
+        headers = {x: (y.origin.serial, y.offset) for x, y in self._headers.items()}
+        state = (self._framer.state, contents, self._source, self._hosts, headers)
+        return snapshot.dump_file(snapshot.FileState(*state))
+
+    def resume(self, state: bytes) -> None:
+        """Go on where another parser of this file was."""
+        known = snapshot.load_file(state, self._source)
+        self._framer.resume(known.framer)
+        self._contents = Contents.resumed(known.contents) if known.contents else None
+        self._source = known.source
+        for host, (serial, offset) in known.headers.items():
+            self._begin(host).resume(serial, offset)
+
+    def skip_to(self, offset: int, head: bytes) -> None:
+        """Go on at an offset; of what is before it, only the file's header counts.
 
         Args:
-            more: Since the last time.
-            path: Of the file; None for a stream.
-            first_lost: Where the first login begins of those that framing lost, in bytes from the
-                start of the file.
+            offset: Bytes from the start of the file.
+            head: Lines from the start of the file.
         """
-        self._counts.bytes += more.bytes
-        self._counts.lines += more.lines
-        self._counts.truncated_lines += more.truncated_lines
-        self._counts.dropped_continuations += more.dropped_continuations
-        self._counts.foreign_lines += more.foreign_lines
-        self._counts.dropped_repeats += more.dropped_repeats
-        self._counts.orphaned_repeats += more.orphaned_repeats
-        self._lost += more.lost
-        if first_lost is not None and self._first_lost is None:
-            self._first_lost = path, first_lost
+        for block in (*self._framer.feed(head), *self._framer.settle()):
+            header = self._header_of(block)
+            for match in scan(block.text, block.start, block.end):
+                header.read(grammar.message_of(match[0]))
+        state = self._framer.state
+        self._framer.resume(state._replace(position=offset, skipping=False, within=False))
 
-    def count_broken_off(self) -> None:
-        """Count a file whose last line was left out, because it is only a piece of one."""
-        self._counts.partial_last_lines += 1
+    def rename(self, path: str) -> None:
+        """Note that the file has this path now."""
+        if path == self._path:
+            return  # an origin that stays the same object keeps what was cached for it
+        self._path = path
+        for header in self._headers.values():
+            header.origin = replace(header.origin, path=path)
+
+    def settle(self) -> Documents:
+        """Read the last line, if a newline ends it: no more comes for now."""
+        return self._read(self._framer.settle())
+
+    def feed(self, data: bytes) -> Documents:
+        """Read the next bytes of the file, cut anywhere; give documents in the order of lines."""
+        self._counters.bytes += len(data)
+        self._is_empty = self._is_empty and not data
+        return self._read(self._framer.feed(data))
+
+    def finish(self) -> Documents:
+        """Take the end of the file; give the documents of its last line."""
+        documents = self._read(self._framer.finish())
+        self._counters.partial_last_lines += self._framer.is_partial
+        return documents
+
+    def _read(self, blocks: list[Block]) -> Documents:
+        counters, lost = self._counters, self._framer.first_lost
+        if lost is not None and counters.first_unparsed is None:
+            counters.first_unparsed = self._path, lost
+        events: list[Event] = []
+        for block in blocks:
+            events += self._parser.read(block, self._header_of(block))
+        return self._parser.encode(events)
+
+    def _header_of(self, block: Block) -> FileHeader:
+        """Find what the file's header says of the host of a block."""
+        contents = self._contents
+        if contents is not None and contents.is_mail(block.text, block.start, block.end):
+            self._contents = None
+        if not self._source.ids.stamp:
+            self._source.ids.open(*_first_line(block))
+        host = block.host
+        header = self._headers.get(host)
+        if header is None:
+            return self._find(host)
+        if len(self._headers) > 1:
+            self._headers[host] = self._headers.pop(host)
+        return header
+
+    def _find(self, host: str | None) -> FileHeader:
+        """Find the header of a host that has none by this name."""
+        if host is not None:
+            if len(host) > MAX_HOST:
+                digest = blake2b(host.encode(), digest_size=16).hexdigest()
+                host = host[: MAX_HOST - 33] + "~" + digest
+            host = None if host == self._appliance else host
+        header = self._headers.pop(host, None) or self._begin(host)
+        self._headers[host] = header
+        if len(self._headers) > MAX_HOSTS:
+            del self._headers[next(iter(self._headers))]
+        return header
+
+    def _begin(self, host: str | None) -> FileHeader:
+        appliance, separate = self._appliance, host
+        if self._hosts:
+            appliance, separate = host or appliance, None
+        header = FileHeader(Origin(appliance, self._path, None), self._source, separate)
+        self._headers[host] = header
+        return header
+
+
+def _first_line(block: Block) -> tuple[bytes, bytes]:
+    """Give the first line of a block, verbatim, and its stamp."""
+    begin = block.start + 1
+    stamp = block.text[begin : begin + grammar.STAMP_BYTES - 1]
+    if block.lines is not None:
+        return block.lines[0].original, stamp
+    end = block.text.find(b"\n", begin, block.end)
+    line = block.text[begin : block.end if end < 0 else end]
+    return line.removesuffix(b"\r"), stamp
+
+
+def appliances_in(state: bytes) -> set[str]:
+    """Give the appliances of a file besides its own, from :attr:`FileParser.state`."""
+    if not state:
+        return set()
+    known = snapshot.load_file(state, Source("", "", None, None, EventIds()))
+    return {x for x in known.headers if x is not None} if known.hosts else set()

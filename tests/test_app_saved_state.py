@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
-from forwarder.app.saved_state import KEY, VERSION, upgrade
+from forwarder.app.saved_state import KEY, upgrade
 from forwarder.errors import StateVersionError
 from forwarder.inputs.files.checkpoint import STARTED
+from forwarder.mail_logs.snapshot import VERSION
 from forwarder.spool import Spool
 from tests import old_state
 from tests.faults.program import COMMAND

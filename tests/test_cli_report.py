@@ -45,7 +45,7 @@ def test_events_are_counted_by_action_and_outcome() -> None:
             ("smtp-authentication", "failure"): 3_000,
         }
     )
-    counts = Counters(events=events, joinable=3_006, joined=3_003)
+    counts = Counters(events=events, logins_without_id=1_001, uncorrelated=3)
     assert list(summarise(done(counts=counts)))[1:] == [
         "inbound logins: 3,002 (3,000 failure, 2 success)",
         "outbound logins: 1,000 (1,000 success)",
@@ -59,7 +59,7 @@ def test_events_are_counted_by_action_and_outcome() -> None:
 @pytest.mark.parametrize("action", Action)
 def test_every_action_has_a_name_for_people(action: Action) -> None:
     """A new one must not end in an error."""
-    counts = Counters(events=Counter({(action.value, None): 7}))
+    counts = Counters(events=Counter({(action.value, None): 7}), logins_without_id=7)
     _, line = summarise(done(counts=counts))
     assert line.endswith(": 7")
     assert action.value not in line

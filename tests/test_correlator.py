@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from forwarder.events import Counters
-from forwarder.mail_logs import connections, correlator, join
-from forwarder.pipeline import Flow, Settings
+from forwarder.mail_logs import connections, correlator
+from forwarder.pipeline import LogParser, Settings
 
 Document = dict[str, Any]
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -67,7 +67,7 @@ def read(*lines: bytes, sessions: bool = True, counts: Counters | None = None) -
     text = b"".join(lines)
     outputs = []
     for size in (len(text), 999):
-        flow = Flow(Settings(sessions=sessions))
+        flow = LogParser(Settings(sessions=sessions))
         reading = flow.open("esa1", "/mail.current")
         output: list[bytes] = []
         for position in range(0, len(text), size):
@@ -81,7 +81,7 @@ def read(*lines: bytes, sessions: bool = True, counts: Counters | None = None) -
 
 def read_files(*files: Sequence[bytes]) -> list[Document]:
     """Return the documents of the files of one appliance, in order."""
-    flow = Flow()
+    flow = LogParser()
     documents: list[bytes] = []
     for number, lines in enumerate(files):
         reading = flow.open("esa1", f"/mail.{number}")
@@ -164,7 +164,7 @@ class TestNew:
 
     def test_two_appliances_have_the_same_numbers(self) -> None:
         """And nothing of one another's."""
-        flow = Flow()
+        flow = LogParser()
         for name, address in (("esa1", "192.0.2.1"), ("esa2", "192.0.2.2")):
             reading = flow.open(name, f"/{name}")
             assert [*reading.feed(opened(0, address=address)), *reading.finish()] == []
@@ -424,7 +424,7 @@ class TestBound:
 
     @pytest.fixture(autouse=True)
     def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for module in (connections, correlator, join):
+        for module in (connections, correlator):
             monkeypatch.setattr(module, "MAX_OPEN", 16)
 
     def test_sixteen_are_kept(self) -> None:

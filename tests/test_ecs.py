@@ -14,7 +14,7 @@ from forwarder.ecs.encoder import Encoder
 from forwarder.ecs.layout import Common
 from forwarder.events import Event
 from forwarder.mail_logs.framer import Framer
-from forwarder.pipeline import Flow, Settings
+from forwarder.pipeline import LogParser, Settings
 from tests.corpus import hostile
 from tests.corpus.oddities import REVERSE_DNS, USERS
 from tests.ecs_fields import violations
@@ -36,7 +36,7 @@ def login(user: bytes = b"ironport", number: int = 450) -> bytes:
 
 def documents(*lines: bytes, common: Common | None = None, path: str | None = "/a") -> list[bytes]:
     """Return the documents of these lines, as they are written."""
-    reading = Flow(Settings(common=common or Common())).open("esa1", path)
+    reading = LogParser(Settings(common=common or Common())).open("esa1", path)
     return [*reading.feed(b"\n".join((*lines, b""))), *reading.finish()]
 
 
@@ -308,7 +308,7 @@ class TestLong:
     def test_of_a_syslog_header(self) -> None:
         """A host that names the appliance is part of the connection's id."""
         line = b"Apr 22 11:44:48 2009 %b %b: Info: %b" % (self.LONG, self.LONG, login()[31:])
-        reading = Flow().open("esa1", "/a", hosts=True)
+        reading = LogParser().open("esa1", "/a", hosts=True)
         (document,) = [*reading.feed(line), *reading.finish()]
         assert violations(orjson.loads(document)) == []
 
@@ -450,7 +450,7 @@ class TestInput:
 
 def test_files_that_come_and_go_leave_nothing_behind() -> None:
     """A shape is the same for all files of an appliance, however often they are rotated."""
-    flow = Flow()
+    flow = LogParser()
     templates = set()
     for number in range(50):
         reading = flow.open("esa1", f"/mail.{number}")

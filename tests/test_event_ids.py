@@ -8,10 +8,10 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.mail_logs.identity import (
+from forwarder.mail_logs.event_ids import (
     GENERATION_SECONDS,
     MAX_GENERATION,
-    Identities,
+    EventIds,
     begin,
     derive,
 )
@@ -31,16 +31,14 @@ EVENTS = st.lists(
 """A line has its time in it, so here its time is a part of it."""
 
 
-def opened(line: bytes = b"first") -> Identities:
+def opened(line: bytes = b"first") -> EventIds:
     """Give the ids of a file that begins so."""
-    identities = Identities()
+    identities = EventIds()
     identities.open(line, STAMP)
     return identities
 
 
-def identify(
-    identities: Identities, number: bytes, line: bytes, epoch: int, first: int = -1
-) -> str:
+def identify(identities: EventIds, number: bytes, line: bytes, epoch: int, first: int = -1) -> str:
     """Give the id of a client's login."""
     return identities.identify(BEGUN[b"inbound"], number, line, epoch, first)
 
@@ -56,7 +54,7 @@ def test_the_same_line_has_the_same_id_always() -> None:
 def test_whatever_differs_gives_another_id() -> None:
     """What it is made of counts, part by part, and does not run together."""
     names = [
-        Identities().identify(begin(*where)[direction], number, line, 0, -1)
+        EventIds().identify(begin(*where)[direction], number, line, 0, -1)
         for where, direction, number, line in product(
             [
                 ("esa1", "mail", None, None, None),
@@ -140,7 +138,7 @@ def test_ids_are_unique_and_repeatable(
         names.append(plain.identify(*event))
         if turn in restarts:
             values = orjson.loads(orjson.dumps(resumed.dump()))
-            resumed = Identities()
+            resumed = EventIds()
             resumed.restore(values)
         again.append(resumed.identify(*event))
     assert len(set(names)) == len(names)

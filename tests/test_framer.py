@@ -12,11 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from forwarder.events import SyslogHeader
-from forwarder.mail_logs import days, lines
 from forwarder.mail_logs import framer as framing
-from forwarder.mail_logs.blocks import Block
+from forwarder.mail_logs import lines, scanner
 from forwarder.mail_logs.framer import Framer
 from forwarder.mail_logs.lines import MAX_JUNK_BYTES, MAX_LINE_BYTES, START_BYTES
+from forwarder.mail_logs.scanner import Block
 
 STAMP = b"Wed Apr 22 11:44:48 2009 "
 MESSAGE = (
@@ -119,7 +119,7 @@ def test_lines_of_a_file_go_on_as_they_are() -> None:
     ]
     framer = Framer()
     assert expected == read([content], framer)
-    assert (framer.lines, framer.truncated_lines) == (2, 0)
+    assert (framer.counters.lines, framer.counters.truncated_lines) == (2, 0)
 
 
 @pytest.mark.parametrize("level", [b"Info", b"Warning", b"Critical", b"Alert", b"Debug", b"Trace"])
@@ -178,7 +178,7 @@ def test_a_login_wrapped_at_any_width_is_the_same_login(
         content += end.join(x.encode() for x in pieces) + b"\n"
     framer = Framer(SPRING)
     assert [x.original for x in read([content], framer)] == [OPENED, POLICY, LOGIN, CLOSE]
-    assert framer.dropped_continuations == 0
+    assert framer.counters.dropped_continuations == 0
 
 
 STRANGERS = {
@@ -203,8 +203,8 @@ def test_what_comes_behind_a_whole_line_is_no_part_of_it(
         framer = Framer(SPRING)
         seen = [x.original for x in read(feeds, framer)]
         assert [line, line, CLOSE] == seen[-3:]
-        assert framer.dropped_continuations == 2
-        assert framer.truncated_lines == 0
+        assert framer.counters.dropped_continuations == 2
+        assert framer.counters.truncated_lines == 0
 
 
 @pytest.mark.parametrize("indent", [b" ", b"\t", b" " * 32])
@@ -320,7 +320,7 @@ def test_any_number_of_dates_is_read() -> None:
         line.replace(b"Abc", b"A" + bytes([97 + n % 26] * 2)) for n, line in enumerate(content)
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(days, "MAX_DAYS", 16)
+        patch.setattr(scanner, "MAX_DAYS", 16)
         assert content == originals(b"\n".join(content))
 
 
@@ -373,7 +373,7 @@ def test_lines_are_counted_as_the_file_has_them(content: bytes, expected: int) -
     for feeds in ([content], [content, b""], cut_every(content, 40_000)):
         framer = Framer()
         read(feeds, framer)
-        assert expected == framer.lines
+        assert expected == framer.counters.lines
 
 
 LONG: dict[str, Callable[[int], bytes]] = {
@@ -404,7 +404,7 @@ def test_a_line_over_the_limit_is_cut_and_counted_once(
     assert follower.lstrip(b"\x00") == after.original
     assert content.rindex(after.original) == after.offset
     assert line[:MAX_LINE_BYTES].replace(b"\n", b" ").rstrip(b" ") == cut.original.rstrip(b" ")
-    assert framer.truncated_lines == (over > 0)
+    assert framer.counters.truncated_lines == (over > 0)
 
 
 @pytest.mark.parametrize("kind", LONG)
@@ -418,7 +418,7 @@ def test_the_last_line_may_be_too_long(kind: str, end: bytes, over: int) -> None
         _, cut = read(cut_every(LOGIN + b"\n" + line + end, feed_bytes), framer)
         assert line[:MAX_LINE_BYTES].replace(b"\n", b" ").rstrip(b" ") == cut.original.rstrip(b" ")
         # A carriage return is a byte of the line until its newline shows what it is.
-        assert framer.truncated_lines == (over > 0 or (over == 0 and end == b"\r\n"))
+        assert framer.counters.truncated_lines == (over > 0 or (over == 0 and end == b"\r\n"))
 
 
 def test_what_is_held_is_bounded() -> None:
@@ -527,9 +527,9 @@ def test_cutting_elsewhere_never_changes_a_line(
             framer = Framer(SPRING)
             seen = read(feeds, framer)
             counts = (
-                framer.lines,
-                framer.truncated_lines,
-                framer.dropped_continuations,
+                framer.counters.lines,
+                framer.counters.truncated_lines,
+                framer.counters.dropped_continuations,
                 framer.foreign_lines,
             )
             results.append((seen, counts))

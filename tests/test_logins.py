@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from forwarder.events import Action, Outcome, Response
 from forwarder.mail_logs.framer import Framer
-from forwarder.mail_logs.logins import Logins, is_strange, read_response
+from forwarder.mail_logs.messages import MessageParser, is_unparsed_login, read_response
 from tests.joined import log_of, no_streams
 
 STAMP = b"Wed Apr 22 11:44:48 2009 Info: "
@@ -25,9 +25,9 @@ class Seen(NamedTuple):
     address: bytes | None
 
 
-def read(message: bytes, logins: Logins | None = None) -> Seen | None:
+def read(message: bytes, logins: MessageParser | None = None) -> Seen | None:
     """Read one message, behind a timestamp."""
-    attempt = (logins or Logins()).read(message)
+    attempt = (logins or MessageParser()).read_login(message)
     return None if attempt is None else Seen(*attempt)
 
 
@@ -269,7 +269,7 @@ def test_an_ldap_failure_names_no_connection() -> None:
 def test_what_is_no_login_is_none(message: bytes) -> None:
     """A form counts at the start of a message, and whole; what begins like one is strange."""
     assert read(message) is None
-    assert is_strange(message) is message.startswith((b"SMTP Auth", b"DCID: ", b"x DCID: "))
+    assert is_unparsed_login(message) is message.startswith((b"SMTP Auth", b"DCID: ", b"x DCID: "))
 
 
 @pytest.mark.parametrize("colon", [b"", b":"])
@@ -277,7 +277,7 @@ def test_connections_to_a_forwarding_server_are_known_to_be_no_login(colon: byte
     """They are neither an event nor strange."""
     message = b"SMTP Auth" + colon + b" forward server connection to s, port 25, interface i, 3 x"
     assert read(message) is None
-    assert not is_strange(message)
+    assert not is_unparsed_login(message)
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_nothing_raises(text: bytes) -> None:
 
 def test_what_logins_share_is_one_object() -> None:
     """Users differ; outcomes are made once."""
-    logins = Logins()
+    logins = MessageParser()
     first, second = (
         read(b"SMTP Auth: (ICID %d) failed for user: u%d" % (n, n) + PHRASE, logins) for n in (1, 2)
     )

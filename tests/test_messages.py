@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from forwarder.events import Listener, Opened, Policy, Tls
 from forwarder.mail_logs import messages as contexts
-from forwarder.mail_logs.describing import behind_number
-from forwarder.mail_logs.messages import Contexts, read_address
+from forwarder.mail_logs.messages import MessageParser, behind_number, read_address
 
 STAMP = b"Wed Apr 22 11:44:48 2009 Info: "
 ENDS = pytest.mark.parametrize("end", [b"", b"\r", b" ", b"  \r"])
@@ -79,10 +78,10 @@ OPENED = {
 
 
 def other(
-    line: bytes, number: bytes, contexts: Contexts | None = None
+    line: bytes, number: bytes, contexts: MessageParser | None = None
 ) -> Policy | Tls | Opened | None:
     """Return what a line says that describes an open connection; at most one thing."""
-    said = (contexts or Contexts()).others[behind_number(number, line)]
+    said = (contexts or MessageParser()).facts[behind_number(number, line)]
     found = [x for x in said if x is not None]
     assert len(found) <= 1
     return found[0] if found else None
@@ -93,7 +92,7 @@ def other(
 def test_inbound_connections(name: str, end: bytes) -> None:
     """Listener, address, name and verdict, whatever is missing and however the line ends."""
     text, expected_listener, expected = OPENED[name]
-    opened = Contexts().read_opened(STAMP + b"New SMTP ICID 450 " + text + end)
+    opened = MessageParser().read_opened(STAMP + b"New SMTP ICID 450 " + text + end)
     assert opened is not None
     assert expected_listener == listener(opened.listener)
     assert expected == (opened.address.decode("utf-8", "replace"), *opened[2:])
@@ -127,7 +126,7 @@ def test_outbound_connections(
     expected: tuple[str, str | None, int | None],
 ) -> None:
     """The appliance's own end is an address or the name of an interface."""
-    opened = Contexts().read_delivery_opened(STAMP + b"New SMTP DCID 5633 " + text + end)
+    opened = MessageParser().read_delivery_opened(STAMP + b"New SMTP DCID 5633 " + text + end)
     assert opened is not None
     assert expected_listener == listener(opened.listener)
     assert (*expected, None, None) == (opened.address.decode(), *opened[2:])
@@ -234,7 +233,7 @@ def test_addresses_are_told_apart(raw: bytes, version: str | None) -> None:
 
 def test_what_connections_share_is_one_object() -> None:
     """Numbers and clients differ; listener, policy and TLS are looked into once."""
-    contexts = Contexts()
+    contexts = MessageParser()
     lines = [
         STAMP + b"New SMTP ICID %d interface a (192.0.2.1) address 192.0.2.%d" % (n, n)
         for n in (1, 2)
@@ -280,10 +279,10 @@ def test_the_usual_line_is_read_as_its_form_reads_it(  # noqa: PLR0913, PLR0917
         b"Wed Apr 22 11:44:48 2009 %b: New SMTP ICID 5 interface %b (%b) address %b"
         b" reverse dns host %b verified %b" % (level, name, own, address, domain, verdict)
     )
-    found = Contexts().read_opened(line)
+    found = MessageParser().read_opened(line)
     with monkeypatch.context() as patch:
         patch.setattr(contexts, "_USUAL", lambda *_: None)
-        expected = Contexts().read_opened(line)
+        expected = MessageParser().read_opened(line)
     assert (found is None) == (expected is None)
     if found is not None and expected is not None:
         assert found[1:] == expected[1:]
@@ -297,7 +296,7 @@ def test_the_usual_line_is_read_as_its_form_reads_it(  # noqa: PLR0913, PLR0917
 )
 def test_no_line_raises(read: str, head: bytes, text: bytes) -> None:
     """What is no such line after all is None."""
-    assert getattr(Contexts(), read)(STAMP + head + text) is None
+    assert getattr(MessageParser(), read)(STAMP + head + text) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from forwarder.cache import MAX_ENTRIES
 from forwarder.events import Counters
-from forwarder.pipeline import Flow, Settings
+from forwarder.pipeline import LogParser, Settings
 from tests import golden
 from tests.ecs_fields import violations
 from tests.test_framer import SYSLOG
@@ -33,7 +33,7 @@ def read(
     text: bytes, settings: Settings | None = None, zone: tzinfo | None = None
 ) -> list[golden.Document]:
     """Return the documents of one file."""
-    flow = Flow(settings or Settings())
+    flow = LogParser(settings or Settings())
     reading = flow.open("esa1", "/logs/mail.current", near=SPRING, zone=zone)
     return [orjson.loads(x) for x in [*reading.feed(text), *reading.finish()]]
 
@@ -59,7 +59,7 @@ def test_expected_documents_break_no_rule(name: str) -> None:
 @pytest.mark.parametrize(("digits", "logins"), [(20, 1), (21, 0), (5_000, 0)])
 def test_a_number_that_is_too_long_is_not_that_of_a_connection(digits: int, logins: int) -> None:
     """The line is not understood, and no document breaks the table of fields."""
-    flow = Flow()
+    flow = LogParser()
     reading = flow.open("esa1", None)
     text = LINES.replace(b"450", b"4" * digits)
     found = [orjson.loads(x) for x in [*reading.feed(text), *reading.finish()]]
@@ -149,7 +149,7 @@ def test_a_header_says_what_time_it_is() -> None:
 @pytest.mark.parametrize("offset", ["50401", "-50401", "999999999", "none"])
 def test_a_header_without_a_possible_offset_is_said(offset: str) -> None:
     """Nowhere it is so late; all times depend on it."""
-    flow = Flow()
+    flow = LogParser()
     reading = flow.open("esa1", "/a")
     header = f"Wed Apr 22 11:00:00 2009 Info: Time offset from UTC: {offset} seconds\n"
     documents = [*reading.feed(header.encode() + LINES), *reading.finish()]
@@ -160,7 +160,7 @@ def test_a_header_without_a_possible_offset_is_said(offset: str) -> None:
 
 def test_a_header_covers_its_own_file_only() -> None:
     """The next file has its own, or none."""
-    flow = Flow()
+    flow = LogParser()
     header = b"Wed Apr 22 11:00:00 2009 Info: Version: 7.6.3-019 SN: 564D-01\n"
     first, second = flow.open("esa1", "/a"), flow.open("esa1", "/b")
     with_header = [*first.feed(header + LINES), *first.finish()]
@@ -182,7 +182,7 @@ def test_the_year_of_the_operator_holds_for_stamps_without_one() -> None:
 
 def test_a_connection_goes_on_in_the_next_file() -> None:
     """State outlives a file, and belongs to its appliance."""
-    flow = Flow()
+    flow = LogParser()
     lines = LINES.splitlines(keepends=True)
     reading = flow.open("esa1", "/a")
     assert [*reading.feed(lines[0]), *reading.finish()] == []
@@ -201,7 +201,7 @@ def test_appliances_that_share_a_file_keep_its_order() -> None:
     text = b"".join(
         b"Apr 22 11:44:%02d esa%d mail_logs: Info: %b\n" % (i, i % 3, LOGIN) for i in range(30)
     )
-    reading = Flow().open("relay", "/var/log/esa.log", near=SPRING, hosts=True)
+    reading = LogParser().open("relay", "/var/log/esa.log", near=SPRING, hosts=True)
     documents = [orjson.loads(x) for x in [*reading.feed(text), *reading.finish()]]
     logins = [x for x in documents if x["event"]["action"] == "smtp-authentication"]
     assert [x["host"]["name"] for x in logins] == [f"esa{i % 3}" for i in range(30)]
@@ -225,7 +225,7 @@ STAMP_AND_LEVEL = b"Wed Apr 22 11:47:00 2009 Info: "
 
 def test_everything_is_counted() -> None:
     """Bytes, lines, events by action and outcome, joins, and what could not be read."""
-    flow = Flow()
+    flow = LogParser()
     reading = flow.open("esa1", "/a")
     lost = LOGIN.replace(b"450", b"9").replace(b"succeeded", b"failed")
     odd = LOGIN.replace(b"succeeded for", b"was odd to")
@@ -239,8 +239,7 @@ def test_everything_is_counted() -> None:
         unparsed_logins=1,
         first_unparsed=("/a", text.index(b"SMTP Auth: (ICID 450) was odd") - len(STAMP_AND_LEVEL)),
         events=flow.counts.events,
-        joinable=2,
-        joined=1,
+        uncorrelated=1,
         assumed_utc=True,
     )
     assert flow.counts.events == {
@@ -254,7 +253,7 @@ def test_counts_of_two_flows_make_one() -> None:
     """Every number is added, and a warning of one is a warning of both."""
     total = Counters()
     for lines in (LINES, LINES * 2):
-        flow = Flow()
+        flow = LogParser()
         reading = flow.open("esa1", "/a")
         reading.feed(lines)
         reading.finish()
@@ -266,7 +265,7 @@ def test_counts_of_two_flows_make_one() -> None:
 
 def test_what_is_counted_does_not_grow_with_what_servers_answer() -> None:
     """A service runs for months, and each answer may have a number of its own."""
-    flow = Flow()
+    flow = LogParser()
     reading = flow.open("esa1", "/mail.log")
     number = 20_000
     line = (

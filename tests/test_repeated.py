@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder.events import Counters
-from forwarder.mail_logs.repeated import MAX_HOSTS, MAX_TIMES, TIMES_A_LINE
-from forwarder.pipeline import Flow
+from forwarder.mail_logs.syslog import MAX_HOSTS, MAX_TIMES, TIMES_A_LINE
+from forwarder.pipeline import LogParser
 from tests.golden import Document
 
 SPRING = datetime(2026, 4, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ def named(second: int, times: int, message: str = LOGIN % "mia", before: str = "
 
 def read(*lines: str, size: int = 1 << 20, counts: Counters | None = None) -> list[Document]:
     """Return the documents of a log; saved and resumed behind each piece of this size."""
-    flow = Flow()
+    flow = LogParser()
     content = "".join(x + "\n" for x in lines).encode()
     documents, state = [], None
     for start in range(0, len(content), size):
@@ -43,7 +43,6 @@ def read(*lines: str, size: int = 1 << 20, counts: Counters | None = None) -> li
         if state is not None:
             start = reading.position  # noqa: PLW2901 - what was held comes again
         documents += [*reading.feed(content[start : start + size])]
-        reading.count()
         state = reading.state
     reading = flow.open("esa1", None, near=SPRING, hosts=True, state=state)
     documents += [*reading.feed(content[reading.position :]), *reading.finish()]

@@ -3,16 +3,18 @@
 import pytest
 
 from forwarder.events import CloseReason, Instant, Session
-from forwarder.mail_logs import sessions
+from forwarder.mail_logs import connections
+from forwarder.mail_logs.connections import MAX_USERS, Messages, SessionStats
 from forwarder.mail_logs.framer import Framer
-from forwarder.mail_logs.sessions import MAX_USERS, Messages, Tally
 from tests.joined import log_of, no_streams
 
 NOW = Instant(1_240_400_688, b"2009-04-22T11:44:48.000Z", b"20090422T114448Z", "+00:00")
 STAMP = b"Wed Apr 22 11:44:48 2009 Info: "
 
 
-def open_session(messages: Messages, icid: bytes = b"5", user: str | None = "ironport") -> Tally:
+def open_session(
+    messages: Messages, icid: bytes = b"5", user: str | None = "ironport"
+) -> SessionStats:
     """Begin to follow a connection."""
     tally = messages.follow(icid, None)
     tally.succeed(user, NOW, "1f")
@@ -39,7 +41,7 @@ def abort(messages: Messages, mid: bytes) -> None:
     messages.change(mid, b"", line)
 
 
-def counts(tally: Tally) -> tuple[int, int, int | None]:
+def counts(tally: SessionStats) -> tuple[int, int, int | None]:
     """Give messages, recipients and size."""
     return tally.messages, tally.recipients, tally.size
 
@@ -190,7 +192,7 @@ def test_later_logins_go_on_counting() -> None:
 
 def test_users_are_bounded() -> None:
     """The first ones are named."""
-    tally = Tally()
+    tally = SessionStats()
     for number in range(MAX_USERS * 2):
         tally.succeed(f"u{number}", NOW, "1f")
     assert tally.users == [f"u{number}" for number in range(MAX_USERS)]
@@ -208,9 +210,9 @@ def test_what_has_ended_is_followed_no_longer() -> None:
     messages.leave(b"5")
     assert b"6" not in messages.followed
     assert b"7" in messages.followed
-    assert list(messages.tallies) == [b"9"]
+    assert list(messages.sessions) == [b"9"]
     messages.leave(b"9")
-    assert not messages.tallies
+    assert not messages.sessions
     assert b"7" not in messages.followed
 
 
@@ -227,7 +229,7 @@ def test_silence_is_counted_from_the_last_login() -> None:
 
 def test_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit the oldest eighth is let go; what was counted stays counted."""
-    monkeypatch.setattr(sessions, "MAX_MESSAGES", 16)
+    monkeypatch.setattr(connections, "MAX_MESSAGES", 16)
     messages = Messages()
     tally = open_session(messages)
     for mid in range(17):
@@ -239,7 +241,7 @@ def test_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_messages_given_up_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that begins messages and gives them up, without end, fills no memory."""
-    monkeypatch.setattr(sessions, "MAX_MESSAGES", 16)
+    monkeypatch.setattr(connections, "MAX_MESSAGES", 16)
     messages = Messages()
     tally = open_session(messages)
     for mid in range(99):

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forwarder.mail_logs import connections, correlator, join
-from forwarder.pipeline import Flow
-from forwarder.reading import Reading
+from forwarder.mail_logs import connections, correlator
+from forwarder.pipeline import FileParser, LogParser
 from tests.corpus import Corpus, hostile
 from tests.golden import FOLDER
 from tests.truth_check import ROOT, documents_of
@@ -29,7 +28,7 @@ class Process:
 
     def __init__(self) -> None:
         self.store: dict[str, bytes] = {}
-        self.flow = Flow()
+        self.flow = LogParser()
 
     def commit(self) -> int:
         """Store what has changed, and say how many pairs that was."""
@@ -45,7 +44,7 @@ class Process:
 
     def restart(self) -> None:
         """Begin again, with what the store has in another order."""
-        self.flow = Flow()
+        self.flow = LogParser()
         self.flow.restore(reversed(self.store.items()))
 
 
@@ -70,7 +69,9 @@ def read_with_restarts(made: Corpus, sizes: Sequence[int], every: int) -> list[b
     return got
 
 
-def resumed(process: Process, reading: Reading, appliance: str, path: str) -> tuple[Reading, int]:
+def resumed(
+    process: Process, reading: FileParser, appliance: str, path: str
+) -> tuple[FileParser, int]:
     """End the process, and go on with a file where it was."""
     state, position = reading.state, reading.position
     process.restart()
@@ -151,7 +152,7 @@ def test_what_ends_leaves_the_store() -> None:
 
 def test_lines_of_older_seconds_are_no_part_of_what_a_reading_needs() -> None:
     """It is written with each commit."""
-    reading = Flow().open("esa1", "/mail.log")
+    reading = LogParser().open("esa1", "/mail.log")
     sizes = []
     for minute in range(30):
         for second in range(60):
@@ -163,7 +164,7 @@ def test_lines_of_older_seconds_are_no_part_of_what_a_reading_needs() -> None:
 
 def test_the_oldest_are_forgotten_first_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line about an old connection does not make it a new one."""
-    for module in (connections, correlator, join):
+    for module in (connections, correlator):
         monkeypatch.setattr(module, "MAX_OPEN", 16)
     lines = [NEW % (0, x, x) for x in range(1, 17)]
     secured = b"Sun Mar  1 12:00:01 2026 Info: ICID 1 TLS success protocol TLSv1.2 cipher A\n"
@@ -192,7 +193,7 @@ def test_names_of_appliances_may_be_anything() -> None:
 
 def test_a_settled_line_is_given_at_once() -> None:
     """Nobody is to wait for the line after it; half a line is no line yet."""
-    flow = Flow()
+    flow = LogParser()
     reading = flow.open("esa1", "/mail.log")
     assert list(reading.feed(NEW % (0, 5, 5) + FAILED % (1, 5))) == []
     assert len(reading.settle()) == 1
@@ -208,11 +209,11 @@ def test_a_settled_line_is_given_at_once() -> None:
 
 def test_a_file_that_is_renamed_says_so_from_then_on() -> None:
     """The position counts on."""
-    flow = Flow()
+    flow = LogParser()
     reading = flow.open("esa1", "/mail.current")
     list(reading.feed(NEW % (0, 5, 5)))
     list(reading.settle())
-    logs = reading._logs  # noqa: SLF001 - nobody else asks
+    logs = reading._headers  # noqa: SLF001 - nobody else asks
     origin = logs[None].origin
     reading.rename("/mail.current")
     assert logs[None].origin is origin

@@ -9,7 +9,7 @@ import pytest
 
 from forwarder.events import MixtureKind
 from forwarder.mail_logs import streams
-from forwarder.pipeline import Flow
+from forwarder.pipeline import LogParser
 from tests.services import NEW
 
 ADDRESS = b" 203.0.113.9 reverse dns host unknown verified no\n"
@@ -45,7 +45,7 @@ class Files:
     """Reads files of one appliance."""
 
     def __init__(self) -> None:
-        self.flow = Flow()
+        self.flow = LogParser()
         self.store: dict[str, bytes] = {}
 
     def read(
@@ -69,7 +69,7 @@ class Files:
                 del self.store[key]
             else:
                 self.store[key] = value
-        self.flow = Flow()
+        self.flow = LogParser()
         self.flow.restore(self.store.items())
 
 
@@ -275,7 +275,7 @@ def test_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for content in (long, short):
         files.read("hostile", content, "hostile")
         held = files.flow._streams._streams.values()  # noqa: SLF001 - nobody else knows
-        assert sum(x.size for x in held) < 4 << 20
+        assert sum(x.correlator.connections.size() for x in held) < 4 << 20
     files.restart()
     assert sum(map(len, files.store.values())) < 4 << 20
     assert files.address("mail", login(), "mail") == "203.0.113.9"

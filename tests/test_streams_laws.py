@@ -8,8 +8,7 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forwarder.pipeline import Flow
-from forwarder.reading import Reading
+from forwarder.pipeline import FileParser, LogParser
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NEAR = datetime(2026, 3, 2, tzinfo=UTC)
@@ -109,12 +108,12 @@ class Service:
         self._bases = bases
         self._hosts = hosts
         self._store: dict[str, bytes] = {}
-        self._flow = Flow()
+        self._flow = LogParser()
         self._readings = [self._open(i, None) for i in range(len(files))]
         self._reached = [0] * len(files)
         self.documents: list[list[bytes]] = [[] for _ in files]
 
-    def _open(self, number: int, state: bytes | None) -> Reading:
+    def _open(self, number: int, state: bytes | None) -> FileParser:
         return self._flow.open(
             "esa1",
             f"/{number}/{self._bases[number]}",
@@ -145,7 +144,7 @@ class Service:
             else:
                 self._store[key] = value
         states = [(x.state, x.position) for x in self._readings]
-        self._flow = Flow()
+        self._flow = LogParser()
         self._flow.restore(reversed(self._store.items()))
         for number, (state, position) in enumerate(states):
             self._readings[number] = self._open(number, state)

@@ -3,8 +3,7 @@
 import pytest
 
 from forwarder.mail_logs.subscriptions import SUBSCRIPTIONS, OtherLog
-from forwarder.pipeline import Flow
-from forwarder.reading import Reading
+from forwarder.pipeline import FileParser, LogParser
 
 STAMP = b"Wed Apr 22 11:44:48 2026 "
 HEADER = b"".join(
@@ -75,9 +74,9 @@ FORMS = {
 }
 
 
-def reading() -> Reading:
+def reading() -> FileParser:
     """Begin a file."""
-    return Flow().open("esa1", "/logs/any.current")
+    return LogParser().open("esa1", "/logs/any.current")
 
 
 def other(text: bytes, *, cut: int = 1 << 20) -> OtherLog | None:

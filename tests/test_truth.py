@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forwarder.events import Counters
-from forwarder.pipeline import Flow, Settings
+from forwarder.pipeline import LogParser, Settings
 from tests.corpus import Corpus, hostile, many_open
 from tests.ecs_fields import violations
 from tests.truth_check import ROOT, differences, documents_of, flatten, key
@@ -43,7 +43,7 @@ def small() -> Corpus:
 
 def read_in_pieces(made: Corpus, sizes: Sequence[int]) -> list[bytes]:
     """Read files in feeds of these sizes, over and over; all files through one flow."""
-    flow = Flow()
+    flow = LogParser()
     got: list[bytes] = []
     for path, content in made.files.items():
         reading = flow.open(path.partition("/")[0], ROOT + path)
@@ -141,9 +141,9 @@ def test_a_cut_next_to_the_end_of_a_line_changes_nothing(data: st.DataObject) ->
     newlines = [i for i, byte in enumerate(content) if byte == 10]
     points = st.tuples(st.sampled_from(newlines), st.integers(-2, 30)).map(sum)
     cuts = sorted(data.draw(st.sets(points, min_size=1, max_size=12), label="cuts"))
-    alone = Flow().open("esa1", path)
+    alone = LogParser().open("esa1", path)
     whole = [*alone.feed(content), *alone.finish()]
-    reading = Flow().open("esa1", path)
+    reading = LogParser().open("esa1", path)
     got: list[bytes] = []
     for begin, end in pairwise([0, *cuts, len(content)]):
         got += reading.feed(content[begin:end])

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from forwarder.mail_logs import grammar
 from forwarder.mail_logs.wrapping import MAX_PIECES, State, Wraps, join
-from forwarder.pipeline import Flow
-from tests import golden
+from forwarder.pipeline import LogParser
+from tests import golden, patterns
 
 STAMP = b"Wed Apr 22 11:44:48 2009 Info: "
 LOGIN = (
@@ -187,25 +187,25 @@ def test_a_cut_before_a_blank_shows_in_the_indent() -> None:
 
 FORMS = [
     (form, sample)
-    for form in grammar.FORMS
+    for form in patterns.FORMS
     for sample in form.samples
     # With words behind, a line has no end that shows.
     if not sample.endswith((b"and more", b"At once"))
     # Nor with a user that is empty, or says itself what the appliance says.
     and b"user:  " not in sample
     and b"profile: Y" not in sample
-    and form is not grammar.INBOUND_LOGIN_CUT
+    and form is not patterns.INBOUND_LOGIN_CUT
 ]
 WORDS = ("country", "answer", "reason")
 """What is made of words, in which a cut does not show."""
 
 
 @pytest.mark.parametrize(("form", "sample"), FORMS)
-def test_every_form_is_the_same_broken_anywhere(form: grammar.Form, sample: bytes) -> None:
+def test_every_form_is_the_same_broken_anywhere(form: patterns.Form, sample: bytes) -> None:
     """Between any words, and cut at any width."""
     if not form.verbatim:
         sample = b" ".join(sample.split())
-    whole = grammar.match(form, sample)
+    whole = grammar.match(form.pattern, sample)
     assert whole is not None
     line = STAMP + sample
     for at in range(len(STAMP) + 1, len(line)):
@@ -213,7 +213,7 @@ def test_every_form_is_the_same_broken_anywhere(form: grammar.Form, sample: byte
         if line[at : at + 1] == b" ":
             ways.append(join([line[:at], line[at + 1 :]], Wraps((False, 0)))[0])
         for joined in ways:
-            found = grammar.match(form, joined.removeprefix(STAMP))
+            found = grammar.match(form.pattern, joined.removeprefix(STAMP))
             assert found is not None
             for name, value in whole.groupdict().items():
                 assert name in WORDS or found[name] == value
@@ -244,7 +244,7 @@ def test_any_pieces_are_joined(pieces: list[bytes]) -> None:
 
 def events(text: str) -> list[dict[str, object]]:
     """Give the documents of a log, without what the wrapping of lines changes rightly."""
-    reading = Flow().open("esa1.example.com", golden.PATH)
+    reading = LogParser().open("esa1.example.com", golden.PATH)
     documents = []
     for raw in (*reading.feed(text.encode()), *reading.finish()):
         document = orjson.loads(raw)

@@ -11,7 +11,7 @@ import orjson
 
 from forwarder import __version__
 from forwarder.events import Counters
-from forwarder.pipeline import Flow, Settings
+from forwarder.pipeline import LogParser, Settings
 from tests.corpus import Corpus, Expected
 
 ROOT = "/srv/esa/"
@@ -52,7 +52,7 @@ def documents_of(
         root: Where the files are said to be.
         counts: Gets what went through, where somebody asks.
     """
-    flow = Flow(settings)
+    flow = LogParser(settings)
     documents = []
     for path, content in corpus.files.items():
         reading = flow.open(path.partition("/")[0], root + path)

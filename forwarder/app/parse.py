@@ -38,14 +38,14 @@ from forwarder.inputs.block_reader import (
 from forwarder.inputs.files.discovery import Found, LogFile, find, say_passed_over
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.subscriptions import OtherLog, say_others
-from forwarder.pipeline import Flow, Settings
+from forwarder.pipeline import LogParser, Settings
 from forwarder.text import escaped_json, shown
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from forwarder.inputs.files.scanner import FileStat
-    from forwarder.reading import Reading
+    from forwarder.pipeline import FileParser
 
 READ_BYTES = 1 << 17
 """128 KiB at once: what one block touches stays in a processor's second-level cache."""
@@ -240,7 +240,7 @@ def _parse_files(
     files: list[LogFile], options: ParseOptions, out: "Writer", step: _Step
 ) -> _Parsed:
     """Parse the files of one appliance, in their order."""
-    flow, row = Flow(options.settings), options.row
+    flow, row = LogParser(options.settings), options.row
     parsed = _Parsed(flow.counts, [], [], [], [])
     for file in files:
         meter = _Meter(file, step)
@@ -266,7 +266,7 @@ def _parse_files(
     return parsed._replace(counts=flow.counts)
 
 
-def open_file(flow: Flow, file: "LogFile | FileStat", zone: tzinfo | None) -> "Reading":
+def open_file(flow: LogParser, file: "LogFile | FileStat", zone: tzinfo | None) -> "FileParser":
     """Begin to parse a file that is read once; ``zone`` is of stamps that no header covers."""
     # What comes through a pipe has no name of its own.
     named = "" if file.path.startswith((STDIN, *_OWN)) else _unicode(file.path)
@@ -282,7 +282,7 @@ def open_file(flow: Flow, file: "LogFile | FileStat", zone: tzinfo | None) -> "R
     )
 
 
-def _documents(reading: "Reading", file: LogFile, meter: "_Meter") -> Iterator[Iterable[bytes]]:
+def _documents(reading: "FileParser", file: LogFile, meter: "_Meter") -> Iterator[Iterable[bytes]]:
     """Read a file; what was readable before an error is finished first."""
     error = None
     with closing(read_blocks(file.path, block_bytes=READ_BYTES)) as blocks:

@@ -31,12 +31,12 @@ from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.paths import base_name, log_folder, time_in_name
 from forwarder.mail_logs.subscriptions import OtherLog
-from forwarder.pipeline import Flow, Settings
+from forwarder.pipeline import LogParser, Settings
 
 if TYPE_CHECKING:
     from forwarder.inputs.files.rewind import Again
     from forwarder.inputs.files.scanner import FileStat
-    from forwarder.reading import Reading
+    from forwarder.pipeline import FileParser
 
 _ENOUGH_BYTES = 1 << 16
 """A file without a line of a mail log in so many bytes is not one: no line is longer."""
@@ -53,11 +53,11 @@ class ParserPool:
     def __init__(self, settings: ParserSettings, state: Iterable[tuple[str, bytes]]) -> None:
         """Go on from a saved state: all pairs whose key begins with :data:`PREFIX`."""
         self._zones = settings.zones
-        self._flow = Flow(
+        self._flow = LogParser(
             Settings(sessions=settings.sessions, common=settings.common, count_lines=False)
         )
         self._flow.restore((key.removeprefix(PREFIX), value) for key, value in state)
-        self._readings: dict[str, Reading] = {}
+        self._readings: dict[str, FileParser] = {}
         self._touched: set[str] = set()
         self._ended: set[str] = set()
         self._leaving: set[str] = set()
@@ -80,7 +80,6 @@ class ParserPool:
             self._ended.discard(chunk.key)
             if chunk.kind is Kind.IDLE:
                 documents += reading.settle().values()
-        reading.count()
         other = reading.other
         if other is None:
             if self._others.pop(chunk.key, None) is not None:
@@ -89,7 +88,7 @@ class ParserPool:
             self._others[chunk.key] = self._news[chunk.key] = other
         return documents
 
-    def _reading_of(self, chunk: Chunk) -> "Reading":
+    def _reading_of(self, chunk: Chunk) -> "FileParser":
         path = None if chunk.path == "-" else os.fsencode(chunk.path).decode("utf-8", "replace")
         reading = self._readings.get(chunk.key)
         if reading is None or chunk.resume is not None:
@@ -143,7 +142,7 @@ class ParserPool:
         self._leaving.clear()
 
 
-def _is_enough(other: OtherLog, chunk: Chunk, reading: "Reading") -> bool:
+def _is_enough(other: OtherLog, chunk: Chunk, reading: "FileParser") -> bool:
     """Tell whether a log is known by now not to be a mail log.
 
     A small one may still become one, as long as it is written to and nothing tells what else it is.

@@ -17,12 +17,12 @@ from forwarder.events import GIVE_NAMES, Event, SyslogHeader, describe_mixture
 from forwarder.inputs.block_reader import plain_bytes, read_blocks
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.inputs.files.scanner import FileStat
-from forwarder.mail_logs.blocks import Block
-from forwarder.mail_logs.log import Log
+from forwarder.mail_logs.event_ids import FileHeader
+from forwarder.mail_logs.scanner import Block
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.mail_logs.timestamps import UTC_MARK, format_offset
 from forwarder.output import Finding
-from forwarder.pipeline import Flow, Settings
+from forwarder.pipeline import LogParser, Settings
 from forwarder.text import many, quoted, shown
 
 MAX_APPLIANCES = 10
@@ -124,7 +124,7 @@ def _serial_in(path: str) -> bytes | None:
     return None if found is None else found[1]
 
 
-def _parse_ends(flow: Flow, file: FileStat, zone: tzinfo | None) -> OtherLog | None:
+def _parse_ends(flow: LogParser, file: FileStat, zone: tzinfo | None) -> OtherLog | None:
     """Parse the beginning and the end of a file; say what it is if it is not a mail log."""
     reading = open_file(flow, file, zone)
     left = END_BYTES
@@ -153,18 +153,18 @@ def _parse_ends(flow: Flow, file: FileStat, zone: tzinfo | None) -> OtherLog | N
     return reading.other
 
 
-class _ObservedFlow(Flow):
+class _ObservedFlow(LogParser):
     """Takes note of the lines that it parses."""
 
     def __init__(self) -> None:
         super().__init__(Settings(count_lines=False))
         self.framings: Counter[str] = Counter()
         self.appliances: set[str] = set()
-        self.stamps: list[tuple[bytes, Log, timedelta | None]] = []
+        self.stamps: list[tuple[bytes, FileHeader, timedelta | None]] = []
         """Of the first and the last line of each block, with the offset that was known then."""
 
     # typing.override is of Python 3.12.
-    def read(self, block: Block, log: Log) -> list[Event]:  # type: ignore[explicit-override]
+    def read(self, block: Block, log: FileHeader) -> list[Event]:  # type: ignore[explicit-override]
         """Join the lines of a block."""
         events = super().read(block, log)
         self.appliances.add(log.origin.appliance)
@@ -186,7 +186,7 @@ class _ObservedFlow(Flow):
         zones: Counter[str] = Counter()
         for stamp, log, before in self.stamps:
             if log.source.zone is not self._clock.zone:
-                self._clock.move(log.source.zone)
+                self._clock.set_zone(log.source.zone)
             offset = log.offset if before is None else before
             moment = self._clock.read(stamp, offset)
             if moment is not None:

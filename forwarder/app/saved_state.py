@@ -25,13 +25,13 @@ from forwarder.errors import StateVersionError
 from forwarder.inputs.files.checkpoint import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.checkpoint import STARTED
 from forwarder.inputs.files.paths import base_name, log_folder
+from forwarder.mail_logs.snapshot import VERSION
 from forwarder.spool import Spool
 
 if TYPE_CHECKING:
     from forwarder.config.load import Config
 
 KEY = "state/version"
-VERSION = 2
 
 _MAX_CONNECTION = 1 << 15
 """Bytes that the lines of a connection take, by far."""
@@ -185,13 +185,13 @@ def _upgrade_stream(
 
 def _upgrade_file(position: Mapping[str, Any], base: str, folder: str, resume: bytes) -> bytes:
     """Give what a file's parser needs to go on; what was not saved begins as if the file did."""
-    from forwarder.pipeline import Flow  # noqa: PLC0415 - hardly ever needed
+    from forwarder.pipeline import LogParser  # noqa: PLC0415 - hardly ever needed
 
     at, skipping, within, dates, *_, is_foreign, logs = orjson.loads(resume)
     appliance = position["appliance"]
     name = next((file for _, _, file in logs.values()), position["path"])
     hosts = [[x if x != appliance else None, *y[:2]] for x, y in logs.items()]
-    state = orjson.loads(Flow().open(appliance, name, base=base, folder=folder).state)
+    state = orjson.loads(LogParser().open(appliance, name, base=base, folder=folder).state)
     state[:3] = at, skipping, within
     state[3][: len(dates)] = dates
     if not is_foreign:

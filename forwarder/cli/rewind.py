@@ -159,7 +159,7 @@ def _forget(spool: "Spool", logs: Sequence["Again"]) -> None:
     """Change the state, so that the service reads again."""
     from forwarder.app.parser_client import PREFIX
     from forwarder.app.saved_state import forget
-    from forwarder.reading import appliances_in
+    from forwarder.pipeline import appliances_in
 
     # A relay's file contains lines of several appliances.
     appliances = {x.position.appliance for x in logs}

@@ -1,39 +1,238 @@
-"""The open connections of one appliance: the lines that describe them, as they are.
+"""The open connections of one stream: the lines that describe them, and the sessions on them.
 
-Only a login makes anybody look into them: most connections never see one.
+Lines are kept as they are, and only a login looks into them: most connections never see one. After
+a login that succeeded, what the session sends is counted until its connection ends.
 """
 
+import re
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import islice
+from typing import NamedTuple
 
-from forwarder.events import Connection
-from forwarder.mail_logs.sessions import Messages, Tally
+from forwarder.events import (
+    Action,
+    CloseReason,
+    Connection,
+    Counters,
+    Event,
+    Instant,
+    Opened,
+    Origin,
+    Outcome,
+    Session,
+    new_connection,
+    new_event,
+    new_session,
+)
+from forwarder.mail_logs import grammar
+from forwarder.mail_logs.event_ids import derive
+from forwarder.mail_logs.grammar import STAMP_BYTES
+from forwarder.mail_logs.messages import SUCCESS, MessageParser, behind_number, read_address
+from forwarder.mail_logs.scanner import BlockReader, Location
+from forwarder.mail_logs.timestamps import Clock
 
 MAX_OPEN = 65_536
 """An appliance serves some thousand connections at once; these take about 40 MB of memory.
 fail2ban's join of this kind holds 100."""
 
 MAX_LINES = 16
-"""Lines kept of one connection before those that others replace are left out. A connection has two:
+"""Lines kept of one connection before those that others replace are dropped. A connection has two:
 its policy and its TLS line."""
 
 MAX_LINE = 2_048
 """Bytes of a line that count: a name in reverse DNS has 255. Of a longer ``New`` line it is the
-beginning, which has the address; any other says nothing then."""
+beginning, which has the address; any other longer line is ignored."""
 
+MAX_MESSAGES = 65_536
+"""Messages of open sessions that are followed, 15 MB; beyond, the oldest eighth is dropped, and
+their recipients and sizes are no longer counted."""
+
+MAX_USERS = 16
+"""Users that a session names. SMTP allows one login a session (RFC 4954, section 4)."""
+
+# About what each takes, in bytes of memory.
 _CONNECTION_BYTES = 400
 _LINE_BYTES = 64
-_TALLY_BYTES = 600
+_STATS_BYTES = 600
 _MESSAGE_BYTES = 230
 
-Lines = tuple[bytes | None, timedelta | None, list[bytes]]
+# How nearly all of these lines are; the patterns say the same, but take three times as long.
+_STARTED = re.compile(rb"Info: Start MID \d++ ICID (\d{1,20})\r?\Z").match
+_RECIPIENT = re.compile(rb"Info: MID \d++ ICID \d{1,20} RID \d++ To: [^ \r]").match
+_READY = re.compile(rb"Info: MID \d++ ready (\d{1,15}) bytes from [^ \r]").match
+
+RawConnection = tuple[bytes | None, timedelta | None, list[bytes]]
 """A connection as the log has it: its ``New`` line, None where another line is the first; local
 time minus UTC by the header of that file; the other lines that describe it, in order."""
 
-Attempts = tuple[Connection | None, int, int, Tally | None]
-"""What was done on a connection on which somebody has tried to log in: what its lines say, None
-after a new line until it is asked for; the time of the last attempt, in seconds since 1970; how
-many failed; the tally of its session."""
+
+class SessionStats:
+    """What a session has done so far."""
+
+    __slots__ = (
+        *("id", "last", "messages", "mids", "recipients", "size", "sized"),
+        *("successes", "user", "users"),
+    )
+
+    id: str
+    """Of the login that it began with."""
+    last: Instant
+    """The time of the last login that succeeded."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.successes = 0
+        self.user: str | None = None
+        self.users: list[str] = []
+        self.messages = 0
+        self.recipients = 0
+        self.size: int | None = None
+        self.sized = 0
+        """How many messages have a size."""
+        self.mids: set[bytes] = set()
+
+    def succeed(self, user: str | None, time: Instant, name: str) -> None:
+        """Count a login that succeeded, by the id of its event."""
+        if not self.successes:
+            self.id = name
+        self.successes += 1
+        self.user = user
+        self.last = time
+        if user is not None and user not in self.users and len(self.users) < MAX_USERS:
+            self.users.append(user)
+
+    def resize(self, old: int | None, new: int | None) -> None:
+        """Count another size of a message, in bytes; None for none."""
+        self.sized += (new is not None) - (old is not None)
+        self.size = (self.size or 0) - (old or 0) + (new or 0) if self.sized else None
+
+    def close(self, reason: CloseReason, failures: int) -> Session:
+        """Give the values at the end; failures are those of the whole connection."""
+        counts = (self.messages, self.recipients, self.size)
+        return new_session((reason, self.successes, failures, tuple(self.users), *counts))
+
+
+LoginState = tuple[Connection | None, int, int, SessionStats | None]
+"""The logins on a connection: what its lines say, None after a new line until it is needed; the
+time of the last attempt, in seconds since 1970; how many failed; its session, if one succeeded."""
+
+
+Nowhere = tuple[None, None, int, None, None]
+
+Closing = tuple[CloseReason, Origin, Instant, Location | Nowhere]
+"""How a session ends: why, in which file, when, and at which line."""
+
+_NOWHERE: Nowhere = (None, None, 0, None, None)
+"""In place of a line's location, where no line ends it."""
+
+_CLOSED = Outcome(Action.SESSION_CLOSED, SUCCESS, None, None, None, None)
+
+
+class Message:
+    """One message of a session."""
+
+    __slots__ = ("recipients", "session", "size")
+
+    def __init__(self, session: SessionStats) -> None:
+        self.session = session
+        self.recipients = 0
+        self.size: int | None = None
+
+
+class Messages:
+    """Follows the messages of open sessions.
+
+    Attributes:
+        sessions: Those that are open, by ICID.
+        followed: Their messages, by MID.
+    """
+
+    __slots__ = ("followed", "sessions")
+
+    def __init__(self) -> None:
+        """Start without sessions."""
+        self.sessions: dict[bytes, SessionStats] = {}
+        self.followed: dict[bytes, Message] = {}
+
+    def follow(self, icid: bytes, session: SessionStats | None) -> SessionStats:
+        """Count what this connection sends from here on, in the session it may already have."""
+        if session is None:
+            session = self.sessions[icid] = SessionStats()
+        return session
+
+    def silent_since(self, epoch: int) -> list[bytes]:
+        """Give the connections whose last login is older, in seconds since 1970."""
+        silent = [x for x in self.sessions.items() if x[1].last.epoch < epoch]
+        # Ordered by what outlives the process.
+        return [icid for icid, _ in sorted(silent, key=lambda x: (x[1].last.epoch, x[0]))]
+
+    def leave(self, icid: bytes) -> None:
+        """Forget a session."""
+        session = self.sessions.pop(icid, None)
+        if session is not None:
+            for mid in session.mids:
+                del self.followed[mid]
+
+    def start(self, mid: bytes, line: bytes) -> None:
+        """Read a ``Start MID`` line."""
+        found = _STARTED(line, STAMP_BYTES)
+        if found is not None:
+            session = self.sessions.get(found[1])
+        else:
+            found = grammar.read(grammar.MESSAGE_STARTED, line)
+            session = None if found is None else self.sessions.get(found["number"])
+        if session is None or mid in self.followed:
+            return
+        if len(self.followed) >= MAX_MESSAGES:
+            for oldest in list(islice(self.followed, MAX_MESSAGES // 8)):
+                self._forget(oldest)
+        self.followed[mid] = Message(session)
+        session.mids.add(mid)
+        session.messages += 1
+
+    def change(self, mid: bytes, verb: bytes, line: bytes) -> None:
+        """Read a line about a message that is followed: a recipient, its size, or its end.
+
+        Args:
+            mid: The message.
+            verb: The word behind its number; empty for a message that was aborted.
+            line: The whole line.
+        """
+        message = self.followed[mid]
+        session = message.session
+        if verb == b"ICID":
+            if _RECIPIENT(line, STAMP_BYTES) or grammar.read(grammar.RECIPIENT, line):
+                message.recipients += 1
+                session.recipients += 1
+        elif verb == b"ready":
+            found = _READY(line, STAMP_BYTES)
+            if found is not None:
+                size = int(found[1])
+            elif found := grammar.read(grammar.MESSAGE_READY, line):
+                size = int(found["size"])
+            else:
+                return
+            session.resize(message.size, size)
+            message.size = size
+        elif grammar.read(grammar.MESSAGE_ABORTED, line):
+            self._forget(mid)
+            session.messages -= 1
+            session.recipients -= message.recipients
+            session.resize(message.size, None)
+
+    def _forget(self, mid: bytes) -> None:
+        self.followed.pop(mid).session.mids.discard(mid)
+
+
+class Tools(NamedTuple):
+    """What the correlators of all streams share."""
+
+    clock: Clock
+    counters: Counters
+    parser: MessageParser
+    sessions: bool = True
+    """Whether the end of a session is an event."""
 
 
 class Connections:
@@ -42,43 +241,137 @@ class Connections:
     Attributes:
         inbound: Connections of clients, by ICID, the oldest first.
         outbound: Connections to smart hosts, by DCID, the oldest first.
-        attempts: What was done on inbound connections, by ICID; each of them is open.
+        logins: Of inbound connections, by ICID; each of them is open.
         messages: What sessions send.
     """
 
-    __slots__ = ("attempts", "inbound", "messages", "outbound")
+    __slots__ = ("_clock", "_parser", "inbound", "logins", "messages", "outbound")
 
-    def __init__(self) -> None:
+    def __init__(self, tools: Tools) -> None:
         """Start with nothing open."""
-        self.inbound: dict[bytes, Lines] = {}
-        self.outbound: dict[bytes, Lines] = {}
-        self.attempts: dict[bytes, Attempts] = {}
+        self._clock, self._parser = tools.clock, tools.parser
+        self.inbound: dict[bytes, RawConnection] = {}
+        self.outbound: dict[bytes, RawConnection] = {}
+        self.logins: dict[bytes, LoginState] = {}
         self.messages = Messages()
 
     def size(self) -> int:
-        """Say about how many bytes of memory it takes."""
+        """Estimate the memory that is taken, in bytes."""
         size = 0
         for connections in (self.inbound, self.outbound):
             for number, (opened, _, others) in connections.items():
                 size += _CONNECTION_BYTES + len(number) + len(opened or b"")
                 size += sum(map(len, others)) + _LINE_BYTES * len(others)
-        for tally in self.messages.tallies.values():
-            size += _TALLY_BYTES + sum(map(len, tally.users)) + len(tally.user or "")
+        for session in self.messages.sessions.values():
+            size += _STATS_BYTES + sum(map(len, session.users)) + len(session.user or "")
         followed = self.messages.followed
         return size + _MESSAGE_BYTES * len(followed) + sum(map(len, followed))
 
     def trim(self) -> None:
-        """Leave out what does not count of lines."""
+        """Drop what does not count of lines."""
         for connections in (self.inbound, self.outbound):
             for number, (opened, offset, others) in connections.items():
                 others[:] = [x for x in others if len(x) <= MAX_LINE]
                 if opened is not None and len(opened) > MAX_LINE:
                     connections[number] = opened[:MAX_LINE], offset, others
 
+    def describe_inbound(self, number: bytes, connection: RawConnection) -> Connection:
+        """Look into the lines of a client's connection."""
+        line, offset, others = connection
+        start = opened = None
+        if line is not None:
+            opened = self._parser.read_opened(line[:MAX_LINE])
+            # A line that is not a New line after all says nothing, not even when.
+            if opened is not None:
+                clock = self._clock
+                if offset is not clock.offset:
+                    clock.set_offset(offset)
+                start = clock.instants[line[:24]]
+        policy = tls = rejected = None
+        for other in others:
+            if len(other) <= MAX_LINE:
+                fact = self._parser.facts[behind_number(number, other)]
+                policy = fact[0] or policy
+                tls = fact[1] or tls
+                rejected = fact[2] or rejected
+        if opened is None:
+            opened = rejected
+        return new_connection((number, start, opened, opened is not None, policy, tls))
 
-def forget_oldest(
-    connections: dict[bytes, Lines], number: int | None = None
-) -> list[tuple[bytes, Lines]]:
-    """Make room: let so many of the oldest go, else an eighth of the most there are; give them."""
-    oldest = list(islice(connections, MAX_OPEN // 8 if number is None else number))
-    return [(x, connections.pop(x)) for x in oldest]
+    def describe_outbound(
+        self, number: bytes, connection: RawConnection | None, address: bytes
+    ) -> Connection:
+        """Look into the lines of a connection to a smart host.
+
+        Args:
+            number: Of the connection.
+            connection: Its lines, if any.
+            address: Of the smart host, by the login line. What was opened to another address is not
+                this connection, and none of it is used.
+        """
+        tls = None
+        if connection is not None:
+            line, offset, others = connection
+            opened = start = None
+            if line is not None:
+                opened = self._parser.read_delivery_opened(line[:MAX_LINE])
+                start = self._clock.read(line[:24], offset)
+            joined = opened is not None and opened.address == address
+            if others and (joined or opened is None):
+                tls = self._parser.delivery_facts[behind_number(number, others[-1])]
+            if joined:
+                return Connection(number, start, opened, True, None, tls)  # noqa: FBT003
+        alone = Opened(None, *read_address(address), None, None, None)
+        return Connection(number, None, alone, False, None, tls)  # noqa: FBT003
+
+    def drop_replaced(self, number: bytes, lines: list[bytes]) -> None:
+        """Drop the lines of a connection that later ones replace: the last of each kind counts."""
+        last = {}
+        for line in lines:
+            if len(line) <= MAX_LINE:
+                fact = self._parser.facts[behind_number(number, line)]
+                last[tuple(x is not None for x in fact)] = line
+        lines[:] = last.values()
+
+    def close(
+        self, number: bytes, connection: RawConnection, login: LoginState, closing: Closing
+    ) -> Event:
+        """Give the event of a session that ends."""
+        known, _, failures, session = login
+        assert session is not None  # noqa: S101 - the caller has checked it
+        reason, origin, time, (offset, original, message, level, syslog) = closing
+        self.messages.leave(number)
+        known = known or self.describe_inbound(number, connection)
+        # A login has one session, and that has one end.
+        key = derive(session.id, reason.value.encode())
+        stats = session.close(reason, failures)
+        return new_event(
+            (
+                *(origin, _CLOSED, key, time, session.user, known),
+                *(offset, level, original, message, syslog, stats),
+            )
+        )
+
+    def forget(self, numbers: Iterable[bytes], origin: Origin, events: list[Event]) -> None:
+        """Forget clients' connections; the sessions among them end as expired, at their login."""
+        for number in list(numbers):
+            connection, login = self.inbound.pop(number), self.logins.pop(number, None)
+            if login is not None and (session := login[3]) is not None:
+                closing = CloseReason.EXPIRED, origin, session.last, _NOWHERE
+                events.append(self.close(number, connection, login, closing))
+
+    def make_space(self, block: BlockReader) -> None:
+        """Forget the oldest clients' connections, where there are too many."""
+        oldest = islice(self.inbound, MAX_OPEN // 8)
+        self.forget(oldest, block.header.origin, block.events)
+
+    def shrink(self, origin: Origin, events: list[Event]) -> None:
+        """Forget the oldest eighth of what is open."""
+        forget_oldest(self.outbound, len(self.outbound) // 8 + 1)
+        self.forget(islice(self.inbound, len(self.inbound) // 8 + 1), origin, events)
+
+
+def forget_oldest(connections: dict[bytes, RawConnection], number: int | None = None) -> None:
+    """Forget so many of the oldest connections, else an eighth of the most there are."""
+    for oldest in list(islice(connections, MAX_OPEN // 8 if number is None else number)):
+        del connections[oldest]

@@ -1,4 +1,4 @@
-"""Lines to events: what a connection was, when somebody logs in on it.
+"""Lines to events: what a connection was, when a login comes on it.
 
 Theory of operation. A login line has a user and no address, the line that opened the connection
 an address and no user; the connection's number joins them. So the correlator keeps, for each
@@ -19,149 +19,430 @@ Rules:
   forgotten. A connection without a login for :data:`MAX_AGE` of the log's own time is forgotten
   too. A session that is forgotten ends as expired.
 * Nothing depends on where blocks are cut, nor on the wall clock.
+
+``_HANDLERS`` has the method for each kind of line, by the head that the scanner found.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from datetime import timedelta
+from typing import ClassVar
 
-from forwarder.events import CloseReason, Event
+from forwarder.events import (
+    Action,
+    CloseReason,
+    Connection,
+    Instant,
+    Outcome,
+    SyslogHeader,
+    new_event,
+)
 from forwarder.mail_logs import grammar, scanner
-from forwarder.mail_logs.connections import MAX_LINES, MAX_OPEN, forget_oldest
-from forwarder.mail_logs.join import Joiner, Means
-from forwarder.mail_logs.log import Log
-from forwarder.mail_logs.places import Places
-from forwarder.mail_logs.scanner import Pick
+from forwarder.mail_logs.connections import (
+    MAX_LINE,
+    MAX_LINES,
+    MAX_OPEN,
+    Connections,
+    LoginState,
+    RawConnection,
+    Tools,
+    forget_oldest,
+)
+from forwarder.mail_logs.event_ids import MAX_OFFSET, UNKNOWN, FileHeader
+from forwarder.mail_logs.grammar import MAX_DIGITS, message_of
+from forwarder.mail_logs.messages import MECHANISM, SUCCESS, Login, is_unparsed_login
+from forwarder.mail_logs.scanner import BlockReader, Match
+from forwarder.mail_logs.syslog import LOCAL_MARK
+from forwarder.mail_logs.timestamps import UTC_MARK
 
+MAX_AGE = timedelta(hours=24)
+"""An appliance ends a connection after minutes; what is a day old was never seen to close.
+fail2ban's join holds 5 minutes."""
+
+MAX_DISORDER_SECONDS = 5
+"""By which syslog may deliver a line before ``New``; seen are 1 or 2."""
+
+MAX_BACK_SECONDS = 3_600 + MAX_DISORDER_SECONDS
+"""By which a login may seem to come before its connection: clocks are set back by an hour, and
+without the offset of a file header the hour that comes twice is taken for the first one."""
+
+EXPIRY_SECONDS = 60
+"""How often, in the log's own time, the age of all sessions is checked."""
+
+_MAX_AGE_SECONDS = MAX_AGE // timedelta(seconds=1)
+_MAX_BACK_IN_ZONE = MAX_BACK_SECONDS + MAX_OFFSET // timedelta(seconds=1)
+_NO_LOGIN: LoginState = (None, 0, 0, None)
+# To find a member in its class takes as long as a call.
+_INBOUND = Action.INBOUND
+_REWRITTEN = (LOCAL_MARK, UTC_MARK)
 _REASONS = {
     b"close": CloseReason.CLOSE,
     b"lost": CloseReason.LOST,
     b"disconnected": CloseReason.DISCONNECTED,
 }
-_RARE_ENDS = (grammar.CONNECTION_DISCONNECTED, grammar.CONNECTION_LOST)
+
+
+_Login = tuple[Outcome, bytes, str | None, Instant, str]
+"""A client's login: outcome, number of the connection, user, time, and id of the event."""
 
 
 class Correlator:
-    """Joins the lines of one stream."""
+    """Joins the lines of one stream.
 
-    __slots__ = ("joiner",)
+    Attributes:
+        connections: What is open.
+        next_expiry: When sessions are checked for their age, in seconds since 1970.
+    """
 
-    def __init__(self, means: Means) -> None:
+    __slots__ = ("_clock", "_counters", "_parser", "_sessions", "connections", "next_expiry")
+
+    def __init__(self, tools: Tools) -> None:
         """Start with nothing open."""
-        self.joiner = Joiner(means)
-        """Has what is open."""
+        self.connections = Connections(tools)
+        self.next_expiry = 0
+        self._clock, self._counters, self._parser, self._sessions = tools
 
-    # One branch a kind of line, the frequent ones first: to call a method for each would cost
-    # as much again as the rest of the loop.
-    def read(  # noqa: C901, PLR0912, PLR0915
-        self, picks: Iterator[Pick], places: Places, log: Log, events: list[Event]
-    ) -> None:
-        """Take the next lines.
+    def read(self, block: BlockReader) -> None:
+        """Read the lines of a block that matter, and add events to it.
 
-        Args:
-            picks: Those that matter, in the order of their log. Where a file header says another
-                serial number, what is behind it is left: it may be of another stream.
-            places: Finds them in their block.
-            log: The file they come from; a file header changes it.
-            events: Those before; the events at these lines are added, in order.
+        Where a file header says another serial number, the rest of the block is left: it may be of
+        another stream.
         """
-        joiner, open_ = self.joiner, self.joiner.connections
-        inbound, outbound, attempts = open_.inbound, open_.outbound, open_.attempts
-        messages, offset = open_.messages, log.offset
-        followed, tallies = messages.followed, messages.tallies
-        for line, head, number, verb, rest in picks:
+        header, open_ = block.header, self.connections
+        inbound, logins, messages = open_.inbound, open_.logins, open_.messages
+        followed, handlers = messages.followed, self._HANDLERS
+        for match in block.matches:
+            line, head, number, verb, _ = match
+            # The most frequent kinds are handled here, without a call.
             if head == b"ICID":
                 if verb == b"close" or verb == b"lost":  # noqa: PLR1714 - twice as fast as a set
                     ended = inbound.pop(number, None)
-                    done = attempts.pop(number, None)
-                    # Of most there is nothing to say: no session began on them.
-                    if ended is not None and done is not None and done[3] is not None:
-                        reason = _REASONS[verb]
-                        joiner.end(number, ended, done, reason, log, events, line, places)
+                    login = logins.pop(number, None)
+                    if ended is not None and login is not None and login[3] is not None:
+                        self._end_session(block, match, ended, login, _REASONS[verb])
                 elif verb:
-                    if number not in inbound:
-                        inbound[number] = None, offset, []
-                        if len(inbound) > MAX_OPEN:
-                            joiner.forget_oldest(log.origin, events)
-                    others = inbound[number][2]
-                    others.append(line)
-                    if number in attempts:
-                        attempts[number] = (None, *attempts[number][1:])
-                    if len(others) > MAX_LINES:
-                        joiner.shorten(number, others)
-                elif number in inbound and (end := _rare_end(line)) is not None:
-                    self._close(number, end, log, events, line, places)
+                    self._describe_inbound(block, match)
+                else:
+                    self._end_in_rare_words(block, match)
             elif head == b"MID":
                 if number in followed:
                     messages.change(number, verb, line)
-            elif head == b"DCID":
-                if verb == b"close":
-                    outbound.pop(number, None)
-                elif verb == b"TLS":
-                    if number not in outbound:
-                        outbound[number] = None, offset, []
-                        if len(outbound) > MAX_OPEN:
-                            forget_oldest(outbound)
-                    others = outbound[number][2]
-                    others.append(line)
-                    if len(others) > MAX_LINES:
-                        joiner.shorten(number, others)
-                elif verb == b"lost" or _rare_end(line) is not None:
-                    outbound.pop(number, None)
-            elif head in scanner.NEW_INBOUND:
-                old = inbound.pop(number, None)
-                if old is None:
-                    inbound[number] = line, offset, []
-                else:
-                    inbound[number] = line, offset, joiner.inherit(old, number, line, log)
-                    done = attempts.pop(number, None)
-                    if done is not None:
-                        reason = CloseReason.SUPERSEDED
-                        joiner.end(number, old, done, reason, log, events, line, places)
-                if len(inbound) > MAX_OPEN:
-                    joiner.forget_oldest(log.origin, events)
-            elif verb and head in scanner.INBOUND_LOGIN:
-                joiner.login(line, number, verb, rest, places, log, events)
-            elif head == b"Start MID":
-                if line.rstrip().rpartition(b" ")[2] in tallies:
-                    messages.start(number, line)
-            elif head in scanner.NEW_OUTBOUND:
-                old = outbound.pop(number, None)
-                inherited = [] if old is None else joiner.inherit(old, None, line, log)
-                outbound[number] = line, offset, inherited
+            elif (handler := handlers.get(head)) is not None:
+                handler(self, block, match)
+                if header.is_moved:
+                    return
+
+    # Clients' connections
+
+    def _open_inbound(self, block: BlockReader, match: Match) -> None:
+        """``New SMTP ICID``: a connection starts, whatever was known of its number."""
+        line, _, number, _, _ = match
+        inbound = self.connections.inbound
+        old, others = inbound.pop(number, None), []
+        if old is not None:
+            others = self._inherit(old, number, line, block.header)
+        inbound[number] = line, block.header.offset, others
+        if old is not None:
+            login = self.connections.logins.pop(number, None)
+            if login is not None:
+                self._end_session(block, match, old, login, CloseReason.SUPERSEDED)
+        if len(inbound) > MAX_OPEN:
+            self.connections.make_space(block)
+
+    def _describe_inbound(self, block: BlockReader, match: Match) -> None:
+        """``ICID 5 ACCEPT SG ...``, ``ICID 5 TLS ...``: policy or TLS, also before ``New``."""
+        line, _, number, _, _ = match
+        inbound, logins = self.connections.inbound, self.connections.logins
+        if number not in inbound:
+            inbound[number] = None, block.header.offset, []
+            if len(inbound) > MAX_OPEN:
+                self.connections.make_space(block)
+        others = inbound[number][2]
+        others.append(line)
+        if number in logins:
+            logins[number] = (None, *logins[number][1:])
+        if len(others) > MAX_LINES:
+            self.connections.drop_replaced(number, others)
+
+    def _end_in_rare_words(self, block: BlockReader, match: Match) -> None:
+        """``ICID 5 disconnected``, ``ICID 5 Connection ... lost``."""
+        if match[2] in self.connections.inbound:
+            reason = _rare_end(match[0])
+            if reason is not None:
+                self._end_inbound(block, match, reason)
+
+    def _kill_inbound(self, block: BlockReader, match: Match) -> None:
+        """``SMTP server connection killed ICID 5``: an administrator ended it."""
+        self._end_inbound(block, match, CloseReason.KILLED)
+
+    def _end_inbound(self, block: BlockReader, match: Match, reason: CloseReason) -> None:
+        ended = self.connections.inbound.pop(match[2], None)
+        login = self.connections.logins.pop(match[2], None)
+        if ended is not None and login is not None:
+            self._end_session(block, match, ended, login, reason)
+
+    def _start_message(self, _block: BlockReader, match: Match) -> None:
+        """``Start MID 6 ICID 5``: counted if the connection has a session."""
+        line, _, number, _, _ = match
+        if line.rstrip().rpartition(b" ")[2] in self.connections.messages.sessions:
+            self.connections.messages.start(number, line)
+
+    def _abort_message(self, _block: BlockReader, match: Match) -> None:
+        """``Message aborted MID 6``."""
+        line, _, number, verb, _ = match
+        if number in self.connections.messages.followed:
+            self.connections.messages.change(number, verb, line)
+
+    # Connections to smart hosts
+
+    def _open_outbound(self, block: BlockReader, match: Match) -> None:
+        """``New SMTP DCID``."""
+        line, _, number, _, _ = match
+        outbound = self.connections.outbound
+        old = outbound.pop(number, None)
+        inherited = [] if old is None else self._inherit(old, None, line, block.header)
+        outbound[number] = line, block.header.offset, inherited
+        if len(outbound) > MAX_OPEN:
+            forget_oldest(outbound)
+
+    def _change_outbound(self, block: BlockReader, match: Match) -> None:
+        """``DCID 5 TLS ...`` and all that ends it."""
+        line, _, number, verb, _ = match
+        outbound = self.connections.outbound
+        if verb == b"TLS":
+            if number not in outbound:
+                outbound[number] = None, block.header.offset, []
                 if len(outbound) > MAX_OPEN:
                     forget_oldest(outbound)
-            elif not head or head == b"DCID:" or head in scanner.INBOUND_LOGIN:
-                joiner.login(line, b"", b"", b"", places, log, events)
-                offset = log.offset
-                if log.is_moved:
-                    return
-            elif head in scanner.KILLED_INBOUND:
-                self._close(number, CloseReason.KILLED, log, events, line, places)
-            elif head in scanner.KILLED_OUTBOUND:
-                outbound.pop(number, None)
-            elif number in followed:
-                messages.change(number, verb, line)
+            others = outbound[number][2]
+            others.append(line)
+            if len(others) > MAX_LINES:
+                self.connections.drop_replaced(number, others)
+        elif verb == b"close" or verb == b"lost" or _rare_end(line) is not None:  # noqa: PLR1714
+            outbound.pop(number, None)
 
-    def _close(  # noqa: PLR0913, PLR0917 - what an event is made of
+    def _kill_outbound(self, _block: BlockReader, match: Match) -> None:
+        """``SMTP server connection killed DCID 5``."""
+        self.connections.outbound.pop(match[2], None)
+
+    # Logins
+
+    def _login(self, block: BlockReader, match: Match) -> None:
+        """Add the event of a login line."""
+        login = self._read_login(block, match)
+        if login is None:
+            return
+        outcome, named, user, address = login
+        line, header, clock = match[0], block.header, self._clock
+        if header.offset is not clock.offset:
+            clock.set_offset(header.offset)
+        time = clock.instants[line[:24]]
+        if time is None:
+            self._count_unparsed(block, line)
+            return
+        if time.epoch >= self.next_expiry:
+            self._expire(time, block)
+        number = named or b""
+        offset, original, at, level, syslog = block.locate(line)
+        key = header.source.ids.identify(
+            header.hashes[b"inbound" if address is None else b"outbound"],
+            number,
+            original,
+            time.epoch,
+            header.find_first(clock) if header.first is UNKNOWN else header.first,
+            # The year of a stamp that is not the line's own: it may be inferred.
+            line[20:24] if original is not line and line[:3] in _REWRITTEN else None,
+        )
+        connection = None
+        if named is None:
+            self._counters.logins_without_id += 1
+        else:
+            if address is None:
+                joining = outcome, number, user, time, key
+                connection = self._join_inbound(joining, line, header)
+            else:
+                connection = self._join_outbound(number, address, time, line, header)
+            if not connection.correlated:
+                self._counters.uncorrelated += 1
+        if syslog is not None:
+            time = _at_offset(time, syslog)
+        block.events.append(
+            new_event(
+                (
+                    *(header.origin, outcome, key, time, user, connection),
+                    *(offset, level, original, at, syslog, None),
+                )
+            )
+        )
+        if len(self.connections.inbound) > MAX_OPEN:
+            self.connections.make_space(block)
+
+    def _read_login(self, block: BlockReader, match: Match) -> Login | None:
+        """Parse a login line; a file header, which is none, is read, too."""
+        line, _, number, verb, rest = match
+        name, is_whole, ending = rest.rpartition(MECHANISM)
+        if is_whole and len(number) <= MAX_DIGITS:
+            outcome = self._parser.endings[verb, ending]
+            if outcome is not None:
+                return outcome, number, name.decode("utf-8", "replace") or None, None
+        message = message_of(line)
+        login = self._parser.read_login(message)
+        if login is None and not block.header.read(message) and is_unparsed_login(message):
+            self._count_unparsed(block, line)
+        return login
+
+    def _other_login(self, block: BlockReader, match: Match) -> None:
+        """A login of another kind, or a file header."""
+        self._login(block, (match[0], b"", b"", b"", b""))
+
+    def _join_inbound(self, login: _Login, line: bytes, header: FileHeader) -> Connection:
+        """Find a client's connection, and note the login on it."""
+        outcome, number, user, time, key = login
+        open_, epoch = self.connections, time.epoch
+        known, last, failures, session = open_.logins.get(number, _NO_LOGIN)
+        if known is None:
+            raw = open_.inbound.get(number)
+            known = _unknown(number) if raw is None else open_.describe_inbound(number, raw)
+        start = known.start
+        # Only expiry ends a session.
+        is_old = start is not None and epoch - start.epoch > _MAX_AGE_SECONDS < epoch - last
+        if is_old and session is None:
+            known, failures = _unknown(number), 0
+        if (
+            start is not None
+            and (back := start.epoch - epoch) > MAX_BACK_SECONDS
+            and not self._may_be_of_a_zone(back, line, open_.inbound.get(number), header)
+        ):
+            # The number meant another connection then, and nothing is known of it.
+            return _unknown(number)
+        if outcome.action is _INBOUND:
+            if outcome.result != SUCCESS:
+                failures += 1
+            elif self._sessions:
+                session = open_.messages.follow(number, session)
+                session.succeed(user, time, key)
+            if known.start is None and (is_old or number not in open_.inbound):
+                open_.inbound[number] = None, header.offset, []
+            open_.logins[number] = known, epoch, failures, session
+        return known
+
+    def _join_outbound(
+        self, number: bytes, address: bytes, time: Instant, line: bytes, header: FileHeader
+    ) -> Connection:
+        raw = self.connections.outbound.get(number)
+        known = self.connections.describe_outbound(number, raw, address)
+        if known.start is None:
+            return known
+        back = known.start.epoch - time.epoch
+        if (
+            back > MAX_BACK_SECONDS and not self._may_be_of_a_zone(back, line, raw, header)
+        ) or back < -_MAX_AGE_SECONDS:
+            return self.connections.describe_outbound(number, None, address)
+        return known
+
+    def _may_be_of_a_zone(
+        self, back: int, line: bytes, connection: RawConnection | None, header: FileHeader
+    ) -> bool:
+        """Whether a login only seems to come so many seconds before its connection.
+
+        Where lines are of several framings, one stamp may have its zone while that of the other
+        is not known and was taken for UTC.
+        """
+        opened = None if connection is None else connection[0]
+        return (
+            opened is not None
+            and (opened[:3] == UTC_MARK) != (line[:3] == UTC_MARK)
+            and self._clock.zone is None
+            and header.offset is None
+            and back <= _MAX_BACK_IN_ZONE
+        )
+
+    def _inherit(
+        self, old: RawConnection, number: bytes | None, line: bytes, header: FileHeader
+    ) -> list[bytes]:
+        """Give the lines that came just before a ``New`` line, and belong to it.
+
+        Args:
+            old: What had its number until now.
+            number: Of the connection, if it is a client's.
+            line: The ``New`` line.
+            header: Of the file it comes from.
+        """
+        opened, offset, others = old
+        if opened is not None or number in self.connections.logins:
+            return []
+        now = self._clock.read(line[:24], header.offset)
+        times = [self._clock.read(x[:24], offset) for x in others]
+        near = now is not None and all(
+            x is not None and abs(now.epoch - x.epoch) <= MAX_DISORDER_SECONDS for x in times
+        )
+        return others if near else []
+
+    def _count_unparsed(self, block: BlockReader, line: bytes) -> None:
+        """Count a line that is not understood; of the first it is kept where it is."""
+        self._counters.unparsed_logins += 1
+        if self._counters.first_unparsed is None:
+            self._counters.first_unparsed = block.header.origin.path, block.locate(line)[0]
+
+    def _end_session(
         self,
-        number: bytes,
+        block: BlockReader,
+        match: Match,
+        connection: RawConnection,
+        login: LoginState,
         reason: CloseReason,
-        log: Log,
-        events: list[Event],
-        line: bytes,
-        places: Places,
     ) -> None:
-        """End a client's connection in one of the ways that are rare."""
-        open_ = self.joiner.connections
-        ended = open_.inbound.pop(number, None)
-        done = open_.attempts.pop(number, None)
-        if ended is not None and done is not None:
-            self.joiner.end(number, ended, done, reason, log, events, line, places)
+        """Add the event of a session, if there is one, that ends at a line."""
+        line, _, number, _, _ = match
+        session = login[3]
+        if session is None:
+            return
+        begun = connection[0] or b""
+        if reason is CloseReason.SUPERSEDED and line[:MAX_LINE] == begun[:MAX_LINE]:
+            # The same beginning, read again in another file: whatever follows it comes again, too.
+            self.connections.messages.leave(number)
+            return
+        time = self._clock.read(line[:24], block.header.offset) or session.last
+        where = block.locate(line)
+        time = time if where[-1] is None else _at_offset(time, where[-1])
+        closing = reason, block.header.origin, time, where
+        block.events.append(self.connections.close(number, connection, login, closing))
+
+    def _expire(self, now: Instant, block: BlockReader) -> None:
+        """End the sessions that have been silent for too long."""
+        self.next_expiry = now.epoch + EXPIRY_SECONDS
+        messages = self.connections.messages
+        if messages.sessions:
+            silent = messages.silent_since(now.epoch - _MAX_AGE_SECONDS)
+            self.connections.forget(silent, block.header.origin, block.events)
+
+    _HANDLERS: ClassVar[dict[bytes, Callable[["Correlator", BlockReader, Match], None]]] = {
+        **dict.fromkeys(scanner.NEW_INBOUND, _open_inbound),
+        **dict.fromkeys(scanner.INBOUND_LOGIN, _login),
+        b"Start MID": _start_message,
+        **dict.fromkeys(scanner.NEW_OUTBOUND, _open_outbound),
+        b"DCID": _change_outbound,
+        **dict.fromkeys((b"", b"DCID:"), _other_login),
+        **dict.fromkeys(scanner.KILLED_INBOUND, _kill_inbound),
+        **dict.fromkeys(scanner.KILLED_OUTBOUND, _kill_outbound),
+        b"Message aborted MID": _abort_message,
+    }
+    """What reads a line, by its head; ``ICID`` and ``MID`` are read in :meth:`read`."""
 
 
 def _rare_end(line: bytes) -> CloseReason | None:
     """Say why a connection is over, in words that are rare; None if it is not."""
-    for form in _RARE_ENDS:
-        found = grammar.read(form, line)
+    for pattern in (grammar.CONNECTION_DISCONNECTED, grammar.CONNECTION_LOST):
+        found = grammar.read(pattern, line)
         if found is not None:
             return _REASONS[found["reason"]]
     return None
+
+
+def _unknown(number: bytes) -> Connection:
+    """Give a connection of which only the number is known."""
+    return Connection(number, None, None, False, None, None)  # noqa: FBT003
+
+
+def _at_offset(time: Instant, syslog: SyslogHeader) -> Instant:
+    """Give a time with the offset that its own syslog stamp had."""
+    return time if syslog.offset is None else time._replace(offset=syslog.offset)

@@ -4,16 +4,16 @@ Rules:
 
 * A line begins with a timestamp. What does not is the continuation of the line before, unless
   that one is whole: logs copied from a terminal or a document are wrapped (the rules of
-  ``wrapping``). What is neither a line nor a continuation is left out and counted.
+  ``wrapping``). What is neither a line nor a continuation is dropped and counted.
 * The last line waits for its successor, because only that shows that it is whole. Of the last of
   a file, its own end has to show it where no newline does.
 * Cutting the input elsewhere never changes a line.
-* A line is at most :data:`MAX_LINE_BYTES` long; the rest of it is left out and counted.
-* Bytes are not decoded. A carriage return before the newline stays in the line and is no part
-  of any message; NUL bytes before a timestamp (a preallocated or truncated file) are passed over.
+* A line is at most :data:`MAX_LINE_BYTES` long; the rest of it is dropped and counted.
+* Bytes are not decoded. A carriage return before the newline stays in the line and is not part
+  of any message; NUL bytes before a timestamp (a preallocated or truncated file) are skipped.
 
 Most blocks hold nothing but lines of a file (``Wed Apr 22 11:43:59 2009 Info: ...``); one
-expression over the block proves it (``days``) and the bytes go on as they are. The stretches for
+expression over the block proves it (``scanner``) and the bytes go on as they are. The stretches for
 which it does not hold, wrapped lines and syslog, are rewritten line by line to what a file would
 have.
 """
@@ -23,9 +23,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from forwarder.mail_logs.blocks import Block, Line
-from forwarder.mail_logs.days import Days
-from forwarder.mail_logs.endings import is_broken_off
+from forwarder.events import Counters
 from forwarder.mail_logs.grammar import LEVEL, REGULAR, STAMP_BYTES
 from forwarder.mail_logs.lines import (
     MAX_JUNK_BYTES,
@@ -38,19 +36,20 @@ from forwarder.mail_logs.lines import (
     join_last,
     join_lines,
 )
-from forwarder.mail_logs.repeated import LOGIN, Repetitions
-from forwarder.mail_logs.repeated import State as RepeatedState
-from forwarder.mail_logs.scanner import Pick, scan
+from forwarder.mail_logs.scanner import Block, Days, Line, Match, scan
 from forwarder.mail_logs.subscriptions import SHOWN_BYTES
 from forwarder.mail_logs.syslog import (
+    LOGIN,
     Framed,
+    Repetitions,
+    RepetitionState,
     SyslogFraming,
     SyslogState,
     find_message,
     may_begin,
 )
 from forwarder.mail_logs.wrapping import State as WrapsState
-from forwarder.mail_logs.wrapping import Wraps
+from forwarder.mail_logs.wrapping import Wraps, is_partial
 
 _LOGIN = re.compile(LEVEL + rb":[ \t]+(?:SMTP Auth|DCID: \d+ IP: )")
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,11 +64,11 @@ class FramerState(NamedTuple):
     position: int
     """Bytes from the start of the file; all before are in blocks that were given."""
     skipping: bool
-    """Whether what follows belongs to a line that was cut, or to none."""
+    """Whether what follows belongs to a truncated line, or to none."""
     within: bool
     """Whether the position is not behind a newline."""
     syslog: SyslogState
-    repeated: RepeatedState
+    repeated: RepetitionState
     wraps: WrapsState
 
 
@@ -77,38 +76,18 @@ class Framer:
     """Cuts one file into blocks.
 
     Attributes:
-        lines: Lines begun so far, as the file has them (a wrapped line counts each piece).
-        truncated_lines: Lines that were longer than :data:`MAX_LINE_BYTES`.
-        dropped_continuations: Lines behind which something was left out that is no line.
-        foreign_lines: Lines with a timestamp that are not of a mail log.
-        first_other: How the first of them begins.
-        lost: Those of them that seem to be logins.
-        first_lost: Where the first of them begins, in bytes from the start of the file.
-        dropped_repeats: Logins that a daemon said were repeated, more often than is believed.
-        orphaned_repeats: Lines by which a daemon repeats a message of the file before: one or none.
-        is_broken_off: Whether the last line was left out, because it is only a piece of one.
+        counters: What it counts; a wrapped line counts each piece.
+        foreign_lines: Lines of this file with a timestamp that are not of a mail log.
+        first_foreign: How the first of them begins.
+        first_lost: Where the first of them begins that seems to be a login, in bytes from the start
+            of the file.
+        is_partial: Whether the last line was dropped, because it is only a piece of one.
     """
 
     __slots__ = (
-        "_counts_lines",
-        "_days",
-        "_held",
-        "_offset",
-        "_repetitions",
-        "_skipping",
-        "_syslog",
-        "_unended",
-        "_wraps",
-        "dropped_continuations",
-        "dropped_repeats",
-        "first_lost",
-        "first_other",
-        "foreign_lines",
-        "is_broken_off",
-        "lines",
-        "lost",
-        "orphaned_repeats",
-        "truncated_lines",
+        *("_counts_lines", "_days", "_held", "_offset", "_repetitions", "_skipping", "_syslog"),
+        *("_unended", "_wraps", "counters", "first_foreign", "first_lost", "foreign_lines"),
+        "is_partial",
     )
 
     def __init__(
@@ -118,42 +97,39 @@ class Framer:
         year: int | None = None,
         latest: datetime | None = None,
         count_lines: bool = True,
+        counters: Counters | None = None,
     ) -> None:
         """Start a file.
 
         Args:
-            near: A moment its first line is not after, but for a day, for stamps without a year.
+            near: A time that its first line is not after, give or take a day, for stamps without a
+                year.
             year: Of its first line, where the operator knows better.
-            latest: A moment that no line is after, but for a day; None if nobody knows.
-            count_lines: Whether anybody will ask; counting takes a twentieth of the time.
+            latest: A time that no line is after, give or take a day; None if unknown.
+            count_lines: Counting takes a twentieth of the time.
+            counters: Where to count.
         """
         self._syslog = SyslogFraming(near, year, latest)
         self._counts_lines = count_lines
         self._days = Days()
-        # A newline is thought before the first byte, so that every line has one.
+        # A newline is imagined before the first byte, so that every line has one.
         self._held = b"\n"
         self._offset = -1
         self._skipping = False
         self._unended = False
         self._repetitions = Repetitions()
         self._wraps = Wraps()
-        self.lines = 0
-        self.truncated_lines = 0
-        self.dropped_continuations = 0
+        self.counters = counters or Counters()
         self.foreign_lines = 0
-        self.first_other = b""
-        self.dropped_repeats = 0
-        self.orphaned_repeats = 0
-        self.lost = 0
+        self.first_foreign = b""
         self.first_lost: int | None = None
-        self.is_broken_off = False
+        self.is_partial = False
 
     @property
     def state(self) -> FramerState:
         """How far it is."""
-        position = self._offset + bool(self._held)
         return FramerState(
-            position,
+            self._offset + bool(self._held),
             self._skipping,
             not self._held,
             self._syslog.state,
@@ -177,11 +153,9 @@ class Framer:
         self._wraps.state = state.wraps
 
     def settle(self) -> list[Block]:
-        """Take it that no more is there for now.
+        """Give the last line, if a newline ends it: no more comes for now.
 
-        Returns:
-            The last line, if a newline ends it: nobody is to wait for its successor. What comes
-            later and continues it is no part of it any more.
+        What comes later and continues it is not part of it any more.
         """
         held = self._held
         if self._skipping or len(held) < 2 or not held.endswith(b"\n"):  # noqa: PLR2004 - a line
@@ -191,16 +165,9 @@ class Framer:
         return blocks
 
     def feed(self, data: bytes) -> list[Block]:
-        """Take the next bytes.
-
-        Args:
-            data: Any number of bytes, cut anywhere.
-
-        Returns:
-            Blocks of the lines that are now known to be whole.
-        """
+        """Take the next bytes, cut anywhere; give the lines that are now known to be whole."""
         if self._counts_lines:
-            self.lines += data.count(b"\n")
+            self.counters.lines += data.count(b"\n")
         if data:
             self._unended = not data.endswith(b"\n")
         buffer = self._held + data
@@ -216,7 +183,7 @@ class Framer:
         blocks = list(self._frame(buffer, start))
         self._hold(buffer, start)
         if len(self._held) > MAX_LINE_BYTES + 1:
-            blocks += self._settle()
+            blocks += self._end_long_line()
         return blocks
 
     def finish(self) -> list[Block]:
@@ -226,25 +193,25 @@ class Framer:
             The last line; one that no newline ends only if nothing of it seems to be missing.
         """
         unended, self._unended = self._unended, False
-        self.lines += unended
-        self.is_broken_off = False
+        self.counters.lines += unended
+        self.is_partial = False
         if self._skipping:
             return []
         held = self._held
         ended = held.endswith(b"\n")
         begun = len(held) if ended else find_begun(held)
         wraps = self._wraps.state
-        if begun < len(held) and not is_broken_off(join_last(held[:begun], Wraps(wraps))):
+        if begun < len(held) and not is_partial(join_last(held[:begun], Wraps(wraps))):
             blocks = list(self._frame(held, begun))
             self._keep(held, begun + 1)
             return blocks
         blocks = list(self._frame(held, len(held) - ended))
         if not ended:
             last = _last_line(blocks)
-            self.is_broken_off = is_broken_off(last)
+            self.is_partial = is_partial(last)
             # Should the file grow after all, the line is there still: also one that says nothing,
             # which may be the beginning of a login.
-            if self.is_broken_off:
+            if self.is_partial:
                 self._wraps.state = wraps
                 return []
             if not scan(b"\n" + last, 0, len(last) + 1):
@@ -264,7 +231,7 @@ class Framer:
         self._held = b"\n" + buffer[start:]
         self._offset += start - 1
 
-    def _settle(self) -> list[Block]:
+    def _end_long_line(self) -> list[Block]:
         """End the last line where it is over the limit, or nothing more belongs to it."""
         held = self._held
         newline, junk_end = find_undecided(held)
@@ -290,60 +257,48 @@ class Framer:
         """Cut whole lines into stretches as they are and stretches rewritten, in turn."""
         position = 0
         while position < end:
-            start, (position, picks) = position, self._pass_over(text, position, end)
+            start, (position, matches) = position, self._pass_over(text, position, end)
             if position > start:
                 self._repetitions.forget()
-                yield Block(text, start, position, self._offset, None, None, picks)
+                yield Block(text, start, position, self._offset, None, None, matches)
             if position < end:
                 following = _NEXT_REGULAR.search(text, position + 1, end)
                 start, position = position, end if following is None else following.start()
                 yield from self._rewrite(text[start:position], self._offset + start)
 
-    def _pass_over(self, text: bytes, start: int, end: int) -> tuple[int, list[Pick] | None]:
-        """Go over lines that can go on as they are.
+    def _pass_over(self, text: bytes, start: int, end: int) -> tuple[int, list[Match] | None]:
+        """Pass over lines that can go on as they are.
 
         Returns:
             The newline before the first line, from ``start``, that cannot; the lines before it
-            that matter, or None if nobody knows.
+            that matter, or None if they are yet to be scanned.
         """
-        position, picks = start, []
+        position, matches = start, []
         while position < end and REGULAR.match(text, position + 1):
             before = position
-            position, found = self._days.pass_over(text, position, end)
-            picks += found
+            position, found = self._days.scan(text, position, end)
+            matches += found
             if position == before:
                 # A message that is empty, at the end.
                 break
         if start < position < end and not START.match(text, position + 1):
             # What is continued goes with its continuation.
             continued, position = position, max(text.rfind(b"\n", start, position), start)
-            if picks and picks[-1][0] == text[position + 1 : continued]:
-                picks.pop()
+            if matches and matches[-1][0] == text[position + 1 : continued]:
+                matches.pop()
         short = find_long_line(text, start, position)
-        return short, picks if short == position else None
-
-    def _leave_out(self, line: bytes, offset: int) -> None:
-        """Count a line that is not of a mail log, or that cannot be read."""
-        self._repetitions.forget(line)
-        self.foreign_lines += 1
-        self.first_other = self.first_other or line[:SHOWN_BYTES]
-        if offset == 0 and self._repetitions.is_last(line):
-            self.orphaned_repeats += 1
-        if _LOGIN.search(line):
-            self.lost += 1
-            if self.first_lost is None:
-                self.first_lost = offset
+        return short, matches if short == position else None
 
     def _rewrite(self, stretch: bytes, offset: int) -> list[Block]:
-        """Rewrite wrapped lines and syslog; drop what is no line of a mail log."""
+        """Rewrite wrapped lines and syslog; drop what is not a line of a mail log."""
         blocks: list[Block] = []
         texts: list[bytes] = []
         lines: list[Line] = []
         size, host = 0, None
         for found in join_lines(stretch, self._wraps):
             start, line = found.start, found.line
-            self.truncated_lines += found.is_cut
-            self.dropped_continuations += found.has_strangers
+            self.counters.truncated_lines += found.is_truncated
+            self.counters.dropped_continuations += found.has_dropped
             header, times, is_last = None, 1, False
             if REGULAR.match(line):
                 message = line.index(b": ", STAMP_BYTES) + 2
@@ -354,7 +309,7 @@ class Framer:
                 if framed is None:
                     framed, line, times, is_last = self._repeat(line)
                 if framed is None:
-                    self._leave_out(line, offset + start)
+                    self._drop(line, offset + start)
                     continue
                 header = framed.header
                 message = find_message(line, framed.message)
@@ -380,8 +335,8 @@ class Framer:
         """Read a line by which a daemon says that a message was repeated.
 
         Returns:
-            The message out of its framing, None if it is no such line; the line as it would have
-            been written each time; how often; whether it is the last one, of which nothing is said.
+            The message out of its framing, None for any other line; the line as it would have been
+            written each time; how often; whether it repeats the last one without its words.
         """
         repeated = self._repetitions.read(line)
         if repeated is None:
@@ -396,8 +351,21 @@ class Framer:
             # What describes a connection says the same however often it comes.
             return framed, repeated.line, 1, is_last
         kept = self._repetitions.count(repeated)
-        self.dropped_repeats += repeated.times - kept
+        self.counters.dropped_repeats += repeated.times - kept
         return framed, repeated.line, kept, is_last
+
+    def _drop(self, line: bytes, offset: int) -> None:
+        """Count a line that is not of a mail log, or that cannot be read."""
+        self._repetitions.forget(line)
+        self.counters.foreign_lines += 1
+        self.foreign_lines += 1
+        self.first_foreign = self.first_foreign or line[:SHOWN_BYTES]
+        if offset == 0 and self._repetitions.is_last(line):
+            self.counters.orphaned_repeats += 1
+        if _LOGIN.search(line):
+            self.counters.unparsed_logins += 1
+            if self.first_lost is None:
+                self.first_lost = offset
 
 
 def _rewritten(texts: list[bytes], lines: list[Line], offset: int, host: str | None) -> Block:
@@ -406,7 +374,7 @@ def _rewritten(texts: list[bytes], lines: list[Line], offset: int, host: str | N
 
 
 def _last_line(blocks: list[Block]) -> bytes:
-    """Give the last line, as a file would have it; nothing if there is none."""
+    """Give the last line, as a file would have it; empty if there is none."""
     if not blocks:
         return b""
     last = blocks[-1]

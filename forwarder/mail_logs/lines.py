@@ -1,14 +1,15 @@
 """Where lines begin and end, and what is between them.
 
 A piece is what lies between two newlines. It begins a line, is empty, or may continue the line
-before it; a few of its bytes tell which (:data:`START_BYTES`), so that nobody waits for the end
-of a piece that has none. Thus a piece that begins with so many blanks or NUL bytes is empty,
-whatever follows. Empty pieces are passed over, and blanks before a timestamp are no part of its
-line.
+before it; its first bytes tell which (:data:`START_BYTES`), so that a piece without an end need not
+be waited for. Thus a piece that begins with so many spaces or NUL bytes is empty, whatever follows.
+Empty pieces are skipped, and spaces before a timestamp are not part of its line.
 """
 
 import re
 from collections.abc import Iterator
+from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 from forwarder.mail_logs.grammar import DATE
@@ -20,20 +21,33 @@ MAX_LINE_BYTES = 1 << 16
 is longer; Fluent Bit stops at 32 KiB, Vector throws away above 100 KiB."""
 
 START_BYTES = 160
-"""More than any timestamp with its priority has, and the blanks before it."""
+"""More than any timestamp with its priority has, and the spaces before it."""
 
 MAX_JUNK_BYTES = START_BYTES + 4
 """A newline, a byte order mark and as many NUL bytes as make a piece empty, whatever follows."""
 
 _BOM = rb"(?:\xef\xbb\xbf)?"
 _JUNK = re.compile(_BOM + rb"\x00*+")
-# A BOM may stand before NUL bytes, and either or both before blanks.
+# A BOM may stand before NUL bytes, and either or both before spaces.
 START = re.compile(
     _BOM + rb"\x00*+[ \t]{0,32}+(?P<junk_end>)(?:" + STAMP + rb"|(?=" + DATE + rb"))"
 )
 _EMPTY = re.compile(_BOM + rb"(?:[\x00 \t\r]{%d}|[\x00 \t\r]*+\Z)" % START_BYTES)
 _PIECE = re.compile(rb"\n(?P<blank>(?:[\x00 \t\r]*+\n)*+)(?P<piece>[^\n]*+)")
 """Many empty pieces go in one step."""
+_BLANK = b"\n\x00 \t\r"
+
+_LAST_WORD = re.compile(rb"[A-Z][a-z]?\Z")
+_WORDS = b"Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+# Stamps of each width: what a piece does not have yet is taken from them.
+_DAYS = (
+    *(b"Wed Apr 22 11:44:48", b"Wed, Apr 22 11:44:48", b"Wed Apr 2 11:44:48"),
+    *(b"Apr 22 11:44:48", b"Apr 2 11:44:48", b"2009 Apr 22 11:44:48", b"2009 Apr 2 11:44:48"),
+    *(b"Apr 22 2009 11:44:48", b"Apr 2 2009 11:44:48"),
+)
+_DATES = (b"2009-04-22T11:44:48", b"2009-04-22 11:44:48")
+_FRACTIONS = (b"", b".123456789")
 
 
 class Found(NamedTuple):
@@ -42,18 +56,17 @@ class Found(NamedTuple):
     start: int
     """Where it begins, in bytes."""
     line: bytes
-    is_cut: bool
-    """Whether some of it was left out."""
-    has_strangers: bool
+    is_truncated: bool
+    has_dropped: bool
     """Whether something came behind it that is neither a line nor a part of it."""
 
 
 def join_lines(stretch: bytes, wraps: Wraps) -> Iterator[Found]:
-    """Join what is wrapped, and leave out what is over :data:`MAX_LINE_BYTES`.
+    """Join what is wrapped, and drop what is over :data:`MAX_LINE_BYTES`.
 
     Args:
         stretch: Whole lines, each behind a newline.
-        wraps: How lines before were wrapped; takes notice of these.
+        wraps: How lines before were wrapped; it learns from these.
     """
     pieces: list[bytes] = []
     start = 0
@@ -64,7 +77,7 @@ def join_lines(stretch: bytes, wraps: Wraps) -> Iterator[Found]:
             if pieces:
                 yield _found(start, pieces, wraps)
             pieces, start = [piece[begun.start("junk_end") :]], at + begun.start("junk_end")
-        # What begins behind the limit is out of sight for whoever gets little at once.
+        # What begins behind the limit does not count: with small reads it would not be seen.
         elif not pieces or at - start > MAX_LINE_BYTES + 1 or _EMPTY.match(piece):
             continue
         else:
@@ -73,20 +86,20 @@ def join_lines(stretch: bytes, wraps: Wraps) -> Iterator[Found]:
         if over > 0:
             # The newline before the piece may be over the limit, too.
             pieces[-1] = pieces[-1][: max(len(pieces[-1]) - over, 0)]
-            yield _found(start, pieces, wraps, is_cut=True)
+            yield _found(start, pieces, wraps, is_truncated=True)
             pieces = []
     if pieces:
         yield _found(start, pieces, wraps)
 
 
-def _found(start: int, pieces: list[bytes], wraps: Wraps, *, is_cut: bool = False) -> Found:
+def _found(start: int, pieces: list[bytes], wraps: Wraps, *, is_truncated: bool = False) -> Found:
     line, number = join(pieces, wraps)
     whole = number == len(pieces)
-    return Found(start, line, is_cut and whole, not whole)
+    return Found(start, line, is_truncated and whole, not whole)
 
 
 def join_last(stretch: bytes, wraps: Wraps) -> bytes:
-    """Give the last line of a stretch, without what is no part of it; nothing without a line."""
+    """Give the last line of a stretch, without what is not part of it; empty without a line."""
     line = b""
     for found in join_lines(stretch, wraps):
         line = found.line
@@ -104,9 +117,6 @@ def find_last_start(buffer: bytes) -> int:
     return max(position, 0)
 
 
-_BLANK = b"\n\x00 \t\r"
-
-
 def find_long_line(text: bytes, start: int, end: int) -> int:
     """Find the newline before the first line over the limit; ``end`` if there is none."""
     position = start
@@ -120,75 +130,40 @@ def find_long_line(text: bytes, start: int, end: int) -> int:
 
 
 def find_begun(buffer: bytes) -> int:
-    """Find a last piece that may be the beginning of a timestamp, and is not yet one.
-
-    Returns:
-        The newline before it; the end of the buffer if there is no such piece.
-    """
+    """Find a last piece that may become a timestamp: the newline before it, else the end."""
     newline = buffer.rfind(b"\n")
     piece = buffer[newline + 1 :]
     if newline < 0 or not piece or START.match(piece):
         return len(buffer)
     piece = b" ".join(piece.split()) + b" " * piece[-1:].isspace()
-    word = _WORD_BEGUN.search(piece)
+    word = _LAST_WORD.search(piece)
     begun = [piece]
     if word is not None:
         begun += [piece[: word.start()] + x for x in _WORDS if x.startswith(word[0])]
-    stamps = _STAMPS.get(_kind(piece), ())
+    stamps = _stamps().get(_kind(piece), ())
     may_begin = any(START.match(x + y[len(x) :]) for x in begun for y in stamps if len(x) < len(y))
     return newline if may_begin else len(buffer)
 
 
-_WORD_BEGUN = re.compile(rb"[A-Z][a-z]?\Z")
-_WORDS = b"Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-
-
-# One of each width: what a piece has not yet is taken from them.
-_ALL_STAMPS = [
-    priority + stamp
-    for priority in (
-        b"",
-        *(
-            count + x
-            for count in (b"", b"1 ", b"12 ", b"123 ", b"1234 ", b"12345 ")
-            for x in (b"<2>", b"<22>", b"<191>", b"<2>1 ", b"<22>1 ", b"<191>1 ")
-        ),
-    )
-    for stamp in (
-        *(
-            day + fraction + year
-            for day in (
-                b"Wed Apr 22 11:44:48",
-                b"Wed, Apr 22 11:44:48",
-                b"Wed Apr 2 11:44:48",
-                b"Apr 22 11:44:48",
-                b"Apr 2 11:44:48",
-                b"2009 Apr 22 11:44:48",
-                b"2009 Apr 2 11:44:48",
-                b"Apr 22 2009 11:44:48",
-                b"Apr 2 2009 11:44:48",
-            )
-            for fraction in (b"", b".123456789")
-            for year in (b" ", b" 2009 ")
-        ),
-        *(
-            date + fraction + zone
-            for date in (b"2009-04-22T11:44:48", b"2009-04-22 11:44:48")
-            for fraction in (b"", b".123456789")
-            for zone in (b" ", b"Z ", b"+02:00 ", b" +02:00 ")
-        ),
-    )
-]
-
-
 def _kind(text: bytes) -> bytes:
-    """Tell apart what stamps begin with: a letter, a digit or another character."""
+    """Tell what stamps begin with: a letter, a digit or another character."""
     return b"A" if text[:1].isalpha() else b"0" if text[:1].isdigit() else text[:1]
 
 
-_STAMPS = {
-    kind: [x for x in _ALL_STAMPS if _kind(x) == kind] for kind in set(map(_kind, _ALL_STAMPS))
-}
+@cache
+def _stamps() -> dict[bytes, list[bytes]]:
+    """Give stamps of all widths, by their kind."""
+    counts = (b"", b"1 ", b"12 ", b"123 ", b"1234 ", b"12345 ")
+    marks = (b"<2>", b"<22>", b"<191>", b"<2>1 ", b"<22>1 ", b"<191>1 ")
+    priorities = (b"", *(x + y for x in counts for y in marks))
+    stamps: dict[bytes, list[bytes]] = {}
+    for parts in (
+        *product(priorities, _DAYS, _FRACTIONS, (b" ", b" 2009 ")),
+        *product(priorities, _DATES, _FRACTIONS, (b" ", b"Z ", b"+02:00 ", b" +02:00 ")),
+    ):
+        stamp = b"".join(parts)
+        stamps.setdefault(_kind(stamp), []).append(stamp)
+    return stamps
 
 
 def find_undecided(buffer: bytes) -> tuple[int, int]:

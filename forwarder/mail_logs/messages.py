@@ -1,21 +1,43 @@
-"""Lines that describe a connection, to values.
+"""Messages to values: what the lines of a connection say, and login messages.
 
-Many connections share a listener, a policy, a cipher: such texts are looked into once.
+Many connections share a listener, a policy, a cipher, an outcome: each such text is parsed once.
 """
 
 import ipaddress
 import re
+from codecs import getincrementaldecoder
 from dataclasses import replace
+from functools import partial
 
 from forwarder.cache import BoundedCache
-from forwarder.events import Listener, Opened, Policy, Tls, new_opened
+from forwarder.events import (
+    Action,
+    Listener,
+    Opened,
+    Outcome,
+    Policy,
+    Response,
+    Tls,
+    new_opened,
+)
 from forwarder.mail_logs import grammar
 from forwarder.mail_logs.grammar import STAMP_BYTES
+
+SUCCESS = "success"
+FAILURE = "failure"
+
+MECHANISM = b" using AUTH mechanism: "
+"""Follows the user of an inbound login."""
+PROFILE = b" with profile: "
+"""Follows the mechanism."""
+
+_MAX_TEXT_BYTES = 4096
+"""A document has 1,024 characters of any of these texts, and UTF-8 takes four bytes at most."""
 
 # No leading zeros: some readers take them for octal, and Elasticsearch refuses them.
 _OCTETS = frozenset(b"%d" % x for x in range(256))
 _OCTET = rb"(?:1[0-9]?[0-9]?|2(?:[0-4]?[0-9]|5[0-5])?|[3-9][0-9]?|0)"
-# How nearly all inbound connections begin; the form says the same, but takes twice the time.
+# How nearly all inbound connections begin; the pattern says the same, but takes twice the time.
 _USUAL = re.compile(
     rb"Info: New SMTP ICID [0-9]{1,20} interface ([^(]+ \([^)]+)\)"
     rb" address (" + rb"\.".join([_OCTET] * 4) + rb")"
@@ -31,33 +53,68 @@ _PROTOCOL = re.compile(r"(TLS|SSL)v(\d(?:\.\d)?)(?:/.*)?", re.ASCII)
 # CN=mx.example.com, CN: <mx.example.com> (seen)
 _SUBJECT = re.compile(rb" CN(?:=|: ?)(?:<([^<>]+)>|([^<> ,]+(?:, ?[A-Z]+=[^<> ,]+)*))")
 
+_LOGIN_ENDING = re.compile(rb"([^ ]+) with profile: (.*)").fullmatch
+# ('535', ['5.7.8 Error: authentication failed', "can't"])   source: Cisco 118570; seen
+_ANSWER = re.compile(rb"\(u?['\"]?(?P<code>\d{3})['\"]?, ?(?P<strings>.*)", re.DOTALL)
+_ANSWER_BEGUN = re.compile(rb"\((?:u?['\"]?\d|\Z)")
+_ANSWER_ENDED = re.compile(rb"\)\.?\Z")
+# A string without an end goes to the end: so no text is looked at twice.
+_STRING = re.compile(
+    rb"'((?:[^'\\]|\\.)*+)(?:'|\\?\Z)|\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)",
+    re.DOTALL,
+)
+_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
+_ESCAPED = {b"r": b"\r", b"n": b"\n", b"t": b"\t"}
+# Enhanced status code at the start of the text: RFC 3463, section 2.
+_ENHANCED_CODE = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?!\S)")
 
-Said = tuple[Policy | None, Tls | None, Opened | None]
-"""What a line says of an open connection, at most one of these: a policy, TLS, or the address of
-a client whose rejection was put off."""
+_UNCHECKED = {
+    grammar.PROFILE_BROKEN: Action.ERROR,
+    grammar.SERVER_UNREACHABLE: Action.ERROR,
+    grammar.LOOKUP_FAILED: Action.ERROR,
+    grammar.LDAP_FAILED: Action.ERROR,
+    grammar.NOT_INITIATED: Action.NOT_INITIATED,
+}
+"""Logins that the appliance could not check, or that were never begun."""
+
+ConnectionFact = tuple[Policy | None, Tls | None, Opened | None]
+"""What a line says of an open connection, one of: a policy, TLS, or the address of a client whose
+rejection was delayed."""
+
+Login = tuple[Outcome, bytes | None, str | None, bytes | None]
+"""What a login message says: the outcome; the number of the connection, None where the message
+names none; the user; the address of the smart host, on an outbound login."""
 
 
-class Contexts:
-    """Looks into the lines of connections.
+class MessageParser:
+    """Parses messages, and remembers what many of them have in common.
 
     Attributes:
-        others: What the other lines of an inbound connection say, by their message behind the
-            number.
-        deliveries: What the TLS line of an outbound connection says, by the same.
+        facts: What a line of an inbound connection says, by the message behind the number.
+        delivery_facts: The TLS line of an outbound connection, by the same.
+        endings: The outcome of a client's login, by the word before its user, as the scanner has
+            it, and the line from the mechanism on; None where :meth:`read_login` is needed.
     """
 
-    __slots__ = ("_interfaces", "_listeners", "_usual_listeners", "deliveries", "others")
+    __slots__ = (
+        *("_inbound", "_interfaces", "_listeners", "_outbound", "_unchecked", "_usual_listeners"),
+        *("delivery_facts", "endings", "facts"),
+    )
 
     def __init__(self) -> None:
-        """Start with nothing remembered."""
+        """Start with empty caches."""
+        self.facts = BoundedCache(_read_fact)
+        self.delivery_facts = BoundedCache(_read_delivery_tls)
+        self.endings = BoundedCache(self._read_login_ending)
         self._listeners = BoundedCache(_read_listener)
         self._usual_listeners = BoundedCache(self._read_usual_listener)
         self._interfaces = BoundedCache(_read_interface)
-        self.others = BoundedCache(_read_other)
-        self.deliveries = BoundedCache(_read_delivery_tls)
+        self._inbound = BoundedCache(_inbound_outcome)
+        self._outbound = BoundedCache(_outbound_outcome)
+        self._unchecked = BoundedCache(_unchecked_outcome)
 
     def read_opened(self, line: bytes) -> Opened | None:
-        """Look into the ``New`` line of an inbound connection."""
+        """Read the ``New`` line of an inbound connection."""
         usual = _USUAL(line, STAMP_BYTES)
         if usual is not None:
             listener, address, domain, verified = usual.groups()
@@ -75,17 +132,14 @@ class Contexts:
             self._listeners[name, own],
             *read_address(address),
             port=None,
-            domain=None if domain is None or domain in _NO_DOMAIN else _host_name(domain),
+            domain=None
+            if domain is None or domain in _NO_DOMAIN
+            else domain.decode("utf-8", "replace").strip() or None,
             verified=None if verified is None else verified == b"yes",
         )
 
-    def _read_usual_listener(self, text: bytes) -> Listener | None:
-        """Read a listener's name and address; None where it takes the form to tell them apart."""
-        found = _NAME_AND_ADDRESS(text)
-        return None if found is None else self._listeners[found[1], found[2]]
-
     def read_delivery_opened(self, line: bytes) -> Opened | None:
-        """Look into the ``New`` line of an outbound connection."""
+        """Read the ``New`` line of an outbound connection."""
         found = grammar.read(grammar.DELIVERY_OPENED, line)
         if found is None:
             return None
@@ -93,17 +147,45 @@ class Contexts:
         number = None if port is None else int(port)
         return Opened(self._interfaces[own], *read_address(address), number, None, None)
 
+    def read_login(self, message: bytes) -> Login | None:
+        """Read a login message, without timestamp, level and line end; None for any other."""
+        if found := grammar.match(grammar.INBOUND_LOGIN, message):
+            number, succeeded, user, mechanism, profile = found.groups()
+            return self._inbound[succeeded, mechanism, profile], number, _text(user), None
+        if found := grammar.match(grammar.OUTBOUND_LOGIN, message):
+            number, address, profile, succeeded, answer, name, done, words = found.groups()
+            key = (profile or name, succeeded or done, words if answer is None else answer)
+            return self._outbound[key], number, None, address
+        if found := grammar.match(grammar.INBOUND_LOGIN_CUT, message):
+            number, succeeded, rest = found.groups()
+            user, mechanism = split_cut(rest or b"")
+            # Where it is cut within a character, what is left of that is dropped.
+            name = _decoder().decode(user) or None
+            return self._inbound[succeeded, mechanism, None], number, name, None
+        for pattern, action in _UNCHECKED.items():
+            if found := grammar.match(pattern, message):
+                values = found.groupdict()
+                outcome = self._unchecked[action, values["reason"], values.get("profile")]
+                return outcome, values.get("number"), _text(values.get("user")), None
+        return None
+
+    def _read_usual_listener(self, text: bytes) -> Listener | None:
+        """Read a listener's name and address; None where only the pattern tells them apart."""
+        found = _NAME_AND_ADDRESS(text)
+        return None if found is None else self._listeners[found[1], found[2]]
+
+    def _read_login_ending(self, key: tuple[bytes, bytes]) -> Outcome | None:
+        verb, ending = key
+        found = _LOGIN_ENDING(ending.removesuffix(b"\r"))
+        return None if found is None else self._inbound[verb[2:], found[1], found[2]]
+
 
 def read_address(raw: bytes) -> tuple[bytes, str | None]:
-    """Tell what an address is.
-
-    Returns:
-        The address, and ``ipv4``, ``ipv6`` or None for what is no IP address.
-    """
+    """Give an address with its kind: ``ipv4``, ``ipv6``, or None for what is not an IP address."""
     octets = raw.split(b".")
     if len(octets) == 4 and _OCTETS.issuperset(octets):  # noqa: PLR2004 - as the name says
         return raw, "ipv4"
-    # A scope id ("fe80::1%em0") is no part of an address that others could look up.
+    # A scope id ("fe80::1%em0") is not part of an address that others could look up.
     if b":" in raw and b"%" not in raw:
         try:
             ipaddress.IPv6Address(raw.decode("utf-8", "replace"))
@@ -113,44 +195,90 @@ def read_address(raw: bytes) -> tuple[bytes, str | None]:
     return raw, None
 
 
-def _host_name(name: bytes) -> str | None:
-    """Decode a name that its owner chose."""
-    return name.decode("utf-8", "replace").strip() or None
+def behind_number(number: bytes, line: bytes) -> bytes:
+    """Give what connections share: the message behind the number."""
+    return line[line.index(number, STAMP_BYTES) + len(number) + 1 :]
+
+
+def split_cut(rest: bytes) -> tuple[bytes, bytes | None]:
+    """Separate user and mechanism in a login whose end is missing, wherever it was cut.
+
+    Args:
+        rest: What is there of the line, from the user on.
+
+    Returns:
+        The user, without what the appliance wrote behind it; the mechanism, None without one.
+    """
+    rest = rest.rstrip()
+    user, found, behind = rest.rpartition(MECHANISM)
+    if found:
+        mechanism, blank, profile = behind.partition(b" ")
+        # Other words than the appliance's are the user's own, and say nothing of a mechanism.
+        is_own = PROFILE.startswith((blank + profile).rstrip())
+        return user, mechanism if is_own and mechanism else None
+    size = next((x for x in range(len(MECHANISM), 0, -1) if rest.endswith(MECHANISM[:x])), 0)
+    return rest[: len(rest) - size].rstrip(), None
+
+
+def is_unparsed_login(message: bytes) -> bool:
+    """Whether a message that is not a known login begins like one.
+
+    So does a file header without a possible offset: all times depend on it.
+    """
+    begins = (
+        message.startswith((b"SMTP Auth", b"Time offset from UTC: "))
+        or b" SMTP authentication " in message
+    )
+    return begins and grammar.match(grammar.SERVER_POOL, message) is None
+
+
+def read_response(answer: bytes) -> Response | None:
+    """Read a smart host's answer; None where it has another form.
+
+    Args:
+        answer: As the appliance prints it, a Python literal: ``('535', ['text', ...])``. Its end
+            may be missing. Lines of the text are joined by a space.
+    """
+    found = _ANSWER.fullmatch(answer.strip())
+    if found is None:
+        return None
+    strings = (single or double for single, double in _STRING.findall(found["strings"]))
+    texts = (_ESCAPE.sub(_unescape, x).decode("utf-8", "replace").strip() for x in strings)
+    text = " ".join(x for x in texts if x)
+    enhanced = _ENHANCED_CODE.match(text)
+    return Response(int(found["code"]), None if enhanced is None else enhanced[1], text)
+
+
+def _unescape(found: re.Match[bytes]) -> bytes:
+    code = found[1]
+    return bytes([int(code[1:], 16)]) if len(code) > 1 else _ESCAPED.get(code, code)
 
 
 def _read_listener(key: tuple[bytes | None, bytes | None]) -> Listener:
     name, own = key
     if own is None:
-        return Listener(_text(name), None, None)
+        return Listener(_short_text(name), None, None)
     address, version = read_address(own)
-    return Listener(_text(name), _text(address), version)
+    return Listener(_short_text(name), _short_text(address), version)
 
 
 def _read_interface(own: bytes | None) -> Listener:
     """The appliance's end of an outbound connection is an address, or the name of an interface."""
-    if own is None:
-        return Listener(None, None, None)
-    _, version = read_address(own)
-    text = _text(own)
+    text, version = _short_text(own), None if own is None else read_address(own)[1]
     return Listener(None, text, version) if version else Listener(text, None, None)
 
 
-def _read_other(text: bytes) -> Said:
+def _read_fact(text: bytes) -> ConnectionFact:
     """Read a message from behind the number of its connection."""
     text = text.strip()
-    # The first word tells the forms apart; most lines are of the host access table.
+    # The first word tells the patterns apart; most lines are of the host access table.
     if text.startswith(b"TLS"):
         return None, _read_tls(text), None
     if text.startswith(b"Delayed"):
-        return None, None, _read_rejected(text)
+        found = grammar.match(grammar.DELAYED_REJECT, b"ICID 0 " + text)
+        address = None if found is None else read_address(found["address"])
+        return None, None, address and Opened(None, *address, None, None, None)
     return _read_policy(text), None, None
-
-
-def _read_rejected(text: bytes) -> Opened | None:
-    found = grammar.match(grammar.DELAYED_REJECT, b"ICID 0 " + text)
-    if found is None:
-        return None
-    return Opened(None, *read_address(found["address"]), None, None, None)
 
 
 def _read_policy(text: bytes) -> Policy | None:
@@ -160,10 +288,10 @@ def _read_policy(text: bytes) -> Policy | None:
     _, action, group, match, sbrs, country = found.groups()
     return Policy(
         action.decode(),
-        _text(group) or "",
-        _text(match),
+        _short_text(group) or "",
+        _short_text(match),
         float(sbrs) if sbrs and _SBRS.fullmatch(sbrs) else None,
-        None if country in _NO_COUNTRY else _text(country),
+        None if country in _NO_COUNTRY else _short_text(country),
     )
 
 
@@ -181,8 +309,8 @@ def _read_tls(text: bytes) -> Tls | None:
         established=True,
         version=version,
         protocol=None if known is None else known[1].lower(),
-        cipher=_text(cipher),
-        client_subject=None if subject is None else f"CN={_text(subject[1] or subject[2])}",
+        cipher=_short_text(cipher),
+        client_subject=None if subject is None else f"CN={_short_text(subject[1] or subject[2])}",
     )
 
 
@@ -194,10 +322,49 @@ def _read_delivery_tls(text: bytes) -> Tls | None:
     return replace(tls, client_subject=None, server_subject=tls.client_subject)
 
 
-_MAX_TEXT_BYTES = 4096
-"""A document has 1,024 characters of any of these texts, and UTF-8 takes four bytes at most."""
+def _inbound_outcome(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
+    outcome, mechanism, profile = key
+    succeeded = outcome == b"succeeded"
+    return Outcome(
+        Action.INBOUND,
+        SUCCESS if succeeded else FAILURE,
+        _text(mechanism),
+        None if profile is None else _text(profile.strip()),
+        # The log does not say why: a reason that repeats the outcome is all there is.
+        None if succeeded else "SMTP AUTH failed",
+        None,
+        truncated=not (profile or b"").strip(),
+    )
+
+
+def _unchecked_outcome(key: tuple[Action, bytes, bytes | None]) -> Outcome:
+    action, reason, profile = key
+    result = FAILURE if action is Action.ERROR else None
+    return Outcome(action, result, None, _text(profile), _text(reason.strip()), None)
+
+
+def _outbound_outcome(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
+    profile, succeeded, answer = key
+    if succeeded is not None:
+        return Outcome(Action.OUTBOUND, SUCCESS, None, _text(profile), None, None)
+    text = (answer or b"").strip()
+    # A colon without a text behind it; or a literal without its end.
+    truncated = answer == b"" or bool(_ANSWER_BEGUN.match(text) and not _ANSWER_ENDED.search(text))
+    response = read_response(text)
+    reason = (response.text or None) if response is not None else _text(text)
+    return Outcome(
+        Action.OUTBOUND, FAILURE, None, _text(profile), reason, response, truncated=truncated
+    )
+
+
+_decoder = partial(getincrementaldecoder("utf-8"), "replace")
 
 
 def _text(value: bytes | None) -> str | None:
-    """Decode text from outside; nothing is None."""
-    return value[:_MAX_TEXT_BYTES].decode("utf-8", "replace") if value else None
+    """Decode text from outside; an empty one is None."""
+    return value.decode("utf-8", "replace") if value else None
+
+
+def _short_text(value: bytes | None) -> str | None:
+    """Decode what a document holds as a keyword."""
+    return _text(value and value[:_MAX_TEXT_BYTES])

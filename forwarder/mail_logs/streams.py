@@ -6,7 +6,7 @@ same time, so what is not known to be of one machine is not joined: an address i
 
 Rules:
 
-* A stream is an appliance, the base name of the files (what rotation adds to a name is no part of
+* A stream is an appliance, the base name of the files (what rotation adds to a name is not part of
   it), the serial number in their headers, and, where the operator named the appliance, the host
   of the syslog headers unless it has the appliance's name. Files without a serial number are of
   one stream only where they are in one folder; folders for archives and dates do not count.
@@ -28,17 +28,15 @@ from typing import NamedTuple
 import orjson
 
 from forwarder.events import Event, Mixture, MixtureKind, Origin
-from forwarder.mail_logs import scanner
-from forwarder.mail_logs.blocks import Block
-from forwarder.mail_logs.correlator import Correlator
-from forwarder.mail_logs.join import EXPIRY_SECONDS, MAX_AGE, Means
-from forwarder.mail_logs.log import Log
-from forwarder.mail_logs.places import Places
-from forwarder.mail_logs.snapshot import Pair, State
+from forwarder.mail_logs.connections import Tools
+from forwarder.mail_logs.correlator import EXPIRY_SECONDS, MAX_AGE, Correlator
+from forwarder.mail_logs.event_ids import FileHeader
+from forwarder.mail_logs.scanner import Block, BlockReader
+from forwarder.mail_logs.snapshot import Pair, Snapshot
 from forwarder.mail_logs.timestamps import Clock
 
 MAX_STREAMS = 1_024
-"""Strangers may choose the hosts in syslog headers; a company has some dozens of appliances."""
+"""Attackers may choose the hosts in syslog headers; a company has some dozens of appliances."""
 
 MAX_BYTES = 128 << 20
 """Of what is open, of all streams, about. 65,536 connections take 40 MB as appliances write them,
@@ -56,6 +54,8 @@ MAX_MIXTURES = 100
 REPLACED_SECONDS = 2 * int(MAX_AGE.total_seconds())
 """A header comes before its offset from UTC, so what it is compared with may be off by hours."""
 
+_SERIALS = "serials"
+
 
 class Family(NamedTuple):
     """The streams that only serial numbers tell apart."""
@@ -68,7 +68,7 @@ class Family(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What a stream is known by."""
+    """What identifies a stream."""
 
     family: Family
     serial: str | None
@@ -79,52 +79,42 @@ class Key(NamedTuple):
 class _Stream:
     """One stream, and what a store has of it."""
 
-    def __init__(self, key: Key, number: int, means: Means) -> None:
+    def __init__(self, key: Key, number: int, tools: Tools) -> None:
         self.key = key
         self.number = number
-        self.correlator = Correlator(means)
+        self.correlator = Correlator(tools)
         self.stored: Key | None = None
         """The key that the store has."""
         self.is_used = False
         """Whether anything came of it since the program began."""
 
     @cached_property
-    def state(self) -> State:
-        """What a store has of it; most streams of strangers never get so far."""
-        return State(self.correlator.joiner, f"{self.number}/")
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there never was anything to remember."""
-        return self.stored is None and self.is_idle and not self.correlator.joiner.next_expiry
+    def snapshot(self) -> Snapshot:
+        """What a store has of it; most streams that an attacker names never get so far."""
+        return Snapshot(self.correlator, f"{self.number}/")
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is open."""
-        open_ = self.correlator.joiner.connections
+        open_ = self.correlator.connections
         return not open_.inbound and not open_.outbound
 
     @property
-    def size(self) -> int:
-        """About how many bytes of memory it takes."""
-        return self.correlator.joiner.connections.size()
-
-    @property
     def origin(self) -> Origin:
-        """Where events come from that no line says."""
+        """Of events that no line says."""
         return Origin(self.key.family.appliance, None, self.key.serial)
 
 
 class Streams:
-    """Finds the stream of each line, and remembers them."""
+    """Finds the stream of each line, and remembers them.
 
-    def __init__(self, means: Means) -> None:
-        """Start with none.
+    Attributes:
+        mixtures: By appliance, those that are several machines by what their logs say.
+    """
 
-        Args:
-            means: What all of them share.
-        """
-        self._means = means
+    def __init__(self, tools: Tools) -> None:
+        """Start with none."""
+        self._tools = tools
         self._clock = Clock()
         """Of its own: what is asked of it here assumes no time zone for any event."""
         self._streams: dict[Key, _Stream] = {}
@@ -137,55 +127,43 @@ class Streams:
         self._changed_families: set[Family] = set()
         self._stored_families: set[Family] = set()
         self._grown = 0
-        """Bytes of lines since the size was found out: it has not grown by more."""
-        self._room = MAX_BYTES
-        """By how many it may grow until it is found out again."""
+        """Bytes of lines since the size was measured: it has not grown by more."""
+        self._left = MAX_BYTES
+        """By how many it may grow until it is measured again."""
         self._gone: list[str] = []
-        """Keys of what the store has and nobody needs."""
+        """Keys that the store has and that are no longer needed."""
         self._used: dict[str, tuple[Key, str | None]] = {}
         """By appliance, the stream of which something came first, and its file."""
         self.mixtures: dict[str, Mixture] = {}
-        """Of appliances that are several machines by what their logs say."""
 
     @property
     def open_connections(self) -> int:
         """How many are open, of all streams and in both directions."""
-        open_ = (x.correlator.joiner.connections for x in self._streams.values())
+        open_ = (x.correlator.connections for x in self._streams.values())
         return sum(len(x.inbound) + len(x.outbound) for x in open_)
 
-    def read(self, block: Block, log: Log) -> list[Event]:
-        """Join the lines of a block.
-
-        Args:
-            block: Of one log.
-            log: The log; a file header in the block changes it.
-
-        Returns:
-            The events at these lines, in order.
-        """
-        events: list[Event] = []
-        picks = block.picks
-        if picks is None:
-            picks = scanner.scan(block.text, block.start, block.end)
-        left, places = iter(picks), Places(block)
+    def read(self, block: Block, header: FileHeader) -> list[Event]:
+        """Join the lines of a block; a file header in it changes what is known of its file."""
+        reader = BlockReader(block, header)
+        events = reader.events
         while True:
-            stream = self._find(log, events)
+            stream = self._find(header, events)
             before = len(events)
-            stream.correlator.read(left, places, log, events)
+            stream.correlator.read(reader)
             if not stream.is_used and (len(events) > before or not stream.is_idle):
                 stream.is_used = True
-                self._look_for_mixture(stream.key, log.origin.path)
-            if not log.is_moved:
+                self._check_for_mixture(stream.key, header.origin.path)
+            if not header.is_moved:
                 break
-            log.is_moved = False
-            self._take_serial(log, events)
+            header.is_moved = False
+            self._take_serial(header, events)
         self._grown += block.end - block.start
-        if self._grown > self._room:
+        if self._grown > self._left:
             self._shrink(events)
         return events
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
-        """Put in what :meth:`changes` gave; before anything is read."""
+        """Take over what :meth:`changes` gave; before anything is read."""
         own: dict[int, list[tuple[str, bytes]]] = {}
         for key, value in pairs:
             number, _, rest = key.partition("/")
@@ -199,29 +177,27 @@ class Streams:
             self._next = place + 1
             named = dict(parts).get("")
             if named is None:
-                # It was lost with a part of a damaged store; nobody knows what it is of.
+                # It was lost with a part of a damaged store; what it is of is unknown.
                 self._gone += [f"{place}/{rest}" for rest, _ in parts]
                 continue
             names, serial, file = orjson.loads(named)
             known = Key(Family(*names), serial, file)
-            stream = self._streams[known] = _Stream(known, place, self._means)
+            stream = self._streams[known] = _Stream(known, place, self._tools)
             stream.stored = known
-            stream.state.restore((rest, value) for rest, value in parts if rest)
+            stream.snapshot.restore((rest, value) for rest, value in parts if rest)
 
     def changes(self) -> Iterator[Pair]:
         """Give what has changed since the last time and must outlive the process."""
         yield from ((key, None) for key in self._gone)
         self._gone = []
         for stream in self._changed.values():
-            if stream.is_empty:
-                continue
+            if stream.stored is None and stream.is_idle and not stream.correlator.next_expiry:
+                continue  # there never was anything to remember
             if stream.stored != stream.key:
                 stream.stored = stream.key
-                yield (
-                    f"{stream.number}/",
-                    orjson.dumps([[*stream.key.family], stream.key.serial, stream.key.file]),
-                )
-            yield from stream.state.changes()
+                family, serial, file = stream.key
+                yield f"{stream.number}/", orjson.dumps([[*family], serial, file])
+            yield from stream.snapshot.changes()
         self._changed.clear()
         for family in self._changed_families:
             key = f"{_SERIALS}/{orjson.dumps([*family]).decode()}"
@@ -234,17 +210,17 @@ class Streams:
                 yield key, None
         self._changed_families.clear()
 
-    def _find(self, log: Log, events: list[Event]) -> _Stream:
+    def _find(self, header: FileHeader, events: list[Event]) -> _Stream:
         """Find the stream of the next lines, and make it the most recent one."""
-        # As the family that it is, made once for a log.
-        where = log.where
+        # As the family that it is, made once for a header.
+        where = header.where
         known = self._serials.get(where)  # type: ignore[call-overload]
-        serial, file = log.origin.serial, None
+        serial, file = header.origin.serial, None
         if serial is None and known:
             if len(known) == 1:
                 (serial,) = known
             else:
-                file = log.source.file
+                file = header.source.file
         last = self._last
         if serial is not None:
             where = *where[:3], ""
@@ -258,46 +234,47 @@ class Streams:
         return stream
 
     def _begin(self, key: Key, events: list[Event]) -> _Stream:
-        """Begin a stream."""
         if len(self._streams) >= MAX_STREAMS:
-            # A quarter at once, so that to look for them costs little each time.
+            # A quarter at once, so that the search for them costs little each time.
             idle: list[_Stream] = []
             others: list[_Stream] = []
             for stream in self._streams.values():
                 (idle if stream.is_idle else others).append(stream)
             for stream in [*idle, *others[: max(MAX_STREAMS // 4 - len(idle), 0)]]:
-                self._let_go(stream, events)
+                self._forget(stream, events)
         self._next += 1
-        return _Stream(key, self._next - 1, self._means)
+        return _Stream(key, self._next - 1, self._tools)
 
     def _shrink(self, events: list[Event]) -> None:
-        """Find out how much memory is taken, and give back what is too much of it."""
+        """Measure how much memory is taken, and free what is too much of it."""
         streams = [*self._streams.values()]
-        sizes = [x.size for x in streams]
+        sizes = [x.correlator.connections.size() for x in streams]
         if sum(sizes) > MAX_BYTES // 2:
             for stream in streams:
-                stream.correlator.joiner.connections.trim()
+                stream.correlator.connections.trim()
                 self._changed[stream.number] = stream
-            sizes = [x.size for x in streams]
+            sizes = [x.correlator.connections.size() for x in streams]
         if sum(sizes) > MAX_BYTES // 2:
             # Far enough that it need not be done again soon.
             while sum(sizes) > MAX_BYTES // 4:
                 number = sizes.index(max(sizes))
-                streams[number].correlator.joiner.shrink(streams[number].origin, events)
-                sizes[number] = streams[number].size
-        self._grown, self._room = 0, MAX_BYTES - sum(sizes)
+                open_ = streams[number].correlator.connections
+                open_.shrink(streams[number].origin, events)
+                sizes[number] = open_.size()
+        self._grown, self._left = 0, MAX_BYTES - sum(sizes)
 
-    def _let_go(self, stream: _Stream, events: list[Event]) -> None:
+    def _forget(self, stream: _Stream, events: list[Event]) -> None:
         """Forget a stream, and end its sessions."""
-        stream.correlator.joiner.forget_all(stream.origin, events)
+        open_ = stream.correlator.connections
+        open_.forget(open_.inbound, stream.origin, events)
         if stream.stored is not None:
-            self._gone += [f"{stream.number}/", *stream.state.stored()]
+            self._gone += [f"{stream.number}/", *stream.snapshot.keys()]
         self._changed.pop(stream.number, None)
         del self._streams[stream.key]
         if self._last is stream:
             self._last = None
 
-    def _look_for_mixture(self, key: Key, path: str | None) -> None:
+    def _check_for_mixture(self, key: Key, path: str | None) -> None:
         """Note that an appliance has more than one stream."""
         appliance = key.family.appliance
         if len(self._used) >= MAX_STREAMS:
@@ -316,23 +293,21 @@ class Streams:
             return
         self.mixtures[appliance] = Mixture(appliance, kind, *names)
 
-    def _take_serial(self, log: Log, events: list[Event]) -> None:
+    def _take_serial(self, header: FileHeader, events: list[Event]) -> None:
         """Take a serial number that a header says."""
-        family = Family(*log.where)
-        serial = log.origin.serial
+        family = Family(*header.where)
+        serial = header.origin.serial
         assert serial is not None  # noqa: S101 - a header has said it
-        known = self._serials.pop(family, None)
-        if known is None:
-            known = {}
-            if len(self._serials) >= MAX_FAMILIES:
-                oldest = next(iter(self._serials))
-                del self._serials[oldest]
-                self._changed_families.add(oldest)
+        known = self._serials.pop(family, {})
+        if not known and len(self._serials) >= MAX_FAMILIES:
+            oldest = next(iter(self._serials))
+            del self._serials[oldest]
+            self._changed_families.add(oldest)
         self._serials[family] = known
         self._changed_families.add(family)
         if not known:
             self._adopt(family, serial)
-        begun = self._clock.read(log.source.identities.stamp, None)
+        begun = self._clock.read(header.source.ids.stamp, None)
         now = max(0 if begun is None else begun.epoch, known.pop(serial, 0))
         known[serial] = now
         for other in [x for x in known if x != serial]:
@@ -341,32 +316,29 @@ class Streams:
             if heard < now - REPLACED_SECONDS:
                 del known[other]
                 if stream is not None:
-                    self._let_go(stream, events)
+                    self._forget(stream, events)
         while len(known) > MAX_SERIALS:
             del known[next(iter(known))]
 
     def _adopt(self, family: Family, serial: str) -> None:
-        """Take it that what came before any header is of the machine of the first one."""
+        """Give what came before any header to the machine of the first one."""
         known = Key(family._replace(folder=""), serial, None)
         if known in self._streams:
             return
         stream = self._streams.pop(Key(family, None, None), None)
         if stream is not None:
             stream.key = known
-            self._streams[stream.key] = stream
+            self._streams[known] = stream
             self._changed[stream.number] = stream
 
     def _heard(self, stream: _Stream) -> int:
         """Give the time of the last login or connection of a stream, in seconds since 1970."""
-        joiner = stream.correlator.joiner
-        heard = [joiner.next_expiry - EXPIRY_SECONDS]
-        for connections in (joiner.connections.inbound, joiner.connections.outbound):
+        open_ = stream.correlator.connections
+        heard = [stream.correlator.next_expiry - EXPIRY_SECONDS]
+        for connections in (open_.inbound, open_.outbound):
             if connections:
                 line, _, others = connections[next(reversed(connections))]
                 stamp = next((x[:24] for x in (line, *others) if x is not None), b"")
                 time = self._clock.read(stamp, None)
                 heard.append(0 if time is None else time.epoch)
         return max(heard)
-
-
-_SERIALS = "serials"

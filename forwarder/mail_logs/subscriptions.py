@@ -138,7 +138,7 @@ _WITHOUT_LEVEL = (
 
 
 class OtherLog(NamedTuple):
-    """What there is to say of a file without a line of a connection, a message or a login."""
+    """A file without a line of a connection, a message or a login."""
 
     lines: int
     """Those with a timestamp, but for the header of the file."""
@@ -172,7 +172,7 @@ class OtherLog(NamedTuple):
 
 
 class Contents:
-    """Looks at the lines of a file until one shows that it is a mail log."""
+    """Examines the lines of a file until one shows that it is a mail log."""
 
     __slots__ = ("_is_framed", "_lines", "_subscription")
 
@@ -183,13 +183,7 @@ class Contents:
         self._subscription: str | None = None
 
     def is_mail(self, text: bytes, start: int, end: int) -> bool:
-        """Take lines; say whether one is of a connection, a message or a login.
-
-        Args:
-            text: Lines as a file has them, each behind a newline.
-            start: The newline before the first.
-            end: Behind the last.
-        """
+        """Take lines, each behind a newline; whether one is of a connection, message or login."""
         if _MAIL().search(text, start, end):
             return True
         self._is_framed = True
@@ -201,7 +195,7 @@ class Contents:
         return False
 
     def describe(self, others: int, first_other: bytes) -> OtherLog | None:
-        """Say what came so far; None if there is nothing but a header.
+        """Give what the file looks like so far; None if there is only a header.
 
         Args:
             others: Lines with a timestamp and without a level.
@@ -217,12 +211,12 @@ class Contents:
 
     @property
     def state(self) -> tuple[bool, int, str | None]:
-        """What another one needs to go on with the file."""
+        """What another object needs to go on with the file."""
         return self._is_framed, self._lines, self._subscription
 
     @classmethod
     def resumed(cls, state: tuple[bool, int, str | None]) -> Self:
-        """Go on where another one was."""
+        """Go on where another object was."""
         contents = cls()
         contents._is_framed, contents._lines, contents._subscription = state
         return contents

@@ -2,7 +2,7 @@
 
 The tag is the name of the log subscription, which the administrator chooses: any tag will do.
 What counts is a level right behind it. Seen, with and without a priority in front, also with parts
-of a second, and with a day of one digit behind one blank, as where blanks were squeezed:
+of a second, and with a day of one digit behind one space, as where spaces were squeezed:
 
     Apr 22 11:44:48 mail_logs: Info: ...
     Apr 22 11:44:48 esa1 mail_logs: Info: ...
@@ -14,7 +14,7 @@ of a second, and with a day of one digit behind one blank, as where blanks were 
     2009 Apr 22 11:44:48 esa1 mail [info] mail_logs:nopid Info: ...
     Apr 22 2009 11:44:48 esa1 mail_logs: Info: ...
 
-There may be more than one blank, or a tab, between the parts of a header, and behind the level;
+There may be more than one space, or a tab, between the parts of a header, and behind the level;
 none behind the colon of the tag; and the number of bytes before the priority (``129 <22>1 ...``,
 RFC 6587). A relay may put a header of its own, or columns between tabs, before a line that has a
 header. Then the inner one counts:
@@ -23,10 +23,23 @@ header. Then the inner one counts:
     <111>Aug 10 10:01:24 relay1 esa: Aug 10 10:01:24 192.0.2.1 mail_logs: Info: ...
     2020-08-10 10:01:24 (tab) Mail.Info (tab) 192.0.2.1 (tab) Aug 10 10:01:24 mail_logs: Info: ...
 
-So are the lines of files whose stamps were written anew by such a hand:
+Lines of files whose stamps a relay has rewritten are read, too:
 
     Wed Apr 2 11:44:48 2009 Info: ...
     Wed Apr 22 11:44:48.123 2009 Info: ...
+
+Daemons write a message that comes again only once, and then how often:
+
+    Apr 22 11:44:50 esa1 mail_logs: message repeated 3 times: [ Info: SMTP Auth: ...]
+    Apr 22 11:44:55 esa1 last message repeated 4 times
+
+* Such a line stands for as many logins as it says, each as the daemon would have written it then.
+* The second one names no message. It repeats the last one of its host, if that was a login, and of
+  its program, if it names one.
+* A number is quickly written. So a message comes :data:`MAX_TIMES` times at most, and messages of
+  one file :data:`TIMES_A_LINE` times on average; what goes beyond is dropped and counted.
+* What a file begins with may repeat the last message of the file before, which is not known here:
+  it is counted, too.
 """
 
 import re
@@ -57,25 +70,12 @@ STAMP = (
     rb"(?:\d{1,5} (?=<))?"
     rb"(?:<(?P<priority>\d{1,3})>[ \t]{0,8}(?:(?P<version>\d{1,2})" + _GAP + rb")?)?"
     rb"(?:(?:(?P<first_year>\d{4})" + _GAP + rb")?(?:(?:" + _DAYS + rb"),?" + _GAP + rb")?"
-    rb"(?P<month>"
-    + _MONTHS
-    + rb")"
-    + _GAP
-    + rb"(?P<day>\d?\d)"
-    + _GAP
-    + rb"(?:(?P<mid_year>\d{4})"
-    + _GAP
-    + rb")?(?P<time>\d\d:\d\d:\d\d)"
-    + _FRACTION
-    + rb"(?:"
-    + _GAP
-    + rb"(?P<last_year>\d{4}))?(?=[ \t])"
-    rb"|(?P<date>\d{4}-\d\d-\d\d)(?:T|"
-    + _GAP
-    + rb")(?P<clock>\d\d:\d\d:\d\d)"
-    + _FRACTION
+    rb"(?P<month>" + _MONTHS + rb")" + _GAP + rb"(?P<day>\d?\d)" + _GAP
+    + rb"(?:(?P<mid_year>\d{4})" + _GAP + rb")?(?P<time>\d\d:\d\d:\d\d)" + _FRACTION
+    + rb"(?:" + _GAP + rb"(?P<last_year>\d{4}))?(?=[ \t])"
+    rb"|(?P<date>\d{4}-\d\d-\d\d)(?:T|" + _GAP + rb")(?P<clock>\d\d:\d\d:\d\d)" + _FRACTION
     + rb"(?: ?(?P<zone>Z|[+-]\d\d:?\d\d))?(?=[ \t]))"
-)
+)  # fmt: skip
 """Whatever begins a line in any framing; also that of a file."""
 
 _ANY_STAMP = re.sub(rb"\?P<\w+>", rb"?:", STAMP)
@@ -83,17 +83,12 @@ BLANKS = rb"[ \t]++"
 _LEVEL = LEVEL + rb":[ \t]"
 _WORD = rb"[^ \t]+" + BLANKS
 # RFC 5424, by its version: host, application, process, message id, structured data. Where the data
-# end decides which text is the message: a bracket in quotes is no end.
+# end decides which text is the message: a bracket in quotes does not end them.
 _RFC5424 = (
-    rb"(?(version)|(?!))(?P<host5>[^ \t]+)"
-    + BLANKS
-    + rb"(?P<app5>[^ \t]+)"
-    + BLANKS
-    + _WORD
-    + _WORD
-    + rb'(?:-|(?:\[(?:[^]"\\]|"(?:[^"\\]|\\.)*+")*+\])++)'
+    rb"(?(version)|(?!))(?P<host5>[^ \t]+)" + BLANKS + rb"(?P<app5>[^ \t]+)" + BLANKS
+    + _WORD + _WORD + rb'(?:-|(?:\[(?:[^]"\\]|"(?:[^"\\]|\\.)*+")*+\])++)'
     rb"[ \t]*+(?:\xef\xbb\xbf)?[ \t]*+"
-)
+)  # fmt: skip
 # An address of IPv6 may end in a colon, as no other host does.
 HOST = rb"(?:(?P<host>[^ \t]*[^ \t:]|[0-9A-Fa-f:]*::)" + BLANKS + rb")?"
 # What relays put between host and tag: "mail.info" or "mail [info]".
@@ -128,6 +123,28 @@ _OUTER = compile_late(
 REPEATED = re.compile(rb"message repeated (?P<times>\d{1,20}) times: \[ ?")
 """Stands between tag and level where a daemon says how often a message came."""
 
+MAX_TIMES = 10_000
+"""A daemon sums up after seconds or minutes."""
+
+TIMES_A_LINE = 20
+"""Of a login that is written, beyond the first :data:`MAX_TIMES` of a file."""
+
+MAX_HOSTS = 16
+"""Whose last message is remembered; it is saved with the position in the file."""
+
+MAX_BYTES = 4096
+"""Of a message that is remembered. A daemon cuts what is longer, and so does a user's name."""
+
+LOGIN = (b"SMTP Auth", b"DCID: ")
+"""How the messages of logins begin."""
+
+_LAST = compile_late(
+    STAMP + BLANKS + HOST + rb"(?P<rest>(?:" + TAG + rb"[ \t]*+)?"
+    rb"last message repeated (?P<times>\d{1,20}) times?\s*\Z)"
+)
+_FROM = compile_late(STAMP + BLANKS + HOST)
+_BEHIND_TAG = (b":", b"[")
+
 MAX_RELAYS = 4
 """Headers before one another; each is of another relay."""
 
@@ -137,6 +154,11 @@ _AHEAD = timedelta(days=1)
 _BACK = timedelta(days=31)
 """By which a stamp may be earlier than the one before. Further back is the next year, unless that
 is still to come: logs are put together in some order."""
+
+
+RepetitionState = tuple[int, tuple[tuple[str | None, bytes, int], ...]]
+"""How many repetitions still count; the last message of each host: the host; the line from the tag
+on; how often it may still come."""
 
 
 class Framed(NamedTuple):
@@ -175,13 +197,7 @@ class SyslogFraming:
     def __init__(
         self, near: datetime, year: int | None = None, latest: datetime | None = None
     ) -> None:
-        """Start a file.
-
-        Args:
-            near: A moment its first line is not after, aware.
-            year: Of its first line, where the operator knows better.
-            latest: A moment that no line is after, aware; None if nobody knows.
-        """
+        """Start a file; for the arguments see :class:`~forwarder.mail_logs.framer.Framer`."""
         self._near = _ahead(near)
         self._year = year
         self._latest = None if latest is None else _ahead(latest)
@@ -191,52 +207,37 @@ class SyslogFraming:
 
     @property
     def state(self) -> SyslogState:
-        """What another one needs to go on with the file."""
+        """What another object needs to go on with the file."""
         return SyslogState(self._near, self._year, self._before)
 
     def resume(self, state: SyslogState) -> None:
-        """Go on where another one was."""
+        """Go on where another object was."""
         self._near, self._year, self._before = state
         self._dated = (b"", b"", b"")
 
     def read(self, line: bytes) -> Framed | None:
-        """Take a line out of its framing.
-
-        Args:
-            line: From its first byte; no newline.
-
-        Returns:
-            None where it is no line of a mail log.
-        """
+        """Take a line out of its framing; None if it is not a line of a mail log."""
         unframed = unframe(line)
         if unframed is None:
             return None
-        found, said = unframed
+        found, header = unframed
         stamp, offset = self._stamp(found)
         message = found.end()
-        if said is None:
+        if header is None:
             if found["priority"] is None and offset is None:
                 return Framed(stamp, message, None, -1)
             priority = None if found["priority"] is None else int(found["priority"])
             return Framed(stamp, message, SyslogHeader(priority, None, None, None, offset), -1)
-        hostname, appname = said["host"] or said["host5"], said["tag"] or said["app5"]
-        if said["columns"] is not None:
-            hostname, *others = said["columns"].split()
+        hostname, appname = header["host"] or header["host5"], header["tag"] or header["app5"]
+        if header["columns"] is not None:
+            hostname, *others = header["columns"].split()
             appname = others[-1] if others else None
-            if not others and said["column"] is None:
+            if not others and header["column"] is None:
                 hostname, appname = None, hostname
-        return Framed(
-            stamp=stamp,
-            message=message,
-            header=SyslogHeader(
-                priority=None if said["priority"] is None else int(said["priority"]),
-                hostname=text_of(hostname),
-                appname=text_of(appname),
-                version=text_of(said["version"]),
-                offset=offset,
-            ),
-            tag=said.start("tag"),
-        )
+        priority = None if header["priority"] is None else int(header["priority"])
+        host, app, version = map(text_of, (hostname, appname, header["version"]))
+        known = SyslogHeader(priority, host, app, version, offset)
+        return Framed(stamp, message, known, header.start("tag"))
 
     def _stamp(self, found: re.Match[bytes]) -> tuple[bytes, str | None]:
         """Give the stamp of a file, and the offset where the line has one itself."""
@@ -288,12 +289,9 @@ class SyslogFraming:
 def unframe(line: bytes) -> tuple[re.Match[bytes], re.Match[bytes] | None] | None:
     """Find stamp and header of a line: the innermost ones.
 
-    Args:
-        line: From its first byte; no newline.
-
     Returns:
-        What has the stamp, up to the level; what has the header, if there is one. None where it is
-        no line of a mail log.
+        The match with the stamp, up to the level; the match with the header, if there is one. None
+        if it is not a line of a mail log.
     """
     position, outer = 0, None
     for _ in range(MAX_RELAYS):
@@ -309,13 +307,13 @@ def unframe(line: bytes) -> tuple[re.Match[bytes], re.Match[bytes] | None] | Non
 
 
 def find_message(line: bytes, level: int) -> int:
-    """Find where the message begins, in bytes: behind the level and all blanks."""
+    """Find where the message begins, in bytes: behind the level and all spaces."""
     start = line.index(b":", level) + 1
     return len(line) - len(line[start:].lstrip(b" \t"))
 
 
 def may_begin(line: bytes, position: int) -> bool:
-    """Say whether the level or one more header may begin in a line where headers end."""
+    """Whether headers end at a position, so that the level or one more header may begin there."""
     start = 0
     for _ in range(MAX_RELAYS):
         found = (
@@ -343,3 +341,88 @@ _NO_STAMP = b"LOC Jan  0 00:00:00 0000"
 def text_of(value: bytes | None) -> str | None:
     """Decode a header's word; ``-`` is RFC 5424 for none."""
     return None if value in (None, b"-") else value.decode("utf-8", "replace")
+
+
+class Repeated(NamedTuple):
+    """A line that stands for several."""
+
+    line: bytes
+    """As it would have been written each time."""
+    level: int | None
+    """Where the level or one more header has to begin in it, if that is not known to be right."""
+    times: int
+    """How often it came."""
+    most: int
+    """How often it can count."""
+
+
+class Repetitions:
+    """Remembers the last login of each host of one file."""
+
+    __slots__ = ("_last", "_left")
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._last: dict[str | None, tuple[bytes, int]] = {}
+        self._left = MAX_TIMES
+
+    @property
+    def state(self) -> RepetitionState:
+        """What another object needs to go on with the file."""
+        return self._left, tuple((host, *last) for host, last in self._last.items())
+
+    def resume(self, state: RepetitionState) -> None:
+        """Go on where another object was."""
+        self._left, last = state
+        self._last = {host: (text, left) for host, text, left in last}
+
+    def note(self, line: bytes, tag: int, header: SyslogHeader, message: int) -> None:
+        """Note a line of a mail log, with where its tag (-1 without one) and its message begin."""
+        if line.startswith(LOGIN, message) and tag >= 0:
+            self._left = min(self._left + TIMES_A_LINE, MAX_TIMES)
+            text = line[tag:]
+            self._last.pop(header.hostname, None)
+            if len(text) <= MAX_BYTES:
+                self._last[header.hostname] = text, MAX_TIMES
+                if len(self._last) > MAX_HOSTS:
+                    del self._last[next(iter(self._last))]
+        elif self._last:
+            self._last.pop(header.hostname, None)
+
+    def forget(self, line: bytes | None = None) -> None:
+        """Note a line of another log, or None for lines without a header."""
+        if self._last:
+            found = None if line is None else _FROM().match(line)
+            self._last.pop(None if found is None else text_of(found["host"]), None)
+
+    def count(self, repeated: Repeated) -> int:
+        """Count a login that was repeated; give how often it counts."""
+        kept = min(repeated.times, repeated.most)
+        self._left -= kept
+        return kept
+
+    @staticmethod
+    def is_last(line: bytes) -> bool:
+        """Whether a line repeats the last message without naming it."""
+        return _LAST().match(line) is not None
+
+    def read(self, line: bytes) -> Repeated | None:
+        """Read a line that says that a message was repeated; None for any other."""
+        found = REPEATED.search(line)
+        if found is not None:
+            begin, message = line[: found.start()], line[found.end() :]
+            times = int(found["times"])
+            whole = begin + message.rstrip().removesuffix(b"]")
+            return Repeated(whole, found.start(), times, self._left)
+        found = _LAST().match(line)
+        if found is None:
+            return None
+        host, tag = text_of(found["host"]), found["tag"] or b""
+        if host not in self._last:
+            return None
+        text, left = self._last[host]
+        if not text.startswith(tag) or (tag and text[len(tag) : len(tag) + 1] not in _BEHIND_TAG):
+            return None
+        times = int(found["times"])
+        self._last[host] = text, left - min(times, left)
+        return Repeated(line[: found.start("rest")] + text, None, times, min(left, self._left))

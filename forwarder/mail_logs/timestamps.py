@@ -2,9 +2,9 @@
 
 A stamp is local time with whole seconds and no zone. Its offset comes, in this order, from the
 stamp itself (marked ``UTC`` by framing), from the header of its file, from the time zone that the
-operator gave, or is taken as zero; the last is remembered, so that somebody can be warned.
+operator gave, or is taken as zero; the last is remembered for a warning.
 
-Where clocks are set back an hour happens twice, and a zone cannot say which one a line means:
+Where clocks are set back an hour happens twice, and a zone does not tell which one a line means:
 the first one is taken, that is the offset before the change. A file header has no such doubt.
 """
 
@@ -17,13 +17,7 @@ from forwarder.events import Instant, new_instant
 UTC_MARK = b"UTC"
 """In place of the day's name: framing has converted this stamp to UTC."""
 
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(),
-        start=1,
-    )
-}
+_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _DATE_BYTES = 11
 _CLOCK = re.compile(rb"\d\d:\d\d: \d{4}")
 """Without its seconds."""
@@ -32,7 +26,7 @@ _SECONDS = {b"%02d" % x: x for x in range(60)} | {b"60": 59}
 _WHOLE_MINUTE = b"00.000Z"
 _Minute = tuple[int, bytes, bytes, str, timedelta | None]
 """The fields of an instant at the beginning of a minute, its texts without their seconds; local
-time minus UTC where that has odd seconds, because somebody's header said so."""
+time minus UTC where that has odd seconds, because a header said so."""
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, the cheapest arithmetic there is
 _ZERO = timedelta(0)
 
@@ -43,7 +37,7 @@ class Clock:
     Attributes:
         offset: Local time minus UTC by the header of a file; None without one.
         instants: At this offset, by their stamps; None for a stamp that no calendar has. To ask
-            here costs no call; :meth:`read` says what a stamp is.
+            here costs no call; see :meth:`read`.
         zone: Of stamps that no file header covers; None if the operator gave none.
         assumed_utc: Whether a stamp was taken for UTC because nothing said otherwise.
     """
@@ -51,7 +45,7 @@ class Clock:
     __slots__ = ("_minutes", "assumed_utc", "instants", "offset", "zone")
 
     def __init__(self, zone: tzinfo | None = None) -> None:
-        """Start; the zone is as for the attribute."""
+        """Start without an offset."""
         self.zone = zone
         self.offset: timedelta | None = None
         self.instants = BoundedCache(self._convert)
@@ -59,27 +53,23 @@ class Clock:
         self.assumed_utc = False
 
     def read(self, stamp: bytes, offset: timedelta | None) -> Instant | None:
-        """Convert a stamp.
+        """Convert a stamp at an offset; None for a stamp that no calendar has.
 
         Args:
-            stamp: ``Wed Apr 22 11:43:59 2009``, 24 bytes; the day's name is not looked at, but
-                for ``UTC``.
+            stamp: ``Wed Apr 22 11:43:59 2009``, 24 bytes; of the day's name only ``UTC`` counts.
             offset: Local time minus UTC by the header of its file; None without one.
-
-        Returns:
-            The instant, or None for a stamp that no calendar has.
         """
         if offset is not self.offset:
-            self.turn(offset)
+            self.set_offset(offset)
         return self.instants[stamp]
 
-    def turn(self, offset: timedelta | None) -> None:
-        """Go over to the offset of another file."""
+    def set_offset(self, offset: timedelta | None) -> None:
+        """Use the offset of another file."""
         self.offset = offset
         self._forget()
 
-    def move(self, zone: tzinfo | None) -> None:
-        """Go over to the zone of another file."""
+    def set_zone(self, zone: tzinfo | None) -> None:
+        """Use the zone of another file."""
         self.zone = zone
         self._forget()
 
@@ -111,14 +101,14 @@ class Clock:
         try:
             local = datetime(  # noqa: DTZ001 - the offset is found below
                 int(minute[18:22]),
-                _MONTHS[minute[4:7]],
+                _MONTHS.index(minute[4:7]) + 1,
                 int(minute[8:10]),
                 int(minute[11:13]),
                 int(minute[14:16]),
             )
             offset = self._offset_at(local, minute)
             epoch, text, compact, zone = _instant(local - offset, offset)
-        except (KeyError, ValueError, OverflowError):
+        except (ValueError, OverflowError):
             return None
         odd = None if text.endswith(_WHOLE_MINUTE) else offset
         return epoch, text[: -len(_WHOLE_MINUTE)], compact[:-3], zone, odd
@@ -135,29 +125,18 @@ class Clock:
 
 
 def format_stamp(moment: datetime, mark: bytes) -> bytes:
-    """Write a stamp as files have it.
+    """Give the wall clock as the stamp of a file, 24 bytes: ``UTC Apr 22 11:43:59 2009``.
 
     Args:
-        moment: Its wall-clock fields are written; a zone is not looked at.
+        moment: Its zone is ignored.
         mark: Three bytes in place of the day's name.
-
-    Returns:
-        24 bytes, ``UTC Apr 22 11:43:59 2009``.
     """
-    month = b"JanFebMarAprMayJunJulAugSepOctNovDec"[moment.month * 3 - 3 : moment.month * 3]
     clock = (moment.day, moment.hour, moment.minute, moment.second, moment.year)
-    return b"%b %b %2d %02d:%02d:%02d %04d" % (mark, month, *clock)
+    return b"%b %b %2d %02d:%02d:%02d %04d" % (mark, _MONTHS[moment.month - 1], *clock)
 
 
 def format_offset(offset: timedelta) -> str:
-    """Write an offset as ``event.timezone`` has it.
-
-    Args:
-        offset: Local time minus UTC.
-
-    Returns:
-        ``+02:00``; seconds of an odd offset are left out.
-    """
+    """Give local time minus UTC as ``event.timezone`` has it, ``+02:00``, without odd seconds."""
     minutes = abs(offset) // timedelta(minutes=1)
     return f"{'-' if offset < _ZERO else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
 
@@ -173,51 +152,34 @@ def _instant(utc: datetime, offset: timedelta) -> Instant:
 
 
 def latest_year(month: int, day: int, limit: datetime) -> int:
-    """Find the year of a date that has none, and is not after a moment.
-
-    Args:
-        month: 1 to 12.
-        day: 1 to 31.
-        limit: The moment.
-
-    Returns:
-        The latest year; of a 29 February, the latest leap year.
+    """Find the year of a date that has none: the latest in which it is not after a limit.
 
     Raises:
         ValueError: No year has such a date.
     """
-    for year in range(limit.year, max(limit.year - _MAX_LEAP_YEARS, 0), -1):
-        if _is_date(year, month, day) and datetime(year, month, day, tzinfo=UTC) <= limit:
+    # Two leap years are up to eight years apart.
+    for year in range(limit.year, limit.year - 9, -1):
+        date = _date(year, month, day)
+        if date is not None and date <= limit:
             return year
-    msg = f"no year has a day {day} in month {month}"
-    raise ValueError(msg)
+    raise ValueError(f"no year has a day {day} in month {month}")
 
 
 def following_year(month: int, day: int, since: datetime) -> int:
     """Find the year of a date that has none, and is within the year behind a moment.
 
-    Args:
-        month: 1 to 12.
-        day: 1 to 31.
-        since: The moment.
-
     Raises:
         ValueError: There is no such date.
     """
     for year in (since.year, since.year + 1):
-        if _is_date(year, month, day) and datetime(year, month, day, tzinfo=UTC) >= since:
+        date = _date(year, month, day)
+        if date is not None and date >= since:
             return year
-    msg = f"within a year there is no day {day} in month {month}"
-    raise ValueError(msg)
+    raise ValueError(f"within a year there is no day {day} in month {month}")
 
 
-_MAX_LEAP_YEARS = 9
-"""Two leap years are up to eight years apart."""
-
-
-def _is_date(year: int, month: int, day: int) -> bool:
+def _date(year: int, month: int, day: int) -> datetime | None:
     try:
-        datetime(year, month, day, tzinfo=UTC)
+        return datetime(year, month, day, tzinfo=UTC)
     except ValueError:
-        return False
-    return True
+        return None

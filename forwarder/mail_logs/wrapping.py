@@ -1,50 +1,89 @@
-"""Which pieces behind a line are its continuation, and how they are joined.
+"""Which pieces behind a line are its continuation, how they are joined, and how lines end.
 
 Logs that were copied from a terminal or a document are wrapped: what does not begin with a
 timestamp continues the line before, unless that one is whole by its form. So a traceback, or the
-output of another program, behind a whole line is no part of it, and never becomes a user's name.
+output of another program, behind a whole line is not part of it, and never becomes a user's name.
+
+A line that makes or describes a login mostly ends in the appliance's own words (``_ENDS``). Where
+it does not, as at a profile or a server, its end cannot be told from the place where a copy broke
+off. A form shows in how a line begins and how it ends; so of a long line only that much is looked
+at, and what an attacker writes into a user or a host name takes no time.
 
 Some copies break lines between words, others cut them at a width, within words. Pieces are joined
-with a blank, or with nothing where only that gives a known form. Where both do:
+with a space, or with nothing where only that gives a known form. Where both do:
 
 * Of three pieces or more, those that all have one width, but for the last, were cut at it.
-* Two pieces were cut, too, if the seam is within a name: hardly any has a blank. They were not cut
+* Two pieces were cut, too, if the seam is within a name: hardly any has a space. They were not cut
   where the text at the seam is made of words, as the answer of a server and the name of an
   interface are, nor if the second piece is the wider one.
 * What the file's wrapped lines before it show goes first: a line that is only known with nothing
-  at its seam was cut, and so are those behind it. One that is only known with a blank was wrapped
+  at its seam was cut, and so are those behind it. One that is only known with a space was wrapped
   between words, and so are those behind it that are indented alike, as long as none was cut. (With
-  more blanks before it, a continuation may be one that was cut before a blank of its own.)
-
+  more spaces before it, a continuation may be one that was cut before a space of its own.)
 * A login ends in the name of a profile, which may be cut, too: if what is behind is a single word
   and the last piece, and the pieces look cut.
+* A seam within a user is believed of pieces that all have one width, of two, and where the file was
+  wrapped between words.
+* A single space before a continuation is the text's own: indentation is wider.
 
-A seam within a user is believed of pieces that all have one width, of two, and where the file was
-wrapped between words.
-
-A single blank before a continuation is the text's own: nobody indents by one.
-
-What no rule can decide, in the first wrapped line of a file, of two pieces: a user with a blank at
-which it was broken, an answer that was cut within a word, and a user that was cut before a blank of
+What no rule can decide, in the first wrapped line of a file, of two pieces: a user with a space at
+which it was broken, an answer that was cut within a word, and a user that was cut before a space of
 its own where the continuation is indented, too.
-
-Of a file no more is remembered than which of the two its wrapped lines have shown.
 """
 
 import re
 from collections.abc import Sequence
+from enum import IntEnum
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
-from forwarder.mail_logs.endings import End, Ending, find_message, matters, read_ending, shorten
+from forwarder.mail_logs import syslog
+from forwarder.mail_logs.grammar import REGULAR, STAMP_BYTES, compile_late
+from forwarder.mail_logs.syslog import REPEATED, may_begin, unframe
 
 MAX_PIECES = 32
 """Pieces of which a line is put together. An address has at most 320 characters (RFC 3696), and a
 line of a login some 150 more: that is 12 pieces at a width of 40."""
 
+MAX_BEGIN = 512
+"""Bytes at the beginning of a line that are looked at: headers of relays, and the form's head."""
+MAX_END = 512
+"""Bytes at the end: the longest known end has the answer of a server in it."""
+
 _NAME = re.compile(rb"[ \t]*[\w.@-]+\s*")
+_USING = b" using AUTH mechanism: "
+_BLANKS = (b" ", b"\t")
+
+
+class End(IntEnum):
+    """What the end of a line says."""
+
+    UNKNOWN = 0
+    """It is of no known form, or not yet."""
+    CUT = 1
+    """It is a login of which the end is missing."""
+    LOOSE = 2
+    """It may be there, and may be missing: an address or a number could go on."""
+    OPEN = 3
+    """It is there, but for parts that not every line of the form has."""
+    NAMED = 4
+    """It is there; a name that is the end of it may have been cut."""
+    WHOLE = 5
+    """It is there."""
+
+
+class Ending(NamedTuple):
+    """How a line ends."""
+
+    end: End
+    text: bytes
+    """The part of it that is made of words with spaces between them."""
+    user: bytes | None = None
+    """Of a login that is there."""
+
 
 State = tuple[bool, int] | None
-"""Whether a line was cut, and not wrapped between words; the blanks before its continuation. None
+"""Whether a line was cut, and not wrapped between words; the spaces before its continuation. None
 where no line has shown it."""
 
 
@@ -52,17 +91,17 @@ class Wraps:
     """Remembers how the lines of one file were wrapped.
 
     Attributes:
-        state: What another one needs to go on with the file.
+        state: What another object needs to go on with the file.
     """
 
     __slots__ = ("state",)
 
     def __init__(self, state: State = None) -> None:
-        """Start with what another one had, or with nothing known."""
+        """Start with what is known."""
         self.state = state
 
     def note(self, shown: State) -> None:
-        """Take notice of what a line shows. A copy may lose the blank at which a line was cut."""
+        """Note what a line shows. A copy may lose the space at which a line was cut."""
         if shown is not None and not (self.state and self.state[0] and not shown[0]):
             self.state = shown
 
@@ -72,7 +111,7 @@ def join(pieces: Sequence[bytes], wraps: Wraps | None = None) -> tuple[bytes, in
 
     Args:
         pieces: Its first one, and whatever is behind it up to the next line; none is empty.
-        wraps: How lines of the file before it were wrapped; takes notice of this one.
+        wraps: How lines of the file before it were wrapped; it learns from this one.
 
     Returns:
         The line, and how many of the pieces it is made of.
@@ -96,7 +135,20 @@ def join(pieces: Sequence[bytes], wraps: Wraps | None = None) -> tuple[bytes, in
         return best
     if own is not None and own[2]:
         return own[:2]
-    return _with_blanks(pieces), len(pieces)
+    return _with_spaces(pieces), len(pieces)
+
+
+def is_partial(line: bytes) -> bool:
+    """Whether a line that no newline ends is a piece of one that matters for logins.
+
+    Args:
+        line: In any framing, from its first byte.
+    """
+    line = shorten(line)
+    start = find_message(line)
+    if start is None or not matters(line[start:]):
+        return False
+    return read_ending(line[start:]).end < End.OPEN
 
 
 def _join_known(pieces: Sequence[bytes], before: State) -> tuple[bytes, End, bool | None, State]:
@@ -110,7 +162,7 @@ def _join_known(pieces: Sequence[bytes], before: State) -> tuple[bytes, End, boo
         The line; how it ends; whether it may become a login or describe one, None where nothing
         is known as there is no message yet; what it shows itself of how it was wrapped.
     """
-    ways = [_with_blanks(pieces)]
+    ways = [_with_spaces(pieces)]
     was_cut, between_words = before is not None and before[0], False
     if len(pieces) > 1:
         indent = _indent(pieces)
@@ -145,66 +197,56 @@ def _join_known(pieces: Sequence[bytes], before: State) -> tuple[bytes, End, boo
     return best[0], best[1].end, is_own, _find_shown(pieces, known, ways[0])
 
 
-def _find_shown(pieces: Sequence[bytes], known: Sequence[bytes], with_blanks: bytes) -> State:
+def _find_shown(pieces: Sequence[bytes], known: Sequence[bytes], with_spaces: bytes) -> State:
     """Say what a line shows of how it was wrapped.
 
     Args:
         pieces: What it was put together of.
         known: The ways to join them that give a known form.
-        with_blanks: The way that joins them so.
+        with_spaces: The way that joins them so.
     """
-    if len(pieces) == 1 or not known or any(map(_has_blank, pairwise(pieces))):
+    if len(pieces) == 1 or not known or any(map(_has_space, pairwise(pieces))):
         return None
-    if with_blanks not in known:
+    if with_spaces not in known:
         return True, _indent(pieces)
-    is_only = all(x.split() == with_blanks.split() for x in known)
+    is_only = all(x.split() == with_spaces.split() for x in known)
     return (False, _indent(pieces)) if is_only else None
 
 
-def _has_blank(seam: tuple[bytes, bytes]) -> bool:
-    """Say whether a blank of the text may be at a seam, which then was no end of a word."""
+def _has_space(seam: tuple[bytes, bytes]) -> bool:
+    """Whether a space of the text may be at a seam, which then was no end of a word."""
     before, piece = seam
     is_single = piece[:1] in _BLANKS and piece[1:2] not in _BLANKS
     return is_single or before.removesuffix(b"\r").endswith(_BLANKS)
 
 
 def _is_name_cut(pieces: Sequence[bytes], number: int) -> bool:
-    """Say whether the name that so many pieces end in goes on: in one word, the last one."""
+    """Whether the name that so many pieces end in goes on: in one word, the last one."""
     is_last = len(pieces) == number + 1
     return is_last and _is_cut(pieces, is_text=False) and _NAME.fullmatch(pieces[-1]) is not None
 
 
 def _is_cut(pieces: Sequence[bytes], *, is_text: bool) -> bool:
-    """Say whether pieces were cut at a width, where their text does not show it."""
+    """Whether pieces were cut at a width, where their text does not show it."""
     first, *others, last = [x.removesuffix(b"\r") for x in pieces]
     width, indent = len(first), _indent(pieces)
-    # Whoever indents pieces may count the blanks or not.
+    # A width may include the indentation or not.
     if len(last) - indent > width or any(width not in {len(x), len(x) - indent} for x in others):
         return False
     return bool(others) or not is_text
 
 
 def _is_torn(user: bytes, line: bytes, pieces: Sequence[bytes]) -> bool:
-    """Say whether there are seams within a user, of pieces that were not cut at a width.
+    """Whether there are seams within a user, of pieces that were not cut at a width.
 
-    A user hardly has a blank at which a line is broken; what stands there is somebody else's.
-
-    Args:
-        user: As the line has it.
-        line: What matters of the line.
-        pieces: What it was put together of.
+    A user hardly has a space at which a line is broken; what stands there is another text.
     """
-    if len(pieces) <= _TWO or _is_cut(pieces, is_text=False):
+    if len(pieces) <= 2 or _is_cut(pieces, is_text=False):  # noqa: PLR2004 - two are believed
         return False
-    # Blanks come and go at seams, so they do not count.
+    # Spaces come and go at seams, so they do not count.
     begin = _count(line[: line.rindex(user + _USING)])
     end = begin + _count(user)
-    seams = accumulate(map(_count, pieces))
-    return any(begin < seam < end for seam in seams)
-
-
-_TWO = 2
-_USING = b" using AUTH mechanism: "
+    return any(begin < seam < end for seam in accumulate(map(_count, pieces)))
 
 
 def _count(text: bytes) -> int:
@@ -217,7 +259,7 @@ def _indent(pieces: Sequence[bytes]) -> int:
     return 0 if is_own else least
 
 
-def _with_blanks(pieces: Sequence[bytes]) -> bytes:
+def _with_spaces(pieces: Sequence[bytes]) -> bytes:
     first, *others = pieces
     if not others:
         return first.removesuffix(b"\r")
@@ -226,7 +268,7 @@ def _with_blanks(pieces: Sequence[bytes]) -> bytes:
 
 
 def _with_nothing(pieces: Sequence[bytes], indent: int) -> bytes:
-    """Join pieces that were cut; a narrower one has lost the blank at its end."""
+    """Join pieces that were cut; a narrower one has lost the space at its end."""
     pieces = [x.removesuffix(b"\r") for x in pieces]
     width = max([len(pieces[0]), *(len(x) - indent for x in pieces[1:-1])])
     parts = [pieces[0]]
@@ -237,4 +279,113 @@ def _with_nothing(pieces: Sequence[bytes], indent: int) -> bytes:
     return b"".join(parts)
 
 
-_BLANKS = (b" ", b"\t")
+_LOGIN = rb"SMTP Auth:? \(ICID \d+\) "
+_TRIED = _LOGIN + rb"(?:succeeded|failed) for user:"
+_OUTBOUND = rb"DCID: \d+ IP: [^ ()]+ SMTP authentication using the profile .*? "
+_IP = rb"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)"
+_INTERFACE = rb" \d+ [Ii]nterface (?:(?P<text>[A-Za-z][^ ()]* \d+) |[^()]* )?"
+_NEW = rb"New (?:SMTP|smtp) ICID" + _INTERFACE + rb"(?:\([^ ()]+\) )?address " + _IP
+_NEW_DELIVERY = rb"New (?:SMTP|smtp) DCID" + _INTERFACE + rb"address " + _IP
+_POLICY = rb"ICID \d+ (?:ACCEPT|RELAY|REJECT) SG [^ ]+(?<!match)"
+_SBRS = rb" SBRS (?:None|rfc1918|not enabled|unable to retrieve|-?\d{1,2}(?:\.\d{1,3})?)"
+_COUNTRY = rb"(?: country (?P<text>[^ :]+(?: [^ :]+){0,6}))?"
+_CODE = rb"(?:[245]\.\d{1,3}\.\d{1,3}(?!\d| ?\.)|(?![245] ?\.))"
+_ANSWER = rb"\(u?['\"]?\d{3}['\"]?, ?\[?u?['\"](?! )" + _CODE + rb"(?:.*[^ ])?['\"]\]?\)\.?"
+_BROKEN = rb" is misconfigured or missing causing an Auth failure\.?"
+_UNREACHABLE = rb"LDAP query failed, possible LDAP misconfiguration or unreachable server\.?"
+_DELAYED = rb"ICID \d+ Delayed HAT REJECT continuing session for recipient logging"
+_PEER = rb"(?: for [^ ]+)?(?: CN(?:=|: )[^ ]+)?"
+
+_ENDS = [
+    (end, compile_late(pattern))
+    for end, pattern in (
+        (End.NAMED, _TRIED + rb"(?P<user> .*) using AUTH mechanism: [^ ]+ with profile: [^ ].*"),
+        (End.CUT, _TRIED + rb".*"),
+        (End.WHOLE, _LOGIN + rb"profile: .*" + _BROKEN),
+        (End.NAMED, _LOGIN + rb"could not reach forwarding server [^ ]+ with reason: .+"),
+        (End.OPEN, _LOGIN + rb"could not reach forwarding server [^ ]+"),
+        (End.NAMED, _LOGIN + rb"LDAP query/user lookup failed for user: .+"),
+        (End.WHOLE, _LOGIN + rb"was required but remote host did not initiate it\.?"),
+        (End.WHOLE, rb"SMTP Auth:? " + _UNREACHABLE),
+        (End.WHOLE, rb"SMTP Auth:? forward server connection to .* connections available"),
+        (End.WHOLE, _OUTBOUND + rb"succeeded\.(?: .*)?"),
+        (End.OPEN, _OUTBOUND + rb"succeeded"),
+        (End.WHOLE, _OUTBOUND + rb"failed: (?P<text>" + _ANSWER + rb")"),
+        (End.OPEN, _OUTBOUND + rb"failed"),
+        (End.CUT, _OUTBOUND + rb"failed: *(?P<text>.*)"),
+        (End.WHOLE, _NEW + rb" reverse dns host (?:[^ ]+ )?verified (?:yes|no)"),
+        (End.WHOLE, _NEW + rb" (?:.* )?reverse dns host (?:[^ ]+ )?verified (?:yes|no)(?: .*)?"),
+        (End.LOOSE, _NEW + rb"(?: reverse dns host [^ ]+)?"),
+        (End.OPEN, _NEW_DELIVERY + rb" port \d{1,5}"),
+        (End.LOOSE, _NEW_DELIVERY),
+        (End.OPEN, _POLICY + rb"(?: match(?: .*?)?)?" + _SBRS + _COUNTRY),
+        (End.LOOSE, _POLICY + rb"(?: match(?: [^ ]+)?)?"),
+        (End.WHOLE, _DELAYED + rb" \(" + _IP + rb"\)"),
+        (
+            End.OPEN,
+            rb"[ID]CID \d+ TLS success(?: protocol [^ ]+)?(?: cipher [A-Z0-9_-]+)?" + _PEER,
+        ),
+        (End.OPEN, rb"[ID]CID \d+ TLS failed(?:[ :].*)?"),
+        (End.WHOLE, rb"[ID]CID \d+ (?:close|lost)(?:\W.*)?"),
+        (End.OPEN, rb"[ID]CID \d+ disconnected(?:\W.*)?"),
+        (End.OPEN, rb"[ID]CID \d+ Connection (?:.* )?lost(?:\W.*)?"),
+        (End.LOOSE, rb"SMTP server connection killed [ID]CID:? \d+(?:[ .,].*)?"),
+        (End.OPEN, rb"Message aborted MID \d+(?: .*)?"),
+        (End.LOOSE, rb"Start MID \d+ ICID \d+"),
+        (End.WHOLE, rb"MID \d+ ICID \d+ RID \d+ To: .*>"),
+        (End.WHOLE, rb"MID \d+ ready \d+ bytes from .*"),
+        (End.WHOLE, rb"Version: [^ ]+ SN: [0-9A-Z]{12,}-[0-9A-Z]{12}"),
+        (End.LOOSE, rb"Version: [^ ]+ SN: [0-9A-Z]+(?:-[0-9A-Z]*)?"),
+        (End.WHOLE, rb"Time offset from UTC: [-+]?\d{1,5} seconds"),
+    )
+]
+"""How lines end that make or describe a login; the first that a message matches counts."""
+
+_MATTERS = re.compile(rb"SMTP Auth|DCID: |New (?:SMTP|smtp) |ICID \d+ [A-Z]+ SG ")
+
+
+def shorten(line: bytes) -> bytes:
+    """Drop what does not matter of a long line: all but its beginning and its end."""
+    if len(line) <= MAX_BEGIN + MAX_END:
+        return line
+    return line[:MAX_BEGIN] + line[-MAX_END:]
+
+
+def find_message(line: bytes) -> int | None:
+    """Find where the message begins, in bytes; None if this is not a line of a mail log."""
+    if REGULAR.match(line):
+        return line.index(b": ", STAMP_BYTES) + 2
+    repeated = REPEATED.search(line)
+    whole = line if repeated is None else line[: repeated.start()] + line[repeated.end() :]
+    unframed = unframe(whole)
+    if unframed is None:
+        return None
+    start = syslog.find_message(whole, unframed[0].end())
+    if repeated is None:
+        return start
+    if not may_begin(whole, repeated.start()):
+        return None
+    return start + len(line) - len(whole)
+
+
+def read_ending(message: bytes) -> Ending:
+    """Say how a message ends.
+
+    Args:
+        message: Without timestamp and level; what :func:`shorten` leaves of it is enough.
+    """
+    message = message.rstrip()
+    # White space in a user is the user's own.
+    if not message.startswith(b"SMTP "):
+        message = b" ".join(message.split())
+    for end, pattern in _ENDS:
+        found = pattern().fullmatch(message)
+        if found is not None:
+            groups = found.groupdict()
+            return Ending(end, groups.get("text") or b"", groups.get("user"))
+    return Ending(End.UNKNOWN, b"")
+
+
+def matters(message: bytes) -> bool:
+    """Whether a message begins like one that makes or describes a login."""
+    return _MATTERS.match(message) is not None

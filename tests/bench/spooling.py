@@ -14,7 +14,7 @@ from typing import NamedTuple
 import orjson
 
 from forwarder.events import Document
-from forwarder.pipeline import Flow
+from forwarder.pipeline import LogParser
 from forwarder.spool import Spool
 from tests.bench.corpora import Corpora
 
@@ -46,7 +46,7 @@ def show(passage: Passage) -> str:
 
 def blocks(corpora: Corpora, megabytes: float) -> list[list[Document]]:
     """Make the documents of a storm, as they come of blocks of a megabyte."""
-    reading = Flow().open("esa1", "/srv/esa/esa1/mail.log")
+    reading = LogParser().open("esa1", "/srv/esa/esa1/mail.log")
     with Path(corpora.make("storm", megabytes).path).open("rb") as log:
         found = [reading.feed(block) for block in iter(lambda: log.read(_BLOCK), b"")]
     return [[Document(orjson.loads(x)["event"]["id"], x) for x in part] for part in found]

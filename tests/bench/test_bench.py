@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from forwarder.mail_logs import grammar
+from tests import patterns
 from tests.bench import __main__ as command
 from tests.bench import ripgrep
 from tests.bench.against import against
@@ -18,8 +19,8 @@ from tests.bench.rows import Row, Sizes, check, line_by_line, ours, traffic
 
 def test_ripgrep_has_the_forms_of_the_grammar() -> None:
     """Each matches the samples of its form; names and order are the same."""
-    assert list(ripgrep.FORMS) == [form.name for form in grammar.FORMS]
-    for form in grammar.FORMS:
+    assert list(ripgrep.FORMS) == [form.name for form in patterns.FORMS]
+    for form in patterns.FORMS:
         pattern = re.compile(ripgrep.FORMS[form.name].encode())
         for sample in form.samples:
             message = sample if form.verbatim else b" ".join(sample.split())
@@ -29,9 +30,9 @@ def test_ripgrep_has_the_forms_of_the_grammar() -> None:
 def test_ripgrep_matches_no_more_than_the_grammar() -> None:
     """What is near a form is none; but a login is also a login that is cut."""
     both = re.compile("|".join(ripgrep.FORMS.values()).encode())
-    for form in grammar.FORMS:
-        for near in form.near:
-            meant = [x.name for x in grammar.FORMS if grammar.match(x, near)]
+    for form in patterns.FORMS:
+        for near in form.counterexamples:
+            meant = [x.name for x in patterns.FORMS if grammar.match(x.pattern, near)]
             assert bool(both.fullmatch(near)) == bool(meant), near
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from forwarder import __version__
-from forwarder.pipeline import Flow, Settings
+from forwarder.pipeline import LogParser, Settings
 
 FOLDER = Path(__file__).parent
 NAMES = ("plain", "header", "wrapped", "wrapped_trailing", "wrapped_leading", "syslog")
@@ -31,7 +31,7 @@ def produce(name: str, settings: Settings = Settings()) -> list[bytes]:  # noqa:
         name: Of the log, without its suffix.
         settings: Of the flow.
     """
-    reading = Flow(settings).open(
+    reading = LogParser(settings).open(
         "esa1.example.com",
         PATH,
         near=datetime(2009, 4, 22, tzinfo=UTC),

@@ -4,37 +4,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.mail_logs import grammar
-from forwarder.mail_logs.endings import (
+from forwarder.mail_logs.wrapping import (
     MAX_BEGIN,
     MAX_END,
     End,
-    is_broken_off,
+    is_partial,
     read_ending,
     shorten,
 )
+from tests import patterns
+from tests.patterns import FORMS, Form
 
 STAMP = b"Wed Apr 22 11:44:48 2009 Info: "
-OPEN = (grammar.INBOUND_LOGIN_CUT, grammar.CONNECTION_OPENED, grammar.POLICY)
+OPEN = (patterns.INBOUND_LOGIN_CUT, patterns.CONNECTION_OPENED, patterns.POLICY)
 """Forms of which some samples have no end that shows."""
 
 
-@pytest.mark.parametrize("form", [x for x in grammar.FORMS if x not in OPEN], ids=lambda x: x.name)
-def test_no_whole_line_is_thought_broken_off(form: grammar.Form) -> None:
+@pytest.mark.parametrize("form", [x for x in FORMS if x not in OPEN], ids=lambda x: x.name)
+def test_no_whole_line_is_thought_broken_off(form: Form) -> None:
     """What no newline ends is read all the same, if it is there to its end."""
     for sample in form.samples:
         if b"Data 1 address 172" not in sample and b"and more" not in sample:
-            assert not is_broken_off(STAMP + sample)
+            assert not is_partial(STAMP + sample)
 
 
-LOGIN = grammar.INBOUND_LOGIN.samples[0]
+LOGIN = patterns.INBOUND_LOGIN.samples[0]
 
 
 @pytest.mark.parametrize("size", range(len(b"SMTP Auth"), LOGIN.index(b"with profile: ") + 14))
 def test_a_login_without_its_profile_is_broken_off(size: int) -> None:
     """Wherever it was cut; within the profile nobody can know."""
-    assert is_broken_off(STAMP + LOGIN[:size])
-    assert is_broken_off(b"<22>Apr 22 11:44:48 esa1 mail_logs: Info: " + LOGIN[:size])
+    assert is_partial(STAMP + LOGIN[:size])
+    assert is_partial(b"<22>Apr 22 11:44:48 esa1 mail_logs: Info: " + LOGIN[:size])
 
 
 @pytest.mark.parametrize(
@@ -60,9 +61,9 @@ def test_how_a_line_ends(line: bytes, end: End) -> None:
     assert read_ending(line).end is end
 
 
-@given(st.binary(max_size=2_000).map(lambda x: x * 40), st.sampled_from(grammar.FORMS))
-def test_of_a_long_line_little_is_looked_at(text: bytes, form: grammar.Form) -> None:
+@given(st.binary(max_size=2_000).map(lambda x: x * 40), st.sampled_from(FORMS))
+def test_of_a_long_line_little_is_looked_at(text: bytes, form: Form) -> None:
     """However long it is, and whatever is in it: its beginning and its end say the same."""
     line = STAMP + form.samples[0] + text
     assert len(shorten(line)) <= MAX_BEGIN + MAX_END
-    assert is_broken_off(line) == is_broken_off(shorten(line))
+    assert is_partial(line) == is_partial(shorten(line))

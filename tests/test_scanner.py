@@ -6,12 +6,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from forwarder.mail_logs import days
-from forwarder.mail_logs.blocks import Block
-from forwarder.mail_logs.days import Days
+from forwarder.mail_logs import scanner
 from forwarder.mail_logs.framer import Framer
 from forwarder.mail_logs.lines import MAX_LINE_BYTES
-from forwarder.mail_logs.scanner import scan
+from forwarder.mail_logs.scanner import Block, Days, scan
 from tests.corpus.noise import FORGED
 
 DAY = b"Wed Apr 22 11:44:48 2009 "
@@ -40,14 +38,14 @@ LINES = [
     *(DAY + b"Info: MID 5 Subject: " + x for x in FORGED),
 ]
 
-worths = pytest.mark.parametrize("worth", [0, days.WORTH_BYTES])
+worths = pytest.mark.parametrize("worth", [0, scanner.WORTH_BYTES])
 
 
 def frame(content: bytes, worth: int) -> list[Block]:
     """Frame a file, twice: the second time, days are known."""
     framer = Framer()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(days, "WORTH_BYTES", worth)
+        patch.setattr(scanner, "WORTH_BYTES", worth)
         return [*framer.feed(content), *framer.feed(b"\n" + content), *framer.finish()]
 
 
@@ -58,11 +56,11 @@ def frame(content: bytes, worth: int) -> list[Block]:
 def test_what_was_picked_is_what_scanning_finds(parts: Sequence[bytes]) -> None:
     """Whatever lines are mixed, and in two steps as in one."""
     content = b"\n".join([LINES[0], *parts])
-    blocks, once = frame(content, days.WORTH_BYTES), frame(content, 0)
+    blocks, once = frame(content, scanner.WORTH_BYTES), frame(content, 0)
     assert blocks == once
     for block in blocks:
-        if block.picks is not None:
-            assert block.picks == scan(block.text, block.start, block.end)
+        if block.matches is not None:
+            assert block.matches == scan(block.text, block.start, block.end)
 
 
 @worths
@@ -71,32 +69,32 @@ def test_another_level_or_day_ends_it(
     other: bytes, worth: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The newline before that line is given, and nothing behind it is picked."""
-    monkeypatch.setattr(days, "WORTH_BYTES", worth)
+    monkeypatch.setattr(scanner, "WORTH_BYTES", worth)
     text = b"".join(b"\n" + x for x in (*LINES[:6], other, *LINES[:6]))
     known = Days()
     for _ in range(2):
-        stop, picks = known.pass_over(text, 0, len(text))
+        stop, picks = known.scan(text, 0, len(text))
         assert (text[stop + 1 :].startswith(other), stop) == (True, text.index(b"\n" + other))
         assert picks == scan(text, 0, stop)
-        assert known.pass_over(text, stop, len(text))[0] >= stop
+        assert known.scan(text, stop, len(text))[0] >= stop
 
 
 @worths
 def test_the_first_line_tells_the_level(worth: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whichever it is."""
-    monkeypatch.setattr(days, "WORTH_BYTES", worth)
+    monkeypatch.setattr(scanner, "WORTH_BYTES", worth)
     text = b"".join(b"\n" + x for x in (LINES[6], LINES[7], LINES[0]))
     known = Days()
     stop = text.rindex(b"\n")
     for _ in range(2):
-        assert known.pass_over(text, 0, len(text)) == (stop, scan(text, 0, stop))
+        assert known.scan(text, 0, len(text)) == (stop, scan(text, 0, stop))
 
 
 def test_few_days_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hostile log has a new date on every line."""
-    monkeypatch.setattr(days, "MAX_DAYS", 16)
+    monkeypatch.setattr(scanner, "MAX_DAYS", 16)
     known = Days()
     for number in range(300):
         text = b"\nWed Apr 22 11:44:48 %04d " % number + LOGIN
-        assert known.pass_over(text, 0, len(text)) == (len(text), scan(text, 0, len(text)))
+        assert known.scan(text, 0, len(text)) == (len(text), scan(text, 0, len(text)))
         assert len(known._days) <= 16  # noqa: SLF001
