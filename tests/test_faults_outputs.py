@@ -116,6 +116,6 @@ def test_outputs_that_do_not_deliver_stop_no_other(tmp_path: Path, server: BulkS
     assert outputs["down"]["rejected"] == 0
     assert "127.0.0.1:9" in outputs["down"]["last_error"]
     assert "dead_letters.max_bytes" in outputs["refusing"]["last_error"]
-    said = [x for x in program.log.splitlines() if "oldest documents are dropped" in x]
+    said = [x for x in program.log.splitlines() if "that does not deliver are dropped" in x]
     assert sorted(x.split(" output=")[1].split()[0] for x in said) == ["down", "refusing"]
     assert "esa-forwarder rewind --output down PATH" in program.log
