@@ -140,7 +140,7 @@ class Connection(NamedTuple):
     """None where its ``New`` line was not seen."""
     opened: Opened | None
     correlated: bool
-    """Whether the address comes from a line that the number joined."""
+    """Whether the address comes from a line with this number."""
     policy: Policy | None
     tls: Tls | None
 
@@ -214,7 +214,7 @@ values that every login needs."""
 
 
 class MixtureKind(StrEnum):
-    """What differs between two machines that have one name."""
+    """What differs between two machines of one name."""
 
     SERIALS = "serial numbers"
     HOSTS = "syslog hosts"
@@ -238,12 +238,7 @@ class Mixture(NamedTuple):
 
     def as_strings(self) -> dict[str, str]:
         """Give its fields for JSON and for the log."""
-        return {
-            "appliance": self.appliance,
-            "by": self.kind.value,
-            "first": self.first,
-            "second": self.second,
-        }
+        return dict(zip(("appliance", "by", "first", "second"), map(str, self), strict=True))
 
 
 def describe_mixture(appliance: str, kind: str, first: str, second: str) -> str:

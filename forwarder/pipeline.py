@@ -51,16 +51,16 @@ class Settings(NamedTuple):
 
 
 class Documents:
-    """Documents of events: one JSON object each, with a newline behind.
+    """Documents of events, in their order: one JSON object each, with a newline behind.
 
-    Each is made when it is taken, so that it is written while it is in the processor's cache: to
-    make them all first takes a tenth longer.
+    Each is made when it is taken, while it is in the processor's cache: to make them all first
+    takes a tenth longer.
     """
 
     __slots__ = ("_encoder", "_events")
 
     def __init__(self, events: list[Event], encoder: Encoder) -> None:
-        """Start with events in their order."""
+        """Start with events."""
         self._events = events
         self._encoder = encoder
 
@@ -81,7 +81,7 @@ class LogParser:
 
     def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008 - it is frozen
         """Start with no open connection."""
-        self.settings = settings
+        self._settings = settings
         self._counters = Counters()
         self._clock = Clock()
         self._encoder = Encoder(settings.common)
@@ -107,11 +107,7 @@ class LogParser:
         self._streams.restore(pairs)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
-        """Give what has changed since the last call and must outlive the process.
-
-        Yields:
-            A key and its value; None deletes the key.
-        """
+        """Give what has changed and must outlive the process; None deletes a key."""
         yield from self._streams.changes()
 
     def open(  # noqa: PLR0913 - each has a name
@@ -147,16 +143,12 @@ class LogParser:
                 there is dropped.
             head: With an offset, lines from the file's beginning: its header counts.
         """
-        settings = self.settings
+        year, _, _, count_lines = self._settings
         framer = Framer(
-            near,
-            year=settings.year,
-            latest=latest,
-            count_lines=settings.count_lines,
-            counters=self._counters,
+            near, year=year, latest=latest, count_lines=count_lines, counters=self._counters
         )
         source = Source(base, folder, path, zone, EventIds())
-        file = FileParser(self, framer, appliance, path, source, hosts=hosts)
+        file = FileParser(self, framer, source, appliance, hosts=hosts)
         if offset:
             file.skip_to(offset, head)
         if state is not None:
@@ -187,23 +179,16 @@ class LogParser:
 class FileParser:
     """One file on its way through the core."""
 
-    def __init__(  # noqa: PLR0913 - each has a name
-        self,
-        parser: LogParser,
-        framer: Framer,
-        appliance: str,
-        path: str | None,
-        source: Source,
-        *,
-        hosts: bool,
+    def __init__(
+        self, parser: LogParser, framer: Framer, source: Source, appliance: str, *, hosts: bool
     ) -> None:
         """Begin; see :meth:`LogParser.open`."""
         self._parser = parser
         self._framer = framer
         self._counters = framer.counters
-        self._appliance = appliance
-        self._path = path
         self._source = source
+        self._path = source.file
+        self._appliance = appliance
         self._hosts = hosts
         self._headers: dict[str | None, FileHeader] = {}
         """By host in a syslog header; None for the appliance itself. The most recent one last."""
@@ -246,12 +231,7 @@ class FileParser:
             self._begin(host).resume(serial, offset)
 
     def skip_to(self, offset: int, head: bytes) -> None:
-        """Go on at an offset; of what is before it, only the file's header counts.
-
-        Args:
-            offset: Bytes from the start of the file.
-            head: Lines from the start of the file.
-        """
+        """Go on at an offset; of ``head``, the first lines, only the file's header counts."""
         for block in (*self._framer.feed(head), *self._framer.settle()):
             header = self._header_of(block)
             for match in scan(block.text, block.start, block.end):

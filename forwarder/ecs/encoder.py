@@ -16,8 +16,8 @@ from orjson import dumps as _quote
 from forwarder.cache import BoundedCache
 from forwarder.ecs.layout import (
     SHORT_KEYWORD,
+    SLOTS,
     Common,
-    Slots,
     cut,
     lay_out,
     lay_out_sender,
@@ -152,7 +152,7 @@ class Encoder:
             user_domain is None, domain is None, sender is None, tls is None, start is None,
             self._path is None,
         )
-        # In the order of Slots.
+        # In the order of SLOTS.
         values = (
             utc, name.encode(), original, message, self._path,
             None if offset is None else b"%d" % offset, user_text, user_domain, address, domain,
@@ -199,14 +199,16 @@ def _lay_out_machine(event: Event) -> dict[bytes, bytes]:
     return {mark: value.replace(b"%", b"%%") for mark, value in values.items()}
 
 
-def _slots(event: Event, values: tuple[bytes | None, ...], machine: dict[bytes, bytes]) -> Slots:
+def _slots(
+    event: Event, values: tuple[bytes | None, ...], machine: dict[bytes, bytes]
+) -> dict[str, orjson.Fragment | None]:
     """Make slots for the values there are.
 
     No JSON text holds a NUL byte, so nothing that comes from a log can look like a slot.
     """
     marks = {
         name: b"\0%d\0" % i
-        for i, (name, value) in enumerate(zip(Slots._fields, values, strict=False))
+        for i, (name, value) in enumerate(zip(SLOTS, values, strict=False))
         if value is not None
     }
     opened = event.connection and event.connection.opened
@@ -217,4 +219,4 @@ def _slots(event: Event, values: tuple[bytes | None, ...], machine: dict[bytes, 
         kind = b"dcid" if event.outcome.action is Action.OUTBOUND else b"icid"
         marks["connection"] = b'\0%b\0:%b:%b"' % (_PREFIX, kind, marks["connection"])
     marks |= {x.decode(): b"\0%b\0" % x for x in (_HOST, _SERIAL, _SYSLOG) if x in machine}
-    return Slots(*(orjson.Fragment(marks[x]) if x in marks else None for x in Slots._fields))
+    return {x: orjson.Fragment(marks[x]) if x in marks else None for x in SLOTS}

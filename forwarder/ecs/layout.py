@@ -3,6 +3,7 @@
 A layout is a dict of the whole document; :func:`without_empty` removes what has no value.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -34,30 +35,13 @@ _CATEGORIES = {
 }
 
 
-class Slots(NamedTuple):
-    """The values that differ within a template, as JSON; in a layout, the slots for them."""
-
-    time: object
-    id: object
-    original: object
-    message: object
-    path: object
-    offset: object
-    user: object
-    user_domain: object
-    address: object
-    domain: object
-    number: object
-    connection: object
-    sender: object
-    tls: object
-    session: object
-    start: object
-    duration: object
-    host: object
-    """The appliance; this and what follows are the same for all lines of a machine."""
-    serial: object
-    syslog: object
+SLOTS = (
+    *("time", "id", "original", "message", "path", "offset", "user", "user_domain", "address"),
+    *("domain", "number", "connection", "sender", "tls", "session", "start", "duration"),
+    # The appliance; this and what follows are the same for all lines of a machine.
+    *("host", "serial", "syslog"),
+)
+"""The values that differ within a template."""
 
 
 class Common(NamedTuple):
@@ -71,8 +55,14 @@ class Common(NamedTuple):
     """Whether ``event.original`` is wanted."""
 
 
-def lay_out(event: Event, slots: Slots, common: Common) -> dict[str, Any]:
-    """Put every value where it belongs; what is None is left out afterwards."""
+def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[str, Any]:
+    """Put every value where it belongs; what is None is left out afterwards.
+
+    Args:
+        event: What happened.
+        slots: By the names of :data:`SLOTS`, as they are serialised; None without a value.
+        common: What is added to every document.
+    """
     outcome, connection, is_end = event.outcome, event.connection, event.session is not None
     categories, types = _CATEGORIES[outcome.action, outcome.result]
     outbound = outcome.action is Action.OUTBOUND
@@ -82,28 +72,28 @@ def lay_out(event: Event, slots: Slots, common: Common) -> dict[str, Any]:
     own = None if listener is None else cut(listener.address)
     own_ip = None if listener is None or listener.ip_version is None else own
     version = None if opened is None else opened.ip_version
-    peer_ip = None if version is None else slots.address
+    peer_ip = None if version is None else slots["address"]
     # The two ends of the connection, the appliance's and the other; the source logs in at the
     # destination.
     own_end = {"address": own, "ip": own_ip}
     port = None if opened is None else opened.port
-    peer = {"address": slots.address, "ip": peer_ip, "port": port, "domain": slots.domain}
+    peer = {"address": slots["address"], "ip": peer_ip, "port": port, "domain": slots["domain"]}
     source, destination = (own_end, peer) if outbound else (peer, own_end)
     ips = [own_ip, peer_ip] if outbound else [peer_ip, own_ip]
     # The end of a session is no act of its user: it names him, and its source does not.
-    acting = None if is_end else {"name": slots.user}
+    acting = None if is_end else {"name": slots["user"]}
     auth = {
         "direction": "outbound" if outbound else "inbound",
         "mechanism": cut(outcome.mechanism),
         "profile": cut(outcome.profile),
     }
-    mail = slots.user if event.user is not None and "@" in event.user else None
+    mail = slots["user"] if event.user is not None and "@" in event.user else None
     response, error = outcome.response, None
     if outbound and outcome.reason is not None:
         code = None if response is None else str(response.code)
         error = {"code": code, "message": outcome.reason}
     return {
-        "@timestamp": slots.time,
+        "@timestamp": slots["time"],
         "ecs": {"version": ECS_VERSION},
         "data_stream": {"type": "logs", "dataset": DATASET, "namespace": common.namespace},
         "event": {
@@ -117,29 +107,29 @@ def lay_out(event: Event, slots: Slots, common: Common) -> dict[str, Any]:
             "outcome": outcome.result,
             "reason": cut(outcome.reason),
             "timezone": event.time.offset,
-            "start": slots.start,
-            "end": slots.time if is_end else None,
-            "duration": slots.duration,
-            "id": slots.id,
-            "original": slots.original,
+            "start": slots["start"],
+            "end": slots["time"] if is_end else None,
+            "duration": slots["duration"],
+            "id": slots["id"],
+            "original": slots["original"],
         },
-        "message": slots.message,
+        "message": slots["message"],
         "log": {
             "level": cut(None if event.level is None else event.level.decode().lower()),
-            "file": {"path": slots.path},
-            "offset": slots.offset,
-            "syslog": slots.syslog,
+            "file": {"path": slots["path"]},
+            "offset": slots["offset"],
+            "syslog": slots["syslog"],
         },
         "observer": {
             "vendor": "Cisco",
             "product": "Secure Email Gateway",
             "type": "email-gateway",
-            "hostname": slots.host,
-            "serial_number": slots.serial,
+            "hostname": slots["host"],
+            "serial_number": slots["serial"],
             "ip": [own_ip],
             "egress" if outbound else "ingress": {"interface": {"name": interface}},
         },
-        "host": {"name": slots.host, "id": slots.serial},
+        "host": {"name": slots["host"], "id": slots["serial"]},
         "agent": {"type": "esa-forwarder", "version": __version__, "name": common.agent_name},
         "labels": dict(common.labels),
         "tags": [
@@ -148,24 +138,24 @@ def lay_out(event: Event, slots: Slots, common: Common) -> dict[str, Any]:
             None if connection is None or connection.correlated else UNCORRELATED,
             TRUNCATED if outcome.truncated else None,
         ],
-        "user": {"name": slots.user, "email": mail, "id": mail, "domain": slots.user_domain},
+        "user": {"name": slots["user"], "email": mail, "id": mail, "domain": slots["user_domain"]},
         "source": {**source, "user": acting},
         "client": {**source, "user": acting},
         "destination": destination,
         "server": destination,
-        "related": {"ip": ips, "user": [slots.user], "hosts": [slots.host, slots.domain]},
+        "related": {"ip": ips, "user": [slots["user"]], "hosts": [slots["host"], slots["domain"]]},
         "network": {
             "protocol": "smtp",
             "transport": "tcp",
             "type": version,
             "direction": "egress" if outbound else "ingress",
         },
-        "tls": slots.tls,
+        "tls": slots["tls"],
         "cisco_esa": {
-            "dcid" if outbound else "icid": slots.number,
+            "dcid" if outbound else "icid": slots["number"],
             "auth": None if is_end else auth,
             "listener": {"interface": None if outbound else interface},
-            "sender": slots.sender,
+            "sender": slots["sender"],
             "smtp": {
                 "response": {
                     "code": None if response is None else response.code,
@@ -173,10 +163,10 @@ def lay_out(event: Event, slots: Slots, common: Common) -> dict[str, Any]:
                 },
             },
             "connection": {
-                "id": slots.connection,
+                "id": slots["connection"],
                 "correlated": None if connection is None else connection.correlated,
             },
-            "session": slots.session,
+            "session": slots["session"],
         },
         "error": error,
     }

@@ -74,11 +74,7 @@ _NO_LOGIN: LoginState = (None, 0, 0, None)
 # To find a member in its class takes as long as a call.
 _INBOUND = Action.INBOUND
 _REWRITTEN = (LOCAL_MARK, UTC_MARK)
-_REASONS = {
-    b"close": CloseReason.CLOSE,
-    b"lost": CloseReason.LOST,
-    b"disconnected": CloseReason.DISCONNECTED,
-}
+_REASONS = {x.value.encode(): x for x in CloseReason}
 
 
 _Login = tuple[Outcome, bytes, str | None, Instant, str]
@@ -122,7 +118,7 @@ class Correlator:
                 elif verb:
                     self._describe_inbound(block, match)
                 else:
-                    self._end_in_rare_words(block, match)
+                    self._end_inbound(block, match)
             elif head == b"MID":
                 if number in followed:
                     messages.change(number, verb, line)
@@ -130,8 +126,6 @@ class Correlator:
                 handler(self, block, match)
                 if header.is_moved:
                     return
-
-    # Clients' connections
 
     def _open_inbound(self, block: BlockReader, match: Match) -> None:
         """``New SMTP ICID``: a connection starts, whatever was known of its number."""
@@ -163,36 +157,26 @@ class Correlator:
         if len(others) > MAX_LINES:
             self.connections.drop_replaced(number, others)
 
-    def _end_in_rare_words(self, block: BlockReader, match: Match) -> None:
-        """``ICID 5 disconnected``, ``ICID 5 Connection ... lost``."""
-        if match[2] in self.connections.inbound:
-            reason = _rare_end(match[0])
+    def _end_inbound(self, block: BlockReader, match: Match) -> None:
+        """``ICID 5 disconnected``, ``... lost after``, ``SMTP server connection killed ICID 5``."""
+        line, head, number, _, _ = match
+        open_ = self.connections
+        if number in open_.inbound:
+            reason = CloseReason.KILLED if head != b"ICID" else _rare_end(line)
             if reason is not None:
-                self._end_inbound(block, match, reason)
-
-    def _kill_inbound(self, block: BlockReader, match: Match) -> None:
-        """``SMTP server connection killed ICID 5``: an administrator ended it."""
-        self._end_inbound(block, match, CloseReason.KILLED)
-
-    def _end_inbound(self, block: BlockReader, match: Match, reason: CloseReason) -> None:
-        ended = self.connections.inbound.pop(match[2], None)
-        login = self.connections.logins.pop(match[2], None)
-        if ended is not None and login is not None:
-            self._end_session(block, match, ended, login, reason)
+                ended, login = open_.inbound.pop(number), open_.logins.pop(number, None)
+                if login is not None:
+                    self._end_session(block, match, ended, login, reason)
 
     def _start_message(self, _block: BlockReader, match: Match) -> None:
         """``Start MID 6 ICID 5``: counted if the connection has a session."""
-        line, _, number, _, _ = match
-        if line.rstrip().rpartition(b" ")[2] in self.connections.messages.sessions:
-            self.connections.messages.start(number, line)
+        if match[0].rstrip().rpartition(b" ")[2] in self.connections.messages.sessions:
+            self.connections.messages.start(match[2], match[0])
 
     def _abort_message(self, _block: BlockReader, match: Match) -> None:
         """``Message aborted MID 6``."""
-        line, _, number, verb, _ = match
-        if number in self.connections.messages.followed:
-            self.connections.messages.change(number, verb, line)
-
-    # Connections to smart hosts
+        if match[2] in self.connections.messages.followed:
+            self.connections.messages.change(match[2], b"", match[0])
 
     def _open_outbound(self, block: BlockReader, match: Match) -> None:
         """``New SMTP DCID``."""
@@ -223,8 +207,6 @@ class Correlator:
     def _kill_outbound(self, _block: BlockReader, match: Match) -> None:
         """``SMTP server connection killed DCID 5``."""
         self.connections.outbound.pop(match[2], None)
-
-    # Logins
 
     def _login(self, block: BlockReader, match: Match) -> None:
         """Add the event of a login line."""
@@ -265,14 +247,12 @@ class Correlator:
                 self._counters.uncorrelated += 1
         if syslog is not None:
             time = _at_offset(time, syslog)
-        block.events.append(
-            new_event(
-                (
-                    *(header.origin, outcome, key, time, user, connection),
-                    *(offset, level, original, at, syslog, None),
-                )
-            )
-        )
+        # fmt: off
+        block.events.append(new_event((
+            header.origin, outcome, key, time, user, connection,
+            offset, level, original, at, syslog, None,
+        )))
+        # fmt: on
         if len(self.connections.inbound) > MAX_OPEN:
             self.connections.make_space(block)
 
@@ -330,13 +310,11 @@ class Correlator:
     ) -> Connection:
         raw = self.connections.outbound.get(number)
         known = self.connections.describe_outbound(number, raw, address)
-        if known.start is None:
-            return known
-        back = known.start.epoch - time.epoch
-        if (
-            back > MAX_BACK_SECONDS and not self._may_be_of_a_zone(back, line, raw, header)
-        ) or back < -_MAX_AGE_SECONDS:
-            return self.connections.describe_outbound(number, None, address)
+        if known.start is not None:
+            back = known.start.epoch - time.epoch
+            early = back > MAX_BACK_SECONDS and not self._may_be_of_a_zone(back, line, raw, header)
+            if early or back < -_MAX_AGE_SECONDS:
+                known = self.connections.describe_outbound(number, None, address)
         return known
 
     def _may_be_of_a_zone(
@@ -359,14 +337,7 @@ class Correlator:
     def _inherit(
         self, old: RawConnection, number: bytes | None, line: bytes, header: FileHeader
     ) -> list[bytes]:
-        """Give the lines that came just before a ``New`` line, and belong to it.
-
-        Args:
-            old: What had its number until now.
-            number: Of the connection, if it is a client's.
-            line: The ``New`` line.
-            header: Of the file it comes from.
-        """
+        """Give the lines before ``New`` that belong to it; the number is a client's, or None."""
         opened, offset, others = old
         if opened is not None or number in self.connections.logins:
             return []
@@ -378,7 +349,7 @@ class Correlator:
         return others if near else []
 
     def _count_unparsed(self, block: BlockReader, line: bytes) -> None:
-        """Count a line that is not understood; of the first it is kept where it is."""
+        """Count a line that is not understood, and note where the first one is."""
         self._counters.unparsed_logins += 1
         if self._counters.first_unparsed is None:
             self._counters.first_unparsed = block.header.origin.path, block.locate(line)[0]
@@ -402,9 +373,8 @@ class Correlator:
             self.connections.messages.leave(number)
             return
         time = self._clock.read(line[:24], block.header.offset) or session.last
-        where = block.locate(line)
-        time = time if where[-1] is None else _at_offset(time, where[-1])
-        closing = reason, block.header.origin, time, where
+        location = block.locate(line)
+        closing = reason, block.header.origin, _at_offset(time, location[-1]), location
         block.events.append(self.connections.close(number, connection, login, closing))
 
     def _expire(self, now: Instant, block: BlockReader) -> None:
@@ -422,7 +392,7 @@ class Correlator:
         **dict.fromkeys(scanner.NEW_OUTBOUND, _open_outbound),
         b"DCID": _change_outbound,
         **dict.fromkeys((b"", b"DCID:"), _other_login),
-        **dict.fromkeys(scanner.KILLED_INBOUND, _kill_inbound),
+        **dict.fromkeys(scanner.KILLED_INBOUND, _end_inbound),
         **dict.fromkeys(scanner.KILLED_OUTBOUND, _kill_outbound),
         b"Message aborted MID": _abort_message,
     }
@@ -439,10 +409,9 @@ def _rare_end(line: bytes) -> CloseReason | None:
 
 
 def _unknown(number: bytes) -> Connection:
-    """Give a connection of which only the number is known."""
     return Connection(number, None, None, False, None, None)  # noqa: FBT003
 
 
-def _at_offset(time: Instant, syslog: SyslogHeader) -> Instant:
+def _at_offset(time: Instant, syslog: SyslogHeader | None) -> Instant:
     """Give a time with the offset that its own syslog stamp had."""
-    return time if syslog.offset is None else time._replace(offset=syslog.offset)
+    return time if syslog is None or syslog.offset is None else time._replace(offset=syslog.offset)

@@ -97,8 +97,8 @@ class EventIds:
             number: ICID or DCID; empty for none.
             line: Verbatim, without its end.
             epoch: Its time in seconds since 1970, UTC.
-            first: The same of the file's first line; None where that has none.
-            year: That of its stamp, where the line itself may have none.
+            first: That of the file's first line; None where it has no time.
+            year: Of its stamp, where the line itself may have none.
         """
         digest = begun.copy()
         digest.update(number + b"\0" + line)
@@ -243,12 +243,7 @@ def begin(*where: str | None) -> dict[bytes, Any]:
 
 
 def derive(name: str, word: bytes) -> str:
-    """Give the id of an event that no line says, from the id of the event that it comes of.
-
-    Args:
-        name: Id of that event.
-        word: What the new event is; there is one of it.
-    """
+    """Give the id of an event without a line, from the id of the event that it comes of."""
     return blake2b(name.encode(), digest_size=16, key=word).hexdigest()
 
 

@@ -107,7 +107,7 @@ class Framer:
             year: Of its first line, where the operator knows better.
             latest: A time that no line is after, give or take a day; None if unknown.
             count_lines: Counting takes a twentieth of the time.
-            counters: Where to count.
+            counters: Where to count; by default in new ones.
         """
         self._syslog = SyslogFraming(near, year, latest)
         self._counts_lines = count_lines

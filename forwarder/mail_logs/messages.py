@@ -132,9 +132,7 @@ class MessageParser:
             self._listeners[name, own],
             *read_address(address),
             port=None,
-            domain=None
-            if domain is None or domain in _NO_DOMAIN
-            else domain.decode("utf-8", "replace").strip() or None,
+            domain=None if domain in _NO_DOMAIN else (_text(domain) or "").strip() or None,
             verified=None if verified is None else verified == b"yes",
         )
 

@@ -25,9 +25,6 @@ WORTH_BYTES = 2 << 20
 """Of a day. To go over so much in one step saves the time that it takes to compile the
 expression."""
 
-YEAR_AT = 20
-"""Where a stamp has its year, in bytes; a space is behind it."""
-
 NEW_INBOUND = (b"New SMTP ICID", b"New smtp ICID")
 NEW_OUTBOUND = (b"New SMTP DCID", b"New smtp DCID")
 INBOUND_LOGIN = (b"SMTP Auth: (ICID", b"SMTP Auth (ICID")
@@ -169,7 +166,8 @@ class Days:
         """
         stamp = text[start + 1 : start + 1 + STAMP_BYTES]
         level = text[start + 1 + STAMP_BYTES : text.index(b": ", start + STAMP_BYTES)]
-        key = stamp[:DATE_BYTES], stamp[YEAR_AT:], level
+        # The date, and the year with the space behind it.
+        key = stamp[:DATE_BYTES], stamp[20:], level
         day = self._days.get(key)
         if day is None:
             if len(self._days) >= MAX_DAYS:

@@ -123,14 +123,13 @@ class Snapshot:
     def changes(self) -> Iterator[Pair]:
         """Give what has changed since the last time."""
         open_ = self._correlator.connections
-        yield from self._connections[_INBOUND].changes(f"{self._prefix}{_INBOUND}/", open_.inbound)
-        yield from self._connections[_OUTBOUND].changes(
-            f"{self._prefix}{_OUTBOUND}/", open_.outbound
-        )
-        yield from self._changed_logins(f"{self._prefix}{_ATTEMPTS}/")
+        prefix, known = self._prefix, self._connections
+        yield from known[_INBOUND].changes(f"{prefix}{_INBOUND}/", open_.inbound)
+        yield from known[_OUTBOUND].changes(f"{prefix}{_OUTBOUND}/", open_.outbound)
+        yield from self._changed_logins(f"{prefix}{_ATTEMPTS}/")
         if self._expiry != self._correlator.next_expiry:
             self._expiry = self._correlator.next_expiry
-            yield f"{self._prefix}{_EXPIRY}", orjson.dumps(self._expiry)
+            yield f"{prefix}{_EXPIRY}", orjson.dumps(self._expiry)
 
     def keys(self) -> Iterator[str]:
         """Give all keys that the store has."""

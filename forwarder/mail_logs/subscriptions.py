@@ -34,11 +34,10 @@ _HEADER = compile_late(
 
 
 class _Subscription(NamedTuple):
-    """A kind of log."""
+    """A kind of log, with how messages begin that no other kind has, as an expression."""
 
     name: str
     signs: bytes
-    """How messages begin that no other kind has, as an expression."""
 
 
 SUBSCRIPTIONS = (

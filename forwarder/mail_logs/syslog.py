@@ -33,13 +33,11 @@ Daemons write a message that comes again only once, and then how often:
     Apr 22 11:44:50 esa1 mail_logs: message repeated 3 times: [ Info: SMTP Auth: ...]
     Apr 22 11:44:55 esa1 last message repeated 4 times
 
-* Such a line stands for as many logins as it says, each as the daemon would have written it then.
-* The second one names no message. It repeats the last one of its host, if that was a login, and of
-  its program, if it names one.
-* A number is quickly written. So a message comes :data:`MAX_TIMES` times at most, and messages of
-  one file :data:`TIMES_A_LINE` times on average; what goes beyond is dropped and counted.
-* What a file begins with may repeat the last message of the file before, which is not known here:
-  it is counted, too.
+Such a line stands for as many logins as it says, each as the daemon would have written it. The
+second one repeats the last message of its host, if that was a login, and of its program, if it
+names one; at the beginning of a file that message is not known, and the line is only counted. A
+number is quickly written: so a message comes :data:`MAX_TIMES` times at most, and messages of one
+file :data:`TIMES_A_LINE` times on average; what goes beyond is dropped and counted.
 """
 
 import re
@@ -136,7 +134,6 @@ MAX_BYTES = 4096
 """Of a message that is remembered. A daemon cuts what is longer, and so does a user's name."""
 
 LOGIN = (b"SMTP Auth", b"DCID: ")
-"""How the messages of logins begin."""
 
 _LAST = compile_late(
     STAMP + BLANKS + HOST + rb"(?P<rest>(?:" + TAG + rb"[ \t]*+)?"
@@ -147,6 +144,8 @@ _BEHIND_TAG = (b":", b"[")
 
 MAX_RELAYS = 4
 """Headers before one another; each is of another relay."""
+
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
 _AHEAD = timedelta(days=1)
 """By which a stamp may be ahead of the time of its file: zones and clocks differ."""
@@ -175,12 +174,10 @@ class Framed(NamedTuple):
 
 
 class SyslogState(NamedTuple):
-    """What is known of the year."""
+    """What is known of the year: see the arguments of the framer."""
 
     near: datetime
-    """A moment that the first stamp is not after."""
     year: int | None
-    """Of the first stamp, where the operator knows better."""
     before: datetime | None
     """The date of the last stamp that had no year."""
 
@@ -188,8 +185,7 @@ class SyslogState(NamedTuple):
 class SyslogFraming:
     """Reads the syslog headers of one file, and finds the year of stamps that have none.
 
-    The first gets the latest year in which it is not after the time of the file. From there the
-    years run on.
+    The first gets the latest year in which it is not after the time of the file; then years run on.
     """
 
     __slots__ = ("_before", "_dated", "_latest", "_near", "_year")
@@ -202,7 +198,7 @@ class SyslogFraming:
         self._year = year
         self._latest = None if latest is None else _ahead(latest)
         self._before: datetime | None = None
-        # The date of the last stamp as it stands there, and its year: most lines are of one day.
+        # The last date and its year: most lines are of one day.
         self._dated: tuple[bytes, bytes, bytes] = (b"", b"", b"")
 
     @property
@@ -327,9 +323,6 @@ def may_begin(line: bytes, position: int) -> bool:
     return False
 
 
-_FIRST = datetime(1, 1, 1, tzinfo=UTC)
-
-
 def _ahead(moment: datetime) -> datetime:
     return min(moment, datetime.max.replace(tzinfo=UTC) - _AHEAD) + _AHEAD
 
@@ -349,9 +342,8 @@ class Repeated(NamedTuple):
     line: bytes
     """As it would have been written each time."""
     level: int | None
-    """Where the level or one more header has to begin in it, if that is not known to be right."""
+    """Where the level or one more header has to begin in it; None if that is known to be right."""
     times: int
-    """How often it came."""
     most: int
     """How often it can count."""
 

@@ -152,11 +152,7 @@ def _instant(utc: datetime, offset: timedelta) -> Instant:
 
 
 def latest_year(month: int, day: int, limit: datetime) -> int:
-    """Find the year of a date that has none: the latest in which it is not after a limit.
-
-    Raises:
-        ValueError: No year has such a date.
-    """
+    """Find the latest year in which a date is not after a limit, else raise ValueError."""
     # Two leap years are up to eight years apart.
     for year in range(limit.year, limit.year - 9, -1):
         date = _date(year, month, day)
@@ -166,11 +162,7 @@ def latest_year(month: int, day: int, limit: datetime) -> int:
 
 
 def following_year(month: int, day: int, since: datetime) -> int:
-    """Find the year of a date that has none, and is within the year behind a moment.
-
-    Raises:
-        ValueError: There is no such date.
-    """
+    """Find the year of a date that is within the year behind a moment, else raise ValueError."""
     for year in (since.year, since.year + 1):
         date = _date(year, month, day)
         if date is not None and date >= since:
