@@ -83,9 +83,6 @@ class Ingest:
             spool: Where they go.
             once: Whether to read to the end and wait for nothing.
             standard_input: The one that was read before, if there was any.
-
-        Raises:
-            ForwarderError: What is in the spool cannot be understood.
         """
         self._config = config
         self._parser_settings = ParserSettings.of(config.inputs, config.documents)
@@ -201,7 +198,7 @@ class Ingest:
             return False
         if self._tailer is not None:
             before, self._tailer = self._tailer, self._open_tailer()
-            self._status.follow(self._tailer)
+            self._status.tailer = self._tailer
             before.close()
         if self._stdin is not None:
             self._stdin.rewind()

@@ -60,12 +60,7 @@ class ParseWarnings:
         self._mixed: set[str] = set()
 
     def log(self, counts: Counters, *, last: bool = False) -> None:
-        """Log what is new.
-
-        Args:
-            counts: Totals so far.
-            last: Whether the program ends, so that nothing waits for its hour.
-        """
+        """Log what is new in the totals so far; the ``last`` time nothing waits for its hour."""
         if counts.assumed_utc and not self._said_utc:
             self._said_utc = True
             _log.warning(
@@ -98,17 +93,16 @@ class InputStatus:
     """Tells how the inputs are; for the thread that reads them."""
 
     def __init__(
-        self, following: FileTailer | None, named: Collection[str], last: Mapping[str, bytes]
+        self, tailer: FileTailer | None, named: Collection[str], last: Mapping[str, bytes]
     ) -> None:
         """Start with nothing logged.
 
         Args:
-            following: Tails the files among the inputs, if there are any.
+            tailer: Reads the files among the inputs, if there are any.
             named: Paths of single files that the configuration names.
-            last: What was saved for ``status`` before: files that are not mail logs are not read
-                again.
+            last: What was saved for ``status`` before; it has the files that are not mail logs.
         """
-        self._following = following
+        self.tailer = tailer
         self._named = frozenset(named)
         before = orjson.loads(last.get(_KEY, b"{}"))
         self._others = {x.pop("key"): OtherLog(**x) for x in before.get("other_logs", ())}
@@ -127,19 +121,15 @@ class InputStatus:
         self.problems = 0
         """What could not be read, or is lost; each was logged."""
 
-    def follow(self, following: FileTailer | None) -> None:
-        """Take another tailer in place of the one before."""
-        self._following = following
-
     def log_problems(self) -> None:
         """Log what has gone wrong since the last time."""
-        if self._following is None:
+        if self.tailer is None:
             return
-        for problem in self._following.take_problems():
+        for problem in self.tailer.take_problems():
             self.problems += 1
             if self._is_new(problem):
                 _log.warning("Log file cannot be read.", reason=problem)
-        links = self._following.take_links()
+        links = self.tailer.take_links()
         if links is not None:
             _log.warning("Symbolic links were skipped.", reason=links)
 
@@ -178,12 +168,12 @@ class InputStatus:
         self._log_whether_there_are_logs()
         paths = self._find_others()
         others = self._log_others(paths)
-        lost = self._lost_before + (0 if self._following is None else self._following.lost)
+        lost = self._lost_before + (0 if self.tailer is None else self.tailer.lost)
         status = _describe(self._files(), reply.open_connections, self._counts, lost)
         status["other_logs"] = [
             {"key": key, **others[key]._asdict()} for key in sorted(others)[:MAX_OTHERS]
         ]
-        problems = [] if self._following is None else self._following.problems
+        problems = [] if self.tailer is None else self.tailer.problems
         problems += (other.say(shown(paths[key])) for key, other in sorted(others.items()))
         status["problems"] = [shortened(x) for x in problems[:MAX_STATUS_FILES]]
         now = time.monotonic()
@@ -200,11 +190,11 @@ class InputStatus:
         paths = self._find_others()
         foreign = {key for key, other in self._log_others(paths).items() if other.is_foreign}
         named = {key for key, path in paths.items() if path in self._named or key == STDIN_KEY}
-        number = 0 if self._following is None else self._following.number
+        number = 0 if self.tailer is None else self.tailer.number
         self.problems += len(foreign if len(foreign) == number else foreign & named)
 
     def _files(self) -> Iterator[FileStatus]:
-        return iter(()) if self._following is None else self._following.status()
+        return iter(()) if self.tailer is None else self.tailer.status()
 
     def _find_others(self) -> dict[str, str]:
         """Give the paths of what is not a mail log, by key."""
@@ -229,7 +219,7 @@ class InputStatus:
 
     def _log_whether_there_are_logs(self) -> None:
         """Log once that there are none: a share that is not mounted looks like a quiet night."""
-        found = None if self._following is None else self._following.finds_files
+        found = None if self.tailer is None else self.tailer.finds_files
         if found is None:
             return
         before, self._has_logs = self._has_logs, found

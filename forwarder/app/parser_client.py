@@ -161,17 +161,12 @@ def put(message: Request | Reply, pipe: BinaryIO) -> None:
 
 
 def get(pipe: BinaryIO) -> object:
-    """Receive a message.
-
-    Raises:
-        EOFError: There will be none.
-        pickle.UnpicklingError: It is cut off.
-    """
+    """Receive a message; raise what pickle raises where there is none, or not a whole one."""
     return pickle.load(pipe)  # noqa: S301 - of our own process
 
 
 class ParserClient:
-    """The parser process."""
+    """The parser process; each call raises ParserError once it has failed."""
 
     def __init__(
         self,
@@ -185,9 +180,6 @@ class ParserClient:
             settings: As for :class:`Begin`.
             state: The same.
             wake: Called by another thread when a checkpoint is there, or a failure.
-
-        Raises:
-            ParserError: It cannot be started.
         """
         self._wake = wake
         self._changed = threading.Condition()
@@ -205,6 +197,7 @@ class ParserClient:
                 f"the parser process cannot be started: {error.strerror}; allow this user one"
                 " process and a few files more, and start the service again"
             ) from error
+        self.pid = self._process.pid
         self._requests = cast("BinaryIO", self._process.stdin)
         for pipe in (self._requests, self._answers):
             # Neither side waits in the middle of a message. A user has sixteen pipes of this size;
@@ -220,17 +213,8 @@ class ParserClient:
         with suppress(ParserError):  # the next call raises it
             self._send(Begin(settings, state))
 
-    @property
-    def pid(self) -> int:
-        """Of the process."""
-        return self._process.pid
-
     def feed(self, chunk: Chunk) -> None:
-        """Send a chunk; wait while enough is in flight.
-
-        Raises:
-            ParserError: It has failed.
-        """
+        """Send a chunk; wait while enough is in flight."""
         with self._changed:
             self._changed.wait_for(lambda: self._in_flight < _WINDOW_BYTES or self._failure)
             self._begin_to_owe()
@@ -238,33 +222,18 @@ class ParserClient:
         self._send(chunk)
 
     def ask(self) -> None:
-        """Request a checkpoint.
-
-        Raises:
-            ParserError: It has failed.
-        """
+        """Request a checkpoint."""
         with self._changed:
             self._begin_to_owe()
             self._asked += 1
         self._send(Checkpoint())
 
     def saved(self, forgotten: Sequence[str]) -> None:
-        """Tell it that the last checkpoint is saved, and which logs are gone.
-
-        Raises:
-            ParserError: It has failed.
-        """
+        """Tell it that the last checkpoint is saved, and which logs are gone."""
         self._send(Saved(forgotten))
 
     def replies(self, *, wait: bool = False) -> list[Parsed | CheckpointReply]:
-        """Give the replies since the last time, in order.
-
-        Args:
-            wait: Whether to wait until there is one.
-
-        Raises:
-            ParserError: It has failed.
-        """
+        """Give the replies since the last time, in order; ``wait`` until there is one."""
         with self._changed:
             if wait:
                 self._changed.wait_for(lambda: self._replies or self._failure)

@@ -128,13 +128,10 @@ class ParserPool:
         )
 
     def saved(self, forgotten: Iterable[str] = ()) -> None:
-        """Forget logs that have ended, now that the last checkpoint is saved.
+        """Forget logs that have ended, now that the last checkpoint is saved, and those forgotten.
 
-        If such a log goes on, its next chunk has what was saved. That is not so where a part of a
-        line is left at its end: its file may go on within it.
-
-        Args:
-            forgotten: Keys of logs of which nothing will come any more.
+        If a log goes on behind its end, its next chunk has what was saved. That is not so where a
+        part of a line is left at its end: its file may go on within it.
         """
         for key in (*self._leaving, *forgotten):
             self._readings.pop(key, None)
@@ -159,10 +156,7 @@ def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Se
     All before a saved position is in documents, and all behind it will be, for every output; so the
     two meet where they should. Nothing else of it is kept.
 
-    Args:
-        logs: As :func:`forwarder.inputs.files.rewind.rewind` gives them; those that are gone are
-            left out.
-        settings: As the service has them.
+    Logs that are gone are left out.
 
     Raises:
         ReadError: A log cannot be read, or not as far as it was.
@@ -222,12 +216,7 @@ def _chunks(log: "Again", file: "FileStat") -> Iterator[Chunk]:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests, until there are no more.
-
-    Raises:
-        EOFError: There are no more.
-        BrokenPipeError: The service has ended.
-    """
+    """Answer requests, until an EOFError or a BrokenPipeError: the service has ended."""
     try:
         begin = get(requests)
         assert isinstance(begin, Begin)  # noqa: S101 - nothing else comes first
@@ -251,7 +240,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 def main() -> None:
     """Answer requests from standard input.
 
-    The arguments are the version of the service, and the pipe for the replies.
+    Its arguments are the version of the service, and the pipe for the replies.
     """
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

@@ -61,9 +61,6 @@ class Runtime:
             outputs: Those of the configuration, by name.
             once: Whether to read to the end and wait for nothing.
             standard_input: The one that was read before, if there was any.
-
-        Raises:
-            ForwarderError: It cannot be.
         """
         self.spool = open_spool(config)
         try:
@@ -218,14 +215,7 @@ def _delivery_settings(output: OutputConfig) -> DeliverySettings:
 def build_outputs(
     config: Config, is_ending: Callable[[], bool] = lambda: False
 ) -> Mapping[str, "LazyOutput"]:
-    """Build all outputs of a configuration.
-
-    Args:
-        config: Of the program.
-        is_ending: Whether to wait no longer for those that take long.
-
-    Returns:
-        By name. Those that are not built in time are built in the background.
+    """Build all outputs of a configuration, by name; those that take long, in the background.
 
     Raises:
         ForwarderError: One cannot be built, as its plugin foresaw; the message names it.
@@ -252,11 +242,7 @@ class LazyOutput:
         self._thread.start()
 
     def wait(self, within: timedelta, is_ending: Callable[[], bool]) -> None:
-        """Wait until it is built, or for so long, or until the program ends.
-
-        Raises:
-            ForwarderError: It cannot be built, as the plugin foresaw.
-        """
+        """Wait until it is built, or for so long, or until the program ends."""
         end = time.monotonic() + within.total_seconds()
         while self._thread.is_alive() and time.monotonic() < end and not is_ending():
             self._thread.join(_BUILD_LOOK_SECONDS)

@@ -43,12 +43,7 @@ _log = structlog.get_logger(__name__)
 
 
 def open_spool(config: "Config") -> Spool:
-    """Open the spool of a configuration, with a state of this version.
-
-    Raises:
-        StateVersionError: The state is of a later version, or of none that is known.
-        SpoolError: It cannot be read or written.
-    """
+    """Open the spool of a configuration, with a state of this version."""
     spool = Spool(
         Path(os.path.abspath(config.state)),  # noqa: PTH100 - .. stays
         max_bytes=config.spool.max_bytes,
@@ -67,7 +62,6 @@ def upgrade(spool: Spool) -> None:
 
     Raises:
         StateVersionError: It is of a later version, or of none that is known.
-        SpoolError: It cannot be read or written.
     """
     known = dict(spool.load_state(KEY)).get(KEY)
     version = 1 if known is None else int(known)
@@ -104,14 +98,9 @@ def upgrade(spool: Spool) -> None:
 def forget(
     state: Iterable[tuple[str, bytes]], appliances: Container[str]
 ) -> list[tuple[str, None]]:
-    """Forget all of appliances but their positions: their lines are parsed as if they were new.
+    """Give what to delete from the parser's state: all of some appliances.
 
-    Args:
-        state: The parser's: all pairs whose key begins with its prefix.
-        appliances: Whose lines they are.
-
-    Returns:
-        What to change in the state.
+    Their lines are parsed as if for the first time then.
     """
     pairs = [(key.removeprefix(PARSER_PREFIX).split("/", 1), key, value) for key, value in state]
     # Keys begin with the number of a stream, or stand for the serial numbers of a family of them.

@@ -83,10 +83,9 @@ class Service:
         """Outlives each configuration."""
 
     def run(self) -> bool:
-        """Run until the end.
+        """Run until the end; tell whether all was done that was to be done.
 
-        Returns:
-            Whether all was done that was to be done. A service that is told to end has done it.
+        A service that is told to end has done it.
 
         Raises:
             ForwarderError: It could not begin.
@@ -229,7 +228,6 @@ class Service:
         return config, outputs
 
     def _build(self, config: Config) -> Mapping[str, Output]:
-        """Build outputs; a signal does not wait for those that take long."""
         return build_outputs(config, lambda: not self._signals.empty())
 
     def _give_up(self) -> None:
@@ -285,11 +283,7 @@ class Patience:
         self._since = time.monotonic()
 
     def ends(self, achieved: Hashable = None) -> bool:
-        """Tell whether it is over.
-
-        Args:
-            achieved: How far things are; another value than the last time is progress.
-        """
+        """Tell whether it is over; another value of ``achieved`` than the last is progress."""
         if achieved != self._achieved:
             self._achieved = achieved
             self.renew()
