@@ -244,7 +244,7 @@ def test_sighup_takes_outputs_in_out_and_elsewhere(tmp_path: Path) -> None:
         x.configure(CONFIG)
         x.program.send(signal.SIGHUP)
         x.program.await_log("The new configuration is in use.", times=2)
-        x.program.await_log("An output is no longer in the configuration and has been forgotten.")
+        x.program.await_log("Output removed from the configuration")
         taken = len(x.documents(second))
         for writer in x.writers.values():
             writer.rotate()

@@ -120,12 +120,8 @@ def prepare_folder(folder: Path) -> None:
 def open_database(folder: Path, committed: int) -> tuple[sqlite3.Connection, Recovered | None]:
     """Open the database of a folder whose lock is held; make it if there is none.
 
-    Args:
-        folder: The state folder.
-        committed: The serial number behind the newest document, as far as is known.
-
-    Returns:
-        A connection, and what was carried over where the database was damaged.
+    The newest document was before ``committed``, as far as is known. Returns a connection, and what
+    was carried over where the database was damaged.
 
     Raises:
         SpoolError: It is of a newer version, or a new one does not fit on the disk.
@@ -167,9 +163,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _find_fault(path: Path, *, thorough: bool) -> str | None:
     """Return what is wrong with a database, without changing it; None if nothing was found.
 
-    Args:
-        path: The database.
-        thorough: Whether to read all of it, or only what a start needs, however large it is.
+    To be thorough is to read all of it, and not only what a start needs.
     """
     if path.stat().st_size == 0:
         return "it is empty"

@@ -96,13 +96,19 @@ def source_of(body: bytes) -> Source | None:
 
 
 def store(
-    connection: sqlite3.Connection, output: str, letters: Sequence[DeadLetter], max_bytes: int
+    connection: sqlite3.Connection,
+    output: str,
+    replayed: Sequence[DeadLetter],
+    letters: Sequence[DeadLetter],
+    max_bytes: int,
 ) -> None:
-    """Store new letters, and the new answers to those that were replayed.
+    """Store new letters and new answers to those that were replayed; remove what was delivered.
 
     Raises:
         LettersFullError: Not all of them fit; the transaction is to be rolled back.
     """
+    kept = {x.number for x in letters}
+    remove(connection, [x.number for x in replayed if x.number not in kept])
     rows = check_limit(connection, output, letters, max_bytes)
     connection.executemany(
         "UPDATE dead_letters SET replay = ?, time = ?, status = ?, reason = ? WHERE number = ?",
@@ -180,12 +186,8 @@ def replays(
 ) -> list[DeadLetter]:
     """Read the oldest letters of an output that are to be delivered again.
 
-    Args:
-        connection: To the database.
-        output: Its name.
-        max_documents: At most so many.
-        max_bytes: At most so many bytes of bodies, unless the first alone has more.
-        put_off: Whether those that the output put off, or those that an operator asked for.
+    These are those that it put off, or else those that an operator asked for. The first alone may
+    have more bytes of bodies than ``max_bytes``.
     """
     found = list[DeadLetter]()
     size = 0

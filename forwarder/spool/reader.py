@@ -61,12 +61,9 @@ class Reader:
             yield self._connection
 
     def read(self, cursor: int, *, max_documents: int, max_bytes: int) -> Batch:
-        """Read consecutive documents, at least one if there is any.
+        """Read consecutive documents from a serial number on; what is missing there is stepped over.
 
-        Args:
-            cursor: Serial number to begin at; what is missing there is stepped over.
-            max_documents: At most so many.
-            max_bytes: At most so many in the bodies, unless the first alone has more.
+        The first alone may have more bytes of bodies than ``max_bytes``.
 
         Raises:
             DamagedSegmentError: The next row is damaged, and nothing was read before it.

@@ -161,10 +161,8 @@ def connect(path: Path) -> sqlite3.Connection:
 def connect_to_read(path: Path, *, is_still: bool = False) -> sqlite3.Connection:
     """Open a connection that cannot write.
 
-    Args:
-        path: An existing database.
-        is_still: Whether no process writes to it and it has no log of changes. Then no file is made
-            for reading.
+    If the database is still, that is, no process writes to it and it has no log of changes, no file
+    is made for reading.
     """
     mode = "mode=ro&immutable=1" if is_still else "mode=ro"
     uri = f"{path.absolute().as_uri()}?{mode}"
@@ -253,13 +251,7 @@ def _chunks(rows: list[_Row]) -> Iterator[list[_Row]]:
 def load_state(
     connection: sqlite3.Connection, prefix: str, *, after: str = "", limit: int = -1
 ) -> list[tuple[str, bytes]]:
-    """Return the state whose keys have a prefix, in the order of the keys.
-
-    Args:
-        connection: To the database.
-        prefix: Of the keys.
-        after: Only what comes behind this key.
-        limit: The most rows; -1 for all.
+    """Return the state whose keys have a prefix, in their order, behind one of them.
 
     Raises:
         DamagedError: A value does not match its checksum.

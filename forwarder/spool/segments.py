@@ -154,15 +154,9 @@ def delete(connection: sqlite3.Connection, first: int, size: int) -> None:
 
 
 def trim(connection: sqlite3.Connection, cursors: Sequence[int], end: int) -> bool:
-    """Delete segments that every output has had: as many as takes no time.
+    """Delete segments that every output has had, as many as takes no time; tell whether more are.
 
-    Args:
-        connection: In a transaction.
-        cursors: Of all outputs; nothing is deleted while there are none.
-        end: The serial number of the next document that is committed.
-
-    Returns:
-        Whether there are more.
+    Nothing is deleted while there are no outputs. The next commit begins at ``end``.
     """
     lowest = bound = min(cursors, default=0)
     if lowest < end:
@@ -185,16 +179,9 @@ def trim(connection: sqlite3.Connection, cursors: Sequence[int], end: int) -> bo
 
 
 def find_end(connection: sqlite3.Connection, first: int, bound: int, max_bytes: int) -> int:
-    """Find how far to drop documents: whole segments, at least one if there is any.
+    """Return how far to drop documents, from the first that may go to the first that must stay.
 
-    Args:
-        connection: To the database.
-        first: Serial number of the oldest document that may go.
-        bound: Serial number of the first one that must stay.
-        max_bytes: So much is enough.
-
-    Returns:
-        Serial number of the first document that stays.
+    These are whole segments, at least one if there is any, until ``max_bytes`` are enough.
     """
     end = first
     for start, documents, size in connection.execute(

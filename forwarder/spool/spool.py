@@ -3,9 +3,8 @@
 A commit of documents is on disk when it returns. A cursor is written at once, and is on disk before
 the output gets its next batch: neither the death of the process nor a power cut makes more come
 again than the batch in hand. The log of changes is synced as a whole, so a commit of documents in
-between does that for all cursors; only where there was none, :meth:`Spool.sync` does it. What
-takes long, to compress and decompress, is done outside the lock; each output reads by a connection
-of its own.
+between does that for all cursors; only where there was none, :meth:`Spool.sync` does it. Documents
+are compressed and decompressed outside the lock; each output has a connection of its own.
 """
 
 import sqlite3
@@ -34,13 +33,7 @@ from forwarder.spool.errors import (
 from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits, quarantine, waiting_ids
 from forwarder.spool.schema import LIMITS, connect, load_state, put_state
 from forwarder.spool.segments import DamagedSegmentError
-from forwarder.spool.writer import (
-    DEFAULT_MAX_BYTES,
-    MAX_WAL_BYTES,
-    Lock,
-    Writer,
-    usage_of,
-)
+from forwarder.spool.writer import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Lock, Writer
 
 _PAGE_ROWS = 1_000  # of the state, in memory at a time
 _LOOK_SECONDS = 0.25  # how often a wait for space looks for an end and at the disk
@@ -51,8 +44,8 @@ _log = structlog.get_logger(__name__)
 class Spool:
     """Documents on their way, and what must survive with them. Any thread may call it.
 
-    Any method that reads or writes raises :class:`BlockedError` where that is not possible now, and
-    nothing was written then, and :class:`DamagedError` where the database is broken.
+    What reads or writes raises :class:`BlockedError` where that is not possible now, with nothing
+    written, and :class:`DamagedError` where the database is broken.
     """
 
     def __init__(
@@ -105,15 +98,7 @@ class Spool:
                 self.outputs = cursors.load_outputs(connection)
                 self._next = cursors.next_number(connection, self.outputs)
                 self._backfills = cursors.load_backfills(connection)
-            missing = self.lock.committed - self._next
-            if missing > 0 and was_there and not recovered:
-                _log.error(
-                    "The newest documents are gone from the spool: its log of changes"
-                    " (spool.db-wal) was damaged or removed while nothing ran. Positions in the"
-                    " logs went back with them, so what is still in the logs is read again.",
-                    documents=missing,
-                )
-            self.lock.note_commit(self._next)
+            self.lock.begin(self._next, is_same=was_there and recovered is None)
             self.commit((), [(LIMITS, orjson.dumps([max_bytes, self._max_letter_bytes]))])
         except BaseException:
             connection.close()
@@ -149,8 +134,7 @@ class Spool:
 
     def load_state(self, prefix: str) -> list[tuple[str, bytes]]:
         """Return the state whose keys begin with a prefix, in the order of the keys."""
-        with self._writer.locked() as connection:
-            return load_state(connection, prefix)
+        return list(self.iter_state(prefix))
 
     def iter_state(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Give the same a page at a time: of 100,000 files it is more than should be in memory."""
@@ -169,29 +153,26 @@ class Spool:
         if reason is None or not self._writer.is_at_limit or not outputs:
             return reason
         name, slowest = min(outputs.items(), key=lambda x: x[1].cursor)
-        trouble = slowest.trouble
-        why = "which is slower than reading" if trouble is None else f"which fails: {trouble.error}"
+        error = slowest.trouble and slowest.trouble.error
         return (
             f"{reason}; reading resumes when output {name!r} has delivered more of the"
-            f" {self.pending(name):,} documents that wait for it, {why}"
+            f" {self.pending(name):,} documents that wait for it,"
+            f" {f'which fails: {error}' if error else 'which is slower than reading'}"
         )
 
     def wait_for_space(self, stop: threading.Event, timeout: float) -> bool:
         """Wait some seconds until the spool is no longer full; tell whether that is so."""
         end = time.monotonic() + timeout
-
-        def is_full() -> bool:
-            return self._writer.blocked_reason is not None
-
         with suppress(BlockedError):
             self._make_space(stop)
-        while is_full() and not stop.is_set() and (left := end - time.monotonic()) > 0:
-            if not self.wait(lambda: not is_full(), min(left, _LOOK_SECONDS)):
+        while self._writer.blocked_reason and not stop.is_set() and time.monotonic() < end:
+            seconds = min(end - time.monotonic(), _LOOK_SECONDS)
+            if not self.wait(lambda: not self._writer.blocked_reason, seconds):
                 # The disk and other processes do not tell when they are out of the way.
                 with suppress(BlockedError):
                     self._writer.measure()
                     self._make_space(stop)
-        return not is_full()
+        return not self._writer.blocked_reason
 
     def _make_space(self, stop: threading.Event) -> None:
         """Trim, or drop what waits for outputs that do not deliver, until the spool is not full."""
@@ -204,9 +185,8 @@ class Spool:
     def _drop(self) -> bool:
         """Drop the oldest documents of stalled outputs, if another delivers; tell whether."""
         with self._writer.locked() as connection:
-            losing = self._overflow.choose(
-                connection, self.outputs, self._backfills, self._writer.max_bytes
-            )
+            limit = self._writer.max_bytes
+            losing = self._overflow.choose(connection, self.outputs, self._backfills, limit)
             if losing:
                 self._store(losing, durable=True)
         self._overflow.log(losing)
@@ -226,10 +206,7 @@ class Spool:
         return self._trims
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Wait some seconds for what changes with a commit, an advance or :meth:`wake`.
-
-        The condition must be quick, and not write or wait itself. Returns whether it is true.
-        """
+        """Wait some seconds for a quick condition on commits and cursors; tell whether it holds."""
         with self._changed:
             return self._changed.wait_for(condition, timeout)
 
@@ -239,10 +216,9 @@ class Spool:
             self._changed.notify_all()
 
     def add_outputs(self, names: Iterable[str], *, blocking: Iterable[str] = ()) -> None:
-        """Set which outputs there are, and forget all others; none of them may be reading.
+        """Set which outputs there are, and forget the others; none of them may be reading.
 
-        A new one begins at the oldest document that is still there. A full spool drops nothing for
-        those that are ``blocking``.
+        A new one begins at the oldest document. For a ``blocking`` one nothing is ever dropped.
         """
         with self._writer.locked() as connection:
             new = Progress(segments.oldest_number(connection) or self._next)
@@ -257,8 +233,7 @@ class Spool:
                 self._readers[name] = Reader(connect(self._path), self._recent)
         for name, undelivered in forgotten.items():
             _log.warning(
-                "An output was removed from the configuration; its undelivered documents are"
-                " forgotten.",
+                "Output removed from the configuration; its undelivered documents are forgotten.",
                 output=name,
                 undelivered=undelivered,
             )
@@ -266,7 +241,8 @@ class Spool:
 
     def pending(self, output: str) -> int:
         """Count the documents that an output has not had yet; those to be replayed do not count."""
-        return self._count(output, self._next)
+        cursor = self.outputs[output].cursor
+        return cursors.count_own(self._backfills, output, cursor, self._next)
 
     def put_off(self, output: str) -> int:
         """Count the documents that an output put off; :meth:`pending` does not count them."""
@@ -322,7 +298,11 @@ class Spool:
         reader = self._readers[output]
         end = cursors.end_of_own(self._backfills, output, start, self._next)
         most = min(max_documents, end - start)
-        with suppress(DamagedSegmentError, SpoolError), explained(self._path), reader.locked():
+        with (
+            suppress(DamagedSegmentError, SpoolError),
+            explained(self._path),
+            reader.locked(),
+        ):
             if cursors.next_own(self._backfills, output, start) == start:
                 return reader.read(start, max_documents=most, max_bytes=max_bytes)
         return Batch(())
@@ -345,15 +325,8 @@ class Spool:
             before = self.outputs[output]
             after = before.behind(batch, dead_letters)
             after = after._replace(retried=before.retried + retried, refusing=refusing)
-
-            def keep_letters(connection: sqlite3.Connection) -> None:
-                kept = {x.number for x in dead_letters}
-                letters.remove(
-                    connection, [x.number for x in batch.letters if x.number not in kept]
-                )
-                letters.store(connection, output, dead_letters, self._max_letter_bytes)
-
-            self._store({output: after}, keep_letters)
+            args = output, batch.letters, dead_letters, self._max_letter_bytes
+            self._store({output: after}, lambda connection: letters.store(connection, *args))
             if after.delivered > before.delivered:
                 self._overflow.take(output)
             elif any(not x.put_off for x in dead_letters):
@@ -399,9 +372,9 @@ class Spool:
                 pass
 
     def backfill(self, output: str, parts: Iterable[Sequence[Document]]) -> int:
-        """Write documents for one output alone, all or none; return how many.
+        """Write documents for one output alone, all or none, but those that wait; return how many.
 
-        Those that wait for it are left out. It need not be known yet; no output may be reading.
+        No output may be reading.
         """
         with self._writer.locked() as reading:
             oldest = segments.oldest_number(reading) or self._next
@@ -414,24 +387,15 @@ class Spool:
                     fresh = [x for x in part if x.id not in waiting]
                     waiting.update(x.id for x in fresh)
                     number = segments.insert(connection, number, segments.compress(fresh))
-                    if usage_of(self._path, connection).used > self._writer.max_bytes:
-                        raise BlockedError(
-                            "the documents take more space than spool.max_bytes,"
-                            f" {self._writer.max_bytes:,} bytes: raise it, or begin at a later log"
-                        )
-                backfills = self._backfills
-                if number > first:
-                    backfills = [*backfills, Backfill(output, first, number)]
+                    self._writer.check_size(connection)
+                backfills = [*self._backfills, Backfill(output, first, number)]
+                backfills = [x for x in backfills if x.start < x.end]
                 cursors.save_backfills(connection, backfills)
                 cursors.save_outputs(connection, {output: progress})
             self.outputs, self._backfills = self.outputs | {output: progress}, backfills
             self._next = number
             self.lock.note_commit(number)
         return number - first
-
-    def _count(self, output: str, end: int) -> int:
-        """Count the documents for an output between its cursor and a serial number."""
-        return cursors.count_own(self._backfills, output, self.outputs[output].cursor, end)
 
     def _store(
         self,

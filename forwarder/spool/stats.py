@@ -121,10 +121,8 @@ def read_spool(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _R
     service runs, or its log of changes is there, SQLite needs both files to read; otherwise the
     database is read as a file that does not change, which leaves no traces.
 
-    Args:
-        folder: The state folder.
-        ask: Called with a connection that cannot write, and again if the service started meanwhile.
-            It is to be quick, or to hold no transaction open for long.
+    It is called with a connection that cannot write, and again if the service started meanwhile. It
+    is to be quick, or to hold no transaction open for long.
 
     Raises:
         SpoolError: There is no spool, or it cannot be read.

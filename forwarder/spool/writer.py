@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
+import structlog
 
 from forwarder.spool.errors import (
     BlockedError,
@@ -55,6 +56,8 @@ _VACUUM_PAGES = 256  # to give back at a time: some milliseconds
 _CHECKPOINT_SECONDS = 1.0  # between two attempts to empty the log of changes
 _CHECKPOINT_MILLISECONDS = 100
 """How long to wait there for others who read. Our own readers take less."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Pause(NamedTuple):
@@ -105,6 +108,18 @@ class Lock:
     def committed(self) -> int:
         """The serial number behind the newest document, as far as was noted."""
         return self._holder.committed
+
+    def begin(self, committed: int, *, is_same: bool) -> None:
+        """Compare what was noted with a database that was opened, and log what is gone from it."""
+        missing = self.committed - committed
+        if missing > 0 and is_same:
+            _log.error(
+                "The newest documents are gone from the spool: its log of changes (spool.db-wal)"
+                " was damaged or removed while nothing ran. Positions in the logs went back with"
+                " them, so what is still in the logs is read again.",
+                documents=missing,
+            )
+        self.note_commit(committed)
 
     def note_commit(self, committed: int) -> None:
         """Note the serial number behind the newest document that was committed."""
@@ -251,6 +266,14 @@ class Writer:
         if connection.in_transaction:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
+
+    def check_size(self, connection: sqlite3.Connection) -> None:
+        """Raise :class:`BlockedError` where documents take more than the limit, uncommitted too."""
+        if usage_of(self._path, connection).used > self.max_bytes:
+            raise BlockedError(
+                f"the documents take more space than spool.max_bytes, {self.max_bytes:,} bytes:"
+                " raise it, or begin at a later log"
+            )
 
     def _check_disk(self, size: int) -> None:
         self._refused = size
