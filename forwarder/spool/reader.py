@@ -61,7 +61,7 @@ class Reader:
             yield self._connection
 
     def read(self, cursor: int, *, max_documents: int, max_bytes: int) -> Batch:
-        """Read consecutive documents from a serial number on; what is missing there is stepped over.
+        """Read consecutive documents from a serial number on; what is missing is stepped over.
 
         The first alone may have more bytes of bodies than ``max_bytes``.
 
