@@ -179,12 +179,6 @@ class Runtime:
                     f"output {name!r} refused {many(rejected, 'document')};"
                     " see esa-forwarder dead-letters list"
                 )
-            missing = progress.missing - before.missing
-            if missing:
-                yield (
-                    f"{many(missing, 'document')} for output {name!r} could not be read from the"
-                    " spool; see above"
-                )
             if dropped > 0:
                 yield (
                     f"{many(dropped, 'document')} dropped for output {name!r}, because the spool"

@@ -61,11 +61,8 @@ class Spool:
 
         That takes no longer for a large one. Only where damage was found before, all of it is read:
         some seconds for a gigabyte. The last commit and the last dead letter may go beyond the
-        limits; ``recent_bytes`` of bodies are kept in memory as well.
-
-        Raises:
-            SpoolError: Another process has it, or a newer version wrote it, or it cannot be read
-                or written.
+        limits; ``recent_bytes`` of bodies are kept in memory as well. Raises :class:`SpoolError` if
+        another process has it, or a newer version wrote it, or it cannot be used.
         """
         prepare_folder(folder)
         self.folder = folder
@@ -75,8 +72,7 @@ class Spool:
         self._readers: dict[str, Reader] = {}
         self._recent = RecentCommits(recent_bytes)
         self._overflow = cursors.Overflow()
-        self._trims = False
-        """Whether there are more segments than could be trimmed that every output has had."""
+        self._trims = False  # whether more segments can be trimmed than one transaction may
         self.was_damaged = False  # whether the database was replaced by what could be read of it
         self.lock = Lock(folder)
         try:
@@ -277,7 +273,8 @@ class Spool:
                 own = cursors.next_own(self._backfills, output, cursor)
                 if own > cursor:
                     with self._writer.locked():
-                        self._store({output: self.outputs[output]._replace(cursor=own)})
+                        before = self.outputs[output]  # of which more may have been dropped
+                        self._store({output: before._replace(cursor=max(before.cursor, own))})
                     self.wake()
                     continue
                 end = cursors.end_of_own(self._backfills, output, cursor, self._next)
@@ -323,10 +320,11 @@ class Spool:
         """
         with self._writer.locked():
             before = self.outputs[output]
-            after = before.behind(batch, dead_letters)
-            after = after._replace(retried=before.retried + retried, refusing=refusing)
-            args = output, batch.letters, dead_letters, self._max_letter_bytes
-            self._store({output: after}, lambda connection: letters.store(connection, *args))
+            after = before.behind(batch, dead_letters)._replace(
+                retried=before.retried + retried, refusing=refusing
+            )
+            given = output, batch.letters, dead_letters, self._max_letter_bytes
+            self._store({output: after}, lambda connection: letters.store(connection, *given))
             if after.delivered > before.delivered:
                 self._overflow.take(output)
             elif any(not x.put_off for x in dead_letters):
@@ -351,7 +349,7 @@ class Spool:
             self._note(output, before._replace(trouble=trouble, last_error=last, retried=retried))
 
     def note_attempt(self, output: str, since: float | None) -> None:
-        """Remember since when an attempt is going on, if that is long, or that it is over."""
+        """Remember since when an attempt takes long, or that it is over."""
         with self._writer.locked():
             self._note(output, self.outputs[output]._replace(attempt_since=since))
 
@@ -372,9 +370,9 @@ class Spool:
                 pass
 
     def backfill(self, output: str, parts: Iterable[Sequence[Document]]) -> int:
-        """Write documents for one output alone, all or none, but those that wait; return how many.
+        """Write documents that do not wait for an output yet, for it alone, all or none.
 
-        No output may be reading.
+        No output may be reading. Returns how many there were.
         """
         with self._writer.locked() as reading:
             oldest = segments.oldest_number(reading) or self._next

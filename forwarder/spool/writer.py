@@ -136,7 +136,7 @@ class Lock:
     def _write(self) -> None:
         process, committed, pause = self._holder
         noted = None if pause is None else [pause.since, pause.reason[:_MAX_REASON]]
-        content = orjson.dumps([process, committed, noted])
+        content = orjson.dumps([process, committed, noted]) + b"\n"
         os.pwrite(self._file, content, 0)
         os.truncate(self._file, len(content))
 
@@ -169,7 +169,9 @@ def _take(file: int, kind: int) -> bool:
 def _read(path: Path) -> Holder:
     """Read what a process noted; nothing where it cannot be read, as after a power cut."""
     try:
-        process, committed, pause = orjson.loads(path.read_bytes())
+        # Behind the first line there may be the rest of a longer one, for a moment.
+        content, _, _ = path.read_bytes().partition(b"\n")
+        process, committed, pause = orjson.loads(content)
         return Holder(int(process), int(committed), pause and Pause(float(pause[0]), str(pause[1])))
     except (ValueError, TypeError):
         return Holder()
