@@ -196,11 +196,7 @@ def load_or_end(path: Path) -> "Config":
 
 
 def as_configured(text: str, read: Callable[[str], _Value]) -> _Value:
-    """Read the value of an option as in the configuration, with the same refusals.
-
-    Raises:
-        click.BadParameter: It is refused.
-    """
+    """Read the value of an option as in the configuration, with the same refusals."""
     from forwarder.config.issue import InvalidValue, quoted
 
     try:

@@ -73,11 +73,7 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
 
 
 def _refuse_closed_input(config: "Config") -> None:
-    """Refuse to read standard input where it is closed.
-
-    Raises:
-        ReadError: A configuration asks for it.
-    """
+    """Raise ReadError if an input is standard input, and that is closed."""
     from forwarder.config.models import StdinSettings
     from forwarder.inputs.block_reader import ReadError
     from forwarder.inputs.stdin import CLOSED, is_closed

@@ -82,11 +82,7 @@ def between(
 
 
 def read_duration(value: object) -> timedelta:
-    """Read a duration, as ``90s``.
-
-    Raises:
-        InvalidValue: It is not one.
-    """
+    """Read a duration, as ``90s``; raise InvalidValue for what is not one."""
     if isinstance(value, timedelta):
         return value
     found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
@@ -125,11 +121,7 @@ def _count(value: object) -> int:
 
 
 def read_zone(value: object) -> ZoneInfo:
-    """Find a time zone by its IANA name, as ``Europe/Rome``.
-
-    Raises:
-        InvalidValue: There is none of that name.
-    """
+    """Find a time zone by its IANA name, as ``Europe/Rome``, or raise InvalidValue."""
     if isinstance(value, ZoneInfo):
         return value
     try:
@@ -159,11 +151,7 @@ def _zone_hint(text: str) -> str:
 
 
 def read_keyword(value: str) -> str:
-    """Accept text that is visible and can be indexed.
-
-    Raises:
-        InvalidValue: It is not.
-    """
+    """Accept text that is visible and can be indexed, or raise InvalidValue."""
     if not value.strip() or not value.isprintable():
         raise InvalidValue("is empty, or contains invisible characters")
     if len(value) > MAX_KEYWORD:

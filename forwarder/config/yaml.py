@@ -98,11 +98,7 @@ class YamlDocument:
 
 
 def read_config(path: Path) -> bytes:
-    """Read a configuration, also from a pipe; of one that is too long, the beginning.
-
-    Raises:
-        UnreadableError: It cannot be read.
-    """
+    """Read a configuration, also from a pipe; of one that is too long, the beginning."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -219,11 +215,7 @@ def _explain(error: MarkedYAMLError) -> tuple[int, str]:
 
 
 def read_value(path: str) -> str:
-    """Read a file whose content is a value, without one newline at its end.
-
-    Raises:
-        UnreadableError: It cannot be read, or is not text.
-    """
+    """Read a file whose content is a value, without one newline at its end."""
     try:
         # Without O_NONBLOCK, a FIFO that has no writer would block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
