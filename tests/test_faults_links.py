@@ -111,7 +111,7 @@ def test_links_to_the_spool(tmp_path: Path) -> None:
             (tmp_path / "logs/esa1" / f"mail.{name}").symlink_to(tmp_path / "state" / name)
         running.await_log("passed over, because a link can lead to anything")
         (tmp_path / "logs/esa1/mail.hard").hardlink_to(tmp_path / "state/spool.db")
-        running.await_log("is a file of the state folder by another name; it is never read")
+        running.await_log("is a file of the program's own by another name; it is never read")
         for link in (tmp_path / "logs/esa1").glob("mail.*"):
             if link.name != "mail.current":
                 link.unlink()
