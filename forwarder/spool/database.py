@@ -95,11 +95,7 @@ class Recovered(NamedTuple):
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the state folder, for its owner only.
-
-    Raises:
-        SpoolError: It cannot be made or used.
-    """
+    """Make the state folder, for its owner only; raises SpoolError if that cannot be."""
     try:
         missing = [x for x in (folder, *folder.parents) if not x.exists()]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

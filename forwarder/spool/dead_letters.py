@@ -104,8 +104,7 @@ def store(
 ) -> None:
     """Store new letters and new answers to those that were replayed; remove what was delivered.
 
-    Raises:
-        LettersFullError: Not all of them fit; the transaction is to be rolled back.
+    Where LettersFullError is raised, the transaction is to be rolled back.
     """
     kept = {x.number for x in letters}
     remove(connection, [x.number for x in replayed if x.number not in kept])

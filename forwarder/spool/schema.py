@@ -209,11 +209,7 @@ def refuse_newer(
 def migrate(
     connection: sqlite3.Connection, path: Path, versions: Sequence[Sequence[str]] = VERSIONS
 ) -> None:
-    """Bring a database to the newest version: all steps, or none.
-
-    Raises:
-        SpoolError: It is newer than this program.
-    """
+    """Bring a database to the newest version, in all steps or none; refuse a newer one."""
     refuse_newer(connection, path, versions)
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -47,19 +47,14 @@ class DamagedSegmentError(Exception):
 def compress(documents: Sequence[Document]) -> list[Segment]:
     """Compress documents, in order, into as many segments as their size asks for.
 
-    Raises:
-        ValueError: An id or a body has a newline in it.
+    An id or a body with a newline in it raises ValueError.
     """
     compressor = zstandard.ZstdCompressor(level=_LEVEL)
     return [_compress(compressor, part) for part in _cut(documents)]
 
 
 def decompress(segment: Segment) -> list[Document]:
-    """Return the documents of a segment.
-
-    Raises:
-        ValueError: It is damaged.
-    """
+    """Return the documents of a segment; raises ValueError if it is damaged."""
     if checksum(segment.data) != segment.checksum:
         raise ValueError("the checksum does not match")
     try:

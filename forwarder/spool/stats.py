@@ -144,11 +144,7 @@ def read_spool(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _R
 
 @contextmanager
 def write_spool(folder: Path) -> Iterator[sqlite3.Connection]:
-    """Change something in the spool of a state folder, in one transaction.
-
-    Raises:
-        SpoolError: There is no spool, or it cannot be written.
-    """
+    """Change the spool of a state folder in one transaction; raises SpoolError if it cannot be."""
     path = database_path(folder)
     with explained(path), closing(connect(path)) as connection:
         _check_version(connection, path)
@@ -163,11 +159,7 @@ def write_spool(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def database_path(folder: Path) -> Path:
-    """Return the path of the database of a state folder.
-
-    Raises:
-        SpoolError: There is none, or it cannot be read.
-    """
+    """Return the path of the database of a state folder; raises SpoolError if there is none."""
     path = folder / NAME
     try:
         found = stat.S_ISREG(path.stat().st_mode)
