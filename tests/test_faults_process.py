@@ -271,7 +271,7 @@ def test_sighup_takes_outputs_in_out_and_elsewhere(tmp_path: Path) -> None:
         (("outputs:", "outptus:"), "outptus"),
         (("type: file,", "type: fiel,"), "no output of type 'fiel' is installed"),
         (("{folder}/state", "{folder}/esa.yaml"), "The new configuration does not work"),
-        (("state: ", "state: ["), "The new configuration is not good"),
+        (("state: ", "state: ["), "The new configuration is not valid"),
     ],
     ids=["misspelt", "unknown_output", "does_not_work", "no_yaml"],
 )
