@@ -158,7 +158,7 @@ def test_a_pipeline_that_is_not_there_is_waited_for(node: Node, namespace: str) 
         failures = output.write(make(3, namespace))
     assert [x.retryable for x in failures] == [True] * 3
     assert "[missing]" in failures[0].reason
-    assert "make the pipeline" in failures[0].reason
+    assert "create the pipeline" in failures[0].reason
 
 
 def test_a_key_that_is_revoked_is_waited_for(node: Node, tmp_path: Path) -> None:
