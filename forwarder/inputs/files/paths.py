@@ -123,7 +123,6 @@ def log_folder(path: str) -> str:
     return "/".join(x for x in folders if not _MOVED.fullmatch(x))
 
 
-@lru_cache(maxsize=1024)  # each step with a file asks for it again
 def is_live(path: str) -> bool:
     """Whether a file may be the one that is written to, by its name.
 

@@ -17,7 +17,7 @@ those behind it wait, too.
 
 from collections import defaultdict, deque
 from collections.abc import Generator, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from heapq import heappop, heappush
 from itertools import count
@@ -112,6 +112,12 @@ class File:
     head: bytes = b""  # its first bytes, while it waits for another scan
     paused_since: float = 0.0
     """Since when it is at its end, and has to rest before its last line is whole."""
+    has_live_name: bool = field(init=False)
+    """Whether it has the name of a file that is written to, or had it last."""
+
+    def __post_init__(self) -> None:
+        """Look at the name once: each step with the file asks for it."""
+        self.has_live_name = is_live(self.path)
 
     @property
     def inode(self) -> Inode:
@@ -131,7 +137,7 @@ class File:
     @property
     def is_live(self) -> bool:
         """Whether it may be written to, by its name."""
-        return self.here and is_live(self.path)
+        return self.here and self.has_live_name
 
 
 class Files:
@@ -181,6 +187,7 @@ class Files:
             self._unname(file)
             self.pause(file, None)
             file.stat, file.here = stat, True
+            file.has_live_name = is_live(file.path)
             self._name(file)
             self._enqueue(file)  # its turn depends on its name
             if file.is_current and file.log is not None:
