@@ -230,11 +230,11 @@ def test_an_output_that_puts_off(tmp_path: Path) -> None:
         letters = [
             dead_letter("siem", Failure(x, "403", retryable=True), NOW) for x in batch.documents[1:]
         ]
-        letters = [x._replace(replay=True, put_off=True) for x in letters]
+        letters = [x._replace(replay=True, postponed=True) for x in letters]
         spool.advance("siem", batch, letters)
         summary = summarise(tmp_path)
         lines = list(as_text(summary, NOW))
-    assert any(x.endswith("  delivering; deferred: 2, 403") for x in lines)
+    assert any(x.endswith("  delivering; postponed: 2, 403") for x in lines)
     assert lines[-1].split()[:3] == ["siem", "2", "2"]
     found = json.loads(as_json(summary, NOW))
     assert found["outputs"]["siem"]["put_off"] == 2

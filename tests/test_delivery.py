@@ -447,7 +447,7 @@ def test_an_attempt_that_achieves_something_begins_short_again(spool: Spool) -> 
     assert [round(x * 1000) for x in drawn] == [1, 2, 4, 1, 1, 2]
 
 
-# What is put off
+# What is postponed
 
 
 @pytest.mark.parametrize(
@@ -485,12 +485,12 @@ def test_an_output_that_puts_off_a_third_of_each_batch_is_not_waited_for(spool: 
     """Whatever it takes most of is tried again at once, and what is left then steps aside."""
     dice = random.Random(7)
 
-    def put_off(documents: Sequence[Document]) -> Sequence[Failure]:
+    def postpone(documents: Sequence[Document]) -> Sequence[Failure]:
         return [Failure(x, "later", retryable=True) for x in documents if dice.random() < 0.3]
 
     spool.commit(documents(0, 2900))
     output = Scripted()
-    output.answers = Endless(put_off)
+    output.answers = Endless(postpone)
     with capture_logs() as logs:
         chosen = count_attempts(spool, output)
     assert sorted(output.taken) == list(range(2900))
@@ -501,16 +501,16 @@ def test_an_output_that_puts_off_a_third_of_each_batch_is_not_waited_for(spool: 
     assert spool.outputs["a"]._replace(cursor=0, retried=0) == Progress(0, 2900)
 
 
-def test_one_that_is_put_off_for_ever_is_in_nobody_s_way(spool: Spool) -> None:
+def test_one_that_is_postponed_for_ever_is_in_nobody_s_way(spool: Spool) -> None:
     """The others are delivered without a pause; it is tried now and then, and kept."""
     poison = {150, 999}
 
-    def put_off(documents: Sequence[Document]) -> Sequence[Failure]:
+    def postpone(documents: Sequence[Document]) -> Sequence[Failure]:
         return fail(*poison, retryable=True, reason="403: no rights")(documents)
 
     spool.commit(documents(0, 1000))
     output = Scripted()
-    output.answers = Endless(put_off)
+    output.answers = Endless(postpone)
     hour = timedelta(hours=1)
     settings = DeliverySettings(max_documents=100, initial_pause=hour, max_pause=hour)
     with capture_logs() as logs, running(spool, output, settings) as delivery:
@@ -532,7 +532,7 @@ def test_one_that_is_put_off_for_ever_is_in_nobody_s_way(spool: Spool) -> None:
     assert dead(spool) == []
 
 
-def test_what_was_put_off_lets_others_pass_although_some_of_it_is_taken(spool: Spool) -> None:
+def test_what_was_postponed_lets_others_pass_although_some_of_it_is_taken(spool: Spool) -> None:
     """Each attempt with it is one; the rest waits for its turn."""
     spool.commit(documents(0, 20))
     output = Scripted(
@@ -551,7 +551,7 @@ def test_what_was_put_off_lets_others_pass_although_some_of_it_is_taken(spool: S
     assert logs == []
 
 
-def test_one_that_is_put_off_alone_is_joined_by_what_comes(spool: Spool) -> None:
+def test_one_that_is_postponed_alone_is_joined_by_what_comes(spool: Spool) -> None:
     """Whether the output takes others shows by them."""
     output = Scripted()
     output.answers = Endless(fail(0, retryable=True))
@@ -568,7 +568,7 @@ def test_one_that_is_put_off_alone_is_joined_by_what_comes(spool: Spool) -> None
     assert output.taken == [1, 2, 3, 4, 0]
 
 
-def test_one_that_is_put_off_and_then_refused_is_a_dead_letter(spool: Spool) -> None:
+def test_one_that_is_postponed_and_then_refused_is_a_dead_letter(spool: Spool) -> None:
     """Like any other."""
     output = Scripted(fail(0, retryable=True), fail(0, retryable=True), fail(0, retryable=False))
     spool.commit(documents(0, 3))
@@ -592,7 +592,7 @@ def test_an_output_that_takes_less_than_half_is_waited_for(spool: Spool) -> None
     assert events(logs) == ["warning", "info"]
 
 
-def test_too_many_that_are_put_off_are_waited_for(
+def test_too_many_that_are_postponed_are_waited_for(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And so is a spool that has no room for them."""
@@ -610,7 +610,7 @@ def test_too_many_that_are_put_off_are_waited_for(
     assert events(logs) == ["warning", "info"]
 
 
-def test_a_purge_of_what_is_put_off_is_noticed(spool: Spool, tmp_path: Path) -> None:
+def test_a_purge_of_what_is_postponed_is_noticed(spool: Spool, tmp_path: Path) -> None:
     """Nothing waits for it any more."""
     spool.commit(documents(0, 3))
     output = Scripted()
@@ -976,8 +976,8 @@ def test_no_more_is_kept_and_counted_than_there_is_room_for(tmp_path: Path) -> N
     assert sum(x["refused"] for x in logs if "refused" in x) == 2 * kept
 
 
-def test_what_is_put_off_amid_a_probe_takes_nothing_along(tmp_path: Path) -> None:
-    """What was not handed over with it is neither taken nor put off."""
+def test_what_is_postponed_amid_a_probe_takes_nothing_along(tmp_path: Path) -> None:
+    """What was not handed over with it is neither taken nor postponed."""
     refuse = fail(*range(10), retryable=False)
     with closing(opened(tmp_path, "a", max_letter_bytes=1)) as spool, capture_logs():
         spool.commit(documents(0, 10))

@@ -1,4 +1,4 @@
-"""What an output has put off: when it is tried again, and when it is said."""
+"""What an output has postponed: when it is tried again, and when it is said."""
 
 from datetime import timedelta
 

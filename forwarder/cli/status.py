@@ -117,7 +117,7 @@ def _output(waiting: "Waiting", now: datetime, *, runs: bool) -> dict[str, Any]:
         "failing_since": None if trouble is None else _iso(trouble.since),
         "stopped": trouble is not None and trouble.stopped,
         "attempt_since": _attempt(progress, runs=runs),
-        "put_off": waiting.put_off,
+        "put_off": waiting.postponed,
         "refusing": None
         if refusing is None
         else {
@@ -244,8 +244,8 @@ def _states(waiting: "Waiting", *, runs: bool) -> Iterator[str]:
             f"rejecting: {refusing.number:,} of the last {refusing.of:,}, {refusing.reason}"
             f" ({_iso(refusing.time)})"
         )
-    if waiting.put_off:
-        yield f"deferred: {waiting.put_off:,}, {waiting.put_off_for}"
+    if waiting.postponed:
+        yield f"postponed: {waiting.postponed:,}, {waiting.postponed_for}"
     if trouble is None and progress.last_error is not None:
         error, time = progress.last_error
         yield f"last error {_iso(time)}: {error}"

@@ -66,7 +66,7 @@ class InFlightBatch:
     @property
     def was_postponed(self) -> bool:
         """Whether its documents are those that the output postponed before."""
-        return bool(self.batch.letters) and self.batch.letters[0].put_off
+        return bool(self.batch.letters) and self.batch.letters[0].postponed
 
     @property
     def again(self) -> int:
@@ -134,7 +134,7 @@ class InFlightBatch:
         batch, letters = self._part(len(self.batch.documents))
         for position, failure in self._postponed.items():
             letter = self._letter(position, failure, now)
-            letters[position] = letter._replace(replay=True, put_off=True)
+            letters[position] = letter._replace(replay=True, postponed=True)
         return batch, [letters[x] for x in sorted(letters)]
 
     @property

@@ -149,7 +149,7 @@ class Delivery:
         try:
             with suppress(BlockedError):
                 self._health.begin()
-            self._postponed.succeed(self._spool.put_off(self.name))
+            self._postponed.succeed(self._spool.postponed(self.name))
             self._retrier.retry(self._open)
             try:
                 self._deliver()
@@ -199,8 +199,8 @@ class Delivery:
         """Let a batch fill up; at once if documents arrived during the last one."""
         settings = self._settings
         if self._is_idle:
-            put_off = self._postponed.wait
-            seconds = _IDLE_SECONDS if put_off is None else put_off.total_seconds()
+            postponed = self._postponed.wait
+            seconds = _IDLE_SECONDS if postponed is None else postponed.total_seconds()
             self._spool.wait(
                 lambda: self._stop.is_set() or self._pending > 0, min(seconds, _IDLE_SECONDS)
             )
@@ -231,10 +231,10 @@ class Delivery:
             max_documents=settings.max_documents,
             max_bytes=settings.max_bytes,
             ahead=self._take_prefetched(),
-            put_off=is_due,
+            postponed=is_due,
         )
         if is_due and not batch.letters:  # they were purged
-            self._postponed.succeed(self._spool.put_off(self.name))
+            self._postponed.succeed(self._spool.postponed(self.name))
         if batch.documents:
             self._spool.sync()
         return batch
@@ -255,7 +255,7 @@ class Delivery:
                 self._advance(work.before_first_left())
             raise
         if work.was_postponed and not work.left:
-            self._postponed.succeed(self._spool.put_off(self.name))
+            self._postponed.succeed(self._spool.postponed(self.name))
 
     def _prefetch(self, start: int) -> None:
         """Read the next batch while this one is on its way, as unpacking takes most of the time."""
@@ -387,7 +387,7 @@ class Delivery:
         except BlockedError:  # as where the dead letters are full
             return False
         work.is_stored = True
-        number = self._spool.put_off(self.name)
+        number = self._spool.postponed(self.name)
         if work.was_postponed:
             self._postponed.fail(number, shortened(reason))
         else:

@@ -100,7 +100,7 @@ class Progress(NamedTuple):
         """Return how far it is when it took a batch, except for dead letters."""
         after = self._replace(
             delivered=self.delivered + len(batch.documents) - len(dead_letters),
-            rejected=self.rejected + sum(not x.put_off for x in dead_letters),
+            rejected=self.rejected + sum(not x.postponed for x in dead_letters),
         )
         if batch.letters:
             return after

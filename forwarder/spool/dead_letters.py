@@ -5,7 +5,7 @@ what is marked before anything else, and removes it when it is delivered; what i
 stays, with the new reason. So nothing is on its way anywhere else, and a crash costs at most that a
 document is delivered twice.
 
-What an output puts off while it takes others is kept here as well, so that the cursor can move on:
+What an output postpones while it takes others is kept here as well, so that the cursor can move on:
 the worker tries it again by itself, until it is taken or refused.
 """
 
@@ -31,7 +31,7 @@ _PAGE = 500  # letters that are read at a time
 _ROW_BYTES = 150  # what a row takes beside its texts: numbers, its entries in two indexes
 _MAX_NUMBER = 2**63 - 1  # SQLite's; no letter has a larger one
 _LEVEL = 3  # each is compressed alone, and they are few
-_NO, _ASKED, _PUT_OFF = range(3)
+_NO, _ASKED, _POSTPONED = range(3)
 """What the column ``replay`` says: whether a letter is to be delivered again, and why. It stands in
 the text of statements, because SQLite takes an index of some rows only where it sees the value."""
 
@@ -56,7 +56,7 @@ class DeadLetter(NamedTuple):
     source: Source | None  # from the document; None where it has none
     number: int = 0  # by which commands know it; 0 while it is not stored
     replay: bool = False  # whether it is to be delivered again
-    put_off: bool = False
+    postponed: bool = False
     """Whether that is because its output put it off, and not because an operator asked for it."""
 
 
@@ -160,8 +160,8 @@ def count(connection: sqlite3.Connection) -> dict[str, Count]:
     return {output: Count(*counts) for output, *counts in rows}
 
 
-def put_off_of(connection: sqlite3.Connection, output: str) -> tuple[int, str | None]:
-    """Count the documents that an output put off, and give the reason of one."""
+def postponed_of(connection: sqlite3.Connection, output: str) -> tuple[int, str | None]:
+    """Count the documents that an output postponed, and give the reason of one."""
     where = "FROM dead_letters WHERE output = ?1 AND replay = 2"
     number, reason = connection.execute(
         f"SELECT count(*), (SELECT reason {where} ORDER BY number LIMIT 1) {where}",
@@ -181,17 +181,17 @@ def replays(
     max_documents: int,
     max_bytes: int,
     *,
-    put_off: bool = False,
+    postponed: bool = False,
 ) -> list[DeadLetter]:
     """Read the oldest letters of an output that are to be delivered again.
 
-    These are those that it put off, or else those that an operator asked for. The first alone may
+    These are those that it postponed, or else those that an operator asked for. The first alone may
     have more bytes of bodies than ``max_bytes``.
     """
     found = list[DeadLetter]()
     size = 0
     for row in connection.execute(
-        f"{_SELECT} WHERE output = ? AND replay = {_PUT_OFF if put_off else _ASKED}"
+        f"{_SELECT} WHERE output = ? AND replay = {_POSTPONED if postponed else _ASKED}"
         " ORDER BY number LIMIT ?",
         (output, max_documents),
     ):
@@ -250,8 +250,8 @@ def _where(selection: Selection) -> tuple[str, list[object]]:
 
 
 def _replay(letter: DeadLetter) -> int:
-    if letter.put_off:
-        return _PUT_OFF
+    if letter.postponed:
+        return _POSTPONED
     return _ASKED if letter.replay else _NO
 
 
@@ -279,7 +279,7 @@ def _letter(row: tuple[int, str, int, int | None, int, str, str, int, bytes]) ->
         source_of(body),
         number,
         replay != _NO,
-        replay == _PUT_OFF,
+        replay == _POSTPONED,
     )
 
 

@@ -240,10 +240,10 @@ class Spool:
         cursor = self.outputs[output].cursor
         return cursors.count_own(self._backfills, output, cursor, self._next)
 
-    def put_off(self, output: str) -> int:
-        """Count the documents that an output put off; :meth:`pending` does not count them."""
+    def postponed(self, output: str) -> int:
+        """Count the documents that an output postponed; :meth:`pending` does not count them."""
         with self._writer.locked() as connection:
-            return letters.put_off_of(connection, output)[0]
+            return letters.postponed_of(connection, output)[0]
 
     def read(
         self,
@@ -252,19 +252,21 @@ class Spool:
         max_documents: int,
         max_bytes: int,
         ahead: Batch | None = None,
-        put_off: bool = False,
+        postponed: bool = False,
     ) -> Batch:
         """Read what an output is to deliver next: dead letters to be replayed before all else.
 
         Only one thread reads for an output. What is damaged is quarantined and stepped over. One
         document alone may have more than ``max_bytes``. What :meth:`read_ahead` gave is taken if it
-        is what comes next; with ``put_off``, what the output put off comes before the documents.
+        is what comes next; with ``postponed``, what the output postponed comes before it.
         """
         reader = self._readers[output]
         with explained(self._path), reader.locked() as connection:
             found = letters.replays(connection, output, max_documents, max_bytes)
-            if put_off and not found:
-                found = letters.replays(connection, output, max_documents, max_bytes, put_off=True)
+            if postponed and not found:
+                found = letters.replays(
+                    connection, output, max_documents, max_bytes, postponed=True
+                )
             if found:
                 return Batch([x.document for x in found], letters=found)
             if ahead and ahead.documents and ahead.start == self.outputs[output].cursor:
@@ -315,8 +317,8 @@ class Spool:
     ) -> None:
         """Move the cursor of an output behind a batch, or the first documents of one.
 
-        The documents that it refused or put off become dead letters; those that were replayed have
-        their numbers. Raises :class:`LettersFullError`, with nothing written, where not all fit.
+        What it refused or postponed becomes dead letters; those that were replayed have their
+        numbers. Raises :class:`LettersFullError`, with nothing written, where not all fit.
         """
         with self._writer.locked():
             before = self.outputs[output]
@@ -327,7 +329,7 @@ class Spool:
             self._store({output: after}, lambda connection: letters.store(connection, *given))
             if after.delivered > before.delivered:
                 self._overflow.take(output)
-            elif any(not x.put_off for x in dead_letters):
+            elif any(not x.postponed for x in dead_letters):
                 self._overflow.refusing.add(output)
         self.wake()
 

@@ -51,8 +51,8 @@ class Waiting(NamedTuple):
     progress: Progress
     documents: int  # that are waiting
     since: float | None  # when the oldest of them was written to the spool; seconds since 1970
-    put_off: int = 0  # documents that it put off while it took others; kept with the dead letters
-    put_off_for: str | None = None  # the reason of one of them
+    postponed: int = 0  # documents, while it took others; kept with the dead letters
+    postponed_for: str | None = None  # the reason of one of them
 
 
 class Summary(NamedTuple):
@@ -94,7 +94,7 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
                 progress,
                 max(0, count_own(backfills, name, progress.cursor, end)),
                 segments.commit_time(connection, oldest) if oldest < end else None,
-                *letters.put_off_of(connection, name),
+                *letters.postponed_of(connection, name),
             )
 
         return Summary(

@@ -8,8 +8,8 @@ are in flight. All are final before :meth:`Sender.write` returns. The parts are 
 - after a 429, of a request or of most of its documents: half of the documents; with each part that
   is taken it is a quarter more again.
 
-After an answer that says to wait, nothing more of the batch is sent. Where the server puts off some
-documents of a request and takes most of them, the rest of the batch is.
+After an answer that says to wait, nothing more of the batch is sent. Where the server postpones
+some documents of a request and takes most of them, the rest of the batch is.
 """
 
 import threading
@@ -33,7 +33,7 @@ _MOST = 2_500
 _UNLIMITED = 20_000
 """Documents; more than any batch has."""
 _FEWEST = 50
-"""Documents, some 100 KB. A request that is put off although it is small is not put off for its
+"""Documents, some 100 KB. A request that is postponed although it is small is not postponed for its
 size, and to send one document at a time afterwards would take long for nothing."""
 
 

@@ -272,17 +272,17 @@ class FileTailer:
                 return self._read(file)
             self._identify(file)
         except MovedError:
-            self._put_off(file)
+            self._retry_later(file)
             self._scheduler.scan_soon()
         except FileError as error:
-            self._put_off(file)
+            self._retry_later(file)
             self._report(file, str(error))
         except OSError as error:
-            self._put_off(file)
+            self._retry_later(file)
             self._report(file, f"{file.path!r} cannot be read: {error.strerror}")
         return None
 
-    def _put_off(self, file: File) -> None:
+    def _retry_later(self, file: File) -> None:
         """Try a file again after the next scan."""
         self._files.handles.close(file.inode)
         if file.here:
