@@ -1,5 +1,6 @@
 """Holds documents to the table of fields."""
 
+import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 
@@ -103,8 +104,8 @@ def _faults_of_text(field: Field, text: str) -> Iterator[str]:
     if isinstance(field.allowed, tuple):
         if text not in field.allowed:
             yield f"{text!r} is none of {', '.join(field.allowed)}"
-    elif field.allowed is not None and field.allowed.fullmatch(text) is None:
-        yield f"{text!r} has not the form {field.allowed.pattern}"
+    elif field.allowed is not None and re.fullmatch(field.allowed, text) is None:
+        yield f"{text!r} has not the form {field.allowed}"
 
 
 def _faults_of_type(found: Mapping[str, object]) -> list[str]:

@@ -170,4 +170,4 @@ def test_the_table_is_pure() -> None:
     tree = ast.parse(Path(ecs_fields.__file__).read_text(encoding="utf-8"))
     modules = {x.module for x in ast.walk(tree) if isinstance(x, ast.ImportFrom)}
     modules |= {y.name for x in ast.walk(tree) if isinstance(x, ast.Import) for y in x.names}
-    assert modules == {"re", "collections.abc", "typing"}
+    assert modules == {"collections.abc", "typing"}

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonS
 from pydantic_core import PydanticKnownError
 
 from forwarder.config.issue import InvalidValue, suggest
-from forwarder.ecs.fields import FIELDS, MAX_KEYWORD
+from forwarder.ecs.fields import MAX_KEYWORD, NAMESPACE
 
 _DURATIONS = {
     "d": timedelta(days=1),
@@ -46,7 +46,6 @@ _Quantity = TypeVar("_Quantity", int, timedelta)
 
 _QUANTITY = re.compile(r"([0-9]{1,15}) ?([A-Za-z]+)")
 _COUNT = re.compile(r"[0-9]{1,15}")
-_NAMESPACE = FIELDS["data_stream.namespace"].allowed
 
 _NO_ZONES = frozenset({"localtime", "posixrules"})
 """Files beside the zones: what they mean depends on the machine."""
@@ -248,7 +247,7 @@ LabelName = Annotated[
 Namespace = Annotated[
     str,
     _named(
-        _NAMESPACE.pattern if isinstance(_NAMESPACE, re.Pattern) else "",
+        NAMESPACE,
         "is not a valid namespace of a data stream; use up to 100 characters, no capital letters,"
         ' no space, and none of - \\ / * ? " < > | , # :',
     ),

@@ -4,7 +4,6 @@
 are those of Elastic Common Schema 9.4; fields that are ours, or not of ECS, are marked.
 """
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -29,8 +28,8 @@ class Field(NamedTuple):
     type: str
     """``keyword``, ``constant_keyword``, ``match_only_text``, ``long``, ``float``, ``boolean``,
     ``date`` or ``ip``, as Elasticsearch has them."""
-    allowed: tuple[str, ...] | re.Pattern[str] | None = None
-    """All values, or the pattern of all values; None for any."""
+    allowed: tuple[str, ...] | str | None = None
+    """All values, or a regular expression that all values match whole; None for any."""
     array: bool = False
     """Whether it is always a list. Other fields never are."""
     of_ecs: bool = True
@@ -41,19 +40,20 @@ class Field(NamedTuple):
     """False for a keyword that ECS stores without an index: it may have any length."""
 
 
-_INSTANT = re.compile(r"\d{4}-(0[1-9]|1[0-2])-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{3}Z")
-_OFFSET = re.compile(r"[+-]\d\d:\d\d")
-_NUMBER = re.compile(r"[0-9]{1,20}")
-_ID = re.compile(r"[0-9a-f]{32}")
-_CONNECTION = re.compile(r".*:(icid|dcid):[0-9]{1,20}(:\d{8}T\d{6}Z)?", re.DOTALL)
+_INSTANT = r"\d{4}-(0[1-9]|1[0-2])-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{3}Z"
+_OFFSET = r"[+-]\d\d:\d\d"
+_NUMBER = r"[0-9]{1,20}"
+_ID = r"[0-9a-f]{32}"
+_CONNECTION = r"(?s).*:(icid|dcid):[0-9]{1,20}(:\d{8}T\d{6}Z)?"
 _CLOSE_REASONS = ("close", "lost", "disconnected", "killed", "expired", "superseded")
-_VERSION = re.compile(r"\d\.\d")
+_VERSION = r"\d\.\d"
 # Levels differ between releases; a level is one word.
-_LEVEL = re.compile(r"[a-z]+")
-# Elastic's data stream naming scheme: lower case, no hyphen, nothing an index name must not have.
-_NAMESPACE = re.compile(r'[^-A-Z\\/*?"<>| ,#:]{1,100}')
+_LEVEL = r"[a-z]+"
+NAMESPACE = r'[^-A-Z\\/*?"<>| ,#:]{1,100}'
+"""Elastic's data stream naming scheme: lower case, no hyphen, nothing that an index name must not
+have."""
 # RFC 3463, section 2.
-_ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_ENHANCED_CODE = r"[245]\.\d{1,3}\.\d{1,3}"
 
 _ACTIONS = (
     "smtp-authentication",
@@ -83,7 +83,7 @@ def _server(name: str) -> tuple[Field, ...]:
     return (Field(f"{name}.ip", "ip"), text, number)
 
 
-def _own(name: str, kind: str, allowed: tuple[str, ...] | re.Pattern[str] | None = None) -> Field:
+def _own(name: str, kind: str, allowed: tuple[str, ...] | str | None = None) -> Field:
     """Give a field that ECS has no place for."""
     return Field(f"cisco_esa.{name}", kind, allowed, of_ecs=False)
 
@@ -95,7 +95,7 @@ _TABLE = (
     Field("ecs.version", "keyword", (ECS_VERSION,), required=True),
     Field("data_stream.type", "constant_keyword", ("logs",), required=True),
     Field("data_stream.dataset", "constant_keyword", (DATASET,), required=True),
-    Field("data_stream.namespace", "constant_keyword", _NAMESPACE, required=True),
+    Field("data_stream.namespace", "constant_keyword", NAMESPACE, required=True),
     Field("event.kind", "keyword", ("event",), required=True),
     Field("event.module", "keyword", ("cisco_esa",), required=True),
     Field("event.dataset", "keyword", (DATASET,), required=True),
