@@ -237,7 +237,7 @@ class Mixture(NamedTuple):
     second: str
 
     def as_strings(self) -> dict[str, str]:
-        """Give its fields for JSON and for the log."""
+        """Return its fields for JSON and for the log."""
         return dict(zip(("appliance", "by", "first", "second"), map(str, self), strict=True))
 
 

@@ -107,7 +107,7 @@ class LogParser:
         self._streams.restore(pairs)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
-        """Give what has changed and must outlive the process; None deletes a key."""
+        """Return what has changed and must outlive the process; None deletes a key."""
         yield from self._streams.changes()
 
     def open(  # noqa: PLR0913 - each has a name
@@ -310,7 +310,7 @@ class FileParser:
 
 
 def _first_line(block: Block) -> tuple[bytes, bytes]:
-    """Give the first line of a block, verbatim, and its stamp."""
+    """Return the first line of a block, verbatim, and its stamp."""
     begin = block.start + 1
     stamp = block.text[begin : begin + grammar.STAMP_BYTES - 1]
     if block.lines is not None:
@@ -321,7 +321,7 @@ def _first_line(block: Block) -> tuple[bytes, bytes]:
 
 
 def appliances_in(state: bytes) -> set[str]:
-    """Give the appliances of a file besides its own, from :attr:`FileParser.state`."""
+    """Return the appliances of a file besides its own, from :attr:`FileParser.state`."""
     if not state:
         return set()
     known = snapshot.load_file(state, Source("", "", None, None, EventIds()))

@@ -116,7 +116,7 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
 
 
 def _size(path: Path) -> int:
-    """Give the size of a file that a running service may remove at any time."""
+    """Return the size of a file that a running service may remove at any time."""
     try:
         return path.lstat().st_size
     except FileNotFoundError:

@@ -197,7 +197,7 @@ class InputStatus:
         return iter(()) if self.tailer is None else self.tailer.status()
 
     def _find_others(self) -> dict[str, str]:
-        """Give the paths of what is not a mail log, by key."""
+        """Return the paths of what is not a mail log, by key."""
         files = self._files() if self._others else ()
         paths = {x.key: x.path for x in files if x.key in self._others}
         return {STDIN_KEY: "-"} | dict(sorted(paths.items(), key=itemgetter(1)))

@@ -240,12 +240,12 @@ def _parse_files(
     files: list[LogFile], options: ParseOptions, out: "Writer", step: _Step
 ) -> _Parsed:
     """Parse the files of one appliance, in their order."""
-    flow, row = LogParser(options.settings), options.row
-    parsed = _Parsed(flow.counts, [], [], [], [])
+    parser, row = LogParser(options.settings), options.row
+    parsed = _Parsed(parser.counts, [], [], [], [])
     for file in files:
         meter = _Meter(file, step)
         try:
-            reading = open_file(flow, file, options.zone)
+            reading = open_file(parser, file, options.zone)
             for documents in _documents(reading, file, meter):
                 if row is not None:
                     out.write_lines(row(x).encode() + b"\n" for x in documents)
@@ -263,14 +263,14 @@ def _parse_files(
                 named = parsed.problems if file.outright else parsed.foreign
                 named.append(other.say(shown(file.path)))
         meter.finish()
-    return parsed._replace(counts=flow.counts)
+    return parsed._replace(counts=parser.counts)
 
 
-def open_file(flow: LogParser, file: "LogFile | FileStat", zone: tzinfo | None) -> "FileParser":
+def open_file(parser: LogParser, file: "LogFile | FileStat", zone: tzinfo | None) -> "FileParser":
     """Begin to parse a file that is read once; ``zone`` is of stamps that no header covers."""
     # What comes through a pipe has no name of its own.
     named = "" if file.path.startswith((STDIN, *_OWN)) else _unicode(file.path)
-    return flow.open(
+    return parser.open(
         file.appliance,
         None if file.path == STDIN else _unicode(file.path),
         base=base_name(named),
@@ -385,12 +385,12 @@ def _is_plain(path: str) -> bool:
 
 
 def _unicode(path: str) -> str:
-    """Give a path that can stand in JSON: bytes that are no UTF-8 as replacement characters."""
+    """Return a path that can stand in JSON: bytes that are no UTF-8 as replacement characters."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _disk_bytes(file: LogFile) -> int | None:
-    """Give the size on disk, 0 for what is gone; None for a stream, which has none."""
+    """Return the size on disk, 0 for what is gone; None for a stream, which has none."""
     if file.path == STDIN:
         return None
     try:
@@ -401,6 +401,6 @@ def _disk_bytes(file: LogFile) -> int | None:
 
 
 def _cpu_seconds() -> float:
-    """Give the CPU time of this process and of those it has waited for."""
+    """Return the CPU time of this process and of those it has waited for."""
     usages = [resource.getrusage(x) for x in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(x.ru_utime + x.ru_stime for x in usages)

@@ -233,7 +233,7 @@ class ParserClient:
         self._send(Saved(forgotten))
 
     def replies(self, *, wait: bool = False) -> list[Parsed | CheckpointReply]:
-        """Give the replies since the last time, in order; ``wait`` until there is one."""
+        """Return the replies since the last time, in order; ``wait`` until there is one."""
         with self._changed:
             if wait:
                 self._changed.wait_for(lambda: self._replies or self._failure)

@@ -53,10 +53,10 @@ class ParserPool:
     def __init__(self, settings: ParserSettings, state: Iterable[tuple[str, bytes]]) -> None:
         """Go on from a saved state: all pairs whose key begins with :data:`PREFIX`."""
         self._zones = settings.zones
-        self._flow = LogParser(
+        self._parser = LogParser(
             Settings(sessions=settings.sessions, common=settings.common, count_lines=False)
         )
-        self._flow.restore((key.removeprefix(PREFIX), value) for key, value in state)
+        self._parser.restore((key.removeprefix(PREFIX), value) for key, value in state)
         self._readings: dict[str, FileParser] = {}
         self._touched: set[str] = set()
         self._ended: set[str] = set()
@@ -92,7 +92,7 @@ class ParserPool:
         path = None if chunk.path == "-" else os.fsencode(chunk.path).decode("utf-8", "replace")
         reading = self._readings.get(chunk.key)
         if reading is None or chunk.resume is not None:
-            reading = self._readings[chunk.key] = self._flow.open(
+            reading = self._readings[chunk.key] = self._parser.open(
                 chunk.appliance,
                 path,
                 base=base_name(path or ""),
@@ -121,9 +121,9 @@ class ParserPool:
         news, self._news = self._news, {}
         return CheckpointReply(
             consumed,
-            [(PREFIX + key, value) for key, value in self._flow.changes()],
-            self._flow.counts,
-            self._flow.open_connections,
+            [(PREFIX + key, value) for key, value in self._parser.changes()],
+            self._parser.counts,
+            self._parser.open_connections,
             news,
         )
 

@@ -65,7 +65,7 @@ def sample(files: Iterable[FileStat], zone: tzinfo | None) -> Iterator[Finding]:
 
 def _sample_appliance(files: Sequence[FileStat], zone: tzinfo | None) -> Iterator[Finding]:
     """Parse parts of files of one appliance; the newest come first."""
-    flow = _ObservedFlow()
+    parser = _ObservedParser()
     others: list[tuple[str, OtherLog]] = []
     mail: list[str] = []
     machines: set[tuple[str, str, bytes | None]] = set()
@@ -76,9 +76,9 @@ def _sample_appliance(files: Sequence[FileStat], zone: tzinfo | None) -> Iterato
         if mail and file in files[MAX_FILES:] and machine in machines:
             continue
         machines.add(machine)
-        before = flow.framings.copy(), flow.appliances.copy(), [*flow.stamps]
+        before = parser.framings.copy(), parser.appliances.copy(), [*parser.stamps]
         try:
-            other = _parse_ends(flow, file, zone)
+            other = _parse_ends(parser, file, zone)
         except ForwarderError as error:
             yield Finding(good=False, text=str(error).removesuffix("."))
             continue
@@ -86,28 +86,28 @@ def _sample_appliance(files: Sequence[FileStat], zone: tzinfo | None) -> Iterato
             mail.append(file.path)
         else:
             others.append((file.path, other))
-            flow.framings, flow.appliances, flow.stamps = before
+            parser.framings, parser.appliances, parser.stamps = before
     for path, other in others:
         yield Finding(
             good=bool(mail) or not other.is_foreign,
             text=other.say(shown(path)),
             advice="Name the files of the text mail logs, or push these to this folder.",
         )
-    for appliance, kind, first, second in flow.counts.mixtures:
+    for appliance, kind, first, second in parser.counts.mixtures:
         text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
         yield Finding(good=False, text=text, advice=GIVE_NAMES)
-    epochs, zones = flow.times()
+    epochs, zones = parser.times()
     if not mail or not epochs:
         return
-    counts = flow.counts
+    counts = parser.counts
     logins = sum(n for (x, _), n in counts.events.items() if x != "smtp-session-closed")
     joined = f"{counts.joined:,} of {counts.joinable:,} joined to their connection"
     where = quoted(mail[-1]) + ("" if len(mail) == 1 else " and the one before")
     advice = "If the appliance's clock is not at UTC, set timezone of this input."
     yield Finding(
         good=True,
-        text=f"looked into {where}, of {whose(flow.appliances)}: lines in"
-        f" {_list(flow.framings)}; zone: {_list(zones)}; from {_instant(min(epochs))} to"
+        text=f"looked into {where}, of {whose(parser.appliances)}: lines in"
+        f" {_list(parser.framings)}; zone: {_list(zones)}; from {_instant(min(epochs))} to"
         f" {_instant(max(epochs))}; {many(logins, 'login')}"
         + (f", {joined}" if counts.joinable else ""),
         advice=advice if counts.assumed_utc else "",
@@ -124,9 +124,9 @@ def _serial_in(path: str) -> bytes | None:
     return None if found is None else found[1]
 
 
-def _parse_ends(flow: LogParser, file: FileStat, zone: tzinfo | None) -> OtherLog | None:
+def _parse_ends(parser: LogParser, file: FileStat, zone: tzinfo | None) -> OtherLog | None:
     """Parse the beginning and the end of a file; say what it is if it is not a mail log."""
-    reading = open_file(flow, file, zone)
+    reading = open_file(parser, file, zone)
     left = END_BYTES
     with closing(read_blocks(file.path)) as blocks:
         for block in blocks:
@@ -153,7 +153,7 @@ def _parse_ends(flow: LogParser, file: FileStat, zone: tzinfo | None) -> OtherLo
     return reading.other
 
 
-class _ObservedFlow(LogParser):
+class _ObservedParser(LogParser):
     """Takes note of the lines that it parses."""
 
     def __init__(self) -> None:
@@ -178,7 +178,7 @@ class _ObservedFlow(LogParser):
         return events
 
     def times(self) -> tuple[list[int], Counter[str]]:
-        """Give seconds since 1970 of lines, and where their zones come from.
+        """Return seconds since 1970 of lines, and where their zones come from.
 
         The first lines of a header are before the one that has the offset.
         """

@@ -98,7 +98,7 @@ def upgrade(spool: Spool) -> None:
 def forget(
     state: Iterable[tuple[str, bytes]], appliances: Container[str]
 ) -> list[tuple[str, None]]:
-    """Give what to delete from the parser's state: all of some appliances.
+    """Return what to delete from the parser's state: all of some appliances.
 
     Their lines are parsed as if for the first time then.
     """
@@ -156,7 +156,7 @@ def _upgrade(pairs: Pairs) -> tuple[Changes, list[str]]:
 def _upgrade_stream(
     appliance: str, stream: list[Any], parts: list[tuple[str, str, bytes]]
 ) -> Iterator[tuple[str, bytes]]:
-    """Give what was saved of an appliance as that of a stream."""
+    """Return what was saved of an appliance as that of a stream."""
     yield "", orjson.dumps(stream)
     for kind, name, value in parts:
         if kind in {"inbound", "outbound"}:
@@ -173,7 +173,7 @@ def _upgrade_stream(
 
 
 def _upgrade_file(position: Mapping[str, Any], base: str, folder: str, resume: bytes) -> bytes:
-    """Give what a file's parser needs to go on; what was not saved begins as if the file did."""
+    """Return what a file's parser needs to go on; what was not saved begins as if the file did."""
     from forwarder.pipeline import LogParser  # noqa: PLC0415 - hardly ever needed
 
     at, skipping, within, dates, *_, is_foreign, logs = orjson.loads(resume)

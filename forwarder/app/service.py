@@ -290,7 +290,7 @@ class Patience:
         return self._left() <= 0
 
     def at_most(self, seconds: float) -> float:
-        """Give how long to wait before the next attempt."""
+        """Return how long to wait before the next attempt."""
         return max(0.0, min(seconds, self._left()))
 
     def _left(self) -> float:

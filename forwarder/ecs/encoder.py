@@ -93,7 +93,7 @@ class Encoder:
 
     # In one piece: this is the hot path of a storm.
     def encode(self, event: Event) -> bytes:  # noqa: C901, PLR0912
-        """Give the document of an event: one JSON object, UTF-8, with a newline behind."""
+        """Return the document of an event: one JSON object, UTF-8, with a newline behind."""
         origin, outcome, name, time, user, connection, offset, level, line, at, syslog, ends = event
         epoch, utc, _, zone = time
         if origin is not self._origin:

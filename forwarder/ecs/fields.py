@@ -72,19 +72,19 @@ EVENT_TYPES = {
 
 
 def _client(name: str) -> tuple[Field, ...]:
-    """Give the fields of the end that logs in; the log never has its port."""
+    """Return the fields of the end that logs in; the log never has its port."""
     texts = (Field(f"{name}.{x}", "keyword") for x in ("address", "domain", "user.name"))
     return (Field(f"{name}.ip", "ip"), *texts)
 
 
 def _server(name: str) -> tuple[Field, ...]:
-    """Give the fields of the end that is logged in to."""
+    """Return the fields of the end that is logged in to."""
     text, number = Field(f"{name}.address", "keyword"), Field(f"{name}.port", "long")
     return (Field(f"{name}.ip", "ip"), text, number)
 
 
 def _own(name: str, kind: str, allowed: tuple[str, ...] | str | None = None) -> Field:
-    """Give a field that ECS has no place for."""
+    """Return a field that ECS has no place for."""
     return Field(f"cisco_esa.{name}", kind, allowed, of_ecs=False)
 
 

@@ -108,7 +108,7 @@ class SessionStats:
         self.size = (self.size or 0) - (old or 0) + (new or 0) if self.sized else None
 
     def close(self, reason: CloseReason, failures: int) -> Session:
-        """Give the values at the end; failures are those of the whole connection."""
+        """Return the values at the end; failures are those of the whole connection."""
         counts = (self.messages, self.recipients, self.size)
         return new_session((reason, self.successes, failures, tuple(self.users), *counts))
 
@@ -162,7 +162,7 @@ class Messages:
         return session
 
     def silent_since(self, epoch: int) -> list[bytes]:
-        """Give the connections whose last login is older, in seconds since 1970."""
+        """Return the connections whose last login is older, in seconds since 1970."""
         silent = [x for x in self.sessions.items() if x[1].last.epoch < epoch]
         # Ordered by what outlives the process.
         return [icid for icid, _ in sorted(silent, key=lambda x: (x[1].last.epoch, x[0]))]
@@ -336,7 +336,7 @@ class Connections:
     def close(
         self, number: bytes, connection: RawConnection, login: LoginState, closing: Closing
     ) -> Event:
-        """Give the event of a session that ends."""
+        """Return the event of a session that ends."""
         known, _, failures, session = login
         assert session is not None  # noqa: S101 - the caller has checked it
         reason, origin, time, (offset, original, message, level, syslog) = closing

@@ -337,7 +337,7 @@ class Correlator:
     def _inherit(
         self, old: RawConnection, number: bytes | None, line: bytes, header: FileHeader
     ) -> list[bytes]:
-        """Give the lines before ``New`` that belong to it; the number is a client's, or None."""
+        """Return the lines before ``New`` that belong to it; the number is a client's, or None."""
         opened, offset, others = old
         if opened is not None or number in self.connections.logins:
             return []
@@ -413,5 +413,5 @@ def _unknown(number: bytes) -> Connection:
 
 
 def _at_offset(time: Instant, syslog: SyslogHeader | None) -> Instant:
-    """Give a time with the offset that its own syslog stamp had."""
+    """Return a time with the offset that its own syslog stamp had."""
     return time if syslog is None or syslog.offset is None else time._replace(offset=syslog.offset)

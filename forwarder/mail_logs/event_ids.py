@@ -90,7 +90,7 @@ class EventIds:
         first: int | None,
         year: bytes | None = None,
     ) -> str:
-        """Give the id of the next event of a line: 32 hex digits.
+        """Return the id of the next event of a line: 32 hex digits.
 
         Args:
             begun: Of its direction, of :attr:`FileHeader.hashes`.
@@ -126,7 +126,7 @@ class EventIds:
         return blake2b(name.encode(), digest_size=16, key=salt).hexdigest()
 
     def dump(self) -> list[Any]:
-        """Give what another object needs to go on with the file, as values of JSON."""
+        """Return what another object needs to go on with the file, as values of JSON."""
         return [
             self.stamp.decode("latin-1"),
             self._salt.hex(),
@@ -243,12 +243,12 @@ def begin(*where: str | None) -> dict[bytes, Any]:
 
 
 def derive(name: str, word: bytes) -> str:
-    """Give the id of an event without a line, from the id of the event that it comes of."""
+    """Return the id of an event without a line, from the id of the event that it comes of."""
     return blake2b(name.encode(), digest_size=16, key=word).hexdigest()
 
 
 def _dump(generation: dict[str, int]) -> tuple[str, dict[str, int]]:
-    """Give the keys in one text, and the counts that are not one."""
+    """Return the keys in one text, and the counts that are not one."""
     return "".join(generation), {key: n for key, n in generation.items() if n != 1}
 
 

@@ -153,7 +153,7 @@ class Framer:
         self._wraps.state = state.wraps
 
     def settle(self) -> list[Block]:
-        """Give the last line, if a newline ends it: no more comes for now.
+        """Return the last line, if a newline ends it: no more comes for now.
 
         What comes later and continues it is not part of it any more.
         """
@@ -374,7 +374,7 @@ def _rewritten(texts: list[bytes], lines: list[Line], offset: int, host: str | N
 
 
 def _last_line(blocks: list[Block]) -> bytes:
-    """Give the last line, as a file would have it; empty if there is none."""
+    """Return the last line, as a file would have it; empty if there is none."""
     if not blocks:
         return b""
     last = blocks[-1]

@@ -75,7 +75,7 @@ def find_message(line: bytes) -> int:
 
 
 def message_of(line: bytes) -> bytes:
-    """Give the message of a line: what is behind timestamp and level, without the line's end."""
+    """Return the message of a line: what is behind timestamp and level, without the line's end."""
     return line[find_message(line) :].removesuffix(b"\r")
 
 

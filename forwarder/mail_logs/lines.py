@@ -99,7 +99,7 @@ def _found(start: int, pieces: list[bytes], wraps: Wraps, *, is_truncated: bool 
 
 
 def join_last(stretch: bytes, wraps: Wraps) -> bytes:
-    """Give the last line of a stretch, without what is not part of it; empty without a line."""
+    """Return the last line of a stretch, without what is not part of it; empty without a line."""
     line = b""
     for found in join_lines(stretch, wraps):
         line = found.line
@@ -152,7 +152,7 @@ def _kind(text: bytes) -> bytes:
 
 @cache
 def _stamps() -> dict[bytes, list[bytes]]:
-    """Give stamps of all widths, by their kind."""
+    """Return stamps of all widths, by their kind."""
     counts = (b"", b"1 ", b"12 ", b"123 ", b"1234 ", b"12345 ")
     marks = (b"<2>", b"<22>", b"<191>", b"<2>1 ", b"<22>1 ", b"<191>1 ")
     priorities = (b"", *(x + y for x in counts for y in marks))

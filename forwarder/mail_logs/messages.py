@@ -179,7 +179,7 @@ class MessageParser:
 
 
 def read_address(raw: bytes) -> tuple[bytes, str | None]:
-    """Give an address with its kind: ``ipv4``, ``ipv6``, or None for what is not an IP address."""
+    """Return an address with its kind: ``ipv4``, ``ipv6``, or None if it is not an IP address."""
     octets = raw.split(b".")
     if len(octets) == 4 and _OCTETS.issuperset(octets):  # noqa: PLR2004 - as the name says
         return raw, "ipv4"
@@ -194,7 +194,7 @@ def read_address(raw: bytes) -> tuple[bytes, str | None]:
 
 
 def behind_number(number: bytes, line: bytes) -> bytes:
-    """Give what connections share: the message behind the number."""
+    """Return what connections share: the message behind the number."""
     return line[line.index(number, STAMP_BYTES) + len(number) + 1 :]
 
 

@@ -121,7 +121,7 @@ class Snapshot:
             self._expiry = self._correlator.next_expiry = value
 
     def changes(self) -> Iterator[Pair]:
-        """Give what has changed since the last time."""
+        """Return what has changed since the last time."""
         open_ = self._correlator.connections
         prefix, known = self._prefix, self._connections
         yield from known[_INBOUND].changes(f"{prefix}{_INBOUND}/", open_.inbound)
@@ -132,7 +132,7 @@ class Snapshot:
             yield f"{prefix}{_EXPIRY}", orjson.dumps(self._expiry)
 
     def keys(self) -> Iterator[str]:
-        """Give all keys that the store has."""
+        """Return all keys that the store has."""
         for kind, known in self._connections.items():
             yield from (f"{self._prefix}{kind}/{x.decode()}" for x in known.stored)
         yield from (f"{self._prefix}{_ATTEMPTS}/{x.decode()}" for x in self._logins)

@@ -187,7 +187,7 @@ class Streams:
             stream.snapshot.restore((rest, value) for rest, value in parts if rest)
 
     def changes(self) -> Iterator[Pair]:
-        """Give what has changed since the last time and must outlive the process."""
+        """Return what has changed since the last time and must outlive the process."""
         yield from ((key, None) for key in self._gone)
         self._gone = []
         for stream in self._changed.values():
@@ -332,7 +332,7 @@ class Streams:
             self._changed[stream.number] = stream
 
     def _heard(self, stream: _Stream) -> int:
-        """Give the time of the last login or connection of a stream, in seconds since 1970."""
+        """Return the time of the last login or connection of a stream, in seconds since 1970."""
         open_ = stream.correlator.connections
         heard = [stream.correlator.next_expiry - EXPIRY_SECONDS]
         for connections in (open_.inbound, open_.outbound):

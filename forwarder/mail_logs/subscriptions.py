@@ -194,7 +194,7 @@ class Contents:
         return False
 
     def describe(self, others: int, first_other: bytes) -> OtherLog | None:
-        """Give what the file looks like so far; None if there is only a header.
+        """Return what the file looks like so far; None if there is only a header.
 
         Args:
             others: Lines with a timestamp and without a level.

@@ -236,7 +236,7 @@ class SyslogFraming:
         return Framed(stamp, message, known, header.start("tag"))
 
     def _stamp(self, found: re.Match[bytes]) -> tuple[bytes, str | None]:
-        """Give the stamp of a file, and the offset where the line has one itself."""
+        """Return the stamp of a file, and the offset where the line has one itself."""
         date = found["date"]
         if date is None:
             month, day, time = found["month"], found["day"], found["time"]

@@ -125,7 +125,7 @@ class Clock:
 
 
 def format_stamp(moment: datetime, mark: bytes) -> bytes:
-    """Give the wall clock as the stamp of a file, 24 bytes: ``UTC Apr 22 11:43:59 2009``.
+    """Return the wall clock as the stamp of a file, 24 bytes: ``UTC Apr 22 11:43:59 2009``.
 
     Args:
         moment: Its zone is ignored.
@@ -136,7 +136,7 @@ def format_stamp(moment: datetime, mark: bytes) -> bytes:
 
 
 def format_offset(offset: timedelta) -> str:
-    """Give local time minus UTC as ``event.timezone`` has it, ``+02:00``, without odd seconds."""
+    """Return local time minus UTC as ``event.timezone`` has it, ``+02:00``, without odd seconds."""
     minutes = abs(offset) // timedelta(minutes=1)
     return f"{'-' if offset < _ZERO else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
 

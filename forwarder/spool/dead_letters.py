@@ -216,7 +216,7 @@ def page(
 
 
 def numbers_of(connection: sqlite3.Connection, selection: Selection = ALL) -> list[int]:
-    """Give the numbers of letters, oldest first."""
+    """Return the numbers of letters, oldest first."""
     condition, values = _where(selection)
     statement = f"SELECT number FROM dead_letters WHERE {condition} ORDER BY number"  # noqa: S608 - our own text
     return [number for (number,) in connection.execute(statement, values)]

@@ -159,7 +159,7 @@ class RecentCommits:
             self._drop(max(number, 0))
 
     def find(self, number: int) -> tuple[int, Sequence[Document]] | None:
-        """Give the commit that has a document, and the serial number of its first."""
+        """Return the commit that has a document, and the serial number of its first."""
         with self._lock:
             at = bisect_right(self._firsts, number) - 1
             if at < 0 or self._end(at) <= number:

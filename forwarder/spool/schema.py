@@ -267,14 +267,14 @@ def load_state(
 
 
 def load_keys(connection: sqlite3.Connection, prefix: str) -> Iterator[str]:
-    """Give all keys with a prefix."""
+    """Return all keys with a prefix."""
     condition, values = _beginning(prefix)
     select = f"SELECT key FROM state WHERE {condition}"  # noqa: S608 - our own text
     return (key for (key,) in connection.execute(select, values))
 
 
 def _beginning(prefix: str) -> tuple[str, tuple[str, ...]]:
-    """Give a condition that the index serves."""
+    """Return a condition that the index serves."""
     if not prefix:
         return "1", ()
     return "key >= ? AND key < ?", (prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1))

@@ -113,7 +113,7 @@ def insert(connection: sqlite3.Connection, first: int, segments: Sequence[Segmen
 
 
 def find(connection: sqlite3.Connection, number: int) -> tuple[int, Segment] | None:
-    """Give the segment that has a document, or the next one, and its first serial number."""
+    """Return the segment that has a document, or the next one, and its first serial number."""
     select = "SELECT first, documents, checksum, packed FROM blocks WHERE first"
     last = f"{select} = (SELECT max(first) FROM blocks WHERE first <= ?)"  # noqa: S608 - our own text
     row = connection.execute(last, (number,)).fetchone()

@@ -133,7 +133,7 @@ class Spool:
         return list(self.iter_state(prefix))
 
     def iter_state(self, prefix: str) -> Iterator[tuple[str, bytes]]:
-        """Give the same a page at a time: of 100,000 files it is more than should be in memory."""
+        """Yield the same a page at a time: of 100,000 files it is more than should be in memory."""
         page, after = [("", b"")], ""
         while page:
             with self._writer.locked() as connection:

@@ -288,7 +288,7 @@ def _error(body: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _texts(found: object, first: str, second: str) -> tuple[str, str] | None:
-    """Give two texts of a JSON object, empty where they are missing; None if one is not text.
+    """Return two texts of a JSON object, empty where they are missing; None if one is not text.
 
     What else may stand there is not looked into: it may be nested deeper than Python goes.
     """
@@ -305,7 +305,7 @@ def _join(type_: str, reason: str) -> str:
 
 
 def show_page(body: bytes) -> str:
-    """Give the beginning of an answer, to find out where it comes from."""
+    """Return the beginning of an answer, to find out where it comes from."""
     return repr(body[:_MAX_PAGE].decode(errors="replace")) if body else "nothing"
 
 

@@ -108,18 +108,18 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     )
 
     def urls(self) -> tuple[str, ...]:
-        """Give the nodes to ask."""
+        """Return the nodes to ask."""
         raise NotImplementedError
 
     def login(self) -> dict[str, str]:
-        """Give the header by which requests log in, if any."""
+        """Return the header by which requests log in, if any."""
         if self.username is None or self.password is None:
             return {}
         pair = f"{self.username}:{self.password.get_secret_value()}"
         return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
     def proxy_url(self) -> str | None:
-        """Give the URL of a proxy, with its user and password."""
+        """Return the URL of a proxy, with its user and password."""
         return None
 
     @model_validator(mode="after")

@@ -78,7 +78,7 @@ def explain(error: ssl.SSLError) -> str:
 
 
 def words_of(error: OSError) -> str:
-    """Give the words of the system, or of OpenSSL."""
+    """Return the words of the system, or of OpenSSL."""
     if isinstance(error, ssl.SSLError):
         return error.reason or str(error)
     return error.strerror or str(error) or type(error).__name__

@@ -215,7 +215,7 @@ def parse_shallow(data: bytes) -> object:
 
 
 def find_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an error, and one after the other what it came from: libraries wrap one another's."""
+    """Return an error, and one after the other what it came from: libraries wrap one another's."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         yield error

@@ -219,7 +219,7 @@ def _list(names: Sequence[str]) -> str:
 
 
 def _records(answer: Answer, name: str) -> list[dict[str, Any]]:
-    """Give a list of objects, empty where there is something else."""
+    """Return a list of objects, empty where there is something else."""
     found = answer.body.get(name)
     return [x for x in found if isinstance(x, dict)] if isinstance(found, list) else []
 

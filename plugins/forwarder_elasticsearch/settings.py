@@ -86,19 +86,19 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
     )
 
     def urls(self) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11
-        """Give the nodes to ask."""
+        """Return the nodes to ask."""
         if self.hosts is not None:
             return self.hosts
         return () if self.cloud_id is None else (read_cloud_id(self.cloud_id),)
 
     def login(self) -> dict[str, str]:  # type: ignore[explicit-override]
-        """Give the header by which requests log in, if any."""
+        """Return the header by which requests log in, if any."""
         if self.api_key is not None:
             return {"authorization": f"ApiKey {self.api_key.get_secret_value()}"}
         return super().login()
 
     def proxy_url(self) -> str | None:  # type: ignore[explicit-override]
-        """Give the URL of the proxy."""
+        """Return the URL of the proxy."""
         return None if self.proxy is None else self.proxy.get_secret_value()
 
     def _contradictions(self) -> Iterator[str]:  # type: ignore[explicit-override]  # not in Python 3.11

@@ -77,7 +77,7 @@ class _Rules(BaseModel, frozen=True):
 
 
 def setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:
-    """Give the steps.
+    """Return the steps.
 
     Raises:
         ConfigError: The options contradict one another.
@@ -207,7 +207,7 @@ def _read_url(url: str) -> str:
 
 
 def _import_into(kibana: Kibana | None) -> Iterator[Step]:
-    """Give the steps for Kibana; where none is named, files for one."""
+    """Return the steps for Kibana; where none is named, files for one."""
     objects, rules = asset("kibana.ndjson"), asset("rules.ndjson")
     url, do_objects, do_rules = "KIBANA", None, None
     if kibana is not None:
@@ -275,7 +275,7 @@ def _import_rules(kibana: Kibana, lines: str) -> str:
 
 
 def _remove_from(kibana: Kibana) -> Iterator[Step]:
-    """Give the steps that remove everything, in the opposite order."""
+    """Return the steps that remove everything, in the opposite order."""
     for rule in map(json.loads, asset("rules.ndjson").splitlines()):
         path = f"{_RULES}?rule_id={rule['rule_id']}"
         yield _deletion(kibana, f"rule {rule['name']!r}", path)

@@ -132,7 +132,7 @@ def _request(settings: Settings, method: str, path: str, body: str | None = None
 
 
 def install(settings: Settings, retention: str | None) -> Iterator[Step]:
-    """Give the steps that install everything; without a retention, the cluster's policies hold."""
+    """Return the steps that install everything; without a retention, the cluster decides."""
     for found in _OBJECTS:
         body = asset(found.file)
         if found.kind == "index_template" and retention is not None:
@@ -218,7 +218,7 @@ def _old_streams(settings: Settings) -> Iterator[str]:
 
 
 def remove(settings: Settings) -> Iterator[Step]:
-    """Give the steps that remove everything; no document is touched."""
+    """Return the steps that remove everything; no document is touched."""
     for found in reversed(_OBJECTS):
         yield Step(found.title, f"DELETE {found.path}", do=partial(_delete, settings, found))
 
@@ -245,7 +245,7 @@ def _reason(answer: Mapping[str, Any]) -> str:
 
 
 def key_request() -> Step:
-    """Give the request for the key that ships: its answer has to be read by a person."""
+    """Return the request for the key that ships: its answer has to be read by a person."""
     return Step(
         "API key that may ship documents and nothing else",
         "POST /_security/api_key",
@@ -260,7 +260,7 @@ _TYPES = {"match_only_text": "text", "constant_keyword": "keyword"}
 
 
 def export_for_opensearch() -> Iterator[Step]:
-    """Give what OpenSearch takes; the client refuses to talk to it, so nothing is done.
+    """Return what OpenSearch takes; the client refuses to talk to it, so nothing is done.
 
     Its geoip processor reads a source of data that the cluster sets up (``ip2geo``), it has none of
     Elastic's component templates, and keeps no ``_meta`` of pipelines.
@@ -289,7 +289,7 @@ def _replace_types(properties: Mapping[str, Any]) -> None:
 
 
 def export_rules() -> Iterator[Step]:
-    """Give the Sigma rules: files for other systems, which are not imported here."""
+    """Return the Sigma rules: files for other systems, which are not imported here."""
     for rule in sorted((_ASSETS / "sigma").iterdir(), key=lambda x: x.name):
         text = rule.read_text(encoding="utf-8")
         yield Step("rules in Sigma, for other systems", "", text, f"sigma/{rule.name}")

@@ -30,7 +30,7 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
     )
 
     def urls(self) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11
-        """Give the nodes to ask."""
+        """Return the nodes to ask."""
         return self.hosts
 
 
