@@ -243,8 +243,6 @@ class GzipReader:
             without :attr:`fault` and :attr:`complete` the file is cut off so far.
         """
         self.pending = has_read = False
-        self.pending = False
-        has_read = False
         while self.fault is None and not self._garbage:
             if self._member is None:
                 goes_on = self._begin_member()
