@@ -10,6 +10,7 @@ slow is found by ``make bench``.
 import os
 import signal
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -67,6 +68,15 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
         name = f"{item.path.name}::{item.name}"
         if name.startswith(SLOW) or SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
+
+
+@pytest.fixture
+def srv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder called srv that is the working directory."""
+    folder = tmp_path / "srv"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture

@@ -18,15 +18,6 @@ from forwarder.inputs.files.discovery import LogFile, find
 from forwarder.inputs.files.paths import Links, walk
 
 
-@pytest.fixture
-def srv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty folder called srv that is the working directory."""
-    folder = tmp_path / "srv"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
 def fill(folder: Path, names: Iterable[str]) -> None:
     """Write files whose content is their name, and none the beginning of another."""
     for name in names:

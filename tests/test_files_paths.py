@@ -7,16 +7,6 @@ import pytest
 from forwarder.inputs.files.discovery import LogFile, find
 from tests.test_files_discovery import fill
 
-
-@pytest.fixture
-def srv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty folder called srv that is the working directory."""
-    folder = tmp_path / "srv"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
 TREE = (
     "esa1/mail.@20090422T114359.s",
     "esa1/mail.@20090422T120000.c",

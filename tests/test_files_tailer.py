@@ -601,13 +601,19 @@ def test_deletion_while_behind_and_open(tmp_path: Path) -> None:
     assert reader.problems == []
 
 
-def test_deletion_while_behind_and_stopped(tmp_path: Path) -> None:
-    """What is known to have been there and is gone is counted and said once."""
-    reader = following(tmp_path, block_bytes=100, read_bytes=100)
-    live = write(tmp_path / "mail.log", OLD)
+def stopped_behind(folder: Path) -> tuple[Reader, Path]:
+    """Stop in the middle of a log; return what followed it, and the log."""
+    reader = following(folder, block_bytes=100, read_bytes=100)
+    live = write(folder / "mail.log", OLD)
     reader.read()
     reader.commit()
     reader.following.close()
+    return reader, live
+
+
+def test_deletion_while_behind_and_stopped(tmp_path: Path) -> None:
+    """What is known to have been there and is gone is counted and said once."""
+    reader, live = stopped_behind(tmp_path)
     live.unlink()
     reader.start()
     reader.settle(times=2)
@@ -637,11 +643,7 @@ def test_deletion_before_a_file_was_begun(tmp_path: Path, *, packed: bool) -> No
 
 def test_once_says_at_the_end_what_is_lost(tmp_path: Path) -> None:
     """Nobody waits for it to come back."""
-    reader = following(tmp_path, block_bytes=100, read_bytes=100)
-    live = write(tmp_path / "mail.log", OLD)
-    reader.read()
-    reader.commit()
-    reader.following.close()
+    reader, live = stopped_behind(tmp_path)
     live.unlink()
     reader.start(once=True)
     reader.read()
@@ -712,11 +714,7 @@ def test_a_copy_that_gets_longer_beside_its_live_original(tmp_path: Path) -> Non
 
 def test_a_file_that_was_moved_away_comes_back(tmp_path: Path) -> None:
     """It goes on where it stopped, and nothing counts as lost any more."""
-    reader = following(tmp_path, block_bytes=100, read_bytes=100)
-    live = write(tmp_path / "mail.log", OLD)
-    reader.read()
-    reader.commit()
-    reader.following.close()
+    reader, live = stopped_behind(tmp_path)
     live.rename(tmp_path / "away")
     reader.start()
     reader.settle(seconds=61, times=2)
