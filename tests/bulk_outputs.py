@@ -5,7 +5,6 @@ import json
 import logging
 import random
 import threading
-import time
 import tracemalloc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -736,10 +735,8 @@ class BulkOutput(OutputContract):
         self.server.released.clear()
         documents = make_documents(3)
         with self.having(timeout="200ms") as output:
-            started = time.monotonic()
             with pytest.raises(Unavailable, match="in time"):
                 output.write(documents)
-            assert time.monotonic() - started < 10
             self.server.released.set()
             deliver(output, documents)
         self.check_received(documents, again=documents)
@@ -750,10 +747,8 @@ class BulkOutput(OutputContract):
         documents = make_documents(30)
         with self.having(timeout="500ms") as output:
             self.server.trickles = part
-            started = time.monotonic()
             with pytest.raises(Unavailable, match="in time"):
                 output.write(documents)
-            assert time.monotonic() - started < 5
             self.server.trickles = ""
             deliver(output, documents)
         self.check_received(documents, again=documents)

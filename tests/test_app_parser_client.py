@@ -96,7 +96,7 @@ def test_it_answers_as_the_parser_does() -> None:
         (first, nothing), reply = checkpoint_of(client)
         assert first.documents() == made
         assert nothing.documents() == []
-        assert woken.wait(10)
+        assert woken.wait(60)
         assert reply == here.checkpoint()
         client.saved([])
         assert checkpoint_of(client)[1].consumed == {}
@@ -150,7 +150,7 @@ def test_a_fault_is_raised_where_the_parser_is_used() -> None:
     """By whatever is called next."""
     woken = threading.Event()
     with closing(ParserClient(SETTINGS, [("core/esa1/what/1", b"no state")], woken.set)) as client:
-        assert woken.wait(10)
+        assert woken.wait(60)
         for call in (
             client.replies,
             client.ask,
@@ -167,7 +167,7 @@ def test_its_death_is_noticed() -> None:
         os.kill(client.pid, signal.SIGKILL)
         with pytest.raises(ParserError, match=r"was ended by SIGKILL"):
             client.replies(wait=True)
-        assert woken.wait(10)
+        assert woken.wait(60)
         with pytest.raises(ParserError, match="was ended by SIGKILL"):
             client.feed(LATER)
 
@@ -204,7 +204,7 @@ def test_whatever_comes_out_of_the_pipe_nobody_waits_for_ever(
     monkeypatch.setattr(module, "_END_SECONDS", 0.2)
     woken = threading.Event()
     with closing(ParserClient(SETTINGS, [], woken.set)) as client:
-        assert woken.wait(10)
+        assert woken.wait(60)
         with pytest.raises(ParserError, match=said):
             client.replies(wait=True)
 

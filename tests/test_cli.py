@@ -21,6 +21,7 @@ from click.testing import CliRunner
 
 from forwarder import __version__
 from forwarder.cli.main import main
+from tests.faults.program import open_fifo
 
 COMMAND = str(Path(sys.executable).with_name("esa-forwarder"))
 PATIENCE = 60
@@ -797,10 +798,13 @@ def test_a_signal_ends_it_while_nobody_reads(
 
 
 def test_a_signal_while_waiting_for_input_ends_it(tmp_path: Path) -> None:
-    """Somebody pipes nothing in."""
+    """As where nothing is piped in."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    with begun(temporary(tmp_path), fifo) as command, fifo.open("wb") as writer:
+    with (
+        begun(temporary(tmp_path), fifo) as command,
+        open_fifo(fifo, command.process.pid) as writer,
+    ):
         # The other side is open: the command waits for the first bytes.
         writer.write(b"\n")
         writer.flush()
@@ -817,7 +821,7 @@ def test_an_ignored_signal_stays_ignored(path: Path, tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),  # noqa: PLW1509
     ) as process:
-        with fifo.open("wb") as writer:
+        with open_fifo(fifo, process.pid) as writer:
             process.send_signal(signal.SIGHUP)
             writer.write(path.read_bytes())
         out, _ = process.communicate(timeout=PATIENCE)

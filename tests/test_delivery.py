@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import SupportsIndex
+from unittest.mock import Mock
 
 import pytest
 import tenacity
@@ -749,28 +750,33 @@ def test_secrets_are_taken_out_of_all_that_an_output_says(spool: Spool) -> None:
     assert "hunter2" not in repr(spool.outputs["a"])
 
 
-def test_a_new_document_wakes_an_idle_output(spool: Spool) -> None:
-    """At once: there is no interval at which it looks."""
+def test_a_new_document_wakes_an_idle_output(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle output would look again in an hour only."""
+    monkeypatch.setattr("forwarder.delivery.worker._IDLE_SECONDS", 3600)
     output = Scripted()
     with running(spool, output) as delivery:
-        assert wait_until_drained(delivery, MINUTE)
-        waits = []
         for number in range(20):
-            began = time.monotonic()
-            spool.commit(documents(number, number + 1))
             assert wait_until_drained(delivery, MINUTE)
-            waits.append(time.monotonic() - began)
+            spool.commit(documents(number, number + 1))
+        assert wait_until_drained(delivery, MINUTE)
     assert output.taken == list(range(20))
-    assert sorted(waits)[10] < 0.5
 
 
-def test_an_idle_output_costs_next_to_nothing(spool: Spool) -> None:
-    """Below 1 % of a processor."""
+def test_an_idle_output_reads_nothing(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits without polling, also when it is woken for something else."""
+    waits, reads = Mock(wraps=spool.wait), Mock(wraps=spool.read)
+    monkeypatch.setattr("forwarder.delivery.worker._IDLE_SECONDS", 3600)
     with running(spool, Scripted()) as delivery:
         assert wait_until_drained(delivery, MINUTE)
-        began, used = time.monotonic(), time.process_time()
-        threading.Event().wait(2)
-        assert time.process_time() - used < 0.01 * (time.monotonic() - began)
+        monkeypatch.setattr(spool, "wait", waits)
+        monkeypatch.setattr(spool, "read", reads)
+        for _ in range(100):
+            spool.wake()
+        spool.commit(documents(0, 1))
+        assert wait_until_drained(delivery, MINUTE)
+        # One read finds the document, and the next one that there are no more.
+        assert reads.call_count == 2
+        until(spool, lambda: 3600 in [x.args[1] for x in waits.call_args_list])
 
 
 def test_a_batch_that_is_not_full_waits_for_its_age(spool: Spool) -> None:

@@ -229,8 +229,11 @@ def test_a_fifo_is_read(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     command = [sys.executable, "-c", f"open({str(fifo)!r}, 'wb').write({LOG!r})"]
-    with subprocess.Popen(command):  # noqa: S603
-        assert read(fifo) == (LOG, None)
+    with subprocess.Popen(command) as writer:  # noqa: S603
+        try:
+            assert read(fifo) == (LOG, None)
+        finally:
+            writer.kill()
 
 
 def test_the_time_of_a_file_comes_from_its_name(tmp_path: Path) -> None:

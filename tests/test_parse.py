@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import signal
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -298,6 +299,7 @@ def test_the_whole_is_not_known_with_a_stream(tmp_path: Path, long_log: bytes) -
     try:
         read, whole = steps(tmp_path / "mail.log", fifo)
     finally:
+        os.kill(writer, signal.SIGKILL)
         os.waitpid(writer, 0)
     assert whole == {0}
     assert sum(read) == 2 * len(long_log)

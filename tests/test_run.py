@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.program import COMMAND, Program, wait_until
+from tests.faults.program import COMMAND, Program, open_fifo, wait_until
 from tests.services import append, logins
 
 CONFIG = """\
@@ -165,9 +165,9 @@ def test_a_signal_before_it_has_begun_ends_it(
     program = subprocess.Popen(  # noqa: S603
         [*COMMAND, "run", "-c", str(path), *options], stderr=subprocess.PIPE
     )
-    with program, path.open("wb"):  # it reads now, and waits for more
+    with program, open_fifo(path, program.pid):  # it reads now, and waits for more
         program.send_signal(signal.SIGTERM)
-        _, said = program.communicate(timeout=20)
+        _, said = program.communicate(timeout=60)
     assert (program.returncode, said) == (code, b"")
 
 
@@ -254,7 +254,8 @@ def test_sighup_before_it_has_begun_does_not_end_it(tmp_path: Path) -> None:
 
         wait_until(cares, "SIGHUP is ignored")
         program.send(signal.SIGHUP)
-        path.write_bytes(content)
+        with open_fifo(path, program.pid) as fifo:
+            fifo.write(content)
         program.await_log("The service has begun.")
         assert program.end() == 0
     finally:

@@ -1,5 +1,6 @@
 """The command, run as a process of its own; and conditions to wait for."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 COMMAND = (str(Path(sys.executable).with_name("esa-forwarder")),)
 DEADLINE_SECONDS = 60.0
@@ -26,6 +27,25 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
     end = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < end, f"{what}: not within {DEADLINE_SECONDS:g} s"
+        time.sleep(_LOOK_SECONDS)
+
+
+def open_fifo(path: Path, process_id: int) -> BinaryIO:
+    """Open a FIFO for writing once a process reads it; fail if the process ends instead."""
+    end = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        try:
+            # Without O_NONBLOCK, this would wait for a reader for ever.
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        else:
+            os.set_blocking(descriptor, True)
+            return os.fdopen(descriptor, "wb")
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+        assert state != "Z", f"the process has ended, and never opened {path}"
+        assert time.monotonic() < end, f"{path}: not opened within {DEADLINE_SECONDS:g} s"
         time.sleep(_LOOK_SECONDS)
 
 
