@@ -18,11 +18,8 @@ is allowed, and what to do next. The tree, with the module that defines what is 
     │   ├── DamagedError        the database is broken
     │   ├── GoneError           its files were deleted
     │   └── ClosedError         it was closed
-    ├── ParserError             the parser has a bug, or its process cannot be started
-    │   └── ParserDiedError     its process died or hung; another one may not
-    ├── WriteError              the documents of parse cannot be written
-    ├── WorkerDiedError         a process of parse died
-    └── StoreError              no process, or no temporary file, for a part of the work of parse
+    └── ParserError             the parser has a bug, or its process cannot be started
+        └── ParserDiedError     its process died or hung; another one may not
 """
 
 
@@ -52,15 +49,3 @@ class ParserError(ForwarderError):
 
 class ParserDiedError(ParserError):
     """The parser process died or hung, which another one may not."""
-
-
-class WriteError(ForwarderError):
-    """Documents could not be written."""
-
-
-class WorkerDiedError(ForwarderError):
-    """A process ended without a result: killed, or out of memory."""
-
-
-class StoreError(ForwarderError):
-    """A piece of work needs a process and space for what it writes, and they cannot be had."""

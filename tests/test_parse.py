@@ -7,6 +7,7 @@ import signal
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -341,7 +342,7 @@ def test_a_reader_that_leaves_ends_it(tree: Path, jobs: int) -> None:
 
 @pytest.mark.usefixtures("_parallel")
 @pytest.mark.parametrize("name", ["TemporaryDirectory", "resource_tracker.ensure_running"])
-def test_without_processes_or_files_all_is_parsed_and_said(
+def test_without_processes_or_files_it_says_what_to_do(
     tree: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One process needs none."""
@@ -350,25 +351,34 @@ def test_without_processes_or_files_all_is_parsed_and_said(
         raise OSError(24, os.strerror(24))
 
     monkeypatch.setattr(f"forwarder.app.workers.{name}", refuse)
-    assert users(request(tree, jobs=2)) == ALL
-    _, outcome = run(request(tree, jobs=2))
-    [warning] = outcome.warnings
-    assert warning.startswith("no process or temporary file can be had: Too many open files; ")
+    documents, outcome = run(request(tree, jobs=2))
+    assert (documents, outcome.complete) == ([], False)
+    [problem] = outcome.problems
+    assert problem.startswith("no process or temporary file can be had: Too many open files; run")
+    assert users(request(tree)) == ALL
 
 
-@pytest.mark.usefixtures("_parallel")
-def test_a_folder_that_is_not_there_is_named(
-    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another one is used."""
-    monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
-    _, outcome = run(request(tree, jobs=2))
-    [warning] = outcome.warnings
-    assert warning.startswith(f"no file can be made in '{tmp_path}/missing', which TMPDIR names")
-    monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    assert run(request(tree, jobs=2))[1].warnings == ()
+@pytest.mark.parametrize("buffering", [0, -1])
+def test_a_pipe_that_does_not_block_gets_everything(tmp_path: Path, buffering: int) -> None:
+    """Another program with the same pipe may have set it so."""
+    path = tmp_path / "mail.log"
+    path.write_bytes(log(*map(str, range(2_000))))
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    read: list[bytes] = []
+
+    def drain() -> None:
+        with open(reader, "rb") as pipe:  # noqa: PTH123
+            read.append(pipe.read())
+
+    thread = Thread(target=drain)
+    with open(writer, "wb", buffering=buffering) as stream:  # noqa: PTH123
+        thread.start()
+        outcome = parse(request(path), stream, no_bar)
+    thread.join()
+    expected = io.BytesIO()
+    parse(request(path), expected, no_bar)
+    assert (read, outcome.problems) == ([expected.getvalue()], ())
 
 
 def test_little_work_is_done_in_one_process(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,41 +5,31 @@ Rules:
 * Appliances have nothing in common, so each may have a process of its own. Its documents go to a
   temporary file, so that it does not wait for those before it; the parts go out in the order of the
   appliances, and the output is the same for any number of processes.
-* Where no process or temporary file can be had, this process does the work, and a warning says so.
 * Of a file that cannot be read to its end, what was readable is parsed.
 """
 
 import gc
 import os
 import resource
-import select
 import stat
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import tzinfo
 from functools import partial
-from io import BytesIO
 from itertools import groupby
 from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from forwarder.cache import GC_THRESHOLDS
-from forwarder.errors import ForwarderError, StoreError, WriteError
+from forwarder.errors import ForwarderError
 from forwarder.events import Counters
-from forwarder.inputs.block_reader import (
-    STDIN,
-    ReadError,
-    file_time,
-    last_change,
-    plain_bytes,
-    read_blocks,
-)
-from forwarder.inputs.files.discovery import Found, LogFile, find, say_passed_over
+from forwarder.inputs.block_reader import STDIN, ReadError, file_time, last_change, read_blocks
+from forwarder.inputs.files.discovery import LogFile, find, say_passed_over
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.subscriptions import OtherLog, say_others
 from forwarder.pipeline import LogParser, Settings
-from forwarder.text import escaped_json, shown
+from forwarder.text import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,9 +44,8 @@ MIN_PARALLEL_BYTES = 32 << 20
 """On disk, of all logs. To read so much takes as long as to start two processes; with less, one is
 faster than several."""
 
-_MAX_KEPT_BYTES = 4 << 20
-"""Memory for the documents of a block that is kept for the next one: four times what a block gives
-when every fourth line is a login."""
+_BUFFER_BYTES = 1 << 19
+"""What one block gives when every fourth line is a login goes out at once."""
 
 _OWN = ("/dev/", "/proc/")
 """What lies here may be another thing to another process, as ``/dev/fd/63`` is."""
@@ -83,8 +72,6 @@ class ParseOptions(NamedTuple):
     """Shows a document as a line of text; a function of a module, for processes of their own."""
     follow_symlinks: bool = False
     """Whether to follow links within folders and patterns."""
-    for_terminal: bool = False
-    """Whether a terminal gets the documents: it obeys characters that JSON need not escape."""
 
 
 class Outcome(NamedTuple):
@@ -95,7 +82,7 @@ class Outcome(NamedTuple):
     problems: tuple[str, ...]
     """One sentence each."""
     warnings: tuple[str, ...]
-    """What went another way than asked for, and did no harm; one sentence each."""
+    """What is not a problem and may surprise; one sentence each."""
     repeated: tuple[tuple[str, str], ...]
     """Files that were left out, and those that hold the same and were read."""
     complete: bool
@@ -104,40 +91,55 @@ class Outcome(NamedTuple):
     cpu_seconds: float
 
 
+class _Parsed(NamedTuple):
+    """What came of the files of one appliance, besides documents."""
+
+    counts: Counters
+    problems: list[str]
+    foreign: list[str]
+    """A sentence for each file that is not a log, unless the user named it."""
+    others: list[tuple[str, OtherLog]]
+    """Logs of other subscriptions, by their paths."""
+
+
 def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
     """Parse files, and write their documents to ``out``: one a line, or a table.
 
     Raises:
         BrokenPipeError: The reader of ``out`` has closed it.
     """
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
     begun, cpu_begun = time.monotonic(), _cpu_seconds()
+    _prepare_gc()
     found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
-    total = _Parsed(Counters(), [*found.problems], [], [], [])
-    if found.links:
-        advice = "name it, or give --follow-symlinks, to have it read"
-        total.warnings.append(say_passed_over(found.links, advice))
-    output = Writer(out, "standard output")
+    counts, problems, foreign = Counters(), [*found.problems], list[str]()
+    others: list[tuple[str, OtherLog]] = []
     complete = False
     try:
-        if options.header and found.files:
-            output.write(options.header.encode() + b"\n")
-        with closing(_parse_all(options, found, output, progress)) as appliances:
-            for parsed in appliances:
-                total.add(parsed)
-        output.flush()
+        with _writing("standard output"):
+            out = _buffered(out)
+            if options.header and found.files:
+                out.write(options.header.encode() + b"\n")
+            with closing(_parse_all(options, found.files, out, progress)) as appliances:
+                for parsed in appliances:
+                    counts.add(parsed.counts)
+                    problems += parsed.problems
+                    foreign += parsed.foreign
+                    others += parsed.others
+            out.flush()
         complete = True
     except ForwarderError as error:
-        total.problems.append(str(error))
+        problems.append(str(error))
+    warnings = []
+    if found.links:
+        advice = "name it, or give --follow-symlinks, to have it read"
+        warnings.append(say_passed_over(found.links, advice))
     # Beside logs there may be anything; with nothing else, something is wrong.
-    only_foreign = len(total.foreign) == len(found.files)
-    (total.problems if only_foreign else total.warnings).extend(total.foreign)
+    (problems if len(foreign) == len(found.files) else warnings).extend(foreign)
     return Outcome(
         files=len(found.files),
-        counts=total.counts,
-        problems=tuple(total.problems),
-        warnings=(*dict.fromkeys(total.warnings), *say_others(total.others)),
+        counts=counts,
+        problems=tuple(problems),
+        warnings=(*warnings, *say_others(others)),
         repeated=found.repeated,
         complete=complete,
         seconds=time.monotonic() - begun,
@@ -145,134 +147,109 @@ def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
     )
 
 
-class _Parsed(NamedTuple):
-    """What came of some files, besides documents."""
+def _prepare_gc() -> None:
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
-    counts: Counters
-    problems: list[str]
-    warnings: list[str]
-    foreign: list[str]
-    """A sentence for each file that is not a log, unless the user named it."""
-    others: list[tuple[str, OtherLog]]
-    """Logs of other subscriptions, by their paths."""
 
-    def add(self, other: "_Parsed") -> None:
-        """Add what came of other files."""
-        self.counts.add(other.counts)
-        self.problems.extend(other.problems)
-        self.warnings.extend(other.warnings)
-        self.foreign.extend(other.foreign)
-        self.others.extend(other.others)
+@contextmanager
+def _writing(name: str, advice: str = "") -> Iterator[None]:
+    """Say where documents could not be written to; reading raises errors of its own."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ForwarderError(
+            f"documents cannot be written to {name}: {error.strerror}; some are missing{advice}"
+        ) from error
+
+
+def _buffered(out: IO[bytes]) -> IO[bytes]:
+    """Return a stream of which each write takes everything.
+
+    Those of an unbuffered stream, as with PYTHONUNBUFFERED, and of a pipe that another program has
+    set not to block may take a part.
+    """
+    try:
+        number = out.fileno()
+    except OSError:  # it is in memory
+        return out
+    os.set_blocking(number, True)
+    return open(number, "wb", _BUFFER_BYTES, closefd=False)
 
 
 def _parse_all(
-    options: ParseOptions, found: Found, out: "Writer", progress: Progress
+    options: ParseOptions, found: Sequence[LogFile], out: IO[bytes], progress: Progress
 ) -> Generator[_Parsed, None, None]:
     """Parse appliance by appliance; several at a time where that was asked for and is worth it."""
-    groups = [list(files) for _, files in groupby(found.files, key=lambda x: x.appliance)]
-    sizes = [_disk_bytes(x) for x in found.files]
-    known = sum(x or 0 for x in sizes)
-    whole = 0 if None in sizes else known
+    groups = [list(files) for _, files in groupby(found, key=lambda x: x.appliance)]
+    sizes = [_disk_bytes(x) for x in found]
+    has_streams = None in sizes  # which are of this process alone
+    whole = 0 if has_streams else sum(x or 0 for x in sizes)
 
     def step(size: int) -> None:
         progress(size, whole)
 
-    jobs = min(options.jobs, len(groups)) if known >= MIN_PARALLEL_BYTES else 1
-    apart = [files for files in groups if jobs > 1 and all(map(_is_for_all, files))]
-    with closing(_parse_apart(apart, options, jobs, step)) as results:
+    if has_streams or whole < MIN_PARALLEL_BYTES or 1 in {options.jobs, len(groups)}:
         for files in groups:
-            result = next(results) if files in apart else None
-            if isinstance(result, tuple):
-                parsed, path = result
-                with path.open("rb") as store:
-                    copyfileobj(store, out, READ_BYTES)
-                parsed.warnings.extend(_moved_folder(path))
-            else:
-                parsed = _parse_files(files, options, out, step)
-                if result is not None:
-                    parsed.warnings.append(
-                        f"{result}; the logs of an appliance were parsed without it, one after the"
-                        " other, which is slower. TMPDIR names the folder for temporary files."
-                    )
+            yield _parse_files(files, options, out, step)
+        return
+    from forwarder.app.workers import run_in_order  # noqa: PLC0415 - takes time to import
+
+    work = partial(_parse_to_file, options)
+    with closing(run_in_order(work, groups, options.jobs, step)) as results:
+        for parsed, path in results:
+            with path.open("rb") as store:
+                copyfileobj(store, out, READ_BYTES)
             yield parsed
-
-
-def _is_for_all(file: LogFile) -> bool:
-    """Tell whether another process can read a file: not standard input, nor what has no name."""
-    path = file.path
-    return path != STDIN and not path.startswith(_OWN) and os.path.isfile(path)  # noqa: PTH113
-
-
-def _parse_apart(
-    groups: list[list[LogFile]], options: ParseOptions, jobs: int, step: _Step
-) -> Generator["tuple[_Parsed, Path] | StoreError", None, None]:
-    """Parse appliances in processes of their own, as :mod:`forwarder.app.workers` does."""
-    if groups:
-        from forwarder.app.workers import run_in_order  # noqa: PLC0415 - takes time to import
-
-        yield from run_in_order(partial(_parse_to_file, options), groups, jobs, step)
 
 
 def _parse_to_file(
     options: ParseOptions, files: list[LogFile], path: "Path", step: _Step
 ) -> _Parsed:
     """Parse the files of one appliance in a process of its own."""
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    try:
-        with path.open("wb") as store:
-            out = Writer(store, "a temporary file")
-            parsed = _parse_files(files, options, out, step)
-            out.flush()
-    except (WriteError, OSError) as error:
-        raise StoreError(str(error).removesuffix("; some are missing")) from error
-    return parsed
-
-
-def _moved_folder(path: "Path") -> Iterator[str]:
-    """Say that another folder is used for temporary files than was named."""
-    named, used = os.environ.get("TMPDIR"), str(path.parent.parent)
-    if named and os.path.abspath(named) != used:  # noqa: PTH100
-        yield f"no file can be made in {named!r}, which TMPDIR names; {used!r} was used."
+    _prepare_gc()
+    advice = "; run again with --jobs 1, or with TMPDIR set to a folder that has space"
+    with _writing("a temporary file", advice), path.open("wb", _BUFFER_BYTES) as store:
+        return _parse_files(files, options, store, step)
 
 
 def _parse_files(
-    files: list[LogFile], options: ParseOptions, out: "Writer", step: _Step
+    files: list[LogFile], options: ParseOptions, out: IO[bytes], step: _Step
 ) -> _Parsed:
     """Parse the files of one appliance, in their order."""
-    parser, row = LogParser(options.settings), options.row
-    parsed = _Parsed(parser.counts, [], [], [], [])
+    parser = LogParser(options.settings)
+    problems, foreign, others = list[str](), list[str](), list[tuple[str, OtherLog]]()
     for file in files:
-        meter = _Meter(file, step)
         try:
             reading = open_file(parser, file, options.zone)
-            for documents in _documents(reading, file, meter):
-                if row is not None:
-                    out.write_lines(row(x).encode() + b"\n" for x in documents)
-                elif options.for_terminal:
-                    out.write_lines(escaped_json(x.decode()).encode() for x in documents)
+            for documents in _documents(reading, file, step):
+                if options.row is not None:
+                    out.writelines(options.row(x).encode() + b"\n" for x in documents)
                 else:
-                    out.write_lines(documents)
+                    out.writelines(documents)
+                out.flush()  # the next ones may be long in coming
         except ReadError as error:
-            parsed.problems.append(str(error))
-        else:
-            other = reading.other
-            if other is not None and not other.is_foreign:
-                parsed.others.append((file.path, other))
-            elif other is not None:
-                named = parsed.problems if file.outright else parsed.foreign
-                named.append(other.say(shown(file.path)))
-        meter.finish()
-    return parsed._replace(counts=parser.counts)
+            problems.append(str(error))
+            continue
+        other = reading.other
+        if other is not None and not other.is_foreign:
+            others.append((file.path, other))
+        elif other is not None:
+            (problems if file.outright else foreign).append(other.say(shown(file.path)))
+    return _Parsed(parser.counts, problems, foreign, others)
 
 
 def open_file(parser: LogParser, file: "LogFile | FileStat", zone: tzinfo | None) -> "FileParser":
     """Begin to parse a file that is read once; ``zone`` is of stamps that no header covers."""
+    # In JSON, bytes of a name that are not UTF-8 are replacement characters.
+    path = os.fsencode(file.path).decode("utf-8", "replace")
     # What comes through a pipe has no name of its own.
-    named = "" if file.path.startswith((STDIN, *_OWN)) else _unicode(file.path)
+    named = "" if file.path.startswith((STDIN, *_OWN)) else path
     return parser.open(
         file.appliance,
-        None if file.path == STDIN else _unicode(file.path),
+        None if file.path == STDIN else path,
         base=base_name(named),
         folder=log_folder(named),
         near=file_time(file.path),
@@ -282,116 +259,34 @@ def open_file(parser: LogParser, file: "LogFile | FileStat", zone: tzinfo | None
     )
 
 
-def _documents(reading: "FileParser", file: LogFile, meter: "_Meter") -> Iterator[Iterable[bytes]]:
-    """Read a file; what was readable before an error is finished first."""
+def _documents(reading: "FileParser", file: LogFile, step: _Step) -> Iterator[Iterable[bytes]]:
+    """Read a file, and tell its progress; what was readable before an error is finished first."""
+    left = _disk_bytes(file)
+    # How much of a compressed file was read is not known before its end.
+    is_plain = not file.path.endswith(".gz")
     error = None
     with closing(read_blocks(file.path, block_bytes=READ_BYTES)) as blocks:
         try:
             for block in blocks:
                 yield reading.feed(block)
-                meter.step(len(block))
+                if left is None:
+                    step(len(block))
+                elif is_plain:
+                    size = min(len(block), left)  # it may have grown
+                    left -= size
+                    step(size)
         except ReadError as raised:
             error = raised
     yield reading.finish()
+    if left:
+        step(left)
     if error is not None:
         raise error
 
 
-class _Meter:
-    """Tells how much of a file has been read, in bytes on disk."""
-
-    def __init__(self, file: LogFile, step: _Step) -> None:
-        self._step = step
-        self._left = _disk_bytes(file)
-        # How much of a compressed file was read is not known before its end.
-        self._compressed = self._left is not None and not _is_plain(file.path)
-
-    def step(self, size: int) -> None:
-        """Tell of a block."""
-        if self._compressed:
-            return
-        if self._left is not None:
-            size = min(size, self._left)  # it may have grown
-            self._left -= size
-        self._step(size)
-
-    def finish(self) -> None:
-        """Tell of what is left."""
-        if self._left:
-            self._step(self._left)
-
-
-class Writer:
-    """Writes documents to a stream, in whole pieces, whatever kind of stream it is."""
-
-    def __init__(self, stream: IO[bytes], name: str) -> None:
-        """Start; an error says the name."""
-        self._stream = stream
-        self._name = name
-        self._lines = BytesIO()
-
-    def write_lines(self, lines: Iterable[bytes]) -> None:
-        """Write lines, in one piece."""
-        self._lines.seek(0)
-        self._lines.writelines(lines)
-        with self._lines.getbuffer() as view:
-            self.write(view[: self._lines.tell()])
-        if self._lines.tell() > _MAX_KEPT_BYTES:
-            self._lines = BytesIO()
-
-    def write(self, text: bytes | memoryview) -> None:
-        """Write whole lines, or parts of them."""
-        left = memoryview(text)
-        try:
-            # With PYTHONUNBUFFERED, as in containers, a write may take a part, or nothing.
-            while left:
-                left = left[self._take(left) :]
-        except OSError as error:
-            raise self._refused(error) from error
-
-    def _take(self, text: memoryview) -> int:
-        """Write as much as goes; wait where nothing does: it may be a pipe that does not block."""
-        try:
-            taken = self._stream.write(text)
-        except BlockingIOError as error:
-            taken = error.characters_written
-        if not taken:
-            select.select([], [self._stream], [])
-        return taken or 0
-
-    def flush(self) -> None:
-        """Write what is buffered."""
-        while True:
-            try:
-                return self._stream.flush()
-            except BlockingIOError:
-                select.select([], [self._stream], [])
-            except OSError as error:
-                raise self._refused(error) from error
-
-    def _refused(self, error: OSError) -> Exception:
-        if isinstance(error, BrokenPipeError):
-            return error
-        return WriteError(
-            f"documents cannot be written to {self._name}: {error.strerror}; some are missing"
-        )
-
-
-def _is_plain(path: str) -> bool:
-    try:
-        return plain_bytes(path) is not None
-    except ReadError:  # reading it says why
-        return False
-
-
-def _unicode(path: str) -> str:
-    """Return a path that can stand in JSON: bytes that are no UTF-8 as replacement characters."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
 def _disk_bytes(file: LogFile) -> int | None:
     """Return the size on disk, 0 for what is gone; None for a stream, which has none."""
-    if file.path == STDIN:
+    if file.path.startswith((STDIN, *_OWN)):
         return None
     try:
         status = os.stat(file.path)  # noqa: PTH116 - bytes names

@@ -3,8 +3,7 @@
 * What a piece of work writes goes to a file of a temporary folder.
 * The processes do not see the signals that end the program: it kills them, then deletes the folder.
   If it is killed itself, they end.
-* A process that dies ends the work. A piece for which no process or file can be had, or no space on
-  the disk, is handed back, to be done without.
+* A process that dies ends the work.
 
 ``parse`` imports this only where it pays: to import what starts processes takes a tenth of the
 start-up of a command that starts none.
@@ -15,7 +14,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from itertools import repeat
 from multiprocessing import (
     active_children,
     connection,
@@ -23,23 +21,13 @@ from multiprocessing import (
     parent_process,
     resource_tracker,
 )
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from signal import (
-    SIG_BLOCK,
-    SIG_SETMASK,
-    SIGHUP,
-    SIGINT,
-    SIGKILL,
-    SIGTERM,
-    Signals,
-    pthread_sigmask,
-)
+from signal import SIG_BLOCK, SIG_SETMASK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
 from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TypeVar
 
-from forwarder.errors import StoreError, WorkerDiedError
+from forwarder.errors import ForwarderError
 
 _STEP_SECONDS = 0.1
 """How often steps of the work are passed on."""
@@ -54,12 +42,12 @@ Step = Callable[[int], None]
 """Gets the size of a step of the work."""
 
 Work = Callable[[T, Path, Step], R]
-"""Does a piece of work, and writes to a file of this path. It may raise StoreError."""
+"""Does a piece of work, and writes to a file of this path."""
 
 
 def run_in_order(
     work: Work[T, R], pieces: Sequence[T], jobs: int, step: Step
-) -> Generator[tuple[R, Path] | StoreError, None, None]:
+) -> Generator[tuple[R, Path], None, None]:
     """Do pieces of work, several at a time. When it is closed, processes and files are gone.
 
     Args:
@@ -69,10 +57,10 @@ def run_in_order(
         step: Is called with every step that ``work`` tells of.
 
     Yields:
-        For each piece, in order, its result and the path of its file; or why it has none.
+        For each piece, in order, its result and the path of its file.
 
     Raises:
-        WorkerDiedError: A process ended without a result; or whatever ``work`` raised.
+        ForwarderError: A process cannot be started, or ended without a result.
     """
     with ExitStack() as stack:
         try:
@@ -81,21 +69,19 @@ def run_in_order(
             with _signals_blocked():
                 folder = Path(stack.enter_context(TemporaryDirectory(prefix="esa-forwarder-")))
                 steps = _CONTEXT.SimpleQueue()
-                pool = ProcessPoolExecutor(
-                    min(jobs, len(pieces)), _CONTEXT, _begin_worker, (steps.put,)
-                )
+                jobs = min(jobs, len(pieces))
+                pool = ProcessPoolExecutor(jobs, _CONTEXT, _begin_worker, (steps.put,))
                 stack.callback(_end, pool)
-                paths = [folder / str(number) for number in range(len(pieces))]
-                futures = [
-                    pool.submit(_do, work, piece, path)
-                    for piece, path in zip(pieces, paths, strict=True)
-                ]
-                workers = active_children()
+                futures = {
+                    folder / str(number): pool.submit(_do, work, piece, folder / str(number))
+                    for number, piece in enumerate(pieces)
+                }
         except OSError as error:
-            reason = f"no process or temporary file can be had: {error.strerror or error}"
-            yield from repeat(StoreError(reason), len(pieces))
-            return
-        for future, path in zip(futures, paths, strict=True):
+            raise ForwarderError(
+                f"no process or temporary file can be had: {error.strerror or error}; run again"
+                " with --jobs 1, or with TMPDIR set to a folder that this user may write to"
+            ) from error
+        for path, future in futures.items():
             is_done = False
             while not is_done:
                 is_done = not wait([future], _STEP_SECONDS).not_done
@@ -103,12 +89,12 @@ def run_in_order(
                     step(steps.get())
             try:
                 yield future.result(), path
-            except StoreError as error:
-                yield error
             except BrokenProcessPool as error:
-                _end(pool)
-                raise _death(workers) from error
-            path.unlink(missing_ok=True)
+                raise ForwarderError(
+                    "a process that parsed the logs of one appliance was killed, perhaps for lack"
+                    " of memory, so documents are missing; run again with --jobs 1"
+                ) from error
+            path.unlink()
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
@@ -125,17 +111,6 @@ def _signals_blocked() -> Iterator[None]:
         yield
     finally:
         pthread_sigmask(SIG_SETMASK, before)
-
-
-def _death(workers: list[BaseProcess]) -> WorkerDiedError:
-    """Say how a process died; the others were killed after it."""
-    codes = [x.exitcode for x in workers]
-    code = next((x for x in codes if x is not None and x != -SIGKILL), -SIGKILL)
-    how = f"was killed by {Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    return WorkerDiedError(
-        f"a process that parsed the logs of one appliance {how}, so documents are missing; run"
-        " again with --jobs 1, or with more memory"
-    )
 
 
 _put_step: Step

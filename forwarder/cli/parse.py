@@ -17,7 +17,7 @@ from forwarder.cli.common import (
     fail,
     format_row,
 )
-from forwarder.text import many, quoted
+from forwarder.text import escaped_json, many, quoted
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -146,9 +146,8 @@ def parse(  # noqa: PLR0913 - one an option
         zone=zone,
         jobs=jobs,
         header=header() if form == "table" else "",
-        row=row if form == "table" else None,
+        row=row if form == "table" else terminal_line if sys.stdout.isatty() else None,
         follow_symlinks=follow_symlinks,
-        for_terminal=sys.stdout.isatty(),
     )
     bar: AbstractContextManager[Progress] = nullcontext(no_bar)
     if _is_terminal(sys.stderr) and not sys.stdout.isatty() and not quiet:
@@ -184,6 +183,11 @@ def _standard_input() -> tuple[str, ...]:
 def _is_terminal(stream: TextIO | None) -> bool:
     """Whether a stream is one; Python has None for what was closed before it began."""
     return stream is not None and stream.isatty()
+
+
+def terminal_line(document: bytes) -> str:
+    """Show a document as JSON in which nothing commands a terminal."""
+    return escaped_json(document.decode().removesuffix("\n"))
 
 
 def header() -> str:
