@@ -153,9 +153,9 @@ class OutputContract(ABC):
         """Make the other side answer that it is overloaded within the context."""
         pytest.skip("the class does not tell how the other side is busy")
 
-    def refusing(self, document: Document) -> AbstractContextManager[object]:  # noqa: ARG002
-        """Make the other side refuse one document permanently."""
-        pytest.skip("the class does not tell how a document is refused")
+    def rejecting(self, document: Document) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Make the other side reject one document permanently."""
+        pytest.skip("the class does not tell how a document is rejected")
 
     # Registration
 
@@ -300,7 +300,7 @@ class OutputContract(ABC):
         self.check_received(documents, again=documents[3:6])
 
     def test_an_overloaded_side_gets_documents_later(self) -> None:
-        """Postponed documents count neither as delivered nor as refused."""
+        """Postponed documents count neither as delivered nor as rejected."""
         documents = make_documents(6)
         with self.opened() as output:
             with self.busy():
@@ -311,24 +311,24 @@ class OutputContract(ABC):
         self.check_received(documents)
 
     @pytest.mark.parametrize("place", [0, 5, 9])
-    def test_a_refused_document_is_named_and_the_others_arrive(self, place: int) -> None:
+    def test_a_rejected_document_is_named_and_the_others_arrive(self, place: int) -> None:
         """The failure has the reason that the other side gave."""
         documents = make_documents(10)
-        refused = documents.pop(place)
-        with self.opened() as output, self.refusing(refused):
-            batch = [*documents[:place], refused, *documents[place:]]
+        rejected = documents.pop(place)
+        with self.opened() as output, self.rejecting(rejected):
+            batch = [*documents[:place], rejected, *documents[place:]]
             failures = deliver(output, batch)
-        assert [x.document for x in failures] == [refused], (
-            "another document is reported as refused"
+        assert [x.document for x in failures] == [rejected], (
+            "another document is reported as rejected"
         )
         assert [x for x in failures if not x.reason] == [], "the failure has no reason"
         self.check_received(documents)
 
-    def test_a_batch_of_one_refused_document(self) -> None:
-        """A refusal does not make the output unavailable."""
-        (refused,) = make_documents(1)
-        with self.opened() as output, self.refusing(refused):
-            assert [x.document for x in deliver(output, [refused])] == [refused]
+    def test_a_batch_of_one_rejected_document(self) -> None:
+        """A rejection does not make the output unavailable."""
+        (rejected,) = make_documents(1)
+        with self.opened() as output, self.rejecting(rejected):
+            assert [x.document for x in deliver(output, [rejected])] == [rejected]
         self.check_received([])
 
     # Helpers
@@ -371,8 +371,8 @@ class OutputContract(ABC):
 
 
 def deliver(output: Output, documents: Sequence[Document]) -> list[Failure]:
-    """Write documents as the program does until each is delivered or refused; return failures."""
-    refused: list[Failure] = []
+    """Write documents as the program does until each is delivered or rejected; return failures."""
+    rejected: list[Failure] = []
     deadline = time.monotonic() + PATIENCE
     while documents:
         try:
@@ -380,12 +380,12 @@ def deliver(output: Output, documents: Sequence[Document]) -> list[Failure]:
         except Unavailable as error:
             failures = [Failure(x, str(error), retryable=True) for x in documents]
         assert {x.document.id for x in failures} <= {x.id for x in documents}
-        refused += [x for x in failures if not x.retryable]
+        rejected += [x for x in failures if not x.retryable]
         documents = [x.document for x in failures if x.retryable]
         assert time.monotonic() < deadline, failures[0].reason
         if documents:
             time.sleep(0.05)
-    return refused
+    return rejected
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

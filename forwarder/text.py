@@ -22,7 +22,7 @@ _LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF
 """Where Python's escapes need more digits."""
 
 MAX_WORDS = 1_000
-"""Characters of an error's text in the log and in ``status``: servers quote what they refuse, and
+"""Characters of an error's text in the log and in ``status``: servers quote what they reject, and
 a line has to be readable. Dead letters keep more."""
 
 

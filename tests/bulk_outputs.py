@@ -54,13 +54,13 @@ ITEMS: list[tuple[Item, str]] = [
     ({"status": 201}, "delivered"),
     (item_error(409, "version_conflict_engine_exception"), "delivered"),
     ({"status": 201, "failure_store": "not_applicable_or_unknown"}, "delivered"),
-    ({"status": 201, "failure_store": "used"}, "refused"),
-    ({"status": 201, "failure_store": "failed"}, "refused"),
-    (item_error(400, "document_parsing_exception", failure_store="failed"), "refused"),
-    (MAPPING, "refused"),
-    (item_error(400, "illegal_argument_exception", "data stream timestamp"), "refused"),
-    (item_error(413, "too_large"), "refused"),
-    (item_error(422, "whatever"), "refused"),
+    ({"status": 201, "failure_store": "used"}, "rejected"),
+    ({"status": 201, "failure_store": "failed"}, "rejected"),
+    (item_error(400, "document_parsing_exception", failure_store="failed"), "rejected"),
+    (MAPPING, "rejected"),
+    (item_error(400, "illegal_argument_exception", "data stream timestamp"), "rejected"),
+    (item_error(413, "too_large"), "rejected"),
+    (item_error(422, "whatever"), "rejected"),
     (item_error(400, "index_closed_exception"), "later"),
     (item_error(400, "illegal_argument_exception", "pipeline with id [x] does not"), "later"),
     (
@@ -210,8 +210,8 @@ class BulkOutput(OutputContract):
             yield
 
     @contextmanager
-    def refusing(self, document: Document) -> Iterator[None]:
-        """Make it refuse a document."""
+    def rejecting(self, document: Document) -> Iterator[None]:
+        """Make it reject a document."""
         self.server.items[document.id] = MAPPING
         yield
         self.server.items.clear()
@@ -440,7 +440,7 @@ class BulkOutput(OutputContract):
     def test_a_batch_of_everything(self) -> None:
         """Each document is judged by itself."""
         documents = make_documents(len(ITEMS) * 20)
-        expected: dict[str, set[str]] = {"delivered": set(), "refused": set(), "later": set()}
+        expected: dict[str, set[str]] = {"delivered": set(), "rejected": set(), "later": set()}
         for number, document in enumerate(documents):
             item, meaning = ITEMS[number % len(ITEMS)]
             self.server.items[document.id] = item
@@ -449,7 +449,7 @@ class BulkOutput(OutputContract):
             failures = output.write(documents[: len(ITEMS)])
         first = {x.id for x in documents[: len(ITEMS)]}
         assert {x.document.id for x in failures if x.retryable} == expected["later"] & first
-        assert {x.document.id for x in failures if not x.retryable} == expected["refused"] & first
+        assert {x.document.id for x in failures if not x.retryable} == expected["rejected"] & first
 
     # Too large
 
@@ -463,7 +463,7 @@ class BulkOutput(OutputContract):
         self.check_received(make_documents(2000))
         assert len(self.server.bulks) - before < 40, "it does not learn"
 
-    def test_a_document_that_is_too_large_is_refused(self) -> None:
+    def test_a_document_that_is_too_large_is_rejected(self) -> None:
         """Alone; the others arrive."""
         documents = make_documents(50)
         big = documents[20]
@@ -619,12 +619,12 @@ class BulkOutput(OutputContract):
     ) -> None:
         """All of it arrives, once, and what is waited for is little; no item is for ever."""
         dice = random.Random(11)
-        refusals = [
+        rejections = [
             item_error(429, "es_rejected_execution_exception"),
             item_error(503, "unavailable_shards_exception"),
             item_error(403, "security_exception"),
         ]
-        self.server.choose = lambda _: dice.choice(refusals) if dice.random() < 0.3 else None
+        self.server.choose = lambda _: dice.choice(rejections) if dice.random() < 0.3 else None
         pauses: list[float] = []
         settings = DeliverySettings(max_documents=in_batch, max_age=timedelta())
         documents = make_documents(2_900)

@@ -81,13 +81,13 @@ def fill(folder: Path, output: str, *, size: int, letters: int) -> None:
                     number += 1
                 add_size(connection, 100 * len(block.data))
         at = datetime.now(UTC)
-        refused = [
+        rejected = [
             dead_letter(output, Failure(login(x), "failed to parse field [source.ip]"), at)
             for x in range(min(letters, _AT_ONCE))
         ]
         for first in range(0, letters, _AT_ONCE):
             with writer.transaction(durable=False) as connection:
-                store(connection, output, [], refused[: letters - first], _MANY)
+                store(connection, output, [], rejected[: letters - first], _MANY)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
     python -m tests.spool_child FOLDER END
 
 It goes on where the position in the spool says. The output ``good`` takes everything. The output
-``picky`` is away at times, takes some documents only at the second attempt and refuses every
+``picky`` is away at times, takes some documents only at the second attempt and rejects every
 hundredth for good.
 """
 

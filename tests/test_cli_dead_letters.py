@@ -37,7 +37,7 @@ from tests.spooling import document, documents, numbers, opened, read, usage
 NOW = datetime(2026, 3, 1, 6, 41, 9, 123000, tzinfo=UTC)
 
 
-def refuse(spool: Spool, output: str, *which: int, reason: str = "no") -> None:
+def reject(spool: Spool, output: str, *which: int, reason: str = "no") -> None:
     """Deliver everything but some documents."""
     batch = read(spool, output)
     failures = [Failure(x, reason, status=400) for x in batch.documents if int(x.id, 16) in which]
@@ -57,8 +57,8 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     with closing(opened(folder, "a", "b")) as spool:
         spool.commit(documents(0, 10))
-        refuse(spool, "a", 3, 5)
-        refuse(spool, "b", 3, reason="\x1b[31mbad\u202e " + "x" * 300)
+        reject(spool, "a", 3, 5)
+        reject(spool, "b", 3, reason="\x1b[31mbad\u202e " + "x" * 300)
     return folder
 
 
@@ -122,8 +122,8 @@ def test_replaying_survives_and_ends_with_the_delivery(folder: Path) -> None:
     # The process died before it was delivered.
     with closing(opened(folder, "a", "b")) as spool:
         batch = read(spool, "a")
-        refused = dead_letter("a", Failure(batch.documents[1], "still"), NOW)
-        spool.advance("a", batch, [refused._replace(number=batch.letters[1].number)])
+        rejected = dead_letter("a", Failure(batch.documents[1], "still"), NOW)
+        spool.advance("a", batch, [rejected._replace(number=batch.letters[1].number)])
         assert [(x.number, x.reason, x.replay) for x in letters(folder)][:1] == [
             (2, "still", False)
         ]
@@ -143,7 +143,7 @@ def test_numbers_are_not_given_twice(folder: Path) -> None:
     assert purge_letters(folder, ALL) == 3
     with closing(opened(folder, "a", "b")) as spool:
         spool.commit(documents(10, 12))
-        refuse(spool, "a", 11)
+        reject(spool, "a", 11)
     assert [x.number for x in letters(folder)] == [4]
 
 
@@ -151,7 +151,7 @@ def test_many_letters_are_read_page_by_page(tmp_path: Path) -> None:
     """However slow the reader is, the service writes and keeps its log of changes small."""
     with closing(opened(tmp_path, "a")) as spool:
         spool.commit(documents(0, 1200))
-        refuse(spool, "a", *range(1200))
+        reject(spool, "a", *range(1200))
         pages: list[int] = []
 
         def take(page: Sequence[DeadLetter]) -> None:

@@ -19,7 +19,7 @@ from forwarder.cli.main import main
 from forwarder.cli.status import as_json, as_text
 from forwarder.output import Failure
 from forwarder.spool import OutputError, Spool, SpoolError
-from forwarder.spool.cursors import Refusing
+from forwarder.spool.cursors import Rejecting
 from forwarder.spool.dead_letters import ALL, dead_letter
 from forwarder.spool.schema import connect_to_read
 from forwarder.spool.stats import read_spool, summarise
@@ -117,7 +117,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
             "stopped": False,
             "attempt_since": None,
             "put_off": 0,
-            "refusing": None,
+            "rejecting": None,
             "last_error": "connection refused",
             "last_error_time": "2026-03-01T06:42:09Z",
         },
@@ -134,7 +134,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
             "stopped": False,
             "attempt_since": None,
             "put_off": 0,
-            "refusing": None,
+            "rejecting": None,
             "last_error": "disk full",
             "last_error_time": "2026-03-01T06:41:09Z",
         },
@@ -194,30 +194,30 @@ def test_a_stopped_output_and_an_empty_spool(tmp_path: Path) -> None:
     )
 
 
-REFUSING = Refusing(3, 10_000, "mapping: [\x1b] no ip", NOW.timestamp())
+REJECTING = Rejecting(3, 10_000, "mapping: [\x1b] no ip", NOW.timestamp())
 AT = "(2026-03-01T06:41:09Z)"
 
 
 @pytest.mark.parametrize(
-    ("refusing", "expected"),
+    ("rejecting", "expected"),
     [
-        (REFUSING, rf"delivering; rejecting: 3 of the last 10,000, mapping: [\x1b] no ip {AT}"),
-        (REFUSING._replace(number=10_000), "rejecting: 10,000 of the last 10,000, mapping: "),
+        (REJECTING, rf"delivering; rejecting: 3 of the last 10,000, mapping: [\x1b] no ip {AT}"),
+        (REJECTING._replace(number=10_000), "rejecting: 10,000 of the last 10,000, mapping: "),
     ],
 )
-def test_an_output_that_refuses(tmp_path: Path, refusing: Refusing, expected: str) -> None:
-    """It delivers what it does not refuse; where it refuses everything, it is not said to."""
+def test_an_output_that_rejects(tmp_path: Path, rejecting: Rejecting, expected: str) -> None:
+    """It delivers what it does not reject; where it rejects everything, it is not said to."""
     with closing(opened(tmp_path, "siem")) as spool:
         spool.commit(documents(0, 3))
-        spool.advance("siem", read(spool, "siem", 2), refusing=refusing)
+        spool.advance("siem", read(spool, "siem", 2), rejecting=rejecting)
     with closing(opened(tmp_path, "siem")):
         summary = summarise(tmp_path)
     assert f"     0  {expected}" in list(as_text(summary, NOW))[-1]
-    found = json.loads(as_json(summary, NOW))["outputs"]["siem"]["refusing"]
+    found = json.loads(as_json(summary, NOW))["outputs"]["siem"]["rejecting"]
     assert found == {
-        "number": refusing.number,
+        "number": rejecting.number,
         "of": 10_000,
-        "reason": refusing.reason,
+        "reason": rejecting.reason,
         "time": "2026-03-01T06:41:09Z",
     }
 

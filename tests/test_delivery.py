@@ -192,7 +192,7 @@ def test_the_next_batch_is_read_while_one_is_on_its_way(
     assert output.taken == list(range(35))
 
 
-def test_what_is_refused_becomes_a_dead_letter(spool: Spool) -> None:
+def test_what_is_rejected_becomes_a_dead_letter(spool: Spool) -> None:
     """With the cursor; the rest goes on."""
     spool.commit(documents(0, 12))
     output = Scripted(fail(3, 5, retryable=False, reason="bad mapping"))
@@ -232,7 +232,7 @@ def test_what_is_taken_of_a_batch_is_counted(spool: Spool) -> None:
 
 
 def test_each_document_is_judged(spool: Spool) -> None:
-    """Some taken, some refused, some later, in one answer."""
+    """Some taken, some rejected, some later, in one answer."""
 
     def mixed(documents: Sequence[Document]) -> Sequence[Failure]:
         later = fail(0, 2, retryable=True)(documents)
@@ -569,7 +569,7 @@ def test_one_that_is_postponed_alone_is_joined_by_what_comes(spool: Spool) -> No
     assert output.taken == [1, 2, 3, 4, 0]
 
 
-def test_one_that_is_postponed_and_then_refused_is_a_dead_letter(spool: Spool) -> None:
+def test_one_that_is_postponed_and_then_rejected_is_a_dead_letter(spool: Spool) -> None:
     """Like any other."""
     output = Scripted(fail(0, retryable=True), fail(0, retryable=True), fail(0, retryable=False))
     spool.commit(documents(0, 3))
@@ -579,7 +579,7 @@ def test_one_that_is_postponed_and_then_refused_is_a_dead_letter(spool: Spool) -
     assert dead(spool) == [(0, "no", 400)]
     progress = spool.outputs["a"]
     assert (progress.delivered, progress.rejected, progress.retried) == (2, 1, 1)
-    assert [(x["log_level"], x["refused"], x["of"]) for x in logs] == [("warning", 1, 3)]
+    assert [(x["log_level"], x["rejected"], x["of"]) for x in logs] == [("warning", 1, 3)]
 
 
 def test_an_output_that_takes_less_than_half_is_waited_for(spool: Spool) -> None:
@@ -937,11 +937,11 @@ def test_replayed_letters_are_delivered_before_all_else(spool: Spool, tmp_path: 
 
 
 def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) -> None:
-    """What is refused comes again until there is room for it, or the other side takes it."""
-    refuse = fail(2, 4, 6, 8, retryable=False)
+    """What is rejected comes again until there is room for it, or the other side takes it."""
+    reject = fail(2, 4, 6, 8, retryable=False)
     with closing(opened(tmp_path, "a", max_letter_bytes=1)) as spool, capture_logs() as logs:
         spool.commit(documents(0, 30))
-        output = Scripted(refuse, refuse, refuse)
+        output = Scripted(reject, reject, reject)
         with running(spool, output) as delivery:
             assert wait_until_drained(delivery, MINUTE)
             assert delivery.judged == 30
@@ -953,7 +953,7 @@ def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) 
     (said,) = [x["error"] for x in logs if "error" in x]
     assert "its dead letters take" in said
     assert "dead_letters.max_bytes" in said
-    assert [(x["refused"], x["of"]) for x in logs if "refused" in x] == [(1, 7)]
+    assert [(x["rejected"], x["of"]) for x in logs if "rejected" in x] == [(1, 7)]
 
 
 def test_no_more_is_kept_and_counted_than_there_is_room_for(tmp_path: Path) -> None:
@@ -979,15 +979,15 @@ def test_no_more_is_kept_and_counted_than_there_is_room_for(tmp_path: Path) -> N
     assert output.written[1] == [kept]
     assert max(len(x) for x in output.written[1:]) < kept
     assert output.written[-1] == [2 * kept]
-    assert sum(x["refused"] for x in logs if "refused" in x) == 2 * kept
+    assert sum(x["rejected"] for x in logs if "rejected" in x) == 2 * kept
 
 
 def test_what_is_postponed_amid_a_probe_takes_nothing_along(tmp_path: Path) -> None:
     """What was not handed over with it is neither taken nor postponed."""
-    refuse = fail(*range(10), retryable=False)
+    reject = fail(*range(10), retryable=False)
     with closing(opened(tmp_path, "a", max_letter_bytes=1)) as spool, capture_logs():
         spool.commit(documents(0, 10))
-        output = Scripted(refuse, refuse, *[fail(1, retryable=True)] * 3)
+        output = Scripted(reject, reject, *[fail(1, retryable=True)] * 3)
         deliver(spool, output)
         assert output.written == [[*range(10)], *[[1]] * 5, [2, 3], [4, 5, 6, 7], [8, 9]]
         assert sorted(output.taken) == list(range(1, 10))

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from forwarder.delivery.backoff import DeliverySettings
 from forwarder.delivery.postponed import Postponed
-from tests.test_delivery_refusals import Clock
+from tests.test_delivery_rejections import Clock
 
 SECOND = timedelta(seconds=1)
 

@@ -1,4 +1,4 @@
-"""One output refuses everything, one is down, and one is well: with one small spool."""
+"""One output rejects everything, one is down, and one is well: with one small spool."""
 
 import json
 import random
@@ -30,11 +30,11 @@ outputs:
 
 OTHERS = """\
   down: {{type: elasticsearch, hosts: ["http://127.0.0.1:9"]}}
-  refusing: {{type: opensearch, hosts: ["{url}"], batch: {{max_documents: 1000}}}}
+  rejecting: {{type: opensearch, hosts: ["{url}"], batch: {{max_documents: 1000}}}}
 """
 
 
-REFUSED: Item = {
+REJECTED: Item = {
     "status": 400,
     "error": {"type": "document_parsing_exception", "reason": "failed to parse field [x]"},
 }
@@ -62,9 +62,9 @@ def write_log(folder: Path, name: str, first: int, end: int) -> None:
 
 @pytest.fixture
 def server() -> Iterator[BulkServer]:
-    """Run a server that refuses every document."""
+    """Run a server that rejects every document."""
     server = BulkServer()
-    server.choose = lambda _: REFUSED
+    server.choose = lambda _: REJECTED
     try:
         yield server
     finally:
@@ -100,13 +100,13 @@ def test_outputs_that_do_not_deliver_stop_no_other(tmp_path: Path, server: BulkS
         assert program.end() == 0
     finally:
         program.finish()
-    assert 1_000_000 <= shown["dead_letters"]["refusing"]["bytes"] < 1_010_000
-    refused = [int(x) for x in re.findall(r" refused=(\d+) ", program.log)]
-    assert sum(refused) == outputs["refusing"]["rejected"]
+    assert 1_000_000 <= shown["dead_letters"]["rejecting"]["bytes"] < 1_010_000
+    rejected = [int(x) for x in re.findall(r" rejected=(\d+) ", program.log)]
+    assert sum(rejected) == outputs["rejecting"]["rejected"]
     ids = [json.loads(x)["event"]["id"] for x in archive.read_bytes().splitlines()]
     assert len(set(ids)) == LOGINS
     assert outputs["archive"]["dropped"] is None
-    for name in ("down", "refusing"):
+    for name in ("down", "rejecting"):
         progress = outputs[name]
         dropped = progress["dropped"]
         assert progress["rejected"] + progress["waiting"] + dropped["documents"] == LOGINS
@@ -115,7 +115,7 @@ def test_outputs_that_do_not_deliver_stop_no_other(tmp_path: Path, server: BulkS
         assert dropped["first"]["time"] < dropped["last"]["time"]
     assert outputs["down"]["rejected"] == 0
     assert "127.0.0.1:9" in outputs["down"]["last_error"]
-    assert "dead_letters.max_bytes" in outputs["refusing"]["last_error"]
+    assert "dead_letters.max_bytes" in outputs["rejecting"]["last_error"]
     said = [x for x in program.log.splitlines() if "that does not deliver are dropped" in x]
-    assert sorted(x.split(" output=")[1].split()[0] for x in said) == ["down", "refusing"]
+    assert sorted(x.split(" output=")[1].split()[0] for x in said) == ["down", "rejecting"]
     assert "esa-forwarder rewind --output down PATH" in program.log

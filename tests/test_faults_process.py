@@ -353,17 +353,17 @@ def test_once_ends_with_0_when_all_is_well(tmp_path: Path) -> None:
 def test_once_ends_with_1_when_something_is_a_dead_letter(scene: Scene) -> None:
     """And says where to find it; those of another run do not count."""
     scene.configure(CONFIG + PICKY)
-    refuse = scene.folder / "picky" / "refuse"
-    refuse.touch()
+    reject = scene.folder / "picky" / "reject"
+    reject.touch()
     with scene:
         scene.write_all()
         assert scene.program.once() == 1
         count = len(CORPUS.expected) // 3
-        assert f"output 'picky' refused {count:,} documents" in scene.program.log.replace("\\", "")
+        assert f"output 'picky' rejected {count:,} documents" in scene.program.log.replace("\\", "")
         assert "esa-forwarder dead-letters list" in scene.program.log
         assert scene.tally().is_whole
         assert scene.tally(scene.folder / "picky" / "picky.ndjson").lost == count
-        refuse.unlink()
+        reject.unlink()
         assert scene.program.once() == 0
 
 

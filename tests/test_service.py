@@ -71,12 +71,14 @@ def test_documents_are_as_the_settings_say(tmp_path: Path) -> None:
     assert b'"original"' not in body
 
 
-def test_once_says_what_was_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_once_reports_rejected_documents(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """And it is not well."""
     append(tmp_path, logins(1, 2, 3))
     told = Told(lambda x: [Failure(x[0], "never", retryable=False)])
     assert not service(configured(tmp_path, told), once=True).run()
-    assert "output 'told' refused 1 document;" in capsys.readouterr().err
+    assert "output 'told' rejected 1 document;" in capsys.readouterr().err
 
 
 def test_once_says_what_an_output_with_a_bug_did_not_get(

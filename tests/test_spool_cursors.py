@@ -42,18 +42,18 @@ def stop(spool: Spool) -> None:
     spool.note("down", OutputError("a bug", 0, 0, stopped=True))
 
 
-def refuse(spool: Spool) -> None:
-    """Refuse all of a batch."""
+def reject(spool: Spool) -> None:
+    """Reject all of a batch."""
     batch = read(spool, "down", 1)
     now = datetime.now(UTC)
     spool.advance("down", batch, [dead_letter("down", Failure(x, "no"), now) for x in batch[0]])
 
 
-def refuse_more_than_there_is_room_for(spool: Spool) -> None:
-    """Refuse until that is so."""
+def reject_more_than_there_is_room_for(spool: Spool) -> None:
+    """Reject until that is so."""
     with suppress(LettersFullError):
         while True:
-            refuse(spool)
+            reject(spool)
 
 
 def hang(spool: Spool) -> None:
@@ -71,7 +71,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 @pytest.mark.parametrize(
     "stall",
-    [lambda x: fail(x, "down"), stop, refuse, refuse_more_than_there_is_room_for, hang],
+    [lambda x: fail(x, "down"), stop, reject, reject_more_than_there_is_room_for, hang],
 )
 def test_an_output_that_does_not_deliver_stops_no_other(
     spool: Spool, stall: Callable[[Spool], None]

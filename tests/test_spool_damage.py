@@ -48,9 +48,9 @@ def _fill(folder: Path) -> None:
                 documents(first, first + EACH, size=800), [("file/x", b"%d" % first), *state]
             )
         batch = read(spool, "a", 10)
-        refused = [Failure(x, "no") for x in batch.documents[:LETTERS]]
+        rejected = [Failure(x, "no") for x in batch.documents[:LETTERS]]
         now = datetime(2026, 3, 1, tzinfo=UTC)
-        spool.advance("a", batch, [dead_letter("a", x, now) for x in refused])
+        spool.advance("a", batch, [dead_letter("a", x, now) for x in rejected])
 
 
 def change_block(path: Path, first: int) -> None:

@@ -169,7 +169,7 @@ def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
                 delivered += 10
             except LettersFullError as error:
                 said = str(error)
-        assert "find out why documents are refused (dead-letters list)" in said
+        assert "find out why documents are rejected (dead-letters list)" in said
         assert "(dead_letters.max_bytes), so it waits" in said
         assert 80 < delivered < 120
         # Nothing of the batch was stored; and what is good still goes through.

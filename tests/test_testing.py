@@ -84,7 +84,7 @@ class Medium:
         self.documents: list[Document] = []
         self.is_away = False
         self.is_busy = False
-        self.refused: list[Document] = []
+        self.rejected: list[Document] = []
 
 
 class GoodOutput:
@@ -97,13 +97,13 @@ class GoodOutput:
         """Do nothing."""
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-        """Take what is not refused."""
+        """Take what is not rejected."""
         if self.medium.is_away:
             raise Unavailable("the medium is away")
         if self.medium.is_busy:
             return [Failure(x, "busy", retryable=True) for x in documents]
-        self.medium.documents += [x for x in documents if x not in self.medium.refused]
-        return [Failure(x, "bad") for x in documents if x in self.medium.refused]
+        self.medium.documents += [x for x in documents if x not in self.medium.rejected]
+        return [Failure(x, "bad") for x in documents if x in self.medium.rejected]
 
     def close(self) -> None:
         """Do nothing."""
@@ -158,11 +158,11 @@ class TestContractOfAMedium(OutputContract):
         self.medium.is_busy = False
 
     @contextmanager
-    def refusing(self, document: Document) -> Iterator[None]:
-        """Let the medium refuse a document."""
-        self.medium.refused.append(document)
+    def rejecting(self, document: Document) -> Iterator[None]:
+        """Let the medium reject a document."""
+        self.medium.rejected.append(document)
         yield
-        self.medium.refused.clear()
+        self.medium.rejected.clear()
 
 
 class Loses(GoodOutput):
@@ -279,7 +279,7 @@ def fail(tests: OutputContract, test: str, *arguments: object) -> None:
         (Mute, "test_an_unreachable_side_is_unavailable", []),
         (Mute, "test_a_lost_side_is_unavailable_until_it_returns", []),
         (Drops, "test_an_overloaded_side_gets_documents_later", []),
-        (Drops, "test_a_refused_document_is_named_and_the_others_arrive", [5]),
+        (Drops, "test_a_rejected_document_is_named_and_the_others_arrive", [5]),
     ],
 )
 def test_a_bad_output_does_not_pass(

@@ -57,7 +57,7 @@ class WebhookOutput:
         """Do nothing: each request connects."""
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-        """Post a batch; where something in it is refused, find out what."""
+        """Post a batch; where something in it is rejected, find out what."""
         body = gzip.compress(b"".join([x.body + b"\n" for x in documents]), 1)
         answer, said = self._post(body)
         if answer.status in range(200, 300):

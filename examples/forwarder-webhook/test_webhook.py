@@ -26,7 +26,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
-        self.refused: set[bytes] = set()
+        self.rejected: set[bytes] = set()
         self.largest = 1 << 30
         """Of a batch, in documents."""
         self.last = 1 << 30
@@ -66,7 +66,7 @@ class Receiver:
             return 503
         if len(lines) > self.largest:
             return 413
-        if self.refused.intersection(lines):
+        if self.rejected.intersection(lines):
             return 400
         self.bodies += lines
         self.last -= len(lines)
@@ -149,10 +149,10 @@ class TestContract(OutputContract):
         self.receiver.answer = None
 
     @contextmanager
-    def refusing(self, document: Document) -> Iterator[None]:
-        self.receiver.refused.add(document.body)
+    def rejecting(self, document: Document) -> Iterator[None]:
+        self.receiver.rejected.add(document.body)
         yield
-        self.receiver.refused.clear()
+        self.receiver.rejected.clear()
 
 
 @contextmanager
@@ -181,7 +181,7 @@ def test_a_wrong_secret_is_waited_for(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
-def test_what_is_refused_is_a_failure(receiver: Receiver, status: int) -> None:
+def test_what_is_rejected_is_a_failure(receiver: Receiver, status: int) -> None:
     """Each document that cannot be taken, with the status."""
     receiver.answer = (status, {})
     documents = make_documents(3)

@@ -135,7 +135,7 @@ class Runtime:
 
     @property
     def achieved(self) -> tuple[int, ...]:
-        """How far the outputs are; another value whenever one has taken or refused something."""
+        """How far the outputs are; it changes when one delivers or rejects something."""
         return tuple(x.judged for x in self.deliveries)
 
     @property
@@ -176,7 +176,7 @@ class Runtime:
             dropped -= before.dropped.documents if before.dropped else 0
             if rejected:
                 yield (
-                    f"output {name!r} refused {many(rejected, 'document')};"
+                    f"output {name!r} rejected {many(rejected, 'document')};"
                     " see esa-forwarder dead-letters list"
                 )
             if dropped > 0:

@@ -1,8 +1,8 @@
-"""``esa-forwarder dead-letters``: list, show, replay and purge documents that outputs refused.
+"""``esa-forwarder dead-letters``: list, show, replay and purge documents that outputs rejected.
 
 All of it works whether the service runs or not. Replaying only marks a letter; the worker of its
 output delivers it, within a second or so, or as soon as the service runs again. A delivered one is
-no longer a dead letter; one that is refused again stays, with the new reason.
+no longer a dead letter; one that is rejected again stays, with the new reason.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +67,7 @@ def _selecting(command: _Command) -> _Command:
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """Manage documents that outputs refused for good.
+    """Manage documents that outputs rejected for good.
 
     All of it works whether the service runs or not.
     """
@@ -109,7 +109,7 @@ def show(path: Path, numbers: tuple[int, ...], form: str) -> None:
 def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bool) -> None:
     """Deliver dead letters to their outputs again.
 
-    The service delivers them at once, or when it is started. What is refused again stays a dead
+    The service delivers them at once, or when it is started. What is rejected again stays a dead
     letter.
     """
     selection = _select(numbers, output, every=every)

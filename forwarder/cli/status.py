@@ -95,7 +95,7 @@ def _status(summary: "Summary", now: datetime) -> dict[str, Any]:
 
 def _output(waiting: "Waiting", now: datetime, *, runs: bool) -> dict[str, Any]:
     progress = waiting.progress
-    trouble, refusing, dropped = progress.trouble, progress.refusing, progress.dropped
+    trouble, rejecting, dropped = progress.trouble, progress.rejecting, progress.dropped
     error, time = progress.last_error or (None, None)
     # A clock that was set back makes nothing younger than now.
     age = None if waiting.since is None else max(0.0, round(now.timestamp() - waiting.since, 3))
@@ -118,13 +118,13 @@ def _output(waiting: "Waiting", now: datetime, *, runs: bool) -> dict[str, Any]:
         "stopped": trouble is not None and trouble.stopped,
         "attempt_since": _attempt(progress, runs=runs),
         "put_off": waiting.postponed,
-        "refusing": None
-        if refusing is None
+        "rejecting": None
+        if rejecting is None
         else {
-            "number": refusing.number,
-            "of": refusing.of,
-            "reason": refusing.reason,
-            "time": _iso(refusing.time),
+            "number": rejecting.number,
+            "of": rejecting.of,
+            "reason": rejecting.reason,
+            "time": _iso(rejecting.time),
         },
         "last_error": error,
         "last_error_time": None if time is None else _iso(time),
@@ -228,7 +228,7 @@ def _attempt(progress: "Progress", *, runs: bool) -> str | None:
 
 def _states(waiting: "Waiting", *, runs: bool) -> Iterator[str]:
     progress = waiting.progress
-    trouble, refusing = progress.trouble, progress.refusing
+    trouble, rejecting = progress.trouble, progress.rejecting
     attempt = _attempt(progress, runs=runs)
     calling = "" if attempt is None else f"a call has been running since {attempt}"
     if trouble is not None:
@@ -237,12 +237,12 @@ def _states(waiting: "Waiting", *, runs: bool) -> Iterator[str]:
         yield f"{since}: {trouble.error} ({_iso(trouble.time)})"
     elif calling:
         yield calling
-    elif refusing is None or refusing.number < refusing.of:
+    elif rejecting is None or rejecting.number < rejecting.of:
         yield "delivering" if progress.delivered else "nothing delivered yet"
-    if refusing is not None:
+    if rejecting is not None:
         yield (
-            f"rejecting: {refusing.number:,} of the last {refusing.of:,}, {refusing.reason}"
-            f" ({_iso(refusing.time)})"
+            f"rejecting: {rejecting.number:,} of the last {rejecting.of:,}, {rejecting.reason}"
+            f" ({_iso(rejecting.time)})"
         )
     if waiting.postponed:
         yield f"postponed: {waiting.postponed:,}, {waiting.postponed_for}"

@@ -161,7 +161,7 @@ class SpoolSettings(Settings):
 
 
 class DeadLetterSettings(Settings):
-    """The documents that an output refused for good."""
+    """The documents that an output rejected for good."""
 
     # For each output, so that none takes the space of another; besides the spool's, so that
     # rejections do not pause reading. Some 350,000 documents: time enough to notice an error in a
@@ -183,7 +183,7 @@ class TopSettings(Settings):
     """The configuration of esa-forwarder."""
 
     state: FolderPath = Path("/var/lib/esa-forwarder")
-    """Folder of the spool: what was read, what waits, what was refused."""
+    """Folder of the spool: what was read, what waits, what was rejected."""
     inputs: tuple[InputSettings, ...] = Field(min_length=1)
     """What is read."""
     outputs: dict[OutputName, OutputSettings] = Field(min_length=1)
@@ -193,6 +193,6 @@ class TopSettings(Settings):
     spool: SpoolSettings = SpoolSettings()
     """The documents that wait for an output."""
     dead_letters: DeadLetterSettings = DeadLetterSettings()
-    """The documents that an output refused for good."""
+    """The documents that an output rejected for good."""
     log: LogSettings = LogSettings()
     """The forwarder's own log."""

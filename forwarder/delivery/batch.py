@@ -43,11 +43,11 @@ class InFlightBatch:
 
     Attributes:
         batch: As the spool gave it.
-        left: Positions of documents that are neither delivered nor refused.
+        left: Positions of documents that are neither delivered nor rejected.
         handed: How many documents, from the first, the output has seen before.
         is_stored: Whether the cursor is behind the whole batch.
         stored: How many documents, from the first, the cursor has passed.
-        probe: How many documents are handed over at most, where a refused one did not fit into the
+        probe: How many documents are handed over at most, where a rejected one did not fit into the
             dead letters; 0 for any number.
     """
 
@@ -60,7 +60,7 @@ class InFlightBatch:
         self.is_stored = False
         self.stored = 0
         self.probe = 0
-        self._refused: dict[int, DeadLetter] = {}
+        self._rejected: dict[int, DeadLetter] = {}
         self._postponed: dict[int, Failure] = {}
 
     @property
@@ -77,7 +77,7 @@ class InFlightBatch:
     def can_step_aside(self) -> bool:
         """Whether the rest may be kept with the dead letters: most of the batch was answered.
 
-        Documents that were postponed or refused before always may; unasked ones never.
+        Documents that were postponed or rejected before always may; unasked ones never.
         """
         return len(self.left) == len(self._postponed) and (
             bool(self.batch.letters) or len(self.left) * 2 <= len(self.batch.documents)
@@ -100,7 +100,7 @@ class InFlightBatch:
         """Apply the answer to the documents of :attr:`next`.
 
         Returns:
-            The reason of one postponed document, if there is any, and the refused documents by
+            The reason of one postponed document, if there is any, and the rejected documents by
             their positions.
 
         Raises:
@@ -108,7 +108,7 @@ class InFlightBatch:
         """
         by_id = {x.document.id: x for x in failures}
         handed = self.next
-        refused: dict[int, DeadLetter] = {}
+        rejected: dict[int, DeadLetter] = {}
         self._postponed = {}
         found = set[str]()
         for position in handed if by_id else ():
@@ -119,18 +119,18 @@ class InFlightBatch:
             if failure.retryable:
                 self._postponed[position] = failure
             else:
-                refused[position] = self._letter(position, failure, now)
+                rejected[position] = self._letter(position, failure, now)
         for identity in by_id.keys() - found:
             raise WrongAnswerError(
                 f"output {self._output!r} names document {identity!r} as a failure, which was not"
                 " handed to it"
             )
-        self._refused |= refused
+        self._rejected |= rejected
         self.left = [*self._postponed, *self.left[len(handed) :]]
-        return next((x.reason for x in self._postponed.values()), None), refused
+        return next((x.reason for x in self._postponed.values()), None), rejected
 
     def step_aside(self, now: datetime) -> tuple[Batch, Sequence[DeadLetter]]:
-        """Return the rest of the batch with its refused and postponed documents, to be stored."""
+        """Return the rest of the batch with its rejected and postponed documents, to be stored."""
         batch, letters = self._part(len(self.batch.documents))
         for position, failure in self._postponed.items():
             letter = self._letter(position, failure, now)
@@ -138,25 +138,25 @@ class InFlightBatch:
         return batch, [letters[x] for x in sorted(letters)]
 
     @property
-    def refused(self) -> Sequence[DeadLetter]:
-        """Refused documents that are not stored yet."""
+    def rejected(self) -> Sequence[DeadLetter]:
+        """Rejected documents that are not stored yet."""
         return list(self._part(len(self.batch.documents))[1].values())
 
     def take_back(self, positions: Iterable[int]) -> None:
-        """Hand some refused documents over again, one at first."""
+        """Hand some rejected documents over again, one at first."""
         taken = set(positions)
-        self._refused = {x: y for x, y in self._refused.items() if x not in taken}
+        self._rejected = {x: y for x, y in self._rejected.items() if x not in taken}
         self.left = sorted(taken.union(self.left))
         self.probe = 1
 
     def before_first_left(self) -> tuple[Batch, Sequence[DeadLetter]]:
         """Return all before the first document that is left, to be stored."""
-        batch, refused = self._part(self.left[0] if self.left else len(self.batch.documents))
-        return batch, [refused[x] for x in sorted(refused)]
+        batch, rejected = self._part(self.left[0] if self.left else len(self.batch.documents))
+        return batch, [rejected[x] for x in sorted(rejected)]
 
     def _part(self, end: int) -> tuple[Batch, dict[int, DeadLetter]]:
-        refused = {x: y for x, y in self._refused.items() if self.stored <= x < end}
-        return self.batch.part(self.stored, end), refused
+        rejected = {x: y for x, y in self._rejected.items() if self.stored <= x < end}
+        return self.batch.part(self.stored, end), rejected
 
     def _letter(self, position: int, failure: Failure, now: datetime) -> DeadLetter:
         # The document as it was handed over, whatever the output made of it.

@@ -105,7 +105,7 @@ class OutputHealth:
             self.succeed()
 
     def succeed(self) -> None:
-        """Note that the output delivered or refused documents."""
+        """Note that the output delivered or rejected documents."""
         self.failures = 0
         self._is_failing = self._is_of_spool = False
         if self._is_logged:

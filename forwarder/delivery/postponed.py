@@ -59,7 +59,7 @@ class Postponed:
         self.number = number
 
     def succeed(self, number: int) -> None:
-        """Note how many are left after some were delivered or refused."""
+        """Note how many are left after some were delivered or rejected."""
         self.number = number
         self._failures = 0
         self._due = self._since = self._clock()

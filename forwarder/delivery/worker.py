@@ -10,7 +10,7 @@ The rules:
 - Documents that an output postpones while it delivers most of a batch step aside: they are kept
   with the dead letters, the cursor moves on, and they are retried between other batches with a
   backoff of their own. So one document that is postponed for ever holds up no other.
-- A refused document becomes a dead letter in the transaction that moves the cursor. Where the dead
+- A rejected document becomes a dead letter in the transaction that moves the cursor. Where the dead
   letters are full, the rest waits, and only a little of it is handed over, as a probe.
 - The cursor is on disk before the next batch is handed over, so after any crash only the last batch
   comes again.
@@ -34,7 +34,7 @@ from forwarder.delivery.backoff import DeliverySettings, LeftError, Retrier, Sto
 from forwarder.delivery.batch import InFlightBatch, check_answer
 from forwarder.delivery.health import CallWatchdog, OutputHealth
 from forwarder.delivery.postponed import MAX_POSTPONED, Postponed
-from forwarder.delivery.refusals import Refusals
+from forwarder.delivery.rejections import Rejections
 from forwarder.masking import NO_MASK, Mask
 from forwarder.output import Output
 from forwarder.spool import BlockedError, ClosedError, LettersFullError, Spool, SpoolError
@@ -53,7 +53,7 @@ class Delivery:
     Attributes:
         name: Of the output in the configuration.
         watchdog: Watches its calls.
-        judged: Documents that were delivered or refused, unfinished batches included.
+        judged: Documents that were delivered or rejected, unfinished batches included.
         error: What stopped the output before it was asked to: a bug, or a broken spool.
     """
 
@@ -94,7 +94,7 @@ class Delivery:
         self._mask = mask
         self._health = OutputHealth(name, spool, clock, mask)
         self._retrier = Retrier(settings, self._health, self._stop, chance)
-        self._refusals = Refusals(name, spool.outputs[name].refusing, settings.max_documents)
+        self._rejections = Rejections(name, spool.outputs[name].rejecting, settings.max_documents)
         self._postponed = Postponed(name, settings, chance)
         self.watchdog = CallWatchdog(name, spool, clock)
         self.judged = 0
@@ -137,7 +137,7 @@ class Delivery:
 
     @property
     def waiting(self) -> int:
-        """Documents that the output has neither delivered nor refused yet."""
+        """Documents that the output has neither delivered nor rejected yet."""
         return self._spool.pending(self.name) + self._postponed.number
 
     @property
@@ -154,7 +154,7 @@ class Delivery:
             try:
                 self._deliver()
             finally:
-                self._refusals.end()
+                self._rejections.end()
                 self._close()
         except (StopError, ClosedError):
             pass  # the program ends, perhaps without waiting for this output
@@ -185,7 +185,7 @@ class Delivery:
     def _deliver(self) -> None:
         while True:
             self._wait_for_documents()
-            self._refusals.look()
+            self._rejections.look()
             batch = self._retrier.retry(self._read)
             self._is_idle = not batch.documents
             if batch.documents:
@@ -304,12 +304,12 @@ class Delivery:
     def _write(self, work: InFlightBatch) -> None:
         """Hand over what is left of a batch.
 
-        Refused documents that do not fit into the dead letters are handed over again, as a probe:
+        Rejected documents that do not fit into the dead letters are handed over again, as a probe:
         an operator may have fixed the other side.
 
         Raises:
             LeftError: Something is still left.
-            LettersFullError: The dead letters do not have space for all refused documents.
+            LettersFullError: The dead letters do not have space for all rejected documents.
         """
         if work.handed:
             self._extend(work)
@@ -319,11 +319,11 @@ class Delivery:
         with self.watchdog.calling("write"):
             failures = check_answer(self._output.write(documents))
         failures = [x._replace(reason=self._mask(x.reason)) for x in failures]
-        reason, refused = work.judge(failures, self._now())
-        kept, full = self._find_room(work, refused)
-        judged = len(documents) - work.again - (len(refused) - len(kept))
+        reason, rejected = work.judge(failures, self._now())
+        kept, full = self._find_room(work, rejected)
+        judged = len(documents) - work.again - (len(rejected) - len(kept))
         self.judged += judged
-        self._refusals.count(judged - len(kept), kept)
+        self._rejections.count(judged - len(kept), kept)
         if judged:
             self._health.succeed()
             if work.was_postponed:
@@ -341,21 +341,21 @@ class Delivery:
         raise LeftError(reason, left=work.again, handed=len(documents))
 
     def _find_room(
-        self, work: InFlightBatch, refused: Mapping[int, DeadLetter]
+        self, work: InFlightBatch, rejected: Mapping[int, DeadLetter]
     ) -> tuple[Sequence[DeadLetter], LettersFullError | None]:
-        """Take back refused documents that do not fit into the dead letters.
+        """Take back rejected documents that do not fit into the dead letters.
 
         Returns:
             The documents that fit, and why the others do not.
         """
-        letters = list(refused.values())
+        letters = list(rejected.values())
         if not letters:
             return letters, None
         try:
-            self._spool.check_letters(self.name, work.refused)
+            self._spool.check_letters(self.name, work.rejected)
         except LettersFullError as full:
-            room = full.fitting - (len(work.refused) - len(letters))
-            work.take_back(list(refused)[room:])
+            room = full.fitting - (len(work.rejected) - len(letters))
+            work.take_back(list(rejected)[room:])
             return letters[:room], full
         except BlockedError:
             pass  # storing them will tell
@@ -405,7 +405,7 @@ class Delivery:
                 batch,
                 letters,
                 retried=self._health.retried,
-                refusing=self._refusals.refusing,
+                rejecting=self._rejections.rejecting,
             )
             self._health.retried = 0
 

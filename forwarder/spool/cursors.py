@@ -12,7 +12,7 @@ tenth of the spool at a time, counted and named, unless its ``when_full`` is ``b
 
 - Nothing is dropped while no other output delivers: logs wait on disk.
 - Nothing is dropped that another output still has to get.
-- An output is stalled when it fails, refuses all or does not return from a call, and has taken
+- An output is stalled when it fails, rejects all or does not return from a call, and has taken
   nothing since its oldest document was read, or for a minute. So a server that restarts while a
   long log is being read loses nothing.
 """
@@ -51,11 +51,11 @@ class OutputError(NamedTuple):
     stopped: bool = False  # whether the output is not tried again before the service is restarted
 
 
-class Refusing(NamedTuple):
-    """How many of the newest documents an output refused for good."""
+class Rejecting(NamedTuple):
+    """How many of the newest documents an output rejected for good."""
 
     number: int  # at least one
-    of: int  # the newest documents that it took or refused
+    of: int  # the newest documents that it took or rejected
     reason: str  # of the last one
     time: float  # of the last one; seconds since 1970
 
@@ -85,7 +85,7 @@ class Progress(NamedTuple):
 
     cursor: int
     delivered: int = 0
-    rejected: int = 0  # documents that it refused for good
+    rejected: int = 0  # documents that it rejected for good
     retried: int = 0  # documents that were handed over again
     missing: int = 0  # documents that were damaged in the spool before they could be delivered
     trouble: OutputError | None = None  # none while it delivers
@@ -93,7 +93,7 @@ class Progress(NamedTuple):
     """The newest error, also if it is over; seconds since 1970."""
     attempt_since: float | None = None
     """Since when an attempt is going on, where that is long; seconds since 1970."""
-    refusing: Refusing | None = None  # none where it took all of the newest documents
+    rejecting: Rejecting | None = None  # none where it took all of the newest documents
     dropped: Dropped | None = None  # none where there never was any, or an operator settled it
 
     def behind(self, batch: "Batch", dead_letters: Sequence[DeadLetter]) -> "Progress":
@@ -153,11 +153,11 @@ def load_outputs(connection: sqlite3.Connection) -> dict[str, Progress]:
 
 def _dump(progress: Progress) -> bytes:
     fields = progress._asdict()
-    for name in ("attempt_since", "refusing", "dropped"):
+    for name in ("attempt_since", "rejecting", "dropped"):
         if fields[name] is None:
             del fields[name]  # versions that do not know it can go on then
-    if progress.refusing is not None:
-        fields["refusing"] = progress.refusing._asdict()
+    if progress.rejecting is not None:
+        fields["rejecting"] = progress.rejecting._asdict()
     if progress.dropped is not None:
         documents, *places = progress.dropped
         fields["dropped"] = [documents, *([*x] for x in places)]
@@ -169,11 +169,12 @@ def load(value: bytes) -> Progress:
     """Read what was stored of an output."""
     fields = orjson.loads(value)
     trouble, last = fields.pop("trouble"), fields.pop("last_error")
-    refusing, dropped = fields.pop("refusing", None), fields.pop("dropped", None)
+    before = fields.pop("refusing", None)  # its name in states that no release wrote
+    rejecting, dropped = fields.pop("rejecting", before), fields.pop("dropped", None)
     return Progress(
         trouble=trouble and OutputError(**trouble),
         last_error=last and tuple(last),
-        refusing=refusing and Refusing(**refusing),
+        rejecting=rejecting and Rejecting(**rejecting),
         dropped=dropped and Dropped(dropped[0], Place(*dropped[1]), Place(*dropped[2])),
         **fields,
     )
@@ -226,21 +227,21 @@ class Overflow:
         self._blocking: frozenset[str] = frozenset()
         self._taken: dict[str, tuple[float, float]] = {}
         """When each last took something: seconds since 1970, and by the monotonic clock."""
-        self.refusing = set[str]()
-        """Outputs that refused all of their last batch, or have too many dead letters."""
+        self.rejecting = set[str]()
+        """Outputs that rejected all of their last batch, or have too many dead letters."""
         self._logged: dict[str, tuple[float, int]] = {}
 
     def begin(self, outputs: Iterable[str], blocking: Iterable[str]) -> None:
         """Begin with outputs, of which some lose nothing."""
         self._blocking = frozenset(blocking)
-        self.refusing.clear()
+        self.rejecting.clear()
         for output in outputs:
             self.take(output)
 
     def take(self, output: str) -> None:
         """Note that an output took something."""
         self._taken[output] = time.time(), time.monotonic()
-        self.refusing.discard(output)
+        self.rejecting.discard(output)
 
     def choose(
         self,
@@ -266,7 +267,7 @@ class Overflow:
 
     def _is_stalled(self, connection: sqlite3.Connection, output: str, progress: Progress) -> bool:
         trouble = progress.trouble
-        if trouble is None and progress.attempt_since is None and output not in self.refusing:
+        if trouble is None and progress.attempt_since is None and output not in self.rejecting:
             return False
         if trouble is not None and trouble.stopped:
             return True

@@ -1,12 +1,12 @@
-"""Documents that an output refused for good, kept until an operator replays or purges them.
+"""Documents that an output rejected for good, kept until an operator replays or purges them.
 
 They lie in the database of the spool. To replay one marks it: the worker of its output delivers
-what is marked before anything else, and removes it when it is delivered; what is refused again
+what is marked before anything else, and removes it when it is delivered; what is rejected again
 stays, with the new reason. So nothing is on its way anywhere else, and a crash costs at most that a
 document is delivered twice.
 
 What an output postpones while it takes others is kept here as well, so that the cursor can move on:
-the worker tries it again by itself, until it is taken or refused.
+the worker tries it again by itself, until it is taken or rejected.
 """
 
 import sqlite3
@@ -26,7 +26,7 @@ from forwarder.text import shortened
 DEFAULT_MAX_BYTES = 250_000_000
 """Of one output; some 350,000. More than anyone looks through, and time enough to see a mistake in
 a mapping before its output waits."""
-_MAX_REASON = 4096  # characters. Servers quote what they refuse, and that comes from strangers
+_MAX_REASON = 4096  # characters. Servers quote what they reject, and that comes from strangers
 _PAGE = 500  # letters that are read at a time
 _ROW_BYTES = 150  # what a row takes beside its texts: numbers, its entries in two indexes
 _MAX_NUMBER = 2**63 - 1  # SQLite's; no letter has a larger one
@@ -46,7 +46,7 @@ class Source(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """A document that an output refused."""
+    """A document that an output rejected."""
 
     output: str
     document: Document
@@ -141,7 +141,7 @@ def check_limit(
         if size >= max_bytes:
             raise LettersFullError(
                 f"its dead letters take {size:,} bytes and may take {max_bytes:,}"
-                " (dead_letters.max_bytes), so it waits: find out why documents are refused"
+                " (dead_letters.max_bytes), so it waits: find out why documents are rejected"
                 " (dead-letters list) and fix that, or delete them (dead-letters purge), or raise"
                 " the limit",
                 fitting=len(rows),

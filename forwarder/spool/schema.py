@@ -2,7 +2,7 @@
 
     blocks        segments of documents, compressed, in the order of reading
     state         what must survive together with them: positions, open connections, cursors
-    dead_letters  documents that an output refused
+    dead_letters  documents that an output rejected
 
 Documents have serial numbers, counted from 1. A segment is known by the number of its first
 document, so a cursor is one number: of the next document to be delivered. What is missing between

@@ -20,7 +20,7 @@ import structlog
 from forwarder.events import Document
 from forwarder.spool import cursors, segments
 from forwarder.spool import dead_letters as letters
-from forwarder.spool.cursors import Backfill, Batch, OutputError, Progress, Refusing
+from forwarder.spool.cursors import Backfill, Batch, OutputError, Progress, Rejecting
 from forwarder.spool.database import NAME, open_database, prepare_folder
 from forwarder.spool.dead_letters import DeadLetter
 from forwarder.spool.errors import (
@@ -289,7 +289,7 @@ class Spool:
                 if batch.documents and batch.start < end:
                     return batch
                 # There is nothing but what was damaged.
-                self.advance(output, Batch((), end), refusing=self.outputs[output].refusing)
+                self.advance(output, Batch((), end), rejecting=self.outputs[output].rejecting)
         return Batch(())
 
     def read_ahead(self, output: str, start: int, *, max_documents: int, max_bytes: int) -> Batch:
@@ -313,33 +313,33 @@ class Spool:
         dead_letters: Sequence[DeadLetter] = (),
         *,
         retried: int = 0,
-        refusing: Refusing | None = None,
+        rejecting: Rejecting | None = None,
     ) -> None:
         """Move the cursor of an output behind a batch, or the first documents of one.
 
-        What it refused or postponed becomes dead letters; those that were replayed have their
+        What it rejected or postponed becomes dead letters; those that were replayed have their
         numbers. Raises :class:`LettersFullError`, with nothing written, where not all fit.
         """
         with self._writer.locked():
             before = self.outputs[output]
             after = before.behind(batch, dead_letters)._replace(
-                retried=before.retried + retried, refusing=refusing
+                retried=before.retried + retried, rejecting=rejecting
             )
             given = output, batch.letters, dead_letters, self._max_letter_bytes
             self._store({output: after}, lambda connection: letters.store(connection, *given))
             if after.delivered > before.delivered:
                 self._overflow.take(output)
             elif any(not x.postponed for x in dead_letters):
-                self._overflow.refusing.add(output)
+                self._overflow.rejecting.add(output)
         self.wake()
 
     def check_letters(self, output: str, dead_letters: Sequence[DeadLetter]) -> None:
-        """Raise :class:`LettersFullError` where what an output refused does not all fit."""
+        """Raise :class:`LettersFullError` where what an output rejected does not all fit."""
         with self._writer.locked() as connection:
             try:
                 letters.check_limit(connection, output, dead_letters, self._max_letter_bytes)
             except LettersFullError:
-                self._overflow.refusing.add(output)
+                self._overflow.rejecting.add(output)
                 raise
 
     def note(self, output: str, trouble: OutputError | None, *, retried: int = 0) -> None:

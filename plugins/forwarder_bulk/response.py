@@ -4,7 +4,7 @@ The rules:
 
 - What an operator can fix at the server or in the configuration is waited for: credentials, rights,
   a missing index, a full or overloaded cluster. Nothing is dropped for it, however long it takes.
-- What is wrong with the document is refused for good. The document is kept as a dead letter.
+- What is wrong with the document is rejected for good. The document is kept as a dead letter.
 - What is there already (409) is delivered.
 - In doubt it is sent again: ``create`` with an ``_id`` takes a document once.
 
@@ -43,14 +43,14 @@ class Disposition(Enum):
     """What becomes of the documents."""
 
     DELIVERED = auto()
-    REFUSED = auto()
+    REJECTED = auto()
     """For good."""
     LATER = auto()
     """Again, after a pause."""
     LESS = auto()
     """Again, after a pause, and fewer at once."""
     SPLIT = auto()
-    """Again at once, in halves. One document alone is refused."""
+    """Again at once, in halves. One document alone is rejected."""
     EACH = auto()
     """As the items of the reply say."""
 
@@ -69,7 +69,7 @@ class Rule(NamedTuple):
     """What the item says of the failure store; empty for anything."""
 
 
-_LATER, _REFUSED = Disposition.LATER, Disposition.REFUSED
+_LATER, _REJECTED = Disposition.LATER, Disposition.REJECTED
 _2XX, _3XX, _4XX, _5XX = (range(x, x + 100) for x in (200, 300, 400, 500))
 _ANY = range(-1, 1000)
 _BAD_LOGIN = "give a key or a password that is valid"
@@ -107,9 +107,9 @@ REPLIES = (
 
 ITEMS = (
     # Not indexed, but put into the failure store with status 201: searches do not find it.
-    Rule(_2XX, _REFUSED, _STORED, failure_store=("used",)),
+    Rule(_2XX, _REJECTED, _STORED, failure_store=("used",)),
     # It says that it is stored nowhere.
-    Rule(_2XX, _REFUSED, "see the log of the server", failure_store=("failed", "not_enabled")),
+    Rule(_2XX, _REJECTED, "see the log of the server", failure_store=("failed", "not_enabled")),
     Rule(_2XX, Disposition.DELIVERED),
     # The _id is there already, from an attempt whose reply was lost or from an earlier run.
     Rule((409,), Disposition.DELIVERED),
@@ -121,7 +121,7 @@ ITEMS = (
     Rule((400,), _LATER, "open the index", "index_closed_exception"),
     Rule((400,), _LATER, _NO_PIPELINE, "illegal_argument_exception", "pipeline with id"),
     Rule((400,), _LATER, _SHARDS, "validation_exception", "this action would add"),
-    Rule(_4XX, _REFUSED, "fix the mapping, then replay the dead letter"),
+    Rule(_4XX, _REJECTED, "fix the mapping, then replay the dead letter"),
     Rule(_5XX, _LATER, _SERVER),
     # A status that no server gives: in doubt, again.
     Rule(_ANY, _LATER, _BETWEEN),
@@ -238,7 +238,7 @@ def _interpret_items(
             reason += f" (failure store: {store})" if store else ""
             reason += f": {what}" if (what := _join(*error)) else ""
         busy += rule.disposition is Disposition.LESS
-        retryable = rule.disposition is not Disposition.REFUSED
+        retryable = rule.disposition is not Disposition.REJECTED
         failures.append(Failure(document, f"{reason}; {rule.advice}", retryable, status))
     return failures, busy
 

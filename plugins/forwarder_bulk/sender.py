@@ -90,7 +90,7 @@ class Sender:
 
         Raises:
             Unavailable: The server takes nothing of any batch: it does not answer, or it does not
-                take a whole request. Nothing of this one was delivered or refused.
+                take a whole request. Nothing of this one was delivered or rejected.
         """
         rest, self._rest = self._rest, None  # said once: the caller waits as long as it may
         if rest is not None and (left := rest[0] - time.monotonic()) > 0:

@@ -205,11 +205,11 @@ def _judge_failure_store(wanted: Sequence[str], answer: Answer) -> Finding:
     on = [x for x, store in stores if isinstance(store, dict) and store.get("enabled")]
     if on:
         return _good(
-            f"the failure store of {_list(on)} is on: a refused document is there, and here as a"
+            f"the failure store of {_list(on)} is on: a rejected document is there, and here as a"
             " dead letter"
         )
     names = _list([x["name"] for x in streams])
-    return _good(f"the failure store of {names} is off: a refused document is a dead letter here")
+    return _good(f"the failure store of {names} is off: a rejected document is a dead letter here")
 
 
 def _list(names: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
-"""An output that does what a test wants: refuse, hang, be away. A stranger's plugin, installed.
+"""An output that does what a test wants: reject, hang, be away. A stranger's plugin, installed.
 
-What it is to do is said by files in its folder, at any time: ``refuse`` (every third document),
+What it is to do is said by files in its folder, at any time: ``reject`` (every third document),
 ``away`` and ``hang``.
 """
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from forwarder import Document, Failure, OutputPlugin, Unavailable, hookimpl
 
-REFUSED_EVERY = 3
+REJECTED_EVERY = 3
 
 ENTRY_POINTS = "[forwarder.outputs]\npicky = tests.faults.picky\n"
 METADATA = "Metadata-Version: 2.1\nName: picky\nVersion: 1.0\n"
@@ -37,23 +37,23 @@ class Picky:
         """Do nothing."""
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-        """Append what is not refused."""
+        """Append what is not rejected."""
         if (self._folder / "hang").exists():
             (self._folder / "hanging").touch()
             threading.Event().wait()
         if (self._folder / "away").exists():
             raise Unavailable("it is away")
-        refused = set[str]()
-        if (self._folder / "refuse").exists():
+        rejected = set[str]()
+        if (self._folder / "reject").exists():
             for document in documents:
                 self._count += 1
-                if self._count % REFUSED_EVERY == 0:
-                    refused.add(document.id)
+                if self._count % REJECTED_EVERY == 0:
+                    rejected.add(document.id)
         with (self._folder / "picky.ndjson").open("ab") as file:
-            file.write(b"".join([x.body + b"\n" for x in documents if x.id not in refused]))
+            file.write(b"".join([x.body + b"\n" for x in documents if x.id not in rejected]))
             file.flush()
             os.fsync(file.fileno())
-        return [Failure(x, "never", retryable=False) for x in documents if x.id in refused]
+        return [Failure(x, "never", retryable=False) for x in documents if x.id in rejected]
 
     def close(self) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""Refusals: loud at once, then once an hour, and in the status."""
+"""Rejections: loud at once, then once an hour, and in the status."""
 
 from datetime import UTC, datetime
 
@@ -6,10 +6,10 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from forwarder.delivery.refusals import Refusals
+from forwarder.delivery.rejections import Rejections
 from forwarder.events import Document
 from forwarder.output import Failure
-from forwarder.spool.cursors import Refusing
+from forwarder.spool.cursors import Rejecting
 from forwarder.spool.dead_letters import DeadLetter, dead_letter
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, tzinfo=UTC)
@@ -26,34 +26,36 @@ class Clock:
 
 
 def letters(number: int, reason: str = "400: no ip") -> list[DeadLetter]:
-    """Make refused documents."""
+    """Make rejected documents."""
     body = b'{"log": {"file": {"path": "/srv/esa1/mail\\u001b.s"}, "offset": 17}}'
     failure = Failure(Document("0" * 32, body), reason, status=400)
     return [dead_letter("siem", failure, NOW)] * number
 
 
-def refusals(clock: Clock, before: Refusing | None = None, max_documents: int = 500) -> Refusals:
+def rejections(
+    clock: Clock, before: Rejecting | None = None, max_documents: int = 500
+) -> Rejections:
     """Begin."""
-    return Refusals("siem", before, max_documents, clock)
+    return Rejections("siem", before, max_documents, clock)
 
 
 def said(logs: list[EventDict]) -> list[tuple[str, object, object]]:
     """Return level and counts of what was logged."""
-    return [(x["log_level"], x.get("refused"), x.get("of")) for x in logs]
+    return [(x["log_level"], x.get("rejected"), x.get("of")) for x in logs]
 
 
 def test_the_first_is_said_with_all_that_helps() -> None:
     """Why, where its line stands, and what to do."""
-    found = refusals(Clock())
+    found = rejections(Clock())
     with capture_logs() as logs:
         found.count(99, letters(1))
     assert logs == [
         {
             "log_level": "warning",
-            "event": "Output refuses documents; they are kept as dead letters. Fix what the"
+            "event": "Output rejects documents; they are kept as dead letters. Fix what the"
             " reason names, then run esa-forwarder dead-letters replay.",
             "output": "siem",
-            "refused": 1,
+            "rejected": 1,
             "of": 100,
             "reason": "400: no ip",
             "path": "/srv/esa1/mail\x1b.s",
@@ -65,7 +67,7 @@ def test_the_first_is_said_with_all_that_helps() -> None:
 def test_what_follows_is_said_once_an_hour_with_its_number() -> None:
     """Also when nothing more comes, and at the end."""
     clock = Clock()
-    found = refusals(clock)
+    found = rejections(clock)
     with capture_logs() as logs:
         for _ in range(4):
             found.count(90, letters(10))
@@ -95,11 +97,11 @@ def test_what_follows_is_said_once_an_hour_with_its_number() -> None:
         (5, [4], "warning"),
     ],
 )
-def test_an_output_that_refuses_everything_is_an_error(
+def test_an_output_that_rejects_everything_is_an_error(
     max_documents: int, batches: list[int], level: str
 ) -> None:
     """A whole batch, or as many one after the other; few may be all that there are."""
-    found = refusals(Clock(), max_documents=max_documents)
+    found = rejections(Clock(), max_documents=max_documents)
     with capture_logs() as logs:
         for number in batches:
             found.count(0, letters(number))
@@ -109,9 +111,9 @@ def test_an_output_that_refuses_everything_is_an_error(
 
 
 def test_the_end_of_it_is_said() -> None:
-    """Once; what is refused then is what it was before."""
+    """Once; what is rejected then is what it was before."""
     clock = Clock()
-    found = refusals(clock)
+    found = rejections(clock)
     with capture_logs() as logs:
         found.count(0, letters(500))
         found.count(0, letters(500))
@@ -129,43 +131,43 @@ def test_the_end_of_it_is_said() -> None:
 
 def test_what_the_status_is_told() -> None:
     """Of the newest 10,000 documents or so; nothing, where all of them were taken."""
-    found = refusals(Clock())
+    found = rejections(Clock())
     found.count(100, [])
-    shown = [found.refusing]
+    shown = [found.rejecting]
     with capture_logs():
-        for taken, refused in [(30, letters(10)), (100, []), (0, letters(1, "413"))]:
-            found.count(taken, refused)
-            shown.append(found.refusing)
+        for taken, rejected in [(30, letters(10)), (100, []), (0, letters(1, "413"))]:
+            found.count(taken, rejected)
+            shown.append(found.rejecting)
     for _ in range(4):
         found.count(2_500, [])
-        shown.append(found.refusing)
+        shown.append(found.rejecting)
     time = NOW.timestamp()
     assert shown == [
         None,
-        Refusing(10, 140, "400: no ip", time),
-        Refusing(10, 240, "400: no ip", time),
-        Refusing(11, 241, "413", time),
-        Refusing(11, 2_741, "413", time),
-        Refusing(11, 5_241, "413", time),
-        Refusing(11, 7_741, "413", time),
+        Rejecting(10, 140, "400: no ip", time),
+        Rejecting(10, 240, "400: no ip", time),
+        Rejecting(11, 241, "413", time),
+        Rejecting(11, 2_741, "413", time),
+        Rejecting(11, 5_241, "413", time),
+        Rejecting(11, 7_741, "413", time),
         None,
     ]
 
 
 def test_single_documents_take_no_memory() -> None:
     """They are counted together."""
-    found = refusals(Clock())
+    found = rejections(Clock())
     with capture_logs():
         for _ in range(20_000):
             found.count(0, letters(1))
     assert len(found._window) < 202  # noqa: SLF001
-    assert found.refusing is not None
-    assert 10_000 <= found.refusing.of <= 10_100
+    assert found.rejecting is not None
+    assert 10_000 <= found.rejecting.of <= 10_100
 
 
 def test_the_status_goes_on_after_a_restart() -> None:
     """With what was there before."""
-    before = Refusing(5, 60, "400", 1.0)
-    found = refusals(Clock(), before)
+    before = Rejecting(5, 60, "400", 1.0)
+    found = rejections(Clock(), before)
     found.count(40, [])
-    assert found.refusing == Refusing(5, 100, "400", 1.0)
+    assert found.rejecting == Rejecting(5, 100, "400", 1.0)
