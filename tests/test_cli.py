@@ -144,7 +144,10 @@ def test_without_a_command_there_is_help() -> None:
         (["--timezone", "Europe"], "is not an IANA time zone"),
         (["--timezone", ""], "is not an IANA time zone"),
         (["--timezone", "\udcff"], "is not an IANA time zone"),
-        (["--timezone", "/etc/localtime"], "is not an IANA time zone, such as Europe/Rome."),
+        (
+            ["--timezone", "/etc/localtime"],
+            "is not an IANA time zone, such as Europe/Rome.",
+        ),
         (["--appliance", "a\nb"], "is empty, or contains invisible characters."),
         (["--appliance", "x" * 1025], "is longer than 1024 characters."),
     ],

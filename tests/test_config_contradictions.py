@@ -71,14 +71,6 @@ def test_links_are_followed(tmp_path: Path) -> None:
         assert len(mistakes(tmp_path, text)) == 1
 
 
-def test_they_are_reported_beside_other_issues(tmp_path: Path) -> None:
-    """What is wrong elsewhere does not hide them."""
-    text = config("path: /srv/state/x").replace("files", "fils") + "log: {level: x}\n"
-    found = mistakes(tmp_path, text)
-    assert f"esa.yaml:6: outputs.a.path: {STATE}" in found
-    assert len(found) == 3
-
-
 def test_neighbours_are_no_contradiction(tmp_path: Path) -> None:
     """Nor is a folder that contains the state folder."""
     read(tmp_path, config("path: /srv, copies: [/srv/state.old/x]", "path: /srv/esa/esa1/o"))

@@ -690,9 +690,9 @@ def test_wrong_settings_are_refused(path: Path, settings: dict[str, object]) -> 
 
 SIZE = (
     "is not a valid size; use a whole number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, as in"
-    " 64MB"
+    " 64MB, up to 1000TB"
 )
-COUNT = "has to be a whole number; it is"
+COUNT = "should be a valid integer"
 
 
 @pytest.mark.parametrize(
@@ -700,21 +700,18 @@ COUNT = "has to be a whole number; it is"
     [
         ("rotate: {max_bytes: true}", f"rotate.max_bytes: true {SIZE}."),
         ("rotate: {max_bytes: 1.5MB}", f"rotate.max_bytes: '1.5MB' {SIZE}."),
-        ("rotate: {max_bytes: 10mb}", f"rotate.max_bytes: '10mb' {SIZE}; did you mean 10MB?"),
-        ("rotate: {max_bytes: 10M}", f"rotate.max_bytes: '10M' {SIZE}; did you mean 10MB?"),
+        ("rotate: {max_bytes: 10mb}", f"rotate.max_bytes: '10mb' {SIZE}."),
+        ("rotate: {max_bytes: 10M}", f"rotate.max_bytes: '10M' {SIZE}."),
         ("rotate: {max_bytes: 1e3}", f"rotate.max_bytes: 1000.0 {SIZE}."),
-        (
-            f"rotate: {{max_bytes: {10**26}}}",
-            f"rotate.max_bytes: {10**26} is not between 0 and 1000TB.",
-        ),
-        ("rotate: {max_bytes: 0}", "rotate.max_bytes: 0 is too small; it has to be more than 0."),
+        (f"rotate: {{max_bytes: {10**26}}}", f"rotate.max_bytes: {10**26} {SIZE}."),
+        ("rotate: {max_bytes: 0}", "rotate.max_bytes: 0 should be greater than 0."),
         ("rotate: {max_bytes: 1e999}", f"rotate.max_bytes: a number that is not finite {SIZE}."),
         ("rotate: {max_bytes: .nan}", f"rotate.max_bytes: a number that is not finite {SIZE}."),
-        ("keep: true", f"keep: {COUNT} true."),
-        ("keep: 1e3", f"keep: {COUNT} 1000.0."),
-        ('keep: "\u0665"', f"keep: {COUNT} '\u0665'."),
-        (f"keep: {10**26}", f"keep: {10**26} is too large; the maximum is 1000000."),
-        ("keep: 0", "keep: 0 is too small; the minimum is 1."),
+        ("keep: true", f"keep: true {COUNT}."),
+        ("keep: 1e3", f"keep: 1000.0 {COUNT}."),
+        ('keep: "\u0665"', f"keep: '\u0665' {COUNT}."),
+        (f"keep: {10**26}", f"keep: {10**26} should be less than or equal to 1000000."),
+        ("keep: 0", "keep: 0 should be greater than or equal to 1."),
     ],
 )
 def test_sizes_and_counts_are_those_of_the_program(tmp_path: Path, setting: str, said: str) -> None:

@@ -14,8 +14,8 @@ from forwarder.cli.common import DONE, FAILED, config_file, load_or_end, print_r
 def check(path: Path) -> None:
     """Check a configuration, and whether everything it needs is there.
 
-    All issues in FILE are reported at once. If there are none, the state folder, the inputs and
-    each output are checked. Nothing is changed.
+    Issues in FILE are reported with their lines. If there are none, the state folder, the inputs
+    and each output are checked. Nothing is changed.
     """
     from forwarder.app.checks import check as find
     from forwarder.text import escaped

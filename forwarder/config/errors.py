@@ -28,7 +28,7 @@ from forwarder.config.issue import (
 )
 from forwarder.config.types import Written
 from forwarder.config.yaml import YamlDocument
-from forwarder.masking import MASK
+from forwarder.masking import masking
 
 _SECRET_NAME = re.compile(
     r"(?i)passw|passphrase|secret|token|api_?key|credential|private|authorization"
@@ -38,40 +38,20 @@ _SECRET_NAME = re.compile(
 _KEY = "[key]"
 """pydantic's mark of an error in a key rather than its value."""
 
+_LIST = "should be a list, as in [one, two]"
+_MAPPING = "should be a mapping: lines of KEY: VALUE with the same indentation"
+_BOOLEAN = "should be true or false"
+_KINDS = {
+    **dict.fromkeys(("tuple_type", "list_type", "set_type"), _LIST),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), _MAPPING),
+    **dict.fromkeys(("bool_type", "bool_parsing"), _BOOLEAN),
+    "string_type": "should be text, in quotes where it looks like something else",
+}
+"""Where pydantic speaks of Python's types."""
+_PYDANTICS = re.compile(r"\w+ (should .*)", re.DOTALL)
+"""As in "Input should be a valid integer"; the value replaces the first word."""
 _HIDDEN = "the value"
 """Instead of a secret."""
-
-_SEARCHED = 8
-"""Characters of a secret that is searched for anywhere in a plugin's message; the least of a
-password (NIST SP 800-63B). A shorter one is part of other words by chance, and masking it within a
-common word would reveal it: it is searched for in quotes alone, where values stand."""
-
-_LIST = "has to be a list, as in [one, two]"
-_MAPPING = "has to be a mapping: lines of KEY: VALUE with the same indentation"
-_BOOLEAN = "has to be true or false"
-_WHOLE = "has to be a whole number"
-_NUMBER = "has to be a number"
-_WANTED = {
-    **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type"), _LIST),
-    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), _MAPPING),
-    "string_type": "has to be text, in quotes where it looks like something else",
-    "string_unicode": "has to be UTF-8",
-    **dict.fromkeys(("bool_type", "bool_parsing"), _BOOLEAN),
-    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), _WHOLE),
-    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), _NUMBER),
-}
-"""By pydantic's type of error."""
-_BOUNDS = {
-    "greater_than_equal": ("ge", "is too small; the minimum is {}"),
-    "greater_than": ("gt", "is too small; it has to be more than {}"),
-    "less_than_equal": ("le", "is too large; the maximum is {}"),
-    "less_than": ("lt", "is too large; it has to be less than {}"),
-    "string_too_short": ("min_length", "is too short; the minimum is {} characters"),
-    "string_too_long": ("max_length", "is too long; the maximum is {} characters"),
-    "too_short": ("min_length", "is too short; list at least {}"),
-    "too_long": ("max_length", "is too long; list at most {}"),
-    "string_pattern_mismatch": ("pattern", "does not match {}"),
-}
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _NOTHING = object()
@@ -88,30 +68,26 @@ class IssueFormatter(Generic[_Model]):
     besides: tuple[str, ...] = ()
     """Settings that are allowed there but not part of the model."""
 
-    def format(self, error: ValidationError) -> list[ConfigIssue]:
-        """Return issues; what only follows from others is left out."""
-        details = [(self._loc(x), x) for x in error.errors(include_url=False)]
-        issues = []
-        for loc, detail in details:
-            match detail["type"]:
-                case "extra_forbidden" | "missing":
-                    follows = False
-                case "too_short":  # items that are refused are missing from their list
-                    follows = any(x != loc and _is_within(x, loc) for x, _ in details)
-                case _:  # a reference that cannot be replaced is an issue already
-                    follows = any(_is_within(x, loc) for x in self.document.unknown)
-            if not follows:
-                text = self._text(loc, detail)
-                if loc in self.document.written:
-                    text = without_suggestion(text)
-                issues.append(ConfigIssue(loc, line_of(loc, self.document.lines), text))
-        return issues
+    def format(self, error: ValidationError) -> Iterator[ConfigIssue]:
+        """Yield an issue for each error."""
+        for detail in error.errors(include_url=False):
+            loc = self._loc(detail)
+            if detail["type"] == "too_short":  # items that are refused are missing from their list
+                value = _value_at(self.document.top, loc)
+                if isinstance(value, list) and len(value) >= detail["ctx"]["min_length"]:
+                    continue
+            text = self._text(loc, detail)
+            if loc in self.document.written:
+                text = without_suggestion(text)
+            yield ConfigIssue(loc, line_of(loc, self.document.lines), text)
 
     def _text(self, loc: Loc, detail: ErrorDetails) -> str:
         value = _value_at(self.document.top, loc)
-        is_hidden = is_secret(loc, secret_names(self.model))
-        shown = _HIDDEN if is_hidden else quoted(self.document.written.get(loc, value))
+        shown = quoted(self.document.written.get(loc, value))
+        if is_secret(loc, secret_names(self.model)):
+            shown = _HIDDEN
         context = detail.get("ctx", {})
+        reason = context.get("error")
         match detail["type"]:
             case "missing":
                 field = self._fields(detail["loc"]).get(str(loc[-1]))
@@ -128,20 +104,18 @@ class IssueFormatter(Generic[_Model]):
                 allowed = str(context.get("expected", context.get("expected_tags")))
                 text = f"{shown} is not allowed; use {allowed.replace(', ', ' or ')}"
                 text += suggest(str(value), allowed.split("'")[1::2])
-            case kind if kind in _BOUNDS:
-                key, form = _BOUNDS[kind]
-                text = f"{shown} {form.format(context.get(key))}"
-            case kind if kind in _WANTED:
-                text = _WANTED[kind]
+            case kind if kind in _KINDS:
                 # Text in the place of a mapping may be a secret without a space after its colon.
-                if not (is_hidden or (text is _MAPPING and isinstance(value, str))):
-                    text += f"; it is {shown}"
+                is_hidden = _KINDS[kind] is _MAPPING and isinstance(value, str)
+                text = f"{_HIDDEN if is_hidden else shown} {_KINDS[kind]}"
+            case _ if isinstance(reason, InvalidValue):
+                is_group = isinstance(value, list | dict) or _KEY in detail["loc"]
+                text = str(reason) if is_group else f"{shown} {reason}"
+            case _ if (found := _PYDANTICS.fullmatch(detail["msg"])) is not None:
+                text = f"{shown} {found[1]}"
             case _:  # in the words of the validator that refused it
-                text = str(context.get("error", detail["msg"]))
-                if not isinstance(context.get("error"), InvalidValue):
-                    text = f"{shown} is refused: {self._without_secrets(text)}"
-                elif not isinstance(value, list | dict) and _KEY not in detail["loc"]:
-                    text = f"{shown} {text}"
+                words = str(detail["msg"] if reason is None else reason)
+                text = f"{shown} is refused: {self._without_secrets(words)}"
         return text
 
     def _fields(self, loc: Loc) -> dict[str, FieldInfo]:
@@ -165,16 +139,9 @@ class IssueFormatter(Generic[_Model]):
     def _without_secrets(self, text: str) -> str:
         """Remove from a plugin's message the secrets among its settings."""
         names = secret_names(self.model)
-        known: dict[str, str] = {}
-        for loc, value in texts_below(self.document.top, self.start):
-            instead = self.document.written.get(loc, MASK if is_secret(loc, names) else value)
-            if value and instead != value:
-                known |= {value: instead, repr(value)[1:-1]: instead}
-        if not known:
-            return text
-        longest_first = map(re.escape, sorted(known, key=len, reverse=True))
-        forms = [x if len(x) >= _SEARCHED else rf"(?<=['\"`]){x}(?=['\"`])" for x in longest_first]
-        return re.sub("|".join(forms), lambda x: known[x[0]], text)
+        settings = texts_below(self.document.top, self.start)
+        written = self.document.written
+        return masking(y for x, y in settings if x in written or is_secret(x, names))(text)
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -250,10 +217,6 @@ def _item(value: object, part: str | int) -> object:
         case list(), int() if part < len(value):
             return value[part]
     return _NOTHING
-
-
-def _is_within(inner: Loc, outer: Loc) -> bool:
-    return inner[: len(outer)] == outer
 
 
 def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple, TypeAlias
 
@@ -26,6 +26,14 @@ class ConfigIssue(NamedTuple):
     """Counted from 1."""
     text: str
     """What is wrong and what is allowed, without secrets."""
+
+
+class IssuesError(Exception):
+    """A configuration has issues."""
+
+    def __init__(self, issues: Sequence[ConfigIssue]) -> None:
+        super().__init__(*issues)
+        self.issues = issues
 
 
 class InvalidValue(ValueError):  # noqa: N818 - it is the value that is

@@ -2,7 +2,8 @@
 
     file → YamlDocument → references replaced → models, those of plugins among them → Config
 
-An issue in one setting hides no other issue. Nothing here uses the settings.
+Each step reports all that it finds, and the next one needs the one before. Nothing here uses the
+settings.
 """
 
 import os
@@ -23,9 +24,8 @@ from forwarder.config.errors import (
     texts_below,
     written_paths,
 )
-from forwarder.config.issue import ConfigIssue, Loc, format_path, line_of, quoted, suggest
+from forwarder.config.issue import ConfigIssue, IssuesError, Loc, format_path, line_of, quoted
 from forwarder.config.models import (
-    APPLIANCE,
     DeadLetterSettings,
     DocumentSettings,
     FilesSettings,
@@ -37,12 +37,12 @@ from forwarder.config.models import (
     TopSettings,
 )
 from forwarder.config.yaml import (
+    MAX_BYTES,
     UnreadableError,
     YamlDocument,
-    YamlError,
     interpolate,
     parse,
-    read_config,
+    read_file,
 )
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.inputs.files.paths import is_pattern
@@ -50,9 +50,6 @@ from forwarder.inputs.files.scanner import FileSource, StartAt
 from forwarder.masking import Mask, masking
 from forwarder.output import OutputPlugin
 from forwarder.text import escaped
-
-_NOT_INSTALLED = "is not an installed output type; run `esa-forwarder plugins` to list them"
-"""Of a type from a reference: neither its value is shown, nor what resembles it."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -107,43 +104,21 @@ def load(
 
     Args:
         path: The file.
-        find_plugins: Loads output plugins by ``type``; called once for each type.
+        find_plugins: Loads output plugins by ``type``.
         environment: For ``${NAME}``; without it, the environment of this process.
 
     Raises:
-        InvalidConfigError: It cannot be read, or something in it is wrong; names all issues.
+        InvalidConfigError: It cannot be read, or something in it is wrong.
     """
     try:
-        document = parse(read_config(path))
+        document = parse(read_file(path, MAX_BYTES))
+        document = interpolate(document, os.environ if environment is None else environment)
+        return _validate(path, document, find_plugins)
     except UnreadableError as error:
         raise InvalidConfigError([escaped(f"{path}: {error}.")]) from None
-    except YamlError as error:
-        raise InvalidConfigError([_sentence(path, error.issue)]) from None
-    document = interpolate(document, os.environ if environment is None else environment)
-
-    settings, found = _validate(IssueFormatter(document, TopSettings), document.top)
-    outputs, of_outputs = _validate_outputs(document, find_plugins)
-    issues = [
-        *document.issues,
-        *found,
-        *_find_besides_type(document),
-        *of_outputs,
-        *_find_contradictions(document, {x: own for x, (_, own) in outputs.items()}),
-    ]
-    if issues or settings is None:
-        ordered = sorted(dict.fromkeys(issues), key=lambda x: (x.line, format_path(x.loc)))
-        raise InvalidConfigError([_sentence(path, x) for x in ordered])
-    return Config(
-        path,
-        settings.state,
-        settings.inputs,
-        {x: OutputConfig(x, *outputs[x], y) for x, y in settings.outputs.items()},
-        settings.documents,
-        settings.spool,
-        settings.dead_letters,
-        settings.log,
-        document,
-    )
+    except IssuesError as error:
+        ordered = sorted(error.issues, key=lambda x: (x.line, format_path(x.loc)))
+        raise InvalidConfigError([_sentence(path, x) for x in ordered]) from None
 
 
 def _sentence(path: Path, issue: ConfigIssue) -> str:
@@ -152,124 +127,90 @@ def _sentence(path: Path, issue: ConfigIssue) -> str:
     return escaped(f"{path}:{issue.line}: {place}{issue.text}{stop}")
 
 
-def _find_besides_type(document: YamlDocument) -> Iterator[ConfigIssue]:
-    """Find what else is wrong with inputs of an unknown type, at which pydantic stops.
-
-    They are validated as the type that was meant. Where that is unclear, it is files, whose
-    settings are those of all inputs and some more.
-    """
-    for number, values in _inputs(document):
-        loc = ("inputs", number)
-        kind = values.get("type")
-        if kind in ("files", "stdin"):
-            continue
-        is_reference = (*loc, "type") in document.written
-        meant = "" if is_reference else suggest(str(kind), ("files", "stdin"))
-        supposed = {**({} if meant else {"paths": ["."]}), **values, "type": "files"}
-        if "stdin" in meant:
-            supposed["type"] = "stdin"
-            yield from _validate(IssueFormatter(document, StdinSettings, loc), supposed)[1]
-        else:
-            yield from _validate(IssueFormatter(document, FilesSettings, loc), supposed)[1]
-
-
-def _inputs(document: YamlDocument) -> Iterator[tuple[int, dict[str, Any]]]:
-    inputs = document.top.get("inputs")
-    for number, values in enumerate(inputs if isinstance(inputs, list) else ()):
-        if isinstance(values, dict):
-            yield number, values
-
-
-def _find_contradictions(
-    document: YamlDocument, outputs: Mapping[str, BaseModel]
-) -> Iterator[ConfigIssue]:
-    """Find what is valid by itself and wrong together, also where other settings are invalid."""
-
-    def issue(loc: Loc, text: str) -> ConfigIssue:
-        return ConfigIssue(loc, line_of(loc, document.lines), text)
-
-    readers = [x for x, values in _inputs(document) if values.get("type") == "stdin"]
-    for number in readers[1:]:
-        text = f"reads standard input, as inputs[{readers[0]}] does; remove one of them"
-        yield issue(("inputs", number), text)
-    for number, values in _inputs(document):
-        if values.get("appliance") is not None and APPLIANCE in str(values.get("paths")):
-            text = f"names the appliance twice; use appliance, or {APPLIANCE} in paths"
-            yield issue(("inputs", number), text)
-    state = document.top.get("state", str(TopSettings.model_fields["state"].default))
-    own = os.path.realpath(state) if isinstance(state, str) and "\0" not in state else None
-    first: dict[str, Loc] = {}
-    written = [y for x in outputs for y in written_paths(outputs[x], ("outputs", x))]
-    for loc, path in written:
-        real = os.path.realpath(path)
-        if own in {real, *map(str, Path(real).parents)}:
-            yield issue(loc, "is in the state folder; name a place outside of it")
-        if first.setdefault(real, loc) != loc:
-            other = first[real]
-            place = f"{format_path(other)} on line {line_of(other, document.lines)}"
-            yield issue(loc, f"is the same as {place}; use a different one for each")
-
-
-def _validate_outputs(
-    document: YamlDocument, find_plugins: FindPlugins
-) -> tuple[dict[str, tuple[OutputPlugin, BaseModel]], list[ConfigIssue]]:
-    """Validate the own settings of each output with the model of its plugin."""
+def _validate(path: Path, document: YamlDocument, find_plugins: FindPlugins) -> Config:
+    """Validate all settings, those of the plugins too, and then what they are together."""
+    issues: list[ConfigIssue] = []
+    settings = _validate_model(IssueFormatter(document, TopSettings), document.top, issues)
     outputs = document.top.get("outputs")
-    common = fields_of(OutputSettings)
-    plugins: dict[str, OutputPlugin | str] = {}
     valid = {}
-    issues = []
     for name, values in outputs.items() if isinstance(outputs, dict) else ():
         kind = values.get("type") if isinstance(values, dict) else None
-        loc = ("outputs", name)
-        at = (*loc, "type")
-        if not isinstance(kind, str) or at in document.unknown:
+        if not isinstance(kind, str):
             continue  # which is an issue already
-        if kind not in plugins:
-            try:
-                plugins[kind] = find_plugins([kind])[kind]
-            except ForwarderError as error:
-                plugins[kind] = str(error)
-        plugin = plugins[kind]
-        if isinstance(plugin, str):
-            if at in document.written:
-                plugin = f"{quoted(document.written[at])} {_NOT_INSTALLED}"
-            issues.append(ConfigIssue(at, line_of(at, document.lines), plugin))
+        at = ("outputs", name, "type")
+        try:
+            plugin = find_plugins([kind])[kind]
+        except ForwarderError as error:
+            text = str(error).replace(repr(kind), quoted(document.written.get(at, kind)))
+            issues.append(ConfigIssue(at, line_of(at, document.lines), text))
             continue
+        common = tuple(fields_of(OutputSettings))
+        formatter = IssueFormatter(document, plugin.config, at[:2], common)
         own = {key: value for key, value in values.items() if key not in common}
-        formatter = IssueFormatter(document, plugin.config, loc, tuple(common))
-        settings, found = _validate(formatter, own, extra="forbid")
-        issues += found
-        wrong: set[str] = set()
-        if settings is None:  # the valid ones may still contradict something
-            wrong = {str(x.loc[2]) for x in found if len(x.loc) > len(loc)}
-            right = {key: value for key, value in own.items() if key not in wrong}
-            settings, _ = _validate(formatter, right, extra="ignore")
-        if settings is not None:  # without defaults for what is wrong
-            valid[name] = plugin, settings.model_copy(update=dict.fromkeys(wrong))
-    return valid, issues
+        own_settings = _validate_model(formatter, own, issues, extra="forbid")
+        if own_settings is not None:
+            valid[name] = plugin, own_settings
+    if settings is None or issues:
+        raise IssuesError(issues)
+    found = {x: OutputConfig(x, *valid[x], y) for x, y in settings.outputs.items()}
+    issues += _find_contradictions(document, settings, found)
+    if issues:
+        raise IssuesError(issues)
+    return Config(
+        path,
+        settings.state,
+        settings.inputs,
+        found,
+        settings.documents,
+        settings.spool,
+        settings.dead_letters,
+        settings.log,
+        document,
+    )
 
 
-def _validate(
+def _validate_model(
     formatter: IssueFormatter[_Model],
     values: Mapping[str, Any],
-    extra: Literal["forbid", "ignore"] | None = None,
-) -> tuple[_Model | None, list[ConfigIssue]]:
-    """Return settings, or None where values are invalid, and the issues."""
+    issues: list[ConfigIssue],
+    extra: Literal["forbid"] | None = None,
+) -> _Model | None:
+    """Return settings; where values are invalid None, and add the issues."""
     try:
-        return formatter.model.model_validate(values, extra=extra), []
+        return formatter.model.model_validate(values, extra=extra)
     except ValidationError as error:
-        issues = formatter.format(error)
-        if extra == "ignore" or "extra_forbidden" not in {x["type"] for x in error.errors()}:
-            return None, issues
-        # Because of them, pydantic does not look whether the others are consistent.
-        settings, more = _validate(formatter, values, "ignore")
-        return settings, [*issues, *more]
+        issues += formatter.format(error)
     except Exception as error:  # noqa: BLE001 - a plugin's validators may do anything
         line = line_of(formatter.start, formatter.document.lines)
         # Only the type of the error: its message may contain a secret.
         text = f"the plugin failed on these settings ({type(error).__name__}), which is its fault"
-        return None, [ConfigIssue(formatter.start, line, text)]
+        issues.append(ConfigIssue(formatter.start, line, text))
+    return None
+
+
+def _find_contradictions(
+    document: YamlDocument, settings: TopSettings, outputs: Mapping[str, OutputConfig]
+) -> Iterator[ConfigIssue]:
+    """Find what is valid by itself and wrong together."""
+
+    def issue(loc: Loc, text: str) -> ConfigIssue:
+        return ConfigIssue(loc, line_of(loc, document.lines), text)
+
+    readers = [x for x, y in enumerate(settings.inputs) if isinstance(y, StdinSettings)]
+    for number in readers[1:]:
+        text = f"reads standard input, as inputs[{readers[0]}] does; remove one of them"
+        yield issue(("inputs", number), text)
+    own = os.path.realpath(settings.state)
+    first: dict[str, Loc] = {}
+    for name, output in outputs.items():
+        for loc, path in written_paths(output.settings, ("outputs", name)):
+            real = os.path.realpath(path)
+            if own in {real, *map(str, Path(real).parents)}:
+                yield issue(loc, "is in the state folder; name a place outside of it")
+            other = first.setdefault(real, loc)
+            if other != loc:
+                place = f"{format_path(other)} on line {line_of(other, document.lines)}"
+                yield issue(loc, f"is the same as {place}; use a different one for each")
 
 
 def mask_of(config: Config, *names: str, more: Iterable[str] = ()) -> Mask:

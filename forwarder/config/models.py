@@ -61,6 +61,12 @@ class FilesSettings(Settings):
     """Whether symbolic links that a pattern finds, or that stand in place of a file, are followed;
     an account that uploads logs could point one at any file that the forwarder may read."""
 
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        if self.appliance is not None and any(APPLIANCE in x for x in self.paths):
+            raise InvalidValue(f"names the appliance twice; use appliance, or {APPLIANCE} in paths")
+        return self
+
 
 class StdinSettings(Settings):
     """Standard input, read to its end."""

@@ -5,7 +5,7 @@ line reads durations, zones and names with the same functions.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -49,10 +49,6 @@ _COUNT = re.compile(r"[0-9]{1,15}")
 
 _NO_ZONES = frozenset({"localtime", "posixrules"})
 """Files beside the zones: what they mean depends on the machine."""
-_ABBREVIATION = re.compile(r"[A-Z]{2,5}")
-_OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])0?(\d{1,2})(?::?00)?", re.IGNORECASE)
-_MAX_HOURS = {"+": 14, "-": 12}
-"""The zones of whole hours go from Etc/GMT-14, which is ahead of UTC, to Etc/GMT+12."""
 
 
 def format_duration(duration: timedelta) -> str:
@@ -84,31 +80,25 @@ def read_duration(value: object) -> timedelta:
     """Read a duration, as ``90s``; raise InvalidValue for what is not one."""
     if isinstance(value, timedelta):
         return value
-    found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
-    if found is None or found[2] not in _DURATIONS:
-        raise InvalidValue(
-            "is not a valid duration; use a whole number and ms, s, m, h or d, as in 30s"
-        )
-    if int(found[1]) > _MAX_DURATION / _DURATIONS[found[2]]:
-        raise InvalidValue(f"is too long; the maximum is {format_duration(_MAX_DURATION)}")
-    return int(found[1]) * _DURATIONS[found[2]]
+    advice = "duration; use a whole number and ms, s, m, h or d, as in 30s, up to 36500d"
+    return _read(value, _DURATIONS, _MAX_DURATION, advice)
 
 
 def _size(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        size = value
-    else:
-        found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
-        if found is None or found[2] not in _SIZES:
-            hint = suggest(found[1] + found[2], (found[1] + x for x in _SIZES)) if found else ""
-            raise InvalidValue(
-                "is not a valid size; use a whole number and B, kB, MB, GB, TB, KiB, MiB, GiB or"
-                f" TiB, as in 64MB{hint}"
-            )
-        size = int(found[1]) * _SIZES[found[2]]
-    if not 0 <= size <= MAX_SIZE:
-        raise InvalidValue(f"is not between 0 and {format_size(MAX_SIZE)}")
-    return size
+    if type(value) is int and 0 <= value <= MAX_SIZE:
+        return value
+    advice = (
+        "size; use a whole number and B, kB, MB, GB, TB, KiB, MiB, GiB or TiB, as in 64MB, up to"
+        " 1000TB"
+    )
+    return _read(value, _SIZES, MAX_SIZE, advice)
+
+
+def _read(value: object, units: Mapping[str, _Quantity], most: _Quantity, advice: str) -> _Quantity:
+    found = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
+    if found is None or found[2] not in units or int(found[1]) > most / units[found[2]]:
+        raise InvalidValue(f"is not a valid {advice}")
+    return int(found[1]) * units[found[2]]
 
 
 def _count(value: object) -> int:
@@ -128,25 +118,12 @@ def read_zone(value: object) -> ZoneInfo:
             return ZoneInfo(value)
     except (KeyError, ValueError, OSError):  # no such file, a folder, ..
         pass
-    raise InvalidValue(f"is not an IANA time zone, such as Europe/Rome{_zone_hint(str(value))}")
-
-
-def _zone_hint(text: str) -> str:
-    """Propose the zone that was meant, also by its city alone.
-
-    Abbreviations resemble others that mean another time: CEST resembles EST.
-    """
     zones = sorted(available_timezones() - _NO_ZONES)
-    if (found := _OFFSET.fullmatch(text)) and int(found[2]) <= _MAX_HOURS[found[1]]:
-        inverted = "-" if found[1] == "+" else "+"
-        return (
-            "; name the region, so that daylight saving time is known, or use"
-            f" Etc/GMT{inverted}{found[2]}, whose sign is inverted"
-        )
-    if _ABBREVIATION.fullmatch(text) and text.casefold() not in map(str.casefold, zones):
-        return "; name the region: abbreviations are ambiguous and know no daylight saving time"
     cities = {x.rpartition("/")[2].casefold(): x for x in zones}
-    return suggest(cities.get(text.casefold().replace(" ", "_")) or text, zones)
+    meant = cities.get(str(value).casefold().replace(" ", "_")) or str(value)
+    # Nothing resembles an abbreviation or an offset but another one, which is another time.
+    hint = suggest(meant, zones) if meant in zones or "/" in meant else ""
+    raise InvalidValue(f"is not an IANA time zone, such as Europe/Rome{hint}")
 
 
 def read_keyword(value: str) -> str:
@@ -231,8 +208,7 @@ OutputName = Annotated[
     str,
     _named(
         r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}",
-        "is not a valid name for an output; use up to 63 letters (a to z), digits, _ and -, the"
-        " first of them a letter or digit",
+        "is not a valid name; use up to 63 of a to z, A to Z, 0 to 9, _ and -, not _ or - first",
     ),
 ]
 """The name of an output in the spool, in logs and on the command line."""
@@ -240,7 +216,7 @@ LabelName = Annotated[
     str,
     _named(
         r"[A-Za-z0-9_-]{1,128}",
-        "is not a valid name for a label; use up to 128 letters (a to z), digits, _ and -",
+        "is not a valid name; use up to 128 of a to z, A to Z, 0 to 9, _ and -",
     ),
 ]
 """A field below ``labels``."""
