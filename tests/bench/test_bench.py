@@ -10,7 +10,7 @@ import pytest
 from forwarder.mail_logs import grammar
 from tests import patterns
 from tests.bench import __main__ as command
-from tests.bench import ripgrep
+from tests.bench import ripgrep, service_rows
 from tests.bench.against import against
 from tests.bench.corpora import Corpora, Log
 from tests.bench.measuring import PROGRAM, BenchError, Output, look_at, ratio
@@ -88,11 +88,15 @@ def test_ripgrep_is_skipped_where_it_is_missing(
     assert "no ripgrep" in command.machine()
 
 
-def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_a_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every row has its cells, and the exit code says whether limits are kept."""
-    code = command.main(["--megabytes=1", "--rounds=1"])
+    monkeypatch.setattr(service_rows, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(service_rows, "LATENCIES", 3)
+    code = command.main(["--megabytes=0.2", "--rounds=1"])
     first, _, *table = capsys.readouterr().out.splitlines()
-    assert re.search(r"\d+ cores?, Python 3\..*; 1 MB of traffic$", first)
+    assert re.search(r"\d+ cores?, Python 3\..*; 0.2 MB of traffic$", first)
     assert {row.count("|") for row in table} <= {5, 6}
     names = {row.split(":")[0].removeprefix("| ") for row in table[2:]}
     assert names == {
