@@ -9,7 +9,7 @@ slow is found by ``make bench``.
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,23 @@ SLOW = (
     "test_webhook_example",
 )
 """How the names begin of tests that run servers or many processes, or search for long."""
+UNMEASURED = (
+    "test_app_parser_deaths",
+    "test_assets",
+    "test_bad_networks",
+    "test_bench",
+    "test_docs_plugins",
+    "test_faults_",
+    "test_real_",
+    "test_rewind",
+    "test_snapshot",
+    "test_spool_kill",
+    "test_spool_large",
+    "test_truth",
+    "test_webhook_example",
+)
+"""How the names begin of files whose processes run without coverage. They do under load, or many
+times, what other tests cover; with it they take half as long again."""
 SERVERS = {"elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"}
 
 __all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"]
@@ -62,12 +79,25 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark the tests that `make check` leaves to `make test`."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that `make check` leaves to `make test`, and begin with them.
+
+    Else, of several workers one may still have a long test to do when the others are done.
+    """
     for item in items:
         name = f"{item.path.name}::{item.name}"
         if name.startswith(SLOW) or SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let coverage not begin in the processes of some tests: this variable tells it to."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.path.name.startswith(UNMEASURED):
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        return (yield)
 
 
 @pytest.fixture
