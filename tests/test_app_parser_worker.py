@@ -81,7 +81,7 @@ def test_a_log_of_which_nothing_will_come_is_forgotten(pool: ParserPool) -> None
     """Half a line of it does not wait for the rest for ever."""
     pool.take(MORE._replace(data=b"half a l"))
     pool.checkpoint()
-    pool.saved(["key", "another"])
+    pool.checkpoint(["key", "another"])
     assert len(pool.take(MORE._replace(data=logins(1), kind=Kind.END))) == 1
     assert pool.checkpoint().consumed["key"][0] == len(logins(1))
 
@@ -95,7 +95,7 @@ def test_a_log_that_goes_on_within_a_line_behind_its_end_loses_nothing(
     half = text.rindex(b"\n", 0, -1) + 1 + cut
     made = pool.take(MORE._replace(data=text[:half], kind=Kind.END))
     pool.checkpoint()
-    pool.saved()
+    pool.checkpoint()
     made += pool.take(MORE._replace(data=text[half:], offset=half, kind=Kind.END))
     assert len(made) == 2
     assert pool.checkpoint().consumed["key"][0] == len(text)
@@ -107,7 +107,7 @@ def test_nor_does_one_that_was_closed_within_its_first_line(pool: ParserPool, cu
     text = login(7).replace(b"user: u", b"user: " + b"u" * 400)
     made = pool.take(MORE._replace(data=text[:cut], kind=Kind.END))
     pool.checkpoint()
-    pool.saved()
+    pool.checkpoint()
     made += pool.take(MORE._replace(data=text[cut:], offset=cut, kind=Kind.END))
     assert len(made) == 1
 
@@ -120,7 +120,7 @@ def test_what_has_come_to_its_end_is_not_kept_for_more(
     """Be it a log or none: there may be thousands of such files."""
     pool.take(MORE._replace(data=content + end, kind=Kind.END))
     pool.checkpoint()
-    pool.saved()
+    pool.checkpoint()
     assert pool._readings == {}  # noqa: SLF001
 
 

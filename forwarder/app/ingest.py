@@ -135,8 +135,11 @@ class Ingest:
         """When the first chunk was read that is not part of a checkpoint."""
         self._is_asked = False
         """Whether a checkpoint is on its way."""
-        self._forgotten: list[tuple[str, None]] = []
-        """Positions to delete with the next commit: what was read of them may be on its way."""
+        self._forgotten: list[str] = []
+        """Keys of positions to delete with the next commit: what was read of them may be on its
+        way."""
+        self._deleted: list[str] = []
+        """Keys of logs whose positions are deleted, and which the parser may forget."""
 
     @property
     def _sources(self) -> list[StandardInput | FileTailer]:
@@ -276,7 +279,8 @@ class Ingest:
 
     def _ask(self) -> None:
         """Begin to commit what was read so far; what comes until the reply is with the next."""
-        self._parser.ask()
+        self._parser.ask(self._deleted)
+        self._deleted = []
         self._is_asked = True
         self._read_bytes = 0
         self._since = None
@@ -304,15 +308,14 @@ class Ingest:
         self._deaths = 0
         if self._stdin is not None and STDIN_KEY in checkpoint.consumed:
             self._stdin.save(*checkpoint.consumed[STDIN_KEY])
-        state: list[tuple[str, bytes | None]] = [*checkpoint.changes, *self._forgotten]
-        forgotten = [x.removeprefix(FILE_PREFIX) for x, _ in self._forgotten]
+        state = [*checkpoint.changes, *((key, None) for key in self._forgotten)]
+        self._deleted += [x.removeprefix(FILE_PREFIX) for x in self._forgotten]
         self._forgotten = []
         for key, value in () if self._tailer is None else self._tailer.save(checkpoint.consumed):
             if value is None:
-                self._forgotten.append((key, None))
+                self._forgotten.append(key)
             else:
                 state.append((key, value))
-        self._parser.saved(forgotten)
         state += self._status.take(checkpoint)
         if self._documents or state:
             self._committer.commit(self._documents, state)

@@ -53,8 +53,6 @@ _PIPE_BYTES = 1 << 20
 _END_SECONDS = 5.0
 """For the process to end after its pipe; it reads at most one more chunk."""
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
 _PICKLE_PROTOCOL = 5
 
 
@@ -94,11 +92,7 @@ class Begin(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """A request for how far the parser is, and for its state."""
-
-
-class Saved(NamedTuple):
-    """The last checkpoint is saved."""
+    """A request for how far the parser is, and for its state; what the last one gave is saved."""
 
     forgotten: Sequence[str]
     """Keys of logs of which nothing will come any more."""
@@ -117,9 +111,7 @@ class Parsed(NamedTuple):
     @classmethod
     def of(cls, size: int, documents: Sequence[Document]) -> "Parsed":
         """Join documents."""
-        if not documents:
-            return cls(size, "", b"")
-        ids, bodies = zip(*documents, strict=True)
+        ids, bodies = zip(*documents, strict=True) if documents else ((), ())
         return cls(size, "\n".join(ids), b"\n".join(bodies))
 
     def documents(self) -> list[Document]:
@@ -144,14 +136,9 @@ class CheckpointReply(NamedTuple):
     """By key, what is new of logs that are not mail logs; None for one that is."""
 
 
-class Failed(NamedTuple):
-    """The parser has a bug, or does not understand the state."""
-
-    words: str
-
-
-Request = Begin | Chunk | Checkpoint | Saved
-Reply = Parsed | CheckpointReply | Failed
+Request = Begin | Chunk | Checkpoint
+Reply = Parsed | CheckpointReply | str
+"""A text says why the parser has ended: a bug, or a state that it does not understand."""
 
 
 def put(message: Request | Reply, pipe: BinaryIO) -> None:
@@ -174,19 +161,15 @@ class ParserClient:
         state: Sequence[tuple[str, bytes]],
         wake: Callable[[], None],
     ) -> None:
-        """Start the process.
-
-        Args:
-            settings: As for :class:`Begin`.
-            state: The same.
-            wake: Called by another thread when a checkpoint is there, or a failure.
-        """
+        """Start the process; another thread calls ``wake`` at a checkpoint, and at a failure."""
         self._wake = wake
         self._changed = threading.Condition()
         self._replies: deque[Parsed | CheckpointReply] = deque()
         self._in_flight = 0
-        self._asked = 0
-        self._heard_at = time.monotonic()
+        """Bytes of logs."""
+        self._owed = 0
+        """Replies that have not come yet."""
+        self._heard_at = 0.0
         """When it replied last, or began to owe a reply."""
         self._hung = False
         self._failure: ParserError | None = None
@@ -217,20 +200,12 @@ class ParserClient:
         """Send a chunk; wait while enough is in flight."""
         with self._changed:
             self._changed.wait_for(lambda: self._in_flight < _WINDOW_BYTES or self._failure)
-            self._begin_to_owe()
             self._in_flight += len(chunk.data)
         self._send(chunk)
 
-    def ask(self) -> None:
-        """Request a checkpoint."""
-        with self._changed:
-            self._begin_to_owe()
-            self._asked += 1
-        self._send(Checkpoint())
-
-    def saved(self, forgotten: Sequence[str]) -> None:
-        """Tell it that the last checkpoint is saved, and which logs are gone."""
-        self._send(Saved(forgotten))
+    def ask(self, forgotten: Sequence[str]) -> None:
+        """Request a checkpoint; what the last one gave is saved, and some logs are gone."""
+        self._send(Checkpoint(forgotten))
 
     def replies(self, *, wait: bool = False) -> list[Parsed | CheckpointReply]:
         """Return the replies since the last time, in order; ``wait`` until there is one."""
@@ -256,6 +231,10 @@ class ParserClient:
         self._answers.close()
 
     def _send(self, message: Request) -> None:
+        if not isinstance(message, Begin):
+            with self._changed:
+                self._heard_at = self._heard_at if self._owed else time.monotonic()
+                self._owed += 1
         try:
             put(message, self._requests)
         except BrokenPipeError:
@@ -267,16 +246,11 @@ class ParserClient:
         if self._failure is not None:
             raise type(self._failure)(str(self._failure))
 
-    def _begin_to_owe(self) -> None:
-        if not self._in_flight and not self._asked:
-            self._heard_at = time.monotonic()
-
     def _watch(self) -> None:
         """Kill the process where it owes a reply for too long."""
         with self._changed:
             while not self._changed.wait_for(lambda: self._failure, _LOOK_SECONDS):
-                owes = self._in_flight or self._asked
-                if owes and time.monotonic() - self._heard_at > HANG_SECONDS and not self._hung:
+                if self._owed and time.monotonic() - self._heard_at > HANG_SECONDS:
                     self._hung = True
                     self._process.kill()
 
@@ -289,36 +263,29 @@ class ParserClient:
                 reply = ParserDiedError(self._describe_end(error))
             with self._changed:
                 self._heard_at = time.monotonic()
+                self._owed -= 1
                 match reply:
-                    case Parsed():
-                        self._in_flight -= reply.size
-                        self._replies.append(reply)
-                    case CheckpointReply():
-                        self._asked -= 1
+                    case Parsed() | CheckpointReply():
+                        self._in_flight -= reply.size if isinstance(reply, Parsed) else 0
                         self._replies.append(reply)
                     case ParserDiedError():
                         self._failure = reply
-                    case Failed(words):
-                        self._failure = ParserError(words)
                     case _:
-                        self._failure = ParserError(f"the parser process says {reply!r}")
+                        self._failure = ParserError(str(reply))
                 self._changed.notify_all()
             if not isinstance(reply, Parsed):
                 self._wake()
 
     def _describe_end(self, error: Exception) -> str:
         """Say why there is no reply, where to read one failed."""
-        try:
-            code = self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            how = f"answers what is not understood ({error!r})"
+        if self._hung:
+            how = f"did not answer for {HANG_SECONDS:.0f} seconds, and was ended"
         else:
-            # Not every signal has a name.
-            signals = {-x: x.name for x in signal.Signals}
-            name = f"with {code}" if code >= 0 else f"by {signals.get(code, f'signal {-code}')}"
-            how = f"was ended {name}"
-            if self._hung:
-                how = f"did not answer for {HANG_SECONDS:.0f} seconds, and was ended"
+            try:
+                code = self._process.wait(_END_SECONDS)
+                how = f"was ended by signal {-code}" if code < 0 else f"was ended with {code}"
+            except subprocess.TimeoutExpired:
+                how = f"answers what is not understood ({error!r})"
         return f"the parser process {how}"
 
 
@@ -332,7 +299,8 @@ def _start() -> tuple[subprocess.Popen[bytes], BinaryIO]:
     descriptor, theirs = os.pipe()
     answers = os.fdopen(descriptor, "rb")
     # The service decides when the process ends; a signal to all processes is for it alone.
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     try:
         process = subprocess.Popen(  # noqa: S603 - our own
             [sys.executable, "-P", "-m", "forwarder.app.parser_worker", __version__, str(theirs)],

@@ -19,10 +19,8 @@ from forwarder.app.parser_client import (
     Begin,
     Checkpoint,
     CheckpointReply,
-    Failed,
     Parsed,
     ParserSettings,
-    Saved,
     get,
     put,
 )
@@ -108,16 +106,23 @@ class ParserPool:
             reading.rename(path)
         return reading
 
-    def checkpoint(self) -> CheckpointReply:
-        """Tell how far it is, and what has changed since the last time."""
+    def checkpoint(self, forgotten: Iterable[str] = ()) -> CheckpointReply:
+        """Tell how far it is, and what has changed since the last time, which is saved.
+
+        So logs that had ended then are forgotten, as are others of which nothing will come. If a
+        log goes on behind its end, its next chunk has what was saved. That is not so where a part
+        of a line is left at its end: its file may go on within it.
+        """
+        for key in (*self._leaving, *forgotten):
+            self._readings.pop(key, None)
+            self._others.pop(key, None)
         consumed = {
             key: (reading.position, reading.state)
             for key in self._touched
             if (reading := self._readings.get(key)) is not None
         }
         self._touched.clear()
-        self._leaving |= self._ended
-        self._ended.clear()
+        self._leaving, self._ended = self._ended, set()
         news, self._news = self._news, {}
         return CheckpointReply(
             consumed,
@@ -126,17 +131,6 @@ class ParserPool:
             self._parser.open_connections,
             news,
         )
-
-    def saved(self, forgotten: Iterable[str] = ()) -> None:
-        """Forget logs that have ended, now that the last checkpoint is saved, and those forgotten.
-
-        If a log goes on behind its end, its next chunk has what was saved. That is not so where a
-        part of a line is left at its end: its file may go on within it.
-        """
-        for key in (*self._leaving, *forgotten):
-            self._readings.pop(key, None)
-            self._others.pop(key, None)
-        self._leaving.clear()
 
 
 def _is_enough(other: OtherLog, chunk: Chunk, reading: "FileParser") -> bool:
@@ -173,7 +167,6 @@ def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Se
                 yield documents
                 documents, size = [], 0
         pool.checkpoint()
-        pool.saved()
     yield documents
 
 
@@ -226,15 +219,13 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
                 case Chunk():
                     put(Parsed.of(len(request.data), pool.take(request)), answers)
                 case Checkpoint():
-                    put(pool.checkpoint(), answers)
-                case Saved():
-                    pool.saved(request.forgotten)
+                    put(pool.checkpoint(request.forgotten), answers)
                 case _:
                     raise TypeError(f"{request!r} is not understood")  # noqa: TRY301
     except (EOFError, BrokenPipeError):
         raise
     except Exception:  # noqa: BLE001 - the service raises it, and logs it
-        put(Failed(f"a fault of the program: {traceback.format_exc()}"), answers)
+        put(f"a fault of the program: {traceback.format_exc()}", answers)
 
 
 def main() -> None:
@@ -251,11 +242,8 @@ def main() -> None:
             serve(sys.stdin.buffer, answers)
         else:  # each version has messages of its own
             put(
-                Failed(
-                    f"the service is of version {' '.join(versions) or '?'}, and the program was"
-                    f" upgraded to {__version__} while it ran; start it again, and it goes on where"
-                    " it was"
-                ),
+                f"the service is of version {' '.join(versions)}, and the program was upgraded to"
+                f" {__version__} while it ran; start it again, and it goes on where it was",
                 answers,
             )
     except (EOFError, OSError, pickle.UnpicklingError):
