@@ -20,14 +20,6 @@ from forwarder.inputs.files.tailer import FileTailer
 from forwarder.mail_logs.subscriptions import OtherLog
 
 
-class Flipping(FileTailer):
-    """Files of which one is good and bad in turn."""
-
-    def take_problems(self) -> list[str]:  # type: ignore[explicit-override]  # of Python 3.12
-        """Find the same thing wrong again, and another one."""
-        return ["a is a FIFO", "b is a FIFO"]
-
-
 def test_many_files_that_are_no_logs_do_not_fill_the_log(tmp_path: Path) -> None:
     """A hundred are named, and then that there are more."""
     for number in range(MAX_STATUS_FILES + 50):
@@ -45,18 +37,6 @@ def test_many_files_that_are_no_logs_do_not_fill_the_log(tmp_path: Path) -> None
     assert len(logs) == MAX_STATUS_FILES + 1
     assert len(orjson.loads(written)["problems"]) == MAX_STATUS_FILES
     assert status.problems == MAX_STATUS_FILES + 50
-
-
-def test_a_problem_is_not_said_again_and_again(tmp_path: Path) -> None:
-    """Each is counted, and said once an hour."""
-    following = Flipping([FileSource((f"{tmp_path}/mail*",))], [], once=True, watch=False)
-    status = InputStatus(following, [], {})
-    with capture_logs() as logs:
-        for _ in range(3):
-            status.log_problems()
-    following.close()
-    assert status.problems == 6
-    assert [x["reason"] for x in logs] == ["a is a FIFO", "b is a FIFO"]
 
 
 @pytest.fixture

@@ -2,18 +2,17 @@
 
 Rules:
 
-* A problem is logged when it appears, and again after an hour at the earliest: a log of the wrong
-  kind grows all day.
+* What documents lack is logged when it appears, and again after an hour at the earliest: a log of
+  the wrong kind grows all day.
 * Beside logs there may be any file. One that is not a mail log makes a run fail only if the
   configuration names it, or if there is no other file.
 """
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from heapq import nsmallest
-from operator import itemgetter
 
 import orjson
 import structlog
@@ -26,7 +25,7 @@ from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.text import shortened, shown
 
 AGAIN_SECONDS = 3_600.0
-"""After which a problem that lasts, or a number that has grown, is logged again."""
+"""After which a number that has grown is logged again."""
 
 STATUS_SECONDS = 5.0
 """How often the state of the inputs is saved for ``status``, while something changes."""
@@ -42,9 +41,6 @@ MAX_STATUS_FILES = 100
 
 MAX_OTHERS = 1_000
 """Files known not to be mail logs after a restart, though nothing of them is read again."""
-
-MAX_SAID = 10_000
-"""Problems that are remembered as logged."""
 
 _log = structlog.get_logger(__name__)
 
@@ -103,16 +99,14 @@ class InputStatus:
             last: What was saved for ``status`` before; it has the files that are not mail logs.
         """
         self.tailer = tailer
-        self._named = frozenset(named)
+        self._named = {*named, "-"}
         before = orjson.loads(last.get(_KEY, b"{}"))
         self._others = {x.pop("key"): OtherLog(**x) for x in before.get("other_logs", ())}
         self._others.pop(STDIN_KEY, None)  # of another run
         self._lost_before = int(before.get("lost_before_begun", 0))
         """Bytes of logs that came and went before they were begun."""
-        self._said: dict[str, OtherLog] = {}
-        self._said_others = 0
-        self._said_problems: dict[str, float] = {}
-        """When, in seconds of the monotonic clock."""
+        self._logged_others: dict[str, OtherLog] = {}
+        self._others_logged = 0
         self._warnings = ParseWarnings()
         self._counts = Counters()
         self._has_logs: bool | None = None
@@ -127,22 +121,10 @@ class InputStatus:
             return
         for problem in self.tailer.take_problems():
             self.problems += 1
-            if self._is_new(problem):
-                _log.warning("Log file cannot be read.", reason=problem)
+            _log.warning("Log file cannot be read.", reason=problem)
         links = self.tailer.take_links()
         if links is not None:
             _log.warning("Symbolic links were skipped.", reason=links)
-
-    def _is_new(self, problem: str) -> bool:
-        """Tell whether a problem was not logged lately: a file may turn good and bad all day."""
-        now = time.monotonic()
-        said = self._said_problems.get(problem)
-        if said is not None and now - said < AGAIN_SECONDS:
-            return False
-        if len(self._said_problems) >= MAX_SAID:
-            self._said_problems.clear()
-        self._said_problems[problem] = now
-        return True
 
     @property
     def is_due(self) -> bool:
@@ -166,16 +148,7 @@ class InputStatus:
         begun = time.monotonic()
         self._warnings.log(self._counts)
         self._log_whether_there_are_logs()
-        paths = self._find_others()
-        others = self._log_others(paths)
-        lost = self._lost_before + (0 if self.tailer is None else self.tailer.lost)
-        status = _describe(self._files(), reply.open_connections, self._counts, lost)
-        status["other_logs"] = [
-            {"key": key, **others[key]._asdict()} for key in sorted(others)[:MAX_OTHERS]
-        ]
-        problems = [] if self.tailer is None else self.tailer.problems
-        problems += (other.say(shown(paths[key])) for key, other in sorted(others.items()))
-        status["problems"] = [shortened(x) for x in problems[:MAX_STATUS_FILES]]
+        status = self._describe(reply.open_connections)
         now = time.monotonic()
         self._due = now + max(STATUS_SECONDS, (now - begun) * _STATUS_SHARE)
         if status == self._last:
@@ -187,33 +160,30 @@ class InputStatus:
     def finish(self) -> None:
         """Log what is left to log, and count files that are not mail logs as problems."""
         self._warnings.log(self._counts, last=True)
-        paths = self._find_others()
-        foreign = {key for key, other in self._log_others(paths).items() if other.is_foreign}
-        named = {key for key, path in paths.items() if path in self._named or key == STDIN_KEY}
+        foreign = [path for path, other in self._log_others().values() if other.is_foreign]
         number = 0 if self.tailer is None else self.tailer.number
-        self.problems += len(foreign if len(foreign) == number else foreign & named)
+        only_foreign = len(foreign) == number
+        self.problems += sum(1 for path in foreign if only_foreign or path in self._named)
 
     def _files(self) -> Iterator[FileStatus]:
         return iter(()) if self.tailer is None else self.tailer.status()
 
-    def _find_others(self) -> dict[str, str]:
-        """Return the paths of what is not a mail log, by key."""
+    def _log_others(self) -> dict[str, tuple[str, OtherLog]]:
+        """Log files that turned out not to be mail logs; give all that are there now, by key."""
         files = self._files() if self._others else ()
-        paths = {x.key: x.path for x in files if x.key in self._others}
-        return {STDIN_KEY: "-"} | dict(sorted(paths.items(), key=itemgetter(1)))
-
-    def _log_others(self, paths: Mapping[str, str]) -> dict[str, OtherLog]:
-        """Log files that turned out not to be mail logs; give all that are there now."""
-        found = {key: other for key, other in self._others.items() if key in paths}
-        for key, other in found.items():
-            before = self._said.get(key)
-            self._said[key] = other
+        paths = sorted((x.path, x.key) for x in files if x.key in self._others)
+        if STDIN_KEY in self._others:
+            paths.insert(0, ("-", STDIN_KEY))
+        found = {key: (path, self._others[key]) for path, key in paths}
+        for key, (path, other) in found.items():
+            before = self._logged_others.get(key)
+            self._logged_others[key] = other
             if before is not None and before._replace(lines=other.lines) == other:
                 continue
-            self._said_others += 1
-            if self._said_others <= MAX_STATUS_FILES:
-                _log.warning("A file is not a mail log.", reason=other.say(shown(paths[key])))
-            elif self._said_others == MAX_STATUS_FILES + 1:
+            self._others_logged += 1
+            if self._others_logged <= MAX_STATUS_FILES:
+                _log.warning("A file is not a mail log.", reason=other.say(shown(path)))
+            elif self._others_logged == MAX_STATUS_FILES + 1:
                 _log.warning("More files are not mail logs; no further one is named.")
         return found
 
@@ -233,42 +203,43 @@ class InputStatus:
                 " or correct the paths; see esa-forwarder check."
             )
 
-
-def _describe(
-    files: Iterable[FileStatus], open_connections: int, counts: Counters, lost_before_begun: int
-) -> dict[str, object]:
-    """Describe the inputs; files come one at a time, because there may be 100,000."""
-    number = behind = lost = 0
-
-    def add(files: Iterable[FileStatus]) -> Iterator[FileStatus]:
-        nonlocal number, behind, lost
-        for file in files:
+    def _describe(self, open_connections: int) -> dict[str, object]:
+        """Describe the inputs; files come one at a time, because there may be 100,000."""
+        others = self._log_others()
+        number = behind = lost = 0
+        for file in self._files():
             number += 1
             behind += file.behind
             lost += file.lost
-            yield file
-
-    worst = nsmallest(
-        MAX_STATUS_FILES, add(files), key=lambda x: (-x.behind - x.lost, x.path, x.offset)
-    )
-    return {
-        "open_connections": open_connections,
-        "warnings": {x.name: getattr(counts, x.name) for x in WARNINGS},
-        "mixtures": [x.as_strings() for x in counts.mixtures],
-        "files": number,
-        "behind_bytes": behind,
-        "lost_bytes": lost + lost_before_begun,
-        "lost_before_begun": lost_before_begun,
-        "named": [
-            {
-                "path": os.fsencode(x.path).decode("utf-8", "replace"),
-                "appliance": x.appliance,
-                "size": x.size,
-                "offset": x.offset,
-                "behind_bytes": x.behind,
-                "lost_bytes": x.lost,
-                "modified": None if x.modified is None else x.modified.isoformat(),
-            }
-            for x in worst
-        ],
-    }
+        worst = nsmallest(
+            MAX_STATUS_FILES, self._files(), key=lambda x: (-x.behind - x.lost, x.path, x.offset)
+        )
+        lost_before = self._lost_before + (0 if self.tailer is None else self.tailer.lost)
+        problems = [] if self.tailer is None else self.tailer.problems
+        problems += (other.say(shown(path)) for _, (path, other) in sorted(others.items()))
+        return {
+            "open_connections": open_connections,
+            "warnings": {x.name: getattr(self._counts, x.name) for x in WARNINGS},
+            "mixtures": [x.as_strings() for x in self._counts.mixtures],
+            "files": number,
+            "behind_bytes": behind,
+            "lost_bytes": lost + lost_before,
+            "lost_before_begun": lost_before,
+            "named": [
+                {
+                    "path": os.fsencode(x.path).decode("utf-8", "replace"),
+                    "appliance": x.appliance,
+                    "size": x.size,
+                    "offset": x.offset,
+                    "behind_bytes": x.behind,
+                    "lost_bytes": x.lost,
+                    "modified": None if x.modified is None else x.modified.isoformat(),
+                }
+                for x in worst
+            ],
+            "other_logs": [
+                {"key": key, **other._asdict()}
+                for key, (_, other) in sorted(others.items())[:MAX_OTHERS]
+            ],
+            "problems": [shortened(x) for x in problems[:MAX_STATUS_FILES]],
+        }
