@@ -2,7 +2,6 @@
 
 import os
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from tests.configs import LEAST, read
 from tests.spooling import documents, opened
 from tests.spooling import read as read_batch
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DISK = "36 35 98:0 / {} rw,noatime master:1 - {} /dev/root rw,errors=continue\n"
 
 
@@ -29,7 +27,7 @@ def mounts(tmp_path: Path) -> Path:
 def found(folder: Path, text: str, mounts: Path) -> list[Finding]:
     """Check a configuration whose spool is in a folder ``state``."""
     text = f"state: {folder}/state\nspool: {{max_bytes: 10MB}}\n{text}"
-    return list(check(read(folder, text), NOW, mounts))
+    return list(check(read(folder, text), mounts))
 
 
 def at(findings: list[Finding], start: str, folder: Path) -> list[tuple[bool, str, str]]:
@@ -119,7 +117,7 @@ def test_a_spool_needs_a_disk_of_this_machine(
 def test_a_spool_needs_room(tmp_path: Path, mounts: Path) -> None:
     """As much as it may take, less what it has."""
     text = f"state: {tmp_path}\nspool: {{max_bytes: 1000TB}}\n{LEAST}"
-    findings = at(list(check(read(tmp_path, text), NOW, mounts)), "state ", tmp_path)
+    findings = at(list(check(read(tmp_path, text), mounts)), "state ", tmp_path)
     good, text, advice = findings[2]
     expected = "'..' has MB free; the spool may take 1000TB"
     assert (good, without_number(text)) == (False, expected)
@@ -176,14 +174,6 @@ def test_a_spool_that_cannot_be_read_is_said(tmp_path: Path, mounts: Path) -> No
     assert len([x for x in texts if "spool.db' is damaged" in x]) == 1
 
 
-@pytest.mark.parametrize("path", ["/proc/self/environ", "/dev/{}/mail*", "/sys/kernel/mail*"])
-def test_what_is_of_the_system_is_a_warning(tmp_path: Path, mounts: Path, path: str) -> None:
-    """No log is there."""
-    text = LEAST.replace("stdin}", f'files, paths: ["{path}"]}}')
-    warnings = [x for x in at(found(tmp_path, text, mounts), "inputs", tmp_path) if x[0] and x[2]]
-    assert f"is below /{path.split('/')[1]}, where the system shows itself" in warnings[0][1]
-
-
 def test_what_vanishes_has_no_size(tmp_path: Path) -> None:
     """A running forwarder makes and removes files."""
     (tmp_path / "there").write_bytes(b"123")
@@ -222,7 +212,7 @@ def test_paths_that_find_nothing_are_said(tmp_path: Path, mounts: Path) -> None:
     assert folder == (False, f".paths[3] '../esa1': {expected}", "")
     assert braces[0] is False
     assert braces[1].endswith("in braces, only {appliance} is known.")
-    assert zone[1].endswith("for those of Europe/Rome, where it is 13:00 CET now")
+    assert zone[1].endswith("for those of Europe/Rome")
 
 
 def test_the_state_folder_is_no_log(tmp_path: Path, mounts: Path) -> None:
@@ -233,7 +223,7 @@ def test_the_state_folder_is_no_log(tmp_path: Path, mounts: Path) -> None:
     text = LEAST.replace("stdin}", f"files, paths: ['{tmp_path}/**/*', '{tmp_path}/*/spool*']}}")
     (tmp_path / "conf").mkdir()
     text = f"state: {tmp_path}/state\n{text}"
-    findings = list(check(read(tmp_path / "conf", text), NOW, mounts))
+    findings = list(check(read(tmp_path / "conf", text), mounts))
     files, *_, none, _ = at(findings, "inputs[0]", tmp_path)
     assert files == (True, ".paths[0] '../**/*': 2 files now, of 2 appliances", "")
     expected = "matches only files of the program itself: of the state folder, and of outputs"
@@ -266,16 +256,14 @@ def test_a_file_counts_for_the_input_that_reads_it(tmp_path: Path, mounts: Path)
     text = LEAST.replace("{type: stdin}", "\n  - ".join(inputs)).replace("[a]", "[curious]")
     findings = [x for x in found(tmp_path, text, mounts) if "offset" not in x.text]
     assert [x for x in findings if not x.good] == []
-    first = "1 file left to inputs[0].paths[0], which comes first: of A"
+    first = "1 file left to a path that comes first"
     assert [text for _, text, _ in at(findings, "inputs", tmp_path)] == [
         "[0].paths[0] '../x/mail.1': 1 file now, of A",
         "[1].paths[0] '../*/mail.1': 1 file now, of B",
         f"[1].paths[0] '../*/mail.1': {first}",
         "[1].paths[1] '../x/*': 1 file now, of B",
         f"[1].paths[1] '../x/*': {first}",
-        f"[2].paths[0] '../*/mail*': {first}",
-        "[2].paths[0] '../*/mail*': 1 file left to inputs[1].paths[0], which comes first: of B",
-        "[2].paths[0] '../*/mail*': 1 file left to inputs[1].paths[1], which comes first: of B",
+        "[2].paths[0] '../*/mail*': 3 files left to a path that comes first",
     ]
     assert findings[-1].text == "outputs.siem: default of A, B, C"
 

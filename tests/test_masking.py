@@ -25,7 +25,6 @@ from tests.bulk_server import Answer, Asked, BulkServer, error
 from tests.configs import ServerSettings
 from tests.faults.program import COMMAND
 from tests.services import append, logins
-from tests.test_app_checks import NOW
 
 PASSWORD = 'pässword/+"&'
 KEY = "VuaCfGcBCdbkQm-e5aOx:ui2lp2axTNmsyakw9tvNnw"
@@ -185,7 +184,7 @@ def test_what_a_check_finds(tmp_path: Path) -> None:
 
     text = "inputs: [{type: stdin}]\noutputs: {a: {type: server, hosts: [a], api_key: '${KEY}'}}\n"
     plugin = OutputPlugin("server", ServerSettings, Echo, check=look)  # type: ignore[arg-type]
-    findings = [x for x in check(read(tmp_path, text, plugin), NOW) if "outputs.a" in x.text]
+    findings = [x for x in check(read(tmp_path, text, plugin)) if "outputs.a" in x.text]
     assert [x.text for x in findings] == [
         f"outputs.a: no {MASK}",
         f"outputs.a: its check failed: KeyError: '{MASK}'",

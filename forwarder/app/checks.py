@@ -9,9 +9,8 @@ import shlex
 import shutil
 import stat
 import tempfile
-from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Container, Iterator, Mapping
+from datetime import tzinfo
 from pathlib import Path
 
 from forwarder.app.sampling import sample, whose
@@ -21,7 +20,7 @@ from forwarder.config.types import format_size
 from forwarder.errors import EndedBySignal, ForwarderError
 from forwarder.inputs.files.discovery import list_files, say_passed_over
 from forwarder.inputs.files.file_handle import Inode
-from forwarder.inputs.files.paths import Links, fixed_folder
+from forwarder.inputs.files.paths import Links
 from forwarder.inputs.files.scanner import FOLLOW, FileSource, FileStat, scan
 from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.masking import Mask, mask_url
@@ -36,34 +35,25 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 _REMOTE = frozenset(
     {
-        *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "glusterfs", "gpfs", "lustre", "ncpfs"),
-        *("nfs", "nfs4", "ocfs2", "smb2", "smb3", "smbfs"),
-        *("fuse.ceph-fuse", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"),
+        *("9p", "afs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "ocfs2"),
+        *("smb3", "fuse.ceph-fuse", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"),
     }
 )
 """File systems of other machines. SQLite's WAL needs memory that all processes share, and locks
 that hold; neither is sure there (sqlite.org/wal.html, sqlite.org/faq.html#q5)."""
 _VOLATILE = frozenset({"tmpfs", "ramfs"})
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_OF_SYSTEM = ("/dev", "/proc", "/sys")
-"""What lies here is not a file on a disk."""
 
 
-def check(config: Config, now: datetime, mounts: Path = MOUNTS) -> Iterator[Finding]:
-    """Check everything, one after the other.
-
-    Args:
-        config: Of the program.
-        now: An instant of this moment, for the clocks of time zones.
-        mounts: What is mounted where, as Linux says it.
-    """
+def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
+    """Check everything, one after the other; ``mounts`` is what is mounted where (proc(5))."""
     state = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
     yield from _check_state(state, config.spool.max_bytes, mounts)
     yield from _check_spool(state, config.outputs)
     sources = file_sources(config)
     seen = scan(sources, {}).files
     for number, source in enumerate(sources):
-        yield from _check_input(config.inputs, number, source, seen, now)
+        yield from _check_input(number, config.inputs[number], source, seen)
     # The name of a folder does not count: it gives way to the one in the lines.
     appliances = {x.appliance for x in config.inputs if x.appliance is not None}
     appliances |= {x.appliance for x in seen.values() if x.named}
@@ -124,12 +114,7 @@ def _size(path: Path) -> int:
 
 
 def file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
-    """Find the kind of file system, as ``ext4``, that an existing path is on; None if unknown.
-
-    Args:
-        path: Of something that exists.
-        mounts: What is mounted where, in the form of ``/proc/self/mountinfo`` (proc(5)).
-    """
+    """Find the kind of file system, as ``ext4``, that an existing path is on; None if unknown."""
     try:
         lines = os.fsdecode(mounts.read_bytes()).splitlines()
     except OSError:
@@ -165,70 +150,52 @@ def _check_spool(folder: Path, outputs: Container[str]) -> Iterator[Finding]:
 
 
 def _check_input(
-    inputs: Sequence[InputSettings],
-    number: int,
-    source: FileSource,
-    seen: Mapping[Inode, FileStat],
-    now: datetime,
+    number: int, settings: InputSettings, source: FileSource, seen: Mapping[Inode, FileStat]
 ) -> Iterator[Finding]:
-    at, settings = f"inputs[{number}]", inputs[number]
+    at = f"inputs[{number}]"
     if isinstance(settings, FilesSettings):
-        for path in source.paths:
-            yield from _check_path(inputs, number, source._replace(paths=(path,)), seen)
+        for place, path in enumerate(source.paths):
+            findings = _check_path(number, source._replace(paths=(path,)), settings.timezone, seen)
+            for finding in findings:
+                yield finding._replace(text=f"{at}.paths[{place}] {path!r}{finding.text}")
     elif is_closed():
         problem, _, advice = CLOSED.partition("; ")
         yield _bad(f"{at}: {problem}", f"{advice.capitalize()}.")
     else:
         yield _ok(f"{at} reads standard input")
-    clock, zone = "UTC", settings.timezone
-    if zone is not None:
-        clock = f"{zone}, where it is {now.astimezone(zone):%H:%M %Z} now"
-    yield _ok(f"{at}: where a log has no offset from UTC, times are taken for those of {clock}")
+    zone = settings.timezone or "UTC"
+    yield _ok(f"{at}: where a log has no offset from UTC, times are taken for those of {zone}")
 
 
 def _check_path(
-    inputs: Sequence[InputSettings],
-    number: int,
-    source: FileSource,
-    seen: Mapping[Inode, FileStat],
+    number: int, source: FileSource, zone: tzinfo | None, seen: Mapping[Inode, FileStat]
 ) -> Iterator[Finding]:
-    """Look at a path as the service does, and at what other inputs read of it."""
+    """Look at a path as the service does, and at what other paths read of it."""
     (path,) = source.paths
-    at = f"{_location(inputs, number, path)} {path!r}"
-    real = Path(os.path.realpath(fixed_folder(os.path.abspath(path))[0]))  # noqa: PTH100 - as the inputs do
-    for system in (x for x in _OF_SYSTEM if real.is_relative_to(x)):
-        yield _ok(
-            f"{at} is below {system}, where the system shows itself and no log is",
-            "Name files on a disk; for standard input, use type: stdin.",
-        )
     files, problems, links, _ = scan([source], {})
     if links:
-        yield _ok(f"{at}: {say_passed_over(links, FOLLOW)}")
+        yield _ok(f": {say_passed_over(links, FOLLOW)}")
     if not files and not problems and not links:
         problems = _explain_nothing(path)
         if not problems:
-            text = "matches only files of the program itself: of the state folder, and of outputs"
-            yield _bad(f"{at} {text}", "Name other files.")
-    yield from (_bad(f"{at}: {x}") for x in problems)
-    by_reader: dict[tuple[int, str], list[FileStat]] = defaultdict(list)
-    for reader in (seen[x] for x in files if x in seen):
-        by_reader[reader.input, reader.pattern].append(reader)
-    own = by_reader.pop((number, path), [])
+            text = " matches only files of the program itself: of the state folder, and of outputs"
+            yield _bad(text, "Name other files.")
+    yield from (_bad(f": {x}") for x in problems)
+    read = [seen[x] for x in files if x in seen]
+    own = [x for x in read if (x.input, x.pattern) == (number, path)]
     closed = sorted(x.path for x in own if not os.access(x.path, os.R_OK))
     if closed:
         yield _bad(
-            f"{at}: {len(closed)} of {many(len(own), 'file')} cannot be read, such as"
-            f" {closed[0]!r}",
+            f": {len(closed)} of {many(len(own), 'file')} cannot be read, such as {closed[0]!r}",
             "Give this user the right to read them.",
         )
     elif own:
-        yield _ok(f"{at}: {many(len(own), 'file')} now, of {whose(x.appliance for x in own)}")
-    for finding in sample(own, inputs[number].timezone):
-        yield finding._replace(text=f"{at}: {finding.text}")
-    for (other, pattern), theirs in sorted(by_reader.items()):
-        first = _location(inputs, other, pattern)
-        left = f"{many(len(theirs), 'file')} left to {first}, which comes first"
-        yield _ok(f"{at}: {left}: of {whose(x.appliance for x in theirs)}")
+        yield _ok(f": {many(len(own), 'file')} now, of {whose(x.appliance for x in own)}")
+    for finding in sample(own, zone):
+        yield finding._replace(text=f": {finding.text}")
+    left = len(read) - len(own)
+    if left:
+        yield _ok(f": {many(left, 'file')} left to a path that comes first")
 
 
 def _explain_nothing(path: str) -> list[str]:
@@ -239,12 +206,6 @@ def _explain_nothing(path: str) -> list[str]:
     except OSError as error:
         problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
     return problems
-
-
-def _location(inputs: Sequence[InputSettings], number: int, path: str) -> str:
-    settings = inputs[number]
-    paths = settings.paths if isinstance(settings, FilesSettings) else ()
-    return f"inputs[{number}].paths[{paths.index(path)}]"
 
 
 def _check_output(output: OutputConfig, expected: Expected, mask: Mask) -> Iterator[Finding]:
