@@ -7,8 +7,8 @@ from tests.corpus import hostile
 from tests.faults.kills import kill_again_and_again
 from tests.faults.scenes import Scene
 
-KILLS = 25
-"""Some ten seconds of work; ``make kill`` does it 100 times."""
+KILLS = 12
+"""``make kill`` does it 100 times."""
 
 
 def test_sigkill_at_random_points_under_load(tmp_path: Path) -> None:

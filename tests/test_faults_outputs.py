@@ -14,8 +14,8 @@ from forwarder.cli.main import main
 from tests.bulk_server import BulkServer, Item
 from tests.faults.program import Program, wait_until
 
-LOGINS = 60_000
-FIRST = 6_000
+LOGINS = 30_000
+FIRST = 3_000
 
 CONFIG = """\
 state: {folder}/state
@@ -50,7 +50,7 @@ def write_log(folder: Path, name: str, first: int, end: int) -> None:
             at = (
                 f"Tue Mar  3 {10 + number // 36_000}:{number // 600 % 60:02}:{number // 10 % 60:02}"
             )
-            user = chance.randbytes(250).hex()
+            user = chance.randbytes(500).hex()
             log.write(
                 f"{at} 2026 Info: New SMTP ICID {number} interface Data 1 (192.0.2.25) address"
                 f" 203.0.113.{number % 250} reverse dns host unknown verified no\n"
