@@ -87,7 +87,7 @@ def fill(folder: Path, output: str, *, size: int, letters: int) -> None:
         ]
         for first in range(0, letters, _AT_ONCE):
             with writer.transaction(durable=False) as connection:
-                store(connection, output, [], rejected[: letters - first], _MANY)
+                store(connection, [], rejected[: letters - first])
 
 
 def main() -> None:

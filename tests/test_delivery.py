@@ -27,7 +27,6 @@ from forwarder.output import Failure, Unavailable
 from forwarder.spool import Batch, BlockedError, Spool
 from forwarder.spool.cursors import Progress
 from forwarder.spool.dead_letters import ALL, Selection, page
-from forwarder.spool.stats import summarise
 from tests.spooling import documents, numbers, opened, wait_until_drained
 
 SECOND = timedelta(seconds=1)
@@ -938,14 +937,14 @@ def test_replayed_letters_are_delivered_before_all_else(spool: Spool, tmp_path: 
 
 def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) -> None:
     """What is rejected comes again until there is room for it, or the other side takes it."""
-    reject = fail(2, 4, 6, 8, retryable=False)
+    reject = fail(2, 12, retryable=False)
     with closing(opened(tmp_path, "a", max_letter_bytes=1)) as spool, capture_logs() as logs:
         spool.commit(documents(0, 30))
         output = Scripted(reject, reject, reject)
         with running(spool, output) as delivery:
             assert wait_until_drained(delivery, MINUTE)
             assert delivery.judged == 30
-        assert output.written[:5] == [[*range(10)], [4], [4], [4], [6, 8]]
+        assert output.written == [[*range(10)], [*range(10, 20)], [12], [12], [*range(20, 30)]]
         assert sorted(output.taken) == [x for x in range(30) if x != 2]
         assert dead(spool) == [(2, "no", 400)]
         progress = spool.outputs["a"]
@@ -953,19 +952,20 @@ def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) 
     (said,) = [x["error"] for x in logs if "error" in x]
     assert "its dead letters take" in said
     assert "dead_letters.max_bytes" in said
-    assert [(x["rejected"], x["of"]) for x in logs if "rejected" in x] == [(1, 7)]
+    assert [(x["rejected"], x["of"]) for x in logs if "rejected" in x] == [(1, 10)]
 
 
 def test_no_more_is_kept_and_counted_than_there_is_room_for(tmp_path: Path) -> None:
-    """Of a whole batch; what waits is not handed over as a whole again, and not said to be kept."""
+    """Except for the rest of the batch; what waits is not said to be kept."""
     everything = fail(*range(100), retryable=False)
-    settings = QUICK._replace(max_documents=100)
     with closing(opened(tmp_path, "a", max_letter_bytes=3_000)) as spool, capture_logs() as logs:
         spool.commit(documents(0, 100))
-        output = Scripted(*[everything] * 9_999)
-        with running(spool, output, settings) as delivery:
+        output = Scripted()
+        output.answers = Endless(everything)
+        with running(spool, output) as delivery:
             until(spool, lambda: len(output.written) > 4)
             kept = len(dead(spool))
+            assert kept in {10, 20}
             assert purge_letters(tmp_path, Selection("a")) == kept
             until(spool, lambda: len(dead(spool)) == kept)
             written = len(output.written)
@@ -973,24 +973,8 @@ def test_no_more_is_kept_and_counted_than_there_is_room_for(tmp_path: Path) -> N
             assert delivery.judged == 2 * kept
         progress = spool.outputs["a"]
         assert (progress.rejected, progress.cursor) == (2 * kept, 2 * kept + 1)
-        sizes = summarise(tmp_path).dead_letters["a"].size
-    assert 3_000 <= sizes < 3_000 + 3_000 / (kept - 1)
-    assert output.written[0] == list(range(100))
-    assert output.written[1] == [kept]
-    assert max(len(x) for x in output.written[1:]) < kept
-    assert output.written[-1] == [2 * kept]
+    assert output.written[-1] == list(range(2 * kept, 2 * kept + 10))
     assert sum(x["rejected"] for x in logs if "rejected" in x) == 2 * kept
-
-
-def test_what_is_postponed_amid_a_probe_takes_nothing_along(tmp_path: Path) -> None:
-    """What was not handed over with it is neither taken nor postponed."""
-    reject = fail(*range(10), retryable=False)
-    with closing(opened(tmp_path, "a", max_letter_bytes=1)) as spool, capture_logs():
-        spool.commit(documents(0, 10))
-        output = Scripted(reject, reject, *[fail(1, retryable=True)] * 3)
-        deliver(spool, output)
-        assert output.written == [[*range(10)], *[[1]] * 5, [2, 3], [4, 5, 6, 7], [8, 9]]
-        assert sorted(output.taken) == list(range(1, 10))
 
 
 def test_letters_that_are_not_delivered_stay(spool: Spool, tmp_path: Path) -> None:
@@ -1108,9 +1092,7 @@ def test_a_close_that_fails_is_said_as_what_it_is(spool: Spool) -> None:
     spool.commit(documents(0, 3))
     with capture_logs() as logs:
         deliver(spool, output)
-    assert [x["event"] for x in logs] == [
-        "Output could not be closed; its documents are delivered."
-    ]
+    assert [x["event"] for x in logs] == ["Output could not be closed."]
     assert spool.outputs["a"].trouble is None
 
 

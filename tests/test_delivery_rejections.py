@@ -138,7 +138,7 @@ def test_what_the_status_is_told() -> None:
         for taken, rejected in [(30, letters(10)), (100, []), (0, letters(1, "413"))]:
             found.count(taken, rejected)
             shown.append(found.rejecting)
-    for _ in range(4):
+    for _ in range(5):
         found.count(2_500, [])
         shown.append(found.rejecting)
     time = NOW.timestamp()
@@ -150,19 +150,20 @@ def test_what_the_status_is_told() -> None:
         Rejecting(11, 2_741, "413", time),
         Rejecting(11, 5_241, "413", time),
         Rejecting(11, 7_741, "413", time),
+        Rejecting(11, 10_241, "413", time),
         None,
     ]
 
 
-def test_single_documents_take_no_memory() -> None:
-    """They are counted together."""
+def test_single_documents_count_like_batches() -> None:
+    """The older ones are forgotten."""
     found = rejections(Clock())
     with capture_logs():
         for _ in range(20_000):
             found.count(0, letters(1))
-    assert len(found._window) < 202  # noqa: SLF001
     assert found.rejecting is not None
-    assert 10_000 <= found.rejecting.of <= 10_100
+    assert found.rejecting.number == found.rejecting.of
+    assert 5_000 <= found.rejecting.of <= 10_000
 
 
 def test_the_status_goes_on_after_a_restart() -> None:

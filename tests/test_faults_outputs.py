@@ -100,7 +100,7 @@ def test_outputs_that_do_not_deliver_stop_no_other(tmp_path: Path, server: BulkS
         assert program.end() == 0
     finally:
         program.finish()
-    assert 1_000_000 <= shown["dead_letters"]["rejecting"]["bytes"] < 1_010_000
+    assert 1_000_000 <= shown["dead_letters"]["rejecting"]["bytes"] < 2_000_000
     rejected = [int(x) for x in re.findall(r" rejected=(\d+) ", program.log)]
     assert sum(rejected) == outputs["rejecting"]["rejected"]
     ids = [json.loads(x)["event"]["id"] for x in archive.read_bytes().splitlines()]

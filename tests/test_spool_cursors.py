@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from forwarder.output import Failure
-from forwarder.spool import LettersFullError, OutputError, Spool, cursors
+from forwarder.spool import OutputError, Spool, cursors
 from forwarder.spool.cursors import Dropped, Place
 from forwarder.spool.dead_letters import dead_letter
 from forwarder.spool.stats import summarise
@@ -51,9 +51,8 @@ def reject(spool: Spool) -> None:
 
 def reject_more_than_there_is_room_for(spool: Spool) -> None:
     """Reject until that is so."""
-    with suppress(LettersFullError):
-        while True:
-            reject(spool)
+    while not spool.letters_full("down"):
+        reject(spool)
 
 
 def hang(spool: Spool) -> None:

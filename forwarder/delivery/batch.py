@@ -1,6 +1,6 @@
 """A batch in flight: what the output answered, and what is left to deliver."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from forwarder.events import Document
@@ -45,10 +45,8 @@ class InFlightBatch:
         batch: As the spool gave it.
         left: Positions of documents that are neither delivered nor rejected.
         handed: How many documents, from the first, the output has seen before.
-        is_stored: Whether the cursor is behind the whole batch.
-        stored: How many documents, from the first, the cursor has passed.
-        probe: How many documents are handed over at most, where a rejected one did not fit into the
-            dead letters; 0 for any number.
+        reason: Why the last answer postponed documents; None where it postponed none.
+        is_aside: Whether the documents that were left are to be kept with the dead letters.
     """
 
     def __init__(self, output: str, batch: Batch) -> None:
@@ -57,10 +55,9 @@ class InFlightBatch:
         self.batch = batch
         self.left: Sequence[int] = range(len(batch.documents))
         self.handed = 0
-        self.is_stored = False
-        self.stored = 0
-        self.probe = 0
-        self._rejected: dict[int, DeadLetter] = {}
+        self.reason: str | None = None
+        self.is_aside = False
+        self._letters: dict[int, DeadLetter] = {}
         self._postponed: dict[int, Failure] = {}
 
     @property
@@ -69,94 +66,61 @@ class InFlightBatch:
         return bool(self.batch.letters) and self.batch.letters[0].postponed
 
     @property
-    def again(self) -> int:
-        """How many documents the last answer postponed."""
-        return len(self._postponed)
-
-    @property
     def can_step_aside(self) -> bool:
         """Whether the rest may be kept with the dead letters: most of the batch was answered.
 
-        Documents that were postponed or rejected before always may; unasked ones never.
+        Documents that are kept there already always may.
         """
-        return len(self.left) == len(self._postponed) and (
-            bool(self.batch.letters) or len(self.left) * 2 <= len(self.batch.documents)
-        )
-
-    @property
-    def next(self) -> Sequence[int]:
-        """Positions of the documents to hand over now."""
-        return self.left[: self.probe] if self.probe else self.left
+        return bool(self.batch.letters) or len(self.left) * 2 <= len(self.batch.documents)
 
     def extend(self, batch: Batch) -> None:
         """Replace the batch, of which nothing was delivered, by a longer one."""
         self.batch = batch
         self.left = range(len(batch.documents))
-        self._postponed = {}
 
     def judge(
-        self, failures: Sequence[Failure], now: datetime
-    ) -> tuple[str | None, Mapping[int, DeadLetter]]:
-        """Apply the answer to the documents of :attr:`next`.
+        self, failures: Sequence[Failure], now: datetime, *, keeps: bool
+    ) -> Sequence[DeadLetter]:
+        """Apply the answer to the documents that were left; return those that are rejected.
 
-        Returns:
-            The reason of one postponed document, if there is any, and the rejected documents by
-            their positions.
+        Unless the spool ``keeps`` dead letters, these count as postponed.
 
         Raises:
             WrongAnswerError: The answer names a document that was not handed over.
         """
         by_id = {x.document.id: x for x in failures}
-        handed = self.next
-        rejected: dict[int, DeadLetter] = {}
-        self._postponed = {}
-        found = set[str]()
-        for position in handed if by_id else ():
+        found = dict[int, Failure]()
+        for position in self.left if by_id else ():
             failure = by_id.get(self.batch.documents[position].id)
-            if failure is None:
-                continue
-            found.add(failure.document.id)
-            if failure.retryable:
-                self._postponed[position] = failure
-            else:
-                rejected[position] = self._letter(position, failure, now)
-        for identity in by_id.keys() - found:
+            if failure is not None:
+                found[position] = failure
+        for identity in by_id.keys() - {x.document.id for x in found.values()}:
             raise WrongAnswerError(
                 f"output {self._output!r} names document {identity!r} as a failure, which was not"
                 " handed to it"
             )
-        self._rejected |= rejected
-        self.left = [*self._postponed, *self.left[len(handed) :]]
-        return next((x.reason for x in self._postponed.values()), None), rejected
+        self._postponed = {x: y for x, y in found.items() if y.retryable or not keeps}
+        self.left = list(self._postponed)
+        self.reason = next((x.reason for x in self._postponed.values()), None)
+        rejected = {
+            x: self._letter(x, y, now) for x, y in found.items() if x not in self._postponed
+        }
+        self._letters |= rejected
+        return list(rejected.values())
 
-    def step_aside(self, now: datetime) -> tuple[Batch, Sequence[DeadLetter]]:
-        """Return the rest of the batch with its rejected and postponed documents, to be stored."""
-        batch, letters = self._part(len(self.batch.documents))
+    def step_aside(self, now: datetime) -> None:
+        """Let what is left be kept with the dead letters."""
         for position, failure in self._postponed.items():
             letter = self._letter(position, failure, now)
-            letters[position] = letter._replace(replay=True, postponed=True)
-        return batch, [letters[x] for x in sorted(letters)]
+            self._letters[position] = letter._replace(replay=True, postponed=True)
+        self.left = ()
+        self.is_aside = True
 
-    @property
-    def rejected(self) -> Sequence[DeadLetter]:
-        """Rejected documents that are not stored yet."""
-        return list(self._part(len(self.batch.documents))[1].values())
-
-    def take_back(self, positions: Iterable[int]) -> None:
-        """Hand some rejected documents over again, one at first."""
-        taken = set(positions)
-        self._rejected = {x: y for x, y in self._rejected.items() if x not in taken}
-        self.left = sorted(taken.union(self.left))
-        self.probe = 1
-
-    def before_first_left(self) -> tuple[Batch, Sequence[DeadLetter]]:
+    def done(self) -> tuple[Batch, Sequence[DeadLetter]]:
         """Return all before the first document that is left, to be stored."""
-        batch, rejected = self._part(self.left[0] if self.left else len(self.batch.documents))
-        return batch, [rejected[x] for x in sorted(rejected)]
-
-    def _part(self, end: int) -> tuple[Batch, dict[int, DeadLetter]]:
-        rejected = {x: y for x, y in self._rejected.items() if self.stored <= x < end}
-        return self.batch.part(self.stored, end), rejected
+        end = self.left[0] if self.left else len(self.batch.documents)
+        letters = [self._letters[x] for x in sorted(self._letters) if x < end]
+        return self.batch.part(0, end), letters
 
     def _letter(self, position: int, failure: Failure, now: datetime) -> DeadLetter:
         # The document as it was handed over, whatever the output made of it.

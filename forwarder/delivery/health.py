@@ -20,9 +20,8 @@ _NOTE_SECONDS = 10.0
 """How often the last error is written for ``status`` while an output fails."""
 
 _QUIET_SECONDS = 60.0
-"""After a logged outage a short one is not logged: a server that fails now and then would fill the
-log."""
-_SHORT_SECONDS = 10.0
+"""After a logged outage, the next one is not logged before: a server that fails now and then would
+fill the log."""
 
 NOTE_AFTER = timedelta(seconds=10)
 """Length of a call from which on ``status`` shows it: a busy server takes seconds."""
@@ -47,14 +46,7 @@ class OutputHealth:
     def __init__(
         self, name: str, spool: Spool, clock: Callable[[], float], mask: Mask = NO_MASK
     ) -> None:
-        """Start with nothing known; :meth:`begin` asks the spool.
-
-        Args:
-            name: Of the output in the configuration.
-            spool: Keeps what ``status`` shows.
-            clock: Seconds since 1970; shown, never used to measure.
-            mask: Masks secrets in what the output says.
-        """
+        """Start with nothing known; the arguments are those of the worker."""
         self._name = name
         self._mask = mask
         self._spool = spool
@@ -84,8 +76,7 @@ class OutputHealth:
         monotonic = time.monotonic()
         if is_new:
             self._began = monotonic
-        is_due = monotonic >= self._quiet_until or monotonic - self._began > _SHORT_SECONDS
-        if is_due and not self._is_logged:
+        if monotonic >= self._quiet_until and not self._is_logged:
             self._is_logged = True
             _log.warning(
                 "Output unavailable; delivery is retried until it succeeds.",
@@ -136,12 +127,10 @@ class OutputHealth:
             exc_info=error if is_bug else None,
         )
 
-    def fail_to_close(self, error: BaseException, *, was_open: bool) -> None:
+    def fail_to_close(self, error: BaseException) -> None:
         """Log that an output could not be closed, and why."""
         _log.error(
-            "Output could not be closed; its documents are delivered."
-            if was_open
-            else "Output could neither be opened nor closed; it will be opened again.",
+            "Output could not be closed.",
             output=self._name,
             error=self._words(error, typed=True),
             exc_info=None if isinstance(error, SpoolError | OSError) else error,
@@ -162,7 +151,7 @@ class CallWatchdog:
     """The calls of one output: one thread makes them, another looks how long they take."""
 
     def __init__(self, name: str, spool: Spool, clock: Callable[[], float]) -> None:
-        """Start with no call; the arguments are those of :class:`OutputHealth`."""
+        """Start with no call; the arguments are those of the worker."""
         self._name = name
         self._spool = spool
         self._clock = clock

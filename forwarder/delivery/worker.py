@@ -11,7 +11,7 @@ The rules:
   with the dead letters, the cursor moves on, and they are retried between other batches with a
   backoff of their own. So one document that is postponed for ever holds up no other.
 - A rejected document becomes a dead letter in the transaction that moves the cursor. Where the dead
-  letters are full, the rest waits, and only a little of it is handed over, as a probe.
+  letters are full, it is handed over again like a postponed one: the other side may be fixed.
 - The cursor is on disk before the next batch is handed over, so after any crash only the last batch
   comes again.
 - An output that raises anything else has a bug, or an OSError that no backoff fixes. It is stopped
@@ -26,7 +26,7 @@ more than that waits, and one row of the spool.
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -37,9 +37,8 @@ from forwarder.delivery.postponed import MAX_POSTPONED, Postponed
 from forwarder.delivery.rejections import Rejections
 from forwarder.masking import NO_MASK, Mask
 from forwarder.output import Output
-from forwarder.spool import BlockedError, ClosedError, LettersFullError, Spool, SpoolError
+from forwarder.spool import BlockedError, ClosedError, Spool, SpoolError
 from forwarder.spool.cursors import Batch, OutputError
-from forwarder.spool.dead_letters import DeadLetter
 from forwarder.text import shortened
 
 _IDLE_SECONDS = 1.0
@@ -179,7 +178,7 @@ class Delivery:
         except BaseException as error:  # noqa: BLE001 - it is a plugin's
             if was_open:
                 self.error = error
-            self._health.fail_to_close(error, was_open=was_open)
+            self._health.fail_to_close(error)
             error.__traceback__ = None  # as below
 
     def _deliver(self) -> None:
@@ -252,10 +251,16 @@ class Delivery:
         except BaseException:
             # What lies before the first undelivered document need not come again.
             with suppress(SpoolError):
-                self._advance(work.before_first_left())
+                self._store(work)
             raise
-        if work.was_postponed and not work.left:
-            self._postponed.succeed(self._spool.postponed(self.name))
+        if work.is_aside or work.was_postponed:
+            number = self._spool.postponed(self.name)
+            if not work.is_aside:
+                self._postponed.succeed(number)
+            elif work.was_postponed:
+                self._postponed.fail(number, shortened(work.reason or ""))
+            else:
+                self._postponed.add(number)
 
     def _prefetch(self, start: int) -> None:
         """Read the next batch while this one is on its way, as unpacking takes most of the time."""
@@ -285,81 +290,42 @@ class Delivery:
             LeftError: Something is still left.
             BlockedError: The cursor cannot be moved now, or the dead letters are full.
         """
-        while work.left:
+        if work.left:
             self._write(work)
-            if work.is_stored:
-                return
-            if work.left:  # a probe succeeded
-                self._store(work)
-                if self._stop.is_set():
-                    raise StopError
         self._store(work)
 
-    def _store(self, work: InFlightBatch) -> None:
-        """Move the cursor over all of a batch before what is left of it."""
-        done = work.before_first_left()
-        self._advance(done)
-        work.stored += len(done[0].documents)
-
     def _write(self, work: InFlightBatch) -> None:
-        """Hand over what is left of a batch.
-
-        Rejected documents that do not fit into the dead letters are handed over again, as a probe:
-        an operator may have fixed the other side.
-
-        Raises:
-            LeftError: Something is still left.
-            LettersFullError: The dead letters do not have space for all rejected documents.
-        """
+        """Hand over what is left of a batch; raises as :meth:`_finish` does."""
         if work.handed:
             self._extend(work)
-            self._health.retried += sum(x < work.handed for x in work.next)
-        documents = [work.batch.documents[x] for x in work.next]
+            self._health.retried += sum(x < work.handed for x in work.left)
+        documents = [work.batch.documents[x] for x in work.left]
         work.handed = len(work.batch.documents)
         with self.watchdog.calling("write"):
             failures = check_answer(self._output.write(documents))
         failures = [x._replace(reason=self._mask(x.reason)) for x in failures]
-        reason, rejected = work.judge(failures, self._now())
-        kept, full = self._find_room(work, rejected)
-        judged = len(documents) - work.again - (len(rejected) - len(kept))
+        full = None
+        if not all(x.retryable for x in failures):
+            full = self._spool.letters_full(self.name)
+        rejected = work.judge(failures, self._now(), keeps=full is None)
+        judged = len(documents) - len(work.left)
         self.judged += judged
-        self._rejections.count(judged - len(kept), kept)
+        self._rejections.count(judged - len(rejected), rejected)
         if judged:
             self._health.succeed()
             if work.was_postponed:
                 self._postponed.succeed(self._postponed.number)
         if full is not None:
-            self._store(work)
             raise full
-        if reason is None:
-            work.probe *= 2
+        if work.reason is None:
             return
         # Documents that were postponed before must not make others wait.
-        is_slow = not judged or (work.was_postponed and work.again * 2 > len(documents))
-        if is_slow and self._step_aside(work, reason):
-            return
-        raise LeftError(reason, left=work.again, handed=len(documents))
-
-    def _find_room(
-        self, work: InFlightBatch, rejected: Mapping[int, DeadLetter]
-    ) -> tuple[Sequence[DeadLetter], LettersFullError | None]:
-        """Take back rejected documents that do not fit into the dead letters.
-
-        Returns:
-            The documents that fit, and why the others do not.
-        """
-        letters = list(rejected.values())
-        if not letters:
-            return letters, None
-        try:
-            self._spool.check_letters(self.name, work.rejected)
-        except LettersFullError as full:
-            room = full.fitting - (len(work.rejected) - len(letters))
-            work.take_back(list(rejected)[room:])
-            return letters[:room], full
-        except BlockedError:
-            pass  # storing them will tell
-        return letters, None
+        is_slow = not judged or (work.was_postponed and len(work.left) * 2 > len(documents))
+        added = 0 if work.was_postponed else len(work.left)
+        if is_slow and work.can_step_aside and self._postponed.number + added <= MAX_POSTPONED:
+            work.step_aside(self._now())
+        else:
+            raise LeftError(work.reason, left=len(work.left), handed=len(documents))
 
     def _extend(self, work: InFlightBatch) -> None:
         """Add documents that arrived meanwhile to a batch of which each one was postponed.
@@ -368,7 +334,7 @@ class Delivery:
         """
         batch = work.batch
         if (
-            work.again > 0
+            work.reason is not None
             and len(work.left) == len(batch.documents) < self._settings.max_documents
             and not batch.letters
             and self._pending > len(batch.documents)
@@ -377,28 +343,12 @@ class Delivery:
             if more.start == batch.start and not more.letters:
                 work.extend(more)
 
-    def _step_aside(self, work: InFlightBatch, reason: str) -> bool:
-        """Keep postponed documents with the dead letters, if they are few; tell whether it did."""
-        kept = 0 if work.was_postponed else len(work.left)
-        if not work.can_step_aside or self._postponed.number + kept > MAX_POSTPONED:
-            return False
-        try:
-            self._advance(work.step_aside(self._now()))
-        except BlockedError:  # as where the dead letters are full
-            return False
-        work.is_stored = True
-        number = self._spool.postponed(self.name)
-        if work.was_postponed:
-            self._postponed.fail(number, shortened(reason))
-        else:
-            self._postponed.add(number)
-        return True
-
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
 
-    def _advance(self, done: tuple[Batch, Sequence[DeadLetter]]) -> None:
-        batch, letters = done
+    def _store(self, work: InFlightBatch) -> None:
+        """Move the cursor over all of a batch before what is left of it."""
+        batch, letters = work.done()
         if batch.documents:
             self._spool.advance(
                 self.name,

@@ -6,7 +6,7 @@ found, a mark is made, and with this mark all of the database is read when it is
 
 A database is made under another name and renamed when it is whole, so what bears the right name
 was whole once: an empty file there is damage, not a beginning. A damaged one is never written to
-again; it is renamed and kept, and what can be read of it is carried over into a new one: one pass
+again; it is kept under another name, and what can be read of it is copied into a new one: one pass
 over each table, which ends where the table is broken. The state is read from its last key, because
 its version, cursors and positions stand behind the open connections.
 
@@ -18,8 +18,8 @@ its version, cursors and positions stand behind the open connections.
     spool.db.damaged-TIME           a damaged one that was replaced
     spool.db.damaged-TIME-block-N   a damaged segment of documents
 
-What is renamed is closed before, so that all of it is in one file, and synced with its name: after
-a power cut there is the old one, the new one, or one that is still to be renamed.
+A new database is closed before it is renamed, so that all of it is in one file, and synced with its
+name: after a power cut there is the old one or the new one.
 """
 
 import os
@@ -29,11 +29,11 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
-from forwarder.spool.cursors import LOST_END, load_outputs
+from forwarder.spool.cursors import LOST_END
 from forwarder.spool.errors import (
     explained,
     is_damage,
@@ -42,7 +42,6 @@ from forwarder.spool.errors import (
 )
 from forwarder.spool.schema import (
     COUNT_BLOCKS,
-    VERSIONS,
     connect,
     connect_to_read,
     create,
@@ -52,7 +51,6 @@ from forwarder.spool.schema import (
     version_of,
 )
 from forwarder.spool.segments import checksum
-from forwarder.spool.writer import size_of, wal_of
 
 NAME = "spool.db"
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -82,18 +80,6 @@ _POSITIONS_LOST = _REPLACED + (
 _log = structlog.get_logger(__name__)
 
 
-class Recovered(NamedTuple):
-    """What was carried over from a damaged database."""
-
-    documents: int
-    dead_letters: int
-    state: int  # values: positions, open connections, cursors
-    positions: str  # whether the state is ``complete``, ``partial`` or ``lost``
-    lost_documents: int  # that some output has not had yet, as far as can be told
-    complete: bool
-    """Whether every row could be read; if not, more may be lost than could be counted."""
-
-
 def prepare_folder(folder: Path) -> None:
     """Make the state folder, for its owner only; raises SpoolError if that cannot be."""
     try:
@@ -113,94 +99,71 @@ def prepare_folder(folder: Path) -> None:
         _log.warning("Other users may enter the state folder; run chmod 700.", folder=str(folder))
 
 
-def open_database(folder: Path, committed: int) -> tuple[sqlite3.Connection, Recovered | None]:
+def open_database(folder: Path, committed: int) -> tuple[sqlite3.Connection, bool]:
     """Open the database of a folder whose lock is held; make it if there is none.
 
-    The newest document was before ``committed``, as far as is known. Returns a connection, and what
-    was carried over where the database was damaged.
+    The newest document was before ``committed``, as far as is known. Returns a connection, and
+    whether the database was damaged and has been replaced.
 
     Raises:
         SpoolError: It is of a newer version, or a new one does not fit on the disk.
     """
     path = folder / NAME
-    new = path.with_name(path.name + ".new")
-    recovered = None
+    fault = None
     with explained(path):
-        if path.exists():
-            _remove(new)  # of a process that did not finish it
+        _remove(_new(path))  # of a process that did not finish it
+        if not path.exists():
+            create(_new(path)).close()
+            _keep_wal(path)
+            _rename(path)
+        else:
             fault = _find_fault(path, thorough=suspicion(path).exists())
             if fault is not None:
-                recovered = _replace(path, new, fault, committed)
+                _replace(path, fault, committed)
             suspicion(path).unlink(missing_ok=True)
-        else:
-            if not _is_finished(new):
-                _remove(new)
-                create(new).close()
-            _rename(new, path)
+        connection = connect(path)
         try:
-            return _connect(path), recovered
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
-                raise
-            recovered = _replace(path, new, str(error), committed)
-        return _connect(path), recovered
+            migrate(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    return connection, fault is not None
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = connect(path)
-    try:
-        migrate(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def _new(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
 
 
 def _find_fault(path: Path, *, thorough: bool) -> str | None:
     """Return what is wrong with a database, without changing it; None if nothing was found.
 
-    To be thorough is to read all of it, and not only what a start needs.
+    To be thorough is to read all of it, and not only the state and the ends of the tables.
     """
     if path.stat().st_size == 0:
         return "it is empty"
     try:
         with closing(connect_to_read(path)) as connection:
             refuse_newer(connection, path)
-            fault = _bad_structure(connection) if thorough else _bad_ends(connection, path)
-            if fault is None and version_of(connection) > 0:
-                checked = ("state", "dead_letters") if thorough else ("state",)
-                fault = _bad_value(connection, checked)
-            return fault
+            if version_of(connection) == 0:  # tables and version are written at once
+                return "its version is gone"
+            return _bad_structure(connection, thorough=thorough) or _bad_value(
+                connection, ("state", "dead_letters") if thorough else ("state",)
+            )
     except sqlite3.Error as error:
         if not is_damage(error):
             raise
         return str(error)
 
 
-def _bad_structure(connection: sqlite3.Connection) -> str | None:
-    found = [x for (x,) in connection.execute("PRAGMA integrity_check(3)")]
-    return _lost_version(connection) if found == ["ok"] else "; ".join(found)
-
-
-def _bad_ends(connection: sqlite3.Connection, path: Path) -> str | None:
-    if not size_of(wal_of(path)):  # with one, a copy from it may have been under way
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        (page,) = connection.execute("PRAGMA page_size").fetchone()
-        if path.stat().st_size < pages * page:
-            return "its end is missing"
-    fault = _lost_version(connection)
-    for table in ("blocks", "dead_letters") if version_of(connection) else ():
-        for order in ("", "DESC"):
+def _bad_structure(connection: sqlite3.Connection, *, thorough: bool) -> str | None:
+    if thorough:
+        found = [x for (x,) in connection.execute("PRAGMA integrity_check(3)")]
+        return None if found == ["ok"] else "; ".join(found)
+    for table in ("blocks", "dead_letters"):
+        for order in ("ASC", "DESC"):
             statement = f"SELECT * FROM {table} ORDER BY 1 {order} LIMIT 1"  # noqa: S608 - our own text
             connection.execute(statement).fetchone()
-    return fault
-
-
-def _lost_version(connection: sqlite3.Connection) -> str | None:
-    """Tables and version are written at once."""
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    lost = bool(tables) and version_of(connection) == 0
-    return "its tables are there, and its version is gone" if lost else None
+    return None
 
 
 def _bad_value(connection: sqlite3.Connection, tables: Iterable[str]) -> str | None:
@@ -222,72 +185,38 @@ def _is_whole(table: str, row: tuple[Any, ...]) -> bool:
         return False  # a number where bytes should be
 
 
-def _is_finished(new: Path) -> bool:
-    """Tell whether a new database is whole, so that only its name is still to be given.
-
-    What its log of changes has is copied into it.
-    """
-    if not new.exists():
-        return False
-    try:
-        with closing(connect(new)) as connection:
-            is_current = version_of(connection) == len(VERSIONS)
-        return is_current and _find_fault(new, thorough=True) is None
-    except sqlite3.DatabaseError:
-        return False
-
-
-def _replace(path: Path, new: Path, fault: str, committed: int) -> Recovered:
+def _replace(path: Path, fault: str, committed: int) -> None:
     """Make a new database of what can be read of a damaged one, and keep that one aside."""
-    with closing(create(new)) as connection:
-        recovered = _recover(path, connection, committed)
-    aside = free_name(path)
-    sync_folder(path.parent)  # or else the old one might go and the new one not be there
-    # The database goes first: if this is the last that happens, there is a new one and no old one.
-    path.rename(aside)
-    _rename(new, path, aside)
-    if recovered.positions != "complete":
-        words = _POSITIONS_LOST
-    else:
-        words = _NOTHING_LOST if recovered.complete else _DOCUMENTS_LOST
-    _log.error(words, fault=fault, aside=str(aside), **recovered._asdict())
-    return recovered
-
-
-def _recover(path: Path, into: sqlite3.Connection, committed: int) -> Recovered:
-    """Copy what can be read of a damaged database into a new, empty one."""
-    rows = dict.fromkeys(_TABLES, 0)
+    copied = dict.fromkeys(("state", "documents", "dead_letters"), 0)
     broken = set[str]()
-    runs = list[tuple[int, int]]()
-    into.execute("BEGIN IMMEDIATE")
-    for table, (columns, *_) in _TABLES.items():
-        places = ", ".join("?" * len(columns.split(",")))
-        statement = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 - our own text
-        for row in _read_table(path, table):
-            if row is None:
-                broken.add(table)
-                continue
-            into.execute(statement, row)
-            rows[table] += 1
-            if table == "blocks":
-                runs.append(row[2:4])
-    into.execute(COUNT_BLOCKS)
-    put_state(into, [(LOST_END, b"%d" % committed)])
-    cursors = [x.cursor for x in load_outputs(into).values()]
-    into.execute("COMMIT")
-    lost, at = 0, min(cursors, default=0)
-    for first, documents in runs:
-        lost += max(0, first - at) if at else 0
-        at = max(at, first + documents)
-    lost += max(0, max([committed, *cursors]) - at) if cursors else 0
-    positions = "lost" if "state" in broken else "complete"
-    return Recovered(
-        documents=sum(x for _, x in runs),
-        dead_letters=rows["dead_letters"],
-        state=rows["state"],
-        positions="partial" if "state" in broken and rows["state"] else positions,
-        lost_documents=lost,
+    with closing(create(_new(path))) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for table, (columns, *_) in _TABLES.items():
+            places = ", ".join("?" * len(columns.split(",")))
+            statement = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 - our own text
+            for row in _read_table(path, table):
+                if row is None:
+                    broken.add(table)
+                else:
+                    connection.execute(statement, row)
+                    if table == "blocks":
+                        copied["documents"] += row[3]
+                    else:
+                        copied[table] += 1
+        connection.execute(COUNT_BLOCKS)
+        put_state(connection, [(LOST_END, b"%d" % committed)])
+        connection.execute("COMMIT")
+    aside = free_name(path)
+    os.link(path, aside)
+    _keep_wal(path, aside)
+    _rename(path)
+    message = _DOCUMENTS_LOST if broken else _NOTHING_LOST
+    _log.error(
+        _POSITIONS_LOST if "state" in broken else message,
+        fault=fault,
+        aside=str(aside),
         complete=not broken,
+        **copied,
     )
 
 
@@ -302,8 +231,8 @@ def _read_table(path: Path, table: str) -> Iterator[tuple[Any, ...] | None]:
         yield None
 
 
-def _rename(new: Path, path: Path, aside: Path | None = None) -> None:
-    """Give a new database its name; files of an old one must not be taken for its own."""
+def _keep_wal(path: Path, aside: Path | None = None) -> None:
+    """Rename the files of an old database, which must not be taken for those of a new one."""
     for ending in _BESIDE[:2]:
         old = path.with_name(path.name + ending)
         if not old.exists():
@@ -316,7 +245,11 @@ def _rename(new: Path, path: Path, aside: Path | None = None) -> None:
                 aside=aside.name + ending,
             )
         old.rename(aside.with_name(aside.name + ending))
-    new.rename(path)
+
+
+def _rename(path: Path) -> None:
+    sync_folder(path.parent)
+    _new(path).replace(path)
     sync_folder(path.parent)
 
 

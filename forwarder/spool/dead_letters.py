@@ -19,7 +19,7 @@ import zstandard
 
 from forwarder.events import Document
 from forwarder.output import Failure
-from forwarder.spool.errors import DamagedError, LettersFullError
+from forwarder.spool.errors import DamagedError
 from forwarder.spool.segments import checksum
 from forwarder.text import shortened
 
@@ -34,8 +34,6 @@ _LEVEL = 3  # each is compressed alone, and they are few
 _NO, _ASKED, _POSTPONED = range(3)
 """What the column ``replay`` says: whether a letter is to be delivered again, and why. It stands in
 the text of statements, because SQLite takes an index of some rows only where it sees the value."""
-
-_Row = tuple[Any, ...]  # A new letter, as it is stored: its size, and the other columns
 
 
 class Source(NamedTuple):
@@ -97,18 +95,12 @@ def source_of(body: bytes) -> Source | None:
 
 def store(
     connection: sqlite3.Connection,
-    output: str,
     replayed: Sequence[DeadLetter],
     letters: Sequence[DeadLetter],
-    max_bytes: int,
 ) -> None:
-    """Store new letters and new answers to those that were replayed; remove what was delivered.
-
-    Where LettersFullError is raised, the transaction is to be rolled back.
-    """
+    """Store new letters and new answers to those that were replayed; remove what was delivered."""
     kept = {x.number for x in letters}
     remove(connection, [x.number for x in replayed if x.number not in kept])
-    rows = check_limit(connection, output, letters, max_bytes)
     connection.executemany(
         "UPDATE dead_letters SET replay = ?, time = ?, status = ?, reason = ? WHERE number = ?",
         [
@@ -120,35 +112,8 @@ def store(
     connection.executemany(
         "INSERT INTO dead_letters (size, output, time, status, replay, id, reason, checksum,"
         " packed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
+        [_row(x) for x in letters if not x.number],
     )
-
-
-def check_limit(
-    connection: sqlite3.Connection, output: str, letters: Sequence[DeadLetter], max_bytes: int
-) -> list[_Row]:
-    """Return the rows of new letters of an output; the last may go beyond the limit.
-
-    Raises:
-        LettersFullError: Not all of them fit; the output waits until an operator has looked.
-    """
-    known = count(connection).get(output)
-    size = known.size if known else 0
-    rows = list[_Row]()
-    for letter in letters:
-        if letter.number:
-            continue
-        if size >= max_bytes:
-            raise LettersFullError(
-                f"its dead letters take {size:,} bytes and may take {max_bytes:,}"
-                " (dead_letters.max_bytes), so it waits: find out why documents are rejected"
-                " (dead-letters list) and fix that, or delete them (dead-letters purge), or raise"
-                " the limit",
-                fitting=len(rows),
-            )
-        rows.append(_row(letter))
-        size += rows[-1][0]
-    return rows
 
 
 def count(connection: sqlite3.Connection) -> dict[str, Count]:
@@ -255,7 +220,7 @@ def _replay(letter: DeadLetter) -> int:
     return _ASKED if letter.replay else _NO
 
 
-def _row(letter: DeadLetter) -> _Row:
+def _row(letter: DeadLetter) -> tuple[Any, ...]:
     identity, body = letter.document
     packed = zstandard.ZstdCompressor(level=_LEVEL).compress(body)
     return (

@@ -28,11 +28,6 @@ class BlockedError(SpoolError):
 class LettersFullError(BlockedError):
     """The dead letters of an output have reached their limit; it waits, the others go on."""
 
-    def __init__(self, message: str, fitting: int) -> None:
-        """Keep how many of the new dead letters still fit: the first ones."""
-        super().__init__(message)
-        self.fitting = fitting
-
 
 class DamagedError(SpoolError):
     """The database is broken. Opening the spool again reads all of it and replaces it."""

@@ -86,15 +86,15 @@ class Spool:
 
     def _open(self, max_bytes: int, max_wal_bytes: int) -> None:
         was_there = self._path.exists()
-        connection, recovered = open_database(self.folder, self.lock.committed)
-        self.was_damaged |= recovered is not None
+        connection, is_new = open_database(self.folder, self.lock.committed)
+        self.was_damaged |= is_new
         try:
             self._writer = Writer(self._path, connection, max_bytes, max_wal_bytes)
             with self._writer.locked():
                 self.outputs = cursors.load_outputs(connection)
                 self._next = cursors.next_number(connection, self.outputs)
                 self._backfills = cursors.load_backfills(connection)
-            self.lock.begin(self._next, is_same=was_there and recovered is None)
+            self.lock.begin(self._next, is_same=was_there and not is_new)
             self.commit((), [(LIMITS, orjson.dumps([max_bytes, self._max_letter_bytes]))])
         except BaseException:
             connection.close()
@@ -318,29 +318,36 @@ class Spool:
         """Move the cursor of an output behind a batch, or the first documents of one.
 
         What it rejected or postponed becomes dead letters; those that were replayed have their
-        numbers. Raises :class:`LettersFullError`, with nothing written, where not all fit.
+        numbers.
         """
         with self._writer.locked():
             before = self.outputs[output]
             after = before.behind(batch, dead_letters)._replace(
                 retried=before.retried + retried, rejecting=rejecting
             )
-            given = output, batch.letters, dead_letters, self._max_letter_bytes
-            self._store({output: after}, lambda connection: letters.store(connection, *given))
+            self._store(
+                {output: after},
+                lambda connection: letters.store(connection, batch.letters, dead_letters),
+            )
             if after.delivered > before.delivered:
                 self._overflow.take(output)
-            elif any(not x.postponed for x in dead_letters):
+            elif after.rejected > before.rejected:
                 self._overflow.rejecting.add(output)
         self.wake()
 
-    def check_letters(self, output: str, dead_letters: Sequence[DeadLetter]) -> None:
-        """Raise :class:`LettersFullError` where what an output rejected does not all fit."""
-        with self._writer.locked() as connection:
-            try:
-                letters.check_limit(connection, output, dead_letters, self._max_letter_bytes)
-            except LettersFullError:
+    def letters_full(self, output: str) -> LettersFullError | None:
+        """Return why an output may have no more dead letters; None while it may."""
+        with suppress(BlockedError), self._writer.locked() as connection:
+            count = letters.count(connection).get(output)
+            if count and count.size >= self._max_letter_bytes:
                 self._overflow.rejecting.add(output)
-                raise
+                return LettersFullError(
+                    f"its dead letters take {count.size:,} bytes and may take"
+                    f" {self._max_letter_bytes:,} (dead_letters.max_bytes), so it waits: find out"
+                    " why documents are rejected (dead-letters list) and fix that, or delete them"
+                    " (dead-letters purge), or raise the limit"
+                )
+        return None
 
     def note(self, output: str, trouble: OutputError | None, *, retried: int = 0) -> None:
         """Remember why an output does not deliver, or that it does; in memory in any case."""
