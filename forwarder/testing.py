@@ -44,7 +44,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from forwarder import __version__
-from forwarder.ecs.fields import DATASET, ECS_VERSION
+from forwarder.ecs.layout import DATASET, ECS_VERSION
 from forwarder.events import Document
 from forwarder.output import Expected, Failure, Output, OutputPlugin, Unavailable
 from forwarder.plugins import find_outputs

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from forwarder.ecs.fields import FIELDS, MAX_KEYWORD, Field
+from forwarder.ecs.layout import MAX_KEYWORD
+from tests.ecs_fields import FIELDS, Field
 from tests.kibana.asking import parse_lines, read_duration
 
 ASSETS = resources("forwarder_elasticsearch") / "assets"

@@ -18,9 +18,9 @@ import pytest
 
 from forwarder import __version__
 from forwarder.config.load import load
-from forwarder.ecs.fields import FIELDS, Field
 from forwarder.plugins import find_outputs
 from tests import conftest, help_texts, output_settings
+from tests.ecs_fields import FIELDS, Field
 
 ROOT = Path(__file__).parents[1]
 README, ARCHITECTURE, CHANGELOG = (

@@ -15,7 +15,11 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonS
 from pydantic_core import PydanticKnownError
 
 from forwarder.config.issue import InvalidValue, suggest
-from forwarder.ecs.fields import MAX_KEYWORD, NAMESPACE
+from forwarder.ecs.layout import MAX_KEYWORD
+
+NAMESPACE = r'[^-A-Z\\/*?"<>| ,#:]{1,100}'
+"""Elastic's data stream naming scheme: lower case, no hyphen, nothing that an index name must not
+have."""
 
 _DURATIONS = {
     "d": timedelta(days=1),

@@ -9,8 +9,19 @@ from typing import Any, NamedTuple
 import orjson
 
 from forwarder import __version__
-from forwarder.ecs.fields import DATASET, ECS_VERSION, MAX_KEYWORD
 from forwarder.events import Action, Event, Policy, Session, SyslogHeader, Tls
+
+ECS_VERSION = "9.4.0"
+"""The schema that documents follow; a reader looks here for what a field means."""
+
+DATASET = "cisco_esa.auth"
+"""Also the middle of the data stream's name, so it has no hyphen (Elastic's naming scheme). Not
+Elastic's own ``cisco_secure_email_gateway.log``: their pipeline would parse documents again."""
+
+MAX_KEYWORD = 1024
+"""Characters of a keyword. ECS sets ``ignore_above`` to it: what is longer is stored and is never
+found. A value that is cut is found; the whole line stays in ``event.original``. Elasticsearch
+counts UTF-16 units, as Java does: a character beyond the first plane is two."""
 
 UNCORRELATED = "missing_connection_context"
 """Tag of an event whose connection is not known."""
