@@ -34,7 +34,7 @@ class BoundedCache(dict[K, V]):
     def __missing__(self, key: K) -> V:
         value = self._compute(key)
         parts = key if isinstance(key, tuple) else (key,)
-        if sum(len(x) for x in parts if isinstance(x, bytes)) <= MAX_KEY_BYTES:
+        if sum(len(x) for x in parts if isinstance(x, (bytes, str))) <= MAX_KEY_BYTES:
             if len(self) >= MAX_ENTRIES:
                 self.clear()
             self[key] = value

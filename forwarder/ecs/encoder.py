@@ -3,8 +3,7 @@
 ``layout`` says where each value goes. A document has some sixty fields, most of them the same for
 many logins: the appliance, the listener, the action. So a document is laid out once for each
 combination of these, with slots where values differ, and serialised: a template. For the next event
-of that kind only the slots are filled. The bytes are those that serialising it whole gives. What is
-the same for all lines of a machine is filled in once, because a log may have very many machines.
+of that kind only the slots are filled. The bytes are those that serialising it whole gives.
 """
 
 from operator import itemgetter
@@ -32,41 +31,26 @@ from forwarder.events import Action, Event, Origin
 MAX_TEMPLATES = 1024
 """Of some 10 KB each. An appliance needs a few dozen; a hostile log must not fill memory."""
 
-_HOST, _SERIAL, _SYSLOG, _PREFIX = b"host", b"serial", b"syslog", b"prefix"
-_MACHINE = {_HOST, _SERIAL, _SYSLOG, _PREFIX}
-"""Marks of the slots for what is the same for all lines of a machine."""
 _QUOTED = {"time", "id", "number", "start"}
 """Values that need no escapes; the quotes around them are part of the template. The same goes for
 an address that is an IP address."""
 
 
-class _Layout:
-    """A serialised document with all its slots."""
-
-    __slots__ = ("machine", "parts", "pick")
-
-    def __init__(self, layout: dict[str, Any]) -> None:
-        text = orjson.dumps(layout, option=orjson.OPT_APPEND_NEWLINE).replace(b"%", b"%%")
-        self.parts = text.split(b"\0")
-        marks = list(enumerate(self.parts))[1::2]
-        self.machine = [x for x in marks if x[1] in _MACHINE]
-        slots = [x for x in marks if x[1] not in _MACHINE]
-        self.pick = itemgetter(*(int(mark) for _, mark in slots))
-        """Takes the values that go into the other slots, in the order of these."""
-        for place, _ in slots:
-            self.parts[place] = b"%b"
+# To find a member in its class takes as long as a call.
+_OUTBOUND = Action.OUTBOUND
 
 
 class _Template:
-    """A serialised document with slots, those of a machine filled in."""
+    """A serialised document with slots."""
 
     __slots__ = ("pick", "text")
 
-    def __init__(self, layout: _Layout, machine: dict[bytes, bytes]) -> None:
-        parts = layout.parts.copy()
-        for place, mark in layout.machine:
-            parts[place] = machine[mark]
-        self.pick = layout.pick
+    def __init__(self, layout: dict[str, Any]) -> None:
+        text = orjson.dumps(layout, option=orjson.OPT_APPEND_NEWLINE).replace(b"%", b"%%")
+        parts = text.split(b"\0")
+        self.pick = itemgetter(*map(int, parts[1::2]))
+        """Takes the values that go into the slots, in the order of these."""
+        parts[1::2] = [b"%b"] * len(parts[1::2])
         self.text = b"".join(parts)
 
 
@@ -74,8 +58,8 @@ class Encoder:
     """Makes documents of events."""
 
     __slots__ = (
-        *("_common", "_keeps_original", "_layouts", "_senders", "_templates", "_tls"),
-        *("_device", "_origin", "_path"),
+        *("_common", "_keeps_original", "_senders", "_syslogs", "_templates", "_tls"),
+        *("_dcid", "_host", "_icid", "_origin", "_path", "_serial"),
     )
 
     def __init__(self, common: Common = Common()) -> None:  # noqa: B008 - it is frozen
@@ -83,13 +67,15 @@ class Encoder:
         self._common = common
         self._keeps_original = common.original
         self._templates: dict[object, _Template] = {}
-        self._layouts: dict[object, _Layout] = {}
         self._senders = BoundedCache(lay_out_sender)
         self._tls = BoundedCache(lay_out_tls)
+        self._syslogs = BoundedCache(lay_out_syslog)
         # Of the last event; the next one is nearly always of the same file.
         self._origin: Origin | None = None
-        self._device: tuple[str | None, ...] = ()
+        self._host: bytes | None = None
+        self._serial: bytes | None = None
         self._path: bytes | None = None
+        self._icid = self._dcid = b""
 
     # In one piece: this is the hot path of a storm.
     def encode(self, event: Event) -> bytes:  # noqa: C901, PLR0912
@@ -97,14 +83,12 @@ class Encoder:
         origin, outcome, name, time, user, connection, offset, level, line, at, syslog, ends = event
         epoch, utc, _, zone = time
         if origin is not self._origin:
-            # The path of the file is no part of a template, which outlives the file.
-            self._origin = origin
-            self._device = origin.appliance, origin.serial
-            path = cut(origin.path)
-            self._path = None if path is None else _quote(path)
+            self._take(origin)
         original = message = user_text = user_domain = address = domain = None
-        number = connection_id = sender = tls = session = start = duration = None
+        number = connection_id = sender = tls = session = start = duration = header = None
         listener = version = port = verified = correlated = mail = None
+        if syslog is not None:
+            header = self._syslogs[syslog]
         if line is not None:
             original = _quote(line.decode("utf-8", "replace"))
             # Without a tab, a file's timestamp and level need no escapes: the message ends the
@@ -136,10 +120,11 @@ class Encoder:
                 sender = self._senders[policy, verified]
             if encryption is not None:
                 tls = self._tls[encryption]
+            connection_id = self._dcid if outcome.action is _OUTBOUND else self._icid
             if begun is None:
-                connection_id = number
+                connection_id += number + b'"'
             else:
-                connection_id = number + b":" + begun.compact
+                connection_id += number + b":" + begun.compact + b'"'
                 if ends is not None:
                     start = begun.utc
                     duration = b"%d" % max(0, (epoch - begun.epoch) * 10**9)
@@ -148,15 +133,16 @@ class Encoder:
         # fmt: off
         # What makes a template: values that many events share, and which slots there are.
         key = (
-            self._device, outcome, level, zone, syslog, listener, version, port, correlated, mail,
+            outcome, level, zone, listener, version, port, correlated, mail,
             user_domain is None, domain is None, sender is None, tls is None, start is None,
-            self._path is None,
+            header is None, self._host is None, self._serial is None, self._path is None,
         )
         # In the order of SLOTS.
         values = (
             utc, name.encode(), original, message, self._path,
             None if offset is None else b"%d" % offset, user_text, user_domain, address, domain,
             number, connection_id, sender, tls, session, start, duration,
+            self._host, self._serial, header,
         )
         # fmt: on
         template = self._templates.get(key)
@@ -165,58 +151,34 @@ class Encoder:
         document: bytes = template.text % template.pick(values)
         return document
 
+    def _take(self, origin: Origin) -> None:
+        """Serialise what the events of a file share; a template outlives the file."""
+        self._origin = origin
+        texts = (cut(origin.appliance), cut(origin.serial), cut(origin.path))
+        self._host, self._serial, self._path = (None if x is None else _quote(x) for x in texts)
+        # The number (20 digits) and the start (16 characters) follow it.
+        prefix = _quote(origin.appliance[: SHORT_KEYWORD - 64])[:-1]
+        self._icid, self._dcid = prefix + b":icid:", prefix + b":dcid:"
+
     def _add_template(
         self, key: tuple[object, ...], event: Event, values: tuple[bytes | None, ...]
     ) -> _Template:
-        machine = _lay_out_machine(event)
-        # The same as the key, except for what is filled in here.
-        shared = (*key[1:4], *key[5:], *machine)
-        layout = self._layouts.get(shared)
-        if layout is None:
-            if len(self._layouts) >= MAX_TEMPLATES:
-                self._layouts.clear()
-            slots = _slots(event, values, machine)
-            layout = _Layout(without_empty(lay_out(event, slots, self._common)))
-            self._layouts[shared] = layout
         if len(self._templates) >= MAX_TEMPLATES:
             self._templates.clear()
-        template = self._templates[key] = _Template(layout, machine)
+        layout = lay_out(event, _slots(event, values), self._common)
+        template = self._templates[key] = _Template(without_empty(layout))
         return template
 
 
-def _lay_out_machine(event: Event) -> dict[bytes, bytes]:
-    """Lay out what is the same for all lines of a machine, by its marks."""
-    origin, header = event.origin, event.syslog
-    values: dict[bytes, bytes] = {}
-    if (host := cut(origin.appliance)) is not None:
-        values[_HOST] = _quote(host)
-    if (serial := cut(origin.serial)) is not None:
-        values[_SERIAL] = _quote(serial)
-    if header is not None and (syslog := lay_out_syslog(header)) != b"{}":
-        values[_SYSLOG] = syslog
-    # The number (20 digits) and the start (16 characters) follow it.
-    values[_PREFIX] = _quote(origin.appliance[: SHORT_KEYWORD - 64])[:-1]
-    return {mark: value.replace(b"%", b"%%") for mark, value in values.items()}
-
-
-def _slots(
-    event: Event, values: tuple[bytes | None, ...], machine: dict[bytes, bytes]
-) -> dict[str, orjson.Fragment | None]:
+def _slots(event: Event, values: tuple[bytes | None, ...]) -> dict[str, orjson.Fragment | None]:
     """Make slots for the values there are.
 
     No JSON text holds a NUL byte, so nothing that comes from a log can look like a slot.
     """
-    marks = {
-        name: b"\0%d\0" % i
-        for i, (name, value) in enumerate(zip(SLOTS, values, strict=False))
-        if value is not None
-    }
     opened = event.connection and event.connection.opened
     quoted = _QUOTED | {"address"} if opened and opened.ip_version else _QUOTED
-    for name in quoted & marks.keys():
-        marks[name] = b'"%b"' % marks[name]
-    if "connection" in marks:
-        kind = b"dcid" if event.outcome.action is Action.OUTBOUND else b"icid"
-        marks["connection"] = b'\0%b\0:%b:%b"' % (_PREFIX, kind, marks["connection"])
-    marks |= {x.decode(): b"\0%b\0" % x for x in (_HOST, _SERIAL, _SYSLOG) if x in machine}
-    return {x: orjson.Fragment(marks[x]) if x in marks else None for x in SLOTS}
+    slots: dict[str, orjson.Fragment | None] = {}
+    for place, (name, value) in enumerate(zip(SLOTS, values, strict=True)):
+        mark = b'"\0%d\0"' if name in quoted else b"\0%d\0"
+        slots[name] = None if value is None else orjson.Fragment(mark % place)
+    return slots

@@ -49,7 +49,6 @@ _CATEGORIES = {
 SLOTS = (
     *("time", "id", "original", "message", "path", "offset", "user", "user_domain", "address"),
     *("domain", "number", "connection", "sender", "tls", "session", "start", "duration"),
-    # The appliance; this and what follows are the same for all lines of a machine.
     *("host", "serial", "syslog"),
 )
 """The values that differ within a template."""
@@ -183,8 +182,8 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
     }
 
 
-def lay_out_syslog(header: SyslogHeader) -> bytes:
-    """Serialise ``log.syslog``. In one piece: of a relay, each host has one of its own."""
+def lay_out_syslog(header: SyslogHeader) -> bytes | None:
+    """Serialise ``log.syslog``; None if it would be empty."""
     layout: dict[str, Any] = {}
     if header.priority is not None:
         # RFC 5424, section 6.2.1
@@ -198,7 +197,7 @@ def lay_out_syslog(header: SyslogHeader) -> bytes:
         layout["appname"] = shorten(header.appname)
     if header.version:
         layout["version"] = header.version
-    return orjson.dumps(layout)
+    return orjson.dumps(layout) if layout else None
 
 
 def lay_out_sender(key: tuple[Policy | None, bool | None]) -> bytes:
