@@ -49,23 +49,11 @@ LINES = {
         b"Info: Response received for file reputation query from Cloud. File Name = 'a', MID = 5",
         b"Info: File not uploaded for analysis. MID = 0 File SHA256[a5f2] file mime[text/plain]",
     ],
-    "content scanner logs (content_scanner)": [b"Info: PF: Restarting content_scanner service."],
-    "graymail logs (graymail)": [
-        b"Info: graymail [CONFIG] Starting graymail configuration handler"
-    ],
     "status logs (status)": [b"Info: Status: CPULd 3 DskIO 0 RAMUtil 1 CrtMID 41 CrtICID 644374"],
     "bounce logs (bounces)": [
         b"Info: Bounced: DCID 2 MID 15232 From:<a@example.com> To:<b@example.com> RID 0 - 5.1.0",
         b"Info: Bounced: 20:0 From:<a@example.com> To:<b@example.com>",
     ],
-    "LDAP debug logs": [b"Debug: LDAP: Masquerade query sun address a@example.com to b"],
-    "injection debug logs": [rb"Info: 6216 Sent to '203.0.113.5': '220 ESMTP\015\012'"],
-    "domain debug logs": [b"Info: 102503993 Sent: 'MAIL FROM:<a@example.com>'"],
-    "spam quarantine logs (euq_logs)": [b"Info: ISQ: out of limit action changed"],
-    "safelist/blocklist logs (slbl_logs)": [b"Info: SLBL: The database snapshot has been created."],
-    "reporting logs (reportd_logs)": [b"Info: Period minute using 0 (KB)"],
-    "updater logs (updater_logs)": [b"Info: case waiting for new updates"],
-    "NTP logs (sntpd_logs)": [b"Info: sntp query host 203.0.113.5 delay 653 offset -652"],
 }
 FORMS = {
     "file": STAMP,
@@ -90,7 +78,7 @@ def other(text: bytes, *, cut: int = 1 << 20) -> OtherLog | None:
 
 def test_every_subscription_has_samples() -> None:
     """Under the name that is said."""
-    assert list(LINES) == [x.name for x in SUBSCRIPTIONS]
+    assert list(LINES) == list(SUBSCRIPTIONS)
 
 
 @pytest.mark.parametrize("form", FORMS)
