@@ -18,7 +18,6 @@ LOGIN = (
 )
 NEAR = datetime(2026, 3, 4, tzinfo=UTC)
 STAMP = b"Tue Mar  3 10:00:%02d 2026 Info:"
-DAY = b"Wed Mar  %d 10:00:00 2026 Info:"
 
 
 def header(serial: bytes, stamp: bytes = STAMP % 0) -> bytes:
@@ -142,22 +141,6 @@ def test_where_several_serial_numbers_are_known_a_file_without_one_is_alone(file
     files.read("4", opened())
     assert files.address("5", login()) is None
     assert files.address("4", login()) == "203.0.113.9"
-
-
-def test_a_machine_that_was_replaced_is_forgotten_after_two_days(files: Files) -> None:
-    """Its sessions end, and a file without a header is of its successor."""
-    files.read("1", header(b"AAAA") + opened() + login())
-    (end,) = files.read("2", header(b"BBBB", DAY % 7))
-    assert end["cisco_esa"]["session"]["close_reason"] == "expired"
-    assert end["host"]["id"] == "AAAA"
-    files.read("3", opened())
-    assert files.address("4", header(b"BBBB") + login()) == "203.0.113.9"
-
-
-def test_a_machine_that_still_writes_is_not_replaced(files: Files) -> None:
-    """It may rotate its log once a week."""
-    files.read("1", header(b"AAAA") + opened() + (LOGIN % (DAY % 5)))
-    assert files.read("2", header(b"BBBB", DAY % 6)) == []
 
 
 SYSLOG = b"Mar  3 10:00:%02d %b mail_logs: Info: "

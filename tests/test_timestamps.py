@@ -230,12 +230,11 @@ def test_offsets_are_written_as_iso_8601_has_them(offset: timedelta, expected: s
 
 @given(
     st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)),  # noqa: DTZ001
-    st.integers(-14 * 60, 14 * 60).map(lambda minutes: minutes * MINUTE)
-    | st.integers(-99_999, 99_999).map(lambda seconds: timedelta(seconds=seconds)),
+    st.integers(-99_999, 99_999).map(lambda seconds: timedelta(seconds=seconds)),
     st.integers(0, 59),
 )
 def test_what_is_written_is_read_again(moment: datetime, offset: timedelta, before: int) -> None:
-    """A stamp has 24 bytes and means the moment it was made from, less the offset.
+    """A stamp has 24 bytes and means the moment it was made from, less the offset in whole minutes.
 
     So it is whatever other second of its minute was read before.
     """
@@ -247,7 +246,7 @@ def test_what_is_written_is_read_again(moment: datetime, offset: timedelta, befo
     assert instant is not None
     assert datetime.fromisoformat(instant.utc.decode()).replace(
         tzinfo=None
-    ) + offset == moment.replace(microsecond=0)
+    ) + offset // MINUTE * MINUTE == moment.replace(microsecond=0)
     assert datetime.fromisoformat(instant.compact.decode()) == datetime.fromisoformat(
         instant.utc.decode()
     )

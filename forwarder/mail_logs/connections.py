@@ -267,14 +267,6 @@ class Connections:
         followed = self.messages.followed
         return size + _MESSAGE_BYTES * len(followed) + sum(map(len, followed))
 
-    def trim(self) -> None:
-        """Drop what does not count of lines."""
-        for connections in (self.inbound, self.outbound):
-            for number, (opened, offset, others) in connections.items():
-                others[:] = [x for x in others if len(x) <= MAX_LINE]
-                if opened is not None and len(opened) > MAX_LINE:
-                    connections[number] = opened[:MAX_LINE], offset, others
-
     def describe_inbound(self, number: bytes, connection: RawConnection) -> Connection:
         """Look into the lines of a client's connection."""
         line, offset, others = connection

@@ -8,8 +8,6 @@ Empty pieces are skipped, and spaces before a timestamp are not part of its line
 
 import re
 from collections.abc import Iterator
-from functools import cache
-from itertools import product
 from typing import NamedTuple
 
 from forwarder.mail_logs.grammar import DATE
@@ -37,17 +35,9 @@ _PIECE = re.compile(rb"\n(?P<blank>(?:[\x00 \t\r]*+\n)*+)(?P<piece>[^\n]*+)")
 """Many empty pieces go in one step."""
 _BLANK = b"\n\x00 \t\r"
 
-_LAST_WORD = re.compile(rb"[A-Z][a-z]?\Z")
-_WORDS = b"Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-
-# Stamps of each width: what a piece does not have yet is taken from them.
-_DAYS = (
-    *(b"Wed Apr 22 11:44:48", b"Wed, Apr 22 11:44:48", b"Wed Apr 2 11:44:48"),
-    *(b"Apr 22 11:44:48", b"Apr 2 11:44:48", b"2009 Apr 22 11:44:48", b"2009 Apr 2 11:44:48"),
-    *(b"Apr 22 2009 11:44:48", b"Apr 2 2009 11:44:48"),
-)
-_DATES = (b"2009-04-22T11:44:48", b"2009-04-22 11:44:48")
-_FRACTIONS = (b"", b".123456789")
+# What stamps are made of, up to a word that is not all there yet.
+_WORDS = rb"Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_BEGUN = re.compile(rb"(?:[\d<>:.,+TZ \t-]|%b){0,%d}(?:[A-Z][a-z]?)?" % (_WORDS, START_BYTES))
 
 
 class Found(NamedTuple):
@@ -133,37 +123,8 @@ def find_begun(buffer: bytes) -> int:
     """Find a last piece that may become a timestamp: the newline before it, else the end."""
     newline = buffer.rfind(b"\n")
     piece = buffer[newline + 1 :]
-    if newline < 0 or not piece or START.match(piece):
-        return len(buffer)
-    piece = b" ".join(piece.split()) + b" " * piece[-1:].isspace()
-    word = _LAST_WORD.search(piece)
-    begun = [piece]
-    if word is not None:
-        begun += [piece[: word.start()] + x for x in _WORDS if x.startswith(word[0])]
-    stamps = _stamps().get(_kind(piece), ())
-    may_begin = any(START.match(x + y[len(x) :]) for x in begun for y in stamps if len(x) < len(y))
+    may_begin = newline >= 0 and piece and not START.match(piece) and _BEGUN.fullmatch(piece)
     return newline if may_begin else len(buffer)
-
-
-def _kind(text: bytes) -> bytes:
-    """Tell what stamps begin with: a letter, a digit or another character."""
-    return b"A" if text[:1].isalpha() else b"0" if text[:1].isdigit() else text[:1]
-
-
-@cache
-def _stamps() -> dict[bytes, list[bytes]]:
-    """Return stamps of all widths, by their kind."""
-    counts = (b"", b"1 ", b"12 ", b"123 ", b"1234 ", b"12345 ")
-    marks = (b"<2>", b"<22>", b"<191>", b"<2>1 ", b"<22>1 ", b"<191>1 ")
-    priorities = (b"", *(x + y for x in counts for y in marks))
-    stamps: dict[bytes, list[bytes]] = {}
-    for parts in (
-        *product(priorities, _DAYS, _FRACTIONS, (b" ", b" 2009 ")),
-        *product(priorities, _DATES, _FRACTIONS, (b" ", b"Z ", b"+02:00 ", b" +02:00 ")),
-    ):
-        stamp = b"".join(parts)
-        stamps.setdefault(_kind(stamp), []).append(stamp)
-    return stamps
 
 
 def find_undecided(buffer: bytes) -> tuple[int, int]:

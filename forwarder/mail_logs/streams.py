@@ -15,8 +15,7 @@ Rules:
   first serial number.
 * A header in the middle of a file begins another stream from its line on.
 * At most :data:`MAX_STREAMS` are remembered. Those with nothing open go first, then those that were
-  read least recently; sessions in them end as expired. So does, at a header of another serial
-  number, a stream that has not been heard of for two days: its machine was replaced.
+  read least recently; sessions in them end as expired.
 * What is open takes at most :data:`MAX_BYTES`; beyond, the oldest connections of the largest
   streams are forgotten.
 """
@@ -29,11 +28,10 @@ import orjson
 
 from forwarder.events import Event, Mixture, MixtureKind, Origin
 from forwarder.mail_logs.connections import Tools
-from forwarder.mail_logs.correlator import EXPIRY_SECONDS, MAX_AGE, Correlator
+from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.event_ids import FileHeader
 from forwarder.mail_logs.scanner import Block, BlockReader
 from forwarder.mail_logs.snapshot import Pair, Snapshot
-from forwarder.mail_logs.timestamps import Clock
 
 MAX_STREAMS = 1_024
 """Attackers may choose the hosts in syslog headers; a company has some dozens of appliances."""
@@ -50,9 +48,6 @@ MAX_SERIALS = 8
 
 MAX_MIXTURES = 100
 """That are named."""
-
-REPLACED_SECONDS = 2 * int(MAX_AGE.total_seconds())
-"""A header comes before its offset from UTC, so what it is compared with may be off by hours."""
 
 _SERIALS = "serials"
 
@@ -115,17 +110,14 @@ class Streams:
     def __init__(self, tools: Tools) -> None:
         """Start with none."""
         self._tools = tools
-        self._clock = Clock()
-        """Of its own: what is asked of it here assumes no time zone for any event."""
         self._streams: dict[Key, _Stream] = {}
         """The least recently read first."""
         self._last: _Stream | None = None
         self._next = 0
-        self._serials: dict[Family, dict[str, int]] = {}
-        """When a header had each of them last, in seconds since 1970."""
+        self._serials: dict[Family, list[str]] = {}
+        """The one that a header had last is the last."""
         self._changed: dict[int, _Stream] = {}
         self._changed_families: set[Family] = set()
-        self._stored_families: set[Family] = set()
         self._grown = 0
         """Bytes of lines since the size was measured: it has not grown by more."""
         self._left = MAX_BYTES
@@ -156,7 +148,7 @@ class Streams:
             if not header.is_moved:
                 break
             header.is_moved = False
-            self._take_serial(header, events)
+            self._take_serial(header)
         self._grown += block.end - block.start
         if self._grown > self._left:
             self._shrink(events)
@@ -169,8 +161,7 @@ class Streams:
             number, _, rest = key.partition("/")
             if number == _SERIALS:
                 family = Family(*orjson.loads(rest))
-                self._serials[family] = orjson.loads(value)
-                self._stored_families.add(family)
+                self._serials[family] = list(orjson.loads(value))
             else:
                 own.setdefault(int(number), []).append((rest, value))
         for place, parts in sorted(own.items()):
@@ -200,14 +191,7 @@ class Streams:
             yield from stream.snapshot.changes()
         self._changed.clear()
         for family in self._changed_families:
-            key = f"{_SERIALS}/{orjson.dumps([*family]).decode()}"
-            known = self._serials.get(family)
-            if known is not None:
-                self._stored_families.add(family)
-                yield key, orjson.dumps(known)
-            elif family in self._stored_families:
-                self._stored_families.remove(family)
-                yield key, None
+            yield _serials_key(family), orjson.dumps(self._serials[family])
         self._changed_families.clear()
 
     def _find(self, header: FileHeader, events: list[Event]) -> _Stream:
@@ -250,14 +234,10 @@ class Streams:
         streams = [*self._streams.values()]
         sizes = [x.correlator.connections.size() for x in streams]
         if sum(sizes) > MAX_BYTES // 2:
-            for stream in streams:
-                stream.correlator.connections.trim()
-                self._changed[stream.number] = stream
-            sizes = [x.correlator.connections.size() for x in streams]
-        if sum(sizes) > MAX_BYTES // 2:
             # Far enough that it need not be done again soon.
             while sum(sizes) > MAX_BYTES // 4:
                 number = sizes.index(max(sizes))
+                self._changed[streams[number].number] = streams[number]
                 open_ = streams[number].correlator.connections
                 open_.shrink(streams[number].origin, events)
                 sizes[number] = open_.size()
@@ -293,32 +273,21 @@ class Streams:
             return
         self.mixtures[appliance] = Mixture(appliance, kind, *names)
 
-    def _take_serial(self, header: FileHeader, events: list[Event]) -> None:
+    def _take_serial(self, header: FileHeader) -> None:
         """Take a serial number that a header says."""
-        family = Family(*header.where)
-        serial = header.origin.serial
+        family, serial = Family(*header.where), header.origin.serial
         assert serial is not None  # noqa: S101 - a header has said it
-        known = self._serials.pop(family, {})
-        if not known and len(self._serials) >= MAX_FAMILIES:
-            oldest = next(iter(self._serials))
-            del self._serials[oldest]
-            self._changed_families.add(oldest)
-        self._serials[family] = known
-        self._changed_families.add(family)
+        known = self._serials.pop(family, [])
         if not known:
             self._adopt(family, serial)
-        begun = self._clock.read(header.source.ids.stamp, None)
-        now = max(0 if begun is None else begun.epoch, known.pop(serial, 0))
-        known[serial] = now
-        for other in [x for x in known if x != serial]:
-            stream = self._streams.get(Key(family._replace(folder=""), other, None))
-            heard = known[other] if stream is None else max(known[other], self._heard(stream))
-            if heard < now - REPLACED_SECONDS:
-                del known[other]
-                if stream is not None:
-                    self._forget(stream, events)
-        while len(known) > MAX_SERIALS:
-            del known[next(iter(known))]
+            if len(self._serials) >= MAX_FAMILIES:
+                oldest = next(iter(self._serials))
+                del self._serials[oldest]
+                self._changed_families.discard(oldest)
+                self._gone.append(_serials_key(oldest))
+        self._serials[family] = [*(x for x in known if x != serial), serial][-MAX_SERIALS:]
+        if self._serials[family] != known:
+            self._changed_families.add(family)
 
     def _adopt(self, family: Family, serial: str) -> None:
         """Give what came before any header to the machine of the first one."""
@@ -331,14 +300,6 @@ class Streams:
             self._streams[known] = stream
             self._changed[stream.number] = stream
 
-    def _heard(self, stream: _Stream) -> int:
-        """Return the time of the last login or connection of a stream, in seconds since 1970."""
-        open_ = stream.correlator.connections
-        heard = [stream.correlator.next_expiry - EXPIRY_SECONDS]
-        for connections in (open_.inbound, open_.outbound):
-            if connections:
-                line, _, others = connections[next(reversed(connections))]
-                stamp = next((x[:24] for x in (line, *others) if x is not None), b"")
-                time = self._clock.read(stamp, None)
-                heard.append(0 if time is None else time.epoch)
-        return max(heard)
+
+def _serials_key(family: Family) -> str:
+    return f"{_SERIALS}/{orjson.dumps([*family]).decode()}"

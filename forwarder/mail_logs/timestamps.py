@@ -24,11 +24,11 @@ _CLOCK = re.compile(rb"\d\d:\d\d: \d{4}")
 _SECONDS = {b"%02d" % x: x for x in range(60)} | {b"60": 59}
 """By their digits. A leap second is written :60; no calendar arithmetic here has one."""
 _WHOLE_MINUTE = b"00.000Z"
-_Minute = tuple[int, bytes, bytes, str, timedelta | None]
-"""The fields of an instant at the beginning of a minute, its texts without their seconds; local
-time minus UTC where that has odd seconds, because a header said so."""
+_Minute = tuple[int, bytes, bytes, str]
+"""The fields of an instant at the beginning of a minute, its texts without their seconds."""
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, the cheapest arithmetic there is
 _ZERO = timedelta(0)
+_MINUTE = timedelta(minutes=1)
 
 
 class Clock:
@@ -83,12 +83,7 @@ class Clock:
         minute = self._minutes[stamp[:17] + stamp[19:]]
         if second is None or minute is None:
             return None
-        epoch, text, compact, zone, odd = minute
-        if odd is not None:
-            try:
-                return _instant(_EPOCH + timedelta(seconds=epoch + second), odd)
-            except OverflowError:
-                return None
+        epoch, text, compact, zone = minute
         digits = b"%02d" % second
         return new_instant(
             (epoch + second, b"%b%b.000Z" % (text, digits), b"%b%bZ" % (compact, digits), zone)
@@ -107,11 +102,12 @@ class Clock:
                 int(minute[14:16]),
             )
             offset = self._offset_at(local, minute)
+            # As the document has it; no zone of today has odd seconds.
+            offset -= offset % _MINUTE
             epoch, text, compact, zone = _instant(local - offset, offset)
         except (ValueError, OverflowError):
             return None
-        odd = None if text.endswith(_WHOLE_MINUTE) else offset
-        return epoch, text[: -len(_WHOLE_MINUTE)], compact[:-3], zone, odd
+        return epoch, text[: -len(_WHOLE_MINUTE)], compact[:-3], zone
 
     def _offset_at(self, local: datetime, stamp: bytes) -> timedelta:
         if stamp[:3] == UTC_MARK:
@@ -137,7 +133,7 @@ def format_stamp(moment: datetime, mark: bytes) -> bytes:
 
 def format_offset(offset: timedelta) -> str:
     """Return local time minus UTC as ``event.timezone`` has it, ``+02:00``, without odd seconds."""
-    minutes = abs(offset) // timedelta(minutes=1)
+    minutes = abs(offset) // _MINUTE
     return f"{'-' if offset < _ZERO else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
 
 
