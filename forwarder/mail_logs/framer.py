@@ -39,14 +39,9 @@ from forwarder.mail_logs.lines import (
 from forwarder.mail_logs.scanner import Block, Days, Line, Match, scan
 from forwarder.mail_logs.subscriptions import SHOWN_BYTES
 from forwarder.mail_logs.syslog import (
-    LOGIN,
-    Framed,
-    Repetitions,
-    RepetitionState,
     SyslogFraming,
     SyslogState,
-    find_message,
-    may_begin,
+    repeats_last,
 )
 from forwarder.mail_logs.wrapping import State as WrapsState
 from forwarder.mail_logs.wrapping import Wraps, is_partial
@@ -68,7 +63,6 @@ class FramerState(NamedTuple):
     within: bool
     """Whether the position is not behind a newline."""
     syslog: SyslogState
-    repeated: RepetitionState
     wraps: WrapsState
 
 
@@ -117,7 +111,6 @@ class Framer:
         self._offset = -1
         self._skipping = False
         self._unended = False
-        self._repetitions = Repetitions()
         self._wraps = Wraps()
         self.counters = counters or Counters()
         self.foreign_lines = 0
@@ -133,7 +126,6 @@ class Framer:
             self._skipping,
             not self._held,
             self._syslog.state,
-            self._repetitions.state,
             self._wraps.state,
         )
 
@@ -149,7 +141,6 @@ class Framer:
         self._offset = state.position - (not state.within)
         self._skipping = state.skipping
         self._syslog.resume(state.syslog)
-        self._repetitions.resume(state.repeated)
         self._wraps.state = state.wraps
 
     def settle(self) -> list[Block]:
@@ -259,7 +250,7 @@ class Framer:
         while position < end:
             start, (position, matches) = position, self._pass_over(text, position, end)
             if position > start:
-                self._repetitions.forget()
+                self._syslog.forget()
                 yield Block(text, start, position, self._offset, None, None, matches)
             if position < end:
                 following = _NEXT_REGULAR.search(text, position + 1, end)
@@ -299,24 +290,20 @@ class Framer:
             start, line = found.start, found.line
             self.counters.truncated_lines += found.is_truncated
             self.counters.dropped_continuations += found.has_dropped
-            header, times, is_last = None, 1, False
+            header, times = None, 1
             if REGULAR.match(line):
                 message = line.index(b": ", STAMP_BYTES) + 2
                 text = b"\n" + line
-                self._repetitions.forget()
+                self._syslog.forget()
             else:
                 framed = self._syslog.read(line)
                 if framed is None:
-                    framed, line, times, is_last = self._repeat(line)
-                if framed is None:
                     self._drop(line, offset + start)
                     continue
-                header = framed.header
-                message = find_message(line, framed.message)
-                level = line[framed.message : line.index(b":", framed.message)]
-                text = b"\n%b %b: %b" % (framed.stamp, level, line[message:])
-                if header is not None and not is_last:
-                    self._repetitions.note(line, framed.tag, header, message)
+                line, stamp, at, message, header, _, times, dropped = framed
+                self.counters.dropped_repeats += dropped
+                level = line[at : line.index(b":", at)]
+                text = b"\n%b %b: %b" % (stamp, level, line[message:])
             name = None if header is None else header.hostname
             if name != host and lines:
                 # Lines stay in their order: the same host may have them with and without its name.
@@ -331,36 +318,12 @@ class Framer:
             blocks.append(_rewritten(texts, lines, offset, host))
         return blocks
 
-    def _repeat(self, line: bytes) -> tuple[Framed | None, bytes, int, bool]:
-        """Read a line by which a daemon says that a message was repeated.
-
-        Returns:
-            The message out of its framing, None for any other line; the line as it would have been
-            written each time; how often; whether it repeats the last one without its words.
-        """
-        repeated = self._repetitions.read(line)
-        if repeated is None:
-            return None, line, 0, False
-        framed = self._syslog.read(repeated.line)
-        level = repeated.level
-        is_last = level is None
-        if framed is None or not (level is None or may_begin(repeated.line, level)):
-            return None, line, 0, False
-        message = find_message(repeated.line, framed.message)
-        if not repeated.line.startswith(LOGIN, message):
-            # What describes a connection says the same however often it comes.
-            return framed, repeated.line, 1, is_last
-        kept = self._repetitions.count(repeated)
-        self.counters.dropped_repeats += repeated.times - kept
-        return framed, repeated.line, kept, is_last
-
     def _drop(self, line: bytes, offset: int) -> None:
         """Count a line that is not of a mail log, or that cannot be read."""
-        self._repetitions.forget(line)
         self.counters.foreign_lines += 1
         self.foreign_lines += 1
         self.first_foreign = self.first_foreign or line[:SHOWN_BYTES]
-        if offset == 0 and self._repetitions.is_last(line):
+        if offset == 0 and repeats_last(line):
             self.counters.orphaned_repeats += 1
         if _LOGIN.search(line):
             self.counters.unparsed_logins += 1

@@ -54,12 +54,11 @@ class FileState(NamedTuple):
 
 def dump_file(state: FileState) -> bytes:
     """Serialise the state of a file."""
-    (position, skipping, within, syslog, repeated, wraps), contents, source, hosts, headers = state
-    near, year, before = syslog
-    most, messages = repeated
+    (position, skipping, within, syslog, wraps), contents, source, hosts, headers = state
+    near, year, before, most, messages = syslog
     syslog_state = [
         *(near.isoformat(), year, None if before is None else before.isoformat(), most),
-        [[host, text.decode("latin-1"), left] for host, text, left in messages],
+        [[host, text.decode("latin-1")] for host, text in messages],
         wraps,
     ]
     known = [[host, serial, _seconds(offset)] for host, (serial, offset) in headers.items()]
@@ -72,9 +71,9 @@ def load_file(state: bytes, source: Source) -> FileState:
     position, skipping, within, syslog_state, contents, file = orjson.loads(state)
     near, year, before, most, messages, wraps = syslog_state
     dates = datetime.fromisoformat(near), year, before and datetime.fromisoformat(before)
-    last = tuple((host, text.encode("latin-1"), left) for host, text, left in messages)
+    last = tuple((host, text.encode("latin-1")) for host, text, *_ in messages)
     wraps = None if wraps is None else (wraps[0], wraps[1])
-    framer = FramerState(position, skipping, within, SyslogState(*dates), (most, last), wraps)
+    framer = FramerState(position, skipping, within, SyslogState(*dates, most, last), wraps)
     base, folder, name, ids, hosts, known = file
     source.ids.restore(ids)
     source = source._replace(base=base, folder=folder, file=name)

@@ -96,6 +96,7 @@ _PRIORITY_COLUMN = (
     rb"(?P<column>(?<=\t)[A-Za-z]++[0-7]?\.(?:[Ee]merg|[Aa]lert|[Cc]rit|[Ee]rr|[Ww]arn|[Nn]otice"
     rb"|[Ii]nfo|[Dd]ebug)[a-z]*+\t)?"
 )
+_REPEATED = rb"(?P<repeated>message repeated (?P<times>\d{1,20}) times: \[ ?)?"
 TAG = rb"(?P<tag>[^ \t]+?)(?:\[\d+\])?:"
 
 _BEGIN = STAMP + BLANKS + rb"(?:" + _RFC5424 + rb"|" + _PRIORITY_COLUMN + rb"(?:" + HOST
@@ -105,7 +106,7 @@ _HEADER = compile_late(
     _BEGIN + _FACILITY + TAG + rb"(?:nopid(?= ))?[ \t]*+"
     # Columns between tabs: the host in the first, the tag in the last.
     rb"|(?<=\t)(?P<columns>(?:[^ \t]*+\t){1,6}+)"
-    rb"))(?=" + _LEVEL + rb")",
+    rb"))" + _REPEATED + rb"(?=" + _LEVEL + rb")",
 )
 
 _BARE = compile_late(STAMP + BLANKS + rb"(?=" + _LEVEL + rb")")
@@ -114,12 +115,9 @@ _BARE = compile_late(STAMP + BLANKS + rb"(?=" + _LEVEL + rb")")
 _OUTER = compile_late(
     _BEGIN + rb"(?:" + TAG + rb"[ \t]*+)?"
     rb"|(?<=\t)(?P<columns>(?:[^ \t]++\t){1,6}))"
-    rb")(?=" + _ANY_STAMP + rb")",
+    rb")" + _REPEATED + rb"(?=" + _ANY_STAMP + rb")",
 )
 """A header before a line that has a stamp of its own."""
-
-REPEATED = re.compile(rb"message repeated (?P<times>\d{1,20}) times: \[ ?")
-"""Stands between tag and level where a daemon says how often a message came."""
 
 MAX_TIMES = 10_000
 """A daemon sums up after seconds or minutes."""
@@ -133,7 +131,7 @@ MAX_HOSTS = 16
 MAX_BYTES = 4096
 """Of a message that is remembered. A daemon cuts what is longer, and so does a user's name."""
 
-LOGIN = (b"SMTP Auth", b"DCID: ")
+_LOGIN = (b"SMTP Auth", b"DCID: ")
 
 _LAST = compile_late(
     STAMP + BLANKS + HOST + rb"(?P<rest>(?:" + TAG + rb"[ \t]*+)?"
@@ -155,22 +153,25 @@ _BACK = timedelta(days=31)
 is still to come: logs are put together in some order."""
 
 
-RepetitionState = tuple[int, tuple[tuple[str | None, bytes, int], ...]]
-"""How many repetitions still count; the last message of each host: the host; the line from the tag
-on; how often it may still come."""
-
-
 class Framed(NamedTuple):
     """A line out of its syslog framing."""
 
+    line: bytes
+    """The whole line; of a repeated message, as it would have been written each time."""
     stamp: bytes
     """24 bytes, as a file has it."""
-    message: int
+    level: int
     """Where the level begins in the line, in bytes."""
+    message: int
+    """Where the message begins, behind the level and all spaces."""
     header: SyslogHeader | None
     """None for a line of a file."""
     tag: int = -1
     """Where the tag begins in the line, in bytes; -1 if there is none before a colon."""
+    times: int = 1
+    """How often the message counts."""
+    dropped: int = 0
+    """How often it was repeated beyond that."""
 
 
 class SyslogState(NamedTuple):
@@ -180,15 +181,29 @@ class SyslogState(NamedTuple):
     year: int | None
     before: datetime | None
     """The date of the last stamp that had no year."""
+    left: int
+    """How many repetitions still count."""
+    last: tuple[tuple[str | None, bytes], ...]
+    """The last login of each host: the line from the tag on."""
+
+
+class Unframed(NamedTuple):
+    """The headers of a line."""
+
+    found: re.Match[bytes]
+    """The innermost stamp, up to the level."""
+    header: re.Match[bytes] | None
+    """The innermost header, if there is one."""
+    repeated: re.Match[bytes] | None
+    """The header that says that the message was repeated."""
 
 
 class SyslogFraming:
-    """Reads the syslog headers of one file, and finds the year of stamps that have none.
+    """Reads the syslog headers of one file.
 
-    The first gets the latest year in which it is not after the time of the file; then years run on.
+    It finds the year of stamps that have none: the first gets the latest year in which it is not
+    after the time of the file; then years run on. And it remembers the last login of each host.
     """
-
-    __slots__ = ("_before", "_dated", "_latest", "_near", "_year")
 
     def __init__(
         self, near: datetime, year: int | None = None, latest: datetime | None = None
@@ -200,30 +215,91 @@ class SyslogFraming:
         self._before: datetime | None = None
         # The last date and its year: most lines are of one day.
         self._dated: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+        self._left = MAX_TIMES
+        self._last: dict[str | None, bytes] = {}
 
     @property
     def state(self) -> SyslogState:
         """What another object needs to go on with the file."""
-        return SyslogState(self._near, self._year, self._before)
+        last = tuple(self._last.items())
+        return SyslogState(self._near, self._year, self._before, self._left, last)
 
     def resume(self, state: SyslogState) -> None:
         """Go on where another object was."""
-        self._near, self._year, self._before = state
+        self._near, self._year, self._before, self._left, last = state
+        self._last = dict(last)
         self._dated = (b"", b"", b"")
 
     def read(self, line: bytes) -> Framed | None:
         """Take a line out of its framing; None if it is not a line of a mail log."""
-        unframed = unframe(line)
+        unframed, times, is_last = unframe(line), None, False
         if unframed is None:
+            line, times = self._find_last(line)
+            is_last = True
+        elif unframed.repeated is not None:
+            begin, end = unframed.repeated.span("repeated")
+            times = int(unframed.repeated["times"])
+            line = line[:begin] + line[end:].rstrip().removesuffix(b"]")
+        if times is not None:
+            unframed = unframe(line)
+        if unframed is None:
+            self.forget(line)
             return None
-        found, header = unframed
+        framed = self._read_header(line, unframed)
+        is_login = line.startswith(_LOGIN, framed.message)
+        if times is not None and is_login:
+            # What describes a connection says the same however often it comes.
+            kept = min(times, self._left)
+            self._left -= kept
+            framed = framed._replace(times=kept, dropped=times - kept)
+        if framed.header is not None and not is_last:
+            self._note(framed, framed.header.hostname, is_login=is_login)
+        return framed
+
+    def forget(self, line: bytes | None = None) -> None:
+        """Note a line of another log, or None for lines without a header."""
+        if self._last:
+            found = None if line is None else _FROM().match(line)
+            self._last.pop(None if found is None else text_of(found["host"]), None)
+
+    def _note(self, framed: Framed, host: str | None, *, is_login: bool) -> None:
+        """Note a line of a mail log, which may be repeated."""
+        last = self._last
+        if last:
+            last.pop(host, None)
+        if is_login and framed.tag >= 0:
+            self._left = min(self._left + TIMES_A_LINE, MAX_TIMES)
+            text = framed.line[framed.tag :]
+            if len(text) <= MAX_BYTES:
+                last[host] = text
+                if len(last) > MAX_HOSTS:
+                    del last[next(iter(last))]
+
+    def _find_last(self, line: bytes) -> tuple[bytes, int | None]:
+        """Find the login that a line repeats without naming it, and how often it came.
+
+        Returns:
+            The line as it would have been written each time; the same line and None for any other.
+        """
+        found = _LAST().match(line)
+        text = None if found is None else self._last.get(text_of(found["host"]))
+        if found is None or text is None:
+            return line, None
+        tag = found["tag"] or b""
+        if not text.startswith(tag) or (tag and text[len(tag) : len(tag) + 1] not in _BEHIND_TAG):
+            return line, None
+        return line[: found.start("rest")] + text, int(found["times"])
+
+    def _read_header(self, line: bytes, unframed: Unframed) -> Framed:
+        found, header, _ = unframed
         stamp, offset = self._stamp(found)
-        message = found.end()
+        level, message = found.end(), find_message(line, found.end())
         if header is None:
             if found["priority"] is None and offset is None:
-                return Framed(stamp, message, None, -1)
+                return Framed(line, stamp, level, message, None)
             priority = None if found["priority"] is None else int(found["priority"])
-            return Framed(stamp, message, SyslogHeader(priority, None, None, None, offset), -1)
+            known = SyslogHeader(priority, None, None, None, offset)
+            return Framed(line, stamp, level, message, known)
         hostname, appname = header["host"] or header["host5"], header["tag"] or header["app5"]
         if header["columns"] is not None:
             hostname, *others = header["columns"].split()
@@ -233,7 +309,7 @@ class SyslogFraming:
         priority = None if header["priority"] is None else int(header["priority"])
         host, app, version = map(text_of, (hostname, appname, header["version"]))
         known = SyslogHeader(priority, host, app, version, offset)
-        return Framed(stamp, message, known, header.start("tag"))
+        return Framed(line, stamp, level, message, known, header.start("tag"))
 
     def _stamp(self, found: re.Match[bytes]) -> tuple[bytes, str | None]:
         """Return the stamp of a file, and the offset where the line has one itself."""
@@ -282,22 +358,18 @@ class SyslogFraming:
         return year
 
 
-def unframe(line: bytes) -> tuple[re.Match[bytes], re.Match[bytes] | None] | None:
-    """Find stamp and header of a line: the innermost ones.
-
-    Returns:
-        The match with the stamp, up to the level; the match with the header, if there is one. None
-        if it is not a line of a mail log.
-    """
-    position, outer = 0, None
+def unframe(line: bytes) -> Unframed | None:
+    """Find stamp and header of a line; None if it is not a line of a mail log."""
+    position, outer, repeated = 0, None, None
     for _ in range(MAX_RELAYS):
         if found := _HEADER().match(line, position):
-            return found, found
+            return Unframed(found, found, found if found["repeated"] else repeated)
         if found := _BARE().match(line, position):
-            return found, outer
+            return Unframed(found, outer, repeated)
         outer = _OUTER().match(line, position)
         if outer is None:
             return None
+        repeated = outer if outer["repeated"] else repeated
         position = outer.end()
     return None
 
@@ -306,21 +378,6 @@ def find_message(line: bytes, level: int) -> int:
     """Find where the message begins, in bytes: behind the level and all spaces."""
     start = line.index(b":", level) + 1
     return len(line) - len(line[start:].lstrip(b" \t"))
-
-
-def may_begin(line: bytes, position: int) -> bool:
-    """Whether headers end at a position, so that the level or one more header may begin there."""
-    start = 0
-    for _ in range(MAX_RELAYS):
-        found = (
-            _HEADER().match(line, start)
-            or _BARE().match(line, start)
-            or _OUTER().match(line, start)
-        )
-        if found is None or found.end() >= position:
-            return found is not None and found.end() == position
-        start = found.end()
-    return False
 
 
 def _ahead(moment: datetime) -> datetime:
@@ -336,85 +393,6 @@ def text_of(value: bytes | None) -> str | None:
     return None if value in (None, b"-") else value.decode("utf-8", "replace")
 
 
-class Repeated(NamedTuple):
-    """A line that stands for several."""
-
-    line: bytes
-    """As it would have been written each time."""
-    level: int | None
-    """Where the level or one more header has to begin in it; None if that is known to be right."""
-    times: int
-    most: int
-    """How often it can count."""
-
-
-class Repetitions:
-    """Remembers the last login of each host of one file."""
-
-    __slots__ = ("_last", "_left")
-
-    def __init__(self) -> None:
-        """Start with none."""
-        self._last: dict[str | None, tuple[bytes, int]] = {}
-        self._left = MAX_TIMES
-
-    @property
-    def state(self) -> RepetitionState:
-        """What another object needs to go on with the file."""
-        return self._left, tuple((host, *last) for host, last in self._last.items())
-
-    def resume(self, state: RepetitionState) -> None:
-        """Go on where another object was."""
-        self._left, last = state
-        self._last = {host: (text, left) for host, text, left in last}
-
-    def note(self, line: bytes, tag: int, header: SyslogHeader, message: int) -> None:
-        """Note a line of a mail log, with where its tag (-1 without one) and its message begin."""
-        if line.startswith(LOGIN, message) and tag >= 0:
-            self._left = min(self._left + TIMES_A_LINE, MAX_TIMES)
-            text = line[tag:]
-            self._last.pop(header.hostname, None)
-            if len(text) <= MAX_BYTES:
-                self._last[header.hostname] = text, MAX_TIMES
-                if len(self._last) > MAX_HOSTS:
-                    del self._last[next(iter(self._last))]
-        elif self._last:
-            self._last.pop(header.hostname, None)
-
-    def forget(self, line: bytes | None = None) -> None:
-        """Note a line of another log, or None for lines without a header."""
-        if self._last:
-            found = None if line is None else _FROM().match(line)
-            self._last.pop(None if found is None else text_of(found["host"]), None)
-
-    def count(self, repeated: Repeated) -> int:
-        """Count a login that was repeated; give how often it counts."""
-        kept = min(repeated.times, repeated.most)
-        self._left -= kept
-        return kept
-
-    @staticmethod
-    def is_last(line: bytes) -> bool:
-        """Whether a line repeats the last message without naming it."""
-        return _LAST().match(line) is not None
-
-    def read(self, line: bytes) -> Repeated | None:
-        """Read a line that says that a message was repeated; None for any other."""
-        found = REPEATED.search(line)
-        if found is not None:
-            begin, message = line[: found.start()], line[found.end() :]
-            times = int(found["times"])
-            whole = begin + message.rstrip().removesuffix(b"]")
-            return Repeated(whole, found.start(), times, self._left)
-        found = _LAST().match(line)
-        if found is None:
-            return None
-        host, tag = text_of(found["host"]), found["tag"] or b""
-        if host not in self._last:
-            return None
-        text, left = self._last[host]
-        if not text.startswith(tag) or (tag and text[len(tag) : len(tag) + 1] not in _BEHIND_TAG):
-            return None
-        times = int(found["times"])
-        self._last[host] = text, left - min(times, left)
-        return Repeated(line[: found.start("rest")] + text, None, times, min(left, self._left))
+def repeats_last(line: bytes) -> bool:
+    """Whether a line repeats the last message without naming it."""
+    return _LAST().match(line) is not None

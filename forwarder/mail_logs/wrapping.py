@@ -39,7 +39,7 @@ from typing import NamedTuple
 
 from forwarder.mail_logs import syslog
 from forwarder.mail_logs.grammar import REGULAR, STAMP_BYTES, compile_late
-from forwarder.mail_logs.syslog import REPEATED, may_begin, unframe
+from forwarder.mail_logs.syslog import unframe
 
 MAX_PIECES = 32
 """Pieces of which a line is put together. An address has at most 320 characters (RFC 3696), and a
@@ -355,17 +355,8 @@ def find_message(line: bytes) -> int | None:
     """Find where the message begins, in bytes; None if this is not a line of a mail log."""
     if REGULAR.match(line):
         return line.index(b": ", STAMP_BYTES) + 2
-    repeated = REPEATED.search(line)
-    whole = line if repeated is None else line[: repeated.start()] + line[repeated.end() :]
-    unframed = unframe(whole)
-    if unframed is None:
-        return None
-    start = syslog.find_message(whole, unframed[0].end())
-    if repeated is None:
-        return start
-    if not may_begin(whole, repeated.start()):
-        return None
-    return start + len(line) - len(whole)
+    unframed = unframe(line)
+    return None if unframed is None else syslog.find_message(line, unframed.found.end())
 
 
 def read_ending(message: bytes) -> Ending:
