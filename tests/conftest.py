@@ -79,6 +79,11 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many workers run: two more than cores, as tests wait for processes and servers."""
+    return len(os.sched_getaffinity(0)) + 2
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that `make check` leaves to `make test`, and begin with them.
 

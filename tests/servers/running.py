@@ -1,7 +1,6 @@
 """Starting, killing and stopping servers."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,8 +13,6 @@ _START_SECONDS = 120
 _STOP_SECONDS = 20
 QUICK = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """Options of a JVM for tests: little memory, and a start that is quick."""
-NICENESS = 10
-"""Tests come first: who waits for them is a person."""
 
 
 class Server:
@@ -26,8 +23,6 @@ class Server:
         command: Sequence[str | Path],
         log: Path,
         is_ready: Callable[[], bool],
-        *,
-        niceness: int = NICENESS,
     ) -> None:
         """Start nothing yet.
 
@@ -35,10 +30,8 @@ class Server:
             command: Runs it in the foreground.
             log: What it says is added to this.
             is_ready: Whether it serves; asked until it does.
-            niceness: Of the process; 0 where it is measured.
         """
-        nice = [shutil.which("nice") or "nice", "-n", str(niceness)]
-        self._command = [*nice, *map(str, command)]
+        self._command = [*map(str, command)]
         self._log = log
         self._is_ready = is_ready
         self._process: subprocess.Popen[bytes] | None = None

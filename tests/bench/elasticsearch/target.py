@@ -90,7 +90,7 @@ def started(folder: Path) -> Iterator[Target]:
     except NotToBeHad as error:
         raise BenchError(f"Elasticsearch {_VERSION} cannot be had here: {error}") from error
     folder.mkdir()
-    node = Node(built, folder, jvm=_JVM, niceness=0, key_cache=_KEY_CACHE)
+    node = Node(built, folder, jvm=_JVM, key_cache=_KEY_CACHE)
     try:
         node.start()
         target = Target(node)

@@ -13,7 +13,7 @@ from elasticsearch import ApiError, Elasticsearch
 from tests.servers.building import HERE
 from tests.servers.certificates import ADDRESS, Authority
 from tests.servers.elasticsearch.building import Built
-from tests.servers.running import NICENESS, QUICK, Server, class_path, free_ports, java
+from tests.servers.running import QUICK, Server, class_path, free_ports, java
 
 USER, PASSWORD = "admin", "change me"
 _ROUNDS = 10_000
@@ -46,7 +46,6 @@ class Node:
         home: Path,
         *,
         jvm: Sequence[str] = QUICK,
-        niceness: int = NICENESS,
         key_cache: str = "0s",
     ) -> None:
         """Lay out its home; nothing is started yet.
@@ -55,7 +54,6 @@ class Node:
             built: The server.
             home: An empty folder.
             jvm: Options of the JVM.
-            niceness: Of the process.
             key_cache: How long a key that was seen is known. In tests, one that was revoked is to
                 be unknown at once; but to look at a key takes milliseconds, at each request.
         """
@@ -89,7 +87,6 @@ class Node:
             ],
             home / "output.log",
             self._is_ready,
-            niceness=niceness,
         )
         self.start, self.kill = self._server.start, self._server.kill
 
