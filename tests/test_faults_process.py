@@ -18,8 +18,6 @@ from tests.faults.scenes import CONFIG, Scene
 from tests.faults.tearing import tear
 
 CORPUS = hostile(41, connections=300)
-LARGE = hostile(42, connections=2500)
-"""Some 14,000 events, 25 MB of documents."""
 
 SECOND = """\
   second: {{type: file, path: {folder}/second.ndjson, {quick}}}
@@ -107,7 +105,9 @@ def test_disk_full_on_the_output(tmp_path: Path) -> None:
 def test_one_output_is_dead_for_the_whole_run(tmp_path: Path) -> None:
     """The other is complete and on time, the spool holds the rest, memory is flat."""
     config = CONFIG + SECOND.replace("{folder}/second", "{folder}/away/second")
-    with Scene(tmp_path, LARGE, config=config) as x:
+    # Some 14,000 events, 25 MB of documents.
+    corpus = hostile(42, connections=2500)
+    with Scene(tmp_path, corpus, config=config) as x:
         x.program.begin()
         for writer in x.writers.values():
             writer.grow()
@@ -128,7 +128,7 @@ def test_one_output_is_dead_for_the_whole_run(tmp_path: Path) -> None:
         x.program.begin("--once")
         x.program.await_log("Output unavailable")
         assert x.program.end() == 1
-        assert f"{len(LARGE.expected):,} documents still wait for output" in x.program.log
+        assert f"{len(corpus.expected):,} documents still wait for output" in x.program.log
         (tmp_path / "away").mkdir()
         assert x.program.once() == 0
         for output in (x.output, tmp_path / "away" / "second.ndjson"):

@@ -20,7 +20,7 @@ from tests.ecs_fields import violations
 from tests.truth_check import ROOT, differences, documents_of, flatten, key
 from tests.truth_digest import digest
 
-SEEDS = (1, 7, 23, 512, 90_001)
+SEEDS = (1, 23, 90_001)
 
 
 @cache
@@ -39,6 +39,12 @@ def documents(seed: int) -> tuple[bytes, ...]:
 def small() -> Corpus:
     """Return a corpus that is short enough to be read many times."""
     return hostile(3, connections=60)
+
+
+@cache
+def small_documents() -> list[bytes]:
+    """Return the documents of the small one."""
+    return documents_of(small())
 
 
 def read_in_pieces(made: Corpus, sizes: Sequence[int]) -> list[bytes]:
@@ -130,7 +136,7 @@ def test_the_size_of_a_feed_changes_nothing(size: int) -> None:
 @given(st.lists(st.integers(1, 5_000), min_size=1, max_size=30))
 def test_a_file_may_be_cut_anywhere(sizes: list[int]) -> None:
     """Files are read while they are written."""
-    assert read_in_pieces(small(), sizes) == documents_of(small())
+    assert read_in_pieces(small(), sizes) == small_documents()
 
 
 @settings(max_examples=40, deadline=None)

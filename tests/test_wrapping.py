@@ -1,7 +1,7 @@
 """Wrapped lines are put together again by their form, and nothing else becomes a part of them."""
 
 import textwrap
-from functools import partial
+from functools import cache, partial
 
 import orjson
 import pytest
@@ -261,6 +261,12 @@ WITHIN_AN_ANSWER = [
 is an answer, too. The event has it with a blank too many."""
 
 
+@cache
+def unwrapped() -> list[dict[str, object]]:
+    """Return the documents of the tech note as it is."""
+    return events("\n".join(LINES))
+
+
 def cut(line: str, width: int, indent: str, *, counted: bool) -> list[str]:
     """Cut a line at a width, with blanks before what follows; counted or not."""
     more = width - len(indent) if counted else width
@@ -275,7 +281,7 @@ def cut(line: str, width: int, indent: str, *, counted: bool) -> list[str]:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
 def test_the_tech_note_is_the_same_wrapped_at_any_width(width: int, indent: str, end: str) -> None:
     """Between words, or cut at the width; indented or not; with empty lines between or not."""
-    expected = events("\n".join(LINES))
+    expected = unwrapped()
     assert len(expected) == 5
     wrap = partial(
         textwrap.wrap, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
