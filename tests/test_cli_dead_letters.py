@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +11,8 @@ from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
 from forwarder.cli.dead_letters import (
-    as_ndjson,
+    as_json,
     as_row,
-    as_text,
     purge_letters,
     read_letters,
     replay_letters,
@@ -46,9 +44,7 @@ def reject(spool: Spool, output: str, *which: int, reason: str = "no") -> None:
 
 def letters(folder: Path, selection: Selection = ALL) -> list[DeadLetter]:
     """Return dead letters."""
-    found: list[DeadLetter] = []
-    assert read_letters(folder, found.extend, selection) == len(found)
-    return found
+    return list(read_letters(folder, selection))
 
 
 @pytest.fixture
@@ -105,15 +101,14 @@ def test_the_source_is_taken_from_the_document(
     (letter,) = letters(tmp_path)
     assert (letter.source, letter.document.body, letter.status) == (source, body, None)
     assert letter.reason == "?" + "r" * 4094 + "…"
-    json.loads(as_ndjson(letter))
-    assert as_text(letter)
+    assert json.loads(as_json(letter)) == json.loads(as_json(letter, indent=True))
     assert len(as_row(letter)) < 320
 
 
 def test_replaying_survives_and_ends_with_the_delivery(folder: Path) -> None:
     """Marked while nobody runs; delivered before what is new; gone when it is delivered."""
-    assert replay_letters(folder, Selection("a")) == (2, 0)
-    assert replay_letters(folder, Selection("a")) == (0, 2)
+    assert replay_letters(folder, Selection("a")) == [1, 2]
+    assert replay_letters(folder, Selection("a")) == [1, 2]
     with closing(opened(folder, "a", "b")) as spool:
         spool.commit(documents(10, 12))
         assert numbers(read(spool, "b").documents) == [10, 11]
@@ -140,7 +135,7 @@ def test_replays_come_in_batches(folder: Path) -> None:
 
 def test_numbers_are_not_given_twice(folder: Path) -> None:
     """Who purges by number purges what he saw."""
-    assert purge_letters(folder, ALL) == 3
+    assert purge_letters(folder, ALL) == [1, 2, 3]
     with closing(opened(folder, "a", "b")) as spool:
         spool.commit(documents(10, 12))
         reject(spool, "a", 11)
@@ -152,14 +147,11 @@ def test_many_letters_are_read_page_by_page(tmp_path: Path) -> None:
     with closing(opened(tmp_path, "a")) as spool:
         spool.commit(documents(0, 1200))
         reject(spool, "a", *range(1200))
-        pages: list[int] = []
-
-        def take(page: Sequence[DeadLetter]) -> None:
-            pages.append(len(page))
-            spool.commit(documents(0, 500, size=20_000))
-
-        assert read_letters(tmp_path, take, ALL) == 1200
-        assert pages == [500, 500, 200]
+        number = 0
+        for number, _ in enumerate(read_letters(tmp_path, ALL), 1):
+            if number % 500 == 1:
+                spool.commit(documents(0, 500, size=20_000))
+        assert number == 1200
         assert usage(spool).wal < 24 << 20
 
 
@@ -223,18 +215,15 @@ def test_the_commands_work_whether_or_not_the_service_runs(
     assert "\x1b" not in listed.stdout
     assert "\\x1b[31mbad\\u202e" in listed.stdout
     shown = run(config, "show", "2")
-    assert "source: /srv/esa/mail.log at byte 50" in shown.stdout
-    assert '"number": 5' in shown.stdout
-    assert (
-        run(config, "show", "2", "--format", "ndjson").stdout == as_ndjson(found_of(folder)) + "\n"
-    )
+    assert json.loads(shown.stdout) == found[1]
+    assert shown.stdout == as_json(found_of(folder), indent=True) + "\n"
     marked = run(config, "replay", "--all")
     assert (marked.exit_code, marked.stdout) == (0, "3 dead letters to be delivered again.\n")
-    assert "there is no output 'b' in" in marked.stderr
+    assert "warning: output 'b' is not in " in marked.stderr
     assert "yes" in run(config, "list").stdout
     again = run(config, "replay", "--all")
     assert again.exit_code == 0
-    assert again.stdout == "3 dead letters to be delivered again, as before: nothing changed.\n"
+    assert again.stdout == "3 dead letters to be delivered again.\n"
     deleted = run(config, "purge", "1")
     assert (deleted.exit_code, deleted.output) == (0, "1 dead letter deleted.\n")
     assert run(config, "purge", "--output", "b").output == "1 dead letter deleted.\n"
@@ -269,7 +258,7 @@ HUGE = "9" * 23
         (
             ["show", *map(str, range(10, 33))],
             1,
-            "error: not there: 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 and 13 more; see the list.",
+            f"error: not there: {', '.join(map(str, range(10, 33)))}; see the list.",
         ),
         (["list", "--output", "typo"], 1, "error: there is no output 'typo' in "),
         (["purge", "--output", "typo"], 1, "; there are: a, c, b."),
@@ -289,12 +278,9 @@ def test_mistakes_are_said(
 @pytest.mark.usefixtures("folder")
 def test_a_letter_is_there_though_it_was_marked_before(config: Path) -> None:
     """To replay it once more changes nothing, and is no mistake."""
-    for said in (
-        "1 dead letter to be delivered again.\n",
-        "1 dead letter to be delivered again, as before: nothing changed.\n",
-    ):
+    for _ in range(2):
         done = run(config, "replay", "1")
-        assert (done.exit_code, done.stdout) == (0, said)
+        assert (done.exit_code, done.stdout) == (0, "1 dead letter to be delivered again.\n")
 
 
 def test_the_commands_say_that_there_is_no_spool(config: Path) -> None:
@@ -341,7 +327,7 @@ def test_a_change_that_fails_changes_nothing(folder: Path) -> None:
     with pytest.raises(KeyError):
         begin_and_fail()
     assert [x.replay for x in letters(folder)] == [False] * 3
-    assert replay_letters(folder, ALL) == (3, 0)
+    assert replay_letters(folder, ALL) == [1, 2, 3]
 
 
 def test_commands_and_service_may_write_at_the_same_time(folder: Path) -> None:

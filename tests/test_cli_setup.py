@@ -135,15 +135,19 @@ def test_an_export_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("outputs", "arguments", "words"),
     [
-        ("{a: {type: able}, b: {type: able}}", (), "can be set up: a, b; name one with --output."),
-        ("{a: {type: unable}}", (), "can be set up: none; name one"),
-        (ONE, ("--output", "other"), "output 'other' cannot be set up; these can: siem."),
+        ("{a: {type: able}, b: {type: able}}", (), "one that can be set up; these can: a, b."),
+        ("{a: {type: unable}}", (), "one that can be set up; these can: none."),
+        (ONE, ("--output", "other"), "one that can be set up; these can: siem."),
         (ONE, ("--set", "space=wrong"), "there is no such space."),
-        (ONE, ("--set", "space=by hand"), "--dry-run prints it, and --export DIR writes the"),
-        (ONE, ("--set", "space"), "--set 'space' is not of the form NAME=VALUE."),
-        (ONE, ("--set", "x=1"), "--set x: output 'siem' has no such name: space, kibana."),
-        (ONE, ("--export", "new", "--remove"), "--remove --dry-run prints what would be asked."),
-        (ONE, ("--export", "new", "--dry-run"), "either --dry-run or --export"),
+        (ONE, ("--set", "space=by hand"), "--dry-run prints it, and --export DIR writes"),
+        (
+            ONE,
+            ("--set", "space"),
+            "--set needs NAME=VALUE, with one of these names: space, kibana.",
+        ),
+        (ONE, ("--set", "x=1"), "--set needs NAME=VALUE, with one of these names: space, kibana."),
+        (ONE, ("--export", "new", "--remove"), "not with --remove or --dry-run."),
+        (ONE, ("--export", "new", "--dry-run"), "not with --remove or --dry-run."),
     ],
 )
 def test_a_wrong_use_is_said(

@@ -617,7 +617,7 @@ def test_a_purge_of_what_is_postponed_is_noticed(spool: Spool, tmp_path: Path) -
     output.answers = Endless(fail(1, retryable=True))
     with capture_logs(), running(spool, output) as delivery:
         until(spool, lambda: delivery.waiting == 1 and spool.pending("a") == 0)
-        assert purge_letters(tmp_path / "state", ALL) == 1
+        assert len(purge_letters(tmp_path / "state", ALL)) == 1
         assert wait_until_drained(delivery, MINUTE)
     assert output.taken == [0, 2]
 
@@ -925,14 +925,14 @@ def test_replayed_letters_are_delivered_before_all_else(spool: Spool, tmp_path: 
         assert wait_until_drained(delivery, MINUTE)
         assert wait_until_drained(second, MINUTE)
         output.answers = [fail(4, retryable=False, reason="still no")]
-        assert replay_letters(tmp_path / "state", ALL)[0] == 3
+        assert len(replay_letters(tmp_path / "state", ALL)) == 3
         until(spool, lambda: len(dead(spool)) == 1)
     assert output.written[1:] == [[2, 4, 6]]
     assert dead(spool) == [(4, "still no", 400)]
     assert other.taken == list(range(10))
     progress = spool.outputs["a"]
     assert (progress.delivered, progress.rejected, progress.cursor) == (9, 4, 11)
-    assert replay_letters(tmp_path / "state", Selection("b"))[0] == 0
+    assert len(replay_letters(tmp_path / "state", Selection("b"))) == 0
 
 
 def test_an_output_with_too_many_dead_letters_waits_and_says_so(tmp_path: Path) -> None:
@@ -966,7 +966,7 @@ def test_no_more_is_kept_and_counted_than_there_is_room_for(tmp_path: Path) -> N
             until(spool, lambda: len(output.written) > 4)
             kept = len(dead(spool))
             assert kept in {10, 20}
-            assert purge_letters(tmp_path, Selection("a")) == kept
+            assert len(purge_letters(tmp_path, Selection("a"))) == kept
             until(spool, lambda: len(dead(spool)) == kept)
             written = len(output.written)
             until(spool, lambda: len(output.written) > written + 2)
@@ -982,7 +982,7 @@ def test_letters_that_are_not_delivered_stay(spool: Spool, tmp_path: Path) -> No
     spool.commit(documents(0, 3))
     output = Scripted(fail(0, 1, retryable=False))
     deliver(spool, output)
-    assert replay_letters(tmp_path / "state", ALL)[0] == 2
+    assert len(replay_letters(tmp_path / "state", ALL)) == 2
     output.answers = [fail(1, retryable=True), *[Unavailable("away")] * 9999]
     with capture_logs(), running(spool, output) as delivery:
         until(spool, lambda: delivery.trouble is not None)

@@ -315,7 +315,7 @@ def test_what_was_dropped_is_named_until_it_is_settled(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "4 documents dropped for 'new': settled.\n")
     assert named() is None
     done = rewind(config, log, "--output", "new", "--settle")
-    assert done.stderr.endswith("for 'new'.\nNothing is dropped for 'new'.\n")
+    assert done.stderr.endswith("for 'new'.\n0 documents dropped for 'new': settled.\n")
     assert done.returncode == 0
 
 

@@ -172,11 +172,11 @@ def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
         assert spool.outputs["a"].rejected == delivered
         batch = read(spool, "a", 10)
         spool.advance("a", batch.part(0, 2))
-        assert replay_letters(tmp_path, Selection("a", range(1, 6)))[0] == 5
+        assert len(replay_letters(tmp_path, Selection("a", range(1, 6)))) == 5
         again = read(spool, "a", 99)
         assert numbers(again.documents) == list(range(5))
         spool.advance("a", again, [letters[0]._replace(number=1)])
-        assert purge_letters(tmp_path, Selection("a")) == delivered - 4
+        assert len(purge_letters(tmp_path, Selection("a"))) == delivered - 4
         assert spool.letters_full("a") is None
 
 

@@ -5,12 +5,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, ParamSpec, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from forwarder.errors import EndedBySignal
 from forwarder.text import escape_control
@@ -31,8 +30,6 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
-_Value = TypeVar("_Value")
-_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 @contextmanager
@@ -64,24 +61,25 @@ def ending_by_signals() -> Iterator[None]:
 
 def drop_output() -> None:
     """Discard what is not written yet, so that Python does not try again when it exits."""
-    _drop(sys.__stdout__)  # whatever sys.stdout is now
-
-
-def _drop(stream: TextIO | None) -> None:
-    if stream is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    if sys.__stdout__ is not None:  # whatever sys.stdout is now
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
 
 
 def fail(sentence: str, code: int = FAILED) -> NoReturn:
-    """Print an error, without its full stop, and end the command."""
-    click.echo(f"error: {sentence}.", err=True)
+    """Print an error, with a full stop, and end the command."""
+    click.echo(f"error: {sentence.removesuffix('.')}.", err=True)
     sys.exit(code)
+
+
+def require_stdout() -> None:
+    """End the command where standard output is closed, as after ``>&-`` in a shell."""
+    if sys.stdout is None:
+        fail("standard output is closed; there is nowhere to write to")
 
 
 def print_result(text: str) -> None:
     """Print at once, and end the command where the reader has gone away."""
-    if sys.stdout is None:  # as after >&- in a shell
-        fail("standard output is closed; there is nowhere to write to")
+    require_stdout()
     try:
         click.echo(text)
         sys.stdout.flush()
@@ -141,39 +139,32 @@ def _terminal_width(text: str) -> int:
     return cell_len(text)
 
 
-def config_option(command: _Command, *, required: bool = True) -> _Command:
-    """Add the option -c; for commands that have other arguments."""
-    option = click.option(
-        "--config",
-        "-c",
-        "path",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        required=required,
-        envvar="ESA_FORWARDER_CONFIG",
-        show_envvar=True,
-        help="The configuration, in YAML.",
-    )
-    return option(command)
+config_option = partial(
+    click.option,
+    "--config",
+    "-c",
+    "path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    envvar="ESA_FORWARDER_CONFIG",
+    show_envvar=True,
+    help="The configuration, in YAML.",
+)
+"""Adds the option -c; for commands that have other arguments."""
 
 
 def config_file(command: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """Add the option -c, and FILE as an argument, which means the same."""
+    """Add the option -c, and FILE as an argument, which means the same and takes precedence."""
 
     @wraps(command)
     def with_path(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
-        file = kwargs.pop("file")
-        if file is None and kwargs["path"] is None:
+        kwargs["path"] = kwargs.pop("file") or kwargs["path"]
+        if kwargs["path"] is None:
             raise click.UsageError("name the configuration: FILE, or -c FILE.")
-        if file is not None:
-            source = click.get_current_context().get_parameter_source("path")
-            if source is ParameterSource.COMMANDLINE:
-                raise click.UsageError("the configuration is named twice: use FILE or -c FILE.")
-            kwargs["path"] = file  # rather than that of the environment
         return command(*args, **kwargs)
 
     argument = click.argument("file", required=False, type=click.Path(path_type=Path))
-    return config_option(argument(with_path), required=False)
+    return config_option()(argument(with_path))
 
 
 def load_or_end(path: Path) -> "Config":
@@ -187,20 +178,28 @@ def load_or_end(path: Path) -> "Config":
         with stdout_to_stderr():
             return load(path, find_outputs)
     except InvalidConfigError as error:
-        try:
-            for issue in error.issues:
-                click.echo(f"error: {issue}", err=True)
-        except OSError:  # the exit code tells the caller
-            _drop(sys.__stderr__)
+        for issue in error.issues:
+            click.echo(f"error: {issue}", err=True)
         sys.exit(BAD_CONFIG)
 
 
-def as_configured(text: str, read: Callable[[str], _Value]) -> _Value:
-    """Read the value of an option as in the configuration, with the same refusals."""
-    from forwarder.config.issue import InvalidValue, quoted
+def as_configured(reader: str) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    """Return a callback that reads an option as the configuration is read.
 
-    try:
-        return read(text)
-    except InvalidValue as error:
-        stop = "" if str(error).endswith("?") else "."
-        raise click.BadParameter(f"{quoted(text)} {error}{stop}") from error
+    Args:
+        reader: A function of ``config.types``, which is imported when it is needed.
+    """
+
+    def read(_: click.Context, __: click.Parameter, text: str | None) -> object:
+        if text is None:
+            return None
+        from forwarder.config import types
+        from forwarder.config.issue import InvalidValue, quoted
+
+        try:
+            return getattr(types, reader)(text)
+        except InvalidValue as error:
+            stop = "" if str(error).endswith("?") else "."
+            raise click.BadParameter(f"{quoted(text)} {error}{stop}") from error
+
+    return read

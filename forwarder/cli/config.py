@@ -1,4 +1,4 @@
-"""``esa-forwarder config`` and ``plugins``: which settings there are, and what one comes to."""
+"""``esa-forwarder check``, ``config`` and ``plugins``: what a configuration may have, and has."""
 
 import json
 import sys
@@ -21,6 +21,29 @@ _DEPTH = 4
 
 _Schema = Mapping[str, Any]
 """A piece of JSON Schema."""
+
+
+@click.command()
+@config_file
+def check(path: Path) -> None:
+    """Check a configuration, and whether everything it needs is there.
+
+    Issues in FILE are reported with their lines. If there are none, the state folder, the inputs
+    and each output are checked. Nothing is changed.
+    """
+    from forwarder.app.checks import check as find
+    from forwarder.text import escaped
+
+    config = load_or_end(path)
+    print_result(escaped(f"ok    {path}: valid"))
+    failed = False
+    for finding in find(config):
+        failed |= not finding.good
+        mark = "FAIL" if not finding.good else "WARN" if finding.advice else "ok  "
+        print_result(escaped(f"{mark}  {finding.text}"))
+        if finding.advice:
+            print_result(escaped(f"      {finding.advice}"))
+    sys.exit(FAILED if failed else DONE)
 
 
 @click.group()

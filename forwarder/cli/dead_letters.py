@@ -5,7 +5,7 @@ output delivers it, within a second or so, or as soon as the service runs again.
 no longer a dead letter; one that is rejected again stays, with the new reason.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from forwarder.cli.common import (
     load_or_end,
     print_result,
 )
-from forwarder.text import escape_control, escaped_json, many, quoted
+from forwarder.text import escaped_json, many, quoted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from forwarder.config.load import Config
     from forwarder.spool.dead_letters import DeadLetter, Selection
 
-_NAMED = 10
-"""Missing numbers that are named; the others are counted."""
 _CHANGED_AT_ONCE = 2000
 """Dead letters in one transaction: a tenth of a second, so that the service, which writes to the
 same database, goes on meanwhile."""
@@ -48,21 +46,13 @@ _ALIGNED = tuple(_COLUMNS.values())
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 _output_option = click.option("--output", metavar="NAME", help="Only those of this output.")
-_format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "ndjson"]),
-    default="table",
-    show_default=True,
-    help="For people, or one JSON object a line with the whole document.",
-)
 
 
 def _selecting(command: _Command) -> _Command:
     """Add what selects letters to replay or purge: numbers, an output, or all."""
     every = click.option("--all", "every", is_flag=True, help="All of them.")
     numbers = click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[NUMBER]...")
-    return config_option(numbers(_output_option(every(command))))
+    return config_option(required=True)(numbers(_output_option(every(command))))
 
 
 @click.group("dead-letters")
@@ -74,34 +64,40 @@ def dead_letters() -> None:
 
 
 @dead_letters.command("list")
-@config_option
+@config_option(required=True)
 @_output_option
-@_format_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "ndjson"]),
+    default="table",
+    show_default=True,
+    help="For people, or one JSON object a line with the whole document.",
+)
 def list_(path: Path, output: str | None, form: str) -> None:
     """List dead letters, oldest first."""
     from forwarder.spool.dead_letters import Selection
 
-    config = load_or_end(path)
-    _require_output(path, config, output)
-    if form == "table":
-        _print(config, Selection(output), as_row, format_row(_COLUMNS, _ALIGNED))
-    else:
-        _print(config, Selection(output), as_ndjson)
+    with _known_output(path, output) as config:
+        if form == "table":
+            print_result(format_row(_COLUMNS, _ALIGNED))
+        for letter in read_letters(config.state, Selection(output)):
+            print_result(as_row(letter) if form == "table" else as_json(letter))
 
 
 @dead_letters.command()
-@config_option
+@config_option(required=True)
 @click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1), metavar="NUMBER...")
-@_format_option
-def show(path: Path, numbers: tuple[int, ...], form: str) -> None:
-    """Show dead letters whole, with their documents. NUMBER is as in the list."""
+def show(path: Path, numbers: tuple[int, ...]) -> None:
+    """Show dead letters whole, with their documents, as JSON. NUMBER is as in the list."""
     from forwarder.spool.dead_letters import Selection
 
-    selection = Selection(numbers=numbers)
-    config = load_or_end(path)
-    missing = _find_missing(config, selection)
-    _print(config, selection, as_text if form == "table" else as_ndjson)
-    _fail_if_missing(missing)
+    found = []
+    with _known_output(path, None) as config:
+        for letter in read_letters(config.state, Selection(numbers=numbers)):
+            print_result(as_json(letter, indent=True))
+            found.append(letter.number)
+    _fail_if_missing(numbers, found)
 
 
 @dead_letters.command()
@@ -113,24 +109,14 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
     letter.
     """
     selection = _select(numbers, output, every=every)
-    config = load_or_end(path)
-    _require_output(path, config, output)
-    # Before: what is marked may be delivered and gone at once.
-    missing = _find_missing(config, selection)
-    with _failing():
-        marked, before = replay_letters(config.state, selection)
-        orphans = [x for x in _outputs(config.state) if x not in config.outputs]
-    for name in orphans:
-        click.echo(
-            f"warning: there is no output {name!r} in {str(path)!r}; its dead letters are not"
-            " delivered.",
-            err=True,
-        )
-    also = f"; {before:,} more already were" if before else ""
-    if before and not marked:
-        also = ", as before: nothing changed"
-    print_result(f"{many(marked or before, 'dead letter')} to be delivered again{also}.")
-    _fail_if_missing(missing)
+    with _known_output(path, output) as config:
+        found = replay_letters(config.state, selection)
+        for name in _outputs(config.state):
+            if name not in config.outputs:
+                where = quoted(str(path))
+                click.echo(f"warning: output {quoted(name)} is not in {where}.", err=True)
+    print_result(f"{many(len(found), 'dead letter')} to be delivered again.")
+    _fail_if_missing(numbers, found)
 
 
 @dead_letters.command()
@@ -138,13 +124,10 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
 def purge(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bool) -> None:
     """Delete dead letters for good."""
     selection = _select(numbers, output, every=every)
-    config = load_or_end(path)
-    _require_output(path, config, output)
-    missing = _find_missing(config, selection)
-    with _failing():
-        purged = purge_letters(config.state, selection)
-    print_result(f"{many(purged, 'dead letter')} deleted.")
-    _fail_if_missing(missing)
+    with _known_output(path, output) as config:
+        found = purge_letters(config.state, selection)
+    print_result(f"{many(len(found), 'dead letter')} deleted.")
+    _fail_if_missing(numbers, found)
 
 
 def _select(numbers: Sequence[int], output: str | None, *, every: bool) -> "Selection":
@@ -158,93 +141,52 @@ def _select(numbers: Sequence[int], output: str | None, *, every: bool) -> "Sele
     return Selection(output, numbers or None)
 
 
-def _print(
-    config: "Config", selection: "Selection", form: Callable[["DeadLetter"], str], head: str = ""
-) -> None:
-    """Print dead letters, below a head; if they cannot be read, not even that."""
-    heads = [head] if head else []
-
-    def take(page: Sequence["DeadLetter"]) -> None:
-        print_result("\n".join([*heads, *map(form, page)]))
-        heads.clear()
-
-    with _failing():
-        read_letters(config.state, take, selection)
-    if heads:
-        take([])
-
-
-def _require_output(path: Path, config: "Config", output: str | None) -> None:
-    """Fail for the name of an output that neither is configured nor has dead letters."""
-    if output is None or output in config.outputs:
-        return
-    with _failing():
-        known = dict.fromkeys([*config.outputs, *_outputs(config.state)])
-    if output not in known:
-        fail(
-            f"there is no output {quoted(output)} in {quoted(str(path))}, and no dead letter of"
-            f" one; there are: {', '.join(known)}"
-        )
-
-
-def _find_missing(config: "Config", selection: "Selection") -> list[int]:
-    """Find the selected numbers that no dead letter has."""
-    from forwarder.spool.dead_letters import numbers_of
-    from forwarder.spool.stats import read_spool
-
-    if selection.numbers is None:
-        return []
-    with _failing():
-        found = read_spool(config.state, partial(numbers_of, selection=selection))
-    return sorted(set(selection.numbers).difference(found))
-
-
-def _fail_if_missing(missing: Sequence[int]) -> None:
-    if missing:
-        named = ", ".join(map(str, missing[:_NAMED]))
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        fail(f"not there: {named}{more}; see the list")
-
-
 @contextmanager
-def _failing() -> Iterator[None]:
-    """End the command where the spool cannot be used."""
+def _known_output(path: Path, output: str | None) -> "Iterator[Config]":
+    """Load the configuration; end the command where the spool or the output is not there."""
     from forwarder.spool.errors import SpoolError
 
+    config = load_or_end(path)
     try:
-        yield
+        known = dict.fromkeys([*config.outputs, *_outputs(config.state)])
+        if output is not None and output not in known:
+            fail(
+                f"there is no output {quoted(output)} in {quoted(str(path))}, and no dead letter of"
+                f" one; there are: {', '.join(known)}"
+            )
+        yield config
     except SpoolError as error:
         fail(str(error))
 
 
-def read_letters(
-    folder: Path, take: Callable[[Sequence["DeadLetter"]], None], selection: "Selection"
-) -> int:
-    """Pass dead letters on, oldest first, some at a time; return how many there were."""
+def _fail_if_missing(numbers: Sequence[int], found: Iterable[int]) -> None:
+    if missing := sorted(set(numbers).difference(found)):
+        fail(f"not there: {', '.join(map(str, missing))}; see the list")
+
+
+def read_letters(folder: Path, selection: "Selection") -> "Iterator[DeadLetter]":
+    """Yield dead letters, oldest first; they are read some at a time."""
     from forwarder.spool.dead_letters import page as read_page
     from forwarder.spool.stats import read_spool
 
-    after = number = 0
+    after = 0
     while page := read_spool(folder, partial(read_page, selection=selection, after=after)):
-        take(page)
-        number += len(page)
+        yield from page
         after = page[-1].number
-    return number
 
 
-def replay_letters(folder: Path, selection: "Selection") -> tuple[int, int]:
-    """Mark dead letters to be delivered again; count them, and those that were marked before."""
+def replay_letters(folder: Path, selection: "Selection") -> list[int]:
+    """Mark dead letters to be delivered again; return their numbers."""
     from forwarder.spool.dead_letters import mark
 
-    found, marked = _change(folder, selection, mark)
-    return marked, found - marked
+    return _change(folder, selection, mark)
 
 
-def purge_letters(folder: Path, selection: "Selection") -> int:
-    """Delete dead letters for good; return how many."""
+def purge_letters(folder: Path, selection: "Selection") -> list[int]:
+    """Delete dead letters for good; return their numbers."""
     from forwarder.spool.dead_letters import remove
 
-    return _change(folder, selection, remove)[1]
+    return _change(folder, selection, remove)
 
 
 def _outputs(folder: Path) -> list[str]:
@@ -257,92 +199,55 @@ def _outputs(folder: Path) -> list[str]:
 def _change(
     folder: Path,
     selection: "Selection",
-    change: Callable[["sqlite3.Connection", Sequence[int]], int],
-) -> tuple[int, int]:
-    """Change dead letters that are there now, some at a time; count them, and what changed."""
+    change: Callable[["sqlite3.Connection", Sequence[int]], object],
+) -> list[int]:
+    """Change dead letters that are there now, some at a time."""
     from forwarder.spool.dead_letters import numbers_of
     from forwarder.spool.stats import read_spool, write_spool
 
     found = read_spool(folder, partial(numbers_of, selection=selection))
-    changed = 0
     for start in range(0, len(found), _CHANGED_AT_ONCE):
         with write_spool(folder) as connection:
-            changed += change(connection, found[start : start + _CHANGED_AT_ONCE])
-    return len(found), changed
+            change(connection, found[start : start + _CHANGED_AT_ONCE])
+    return found
 
 
 def as_row(letter: "DeadLetter") -> str:
     """Show a dead letter as a line for people."""
+    source = ""
+    if letter.source is not None:
+        path, offset = letter.source
+        source = path if offset is None else f"{path} at byte {offset:,}"
     cells = (
         str(letter.number),
         letter.time.strftime("%Y-%m-%d %H:%M:%S"),
         letter.output,
         "" if letter.status is None else str(letter.status),
         "yes" if letter.replay else "",
-        _source(letter),
+        source,
         letter.reason,
     )
     return format_row(cells, _ALIGNED)
 
 
-def as_ndjson(letter: "DeadLetter") -> str:
-    """Return one JSON object in a line, with the whole document."""
+def as_json(letter: "DeadLetter", *, indent: bool = False) -> str:
+    """Return one JSON object with the whole document, in one line or, for people, in several."""
     import orjson
 
-    line = orjson.dumps(
-        {
-            "number": letter.number,
-            "output": letter.output,
-            "reason": letter.reason,
-            "status": letter.status,
-            "time": _time(letter),
-            "source": None if letter.source is None else letter.source._asdict(),
-            "replay": letter.replay,
-            "document": _document(letter.document.body),
-        }
-    ).decode()
-    return escaped_json(line)
-
-
-def as_text(letter: "DeadLetter") -> str:
-    """Return everything for people, in several lines."""
-    import orjson
-
-    document = _document(letter.document.body)
-    if isinstance(document, str):
-        shown = escape_control(document)
-    else:
-        shown = escaped_json(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
-    status = "" if letter.status is None else f" (status {letter.status})"
-    lines = (
-        f"number: {letter.number}",
-        f"output: {escape_control(letter.output)}",
-        f"reason: {escape_control(letter.reason)}{status}",
-        f"time: {_time(letter)}",
-        f"source: {escape_control(_source(letter)) or 'unknown'}",
-        f"replay: {'yes' if letter.replay else 'no'}",
-        shown,
-        "",
-    )
-    return "\n".join(lines)
-
-
-def _source(letter: "DeadLetter") -> str:
-    if letter.source is None:
-        return ""
-    path, offset = letter.source
-    return path if offset is None else f"{path} at byte {offset:,}"
-
-
-def _time(letter: "DeadLetter") -> str:
-    return letter.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _document(body: bytes) -> object:
-    """Read a document; one that is not JSON becomes text, so that it can be looked at."""
-    import orjson
-
+    body = letter.document.body
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return body.decode("utf-8", "replace")
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:  # as text, so that it can be looked at
+        document = body.decode("utf-8", "replace")
+    fields = {
+        "number": letter.number,
+        "output": letter.output,
+        "reason": letter.reason,
+        "status": letter.status,
+        "time": letter.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "source": None if letter.source is None else letter.source._asdict(),
+        "replay": letter.replay,
+        "document": document,
+    }
+    option = orjson.OPT_INDENT_2 if indent else None
+    return escaped_json(orjson.dumps(fields, option=option).decode())

@@ -11,9 +11,8 @@ answers at once.
 import click
 
 from forwarder import __version__
-from forwarder.cli.check import check
 from forwarder.cli.common import ending_by_signals
-from forwarder.cli.config import config, plugins
+from forwarder.cli.config import check, config, plugins
 from forwarder.cli.dead_letters import dead_letters
 from forwarder.cli.parse import parse
 from forwarder.cli.rewind import rewind

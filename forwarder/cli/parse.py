@@ -14,8 +14,8 @@ from forwarder.cli.common import (
     Column,
     as_configured,
     drop_output,
-    fail,
     format_row,
+    require_stdout,
 )
 from forwarder.text import escaped_json, many, quoted
 
@@ -47,39 +47,21 @@ _EVENTS = {
 }
 """By action: in a row, and in the summary, in its order."""
 _MARKS = {"success": "+", "failure": "-", None: " "}
-_RATED_MEGABYTES = 1
-"""With less, a rate shows how long the program took to start."""
-
-
-def _zone(_: click.Context, __: click.Parameter, name: str | None) -> "tzinfo | None":
-    if name is None:
-        return None
-    from forwarder.config.types import read_zone
-
-    return as_configured(name, read_zone)
-
-
-def _name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
-    if name is None:
-        return None
-    from forwarder.config.types import read_keyword
-
-    if not name.strip():
-        msg = "the name is empty; leave the option out to name appliances by their folders."
-        raise click.BadParameter(msg)
-    return as_configured(name, read_keyword)
 
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option(
-    "--appliance", metavar="NAME", callback=_name, help="Name of the appliance, for all PATHs."
+    "--appliance",
+    metavar="NAME",
+    callback=as_configured("read_keyword"),
+    help="Name of the appliance, for all PATHs.",
 )
 @click.option(
     "--timezone",
     "zone",
     metavar="ZONE",
-    callback=_zone,
+    callback=as_configured("read_zone"),
     help="IANA time zone of logs whose header has no UTC offset, like Europe/Rome. [default: UTC]",
 )
 @click.option(
@@ -132,8 +114,7 @@ def parse(  # noqa: PLR0913 - one an option
     from forwarder.ecs.layout import Common
     from forwarder.pipeline import Settings
 
-    if sys.stdout is None:  # as after >&- in a shell
-        fail("standard output is closed; there is nowhere to write to")
+    require_stdout()
     options = parsing.ParseOptions(
         paths=paths or _standard_input(),
         appliance=appliance,
@@ -230,13 +211,9 @@ def _what(event: Mapping[str, Any], cisco: Mapping[str, Any], fields: Mapping[st
 def summarise(outcome: "Outcome") -> Iterator[str]:
     """Summarise what was read, a line each."""
     counts = outcome.counts
-    megabytes = counts.bytes / 1e6
-    rate = ""
-    if megabytes >= _RATED_MEGABYTES and outcome.cpu_seconds:
-        rate = f" ({megabytes / outcome.cpu_seconds:,.0f} MB a CPU second)"
     yield (
-        f"{many(outcome.files, 'file')}, {many(counts.lines, 'line')}, {megabytes:,.1f} MB"
-        f" in {outcome.seconds:.2f} s{rate}"
+        f"{many(outcome.files, 'file')}, {many(counts.lines, 'line')}, {counts.bytes / 1e6:,.1f} MB"
+        f" in {outcome.seconds:.2f} s"
     )
     for path, read in outcome.repeated:
         yield f"left out {quoted(path)}: all of it is in {quoted(read)}"

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@config_option
+@config_option(required=True)
 @click.option(
     "--output",
     metavar="NAME",
@@ -104,8 +104,14 @@ def _read_again(
             f"no log is known under {quoted(log_path)}; esa-forwarder status names them."
             " One that was rewound is known again when it is read"
         )
-    for line in _announce(logs, output):
-        click.echo(line, err=True)
+    only = "" if output is None else f" for {quoted(output)} alone"
+    there = [x for x in logs if x.file is not None]
+    for appliance, group in groupby(there, key=lambda x: x.position.appliance):
+        sizes = {x.path: x.position.fingerprint.size for x in group}  # uncompressed
+        what = f"{many(len(sizes), 'log')} of {quoted(appliance)} will be read again{only}"
+        click.echo(f"{what}, {many(sum(sizes.values()), 'byte')}:", err=True)
+        for path, size in sizes.items():
+            click.echo(f"  {quoted(path)}: {many(size, 'byte')}", err=True)
     # What is read at once is read however old it is.
     later = [x for x in logs if output is None or x.file is None]
     for obstacle in obstacles(later, sources, time.time()):
@@ -119,32 +125,13 @@ def _read_again(
         click.echo(f"{added} added to the spool for {quoted(output)}.", err=True)
 
 
-def _announce(logs: Iterable["Again"], output: str | None) -> Iterator[str]:
-    """Yield what will be read again; sizes are of what was read, uncompressed."""
-    only = "" if output is None else f" for {quoted(output)} alone"
-    there = [x for x in logs if x.file is not None]
-    for appliance, group in groupby(there, key=lambda x: x.position.appliance):
-        own = list(group)
-        size = sum(x.position.fingerprint.size for x in own)
-        yield (
-            f"{many(len(own), 'log')} of {quoted(appliance)} will be read again{only},"
-            f" {many(size, 'byte')}:"
-        )
-        yield from (f"  {quoted(x.path)}: {many(x.position.fingerprint.size, 'byte')}" for x in own)
-
-
 def _confirm(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -> None:
     """Tell where documents may be duplicated, and ask; end if that is not wanted."""
     twice = False
     for name, output in config.outputs.items():
-        progress = spool.outputs.get(name)
-        if only not in {None, name} or progress is None or not progress.delivered:
-            continue
-        what = f"Output {quoted(name)} ({output.plugin.name})"
-        if output.plugin.knows_ids:
-            click.echo(f"{what} recognises by their ids the documents that it has.", err=True)
-        else:
-            has = f"{what} has had {many(progress.delivered, 'document')}"
+        number = spool.outputs[name].delivered if name in spool.outputs else 0
+        if number and only in {None, name} and not output.plugin.knows_ids:
+            has = f"Output {quoted(name)} ({output.plugin.name}) has had {many(number, 'document')}"
             click.echo(f"{has}; those of these logs may be in it twice.", err=True)
             twice = True
     if not twice or yes:
@@ -173,11 +160,9 @@ def _report_dropped(spool: "Spool", output: str, *, settle: bool) -> None:
     progress = spool.outputs.get(output)
     number = progress.dropped.documents if progress and progress.dropped else 0
     dropped = f"{many(number, 'document')} dropped for {quoted(output)}"
-    if settle and number:
+    if settle:
         spool.settle_dropped(output)
         click.echo(f"{dropped}: settled.", err=True)
-    elif settle:
-        click.echo(f"Nothing is dropped for {quoted(output)}.", err=True)
     elif number:
         click.echo(
             f"status still names {dropped}. When the logs of all appliances are read again:"

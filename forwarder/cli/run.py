@@ -1,25 +1,16 @@
 """``esa-forwarder run``: the service."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from forwarder.cli.common import DONE, FAILED, as_configured, config_file, load_or_end
+from forwarder.cli.common import DONE, FAILED, as_configured, config_file, fail, load_or_end
 
 if TYPE_CHECKING:
     from datetime import timedelta
-
-    from forwarder.config.load import Config
-
-
-def _duration(_: click.Context, __: click.Parameter, value: str | None) -> "timedelta | None":
-    if value is None:
-        return None
-    from forwarder.config.types import read_duration
-
-    return as_configured(value, read_duration)
 
 
 @click.command()
@@ -27,7 +18,7 @@ def _duration(_: click.Context, __: click.Parameter, value: str | None) -> "time
 @click.option("--once", is_flag=True, help="Read to the end, deliver everything, and exit.")
 @click.option(
     "--give-up-after",
-    callback=_duration,
+    callback=as_configured("read_duration"),
     metavar="DURATION",
     help="With --once: exit when nothing was delivered for this long, like 30s or 5m."
     "  [default: 5m]",
@@ -52,32 +43,15 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     from forwarder.errors import ForwarderError
     from forwarder.plugins import find_outputs, stdout_to_stderr
 
-    def reload() -> "Config":
-        config = load(path, find_outputs)
-        _refuse_closed_input(config)
-        return config
-
     config = load_or_end(path)
     log.configure(config.log.format, config.log.level, mask_of(config))
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+    reload = partial(load, path, find_outputs)
+    patience = GIVE_UP_AFTER if give_up_after is None else give_up_after
     try:
-        _refuse_closed_input(config)
-        patience = GIVE_UP_AFTER if give_up_after is None else give_up_after
         with stdout_to_stderr():
             good = Service(config, reload, once=once, give_up_after=patience).run()
     except ForwarderError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(FAILED)
+        fail(str(error))
     sys.exit(DONE if good else FAILED)
-
-
-def _refuse_closed_input(config: "Config") -> None:
-    """Raise ReadError if an input is standard input, and that is closed."""
-    from forwarder.config.models import StdinSettings
-    from forwarder.inputs.block_reader import ReadError
-    from forwarder.inputs.stdin import CLOSED, is_closed
-
-    for number, settings in enumerate(config.inputs):
-        if isinstance(settings, StdinSettings) and is_closed():
-            raise ReadError(f"inputs[{number}]: {CLOSED}.")

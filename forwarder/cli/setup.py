@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.cli.common import (
-    BAD_CONFIG,
-    DONE,
-    FAILED,
-    config_file,
-    load_or_end,
-    print_result,
-)
+from forwarder.cli.common import BAD_CONFIG, FAILED, config_file, load_or_end, print_result
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.text import escaped
 
@@ -86,21 +79,21 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     from forwarder.output import SetupOptions
     from forwarder.plugins import stdout_to_stderr
 
+    if folder is not None and (dry_run or remove):
+        raise click.UsageError("--export writes what is installed: not with --remove or --dry-run.")
     config = load_or_end(path)
     given = [x for x in (api_key, password, f"{user}:{password}" if user else None) if x]
     mask = mask_of(config, more=given)
+    output = _choose(config, name)
+    assert output.plugin.setup is not None  # noqa: S101 - chosen so
+    options = SetupOptions(
+        remove=remove,
+        api_key=api_key or None,
+        user=user or None,
+        password=password or None,
+        values=_read_values(output, values),
+    )
     try:
-        if folder is not None:
-            _refuse_with_export(remove=remove, dry_run=dry_run)
-        output = _choose(config, name)
-        assert output.plugin.setup is not None  # noqa: S101 - chosen so
-        options = SetupOptions(
-            remove=remove,
-            api_key=api_key or None,
-            user=user or None,
-            password=password or None,
-            values=_read_values(output, values),
-        )
         with stdout_to_stderr():
             steps = list(output.plugin.setup(output.settings, options))
         if dry_run:
@@ -109,40 +102,20 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
             _export(steps, folder)
         else:
             _do_all(steps, mask)
-    except ConfigError as error:
-        click.echo(escaped(mask(f"error: {error}")), err=True)
-        sys.exit(BAD_CONFIG)
     except ForwarderError as error:
         click.echo(escaped(mask(f"error: {error}")), err=True)
-        sys.exit(FAILED)
-    sys.exit(DONE)
-
-
-def _refuse_with_export(*, remove: bool, dry_run: bool) -> None:
-    """Refuse what would leave no files, or wrong ones."""
-    if dry_run:
-        raise ConfigError(
-            "either --dry-run or --export: the first prints what would be sent, the second writes"
-            " it to files, and neither sends anything."
-        )
-    if remove:
-        raise ConfigError(
-            "--export writes the files that a setup installs, and --remove installs none."
-            " --remove --dry-run prints what would be asked."
-        )
+        sys.exit(BAD_CONFIG if isinstance(error, ConfigError) else FAILED)
 
 
 def _choose(config: "Config", name: str | None) -> "OutputConfig":
     """Choose the output; refuse where there is none to be set up, or several."""
     able = {x.name: x for x in config.outputs.values() if x.plugin.setup is not None}
-    names = ", ".join(able) or "none"
-    if name is not None:
-        if name not in able:
-            raise ConfigError(f"output {name!r} cannot be set up; these can: {names}.")
-        return able[name]
-    if len(able) != 1:
-        raise ConfigError(f"outputs that can be set up: {names}; name one with --output.")
-    return next(iter(able.values()))
+    if name is None and len(able) == 1:
+        return next(iter(able.values()))
+    if name not in able:
+        names = ", ".join(able) or "none"
+        raise click.UsageError(f"name with --output one that can be set up; these can: {names}.")
+    return able[name]
 
 
 def _read_values(output: "OutputConfig", values: Iterable[str]) -> dict[str, str]:
@@ -151,11 +124,9 @@ def _read_values(output: "OutputConfig", values: Iterable[str]) -> dict[str, str
     found = {}
     for text in values:
         name, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {text!r} is not of the form NAME=VALUE.")
-        if name not in known:
+        if not equals or name not in known:
             names = ", ".join(known) or "none"
-            raise ConfigError(f"--set {name}: output {output.name!r} has no such name: {names}.")
+            raise click.UsageError(f"--set needs NAME=VALUE, with one of these names: {names}.")
         found[name] = value
     return found
 
@@ -192,15 +163,13 @@ def _do_all(steps: Sequence["Step"], mask: "Mask") -> None:
 
     if not any(x.do for x in steps):
         raise ConfigError(
-            "nothing of this is done by the program itself, it is for you to install:"
-            " --dry-run prints it, and --export DIR writes the files."
+            "all of this is for you to install: --dry-run prints it, and --export DIR writes files."
         )
-    by_hand = [x for x in steps if x.by_hand]
     for step in steps:
         if step.do is not None:
             with stdout_to_stderr():
                 done = step.do()
             print_result(escaped(mask(f"ok    {step.what}: {done}")))
-    if by_hand:
+    if by_hand := [x for x in steps if x.by_hand]:
         print_result("\nNot done; for you to do:\n")
         _print_all(by_hand)

@@ -7,11 +7,7 @@ reloads the configuration, does nothing before it is loaded.
 import os
 import signal
 import sys
-from errno import EDQUOT, EFBIG, EIO, ENOSPC
 
-_DONE, _FAILED = 0, 1
-"""As in ``cli.common``, which is imported later."""
-_DISK_FULL = (EDQUOT, EFBIG, EIO, ENOSPC)
 _LAST_STREAM = 2
 """Standard error."""
 
@@ -20,30 +16,17 @@ def main() -> None:
     """Run the command ``esa-forwarder``."""
     fill_closed_streams()
     if sys.argv[1:2] == ["run"]:
-        _end_service_at_once(_FAILED if "--once" in sys.argv else _DONE)
+        code = int("--once" in sys.argv)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # An exception would be lost where Python lets none through, as in a finalizer.
+            signal.signal(number, lambda *_: os._exit(code))
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Python would raise KeyboardInterrupt during an import.
     elif signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from forwarder.cli.common import drop_output
     from forwarder.cli.main import main as command
 
-    try:
-        command()
-    except OSError as error:
-        # Help and versions are written by click, which lets this through.
-        if error.errno not in _DISK_FULL or error.filename is not None:
-            raise
-        drop_output()
-        sys.stderr.write(f"error: standard output cannot be written: {error.strerror}.\n")
-        sys.exit(_FAILED)
-
-
-def _end_service_at_once(code: int) -> None:
-    """Let signals end the process until the service handles them."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # An exception would be lost where Python lets none through, as in a finalizer.
-        signal.signal(number, lambda *_: os._exit(code))
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    command()
 
 
 def fill_closed_streams() -> None:

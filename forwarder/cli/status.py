@@ -1,6 +1,6 @@
 """``esa-forwarder status``: how the service is doing, for people and for programs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,6 @@ from forwarder.cli.common import config_file, fail, format_table, load_or_end, p
 from forwarder.text import escape_control, escaped, escaped_json, many
 
 if TYPE_CHECKING:
-    from forwarder.spool.cursors import Progress
     from forwarder.spool.stats import Summary, Waiting
 
 _COUNTS = ("delivered", "rejected", "retried", "lost", "dropped")
@@ -65,8 +64,8 @@ def _status(summary: "Summary", now: datetime) -> dict[str, Any]:
     return {
         "service": {"running": runs, "process": summary.process},
         "reading": {
-            "paused_since": None if pause is None else _iso(pause.since),
-            "reason": None if pause is None else pause.reason,
+            "paused_since": _iso(pause and pause.since),
+            "reason": pause and pause.reason,
         },
         "spool": {
             "documents": summary.documents,
@@ -79,7 +78,7 @@ def _status(summary: "Summary", now: datetime) -> dict[str, Any]:
             "damaged_documents": summary.damage[1],
         },
         "connections": {"open": summary.connections},
-        "inputs": None if summary.ingest is None else orjson.loads(summary.ingest),
+        "inputs": summary.ingest and orjson.loads(summary.ingest),
         "outputs": {x: _output(y, now, runs=runs) for x, y in summary.outputs.items()},
         "dead_letters": {
             name: {
@@ -107,39 +106,32 @@ def _output(waiting: "Waiting", now: datetime, *, runs: bool) -> dict[str, Any]:
         "rejected": progress.rejected,
         "retried": progress.retried,
         "lost": progress.missing,
-        "dropped": None
-        if dropped is None
-        else {
+        "dropped": dropped
+        and {
             "documents": dropped.documents,
             "first": dropped.first._asdict(),
             "last": dropped.last._asdict(),
         },
-        "failing_since": None if trouble is None else _iso(trouble.since),
+        "failing_since": _iso(trouble and trouble.since),
         "stopped": trouble is not None and trouble.stopped,
-        "attempt_since": _attempt(progress, runs=runs),
+        # Where the service was killed during a call, none is running.
+        "attempt_since": _iso(progress.attempt_since if runs else None),
         "put_off": waiting.postponed,
-        "rejecting": None
-        if rejecting is None
-        else {
-            "number": rejecting.number,
-            "of": rejecting.of,
-            "reason": rejecting.reason,
-            "time": _iso(rejecting.time),
-        },
+        "rejecting": rejecting and {**rejecting._asdict(), "time": _iso(rejecting.time)},
         "last_error": error,
-        "last_error_time": None if time is None else _iso(time),
+        "last_error_time": _iso(time),
     }
 
 
 def as_text(summary: "Summary", now: datetime) -> Iterator[str]:
     """Yield everything as lines for people, with ages at this time."""
     shown = _status(summary, now)
-    usage, pause = summary.usage, summary.pause
+    usage, (since, reason) = summary.usage, shown["reading"].values()
     runs = summary.process is not None
     limit = "" if summary.max_bytes is None else f" of {summary.max_bytes:,}"
     yield f"service: running as process {summary.process}" if runs else "service: not running"
-    if pause is not None:
-        yield f"reading: paused since {_iso(pause.since)}: {escape_control(pause.reason)}"
+    if reason is not None:
+        yield f"reading: paused since {since}: {escape_control(reason)}"
     yield (
         f"spool: {many(summary.documents, 'document')}; {usage.used:,}{limit} bytes;"
         f" WAL: {many(usage.wal, 'byte')}; free on the disk: {many(usage.free, 'byte')}"
@@ -150,15 +142,7 @@ def as_text(summary: "Summary", now: datetime) -> Iterator[str]:
     yield f"open connections: {summary.connections:,}"
     if summary.outputs:
         yield ""
-        rows = []
-        for name, x in summary.outputs.items():
-            output = shown["outputs"][name]
-            age = output["oldest_seconds"]
-            oldest = "" if age is None else str(timedelta(seconds=round(age)))
-            dropped = output["dropped"]["documents"] if output["dropped"] else 0
-            counts = (f"{y:,}" for y in (*(output[z] for z in _COUNTS[:-1]), dropped))
-            state = "; ".join(_states(x, runs=runs))
-            rows.append((name, f"{x.documents:,}", oldest, *counts, state))
+        rows = [_row(x, y, summary.outputs[x]) for x, y in shown["outputs"].items()]
         yield from format_table(_OUTPUTS, rows, left=(0, len(_OUTPUTS) - 1))
         yield from _losses(summary)
     if summary.dead_letters:
@@ -172,6 +156,60 @@ def as_text(summary: "Summary", now: datetime) -> Iterator[str]:
     if shown["inputs"] is not None:
         yield ""
         yield from _inputs(shown["inputs"])
+
+
+def _row(name: str, output: Mapping[str, Any], waiting: "Waiting") -> Sequence[str]:
+    age = output["oldest_seconds"]
+    dropped = output["dropped"]["documents"] if output["dropped"] else 0
+    return (
+        name,
+        f"{output['waiting']:,}",
+        "" if age is None else str(timedelta(seconds=round(age))),
+        *(f"{output[x]:,}" for x in _COUNTS[:-1]),
+        f"{dropped:,}",
+        "; ".join(_states(output, waiting.postponed_for)),
+    )
+
+
+def _states(output: Mapping[str, Any], postponed_for: str | None) -> Iterator[str]:
+    rejecting = output["rejecting"]
+    error, time = output["last_error"], output["last_error_time"]
+    calling = ""
+    if output["attempt_since"] is not None:
+        calling = f"a call has been running since {output['attempt_since']}"
+    if output["failing_since"] is not None:
+        what = "stopped" if output["stopped"] else "failing"
+        since = "; ".join(filter(None, (f"{what} since {output['failing_since']}", calling)))
+        yield f"{since}: {error} ({time})"
+    elif calling:
+        yield calling
+    elif rejecting is None or rejecting["number"] < rejecting["of"]:
+        yield "delivering" if output["delivered"] else "nothing delivered yet"
+    if rejecting is not None:
+        yield (
+            f"rejecting: {rejecting['number']:,} of the last {rejecting['of']:,},"
+            f" {rejecting['reason']} ({rejecting['time']})"
+        )
+    if output["put_off"]:
+        yield f"postponed: {output['put_off']:,}, {postponed_for}"
+    if output["failing_since"] is None and error is not None:
+        yield f"last error {time}: {error}"
+
+
+def _losses(summary: "Summary") -> Iterator[str]:
+    """Yield what outputs lost because the spool was full."""
+    for output, waiting in summary.outputs.items():
+        dropped = waiting.progress.dropped
+        if dropped is not None:
+            name = escape_control(output)
+            first, last = (escape_control(x.words) for x in (dropped.first, dropped.last))
+            yield (
+                f"dropped for {name} because the spool was full:"
+                f" {many(dropped.documents, 'document')}, from {first} to {last}; to bring them"
+                f" back: esa-forwarder rewind --output {name} PATH, for the log of each appliance"
+                " with which they begin; then, or to do without them: esa-forwarder rewind"
+                f" --output {name} --settle"
+            )
 
 
 def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
@@ -205,51 +243,7 @@ def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
         yield f"problem: {escaped(problem)}"
 
 
-def _losses(summary: "Summary") -> Iterator[str]:
-    """Yield what outputs lost because the spool was full."""
-    for output, waiting in summary.outputs.items():
-        dropped = waiting.progress.dropped
-        if dropped is not None:
-            name = escape_control(output)
-            first, last = (escape_control(x.words) for x in (dropped.first, dropped.last))
-            yield (
-                f"dropped for {name} because the spool was full:"
-                f" {many(dropped.documents, 'document')}, from {first} to {last}; to bring them"
-                f" back: esa-forwarder rewind --output {name} PATH, for the log of each appliance"
-                " with which they begin; then, or to do without them: esa-forwarder rewind"
-                f" --output {name} --settle"
-            )
-
-
-def _attempt(progress: "Progress", *, runs: bool) -> str | None:
-    """Return since when a call is running; none is where the service was killed during one."""
-    return _iso(progress.attempt_since) if runs and progress.attempt_since is not None else None
-
-
-def _states(waiting: "Waiting", *, runs: bool) -> Iterator[str]:
-    progress = waiting.progress
-    trouble, rejecting = progress.trouble, progress.rejecting
-    attempt = _attempt(progress, runs=runs)
-    calling = "" if attempt is None else f"a call has been running since {attempt}"
-    if trouble is not None:
-        what = "stopped" if trouble.stopped else "failing"
-        since = "; ".join(filter(None, (f"{what} since {_iso(trouble.since)}", calling)))
-        yield f"{since}: {trouble.error} ({_iso(trouble.time)})"
-    elif calling:
-        yield calling
-    elif rejecting is None or rejecting.number < rejecting.of:
-        yield "delivering" if progress.delivered else "nothing delivered yet"
-    if rejecting is not None:
-        yield (
-            f"rejecting: {rejecting.number:,} of the last {rejecting.of:,}, {rejecting.reason}"
-            f" ({_iso(rejecting.time)})"
-        )
-    if waiting.postponed:
-        yield f"postponed: {waiting.postponed:,}, {waiting.postponed_for}"
-    if trouble is None and progress.last_error is not None:
-        error, time = progress.last_error
-        yield f"last error {_iso(time)}: {error}"
-
-
-def _iso(time: float) -> str:
+def _iso(time: float | None) -> str | None:
+    if time is None:
+        return None
     return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
