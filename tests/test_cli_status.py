@@ -158,7 +158,7 @@ def test_status_for_people(tmp_path: Path) -> None:
             "spool: 30 documents; 1,000 of 1,073,741,824 bytes; WAL: 20 bytes;"
             " free on the disk: 3,000,000 bytes"
         ),
-        "damaged and quarantined: 250 documents in 1 row",
+        "damaged and deleted: 250 documents in 1 row",
         "open connections: 5",
         "",
         "OUTPUT   WAITING   OLDEST  DELIVERED  REJECTED  RETRIED  LOST  DROPPED  STATE",

@@ -77,7 +77,7 @@ def set_aside(folder: Path) -> list[str]:
     return [x[: x.index("-") + 1] + x[x.index("Z") :] for x in names]
 
 
-def test_a_damaged_block_is_set_aside_when_it_is_read(tmp_path: Path) -> None:
+def test_a_damaged_block_is_deleted_when_it_is_read(tmp_path: Path) -> None:
     """Those around it are delivered; how many are missing is counted."""
     fill(tmp_path)
     change_block(tmp_path / "spool.db", 1 + EACH)
@@ -88,7 +88,7 @@ def test_a_damaged_block_is_set_aside_when_it_is_read(tmp_path: Path) -> None:
     assert [(x["documents"], x["fault"]) for x in logs if x["log_level"] == "error"] == [
         (EACH, "the checksum does not match")
     ]
-    assert set_aside(tmp_path) == [f"spool.db.damaged-Z-block-{1 + EACH}"]
+    assert set_aside(tmp_path) == []
 
 
 def test_a_damaged_block_is_not_read_ahead(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_damaged_block_is_not_read_ahead(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", [1, 1 + 3 * EACH, 1 + TOTAL - EACH])
 def test_a_damaged_block_does_not_stop_those_who_come_upon_it(tmp_path: Path, first: int) -> None:
-    """Each output steps over it; it is set aside and told of once. Later ones are delivered."""
+    """Each output steps over it; it is deleted and told of once. Later ones are delivered."""
     fill(tmp_path)
     lost = range(first - 1, first - 1 + EACH)
     with capture_logs() as logs, closing(opened(tmp_path, "a", "b")) as spool:
@@ -116,7 +116,7 @@ def test_a_damaged_block_does_not_stop_those_who_come_upon_it(tmp_path: Path, fi
         assert spool.outputs["b"].missing == EACH
         assert spool.outputs["b"].delivered == TOTAL - EACH + 1
     assert len([x for x in logs if x["log_level"] == "error"]) == 1
-    assert set_aside(tmp_path) == [f"spool.db.damaged-Z-block-{first}"]
+    assert set_aside(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_damage_anywhere_is_noticed_and_the_rest_carried_over(tmp_path: Path, se
     loud = [x for x in logs if x["log_level"] == "error"]
     whole = (cursor, state, letters, found) == (11, TOTAL, LETTERS, list(range(10, TOTAL)))
     assert whole or loud
-    if cursor == 11:
-        assert len(found) + missing == TOTAL - 10
+    if cursor == 11:  # what is missing at the end is not counted
+        assert len(found) + missing <= TOTAL - 10
 
 
 @contextmanager
@@ -204,7 +204,7 @@ def all_letters(folder: Path) -> list[DeadLetter]:
 
 
 def test_most_of_a_damaged_database_is_carried_over(tmp_path: Path) -> None:
-    """Each table up to the broken place; and what was lost is counted, at the end, too."""
+    """Each table up to the broken place."""
     fill(tmp_path)
     path = tmp_path / "spool.db"
     with closing(connect(path)) as connection:
@@ -218,7 +218,6 @@ def test_most_of_a_damaged_database_is_carried_over(tmp_path: Path) -> None:
     with capture_logs() as logs:
         found = take_all(tmp_path)
         with opened_again(tmp_path) as spool:
-            assert spool.outputs["a"].missing == TOTAL - 10 - len(found)
             assert spool.load_state("file/x") == [("file/x", b"%d" % (TOTAL - EACH))]
         assert len(all_letters(tmp_path)) == LETTERS
     (said,) = [x for x in logs if x["log_level"] == "error"]
@@ -321,7 +320,7 @@ def test_the_log_of_changes_of_a_deleted_database_is_kept(tmp_path: Path) -> Non
     (tmp_path / "spool.db-wal").write_bytes(b"of another one")
     with capture_logs() as logs, closing(opened(tmp_path, "a")) as spool:
         assert take(spool, "a") == []
-    (said,) = [x for x in logs if x["log_level"] == "error" and "newest" not in x["event"]]
+    (said,) = [x for x in logs if x["log_level"] == "error"]
     assert said["event"].startswith("The spool's log of changes was found without its database")
     assert set_aside(tmp_path) == ["spool.db.damaged-Z-wal"]
 
@@ -391,22 +390,6 @@ def test_a_database_without_its_version_is_set_aside(tmp_path: Path) -> None:
         assert len(take(spool, "a")) == TOTAL - 10
     (said,) = [x for x in logs if "complete" in x]
     assert (said["complete"], said["fault"]) == (True, "its version is gone")
-
-
-def test_a_log_of_changes_that_is_gone_is_said(tmp_path: Path) -> None:
-    """What was in it was committed, and is not there: SQLite does not tell."""
-    source, killed = tmp_path / "source", tmp_path / "killed"
-    source.mkdir(mode=0o700)
-    killed.mkdir(mode=0o700)
-    with closing(opened(source, "a")) as spool:
-        spool.commit(documents(0, 30))
-        for name in ("spool.db", "spool.lock"):
-            shutil.copy(source / name, killed)
-    for found in (1, 0):
-        with capture_logs() as logs, closing(opened(killed, "a")) as spool:
-            assert take(spool, "a") == []
-        said = [x["documents"] for x in logs if x["event"].startswith("The newest documents are")]
-        assert said == [30] * found
 
 
 def test_a_database_of_an_older_version_that_is_damaged_is_set_aside(tmp_path: Path) -> None:

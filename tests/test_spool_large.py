@@ -1,5 +1,6 @@
 """A start, a status and an end read as much of a large spool as of a small one."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -31,13 +32,19 @@ def _read() -> int:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a state folder with a spool of some size."""
     folder = tmp_path_factory.mktemp("state")
     folder.chmod(0o700)
     fill(folder, "siem", size=40_000_000, letters=20_000)
     assert (folder / "spool.db").stat().st_size > 20 * FEW
     return folder
+
+
+@pytest.fixture
+def folder(filled: Path, tmp_path: Path) -> Path:
+    """Copy it, since what one test deletes would be given back to the disk in another."""
+    return shutil.copytree(filled, tmp_path / "state")
 
 
 def test_nothing_reads_the_whole_spool(folder: Path) -> None:

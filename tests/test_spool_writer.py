@@ -33,10 +33,13 @@ def reading_for_long(folder: Path) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-def test_a_reader_that_does_not_end_pauses_ingest(tmp_path: Path) -> None:
+def test_a_reader_that_does_not_end_pauses_ingest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Before the log of changes has grown beyond its limit; when it ends, all goes on."""
     limit = 1 << 20
-    with closing(Spool(tmp_path, max_wal_bytes=limit)) as spool:
+    monkeypatch.setattr("forwarder.spool.writer.MAX_WAL_BYTES", limit)
+    with closing(Spool(tmp_path)) as spool:
         spool.add_outputs(["a"])
         committed = 0
         with reading_for_long(tmp_path):

@@ -138,7 +138,7 @@ def as_text(summary: "Summary", now: datetime) -> Iterator[str]:
     )
     if any(summary.damage):
         blocks, documents = summary.damage
-        yield f"damaged and quarantined: {many(documents, 'document')} in {many(blocks, 'row')}"
+        yield f"damaged and deleted: {many(documents, 'document')} in {many(blocks, 'row')}"
     yield f"open connections: {summary.connections:,}"
     if summary.outputs:
         yield ""

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import orjson
 import structlog
+from pydantic import TypeAdapter
 
 from forwarder.events import Document
 from forwarder.spool.dead_letters import DeadLetter
@@ -31,8 +32,6 @@ from forwarder.spool.schema import load_state, put_state
 from forwarder.spool.segments import commit_time, decompress, find, find_end
 
 _OUTPUTS = "output/"  # of keys in the state; behind it the name
-LOST_END = "spool/lost_end"
-"""Serial number behind the newest document of a database that was replaced."""
 _BACKFILLS = "spool/backfills"
 PATIENCE_SECONDS = 60.0
 """How long an output that fails is waited for, where it took something meanwhile."""
@@ -114,6 +113,9 @@ class Progress(NamedTuple):
         return after._replace(dropped=dropped)
 
 
+_PROGRESS = TypeAdapter(Progress)
+
+
 class Batch(NamedTuple):
     """What an output is to deliver next."""
 
@@ -152,40 +154,23 @@ def load_outputs(connection: sqlite3.Connection) -> dict[str, Progress]:
 
 
 def _dump(progress: Progress) -> bytes:
-    fields = progress._asdict()
-    for name in ("attempt_since", "rejecting", "dropped"):
-        if fields[name] is None:
-            del fields[name]  # versions that do not know it can go on then
-    if progress.rejecting is not None:
-        fields["rejecting"] = progress.rejecting._asdict()
-    if progress.dropped is not None:
-        documents, *places = progress.dropped
-        fields["dropped"] = [documents, *([*x] for x in places)]
-    fields["trouble"] = progress.trouble and progress.trouble._asdict()
-    return orjson.dumps(fields)
+    fields = {x: y for x, y in progress._asdict().items() if y is not None}
+    return orjson.dumps(fields, default=tuple)
 
 
 def load(value: bytes) -> Progress:
     """Read what was stored of an output."""
     fields = orjson.loads(value)
-    trouble, last = fields.pop("trouble"), fields.pop("last_error")
-    before = fields.pop("refusing", None)  # its name in states that no release wrote
-    rejecting, dropped = fields.pop("rejecting", before), fields.pop("dropped", None)
-    return Progress(
-        trouble=trouble and OutputError(**trouble),
-        last_error=last and tuple(last),
-        rejecting=rejecting and Rejecting(**rejecting),
-        dropped=dropped and Dropped(dropped[0], Place(*dropped[1]), Place(*dropped[2])),
-        **fields,
-    )
+    if "refusing" in fields:  # its name in states that no release wrote
+        fields["rejecting"] = fields.pop("refusing")
+    return _PROGRESS.validate_python(fields)
 
 
 def next_number(connection: sqlite3.Connection, outputs: Mapping[str, Progress]) -> int:
     """Return the serial number of the next document that is committed."""
     (last,) = connection.execute("SELECT max(first) FROM blocks").fetchone()
     ends = connection.execute("SELECT first + documents FROM blocks WHERE first = ?", (last,))
-    lost = [int(x) for _, x in load_state(connection, LOST_END)]
-    return max([1, *[x.cursor for x in outputs.values()], *[int(x) for (x,) in ends], *lost])
+    return max([1, *[x.cursor for x in outputs.values()], *[int(x) for (x,) in ends]])
 
 
 def load_backfills(connection: sqlite3.Connection) -> Sequence[Backfill]:

@@ -16,7 +16,6 @@ its version, cursors and positions stand behind the open connections.
     spool.db.new                    one that is being made
     spool.db.suspect                the mark: damage was found
     spool.db.damaged-TIME           a damaged one that was replaced
-    spool.db.damaged-TIME-block-N   a damaged segment of documents
 
 A new database is closed before it is renamed, so that all of it is in one file, and synced with its
 name: after a power cut there is the old one or the new one.
@@ -33,7 +32,6 @@ from typing import Any
 
 import structlog
 
-from forwarder.spool.cursors import LOST_END
 from forwarder.spool.errors import (
     explained,
     is_damage,
@@ -46,7 +44,6 @@ from forwarder.spool.schema import (
     connect_to_read,
     create,
     migrate,
-    put_state,
     refuse_newer,
     version_of,
 )
@@ -87,7 +84,7 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for made in missing:
             with suppress(PermissionError):  # some folders may be written and not read
-                sync_folder(made.parent)
+                _sync_folder(made.parent)
         mode = folder.stat().st_mode
     except OSError as error:
         raise unwritable(
@@ -99,11 +96,10 @@ def prepare_folder(folder: Path) -> None:
         _log.warning("Other users may enter the state folder; run chmod 700.", folder=str(folder))
 
 
-def open_database(folder: Path, committed: int) -> tuple[sqlite3.Connection, bool]:
+def open_database(folder: Path) -> tuple[sqlite3.Connection, bool]:
     """Open the database of a folder whose lock is held; make it if there is none.
 
-    The newest document was before ``committed``, as far as is known. Returns a connection, and
-    whether the database was damaged and has been replaced.
+    Returns a connection, and whether the database was damaged and has been replaced.
 
     Raises:
         SpoolError: It is of a newer version, or a new one does not fit on the disk.
@@ -119,7 +115,7 @@ def open_database(folder: Path, committed: int) -> tuple[sqlite3.Connection, boo
         else:
             fault = _find_fault(path, thorough=suspicion(path).exists())
             if fault is not None:
-                _replace(path, fault, committed)
+                _replace(path, fault)
             suspicion(path).unlink(missing_ok=True)
         connection = connect(path)
         try:
@@ -185,7 +181,7 @@ def _is_whole(table: str, row: tuple[Any, ...]) -> bool:
         return False  # a number where bytes should be
 
 
-def _replace(path: Path, fault: str, committed: int) -> None:
+def _replace(path: Path, fault: str) -> None:
     """Make a new database of what can be read of a damaged one, and keep that one aside."""
     copied = dict.fromkeys(("state", "documents", "dead_letters"), 0)
     broken = set[str]()
@@ -204,9 +200,8 @@ def _replace(path: Path, fault: str, committed: int) -> None:
                     else:
                         copied[table] += 1
         connection.execute(COUNT_BLOCKS)
-        put_state(connection, [(LOST_END, b"%d" % committed)])
         connection.execute("COMMIT")
-    aside = free_name(path)
+    aside = _free_name(path)
     os.link(path, aside)
     _keep_wal(path, aside)
     _rename(path)
@@ -238,7 +233,7 @@ def _keep_wal(path: Path, aside: Path | None = None) -> None:
         if not old.exists():
             continue
         if aside is None:
-            aside = free_name(path)
+            aside = _free_name(path)
             _log.error(
                 "The spool's log of changes was found without its database and has been kept. If"
                 " the database was deleted, its contents are lost.",
@@ -248,14 +243,14 @@ def _keep_wal(path: Path, aside: Path | None = None) -> None:
 
 
 def _rename(path: Path) -> None:
-    sync_folder(path.parent)
+    _sync_folder(path.parent)
     _new(path).replace(path)
-    sync_folder(path.parent)
+    _sync_folder(path.parent)
 
 
-def free_name(path: Path, ending: str = "") -> Path:
+def _free_name(path: Path) -> Path:
     """Return a name beside the database for what is damaged."""
-    stem = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}{ending}"
+    stem = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     candidate, number = path.with_name(stem), 1
     while candidate.exists():
         number += 1
@@ -268,7 +263,7 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Have a rename on disk."""
     file = os.open(folder, os.O_RDONLY)
     try:

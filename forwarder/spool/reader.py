@@ -6,14 +6,14 @@ a storm costs from the log to a file. What is kept in memory is in the database 
 depends on it.
 """
 
-import os
 import sqlite3
 import threading
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import accumulate
-from pathlib import Path
+from operator import attrgetter
 from typing import NamedTuple
 
 import orjson
@@ -21,8 +21,7 @@ import structlog
 
 from forwarder.events import Document
 from forwarder.spool.cursors import Backfill, Batch, end_of_own, next_own
-from forwarder.spool.database import free_name, sync_folder
-from forwarder.spool.errors import BlockedError, ClosedError
+from forwarder.spool.errors import ClosedError
 from forwarder.spool.schema import DAMAGE, load_state, put_state
 from forwarder.spool.segments import DamagedSegmentError, decompress, delete, find
 from forwarder.spool.writer import Writer
@@ -121,6 +120,7 @@ class Reader:
 
 class _Commit(NamedTuple):
     first: int  # serial number of the first document
+    end: int  # serial number behind the last one
     documents: Sequence[Document]
     size: int  # bytes of the bodies
 
@@ -131,47 +131,32 @@ class RecentCommits:
     def __init__(self, max_bytes: int = RECENT_BYTES) -> None:
         """Keep so many bytes of bodies; a commit that has more by itself is not kept."""
         self._max_bytes = max_bytes
-        self._commits: list[_Commit] = []
-        self._firsts: list[int] = []
-        """Those of the commits, for the search: of small commits there are thousands."""
+        self._commits = deque[_Commit]()
         self._size = 0
         self._lock = threading.Lock()
 
     def add(self, first: int, documents: Sequence[Document]) -> None:
         """Keep a commit, which is behind all that were added before; the oldest go."""
-        commit = _Commit(first, documents, sum([len(x.body) for x in documents]))
+        size = sum([len(x.body) for x in documents])
         with self._lock:
-            self._commits.append(commit)
-            self._firsts.append(first)
-            self._size += commit.size
-            number, size = 0, self._size
-            while size > self._max_bytes:
-                size -= self._commits[number].size
-                number += 1
-            self._drop(number)
+            self._commits.append(_Commit(first, first + len(documents), documents, size))
+            self._size += size
+            while self._size > self._max_bytes:
+                self._size -= self._commits.popleft().size
 
     def forget(self, before: int) -> None:
         """Drop the commits that lie before a serial number."""
         with self._lock:
-            number = bisect_right(self._firsts, before) - 1
-            if number >= 0 and self._end(number) <= before:
-                number += 1
-            self._drop(max(number, 0))
+            while self._commits and self._commits[0].end <= before:
+                self._size -= self._commits.popleft().size
 
     def find(self, number: int) -> tuple[int, Sequence[Document]] | None:
         """Return the commit that has a document, and the serial number of its first."""
         with self._lock:
-            at = bisect_right(self._firsts, number) - 1
-            if at < 0 or self._end(at) <= number:
+            at = bisect_right(self._commits, number, key=attrgetter("first")) - 1
+            if at < 0 or self._commits[at].end <= number:
                 return None
-            return self._firsts[at], self._commits[at].documents
-
-    def _end(self, at: int) -> int:
-        return self._firsts[at] + len(self._commits[at].documents)
-
-    def _drop(self, number: int) -> None:
-        self._size -= sum([x.size for x in self._commits[:number]])
-        del self._commits[:number], self._firsts[:number]
+            return self._commits[at].first, self._commits[at].documents
 
 
 def waiting_ids(
@@ -196,37 +181,20 @@ def waiting_ids(
     return found
 
 
-def quarantine(writer: Writer, path: Path, error: DamagedSegmentError) -> None:
-    """Write a damaged segment to a file and delete it, so that outputs go on behind it.
-
-    Raises:
-        BlockedError: The file cannot be written; the segment is left where it is.
-    """
+def skip_damaged(writer: Writer, error: DamagedSegmentError) -> None:
+    """Delete a damaged segment, so that outputs go on behind it."""
     with writer.transaction(durable=True) as connection:
         found = find(connection, error.first)
         if found is None or found[0] != error.first:
             return  # another output found it before
         lost, _, data = found[1]
-        aside = free_name(path, f"-block-{error.first}")
-        try:
-            aside.touch(mode=0o600)
-            with aside.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            sync_folder(path.parent)
-        except OSError as refusal:
-            raise BlockedError(
-                f"{str(aside)!r} cannot be written: {refusal.strerror}; it is tried again"
-            ) from refusal
         delete(connection, error.first, len(data))
         before = dict(load_state(connection, DAMAGE)).get(DAMAGE, b"[0, 0]")
         rows, documents = orjson.loads(before)
         put_state(connection, [(DAMAGE, orjson.dumps([rows + 1, documents + lost]))])
     _log.error(
-        "A damaged segment of the spool was written to a file; outputs go on behind it. To deliver"
-        " its documents, run esa-forwarder rewind for the logs that they came from.",
+        "A damaged segment of the spool was deleted; outputs go on behind it. To deliver its"
+        " documents, run esa-forwarder rewind for the logs that they came from.",
         documents=lost,
         fault=str(error),
-        aside=str(aside),
     )

@@ -30,10 +30,10 @@ from forwarder.spool.errors import (
     SpoolError,
     explained,
 )
-from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits, quarantine, waiting_ids
+from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits, skip_damaged, waiting_ids
 from forwarder.spool.schema import LIMITS, connect, load_state, put_state
 from forwarder.spool.segments import DamagedSegmentError
-from forwarder.spool.writer import DEFAULT_MAX_BYTES, MAX_WAL_BYTES, Lock, Writer
+from forwarder.spool.writer import DEFAULT_MAX_BYTES, Lock, Writer
 
 _PAGE_ROWS = 1_000  # of the state, in memory at a time
 _LOOK_SECONDS = 0.25  # how often a wait for space looks for an end and at the disk
@@ -54,7 +54,6 @@ class Spool:
         *,
         max_bytes: int = DEFAULT_MAX_BYTES,
         max_letter_bytes: int = letters.DEFAULT_MAX_BYTES,
-        max_wal_bytes: int = MAX_WAL_BYTES,
         recent_bytes: int = RECENT_BYTES,
     ) -> None:
         """Open the spool of a state folder; make it if there is none.
@@ -77,24 +76,22 @@ class Spool:
         self.lock = Lock(folder)
         try:
             try:
-                self._open(max_bytes, max_wal_bytes)
+                self._open(max_bytes)
             except DamagedError:  # it is marked now, so that all of it is read
-                self._open(max_bytes, max_wal_bytes)
+                self._open(max_bytes)
         except BaseException:
             self.lock.close()
             raise
 
-    def _open(self, max_bytes: int, max_wal_bytes: int) -> None:
-        was_there = self._path.exists()
-        connection, is_new = open_database(self.folder, self.lock.committed)
-        self.was_damaged |= is_new
+    def _open(self, max_bytes: int) -> None:
+        connection, is_replaced = open_database(self.folder)
+        self.was_damaged |= is_replaced
         try:
-            self._writer = Writer(self._path, connection, max_bytes, max_wal_bytes)
+            self._writer = Writer(self._path, connection, max_bytes)
             with self._writer.locked():
                 self.outputs = cursors.load_outputs(connection)
                 self._next = cursors.next_number(connection, self.outputs)
                 self._backfills = cursors.load_backfills(connection)
-            self.lock.begin(self._next, is_same=was_there and not is_new)
             self.commit((), [(LIMITS, orjson.dumps([max_bytes, self._max_letter_bytes]))])
         except BaseException:
             connection.close()
@@ -124,7 +121,6 @@ class Spool:
                 if self.outputs:
                     self._recent.add(self._next, documents)
                 self._next = end
-                self.lock.note_commit(end)
         if documents:
             self.wake()
 
@@ -256,7 +252,7 @@ class Spool:
     ) -> Batch:
         """Read what an output is to deliver next: dead letters to be replayed before all else.
 
-        Only one thread reads for an output. What is damaged is quarantined and stepped over. One
+        Only one thread reads for an output. What is damaged is deleted and stepped over. One
         document alone may have more than ``max_bytes``. What :meth:`read_ahead` gave is taken if it
         is what comes next; with ``postponed``, what the output postponed comes before it.
         """
@@ -284,7 +280,7 @@ class Spool:
                 try:
                     batch = reader.read(cursor, max_documents=most, max_bytes=max_bytes)
                 except DamagedSegmentError as error:
-                    quarantine(self._writer, self._path, error)
+                    skip_damaged(self._writer, error)
                     continue
                 if batch.documents and batch.start < end:
                     return batch
@@ -401,7 +397,6 @@ class Spool:
                 cursors.save_outputs(connection, {output: progress})
             self.outputs, self._backfills = self.outputs | {output: progress}, backfills
             self._next = number
-            self.lock.note_commit(number)
         return number - first
 
     def _store(

@@ -63,7 +63,7 @@ class Summary(NamedTuple):
     usage: DiskUsage
     max_bytes: int | None  # its limit, as the service was last started
     documents: int  # in the spool, delivered to some outputs or to none
-    damage: tuple[int, int]  # segments and documents that were damaged and quarantined
+    damage: tuple[int, int]  # segments and documents that were damaged and deleted
     outputs: dict[str, Waiting]
     dead_letters: dict[str, letters.Count]  # by output
     max_letter_bytes: int | None  # the limit of the dead letters of each

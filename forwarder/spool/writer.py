@@ -1,10 +1,8 @@
 """The one process and the one connection that write: locks, transactions and limits.
 
 One process at a time has the spool open: it holds the kernel's lock on a file beside the database,
-which ends with the process, however that ends. The file has what the database cannot have: what is
-to be said while nothing can be written there (a few bytes are written over others here, for which a
-full disk has space), and what the database is compared with when it is opened next. Nothing of it
-is synced: an old number is a small one.
+which ends with the process, however that ends. The file has what is to be said while nothing can be
+written to the database: a few bytes are written over others, for which a full disk has space.
 
 SQLite has one writer anyhow; with one connection under a lock no thread waits for another's
 timeout. Other processes write too, for milliseconds: they are waited for.
@@ -71,72 +69,47 @@ class Holder(NamedTuple):
     """What the process notes that has a spool open; a JSON array in the lock's file."""
 
     process: int = 0  # 0 in the moment before it has noted anything
-    committed: int = 0  # the serial number behind the newest document that was committed
     pause: Pause | None = None  # none while it reads
 
 
 class Lock:
     """Held until it is closed, or the process ends."""
 
-    def __init__(self, folder: Path, seconds: float = _LOCK_SECONDS) -> None:
+    def __init__(self, folder: Path) -> None:
         """Take the lock of a state folder; raises SpoolError if another process holds it."""
         path = folder / _LOCK
-        wrong = "make that possible, or name another state folder"
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                self._wait(path)
+                self._write(None)
+            except BaseException:
+                os.close(self._file)
+                raise
         except OSError as error:
-            words = f"{str(path)!r} cannot be written: {error.strerror}; {wrong}"
-            raise unwritable(error, words) from error
-        end = time.monotonic() + seconds
+            words = f"{str(path)!r} cannot be written: {error.strerror}"
+            raise unwritable(
+                error, f"{words}; make that possible, or name another state folder"
+            ) from error
+
+    def _wait(self, path: Path) -> None:
+        end = time.monotonic() + _LOCK_SECONDS
         while not _take(self._file, fcntl.LOCK_EX):
             if time.monotonic() > end:
-                os.close(self._file)
                 raise SpoolError(
-                    f"the spool in {str(folder)!r} is in use by process {_read(path).process}; stop"
-                    " that one first, or give this one a state folder of its own"
+                    f"the spool in {str(path.parent)!r} is in use by process {_read(path).process};"
+                    " stop that one first, or give this one a state folder of its own"
                 )
             time.sleep(_LOCK_PAUSE)
-        self._holder = _read(path)._replace(process=os.getpid(), pause=None)
-        try:
-            self._write()
-        except OSError as error:
-            os.close(self._file)
-            words = f"{str(path)!r} cannot be written: {error.strerror}; {wrong}"
-            raise unwritable(error, words) from error
-
-    @property
-    def committed(self) -> int:
-        """The serial number behind the newest document, as far as was noted."""
-        return self._holder.committed
-
-    def begin(self, committed: int, *, is_same: bool) -> None:
-        """Compare what was noted with a database that was opened, and log what is gone from it."""
-        missing = self.committed - committed
-        if missing > 0 and is_same:
-            _log.error(
-                "The newest documents are gone from the spool: its log of changes (spool.db-wal)"
-                " was damaged or removed while nothing ran. Positions in the logs went back with"
-                " them, so what is still in the logs is read again.",
-                documents=missing,
-            )
-        self.note_commit(committed)
-
-    def note_commit(self, committed: int) -> None:
-        """Note the serial number behind the newest document that was committed."""
-        self._holder = self._holder._replace(committed=committed)
-        with suppress(OSError):  # an old one does no harm
-            self._write()
 
     def note_pause(self, pause: Pause | None) -> None:
         """Note why nothing is read, or that it is."""
-        self._holder = self._holder._replace(pause=pause)
         with suppress(OSError):
-            self._write()
+            self._write(pause)
 
-    def _write(self) -> None:
-        process, committed, pause = self._holder
-        noted = None if pause is None else [pause.since, pause.reason[:_MAX_REASON]]
-        content = orjson.dumps([process, committed, noted]) + b"\n"
+    def _write(self, pause: Pause | None) -> None:
+        noted = pause and [pause.since, pause.reason[:_MAX_REASON]]
+        content = orjson.dumps([os.getpid(), noted]) + b"\n"
         os.pwrite(self._file, content, 0)
         os.truncate(self._file, len(content))
 
@@ -171,8 +144,8 @@ def _read(path: Path) -> Holder:
     try:
         # Behind the first line there may be the rest of a longer one, for a moment.
         content, _, _ = path.read_bytes().partition(b"\n")
-        process, committed, pause = orjson.loads(content)
-        return Holder(int(process), int(committed), pause and Pause(float(pause[0]), str(pause[1])))
+        process, pause = orjson.loads(content)
+        return Holder(int(process), pause and Pause(float(pause[0]), str(pause[1])))
     except (ValueError, TypeError):
         return Holder()
 
@@ -190,14 +163,11 @@ class DiskUsage(NamedTuple):
 class Writer:
     """Writes to the database, and knows what that takes."""
 
-    def __init__(
-        self, path: Path, connection: sqlite3.Connection, max_bytes: int, max_wal_bytes: int
-    ) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, max_bytes: int) -> None:
         """Take over the connection to the database at a path, which is closed with this."""
         self._path = path
         self._connection = connection
         self.max_bytes = max_bytes
-        self._max_wal_bytes = max_wal_bytes
         self._lock = threading.RLock()
         self._is_open = True
         self._is_durable = True
@@ -233,14 +203,8 @@ class Writer:
     def transaction(self, *, size: int = 0, durable: bool) -> Iterator[sqlite3.Connection]:
         """Write all or nothing.
 
-        Args:
-            size: Bytes of documents that will be written.
-            durable: Whether it must be on disk at the end, with all that was written before.
-
-        Raises:
-            BlockedError: Nothing was done; it may be tried again after a pause.
-            DamagedError: The database is broken.
-            GoneError: The database was deleted.
+        Of documents, ``size`` bytes will be written. If it is ``durable``, it is on disk at the
+        end, with all that was written before.
         """
         with self.locked() as connection:
             if size:
@@ -301,7 +265,7 @@ class Writer:
             except OSError:
                 return  # as far as is known, nothing has changed
             self.usage = usage = usage_of(self._path, connection)
-            if usage.wal > self._max_wal_bytes // 4 or usage.free < usage.wal + _RESERVE_BYTES:
+            if usage.wal > MAX_WAL_BYTES // 4 or usage.free < usage.wal + _RESERVE_BYTES:
                 self._empty_wal(connection)
             if self.usage.empty > max(_VACUUM_BYTES, self.usage.file // 2):
                 # A queue that is empty has its free pages at the end, where they are only cut off.
@@ -330,11 +294,10 @@ class Writer:
         usage = self.usage
         if self.is_at_limit:
             return f"the spool is full: {usage.used:,} bytes of {self.max_bytes:,}"
-        if usage.wal > self._max_wal_bytes:
+        if usage.wal > MAX_WAL_BYTES:
             return (
-                f"the log of changes {str(wal_of(self._path))!r} has {usage.wal:,} bytes, more than"
-                f" {self._max_wal_bytes:,}, and cannot be emptied: another process has been"
-                " reading the database for long; end it"
+                f"the log of changes {str(wal_of(self._path))!r} has {usage.wal:,} bytes and cannot"
+                " be emptied: another process has been reading the database for long; end it"
             )
         return self._disk_reason()
 
