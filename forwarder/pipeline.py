@@ -57,10 +57,7 @@ class Documents:
     takes a tenth longer.
     """
 
-    __slots__ = ("_encoder", "_events")
-
     def __init__(self, events: list[Event], encoder: Encoder) -> None:
-        """Start with events."""
         self._events = events
         self._encoder = encoder
 
@@ -80,7 +77,6 @@ class LogParser:
     """Parses logs, file by file, in the order in which they were written."""
 
     def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008 - it is frozen
-        """Start with no open connection."""
         self._settings = settings
         self._counters = Counters()
         self._clock = Clock()
@@ -182,7 +178,6 @@ class FileParser:
     def __init__(
         self, parser: LogParser, framer: Framer, source: Source, appliance: str, *, hosts: bool
     ) -> None:
-        """Begin; see :meth:`LogParser.open`."""
         self._parser = parser
         self._framer = framer
         self._counters = framer.counters

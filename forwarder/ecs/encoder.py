@@ -43,8 +43,6 @@ _OUTBOUND = Action.OUTBOUND
 class _Template:
     """A serialised document with slots."""
 
-    __slots__ = ("pick", "text")
-
     def __init__(self, layout: dict[str, Any]) -> None:
         text = orjson.dumps(layout, option=orjson.OPT_APPEND_NEWLINE).replace(b"%", b"%%")
         parts = text.split(b"\0")
@@ -57,13 +55,7 @@ class _Template:
 class Encoder:
     """Makes documents of events."""
 
-    __slots__ = (
-        *("_common", "_keeps_original", "_senders", "_syslogs", "_templates", "_tls"),
-        *("_dcid", "_host", "_icid", "_origin", "_path", "_serial"),
-    )
-
     def __init__(self, common: Common = Common()) -> None:  # noqa: B008 - it is frozen
-        """Start without templates; ``common`` is added to every document."""
         self._common = common
         self._keeps_original = common.original
         self._templates: dict[object, _Template] = {}

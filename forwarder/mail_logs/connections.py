@@ -81,7 +81,6 @@ class SessionStats:
     """The time of the last login that succeeded."""
 
     def __init__(self) -> None:
-        """Start at zero."""
         self.successes = 0
         self.user: str | None = None
         self.users: list[str] = []
@@ -148,10 +147,7 @@ class Messages:
         followed: Their messages, by MID.
     """
 
-    __slots__ = ("followed", "sessions")
-
     def __init__(self) -> None:
-        """Start without sessions."""
         self.sessions: dict[bytes, SessionStats] = {}
         self.followed: dict[bytes, Message] = {}
 
@@ -245,10 +241,7 @@ class Connections:
         messages: What sessions send.
     """
 
-    __slots__ = ("_clock", "_parser", "inbound", "logins", "messages", "outbound")
-
     def __init__(self, tools: Tools) -> None:
-        """Start with nothing open."""
         self._clock, self._parser = tools.clock, tools.parser
         self.inbound: dict[bytes, RawConnection] = {}
         self.outbound: dict[bytes, RawConnection] = {}

@@ -89,10 +89,7 @@ class Correlator:
         next_expiry: When sessions are checked for their age, in seconds since 1970.
     """
 
-    __slots__ = ("_clock", "_counters", "_parser", "_sessions", "connections", "next_expiry")
-
     def __init__(self, tools: Tools) -> None:
-        """Start with nothing open."""
         self.connections = Connections(tools)
         self.next_expiry = 0
         self._clock, self._counters, self._parser, self._sessions = tools

@@ -57,13 +57,7 @@ class EventIds:
         stamp: Of the first line, 24 bytes; empty before there is any.
     """
 
-    __slots__ = (
-        *("_current", "_horizon", "_latest", "_place", "_previous", "_previous_end", "_salt"),
-        *("_since", "_year", "stamp"),
-    )
-
     def __init__(self) -> None:
-        """Start before the first line."""
         self.stamp = b""
         self._salt = b""
         self._current: dict[str, int] = {}
@@ -189,10 +183,7 @@ class FileHeader:
         hashes: For ids, as :func:`begin` gives them.
     """
 
-    __slots__ = ("first", "hashes", "host", "is_moved", "offset", "origin", "source", "where")
-
     def __init__(self, origin: Origin, source: Source, host: str | None = None) -> None:
-        """Start at the beginning of a file."""
         self.origin = origin
         self.source = source
         self.host = host

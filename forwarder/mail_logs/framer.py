@@ -78,12 +78,6 @@ class Framer:
         is_partial: Whether the last line was dropped, because it is only a piece of one.
     """
 
-    __slots__ = (
-        *("_counts_lines", "_days", "_held", "_offset", "_repetitions", "_skipping", "_syslog"),
-        *("_unended", "_wraps", "counters", "first_foreign", "first_lost", "foreign_lines"),
-        "is_partial",
-    )
-
     def __init__(
         self,
         near: datetime = _FAR_PAST,

@@ -96,13 +96,7 @@ class MessageParser:
             it, and the line from the mechanism on; None where :meth:`read_login` is needed.
     """
 
-    __slots__ = (
-        *("_inbound", "_interfaces", "_listeners", "_outbound", "_unchecked", "_usual_listeners"),
-        *("delivery_facts", "endings", "facts"),
-    )
-
     def __init__(self) -> None:
-        """Start with empty caches."""
         self.facts = BoundedCache(_read_fact)
         self.delivery_facts = BoundedCache(_read_delivery_tls)
         self.endings = BoundedCache(self._read_login_ending)

@@ -103,7 +103,6 @@ class BlockReader:
     __slots__ = ("_end", "_lines", "_offset", "_position", "_text", "events", "header", "matches")
 
     def __init__(self, block: Block, header: FileHeader) -> None:
-        """Start at the block's beginning."""
         self._text, self._position, self._end, self._offset, _, self._lines, matches = block
         if matches is None:
             matches = scan(block.text, block.start, block.end)
@@ -146,10 +145,7 @@ def scan(text: bytes, start: int, end: int) -> list[Match]:
 class Days:
     """The days of a log, by their dates and levels."""
 
-    __slots__ = ("_days",)
-
     def __init__(self) -> None:
-        """Start with none."""
         self._days: dict[tuple[bytes, bytes, bytes], _Day] = {}
 
     def scan(self, text: bytes, start: int, end: int) -> tuple[int, list[Match]]:
@@ -178,8 +174,6 @@ class Days:
 
 class _Day:
     """A day at one level."""
-
-    __slots__ = ("_begin", "_other", "_proof", "_scanned")
 
     def __init__(self, date: bytes, year: bytes, level: bytes) -> None:
         # The clock is passed over in one step: no newline that is in it has a date behind. Where a

@@ -84,8 +84,6 @@ def load_file(state: bytes, source: Source) -> FileState:
 class Snapshot:
     """Keeps a store up to date about one stream."""
 
-    __slots__ = ("_connections", "_correlator", "_expiry", "_logins", "_prefix")
-
     def __init__(self, correlator: Correlator, prefix: str) -> None:
         """Start with an empty store.
 
@@ -191,8 +189,6 @@ class Snapshot:
 
 class _Stored:
     """What a store has of the connections in one direction."""
-
-    __slots__ = ("_next", "stored")
 
     def __init__(self) -> None:
         # With a connection, what tells whether it has changed: its lines are added in place.

@@ -108,7 +108,6 @@ class Streams:
     """
 
     def __init__(self, tools: Tools) -> None:
-        """Start with none."""
         self._tools = tools
         self._streams: dict[Key, _Stream] = {}
         """The least recently read first."""

@@ -117,10 +117,7 @@ class OtherLog(NamedTuple):
 class Contents:
     """Examines the lines of a file until one shows that it is a mail log."""
 
-    __slots__ = ("_is_framed", "_lines", "_subscription")
-
     def __init__(self) -> None:
-        """Start with nothing seen."""
         self._is_framed = False
         self._lines = 0
         self._subscription: str | None = None

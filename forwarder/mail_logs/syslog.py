@@ -208,7 +208,6 @@ class SyslogFraming:
     def __init__(
         self, near: datetime, year: int | None = None, latest: datetime | None = None
     ) -> None:
-        """Start a file; for the arguments see :class:`~forwarder.mail_logs.framer.Framer`."""
         self._near = _ahead(near)
         self._year = year
         self._latest = None if latest is None else _ahead(latest)

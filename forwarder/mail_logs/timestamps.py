@@ -42,10 +42,7 @@ class Clock:
         assumed_utc: Whether a stamp was taken for UTC because nothing said otherwise.
     """
 
-    __slots__ = ("_minutes", "assumed_utc", "instants", "offset", "zone")
-
     def __init__(self, zone: tzinfo | None = None) -> None:
-        """Start without an offset."""
         self.zone = zone
         self.offset: timedelta | None = None
         self.instants = BoundedCache(self._convert)

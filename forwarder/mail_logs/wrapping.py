@@ -94,10 +94,7 @@ class Wraps:
         state: What another object needs to go on with the file.
     """
 
-    __slots__ = ("state",)
-
     def __init__(self, state: State = None) -> None:
-        """Start with what is known."""
         self.state = state
 
     def note(self, shown: State) -> None:
