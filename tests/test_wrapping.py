@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder.mail_logs import grammar
-from forwarder.mail_logs.wrapping import MAX_PIECES, State, Wraps, join
+from forwarder.mail_logs.wrapping import MAX_PIECES, Wraps, join
 from forwarder.pipeline import LogParser
 from tests import golden, patterns
 
@@ -91,16 +91,6 @@ def test_pieces_that_all_have_one_width_were_cut() -> None:
     assert len(cut) == 3
     assert join(cut) == (line, 3)
     assert join([b"  " * bool(i) + x for i, x in enumerate(cut)]) == (line, 3)
-    words = [line[:80], line[80:95], line[95:]]
-    assert join(words) == (line[:80], 1)
-
-
-def test_a_seam_within_a_user_is_not_believed_where_pieces_were_not_cut() -> None:
-    """A traceback behind a login whose end is missing may have all that one needs."""
-    cut = LOGIN[: LOGIN.index(b" using")]
-    evil = b"evil using AUTH mechanism: PLAIN with profile: Q"
-    for strangers in ([b"Traceback (most recent call last):", b"  " + evil], [b"a", b"b", evil]):
-        assert join([cut, *strangers]) == (cut, 1)
 
 
 def test_so_many_pieces_are_tried_and_no_more() -> None:
@@ -115,8 +105,8 @@ BLANKS = LOGIN.replace(b"a@example.com", b"john q public")
 AT = BLANKS.index(b" q public")
 
 
-@pytest.mark.parametrize("before", [None, (False, 0), (True, 0)])
-def test_a_single_blank_before_a_continuation_is_its_own(before: State) -> None:
+@pytest.mark.parametrize("before", [None, False, True])
+def test_a_single_blank_before_a_continuation_is_its_own(before: bool | None) -> None:  # noqa: FBT001
     """Nobody indents by one, but a cut may fall on a blank."""
     for size in (AT, AT + 2, BLANKS.index(b" using")):
         assert join([BLANKS[:size], BLANKS[size:]], Wraps(before)) == (BLANKS, 2)
@@ -127,18 +117,18 @@ def test_a_blank_of_a_user_is_kept_where_the_file_was_wrapped_between_words(inde
     """Which lines before have shown."""
     at = AT + 2
     pieces = [BLANKS[:at], indent + BLANKS[at + 1 :]]
-    assert join(pieces, Wraps((False, len(indent)))) == (BLANKS, 2)
+    assert join(pieces, Wraps(was_cut=False, indent=len(indent))) == (BLANKS, 2)
     one_word = BLANKS.replace(b"q public", b"qpublic")
-    for before in (None, (False, 3), (True, 7)):
-        assert join(pieces, Wraps(before)) == (one_word, 2)
+    for before in (Wraps(), Wraps(was_cut=False, indent=3), Wraps(was_cut=True, indent=7)):
+        assert join(pieces, before) == (one_word, 2)
 
 
 def test_a_blank_of_a_user_is_kept_in_many_pieces() -> None:
-    """Where the file was wrapped between words; else who knows what is in between."""
+    """They are not of one width, so they were not cut."""
     at = BLANKS.index(b" for user")
     pieces = [BLANKS[:at], BLANKS[at + 1 : AT + 2], BLANKS[AT + 3 : -11], BLANKS[-10:]]
-    assert join(pieces, Wraps((False, 0))) == (BLANKS, 4)
-    assert join(pieces) == (b" ".join(pieces[:2]), 2)
+    for before in (None, False):
+        assert join(pieces, Wraps(before)) == (BLANKS, 4)
 
 
 def test_a_second_piece_that_is_wider_shows_that_nothing_was_cut() -> None:
@@ -158,31 +148,25 @@ def test_a_second_piece_that_is_wider_shows_that_nothing_was_cut() -> None:
         ([LOGIN[:75], LOGIN[75:]], None),
         ([LOGIN[:70], LOGIN[70:]], None),
         ([LOGIN[:69], LOGIN[69:]], None),
-        ([LOGIN[:100], LOGIN[100:]], (True, 0)),
-        ([LOGIN[:100] + b"\r", b"  " + LOGIN[100:]], (True, 2)),
-        ([LOGIN[:63], LOGIN[64:]], (False, 0)),
-        ([LOGIN[:63] + b"\r", b"  " + LOGIN[64:]], (False, 2)),
+        ([LOGIN[:100], LOGIN[100:]], True),
+        ([LOGIN[:100] + b"\r", b"  " + LOGIN[100:]], True),
+        ([LOGIN[:63], LOGIN[64:]], False),
+        ([LOGIN[:63] + b"\r", b"  " + LOGIN[64:]], False),
     ],
 )
-def test_a_line_shows_how_it_was_wrapped(pieces: list[bytes], shown: State) -> None:
+def test_a_line_shows_how_it_was_wrapped(pieces: list[bytes], shown: bool | None) -> None:  # noqa: FBT001
     """If it is known in one way only, and has no blank of its own at the seam."""
-    wraps = Wraps()
-    join(pieces, wraps)
-    assert wraps.state == shown
-    wraps = Wraps((False, 9))
-    join(pieces, wraps)
-    assert wraps.state == (shown or (False, 9))
-    wraps = Wraps((True, 9))
-    join(pieces, wraps)
-    assert wraps.state is not None
-    assert wraps.state[0]
+    for before in (None, False, True):
+        wraps = Wraps(before)
+        join(pieces, wraps)
+        assert wraps.was_cut == (before if before or shown is None else shown)
 
 
 def test_a_cut_before_a_blank_shows_in_the_indent() -> None:
     """Where lines before have shown how far they are indented."""
     pieces = [BLANKS[:AT], b"   " + BLANKS[AT:]]
-    assert join(pieces, Wraps((True, 3))) == (BLANKS, 2)
-    assert join(pieces, Wraps((True, 4))) == (BLANKS.replace(b" q p", b"q p"), 2)
+    assert join(pieces, Wraps(was_cut=True, indent=3)) == (BLANKS, 2)
+    assert join(pieces, Wraps(was_cut=True, indent=4)) == (BLANKS.replace(b" q p", b"q p"), 2)
 
 
 FORMS = [
@@ -211,7 +195,7 @@ def test_every_form_is_the_same_broken_anywhere(form: patterns.Form, sample: byt
     for at in range(len(STAMP) + 1, len(line)):
         ways = [join([line[x : x + at] for x in range(0, len(line), at)])[0]]
         if line[at : at + 1] == b" ":
-            ways.append(join([line[:at], line[at + 1 :]], Wraps((False, 0)))[0])
+            ways.append(join([line[:at], line[at + 1 :]], Wraps(was_cut=False))[0])
         for joined in ways:
             found = grammar.match(form.pattern, joined.removeprefix(STAMP))
             assert found is not None

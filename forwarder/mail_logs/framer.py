@@ -20,6 +20,7 @@ have.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -43,7 +44,6 @@ from forwarder.mail_logs.syslog import (
     SyslogState,
     repeats_last,
 )
-from forwarder.mail_logs.wrapping import State as WrapsState
 from forwarder.mail_logs.wrapping import Wraps, is_partial
 
 _LOGIN = re.compile(LEVEL + rb":[ \t]+(?:SMTP Auth|DCID: \d+ IP: )")
@@ -63,7 +63,7 @@ class FramerState(NamedTuple):
     within: bool
     """Whether the position is not behind a newline."""
     syslog: SyslogState
-    wraps: WrapsState
+    wraps: Wraps
 
 
 class Framer:
@@ -120,7 +120,7 @@ class Framer:
             self._skipping,
             not self._held,
             self._syslog.state,
-            self._wraps.state,
+            replace(self._wraps),
         )
 
     @property
@@ -135,7 +135,7 @@ class Framer:
         self._offset = state.position - (not state.within)
         self._skipping = state.skipping
         self._syslog.resume(state.syslog)
-        self._wraps.state = state.wraps
+        self._wraps = replace(state.wraps)
 
     def settle(self) -> list[Block]:
         """Return the last line, if a newline ends it: no more comes for now.
@@ -185,8 +185,8 @@ class Framer:
         held = self._held
         ended = held.endswith(b"\n")
         begun = len(held) if ended else find_begun(held)
-        wraps = self._wraps.state
-        if begun < len(held) and not is_partial(join_last(held[:begun], Wraps(wraps))):
+        wraps = replace(self._wraps)
+        if begun < len(held) and not is_partial(join_last(held[:begun], replace(wraps))):
             blocks = list(self._frame(held, begun))
             self._keep(held, begun + 1)
             return blocks
@@ -197,7 +197,7 @@ class Framer:
             # Should the file grow after all, the line is there still: also one that says nothing,
             # which may be the beginning of a login.
             if self.is_partial:
-                self._wraps.state = wraps
+                self._wraps = wraps
                 return []
             if not scan(b"\n" + last, 0, len(last) + 1):
                 return blocks

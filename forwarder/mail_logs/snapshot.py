@@ -30,6 +30,7 @@ from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.event_ids import Source
 from forwarder.mail_logs.framer import FramerState
 from forwarder.mail_logs.syslog import SyslogState
+from forwarder.mail_logs.wrapping import Wraps
 
 VERSION = 2
 """Of all keys and values here, and of the positions that inputs save beside them."""
@@ -59,7 +60,7 @@ def dump_file(state: FileState) -> bytes:
     syslog_state = [
         *(near.isoformat(), year, None if before is None else before.isoformat(), most),
         [[host, text.decode("latin-1")] for host, text in messages],
-        wraps,
+        None if wraps.was_cut is None else [wraps.was_cut, wraps.indent],
     ]
     known = [[host, serial, _seconds(offset)] for host, (serial, offset) in headers.items()]
     file = [source.base, source.folder, source.file, source.ids.dump(), hosts, known]
@@ -72,8 +73,9 @@ def load_file(state: bytes, source: Source) -> FileState:
     near, year, before, most, messages, wraps = syslog_state
     dates = datetime.fromisoformat(near), year, before and datetime.fromisoformat(before)
     last = tuple((host, text.encode("latin-1")) for host, text, *_ in messages)
-    wraps = None if wraps is None else (wraps[0], wraps[1])
-    framer = FramerState(position, skipping, within, SyslogState(*dates, most, last), wraps)
+    framer = FramerState(
+        position, skipping, within, SyslogState(*dates, most, last), Wraps(*wraps or ())
+    )
     base, folder, name, ids, hosts, known = file
     source.ids.restore(ids)
     source = source._replace(base=base, folder=folder, file=name)

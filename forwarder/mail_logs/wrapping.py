@@ -19,11 +19,9 @@ with a space, or with nothing where only that gives a known form. Where both do:
 * What the file's wrapped lines before it show goes first: a line that is only known with nothing
   at its seam was cut, and so are those behind it. One that is only known with a space was wrapped
   between words, and so are those behind it that are indented alike, as long as none was cut. (With
-  more spaces before it, a continuation may be one that was cut before a space of its own.)
+  one more space before it, a continuation may be one that was cut before a space of its own.)
 * A login ends in the name of a profile, which may be cut, too: if what is behind is a single word
   and the last piece, and the pieces look cut.
-* A seam within a user is believed of pieces that all have one width, of two, and where the file was
-  wrapped between words.
 * A single space before a continuation is the text's own: indentation is wider.
 
 What no rule can decide, in the first wrapped line of a file, of two pieces: a user with a space at
@@ -33,8 +31,9 @@ its own where the continuation is indented, too.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 from forwarder.mail_logs import syslog
@@ -51,7 +50,6 @@ MAX_END = 512
 """Bytes at the end: the longest known end has the answer of a server in it."""
 
 _NAME = re.compile(rb"[ \t]*[\w.@-]+\s*")
-_USING = b" using AUTH mechanism: "
 _BLANKS = (b" ", b"\t")
 
 
@@ -72,35 +70,23 @@ class End(IntEnum):
     """It is there."""
 
 
-class Ending(NamedTuple):
-    """How a line ends."""
-
-    end: End
-    text: bytes
-    """The part of it that is made of words with spaces between them."""
-    user: bytes | None = None
-    """Of a login that is there."""
-
-
-State = tuple[bool, int] | None
-"""Whether a line was cut, and not wrapped between words; the spaces before its continuation. None
-where no line has shown it."""
-
-
+@dataclass
 class Wraps:
-    """Remembers how the lines of one file were wrapped.
+    """How the wrapped lines of one file were broken so far."""
 
-    Attributes:
-        state: What another object needs to go on with the file.
-    """
+    was_cut: bool | None = None
+    """At a width, within words; False for between words, None where no line has shown it."""
+    indent: int = 0
+    """Spaces before the continuation of that line."""
 
-    def __init__(self, state: State = None) -> None:
-        self.state = state
 
-    def note(self, shown: State) -> None:
-        """Note what a line shows. A copy may lose the space at which a line was cut."""
-        if shown is not None and not (self.state and self.state[0] and not shown[0]):
-            self.state = shown
+class _Joined(NamedTuple):
+    line: bytes
+    end: End
+    matters: bool | None
+    """Whether it may become a login or describe one; None where there is no message yet."""
+    was_cut: bool | None
+    """What it shows itself of how it was wrapped."""
 
 
 def join(pieces: Sequence[bytes], wraps: Wraps | None = None) -> tuple[bytes, int]:
@@ -113,62 +99,41 @@ def join(pieces: Sequence[bytes], wraps: Wraps | None = None) -> tuple[bytes, in
     Returns:
         The line, and how many of the pieces it is made of.
     """
-    first = pieces[0].removesuffix(b"\r")
     if len(pieces) == 1:
-        return first, 1
+        return pieces[0].removesuffix(b"\r"), 1
     wraps = wraps or Wraps()
-    best, best_end, own, shown = None, End.UNKNOWN, None, None
+    best: tuple[_Joined, int] | None = None
+    begun: tuple[_Joined, int] | None = None
     for number in range(1, min(len(pieces), MAX_PIECES) + 1):
-        line, end, is_own, shows = _join_known(pieces[:number], wraps.state)
-        if own is None and is_own is not None:
-            own = line, number, is_own
+        joined = _join_known(pieces[:number], wraps)
+        if begun is None and joined.matters is not None:
+            begun = joined, number
         # What is cut is a login anyhow: only the least of it that is one counts.
-        if end > (End.CUT if best_end else End.UNKNOWN):
-            best, best_end, shown = (line, number), end, shows
-        if end is End.WHOLE or (end is End.NAMED and not _is_name_cut(pieces, number)):
+        if joined.end > (End.CUT if best else End.UNKNOWN):
+            best = joined, number
+        if joined.end is End.WHOLE or (
+            joined.end is End.NAMED and not _is_name_cut(pieces, number)
+        ):
             break
     if best is not None:
-        wraps.note(shown)
-        return best
-    if own is not None and own[2]:
-        return own[:2]
+        # A copy may lose the space at which a line was cut.
+        if best[0].was_cut or (best[0].was_cut is not None and not wraps.was_cut):
+            wraps.was_cut, wraps.indent = best[0].was_cut, _indent(pieces[: best[1]])
+        return best[0].line, best[1]
+    if begun is not None and begun[0].matters:
+        return begun[0].line, begun[1]
     return _with_spaces(pieces), len(pieces)
 
 
-def is_partial(line: bytes) -> bool:
-    """Whether a line that no newline ends is a piece of one that matters for logins.
-
-    Args:
-        line: In any framing, from its first byte.
-    """
-    line = shorten(line)
-    start = find_message(line)
-    if start is None or not matters(line[start:]):
-        return False
-    return read_ending(line[start:]).end < End.OPEN
-
-
-def _join_known(pieces: Sequence[bytes], before: State) -> tuple[bytes, End, bool | None, State]:
-    """Join pieces in the way that gives a known form.
-
-    Args:
-        pieces: One or more.
-        before: What lines before have shown.
-
-    Returns:
-        The line; how it ends; whether it may become a login or describe one, None where nothing
-        is known as there is no message yet; what it shows itself of how it was wrapped.
-    """
-    ways = [_with_spaces(pieces)]
-    was_cut, between_words = before is not None and before[0], False
+def _join_known(pieces: Sequence[bytes], before: Wraps) -> _Joined:
+    """Join pieces in the way that gives a known form, and that lines before have shown."""
+    ways, between_words = [_with_spaces(pieces)], False
     if len(pieces) > 1:
         indent = _indent(pieces)
-        between_words = before == (False, indent)
-        if before == (True, indent - 1):
-            indent -= 1
-        ways += [_with_nothing(pieces, x) for x in dict.fromkeys((indent, 0))]
-    is_own = None
-    best = ways[0], Ending(End.UNKNOWN, b"")
+        between_words = before == Wraps(was_cut=False, indent=indent)
+        indent -= before == Wraps(was_cut=True, indent=indent - 1)
+        ways += [_with_nothing(pieces, indent), _with_nothing(pieces, 0)]
+    is_own, best, best_end, best_text = None, ways[0], End.UNKNOWN, b""
     known = []
     for line in dict.fromkeys(ways):
         short = shorten(line)
@@ -176,38 +141,25 @@ def _join_known(pieces: Sequence[bytes], before: State) -> tuple[bytes, End, boo
         if start is None:
             continue
         is_own = matters(short[start:])
-        ending = read_ending(short[start:])
-        if ending.user is not None and not between_words and _is_torn(ending.user, short, pieces):
-            ending = Ending(End.CUT, b"")
-        if ending.end > End.CUT:
+        end, text = read_ending(short[start:])
+        if end > End.CUT:
             known.append(line)
-        is_text = best[1].text not in {b"", ending.text} and not was_cut
         # The first way holds, unless the second does as well and fits better.
-        if ending.end > best[1].end or (
-            ending.end is best[1].end is not End.UNKNOWN
-            and (best[0], line) == (ways[0], ways[1])
-            and best[0].split() != line.split()
+        if end > best_end or (
+            end is best_end is not End.UNKNOWN
+            and (best, line) == (ways[0], ways[1])
+            and best.split() != line.split()
             and not between_words
-            and _is_cut(pieces, is_text=is_text)
+            and _is_cut(pieces, is_text=best_text not in {b"", text} and not before.was_cut)
         ):
-            best = line, ending
-    return best[0], best[1].end, is_own, _find_shown(pieces, known, ways[0])
-
-
-def _find_shown(pieces: Sequence[bytes], known: Sequence[bytes], with_spaces: bytes) -> State:
-    """Say what a line shows of how it was wrapped.
-
-    Args:
-        pieces: What it was put together of.
-        known: The ways to join them that give a known form.
-        with_spaces: The way that joins them so.
-    """
-    if len(pieces) == 1 or not known or any(map(_has_space, pairwise(pieces))):
-        return None
-    if with_spaces not in known:
-        return True, _indent(pieces)
-    is_only = all(x.split() == with_spaces.split() for x in known)
-    return (False, _indent(pieces)) if is_only else None
+            best, best_end, best_text = line, end, text
+    shown = None
+    if len(pieces) > 1 and known and not any(map(_has_space, pairwise(pieces))):
+        if ways[0] not in known:
+            shown = True
+        elif all(x.split() == ways[0].split() for x in known):
+            shown = False
+    return _Joined(best, best_end, is_own, shown)
 
 
 def _has_space(seam: tuple[bytes, bytes]) -> bool:
@@ -231,23 +183,6 @@ def _is_cut(pieces: Sequence[bytes], *, is_text: bool) -> bool:
     if len(last) - indent > width or any(width not in {len(x), len(x) - indent} for x in others):
         return False
     return bool(others) or not is_text
-
-
-def _is_torn(user: bytes, line: bytes, pieces: Sequence[bytes]) -> bool:
-    """Whether there are seams within a user, of pieces that were not cut at a width.
-
-    A user hardly has a space at which a line is broken; what stands there is another text.
-    """
-    if len(pieces) <= 2 or _is_cut(pieces, is_text=False):  # noqa: PLR2004 - two are believed
-        return False
-    # Spaces come and go at seams, so they do not count.
-    begin = _count(line[: line.rindex(user + _USING)])
-    end = begin + _count(user)
-    return any(begin < seam < end for seam in accumulate(map(_count, pieces)))
-
-
-def _count(text: bytes) -> int:
-    return sum(map(len, text.split()))
 
 
 def _indent(pieces: Sequence[bytes]) -> int:
@@ -276,6 +211,19 @@ def _with_nothing(pieces: Sequence[bytes], indent: int) -> bytes:
     return b"".join(parts)
 
 
+def is_partial(line: bytes) -> bool:
+    """Whether a line that no newline ends is a piece of one that matters for logins.
+
+    Args:
+        line: In any framing, from its first byte.
+    """
+    line = shorten(line)
+    start = find_message(line)
+    if start is None or not matters(line[start:]):
+        return False
+    return read_ending(line[start:])[0] < End.OPEN
+
+
 _LOGIN = rb"SMTP Auth:? \(ICID \d+\) "
 _TRIED = _LOGIN + rb"(?:succeeded|failed) for user:"
 _OUTBOUND = rb"DCID: \d+ IP: [^ ()]+ SMTP authentication using the profile .*? "
@@ -291,12 +239,13 @@ _ANSWER = rb"\(u?['\"]?\d{3}['\"]?, ?\[?u?['\"](?! )" + _CODE + rb"(?:.*[^ ])?['
 _BROKEN = rb" is misconfigured or missing causing an Auth failure\.?"
 _UNREACHABLE = rb"LDAP query failed, possible LDAP misconfiguration or unreachable server\.?"
 _DELAYED = rb"ICID \d+ Delayed HAT REJECT continuing session for recipient logging"
+_TLS = rb"[ID]CID \d+ TLS "
 _PEER = rb"(?: for [^ ]+)?(?: CN(?:=|: )[^ ]+)?"
 
 _ENDS = [
     (end, compile_late(pattern))
     for end, pattern in (
-        (End.NAMED, _TRIED + rb"(?P<user> .*) using AUTH mechanism: [^ ]+ with profile: [^ ].*"),
+        (End.NAMED, _TRIED + rb" .* using AUTH mechanism: [^ ]+ with profile: [^ ].*"),
         (End.CUT, _TRIED + rb".*"),
         (End.WHOLE, _LOGIN + rb"profile: .*" + _BROKEN),
         (End.NAMED, _LOGIN + rb"could not reach forwarding server [^ ]+ with reason: .+"),
@@ -318,14 +267,10 @@ _ENDS = [
         (End.OPEN, _POLICY + rb"(?: match(?: .*?)?)?" + _SBRS + _COUNTRY),
         (End.LOOSE, _POLICY + rb"(?: match(?: [^ ]+)?)?"),
         (End.WHOLE, _DELAYED + rb" \(" + _IP + rb"\)"),
-        (
-            End.OPEN,
-            rb"[ID]CID \d+ TLS success(?: protocol [^ ]+)?(?: cipher [A-Z0-9_-]+)?" + _PEER,
-        ),
-        (End.OPEN, rb"[ID]CID \d+ TLS failed(?:[ :].*)?"),
+        (End.OPEN, _TLS + rb"success(?: protocol [^ ]+)?(?: cipher [A-Z0-9_-]+)?" + _PEER),
+        (End.OPEN, _TLS + rb"failed(?:[ :].*)?"),
         (End.WHOLE, rb"[ID]CID \d+ (?:close|lost)(?:\W.*)?"),
-        (End.OPEN, rb"[ID]CID \d+ disconnected(?:\W.*)?"),
-        (End.OPEN, rb"[ID]CID \d+ Connection (?:.* )?lost(?:\W.*)?"),
+        (End.OPEN, rb"[ID]CID \d+ (?:disconnected|Connection (?:.* )?lost)(?:\W.*)?"),
         (End.LOOSE, rb"SMTP server connection killed [ID]CID:? \d+(?:[ .,].*)?"),
         (End.OPEN, rb"Message aborted MID \d+(?: .*)?"),
         (End.LOOSE, rb"Start MID \d+ ICID \d+"),
@@ -356,11 +301,14 @@ def find_message(line: bytes) -> int | None:
     return None if unframed is None else syslog.find_message(line, unframed.found.end())
 
 
-def read_ending(message: bytes) -> Ending:
+def read_ending(message: bytes) -> tuple[End, bytes]:
     """Say how a message ends.
 
     Args:
         message: Without timestamp and level; what :func:`shorten` leaves of it is enough.
+
+    Returns:
+        How it ends; the part of it that is made of words with spaces between them.
     """
     message = message.rstrip()
     # White space in a user is the user's own.
@@ -369,9 +317,8 @@ def read_ending(message: bytes) -> Ending:
     for end, pattern in _ENDS:
         found = pattern().fullmatch(message)
         if found is not None:
-            groups = found.groupdict()
-            return Ending(end, groups.get("text") or b"", groups.get("user"))
-    return Ending(End.UNKNOWN, b"")
+            return end, found.groupdict().get("text") or b""
+    return End.UNKNOWN, b""
 
 
 def matters(message: bytes) -> bool:
