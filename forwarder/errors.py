@@ -14,7 +14,6 @@ is allowed, and what to do next. The tree, with the module that defines what is 
     ├── StateVersionError       the saved state is of a version that the program does not know
     ├── SpoolError              the spool cannot be used (spool.errors)
     │   ├── BlockedError        not now, as with a full disk; retried
-    │   │   └── LettersFullError    the dead letters of an output have reached their limit
     │   ├── DamagedError        the database is broken
     │   ├── GoneError           its files were deleted
     │   └── ClosedError         it was closed

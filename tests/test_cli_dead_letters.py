@@ -300,20 +300,16 @@ def test_an_empty_list_has_its_head(folder: Path, config: Path) -> None:
     assert run(config, "list", "--format", "ndjson").stdout == ""
 
 
-@pytest.mark.parametrize(
-    ("state", "said"),
-    [
-        ("file", "error: the state folder '{}/file' is not a folder; name another.\n"),
-        ("file/x", "error: the state folder '{}/file/x' is within a file; name another.\n"),
-    ],
-)
-def test_a_state_that_is_a_file_is_said(config: Path, state: str, said: str) -> None:
-    """It is not about rights."""
+@pytest.mark.parametrize("state", ["file", "file/x"])
+def test_a_state_that_is_a_file_is_said(config: Path, state: str) -> None:
+    """With what may be done."""
     folder = config.parent
     (folder / "file").touch()
     config.write_text(config.read_text().replace(f"{folder}/state", f"{folder}/{state}"))
     done = run(config, "list")
-    assert (done.exit_code, done.stderr) == (1, said.format(folder))
+    path = str(folder / state / "spool.db")
+    assert done.exit_code == 1
+    assert f"error: {path!r} cannot be read: Not a directory; name another" in done.stderr
 
 
 def test_a_change_that_fails_changes_nothing(folder: Path) -> None:

@@ -16,9 +16,6 @@ from forwarder.masking import NO_MASK, Mask
 from forwarder.spool import GoneError, OutputError, Spool, SpoolError
 from forwarder.text import error_text, shortened
 
-_NOTE_SECONDS = 10.0
-"""How often the last error is written for ``status`` while an output fails."""
-
 _QUIET_SECONDS = 60.0
 """After a logged outage, the next one is not logged before: a server that fails now and then would
 fill the log."""
@@ -54,7 +51,7 @@ class OutputHealth:
         self.trouble: OutputError | None = None
         self.failures = 0
         self.retried = 0
-        self._began = self._noted = self._quiet_until = 0.0
+        self._began = self._quiet_until = 0.0
         self._is_failing = self._is_of_spool = False  # the last attempt; for want of the spool
         self._is_logged = False  # that nothing is delivered, and not yet that it is again
 
@@ -70,21 +67,18 @@ class OutputHealth:
         """Note that an attempt achieved nothing; ``of_spool``: the output has no part in it."""
         now = self._clock()
         words = self._words(error)
-        is_new = not self._is_failing
         self.trouble = OutputError(words, now, self.trouble.since if self.trouble else now)
+        if not self._is_failing:
+            self._began = time.monotonic()
         self._is_failing, self._is_of_spool = True, of_spool
-        monotonic = time.monotonic()
-        if is_new:
-            self._began = monotonic
-        if monotonic >= self._quiet_until and not self._is_logged:
+        if time.monotonic() >= self._quiet_until and not self._is_logged:
             self._is_logged = True
             _log.warning(
                 "Output unavailable; delivery is retried until it succeeds.",
                 output=self._name,
                 error=words,
             )
-        if is_new or monotonic - self._noted > _NOTE_SECONDS:
-            self._note()
+        self._note()
 
     def prepare(self) -> None:
         """Note a success that delivers nothing, such as ``open``: it ends backoff only.
@@ -141,7 +135,6 @@ class OutputHealth:
 
     def _note(self) -> None:
         """Write for ``status``; if it cannot be written now, the next change is."""
-        self._noted = time.monotonic()
         retried, self.retried = self.retried, 0
         with suppress(SpoolError):
             self._spool.note(self._name, self.trouble, retried=retried)

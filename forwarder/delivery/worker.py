@@ -69,14 +69,9 @@ class Delivery:
     ) -> None:
         """Prepare; nothing is called before :meth:`start`.
 
-        Args:
-            name: Of the output in the configuration; the spool must know it.
-            output: Called by the worker's thread only.
-            spool: Where the documents come from.
-            settings: Sizes of batches, and backoff.
-            mask: Masks secrets in what the output says.
-            chance: Draws from 0 to 1 for the jitter.
-            clock: Seconds since 1970; shown, never used to measure.
+        The spool must know the name. The output is called by the worker's thread only. ``chance``
+        draws from 0 to 1 for the jitter; ``clock`` gives seconds since 1970, which are shown and
+        never used to measure.
         """
         self.name = name
         self._output = output

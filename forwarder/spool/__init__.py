@@ -13,7 +13,6 @@ from forwarder.spool.errors import (
     ClosedError,
     DamagedError,
     GoneError,
-    LettersFullError,
     SpoolError,
 )
 from forwarder.spool.spool import Spool
@@ -26,7 +25,6 @@ __all__ = [
     "DamagedError",
     "DeadLetter",
     "GoneError",
-    "LettersFullError",
     "OutputError",
     "Pause",
     "Progress",

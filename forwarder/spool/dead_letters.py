@@ -146,25 +146,26 @@ def replays(
     max_documents: int,
     max_bytes: int,
     *,
-    postponed: bool = False,
+    postponed: bool,
 ) -> list[DeadLetter]:
     """Read the oldest letters of an output that are to be delivered again.
 
-    These are those that it postponed, or else those that an operator asked for. The first alone may
-    have more bytes of bodies than ``max_bytes``.
+    These are those that an operator asked for, or else those that it ``postponed``. The first alone
+    may have more bytes of bodies than ``max_bytes``.
     """
     found = list[DeadLetter]()
-    size = 0
-    for row in connection.execute(
-        f"{_SELECT} WHERE output = ? AND replay = {_POSTPONED if postponed else _ASKED}"
-        " ORDER BY number LIMIT ?",
-        (output, max_documents),
-    ):
-        letter = _letter(row)
-        size += len(letter.document.body)
-        if found and size > max_bytes:
+    for kind in (_ASKED, _POSTPONED)[: 1 + postponed]:
+        for row in connection.execute(
+            f"{_SELECT} WHERE output = ? AND replay = {kind} ORDER BY number LIMIT ?",
+            (output, max_documents),
+        ):
+            letter = _letter(row)
+            max_bytes -= len(letter.document.body)
+            if found and max_bytes < 0:
+                break
+            found.append(letter)
+        if found:
             break
-        found.append(letter)
     return found
 
 

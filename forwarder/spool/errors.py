@@ -2,7 +2,6 @@
 
 - SpoolError: the message says what to do.
   - BlockedError: not possible now, as with a full disk; wait and repeat it.
-    - LettersFullError: the dead letters of an output have reached their limit.
   - DamagedError: the database is broken; opening the spool again replaces it.
   - GoneError: the files of an open spool were deleted.
   - ClosedError: the spool is closed.
@@ -23,10 +22,6 @@ class SpoolError(ForwarderError):
 
 class BlockedError(SpoolError):
     """It cannot be read or written now; nothing was written, not even in part."""
-
-
-class LettersFullError(BlockedError):
-    """The dead letters of an output have reached their limit; it waits, the others go on."""
 
 
 class DamagedError(SpoolError):

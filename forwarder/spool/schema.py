@@ -137,6 +137,7 @@ _SETTINGS = (
 _MAX_ROWS = 300
 """In one statement. While SQLite works, other threads may; each statement takes a turn of Python,
 so one for each row would wait for as many. Some SQLites take no more than 999 values at once."""
+_LAST = chr(0x10FFFF)  # stands behind all other characters
 _Row = TypeVar("_Row")
 
 
@@ -252,29 +253,12 @@ def load_state(
     Raises:
         DamagedError: A value does not match its checksum.
     """
-    condition, values = _beginning(prefix)
-    if after and values:  # one lower bound, so that the index is entered there
-        values = (f"{after}\0", *values[1:])
-    select = f"SELECT key, checksum, value FROM state WHERE {condition} AND key > ?"  # noqa: S608 - our own text
     state = []
     for key, expected, value in connection.execute(
-        f"{select} ORDER BY key LIMIT ?", (*values, after, limit)
+        "SELECT key, checksum, value FROM state WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
+        (f"{after}\0" if after else prefix, prefix + _LAST, limit),
     ):
         if checksum(key.encode(), value) != expected:
             raise DamagedError(f"the state {key!r}")
         state.append((key, value))
     return state
-
-
-def load_keys(connection: sqlite3.Connection, prefix: str) -> Iterator[str]:
-    """Return all keys with a prefix."""
-    condition, values = _beginning(prefix)
-    select = f"SELECT key FROM state WHERE {condition}"  # noqa: S608 - our own text
-    return (key for (key,) in connection.execute(select, values))
-
-
-def _beginning(prefix: str) -> tuple[str, tuple[str, ...]]:
-    """Return a condition that the index serves."""
-    if not prefix:
-        return "1", ()
-    return "key >= ? AND key < ?", (prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1))

@@ -23,13 +23,7 @@ from forwarder.spool import dead_letters as letters
 from forwarder.spool.cursors import Backfill, Batch, OutputError, Progress, Rejecting
 from forwarder.spool.database import NAME, open_database, prepare_folder
 from forwarder.spool.dead_letters import DeadLetter
-from forwarder.spool.errors import (
-    BlockedError,
-    DamagedError,
-    LettersFullError,
-    SpoolError,
-    explained,
-)
+from forwarder.spool.errors import BlockedError, DamagedError, SpoolError, explained
 from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits, skip_damaged, waiting_ids
 from forwarder.spool.schema import LIMITS, connect, load_state, put_state
 from forwarder.spool.segments import DamagedSegmentError
@@ -141,37 +135,34 @@ class Spool:
     def blocked_reason(self) -> str | None:
         """Why ingest should pause, and what ends it; it may still commit what it has in hand."""
         reason = self._writer.blocked_reason
-        outputs = self.outputs
-        if reason is None or not self._writer.is_at_limit or not outputs:
+        if reason is None or not self._writer.is_at_limit or not self.outputs:
             return reason
-        name, slowest = min(outputs.items(), key=lambda x: x[1].cursor)
-        error = slowest.trouble and slowest.trouble.error
+        name, slowest = min(self.outputs.items(), key=lambda x: x[1].cursor)
+        trouble = slowest.trouble
         return (
             f"{reason}; reading resumes when output {name!r} has delivered more of the"
-            f" {self.pending(name):,} documents that wait for it,"
-            f" {f'which fails: {error}' if error else 'which is slower than reading'}"
+            f" {self.pending(name):,} documents that wait for it, which"
+            f" {f'fails: {trouble.error}' if trouble else 'is slower than reading'}"
         )
 
     def wait_for_space(self, stop: threading.Event, timeout: float) -> bool:
         """Wait some seconds until the spool is no longer full; tell whether that is so."""
         end = time.monotonic() + timeout
-        with suppress(BlockedError):
-            self._make_space(stop)
-        while self._writer.blocked_reason and not stop.is_set() and time.monotonic() < end:
+        while True:
+            with suppress(BlockedError):
+                self._make_space(stop)
             seconds = min(end - time.monotonic(), _LOOK_SECONDS)
+            if not self._writer.blocked_reason or stop.is_set() or seconds <= 0:
+                return not self._writer.blocked_reason
             if not self.wait(lambda: not self._writer.blocked_reason, seconds):
                 # The disk and other processes do not tell when they are out of the way.
                 with suppress(BlockedError):
                     self._writer.measure()
-                    self._make_space(stop)
-        return not self._writer.blocked_reason
 
     def _make_space(self, stop: threading.Event) -> None:
         """Trim, or drop what waits for outputs that do not deliver, until the spool is not full."""
         while self._writer.is_at_limit and not stop.is_set():
-            if self._trims:
-                self._trim()
-            elif not self._drop():
+            if not (self._trim() or self._drop()):
                 return
 
     def _drop(self) -> bool:
@@ -185,17 +176,18 @@ class Spool:
         return bool(losing)
 
     def tidy(self) -> bool:
-        """Trim some more of what every output has had; tell whether that left more to do now."""
-        try:
-            return self._trims and self._trim()
-        except SpoolError:
-            return False
+        """Trim some more of what every output has had; tell whether there was any."""
+        with suppress(SpoolError):
+            return self._trim()
+        return False
 
     def _trim(self) -> bool:
+        if not self._trims:
+            return False
         with self._writer.locked():
             self._store({})
         self.wake()
-        return self._trims
+        return True
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Wait some seconds for a quick condition on commits and cursors; tell whether it holds."""
@@ -258,11 +250,8 @@ class Spool:
         """
         reader = self._readers[output]
         with explained(self._path), reader.locked() as connection:
-            found = letters.replays(connection, output, max_documents, max_bytes)
-            if postponed and not found:
-                found = letters.replays(
-                    connection, output, max_documents, max_bytes, postponed=True
-                )
+            limits = max_documents, max_bytes
+            found = letters.replays(connection, output, *limits, postponed=postponed)
             if found:
                 return Batch([x.document for x in found], letters=found)
             if ahead and ahead.documents and ahead.start == self.outputs[output].cursor:
@@ -331,13 +320,13 @@ class Spool:
                 self._overflow.rejecting.add(output)
         self.wake()
 
-    def letters_full(self, output: str) -> LettersFullError | None:
+    def letters_full(self, output: str) -> BlockedError | None:
         """Return why an output may have no more dead letters; None while it may."""
         with suppress(BlockedError), self._writer.locked() as connection:
             count = letters.count(connection).get(output)
             if count and count.size >= self._max_letter_bytes:
                 self._overflow.rejecting.add(output)
-                return LettersFullError(
+                return BlockedError(
                     f"its dead letters take {count.size:,} bytes and may take"
                     f" {self._max_letter_bytes:,} (dead_letters.max_bytes), so it waits: find out"
                     " why documents are rejected (dead-letters list) and fix that, or delete them"

@@ -4,7 +4,6 @@ To summarise it takes milliseconds, however large it is.
 """
 
 import sqlite3
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -30,7 +29,6 @@ from forwarder.spool.schema import (
     VERSIONS,
     connect,
     connect_to_read,
-    load_keys,
     load_state,
     refuse_newer,
     version_of,
@@ -38,7 +36,7 @@ from forwarder.spool.schema import (
 from forwarder.spool.writer import DiskUsage, Pause, held, size_of, usage_of, wal_of
 
 _INGEST = "status/ingest"  # what ingest says of the inputs
-_CORE = "core/"
+_KEYS = "SELECT key FROM state WHERE key >= 'core/' AND key < 'core0'"
 _OPEN = ("inbound", "outbound")
 """Of the keys of the core, the kinds that are open connections: the last part but one."""
 
@@ -107,7 +105,7 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
             outputs={name: waiting(name, progress) for name, progress in outputs.items()},
             dead_letters=letters.count(connection),
             max_letter_bytes=max_letter_bytes,
-            connections=sum(x.rsplit("/", 2)[1] in _OPEN for x in load_keys(connection, _CORE)),
+            connections=sum(x.rsplit("/", 2)[1] in _OPEN for (x,) in connection.execute(_KEYS)),
             ingest=dict(load_state(connection, _INGEST)).get(_INGEST),
         )
     finally:
@@ -162,23 +160,17 @@ def database_path(folder: Path) -> Path:
     """Return the path of the database of a state folder; raises SpoolError if there is none."""
     path = folder / NAME
     try:
-        found = stat.S_ISREG(path.stat().st_mode)
         path.open("rb").close()
-    except FileNotFoundError:
-        found = False
-    except NotADirectoryError as error:
-        wrong = "not a folder" if folder.exists() else "within a file"
-        raise SpoolError(f"the state folder {str(folder)!r} is {wrong}; name another") from error
-    except OSError as error:
-        raise SpoolError(
-            f"{str(path)!r} cannot be read: {error.strerror}; run this as the user that the service"
-            " runs as"
-        ) from error
-    if not found:
+    except FileNotFoundError as error:
         raise SpoolError(
             f"there is no spool in {str(folder)!r}: the service has not run with this state folder"
             " yet"
-        )
+        ) from error
+    except OSError as error:
+        raise SpoolError(
+            f"{str(path)!r} cannot be read: {error.strerror}; name another state folder, or run"
+            " this as the user that the service runs as"
+        ) from error
     return path
 
 
