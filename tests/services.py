@@ -102,3 +102,7 @@ def configured(
 
     log.configure("logfmt", "info")
     return read
+
+
+def no_bar(read: int, whole: int) -> None:
+    """Show no progress."""

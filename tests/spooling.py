@@ -8,10 +8,11 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from forwarder.cli.dead_letters import change_letters
 from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
 from forwarder.spool import Batch, Spool
-from forwarder.spool.dead_letters import DEFAULT_MAX_BYTES
+from forwarder.spool.dead_letters import DEFAULT_MAX_BYTES, Selection, mark, remove
 from forwarder.spool.reader import RECENT_BYTES
 from forwarder.spool.writer import DiskUsage
 
@@ -98,3 +99,13 @@ def wait_until_drained(delivery: Delivery, timeout: timedelta) -> bool:
     while not delivery.is_drained and delivery.is_running and time.monotonic() < deadline:
         time.sleep(0.005)
     return delivery.is_drained
+
+
+def replay_letters(folder: Path, selection: Selection) -> list[int]:
+    """Mark dead letters to be delivered again; return their numbers."""
+    return change_letters(folder, selection, mark)
+
+
+def purge_letters(folder: Path, selection: Selection) -> list[int]:
+    """Delete dead letters for good; return their numbers."""
+    return change_letters(folder, selection, remove)

@@ -137,8 +137,8 @@ def test_without_a_command_there_is_help() -> None:
         (["--jobs", "0"], "0 is not in the range x>=1"),
         (["--year", "1492"], "1492 is not in the range"),
         (
-            ["--timezone", "Rome"],
-            "'Rome' is not an IANA time zone, such as Europe/Rome; did you mean Europe/Rome?",
+            ["--timezone", "Europe/Rom"],
+            "'Europe/Rom' is not an IANA time zone, such as Europe/Rome; did you mean Europe/Rome?",
         ),
         (["--timezone", "../../etc/passwd"], "is not an IANA time zone"),
         (["--timezone", "Europe"], "is not an IANA time zone"),

@@ -108,7 +108,8 @@ def test_the_schema_has_the_outputs_that_work() -> None:
     """As JSON; it names the dialect."""
     done = run("config", "schema")
     schema = json.loads(done.stdout)
-    outputs = schema["properties"]["outputs"]["additionalProperties"]["oneOf"]
+    (named,) = schema["properties"]["outputs"]["patternProperties"].values()
+    outputs = named["oneOf"]
     assert [x["properties"]["type"]["const"] for x in outputs] == sorted(PLUGINS)
     assert (done.exit_code, done.stderr) == (0, "")
 

@@ -13,9 +13,7 @@ from structlog.testing import capture_logs
 from forwarder.cli.dead_letters import (
     as_json,
     as_row,
-    purge_letters,
     read_letters,
-    replay_letters,
 )
 from forwarder.cli.main import main
 from forwarder.events import Document
@@ -30,7 +28,16 @@ from forwarder.spool.dead_letters import (
     mark,
 )
 from forwarder.spool.stats import write_spool
-from tests.spooling import document, documents, numbers, opened, read, usage
+from tests.spooling import (
+    document,
+    documents,
+    numbers,
+    opened,
+    purge_letters,
+    read,
+    replay_letters,
+    usage,
+)
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, 123000, tzinfo=UTC)
 
@@ -219,14 +226,14 @@ def test_the_commands_work_whether_or_not_the_service_runs(
     assert shown.stdout == as_json(found_of(folder), indent=True) + "\n"
     marked = run(config, "replay", "--all")
     assert (marked.exit_code, marked.stdout) == (0, "3 dead letters to be delivered again.\n")
-    assert "warning: output 'b' is not in " in marked.stderr
+    assert "warning: output 'b' has dead letters and is not in " in marked.stderr
     assert "yes" in run(config, "list").stdout
     again = run(config, "replay", "--all")
     assert again.exit_code == 0
     assert again.stdout == "3 dead letters to be delivered again.\n"
     deleted = run(config, "purge", "1")
-    assert (deleted.exit_code, deleted.output) == (0, "1 dead letter deleted.\n")
-    assert run(config, "purge", "--output", "b").output == "1 dead letter deleted.\n"
+    assert (deleted.exit_code, deleted.stdout) == (0, "1 dead letter deleted.\n")
+    assert run(config, "purge", "--output", "b").stdout == "1 dead letter deleted.\n"
     if spool is not None:
         assert numbers(read(spool, "a").documents) == [5]
         spool.close()
@@ -260,9 +267,13 @@ HUGE = "9" * 23
             1,
             f"error: not there: {', '.join(map(str, range(10, 33)))}; see the list.",
         ),
-        (["list", "--output", "typo"], 1, "error: there is no output 'typo' in "),
-        (["purge", "--output", "typo"], 1, "; there are: a, c, b."),
-        (["replay", "--output", "typo"], 1, "error: there is no output 'typo' in "),
+        (["list", "--output", "typo"], 1, "a dead letter has an output 'typo', but: a, c"),
+        (["purge", "--output", "typo"], 1, "but: a, c, b."),
+        (
+            ["replay", "--output", "typo"],
+            1,
+            "nor a dead letter has an output 'typo', but: a, c, b.",
+        ),
     ],
 )
 def test_mistakes_are_said(

@@ -14,7 +14,6 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from forwarder.cli.dead_letters import replay_letters
 from forwarder.cli.main import main
 from forwarder.cli.status import as_json, as_text
 from forwarder.output import Failure
@@ -23,7 +22,7 @@ from forwarder.spool.cursors import Rejecting
 from forwarder.spool.dead_letters import ALL, dead_letter
 from forwarder.spool.schema import connect_to_read
 from forwarder.spool.stats import read_spool, summarise
-from tests.spooling import documents, opened, read
+from tests.spooling import documents, opened, read, replay_letters
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, tzinfo=UTC)
 INGEST = {
@@ -284,7 +283,7 @@ def test_no_spool_is_made(tmp_path: Path) -> None:
 def test_after_a_kill_the_log_of_changes_is_read_too(tmp_path: Path) -> None:
     """What was committed last is only there."""
     code = (
-        "import sys, time; from pathlib import Path; from tests.spooling import *\n"
+        "import sys, time; from pathlib import Path; from tests.spooling import replay_letters, *\n"
         "spool = opened(Path(sys.argv[1]), 'a'); spool.commit(documents(0, 7))\n"
         "print('ready', flush=True); time.sleep(600)\n"
     )

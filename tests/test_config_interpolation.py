@@ -11,7 +11,10 @@ from forwarder.config.issue import IssuesError
 from forwarder.config.yaml import YamlDocument, escape, interpolate
 
 ENVIRONMENT = {"A": "one", "EMPTY": "", "TRICK": "${A}", "YAML": "x\nkey: [1]"}
-FORMS = "use ${NAME}, ${NAME:-DEFAULT} or ${file:PATH}; $${ stands for ${ itself"
+NONE = (
+    "a ${ that does not begin a reference; use ${NAME}, ${NAME:-DEFAULT} or ${file:PATH};"
+    " $${ stands for ${ itself"
+)
 
 
 def put_in(value: object) -> object:
@@ -55,12 +58,12 @@ def test_references_are_put_in(text: object, expected: object) -> None:
                 "${NONE:-DEFAULT}"
             ),
         ),
-        ("${}", f"a ${{}} that is not a valid reference; {FORMS}"),
-        ("${a b}", f"a ${{}} that is not a valid reference; {FORMS}"),
-        ("${1}", f"a ${{}} that is not a valid reference; {FORMS}"),
-        ("${A:+x}", f"a ${{}} that is not a valid reference; {FORMS}"),
-        ("${A", f"a ${{ that is not closed, or is nested; {FORMS}"),
-        ("${file:${A}}", f"a ${{ that is not closed, or is nested; {FORMS}"),
+        ("${}", NONE),
+        ("${a b}", NONE),
+        ("${1}", NONE),
+        ("${A:+x}", NONE),
+        ("${A", NONE),
+        ("${file:${A}}", NONE),
     ],
 )
 def test_what_cannot_be_put_in_is_a_mistake(text: str, expected: str) -> None:

@@ -58,6 +58,9 @@ def accepts(schema: Any, value: Any) -> bool:  # noqa: ANN401, C901, PLR0912 - J
             case "properties":
                 if isinstance(value, dict):
                     results += [accepts(wanted[x], y) for x, y in value.items() if x in wanted]
+            case "patternProperties":
+                (pattern,) = wanted
+                results += [accepts(wanted[pattern], y) for x, y in value.items()]
             case "additionalProperties":
                 others = set(value) - set(schema.get("properties", ())) if value else set()
                 if isinstance(wanted, bool):
@@ -120,7 +123,8 @@ def test_plugins_may_call_their_settings_alike() -> None:
         OutputPlugin("b", settings(one=int), build),
         OutputPlugin("a", settings(two=str), build),
     ]
-    outputs = make_schema(plugins)["properties"]["outputs"]["additionalProperties"]["oneOf"]
+    (named,) = make_schema(plugins)["properties"]["outputs"]["patternProperties"].values()
+    outputs = named["oneOf"]
     assert [(x["title"], x["required"]) for x in outputs] == [
         ("a", ["type", "two"]),
         ("b", ["type", "one"]),

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from forwarder.cli.dead_letters import purge_letters, replay_letters
 from forwarder.delivery.backoff import DeliverySettings, backoff, backoff_for_rest
 from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
@@ -27,7 +26,14 @@ from forwarder.output import Failure, Unavailable
 from forwarder.spool import Batch, BlockedError, Spool
 from forwarder.spool.cursors import Progress
 from forwarder.spool.dead_letters import ALL, Selection, page
-from tests.spooling import documents, numbers, opened, wait_until_drained
+from tests.spooling import (
+    documents,
+    numbers,
+    opened,
+    purge_letters,
+    replay_letters,
+    wait_until_drained,
+)
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)

@@ -13,11 +13,10 @@ import pytest
 
 from forwarder.app.parse import ParseOptions, parse
 from forwarder.app.service import Service
-from forwarder.cli.parse import no_bar
 from forwarder.cli.status import as_text
 from forwarder.pipeline import Settings
 from forwarder.spool.stats import summarise
-from tests.services import Told, append, configured, logins
+from tests.services import Told, append, configured, logins, no_bar
 
 CONFIG = """\
 state: {folder}/state

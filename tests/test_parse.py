@@ -14,11 +14,12 @@ import orjson
 import pytest
 
 from forwarder.app.parse import READ_BYTES, Outcome, ParseOptions, parse
-from forwarder.cli.parse import no_bar, row
+from forwarder.cli.parse import row
 from forwarder.ecs.layout import Common
 from forwarder.inputs.files.discovery import find
 from forwarder.pipeline import Settings
 from tests.corpus import hostile
+from tests.services import no_bar
 
 LOGIN = b"SMTP Auth: (ICID %d) failed for user: %b using AUTH mechanism: PLAIN with profile: P"
 

@@ -257,12 +257,12 @@ def show() -> Result:
 
 
 def test_the_command_shows_types_and_settings() -> None:
-    """With types, defaults and descriptions, those within others too."""
+    """With defaults and descriptions, those within others too."""
     result = show()
     assert result.exit_code == 0
     assert f"stdout (esa-forwarder {forwarder.__version__})\n  no settings\n" in result.output
-    assert "  path: string, required\n    The file that grows, of this" in result.output
-    assert "  rotate.daily: boolean, default false\n    Whether a file is" in result.output
+    assert "  path: required\n    The file that grows, of this" in result.output
+    assert "  rotate.daily: default false\n    Whether a file is" in result.output
 
 
 def test_the_command_shows_all_kinds_of_settings(install: Install) -> None:
@@ -301,19 +301,19 @@ def test_the_command_shows_all_kinds_of_settings(install: Install) -> None:
     )
     shown = show().output.partition("kafka (kafka-output 1.2)\n")[2].partition("\n\n")[0]
     assert shown.splitlines() == [
-        "  hosts: list of string, required",
-        "  level: one of low, high, default low",
-        "  mode: fast, default fast",
-        "  password: secret",
-        '  prefix: string, default ""',
-        "  retries: integer or string, default 3",
-        "  pause: string, default 10s",
-        "  timeout: string, default 90s",
-        "  plain: string, default PT10S",
-        "  perhaps: string, default PT10S",
-        "  other: anything",
-        "  fallback: object",
-        "  parts: list of object, default []",
+        "  hosts: required",
+        '  level: default "low"',
+        '  mode: default "fast"',
+        "  password",
+        '  prefix: default ""',
+        "  retries: default 3",
+        '  pause: default "10s"',
+        '  timeout: default "90s"',
+        '  plain: default "10s"',
+        '  perhaps: default "10s"',
+        "  other",
+        "  fallback",
+        "  parts: default []",
     ]
 
 
@@ -323,19 +323,7 @@ def test_settings_within_settings_end(install: Install) -> None:
     install(
         GOOD.replace("host: str", fields).replace("import BaseModel", "import BaseModel, Field")
     )
-    assert "  inner.inner.inner.inner.inner: object, default {}" in show().output
-
-
-def test_settings_without_a_schema_do_not_hide_the_others(install: Install) -> None:
-    """The output works all the same."""
-    code = GOOD.replace("host: str", "call: object = Field(default_factory=object)")
-    code = code.replace("BaseModel)", "BaseModel, arbitrary_types_allowed=True)")
-    code = code.replace("import BaseModel", "import BaseModel, Field")
-    install(code.replace("call: object", "call: type(print)"))
-    result = show()
-    assert result.exit_code == 0
-    assert "  settings that cannot be shown: Cannot generate a JsonSchema" in result.output
-    assert "stdout (esa-forwarder" in result.output
+    assert "  inner.inner.inner.inner.inner: default {}" in show().output
 
 
 def test_a_broken_plugin_is_shown_and_hides_no_other(install: Install) -> None:

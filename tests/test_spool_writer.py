@@ -11,13 +11,22 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from forwarder.cli.dead_letters import purge_letters, replay_letters
 from forwarder.output import Failure
 from forwarder.spool import BlockedError, Spool, SpoolError
 from forwarder.spool.dead_letters import DeadLetter, Selection, dead_letter
 from forwarder.spool.stats import summarise
 from tests.faults.disks import fill_up, small_disk
-from tests.spooling import documents, is_full, numbers, opened, read, take, usage
+from tests.spooling import (
+    documents,
+    is_full,
+    numbers,
+    opened,
+    purge_letters,
+    read,
+    replay_letters,
+    take,
+    usage,
+)
 
 NEVER = threading.Event()
 

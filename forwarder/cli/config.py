@@ -2,25 +2,25 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from forwarder.cli.common import DONE, FAILED, config_file, load_or_end, print_result
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from forwarder.plugins import Installed
 
 _WIDTH = 80
 """Of the text, as of help texts."""
 
 _DEPTH = 4
-"""Of settings within settings; deeper ones are not practical to write."""
-
-_Schema = Mapping[str, Any]
-"""A piece of JSON Schema."""
+"""Of settings within settings: models may be recursive."""
 
 
 @click.command()
@@ -91,28 +91,17 @@ def plugins() -> None:
 
 
 def _describe(installed: "Installed") -> Iterator[str]:
-    from pydantic.errors import PydanticUserError
-
-    from forwarder.config.schema import Generator
-    from forwarder.plugins import stdout_to_stderr
-
     yield f"{installed.type} ({installed.distribution} {installed.version})"
     if installed.plugin is None:
         yield _wrap(f"BROKEN: {installed.problem}", "  ")
         return
     if installed.plugin.missing:
         yield _wrap(f"CANNOT BE USED YET: {installed.plugin.missing}", "  ")
-    try:
-        with stdout_to_stderr():
-            schema = installed.plugin.config.model_json_schema(schema_generator=Generator)
-    except PydanticUserError as error:  # of a type without a JSON Schema, which works
-        yield _wrap(f"settings that cannot be shown: {error.message}", "  ")
-        return
-    settings = list(_settings(schema, schema.get("$defs", {}), ()))
+    settings = list(_settings(installed.plugin.config, ""))
     if not settings:
         yield "  no settings"
-    for name, kind, description in settings:
-        yield f"  {name}: {kind}"
+    for name, default, description in settings:
+        yield f"  {name}{default}"
         if description:
             yield _wrap(description, "    ")
     for name, description in installed.plugin.setup_values.items():
@@ -124,50 +113,21 @@ def _wrap(text: str, indent: str) -> str:
     return click.wrap_text(text, _WIDTH, indent, indent)
 
 
-def _settings(
-    schema: _Schema, shared: _Schema, within: tuple[str, ...]
-) -> Iterator[tuple[str, str, str]]:
-    """Yield name, type with default, and description of each setting, nested ones too."""
-    schema = _resolve(schema, shared)
-    required = schema.get("required", ())
-    for name, given in schema.get("properties", {}).items():
-        setting = _resolve(given, shared)
-        if "properties" in setting and len(within) < _DEPTH:  # models may be recursive
-            yield from _settings(setting, shared, (*within, name))
+def _settings(model: "type[BaseModel]", prefix: str) -> Iterator[tuple[str, str, str]]:
+    """Yield name, default, and description of each setting, nested ones too."""
+    from pydantic import BaseModel
+    from pydantic_core import to_json
+
+    from forwarder.config.errors import fields_of
+    from forwarder.config.types import format_duration
+
+    for name, field in fields_of(model).items():
+        kind, default = field.annotation, field.get_default(call_default_factory=False)
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and prefix.count(".") < _DEPTH:
+            yield from _settings(kind, f"{prefix}{name}.")
             continue
-        kind = _kind(setting, shared)
-        if name in required:
-            kind += ", required"
-        elif setting.get("default") is not None:
-            kind += f", default {_yaml(setting['default'])}"
-        yield ".".join((*within, name)), kind, setting.get("description", "")
-
-
-def _resolve(setting: _Schema, shared: _Schema) -> _Schema:
-    """Follow a reference; what stands beside it takes precedence."""
-    if "$ref" not in setting:
-        return setting
-    return {**shared[setting["$ref"].rpartition("/")[2]], **setting}
-
-
-def _kind(setting: _Schema, shared: _Schema) -> str:
-    """Name a type, in words of JSON."""
-    setting = _resolve(setting, shared)
-    if "enum" in setting:
-        return "one of " + ", ".join(map(_yaml, setting["enum"]))
-    if "const" in setting:
-        return _yaml(setting["const"])
-    several = setting.get("anyOf") or setting.get("oneOf")
-    if several:
-        kinds = dict.fromkeys(_kind(x, shared) for x in several if x.get("type") != "null")
-        return " or ".join(kinds)
-    if setting.get("type") == "array":
-        return f"list of {_kind(setting.get('items', {}), shared)}"
-    if setting.get("format") == "password":
-        return "secret"
-    return str(setting.get("type", "anything"))
-
-
-def _yaml(value: object) -> str:
-    """Write a value as in the configuration; JSON is YAML."""
-    return json.dumps(value) if value == "" or not isinstance(value, str) else value
+        shown = ": required" if field.is_required() else ""
+        if default is not None and not field.is_required():
+            value = format_duration(default) if isinstance(default, timedelta) else default
+            shown = f": default {to_json(value, fallback=str).decode()}"
+        yield f"{prefix}{name}", shown, field.description or ""

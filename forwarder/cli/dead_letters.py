@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from forwarder.config.load import Config
     from forwarder.spool.dead_letters import DeadLetter, Selection
 
+    Change = Callable[[sqlite3.Connection, Sequence[int]], object]
+
 _CHANGED_AT_ONCE = 2000
 """Dead letters in one transaction: a tenth of a second, so that the service, which writes to the
 same database, goes on meanwhile."""
@@ -108,52 +110,59 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
     The service delivers them at once, or when it is started. What is rejected again stays a dead
     letter.
     """
-    selection = _select(numbers, output, every=every)
-    with _known_output(path, output) as config:
-        found = replay_letters(config.state, selection)
-        for name in _outputs(config.state):
-            if name not in config.outputs:
-                where = quoted(str(path))
-                click.echo(f"warning: output {quoted(name)} is not in {where}.", err=True)
-    print_result(f"{many(len(found), 'dead letter')} to be delivered again.")
-    _fail_if_missing(numbers, found)
+    from forwarder.spool.dead_letters import mark
+
+    _change_selected(path, numbers, output, mark, "to be delivered again", every=every)
 
 
 @dead_letters.command()
 @_selecting
 def purge(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bool) -> None:
     """Delete dead letters for good."""
-    selection = _select(numbers, output, every=every)
-    with _known_output(path, output) as config:
-        found = purge_letters(config.state, selection)
-    print_result(f"{many(len(found), 'dead letter')} deleted.")
-    _fail_if_missing(numbers, found)
+    from forwarder.spool.dead_letters import remove
+
+    _change_selected(path, numbers, output, remove, "deleted", every=every)
 
 
-def _select(numbers: Sequence[int], output: str | None, *, every: bool) -> "Selection":
-    """Require a selection: without one, everything could be lost by mistake."""
+def _change_selected(  # noqa: PLR0913
+    path: Path,
+    numbers: Sequence[int],
+    output: str | None,
+    change: "Change",
+    done: str,
+    *,
+    every: bool,
+) -> None:
+    """Change what is selected; without a selection, everything could be lost by mistake."""
     from forwarder.spool.dead_letters import Selection
 
     if not (numbers or output is not None or every):
         raise click.UsageError("select some: NUMBER..., --output NAME, or --all.")
     if every and (numbers or output is not None):
         raise click.UsageError("--all goes with neither NUMBER nor --output.")
-    return Selection(output, numbers or None)
+    with _known_output(path, output) as config:
+        found = change_letters(config.state, Selection(output, numbers or None), change)
+    print_result(f"{many(len(found), 'dead letter')} {done}.")
+    _fail_if_missing(numbers, found)
 
 
 @contextmanager
 def _known_output(path: Path, output: str | None) -> "Iterator[Config]":
     """Load the configuration; end the command where the spool or the output is not there."""
+    from forwarder.spool.dead_letters import count
     from forwarder.spool.errors import SpoolError
+    from forwarder.spool.stats import read_spool
 
     config = load_or_end(path)
+    where = quoted(str(path))
     try:
-        known = dict.fromkeys([*config.outputs, *_outputs(config.state)])
-        if output is not None and output not in known:
-            fail(
-                f"there is no output {quoted(output)} in {quoted(str(path))}, and no dead letter of"
-                f" one; there are: {', '.join(known)}"
-            )
+        others = [x for x in read_spool(config.state, count) if x not in config.outputs]
+        if output is not None and output not in {*config.outputs, *others}:
+            names = ", ".join([*config.outputs, *others])
+            fail(f"neither {where} nor a dead letter has an output {quoted(output)}, but: {names}")
+        for name in others:
+            text = f"output {quoted(name)} has dead letters and is not in {where}"
+            click.echo(f"warning: {text}.", err=True)
         yield config
     except SpoolError as error:
         fail(str(error))
@@ -175,33 +184,8 @@ def read_letters(folder: Path, selection: "Selection") -> "Iterator[DeadLetter]"
         after = page[-1].number
 
 
-def replay_letters(folder: Path, selection: "Selection") -> list[int]:
-    """Mark dead letters to be delivered again; return their numbers."""
-    from forwarder.spool.dead_letters import mark
-
-    return _change(folder, selection, mark)
-
-
-def purge_letters(folder: Path, selection: "Selection") -> list[int]:
-    """Delete dead letters for good; return their numbers."""
-    from forwarder.spool.dead_letters import remove
-
-    return _change(folder, selection, remove)
-
-
-def _outputs(folder: Path) -> list[str]:
-    from forwarder.spool.dead_letters import count
-    from forwarder.spool.stats import read_spool
-
-    return list(read_spool(folder, count))
-
-
-def _change(
-    folder: Path,
-    selection: "Selection",
-    change: Callable[["sqlite3.Connection", Sequence[int]], object],
-) -> list[int]:
-    """Change dead letters that are there now, some at a time."""
+def change_letters(folder: Path, selection: "Selection", change: "Change") -> list[int]:
+    """Change dead letters that are there now, some at a time; return their numbers."""
     from forwarder.spool.dead_letters import numbers_of
     from forwarder.spool.stats import read_spool, write_spool
 

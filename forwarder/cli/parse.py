@@ -115,8 +115,10 @@ def parse(  # noqa: PLR0913 - one an option
     from forwarder.pipeline import Settings
 
     require_stdout()
+    if not paths and _is_terminal(sys.stdin):
+        raise click.UsageError("name a file, a folder or a pattern, or pipe a log in.")
     options = parsing.ParseOptions(
-        paths=paths or _standard_input(),
+        paths=paths or ("-",),
         appliance=appliance,
         settings=Settings(
             year=year,
@@ -130,7 +132,7 @@ def parse(  # noqa: PLR0913 - one an option
         row=row if form == "table" else terminal_line if sys.stdout.isatty() else None,
         follow_symlinks=follow_symlinks,
     )
-    bar: AbstractContextManager[Progress] = nullcontext(no_bar)
+    bar: AbstractContextManager[Progress] = nullcontext(lambda *_: None)
     if _is_terminal(sys.stderr) and not sys.stdout.isatty() and not quiet:
         bar = progress_bar(sys.stderr)
     try:
@@ -151,14 +153,6 @@ def parse(  # noqa: PLR0913 - one an option
         for line in summarise(outcome):
             click.echo(line, err=True)
     sys.exit(FAILED if outcome.problems else DONE)
-
-
-def _standard_input() -> tuple[str, ...]:
-    """Return the PATH that stands for none, except where a person would have to type the log."""
-    if _is_terminal(sys.stdin):
-        msg = "name a file, a folder or a pattern, or pipe a log in."
-        raise click.UsageError(msg)
-    return ("-",)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -263,23 +257,9 @@ def _parse_warnings(counts: "Counters", *, notes: bool) -> Iterator[str]:
 @contextmanager
 def progress_bar(stream: IO[str]) -> "Iterator[Progress]":
     """Show a bar on a terminal, as long as it is needed."""
-    from rich import progress as bars
     from rich.console import Console
+    from rich.progress import Progress as Bar
 
-    columns = (
-        bars.BarColumn(),
-        bars.DownloadColumn(),
-        bars.TransferSpeedColumn(),
-        bars.TimeRemainingColumn(),
-    )
-    with bars.Progress(*columns, console=Console(file=stream), transient=True) as progress:
-        task = progress.add_task("", total=None)
-
-        def step(read: int, whole: int) -> None:
-            progress.update(task, advance=read, total=whole or None)
-
-        yield step
-
-
-def no_bar(read: int, whole: int) -> None:
-    """Show no progress."""
+    with Bar(console=Console(file=stream), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda read, whole: bar.update(task, advance=read, total=whole or None)

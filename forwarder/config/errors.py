@@ -109,10 +109,9 @@ class IssueFormatter(Generic[_Model]):
                 is_hidden = _KINDS[kind] is _MAPPING and isinstance(value, str)
                 text = f"{_HIDDEN if is_hidden else shown} {_KINDS[kind]}"
             case _ if isinstance(reason, InvalidValue):
-                is_group = isinstance(value, list | dict) or _KEY in detail["loc"]
-                text = str(reason) if is_group else f"{shown} {reason}"
+                text = str(reason) if isinstance(value, list | dict) else f"{shown} {reason}"
             case _ if (found := _PYDANTICS.fullmatch(detail["msg"])) is not None:
-                text = f"{shown} {found[1]}"
+                text = found[1] if _KEY in detail["loc"] else f"{shown} {found[1]}"
             case _:  # in the words of the validator that refused it
                 words = str(detail["msg"] if reason is None else reason)
                 text = f"{shown} is refused: {self._without_secrets(words)}"

@@ -111,15 +111,6 @@ class RetrySettings(Settings):
     max_pause: _Pause = timedelta(minutes=1)
     """The longest pause, whatever the server asks for."""
 
-    @model_validator(mode="after")
-    def _growing(self) -> Self:
-        if self.max_pause < self.initial_pause:
-            raise InvalidValue(
-                f"has max_pause {format_duration(self.max_pause)}, shorter than initial_pause "
-                f"{format_duration(self.initial_pause)}; make it as long or longer"
-            )
-        return self
-
 
 class OutputSettings(Settings):
     """Settings that every output has."""

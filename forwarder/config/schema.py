@@ -37,7 +37,7 @@ def make_schema(plugins: Iterable[OutputPlugin]) -> dict[str, Any]:
     plugins = sorted(plugins, key=lambda x: x.name)
     models: list[type[BaseModel]] = [TopSettings, OutputSettings, *(x.config for x in plugins)]
     references, whole = models_json_schema(
-        [(x, "validation") for x in models], schema_generator=Generator
+        [(x, "validation") for x in models], schema_generator=_Generator
     )
     definitions = whole["$defs"]
 
@@ -56,29 +56,23 @@ def make_schema(plugins: Iterable[OutputPlugin]) -> dict[str, Any]:
         outputs.append(
             {**own, "title": plugin.name, "properties": properties, "required": required}
         )
-    top["properties"]["outputs"]["additionalProperties"] = {"oneOf": outputs}
+    (name,) = top["properties"]["outputs"]["patternProperties"]
+    top["properties"]["outputs"]["patternProperties"] = {name: {"oneOf": outputs}}
     definitions = {x: y for x, y in definitions.items() if y is not top and y is not common}
     schema: dict[str, Any] = _with_references({**top, "$defs": definitions})
     return {"$schema": _DIALECT, **schema, "title": "esa-forwarder"}
 
 
-class Generator(GenerateJsonSchema):
+class _Generator(GenerateJsonSchema):
     """Makes schemas whose defaults are written as in a configuration."""
 
     # typing.override is of Python 3.12
     def default_schema(self, schema: Any) -> Any:  # type: ignore[explicit-override]  # noqa: ANN401
-        """Write a duration as it is read, ``10s``; that of a plain timedelta is ``PT10S``."""
+        """Write a duration as it is read, ``10s``."""
         found, default = super().default_schema(schema), schema.get("default")
-        if isinstance(default, timedelta) and not _is_plain_duration(found):
+        if isinstance(default, timedelta):
             found["default"] = format_duration(default)
         return found
-
-
-def _is_plain_duration(schema: Any) -> bool:  # noqa: ANN401 - any piece of a JSON Schema
-    """Whether it is pydantic's own schema of a timedelta, or may be that."""
-    return schema.get("format") == "duration" or any(
-        map(_is_plain_duration, schema.get("anyOf", ()))
-    )
 
 
 def _with_references(schema: Any) -> Any:  # noqa: ANN401 - any piece of a JSON Schema

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticKnownError
 
 from forwarder.config.issue import InvalidValue, suggest
@@ -122,11 +122,10 @@ def read_zone(value: object) -> ZoneInfo:
             return ZoneInfo(value)
     except (KeyError, ValueError, OSError):  # no such file, a folder, ..
         pass
-    zones = sorted(available_timezones() - _NO_ZONES)
-    cities = {x.rpartition("/")[2].casefold(): x for x in zones}
-    meant = cities.get(str(value).casefold().replace(" ", "_")) or str(value)
     # Nothing resembles an abbreviation or an offset but another one, which is another time.
-    hint = suggest(meant, zones) if meant in zones or "/" in meant else ""
+    hint = (
+        suggest(str(value), sorted(available_timezones() - _NO_ZONES)) if "/" in str(value) else ""
+    )
     raise InvalidValue(f"is not an IANA time zone, such as Europe/Rome{hint}")
 
 
@@ -147,24 +146,6 @@ def _path(value: object) -> object:
     if value.startswith("~"):
         raise InvalidValue("begins with ~, which only a shell expands; write the folder in full")
     return value
-
-
-def _pattern(value: object) -> object:
-    if value == "-":
-        raise InvalidValue("is standard input; use type: stdin")
-    return _path(value)
-
-
-def _named(expression: str, text: str) -> AfterValidator:
-    """Hold a name to a form; the text follows a name that is refused."""
-    form = re.compile(expression)
-
-    def hold(value: str) -> str:
-        if form.fullmatch(value) is None:
-            raise InvalidValue(text)
-        return value
-
-    return AfterValidator(hold)
 
 
 class Written:
@@ -206,32 +187,13 @@ WrittenPath = Annotated[Path, BeforeValidator(_path), Written()]
 """A file or folder that an output writes to, and nothing else may: two outputs with the same one,
 or one in the state folder, are an error. Inputs never read it, nor files beside it whose names are
 its own, a dot and more, such as rotated ones."""
-FilePattern = Annotated[str, BeforeValidator(_pattern)]
+FilePattern = Annotated[str, BeforeValidator(_path)]
 """A file, a folder, or a pattern of them."""
-OutputName = Annotated[
-    str,
-    _named(
-        r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}",
-        "is not a valid name; use up to 63 of a to z, A to Z, 0 to 9, _ and -, not _ or - first",
-    ),
-]
+OutputName = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 """The name of an output in the spool, in logs and on the command line."""
-LabelName = Annotated[
-    str,
-    _named(
-        r"[A-Za-z0-9_-]{1,128}",
-        "is not a valid name; use up to 128 of a to z, A to Z, 0 to 9, _ and -",
-    ),
-]
+LabelName = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,128}$")]
 """A field below ``labels``."""
-Namespace = Annotated[
-    str,
-    _named(
-        NAMESPACE,
-        "is not a valid namespace of a data stream; use up to 100 characters, no capital letters,"
-        ' no space, and none of - \\ / * ? " < > | , # :',
-    ),
-]
+Namespace = Annotated[str, Field(pattern=rf"^{NAMESPACE}$")]
 """The last part of a data stream's name."""
 Keyword = Annotated[str, AfterValidator(read_keyword)]
 """Text that is visible and can be indexed, up to 1,024 characters."""

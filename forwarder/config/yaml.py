@@ -52,10 +52,10 @@ _ADVICE = {
 }
 """By the beginning of the library's message: where it misleads, or shows a piece of a password."""
 
-_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<inside>[^{}]*)\}|(?P<broken>\$\{)")
-_VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-.*)?", re.DOTALL)
-_FILE = "file:"
-_FORMS = "use ${NAME}, ${NAME:-DEFAULT} or ${file:PATH}; $${ stands for ${ itself"
+_REFERENCE = re.compile(
+    r"\$\$\{|\$\{(?:file:(?P<path>[^{}]+)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^{}]*)?)\}|\$\{"
+)
 
 
 class UnreadableError(Exception):
@@ -198,7 +198,7 @@ def interpolate(document: YamlDocument, environment: Mapping[str, str]) -> YamlD
                 except UnreadableError as error:
                     issues.append(ConfigIssue(loc, line_of(loc, document.lines), str(error)))
                     return value
-                if any(x["inside"] is not None for x in _REFERENCE.finditer(value)):
+                if any(x[0] != "$${" for x in _REFERENCE.finditer(value)):
                     written[loc] = value
                 return text
             case _:
@@ -211,17 +211,16 @@ def interpolate(document: YamlDocument, environment: Mapping[str, str]) -> YamlD
 
 
 def _resolve(found: re.Match[str], environment: Mapping[str, str]) -> str:
-    inside = found["inside"]
-    if found["broken"] is not None:
-        raise UnreadableError(f"a ${{ that is not closed, or is nested; {_FORMS}")
-    if inside is None:
+    path, name, default = found["path"], found["name"], found["default"]
+    if found[0] == "$${":
         return "${"
-    if inside.startswith(_FILE):
-        return _read_value(inside.removeprefix(_FILE))
-    variable = _VARIABLE.fullmatch(inside)
-    if variable is None:
-        raise UnreadableError(f"a ${{}} that is not a valid reference; {_FORMS}")
-    name, default = variable["name"], variable["default"]
+    if path is not None:
+        return _read_value(path)
+    if name is None:
+        raise UnreadableError(
+            "a ${ that does not begin a reference; use ${NAME}, ${NAME:-DEFAULT} or ${file:PATH};"
+            " $${ stands for ${ itself"
+        )
     value = environment.get(name)
     if default is not None:
         return value or default.removeprefix(":-")
