@@ -199,7 +199,7 @@ def test_options_reach_the_output(tmp_path: Path) -> None:
         (("--set", "flavor=opensearch"), "--export DIR"),
         (("--set", "retention=1y", "--dry-run"), "d, h, m or s"),
         (("--set", "kibana=http://u:s3cret@k:5601", "--dry-run"), "credentials"),
-        (("--password", "s3cret"), "needs a user"),
+        (("--password", "s3cret"), "username and password belong together"),
     ],
     ids=str,
 )

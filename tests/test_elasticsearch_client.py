@@ -60,13 +60,9 @@ def ship(**settings: object) -> None:
         ({**HOST, "username": "u"}, "belong together"),
         ({**HOST, "client_key": "k.pem"}, "needs a client_certificate"),
         ({"username": "u", "client_key": "k"}, "together; client_key .*; set either hosts"),
-        ({**HOST, "ca_trusted_fingerprint": "abc"}, "not a SHA-256 fingerprint"),
-        ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "ca_certs": "ca.pem"}, "either ca_certs"),
-        ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "verify": "none"}, "take one of them out"),
         ({**HOST, "ca_certs": "ca.pem", "verify": "none"}, "take one of them out"),
         ({"hosts": ["http://es1:9200"], "ca_certs": "ca.pem"}, "ca_certs is about it"),
         ({"hosts": ["http://es1:9200"], "verify": "none"}, "verify is about it"),
-        ({**HOST, "ca_trusted_fingerprint": "ab" * 32, "proxy": "http://p:1"}, "set ca_certs"),
         ({**HOST, "proxy": "proxy:3128"}, "not a URL"),
         ({**HOST, "proxy": "http://proxy:x"}, "not a URL"),
         ({**HOST, "proxy": "http://proxy"}, "not a URL with a port"),
@@ -147,38 +143,6 @@ def test_a_certificate_that_is_not_valid_yet_is_explained() -> None:
     assert "clocks" in tls.explain(error)
     error.verify_code = 23
     assert "not good: not yet" in tls.explain(error)
-
-
-def test_a_fingerprint_needs_a_node(tmp_path: Path) -> None:
-    """It is looked for at each of them, and found again when one is back."""
-    authority = Authority(tmp_path)
-    server = BulkServer(authority.context(tmp_path), product="Elasticsearch")
-    server.stop()
-    gone = {"hosts": [server.url], "ca_trusted_fingerprint": authority.fingerprint}
-    with pytest.raises(Unavailable, match=r"no node can be reached.*refused"):
-        ship(**gone)
-    server.start()
-    try:
-        ship(**gone)
-    finally:
-        server.stop()
-
-
-def test_a_fingerprint_does_not_trust_what_only_shows_the_authority(tmp_path: Path) -> None:
-    """Its certificate is public: a server has to have one that the authority signed."""
-    authority, attacker = Authority(tmp_path), trustme.CA().issue_cert(ADDRESS)
-    shown = tmp_path / "shown.pem"
-    shown.write_bytes(attacker.private_key_and_cert_chain_pem.bytes())
-    with shown.open("ab") as file:
-        file.write(authority.path.read_bytes())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(shown)
-    server = BulkServer(context, product="Elasticsearch")
-    try:
-        with pytest.raises(Unavailable, match="authority that is not trusted"):
-            ship(hosts=[server.url], ca_trusted_fingerprint=authority.fingerprint)
-    finally:
-        server.stop()
 
 
 def test_nothing_is_verified(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

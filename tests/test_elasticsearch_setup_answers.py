@@ -13,7 +13,6 @@ from tests.bulk_server import Answer, BulkServer
 _PRODUCT = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}
 _PIPELINE = "/_ingest/pipeline/logs-cisco_esa@pipeline"
 _TEMPLATE = "/_index_template/logs-cisco_esa"
-_STREAMS = "/_data_stream/logs-cisco_esa.*-*"
 _OBJECTS = "/api/saved_objects"
 _RULES = "/api/detection_engine/rules"
 
@@ -113,13 +112,6 @@ def test_a_server_that_says_nothing(server: BulkServer) -> None:
     server.others[f"GET {_PIPELINE}"] = Answer(302, b"", {"Location": "/elsewhere"})
     with pytest.raises(Unavailable, match=f"answers 302 to GET {_PIPELINE}\\.$"):
         do(server, f"PUT {_PIPELINE}")
-
-
-@pytest.mark.parametrize("body", [b'{"data_streams": 7}', b'{"data_streams": [7]}', b"[]"])
-def test_data_streams_that_are_none(server: BulkServer, body: bytes) -> None:
-    """They are not needed."""
-    server.others[f"GET {_STREAMS}"] = Answer(200, body, _PRODUCT)
-    assert do(server, f"GET {_STREAMS}").startswith("could not be checked: ")
 
 
 def test_a_template_without_a_version(server: BulkServer) -> None:

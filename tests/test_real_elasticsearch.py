@@ -259,26 +259,18 @@ class TestTls:
         return [self.node.url.replace("127.0.0.1", "localhost")]
 
     def test_a_private_authority(self) -> None:
-        """By its certificate, or by its fingerprint alone."""
+        """By its certificate."""
         self.ship(ca_certs=self.authority)
-        self.ship(ca_trusted_fingerprint=self.node.authority.fingerprint.upper())
 
     def test_an_authority_that_is_not_known(self) -> None:
         """Nothing is sent."""
         with pytest.raises(Unavailable, match="authority that is not trusted"):
             self.ship()
 
-    def test_another_fingerprint(self) -> None:
-        """It is said which ones are there."""
-        with pytest.raises(Unavailable, match=self.node.authority.fingerprint):
-            self.ship(ca_trusted_fingerprint="ab" * 32)
-
     def test_a_wrong_name(self) -> None:
         """Unless the name does not matter."""
         with pytest.raises(Unavailable, match="for another name"):
             self.ship(hosts=self.other_name, ca_certs=self.authority)
-        with pytest.raises(Unavailable, match="for another name"):
-            self.ship(hosts=self.other_name, ca_trusted_fingerprint=self.node.authority.fingerprint)
         self.ship(hosts=self.other_name, ca_certs=self.authority, verify="certificate")
 
     def test_the_name_does_not_matter_but_the_authority_does(self) -> None:

@@ -10,7 +10,7 @@ from forwarder_opensearch import Settings
 from forwarder_opensearch.output import OpenSearchOutput, check
 
 from forwarder.events import Document
-from forwarder.output import Unavailable
+from forwarder.output import Expected, Unavailable
 from tests.bulk_outputs import placed
 from tests.servers.forwarding import SAMPLES, Forwarder, parse
 from tests.servers.opensearch.running import Node
@@ -113,6 +113,6 @@ def test_a_pipeline_that_is_not_there_is_waited_for(node: Node) -> None:
 
 def test_the_check_finds_it_good(node: Node) -> None:
     """With its version."""
-    (finding,) = check(Settings.model_validate({"hosts": [node.url]}))
+    (finding,) = check(Settings.model_validate({"hosts": [node.url]}), Expected())
     assert finding.good
     assert "OpenSearch 2.19.1" in finding.text

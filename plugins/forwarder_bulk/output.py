@@ -1,45 +1,80 @@
-"""An output of bulk requests, but for its client."""
+"""An output of bulk requests, but for its client.
+
+A batch is cut into parts that become smaller towards its end, and each free thread takes the next
+one: so all that may be in flight at once are, nearly until the last. All are final before
+:meth:`BulkOutput.write` returns. The parts are smaller still
+
+- after a 413: half of the bytes that were too many, until the output is opened again;
+- after a 429, of a request or of most of its documents: half of the documents; with each part that
+  is taken it is a quarter more again.
+
+After an answer that says to wait, nothing more of the batch is sent. Where the server postpones
+some documents of a request and takes most of them, the rest of the batch is.
+"""
 
 import logging
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Generic, Protocol, TypeVar
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import accumulate
+from typing import Any, Generic, TypeVar
 
-from forwarder import Document, Failure
-from forwarder_bulk.response import Reply
-from forwarder_bulk.sender import Sender
+from forwarder import Document, Failure, Unavailable
+from forwarder_bulk.response import BulkResult, Disposition, Reply, interpret
 from forwarder_bulk.settings import ClusterSettings
 from forwarder_bulk.targets import Request, Targets
+from forwarder_bulk.transport import compress
 
 _log = logging.getLogger(__name__)
 
+_LEAST = 500
+"""Documents. Fewer are not cut into parts: each request has its own price of some milliseconds, on
+both sides, and a server puts what it gets at once to disk at once."""
+_MOST = 2_500
+"""Documents, some 5 MB: Elastic says that requests beyond 5 to 15 MB gain nothing."""
+_UNLIMITED = 20_000
+"""Documents; more than any batch has."""
+_FEWEST = 50
+"""Documents, some 100 KB. A request that is postponed although it is small is not postponed for its
+size, and to send one document at a time afterwards would take long for nothing."""
 
-class _Client(Protocol):
-    def close(self) -> None: ...
+
+class UnreachableError(Unavailable):
+    """A node cannot be reached; another may be."""
 
 
 _Settings = TypeVar("_Settings", bound=ClusterSettings)
-_AnyClient = TypeVar("_AnyClient", bound=_Client)
 
 
-class BulkOutput(ABC, Generic[_Settings, _AnyClient]):
+class BulkOutput(ABC, Generic[_Settings]):
     """Ships to one cluster."""
 
     def __init__(self, settings: _Settings) -> None:
         """Connect nowhere yet."""
         self.settings = settings
         self._targets = Targets(settings.index, by_appliance=settings.namespace_by_appliance)
-        self._client: _AnyClient | None = None
-        self._sender: Sender | None = None
+        self._client: Any = None
         self._has_warned = False
+        self._max_documents = _UNLIMITED
+        self._max_bytes: int | None = None
+        self._lock = threading.Lock()
+        """Of both, and of the batch that is being sent."""
 
     @abstractmethod
-    def connect(self) -> _AnyClient:
+    def connect(self) -> Any:  # noqa: ANN401 - of each library its own
         """Make the client; raises Unavailable where that cannot be done."""
 
     @abstractmethod
-    def post(self, client: _AnyClient, request: Request) -> Reply:
-        """Make one request, in any thread; raises Unavailable where there is no answer."""
+    def post(self, client: Any, request: Request) -> Reply:  # noqa: ANN401
+        """Make one request to the next node, in any thread; raises Unavailable without an answer.
+
+        Raises UnreachableError where another node may be asked instead: not where time ran out, as
+        the server may be busy with the request, and its work would double.
+        """
 
     def open(self) -> None:
         """Make the client."""
@@ -50,19 +85,150 @@ class BulkOutput(ABC, Generic[_Settings, _AnyClient]):
                 " read the documents and the credentials. Name the authority in ca_certs.",
                 ", ".join(self.settings.urls()),
             )
-        client = self._client = self.connect()
-        self._sender = Sender(
-            lambda request: self.post(client, request), self._targets, self.settings.workers
-        )
+        self._client = self.connect()
+        self._max_documents, self._max_bytes = _UNLIMITED, None
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-        """Ship a batch."""
-        if self._sender is None:
+        """Ship a batch.
+
+        Raises:
+            Unavailable: The server takes nothing of any batch: it does not answer, or it does not
+                take a whole request. Nothing of this one was delivered or rejected.
+        """
+        batch = _Batch(deque(self._cut(documents)))
+        # Threads of their own for each batch cost a thousandth of what a batch does. They do not
+        # keep the program from ending while a server hangs, as those of an executor would.
+        helpers = [
+            threading.Thread(target=self._work, args=(batch,), name="bulk", daemon=True)
+            for _ in range(min(self.settings.workers, len(batch.waiting)) - 1)
+        ]
+        for helper in helpers:
+            helper.start()
+        self._work(batch)
+        for helper in helpers:
+            helper.join()
+        if batch.error is not None:
+            raise batch.error
+        if batch.reason is None:
+            return batch.failures
+        unsent = [y for x in batch.waiting for y in x]
+        if (
+            batch.is_of_all
+            and len(batch.failures) == len(documents) - len(unsent)
+            and all(x.retryable for x in batch.failures)
+        ):
+            raise Unavailable(batch.reason, retry_after=batch.retry_after)
+        return [*batch.failures, *_later(unsent, batch.reason, batch.status)]
+
+    def _cut(self, documents: Sequence[Document]) -> Iterable[Sequence[Document]]:
+        """Cut a batch into what is sent at once: less and less, as the last one is waited for."""
+        while documents:
+            share = min(self._share(len(documents)), self._max_documents)
+            if self._max_bytes is not None:
+                ends = list(accumulate([len(x.body) for x in documents[:share]]))
+                share = max(1, bisect_right(ends, self._max_bytes))
+            yield documents[:share]
+            documents = documents[share:]
+
+    def _share(self, left: int) -> int:
+        """Say how many of those that are left come next."""
+        if self.settings.workers > 1 and left > _LEAST:
+            half = -(-left // 2)
+            # Less than two of the least are cut evenly.
+            return min(max(half // self.settings.workers, _LEAST), half, _MOST)
+        return min(left, _MOST)
+
+    def _work(self, batch: "_Batch") -> None:
+        """Send parts until none waits, or the batch is stopped."""
+        try:
+            while batch.reason is None and batch.error is None:
+                with self._lock:
+                    if not batch.waiting:
+                        return
+                    documents = batch.waiting.popleft()
+                self._send(batch, documents)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the batch came from
+            batch.error = batch.error or error
+
+    def _send(self, batch: "_Batch", documents: Sequence[Document]) -> None:
+        """Make one request, and learn from the answer how much to send at once."""
+        request = self._targets.request(documents)
+        try:
+            reply = self._post(request._replace(body=compress(request.body)))
+            result = interpret(reply, documents, request.where or "several data streams")
+        except Unavailable as error:
+            result = BulkResult(Disposition.LATER, [], str(error), None, error.retry_after)
+        with self._lock:
+            if result.disposition is Disposition.LESS:
+                self._max_documents = max(_FEWEST, min(self._max_documents, len(documents)) // 2)
+            elif result.disposition is Disposition.EACH:
+                self._max_documents = min(_UNLIMITED, self._max_documents * 5 // 4 + 1)
+            elif result.status == 413 and len(documents) > 1:  # noqa: PLR2004 - as in the table
+                size = len(request.body)
+                self._max_bytes = min(self._max_bytes or size, size // 2)
+            batch.take(result, documents)
+
+    def _post(self, request: Request) -> Reply:
+        """Make one request; if a node cannot be reached, the next one is asked.
+
+        Once more than there are nodes: a connection may be one that was cut while it was idle.
+        """
+        if self._client is None:
             raise RuntimeError("write was called before open")
-        return self._sender.write(documents)
+        left = len(self.settings.urls())
+        while True:
+            try:
+                return self.post(self._client, request)
+            except UnreachableError:
+                if not left:
+                    raise
+                left -= 1
 
     def close(self) -> None:
         """Close the connections."""
-        client, self._client, self._sender = self._client, None, None
-        if client is not None:
-            client.close()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+@dataclass
+class _Batch:
+    """A batch in flight."""
+
+    waiting: deque[Sequence[Document]]
+    """Not sent yet."""
+    failures: list[Failure] = field(default_factory=list)
+    reason: str | None = None
+    """Why nothing more is sent."""
+    status: int | None = None
+    retry_after: timedelta | None = None
+    is_of_all: bool = False
+    """Whether that is of a whole request, and not of the documents of one."""
+    error: BaseException | None = None
+    """A bug."""
+
+    def take(self, result: BulkResult, documents: Sequence[Document]) -> None:
+        """Note what became of a part; what is to be split waits again, as its halves."""
+        match result.disposition:
+            case Disposition.LESS if result.failures:
+                self.stop(result.failures)
+            case Disposition.EACH:
+                self.failures += result.failures
+            case Disposition.SPLIT if len(documents) > 1:
+                middle = len(documents) // 2
+                self.waiting.extendleft((documents[middle:], documents[:middle]))
+            case Disposition.SPLIT:
+                self.failures.append(Failure(documents[0], result.reason, status=result.status))
+            case _:
+                self.is_of_all, self.retry_after = True, result.retry_after
+                self.stop(_later(documents, result.reason, result.status))
+
+    def stop(self, failures: Sequence[Failure]) -> None:
+        """Send nothing more, for the reason of the first that is to come again."""
+        self.failures += failures
+        first = next(x for x in failures if x.retryable)
+        self.reason, self.status = first.reason, first.status
+
+
+def _later(documents: Sequence[Document], reason: str, status: int | None) -> list[Failure]:
+    return [Failure(x, reason, retryable=True, status=status) for x in documents]

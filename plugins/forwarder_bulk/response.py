@@ -14,10 +14,9 @@ Elasticsearch 8.19 and 9.5 and of OpenSearch 2.19.
 
 from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
@@ -107,9 +106,7 @@ REPLIES = (
 
 ITEMS = (
     # Not indexed, but put into the failure store with status 201: searches do not find it.
-    Rule(_2XX, _REJECTED, _STORED, failure_store=("used",)),
-    # It says that it is stored nowhere.
-    Rule(_2XX, _REJECTED, "see the log of the server", failure_store=("failed", "not_enabled")),
+    Rule(_2XX, _REJECTED, _STORED, failure_store=("used", "failed", "not_enabled")),
     Rule(_2XX, Disposition.DELIVERED),
     # The _id is there already, from an attempt whose reply was lost or from an earlier run.
     Rule((409,), Disposition.DELIVERED),
@@ -121,9 +118,9 @@ ITEMS = (
     Rule((400,), _LATER, "open the index", "index_closed_exception"),
     Rule((400,), _LATER, _NO_PIPELINE, "illegal_argument_exception", "pipeline with id"),
     Rule((400,), _LATER, _SHARDS, "validation_exception", "this action would add"),
-    Rule(_4XX, _REJECTED, "fix the mapping, then replay the dead letter"),
+    Rule(_4XX, _REJECTED, "fix the mapping, then replay the dead letter", "*"),
     Rule(_5XX, _LATER, _SERVER),
-    # A status that no server gives: in doubt, again.
+    # A status or an error that no server gives: in doubt, again.
     Rule(_ANY, _LATER, _BETWEEN),
 )
 """Of single items of a reply."""
@@ -151,7 +148,7 @@ class Reply(NamedTuple):
     """URL of the server that answered, without credentials."""
     status: int
     headers: Mapping[str, str]
-    """By their names in lower case."""
+    """By their names, in any case."""
     body: bytes
 
 
@@ -159,44 +156,41 @@ class BulkResult(NamedTuple):
     """What a reply means for the documents of its request."""
 
     disposition: Disposition
-    """Of the whole reply; EACH where each document has its own."""
+    """Of the whole reply; EACH where each document has its own. LESS where the server is too busy
+    for most of them: were it sent less after each reply that puts a few documents off, it would
+    soon be sent one at a time."""
     failures: Sequence[Failure]
     """What was not delivered."""
     reason: str
     """In words, where the whole reply says no."""
-    status: int
-    is_busy: bool
-    """Whether less should be sent at once: the server took less than half of it because it is busy,
-    or asked to be left alone. One that takes more goes on to be sent as much: were it sent less
-    after each reply that puts a few documents off, it would soon be sent one at a time."""
+    status: int | None
+    """None without a reply."""
     retry_after: timedelta | None
     """How long the server asked to be left alone."""
 
 
-def interpret(
-    reply: Reply, documents: Sequence[Document], target: str, now: datetime
-) -> BulkResult:
+def interpret(reply: Reply, documents: Sequence[Document], target: str) -> BulkResult:
     """Say what became of the documents of a request, which went to a target.
 
     Raises:
         Unavailable: The reply cannot be understood, or is cut short.
     """
     body = _parse(reply)
-    error_type, reason = (_error(body) if isinstance(body, dict) else None) or ("", "")
+    error_type, reason = find_error(body)
     rule = find_rule(REPLIES, reply.status, error_type, reason)
-    after = _retry_after(reply.headers.get("retry-after", ""), now)
     if rule.disposition is Disposition.EACH:
         failures, busy = _interpret_items(reply, body, documents)
-        is_busy = busy * 2 > len(documents) or (busy > 0 and after is not None)
-        return BulkResult(rule.disposition, failures, "", reply.status, is_busy, after)
+        is_busy = busy * 2 > len(documents)
+        disposition = Disposition.LESS if is_busy else Disposition.EACH
+        return BulkResult(disposition, failures, "", reply.status, None)
     text = f"{reply.host} answers {reply.status} to a bulk request for {target}"
     if reply.status in _3XX:
         if "location" in reply.headers:
             text += f", and redirects to {_redirect(reply.headers['location'])}"
     elif what := _join(error_type, reason) or show_page(reply.body):
         text += f": {what}"
-    is_busy = rule.disposition is Disposition.LESS
-    return BulkResult(rule.disposition, [], f"{text}; {rule.advice}", reply.status, is_busy, after)
+    after = _retry_after(reply.headers.get("retry-after", ""))
+    return BulkResult(rule.disposition, [], f"{text}; {rule.advice}", reply.status, after)
 
 
 def _interpret_items(
@@ -223,20 +217,14 @@ def _interpret_items(
             status = 0
         if status in {201, 409} and "failure_store" not in result:
             continue  # nearly all
-        texts = _texts(result, "_index", "failure_store")
-        error = _error(result)
+        error, store = find_error(result), _text(result, "failure_store")
+        rule = find_rule(ITEMS, status, *error, store)
+        if rule.disposition is Disposition.DELIVERED:
+            continue
         reason = f"{reply.host} answers {status} for a document"
-        if texts is None or error is None:
-            rule = find_rule(ITEMS, 0)
-            reason += " with something else than text where an error is told"
-        else:
-            index, store = texts
-            rule = find_rule(ITEMS, status, *error, store)
-            if rule.disposition is Disposition.DELIVERED:
-                continue
-            reason += f" in {index}" if index else ""
-            reason += f" (failure store: {store})" if store else ""
-            reason += f": {what}" if (what := _join(*error)) else ""
+        reason += f" in {index}" if (index := _text(result, "_index")) else ""
+        reason += f" (failure store: {store})" if store else ""
+        reason += f": {what}" if (what := _join(*error)) else ""
         busy += rule.disposition is Disposition.LESS
         retryable = rule.disposition is not Disposition.REJECTED
         failures.append(Failure(document, f"{reason}; {rule.advice}", retryable, status))
@@ -268,36 +256,27 @@ def _parse(reply: Reply) -> object:
         ) from error
 
 
-def _error(body: Mapping[str, Any]) -> tuple[str, str] | None:
+def find_error(body: object) -> tuple[str, str]:
     """Find type and reason of an error, with the cause, which tends to say more.
 
-    Both are empty without an error; None where they are not text, as no real server has them.
+    Both are empty without an error, and where there is something else than text.
     """
-    error = body.get("error")
-    if error is None or isinstance(error, str):
-        return "", (error or "")[:_MAX_TEXT]
-    texts = _texts(error, "type", "reason")
-    cause = error.get("caused_by") if isinstance(error, dict) else None
-    behind = _texts(cause or {}, "type", "reason")
-    if texts is None or behind is None or not texts[0]:
-        return None
-    type_, reason = texts
-    if behind[1]:
-        reason += f" ({_join(*behind)})"
-    return type_[:_MAX_TEXT], reason[:_MAX_TEXT]
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return "", _text(body, "error")
+    reason, cause = _text(error, "reason"), error.get("caused_by")
+    if why := _text(cause, "reason"):
+        reason += f" ({_join(_text(cause, 'type'), why)})"
+    return _text(error, "type"), reason[:_MAX_TEXT]
 
 
-def _texts(found: object, first: str, second: str) -> tuple[str, str] | None:
-    """Return two texts of a JSON object, empty where they are missing; None if one is not text.
+def _text(found: object, key: str) -> str:
+    """Return the text below a key; empty where there is none.
 
     What else may stand there is not looked into: it may be nested deeper than Python goes.
     """
-    if not isinstance(found, dict):
-        return None
-    texts = found.get(first), found.get(second)
-    if any(x is not None and not isinstance(x, str) for x in texts):
-        return None
-    return texts[0] or "", texts[1] or ""
+    text = found.get(key) if isinstance(found, dict) else None
+    return text[:_MAX_TEXT] if isinstance(text, str) else ""
 
 
 def _join(type_: str, reason: str) -> str:
@@ -310,22 +289,15 @@ def show_page(body: bytes) -> str:
 
 
 def _redirect(location: str) -> str:
-    """Show where a reply redirects to, without what may be secret: the user, and queries."""
-    try:
-        parts = urlsplit(location)
-    except ValueError:
-        return "what is not a URL"
-    host = parts.netloc.rpartition("@")[2]
-    return repr(parts._replace(netloc=host, query="", fragment="").geturl()[:_MAX_PAGE])
+    """Name the host that a reply redirects to; the rest of a URL may be secret."""
+    with suppress(ValueError):
+        if host := urlsplit(location).hostname:
+            return repr(host[:_MAX_PAGE])
+    return "another path"
 
 
-def _retry_after(text: str, now: datetime) -> timedelta | None:
-    """Read seconds, or a date."""
-    with suppress(ValueError, TypeError, OverflowError):
-        if text.isdecimal():
-            return min(_LONGEST_REST, timedelta(seconds=int(text)))
-        if text:
-            when = parsedate_to_datetime(text)
-            left = when.replace(tzinfo=when.tzinfo or UTC) - now
-            return min(_LONGEST_REST, max(timedelta(), left))
+def _retry_after(text: str) -> timedelta | None:
+    """Read seconds; no cluster gives a date."""
+    with suppress(ValueError, OverflowError):
+        return min(_LONGEST_REST, timedelta(seconds=int(text))) if text.isdecimal() else None
     return None

@@ -15,11 +15,11 @@ from forwarder import Duration
 _INDEX = re.compile(r"(?:[a-z0-9.]|%[YmdGV])(?:[a-z0-9._+-]|%[YmdGV])*")
 _MAX_INDEX = 200
 """Characters; 255 bytes is the limit of the servers, and times become longer than they are here."""
-_ABOUT_TLS = ("verify", "client_certificate", "ca_certs", "ca_trusted_fingerprint")
+_ABOUT_TLS = ("verify", "client_certificate", "ca_certs")
 
 
-def read_host(url: str) -> str:
-    """Check the URL of a node, and take the slash at its end off."""
+def read_url(url: str, *, needs_port: bool = True) -> str:
+    """Check the URL of a server, and take the slash at its end off."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -28,8 +28,8 @@ def read_host(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("is not a URL like https://es1.example.com:9200")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("has credentials in it; set username and password beside hosts")
-    if port is None:
+        raise ValueError("has credentials in it; set username and password apart from it")
+    if port is None and needs_port:
         raise ValueError("has no port; add :9200, or :443 for a cluster in the cloud")
     if parts.query or parts.fragment:
         raise ValueError("has more behind the path")
@@ -45,13 +45,24 @@ def _index(pattern: str) -> str:
     return pattern
 
 
+def _proxy(url: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(url.get_secret_value())
+        is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port is not None
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError("is not a URL with a port, like http://proxy.example.com:3128")
+    return url
+
+
 def _timeout(duration: timedelta) -> timedelta:
     if not duration:
         raise ValueError("has to be longer than 0")
     return duration
 
 
-Host = Annotated[str, AfterValidator(read_host)]
+Host = Annotated[str, AfterValidator(read_url)]
 """URL of a node, without a slash at the end."""
 _Timeout = Annotated[Duration, AfterValidator(_timeout)]
 
@@ -77,6 +88,11 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
         default="full",
         description="What of the server's certificate is verified: all of it; all but the name in"
         " it; nothing, with which an attacker in between can read the documents.",
+    )
+    proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = Field(
+        default=None,
+        description="URL of an HTTP proxy between here and there, with its user and password"
+        " where it wants them.",
     )
     connect_timeout: _Timeout = Field(
         default=timedelta(seconds=10), description="How long to wait for a connection."
@@ -118,10 +134,6 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
         pair = f"{self.username}:{self.password.get_secret_value()}"
         return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
-    def proxy_url(self) -> str | None:
-        """Return the URL of a proxy, with its user and password."""
-        return None
-
     @model_validator(mode="after")
     def _fit(self) -> Self:
         """Refuse settings that contradict one another."""
@@ -139,6 +151,6 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
         if self.index is not None and self.namespace_by_appliance:
             yield "an index has no namespace; take namespace_by_appliance or index out"
         plain = [x for x in self.urls() if x.startswith("http:")]
-        about = [x for x in _ABOUT_TLS if getattr(self, x, None) not in {None, "full"}]
+        about = [x for x in _ABOUT_TLS if getattr(self, x) not in {None, "full"}]
         if plain and about:
             yield f"{plain[0]} has no TLS, but {about[0]} is about it"

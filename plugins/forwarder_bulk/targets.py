@@ -43,13 +43,6 @@ class Request(NamedTuple):
     """Where all of them go; None where each line says it."""
     body: bytes
     """NDJSON, with a newline at the end; later compressed."""
-    size: int = 0
-    """Bytes of the body before it was compressed."""
-
-    @property
-    def target(self) -> str:
-        """Where they go, for people."""
-        return self.where or "several data streams"
 
 
 class Targets:

@@ -9,30 +9,26 @@ import ssl
 from forwarder import Unavailable
 from forwarder_bulk.settings import ClusterSettings
 
-# See X509_STORE_CTX_get_error(3).
-_NOT_YET, _EXPIRED, _NAME, _ADDRESS = 9, 10, 62, 64
-_UNKNOWN = range(18, 22)
+_OF_ANOTHER = "is for another name; use the name that is in it, or set verify: certificate"
+_MEANINGS = {
+    9: "is not valid yet; see whether the clocks are right",
+    10: "has expired, or that of its authority has; it needs a new one",
+    **dict.fromkeys(range(18, 22), "is of an authority that is not trusted; name it in ca_certs"),
+    62: _OF_ANOTHER,
+    64: _OF_ANOTHER,
+}
+"""Of codes of OpenSSL; see X509_STORE_CTX_get_error(3)."""
 
 
-def make_context(settings: ClusterSettings, authority: bytes | None = None) -> ssl.SSLContext:
-    """Make what connections are made with.
-
-    Args:
-        settings: Of the output.
-        authority: A certificate in DER that is trusted, and no other.
-
-    Raises:
-        Unavailable: A file cannot be used.
-    """
+def make_context(settings: ClusterSettings) -> ssl.SSLContext:
+    """Make what connections are made with; raises Unavailable where a file cannot be used."""
     try:
-        context = ssl.create_default_context(cafile=settings.ca_certs, cadata=authority)
+        context = ssl.create_default_context(cafile=settings.ca_certs)
     except OSError as error:
         raise Unavailable(
             f"ca_certs {str(settings.ca_certs)!r} cannot be used: {words_of(error)}; it has to be a"
             " file with certificates in PEM"
         ) from error
-    if authority is not None:  # it need not be a root
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.verify != "full":
         context.check_hostname = False
@@ -55,22 +51,8 @@ def make_context(settings: ClusterSettings, authority: bytes | None = None) -> s
 def explain(error: ssl.SSLError) -> str:
     """Say what is wrong, and what to do."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        code = error.verify_code
-        if code == _EXPIRED:
-            return "its certificate, or that of its authority, has expired; it needs a new one"
-        if code == _NOT_YET:
-            return "its certificate is not valid yet; see whether the clocks are right"
-        if code in {_NAME, _ADDRESS}:
-            return (
-                "its certificate is for another name; use the name that is in it, or set verify:"
-                " certificate"
-            )
-        if code in _UNKNOWN:
-            return (
-                "its certificate is of an authority that is not trusted; name it in ca_certs or,"
-                " for Elasticsearch, in ca_trusted_fingerprint"
-            )
-        return f"its certificate is not good: {error.verify_message}"
+        meaning = _MEANINGS.get(error.verify_code, f"is not good: {error.verify_message}")
+        return f"its certificate {meaning}"
     text = words_of(error)
     if "WRONG_VERSION_NUMBER" in str(error) or "RECORD_LAYER" in str(error):
         text += "; the server seems to speak plain HTTP there: use http://, or another port"

@@ -1,203 +1,124 @@
 """Asking a cluster, or its Kibana, something else than to take documents.
 
-- What answers may be anything: a proxy, a login page, another server. What is not an answer of
-  Elasticsearch is said to be none, and nothing is concluded from it.
-- Where only the fingerprint of the authority is known, its certificate is fetched from a node, and
-  then trusted in the usual way. The ``ssl_assert_fingerprint`` of Elastic's client would check no
-  signature: it is enough for it that a server shows that certificate beside one of its own making.
+What answers may be anything: a proxy, a login page, another server. What is not an answer of the
+product that should be there is said to be none, and nothing is concluded from it.
 """
 
-import hashlib
-import socket
-import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.client import HTTPException
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Literal, NamedTuple, Self
 
 import orjson
-from forwarder_bulk import transport
-from forwarder_bulk.response import show_page
-from forwarder_bulk.tls import make_context, words_of
-from pydantic import BaseModel, ValidationError
+from forwarder_bulk.response import find_error, show_page
+from forwarder_bulk.tls import make_context
+from forwarder_bulk.transport import HttpPool, explain, parse_shallow
 from urllib3.exceptions import HTTPError
 
 from forwarder import Unavailable
 from forwarder_elasticsearch.settings import Settings
 
+JSON = "application/json"
 _WITH_A_BODY = (*range(200, 300), 400, 404, 405)
 """Statuses that would be concluded from; others say enough by themselves."""
-_TLS_HANDSHAKE, _TLS_CERTIFICATE = 22, 11
-"""Types of a record and of a message in it; see RFC 5246, 6.2.1 and 7.4."""
-
-_Shape = TypeVar("_Shape", bound=BaseModel)
+_MAX_TEXT = 500
+"""Characters of what a server says."""
 
 
 class Answer(NamedTuple):
-    """An answer of Elasticsearch, or of what is before it."""
+    """An answer, or that of what is before the server."""
 
-    url: str
-    """Of what answered."""
+    where: str
+    """What answered, with which status, and to what; for messages."""
     status: int
     body: Mapping[str, Any]
     page: str = ""
-    """What it is instead, where it is not JSON of Elasticsearch; empty for nothing."""
+    """What it is instead, where it is not a JSON object; empty for nothing."""
+    product: str = "Elasticsearch"
+
+    @property
+    def reason(self) -> str:
+        """What it says is wrong; the beginning of it, where it says nothing of that kind."""
+        words = find_error(self.body)[1] or self.page
+        return words or (orjson.dumps(self.body).decode()[:_MAX_TEXT] if self.body else "")
+
+    def expect(self, rights: str) -> Self:
+        """Take success, 400 and 404 for an answer to a setup, whose key needs some rights.
+
+        Raises:
+            Unavailable: It is something else.
+        """
+        if self.status in {200, 400, 404}:
+            return self
+        reason = f", {self.reason}" if self.reason else ""
+        advice = f"; the key that sets up needs {rights}" if self.status in {401, 403} else ""
+        raise Unavailable(f"{self.where}{reason}{advice}.")
+
+    def strange(self) -> Unavailable:
+        """Say that it is not an answer of what should answer there."""
+        return _strange(self.where, show_page(orjson.dumps(self.body)), self.product)
+
+    @contextmanager
+    def understanding(self) -> Iterator[None]:
+        """Read what has to be in it; raises Unavailable where that is not there."""
+        try:
+            yield
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            raise self.strange() from None
 
 
-def ask(  # noqa: PLR0913, PLR0917 - the parts of a request
+def request(  # noqa: PLR0913 - the parts of a request
     settings: Settings,
     url: str,
     method: str,
     path: str,
     body: bytes | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> transport.Answer:
+    *,
+    kind: str = JSON,
+    product: Literal["Elasticsearch", "Kibana"] = "Elasticsearch",
+) -> Answer:
     """Ask a server that is trusted as the settings say; any status is an answer.
 
     Raises:
-        Unavailable: There is no answer.
+        Unavailable: There is no answer, or it is not one of the product.
     """
-    parts = urlsplit(url)
-    is_secure = parts.scheme == "https"
-    context = trust(settings, [(parts.hostname or "", parts.port or 443)]) if is_secure else None
-    pool = transport.HttpPool(url, settings, context)
+    context = make_context(settings) if url.startswith("https:") else None
+    headers = {"accept": JSON, "content-type": kind}
+    if product == "Kibana":  # it takes no request that changes anything without this
+        headers["kbn-xsrf"] = "esa-forwarder"
+    pool = HttpPool(url, settings, context)
     try:
-        return pool.urlopen(method, path, body, headers)
+        status, answered, data = pool.urlopen(method, path, body, headers)
     except (HTTPError, HTTPException) as error:
-        raise Unavailable(f"{url} {transport.explain(error)}") from error
+        raise Unavailable(f"{url} {explain(error)}.") from error
     finally:
         pool.close()
-
-
-def request(
-    settings: Settings, url: str, method: str, path: str, body: bytes | None = None
-) -> Answer:
-    """Ask a node.
-
-    Raises:
-        Unavailable: There is no answer, or it is not one of Elasticsearch.
-    """
-    json = {"accept": "application/json", "content-type": "application/json"}
-    status, headers, data = ask(settings, url, method, path, body, json)
-    if status in range(200, 300) and "x-elastic-product" not in headers:
-        raise wrong_product(url)
-    found = transport.parse_shallow(data)
+    if product == "Elasticsearch" and status in range(200, 300):
+        check_product(url, answered)
+    where = f"{url} answers {status} to {method} {path}"
+    found = parse_shallow(data)
     if isinstance(found, dict):
-        return Answer(url, status, found)
+        return Answer(where, status, found, product=product)
     if status in _WITH_A_BODY:
-        raise strange(f"{url} answers {status} to {method} {path}", data)
-    return Answer(url, status, {}, show_page(data) if data else "")
+        raise _strange(where, show_page(data), product)
+    return Answer(where, status, {}, show_page(data) if data else "", product)
 
 
-def understand(
-    shape: type[_Shape], found: object, where: str, answer: object, product: str = "Elasticsearch"
-) -> _Shape:
-    """Read what a setup needs of an answer.
-
-    Args:
-        shape: What has to be there.
-        found: Where it has to be.
-        where: What answered, and to what.
-        answer: All of it, as it was parsed.
-        product: What should have answered.
-
-    Raises:
-        Unavailable: It is not there; with a full stop, as all that ends a setup.
-    """
-    try:
-        return shape.model_validate(found)
-    except ValidationError:
-        raise Unavailable(f"{strange(where, answer, product)}.") from None
-
-
-def strange(where: str, answer: object, product: str = "Elasticsearch") -> Unavailable:
-    """Say that an answer, in bytes or parsed, is not one of what should answer there."""
-    page = show_page(answer if isinstance(answer, bytes) else orjson.dumps(answer))
+def _strange(where: str, page: str, product: str) -> Unavailable:
     return Unavailable(
         f"{where} with what is not an answer of {product}: {page}; see whether its URL is right,"
-        " and what is between here and there"
+        " and what is between here and there."
     )
 
 
-def wrong_product(url: str) -> Unavailable:
-    """Say that what answers may be anything."""
-    return Unavailable(
-        f"{url} answers, but does not say that it is Elasticsearch; see whether hosts is right."
-        " For OpenSearch, use type: opensearch"
-    )
-
-
-def trust(settings: Settings, addresses: list[tuple[str, int]]) -> ssl.SSLContext:
-    """Make what connections to these hosts and ports are made with.
+def check_product(url: str, headers: Mapping[str, str]) -> None:
+    """Look whether a server says what it is: what answers may be anything.
 
     Raises:
-        Unavailable: A file cannot be used, or no node shows the authority.
+        Unavailable: It does not.
     """
-    if settings.ca_trusted_fingerprint is None:
-        return make_context(settings)
-    authority = _fetch_authority(settings, settings.ca_trusted_fingerprint, addresses)
-    return make_context(settings, authority)
-
-
-def _fetch_authority(
-    settings: Settings, fingerprint: str, addresses: list[tuple[str, int]]
-) -> bytes:
-    """Fetch the certificate with a fingerprint from what nodes show, in DER.
-
-    An attacker in between can show it, too, but has no key for any certificate below it.
-    """
-    seen, errors = [], []
-    for address in addresses:
-        try:
-            shown = list(_fetch_certificates(address, settings.connect_timeout.total_seconds()))
-        except OSError as error:
-            errors.append(f"{address[0]}:{address[1]}: {words_of(error)}")
-            continue
-        for certificate in shown:
-            found = hashlib.sha256(certificate).hexdigest()
-            if found == fingerprint:
-                return certificate
-            seen.append(found)
-    if not seen:
-        raise Unavailable(f"no node can be reached: {'; '.join(errors)}; or set ca_certs")
-    raise Unavailable(
-        f"no node shows a certificate with the fingerprint {fingerprint}; those they show have"
-        f" {', '.join(seen)}. Take the right one, or ca_certs"
-    )
-
-
-def _fetch_certificates(address: tuple[str, int], timeout: float) -> Iterator[bytes]:
-    """Fetch the certificates that a node shows, without verifying them.
-
-    Before Python 3.13, ssl has no public name for them. In TLS 1.2 they are not encrypted.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    handshake = context.wrap_bio(incoming, outgoing, server_hostname=address[0])
-    received = b""
-    with socket.create_connection(address, timeout) as connection:
-        while True:
-            try:
-                handshake.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                connection.sendall(outgoing.read())
-                if not (data := connection.recv(1 << 16)):
-                    raise ConnectionResetError("hung up") from None
-                incoming.write(data)
-                received += data
-    messages = b""
-    while received[:1] == bytes([_TLS_HANDSHAKE]):
-        end = 5 + int.from_bytes(received[3:5])
-        messages += received[5:end]
-        received = received[end:]
-    while messages and messages[0] != _TLS_CERTIFICATE:
-        messages = messages[4 + int.from_bytes(messages[1:4]) :]
-    left = messages[7 : 4 + int.from_bytes(messages[1:4])]
-    while left:
-        end = 3 + int.from_bytes(left[:3])
-        yield left[3:end]
-        left = left[end:]
+    if "x-elastic-product" not in headers:
+        raise Unavailable(
+            f"{url} answers, but does not say that it is Elasticsearch; see whether hosts is right;"
+            " for OpenSearch, use type: opensearch."
+        )

@@ -7,58 +7,67 @@ cluster, so a key needs ``auto_configure`` and ``create_doc`` on the data stream
 The client chooses among the nodes. Its requests go through
 :class:`forwarder_bulk.transport.HttpPool`, which knows proxies and limits answers, and it tries
 nothing again: that is done where the documents are. What the replies mean is in
-:mod:`forwarder_bulk.response`, how batches are sent in :mod:`forwarder_bulk.sender`.
+:mod:`forwarder_bulk.response`, how batches are sent in :mod:`forwarder_bulk.output`.
 """
 
 import logging
-import traceback
-from typing import Any
+import ssl
+from http.client import HTTPException
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import elastic_transport
-from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig, TransportError
-from elastic_transport.client_utils import DEFAULT, DefaultType
+from elastic_transport import (
+    ApiResponseMeta,
+    ConnectionError,  # noqa: A004 - that of the client
+    ConnectionTimeout,
+    HttpHeaders,
+    NodeConfig,
+    TransportError,
+)
 from elasticsearch import Elasticsearch, UnsupportedProductError
-from forwarder_bulk.output import BulkOutput
+from forwarder_bulk.output import BulkOutput, UnreachableError
 from forwarder_bulk.response import FILTER, Reply
 from forwarder_bulk.targets import Request
+from forwarder_bulk.tls import make_context
 from forwarder_bulk.transport import HttpPool, explain, is_late
+from urllib3.exceptions import HTTPError
 
 from forwarder import Unavailable
-from forwarder_elasticsearch.client import trust, wrong_product
+from forwarder_elasticsearch.client import JSON, check_product
 from forwarder_elasticsearch.settings import Settings
 
 _ANY_STATUS = range(100, 1000)
 """All that ``http.client`` takes for one; the client must not raise for any of them."""
-_JSON = "application/json"
 
 
-class ElasticsearchOutput(BulkOutput[Settings, Elasticsearch]):
+class ElasticsearchOutput(BulkOutput[Settings]):
     """Ships to one cluster."""
 
     def connect(self) -> Elasticsearch:  # type: ignore[explicit-override]  # not in Python 3.11
-        """Make the client."""
-        return _connect(self.settings).options(ignore_status=_ANY_STATUS)
+        """Make a client whose requests and replies are bytes; nothing is sent yet.
+
+        Raises:
+            Unavailable: A file of the settings cannot be used.
+        """
+        settings = self.settings
+        urls = [urlsplit(x) for x in settings.urls()]
+        context = make_context(settings) if any(x.scheme == "https" for x in urls) else None
+        # It warns of each request that fails; here, only changes are logged.
+        logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
+
+        client = Elasticsearch(
+            [NodeConfig(x.scheme, x.hostname or "", x.port or 0, path_prefix=x.path) for x in urls],
+            node_class=type("Node", (_Node,), {"settings": settings, "context": context}),
+            serializers=dict.fromkeys((JSON, "application/x-ndjson"), _RawSerializer()),
+            max_retries=0,
+            retry_on_status=(),
+            retry_on_timeout=False,
+        )
+        return client.options(ignore_status=_ANY_STATUS, headers={"content-encoding": "gzip"})
 
     def post(self, client: Elasticsearch, request: Request) -> Reply:  # type: ignore[explicit-override]
-        """Make one request; if a node cannot be reached, the next one is asked.
-
-        Once more than there are nodes: a connection may be one that was cut while it was idle.
-        """
-        for _ in self.settings.urls():
-            try:
-                return self._ask(client, request)
-            except elastic_transport.ConnectionTimeout as error:
-                # The server may be busy with it; asking the next one would double its work.
-                raise Unavailable(error.message) from error
-            except elastic_transport.ConnectionError:
-                continue
-        try:
-            return self._ask(client, request)
-        except elastic_transport.TransportError as error:
-            raise Unavailable(error.message) from error
-
-    def _ask(self, client: Elasticsearch, request: Request) -> Reply:
+        """Make one request, of the node that the client chooses."""
         try:
             response = client.bulk(
                 # Bytes are passed on as they are; the annotation knows only what is encoded.
@@ -69,48 +78,23 @@ class ElasticsearchOutput(BulkOutput[Settings, Elasticsearch]):
                 require_data_stream=True if self.settings.index is None else None,
                 filter_path=FILTER,
             )
+            meta, body = response.meta, response.body
         except UnsupportedProductError as error:
-            raise wrong_product(_url_of(error.meta)) from error
-        meta = response.meta
-        headers = {key.lower(): value for key, value in meta.headers.items()}
-        if meta.status in range(200, 300) and "x-elastic-product" not in headers:
-            raise wrong_product(_url_of(meta))
-        body = response.body
-        return Reply(_url_of(meta), meta.status, headers, body if isinstance(body, bytes) else b"")
+            meta, body = error.meta, b""
+        except ConnectionError as error:
+            raise UnreachableError(error.message) from error
+        except TransportError as error:
+            raise Unavailable(error.message) from error
+        url = _url_of(meta)
+        if meta.status in range(200, 300):
+            check_product(url, meta.headers)
+        return Reply(url, meta.status, meta.headers, body if isinstance(body, bytes) else b"")
 
 
 def _url_of(meta: ApiResponseMeta) -> str:
     node = meta.node
     host = f"[{node.host}]" if ":" in node.host else node.host
     return f"{node.scheme}://{host}:{node.port}{node.path_prefix}"
-
-
-def _connect(settings: Settings) -> Elasticsearch:
-    """Make a client whose requests and replies are bytes; nothing is sent yet.
-
-    Raises:
-        Unavailable: A file of the settings cannot be used, or no node shows the authority.
-    """
-    urls = [urlsplit(x) for x in settings.urls()]
-    secure = [(x.hostname or "", x.port or 0) for x in urls if x.scheme == "https"]
-    context = trust(settings, secure) if secure else None
-    # It warns of each request that fails; here, only changes are logged.
-    logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
-
-    class Node(_Node):
-        def __init__(self, config: NodeConfig) -> None:
-            super().__init__(config)
-            url = self.base_url.removesuffix(self.path_prefix)
-            self.pool = HttpPool(url, settings, context)
-
-    return Elasticsearch(
-        [NodeConfig(x.scheme, x.hostname or "", x.port or 0, path_prefix=x.path) for x in urls],
-        node_class=Node,
-        serializers=dict.fromkeys((_JSON, "application/x-ndjson"), _RawSerializer()),
-        max_retries=0,
-        retry_on_status=(),
-        retry_on_timeout=False,
-    )
 
 
 class _RawSerializer(elastic_transport.Serializer):
@@ -125,14 +109,20 @@ class _RawSerializer(elastic_transport.Serializer):
         return data
 
 
-class _Node(elastic_transport.Urllib3HttpNode):
-    """One node of the cluster."""
+class _NodeResponse(NamedTuple):
+    meta: ApiResponseMeta
+    body: bytes
 
-    pool: HttpPool  # type: ignore[assignment]  # it has what is asked of it
+
+class _Node(elastic_transport.BaseNode):
+    """One node of a cluster that settings and context are of."""
+
+    settings: Settings
+    context: ssl.SSLContext | None
 
     def __init__(self, config: NodeConfig) -> None:
-        # Not that of Urllib3HttpNode, which would make a pool of its own.
-        elastic_transport.BaseNode.__init__(self, config)
+        super().__init__(config)
+        self._pool = HttpPool(self.base_url, self.settings, self.context)
 
     def perform_request(  # type: ignore[explicit-override]
         self,
@@ -140,17 +130,18 @@ class _Node(elastic_transport.Urllib3HttpNode):
         target: str,
         body: bytes | None = None,
         headers: HttpHeaders | None = None,
-        request_timeout: DefaultType | float | None = DEFAULT,
+        request_timeout: object = None,  # noqa: ARG002 - the pool limits the time
     ) -> Any:  # noqa: ANN401 - the name of its type is not public
         """Make a request; an error names the node."""
         try:
-            answer = super().perform_request(method, target, body, headers, request_timeout)
-        except TransportError as error:
-            # The client keeps the error in a frame that the error keeps: nothing of it, such as
-            # the request, would go before the next collection of garbage.
-            traceback.clear_frames(error.__traceback__)
-            kind = elastic_transport.ConnectionTimeout if is_late(error) else type(error)
-            raise kind(f"{self.base_url} {explain(error)}", errors=error.errors) from error
+            answer = self._pool.urlopen(method, target, body, headers)
+        except (HTTPError, HTTPException) as error:
+            kind = ConnectionTimeout if is_late(error) else ConnectionError
+            raise kind(f"{self.base_url} {explain(error)}") from error
         # The client would refuse what says that it is something else.
-        answer.meta.headers["content-type"] = _JSON
-        return answer
+        answered = HttpHeaders({**answer.headers, "content-type": JSON})
+        meta = ApiResponseMeta(answer.status, "1.1", answered, 0.0, self.config)
+        return _NodeResponse(meta, answer.data)
+
+    def close(self) -> None:  # type: ignore[explicit-override]
+        self._pool.close()

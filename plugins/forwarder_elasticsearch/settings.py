@@ -1,15 +1,11 @@
 """Settings below ``type: elasticsearch``."""
 
-import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from forwarder_bulk.settings import ClusterSettings, Host, read_host
+from forwarder_bulk.settings import ClusterSettings, Host, read_url
 from pydantic import AfterValidator, Field, SecretStr
-
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 def read_cloud_id(text: str) -> str:
@@ -17,7 +13,7 @@ def read_cloud_id(text: str) -> str:
     try:
         domain, cluster, *_ = b64decode(text.rpartition(":")[2]).decode("ascii").split("$")
         host, _, port = domain.partition(":")
-        return read_host(f"https://{cluster}.{host}:{port or 443}")
+        return read_url(f"https://{cluster}.{host}:{port or 443}")
     except ValueError:
         raise ValueError("is not a cloud ID; copy it whole from the console") from None
 
@@ -25,17 +21,6 @@ def read_cloud_id(text: str) -> str:
 def _cloud_id(text: str) -> str:
     read_cloud_id(text)
     return text
-
-
-def _proxy(url: SecretStr) -> SecretStr:
-    try:
-        parts = urlsplit(url.get_secret_value())
-        is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port is not None
-    except ValueError:
-        is_whole = False
-    if not is_whole:
-        raise ValueError("is not a URL with a port, like http://proxy.example.com:3128")
-    return url
 
 
 def _api_key(key: SecretStr) -> SecretStr:
@@ -50,13 +35,6 @@ def _api_key(key: SecretStr) -> SecretStr:
     if b":" not in pair:
         raise ValueError("is not an API key; use ID:KEY, or the field 'encoded' of the answer")
     return SecretStr(text)
-
-
-def _fingerprint(text: str) -> str:
-    found = text.replace(":", "").lower()
-    if _FINGERPRINT.fullmatch(found) is None:
-        raise ValueError("is not a SHA-256 fingerprint: 64 hex digits, with or without colons")
-    return found
 
 
 class Settings(ClusterSettings, frozen=True, extra="forbid"):
@@ -74,16 +52,6 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
         default=None,
         description="An API key instead of username: ID:KEY, or in its encoded form.",
     )
-    ca_trusted_fingerprint: Annotated[str, AfterValidator(_fingerprint)] | None = Field(
-        default=None,
-        description="SHA-256 fingerprint of the authority's certificate, as Elasticsearch prints"
-        " it at its first start; instead of ca_certs. A node has to speak TLS 1.2 for that.",
-    )
-    proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = Field(
-        default=None,
-        description="URL of an HTTP proxy between here and there, with its user and password"
-        " where it wants them.",
-    )
 
     def urls(self) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11
         """Return the nodes to ask."""
@@ -97,19 +65,9 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
             return {"authorization": f"ApiKey {self.api_key.get_secret_value()}"}
         return super().login()
 
-    def proxy_url(self) -> str | None:  # type: ignore[explicit-override]
-        """Return the URL of the proxy."""
-        return None if self.proxy is None else self.proxy.get_secret_value()
-
     def _contradictions(self) -> Iterator[str]:  # type: ignore[explicit-override]  # not in Python 3.11
         yield from super()._contradictions()
         if (self.hosts is None) == (self.cloud_id is None):
             yield "set either hosts or cloud_id"
         if self.api_key is not None and self.username is not None:
             yield "set either api_key, or username and password"
-        if self.ca_trusted_fingerprint is not None and self.ca_certs is not None:
-            yield "set either ca_certs or ca_trusted_fingerprint"
-        if self.ca_trusted_fingerprint is not None and self.verify == "none":
-            yield "with verify: none, no authority is used; take one of them out"
-        if self.ca_trusted_fingerprint is not None and self.proxy is not None:
-            yield "a fingerprint is looked for without the proxy; set ca_certs"

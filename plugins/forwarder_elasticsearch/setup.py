@@ -9,16 +9,15 @@ enabled, its actions and its exceptions stay as people set them.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from forwarder_bulk.transport import parse_shallow
-from pydantic import BaseModel
+from forwarder_bulk.settings import read_url
+from urllib3 import encode_multipart_formdata
 
 from forwarder import ConfigError, SetupOptions, Step, Unavailable
-from forwarder_elasticsearch.client import ask, strange, understand
+from forwarder_elasticsearch.client import JSON, Answer, request
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup_cluster import (
     asset,
@@ -36,44 +35,13 @@ digits, it is longer than it can count."""
 _FLAVORS = ("elasticsearch", "opensearch")
 _SPACE = re.compile(r"[a-z0-9_-]+")
 """What Kibana takes for the id of a space."""
-_NOT_IN_URL = re.compile(r"[?#\s\x00-\x1f]")
 _PREFIX = "cisco_esa-"
 _MARK = "Managed by: esa-forwarder"
-_BOUNDARY = "esa-forwarder-2f1d9c3a7b54"
-"""Between the parts of an upload; it is in no asset."""
 _OBJECTS = "/api/saved_objects"
 _RULES = "/api/detection_engine/rules"
 _IMPORT = "_import?overwrite=true"
-_WITH_AN_OBJECT = (200, 400, 404)
-"""Statuses that something is concluded from."""
-_KEPT = {"enabled", "actions", "exceptions_list"}
+_KEPT = ("enabled", "actions", "exceptions_list")
 """What people set of a rule."""
-_Shape = TypeVar("_Shape", bound=BaseModel)
-
-
-class _Attributes(BaseModel, frozen=True):
-    description: str
-
-
-class _Tag(BaseModel, frozen=True):
-    attributes: _Attributes
-
-
-class _Imported(BaseModel, frozen=True):
-    success: bool
-    errors: object = None
-
-
-class _Rule(BaseModel, frozen=True):
-    rule_id: str
-    tags: Sequence[str]
-    enabled: object = None
-    actions: object = None
-    exceptions_list: object = None
-
-
-class _Rules(BaseModel, frozen=True):
-    data: Sequence[_Rule]
 
 
 def setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:
@@ -120,7 +88,10 @@ class Kibana:
     """A Kibana, or a space of it; connected to for each question, when it is asked."""
 
     def __init__(self, settings: Settings, url: str, space: str | None) -> None:
-        url = _read_url(url)
+        try:
+            url = read_url(url, needs_port=False)
+        except ValueError as error:
+            raise ConfigError(f"the URL of the Kibana {error}.") from None
         if space is not None and not _SPACE.fullmatch(space):
             raise ConfigError(f"{space!r} is not an id of a space: a-z, 0-9, _ and - are allowed.")
         self._settings = settings
@@ -128,82 +99,28 @@ class Kibana:
         self.url = url + (f"/s/{self.space}" if self.space else "")
 
     def request(
-        self, method: str, path: str, body: str | None = None, kind: str = "application/json"
-    ) -> tuple[int, Any]:
-        """Ask.
-
-        Returns:
-            The status, and the answer as it was parsed; as text where it is not a JSON object and
-            nothing is concluded from that.
+        self, method: str, path: str, body: bytes | None = None, kind: str = JSON
+    ) -> Answer:
+        """Ask; success, 400 and 404 are answers.
 
         Raises:
             Unavailable: It cannot be reached, refuses the user, fails, or is not Kibana.
         """
-        # Without kbn-xsrf, Kibana takes no request that changes anything.
-        headers = {"kbn-xsrf": "esa-forwarder", "content-type": kind}
-        try:
-            answered = ask(
-                self._settings, self.url, method, path, body.encode() if body else None, headers
-            )
-        except Unavailable as error:
-            raise Unavailable(f"{error}.") from None
-        status, _, found = answered
-        text = found.decode(errors="replace")
-        if status in {401, 403} or status >= 500:  # noqa: PLR2004 - of HTTP
-            raise Unavailable(
-                f"{method} {self.url}{path}: {status}, {text[:300]}; the key that sets up needs"
-                " rights for saved objects and security rules in this space."
-            )
-        answer = parse_shallow(found)
-        if isinstance(answer, dict):
-            return status, answer
-        if status in _WITH_AN_OBJECT:
-            where = f"{self.url} answers {status} to {method} {path}"
-            raise Unavailable(f"{strange(where, found, 'Kibana')}.")
-        return status, text
+        rights = "rights for saved objects and security rules in this space"
+        answer = request(self._settings, self.url, method, path, body, kind=kind, product="Kibana")
+        return answer.expect(rights)
 
-    def upload(self, path: str, lines: str) -> _Imported:
+    def upload(self, path: str, lines: str, what: str) -> None:
         """Send a file of NDJSON, as a form of a browser does.
 
         Raises:
             Unavailable: It was not taken.
         """
-        body = (
-            f"--{_BOUNDARY}\r\n"
-            'Content-Disposition: form-data; name="file"; filename="esa-forwarder.ndjson"\r\n'
-            f"Content-Type: application/ndjson\r\n\r\n{lines}\r\n--{_BOUNDARY}--\r\n"
-        )
-        kind = f"multipart/form-data; boundary={_BOUNDARY}"
-        status, answer = self.request("POST", path, body, kind)
-        if status != 200:  # noqa: PLR2004 - of HTTP
-            raise Unavailable(f"POST {self.url}{path}: {status}, {_short(answer)}.")
-        return self.read(_Imported, answer, f"POST {path}")
-
-    def read(self, shape: type[_Shape], answer: object, request: str) -> _Shape:
-        """Read what is needed of an answer of success."""
-        where = f"{self.url} answers 200 to {request}"
-        return understand(shape, answer, where, answer, "Kibana")
-
-
-def _read_url(url: str) -> str:
-    """Return the URL of a Kibana without a slash at its end.
-
-    Raises:
-        ConfigError: It is not a URL, or has credentials in it, which are not shown.
-    """
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # may raise
-    except ValueError:
-        parts = urlsplit("")
-    if "@" in parts.netloc and parts.scheme in {"http", "https"}:
-        raise ConfigError(
-            "the URL of the Kibana has credentials in it; use --api-key, or --user and --password."
-        )
-    if parts.scheme not in {"http", "https"} or not parts.hostname or _NOT_IN_URL.search(url):
-        shown = "the value of kibana" if "@" in url else repr(url)
-        raise ConfigError(f"{shown} is not a URL of a Kibana (https://HOST:5601).")
-    return url.rstrip("/")
+        fields = {"file": ("esa-forwarder.ndjson", lines, "application/ndjson")}
+        answer = self.request("POST", path, *encode_multipart_formdata(fields))
+        with answer.understanding():
+            if answer.status != 200 or not answer.body["success"]:  # noqa: PLR2004 - of HTTP
+                raise Unavailable(f"Kibana did not take all {what}: {answer.reason}.")
 
 
 def _import_into(kibana: Kibana | None) -> Iterator[Step]:
@@ -236,40 +153,31 @@ def _import_objects(kibana: Kibana, lines: str) -> str:
     ours = json.loads(lines.partition("\n")[0])
     version = _version(ours["attributes"]["description"])
     wanted = {"objects": [{"type": "tag", "id": ours["id"]}], "excludeExportDetails": True}
-    path = f"{_OBJECTS}/_export"
-    status, answer = kibana.request("POST", path, json.dumps(wanted))
-    if status == 200:  # noqa: PLR2004 - of HTTP; 400: it is not there
-        there = _version(kibana.read(_Tag, answer, f"POST {path}").attributes.description)
-        if there == version:
-            return f"are there, version {version}; left as they are"
-        if there > version:
-            return f"left: version {there} is there, this program has {version}"
-    done = kibana.upload(f"{_OBJECTS}/{_IMPORT}", lines)
-    if not done.success:
-        raise Unavailable(f"Kibana did not take all objects: {_short(done.errors)}.")
+    answer = kibana.request("POST", f"{_OBJECTS}/_export", json.dumps(wanted).encode())
+    if answer.status == 200:  # noqa: PLR2004 - of HTTP; 400: it is not there
+        with answer.understanding():
+            there = _version(answer.body["attributes"]["description"])
+        if there >= version:
+            return f"are there, version {there}; left as they are"
+    kibana.upload(f"{_OBJECTS}/{_IMPORT}", lines, "objects")
     return f"{len(lines.splitlines())} objects, version {version}"
 
 
 def _import_rules(kibana: Kibana, lines: str) -> str:
     filter_ = quote(f'alert.attributes.tags:"{_MARK}"')
-    path = f"{_RULES}/_find?per_page=100&filter={filter_}"
-    status, answer = kibana.request("GET", path)
-    if status != 200:  # noqa: PLR2004 - of HTTP
-        raise Unavailable(f"GET {kibana.url}{_RULES}/_find: {status}, {_short(answer)}.")
-    there = {x.rule_id: x for x in kibana.read(_Rules, answer, f"GET {path}").data}
+    answer = kibana.request("GET", f"{_RULES}/_find?per_page=100&filter={filter_}")
     wanted = []
-    for rule in map(json.loads, lines.splitlines()):
-        old = there.get(rule["rule_id"])
-        if old is None:
-            wanted.append(rule)
-        elif max(map(_version, old.tags), default=0) < max(map(_version, rule["tags"])):
-            kept = old.model_dump(include=_KEPT, exclude_unset=True)
-            wanted.append({**rule, **kept})
+    with answer.understanding():
+        there = {x["rule_id"]: x for x in answer.body["data"]}
+        for rule in map(json.loads, lines.splitlines()):
+            old = there.get(rule["rule_id"])
+            if old is None:
+                wanted.append(rule)
+            elif max(map(_version, old["tags"]), default=0) < max(map(_version, rule["tags"])):
+                wanted.append({**rule, **{x: old[x] for x in _KEPT if x in old}})
     if not wanted:
         return f"{len(there)} are there; left as they are"
-    done = kibana.upload(f"{_RULES}/{_IMPORT}", "".join(json.dumps(x) + "\n" for x in wanted))
-    if not done.success:
-        raise Unavailable(f"Kibana did not take all rules: {_short(done.errors)}.")
+    kibana.upload(f"{_RULES}/{_IMPORT}", "".join(json.dumps(x) + "\n" for x in wanted), "rules")
     more = f"{len(there)} were there" if there else "disabled until people enable them"
     return f"{len(wanted)} installed; {more}"
 
@@ -287,15 +195,9 @@ def _remove_from(kibana: Kibana) -> Iterator[Step]:
 
 def _deletion(kibana: Kibana, what: str, path: str) -> Step:
     def delete() -> str:
-        status, answer = kibana.request("DELETE", path)
-        if status == 404:  # noqa: PLR2004 - of HTTP
-            return "is not there"
-        if status != 200:  # noqa: PLR2004
-            raise Unavailable(f"DELETE {kibana.url}{path}: {status}, {_short(answer)}.")
-        return "deleted"
+        answer = kibana.request("DELETE", path)
+        if answer.status == 400:  # noqa: PLR2004 - of HTTP
+            raise Unavailable(f"{answer.where}, {answer.reason}.")
+        return "deleted" if answer.status == 200 else "is not there"  # noqa: PLR2004
 
     return Step(what, f"DELETE {kibana.url}{path}", do=delete)
-
-
-def _short(answer: object) -> str:
-    return json.dumps(answer)[:500]

@@ -14,23 +14,22 @@ may also be stretches of NUL bytes, where earlier data did not reach the disk an
 - Behind the marker, all that follows the first damaged line is of the last batch: it was not
   synced, so it comes again, and is cut.
 - Where the marker does not fit the file (the file was copied here, or the marker was deleted), or
-  lines of other programs follow the damage, nothing whole is cut. Damaged lines at the very end go;
-  others become spaces before the line that follows, which JSON allows: nothing moves, so a kill in
-  the middle of this does no harm.
+  lines of other programs follow the damage, only damaged lines at the very end are cut.
 - A line is damaged if it begins like a document, or with NUL, is not one, and has a NUL in it or no
   newline: that is what kills and power cuts leave. Other text was written by other programs, and
   stays.
 - A whole document that lacks only its newline gets it.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import orjson
 
@@ -49,18 +48,7 @@ _PROOF_BYTES = 4096
 """How much before the marker has to be unchanged: at least a whole document as a rule, with its id,
 so that no other file looks like it by chance."""
 
-_ID_BYTES = 32
-"""No document is shorter than its id."""
-
 _MARKER = re.compile(rb"(\d{20}) (\d{20}) ([0-9a-f]{32})\n")
-
-
-class InUseError(OSError):
-    """Another output has the file open."""
-
-
-class CannotUndoError(OSError):
-    """Part of a batch is in the file and cannot be removed now."""
 
 
 class AppendFile:
@@ -68,27 +56,21 @@ class AppendFile:
 
     def __init__(self, path: Path) -> None:
         """Open a file, or create it."""
+        is_new = not path.exists()
         # Without O_NONBLOCK, opening a pipe would wait for a reader; it does not affect files.
-        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK
-        is_new = True
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        self.descriptor = os.open(path, flags, MODE)
         try:
-            self.descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, MODE)
-        except FileExistsError:
-            is_new = False
-            self.descriptor = os.open(path, flags)
-        try:
-            if is_new:
-                os.fchmod(self.descriptor, MODE)
-                sync_folder(path.parent)
             status = os.fstat(self.descriptor)
             if not stat.S_ISREG(status.st_mode):
                 words = "it is not a regular file; name another"
                 raise OSError(0, words, str(path))  # noqa: TRY301 - closed as after any error
+            if is_new:
+                os.fchmod(self.descriptor, MODE)
+                sync_folder(path.parent)
         except BaseException:
             self.close()
             raise
-        self._size = status.st_size
-        """As far as this has written, or looked."""
         self.last_write = status.st_mtime
         """Seconds since 1970."""
 
@@ -97,16 +79,6 @@ class AppendFile:
         """Bytes in it now."""
         return os.fstat(self.descriptor).st_size
 
-    def take_over(self) -> bool:
-        """Go on behind what other programs have written; say whether they have."""
-        size = self.size
-        if size == self._size:
-            return False
-        if size and os.pread(self.descriptor, 1, size - 1) != b"\n":
-            os.write(self.descriptor, b"\n")
-        self._size = self.size
-        return True
-
     def is_at(self, path: Path) -> bool:
         """Say whether the path still leads to this file."""
         try:
@@ -114,39 +86,24 @@ class AppendFile:
         except FileNotFoundError:
             return False
 
-    def is_deleted(self) -> bool:
-        """Say whether no path leads to it any more."""
-        return os.fstat(self.descriptor).st_nlink == 0
-
-    def append(self, data: bytes, clock: Callable[[], float]) -> None:
+    def append(self, data: bytes) -> None:
         """Add to the end; the data is on disk when this returns.
 
         Raises:
-            CannotUndoError: It failed, and part of the data may be in the file.
-            OSError: It failed, and the file is as it was.
+            OSError: It failed. What was written is removed, as far as the disk allows; the file has
+                to be opened again and recovered.
         """
-        written = 0
+        start, written = self.size, 0
         try:
             while written < len(data):
                 written += os.write(self.descriptor, memoryview(data)[written:])
             os.fsync(self.descriptor)
-        except OSError as error:
-            # What could not be synced goes too: the system may count it as written by now.
-            if not self._cut_off(written):
-                raise CannotUndoError(error.errno, error.strerror, error.filename) from error
-            raise
-        self._size += written
-        self.last_write = clock()
-
-    def _cut_off(self, written: int) -> bool:
-        """Remove what was written last; say whether it is gone, and nothing else is."""
-        try:
-            if self.size == self._size + written:
-                os.ftruncate(self.descriptor, self._size)
-                return True
         except OSError:
-            pass
-        return False
+            # What could not be synced goes too: the system may count it as written by now.
+            with contextlib.suppress(OSError):
+                if self.size == start + written:  # nothing of others is behind it
+                    os.ftruncate(self.descriptor, start)
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -180,17 +137,15 @@ class BatchMarker:
     """The marker of one file, open and locked."""
 
     def __init__(self, path: Path) -> None:
-        """Lock the marker of a file; raises InUseError where another output has it."""
+        """Lock the marker of a file; raises BlockingIOError where another output has it."""
         self.path = path.with_name(f".{path.name}.mark")
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(self.path, flags, MODE)
         self._synced: MarkerPosition | None = None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except OSError:
             os.close(self._descriptor)
-            if isinstance(error, BlockingIOError):
-                raise InUseError from error
             raise
 
     def read(self) -> MarkerPosition | None:
@@ -198,11 +153,10 @@ class BatchMarker:
         found = _MARKER.fullmatch(os.pread(self._descriptor, 1024, 0))
         return MarkerPosition(int(found[1]), int(found[2]), found[3].decode()) if found else None
 
-    def set(self, position: MarkerPosition, *, durable: bool = False) -> None:
+    def set(self, position: MarkerPosition) -> None:
         """Note where a batch begins, in one short write: it is never seen half done.
 
-        All before it is synced, and never comes again. What is durable is synced; so is any in
-        another file, or far on.
+        All before it is synced, and never comes again. It is synced in another file, and far on.
         """
         text = f"{position.inode:020d} {position.offset:020d} {position.proof}\n".encode()
         if os.fstat(self._descriptor).st_size != len(text):
@@ -211,8 +165,7 @@ class BatchMarker:
         os.pwrite(self._descriptor, text, 0)
         last = self._synced
         if (
-            durable
-            or last is None
+            last is None
             or last.inode != position.inode
             or not last.offset <= position.offset < last.offset + SYNC_BYTES
         ):
@@ -224,88 +177,60 @@ class BatchMarker:
         os.close(self._descriptor)
 
 
-class Recovered(NamedTuple):
-    """What was found at the end of a file."""
+def recover(descriptor: int, position: MarkerPosition | None) -> tuple[set[str], int]:
+    """Repair the end of a file that is open for reading and appending.
 
-    ids: set[str]
-    """Of the documents that may come again."""
-    most: int
-    """How many documents may come again before any that is not in the file, at most."""
-    start: int | None
-    """Where they begin; None if the marker says so."""
-
-
-def recover(descriptor: int, position: MarkerPosition | None) -> Recovered:
-    """Repair the end of a file that is open for reading and appending."""
-    is_marked = position is not None and position.is_in(descriptor)
+    Returns:
+        The ids of the documents that may come again, and where the first of them begins.
+    """
     size = os.fstat(descriptor).st_size
+    is_marked = position is not None and position.is_in(descriptor)
     start = position.offset if position and is_marked else max(0, size - UNMARKED_BYTES)
-    with _read_from(descriptor, start) as file:
-        if not is_marked and start:
-            file.readline()  # its beginning is before the start
-        start = at = end = file.tell()
-        ids: list[str] = []
-        damaged: list[tuple[int, int, int]] = []  # first byte, size, documents before it
-        last, has_others = b"\n", False
-        for line in file:
-            id_ = _id(line)
-            if id_ is None:
-                damaged.append((at, len(line), len(ids)))
-            else:
-                end, last = at + len(line), line
-                ids += [id_] if id_ else []
-                has_others |= bool(damaged) and not id_
-            at += len(line)
-    if damaged and is_marked and not has_others:
-        end, _, count = damaged[0]
-        del ids[count:]
-        damaged, last = [], b"\n"
-    holes = [(at, length) for at, length, _ in damaged if at < end]
-    _blank(descriptor, holes)
+    ids: list[str] = []
+    at, end, last = start, start, b"\n"
+    damage: tuple[int, int] | None = None  # where it begins, and how many documents are before it
+    for line in _lines(descriptor, start):
+        id_ = _id(line)
+        if id_ is None:
+            damage = damage or (at, len(ids))
+        else:
+            end, last = at + len(line), line
+            ids += [id_] if id_ else []
+            is_marked &= damage is None or bool(id_)  # or it is a line of others
+        at += len(line)
+    if damage and is_marked:
+        end, last = damage[0], b"\n"
+        del ids[damage[1] :]
     if end < size:
         os.ftruncate(descriptor, end)
     if not last.endswith(b"\n"):
         os.write(descriptor, b"\n")
     if ids or end < size:
         os.fsync(descriptor)  # what is recognised counts as written
-    most = len(ids) + sum(length for _, length in holes) // _ID_BYTES
-    return Recovered(set(ids), most, None if is_marked else start)
+    return set(ids), start
 
 
-def ids_after_marker(path: str, position: MarkerPosition) -> set[str]:
+def ids_after_marker(path: Path, position: MarkerPosition) -> set[str]:
     """Return the ids behind the marker in a file that was renamed; none if it is another."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if not position.is_in(descriptor):
             return set()
         os.fsync(descriptor)  # what is recognised counts as written
-        with _read_from(descriptor, position.offset) as file:
-            return {id_ for line in file if (id_ := _id(line))}
+        return {id_ for line in _lines(descriptor, position.offset) if (id_ := _id(line))}
     finally:
         os.close(descriptor)
 
 
-def _blank(descriptor: int, lines: list[tuple[int, int]]) -> None:
-    """Overwrite lines, each given by its first byte and its size, with their newlines."""
-    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-    # What is written to a file that is open for appending goes to its end, pwrite or not.
-    fcntl.fcntl(descriptor, fcntl.F_SETFL, flags & ~os.O_APPEND)
-    try:
-        for at, length in lines:
-            os.pwrite(descriptor, b" " * length, at)
-    finally:
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
-
-
-def _read_from(descriptor: int, start: int) -> BinaryIO:
-    file = open(os.dup(descriptor), "rb")  # noqa: PTH123, SIM115 - a descriptor, for the caller
-    file.seek(start)
-    return file
+def _lines(descriptor: int, start: int) -> Iterator[bytes]:
+    with open(os.dup(descriptor), "rb") as file:  # noqa: PTH123 - a descriptor
+        file.seek(start)
+        yield from file
 
 
 def _id(line: bytes) -> str | None:
     """Return the id of a line's document, empty if it has none; None for a damaged line."""
-    if not line.lstrip(b" ").startswith((b"{", b"\0")):
+    if not line.startswith((b"{", b"\0")):
         return ""
     try:
         id_ = orjson.loads(line)["event"]["id"]

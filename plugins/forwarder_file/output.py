@@ -25,8 +25,7 @@ The order in which things get to the disk, each before the next:
 
 The marker moves between 1 and 3 and may get there at any time: one that is old leads to documents
 of which the cursor is known to be behind. It is synced in the cases that
-:mod:`forwarder_file.append_file` names, and when others have written to the file, so that it lies
-behind what they wrote.
+:mod:`forwarder_file.append_file` names.
 
 If the file is gone from its path (logrotate, an ``rm``), a new one is begun. If it was renamed
 while the program was down, it is found by its inode, within its folder.
@@ -57,25 +56,19 @@ from forwarder import (
 from forwarder_file.append_file import (
     AppendFile,
     BatchMarker,
-    CannotUndoError,
-    InUseError,
     MarkerPosition,
     ids_after_marker,
     recover,
 )
 from forwarder_file.rotation import RotatedFiles
 
-_STAMP = "20260301T120000Z"
 _GIVE_RIGHTS = "Give this user the right to read and write there."
 _ADVICE = {
     errno.EACCES: "give this user the right to write there",
     errno.EDQUOT: "free some space there",
     errno.EISDIR: "name a file",
-    errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOENT: "create its folder, or mount it",
     errno.ENOSPC: "free some space there",
-    errno.ENOTDIR: "name a file in a folder",
-    errno.EPERM: "give this user the right to write there",
     errno.EROFS: "mount it for writing",
 }
 
@@ -130,7 +123,6 @@ class FileOutput:
         """Lock the file, repair its end, and remember what may come again."""
         with self._explaining():
             self._marker = BatchMarker(self._path)
-            self._rotated.clean_up()
             self._recent = self._find_renamed(self._marker.read())
             self._repeats = len(self._recent)
             self._attach(self._marker)
@@ -142,8 +134,10 @@ class FileOutput:
             raise RuntimeError("write was called before open")
         with self._explaining():
             file = self._attach(self._marker)
-            is_changed = file.take_over()
             fresh = [x for x in documents if x.id not in self._recent]
+            if not fresh:  # all of it is on disk, and may come again
+                self._repeats -= len(documents)
+                return []
             lines = b"\n".join([*[x.body for x in fresh], b""])
             if len(fresh) == len(documents):
                 self._repeats = 0
@@ -153,12 +147,9 @@ class FileOutput:
                     self._rotated.add(file.last_write)
                     file = self._attach(self._marker)
                     self._rotated.tidy_later()
-                position = MarkerPosition.at(file.descriptor, file.size)
-                self._marker.set(position, durable=is_changed)
-            file.append(lines, self._clock)
-            while file.is_deleted():
-                file = self._attach(self._marker)
-                file.append(lines, self._clock)
+                self._marker.set(MarkerPosition.at(file.descriptor, file.size))
+            file.append(lines)
+            file.last_write = self._clock()
         if is_settled:
             self._recent.clear()
         self._recent.update([x.id for x in documents])
@@ -180,15 +171,14 @@ class FileOutput:
         self._detach()
         file = AppendFile(self._path)
         try:
-            found = recover(file.descriptor, marker.read())
-            file.take_over()
-            if found.start is not None and self._repeats <= 0:
-                marker.set(MarkerPosition.at(file.descriptor, found.start))
+            ids, start = recover(file.descriptor, marker.read())
+            if self._repeats <= 0:
+                marker.set(MarkerPosition.at(file.descriptor, start))
         except BaseException:
             file.close()
             raise
-        self._recent |= found.ids
-        self._repeats = max(self._repeats, 0) + found.most
+        self._recent |= ids
+        self._repeats = max(self._repeats, 0) + len(ids)
         self._file = file
         return file
 
@@ -208,12 +198,10 @@ class FileOutput:
 
     def _find_renamed(self, position: MarkerPosition | None) -> set[str]:
         """Return the ids behind the marker in the file that it is of, if that was renamed."""
-        if position is not None:
-            with os.scandir(self._path.parent) as entries:
-                for entry in entries:
-                    is_ours = entry.name.startswith(self._path.name + ".")
-                    if is_ours and entry.inode() == position.inode:
-                        return ids_after_marker(entry.path, position)
+        for path in self._path.parent.iterdir():
+            is_ours = path.name.startswith(self._path.name + ".")
+            if is_ours and position and path.lstat().st_ino == position.inode:
+                return ids_after_marker(path, position)
         return set()
 
     @contextlib.contextmanager
@@ -221,14 +209,13 @@ class FileOutput:
         """Turn errors of the system into Unavailable, with advice; all of them may pass."""
         try:
             yield
-        except InUseError as error:
+        except BlockingIOError as error:
             raise Unavailable(
                 f"{str(self._path)!r} is being written by another output, of this process or of"
                 f" another; give each a path of its own"
             ) from error
         except OSError as error:
-            if isinstance(error, CannotUndoError):
-                self._detach()  # it is repaired when it is opened again
+            self._detach()  # its end is repaired when it is opened again
             path = str(error.filename or self._path)
             advice = _ADVICE.get(error.errno or 0)
             raise Unavailable(
@@ -243,37 +230,16 @@ def _day(seconds: float) -> str:
 def check(settings: Settings, _: Expected) -> Iterator[Finding]:
     """Look at the folder and the file; nothing is written."""
     path = settings.path.resolve()
-    try:
-        yield _check(path, settings)
-    except OSError as error:
-        at = str(error.filename or path)
-        advice = _GIVE_RIGHTS if error.errno == errno.EACCES else "Name another."
-        yield _bad(f"{at!r} cannot be checked: {error.strerror}.", advice)
-
-
-def _check(path: Path, settings: Settings) -> Finding:
     file, folder = repr(str(path)), repr(str(path.parent))
-    if not path.parent.is_dir():
-        return _bad(f"{folder} is not a folder.", "Create it, or mount it.")
-    # The longest of the names that are made of this one.
-    longest = f".{path.name}.mark"
-    if settings.rotate != Rotate():
-        longest = f".{path.name}.{_STAMP}.gz.part" if settings.gzip else f"{path.name}.{_STAMP}"
-    size, most = len(os.fsencode(longest)), os.pathconf(path.parent, "PC_NAME_MAX")
-    if size > most:
-        return _bad(
-            f"{file} has too long a name: with what is added to it, it has {size} bytes, and {most}"
-            f" are the most there.",
-            "Choose a shorter one.",
-        )
-    if not os.access(path.parent, os.R_OK | os.W_OK | os.X_OK):
-        return _bad(f"Files cannot be created in {folder}.", _GIVE_RIGHTS)
-    if path.exists() and not path.is_file():
-        return _bad(f"{file} is not a regular file.", "Name another.")
-    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        return _bad(f"{file} cannot be read and written.", _GIVE_RIGHTS)
-    free = shutil.disk_usage(path.parent).free // 10**6
-    return Finding(good=True, text=f"{file} can be written; {free:,} MB are free there.")
+    if not os.access(path.parent, os.R_OK | os.W_OK | os.X_OK) or not path.parent.is_dir():
+        yield _bad(f"Files cannot be created in {folder}.", f"Create or mount it. {_GIVE_RIGHTS}")
+    elif path.exists() and not path.is_file():
+        yield _bad(f"{file} is not a regular file.", "Name another.")
+    elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        yield _bad(f"{file} cannot be read and written.", _GIVE_RIGHTS)
+    else:
+        free = shutil.disk_usage(path.parent).free // 10**6
+        yield Finding(good=True, text=f"{file} can be written; {free:,} MB are free there.")
 
 
 def _bad(text: str, advice: str) -> Finding:

@@ -3,17 +3,16 @@
 Its client is an extra, ``opensearch``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+from forwarder_bulk import call
 from forwarder_bulk.settings import ClusterSettings, Host
 from pydantic import Field
 
-from forwarder import Expected, Finding, OutputPlugin, hookimpl
-
-if TYPE_CHECKING:
-    from forwarder_opensearch.output import OpenSearchOutput
+from forwarder import OutputPlugin, hookimpl
 
 _NO_CLIENT = (
     "its client is not installed; in the folder of the program, where its README is, run"
@@ -41,21 +40,9 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
         OutputPlugin(
             name="opensearch",
             config=Settings,
-            build=_build,
-            check=_check,
+            build=partial(call, "forwarder_opensearch.output:OpenSearchOutput"),
+            check=partial(call, "forwarder_opensearch.output:check"),
             knows_ids=True,
             missing="" if find_spec("opensearchpy") else _NO_CLIENT,
         )
     ]
-
-
-def _build(settings: Settings) -> "OpenSearchOutput":
-    from forwarder_opensearch.output import OpenSearchOutput  # noqa: PLC0415 - late on purpose
-
-    return OpenSearchOutput(settings)
-
-
-def _check(settings: Settings, _: Expected) -> Iterator[Finding]:
-    from forwarder_opensearch.output import check  # noqa: PLC0415 - late on purpose
-
-    yield from check(settings)

@@ -1,6 +1,5 @@
 """Certificates of an authority of our own."""
 
-import hashlib
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,12 +19,6 @@ class Authority:
         self.path = folder / "ca.pem"
         """Its certificate."""
         self._authority.cert_pem.write_to_path(self.path)
-
-    @property
-    def fingerprint(self) -> str:
-        """Of its certificate, SHA-256, in hex."""
-        der = ssl.PEM_cert_to_DER_cert(self._authority.cert_pem.bytes().decode())
-        return hashlib.sha256(der).hexdigest()
 
     def issue(self, certificate: Path, key: Path, *, lasts: timedelta = timedelta(days=90)) -> None:
         """Write a certificate with the authority's behind it, and its key.
