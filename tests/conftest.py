@@ -31,7 +31,6 @@ SLOW = (
     "test_files_tailer.py::test_ten_thousand_files",
     "test_files_tailer_laws",
     "test_masking.py::test_what_a_server_echoes",
-    "test_output_file.py::test_a_line_of_others",
     "test_output_file.py::test_a_tail_cut_anywhere",
     "test_output_file.py::test_documents_are_there_once_whenever",
     "test_real_",
