@@ -226,7 +226,7 @@ class BulkOutput(OutputContract):
     # On the wire
 
     def test_documents_go_as_they_are(self) -> None:
-        """Byte by byte, packed, with create and their ids; nothing else is asked before."""
+        """Byte by byte, compressed, with create and their ids; nothing else is asked before."""
         documents = make_documents(3, text='é "\\ 名')
         with self.having() as output:
             assert list(output.write(documents)) == []
@@ -235,7 +235,7 @@ class BulkOutput(OutputContract):
         assert asked.body == b"".join(x + b"\n" for x in lines)
         assert asked.path == f"/{self.default}/_bulk"
         assert asked.headers["content-encoding"] == "gzip"
-        assert asked.raw == compress(asked.body), "it was packed by another one, slowly"
+        assert asked.raw == compress(asked.body), "it was compressed by another one, slowly"
         assert "x-ndjson" in asked.headers["content-type"]
 
     def test_the_name_comes_from_the_document(self) -> None:
@@ -316,7 +316,7 @@ class BulkOutput(OutputContract):
         assert str(failure.status) in failure.reason
         if isinstance(item.get("error"), dict):
             assert f"{item['error']['type']}: {item['error']['reason']}" in failure.reason
-        assert "; " in failure.reason, "nobody learns what to do"
+        assert "; " in failure.reason, "it does not tell what to do"
 
     @pytest.mark.parametrize("place", ["type", "error"])
     def test_an_item_with_something_else_than_words(self, place: str) -> None:
@@ -408,7 +408,7 @@ class BulkOutput(OutputContract):
             (failure,) = output.write([document])
         assert "failed to parse (illegal: 'x' is not an IP)" in failure.reason
 
-    def test_nothing_is_sent_that_nobody_reads(self) -> None:
+    def test_nothing_is_sent_that_is_not_read(self) -> None:
         """Of the errors of a server, of which there may be one for each document."""
         (document,) = make_documents(1)
         item = item_error(400, "document_parsing_exception", "failed to parse")
@@ -471,7 +471,7 @@ class BulkOutput(OutputContract):
         self.check_received([x for x in documents if x is not big])
 
     def test_a_request_that_is_wrong_is_split(self) -> None:
-        """To find out which document it is; nobody waits for it for ever."""
+        """To find out which document it is; it is not waited for indefinitely."""
         documents = make_documents(50)
         poison = documents[20]
         wrong = error(400, "x_content_parse_exception")
@@ -699,13 +699,13 @@ class BulkOutput(OutputContract):
             deliver(output, documents)
         self.check_received(documents, again=documents)
 
-    @pytest.mark.parametrize("packed", [False, True])
-    def test_a_reply_without_an_end(self, packed: bool) -> None:  # noqa: FBT001 - of a table
+    @pytest.mark.parametrize("compressed", [False, True])
+    def test_a_reply_without_an_end(self, compressed: bool) -> None:  # noqa: FBT001 - of a table
         """No more is kept of it than a reply can have; all documents come again."""
         documents = make_documents(3)
         blanks = b" " * (MAX_BYTES + 1)
         headers = {"X-Elastic-Product": "Elasticsearch"} if self.product else {}
-        if packed:
+        if compressed:
             blanks = compress(blanks)
             headers["Content-Encoding"] = "gzip"
         with self.having() as output:
@@ -732,7 +732,7 @@ class BulkOutput(OutputContract):
             fail()
             gc.collect()
             gc.disable()
-            # What a client logs of its requests, whoever listens keeps.
+            # What a client logs of its requests, each handler keeps.
             logging.disable()
             tracemalloc.start()
             try:
@@ -768,8 +768,8 @@ class BulkOutput(OutputContract):
             assert list(output.write(documents)) == []
         assert len(self.server.bulks) == 1
 
-    def test_a_request_that_nobody_reads(self) -> None:
-        """It is given up when a reply would be, and nobody else is asked meanwhile."""
+    def test_a_request_that_is_not_read(self) -> None:
+        """It is given up when a reply would be, and no other server is asked meanwhile."""
         documents = self._large()
         self.server.reads_after = 5
         with self.having(timeout="300ms", workers=1) as output:
@@ -780,7 +780,7 @@ class BulkOutput(OutputContract):
 
     @staticmethod
     def _large() -> list[Document]:
-        """Make more than the buffers of the system have room for, packed as well as it can be."""
+        """Make more than the system's buffers have room for, however well it is compressed."""
         dice = random.Random(5)
         text = [dice.randbytes(1_000_000).hex() for _ in range(10)]
         return [make_documents(1, x, text=y)[0] for x, y in enumerate(text)]

@@ -284,7 +284,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         time.sleep(self.bulk.reads_after)
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        packed = self.headers.get("Content-Encoding") == "gzip"
+        compressed = self.headers.get("Content-Encoding") == "gzip"
         url = urlsplit(self.path)
         headers = {x.lower(): y for x, y in self.headers.items()}
         asked = Asked(
@@ -293,7 +293,7 @@ class _Handler(BaseHTTPRequestHandler):
             parse_qs(url.query),
             headers,
             raw,
-            gzip.decompress(raw) if packed else raw,
+            gzip.decompress(raw) if compressed else raw,
         )
         self.bulk.asked.append(asked)
         self._send(self.bulk.reply(asked))

@@ -1,4 +1,4 @@
-"""Configurations for tests, with output plugins that need nobody else."""
+"""Configurations for tests, with output plugins that need no server."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ outputs:
 class Login(BaseModel):
     """How to log in."""
 
-    user: str = "nobody"
+    user: str = "forwarder"
     password: SecretStr | None = None
 
 

@@ -4,8 +4,8 @@
     python -m tests.file_kills FOLDER --moments 20     at 20 random moments, with large batches
 
 The program stands for the host: it writes batches from a cursor, and moves the cursor behind each
-that was written. It is forked from here, so that starting it costs little. Batches are cut anew
-whenever it starts. Files get full quickly, and are packed.
+that was written. It is forked from here, so that starting it costs little. Batches are cut again
+whenever it starts. Files get full quickly, and are compressed.
 """
 
 import gzip

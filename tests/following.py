@@ -112,7 +112,7 @@ class Reader:
                 self.state[key] = value
 
     def crash(self, **options: int) -> None:
-        """End without a commit, and start anew."""
+        """End without a commit, and start again."""
         self.following.close()
         self.start(**options)
 

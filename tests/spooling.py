@@ -81,7 +81,7 @@ def is_full(spool: Spool) -> bool:
 
 def usage(spool: Spool) -> DiskUsage:
     """Return what a spool takes on disk, as it was measured last."""
-    return spool._writer.usage  # noqa: SLF001 - nobody else asks
+    return spool._writer.usage  # noqa: SLF001 - there is no public way
 
 
 @contextmanager

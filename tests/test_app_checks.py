@@ -329,7 +329,7 @@ def test_each_output_is_looked_at(tmp_path: Path, mounts: Path) -> None:
 
 
 def test_an_output_is_told_what_documents_to_expect(tmp_path: Path, mounts: Path) -> None:
-    """Their namespace, and the appliances that somebody named; a folder names none for sure."""
+    """Their namespace, and the appliances of the configuration; a folder names none for sure."""
     for name in ("named/esa1", "named/esa2", "folder"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "mail.log").touch()

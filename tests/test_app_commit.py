@@ -38,7 +38,7 @@ def committer(spool: Spool, stop: threading.Event) -> Iterator[Committer]:
 
 
 def test_commits_are_made_in_their_order(spool: Spool, committer: Committer) -> None:
-    """Nobody needs to wait for one before the next."""
+    """One need not be waited for before the next."""
     for number in range(10):
         committer.commit(documents(number, number + 1), [("at", b"%d" % number)])
     committer.wait()
@@ -68,7 +68,7 @@ def test_nothing_is_committed_behind_what_was_given_up(
 def test_what_is_refused_is_committed_before_what_follows(
     tmp_path: Path, spool: Spool, committer: Committer, said: Callable[[str], bool]
 ) -> None:
-    """Whoever comes with more waits."""
+    """A thread that brings more waits."""
     follows = threading.Thread(target=committer.commit, args=(documents(2, 4), []))
     with busy(tmp_path):
         committer.commit(documents(0, 2), [])

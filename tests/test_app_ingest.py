@@ -95,7 +95,7 @@ def test_the_status_at_the_end_is_of_the_last_commit(
 
 
 def test_followed_files_have_no_end(tmp_path: Path, spool: Spool) -> None:
-    """Whoever asks it to stop has all in the spool that was read."""
+    """When it stops, all that was read is in the spool."""
     append(tmp_path, logins(1))
     ingest = reader(tmp_path, spool)
     with running(ingest):
@@ -211,7 +211,7 @@ def lost_bytes(spool: Spool) -> int:
     return int(orjson.loads(status).get("lost_bytes", 0))
 
 
-def test_whoever_stops_while_a_commit_is_refused_reads_it_again(
+def test_after_a_stop_while_a_commit_is_refused_it_is_read_again(
     tmp_path: Path, spool: Spool, said: Callable[[str], bool]
 ) -> None:
     """Nothing of it is in the spool, the position neither."""

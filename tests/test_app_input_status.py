@@ -45,7 +45,7 @@ def lines(
 ) -> Callable[[], list[str]]:
     """Give what was logged since the last time; the log is set up by ``said``."""
     assert not said("level")
-    return lambda: capsys.readouterr().err.splitlines()  # noqa: PLW0108 - what was read anew
+    return lambda: capsys.readouterr().err.splitlines()  # noqa: PLW0108 - what came since
 
 
 @pytest.mark.parametrize("name", [x.name for x in WARNINGS])
@@ -66,7 +66,7 @@ def test_a_number_is_said_when_it_is_new_and_again_after_an_hour(
 
 
 def test_at_the_end_nothing_waits(lines: Callable[[], list[str]]) -> None:
-    """Nobody will look again."""
+    """There is no later look."""
     warnings = ParseWarnings(lambda: 0)
     warnings.log(Counters(unparsed_logins=1))
     warnings.log(Counters(unparsed_logins=2), last=True)

@@ -151,7 +151,7 @@ def test_sighup_survives_a_fault_in_making(
     assert archived(tmp_path) == 1
 
 
-def test_making_that_hangs_holds_nobody(
+def test_building_that_hangs_holds_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The others have everything, and a signal ends it in time."""
@@ -218,7 +218,7 @@ def test_what_is_made_late_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_what_a_plugin_foresaw_too_late_stops_its_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is not tried again: nothing would make it anew."""
+    """It is not tried again: the output is not built a second time."""
     monkeypatch.setattr("forwarder.app.runtime.BUILD_WITHIN", timedelta())
     append(tmp_path, logins(1))
     goes_on = threading.Event()

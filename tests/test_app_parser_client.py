@@ -100,7 +100,7 @@ def test_it_answers_as_the_parser_does() -> None:
 
 
 def test_much_goes_through_at_once() -> None:
-    """More than its pipes and its window hold, with nobody taking answers meanwhile."""
+    """More than its pipes and its window hold, while no answers are taken."""
     text = logins(*range(2_000))
     with handle() as (client, _):
         for number in range(12):
@@ -111,7 +111,7 @@ def test_much_goes_through_at_once() -> None:
 
 
 def test_a_log_that_goes_on_before_its_end_is_saved_goes_on() -> None:
-    """Half a line is finished by what comes, unless somebody has saved that there is none."""
+    """Half a line is finished by what comes, unless it was saved that there is none."""
     text = logins(1)
     begun = PIECE._replace(data=text[:-30])
     rest = PIECE._replace(data=text[-30:], offset=len(text) - 30, kind=Kind.END)
@@ -158,7 +158,7 @@ def test_a_fault_is_raised_where_the_parser_is_used() -> None:
 
 
 def test_its_death_is_noticed() -> None:
-    """By whoever feeds it, and by whoever waits for it."""
+    """By the thread that feeds it, and by the one that waits for it."""
     with handle() as (client, woken):
         os.kill(client.pid, signal.SIGKILL)
         with pytest.raises(ParserError, match=r"was ended by signal 9"):
@@ -189,7 +189,7 @@ def test_signals_are_for_the_service(number: signal.Signals) -> None:
     ],
     ids=["an unusual signal", "an end", "something else in the pipe"],
 )
-def test_whatever_comes_out_of_the_pipe_nobody_waits_for_ever(
+def test_whatever_comes_out_of_the_pipe_the_service_does_not_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, acts: str, said: str
 ) -> None:
     """It is said what that was."""
@@ -243,7 +243,7 @@ def test_it_ends_with_the_service() -> None:
 
 
 def _is_gone(pid: int) -> bool:
-    """Look whether a process has ended; nobody may have asked how."""
+    """Look whether a process has ended; its exit code may not have been asked for."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):

@@ -44,7 +44,7 @@ def relayed(form: bytes, numbers: range) -> bytes:
     )
 
 
-NOBODY = "If the appliance's clock is not at UTC, set timezone of this input."
+UNSET = "If the appliance's clock is not at UTC, set timezone of this input."
 SYSLOG = range(1, 3)
 
 
@@ -53,7 +53,7 @@ SYSLOG = range(1, 3)
     [
         (HEADER + logins(1, 2), None, ("T08:00:01", "T08:00:02", "+02:00"), ""),
         (logins(1, 2), "Europe/Rome", ("T09:00:01", "T09:00:02", "+01:00"), ""),
-        (logins(1, 2), None, ("T10:00:01", "T10:00:02", "+00:00"), NOBODY),
+        (logins(1, 2), None, ("T10:00:01", "T10:00:02", "+00:00"), UNSET),
         (
             relayed(b"<22>1 2026-03-03T12:00:01+02:00 esa1 any - - - ", SYSLOG),
             None,
@@ -68,7 +68,7 @@ SYSLOG = range(1, 3)
         ),
     ],
 )
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
 def test_a_log_is_described(  # noqa: PLR0913 - a row of a table
     tmp_path: Path,
     content: bytes,
@@ -76,10 +76,10 @@ def test_a_log_is_described(  # noqa: PLR0913 - a row of a table
     times: tuple[str, str, str],
     advice: str,
     *,
-    packed: bool,
+    compressed: bool,
 ) -> None:
     """Logins, appliance, times, zone, and how many are joined."""
-    append(tmp_path, gzip.compress(content) if packed else content)
+    append(tmp_path, gzip.compress(content) if compressed else content)
     first, last, offset = times
     assert sample(tmp_path, zone=zone) == [
         (

@@ -96,7 +96,7 @@ def test_all_goes_on_where_it_was(config: Path) -> None:
     assert run(config) == []
 
 
-def test_what_is_of_nobody_knows_which_machine_is_left_behind(config: Path) -> None:
+def test_state_of_an_unknown_machine_is_ignored(config: Path) -> None:
     """An address is never guessed: here the files of one appliance have two names."""
     with closing(opened_spool(config)) as spool:
         (key, value) = next(
@@ -122,7 +122,7 @@ def test_it_is_done_once(config: Path) -> None:
 
 
 def test_a_later_version_is_refused(config: Path) -> None:
-    """Whoever goes back to an older program is told."""
+    """Going back to an older program is refused in words."""
     with closing(opened_spool(config)) as spool:
         spool.commit([], [(KEY, b"99")])
         with pytest.raises(StateVersionError, match="version 99"):

@@ -79,7 +79,7 @@ def test_each_saved_search_finds_what_it_is_for(samples: Asker, identity: str, f
 
 
 def test_each_saved_search_is_tried() -> None:
-    """Whoever adds one adds what it finds."""
+    """A new one needs what it finds."""
     assert len(SEARCHES) == 3
 
 
@@ -166,7 +166,7 @@ def test_each_panel_shows_what_is_in_the_logs(samples: Asker, title: str) -> Non
 
 
 def test_each_panel_is_tried() -> None:
-    """Whoever adds one adds what it shows."""
+    """A new one needs what it shows."""
     assert list(PANELS) == list(EXPECTED)
 
 
@@ -192,7 +192,7 @@ def test_a_rule_fires_on_its_attack_and_the_others_do_not(installed: Node, name:
 
 
 def test_each_rule_has_its_attack() -> None:
-    """Whoever adds a rule adds a log on which it fires."""
+    """A new rule needs a log on which it fires."""
     assert {x.rule for x in ATTACKS.values()} == RULES_BY_END.keys()
 
 

@@ -182,7 +182,7 @@ def test_a_reply_that_is_cut(scene: Scene, how: str) -> None:
     scene.grow(3)
     scene.forwarder.wait_for("Connection reset by peer" if how == "reset" else "hung up")
     assert scene.arrived > scene.delivered
-    scene.proxy.mend()
+    scene.proxy.repair()
     scene.grow_to_the_end()
     scene.catch_up()
     scene.verify()
@@ -196,7 +196,7 @@ def test_a_reset_instead_of_a_reply(scene: Scene) -> None:
     scene.grow(3)
     scene.forwarder.wait_for("Connection reset by peer")
     assert scene.arrived > scene.delivered
-    scene.proxy.mend()
+    scene.proxy.repair()
     scene.grow_to_the_end()
     scene.catch_up()
     scene.verify()
@@ -209,7 +209,7 @@ def test_a_request_that_is_cut(scene: Scene) -> None:
     scene.grow(3)
     scene.forwarder.wait_for("hung up before its answer")
     assert scene.arrived == scene.delivered
-    scene.proxy.mend()
+    scene.proxy.repair()
     scene.grow_to_the_end()
     scene.catch_up()
     scene.verify()
@@ -223,7 +223,7 @@ def test_a_connection_that_goes_silent(scene: Scene, stream: Stream) -> None:
     scene.grow(3)
     scene.forwarder.wait_for("does not answer in time")
     assert (scene.arrived > scene.delivered) == (stream == "downstream")
-    scene.proxy.mend()
+    scene.proxy.repair()
     scene.grow_to_the_end()
     scene.catch_up()
     scene.verify()

@@ -63,7 +63,7 @@ def test_a_namespace_is_one(appliance: str) -> None:
 
 
 def test_a_document_that_says_nothing_goes_to_the_usual_place() -> None:
-    """As a dead letter that somebody edited; an index takes it as the oldest."""
+    """As a dead letter that was edited by hand; an index takes it as the oldest."""
     bare = Document("1", b'{"a":1}')
     assert Targets().place(bare) == (DEFAULT, bare)
     assert Targets("esa-%Y").place(bare) == ("esa-1970", bare)

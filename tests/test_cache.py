@@ -23,7 +23,7 @@ def test_a_value_is_made_once() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    """Beyond the limit values are made anew, never wrong."""
+    """Beyond the limit values are computed again, never wrong."""
     memory: BoundedCache[int, int] = BoundedCache(lambda key: key * 2)
     for number in range(MAX_ENTRIES * 2 + 9):
         assert memory[number] == number * 2
@@ -41,7 +41,7 @@ def test_what_is_remembered_is_bounded() -> None:
     ],
 )
 def test_long_keys_are_not_kept(key: object, *, is_kept: bool) -> None:
-    """Nobody fills memory with a few thousand lines; the values are right all the same."""
+    """A few thousand lines do not fill memory; the values are right all the same."""
     memory: BoundedCache[object, list[object]] = BoundedCache(lambda key: [key])
     first, second = memory[key], memory[key]
     assert first == second == [key]

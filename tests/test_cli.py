@@ -125,7 +125,7 @@ def test_help_names_the_command_and_each_option(option: str) -> None:
 
 
 def test_without_a_command_there_is_help() -> None:
-    """Nobody has to guess."""
+    """The help says it."""
     assert "Commands:" in CliRunner().invoke(main, []).output
 
 
@@ -161,7 +161,7 @@ def test_bad_usage_is_said_and_ends_with_2(path: Path, arguments: list[str], mes
 
 
 def test_no_path_on_a_terminal_is_bad_usage() -> None:
-    """Nobody types a log; whoever forgot the PATH is told so."""
+    """A log is not typed in; a forgotten PATH is named."""
     terminal, stdin = pty.openpty()
     with open_descriptors(terminal, stdin):
         code, out, err = run("parse", stdin=stdin)
@@ -183,7 +183,7 @@ def open_descriptors(*descriptors: int) -> Iterator[None]:
 
 
 def test_each_kind_of_path_is_read(path: Path) -> None:
-    """A file, a folder, a glob, a pattern, a packed file, relative and not."""
+    """A file, a folder, a glob, a pattern, a compressed file, relative and not."""
     (path.parent / "mail.log.1.gz").write_bytes(gzip.compress(log(user=b"verdi")))
     root = path.parents[1]
     for paths, expected in (
@@ -236,8 +236,8 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(path: Path) -> None:
     """A sentence a problem, without a traceback, and the exit code tells scripts."""
     cut = path.with_name("mail.log.1.gz")
     cut.write_bytes(gzip.compress(log(2, user=b"verdi"))[:-4])
-    packed = path.with_name("mail.xz")
-    packed.write_bytes(b"\xfd7zXZ\x00")
+    compressed = path.with_name("mail.xz")
+    compressed.write_bytes(b"\xfd7zXZ\x00")
     empty = path.parent / "empty"
     empty.mkdir()
     arguments = (path.with_name("none"), empty, "/proc/self/mem", path.parent)
@@ -249,7 +249,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(path: Path) -> None:
         f"'{path.with_name('none')}' does not exist",
         f"'{empty}' is a folder without any log",
         f"'{cut}' is a gzip file that is cut off",
-        f"'{packed}' is compressed with xz",
+        f"'{compressed}' is compressed with xz",
         "'/proc/self/mem' cannot be read: Input/output error",
     ):
         assert len([x for x in problems if words in x]) == 1
@@ -405,7 +405,7 @@ def test_a_table_of_nothing_has_no_header(tmp_path: Path) -> None:
 
 
 def until_end(terminal: int) -> str:
-    """Read what a terminal is shown, until nobody is left to write."""
+    """Read what a terminal is shown, until no process is left to write."""
     shown = b""
     with contextlib.suppress(OSError):  # Linux says the end of a terminal so
         while chunk := os.read(terminal, 1 << 16):
@@ -435,7 +435,7 @@ def test_progress_is_shown_on_a_terminal_and_wiped_away(two: Path, options: list
 
 @pytest.mark.parametrize("options", [["--quiet"], ["--format=table"]])
 def test_no_progress_where_it_would_disturb(path: Path, options: list[str]) -> None:
-    """Nobody wants it, or the documents go to the same terminal."""
+    """It is turned off, or the documents go to the same terminal."""
     terminal, slave = pty.openpty()
     with open_descriptors(terminal):
         with open_descriptors(slave):
@@ -773,7 +773,7 @@ def test_a_signal_ends_all_processes_and_leaves_nothing(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("form", ["ndjson", "table"])
-def test_a_signal_ends_it_while_nobody_reads(
+def test_a_signal_ends_it_while_its_output_is_not_read(
     endless: Path, tmp_path: Path, number: signal.Signals, form: str
 ) -> None:
     """A pager that waits for a key does not keep it."""
@@ -821,7 +821,7 @@ def test_an_ignored_signal_stays_ignored(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_killed_worker_is_said(endless: Path, tmp_path: Path) -> None:
-    """By the kernel when memory runs out: documents are missing, and nobody should miss that."""
+    """By the kernel when memory runs out: documents are missing, and that is said."""
     with begun(temporary(tmp_path), "--jobs=2", endless) as command:
         wait_until(lambda: is_at_work(command))
         os.kill(min(command.workers()), signal.SIGKILL)
@@ -835,7 +835,7 @@ def test_a_killed_worker_is_said(endless: Path, tmp_path: Path) -> None:
 
 
 def test_workers_end_with_the_process_that_started_them(endless: Path, tmp_path: Path) -> None:
-    """Killed, it can clear nothing away; but nobody goes on for nobody."""
+    """Killed, it can clear nothing away; but its workers end too."""
     with begun(temporary(tmp_path), "--jobs=2", endless) as command:
         wait_until(lambda: is_at_work(command))
         command.process.kill()
@@ -846,7 +846,7 @@ def test_workers_end_with_the_process_that_started_them(endless: Path, tmp_path:
 
 
 def test_signals_are_as_before_once_it_has_ended(path: Path) -> None:
-    """Whoever calls it from Python keeps theirs."""
+    """A caller in Python keeps its own."""
     before = [signal.getsignal(x) for x in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     assert CliRunner().invoke(main, ["parse", str(path)]).exit_code == 0
     assert before == [signal.getsignal(x) for x in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]

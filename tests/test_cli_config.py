@@ -1,4 +1,4 @@
-"""The commands ``check`` and ``config``, with plugins that need nobody else."""
+"""The commands ``check`` and ``config``, with plugins that need no server."""
 
 import json
 import logging
@@ -141,7 +141,7 @@ PRINT = "from forwarder.cli.common import print_result; print_result('x' * 9999)
         ("| true", 0, ""),
     ],
 )
-def test_a_result_that_nobody_takes_ends_the_command(where: str, code: int, said: str) -> None:
+def test_a_result_that_cannot_be_written_ends_the_command(where: str, code: int, said: str) -> None:
     """Without a traceback."""
     program = f"{PRINT}; print_result('y' * 99_999)"
     shell = ["/bin/bash", "-c", f'set -o pipefail; "$0" -c "$1" {where}', sys.executable, program]

@@ -56,7 +56,7 @@ def letters(folder: Path, selection: Selection = ALL) -> list[DeadLetter]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Make a spool with dead letters 3 and 5 of output a, and 3 of output b; nobody runs."""
+    """Make a spool with dead letters 3 and 5 of output a, and 3 of output b; no service runs."""
     folder = tmp_path / "state"
     with closing(opened(folder, "a", "b")) as spool:
         spool.commit(documents(0, 10))
@@ -82,7 +82,7 @@ def test_letters_are_selected(folder: Path) -> None:
     assert of(Selection("a")) == [("a", 1), ("a", 2)]
     assert of(Selection(numbers=[3, 2, 7])) == [("a", 2), ("b", 3)]
     assert of(Selection("a", [3])) == []
-    assert of(Selection("nobody")) == []
+    assert of(Selection("unknown")) == []
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_the_source_is_taken_from_the_document(
 
 
 def test_replaying_survives_and_ends_with_the_delivery(folder: Path) -> None:
-    """Marked while nobody runs; delivered before what is new; gone when it is delivered."""
+    """Marked while no service runs; delivered before what is new; gone when it is delivered."""
     assert replay_letters(folder, Selection("a")) == [1, 2]
     assert replay_letters(folder, Selection("a")) == [1, 2]
     with closing(opened(folder, "a", "b")) as spool:
@@ -338,7 +338,7 @@ def test_a_change_that_fails_changes_nothing(folder: Path) -> None:
 
 
 def test_commands_and_service_may_write_at_the_same_time(folder: Path) -> None:
-    """Nobody is turned away."""
+    """No plugin is refused."""
     with closing(opened(folder, "a", "b")) as spool, capture_logs():
         ended = threading.Event()
 

@@ -218,7 +218,7 @@ def test_the_output_for_elasticsearch_refuses(
 def test_the_output_for_elasticsearch_can_be_exported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole way, with the plugin as it is installed, and nobody to be asked."""
+    """The whole way, with the plugin as it is installed, and no questions."""
     monkeypatch.undo()
     folder = tmp_path / "out"
     outputs = "{siem: {type: elasticsearch, hosts: ['http://127.0.0.1:9']}}"

@@ -306,7 +306,7 @@ def test_after_a_kill_the_log_of_changes_is_read_too(tmp_path: Path) -> None:
 def test_a_service_that_begins_to_run_meanwhile_is_asked_again(
     tmp_path: Path, *, fails: bool
 ) -> None:
-    """What was read of a file that somebody began to change may be anything."""
+    """What was read of a file that is being changed may be anything."""
     fill(tmp_path)
     spools: list[Spool] = []
 

@@ -31,7 +31,7 @@ outputs:
     port: 9200
     verify: true
     login:
-      user: nobody
+      user: forwarder
       password: null
     headers: {}
 documents:

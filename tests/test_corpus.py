@@ -15,7 +15,7 @@ from tests.corpus import Corpus, Expected, hostile, many_open
 from tests.corpus import __main__ as command
 from tests.corpus.logins import login_lines
 from tests.corpus.noise import FORGED, NOISE
-from tests.corpus.oddities import ANSWERS, HATS, LISTENERS, REFUSED, REVERSE_DNS, TLS, USERS, Answer
+from tests.corpus.variants import ANSWERS, HATS, LISTENERS, REFUSED, REVERSE_DNS, TLS, USERS, Answer
 
 TEMPLATES = (
     "profile: [^:]+ is misconfigured or missing causing an Auth failure",
@@ -136,7 +136,7 @@ def test_appliances_share_numbers_and_differ_in_time_zone() -> None:
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_every_odd_text_occurs(number: int) -> None:
-    """Every row of the tables of oddities is printed on every appliance."""
+    """Every row of the tables of variants is printed on every appliance."""
     content, _ = appliance(number)
     patterns = [
         *(rb" for user: " + variant(user) + rb" using AUTH mechanism: " for user in USERS),

@@ -90,7 +90,7 @@ def read_files(*files: Sequence[bytes]) -> list[Document]:
 
 
 def address_of(document: Document) -> str | None:
-    """Return the client's address, None where nobody knows it."""
+    """Return the client's address, None where it is unknown."""
     source = document.get("source", {}).get("ip")
     correlated = document["cisco_esa"]["connection"]["correlated"]
     assert correlated == (source is not None)
@@ -295,7 +295,7 @@ class TestDisorder:
         assert document["cisco_esa"]["sender"]["group"] == "RELAYLIST"
 
     def test_after_six_seconds_it_was_another_connections(self) -> None:
-        """Whose `New` line nobody saw."""
+        """Whose `New` line is missing."""
         (document,) = read(line(0, self.POLICY), line(0, self.TLS), opened(6), refused(9))
         assert document["cisco_esa"]["sender"] == {"reverse_dns_verified": False}
         assert "tls" not in document
@@ -347,7 +347,7 @@ class TestDescription:
 
     @pytest.mark.parametrize(
         "text",
-        ["ICID 5 ACCEPTED by nobody", "ICID 5 TLS foo", "ICID 5 RELAYING", "ICID 5 TLSA record"],
+        ["ICID 5 ACCEPTED by none", "ICID 5 TLS foo", "ICID 5 RELAYING", "ICID 5 TLSA record"],
     )
     def test_a_line_that_is_no_description_after_all_changes_nothing(self, text: str) -> None:
         """What cannot be read says nothing, and hides nothing."""
@@ -403,7 +403,7 @@ class TestDescription:
         assert second["cisco_esa"]["connection"]["correlated"] is False
 
     def test_number_zero_is_the_appliance_itself(self) -> None:
-        """What it refuses or writes belongs to nobody."""
+        """What it refuses or writes belongs to no connection."""
         documents = read(
             line(0, "ICID 0 TCPREFUSE SG BLACKLIST match ALL SBRS -7.1"),
             *(opened(0), login(1)),
@@ -652,7 +652,7 @@ class TestSession:
         assert sent(documents) == (0, 0, None)
 
     def test_logins_and_users_are_counted(self) -> None:
-        """Failures before the first success as well; users once, in order, nobody left out."""
+        """Failures before the first success as well; users once, in order, none left out."""
         documents = read(
             *(opened(0), refused(1, user="x"), login(2, user="b"), refused(3), login(4, user="a")),
             *(login(5, user="b"), closed(6)),
@@ -663,7 +663,7 @@ class TestSession:
         assert documents[-1]["user"] == {"name": "b"}
 
     def test_an_attempt_that_could_not_be_checked_is_neither(self) -> None:
-        """Nobody was let in, and nobody refused."""
+        """No login was accepted, and none refused."""
         documents = read(
             opened(0),
             line(1, "SMTP Auth (ICID 5) could not reach forwarding server s"),
@@ -688,7 +688,7 @@ class TestHeader:
     """A header holds from its line on."""
 
     def test_an_offset_in_mid_file_changes_the_lines_behind_it(self) -> None:
-        """A file begins with one; whoever concatenates files has several."""
+        """A file begins with one; concatenated files have several."""
         zones = [
             (x["@timestamp"][11:16], x["event"]["timezone"])
             for x in read(
@@ -758,7 +758,7 @@ class TestUnread:
         ],
     )
     def test_what_does_not_begin_like_a_login_is_not(self, text: str) -> None:
-        """A count that rises for nothing is looked at by nobody."""
+        """A count that rises for nothing is ignored."""
         counts = Counters()
         assert read(line(0, text), counts=counts) == []
         assert counts.unparsed_logins == 0

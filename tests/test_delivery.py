@@ -48,7 +48,7 @@ Answer = Callable[[Sequence[Document]], Sequence[Failure]]
 
 
 class Scripted:
-    """An output that answers as it is told, and takes everything when nobody tells it."""
+    """An output that answers as it is told, and takes everything when it is told nothing."""
 
     def __init__(self, *answers: Answer | BaseException) -> None:
         """Have answers for the first writes."""
@@ -96,7 +96,7 @@ class Endless(list["Answer | BaseException"]):
 def dead_output() -> Scripted:
     """Make an output that is never there."""
     output = Scripted()
-    output.answers = Endless(Unavailable("nobody is there"))
+    output.answers = Endless(Unavailable("connection refused"))
     return output
 
 
@@ -219,7 +219,7 @@ def test_what_is_retryable_comes_again_alone(spool: Spool) -> None:
 
 
 def test_what_is_taken_of_a_batch_is_counted(spool: Spool) -> None:
-    """Before all of it is; whoever waits for something to be taken sees it."""
+    """Before all of it is; a thread that waits for something to be taken sees it."""
     spool.commit(documents(0, 4))
     counted: list[int] = []
 
@@ -507,7 +507,7 @@ def test_an_output_that_puts_off_a_third_of_each_batch_is_not_waited_for(spool: 
     assert spool.outputs["a"]._replace(cursor=0, retried=0) == Progress(0, 2900)
 
 
-def test_one_that_is_postponed_for_ever_is_in_nobody_s_way(spool: Spool) -> None:
+def test_one_that_is_postponed_for_ever_holds_up_no_other(spool: Spool) -> None:
     """The others are delivered without a pause; it is tried now and then, and kept."""
     poison = {150, 999}
 
@@ -863,7 +863,7 @@ def test_an_output_that_never_answers_does_not_hold_the_program(spool: Spool) ->
 
 
 def test_an_output_that_answers_after_the_end_makes_no_noise(tmp_path: Path) -> None:
-    """Nobody waits for it any more; its documents come again."""
+    """It is not waited for any more; its documents come again."""
     goes_on = threading.Event()
 
     def slow(_: Sequence[Document]) -> Sequence[Failure]:

@@ -102,7 +102,7 @@ def test_nothing_is_going_on_where_nothing_runs(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("soon")
 def test_what_comes_back_after_the_end_makes_no_noise(tmp_path: Path) -> None:
-    """Nobody keeps it any more."""
+    """No reference to it is left."""
     spool = opened(tmp_path, "siem")
     attempts = CallWatchdog("siem", spool, NOW.timestamp)
     with capture_logs(), attempts.calling("write"):

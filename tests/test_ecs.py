@@ -16,7 +16,7 @@ from forwarder.events import Event
 from forwarder.mail_logs.framer import Framer
 from forwarder.pipeline import LogParser, Settings
 from tests.corpus import hostile
-from tests.corpus.oddities import REVERSE_DNS, USERS
+from tests.corpus.variants import REVERSE_DNS, USERS
 from tests.ecs_fields import violations
 from tests.joined import log_of, no_streams
 from tests.truth_check import documents_of
@@ -135,7 +135,7 @@ class TestGaps:
     FORGED = tuple(b"\0%d\0" % i for i in range(20))
 
     @pytest.mark.parametrize("forged", FORGED)
-    def test_nobody_forges_a_gap(self, forged: bytes) -> None:
+    def test_a_gap_cannot_be_forged(self, forged: bytes) -> None:
         """Neither the client nor the administrator who names a listener."""
         text = text_of(forged)
         opened = (
@@ -163,7 +163,7 @@ class TestGaps:
         encoder = Encoder()
         assert [encoder.encode(x) for x in events] == [Encoder().encode(x) for x in events]
 
-    def test_nor_in_a_log_with_every_oddity(self) -> None:
+    def test_nor_in_a_log_with_every_variant(self) -> None:
         """Whatever differs between two events is a gap, or makes another shape."""
         streams = no_streams()
         encoder = Encoder()

@@ -20,7 +20,7 @@ FORBIDDEN = error(403, "security_exception", "action is unauthorized")
 
 
 def rights(name: str = "logs-cisco_esa.auth-default", **found: bool) -> Answer:
-    """Answer which rights somebody has."""
+    """Answer which rights a user has."""
     return Answer(200, {"has_all_requested": False, "index": {name: found}})
 
 
@@ -98,7 +98,7 @@ def test_a_key_that_sees_more(server: BulkServer) -> None:
 
 
 def test_an_answer_that_trickles(server: BulkServer) -> None:
-    """Nobody waits for its end longer than for an answer."""
+    """Its end is not waited for longer than an answer."""
     server.trickles = "body"
     (found,) = bad(look(server, timeout="300ms"))
     assert f"{server.url} does not answer in time" in found
@@ -277,7 +277,7 @@ def test_security_that_is_off(server: BulkServer) -> None:
     assert [x.good for x in findings] == [True] * 5
 
 
-def test_an_answer_that_nobody_expects(server: BulkServer) -> None:
+def test_an_unexpected_answer(server: BulkServer) -> None:
     """It is shown."""
     server.others[AUTHENTICATE] = error(503, "cluster_block_exception", "no master")
     (found,) = bad(look(server))
@@ -296,7 +296,7 @@ def test_an_answer_that_nobody_expects(server: BulkServer) -> None:
         rights(create_doc=False),
     ],
 )
-def test_rights_that_nobody_told_are_not_missing(server: BulkServer, answer: Answer) -> None:
+def test_unknown_rights_are_not_missing(server: BulkServer, answer: Answer) -> None:
     """It is said that they are not known."""
     server.others[PRIVILEGES] = answer
     findings = look(server)
@@ -363,7 +363,7 @@ class TestTls:
         assert "for another name" in finding.text
         assert "verify: certificate" in finding.advice
 
-    def test_one_of_nobody_we_know(self) -> None:
+    def test_one_of_an_unknown_server(self) -> None:
         """What to do is said."""
         finding = self.find(ca_certs=None)
         assert "not trusted" in finding.text

@@ -160,7 +160,7 @@ def test_nothing_is_verified(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
 
 
 def test_write_needs_open() -> None:
-    """Whoever forgets it is told."""
+    """A missing one is named."""
     output = ElasticsearchOutput(Settings.model_validate(HOST))
     with pytest.raises(RuntimeError, match="before open"):
         output.write(make_documents(1))
@@ -204,7 +204,7 @@ def test_tls_goes_through_a_proxy(tmp_path: Path) -> None:
 
 @contextmanager
 def tunnel() -> Iterator[tuple[str, list[str]]]:
-    """Run a proxy that connects whoever asks; give its URL, and what it was asked for."""
+    """Run a proxy that connects every client; give its URL, and what it was asked for."""
     asked: list[str] = []
     listener = socket.create_server((ADDRESS, 0))
     open_ones: list[socket.socket] = [listener]

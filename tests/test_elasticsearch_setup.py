@@ -1,4 +1,4 @@
-"""Templates and pipeline come to a real Elasticsearch, and what is somebody else's is left."""
+"""Templates and pipeline come to a real Elasticsearch, and what others own is left."""
 
 import json
 import secrets
@@ -116,7 +116,7 @@ def test_a_newer_version_is_left(node: Node) -> None:
     assert done[NAMES[1]] == "left: version 7 is there, this program has 1"
 
 
-def test_what_is_somebody_elses_is_not_touched(node: Node) -> None:
+def test_what_others_own_is_not_touched(node: Node) -> None:
     """Neither by bringing nor by removing."""
     node.admin.cluster.put_component_template(name="logs-cisco_esa@mappings", template={})
     with pytest.raises(Unavailable, match="was not installed by this program"):

@@ -115,7 +115,7 @@ def test_a_server_that_says_nothing(server: BulkServer) -> None:
 
 
 def test_a_template_without_a_version(server: BulkServer) -> None:
-    """Somebody took it out; it is older than any."""
+    """It was taken out; it is older than any."""
     there = {"logs-cisco_esa@pipeline": {"_meta": {"managed_by": "esa-forwarder"}}}
     server.others |= {
         f"GET {_PIPELINE}": Answer(200, there),
@@ -160,7 +160,7 @@ def test_a_removal_from_what_is_no_kibana(server: BulkServer, status: int) -> No
 
 
 def test_a_rule_without_tags_is_an_old_one(server: BulkServer) -> None:
-    """Somebody took them out after it was found."""
+    """They were taken out after it was found."""
     identity = "8b1d4dd0-0000-4000-8000-000000000000"
     server.others |= {
         f"GET {_RULES}/_find": Answer(200, {"data": [{"rule_id": identity, "tags": []}]}),

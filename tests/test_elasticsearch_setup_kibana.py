@@ -89,7 +89,7 @@ def test_an_older_rule_is_replaced_and_stays_switched_on(kibana: StandIn) -> Non
     tags = [x.replace("forwarder 1", "forwarder 0") for x in old["tags"]]
     kept = {"enabled": True, "actions": [{"id": "mail"}], "exceptions_list": [{"id": "printers"}]}
     kibana.rules["default", identity] = {**old, **kept, "tags": tags, "query": "old"}
-    other = {**RULES[3], "query": "changed by somebody"}
+    other = {**RULES[3], "query": "changed by hand"}
     kibana.rules["default", other["rule_id"]] = other
     assert do(kibana)[1] == "1 installed; 8 were there"
     assert kibana.rules["default", identity] == {**RULES[2], **kept}

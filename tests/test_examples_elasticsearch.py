@@ -33,5 +33,5 @@ def test_the_configuration_in_the_compose_file_is_right(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "compose.yaml"])
 def test_it_says_that_no_test_runs_the_compose_file(name: str) -> None:
-    """Where somebody would look."""
+    """Where a reader would look."""
     assert "No test runs" in (FOLDER / name).read_text()

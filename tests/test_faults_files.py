@@ -42,13 +42,13 @@ def copytruncate(live: Path, closed: Path) -> None:
 
 
 def rename_and_pack(live: Path, closed: Path) -> None:
-    """Be renamed, then packed."""
+    """Be renamed, then compressed."""
     live.rename(closed)
     pack(closed)
 
 
 def copytruncate_and_pack(live: Path, closed: Path) -> None:
-    """Be copied and truncated; then the copy is packed."""
+    """Be copied and truncated; then the copy is compressed."""
     copytruncate(live, closed)
     pack(closed)
 
@@ -102,7 +102,7 @@ def test_the_live_file_has_its_time_in_its_name(tmp_path: Path) -> None:
 
 @WHILE
 def test_truncate_and_rewrite(tmp_path: Path, *, stopped: bool) -> None:
-    """Truncated when all of it was read, and written anew."""
+    """Truncated when all of it was read, and written again."""
     scene = Scene(tmp_path, tell(3, SESSIONS))
     for _ in range(2):
         scene.program.begin()
@@ -204,7 +204,7 @@ def test_late_whole_file(tmp_path: Path) -> None:
 
 @WHILE
 def test_same_file_twice(tmp_path: Path, *, stopped: bool) -> None:
-    """Under another name, packed, with another inode, written over: it is read once."""
+    """Under another name, compressed, with another inode, written over: it is read once."""
     scene = Scene(tmp_path, CORPUS)
     writer = scene.writer
     scene.write_all()
@@ -225,14 +225,14 @@ def test_same_file_twice(tmp_path: Path, *, stopped: bool) -> None:
     scene.assert_whole()
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
 @WHILE
-def test_half_uploaded_file(tmp_path: Path, *, packed: bool, stopped: bool) -> None:
+def test_half_uploaded_file(tmp_path: Path, *, compressed: bool, stopped: bool) -> None:
     """Its second half is read when it comes."""
     scene = Scene(tmp_path, tell(9, SESSIONS, files=2))
     content = scene.writer.files[scene.writer.name]
     name = scene.writer.name
-    if packed:
+    if compressed:
         content, name = gzip.compress(content), f"{name}.gz"
     middle = len(content) // 2
     scene.program.begin()

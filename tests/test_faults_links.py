@@ -55,7 +55,7 @@ EXPECTED = [("esa1", "1"), ("esa2", "2"), ("esa2", "3")]
 
 
 def test_a_link_to_the_log_of_another(tmp_path: Path) -> None:
-    """It stays the other's, and one warning names the link, wherever somebody looks."""
+    """It stays the other's, and one warning names the link in each place."""
     append(tmp_path, logins(1))
     append(tmp_path, logins(2, 3), "esa2")
     (tmp_path / "logs/esa1/mail.zz").symlink_to("../esa2/mail.current")
@@ -85,7 +85,7 @@ def test_a_hard_link_to_the_log_of_another(tmp_path: Path) -> None:
         log.unlink(missing_ok=True)
 
 
-def test_a_hard_link_to_a_log_that_is_packed(tmp_path: Path) -> None:
+def test_a_hard_link_to_a_log_that_is_compressed(tmp_path: Path) -> None:
     """It stays the other's when it is the only name of the inode."""
     append(tmp_path, logins(1))
     log = append(tmp_path, logins(2, 3), "esa2")
@@ -132,20 +132,20 @@ def test_links_to_the_spool(tmp_path: Path) -> None:
         running.finish()
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("name", ["mail.log", "mail.@20260303T100000.s.gz", "mail.tgz"])
-def test_a_tar_archive(tmp_path: Path, name: str, *, packed: bool) -> None:
+def test_a_tar_archive(tmp_path: Path, name: str, *, compressed: bool) -> None:
     """It is refused in words, whatever its name, and none of its lines becomes an event."""
     append(tmp_path, logins(1))
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz" if packed else "w:") as tar:
+    with tarfile.open(fileobj=file, mode="w:gz" if compressed else "w:") as tar:
         for appliance in ("esa2", "esa3"):
             member = tarfile.TarInfo(f"{appliance}/mail.current")
             content = logins(*range(500))
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     (tmp_path / "logs/esa1" / name).write_bytes(file.getvalue())
-    assert gzip.compress(b"")[:2] == file.getvalue()[:2] or not packed
+    assert gzip.compress(b"")[:2] == file.getvalue()[:2] or not compressed
     expected = [("esa1", "1")]
     for path in (tmp_path / "logs", tmp_path / "logs/esa1/mail*"):
         done = call("parse", path)

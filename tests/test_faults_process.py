@@ -124,7 +124,7 @@ def test_one_output_is_dead_for_the_whole_run(tmp_path: Path) -> None:
         # Eleven times as much has come since. What was committed last is at hand in any case.
         assert peak < early + RECENT_BYTES + 24_000_000
         assert x.program.end() == 0
-        # Nobody waits for it for ever, and whoever ends this is told.
+        # It is not waited for indefinitely, and the end says so.
         x.program.begin("--once")
         x.program.await_log("Output unavailable")
         assert x.program.end() == 1
@@ -201,7 +201,7 @@ def test_an_output_that_hangs_does_not_keep_it_from_ending(scene: Scene) -> None
 
 
 def test_sighup_while_an_output_hangs(scene: Scene) -> None:
-    """It is left behind, and everything else goes on."""
+    """It is abandoned, and everything else goes on."""
     (scene.folder / "picky" / "hang").touch()
     scene.configure(CONFIG + PICKY)
     with scene:

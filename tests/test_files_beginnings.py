@@ -191,7 +191,7 @@ def test_a_new_file_that_grows_all_the_time_is_begun(tmp_path: Path) -> None:
 
 
 def test_a_new_file_that_is_replaced_before_it_was_begun_waits_again(tmp_path: Path) -> None:
-    """While those before it are read it is rotated, and nobody looks."""
+    """While those before it are read it is rotated, unseen."""
     live = tmp_path / "mail.current"
     (tmp_path / "mail.@20090422T100000.s").write_bytes(b"".join(FIRST))
     live.write_bytes(b"".join(LAST))
@@ -214,7 +214,7 @@ def test_a_file_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
     assert reader.taken[-1] == NEW[0]
 
 
-def test_a_live_file_waits_for_the_last_line_of_one_that_nobody_knew(tmp_path: Path) -> None:
+def test_a_live_file_waits_for_the_last_line_of_an_unknown_one(tmp_path: Path) -> None:
     """It was rotated before it was ever seen; its last line may be wrapped."""
     (tmp_path / CLOSED).write_bytes(b"".join(LAST))
     (tmp_path / "mail.current").write_bytes(b"".join(NEW))
@@ -254,7 +254,7 @@ def closed(folder: Path, hour: int) -> Path:
 
 @pytest.mark.parametrize("times", [1, 3])
 @pytest.mark.parametrize("is_once", [False, True])
-def test_a_file_that_is_packed_while_all_are_looked_at_comes_in_its_place(
+def test_a_file_that_is_compressed_while_all_are_looked_at_comes_in_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, *, is_once: bool
 ) -> None:
     """Its folder was listed with its old name only, which is gone: such a look does not count."""

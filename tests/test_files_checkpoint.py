@@ -71,7 +71,7 @@ def test_what_is_forgotten_is_taken_out_of_the_state_once() -> None:
     assert len(logs) == 0
 
 
-def test_trails_without_a_file_are_forgotten_when_they_are_old_or_too_many() -> None:
+def test_state_without_a_file_is_forgotten_when_it_is_old_or_too_much() -> None:
     """The oldest first; those with a file never."""
     logs = CheckpointStore([], 0)
     for number in range(MAX_GONE + 3):
@@ -100,7 +100,7 @@ def begun(logs: CheckpointStore, numbers: range) -> list[LogState]:
 
 
 def test_what_has_a_file_is_not_forgotten_at_a_start() -> None:
-    """Before all files were compared nobody knows which ones are gone."""
+    """Before all files were compared it is unknown which ones are gone."""
     before = CheckpointStore([], 0)
     logs = begun(before, range(MAX_GONE + 300))
     for number, log in enumerate(logs[:200]):

@@ -103,7 +103,7 @@ def test_a_file_is_like_what_it_begins_with_and_what_begins_with_it(
 def test_two_files_are_compared_as_far_as_both_go(
     tmp_path: Path, pack: Callable[[bytes], bytes], size: int
 ) -> None:
-    """Plain or packed, across blocks."""
+    """Plain or compressed, across blocks."""
     content = (bytes(range(256)) * 1200)[:size]
     for other_content, expected in [
         (content, BEGINNING),

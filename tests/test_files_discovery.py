@@ -165,7 +165,7 @@ def test_a_linked_file_is_read_once(srv: Path) -> None:
 
 
 def test_the_same_content_is_read_once_for_an_appliance(srv: Path) -> None:
-    """Pushed again, kept packed, or linked: the first in order is read; others have their own."""
+    """Pushed again, compressed, or linked: the first in order is read; others have their own."""
     content = b"Wed Apr 22 11:46:14 2009 Info: ICID 450 close\n"
     fill(srv, ["esa1/again/x", "esa2/mail.log"])
     (srv / "esa1/mail.log").write_bytes(content)
@@ -223,7 +223,7 @@ print(*found.problems, len(found.files), sep="\\n", end="")
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become someone else")
 def test_a_folder_that_may_not_be_listed_is_a_problem() -> None:
-    """An appliance's logs are not left out in silence, whoever runs the tests."""
+    """An appliance's logs are not left out in silence, for any user that runs the tests."""
     folder = Path(tempfile.mkdtemp())  # above tmp_path, all is closed to others
     folder.chmod(0o755)
     fill(folder, ["esa1/mail.log", "esa2/mail.log"])

@@ -18,7 +18,7 @@ LIVE = EofFacts(
     once=False,
 )
 CLOSED = LIVE._replace(live=False)
-PACKED = CLOSED._replace(is_gzip=True, whole=False)
+COMPRESSED = CLOSED._replace(is_gzip=True, whole=False)
 SECOND = timedelta(seconds=1)
 
 
@@ -38,10 +38,10 @@ SECOND = timedelta(seconds=1)
         (LIVE._replace(gone=True), EofDecision(Kind.MORE, PAUSE)),
         (LIVE._replace(gone=True, idle=SETTLE), EofDecision(Kind.END, None)),
         (LIVE._replace(gone=True, once=True, terminated=False), EofDecision(Kind.END, None)),
-        (PACKED, EofDecision(Kind.MORE, SETTLE)),
-        (PACKED._replace(idle=SETTLE), EofDecision(Kind.MORE, None, stuck=True)),
-        (PACKED._replace(whole=True), EofDecision(Kind.END, None)),
-        (PACKED._replace(once=True), EofDecision(Kind.MORE, SETTLE)),
+        (COMPRESSED, EofDecision(Kind.MORE, SETTLE)),
+        (COMPRESSED._replace(idle=SETTLE), EofDecision(Kind.MORE, None, stuck=True)),
+        (COMPRESSED._replace(whole=True), EofDecision(Kind.END, None)),
+        (COMPRESSED._replace(once=True), EofDecision(Kind.MORE, SETTLE)),
     ],
 )
 def test_the_end_of_a_file(file: EofFacts, expected: EofDecision) -> None:

@@ -43,7 +43,7 @@ def test_reading_goes_on_behind_what_is_known(tmp_path: Path) -> None:
     source.close()
 
 
-def test_a_packed_file_goes_on_only_where_it_stands(tmp_path: Path) -> None:
+def test_a_compressed_file_goes_on_only_where_it_stands(tmp_path: Path) -> None:
     """Or from its beginning."""
     path = tmp_path / "mail.log"
     path.write_bytes(gzip.compress(b"known and new"))

@@ -96,13 +96,13 @@ def test_what_unpacks_to_nothing_is_read_in_shares(
 @pytest.mark.parametrize("level", [0, 1, 9])
 def test_a_cut_off_gzip_gives_what_is_there(tmp_path: Path, level: int) -> None:
     """Cut at any byte: the beginning comes out, never less for more bytes, and then the error."""
-    packed = gzip.compress(LOG, level)
+    compressed = gzip.compress(LOG, level)
     path = tmp_path / "mail.@20090422T114359.s"
-    path.write_bytes(packed[:1])
+    path.write_bytes(compressed[:1])
     lengths = []
-    for end in range(1, len(packed) - 1):
-        with path.open("ab") as file:  # to write all of it anew takes minutes on a busy disk
-            file.write(packed[end : end + 1])
+    for end in range(1, len(compressed) - 1):
+        with path.open("ab") as file:  # to write all of it again takes minutes on a busy disk
+            file.write(compressed[end : end + 1])
         content, error = read(path)
         assert LOG.startswith(content)
         assert error == (
@@ -125,10 +125,10 @@ def test_a_cut_in_a_later_member_keeps_those_before(tmp_path: Path) -> None:
 
 def test_a_damaged_gzip_gives_the_blocks_before_the_damage(tmp_path: Path) -> None:
     """A byte wrong anywhere: what zlib unpacked in whole blocks comes out, then the error."""
-    packed = gzip.compress(LOG, 1, mtime=0)
+    compressed = gzip.compress(LOG, 1, mtime=0)
     path = tmp_path / "mail.log.gz"
-    for at in range(10, len(packed)):
-        broken = bytearray(packed)
+    for at in range(10, len(compressed)):
+        broken = bytearray(compressed)
         broken[at] ^= 0xFF
         path.write_bytes(broken)
         content, error = read(path, 1000)
@@ -138,13 +138,13 @@ def test_a_damaged_gzip_gives_the_blocks_before_the_damage(tmp_path: Path) -> No
         assert len(possible) - len(content) <= 1000
 
 
-def unpacked_bytewise(packed: bytes) -> bytes:
+def unpacked_bytewise(compressed: bytes) -> bytes:
     """Unpack one byte at a time until zlib complains: all that can be had."""
     member = zlib.decompressobj(31)
     unpacked = b""
     try:
-        for at in range(len(packed)):
-            unpacked += member.decompress(packed[at : at + 1])
+        for at in range(len(compressed)):
+            unpacked += member.decompress(compressed[at : at + 1])
     except zlib.error:
         pass
     return unpacked
@@ -156,12 +156,12 @@ def test_damage_never_ends_in_another_error(
     tmp_path_factory: pytest.TempPathFactory, at: int, mask: int, block_bytes: int
 ) -> None:
     """Whatever is wrong with a gzip file, the only error is ReadError."""
-    packed = bytearray(gzip.compress(LOG) + gzip.compress(LOG))
-    packed[at % len(packed)] ^= mask
+    compressed = bytearray(gzip.compress(LOG) + gzip.compress(LOG))
+    compressed[at % len(compressed)] ^= mask
     path = tmp_path_factory.mktemp("damage") / "mail.log.gz"
-    path.write_bytes(packed)
+    path.write_bytes(compressed)
     content, error = read(path, block_bytes)
-    assert error is not None or LOG in content or bytes(packed) == content
+    assert error is not None or LOG in content or bytes(compressed) == content
 
 
 def test_a_bad_member_behind_a_good_one_is_no_garbage(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def hard_link(srv: Path) -> Path:
 def test_a_link_does_not_move_a_log(
     srv: Path, attack: Callable[[Path], Path], *, one_each: bool, follow: bool, is_late: bool
 ) -> None:
-    """Whoever's input comes first, followed or not, through a link above, over a restart."""
+    """The input that comes first has it, followed or not, through a link above, over a restart."""
     reader = Reader(*followed(srv, one_each=one_each, follow=follow))
     if is_late:
         assert read(reader) == {"esa1": OWN, "esa2": OTHER}
@@ -122,10 +122,10 @@ def test_a_hard_link_does_not_move_a_log(
 
 @pytest.mark.parametrize("one_each", [False, True])
 @pytest.mark.parametrize("while_stopped", [False, True])
-def test_a_hard_link_does_not_move_a_log_that_is_packed(
+def test_a_hard_link_does_not_move_a_log_that_is_compressed(
     srv: Path, *, one_each: bool, while_stopped: bool
 ) -> None:
-    """It is the only name of the inode then, and the packed file has another, with the content."""
+    """It is the only name of the inode then; the compressed file has another, and the content."""
     log = srv / "esa2/mail.current"
     reader = Reader(*followed(srv, one_each=one_each))
     expected = {"esa1": OWN, "esa2": OTHER}
@@ -156,17 +156,17 @@ def test_a_hard_link_does_not_move_a_log_that_is_packed(
 
 
 def pack(path: Path, to: Path) -> Path:
-    """Make a packed copy."""
+    """Make a compressed copy."""
     to.write_bytes(gzip.compress(path.read_bytes()))
     return to
 
 
 @pytest.mark.parametrize("one_each", [False, True])
 @pytest.mark.parametrize("way", ["beside", "into", "stopped"])
-def test_a_packed_log_that_is_moved_stays_that_of_the_first(
+def test_a_compressed_log_that_is_moved_stays_that_of_the_first(
     srv: Path, way: str, *, one_each: bool
 ) -> None:
-    """Packed beside itself and moved, or packed into the other folder, before it is removed."""
+    """Compressed beside itself and moved, or into the other folder, before it is removed."""
     closed = srv / "esa2/mail.@20260301T000115.s"
     closed.write_bytes(b"".join(MORE))
     reader = Reader(*followed(srv, one_each=one_each))
@@ -175,9 +175,9 @@ def test_a_packed_log_that_is_moved_stays_that_of_the_first(
     to = srv / "esa1/mail.@20260301T000115.s.gz"
     match way:
         case "beside":
-            packed = pack(closed, srv / "esa2" / to.name)
+            compressed = pack(closed, srv / "esa2" / to.name)
             assert read(reader) == expected
-            packed.rename(to)
+            compressed.rename(to)
             assert read(reader) == expected
         case "into":
             content = pack(closed, to).read_bytes()
@@ -233,7 +233,7 @@ def test_a_log_like_that_of_another_is_a_log_of_its_own(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_of_two_names_at_the_start_that_of_the_owner_counts(srv: Path) -> None:
-    """Nobody knows who had the file first, but folders of accounts have owners."""
+    """It is unknown who had the file first, but folders of accounts have owners."""
     for appliance, user in (("esa1", 65533), ("esa2", 65534)):
         os.chown(srv / appliance, user, user)
         os.chown(srv / appliance / "mail.current", user, user)
@@ -260,7 +260,7 @@ def test_folders_behind_a_pattern_are_not_links(srv: Path) -> None:
 
 
 def test_a_file_that_is_named_is_not_a_link(srv: Path) -> None:
-    """Whoever may write to its folder could make it one."""
+    """Anyone who may write to its folder could make it one."""
     link = file_link(srv)
     reader = Reader(FileSource((str(link),)))
     assert read(reader) == {}
@@ -280,7 +280,7 @@ def test_a_link_beside_what_it_leads_to_is_not_worth_a_word(srv: Path) -> None:
 def test_what_is_the_programs_own_or_the_systems_is_never_opened(
     srv: Path, *, follow: bool
 ) -> None:
-    """Not even to look what it is: to close one of them would let go of SQLite's locks."""
+    """Not even to look what it is: to close one of them would release SQLite's locks."""
     state = srv / "state"
     state.mkdir()
     (state / "spool.db").write_bytes(b"".join(MORE))

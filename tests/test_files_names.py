@@ -129,8 +129,8 @@ TAILS = st.one_of(
     st.sampled_from(["", ".current", ".c", ".s"]),
 )
 NAMES = st.one_of(
-    st.builds(lambda stem, tail, packed: stem + tail + packed, STEMS, TAILS, st.just("")),
-    st.builds(lambda stem, tail, packed: stem + tail + packed, STEMS, TAILS, st.just(".gz")),
+    st.builds(lambda stem, tail, suffix: stem + tail + suffix, STEMS, TAILS, st.just("")),
+    st.builds(lambda stem, tail, suffix: stem + tail + suffix, STEMS, TAILS, st.just(".gz")),
     st.text(st.characters(codec="utf-8", exclude_characters="/\0"), max_size=40),
 )
 PATHS = st.builds(lambda folder, name: folder + name, st.sampled_from(["", "a/", "b/c/"]), NAMES)

@@ -20,10 +20,10 @@ def write(folder: Path, contents: dict[str, bytes]) -> list[str]:
     return [str(folder / name) for name in contents]
 
 
-def damage(packed: bytes) -> bytes:
+def damage(compressed: bytes) -> bytes:
     """Turn a bit in the middle."""
-    at = len(packed) // 2
-    return packed[:at] + bytes([packed[at] ^ 16]) + packed[at + 1 :]
+    at = len(compressed) // 2
+    return compressed[:at] + bytes([compressed[at] ^ 16]) + compressed[at + 1 :]
 
 
 @pytest.mark.parametrize(
@@ -31,17 +31,17 @@ def damage(packed: bytes) -> bytes:
     [
         pytest.param({"a": HEADER, "b": HEADER}, {"b": "a"}, id="plain"),
         pytest.param({"b": HEADER, "a": HEADER}, {"a": "b"}, id="first in order stays"),
-        pytest.param({"a": HEADER, "b": gzip.compress(HEADER)}, {"b": "a"}, id="packed"),
-        pytest.param({"a": gzip.compress(LONG, 1), "b": LONG}, {"b": "a"}, id="packed first"),
+        pytest.param({"a": HEADER, "b": gzip.compress(HEADER)}, {"b": "a"}, id="compressed"),
+        pytest.param({"a": gzip.compress(LONG, 1), "b": LONG}, {"b": "a"}, id="compressed first"),
         pytest.param(
             {"a": gzip.compress(LONG, 1), "b": gzip.compress(LONG, 9, mtime=1)},
             {"b": "a"},
-            id="packed twice",
+            id="compressed twice",
         ),
         pytest.param(
             {"a": LONG, "b": gzip.compress(LONG[:99_999]) + gzip.compress(LONG[99_999:])},
             {"b": "a"},
-            id="packed in members",
+            id="compressed in members",
         ),
         pytest.param({"a": LONG, "b": LONG, "c": LONG}, {"b": "a", "c": "a"}, id="three"),
         pytest.param(
@@ -52,7 +52,7 @@ def damage(packed: bytes) -> bytes:
         pytest.param({"a": LONG, "b": LONG[:-1] + b"x"}, {}, id="last byte differs"),
         pytest.param({"a": LONG, "b": LONG[:-1]}, {"b": "a"}, id="one begins the other"),
         pytest.param({"b": LONG[:4096], "a": LONG}, {"b": "a"}, id="one is the head of the other"),
-        pytest.param({"a": LONG, "b": gzip.compress(LONG + b"x")}, {"a": "b"}, id="packed goes on"),
+        pytest.param({"a": LONG, "b": gzip.compress(LONG + b"x")}, {"a": "b"}, id="gzip goes on"),
         pytest.param(
             {"a": LONG, "b": LONG[:-1] + b"x", "c": LONG, "d": gzip.compress(LONG[:-1])},
             {"c": "a", "d": "a"},

@@ -33,14 +33,14 @@ def again(tmp_path: Path, reader: Reader, name: str) -> list[str]:
     return [Path(x.path).name for x in logs]
 
 
-@pytest.mark.parametrize("name", ["mail.log", "link", "packed.gz"])
+@pytest.mark.parametrize("name", ["mail.log", "link", "compressed.gz"])
 def test_a_file_is_read_again(tmp_path: Path, reader: Reader, name: str) -> None:
     """Named by its path, a link, or anything with its content; no earlier one is."""
     (tmp_path / "link").symlink_to("mail.log")
-    (tmp_path / "packed.gz").write_bytes(gzip.compress(b"".join(LINES)))
+    (tmp_path / "compressed.gz").write_bytes(gzip.compress(b"".join(LINES)))
     assert again(tmp_path, reader, name) == ["mail.log"]
     (tmp_path / "link").unlink()
-    (tmp_path / "packed.gz").unlink()
+    (tmp_path / "compressed.gz").unlink()
     reader.start()
     reader.finish()
     assert reader.count == Counter(LINES * 2 + OTHER)
@@ -57,7 +57,7 @@ def test_the_order_is_that_of_the_names_of_today(tmp_path: Path, reader: Reader)
     assert again(tmp_path, reader, "mail.log.1") == ["mail.log.1"]
 
 
-def test_an_inode_that_was_given_anew_is_no_place(tmp_path: Path, reader: Reader) -> None:
+def test_a_reused_inode_is_not_the_same_file(tmp_path: Path, reader: Reader) -> None:
     """What is in it now is another log."""
     (tmp_path / "mail.log.1").unlink()
     (tmp_path / "mail.log").rename(tmp_path / "mail.log.9")

@@ -51,17 +51,17 @@ def test_a_file_goes_by_its_own_name_before_links(tmp_path: Path) -> None:
     (tmp_path / "mail.circle").symlink_to("mail.circle")
     followed = FileSource((f"{tmp_path}/mail*",), follow_symlinks=True)
     seen = scan([followed], {})
-    (sighting,) = seen.files.values()
-    assert sighting.path == str(tmp_path / "mail.z")
+    (stat,) = seen.files.values()
+    assert stat.path == str(tmp_path / "mail.z")
     circle = str(tmp_path / "mail.circle")
     assert seen.problems == [f"{circle!r} cannot be looked at: Too many levels of symbolic links."]
-    assert restat(sighting, followed) == sighting
+    assert restat(stat, followed) == stat
     (tmp_path / "mail.z").write_bytes(b"12")
-    again = restat(sighting, followed)
+    again = restat(stat, followed)
     assert again is not None
     assert again.size == 2
     (tmp_path / "mail.z").unlink()
-    assert restat(sighting, followed) is None
+    assert restat(stat, followed) is None
 
 
 PARTS = st.sampled_from(["a", "b", "ab", ".h", "*", "a*", "?", "[ab]", "**", "{appliance}", ".*"])

@@ -46,7 +46,7 @@ Change = Callable[[Path], None]
 
 
 def rename(live: Path) -> None:
-    """Rename and begin anew, as logrotate does."""
+    """Rename and create, as logrotate does."""
     live.rename(live.with_name("mail.log.1"))
 
 
@@ -75,11 +75,11 @@ def copytruncate_and_pack(live: Path) -> None:
 
 
 def pack(path: Path) -> Path:
-    """Replace a file with a packed one, as gzip(1) does."""
-    packed = path.with_name(path.name + ".gz")
-    packed.write_bytes(gzip.compress(path.read_bytes()))
+    """Replace a file with a compressed one, as gzip(1) does."""
+    compressed = path.with_name(path.name + ".gz")
+    compressed.write_bytes(gzip.compress(path.read_bytes()))
     path.unlink()
-    return packed
+    return compressed
 
 
 ROTATIONS = [rename, rename_twice, rename_and_pack, copytruncate, copytruncate_and_pack]
@@ -316,7 +316,7 @@ def test_the_same_file_twice(
     while_stopped: bool,
     behind: bool,
 ) -> None:
-    """Under another name, as a link, or packed, it is read once."""
+    """Under another name, as a link, or compressed, it is read once."""
     followed = FileSource((f"{tmp_path}/mail*",), "esa1", follow_symlinks=True)
     reader = Reader(followed, block_bytes=100 if behind else 1 << 17, read_bytes=100)
     path = write(tmp_path / "mail.@20090422T110000.s", OLD)
@@ -336,12 +336,12 @@ def test_the_same_file_twice(
     assert_each_once(reader, OLD)
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("stop", [False, True])
-def test_a_half_uploaded_file(tmp_path: Path, *, packed: bool, stop: bool) -> None:
+def test_a_half_uploaded_file(tmp_path: Path, *, compressed: bool, stop: bool) -> None:
     """It is not over before it has rested, and its second half is read when it comes."""
     content = b"".join(OLD)
-    content = gzip.compress(content, 1) if packed else content
+    content = gzip.compress(content, 1) if compressed else content
     reader = following(tmp_path)
     path = write(tmp_path / "mail.@20090422T110000.s", [content[: len(content) // 2]])
     reader.settle(seconds=5)
@@ -356,7 +356,7 @@ def test_a_half_uploaded_file(tmp_path: Path, *, packed: bool, stop: bool) -> No
 
 
 def test_an_upload_of_gzip_that_broke_off(tmp_path: Path) -> None:
-    """It is said once, and goes on when the file is there, also if that is made anew."""
+    """It is said once, and goes on when the file is there, also if that is a new one."""
     content = gzip.compress(b"".join(OLD), 1)
     reader = following(tmp_path)
     path = write(tmp_path / "mail.@20090422T110000.s", [content[: len(content) // 2]])
@@ -397,7 +397,7 @@ def test_the_first_byte_of_gzip_waits(tmp_path: Path) -> None:
     assert_each_once(reader, OLD)
 
 
-def test_what_could_be_packed_otherwise_is_read_when_it_rests(tmp_path: Path) -> None:
+def test_what_could_be_compressed_otherwise_is_read_when_it_rests(tmp_path: Path) -> None:
     """A file that holds nothing but "B"."""
     reader = following(tmp_path)
     write(tmp_path / "mail.log", [b"B"])
@@ -444,7 +444,7 @@ def test_a_log_that_becomes_an_archive_is_refused(tmp_path: Path) -> None:
     assert "is a tar archive" in reader.problems[0]
 
 
-def test_packed_files_that_unpack_to_nothing_hold_up_no_other(tmp_path: Path) -> None:
+def test_compressed_files_that_unpack_to_nothing_hold_up_no_other(tmp_path: Path) -> None:
     """They are read in shares, and their log comes when it comes."""
     reader = Reader(FileSource((f"{tmp_path}/*/mail*",)))
     for appliance in ("esa1", "esa2"):
@@ -624,25 +624,25 @@ def test_deletion_while_behind_and_stopped(tmp_path: Path) -> None:
     assert_each_once(reader, OLD[:2], lost=lost)
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_deletion_before_a_file_was_begun(tmp_path: Path, *, packed: bool) -> None:
-    """It is lost as a whole; unless it was packed, because then it is read there."""
+@pytest.mark.parametrize("compressed", [False, True])
+def test_deletion_before_a_file_was_begun(tmp_path: Path, *, compressed: bool) -> None:
+    """It is lost as a whole; unless it was compressed, because then it is read there."""
     reader = following(tmp_path, block_bytes=100, read_bytes=100)
     write(tmp_path / "mail.@20090422T110000.s", OLD)
     late = write(tmp_path / "mail.@20090422T120000.s", NEW)
     reader.read()
-    if packed:
+    if compressed:
         pack(late)
     else:
         late.unlink()
     reader.settle(seconds=61, times=3)
     lost = f"{len(b''.join(NEW))} bytes at its end that were there are lost"
-    assert [lost in x for x in reader.problems] == [] if packed else [True]
-    assert_each_once(reader, OLD + NEW if packed else OLD)
+    assert [lost in x for x in reader.problems] == [] if compressed else [True]
+    assert_each_once(reader, OLD + NEW if compressed else OLD)
 
 
 def test_once_says_at_the_end_what_is_lost(tmp_path: Path) -> None:
-    """Nobody waits for it to come back."""
+    """It is not waited for."""
     reader, live = stopped_behind(tmp_path)
     live.unlink()
     reader.start(once=True)
@@ -682,7 +682,7 @@ def test_half_of_a_file_that_is_gone_is_waited_with(tmp_path: Path) -> None:
     assert [reader.count[x] for x in OLD] == [2] * 20 + [1] * 30
 
 
-def test_a_removed_file_is_let_go_when_others_need_its_descriptor(tmp_path: Path) -> None:
+def test_a_removed_file_is_closed_when_others_need_its_descriptor(tmp_path: Path) -> None:
     """What was read of it stays known."""
     reader = following(tmp_path, max_open=4)
     live = write(tmp_path / "mail.log", OLD)
@@ -779,15 +779,15 @@ def test_start_at_the_end_is_for_what_was_there(tmp_path: Path, rotate: Change) 
     assert_each_once(reader, NEW)
 
 
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("restart", [False, True])
 def test_an_old_file_begins_at_its_end_where_all_do(
-    tmp_path: Path, *, restart: bool, packed: bool
+    tmp_path: Path, *, restart: bool, compressed: bool
 ) -> None:
     """Whatever is appended to it later is read, also behind a restart."""
     live = write(tmp_path / "mail.log", [*OLD, b"begun"])
     os.utime(live, (0, 0))
-    if packed:
+    if compressed:
         os.utime(pack(write(tmp_path / "mail.log.1", OLD)), (0, 0))
     reader = Reader(
         FileSource((f"{tmp_path}/mail*",), "esa1", StartAt.END, ignore_older=timedelta(days=30))

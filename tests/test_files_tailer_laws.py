@@ -37,7 +37,7 @@ class World:
         """Write lines, the last one perhaps not to its end."""
         text = self.rest
         for _ in range(lines):
-            # No two files begin with the same byte; none is that of anything packed.
+            # No two files begin with the same byte; none is that of anything compressed.
             first = b"%c" % (0x80 + self.written % 120) if self.distinct else b"line"
             text += b"%b %d %b\n" % (first, self.written, b"x" * (self.written * 7 % 50))
             self.written += 1
@@ -174,7 +174,7 @@ def test_each_line_comes_once(
     fresh: bool,  # noqa: FBT001 - drawn
     header: bytes,
 ) -> None:
-    """Appended to, rotated, packed, sent again, read across crashes: lost 0, doubled 0."""
+    """Appended to, rotated, compressed, sent again, read across crashes: lost 0, doubled 0."""
     folder = tmp_path_factory.mktemp("world")
     world = World(folder, fresh=fresh, header=header)
     reader = following(folder, fresh=fresh, block_bytes=block_bytes, read_bytes=4 * block_bytes)

@@ -195,7 +195,7 @@ STRANGERS = {
 def test_what_comes_behind_a_whole_line_is_no_part_of_it(
     before: bytes, line: bytes, strangers: bytes
 ) -> None:
-    """Somebody else's output between the lines never becomes a user or a profile."""
+    """Other programs' output between the lines never becomes a user or a profile."""
     framer = Framer(SPRING)
     content = before + (line + b"\n" + strangers + b"\n") * 2 + CLOSE
     for feeds in ([content], cut_every(content, 1_000)):

@@ -1,4 +1,4 @@
-"""Every form matches its own messages, nobody else's, and in linear time."""
+"""Every form matches its own messages, no others, and in linear time."""
 
 import re
 import signal

@@ -56,7 +56,7 @@ def run(code: str, **streams: object) -> "subprocess.CompletedProcess[bytes]":
 def test_what_was_written_is_read(
     tmp_path: Path, size: int, pack: Callable[[bytes], bytes]
 ) -> None:
-    """Plain and packed files of any size come out whole."""
+    """Plain and compressed files of any size come out whole."""
     content = random.Random(size).randbytes(size)
     path = tmp_path / "mail.log"  # the name says nothing of gzip
     path.write_bytes(pack(content))
@@ -93,7 +93,7 @@ def test_a_block_below_one_byte_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_log_is_refused_before_a_byte_of_it(
     tmp_path: Path, content: bytes, block_bytes: int
 ) -> None:
-    """It is not read as a log in which nobody logged in, or as one log of many."""
+    """It is not read as a log without logins, or as one log of many."""
     path = tmp_path / "mail.log"
     path.write_bytes(content)
     expected = refusal(archive(tarfile.PAX_FORMAT) if content[:2] == b"\x1f\x8b" else content)
@@ -169,7 +169,7 @@ def test_an_abandoned_file_is_closed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\x1f", LOG * 99, gzip.compress(LOG * 99)])
 def test_standard_input_is_read(content: bytes) -> None:
-    """Plain or packed, from a pipe."""
+    """Plain or compressed, from a pipe."""
     done = run("import sys; sys.stdout.buffer.writelines(read_blocks('-'))", input=content)
     expected = gzip.decompress(content) if len(content) > 1 and content[0] == 0x1F else content
     assert (expected, b"") == (done.stdout, done.stderr)
@@ -211,7 +211,7 @@ def test_any_pipe_may_be_standard_input(monkeypatch: pytest.MonkeyPatch, *, bloc
 
 
 def test_a_buffer_may_be_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever calls the program from Python may hand it bytes in memory."""
+    """A caller in Python may hand it bytes in memory."""
     buffer = io.BufferedReader(io.BytesIO(LOG))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(buffer))
     assert read("-") == (LOG, None)
@@ -290,7 +290,7 @@ def test_a_time_that_cannot_be_had_is_a_read_error(tmp_path: Path) -> None:
 
 
 def test_the_size_is_known_of_plain_files_only(tmp_path: Path) -> None:
-    """Of a packed one the size says nothing."""
+    """Of a compressed one the size says nothing."""
     path = tmp_path / "mail.log"
     path.write_bytes(LOG)
     assert len(LOG) == plain_bytes(str(path))

@@ -33,7 +33,7 @@ LOGIN = patterns.INBOUND_LOGIN.samples[0]
 
 @pytest.mark.parametrize("size", range(len(b"SMTP Auth"), LOGIN.index(b"with profile: ") + 14))
 def test_a_login_without_its_profile_is_broken_off(size: int) -> None:
-    """Wherever it was cut; within the profile nobody can know."""
+    """Wherever it was cut; within the profile it cannot be known."""
     assert is_partial(STAMP + LOGIN[:size])
     assert is_partial(b"<22>Apr 22 11:44:48 esa1 mail_logs: Info: " + LOGIN[:size])
 

@@ -55,7 +55,7 @@ def test_an_event_is_a_line_of_keys_and_values(capsys: pytest.CaptureFixture[str
 
 
 def test_a_path_in_quotes_is_escaped_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """By whoever quotes it; logfmt doubles backslashes in values that it puts in quotes."""
+    """Where it is quoted; logfmt doubles backslashes in values that it puts in quotes."""
     configure("logfmt", "info")
     log = structlog.get_logger("forwarder")
     shown = quoted("/a\x1b")
@@ -216,7 +216,7 @@ print("alive")
 
 
 @pytest.mark.parametrize("where", ["&-", "/dev/full"])
-def test_the_program_lives_on_when_nobody_listens(where: str) -> None:
+def test_the_program_goes_on_when_its_log_is_not_read(where: str) -> None:
     """Standard error is closed, or its disk full."""
     shell = ["/bin/sh", "-c", f'exec "$0" -c "$1" 2>{where}', sys.executable, PROGRAM]
     done = subprocess.run(shell, capture_output=True, timeout=60, check=False)  # noqa: S603
@@ -224,7 +224,7 @@ def test_the_program_lives_on_when_nobody_listens(where: str) -> None:
 
 
 def test_the_program_lives_on_when_the_reader_is_gone() -> None:
-    """Standard error is a pipe that nobody reads any more."""
+    """Standard error is a pipe whose reader is gone."""
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-c", PROGRAM]

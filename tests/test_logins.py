@@ -1,4 +1,4 @@
-"""Login messages become attempts, whoever chose the text in them."""
+"""Login messages become attempts, whatever text a client chose."""
 
 from typing import NamedTuple
 

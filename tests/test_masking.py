@@ -112,7 +112,7 @@ def test_no_secret_is_left_as_a_word(secret: str, before: str, behind: str) -> N
 
 
 class Echo:
-    """An output of somebody else, which says all that it knows."""
+    """An output of another author, which says all that it knows."""
 
     def __init__(self, settings: ServerSettings) -> None:
         """Know it."""
@@ -126,7 +126,7 @@ class Echo:
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
         """Say it in each way."""
         self.writes += 1
-        logging.getLogger("somebody.else").warning("a warning of %s", self.key)
+        logging.getLogger("some.library").warning("a warning of %s", self.key)
         if self.writes == 1:
             raise Unavailable(f"header {self.key}")
         if self.writes == 2:
@@ -304,7 +304,7 @@ log: {{format: {form}, level: debug}}
             assert secret[:12] not in text, where
 
 
-def test_an_output_of_somebody_else(
+def test_an_output_of_another_author(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In what it raises, with its traceback, and what it logs and warns of."""

@@ -63,7 +63,7 @@ def archive(folder: Path) -> None:
 
 
 GOOD = put("mail.current", logins(1))
-PACKED = gzip.compress(logins(2, 3), mtime=0)
+COMPRESSED = gzip.compress(logins(2, 3), mtime=0)
 JUNK = b"Dear all,\nsee you.\n"
 
 ALL, ONE = "/logs/{appliance}/mail*", "/logs/esa1/mail.odd"
@@ -84,7 +84,7 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
         0,
         "no line of a mail log",
     ),
-    "junk packed": (put("mail.odd.gz", gzip.compress(JUNK)), [ALL], 1, "no line of a mail log"),
+    "junk compressed": (put("mail.odd.gz", gzip.compress(JUNK)), [ALL], 1, "no line of a mail log"),
     "junk and an empty file": (
         both(put("mail.odd", JUNK), put("mail.empty", b"")),
         [ALL],
@@ -112,16 +112,21 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], int, str]] = {
         0,
         "looks like consolidated event logs",
     ),
-    "gzip cut off": (both(GOOD, put("mail.odd.gz", PACKED[:-9])), [ALL], 1, "is cut off"),
-    "gzip cut in its header": (both(GOOD, put("mail.odd.gz", PACKED[:5])), [ALL], 1, "is cut off"),
+    "gzip cut off": (both(GOOD, put("mail.odd.gz", COMPRESSED[:-9])), [ALL], 1, "is cut off"),
+    "gzip cut in its header": (
+        both(GOOD, put("mail.odd.gz", COMPRESSED[:5])),
+        [ALL],
+        1,
+        "is cut off",
+    ),
     "gzip damaged": (
-        both(GOOD, put("mail.odd.gz", PACKED[:60] + b"\xff" * 20 + PACKED[80:])),
+        both(GOOD, put("mail.odd.gz", COMPRESSED[:60] + b"\xff" * 20 + COMPRESSED[80:])),
         [ALL],
         1,
         "is damaged",
     ),
     "gzip with a wrong sum": (
-        both(GOOD, put("mail.odd.gz", PACKED[:-8] + b"\0" * 8)),
+        both(GOOD, put("mail.odd.gz", COMPRESSED[:-8] + b"\0" * 8)),
         [ALL],
         1,
         "is damaged",

@@ -76,14 +76,14 @@ def test_a_node_that_is_down_is_not_logged_by_the_client(
 
 
 def test_write_needs_open() -> None:
-    """Whoever forgets it is told."""
+    """A missing one is named."""
     output = OpenSearchOutput(Settings.model_validate({"hosts": ["http://a:1"]}))
     with pytest.raises(RuntimeError, match="before open"):
         output.write(make_documents(1))
 
 
 def test_the_client_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said how to install it, as the README has it; also by whoever only lists outputs."""
+    """It is said how to install it, as the README has it; also where outputs are only listed."""
     monkeypatch.setattr(forwarder_opensearch, "find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=r"'opensearch' cannot be used: .*pip install '\.\[opens"):
         find_outputs(["opensearch"])
@@ -198,7 +198,7 @@ def test_what_the_check_finds(server: BulkServer, answer: Answer, *, good: bool,
 
 
 def test_the_check_of_an_answer_that_trickles(server: BulkServer) -> None:
-    """Nobody waits for its end longer than for an answer."""
+    """Its end is not waited for longer than an answer."""
     server.trickles = "body"
     (finding,) = look(hosts=[server.url], timeout="300ms")
     assert not finding.good

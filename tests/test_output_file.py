@@ -104,7 +104,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 def lines(path: Path) -> list[bytes]:
-    """Return the lines of a file, packed or not; each has to be whole."""
+    """Return the lines of a file, compressed or not; each has to be whole."""
     content = path.read_bytes()
     if path.suffix == ".gz":
         content = gzip.decompress(content)
@@ -166,7 +166,7 @@ def test_a_second_output_for_a_file_has_to_wait(path: Path) -> None:
 
 
 def test_what_is_no_file_is_refused(path: Path) -> None:
-    """A folder, and a pipe that nobody reads, at once."""
+    """A folder, and a pipe without a reader, at once."""
     path.mkdir()
     with pytest.raises(Unavailable, match="Is a directory; name a file"), opened(path):
         pass
@@ -214,7 +214,7 @@ def test_a_tail_cut_anywhere_is_completed(path: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("end", [b"", b"\0" * 50, b"\0" * 4096, b"\0" * 9 + b'x"}}\n'])
-def test_a_tail_without_a_mark_is_mended(path: Path, end: bytes) -> None:
+def test_a_tail_without_a_mark_is_repaired(path: Path, end: bytes) -> None:
     """A file that was copied from elsewhere; and zeros, as file systems leave after a power cut."""
     batch = make_documents(3)
     whole = b"".join(x.body + b"\n" for x in batch)
@@ -227,7 +227,7 @@ def test_a_tail_without_a_mark_is_mended(path: Path, end: bytes) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_damage_within_the_last_batch_is_mended(path: Path, place: int) -> None:
+def test_damage_within_the_last_batch_is_repaired(path: Path, place: int) -> None:
     """Not all pages of a batch have to be on the disk after a power cut."""
     old, batch = make_documents(2), make_documents(3, 2)
     with opened(path) as output:
@@ -293,7 +293,7 @@ def test_a_batch_larger_than_what_is_searched_without_a_mark(
 
 
 def test_another_text_at_the_end_stays(path: Path) -> None:
-    """Whatever somebody wrote there by hand, with a mark and without, JSON or not."""
+    """Whatever was written there by hand, with a mark and without, JSON or not."""
     with opened(path) as output:
         output.write(make_documents(1))
     others = [b"# looked at by me", b"[1, 2]", b'{"event": 1}', b'{"event": {"id": 1}}', b"rest"]
@@ -319,7 +319,7 @@ def test_a_truncated_file_goes_on(path: Path) -> None:
 
 
 @pytest.mark.parametrize("to", ["auth.ndjson.1", "elsewhere", None])
-def test_a_file_that_is_gone_is_begun_anew(path: Path, to: str | None) -> None:
+def test_a_file_that_is_gone_is_created(path: Path, to: str | None) -> None:
     """As logrotate does it, without a signal; also where it is deleted."""
     with opened(path) as output:
         output.write(make_documents(2))
@@ -333,7 +333,7 @@ def test_a_file_that_is_gone_is_begun_anew(path: Path, to: str | None) -> None:
         assert lines(path.with_name(to)) == bodies(make_documents(2))
 
 
-def test_a_file_that_was_renamed_while_nobody_looked_is_recognised(path: Path) -> None:
+def test_a_file_that_was_renamed_unseen_is_recognised(path: Path) -> None:
     """What comes again is there, under another name."""
     with opened(path) as output:
         output.write(make_documents(2))
@@ -346,7 +346,7 @@ def test_a_file_that_was_renamed_while_nobody_looked_is_recognised(path: Path) -
 
 
 def test_another_file_with_the_same_inode_is_another(path: Path) -> None:
-    """Inodes are given anew at once; the bytes before the mark tell."""
+    """Inodes are reused at once; the bytes before the mark tell."""
     with opened(path) as output:
         output.write(make_documents(2))
         output.write(make_documents(1, 2))
@@ -431,7 +431,9 @@ def test_a_batch_that_does_not_fit_leaves_nothing(path: Path) -> None:
     assert lines(path) == bodies(make_documents(11))
 
 
-def test_what_cannot_be_undone_is_mended_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_undone_is_repaired_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A disk that fails may not even shorten a file. No disk does that on demand."""
 
     def fail(_: int, __: int) -> None:
@@ -448,7 +450,7 @@ def test_what_cannot_be_undone_is_mended_later(path: Path, monkeypatch: pytest.M
     assert lines(path) == bodies(make_documents(11))
 
 
-def test_what_cannot_be_mended_now_is_mended_later(path: Path) -> None:
+def test_what_cannot_be_repaired_now_is_repaired_later(path: Path) -> None:
     """There has to be room for a newline; nothing is written behind half a line."""
     path.write_bytes(make_documents(1)[0].body)
     with (
@@ -505,8 +507,8 @@ def test_names_are_in_order_whatever_the_clock_does(path: Path, clock: Clock) ->
     assert found == bodies(make_documents(4))
 
 
-def test_full_files_are_packed_and_only_some_are_kept(path: Path, clock: Clock) -> None:
-    """With their rights and times; those that another run left are packed too."""
+def test_full_files_are_compressed_and_only_some_are_kept(path: Path, clock: Clock) -> None:
+    """With their rights and times; those that another run left are compressed too."""
     with opened(path, clock, rotate={"max_bytes": 1}) as output:
         for number in range(5):
             output.write(make_documents(1, number))
@@ -522,7 +524,7 @@ def test_full_files_are_packed_and_only_some_are_kept(path: Path, clock: Clock) 
     assert third.stat().st_mtime == times["auth.ndjson.20260301T000002Z"]
 
 
-def test_packing_that_was_interrupted_is_begun_anew(path: Path) -> None:
+def test_compressing_that_was_interrupted_is_begun_again(path: Path) -> None:
     """What is half done goes; no document is there twice."""
     with opened(path, Clock(), rotate={"max_bytes": 1}) as output:
         for number in range(3):
@@ -537,7 +539,7 @@ def test_packing_that_was_interrupted_is_begun_anew(path: Path) -> None:
     assert lines(first.with_name(first.name + ".gz")) == bodies(make_documents(1))
 
 
-def test_packing_ends_when_the_output_is_closed(path: Path, clock: Clock) -> None:
+def test_compressing_ends_when_the_output_is_closed(path: Path, clock: Clock) -> None:
     """However large the file; nothing half done stays."""
     path.write_bytes(b"x" * 999 + b"\n")
     os.truncate(path, 1 << 33)
@@ -554,7 +556,7 @@ def test_packing_ends_when_the_output_is_closed(path: Path, clock: Clock) -> Non
     assert len(shelf(path)) == 1
 
 
-def test_packing_that_fails_is_said(
+def test_compressing_that_fails_is_said(
     path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The file stays as it is, and documents go on."""
@@ -568,10 +570,10 @@ def test_packing_that_fails_is_said(
     assert shelf(path) == [".20260301T000000Z"]
 
 
-def test_packing_that_does_not_fit_leaves_nothing(
+def test_compressing_that_does_not_fit_leaves_nothing(
     path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """On a full disk, half of a packed file would be in the way."""
+    """On a full disk, half of a compressed file would be in the way."""
     path.write_bytes(os.urandom(300_000).hex().encode() + b"\n")
     with largest_file(100_000), opened(path, clock, rotate={"max_bytes": 1}, gzip=True) as output:
         output.write(make_documents(1))

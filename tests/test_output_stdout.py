@@ -1,4 +1,4 @@
-"""The output ``stdout``: whole lines, at once, and a clear end when nobody reads."""
+"""The output ``stdout``: whole lines, at once, and a clear end when the reader is gone."""
 
 import contextlib
 import json

@@ -126,7 +126,7 @@ def test_connections_last_across_files(tmp_path: Path) -> None:
 
 
 def test_repeated_content_is_read_once_and_said(tree: Path) -> None:
-    """A file beside its packed copy gives its documents once."""
+    """A file beside its compressed copy gives its documents once."""
     copy = tree / "esa1/mail.current.gz"
     copy.write_bytes(gzip.compress(log("e", day=3)))
     documents, outcome = run(request(tree))
@@ -145,11 +145,11 @@ def test_what_cannot_be_read_leaves_the_rest(tree: Path, jobs: int) -> None:
     paths = (tree / "missing", tree, tree / "empty", "/proc/self/mem", tree / "*.none")
     documents, outcome = run(request(*paths, jobs=jobs))
     assert [x["user"]["name"] for x in documents][-2:] == ["e", "f"]
-    missing, empty, unmatched, packed, memory = outcome.problems
+    missing, empty, unmatched, compressed, memory = outcome.problems
     assert "'" + str(tree / "missing") + "' does not exist" in missing
     assert "is a folder without any log" in empty
     assert "matches no log" in unmatched
-    assert "is a gzip file that is cut off" in packed
+    assert "is a gzip file that is cut off" in compressed
     assert memory == "'/proc/self/mem' cannot be read: Input/output error"
     assert outcome.complete
 
@@ -281,7 +281,9 @@ def test_the_bar_moves_within_a_plain_file(tmp_path: Path, long_log: bytes, jobs
     assert max(read) <= READ_BYTES
 
 
-def test_the_bar_counts_packed_files_by_their_size_on_disk(tmp_path: Path, long_log: bytes) -> None:
+def test_the_bar_counts_compressed_files_by_their_size_on_disk(
+    tmp_path: Path, long_log: bytes
+) -> None:
     """What comes out of them is more than the whole."""
     path = tmp_path / "mail.gz"
     path.write_bytes(gzip.compress(long_log))

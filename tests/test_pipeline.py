@@ -83,7 +83,7 @@ def test_an_expected_offset_is_that_of_its_line(name: str) -> None:
     [("wrapped", "plain"), ("wrapped_trailing", "plain"), ("wrapped_leading", "header")],
 )
 def test_a_wrapped_log_says_what_the_plain_one_says(wrapped: str, plain: str) -> None:
-    """Its ids, too, are those of the lines as they were before somebody copied them."""
+    """Its ids, too, are those of the lines as they were before they were copied."""
     got, want = (
         [without_offset(orjson.loads(x)) for x in golden.produce(name)] for name in (wrapped, plain)
     )

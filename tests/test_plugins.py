@@ -85,7 +85,7 @@ def test_a_stranger_is_found_by_the_name_of_its_entry_point(install: Install) ->
 
 
 def test_only_what_is_asked_for_is_loaded(install: Install) -> None:
-    """A broken plugin that nobody uses harms nobody."""
+    """A broken plugin that is not used does no harm."""
     install("raise RuntimeError('imported')")
     assert list(find_outputs(["stdout"])) == ["stdout"]
     assert find_outputs([]) == {}

@@ -116,14 +116,14 @@ def test_a_key_that_may_only_ship(node: Node, namespace: str) -> None:
 def test_a_document_that_does_not_fit_the_mapping(node: Node, namespace: str) -> None:
     """It is refused, with the server's own words; the others are there."""
     documents = make(5, namespace)
-    body = documents[2].body.replace(b'"host"', b'"source":{"ip":"nobody"},"host"')
+    body = documents[2].body.replace(b'"host"', b'"source":{"ip":"unknown"},"host"')
     documents[2] = Document(documents[2].id, body)
     with opened(node.settings(username="admin", password="change me")) as output:
         (failure,) = output.write(documents)
     assert (failure.document, failure.retryable, failure.status) == (documents[2], False, 400)
     assert "document_parsing_exception" in failure.reason
     assert "source.ip" in failure.reason
-    assert "'nobody' is not an IP string literal" in failure.reason
+    assert "'unknown' is not an IP string literal" in failure.reason
     assert len(node.documents(stream(namespace))) == 4
 
 
@@ -152,7 +152,7 @@ def test_an_index_recognises_a_document_for_ever(node: Node, namespace: str) -> 
 
 
 def test_a_pipeline_that_is_not_there_is_waited_for(node: Node, namespace: str) -> None:
-    """Somebody can make it; the documents are not to blame."""
+    """An operator can make it; the documents are not to blame."""
     settings = node.settings(username="admin", password="change me", pipeline="missing")
     with opened(settings) as output:
         failures = output.write(make(3, namespace))

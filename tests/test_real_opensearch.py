@@ -88,18 +88,18 @@ def test_a_document_that_does_not_fit_the_mapping(node: Node) -> None:
     """It is refused, with the server's own words; the others are there."""
     namespace = secrets.token_hex(6)
     batch = [placed(x, namespace) for x in range(5)]
-    body = batch[2].body.replace(b'"host"', b'"source":{"ip":"nobody"},"host"')
+    body = batch[2].body.replace(b'"host"', b'"source":{"ip":"unknown"},"host"')
     batch[2] = Document(batch[2].id, body)
     with opened(node) as output:
         (failure,) = output.write(batch)
     assert (failure.document, failure.retryable, failure.status) == (batch[2], False, 400)
     assert "mapper_parsing_exception" in failure.reason
-    assert "'nobody' is not an IP string literal" in failure.reason
+    assert "'unknown' is not an IP string literal" in failure.reason
     assert len(documents(node, f"logs-cisco_esa.auth-{namespace}")) == 4
 
 
 def test_a_pipeline_that_is_not_there_is_waited_for(node: Node) -> None:
-    """Somebody can make it; the documents are not to blame."""
+    """An operator can make it; the documents are not to blame."""
     with opened(node, pipeline="missing") as output:
         try:
             failures = output.write([placed(1)])

@@ -140,7 +140,7 @@ def test_a_brute_force_is_all_there() -> None:
 def test_what_repeats_a_message_of_the_file_before_is_counted(
     before: list[str], number: int
 ) -> None:
-    """Nobody knows here which message it was."""
+    """It is unknown here which message it was."""
     counts = Counters()
     documents = read(*before, last(1, 2), counts=counts)
     assert len(documents) == 3 * (not number)

@@ -136,7 +136,7 @@ def test_earlier_logs_are_not_read_again(tmp_path: Path) -> None:
 
 
 def test_appliances_of_a_relay_are_forgotten(tmp_path: Path) -> None:
-    """Whoever's lines are in the log that is read again."""
+    """Each appliance's, whose lines are in the log that is read again."""
     config = configure(tmp_path, 'files, paths: ["{folder}/logs/*/mail*"]')
     lines = session(1, "10:10", "new", "login").splitlines(keepends=True)
     text = b"".join(b"Mar  3 %b esa7 mail_logs: %b" % (x[11:19], x[25:]) for x in lines)
@@ -148,24 +148,26 @@ def test_appliances_of_a_relay_are_forgotten(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_again_is_said(tmp_path: Path) -> None:
-    """A packed log can be; one that is gone cannot."""
+    """A compressed log can be; one that is gone cannot."""
     config = configure(tmp_path, FILES)
     names = [f"mail.@2026030{x}T000000.s" for x in (1, 2, 3)]
-    old, packed, gone = (append(tmp_path, logins(x + 1), name=y) for x, y in enumerate(names))
+    old, compressed, gone = (append(tmp_path, logins(x + 1), name=y) for x, y in enumerate(names))
     assert run(config, "--once").returncode == 0
-    packed.with_name(packed.name + ".gz").write_bytes(gzip.compress(packed.read_bytes()))
-    packed.unlink()
+    compressed.with_name(compressed.name + ".gz").write_bytes(
+        gzip.compress(compressed.read_bytes())
+    )
+    compressed.unlink()
     gone.unlink()
     done = rewind(config, old)
     assert done.stderr.startswith("2 logs of 'esa1' will be read again")
-    assert f"{packed}.gz" in done.stderr
+    assert f"{compressed}.gz" in done.stderr
     assert f"warning: {str(gone)!r} is not there any more" in done.stderr
     assert done.returncode == 0
     assert len(ids(run(config, "--once").stdout)) == 2
 
 
 def test_what_is_too_old_is_said(tmp_path: Path) -> None:
-    """It would be left alone, as a log that nobody knows."""
+    """It would be left alone, as an unknown log."""
     config = configure(tmp_path, FILES)
     log = append(tmp_path, logins(1))
     assert run(config, "--once").returncode == 0
@@ -231,11 +233,11 @@ def test_a_new_output_gets_what_others_have(tmp_path: Path) -> None:
     assert run(config, "--once").returncode == 0
     first = (tmp_path / "old.ndjson").read_bytes()
     config = configured(tmp_path, BOTH + NEW)
-    packed = old.with_name("mail.1.gz")
-    packed.write_bytes(gzip.compress(old.read_bytes()))
+    compressed = old.with_name("mail.1.gz")
+    compressed.write_bytes(gzip.compress(old.read_bytes()))
     old.unlink()
     for added in (5, 0):  # what waits for it is not added again
-        done = rewind(config, packed, "--output", "new", yes=False)
+        done = rewind(config, compressed, "--output", "new", yes=False)
         assert (done.returncode, done.stdout) == (0, "")
         assert done.stderr.startswith("2 logs of 'esa1' will be read again for 'new' alone, ")
         assert done.stderr.endswith(f"{added} documents added to the spool for 'new'.\n")
@@ -279,10 +281,10 @@ def test_a_log_that_changed_meanwhile_adds_nothing(tmp_path: Path) -> None:
     """All of the logs are read again, or none."""
     config = configured(tmp_path, BOTH)
     log = append(tmp_path, logins(1), name="mail.1")
-    packed = log.with_name("mail.gz")
-    packed.write_bytes(gzip.compress(logins(2, 3)))
+    compressed = log.with_name("mail.gz")
+    compressed.write_bytes(gzip.compress(logins(2, 3)))
     assert run(config, "--once").returncode == 0
-    packed.write_bytes(gzip.compress(logins(2)))
+    compressed.write_bytes(gzip.compress(logins(2)))
     config = configured(tmp_path, BOTH + NEW)
     done = rewind(config, log, "--output", "new")
     assert done.returncode == 1
@@ -291,7 +293,7 @@ def test_a_log_that_changed_meanwhile_adds_nothing(tmp_path: Path) -> None:
 
 
 def test_what_was_dropped_is_named_until_it_is_settled(tmp_path: Path) -> None:
-    """By a word of the operator: nobody else knows whether all appliances are read again."""
+    """By a word of the operator, who knows whether all appliances are read again."""
     config = configured(tmp_path, BOTH + NEW)
     log = append(tmp_path, logins(*range(1, 7)))
     assert run(config, "--once").returncode == 0
@@ -345,7 +347,7 @@ def test_an_output_has_to_be_in_the_configuration(tmp_path: Path) -> None:
     assert "there is no output 'new' in " in done.stderr
 
 
-def test_a_log_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
+def test_an_unknown_log_is_an_error(tmp_path: Path) -> None:
     """With a way to find out what is known."""
     config = configure(tmp_path, FILES)
     append(tmp_path, logins(1))

@@ -74,7 +74,7 @@ def test_standard_input_beside_files(tmp_path: Path) -> None:
 
 
 def test_a_line_of_standard_input_is_whole_though_settings_change_amid_it(tmp_path: Path) -> None:
-    """What was read of it, and of the file's header, goes on to whoever reads the rest."""
+    """What was read of it, and of the file's header, goes on to what reads the rest."""
     path = configure(tmp_path, "stdin, appliance: esa9")
     path.write_text(path.read_text("utf-8").replace("type: stdout", "type: file, path: out.ndjson"))
     out, said = tmp_path / "out.ndjson", tmp_path / "log.ndjson"
@@ -198,7 +198,7 @@ def test_mistakes_end_it_with_2(tmp_path: Path) -> None:
 
 
 def test_mistakes_that_are_not_shown_end_it_with_2_too(tmp_path: Path) -> None:
-    """Whoever started it looks at the code."""
+    """The exit code says it."""
     assert in_shell(f"run -c {configure(tmp_path, 'nothing')} 2>&-").returncode == 2
 
 

@@ -135,7 +135,7 @@ def test_once_that_is_ended_has_not_done_all(
     assert "the logs were not read to their end" in capsys.readouterr().err
 
 
-def test_sighup_begins_anew_with_the_configuration_as_it_is(
+def test_sighup_begins_again_with_the_configuration_as_it_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Which has another output now."""
@@ -234,7 +234,7 @@ def test_sighup_keeps_the_old_configuration(
     assert reason in capsys.readouterr().err
 
 
-def test_an_output_that_hangs_is_left_behind(
+def test_an_output_that_hangs_is_abandoned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The spool is closed under it, and it ends when it comes back."""
@@ -279,10 +279,10 @@ def test_reading_that_hangs_is_no_output(
     goes_on.set()
 
 
-def test_a_damaged_spool_is_set_aside_and_opened_anew(
+def test_a_damaged_spool_is_set_aside_and_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever finds it: here, an output that reads."""
+    """Whichever thread finds it: here, an output that reads."""
     found = iter([DamagedError("it is broken")])
     read = Spool.read
 
@@ -324,7 +324,7 @@ def test_a_single_run_over_a_damaged_spool_fails(
 def test_a_fault_in_reading_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Loudly, so that somebody starts it again."""
+    """Loudly, so that it is started again."""
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError
@@ -374,7 +374,7 @@ def test_the_death_of_the_core_is_survived(
 
 
 def test_what_cannot_begin_is_an_error(tmp_path: Path) -> None:
-    """A spool that somebody else has; the lock is let go of where the state cannot be read."""
+    """A spool in use by another process; the lock is released where the state cannot be read."""
     read = configured(tmp_path, Told(nothing))
     with closing(opened(tmp_path / "state", "told")) as spool:
         with pytest.raises(SpoolError, match="is in use by process"):
@@ -433,7 +433,7 @@ SOON = timedelta(milliseconds=300)
 
 def away(_: Sequence[Document]) -> None:
     """Take nothing."""
-    raise Unavailable("nobody is there")
+    raise Unavailable("connection refused")
 
 
 def test_once_gives_up_when_no_output_takes_anything(
@@ -511,7 +511,7 @@ def test_once_does_not_give_up_while_something_is_delivered(tmp_path: Path) -> N
 
 
 def test_patience_ends_only_where_nothing_is_achieved() -> None:
-    """And never where nobody says how long it is."""
+    """And never where its length is not given."""
     patience = Patience(timedelta())
     assert patience.ends((1,))
     assert patience.at_most(5) == 0

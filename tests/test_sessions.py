@@ -228,7 +228,7 @@ def test_silence_is_counted_from_the_last_login() -> None:
 
 
 def test_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the limit the oldest eighth is let go; what was counted stays counted."""
+    """Beyond the limit the oldest eighth is dropped; what was counted stays counted."""
     monkeypatch.setattr(connections, "MAX_MESSAGES", 16)
     messages = Messages()
     tally = open_session(messages)

@@ -98,7 +98,7 @@ def test_restarts_anywhere_change_nothing(sizes: list[int], every: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 23])
 def test_a_large_corpus_survives_restarts(seed: int) -> None:
-    """Two appliances with the same numbers, several files, every oddity."""
+    """Two appliances with the same numbers, several files, every variant."""
     made = hostile(seed)
     assert read_with_restarts(made, [70_000, 13], 2) == documents_of(made)
 
@@ -115,7 +115,7 @@ def test_any_framing_survives_restarts(name: str, size: int) -> None:
 
 
 def test_a_line_that_is_cut_stays_cut_over_a_restart() -> None:
-    """What follows the limit belongs to no line, whoever reads it."""
+    """What follows the limit belongs to no line, before or after a restart."""
     long = FAILED % (1, 5) + b"x" * 200_000 + b"\n" + FAILED % (2, 5)
     made = Corpus(files={"esa1/mail.log": NEW % (0, 5, 5) + long}, expected=[])
     assert read_with_restarts(made, [30_000], 1) == documents_of(made)
@@ -192,7 +192,7 @@ def test_names_of_appliances_may_be_anything() -> None:
 
 
 def test_a_settled_line_is_given_at_once() -> None:
-    """Nobody is to wait for the line after it; half a line is no line yet."""
+    """It does not wait for the line after it; half a line is not a line yet."""
     flow = LogParser()
     reading = flow.open("esa1", "/mail.log")
     assert list(reading.feed(NEW % (0, 5, 5) + FAILED % (1, 5))) == []
@@ -213,7 +213,7 @@ def test_a_file_that_is_renamed_says_so_from_then_on() -> None:
     reading = flow.open("esa1", "/mail.current")
     list(reading.feed(NEW % (0, 5, 5)))
     list(reading.settle())
-    logs = reading._headers  # noqa: SLF001 - nobody else asks
+    logs = reading._headers  # noqa: SLF001 - there is no public way
     origin = logs[None].origin
     reading.rename("/mail.current")
     assert logs[None].origin is origin

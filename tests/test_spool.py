@@ -87,14 +87,14 @@ def test_what_was_read_ahead_is_taken_if_it_comes_next(spool: Spool) -> None:
 
 
 def test_where_nothing_can_be_read_ahead_nothing_is(tmp_path: Path) -> None:
-    """Whoever reads next finds out why."""
+    """The next reader finds out why."""
     with closing(opened(tmp_path, "a")) as spool:
         spool.commit(documents(0, 5))
         assert not ahead(spool, 6).documents
     assert not ahead(spool, 1).documents
 
 
-def test_everything_is_there_after_opening_anew(tmp_path: Path) -> None:
+def test_everything_is_there_after_opening_again(tmp_path: Path) -> None:
     """Documents, cursors, counts and state."""
     with closing(opened(tmp_path, "a", "b")) as spool:
         spool.commit(documents(0, 10), [("file/x", b"10")])
@@ -170,7 +170,7 @@ def test_a_newline_in_a_body_is_a_bug(spool: Spool) -> None:
         min_size=1,
     )
 )
-def test_packing_gives_the_same_documents_back(given_documents: list[Document]) -> None:
+def test_compressing_gives_the_same_documents_back(given_documents: list[Document]) -> None:
     """Whatever is in them."""
     found = [x for block in segments.compress(given_documents) for x in segments.decompress(block)]
     assert found == given_documents
@@ -202,7 +202,7 @@ def test_rows_are_deleted_behind_the_slowest(spool: Spool) -> None:
     """Pages are used again: the file does not grow with what went through."""
 
     def rows() -> int:
-        with spool._writer.locked() as connection:  # noqa: SLF001 - nobody else asks
+        with spool._writer.locked() as connection:  # noqa: SLF001 - there is no public way
             (number,) = connection.execute("SELECT count(*) FROM blocks").fetchone()
             return int(number)
 
@@ -236,7 +236,7 @@ def test_a_large_file_is_given_back_to_the_disk(tmp_path: Path) -> None:
 
 
 def test_a_new_output_begins_at_the_oldest_document_that_is_there(tmp_path: Path) -> None:
-    """And one that is not wanted any more is forgotten, loudly; it holds nobody up."""
+    """And one that is not wanted any more is forgotten, loudly; it does not hold up others."""
     with closing(opened(tmp_path, "a")) as spool:
         for first in range(0, 40, 10):
             spool.commit(documents(first, first + 10))
@@ -447,7 +447,7 @@ def alive() -> int:
 
 def test_wal_and_synchronous_are_as_promised(spool: Spool) -> None:
     """A commit of documents is on disk when it returns; a cursor before the next batch."""
-    with spool._writer.locked() as connection:  # noqa: SLF001 - nobody else can tell
+    with spool._writer.locked() as connection:  # noqa: SLF001 - there is no public way
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
         spool.commit(documents(0, 3))
         spool.advance("a", spool.read("a", max_documents=1, max_bytes=MANY))
@@ -548,7 +548,7 @@ def test_all_documents_for_one_output_are_written_or_none(tmp_path: Path) -> Non
 
 
 def test_closing_ends_those_who_still_read_and_write(tmp_path: Path) -> None:
-    """At any moment, with an error and no worse: SQLite forgives nobody who comes in between."""
+    """At any moment, with an error and no worse: SQLite forgives no other writer."""
     for _ in range(20):
         spool = opened(tmp_path, "a")
         errors: list[Exception] = []

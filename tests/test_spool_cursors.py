@@ -34,7 +34,7 @@ def fail(spool: Spool, *outputs: str) -> None:
     """Let outputs be down."""
     for output in outputs:
         now = time.time()
-        spool.note(output, OutputError("nobody is there", now, now))
+        spool.note(output, OutputError("connection refused", now, now))
 
 
 def stop(spool: Spool) -> None:
@@ -103,7 +103,9 @@ def test_nothing_is_dropped_while_no_other_delivers(spool: Spool) -> None:
     assert not spool.wait_for_space(NEVER, 0)
     assert [spool.outputs[x].dropped for x in ("down", "well")] == [None, None]
     assert "when output 'down' has delivered more of the" in str(spool.blocked_reason)
-    assert "documents that wait for it, which fails: nobody is there" in str(spool.blocked_reason)
+    assert "documents that wait for it, which fails: connection refused" in str(
+        spool.blocked_reason
+    )
 
 
 def test_an_output_that_delivers_sets_the_pace(spool: Spool) -> None:

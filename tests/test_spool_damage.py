@@ -56,12 +56,12 @@ def _fill(folder: Path) -> None:
 def change_block(path: Path, first: int) -> None:
     """Change a byte in the middle of a block of documents."""
     with closing(connect(path)) as connection:
-        (packed,) = connection.execute(
+        (data,) = connection.execute(
             "SELECT packed FROM blocks WHERE first = ?", (first,)
         ).fetchone()
-        middle = len(packed) // 2
-        packed = packed[:middle] + bytes([packed[middle] ^ 1]) + packed[middle + 1 :]
-        connection.execute("UPDATE blocks SET packed = ? WHERE first = ?", (packed, first))
+        middle = len(data) // 2
+        data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+        connection.execute("UPDATE blocks SET packed = ? WHERE first = ?", (data, first))
 
 
 def aside_of(logs: list[EventDict]) -> Path:
@@ -92,7 +92,7 @@ def test_a_damaged_block_is_deleted_when_it_is_read(tmp_path: Path) -> None:
 
 
 def test_a_damaged_block_is_not_read_ahead(tmp_path: Path) -> None:
-    """It is left to whoever comes upon it."""
+    """It is left for the reader to find."""
     fill(tmp_path)
     with closing(opened(tmp_path, "a")) as spool:
         change_block(tmp_path / "spool.db", 1 + EACH)
@@ -326,7 +326,7 @@ def test_the_log_of_changes_of_a_deleted_database_is_kept(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"\0" * 5000])
-def test_what_was_not_finished_is_begun_anew(tmp_path: Path, content: bytes) -> None:
+def test_what_was_not_finished_is_begun_again(tmp_path: Path, content: bytes) -> None:
     """Whether or not there is a database."""
     for _ in range(2):
         (tmp_path / "spool.db.new").write_bytes(content)
@@ -393,7 +393,7 @@ def test_a_database_without_its_version_is_set_aside(tmp_path: Path) -> None:
 
 
 def test_a_database_of_an_older_version_that_is_damaged_is_set_aside(tmp_path: Path) -> None:
-    """What its tables were, nobody knows any more: that is said."""
+    """What its tables were is unknown: that is said."""
     tmp_path.chmod(0o700)
     path = tmp_path / "spool.db"
     create(path, []).close()

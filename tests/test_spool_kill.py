@@ -16,7 +16,7 @@ KILLS = 25
 FROM_THE_START = 0.05
 """Seconds. A life this short is counted from the start of the process, not of its work."""
 NEVER = 10**9
-"""Documents that nobody commits in the time that is given."""
+"""Documents that are not committed in the time that is given."""
 
 
 def run(folder: Path, end: int, seconds: float | None) -> None:

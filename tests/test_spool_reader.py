@@ -42,7 +42,7 @@ def test_the_oldest_go_where_there_is_no_room() -> None:
     assert [x for x in range(9) if recent.find(x)] == []
 
 
-def test_what_nobody_asks_for_any_more_is_let_go() -> None:
+def test_what_is_not_asked_for_any_more_is_dropped() -> None:
     """A commit stays as long as one of its documents may be asked for."""
     recent = RecentCommits()
     recent.add(0, documents(0, 2))

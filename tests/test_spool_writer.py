@@ -119,12 +119,12 @@ def test_disk_full(tmp_path: Path) -> None:
         assert is_full(spool)
         assert "free some space" in str(spool.blocked_reason)
         assert spool.load_state("p") == [("p", b"%d" % (committed - 50))]
-        # Nobody else makes room: what is delivered does.
+        # Only delivery makes room.
         taken = numbers(read(spool, "a").documents)
         assert taken == list(range(committed))
         assert take(spool, "a", 100) == taken
         spool.commit(documents(committed, committed + 5))
-        # Somebody else takes all of it: not even a cursor can be moved.
+        # Another program takes all of it: not even a cursor can be moved.
         fill_up(ballast)
         with pytest.raises(BlockedError, match=r"bytes are free|the disk is full"):
             spool.commit(documents(0, 500, size=4000))
@@ -166,7 +166,7 @@ def test_a_disk_that_may_not_be_written_says_so(tmp_path: Path) -> None:
 
 
 def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
-    """Their output waits until somebody has looked."""
+    """Their output waits for the operator."""
     with closing(opened(tmp_path, "a", max_letter_bytes=130_000)) as spool:
         spool.commit(documents(0, 300, size=2000))
         now = datetime(2026, 3, 1, tzinfo=UTC)
@@ -192,7 +192,7 @@ def test_dead_letters_have_a_limit(tmp_path: Path) -> None:
         assert spool.letters_full("a") is None
 
 
-def test_dead_letters_are_in_nobodys_way(tmp_path: Path) -> None:
+def test_dead_letters_hold_up_no_documents(tmp_path: Path) -> None:
     """Those of one output count neither against another's limit nor against the spool's."""
     limit = 500_000
     with closing(opened(tmp_path, "a", "b", max_bytes=limit, max_letter_bytes=limit)) as spool:

@@ -134,7 +134,7 @@ def test_what_came_before_any_header_is_of_the_first(files: Files) -> None:
 
 
 def test_where_several_serial_numbers_are_known_a_file_without_one_is_alone(files: Files) -> None:
-    """Of which machine it is nobody knows."""
+    """Of which machine it is is unknown."""
     files.read("1", header(b"AAAA") + opened())
     files.read("2", header(b"BBBB") + opened())
     assert files.address("3", login()) is None
@@ -257,7 +257,7 @@ def test_bytes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     short = b"".join(NEW % (3, x) + b"x" * 1_900 + ADDRESS for x in range(10_000))
     for content in (long, short):
         files.read("hostile", content, "hostile")
-        held = files.flow._streams._streams.values()  # noqa: SLF001 - nobody else knows
+        held = files.flow._streams._streams.values()  # noqa: SLF001 - there is no public way
         assert sum(x.correlator.connections.size() for x in held) < 4 << 20
     files.restart()
     assert sum(map(len, files.store.values())) < 4 << 20

@@ -152,7 +152,7 @@ class Service:
 
 
 def run(service: Service, schedule: Sequence[tuple[int, int, bool]], files: int) -> None:
-    """Read by a schedule, and what is left behind it."""
+    """Read by a schedule, and what is left after it."""
     for number, size, restarts in schedule:
         service.read(number % files, size)
         if restarts:

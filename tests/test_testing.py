@@ -313,7 +313,7 @@ def test_a_bad_name_and_bad_settings_are_found() -> None:
 
 
 @pytest.mark.parametrize(("good", "text"), [(True, "it is well"), (False, "")])
-def test_a_check_that_helps_nobody_is_found(text: str, *, good: bool) -> None:
+def test_a_check_that_does_not_help_is_found(text: str, *, good: bool) -> None:
     """Advice where all is well, and a fault without words."""
     tests = contract()
     tests.found = Finding(good, text, "do it")

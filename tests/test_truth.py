@@ -25,7 +25,7 @@ SEEDS = (1, 23, 90_001)
 
 @cache
 def corpus(seed: int) -> Corpus:
-    """Return a corpus with every oddity."""
+    """Return a corpus with every variant."""
     return hostile(seed)
 
 
@@ -157,7 +157,7 @@ def test_a_cut_next_to_the_end_of_a_line_changes_nothing(data: st.DataObject) ->
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
-def test_the_time_zone_of_the_machine_is_nobodys(zone: str) -> None:
+def test_the_time_zone_of_the_machine_does_not_matter(zone: str) -> None:
     """Only the log says what time it is; nor does the seed of hashes play a part."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.truth_digest", "5"],

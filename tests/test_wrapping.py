@@ -107,7 +107,7 @@ AT = BLANKS.index(b" q public")
 
 @pytest.mark.parametrize("before", [None, False, True])
 def test_a_single_blank_before_a_continuation_is_its_own(before: bool | None) -> None:  # noqa: FBT001
-    """Nobody indents by one, but a cut may fall on a blank."""
+    """One space is no indent, but a cut may fall on a space."""
     for size in (AT, AT + 2, BLANKS.index(b" using")):
         assert join([BLANKS[:size], BLANKS[size:]], Wraps(before)) == (BLANKS, 2)
 

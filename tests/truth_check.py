@@ -50,7 +50,7 @@ def documents_of(
         corpus: What to read.
         settings: Of the flow.
         root: Where the files are said to be.
-        counts: Gets what went through, where somebody asks.
+        counts: Gets what went through, if given.
     """
     flow = LogParser(settings)
     documents = []

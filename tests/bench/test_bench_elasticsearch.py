@@ -49,7 +49,7 @@ def test_each_way_brings_all_documents(bench: Bench, storm: Storm) -> None:
 
 
 def test_bytes_are_counted(bench: Bench) -> None:
-    """Ready-made bodies are packed, what a helper sends is not."""
+    """Ready-made bodies are compressed, what a helper sends is not."""
     assert 0 < 5 * bench.bytes_on_the_wire(Way.BODIES) < bench.bytes_on_the_wire(Way.STREAMING)
     assert 0 < bench.bytes_in_the_index(mappings=True) < bench.bytes_in_the_index(mappings=False)
 

@@ -1,6 +1,6 @@
 """Writes corpora to disk: `python -m tests.corpus traffic --seed 1 --megabytes 100 --out mail.log`.
 
-Prints how many logins it wrote, so that whoever reads them can check that none was lost.
+Prints how many logins it wrote, so that a reader can check that none was lost.
 """
 
 import sys

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tests.corpus import forms
 from tests.corpus.facts import Said
-from tests.corpus.oddities import Tls
+from tests.corpus.variants import Tls
 from tests.corpus.world import Tale
 
 _HOST = "172.16.155.102"

@@ -19,7 +19,7 @@ from tests.corpus.facts import (
     Sized,
     Started,
 )
-from tests.corpus.oddities import SCHEMES, Answer, Hat, Listener, Scheme, Tls
+from tests.corpus.variants import SCHEMES, Answer, Hat, Listener, Scheme, Tls
 
 # Newer releases print a colon after `SMTP Auth`, older ones do not.
 Auth = Literal[b"SMTP Auth:", b"SMTP Auth"]

@@ -17,7 +17,7 @@ from tests.corpus.world import Deck, Tale, World, seeded
 # On the first appliance midnight and the end of a month fall into it, on the second neither.
 _BEGIN = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
 _SPAN = timedelta(minutes=45)
-# Connections that begin earlier have lines that nobody sees.
+# Connections that begin earlier have lines that are in no file.
 _LEAD = timedelta(minutes=3)
 
 # Behind Greenwich; half an hour off; and some more for those who ask for more.
@@ -34,12 +34,12 @@ _VERSIONS = ("14.2.0-620", "7.6.3-019", "15.5.1-055")
 def hostile(
     seed: int, *, connections: int = 400, appliances: int = 2, file_minutes: int = 9
 ) -> Corpus:
-    """Return a corpus of oddities.
+    """Return a corpus with everything unusual.
 
     Args:
         seed: The same seed gives the same bytes.
         connections: Stories an appliance, each of one inbound or outbound number; with the
-            default every oddity occurs on every appliance.
+            default every variant occurs on every appliance.
         appliances: How many of them, `esa1.example.com` and on.
         file_minutes: How long a file lasts; of 45 minutes.
     """

@@ -1,6 +1,6 @@
 """Many connections open at once, each with a login long after its `New` line.
 
-This is what fills a table of open connections: whoever drops the oldest, or forgets at the border
+This is what fills a table of open connections: code that drops the oldest, or forgets at the border
 of a file, shows logins without an address.
 """
 
@@ -9,8 +9,8 @@ from typing import Literal
 
 from tests.corpus import forms
 from tests.corpus.layout import Appliance, gather, lay_out
-from tests.corpus.oddities import LISTENERS, Tls
 from tests.corpus.truth import Corpus
+from tests.corpus.variants import LISTENERS, Tls
 from tests.corpus.world import Tale, World, seeded
 
 _APPLIANCE = Appliance(

@@ -81,7 +81,7 @@ def opened_before_and_secured(tale: Tale) -> None:
 
 
 def login_before_new(tale: Tale) -> None:
-    """Log in without a `New` line, then meet the number anew."""
+    """Log in without a `New` line, then use the number again."""
     number = tale.world.next_icid()
     tale.secure(number)
     tale.succeed(number)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tests.corpus import forms
 from tests.corpus.facts import Said
-from tests.corpus.oddities import Listener
+from tests.corpus.variants import Listener
 from tests.corpus.world import Tale, forge
 
 
@@ -184,7 +184,7 @@ def unchecked(tale: Tale) -> None:
 
 
 def unchecked_only(tale: Tale) -> None:
-    """Fail to be checked, and leave: no session, because nobody got in."""
+    """Fail to be checked, and leave: no session, because no login was accepted."""
     number = tale.world.next_icid()
     tale.open(number)
     auth = tale.world.auths.deal()

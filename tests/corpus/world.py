@@ -9,7 +9,7 @@ from tests.corpus import forms
 from tests.corpus.facts import Said
 from tests.corpus.layout import Line
 from tests.corpus.noise import FORGED, NOISE
-from tests.corpus.oddities import (
+from tests.corpus.variants import (
     ANSWERS,
     HATS,
     LISTENERS,
@@ -25,7 +25,7 @@ from tests.corpus.oddities import (
 
 T = TypeVar("T")
 
-# ICIDs, DCIDs and MIDs count from the same number, and on every appliance: whoever keeps them in
+# ICIDs, DCIDs and MIDs count from the same number, and on every appliance: code that keeps them in
 # one table mixes them up.
 FIRST_NUMBER = 644_300
 # The largest numbers that were seen; every eleventh connection has one.

@@ -85,23 +85,23 @@ class Writer:
 
 
 def pack(path: Path) -> None:
-    """Replace a file with a packed one, as gzip(1) does."""
+    """Replace a file with a compressed one, as gzip(1) does."""
     begin, end = packing(path)
     begin()
     end()
 
 
 def packing(path: Path) -> tuple[Step, Step]:
-    """Give the two halves of packing a file; between them the packed one is cut off."""
-    packed = path.with_name(path.name + ".gz")
+    """Give the two halves of packing a file; between them the compressed one is cut off."""
+    compressed = path.with_name(path.name + ".gz")
 
     def begin() -> None:
         content = gzip.compress(path.read_bytes(), 1)
-        packed.write_bytes(content[: len(content) // 2])
+        compressed.write_bytes(content[: len(content) // 2])
 
     def end() -> None:
         content = gzip.compress(path.read_bytes(), 1)
-        with packed.open("ab") as file:
+        with compressed.open("ab") as file:
             file.write(content[len(content) // 2 :])
         path.unlink()
 
@@ -116,7 +116,7 @@ def send_again(path: Path, content: bytes) -> None:
 
 
 def live(writer: Writer, chance: Random) -> Iterator[Step]:
-    """Give the steps of an appliance at work: what grows, is renamed, packed and sent again."""
+    """Give the steps of an appliance at work: what grows, is renamed, compressed and sent again."""
     plain: list[Path] = []
     for name, content in writer.files.items():
         size = 0

@@ -22,7 +22,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # A service that still has files there is ended later, by whoever started it.
+        # A service that still has files there is ended later, by the code that started it.
         subprocess.run(["umount", "--lazy", folder], check=True)  # noqa: S603, S607
 
 

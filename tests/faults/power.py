@@ -331,7 +331,7 @@ def _sector(content: bytearray, number: int) -> bytes:
 
 
 def describe(events: Sequence[Event]) -> Iterator[str]:
-    """Give a line for each event, for whoever wants to see what was done."""
+    """Return a line for each event, to show what was done."""
     for event in events:
         shown = event.data[:80] if event.what in "orum" else b""
         yield f"{event.what} {event.descriptor} {event.number} {len(event.data)} {shown.decode()}"

@@ -87,7 +87,7 @@ class Scene:
         )
 
     def documents(self, output: Path | None = None) -> list[bytes]:
-        """Return what an output has, full files and packed ones, too."""
+        """Return what an output has, full files and compressed ones, too."""
         output = output or self.output
         found: list[bytes] = []
         for path in sorted(output.parent.glob(f"{output.name}*")):

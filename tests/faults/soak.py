@@ -1,7 +1,7 @@
 """A storm for minutes: is memory flat, are descriptors, does it keep up? `make soak`.
 
 One appliance writes 2,000 login events a second and begins a new file every 20 seconds; closed
-files are packed a while later and removed in the end, as a host does that keeps them for a time.
+files are compressed a while later and removed in the end, as on a host that keeps them for a time.
 What the output has filled is counted and removed.
 """
 
@@ -26,7 +26,7 @@ RATE = 2_000
 ROTATE_SECONDS = 20.0
 SAMPLE_SECONDS = 1.0
 KEEP_FILES = 3
-"""Closed logs that stay, the older of them packed."""
+"""Closed logs that stay, the older of them compressed."""
 WARM_UP = 0.25
 """Share of the time before memory is looked at: caches fill."""
 MAX_GROWTH_BYTES = 8_000_000

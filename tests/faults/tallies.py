@@ -61,7 +61,7 @@ def compare(documents: Iterable[bytes], expected: Sequence[Expected]) -> Tally:
         joined += is_joinable and _is_joined(got, event)
         if faults := wrong_fields(got, event, user, _UNCHECKED):
             wrong.append(f"{event.line[:120]!r}: {'; '.join(faults)}")
-    # What nobody expected is more than was said, too.
+    # What was not expected is more than was said, too.
     unexpected = sum(map(len, there.values()))
     return Tally(lost, count - distinct + unexpected, joined, joinable, tuple(wrong))
 

@@ -3,7 +3,7 @@
 The eighteen lines are those of Cisco tech note 118570. They come plain, with a file header, and
 wrapped as copies of that document are; `syslog.log` has one connection in each framing seen.
 
-Expected documents were checked by hand. `python -m tests.golden` writes them anew after a change
+Expected documents were checked by hand. `python -m tests.golden` writes them again after a change
 that is meant; read the difference before you keep it.
 """
 

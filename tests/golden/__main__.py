@@ -1,4 +1,4 @@
-"""Writes the expected documents of every log anew: `python -m tests.golden`."""
+"""Writes the expected documents of every log again: `python -m tests.golden`."""
 
 import json
 

@@ -65,7 +65,7 @@ class Log:
         ]
 
     def know(self, *names: str) -> None:
-        """Let users have been in Rome before: nobody is new there."""
+        """Let users have been in Rome before: none is new there."""
         for name in names:
             self.login(DAY - timedelta(days=2), name, rome(30))
 

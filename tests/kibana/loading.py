@@ -24,7 +24,7 @@ def parse(*arguments: str, log: str = "") -> list[dict[str, Any]]:
 
 
 def load(client: Elasticsearch, namespace: str, documents: Iterable[dict[str, Any]]) -> Asker:
-    """Fill a data stream anew.
+    """Delete a data stream, and fill it.
 
     Where the cluster's own GeoIP would add a place, it is added here.
     """

@@ -1,7 +1,7 @@
 """Building servers: jars from Maven Central, laid out as a distribution has them.
 
 What is built has a name with a hash of all that it was built from. It gets this name when it is
-whole, so two builds at once do not harm each other, and one that was interrupted is made anew.
+whole, so two builds at once do not harm each other, and one that was interrupted is repeated.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def build_once(name: str, sources: Path, make: Callable[[Path], None], *salt: st
         make(unfinished)
         try:
             unfinished.rename(folder)
-        except OSError:  # somebody else was quicker
+        except OSError:  # another process was quicker
             assert folder.exists()
     return folder
 
@@ -111,18 +111,18 @@ def compile_java(
 
 def pack(folder: Path, jar: Path) -> None:
     """Make a jar of a folder."""
-    with zipfile.ZipFile(jar, "w") as packed:
+    with zipfile.ZipFile(jar, "w") as archive:
         for path in sorted(x for x in folder.rglob("*") if x.is_file()):
-            packed.write(path, path.relative_to(folder))
+            archive.write(path, path.relative_to(folder))
 
 
 def leave_out(jar: Path, unwanted: Callable[[str], bool]) -> None:
     """Take files out of a jar."""
     old = jar.rename(jar.with_suffix(".old"))
-    with zipfile.ZipFile(old) as source, zipfile.ZipFile(jar, "w") as packed:
+    with zipfile.ZipFile(old) as source, zipfile.ZipFile(jar, "w") as archive:
         for entry in source.infolist():
             if not unwanted(entry.filename):
-                packed.writestr(entry, source.read(entry))
+                archive.writestr(entry, source.read(entry))
     old.unlink()
 
 

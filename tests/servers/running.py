@@ -90,7 +90,7 @@ def java(program: Path, options: Sequence[str] = QUICK) -> list[str | Path]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on."""
+    """Find ports that no process listens on."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     try:
         return [x.getsockname()[1] for x in sockets]

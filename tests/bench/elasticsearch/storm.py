@@ -49,12 +49,12 @@ class Storm:
         if self.count != log.logins + log.sessions:
             raise BenchError(f"{log.path} gave {self.count} documents, which are not all")
         self.bodies = folder / "bodies"
-        """Packed bodies of bulk requests, a file each."""
+        """Compressed bodies of bulk requests, a file each."""
         self.bodies.mkdir()
         for number, part in enumerate(_parts(documents, request)):
             lines = [b'{"create":{"_id":"%b"}}\n%b\n' % (x.id.encode(), x.body) for x in part]
-            packed = gzip.compress(b"".join(lines), _LEVEL)
-            (self.bodies / f"{number:06}").write_bytes(packed)
+            compressed = gzip.compress(b"".join(lines), _LEVEL)
+            (self.bodies / f"{number:06}").write_bytes(compressed)
         self.state = folder / "state"
         """A state folder, in whose spool they wait for :data:`OUTPUT`. To be copied."""
         with closing(Spool(self.state)) as spool:

@@ -55,7 +55,7 @@ class Target:
             put("PUT", f"/_{kind}/{name}", headers=headers, body=found[kind])
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Begin again."""
         self.node.admin.options(ignore_status=404).indices.delete_data_stream(name=STREAM)
 
     def check(self, documents: int) -> None:

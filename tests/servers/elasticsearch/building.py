@@ -100,10 +100,10 @@ def _module(name: str, version: str, jars: Path, modules: Path, *patterns: str) 
     folder.mkdir(parents=True)
     jar = jars / f"{name}-{version}.jar"
     inside = f"META-INF/es-plugins/{name}/"
-    with zipfile.ZipFile(jar) as packed:
-        for entry in packed.namelist():
+    with zipfile.ZipFile(jar) as archive:
+        for entry in archive.namelist():
             if entry.startswith(inside) and not entry.endswith("/"):
-                (folder / Path(entry).name).write_bytes(packed.read(entry))
+                (folder / Path(entry).name).write_bytes(archive.read(entry))
     # The server is on the class path here, so no module of Java can be named.
     descriptor = folder / "plugin-descriptor.properties"
     properties = read_properties(descriptor)

@@ -46,7 +46,7 @@ class Node:
             try:
                 self._server.start()
             except AssertionError:
-                # Between looking for a port and taking it, somebody else may have taken it.
+                # Between looking for a port and taking it, another process may have taken it.
                 self.close()
                 if not left or b"BindException" not in self._log.read_bytes():
                     raise

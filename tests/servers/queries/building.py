@@ -74,9 +74,9 @@ def _add_module(name: str, modules: Path, jars: list[Path]) -> None:
     for jar in jars:
         shutil.copy(jar, folder)
     descriptor = folder / "plugin-descriptor.properties"
-    with zipfile.ZipFile(folder / f"{name}-{VERSION}.jar") as packed:
+    with zipfile.ZipFile(folder / f"{name}-{VERSION}.jar") as archive:
         inside = f"META-INF/es-plugins/{name}/{descriptor.name}"
-        descriptor.write_bytes(packed.read(inside))
+        descriptor.write_bytes(archive.read(inside))
     properties = read_properties(descriptor)
     properties.pop("modulename", None)
     write_properties(descriptor, {**properties, "extended.plugins": "x-pack-core"})

@@ -36,7 +36,7 @@ def build() -> Path:
 
 
 def _make(folder: Path) -> None:
-    """Let Go fetch, verify and compile it."""
+    """Have the Go compiler fetch, verify and build it."""
     run(["env", f"GOBIN={folder}", find_program("go", "golang-go"), "install", _MODULE])
 
 
@@ -124,7 +124,7 @@ class Proxy:
         """Let a toxic that was there for no connection have all of them."""
         self._toxiproxy.ask("POST", f"{self._path}/toxics/{name}", {"toxicity": 1})
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Take all toxics away."""
         while self._toxics:
             self._toxiproxy.ask("DELETE", f"{self._path}/toxics/{self._toxics.pop()}")
