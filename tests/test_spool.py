@@ -351,25 +351,33 @@ def test_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.damaged-*"))
 
 
-def test_migrating_does_all_steps_or_none(tmp_path: Path) -> None:
+def test_migrating_does_all_steps_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From any version to the newest, with what is stored."""
     path = tmp_path / "spool.db"
     first = ["CREATE TABLE x (a)", "INSERT INTO x VALUES (1)"]
     second = ["ALTER TABLE x ADD COLUMN b DEFAULT 2", "UPDATE x SET a = 3"]
     third = ["CREATE TABLE y (a)"]
-    with closing(create(path, [first])) as connection:
+
+    def known(*versions: list[str]) -> None:
+        monkeypatch.setattr("forwarder.spool.schema.VERSIONS", versions)
+
+    known(first)
+    with closing(create(path)) as connection:
         assert version_of(connection) == 1
+        known(first, second, ["DROP TABLE z"])
         with pytest.raises(sqlite3.OperationalError, match="no such table: z"):
-            migrate(connection, path, [first, second, ["DROP TABLE z"]])
+            migrate(connection, path)
         assert version_of(connection) == 1
         assert connection.execute("SELECT * FROM x").fetchall() == [(1,)]
-        migrate(connection, path, [first, second, third])
+        known(first, second, third)
+        migrate(connection, path)
         assert version_of(connection) == 3
         assert connection.execute("SELECT * FROM x").fetchall() == [(3, 2)]
         assert connection.execute("SELECT * FROM y").fetchall() == []
-        migrate(connection, path, [first, second, third])
+        migrate(connection, path)
+        known(first, second)
         with pytest.raises(SpoolError, match=r"has version 3, and .* up to 2"):
-            migrate(connection, path, [first, second])
+            migrate(connection, path)
 
 
 def test_a_database_is_made_in_the_newest_version(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from structlog.typing import EventDict
 from forwarder.output import Failure
 from forwarder.spool import DamagedError, Spool
 from forwarder.spool.dead_letters import DeadLetter, dead_letter, page
-from forwarder.spool.schema import connect, create
+from forwarder.spool.schema import connect
 from forwarder.spool.stats import read_spool
 from tests.spooling import document, documents, numbers, opened, read, take
 
@@ -396,8 +397,7 @@ def test_a_database_of_an_older_version_that_is_damaged_is_set_aside(tmp_path: P
     """What its tables were is unknown: that is said."""
     tmp_path.chmod(0o700)
     path = tmp_path / "spool.db"
-    create(path, []).close()
-    with closing(connect(path)) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE blocks (x)")
         connection.execute("PRAGMA user_version = 0")
     with path.open("r+b") as file:

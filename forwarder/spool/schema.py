@@ -173,7 +173,7 @@ def connect_to_read(path: Path, *, is_still: bool = False) -> sqlite3.Connection
     return connection
 
 
-def create(path: Path, versions: Sequence[Sequence[str]] = VERSIONS) -> sqlite3.Connection:
+def create(path: Path) -> sqlite3.Connection:
     """Make a new database that only its owner may read, and open it."""
     path.touch(mode=0o600, exist_ok=False)
     connection = connect(path)
@@ -181,7 +181,7 @@ def create(path: Path, versions: Sequence[Sequence[str]] = VERSIONS) -> sqlite3.
         # Free pages can be given back to the disk. Only an empty database takes this.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
-        migrate(connection, path, versions)
+        migrate(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -194,29 +194,25 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def refuse_newer(
-    connection: sqlite3.Connection, path: Path, versions: Sequence[Sequence[str]] = VERSIONS
-) -> None:
+def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
     """Raise a :class:`SpoolError` where a newer version of the program made the database."""
     found = version_of(connection)
-    if found > len(versions):
+    if found > len(VERSIONS):
         raise SpoolError(
             f"{str(path)!r} has version {found}, and this program knows versions up to"
-            f" {len(versions)}: a newer one wrote it; install that one again, or give this one a"
+            f" {len(VERSIONS)}: a newer one wrote it; install that one again, or give this one a"
             " state folder of its own"
         )
 
 
-def migrate(
-    connection: sqlite3.Connection, path: Path, versions: Sequence[Sequence[str]] = VERSIONS
-) -> None:
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a database to the newest version, in all steps or none; refuse a newer one."""
-    refuse_newer(connection, path, versions)
+    refuse_newer(connection, path)
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in chain.from_iterable(versions[version_of(connection) :]):
+        for statement in chain.from_iterable(VERSIONS[version_of(connection) :]):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(versions)}")
+        connection.execute(f"PRAGMA user_version = {len(VERSIONS)}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:  # a full disk ends it by itself

@@ -171,7 +171,6 @@ class Writer:
         self._lock = threading.RLock()
         self._is_open = True
         self._is_durable = True
-        self._refused = 0  # bytes of documents for which the disk had no space
         self._next_checkpoint = 0.0
         self.usage = DiskUsage(0, 0, 0, 0, 0)
         self.is_synced = False  # a process that was killed may have synced nothing of its last
@@ -208,7 +207,10 @@ class Writer:
         """
         with self.locked() as connection:
             if size:
-                self._check_disk(size)
+                self.measure()
+                reason = self._disk_reason(size)
+                if reason is not None:
+                    raise BlockedError(reason)
             self._roll_back(connection)
             if durable != self._is_durable:
                 connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -240,14 +242,6 @@ class Writer:
                 f"the documents take more space than spool.max_bytes, {self.max_bytes:,} bytes:"
                 " raise it, or begin at a later log"
             )
-
-    def _check_disk(self, size: int) -> None:
-        self._refused = size
-        self.measure()
-        reason = self._disk_reason()
-        if reason is not None:
-            raise BlockedError(reason)
-        self._refused = 0
 
     def measure(self) -> None:
         """Measure what is used, outside a transaction, and free space where that is quick."""
@@ -301,9 +295,10 @@ class Writer:
             )
         return self._disk_reason()
 
-    def _disk_reason(self) -> str | None:
-        # Documents are written twice: to the log of changes, and from there.
-        needed = self.usage.wal + _RESERVE_BYTES + 2 * self._refused
+    def _disk_reason(self, size: int = 0) -> str | None:
+        """Return why so many bytes of documents cannot be written; None if they can."""
+        # They are written twice: to the log of changes, and from there.
+        needed = self.usage.wal + _RESERVE_BYTES + 2 * size
         if self.usage.free >= needed:
             return None
         return (
