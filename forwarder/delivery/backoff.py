@@ -98,7 +98,6 @@ class Retrier:
         self._health = health
         self._stop = stop
         self._chance = chance
-        self._least = NO_TIME
 
     def retry(self, act: Callable[[], _Result]) -> _Result:
         """Call until it raises neither Unavailable, BlockedError nor LeftError.
@@ -108,7 +107,6 @@ class Retrier:
         """
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Unavailable, BlockedError, LeftError)),
-            after=self._note_failure,
             wait=self.next_wait,
             sleep=self._sleep,
         )
@@ -117,26 +115,21 @@ class Retrier:
         return result
 
     def next_wait(self, state: tenacity.RetryCallState) -> float:
-        """Return the seconds before the next attempt."""
+        """Note why an attempt failed; return the seconds before the next one."""
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, LeftError) and error.left < error.handed:
+            # It delivers, if not everything at once.
             wait = backoff_for_rest(error.left, error.handed, self._settings, self._chance())
-        else:
-            wait = backoff(self._health.failures, self._settings, self._least, self._chance())
-        return wait.total_seconds()
+            return wait.total_seconds()
+        least = (isinstance(error, Unavailable) and error.retry_after) or NO_TIME
+        if error is not None:
+            self._health.fail(error, of_spool=isinstance(error, BlockedError))
+            _clear_frames(error)
+        return backoff(self._health.failures, self._settings, least, self._chance()).total_seconds()
 
     def _sleep(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise StopError
-
-    def _note_failure(self, state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        if error is None or (isinstance(error, LeftError) and error.left < error.handed):
-            return  # it delivers, if not everything at once
-        self._health.failures += 1
-        self._least = (isinstance(error, Unavailable) and error.retry_after) or NO_TIME
-        self._health.fail(error, of_spool=isinstance(error, BlockedError))
-        _clear_frames(error)
 
 
 def _clear_frames(error: BaseException | None) -> None:

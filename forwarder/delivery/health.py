@@ -65,8 +65,8 @@ class OutputHealth:
 
     def fail(self, error: BaseException, *, of_spool: bool = False) -> None:
         """Note that an attempt achieved nothing; ``of_spool``: the output has no part in it."""
-        now = self._clock()
-        words = self._words(error)
+        now, words = self._clock(), self._words(error)
+        self.failures += 1
         self.trouble = OutputError(words, now, self.trouble.since if self.trouble else now)
         if not self._is_failing:
             self._began = time.monotonic()

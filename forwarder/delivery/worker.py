@@ -27,6 +27,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -78,8 +79,8 @@ class Delivery:
         self._spool = spool
         self._settings = settings
         self._clock = clock
-        self._prefetched = Batch(())
-        self._prefetching: threading.Thread | None = None
+        self._prefetcher = ThreadPoolExecutor(1, "prefetch")
+        self._prefetched: Future[Batch] | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
         self._is_idle = False
@@ -155,6 +156,7 @@ class Delivery:
         except BaseException as error:  # noqa: BLE001 - whatever it is, the others must go on
             self._give_up(error)
         finally:
+            self._prefetcher.shutdown(wait=False)
             self._spool.wake()
 
     def _open(self) -> None:
@@ -220,11 +222,12 @@ class Delivery:
         self._last_read = time.monotonic()
         settings = self._settings
         is_due = self._postponed.is_due
+        prefetched, self._prefetched = self._prefetched, None
         batch = self._spool.read(
             self.name,
             max_documents=settings.max_documents,
             max_bytes=settings.max_bytes,
-            ahead=self._take_prefetched(),
+            ahead=prefetched.result() if prefetched else None,
             postponed=is_due,
         )
         if is_due and not batch.letters:  # they were purged
@@ -235,12 +238,19 @@ class Delivery:
 
     def _hand_over(self, batch: Batch) -> None:
         work = InFlightBatch(self.name, batch)
-        # Less than a batch is not prefetched: more documents will join it.
+        # The next batch is read while this one is on its way, as unpacking takes most of the time.
+        # Less than a batch is not: more documents will join it.
         if (
             not batch.letters
             and self._pending - len(batch.documents) >= self._settings.max_documents
         ):
-            self._prefetch(batch.end)
+            self._prefetched = self._prefetcher.submit(
+                self._spool.read_ahead,
+                self.name,
+                batch.end,
+                max_documents=self._settings.max_documents,
+                max_bytes=self._settings.max_bytes,
+            )
         try:
             self._retrier.retry(lambda: self._finish(work))
         except BaseException:
@@ -256,27 +266,6 @@ class Delivery:
                 self._postponed.fail(number, shortened(work.reason or ""))
             else:
                 self._postponed.add(number)
-
-    def _prefetch(self, start: int) -> None:
-        """Read the next batch while this one is on its way, as unpacking takes most of the time."""
-
-        def read() -> None:
-            self._prefetched = self._spool.read_ahead(
-                self.name,
-                start,
-                max_documents=self._settings.max_documents,
-                max_bytes=self._settings.max_bytes,
-            )
-
-        self._prefetching = threading.Thread(target=read, name="prefetch", daemon=True)
-        self._prefetching.start()
-
-    def _take_prefetched(self) -> Batch:
-        if self._prefetching is not None:
-            self._prefetching.join()
-            self._prefetching = None
-        batch, self._prefetched = self._prefetched, Batch(())
-        return batch
 
     def _finish(self, work: InFlightBatch) -> None:
         """Hand over what is left of a batch, and move the cursor.

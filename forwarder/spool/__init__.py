@@ -6,8 +6,7 @@ One transaction holds documents and whatever must agree with them. After a crash
 are there or neither is.
 """
 
-from forwarder.spool.cursors import Batch, OutputError, Progress
-from forwarder.spool.dead_letters import DeadLetter
+from forwarder.spool.cursors import Batch, OutputError
 from forwarder.spool.errors import (
     BlockedError,
     ClosedError,
@@ -23,11 +22,9 @@ __all__ = [
     "BlockedError",
     "ClosedError",
     "DamagedError",
-    "DeadLetter",
     "GoneError",
     "OutputError",
     "Pause",
-    "Progress",
     "Spool",
     "SpoolError",
 ]
