@@ -83,7 +83,8 @@ class Rejections:
         self._logged_all = self._in_row >= self._many
         source = first.source
         (_log.error if self._logged_all else _log.warning)(
-            f"Output rejects {'every document' if self._logged_all else 'documents'}{_KEPT}",
+            ("Output rejects every document" if self._logged_all else "Output rejects documents")
+            + _KEPT,
             output=self._name,
             rejected=self._rejected,
             of=self._judged,
