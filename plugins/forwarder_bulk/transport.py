@@ -189,7 +189,8 @@ def explain(error: BaseException) -> str:
 def as_finding(text: str) -> Finding:
     """Make what a check finds of a text that says, after a semicolon, what to do."""
     text, _, advice = text.removesuffix(".").partition("; ")
-    return Finding(good=False, text=text, advice=f"{advice[:1].upper()}{advice[1:]}.")
+    advice = advice or "see how the server is"
+    return Finding(good=False, text=text, advice=f"{advice[0].upper()}{advice[1:]}.")
 
 
 def _find_causes(error: BaseException | None) -> Iterator[BaseException]:

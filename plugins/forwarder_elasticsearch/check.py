@@ -27,7 +27,6 @@ _LEAST, _BELOW = (8, 19), (10, 0)
 """From the version of our client, which knows servers of its own version and later ones, up to
 those of the future that it does not know. The tests go against 8.19 and 9. What we need ourselves,
 that the server makes sure that a data stream is one, is there from 8.13."""
-_SUPPORTED = "8.19 and 9"
 _PRIVILEGES = ("auto_configure", "create_doc")
 _AUTHENTICATE = "/_security/_authenticate"
 _MOST_NAMED = 10
@@ -35,7 +34,6 @@ _MOST_NAMED = 10
 _SOON = timedelta(days=14)
 """Enough to ask another team for a new certificate."""
 _SEE_SERVER = "See how the server is, and whether hosts is right."
-_SETUP = "Run esa-forwarder setup again."
 
 
 def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
@@ -129,7 +127,7 @@ def _judge_version(answer: Answer) -> Finding:
     if _LEAST <= found < _BELOW:
         return _good(f"it is Elasticsearch {number}")
     advice = "Update the older of the two: the cluster, or this program."
-    return _bad(f"it is Elasticsearch {number}; supported are {_SUPPORTED}", advice)
+    return _bad(f"it is Elasticsearch {number}; supported are 8.19 and 9", advice)
 
 
 def _judge_rights(names: Sequence[str], answer: Answer) -> Iterator[Finding]:
@@ -168,7 +166,8 @@ def _judge_template(answer: Answer) -> Finding:
         version = found[0]["index_template"].get("version")
     ours = json.loads(asset("index_template.json"))["version"]
     if version != ours:
-        return _bad(f"index template {TEMPLATE} has version {version}; ours is {ours}", _SETUP)
+        text = f"index template {TEMPLATE} has version {version}; ours is {ours}"
+        return _bad(text, "Run esa-forwarder setup again.")
     return _good(f"index template {TEMPLATE} is there, version {version}")
 
 

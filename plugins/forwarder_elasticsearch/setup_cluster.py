@@ -175,7 +175,9 @@ def export_for_opensearch() -> Iterator[Step]:
     Elastic's component templates, and keeps no ``_meta`` of pipelines.
     """
     for found in _OBJECTS:
-        value = json.loads(asset(f"{found.kind}.json"))
+        text = asset(f"{found.kind}.json").replace('"match_only_text"', '"text"')
+        # Not every OpenSearch 2 has the one type; the other it takes only with a value.
+        value = json.loads(text.replace('"constant_keyword"', '"keyword"'))
         if found.kind == "pipeline":
             value["processors"] = [x for x in value["processors"] if "set" in x]
             del value["_meta"]
