@@ -195,7 +195,7 @@ def test_writing_before_opening_is_a_bug(path: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_tail_cut_anywhere_is_completed(path: Path, count: int) -> None:
-    """At each byte of the last batch, whatever of it had been written."""
+    """At each byte of a document, and within three, whatever of them had been written."""
     old, batch = make_documents(2), make_documents(count, 2)
     with opened(path) as output:
         output.write(old)
@@ -204,7 +204,7 @@ def test_a_tail_cut_anywhere_is_completed(path: Path, count: int) -> None:
     whole = path.read_bytes()
     mark = path.with_name(".auth.ndjson.mark")
     marked = mark.read_bytes()
-    for end in range(start, len(whole) + 1):
+    for end in range(start, len(whole) + 1, 1 if count == 1 else 5):
         path.write_bytes(whole[:end])
         mark.write_bytes(marked)
         with opened(path) as output:
