@@ -1,5 +1,6 @@
 """What a configuration takes from the environment and from files."""
 
+import json
 import os
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder.config.issue import IssuesError
-from forwarder.config.yaml import YamlDocument, escape, interpolate
+from forwarder.config.yaml import escape, parse
 
 ENVIRONMENT = {"A": "one", "EMPTY": "", "TRICK": "${A}", "YAML": "x\nkey: [1]"}
 NONE = (
@@ -19,7 +20,7 @@ NONE = (
 
 def put_in(value: object) -> object:
     """Interpolate one valid value."""
-    return interpolate(YamlDocument({"a": value}, {("a",): 1}), ENVIRONMENT).top["a"]
+    return parse(json.dumps({"a": value}).encode(), ENVIRONMENT).top["a"]
 
 
 @pytest.mark.parametrize(
@@ -69,16 +70,16 @@ def test_references_are_put_in(text: object, expected: object) -> None:
 def test_what_cannot_be_put_in_is_a_mistake(text: str, expected: str) -> None:
     """Where it is."""
     with pytest.raises(IssuesError) as caught:
-        interpolate(YamlDocument({"a": [text]}, {("a",): 7}), ENVIRONMENT)
-    assert caught.value.issues == [(("a", 0), 7, expected)]
+        parse(json.dumps({"a": [text]}).encode(), ENVIRONMENT)
+    assert caught.value.issues == [(("a", 0), 1, expected)]
 
 
 def test_it_is_known_what_came_from_elsewhere(tmp_path: Path) -> None:
     """As it is written; what is only escaped did not."""
     (tmp_path / "y").write_text("z")
     reference = f"${{file:{tmp_path}/y}}"
-    document = YamlDocument({"a": "${A}", "b": ["x", reference], "c": "$${A}"}, {})
-    done = interpolate(document, ENVIRONMENT)
+    document = {"a": "${A}", "b": ["x", reference], "c": "$${A}"}
+    done = parse(json.dumps(document).encode(), ENVIRONMENT)
     assert done.written == {("a",): "${A}", ("b", 1): reference}
 
 
@@ -111,7 +112,7 @@ def test_a_file_loses_one_newline(tmp_path: Path, content: bytes, expected: str)
 def refusal(path: str) -> str:
     """Say why a file is not read."""
     with pytest.raises(IssuesError) as caught:
-        interpolate(YamlDocument({"a": f"${{file:{path}}}"}, {("a",): 3}), {})
+        parse(f"\n\na: {json.dumps(f'${{file:{path}}}')}".encode(), {})
     ((loc, line, text),) = caught.value.issues
     assert (loc, line) == (("a",), 3)
     return text.removeprefix(f"the file {path!r} ")

@@ -89,7 +89,6 @@ def test_a_configuration_that_is_right_is_accepted(text: str) -> None:
         ("hosts: [one, two]", "hosts: one"),
         ("hosts: [one, two]", "hosts: [1]"),
         ("port: ${PORT}", "port: many"),
-        ("user: root", "usr: 5"),
         ("max_age: 500ms", "max_age: 500"),
         ("max_bytes: 5MiB", "max_bytes: 5Mb"),
         ("session_events: false", "session_events: perhaps"),
@@ -123,11 +122,11 @@ def test_plugins_may_call_their_settings_alike() -> None:
         OutputPlugin("b", settings(one=int), build),
         OutputPlugin("a", settings(two=str), build),
     ]
-    (named,) = make_schema(plugins)["properties"]["outputs"]["patternProperties"].values()
-    outputs = named["oneOf"]
+    definitions = make_schema(plugins)["$defs"]
+    outputs = [definitions[x] for x in ("a", "b")]
     assert [(x["title"], x["required"]) for x in outputs] == [
-        ("a", ["type", "two"]),
-        ("b", ["type", "one"]),
+        ("a", ["two", "type"]),
+        ("b", ["one", "type"]),
     ]
 
 

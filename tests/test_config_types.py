@@ -126,8 +126,8 @@ def test_a_size_is_written_as_it_is_read(size: int) -> None:
         ("size", [], "is not a valid size"),
         ("size", -1, "is not a valid size"),
         ("size", "1001TB", "is not a valid size"),
-        ("zone", "Europe/Rom", "is not an IANA time zone.*did you mean Europe/Rome"),
-        ("zone", "europe/rome", "is not an IANA time zone.*did you mean Europe/Rome"),
+        ("zone", "Europe/Rom", "is not an IANA time zone"),
+        ("zone", "europe/rome", "is not an IANA time zone"),
         ("zone", "Europe", "is not an IANA time zone"),
         *(
             ("zone", x, "is not an IANA time zone, such as Europe/Rome$")

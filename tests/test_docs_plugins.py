@@ -47,7 +47,7 @@ def test_the_example_is_short() -> None:
 def test_the_example_is_found_with_its_settings(installed: Path) -> None:
     """By its entry point."""
     out = run(installed, COMMAND, "plugins")
-    assert "command (forwarder-command 1.0.0)\n  command: required\n" in out
+    assert "command (forwarder-command 1.0.0)\n  settings: command, timeout\n" in out
 
 
 def test_the_example_passes_the_tests_that_it_shows(installed: Path) -> None:

@@ -35,28 +35,25 @@ _Result = TypeVar("_Result")
 @contextmanager
 def ending_by_signals() -> Iterator[None]:
     """Let a signal end the program as an error does, so that processes and files are cleaned up."""
-    ended = False
+    # What is ignored stays ignored: nohup, and background jobs of a script. The service installs
+    # handlers of its own.
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    before = {x: y for x in _ENDING if (y := signal.getsignal(x)) in usual}
 
     def end(number: int, _: "FrameType | None") -> NoReturn:
-        nonlocal ended
-        ended = True
+        before.clear()
         for ending in _ENDING:
             signal.signal(ending, signal.SIG_IGN)  # a second one would stop the clean-up
         drop_output()
         raise EndedBySignal(ENDED + number)
 
-    # What is ignored stays ignored: nohup, and background jobs of a script. The service installs
-    # handlers of its own.
-    usual = (signal.SIG_DFL, signal.default_int_handler)
-    before = {x: y for x in _ENDING if (y := signal.getsignal(x)) in usual}
     for ending in before:
         signal.signal(ending, end)
     try:
         yield
     finally:
-        if not ended:
-            for ending, action in before.items():
-                signal.signal(ending, action)
+        for ending, action in before.items():
+            signal.signal(ending, action)
 
 
 def drop_output() -> None:
@@ -178,17 +175,13 @@ def load_or_end(path: Path) -> "Config":
         with stdout_to_stderr():
             return load(path, find_outputs)
     except InvalidConfigError as error:
-        for issue in error.issues:
+        for issue in str(error).splitlines():
             click.echo(f"error: {issue}", err=True)
         sys.exit(BAD_CONFIG)
 
 
 def as_configured(reader: str) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    """Return a callback that reads an option as the configuration is read.
-
-    Args:
-        reader: A function of ``config.types``, which is imported when it is needed.
-    """
+    """Return a callback that reads an option as the configuration does, by config.types."""
 
     def read(_: click.Context, __: click.Parameter, text: str | None) -> object:
         if text is None:
@@ -199,7 +192,6 @@ def as_configured(reader: str) -> Callable[[click.Context, click.Parameter, str 
         try:
             return getattr(types, reader)(text)
         except InvalidValue as error:
-            stop = "" if str(error).endswith("?") else "."
-            raise click.BadParameter(f"{quoted(text)} {error}{stop}") from error
+            raise click.BadParameter(f"{quoted(text)} {error}.") from error
 
     return read

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,6 @@ import click
 from forwarder.cli.common import DONE, FAILED, config_file, load_or_end, print_result
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from forwarder.plugins import Installed
 
 _WIDTH = 80
@@ -79,9 +76,9 @@ def show(path: Path) -> None:
 def plugins() -> None:
     """Show the installed outputs, with their settings.
 
-    Each has the type that the configuration names, the package that provides it, and its settings
-    besides those that every output has (batch, retry). If it needs something that is not
-    installed, that is shown. For a broken one, the reason is shown, and the exit code is 1.
+    Each has the type that the configuration names, the package that provides it, and the names of
+    its settings, which config schema describes. If it needs something that is not installed, that
+    is shown. For a broken one, the reason is shown, and the exit code is 1.
     """
     from forwarder.plugins import list_installed
 
@@ -91,19 +88,15 @@ def plugins() -> None:
 
 
 def _describe(installed: "Installed") -> Iterator[str]:
+    from forwarder.config.errors import fields_of
+
     yield f"{installed.type} ({installed.distribution} {installed.version})"
     if installed.plugin is None:
         yield _wrap(f"BROKEN: {installed.problem}", "  ")
         return
     if installed.plugin.missing:
         yield _wrap(f"CANNOT BE USED YET: {installed.plugin.missing}", "  ")
-    settings = list(_settings(installed.plugin.config, ""))
-    if not settings:
-        yield "  no settings"
-    for name, default, description in settings:
-        yield f"  {name}{default}"
-        if description:
-            yield _wrap(description, "    ")
+    yield _wrap(f"settings: {', '.join(fields_of(installed.plugin.config)) or 'none'}", "  ")
     for name, description in installed.plugin.setup_values.items():
         yield f"  setup --set {name}=VALUE"
         yield _wrap(description, "    ")
@@ -111,23 +104,3 @@ def _describe(installed: "Installed") -> Iterator[str]:
 
 def _wrap(text: str, indent: str) -> str:
     return click.wrap_text(text, _WIDTH, indent, indent)
-
-
-def _settings(model: "type[BaseModel]", prefix: str) -> Iterator[tuple[str, str, str]]:
-    """Yield name, default, and description of each setting, nested ones too."""
-    from pydantic import BaseModel
-    from pydantic_core import to_json
-
-    from forwarder.config.errors import fields_of
-    from forwarder.config.types import format_duration
-
-    for name, field in fields_of(model).items():
-        kind, default = field.annotation, field.get_default(call_default_factory=False)
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and prefix.count(".") < _DEPTH:
-            yield from _settings(kind, f"{prefix}{name}.")
-            continue
-        shown = ": required" if field.is_required() else ""
-        if default is not None and not field.is_required():
-            value = format_duration(default) if isinstance(default, timedelta) else default
-            shown = f": default {to_json(value, fallback=str).decode()}"
-        yield f"{prefix}{name}", shown, field.description or ""

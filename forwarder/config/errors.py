@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Literal, TypeVar, get_args, get_origin
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -24,7 +24,6 @@ from forwarder.config.issue import (
     line_of,
     quoted,
     suggest,
-    without_suggestion,
 )
 from forwarder.config.types import Written
 from forwarder.config.yaml import YamlDocument
@@ -54,7 +53,6 @@ _HIDDEN = "the value"
 """Instead of a secret."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_NOTHING = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +74,7 @@ class IssueFormatter(Generic[_Model]):
                 value = _value_at(self.document.top, loc)
                 if isinstance(value, list) and len(value) >= detail["ctx"]["min_length"]:
                     continue
-            text = self._text(loc, detail)
-            if loc in self.document.written:
-                text = without_suggestion(text)
-            yield ConfigIssue(loc, line_of(loc, self.document.lines), text)
+            yield ConfigIssue(loc, line_of(loc, self.document.lines), self._text(loc, detail))
 
     def _text(self, loc: Loc, detail: ErrorDetails) -> str:
         value = _value_at(self.document.top, loc)
@@ -103,7 +98,8 @@ class IssueFormatter(Generic[_Model]):
             case "literal_error" | "enum" | "union_tag_invalid":
                 allowed = str(context.get("expected", context.get("expected_tags")))
                 text = f"{shown} is not allowed; use {allowed.replace(', ', ' or ')}"
-                text += suggest(str(value), allowed.split("'")[1::2])
+                if loc not in self.document.written:
+                    text += suggest(str(value), allowed.split("'")[1::2])
             case kind if kind in _KINDS:
                 # Text in the place of a mapping may be a secret without a space after its colon.
                 is_hidden = _KINDS[kind] is _MAPPING and isinstance(value, str)
@@ -124,11 +120,10 @@ class IssueFormatter(Generic[_Model]):
 
     def _loc(self, detail: ErrorDetails) -> Loc:
         """Drop from pydantic's location the tags of unions and keys."""
-        loc, value = self.start, _value_at(self.document.top, self.start)
+        loc = self.start
         for part in detail["loc"]:
-            inner = _item(value, part)
-            if inner is not _NOTHING:
-                loc, value = (*loc, part), inner
+            if (*loc, part) in self.document.lines:
+                loc = (*loc, part)
         if detail["type"] == "missing":
             return (*loc, detail["loc"][-1])
         if detail["type"].startswith("union_tag"):
@@ -202,20 +197,14 @@ def _leaves(value: object, loc: Loc) -> Iterator[tuple[Loc, object]]:
             yield loc, value
 
 
-def _value_at(value: object, loc: Loc) -> object:
+def _value_at(value: Any, loc: Loc) -> object:  # noqa: ANN401 - any piece of a configuration
     """Return the value at a location; None where there is none."""
-    for part in loc:
-        value = _item(value, part)
-    return None if value is _NOTHING else value
-
-
-def _item(value: object, part: str | int) -> object:
-    match value, part:
-        case dict(), str() if part in value:
-            return value[part]
-        case list(), int() if part < len(value):
-            return value[part]
-    return _NOTHING
+    try:
+        for part in loc:
+            value = value[part]
+    except (LookupError, TypeError):
+        return None
+    return value
 
 
 def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:

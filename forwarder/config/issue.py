@@ -15,7 +15,6 @@ Loc: TypeAlias = tuple[str | int, ...]
 _PLAIN_KEY = re.compile(r"[\w-]+")
 _LONGEST = 60
 """Characters of a value in a message: enough to recognise it."""
-_SUGGESTION = "; did you mean "
 
 
 class ConfigIssue(NamedTuple):
@@ -77,15 +76,5 @@ def quoted(value: object) -> str:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Propose the known word that may have been meant; empty where none is similar."""
-    alike = {_folded(x): x for x in known}
-    near = get_close_matches(_folded(word), alike, n=1)
-    return f"{_SUGGESTION}{alike[near[0]]}?" if near else ""
-
-
-def without_suggestion(text: str) -> str:
-    """Remove the suggestion: it resembles a value that must not be shown."""
-    return text.partition(_SUGGESTION)[0]
-
-
-def _folded(word: str) -> str:
-    return word.casefold().replace("-", "_")
+    near = get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -40,7 +40,6 @@ from forwarder.config.yaml import (
     MAX_BYTES,
     UnreadableError,
     YamlDocument,
-    interpolate,
     parse,
     read_file,
 )
@@ -56,11 +55,6 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 class InvalidConfigError(ConfigError):
     """A configuration has issues; the message has a line for each."""
-
-    def __init__(self, issues: Iterable[str]) -> None:
-        """Take one sentence for each: file, line, path, what is wrong and what is allowed."""
-        self.issues = tuple(issues)
-        super().__init__("\n".join(self.issues))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,25 +94,19 @@ FindPlugins = Callable[[Iterable[str]], Mapping[str, OutputPlugin]]
 def load(
     path: Path, find_plugins: FindPlugins, environment: Mapping[str, str] | None = None
 ) -> Config:
-    """Load a configuration.
+    """Load a configuration, or raise InvalidConfigError.
 
-    Args:
-        path: The file.
-        find_plugins: Loads output plugins by ``type``.
-        environment: For ``${NAME}``; without it, the environment of this process.
-
-    Raises:
-        InvalidConfigError: It cannot be read, or something in it is wrong.
+    Without an environment for ``${NAME}``, it is that of this process.
     """
     try:
-        document = parse(read_file(path, MAX_BYTES))
-        document = interpolate(document, os.environ if environment is None else environment)
+        content = read_file(path, MAX_BYTES)
+        document = parse(content, os.environ if environment is None else environment)
         return _validate(path, document, find_plugins)
     except UnreadableError as error:
-        raise InvalidConfigError([escaped(f"{path}: {error}.")]) from None
+        raise InvalidConfigError(escaped(f"{path}: {error}.")) from None
     except IssuesError as error:
         ordered = sorted(error.issues, key=lambda x: (x.line, format_path(x.loc)))
-        raise InvalidConfigError([_sentence(path, x) for x in ordered]) from None
+        raise InvalidConfigError("\n".join(_sentence(path, x) for x in ordered)) from None
 
 
 def _sentence(path: Path, issue: ConfigIssue) -> str:
@@ -214,13 +202,7 @@ def _find_contradictions(
 
 
 def mask_of(config: Config, *names: str, more: Iterable[str] = ()) -> Mask:
-    """Create a mask for the secrets of outputs.
-
-    Args:
-        config: A valid one.
-        names: Of outputs; without any, all of them.
-        more: Other secrets, such as those of the command line.
-    """
+    """Create a mask for the secrets of some outputs, or of all, and for more secrets."""
     secrets = list(more)
     users = list[str]()
     for name in names or config.outputs:
@@ -246,25 +228,18 @@ def _in_url(text: str) -> Iterator[str]:
 def file_sources(config: Config, state: Path | None = None) -> list[FileSource]:
     """Return what each input reads of files, in the order of the inputs.
 
-    The state folder and what outputs write are left out.
-
-    Args:
-        config: A valid one.
-        state: The state folder in use, if it is not the configured one.
+    The state folder, which may be another one than the configured, and what outputs write are left
+    out.
     """
     leave_out = [f"{os.path.realpath(state or config.state)}/"]
     for output in config.outputs.values():
         for _, path in written_paths(output.settings, ()):
             real = os.path.realpath(path)
             leave_out += (f"{real}/", f"{real}.")
+    own = tuple(leave_out)
     return [
         FileSource(
-            x.paths,
-            x.appliance,
-            StartAt(x.start_at),
-            x.ignore_older,
-            tuple(leave_out),
-            x.follow_symlinks,
+            x.paths, x.appliance, StartAt(x.start_at), x.ignore_older, own, x.follow_symlinks
         )
         if isinstance(x, FilesSettings)
         else FileSource(())

@@ -1,70 +1,50 @@
 """The JSON Schema of a configuration, for editors, and a configuration as it takes effect.
 
-The schema is pydantic's own, with these changes: an output is what its type says, unknown settings
-are refused everywhere, durations are written as people write them, and a reference such as
-``${NAME}`` may stand for any plain value.
+The schema is pydantic's own, with these changes: an output is what its type says, durations are
+written as people write them, and a reference such as ``${NAME}`` may stand for a number or boolean.
 """
 
 import io
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from functools import reduce
+from operator import or_
+from typing import Any, Literal
 
-from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+from pydantic import BaseModel, create_model
+from pydantic.json_schema import GenerateJsonSchema
 from ruamel.yaml import YAML
 
 from forwarder.config.errors import is_secret, secret_names
 from forwarder.config.issue import Loc
 from forwarder.config.load import Config
-from forwarder.config.models import OutputSettings, TopSettings
-from forwarder.config.types import format_duration
+from forwarder.config.models import OutputSettings, Settings, TopSettings
+from forwarder.config.types import OutputName, format_duration
 from forwarder.config.yaml import escape
 from forwarder.masking import MASK, mask_url
 from forwarder.output import OutputPlugin
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = {"type": "string", "pattern": r"\$\{.+\}"}
-_SCALARS = {"integer", "number", "boolean", "string"}
-_NOTES = {"title", "description", "default", "examples", "format", "writeOnly"}
-"""Keywords for the reader, which limit nothing."""
 _WIDTH = 4096
 """Characters of a line of YAML, so that no value is broken over several."""
 
 
 def make_schema(plugins: Iterable[OutputPlugin]) -> dict[str, Any]:
     """Make the JSON Schema (draft 2020-12) of a configuration with these types of outputs."""
-    plugins = sorted(plugins, key=lambda x: x.name)
-    models: list[type[BaseModel]] = [TopSettings, OutputSettings, *(x.config for x in plugins)]
-    references, whole = models_json_schema(
-        [(x, "validation") for x in models], schema_generator=_Generator
-    )
-    definitions = whole["$defs"]
-
-    def look_up(model: type[BaseModel]) -> dict[str, Any]:
-        reference: str = references[model, "validation"]["$ref"]
-        found: dict[str, Any] = definitions[reference.removeprefix("#/$defs/")]
-        return found
-
-    top, common = look_up(TopSettings), look_up(OutputSettings)
-    outputs = []
-    for plugin in plugins:
-        own = look_up(plugin.config)
-        kind = {**common["properties"]["type"], "const": plugin.name}
-        properties = {**common["properties"], "type": kind, **own.get("properties", {})}
-        required = ["type", *own.get("required", ())]
-        outputs.append(
-            {**own, "title": plugin.name, "properties": properties, "required": required}
-        )
-    (name,) = top["properties"]["outputs"]["patternProperties"]
-    top["properties"]["outputs"]["patternProperties"] = {name: {"oneOf": outputs}}
-    definitions = {x: y for x, y in definitions.items() if y is not top and y is not common}
-    schema: dict[str, Any] = _with_references({**top, "$defs": definitions})
-    return {"$schema": _DIALECT, **schema, "title": "esa-forwarder"}
+    kinds: list[Any] = []
+    for plugin in sorted(plugins, key=lambda x: x.name):
+        # The last base has the last word: unknown settings are refused at load.
+        bases = (OutputSettings, plugin.config, Settings)
+        kind: Any = (Literal[plugin.name], OutputSettings.model_fields["type"])
+        kinds.append(create_model(plugin.name, __base__=bases, type=kind))
+    outputs: Any = (dict[OutputName, reduce(or_, kinds)], TopSettings.model_fields["outputs"])  # type: ignore[misc]
+    top = create_model("esa-forwarder", __base__=TopSettings, outputs=outputs)
+    return {"$schema": _DIALECT, **top.model_json_schema(schema_generator=_Generator)}
 
 
 class _Generator(GenerateJsonSchema):
-    """Makes schemas whose defaults are written as in a configuration."""
+    """Makes schemas in which values are as in a configuration."""
 
     # typing.override is of Python 3.12
     def default_schema(self, schema: Any) -> Any:  # type: ignore[explicit-override]  # noqa: ANN401
@@ -74,27 +54,13 @@ class _Generator(GenerateJsonSchema):
             found["default"] = format_duration(default)
         return found
 
+    def int_schema(self, schema: Any) -> Any:  # type: ignore[explicit-override]  # noqa: ANN401
+        """Allow a reference."""
+        return {"anyOf": [super().int_schema(schema), _REFERENCE]}
 
-def _with_references(schema: Any) -> Any:  # noqa: ANN401 - any piece of a JSON Schema
-    """Allow ``${NAME}`` wherever a plain value stands; a type, which chooses, stays as it is."""
-    match schema:
-        case list():
-            return [_with_references(x) for x in schema]
-        case {"const": str()}:
-            return schema
-        case {"type": str() | list() as kind} if _SCALARS.issuperset(
-            [kind] if isinstance(kind, str) else kind
-        ):
-            limits = {x: y for x, y in schema.items() if x not in _NOTES}
-            notes = {x: y for x, y in schema.items() if x in _NOTES}
-            is_open = limits == {"type": "string"}
-            return schema if is_open else {**notes, "anyOf": [limits, _REFERENCE]}
-        case dict():
-            found = {x: y if x in _NOTES else _with_references(y) for x, y in schema.items()}
-            # Even if a plugin's model allows them: unknown settings are refused at load.
-            return found | ({"additionalProperties": False} if "properties" in found else {})
-        case _:
-            return schema
+    def bool_schema(self, schema: Any) -> Any:  # type: ignore[explicit-override]  # noqa: ANN401
+        """Allow a reference."""
+        return {"anyOf": [super().bool_schema(schema), _REFERENCE]}
 
 
 def show(config: Config) -> str:

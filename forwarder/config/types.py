@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticKnownError
 
-from forwarder.config.issue import InvalidValue, suggest
+from forwarder.config.issue import InvalidValue
 from forwarder.ecs.layout import MAX_KEYWORD
 
 NAMESPACE = r'[^-A-Z\\/*?"<>| ,#:]{1,100}'
@@ -122,11 +122,7 @@ def read_zone(value: object) -> ZoneInfo:
             return ZoneInfo(value)
     except (KeyError, ValueError, OSError):  # no such file, a folder, ..
         pass
-    # Nothing resembles an abbreviation or an offset but another one, which is another time.
-    hint = (
-        suggest(str(value), sorted(available_timezones() - _NO_ZONES)) if "/" in str(value) else ""
-    )
-    raise InvalidValue(f"is not an IANA time zone, such as Europe/Rome{hint}")
+    raise InvalidValue("is not an IANA time zone, such as Europe/Rome")
 
 
 def read_keyword(value: str) -> str:

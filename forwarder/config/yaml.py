@@ -11,7 +11,7 @@ once, in text values only and after the YAML is read: the result is text, and ne
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from forwarder.config.issue import ConfigIssue, IssuesError, Loc, line_of
+from forwarder.config.issue import ConfigIssue, IssuesError, Loc
 
 MAX_BYTES = 256 * 1024
 """Of a configuration. Hundreds of outputs fit; reading so much takes seconds."""
@@ -70,7 +70,7 @@ class YamlDocument:
     """Made of dicts, lists, text, numbers, booleans and None."""
     lines: Mapping[Loc, int]
     """Of each value; of a value with a key, the key's line."""
-    written: Mapping[Loc, str] = field(default_factory=dict)
+    written: Mapping[Loc, str]
     """Of values that came from references: what the configuration has instead."""
 
 
@@ -87,11 +87,12 @@ def read_file(path: Path, limit: int) -> bytes:
     return content
 
 
-def parse(content: bytes) -> YamlDocument:
-    """Parse one YAML document; its references stay as they are.
+def parse(content: bytes, environment: Mapping[str, str] | None = None) -> YamlDocument:
+    """Parse one YAML document; without an environment, its references stay as they are.
 
     Raises:
-        IssuesError: It cannot be read; of several reasons, the first is named.
+        IssuesError: It cannot be read, for the first reason that is found, or it has references
+            that cannot be replaced, all of which are named.
     """
     yaml = YAML(typ="safe", pure=True)
     yaml.max_depth = _MAX_DEPTH
@@ -107,8 +108,11 @@ def parse(content: bytes) -> YamlDocument:
         raise _wrong(1, "empty; set at least inputs and outputs")
     if not isinstance(node, MappingNode):
         raise _wrong(node.start_mark.line + 1, "no settings; write lines like state: FOLDER")
-    builder = _Builder(yaml)
-    return YamlDocument(builder.mapping(node, (), 1), builder.lines)
+    builder = _Builder(yaml, environment)
+    document = YamlDocument(builder.mapping(node, (), 1), builder.lines, builder.written)
+    if builder.issues:
+        raise IssuesError(builder.issues)
+    return document
 
 
 def _wrong(line: int, text: str, loc: Loc = ()) -> IssuesError:
@@ -116,12 +120,14 @@ def _wrong(line: int, text: str, loc: Loc = ()) -> IssuesError:
 
 
 class _Builder:
-    """Makes plain values of nodes."""
+    """Makes plain values of nodes, and replaces references."""
 
-    def __init__(self, yaml: YAML) -> None:
-        self._yaml = yaml
+    def __init__(self, yaml: YAML, environment: Mapping[str, str] | None) -> None:
+        self._yaml, self._environment = yaml, environment
         self._values = 0
         self.lines: dict[Loc, int] = {}
+        self.written: dict[Loc, str] = {}
+        self.issues: list[ConfigIssue] = []
 
     def mapping(self, node: MappingNode, loc: Loc, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -150,7 +156,7 @@ class _Builder:
                     for number, item in enumerate(node.value)
                 ]
             case ScalarNode() if kind in _TEXTS:
-                return node.value
+                return self._text(node.value, loc, line)
             case ScalarNode() if kind in _SCALARS:
                 try:
                     if len(node.value) <= _MAX_NUMBER:
@@ -159,6 +165,19 @@ class _Builder:
                     pass
                 raise _wrong(line, f"cannot be read as YAML's {kind}", loc)
         raise _wrong(line, _NO_TAGS, loc)
+
+    def _text(self, written: str, loc: Loc, line: int) -> str:
+        environment = self._environment
+        if environment is None:
+            return written
+        try:
+            text = _REFERENCE.sub(lambda x: _resolve(x, environment), written)
+        except UnreadableError as error:
+            self.issues.append(ConfigIssue(loc, line, str(error)))
+            return written
+        if any(x[0] != "$${" for x in _REFERENCE.finditer(written)):
+            self.written[loc] = written
+        return text
 
 
 def _kind(node: Node) -> str:
@@ -175,39 +194,6 @@ def _explain(error: MarkedYAMLError) -> IssuesError:
     begin = error.context_mark
     context = f" ({error.context} on line {begin.line + 1})" if begin and error.context else ""
     return _wrong(line, f"not valid YAML: {problem}{context}")
-
-
-def interpolate(document: YamlDocument, environment: Mapping[str, str]) -> YamlDocument:
-    """Replace references.
-
-    Raises:
-        IssuesError: Some cannot be replaced.
-    """
-    written: dict[Loc, str] = {}
-    issues: list[ConfigIssue] = []
-
-    def replaced(value: object, loc: Loc) -> object:
-        match value:
-            case dict():
-                return {key: replaced(item, (*loc, key)) for key, item in value.items()}
-            case list():
-                return [replaced(item, (*loc, number)) for number, item in enumerate(value)]
-            case str():
-                try:
-                    text = _REFERENCE.sub(lambda x: _resolve(x, environment), value)
-                except UnreadableError as error:
-                    issues.append(ConfigIssue(loc, line_of(loc, document.lines), str(error)))
-                    return value
-                if any(x[0] != "$${" for x in _REFERENCE.finditer(value)):
-                    written[loc] = value
-                return text
-            case _:
-                return value
-
-    top = {key: replaced(value, (key,)) for key, value in document.top.items()}
-    if issues:
-        raise IssuesError(issues)
-    return replace(document, top=top, written=written)
 
 
 def _resolve(found: re.Match[str], environment: Mapping[str, str]) -> str:
