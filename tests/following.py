@@ -70,7 +70,6 @@ class Reader:
             self.inputs,
             list(self.state.items()),
             fetch=lambda key: self.state.get(key, b""),
-            watch=False,
             monotonic=self.clock.monotonic,
             wall=self.clock.wall,
             once=bool(options.pop("once", False)),
@@ -80,7 +79,7 @@ class Reader:
     def read(self) -> list[Chunk]:
         """Read once; what is new is looked for twice."""
         pieces = self.following.read(0)
-        while not pieces and self.following._queue and self.following._idle:  # noqa: SLF001 - held
+        while not pieces and self.following._files.queue and self.following._idle:  # noqa: SLF001 - held
             self.clock.now += 0.001
             pieces = self.following.read(0)
         self.pieces += pieces
@@ -94,8 +93,8 @@ class Reader:
         for _ in range(times):
             self.clock.now += seconds
             # Where the machine was busy, a look took long, and the next would be due in minutes.
-            self.following._scheduler.scan_soon()  # noqa: SLF001 - their time is not the clock's
-            while self.read() or self.following._queue:  # noqa: SLF001 - comparing gives no pieces
+            self.following._tracker.scan_is_due = True  # noqa: SLF001 - their time is not the clock's
+            while self.read() or self.following._files.pending:  # noqa: SLF001 - comparing gives no pieces
                 pass
 
     def commit(self) -> None:

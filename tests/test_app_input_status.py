@@ -24,7 +24,7 @@ def test_many_files_that_are_no_logs_do_not_fill_the_log(tmp_path: Path) -> None
     """A hundred are named, and then that there are more."""
     for number in range(MAX_STATUS_FILES + 50):
         (tmp_path / f"mail.{number}").write_bytes(b"%d\n" % number)
-    following = FileTailer([FileSource((f"{tmp_path}/mail*",))], [], once=True, watch=False)
+    following = FileTailer([FileSource((f"{tmp_path}/mail*",))], [], once=True)
     keys: dict[str, OtherLog | None] = {}
     while len(keys) < MAX_STATUS_FILES + 50:
         keys |= dict.fromkeys((x.key for x in following.read(0.1)), OtherLog(0, None, True))  # noqa: FBT003

@@ -247,7 +247,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(path: Path) -> None:
     assert all(x.startswith("error: ") for x in problems)
     for words in (
         f"'{path.with_name('none')}' does not exist",
-        f"'{empty}' is a folder without any log",
+        f"'{empty}' matches no log",
         f"'{cut}' is a gzip file that is cut off",
         f"'{compressed}' is compressed with xz",
         "'/proc/self/mem' cannot be read: Input/output error",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.config.load import file_sources
-from forwarder.inputs.files.scanner import is_relevant, scan
+from forwarder.inputs.files.scanner import scan
 from tests.configs import mistakes, read
 
 TEXT = """\
@@ -108,5 +108,3 @@ def test_what_outputs_write_is_never_read(tmp_path: Path) -> None:
     found = sorted(x.path.removeprefix(f"{tmp_path}/") for x in seen.files.values())
     assert found == ["mail.log", "mail.log.old", "out.nds"]
     assert [x for x in seen.problems if "hard" not in x] == []
-    assert not is_relevant(sources, f"{tmp_path}/out.nd.20260302T120000Z")
-    assert is_relevant(sources, f"{tmp_path}/mail.log.2")

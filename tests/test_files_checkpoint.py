@@ -15,6 +15,11 @@ from forwarder.inputs.files.checkpoint import (
 from forwarder.inputs.files.file_handle import NOTHING
 
 
+def fetch(_: str) -> bytes:
+    """Return what goes with no position."""
+    return b""
+
+
 @given(
     st.text(),
     st.text(alphabet=st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF)),
@@ -39,7 +44,7 @@ def test_a_position_comes_back_as_it_was_saved(
 @given(st.lists(st.binary(min_size=1, max_size=40)), st.lists(st.integers(0, 400), max_size=5))
 def test_positions_follow_what_is_in_documents(pieces: list[bytes], offsets: list[int]) -> None:
     """Wherever in the pieces that is, the fingerprint is of all before it."""
-    logs = CheckpointStore([], 0)
+    logs = CheckpointStore([], 0, fetch)
     log = logs.begin("esa1", "/mail.log")
     content = b"".join(pieces)
     for piece in pieces:
@@ -51,13 +56,13 @@ def test_positions_follow_what_is_in_documents(pieces: list[bytes], offsets: lis
         assert log.position.fingerprint == NOTHING.extend(content[:at])
     saved = [(key, value) for key, value in logs.changes() if value is not None]
     assert [key for key, _ in saved] == ([log.key] if at else [])
-    again = CheckpointStore(saved, 0)
+    again = CheckpointStore(saved, 0, fetch)
     assert [x.read for x in again.gone] == ([NOTHING.extend(content[:at])] if at else [])
 
 
 def test_what_is_forgotten_is_taken_out_of_the_state_once() -> None:
     """If it ever was in it; what comes of it later is passed over."""
-    logs = CheckpointStore([], 0)
+    logs = CheckpointStore([], 0, fetch)
     for content in (b"saved", b""):
         log = logs.begin("esa1", "/mail.log")
         logs.set_file(log, (1, 2), "/mail.log", live=True)
@@ -73,7 +78,7 @@ def test_what_is_forgotten_is_taken_out_of_the_state_once() -> None:
 
 def test_state_without_a_file_is_forgotten_when_it_is_old_or_too_much() -> None:
     """The oldest first; those with a file never."""
-    logs = CheckpointStore([], 0)
+    logs = CheckpointStore([], 0, fetch)
     for number in range(MAX_GONE + 3):
         log = logs.begin("esa1", "/mail.log")
         logs.set_file(log, (1, number), "/mail.log", live=True)
@@ -101,12 +106,12 @@ def begun(logs: CheckpointStore, numbers: range) -> list[LogState]:
 
 def test_what_has_a_file_is_not_forgotten_at_a_start() -> None:
     """Before all files were compared it is unknown which ones are gone."""
-    before = CheckpointStore([], 0)
+    before = CheckpointStore([], 0, fetch)
     logs = begun(before, range(MAX_GONE + 300))
     for number, log in enumerate(logs[:200]):
         before.lose_file(log, 0, 1000 - number)
     saved = [(key, value) for key, value in before.changes() if value is not None]
-    again = CheckpointStore(saved, 0)
+    again = CheckpointStore(saved, 0, fetch)
     again.forget_old(0)
     assert len(again) == len(logs)
     there = logs[300:]
@@ -123,7 +128,7 @@ def test_what_has_a_file_is_not_forgotten_at_a_start() -> None:
 
 def test_as_many_are_remembered_as_there_were_files_at_a_time() -> None:
     """A share that is away takes all of its files with it, and brings them back."""
-    logs = CheckpointStore([], 0)
+    logs = CheckpointStore([], 0, fetch)
     many = begun(logs, range(MAX_GONE + 300))
     logs.forget_old(0)
     for log in many:

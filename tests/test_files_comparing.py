@@ -10,8 +10,6 @@ import pytest
 from forwarder.inputs.files.file_handle import NOTHING, FileHandle
 from forwarder.inputs.files.identify import (
     BLOCK_BYTES,
-    Candidates,
-    Comparison,
     Identity,
     Relation,
     compare_content,
@@ -73,7 +71,8 @@ def test_verdicts(  # noqa: PLR0913, PLR0917 - a table
     expected: Identity,
 ) -> None:
     """Each row is a case of the rules."""
-    assert decide(Comparison(whole, relation, live, other_live, settled)) is expected
+    decided = decide(relation, whole=whole, live=live, other_live=other_live, settled=settled)
+    assert decided is expected
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
@@ -92,9 +91,7 @@ def test_a_file_is_like_what_it_begins_with_and_what_begins_with_it(
         "other": NOTHING.extend(b"other"),
     }
     file = source(tmp_path / "mail.log", pack(content))
-    assert run(match_fingerprints(file, known)) == Candidates(
-        ("same", "head", "short"), ("longer",)
-    )
+    assert run(match_fingerprints(file, known)) == (["same", "head", "short"], ["longer"])
     file.close()
 
 

@@ -24,15 +24,6 @@ def archive(form: int, *, name: str = "esa1/mail.log") -> bytes:
     return file.getvalue()
 
 
-def oldest() -> bytes:
-    """Make an archive as tar did before it had a magic number."""
-    header = bytearray(archive(tarfile.USTAR_FORMAT)[:HEAD_BYTES])
-    header[257:] = bytes(HEAD_BYTES - 257)
-    header[148:156] = b" " * 8
-    header[148:156] = b"%06o\0 " % sum(header)
-    return bytes(header) + LINE.ljust(HEAD_BYTES, b"\0")
-
-
 def zipped() -> bytes:
     """Make a zip archive that compresses nothing, so that lines are there as they were."""
     file = io.BytesIO()
@@ -48,7 +39,6 @@ def zipped() -> bytes:
         pytest.param(archive(tarfile.GNU_FORMAT), "is a tar archive", id="tar of GNU"),
         pytest.param(archive(tarfile.PAX_FORMAT, name="é" * 60), "is a tar archive", id="pax"),
         pytest.param(archive(tarfile.GNU_FORMAT, name="x" * 200), "is a tar archive", id="long"),
-        pytest.param(oldest(), "is a tar archive", id="tar without a magic number"),
         pytest.param(zipped(), "is a zip archive", id="zip"),
         pytest.param(b"7z\xbc\xaf\x27\x1c\0\4", "is a 7z archive", id="7z"),
         pytest.param(b"Rar!\x1a\x07\x01\0", "is a RAR archive", id="RAR"),
@@ -59,19 +49,18 @@ def zipped() -> bytes:
         pytest.param("\ufeff".encode("utf-16-be") + b"\0W", "is in UTF-16", id="UTF-16 BE"),
     ],
 )
-def test_what_is_no_log_is_named_with_a_way_out(content: bytes, expected: str) -> None:
-    """By what it is, and the command that unpacks it."""
+def test_what_is_no_log_is_named(content: bytes, expected: str) -> None:
+    """By what it is."""
     reason = refusal(content[:HEAD_BYTES])
     assert reason is not None
     assert reason.startswith(expected)
-    assert "FILE" in reason
 
 
-def test_a_tar_archive_says_how_to_unpack_it() -> None:
-    """The command makes a folder, and works for gzip as well."""
+def test_a_refusal_says_what_to_do() -> None:
+    """It is the rest of a sentence."""
     assert refusal(archive(tarfile.GNU_FORMAT)) == (
-        "is a tar archive, and archives are not read, because each of their files is a log of its"
-        " own; unpack it into a folder first: mkdir FOLDER && tar -xf FILE -C FOLDER"
+        "is a tar archive, and only plain text and gzip are read; unpack it first, an archive into"
+        " a folder of its own, because each of its files is a log of its own"
     )
 
 
@@ -81,15 +70,13 @@ def test_a_tar_archive_says_how_to_unpack_it() -> None:
         b"",
         LINE * 20,
         LINE * 5 + b"ustar  " + LINE * 20,
-        LINE[:40] + b"ustar\x0000".rjust(225) + LINE * 20,
+        LINE[:40] + b"ustar".rjust(222) + LINE * 20,
         bytes(1024),
         gzip.compress(LINE, mtime=0),
-        archive(tarfile.GNU_FORMAT)[: HEAD_BYTES - 1],
-        b"\1" + archive(tarfile.GNU_FORMAT)[1:],
     ],
 )
 def test_what_may_be_a_log_is_not_refused(content: bytes) -> None:
-    """Whatever words strangers put into it; a header of tar has a right checksum."""
+    """Whatever words strangers put into it; a header of tar has NULs before its magic."""
     assert refusal(content[:HEAD_BYTES]) is None
 
 

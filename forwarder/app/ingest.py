@@ -124,7 +124,6 @@ class Ingest:
             spool.iter_state(FILE_PREFIX),
             fetch=lambda key: dict(spool.load_state(key)).get(key, b""),
             once=self._once,
-            watch=not self._once,
         )
 
     def _begin(self) -> None:

@@ -103,8 +103,6 @@ class InputStatus:
         before = orjson.loads(last.get(_KEY, b"{}"))
         self._others = {x.pop("key"): OtherLog(**x) for x in before.get("other_logs", ())}
         self._others.pop(STDIN_KEY, None)  # of another run
-        self._lost_before = int(before.get("lost_before_begun", 0))
-        """Bytes of logs that came and went before they were begun."""
         self._logged_others: dict[str, OtherLog] = {}
         self._others_logged = 0
         self._warnings = ParseWarnings()
@@ -214,7 +212,6 @@ class InputStatus:
         worst = nsmallest(
             MAX_STATUS_FILES, self._files(), key=lambda x: (-x.behind - x.lost, x.path, x.offset)
         )
-        lost_before = self._lost_before + (0 if self.tailer is None else self.tailer.lost)
         problems = [] if self.tailer is None else self.tailer.problems
         problems += (other.say(shown(path)) for _, (path, other) in sorted(others.items()))
         return {
@@ -223,8 +220,7 @@ class InputStatus:
             "mixtures": [x.as_strings() for x in self._counts.mixtures],
             "files": number,
             "behind_bytes": behind,
-            "lost_bytes": lost + lost_before,
-            "lost_before_begun": lost_before,
+            "lost_bytes": lost,
             "named": [
                 {
                     "path": os.fsencode(x.path).decode("utf-8", "replace"),

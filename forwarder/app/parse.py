@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from forwarder.cache import GC_THRESHOLDS
 from forwarder.errors import ForwarderError
 from forwarder.events import Counters
-from forwarder.inputs.block_reader import STDIN, ReadError, file_time, last_change, read_blocks
+from forwarder.inputs.block_reader import STDIN, ReadError, file_times, read_blocks
 from forwarder.inputs.files.discovery import LogFile, find, say_passed_over
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.subscriptions import OtherLog, say_others
@@ -247,13 +247,14 @@ def open_file(parser: LogParser, file: "LogFile | FileStat", zone: tzinfo | None
     path = os.fsencode(file.path).decode("utf-8", "replace")
     # What comes through a pipe has no name of its own.
     named = "" if file.path.startswith((STDIN, *_OWN)) else path
+    near, latest = file_times(file.path)
     return parser.open(
         file.appliance,
         None if file.path == STDIN else path,
         base=base_name(named),
         folder=log_folder(named),
-        near=file_time(file.path),
-        latest=last_change(file.path),
+        near=near,
+        latest=latest,
         hosts=not file.named,
         zone=zone,
     )

@@ -33,7 +33,10 @@ def is_closed() -> bool:
 
 
 class StandardInput:
-    """Reads standard input, or another descriptor, which is not closed."""
+    """Reads standard input, or another descriptor, which is not closed.
+
+    ``drained`` tells whether it was read to its end.
+    """
 
     def __init__(
         self, appliance: str, *, named: bool = True, input_number: int = 0, descriptor: int = 0
@@ -47,7 +50,7 @@ class StandardInput:
         self._saved: tuple[int, bytes | None] = 0, None
         """The offset before which all is in documents, and what goes with the next chunk."""
         self._resume: bytes | None = None
-        self._idle, self._ended = True, False
+        self._idle, self.drained = True, False
         self._is_open = False
         self._lock = threading.Lock()
         """Of the wake pipe: once closed, its numbers may be those of another file."""
@@ -71,7 +74,7 @@ class StandardInput:
         Raises:
             ReadError: It cannot be read, or is not a log.
         """
-        if self._ended:
+        if self.drained:
             return []
         try:
             again = self._take_whole(b"") if b"\n" in self._rest else b""
@@ -88,20 +91,20 @@ class StandardInput:
             raise ReadError(
                 f"standard input cannot be read: {error.strerror}; give it a file or a pipe"
             ) from error
-        self._ended = not data
+        self.drained = not data
         if self._offset == 0:
             reason = refusal((self._rest + data)[:HEAD_BYTES])
             if reason is not None:
                 raise ReadError(f"standard input {reason}")
         whole = self._take_whole(data)
-        if not whole and not self._ended:
+        if not whole and not self.drained:
             return []
         self._idle = False
-        return [self._chunk(whole, Kind.END if self._ended else Kind.MORE)]
+        return [self._chunk(whole, Kind.END if self.drained else Kind.MORE)]
 
     def settle(self) -> list[Chunk]:
         """Return the chunk that tells that no more lines are there for now, if that is news."""
-        if self._idle or self._ended:
+        if self._idle or self.drained:
             return []
         self._idle = True
         return [self._chunk(b"", Kind.IDLE)]
@@ -120,12 +123,7 @@ class StandardInput:
         self._rest = b"".join(self._in_flight) + self._rest
         self._in_flight = []
         self._offset, self._resume = self._saved
-        self._idle, self._ended = True, False
-
-    @property
-    def drained(self) -> bool:
-        """Whether it was read to its end."""
-        return self._ended
+        self._idle, self.drained = True, False
 
     def wake(self) -> None:
         """Let :meth:`read` return soon; may be called from any thread."""
@@ -150,7 +148,7 @@ class StandardInput:
         """Return the whole lines; of an endless line, and at the end, all that is there."""
         data = self._rest + data
         end = data.rfind(b"\n", 0, 2 * _BLOCK_BYTES) + 1
-        if self._ended or (not end and len(data) > _BLOCK_BYTES):
+        if self.drained or (not end and len(data) > _BLOCK_BYTES):
             end = len(data)
         self._rest = data[end:]
         return data[:end]

@@ -1,57 +1,41 @@
-"""What a scan means for what is known: files that are new, changed, renamed or gone."""
+"""Scans when it is time, and tells from that which files are new, changed, renamed or gone.
 
+All files are scanned twice a second, or, where that takes long, so seldom that it takes a
+two-hundredth of the time: 10,000 files some every ten seconds. Those with the name of a file that
+is written to are looked at in between: so a new line waits for half a second among however many.
+inotify would need as much besides: network file systems have no events, and watches run out.
+"""
+
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.registry import Event, File, Files, State
-from forwarder.inputs.files.scan_schedule import ScanScheduler
-from forwarder.inputs.files.scanner import FileSource, FileStat, ScanResult, StartAt
+from forwarder.inputs.files.scanner import FileSource, FileStat, ScanResult, StartAt, restat, scan
+
+POLL_SECONDS = 0.5  # between scans, at least
+MAX_POLL_SECONDS = 60.0
+_SHARE = 200  # a scan is one part in so many of the time
+_BUSY_SHARE = 3
+"""The same where scans are brought forward: new files by the thousand must not take all time."""
 
 GRACE = timedelta(minutes=1)
 """So long bytes that were seen and are gone are looked for elsewhere before they are lost: a file
 that is moved or compressed is away for a moment."""
-
-_AGAIN = timedelta(hours=1)
-"""What comes and goes, as a name that is now a file and now a FIFO, is reported so often."""
-
-_MAX_REPORTED = 10_000
-"""Sentences that are remembered, 2 MB: strangers make names. The rest is in the status only."""
 
 _MAX_TORN = 5
 """Scans one after the other that may miss a file: an account that makes and removes names all the
 time must not keep the new files of others waiting for ever."""
 
 
-class Reported:
-    """What was reported, so that nothing is reported again whenever it comes back."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """Start with nothing; the clock gives seconds."""
-        self._clock = clock
-        self._last: dict[str, float] = {}  # when each was the case last, the longest ago first
-
-    def is_new(self, text: str) -> bool:
-        """Whether something is to be reported; it counts as reported then."""
-        now = self._clock()
-        long_ago = now - _AGAIN.total_seconds()
-        while self._last and next(iter(self._last.values())) < long_ago:
-            del self._last[next(iter(self._last))]
-        before = self._last.pop(text, None)
-        if before is None and len(self._last) >= _MAX_REPORTED:
-            return False
-        self._last[text] = now
-        return before is None
-
-
 class ChangeTracker:
     """Applies what scans find to the files that are known."""
 
-    def __init__(  # noqa: PLR0913 - each has a name
+    def __init__(
         self,
         inputs: Sequence[FileSource],
         files: Files,
-        scheduler: ScanScheduler,
-        *,
         started: frozenset[str],
         monotonic: Callable[[], float],
         wall: Callable[[], float],
@@ -61,42 +45,77 @@ class ChangeTracker:
         self._started = started
         self._files = files
         self._logs = files.logs
-        self._scheduler = scheduler
         self._monotonic, self._wall = monotonic, wall
-        self.reported = Reported(monotonic)
+        self.scan_is_due = True  # as something is not where it was
+        self._scan_at = self._rescan_at = self._look_at = float("-inf")
         self.problems: frozenset[str] = frozenset()  # what was wrong at the last scan
         self.links: tuple[str, ...] = ()  # links that were not followed then
-        self.lost = 0  # bytes of logs that came and went before they were begun
         self.scans = 0  # how many there were that missed no file
         self._torn = 0
 
-    def apply(self, result: ScanResult) -> list[str]:
-        """Apply a scan; return what is wrong now and was not before: one sentence each."""
+    @property
+    def due(self) -> float:
+        """When to look again, in seconds of the monotonic clock."""
+        return min(self._look_at, self._rescan_at if self.scan_is_due else self._scan_at)
+
+    def look(self) -> list[str] | None:
+        """Look at files, if it is time.
+
+        Returns:
+            What is wrong now and was not before, one sentence each; None if not all were scanned.
+        """
+        now, begun = self._monotonic(), time.perf_counter()
+        if now >= (self._rescan_at if self.scan_is_due else self._scan_at):
+            self.scan_is_due = False
+            result = scan(self._inputs, self._files.paths, self._owner)
+            cost = time.perf_counter() - begun
+            self._rescan_at = now + cost * _BUSY_SHARE
+            self._look_at = now + POLL_SECONDS
+            self._scan_at = now + min(max(POLL_SECONDS, cost * _SHARE), MAX_POLL_SECONDS)
+            return self._apply(result)
+        if now >= self._look_at:
+            for stat in self._files.live:
+                again = restat(stat, self._inputs[stat.input])
+                if again is None:
+                    self.scan_is_due = True
+                else:
+                    self.update(again)
+            cost = time.perf_counter() - begun
+            self._look_at = now + max(POLL_SECONDS, cost * _SHARE)
+        return None
+
+    def _owner(self, inode: Inode) -> str | None:
+        """Return which appliance had a file first."""
+        file = self._files.get(inode)
+        log = self._logs.find_by_inode(inode) if file is None else file.log
+        if log is not None:
+            return log.position.appliance
+        return None if file is None else file.stat.appliance
+
+    def _apply(self, result: ScanResult) -> list[str]:
         is_first = not self.scans
         if result.complete or self._torn == _MAX_TORN:
             self._torn = 0
             self.scans += 1
         else:
             self._torn += 1
-            self._scheduler.scan_soon()
+            self.scan_is_due = True
         for stat in result.files.values():
             self.update(stat, is_first=is_first)
         for file in self._files:
             self._files.on(file, Event.SCANNED)
             if file.inode not in result.files:
-                self.on_remove(file)
-        problems = [x for x in dict.fromkeys(result.problems) if self.reported.is_new(x)]
-        self.problems = frozenset(result.problems)
-        self.links = tuple(result.links)
-        problems += self.count_losses(GRACE)
+                self._on_remove(file)
+        new = [x for x in dict.fromkeys(result.problems) if x not in self.problems]
+        self.problems, self.links = frozenset(result.problems), tuple(result.links)
         self._logs.forget_old(self._wall())
-        return problems
+        return new + self.count_losses(GRACE)
 
     def update(self, stat: FileStat, *, is_first: bool = False) -> None:
         """Apply what was found of one file; ``is_first`` at the first scan of all."""
         file = self._files.get(stat.inode)
         if file is None:
-            self.on_create(stat, is_first=is_first)
+            self._on_create(stat, is_first=is_first)
             return
         old = file.stat
         if file.here and stat == old:
@@ -116,7 +135,7 @@ class ChangeTracker:
         elif changed and (file.is_current or file.state is not State.COMPARE):
             self.on_truncate(file)
 
-    def on_create(self, stat: FileStat, *, is_first: bool) -> None:
+    def _on_create(self, stat: FileStat, *, is_first: bool) -> None:
         """Add a file that is new."""
         source = self._inputs[stat.input]
         age = max(self._wall() - stat.modified_ns / 1e9, 0)
@@ -133,26 +152,22 @@ class ChangeTracker:
             self._files.wake_predecessors(file)
         if ignored:
             return
-        if known is not None and known.ended and known.read.size == stat.size:
-            self._files.expect_end(file)
+        if known is not None:
+            self._files.expect(file)
         else:
             self._files.on(file, Event.REPLACED)
 
-    def on_truncate(self, file: File, *, scan: bool = True) -> None:
-        """Take a file that may hold something else by now from its log, and compare it again.
-
-        ``scan`` if the rest of the log may be in a file that is new.
-        """
+    def on_truncate(self, file: File) -> None:
+        """Take a file that may hold something else by now from its log, and compare it again."""
         file.comparison = None
         log = file.log
         self._files.release(file, self._monotonic(), self._wall())
         if log is not None and log.current_file is None and not log.read.size:
             self._logs.forget(log)
         self._files.on(file, Event.REPLACED)
-        if scan:
-            self._scheduler.scan_soon()
+        self.scan_is_due = True  # the rest of the log may be in a file that is new
 
-    def on_remove(self, file: File) -> None:
+    def _on_remove(self, file: File) -> None:
         """Note that a file has no name any more; an open one is read to its end."""
         if file.inode in self._files.handles and (file.is_current or file.state is State.COMPARE):
             if file.here:
@@ -186,14 +201,12 @@ class ChangeTracker:
             compressed = not began and path + ".gz" in self._files.paths
             if log.unread and not compressed:
                 lost = self._logs.lose(log)
-                self.lost += 0 if began else lost
-                if self.reported.is_new(f"lost {path}"):  # the status has all of it
-                    problems.append(
-                        f"{path!r} is gone, and {lost} bytes at its end that were there are lost: "
-                        f"they were not read before and are in no other file that is followed; "
-                        f"keep files for longer, or see in the status what holds up reading"
-                    )
-            if not began:
+                problems.append(
+                    f"{path!r} is gone, and {lost} bytes at its end that were there are lost: "
+                    f"they were not read before and are in no other file that is followed; "
+                    f"keep files for longer, or see in the status what holds up reading"
+                )
+            if not began and not log.position.lost:
                 self._logs.forget(log)
         return problems
 

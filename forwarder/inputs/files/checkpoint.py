@@ -5,7 +5,7 @@ is the same log, and goes on where that ends. Its current file is the one that i
 log without one, because its file is gone, is kept for :data:`KEEP`, in case the file comes again,
 and of them only the youngest :data:`MAX_GONE`, or as many as there were files at a time: a share
 that is away for a while takes all of its files with it. What has a file is never forgotten: it
-would be read again. Nor is, after a start, what no file was compared with yet.
+would be read again. Nor is anything, after a start, before all files were compared.
 
 A saved position is a JSON object on a line of its own, and behind it the bytes that the rest of the
 program wants back. Keys are ``file/`` and a name made up when the log was begun; it has nothing to
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from sys import intern
+from typing import Any
 from uuid import uuid4
 
 from forwarder.errors import ForwarderError
@@ -36,10 +37,6 @@ KEEP = timedelta(days=30)
 MAX_GONE = 10_000
 """Logs without a file, some 10 MB of memory: a file a minute for a week. There may be more where
 there were more files at a time, which took as much memory."""
-
-MAX_ALIKE = 64
-"""Logs of all appliances that begin as a file does. Among more of them, only those of its own
-appliance are sought: they can only be very short."""
 
 Fetch = Callable[[str], bytes]
 """Returns what is saved under a key; b"" if that is nothing."""
@@ -73,45 +70,35 @@ class Position:
     gone: float | None = None  # since when its file is gone, in seconds from 1970
 
 
+_FIELDS = ("appliance", "path", "inode", "size", "live", "ended", "lost", "gone")
+
+
 def encode(position: Position) -> bytes:
     """Return a position as it is saved."""
-    size, checksum, marks, tail = position.fingerprint
+    size, checksum, beginning, tail = position.fingerprint
+    saved = {name: getattr(position, name) for name in _FIELDS} | {
+        "offset": size,
+        "checksum": checksum,
+        "head": b64encode(beginning).decode(),
+        "tail": b64encode(tail).decode(),
+    }
     # The json of the standard library: paths may hold bytes that are not UTF-8, and it keeps them.
-    head = json.dumps(
-        {
-            "appliance": position.appliance,
-            "path": position.path,
-            "inode": position.inode,
-            "offset": size,
-            "checksum": checksum,
-            "marks": b64encode(marks).decode(),
-            "tail": b64encode(tail).decode(),
-            "size": position.size,
-            "live": position.live,
-            "ended": position.ended,
-            "lost": position.lost,
-            "gone": position.gone,
-        },
-        separators=(",", ":"),
-    )
-    return head.encode() + b"\n" + position.resume
+    return json.dumps(saved, separators=(",", ":")).encode() + b"\n" + position.resume
 
 
 def decode(key: str, value: bytes) -> Position:
     """Read a saved position; PositionError if it is not one."""
-    head, _, resume = value.partition(b"\n")
+    line, _, resume = value.partition(b"\n")
     try:
-        saved = json.loads(head)
+        saved = json.loads(line)
         device, number = saved["inode"]
-        marks, tail = b64decode(saved["marks"]), b64decode(saved["tail"])
-        return Position(
-            intern(saved["appliance"]),
-            saved["path"],
-            (device, number),
-            Fingerprint(saved["offset"], saved["checksum"], marks, tail),
-            resume,
-            *(saved[x] for x in ("size", "live", "ended", "lost", "gone")),
-        )
+        # Earlier versions saved the first 64 bytes, and checksums behind them.
+        beginning = b64decode(saved["head"] if "head" in saved else saved["marks"])
+        beginning = beginning if "head" in saved else beginning[:64]
+        read = Fingerprint(saved["offset"], saved["checksum"], beginning, b64decode(saved["tail"]))
+        fields = {name: saved[name] for name in _FIELDS}
+        fields |= {"inode": (device, number), "appliance": intern(saved["appliance"])}
+        return Position(**fields, fingerprint=read, resume=resume)
     except (ValueError, KeyError, TypeError) as error:
         raise PositionError(key, error) from error
 
@@ -156,8 +143,7 @@ class LogState:
     ended: bool = False  # whether its end was handed over
     last_kind: Kind = Kind.MORE  # of the last chunk
     gone_since: float | None = None  # seconds of the monotonic clock since it has no file
-    resume_is_saved: bool = False
-    """Whether the bytes to give back are only in the state: a log that has ended rarely goes on."""
+    resume_is_saved: bool = False  # whether the bytes to give back are only in the state
 
     @property
     def unread(self) -> int:
@@ -168,39 +154,26 @@ class LogState:
 class CheckpointStore:
     """All logs, found by their key, by content and by inode."""
 
-    def __init__(
-        self, saved: Iterable[tuple[str, bytes]], now: float, fetch: Fetch | None = None
-    ) -> None:
-        """Start with what was saved: keys and encoded positions.
-
-        ``fetch`` returns an encoded position again; without, all of it is kept in memory.
-        """
+    def __init__(self, saved: Iterable[tuple[str, bytes]], now: float, fetch: Fetch) -> None:
+        """Start with what was saved: keys and encoded positions; ``fetch`` returns one again."""
         self._fetch = fetch
         self._logs: dict[str, LogState] = {}
         self._by_appliance: defaultdict[str, Index] = defaultdict(Index)
-        self._everywhere = Index()
-        self._gone: dict[str, LogState] = {}
-        """Those without a file, the longest gone first; those that are sought count as youngest."""
-        self._sought: set[str] = set()
-        """Those of the state whose file was not found yet, and may be."""
-        self._most = 0  # how many files there were at a time
+        self._gone: dict[str, LogState] = {}  # those without a file, the longest gone first
         self._inodes: dict[Inode, str] = {}
         self._changed: dict[str, None] = {}
         for key, value in saved:
-            position = decode(key, value)
-            left = fetch is not None and position.ended
-            position = replace(position, resume=b"") if left else position
-            log = LogState(key, position, position.fingerprint)
-            log.saved = log.needs_resume = True
-            log.ended, log.resume_is_saved = position.ended, left
+            position = replace(decode(key, value), resume=b"")
+            log = LogState(key, position, position.fingerprint, ended=position.ended)
+            log.saved = log.needs_resume = log.resume_is_saved = True
             self._logs[key] = log
-        since = {key: log.position.gone for key, log in self._logs.items()}
-        self._sought.update(key for key, gone in since.items() if gone is None)
-        for key in sorted(since, key=lambda x: (since[x] is None, since[x] or 0.0)):
-            self._lose_file(self._logs[key], now)
-        # In their order, each goes to the end of an index.
-        for log in sorted(self._logs.values(), key=lambda x: x.read.marks):
-            self._index(log)
+            self._index(log).add(key, log.read.head)
+        sought = [log for log in self._logs.values() if log.position.gone is None]
+        self._seeks = bool(sought)  # the files of those
+        self._most = len(sought)  # files at a time
+        gone = (log for log in self._logs.values() if log.position.gone is not None)
+        for log in (*sorted(gone, key=lambda x: x.position.gone or 0.0), *sought):
+            self._lose_file(log, now)
 
     def get(self, key: str) -> LogState | None:
         """Return a log, if it is remembered."""
@@ -222,12 +195,7 @@ class CheckpointStore:
 
     def find(self, appliance: str, fingerprint: Fingerprint) -> list[LogState]:
         """Find the logs that agree with the beginning of a file as far as marks tell."""
-        return [self._logs[x] for x in self._by_appliance[appliance].find(fingerprint.marks)]
-
-    def find_elsewhere(self, appliance: str, fingerprint: Fingerprint) -> list[LogState]:
-        """Find those of other appliances; none among too many that begin alike."""
-        found = map(self._logs.__getitem__, self._everywhere.find(fingerprint.marks, MAX_ALIKE))
-        return [x for x in found if x.position.appliance != appliance]
+        return [self._logs[x] for x in self._by_appliance[appliance].find(fingerprint.head)]
 
     def find_by_inode(self, inode: Inode) -> LogState | None:
         """Find the log without a file that was last read from this inode: a hint, no more.
@@ -240,15 +208,13 @@ class CheckpointStore:
         """Give a log its current file, or that another path."""
         self._forget_inode(log)
         self._gone.pop(log.key, None)
-        self._sought.discard(log.key)
         live = live or log.position.live
-        position = replace(log.position, path=path, inode=inode, live=live, gone=None, lost=0)
-        self._put(log, position)
+        self._put(log, path=path, inode=inode, live=live, gone=None, lost=0)
         log.current_file, log.gone_since = inode, None
 
     def lose_file(self, log: LogState, now: float, wall: float) -> None:
         """Take the current file from a log; what was not read may be in another one."""
-        self._put(log, replace(log.position, gone=wall))
+        self._put(log, gone=wall)
         self._lose_file(log, now)
 
     def advance(self, log: LogState, data: bytes) -> None:
@@ -262,7 +228,7 @@ class CheckpointStore:
         """Note that what is before is not handed over."""
         log.needs_resume = True
         self._read_to(log, to)
-        self._put(log, replace(log.position, fingerprint=to))
+        self._put(log, fingerprint=to)
 
     def see(self, log: LogState, size: int) -> None:
         """Note how many bytes of a log are there."""
@@ -271,8 +237,8 @@ class CheckpointStore:
 
     def lose(self, log: LogState) -> int:
         """Give up on what was seen and not read; return how many bytes that is."""
-        lost, position = log.unread, log.position
-        self._put(log, replace(position, size=log.read.size, lost=position.lost + lost))
+        lost = log.unread
+        self._put(log, size=log.read.size, lost=log.position.lost + lost)
         return lost
 
     def save(self, key: str, offset: int, resume: bytes) -> None:
@@ -291,46 +257,37 @@ class CheckpointStore:
             fingerprint = behind
         log.in_flight = log.in_flight or None
         log.resume_is_saved = False
-        self._put(log, replace(log.position, fingerprint=fingerprint, resume=resume))
+        self._put(log, fingerprint=fingerprint, resume=resume)
 
     def resume(self, log: LogState) -> bytes:
         """Return what goes with the next chunk after what was saved."""
-        if self._fetch is None or not log.resume_is_saved:
-            return log.position.resume
-        return self._fetch(log.key).partition(b"\n")[2]
+        if log.resume_is_saved:
+            return self._fetch(log.key).partition(b"\n")[2]
+        return log.position.resume
 
     def forget_old(self, wall: float) -> None:
         """Forget logs that are without a file for too long, or are too many."""
-        self._most = max(self._most, len(self._logs) - len(self._gone), len(self._sought))
-        excess = len(self._gone) - len(self._sought) - max(MAX_GONE, self._most)
-        forgotten: list[LogState] = []
-        for log in self._gone.values():
-            if log.key in self._sought:
-                continue
+        self._most = max(self._most, len(self._logs) - len(self._gone))
+        excess = len(self._gone) - max(MAX_GONE, self._most)
+        for log in [] if self._seeks else list(self._gone.values()):
             since = log.position.gone
-            too_long = since is not None and wall - since > KEEP.total_seconds()
-            if len(forgotten) >= excess and not too_long:
+            if excess <= 0 and (since is None or wall - since <= KEEP.total_seconds()):
                 break
-            forgotten.append(log)
-        for log in forgotten:
             self.forget(log)
+            excess -= 1
 
     def stop_seeking(self, wall: float) -> None:
         """Note that all files were compared: what is without a file now is gone."""
-        if not self._sought:
-            return
-        for key in self._sought:
-            log = self._gone[key]
-            self._put(log, replace(log.position, gone=wall))
-        # Tables stay as large as they ever were.
-        self._sought, self._gone, self._inodes = set(), dict(self._gone), dict(self._inodes)
+        for log in self._gone.values() if self._seeks else ():
+            if log.position.gone is None:
+                self._put(log, gone=wall)
+        self._seeks = False
 
     def forget(self, log: LogState) -> None:
         """Forget a log."""
         self._gone.pop(log.key, None)
-        self._sought.discard(log.key)
         self._forget_inode(log)
-        self._unindex(log)
+        self._index(log).remove(log.key, log.read.head)
         del self._logs[log.key]
         self._changed.pop(log.key, None)
         if log.saved or log.read.size:  # the reader of its chunks has to forget it, too
@@ -359,26 +316,20 @@ class CheckpointStore:
         self._changed.clear()
         return pairs
 
-    def _index(self, log: LogState) -> None:
-        for index in (self._by_appliance[log.position.appliance], self._everywhere):
-            index.add(log.key, log.read.marks)
+    def _index(self, log: LogState) -> Index:
+        return self._by_appliance[log.position.appliance]
 
-    def _unindex(self, log: LogState) -> None:
-        for index in (self._by_appliance[log.position.appliance], self._everywhere):
-            index.remove(log.key, log.read.marks)
-
-    def _put(self, log: LogState, position: Position) -> None:
+    def _put(self, log: LogState, **changes: Any) -> None:  # noqa: ANN401 - of a position
+        position = replace(log.position, **changes)
         if position != log.position:
             self._changed[log.key] = None
-        log.position = position  # equal or not: it shares what is in memory anyway
+        log.position = position
 
     def _read_to(self, log: LogState, to: Fingerprint) -> None:
-        if to.marks == log.read.marks:
-            log.read = to
-        else:
-            self._unindex(log)
-            log.read = to
-            self._index(log)
+        if to.head != log.read.head:
+            self._index(log).remove(log.key, log.read.head)
+            self._index(log).add(log.key, to.head)
+        log.read = to
         self.see(log, to.size)
 
     def _lose_file(self, log: LogState, now: float) -> None:

@@ -11,27 +11,26 @@ A PATH is a file, a folder, a pattern, or ``-``:
   is named beats one that is taken from the folder; within one PATH, a file's own name beats links.
 - A file with names in the folders of several appliances (hard links) is read once, too: as that of
   the folder whose owner has the file.
-- A file needs no reading if another one begins with all of its content: appliances send again what
-  failed before, and people keep ``mail.log.1`` beside ``mail.log.1.gz``. Only files whose first
-  4 KiB agree are read to find out.
+- A file needs no reading if another one has the same content: appliances send again what failed
+  before, and people keep ``mail.log.1`` beside ``mail.log.1.gz``. Only files whose first 4 KiB
+  agree are read to find out.
 """
 
 # Paths stay text; see paths.py.
-# ruff: noqa: PTH100, PTH112, PTH113, PTH115, PTH116, PTH119, PTH120
+# ruff: noqa: PTH100, PTH112, PTH113, PTH116, PTH119, PTH120
 
 import hashlib
 import os
-import re
 import stat
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.block_reader import STDIN, read_blocks
 from forwarder.inputs.files.paths import (
-    APPLIANCE,
     Links,
     ReadingOrder,
     expand,
@@ -43,8 +42,6 @@ from forwarder.text import quoted
 
 UNKNOWN_APPLIANCE = "unknown"
 """The appliance of standard input, which has no folder to take a name from."""
-
-_BRACES = re.compile(r"\{[^{}/]*\}")
 
 _STDIN_PATHS = frozenset({STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 """All are read as "-": opening them again fails for sockets, and would start files over."""
@@ -91,8 +88,7 @@ class Found:
     problems: tuple[str, ...]
     """What could not be found, one sentence each; everything else is in ``files``."""
     repeated: tuple[tuple[str, str], ...]
-    """Files left out because another has all of their content: that file, and the one in
-    ``files``."""
+    """Files left out because another has their content: that file, and the one in ``files``."""
     links: tuple[str, ...] = ()  # links that were not followed
 
 
@@ -101,14 +97,9 @@ def find(
 ) -> Found:
     """Find the files to read and put them in order.
 
-    Never raises for what is or is not on the disk. Whether a file may be read is found out when
-    it is read.
-
-    Args:
-        paths: The PATHs as the user wrote them; relative ones start at the working directory.
-        appliance: The appliance that wrote all of them, also where a pattern holds
-            ``{appliance}``; None or empty if the user did not say.
-        follow_symlinks: Whether links that no PATH names are followed.
+    Never raises for what is or is not on the disk: whether a file may be read is found out when it
+    is read. ``appliance`` wrote all of them, also where a pattern holds ``{appliance}``; None or
+    empty if the user did not say.
     """
     links = Links(follow=follow_symlinks)
     appliance = _printable(appliance) if appliance else None
@@ -168,22 +159,23 @@ def list_files(
     """
     if path in _STDIN_PATHS:
         return [LogFile(STDIN, appliance or UNKNOWN_APPLIANCE, named=appliance is not None)]
-    if not is_pattern(path) or os.path.lexists(path):
-        return [
-            replace(_log_file(log, appliance), outright=log == path)
-            for log in _logs_at(path, problems, links)
-        ]
     before = len(problems)
+    literal = not is_pattern(path) or os.path.lexists(path)
+    if literal:
+        try:
+            os.stat(path)
+        except FileNotFoundError:
+            problems.append(f"{quoted(path)} does not exist; name a file, a folder, a glob or -.")
     files = [
-        replace(_log_file(log, appliance or name), outright=False)
-        for match, name in expand(path, problems, links)
-        for log in _logs_among(match, path, problems, links)
+        replace(_log_file(log, appliance or name), outright=log == path)
+        for match, name in ([(path, None)] if literal else expand(path, problems, links))
+        for log in _logs_at(match, path, problems, links)
     ]
     if not files and len(problems) == before:
         problems.append(
             f"{quoted(path)} matches no log: check it against what is there, and that it is quoted "
-            f"in full (* ? [] match within a folder, ** across folders, {{appliance}} a name)."
-            f"{_about_braces(path)}"
+            f"in full (* ? [] match within a folder, ** across folders, {{appliance}} a name); "
+            f"name files that are hidden or end in one of: {' '.join(_NO_LOG)}"
         )
     return files
 
@@ -210,69 +202,33 @@ def is_of_owner(path: str) -> bool:
 
 
 def find_repeated(paths: Sequence[str]) -> dict[str, str]:
-    """Find the files of one appliance whose whole content another one has at its beginning.
+    """Find the files of one appliance whose content another one has.
 
     Empty files, pipes, and files that cannot be read to their end are like no other.
 
     Returns:
-        The path of each file that needs no reading, and the one that has its content: of those
-        with the same, the first in the order of reading; of longer ones, the longest.
+        The path of each file that needs no reading, and the first that has its content.
     """
-    heads = {path: head for path in paths if (head := _head(path))}
+    heads = {path: _head(path) for path in paths}
+    alike = Counter(heads.values())
+    first: dict[bytes, str] = {}
     repeated: dict[str, str] = {}
-    group: list[str] = []
-    for path in sorted(heads, key=heads.__getitem__):
-        # The shortest head of a group begins all the others.
-        if group and not heads[path].startswith(heads[group[0]]):
-            repeated |= _contained(group, paths)
-            group = []
-        group.append(path)
-    return repeated | _contained(group, paths)
+    for path, head in heads.items():
+        if head and alike[head] > 1 and (digest := _digest(path)):
+            read = first.setdefault(digest, path)
+            if read != path:
+                repeated[path] = read
+    return repeated
 
 
-def _contained(group: Sequence[str], order: Sequence[str]) -> dict[str, str]:
-    """Find those that another one begins with, or is equal to."""
-    if len(group) <= 1:
-        return {}
-    contents = {path: found[-1] for path in order if path in group and (found := _digests(path))}
-    firsts: dict[tuple[int, bytes], str] = {}
-    for path, content in contents.items():
-        firsts.setdefault(content, path)
-    within: dict[str, str] = {}
-    for content, path in sorted(firsts.items(), key=lambda x: x[0][0], reverse=True):
-        smaller = sorted({size for size, _ in firsts if size < content[0]})
-        for beginning in _digests(path, smaller) if smaller and path not in within else ():
-            if beginning in firsts and firsts[beginning] != path:
-                within.setdefault(firsts[beginning], path)
-    return {
-        path: within.get(firsts[content], firsts[content])
-        for path, content in contents.items()
-        if path in within or firsts[content] != path
-    }
-
-
-def _digests(path: str, sizes: Sequence[int] = ()) -> list[tuple[int, bytes]]:
-    """Return size and digest of the content up to each of these sizes, which rise, and of all.
-
-    Nothing for a file that cannot be read to its end.
-    """
-    digest, position, stops = hashlib.sha256(), 0, list(sizes)
-    found = []
+def _digest(path: str) -> bytes | None:
+    digest = hashlib.sha256()
     try:
         for block in read_blocks(path):
-            start = 0
-            while stops and stops[0] <= position + len(block):
-                end = stops.pop(0) - position
-                digest.update(block[start:end])
-                found.append((position + end, digest.digest()))
-                start = end
-            if sizes and not stops:
-                return found
-            digest.update(block[start:])
-            position += len(block)
+            digest.update(block)
     except ForwarderError:
-        return []
-    return [*found, (position, digest.digest())]
+        return None
+    return digest.digest()
 
 
 def _head(path: str) -> bytes:
@@ -291,54 +247,14 @@ def _head(path: str) -> bytes:
     return head[:_HEAD_BYTES]
 
 
-def _logs_at(path: str, problems: list[str], links: Links) -> Iterable[str]:
-    """Return the file, or the logs in the folder, that the user named literally."""
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        if os.path.lexists(path):
-            problems.append(
-                f"{quoted(path)} is a link to {quoted(os.readlink(path))}, which does not exist."
-            )
-        else:
-            problems.append(
-                f"{quoted(path)} does not exist; name a file, a folder, a glob or -."
-                f"{_about_braces(path)}"
-            )
-        return []
-    if stat.S_ISDIR(mode):
-        before = len(problems)
-        logs = _logs_below(path, problems, links)
-        if not logs and len(problems) == before:
-            problems.append(
-                f"{quoted(path)} is a folder without any log; name the files if they are hidden or "
-                f"end in one of: {' '.join(_NO_LOG)}"
-            )
-        return logs
-    if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
-        return [path]
-    problems.append(f"{quoted(path)} is a device or a socket; name a file, a folder, a FIFO or -.")
-    return []
-
-
-def _logs_among(match: str, pattern: str, problems: list[str], links: Links) -> Iterable[str]:
-    """Return the logs at what a pattern matched: what ends as the pattern does is wanted."""
+def _logs_at(match: str, path: str, problems: list[str], links: Links) -> list[str]:
+    """Return the logs at what a PATH matches: what ends as the PATH does is wanted."""
     if os.path.isdir(match):
-        return _logs_below(match, problems, links)
-    wanted = os.path.isfile(match) and (is_log(match) or not is_log(pattern))
-    return [match] if wanted else []
-
-
-def _logs_below(folder: str, problems: list[str], links: Links) -> list[str]:
-    return [log for _, files in walk(folder, problems, links) for log in files if is_log(log)]
-
-
-def _about_braces(path: str) -> str:
-    """Tell what braces mean where they mean nothing; a file may have them in its name."""
-    others = [x for x in _BRACES.findall(path) if x != APPLIANCE]
-    if not others:
-        return ""
-    return f" {quoted(others[0])} is taken as it stands: in braces, only {APPLIANCE} is known."
+        found = (file for _, files in walk(match, problems, links) for file in files)
+        return [file for file in found if is_log(file)]
+    if os.path.isfile(match):
+        return [match] if match == path or is_log(match) or not is_log(path) else []
+    return [match] if match == path and Path(path).is_fifo() else []
 
 
 def _log_file(path: str, appliance: str | None) -> LogFile:

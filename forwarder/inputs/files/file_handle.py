@@ -4,32 +4,26 @@ A fingerprint is of the bytes that were read, from the first to a position, and 
 byte. It has four parts:
 
 - ``size``: how many bytes they are;
-- ``marks``: the first 64 bytes as they are, then checksums of the beginning at every 16 bytes up
-  to 1 KiB and at each power of two. Two files agree as far as they can be compared exactly if the
-  marks of one begin with the marks of the other, so all files that may be the same are found by
-  one search among sorted marks, also among 10,000 files with the same header;
+- ``head``: the first of them as they are. Only files of one head can be the same;
 - ``checksum``: CRC-32 of all of them. It goes on from its own value, so it survives a restart
   without reading anything again, and costs a sixth of the scan for logins;
 - ``tail``: the last 256 bytes, two or three lines. Each read begins there, so that a file that
   was truncated and written again is found out before a byte of it is taken for the rest of the old.
 
 Why not an inode: it is given to the next file at once. Why not a hash of the first KiB: files
-share headers, and files may be shorter. Why CRC-32 is enough: it is only asked where the first
-64 and the last 256 bytes agree at exactly one length, and an attacker who writes into the log from
-outside does not know the rest of it.
+share headers, and files may be shorter. Why CRC-32 is enough: it is only asked where head and tail
+agree at exactly one length, and an attacker who writes into the log from outside does not know the
+rest of it.
 
 Descriptors are bounded: of 10,000 files only those that were read last are open.
 """
 
 import os
-import resource
 import stat
-from bisect import bisect_left, insort
-from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections import OrderedDict, defaultdict
 from contextlib import suppress
 from functools import partial
-from itertools import count, islice
+from itertools import count
 from typing import NamedTuple
 from zlib import crc32
 
@@ -37,18 +31,14 @@ from forwarder.errors import ForwarderError
 from forwarder.inputs.block_reader import GZIP_MAGIC, GzipReader, is_too_short, refusal
 from forwarder.inputs.block_reader import HEAD_BYTES as FORMAT_BYTES
 
-HEAD_BYTES = 64  # kept as they are: most log lines differ within them, by their timestamp
+HEAD_BYTES = 512
+"""An appliance begins all logs of one second with the same three lines, some 180 bytes."""
 TAIL_BYTES = 256
-_FINE_BYTES = 1024
-_FINE_STEP = 16
-"""Up to here there is a mark every 16 bytes: so a file with a header and one line, too, has a mark
-in that line that no other has."""
-_MARK_BYTES = 4
+_KEY_BYTES = 64  # most logs differ within them, by their first timestamp
+_SHORT_BYTES = 4096  # files up to here are compared as a whole: that costs no more
 
 MAX_OPEN = 256
 """Files held open at a time: a quarter of the descriptors that a process has by default."""
-MIN_OPEN = 4
-"""However few descriptors there are: one to read from, one to compare with, and two more."""
 
 Inode = tuple[int, int]
 """Device and number: identifies a file while it is there, and nothing afterwards."""
@@ -67,43 +57,21 @@ class Fingerprint(NamedTuple):
 
     size: int = 0
     checksum: int | None = 0  # None where bytes were skipped without being read
-    marks: bytes = b""  # the first HEAD_BYTES, then 4 bytes for each checksum on the way
+    head: bytes = b""  # the first HEAD_BYTES; in the state of earlier versions fewer
     tail: bytes = b""
 
     def extend(self, data: bytes) -> "Fingerprint":
         """Return the fingerprint that covers the following bytes as well."""
-        size, checksum, marks, tail = self
-        behind = size + len(data)
+        size, checksum, head, tail = self
+        if len(head) == size:
+            head += data[: HEAD_BYTES - size]
         tail = data[-TAIL_BYTES:] if len(data) >= TAIL_BYTES else (tail + data)[-TAIL_BYTES:]
-        if checksum is None:
-            return Fingerprint(behind, None, marks, tail)
-        if size < HEAD_BYTES:
-            marks += data[: HEAD_BYTES - size]
-        view = memoryview(data)
-        while (mark := _next_mark(size)) <= behind:
-            view, before = view[mark - size :], view[: mark - size]
-            checksum = crc32(before, checksum)
-            if mark > HEAD_BYTES:
-                marks += checksum.to_bytes(_MARK_BYTES, "big")
-            size = mark
-        return Fingerprint(behind, crc32(view, checksum), marks, tail)
-
-    def skip_to(self, size: int, tail: bytes) -> "Fingerprint":
-        """Return the fingerprint up to a size, of which only the tail was read since."""
-        return Fingerprint(size, None, self.marks, tail)
-
-    def is_of(self, data: bytes) -> bool:
-        """Whether it covers just these bytes."""
-        return (
-            len(data) == self.size
-            and data.startswith(self.marks[:HEAD_BYTES])
-            and data.endswith(self.tail)
-            and crc32(data) == self.checksum
-        )
+        checksum = None if checksum is None else crc32(data, checksum)
+        return Fingerprint(size + len(data), checksum, head, tail)
 
     def may_be(self, other: "Fingerprint") -> bool:
-        """Whether both can be of one file, as far as marks tell."""
-        return self.marks.startswith(other.marks) or other.marks.startswith(self.marks)
+        """Whether both can be of one file, as far as heads tell."""
+        return self.head.startswith(other.head) or other.head.startswith(self.head)
 
     def equals(self, other: "Fingerprint") -> bool:
         """Whether both cover the same bytes; either may have skipped some."""
@@ -119,52 +87,36 @@ class Fingerprint(NamedTuple):
 NOTHING = Fingerprint()  # of no bytes
 
 
-def _next_mark(size: int) -> int:
-    if size < _FINE_BYTES:
-        return (size // _FINE_STEP + 1) * _FINE_STEP
-    return 1 << size.bit_length()
-
-
 class Index:
-    """Finds the logs that a file may be, by their marks."""
+    """Finds the logs that a file may be, by their heads."""
 
     def __init__(self) -> None:
-        self._sorted: list[tuple[bytes, str]] = []
-        self._lengths: Counter[int] = Counter()
-        """How many marks there are of each length: few files are so short that theirs are, too."""
+        self._logs: defaultdict[bytes, dict[str, bytes]] = defaultdict(dict)
+        """Keys and heads, by the beginning of the head."""
 
-    def add(self, key: str, marks: bytes) -> None:
-        """Add a log; without marks it is not found."""
-        if marks:
-            insort(self._sorted, (marks, key))
-            self._lengths[len(marks)] += 1
+    def add(self, key: str, head: bytes) -> None:
+        """Add a log; without a head it is not found."""
+        if head:
+            self._logs[head[:_KEY_BYTES]][key] = head
 
-    def remove(self, key: str, marks: bytes) -> None:
-        """Remove a log that was added with these marks."""
-        if marks:
-            del self._sorted[bisect_left(self._sorted, (marks, key))]
-            self._lengths[len(marks)] -= 1
-            if not self._lengths[len(marks)]:
-                del self._lengths[len(marks)]
+    def remove(self, key: str, head: bytes) -> None:
+        """Remove a log."""
+        self._logs[head[:_KEY_BYTES]].pop(key, None)
+        if not self._logs[head[:_KEY_BYTES]]:
+            del self._logs[head[:_KEY_BYTES]]
 
-    def find(self, marks: bytes, most: int | None = None) -> set[str]:
-        """Find the logs that agree with the marks as far as both go; none if more than ``most``."""
-        found = set(islice(self._find(marks), None if most is None else most + 1))
-        return found if most is None or len(found) <= most else set()
-
-    def _find(self, marks: bytes) -> Iterator[str]:
-        yield from self._beginning_with(marks, whole=False)
-        for length in self._lengths:
-            if length < len(marks):
-                yield from self._beginning_with(marks[:length], whole=True)
-
-    def _beginning_with(self, marks: bytes, *, whole: bool) -> Iterator[str]:
-        """Find those whose marks begin with these, or are these."""
-        for at in range(bisect_left(self._sorted, (marks, "")), len(self._sorted)):
-            longer, key = self._sorted[at]
-            if longer != marks and (whole or not longer.startswith(marks)):
-                break
-            yield key
+    def find(self, head: bytes) -> list[str]:
+        """Find the logs whose head agrees with this one as far as both go."""
+        size = min(len(head), _KEY_BYTES)
+        begins = [head[:length] for length in range(1, size + 1)]
+        if size < _KEY_BYTES:  # few files are so short
+            begins += [x for x in self._logs if len(x) > size and x.startswith(head)]
+        return [
+            key
+            for begin in begins
+            for key, other in self._logs.get(begin, {}).items()
+            if head.startswith(other) or other.startswith(head)
+        ]
 
 
 class FileHandle:
@@ -261,16 +213,17 @@ class FileHandle:
         return data[tail:]
 
     def still_matches(self, known: Fingerprint) -> bool:
-        """Whether a plain file has the first and last bytes that it had.
+        """Whether a plain file has the first and last bytes that it had, or all if it is short.
 
         Enough where the inode is the same; for anything else, compare all of it.
         """
-        head, tail = known.marks[:HEAD_BYTES], known.tail
-        return (
-            not self.is_gzip
-            and self.bytes_at(0, len(head)) == head
-            and self.bytes_at(known.size - len(tail), len(tail)) == tail
-        )
+        if self.is_gzip:
+            return False
+        begin = self.bytes_at(0, _SHORT_BYTES)
+        if known.size <= _SHORT_BYTES:
+            return known.equals(NOTHING.extend(begin[: known.size]))
+        end = self.bytes_at(known.size - len(known.tail), len(known.tail))
+        return begin.startswith(known.head) and end == known.tail
 
     def bytes_at(self, start: int, size: int) -> bytes:
         """Read from anywhere in a plain file."""
@@ -305,9 +258,7 @@ class FileHandle:
             raise FileError(f"{self._path!r} {reason}; or leave it out of the pattern")
 
     def _error(self, error: OSError) -> FileError:
-        denied = isinstance(error, PermissionError)
-        remedy = "; give this user the right to read it" if denied else ""
-        return FileError(f"{self._path!r} cannot be read: {error.strerror}{remedy}")
+        return FileError(f"{self._path!r} cannot be read: {error.strerror}")
 
 
 class HandleCache:
@@ -317,9 +268,6 @@ class HandleCache:
         """Start with none; at most ``limit`` are open at a time."""
         self._limit = limit
         self._handles: OrderedDict[Inode, FileHandle] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._handles)
 
     def __contains__(self, inode: Inode) -> bool:
         return inode in self._handles
@@ -344,12 +292,6 @@ class HandleCache:
         """Close all files."""
         for inode in list(self._handles):
             self.close(inode)
-
-
-def most_open() -> int:
-    """Return how many files to hold open: where descriptors are few, others need them, too."""
-    few, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MAX_OPEN if few == resource.RLIM_INFINITY else max(MIN_OPEN, min(MAX_OPEN, few // 4))
 
 
 def _open(path: str, inode: Inode) -> int:

@@ -1,5 +1,7 @@
 """Finds out which log a file is, by its content; a block at a time, so that others have their turn.
 
+- A plain file at the inode where a log was last, with the first and last bytes that were read, is
+  that log, whatever name it has now.
 - A file that begins with all that was read of a log goes on where that ends, if the log's current
   file is gone: it was renamed, moved or compressed.
 - If the log's current file is there, both files are compared as far as both go. A file that differs
@@ -9,18 +11,18 @@
 - A file that is a beginning of a log whose file is gone may be a copy on its way, or another log
   that has not differed yet. A live one is read at once; others, when they rest. So nothing is lost;
   what may happen is that the copy of a file that is gone, cut short, is read once more.
-- A closed file that is just what was read of another appliance's log stays that one's, if the log's
-  file is gone. If it is there, the file is a log of its own appliance.
+- Logs are compared within an appliance: what another one wrote is another log.
 """
 
-import sys
 from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from enum import Enum, auto
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from forwarder.inputs.block_reader import GZIP_MAGIC
 from forwarder.inputs.files.checkpoint import LogState
 from forwarder.inputs.files.file_handle import (
+    HEAD_BYTES,
     NOTHING,
     TAIL_BYTES,
     FileError,
@@ -28,7 +30,7 @@ from forwarder.inputs.files.file_handle import (
     Fingerprint,
     MovedError,
 )
-from forwarder.inputs.files.registry import Event, File, Files, State
+from forwarder.inputs.files.registry import Event, File, Files
 
 BLOCK_BYTES = 1 << 17  # 128 KiB at once, as much as is read of a log
 
@@ -36,12 +38,9 @@ MAX_RIVALS = 8
 """Files that one is compared with byte by byte. More of them can only be many logs that begin with
 the whole content of the file; then it is read as one of its own."""
 
-_SKIP_HEAD_BYTES = 8192
-"""Read of a file whose content is skipped, to know it again: beyond any header."""
 _SKIP_LINE_BYTES = 1 << 16
-"""The longest line whose beginning is looked for, to begin with a whole one."""
-_HINT_BYTES = 4096
-"""Read of a file whose inode is known, to see that its beginning is that of one log only."""
+"""The longest line whose beginning is looked for where a log is skipped, to begin with a whole
+one."""
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]  # yields after each block
@@ -65,42 +64,42 @@ class Identity(Enum):
     WAIT = auto()  # it cannot be told yet
 
 
-class Comparison(NamedTuple):
-    """What is known of a file beside a log that it may be."""
+def decide(
+    relation: Relation, *, whole: bool, live: bool, other_live: bool, settled: bool
+) -> Identity:
+    """Decide what a file is, beside one log that it is like.
 
-    whole: bool  # whether it begins with all that was read of the log; if not, it ends within that
-    relation: Relation
-    live: bool  # whether it may be written to, by its name
-    other_live: bool  # whether the log's current file may be written to
-    settled: bool  # whether it has not changed for so long that it is complete
-
-
-class Candidates(NamedTuple):
-    """The logs that a file may be."""
-
-    whole: tuple[str, ...]  # keys of those of which it holds all that was read, the longest first
-    beginning: tuple[str, ...]  # keys of those that it is a beginning of, as far as can be told
-
-
-def decide(file: Comparison) -> Identity:
-    """Decide what a file is, beside one log that it is like."""
-    match file.relation:
+    Args:
+        relation: How it relates to the log's current file.
+        whole: Whether it begins with all that was read of the log; if not, it ends within that.
+        live: Whether it may be written to, by its name.
+        other_live: Whether the log's current file may be written to.
+        settled: Whether it has not changed for so long that it is complete.
+    """
+    match relation:
         case Relation.DIFFERENT:
             return Identity.NEW
         case Relation.BEGINNING:
             return Identity.COPY
         case Relation.LONGER:
-            if not file.whole:  # the other is damaged; there is nothing in this one that is new
+            if not whole:  # the other is damaged; there is nothing in this one that is new
                 return Identity.COPY
-            return Identity.NEW if file.other_live else Identity.CONTINUE
+            return Identity.NEW if other_live else Identity.CONTINUE
         case Relation.NO_FILE:
-            if file.whole:
+            if whole:
                 return Identity.CONTINUE
-            return Identity.NEW if file.live or file.settled else Identity.WAIT
+            return Identity.NEW if live or settled else Identity.WAIT
 
 
-def match_fingerprints(handle: FileHandle, known: Mapping[str, Fingerprint]) -> Steps[Candidates]:
-    """Compare a file, from its beginning, with what was read of logs; ``known`` has that by key."""
+def match_fingerprints(
+    handle: FileHandle, known: Mapping[str, Fingerprint]
+) -> Steps[tuple[list[str], list[str]]]:
+    """Compare a file, from its beginning, with what was read of logs; ``known`` has that by key.
+
+    Returns:
+        The keys of those of which it holds all that was read, the longest first; and of those that
+        it may be a beginning of.
+    """
     handle.restart()
     own = NOTHING
     whole: list[str] = []
@@ -109,12 +108,12 @@ def match_fingerprints(handle: FileHandle, known: Mapping[str, Fingerprint]) -> 
             data = handle.read(min(BLOCK_BYTES, other.size - own.size))
             if not data and not handle.pending:
                 longer = [x for x, y in known.items() if y.size > own.size and own.may_be(y)]
-                return Candidates(tuple(reversed(whole)), tuple(sorted(longer)))
+                return whole, sorted(longer)
             own = own.extend(data)
             yield
         if own.equals(other):
-            whole.append(key)
-    return Candidates(tuple(reversed(whole)), ())
+            whole.insert(0, key)
+    return whole, []
 
 
 def compare_content(handle: FileHandle, other: FileHandle) -> Steps[Relation]:
@@ -154,6 +153,20 @@ class FileIdentifier:
         self._logs = files.logs
         self._release = release
 
+    def recognise(self, file: File) -> None:
+        """Find out whether a file is the log that was last at its inode; compare it if not."""
+        log = self._logs.find_by_inode(file.inode)
+        handle = self._files.handles.open(file.path, file.inode)
+        if log is None or not log.read.size or not handle.still_matches(log.read):
+            self._files.on(file, Event.REPLACED)
+            return
+        file.is_gzip = False
+        # Often nothing is left to read or to tell.
+        ended = log.ended and not file.is_live and handle.stamp[0] == log.read.size
+        self._files.set_log(file, log, Event.ENDED if ended else Event.IDENTIFIED)
+        if ended:
+            self._files.handles.close(file.inode)
+
     def identify(self, file: File, *, settled: bool) -> Steps[bool]:
         """Find out which log a file is, and let it be read, if it has to be.
 
@@ -162,23 +175,11 @@ class FileIdentifier:
         Returns:
             Whether to try again when it has settled.
         """
-        was_open = file.inode in self._files.handles
         handle = self._files.handles.open(file.path, file.inode)
-        if was_open:
-            handle.restart()  # it may have been shorter then, or something else
+        handle.restart()  # it may have been shorter when it was opened, or something else
         if handle.unclear and (not settled or handle.bytes_at(0, 2) in {b"", GZIP_MAGIC[:1]}):
             self._files.on(file, Event.UNCLEAR)
             return not settled and handle.stamp[0] > 0
-        hint = self._logs.find_by_inode(file.inode)
-        if hint is not None and self._is_hinted(handle, hint):
-            file.is_gzip = False
-            closed = hint.ended and file.here and not file.is_live
-            if closed and handle.stamp[0] == hint.read.size:  # nothing is left to read or to tell
-                self._files.set_log(file, hint, Event.ENDED)
-                self._files.handles.close(file.inode)
-            else:
-                self._files.set_log(file, hint)
-            return False
         identity, log = yield from self._identify(file, handle, settled=settled)
         if identity is Identity.WAIT:
             self._files.on(file, Event.UNCLEAR)
@@ -199,129 +200,53 @@ class FileIdentifier:
     def _identify(
         self, file: File, handle: FileHandle, *, settled: bool
     ) -> Steps[tuple[Identity, LogState | None]]:
-        handle.restart()
-        own = NOTHING.extend(handle.read(BLOCK_BYTES))
-        while handle.pending:
-            yield
-            own = NOTHING.extend(handle.read(BLOCK_BYTES))
-        if not own.size:
-            return Identity.NEW, None
-        logs = {x.key: x for x in self._logs.find(file.stat.appliance, own) if x.read.size}
+        own = NOTHING.extend((yield from _read_block(handle, HEAD_BYTES)))
+        logs = {x.key: x.read for x in self._logs.find(file.stat.appliance, own)}
         # A log that was read as another appliance's stays that, whatever name it has now.
-        hint = self._logs.find_by_inode(file.inode)
-        if hint is not None and hint.read.size and hint.read.may_be(own):
-            logs[hint.key] = hint
+        before = self._logs.find_by_inode(file.inode)
+        if before is not None and before.read.size and before.read.may_be(own):
+            logs[before.key] = before.read
+        if not own.size or not logs:
+            return Identity.NEW, None
         found: dict[Identity, LogState] = {}
-        if logs:
-            alike = yield from match_fingerprints(handle, {x: y.read for x, y in logs.items()})
-            for key in alike.whole[:MAX_RIVALS] + alike.beginning[:MAX_RIVALS]:
-                log = self._logs.get(key)
-                if log is None:  # forgotten meanwhile
-                    continue
-                home, relation = yield from self._compare(file, handle, log)
-                live, other_live = file.is_live, home is not None and home.is_live
-                whole = key in alike.whole
-                comparison = Comparison(whole, relation, live, other_live, settled)
-                found.setdefault(decide(comparison), log)
+        whole, beginning = yield from match_fingerprints(handle, logs)
+        for key in whole[:MAX_RIVALS] + beginning[:MAX_RIVALS]:
+            log = self._logs.get(key)
+            if log is None:  # forgotten meanwhile
+                continue
+            relation, other_live = yield from self._compare(file, handle, log)
+            identity = decide(
+                relation,
+                whole=key in whole,
+                live=file.is_live,
+                other_live=other_live,
+                settled=settled,
+            )
+            found.setdefault(identity, log)
         # A copy is proven, byte by byte. Then the longest that may go on.
-        for identity in (Identity.COPY, Identity.CONTINUE):
+        for identity in (Identity.COPY, Identity.CONTINUE, Identity.WAIT):
             if identity in found:
                 return identity, found[identity]
-        if Identity.WAIT in found:
-            return Identity.WAIT, None
-        return (yield from self._identify_elsewhere(file, handle, own, settled=settled))
-
-    def _identify_elsewhere(
-        self, file: File, handle: FileHandle, own: Fingerprint, *, settled: bool
-    ) -> Steps[tuple[Identity, LogState | None]]:
-        """Find out whether a closed file is a log that another appliance had, and has no more.
-
-        Only if it holds just what was read of that: logs of two appliances may begin alike. Beside
-        the other's own file it is a log of its own, once that is not being moved any more.
-        """
-        others = [] if file.is_live else self._logs.find_elsewhere(file.stat.appliance, own)
-        known = {log.key: log.read for log in others}
-        if not known:
-            return Identity.NEW, None
-        alike = yield from match_fingerprints(handle, known)
-        size = handle.position
-        same = [x for x in alike.whole[:MAX_RIVALS] if known[x].size == size]
-        if same and (yield from _read_block(handle, 1)):
-            same = []
-        if not settled and (same or alike.beginning):
-            return Identity.WAIT, None
-        for log in map(self._logs.get, same if handle.complete else []):
-            if log is not None and log.read.size == size and self._is_gone(log, file):
-                return Identity.CONTINUE, log
         return Identity.NEW, None
-
-    def _is_gone(self, log: LogState, visitor: File) -> bool:
-        """Whether the file that a log is read from is gone; a gzip file may wait its turn."""
-        if self._home(log, visitor) is not None:
-            return False
-        other = self._files.get(log.position.inode)
-        if other is None or other is visitor or other.log is not None:
-            return True
-        return other.path != log.position.path
 
     def _compare(
         self, file: File, handle: FileHandle, log: LogState
-    ) -> Steps[tuple[File | None, Relation]]:
-        """Compare a file with the current one of a log."""
-        home = self._home(log, file)
-        relation = Relation.NO_FILE
-        if home is not None:
-            try:
-                other = FileHandle(home.path, home.inode)
-                try:
+    ) -> Steps[tuple[Relation, bool]]:
+        """Compare a file with the current one of a log, and tell whether that is live."""
+        home = self._files.get(log.current_file)
+        if home is None or home is file or not home.here:
+            return Relation.NO_FILE, False
+        try:
+            with closing(FileHandle(home.path, home.inode)) as other:
+                if _holds(other, home, log):
                     relation = yield from compare_content(handle, other)
-                finally:
-                    other.close()
-            except (MovedError, FileError):
-                relation = Relation.NO_FILE
-            if self._home(log, file) is not home:  # it was written again meanwhile
-                relation = Relation.NO_FILE
-        return home, relation
-
-    def _home(self, log: LogState, visitor: File) -> File | None:
-        """Return the file that a log is read from, if it is not the visitor and still holds it."""
-        home = self._files.get(log.current_file or log.position.inode)
-        if home is None or home is visitor or not home.here:
-            return None
-        # After a restart a log's file may wait for its turn, where the log was last.
-        waits = log.current_file is None
-        if waits and (home.log is not None or home.state is not State.COMPARE):
-            return None
-        try:
-            other = FileHandle(home.path, home.inode)
+                    if _holds(other, home, log) and log.current_file == home.inode:
+                        return relation, home.is_live
         except (MovedError, FileError):
-            return None
-        try:
-            # A gzip file that changed was taken from its log when that was seen.
-            if waits:
-                holds = self._is_hinted(other, log)
-            else:
-                holds = home.is_gzip if other.is_gzip else other.still_matches(log.read)
-        finally:
-            other.close()
-        if holds and waits:  # under whatever name: a hard link may be all that is left
-            home.comparison = None
-            self._files.set_log(home, log)
-        elif not holds and not waits:
+            return Relation.NO_FILE, False
+        if log.current_file == home.inode:
             self._release(home)
-        return home if holds else None
-
-    def _is_hinted(self, handle: FileHandle, log: LogState) -> bool:
-        """Whether a plain file at the inode of a log is the log, and no other may be meant."""
-        known = log.read
-        if handle.is_gzip or not known.size:
-            return False
-        data = handle.bytes_at(0, _HINT_BYTES)
-        if not known.is_of(data):  # all of a small file; of others, what is enough
-            if not handle.still_matches(known):
-                return False
-            known = NOTHING.extend(data)
-        return self._logs.find(log.position.appliance, known) == [log]
+        return Relation.NO_FILE, False
 
     def _go_to(self, handle: FileHandle, size: int) -> Steps[None]:
         """Go to a position in a gzip file, by decompressing all before it."""
@@ -340,21 +265,20 @@ class FileIdentifier:
         Of a gzip file, all: its size does not tell what is in it.
         """
         handle.restart()
-        if not handle.is_gzip and size > _SKIP_HEAD_BYTES + _SKIP_LINE_BYTES:
-            last = handle.bytes_at(size - _SKIP_LINE_BYTES, _SKIP_LINE_BYTES)
-            size -= len(last) - (last.rfind(b"\n") + 1 or len(last))
-            head = NOTHING.extend(handle.bytes_at(0, _SKIP_HEAD_BYTES))
-            tail = handle.bytes_at(size - TAIL_BYTES, TAIL_BYTES)
-            self._logs.skip(log, head.skip_to(size, tail))
+        if handle.is_gzip:
+            own = NOTHING
+            while (data := handle.read(BLOCK_BYTES)) or handle.pending:
+                own = own.extend(data)
+                yield
+            self._logs.skip(log, own)
             return
-        own, after_line = NOTHING, NOTHING
-        limit = sys.maxsize if handle.is_gzip else size
-        while True:
-            data = handle.read(min(BLOCK_BYTES, limit - handle.position))
-            if not data and not handle.pending:
-                break
-            newline = data.rfind(b"\n") + 1
-            after_line = own.extend(data[:newline]) if newline else after_line
-            own = own.extend(data)
-            yield
-        self._logs.skip(log, own if handle.is_gzip else after_line)
+        last = handle.bytes_at(max(size - _SKIP_LINE_BYTES, 0), min(size, _SKIP_LINE_BYTES))
+        size -= len(last) - (last.rfind(b"\n") + 1)
+        head = handle.bytes_at(0, min(size, HEAD_BYTES))
+        tail = handle.bytes_at(max(size - TAIL_BYTES, 0), min(size, TAIL_BYTES))
+        self._logs.skip(log, Fingerprint(size, None if size else 0, head, tail))
+
+
+def _holds(handle: FileHandle, file: File, log: LogState) -> bool:
+    """Whether a file still is the log; a gzip file that changes is taken from it at once."""
+    return file.is_gzip if handle.is_gzip else handle.still_matches(log.read)

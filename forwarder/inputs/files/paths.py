@@ -31,13 +31,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
 from functools import lru_cache
 
 from forwarder.text import quoted
 
 APPLIANCE = "{appliance}"
-_ANY_FOLDERS = "**"
+ANY_FOLDERS = "**"
 _ITEM = re.compile(r"\{appliance\}\**|\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 _MAGIC = re.compile(r"\{appliance\}|[*?\[]")
 
@@ -66,15 +65,8 @@ _MOVED = re.compile(
 _LIVE = (".c", ".current")
 _CLOSED = (".s", ".gz")
 
+_LIVE_AGE = 2
 _NO_TIME = datetime.max.replace(tzinfo=UTC)  # sorts names without a timestamp behind those with one
-
-
-class _Age(IntEnum):
-    """Oldest first: closed files by their time, then by their number, then what is written to."""
-
-    STAMPED = 0
-    NUMBERED = 1
-    LIVE = 2
 
 
 ReadingOrder = tuple[int, datetime, int, int, str, str, str]
@@ -131,7 +123,7 @@ def is_live(path: str) -> bool:
     """
     name = _name_of(path)
     time, rest = _stamp_and_rest(name)
-    return not path.endswith(_CLOSED) and _age(name, time, _find_number(rest)) is _Age.LIVE
+    return not path.endswith(_CLOSED) and _age(name, time, _find_number(rest)) == _LIVE_AGE
 
 
 def is_successor(path: str, of: str) -> bool:
@@ -139,20 +131,16 @@ def is_successor(path: str, of: str) -> bool:
 
     True if both names are the same but for a later timestamp, in the same folder.
     """
-    folder, _, name = path.rpartition("/")
-    other_folder, _, other_name = of.rpartition("/")
-    time, rest = _stamp_and_rest(name)
-    other_time, other_rest = _stamp_and_rest(other_name)
+    time, other_time = time_in_name(path), time_in_name(of)
     return (
         time is not None
         and other_time is not None
         and time > other_time
-        and (folder, rest) == (other_folder, other_rest)
-        and name.partition("@")[0] == other_name.partition("@")[0]
+        and path.rpartition("/")[0] == of.rpartition("/")[0]
+        and base_name(path) == base_name(of)
     )
 
 
-@lru_cache(maxsize=1024)  # each step with a file asks for it again
 def reading_order(path: str) -> ReadingOrder:
     """Return the place of a file among the files of its appliance, as a key for ``sorted``.
 
@@ -190,10 +178,11 @@ def _without_stamp(name: str) -> str:
     return before + behind if before else behind.lstrip(".-_")
 
 
-def _age(name: str, time: datetime | None, number: re.Match[str] | None) -> _Age:
+def _age(name: str, time: datetime | None, number: re.Match[str] | None) -> int:
+    """Return what comes first: closed files by their time, then by their number, then live ones."""
     if name.endswith(_LIVE) or (time is None and number is None):
-        return _Age.LIVE
-    return _Age.NUMBERED if time is None else _Age.STAMPED
+        return _LIVE_AGE
+    return 1 if time is None else 0
 
 
 def _stamp_and_rest(name: str) -> tuple[datetime | None, str]:
@@ -271,19 +260,10 @@ def expand(pattern: str, problems: list[str], links: Links) -> Iterator[tuple[st
         yield from _expand(base, parts[fixed:], None, problems, links)
 
 
-def matches(pattern: str, path: str) -> bool:
-    """Whether a pattern matches a path, by the text alone; both absolute.
-
-    False may be returned for a path that leads through a link.
-    """
-    return _matches(_parts(pattern), _parts(path), None)
-
-
-def fixed_folder(pattern: str) -> tuple[str, bool]:
-    """Return the folder below which all matches lie, and whether the pattern looks deeper."""
+def fixed_folder(pattern: str) -> str:
+    """Return the folder below which all matches of an absolute pattern lie."""
     parts = _parts(pattern)
-    fixed = min(_fixed(parts), len(parts) - 1)
-    return "/" + "/".join(parts[:fixed]), fixed < len(parts) - 1
+    return "/" + "/".join(parts[: min(_fixed(parts), len(parts) - 1)])
 
 
 def walk(folder: str, problems: list[str], links: Links) -> Iterator[tuple[str, list[str]]]:
@@ -323,20 +303,6 @@ def _fixed(parts: Sequence[str]) -> int:
     return next((i for i, part in enumerate(parts) if is_pattern(part)), len(parts))
 
 
-def _matches(parts: Sequence[str], names: Sequence[str], appliance: str | None) -> bool:
-    if not parts:
-        return not names
-    if parts[0] == _ANY_FOLDERS:
-        skip = range(len(names) + 1)
-        return any(_matches(parts[1:], names[number:], appliance) for number in skip)
-    if not names:
-        return False
-    if not is_pattern(parts[0]):
-        return parts[0] == names[0] and _matches(parts[1:], names[1:], appliance)
-    named = _name(parts[0], names[0], appliance)
-    return named is not None and _matches(parts[1:], names[1:], named or None)
-
-
 def _name(part: str, name: str, appliance: str | None) -> str | None:
     """Match a part: None if it does not, else the appliance so far, "" while it has no name."""
     match = _compiled(part).fullmatch(name)
@@ -359,7 +325,7 @@ def _expand(
             yield from _expand(path, rest, name, problems, links)
     elif not os.path.isdir(base):
         return
-    elif part == _ANY_FOLDERS:
+    elif part == ANY_FOLDERS:
         for folder, _ in walk(base, problems, links):
             yield from _expand(folder, rest, name, problems, links)
     else:

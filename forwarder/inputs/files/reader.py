@@ -1,12 +1,12 @@
-"""Reads on where a log stopped, and decides what its end means.
+"""Takes the turn of a file: compares it, or reads on where its log stopped, and finds its end.
 
 **Beginning.** At a rotation the last lines of the old file and the first of the new one come within
 a moment, and a scan may find the new one only. But whatever is in the old one was written before
 there was anything in the new one, under whatever name it is now: before a file is renamed,
-truncated or sent again, it is whole. So when the first bytes of a log were seen, all files are
-scanned once more. What that scan finds and what comes earlier in the order has its turn first. A
-file is known to be the one that was seen if it has not changed since, or begins as it did: a busy
-one changes between any two scans.
+truncated or sent again, it is whole. So when a file with bytes was seen first, all files are
+scanned once more before it is compared. What that scan finds and what comes earlier in the order
+has its turn first. A file is known to be the one that was seen if it has not changed since, or
+begins as it did: a busy one changes between any two scans.
 
 **End.** A file that is written to has a live name. At its end it is idle: more may come, and an
 unterminated line waits for its rest, however long. Any other file is being copied or uploaded, or
@@ -18,19 +18,21 @@ written to by a logger that was not told yet that its file was renamed. It is co
 
 Should a complete file grow all the same, its new bytes are read; only a line that ended at its
 end is then in two pieces. The last line of a file that is no longer written to is whole only after
-a pause, because it may be wrapped. What comes behind that file waits for it, too, but not for long.
+a pause, because it may be wrapped, or when another file is to be read behind it.
 """
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from heapq import heappop, heappush
 
 from forwarder.inputs.block_reader import describe_damage
 from forwarder.inputs.chunk import Chunk, Kind
+from forwarder.inputs.files.changes import ChangeTracker
 from forwarder.inputs.files.checkpoint import LogState
-from forwarder.inputs.files.file_handle import FileHandle
+from forwarder.inputs.files.file_handle import FileError, FileHandle, Inode, MovedError
+from forwarder.inputs.files.identify import FileIdentifier
 from forwarder.inputs.files.paths import time_in_name
-from forwarder.inputs.files.registry import Event, File, Files
+from forwarder.inputs.files.registry import Event, File, Files, State
 from forwarder.inputs.files.scanner import FileStat
 
 SETTLE = timedelta(seconds=10)
@@ -41,129 +43,186 @@ PAUSE = timedelta(seconds=1)
 """So long a file that is copied or uploaded must rest before its last whole line is taken for
 whole: a wrapped line goes on behind its newline."""
 
-PATIENCE = 2 * PAUSE
-"""A file that grows on and on is not waited for; one that was sent within a second is."""
-
 _SEEN_BYTES = 4096  # remembered of a file that waits for a scan: beyond any header
 
 _HEADER_BYTES = 8192
 """Where a log is begun at its end, the header that an appliance writes first is among these."""
 
 
-class EofFacts(NamedTuple):
-    """What is known of a file whose last byte was read."""
-
-    live: bool  # whether its name is that of a file being written, and no newer one took its place
-    gone: bool  # whether it was removed, and is still open
-    succeeded: bool  # whether it was followed while live, and what is live now holds something
-    is_gzip: bool
-    whole: bool  # of a gzip file: whether the check at its end is right
-    terminated: bool  # whether a newline is its last byte
-    idle: timedelta  # since it changed
-    once: bool  # whether more is not waited for
-
-
-class EofDecision(NamedTuple):
-    """What to do at the end of a file."""
-
-    kind: Kind
-    again: timedelta | None
-    """When to decide again, if nothing changes; None if only a change matters."""
-    stuck: bool = False
-    """Whether the rest of a gzip file is missing for so long that it is a problem."""
-
-
-def decide_eof(file: EofFacts) -> EofDecision:
-    """Decide what the end of a file means."""
-    settled = file.idle >= SETTLE
-    if file.is_gzip:
-        if file.whole:
-            return EofDecision(Kind.END, None)
-        return EofDecision(Kind.MORE, None if settled else SETTLE - file.idle, stuck=settled)
-    if file.live and not file.gone:
-        return EofDecision(Kind.IDLE, None)
-    if settled or file.succeeded or (file.once and (file.terminated or file.gone)):
-        return EofDecision(Kind.END, None)
-    if file.idle >= PAUSE:
-        return EofDecision(Kind.IDLE, SETTLE - file.idle)
-    return EofDecision(Kind.MORE, PAUSE - file.idle)
-
-
-class Step(NamedTuple):
-    """What came of reading a file once."""
-
-    chunk: Chunk | None = None
-    again: timedelta | None = None  # when to read it again, if nothing changes
-    problem: str | None = None
-    replaced: bool = False  # whether the file holds something else by now; nothing of that was read
-    finished: bool = False  # whether it is gone and was read to its end
-    early: bool = False  # whether all files have to be scanned before it may be begun
-
-
 class LogReader:
-    """Reads the current files of logs."""
+    """Takes the turns of files."""
 
-    def __init__(self, files: Files, *, once: bool, block_bytes: int) -> None:
+    def __init__(
+        self,
+        files: Files,
+        tracker: ChangeTracker,
+        *,
+        once: bool,
+        block_bytes: int,
+        monotonic: Callable[[], float],
+    ) -> None:
         """Read at most ``block_bytes`` at a time; ``once`` if more is not waited for."""
         self._files = files
         self._logs = files.logs
+        self._tracker = tracker
+        self._identifier = FileIdentifier(files, tracker.on_truncate)
         self._block_bytes = block_bytes
         self._once = once
+        self._monotonic = monotonic
+        self._due: list[tuple[float, Inode]] = []
+        self.problems: list[str] = []
 
-    def read(self, file: File, log: LogState, scans: int, idle: Callable[[], timedelta]) -> Step:
-        """Read what follows in the current file of a log, at most one block.
+    @property
+    def due(self) -> float | None:
+        """When to look at a file again though nothing changes."""
+        return self._due[0][0] if self._due else None
 
-        The file rests if it is at its end. ``scans`` is how many there were, ``idle`` returns how
-        long ago the file changed.
-        """
+    def wake_due(self) -> None:
+        """Let files have turns that were to wait until now."""
+        while self._due and self._due[0][0] <= self._monotonic():
+            file = self._files.get(heappop(self._due)[1])
+            self._files.queue.unblock()
+            if file is not None:
+                self._files.on(file, Event.DUE)
+
+    def take_turn(self, file: File, *, expected: bool) -> Chunk | None:
+        """Compare a file, or read at most one block; ``expected`` if its inode is that of a log."""
+        try:
+            if expected:
+                self._identifier.recognise(file)
+            elif file.state is State.READ and file.log is not None:
+                return self._read(file, file.log)
+            else:
+                return self._compare(file)
+        except MovedError:
+            self._retry_later(file)
+            self._tracker.scan_is_due = True
+        except FileError as error:
+            self._retry_later(file)
+            self._report(file, str(error))
+        except OSError as error:
+            self._retry_later(file)
+            self._report(file, f"{file.path!r} cannot be read: {error.strerror}")
+        return None
+
+    def _retry_later(self, file: File) -> None:
+        """Try a file again after the next scan."""
+        self._files.handles.close(file.inode)
+        if file.here:
+            file.comparison = None
+            self._files.on(file, Event.ERROR)
+        else:
+            self._tracker.drop(file)
+
+    def _report(self, file: File, problem: str | None) -> None:
+        if problem is not None and problem != file.problem:
+            self.problems.append(problem)
+        file.problem = problem
+
+    def _rested(self, file: File) -> timedelta:
+        return timedelta(seconds=self._monotonic() - file.changed_at)
+
+    def _look_again(self, file: File, after: timedelta) -> None:
+        heappush(self._due, (self._monotonic() + after.total_seconds(), file.inode))
+
+    def _compare(self, file: File) -> Chunk | None:
+        """Find out which log a file is, and begin that at once if it is new."""
+        self._files.on(file, Event.REPLACED)  # it may have been taken from its log meanwhile
+        if file.comparison is None:
+            if not self._may_begin(file):
+                self._files.queue.block(file.inode)
+                return None
+            settled = self._rested(file) >= SETTLE
+            file.comparison = self._identifier.identify(file, settled=settled)
+        try:
+            next(file.comparison)
+        except StopIteration as stop:
+            file.comparison = None
+            if stop.value:
+                self._look_again(file, SETTLE - self._rested(file))
+            if not file.here and not file.is_current:
+                self._tracker.drop(file)
+            elif file.state is State.READ and file.log is not None and not file.log.read.size:
+                return self._read(file, file.log)
+        return None
+
+    def _may_begin(self, file: File) -> bool:
+        """Whether all that is older than a new file was found."""
+        handle = self._files.handles.open(file.path, file.inode)
+        unchanged = handle.stamp == (file.stat.size, file.stat.modified_ns)
+        if file.head:
+            unchanged = handle.bytes_at(0, len(file.head)) == file.head
+        scans = self._tracker.scans
+        if not unchanged:
+            file.seen_in = scans
+        if scans > file.seen_in or not handle.stamp[0]:
+            file.head = b""
+            return True
+        file.head = handle.bytes_at(0, _SEEN_BYTES)
+        self._tracker.scan_is_due = True
+        return False
+
+    def _read(self, file: File, log: LogState) -> Chunk | None:
+        """Read what follows in the current file of a log; the file rests if it is at its end."""
         handle = self._files.handles.open(file.path, file.inode)
         data = handle.read_after(log.read, self._block_bytes)
         if data is None:
-            return Step(replaced=True)
+            self._tracker.on_truncate(file)
+            return None
         if not handle.is_gzip:
             self._logs.see(log, handle.stamp[0])
         if handle.pending:
-            return Step()
+            return None
         if not data:
-            return self._end(file, log, handle, idle())
-        if not log.read.size and not _may_begin(file, handle, data, scans):
-            handle.restart()
-            return Step(early=True)
+            return self._end(file, log, handle)
+        self._report(file, None)
         at_rest = not handle.is_gzip and len(data) < self._block_bytes and file.is_live
         at_rest = at_rest and not self._files.has_successor(file)
         if at_rest:
             self._files.on(file, Event.ENDED)
-        kind = Kind.IDLE if at_rest else Kind.MORE
-        return Step(self._hand_over(file, log, handle, data, kind))
+        return self._hand_over(file, log, handle, data, Kind.IDLE if at_rest else Kind.MORE)
 
-    def _end(self, file: File, log: LogState, handle: FileHandle, idle: timedelta) -> Step:
-        succeeded = log.position.live and self._files.has_successor(file)
-        end = decide_eof(
-            EofFacts(
-                live=file.is_live and not succeeded,
-                gone=not file.here,
-                succeeded=succeeded,
-                is_gzip=handle.is_gzip,
-                whole=handle.complete,
-                terminated=log.read.tail.endswith(b"\n"),
-                idle=idle,
-                once=self._once,
-            )
-        )
+    def _end(self, file: File, log: LogState, handle: FileHandle) -> Chunk | None:
         self._files.on(file, Event.ENDED)
+        kind, again = self._decide_end(file, log, handle)
+        stuck = handle.is_gzip and kind is Kind.MORE and again is None
         problem = None
-        if handle.fault is not None or end.stuck:
+        if handle.fault is not None or stuck:
             problem = f"{file.path!r} {describe_damage(handle.fault, log.read.size)}"
+        self._report(file, problem)
         if handle.fault is not None:
             self._files.handles.close(file.inode)  # from the beginning, when it changes
-            return Step(problem=problem)
-        news = end.kind not in {Kind.MORE, log.last_kind} and not log.ended and log.read.size > 0
-        chunk = self._hand_over(file, log, handle, b"", end.kind) if news else None
-        if end.kind is not Kind.END:
-            return Step(chunk, end.again, problem)
-        self._logs.end(log)
-        self._files.handles.close(file.inode)
-        return Step(chunk, end.again, problem, finished=not file.here)
+            return None
+        news = kind not in {Kind.MORE, log.last_kind} and not log.ended and log.read.size > 0
+        chunk = self._hand_over(file, log, handle, b"", kind) if news else None
+        if again is not None:
+            self._look_again(file, again)
+        if kind is Kind.END:
+            self._logs.end(log)
+            self._files.handles.close(file.inode)
+            if not file.here:
+                self._tracker.drop(file)
+        return chunk
+
+    def _decide_end(
+        self, file: File, log: LogState, handle: FileHandle
+    ) -> tuple[Kind, timedelta | None]:
+        """Decide what the end of a file means, and when to decide again, if nothing changes."""
+        idle = self._rested(file)
+        settled = idle >= SETTLE
+        if handle.is_gzip:
+            if handle.complete:
+                return Kind.END, None
+            return Kind.MORE, None if settled else SETTLE - idle
+        succeeded = log.position.live and self._files.has_successor(file)
+        if file.is_live and not succeeded:
+            return Kind.IDLE, None
+        terminated = log.read.tail.endswith(b"\n") or not file.here
+        if settled or succeeded or (self._once and terminated):
+            return Kind.END, None
+        if idle >= PAUSE or self._files.queue.waits(file.stat.appliance):
+            return Kind.IDLE, SETTLE - idle
+        return Kind.MORE, PAUSE - idle
 
     def _hand_over(
         self, file: File, log: LogState, handle: FileHandle, data: bytes, kind: Kind
@@ -193,20 +252,6 @@ class LogReader:
             input=file.stat.input,
             head=head,
         )
-
-
-def _may_begin(file: File, handle: FileHandle, data: bytes, scans: int) -> bool:
-    """Whether the first bytes of a log may be handed over; if not, after another scan."""
-    unchanged = handle.stamp == (file.stat.size, file.stat.modified_ns)
-    if file.head:
-        unchanged = data.startswith(file.head)
-    if not unchanged:
-        file.seen_in = scans
-    if scans > file.seen_in:
-        file.head = b""
-        return True
-    file.head = data[:_SEEN_BYTES]
-    return False
 
 
 def modified_at(stat: FileStat) -> datetime:

@@ -15,13 +15,11 @@ that a large backlog of one holds up no other. A file may be blocked until all f
 those behind it wait, too.
 """
 
+from bisect import bisect_left, insort
 from collections import defaultdict, deque
-from collections.abc import Generator, Hashable, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from heapq import heappop, heappush
-from itertools import count
-from typing import Generic, NamedTuple, TypeVar
 
 from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
 from forwarder.inputs.files.file_handle import HandleCache, Inode
@@ -34,7 +32,8 @@ from forwarder.inputs.files.paths import (
 )
 from forwarder.inputs.files.scanner import FileStat
 
-T = TypeVar("T", bound=Hashable)
+Place = tuple[ReadingOrder, bool]
+"""Of a file in the queue: by its name, and whether it still has that."""
 
 
 class State(Enum):
@@ -65,32 +64,18 @@ class Event(Enum):
 
 
 TRANSITIONS = {
-    (State.IGNORED, Event.REPLACED): State.COMPARE,
-    (State.COMPARE, Event.REPLACED): State.COMPARE,
-    (State.COMPARE, Event.IDENTIFIED): State.READ,
-    (State.COMPARE, Event.ENDED): State.AT_END,
-    (State.COMPARE, Event.COPIED): State.COPY,
-    (State.COMPARE, Event.UNCLEAR): State.UNDECIDED,
-    (State.COMPARE, Event.ERROR): State.FAILED,
-    (State.UNDECIDED, Event.DUE): State.COMPARE,
-    (State.UNDECIDED, Event.REPLACED): State.COMPARE,
-    (State.READ, Event.CHANGED): State.READ,
-    (State.READ, Event.IDENTIFIED): State.READ,
-    (State.READ, Event.ENDED): State.AT_END,
-    (State.READ, Event.COPIED): State.COPY,
-    (State.READ, Event.ERROR): State.FAILED,
-    (State.READ, Event.REPLACED): State.COMPARE,
-    (State.AT_END, Event.CHANGED): State.READ,
-    (State.AT_END, Event.COPIED): State.COPY,
-    (State.AT_END, Event.DUE): State.READ,
-    (State.AT_END, Event.REPLACED): State.COMPARE,
-    (State.COPY, Event.REPLACED): State.COMPARE,
-    (State.FAILED, Event.CHANGED): State.READ,
-    (State.FAILED, Event.COPIED): State.COPY,
-    (State.FAILED, Event.REPLACED): State.COMPARE,
-    (State.FAILED, Event.SCANNED): State.READ,
+    Event.CHANGED: ({State.READ, State.AT_END, State.FAILED}, State.READ),
+    Event.DUE: ({State.UNDECIDED, State.AT_END}, State.READ),
+    Event.SCANNED: ({State.FAILED}, State.READ),
+    Event.REPLACED: (set(State), State.COMPARE),
+    Event.IDENTIFIED: ({State.COMPARE, State.READ}, State.READ),
+    Event.ENDED: ({State.COMPARE, State.READ}, State.AT_END),
+    Event.COPIED: ({State.COMPARE, State.READ, State.AT_END, State.FAILED}, State.COPY),
+    Event.UNCLEAR: ({State.COMPARE}, State.UNDECIDED),
+    Event.ERROR: ({State.COMPARE, State.READ}, State.FAILED),
 }
-"""Anything else changes nothing. READ without a log, which it may have lost meanwhile, compares."""
+"""In which states an event changes the state, and to which. READ without a log, which it may have
+lost or never had, compares."""
 
 
 @dataclass(slots=True, eq=False)
@@ -110,14 +95,18 @@ class File:
     seen_in: int = 0
     """How many scans there were when it was first seen as it is; while nothing is read."""
     head: bytes = b""  # its first bytes, while it waits for another scan
-    paused_since: float = 0.0
-    """Since when it is at its end, and has to rest before its last line is whole."""
     has_live_name: bool = field(init=False)
     """Whether it has the name of a file that is written to, or had it last."""
+    order: ReadingOrder = field(init=False)  # its place among the files of its appliance
 
     def __post_init__(self) -> None:
         """Look at the name once: each step with the file asks for it."""
-        self.has_live_name = is_live(self.path)
+        self.name(self.stat)
+
+    def name(self, stat: FileStat) -> None:
+        """Give it a name."""
+        self.stat, self.here = stat, True
+        self.has_live_name, self.order = is_live(stat.path), reading_order(stat.path)
 
     @property
     def inode(self) -> Inode:
@@ -147,14 +136,13 @@ class Files:
         """Start with no file; ``limit`` may be open, ``at_once`` appliances take turns."""
         self.logs = logs
         self.handles = HandleCache(limit)
-        self.queue: ReadQueue[Inode] = ReadQueue(at_once)
+        self.queue = ReadQueue(at_once)
         self.paths: dict[str, FileStat] = {}  # each known file that has a name, by its path
         self._files: dict[Inode, File] = {}
-        # By appliance: files that logs are read from, those of them that pause, and live names.
+        # By appliance: files that logs are read from, and those with live names.
         self._current: defaultdict[str, dict[Inode, File]] = defaultdict(dict)
-        self._paused: defaultdict[str, dict[Inode, File]] = defaultdict(dict)
         self._live: defaultdict[str, dict[Inode, File]] = defaultdict(dict)
-        self._ended: deque[File] = deque()
+        self._expected: deque[File] = deque()
 
     def __len__(self) -> int:
         return len(self._files)
@@ -168,8 +156,8 @@ class Files:
 
     def on(self, file: File, event: Event) -> None:
         """Change the state of a file, by the table."""
-        state = TRANSITIONS.get((file.state, event))
-        if state is not None:
+        states, state = TRANSITIONS[event]
+        if file.state in states:
             file.state = state
             self._enqueue(file)
 
@@ -185,9 +173,7 @@ class Files:
             self._current[appliance][file.inode] = self._current[old.appliance].pop(file.inode)
         if stat.path != old.path or not file.here:
             self._unname(file)
-            self.pause(file, None)
-            file.stat, file.here = stat, True
-            file.has_live_name = is_live(file.path)
+            file.name(stat)
             self._name(file)
             self._enqueue(file)  # its turn depends on its name
             if file.is_current and file.log is not None:
@@ -210,27 +196,33 @@ class Files:
         del self._files[file.inode]
         self.handles.close(file.inode)
 
-    def expect_end(self, file: File) -> None:
-        """Let a new file be compared that is a log which has ended, by its inode and its size.
-
-        There are many at a start, and nothing is read of them; so they need no turns.
-        """
+    def expect(self, file: File) -> None:
+        """Let a new file, which has the inode of a log, be compared with that before all others."""
         file.state = State.COMPARE
-        self._ended.append(file)
+        self._expected.append(file)
 
     @property
     def pending(self) -> bool:
         """Whether any file has work to do."""
-        return bool(self.queue or self._ended)
+        return bool(self.queue or self._expected)
+
+    def take_expected(self) -> File | None:
+        """Return a file that may be a known log by its inode."""
+        while self._expected:
+            file = self._expected.popleft()
+            if self._files.get(file.inode) is file and file.state is State.COMPARE:
+                return file
+        return None
 
     def take(self) -> File | None:
         """Return the file whose turn it is."""
-        while self._ended:
-            file = self._ended.popleft()
-            if self._files.get(file.inode) is file and file.state is State.COMPARE:
-                return file
         inode = self.queue.take()
         return None if inode is None else self._files[inode]
+
+    @property
+    def live(self) -> list[FileStat]:
+        """Those with the name of a file that is written to."""
+        return [file.stat for files in self._live.values() for file in files.values()]
 
     def set_log(self, file: File, log: LogState, event: Event = Event.IDENTIFIED) -> None:
         """Make a file the current one of a log; the one before becomes a copy."""
@@ -238,7 +230,6 @@ class Files:
         if before is not None and before is not file:
             log.copies[before.inode] = None
             del self._current[before.stat.appliance][before.inode]
-            self.pause(before, None)
             self.on(before, Event.COPIED)
         log.copies.pop(file.inode, None)
         file.log = log
@@ -254,7 +245,6 @@ class Files:
 
     def release(self, file: File, now: float, wall: float) -> None:
         """Take a file from its log; if it was the current one, the copies are compared again."""
-        self.pause(file, None)
         log, file.log = file.log, None
         if log is None:
             return
@@ -282,33 +272,18 @@ class Files:
             for x in self._live[file.stat.appliance].values()
         )
 
-    def pause(self, file: File, since: float | None) -> None:
-        """Note since when a file rests at its end before its last line is whole; None if not."""
-        if since is None:
-            self._paused[file.stat.appliance].pop(file.inode, None)
-        elif file.inode not in self._paused[file.stat.appliance]:
-            self._paused[file.stat.appliance][file.inode] = file
-            file.paused_since = since
-
-    def has_paused_predecessor(self, file: File, since: float) -> bool:
-        """Whether a file that comes before another one pauses, and not for longer."""
-        paused = self._paused[file.stat.appliance].values()
-        others = [x for x in paused if x is not file and x.paused_since > since]
-        order = reading_order(file.path) if others else None
-        return order is not None and any(reading_order(x.path) <= order for x in others)
-
     def wake_predecessors(self, file: File) -> None:
-        """Read files again in whose place a live one was begun that holds something now."""
-        if not file.is_live:
-            return
+        """Read files again that may be complete, because one was begun behind them."""
         for other in self._current[file.stat.appliance].values():
             unended = other.log is not None and not other.log.ended
-            if unended and (not other.is_live or is_successor(file.path, other.path)):
+            if not unended or (other.is_live and not file.is_live):
+                continue
+            if not other.is_live or is_successor(file.path, other.path):
                 self.on(other, Event.CHANGED)
 
     def _enqueue(self, file: File) -> None:
         if file.state in {State.COMPARE, State.READ}:
-            self.queue.add(file.inode, file.stat.appliance, file.path, gone=not file.here)
+            self.queue.add(file.inode, file.stat.appliance, (file.order, not file.here))
         else:
             self.queue.remove(file.inode)
 
@@ -324,97 +299,72 @@ class Files:
         self._live[file.stat.appliance].pop(file.inode, None)
 
 
-class _Entry(NamedTuple, Generic[T]):
-    """What has work to do; sorts by when that is to be done."""
-
-    order: ReadingOrder
-    here: bool
-    number: int  # no two have the same
-    item: T
-    appliance: str
-    path: str
-
-
-class ReadQueue(Generic[T]):
-    """What has work to do, in the order in which to do it."""
+class ReadQueue:
+    """Files that have work to do, in the order in which to do it."""
 
     def __init__(self, max_at_once: int) -> None:
         """Start empty; at most ``max_at_once`` appliances have turns, as each has a file open."""
         self._max_at_once = max_at_once
-        self._waiting: dict[str, list[_Entry[T]]] = {}
-        self._entries: dict[T, _Entry[T]] = {}
-        self._current: dict[str, T] = {}
-        self._blocked: set[T] = set()
+        self._waiting: dict[str, list[tuple[Place, Inode]]] = {}  # by appliance, sorted
+        self._places: dict[Inode, tuple[str, Place]] = {}
+        self._current: dict[str, Inode] = {}
+        self._blocked: set[Inode] = set()
         self._appliances: deque[str] = deque()
-        self._number = count()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._places)
 
-    def add(self, item: T, appliance: str, path: str, *, gone: bool = False) -> None:
+    def add(self, inode: Inode, appliance: str, place: Place) -> None:
         """Add a file that has work to do, or has another name now, or none any more."""
-        before = self._entries.get(item)
-        if before is not None and before[4:] == (appliance, path) and before.here is not gone:
+        if self._places.get(inode) == (appliance, place):
             return
-        was_current = self._current.get(appliance) == item
-        self.remove(item)
-        entry = _Entry(reading_order(path), not gone, next(self._number), item, appliance, path)
-        self._entries[item] = entry
+        was_current = self._current.get(appliance) == inode
+        self.remove(inode)
         if was_current:
-            self._current[appliance] = item
+            self._current[appliance] = inode
+        self._places[inode] = appliance, place
         if appliance not in self._waiting:
             self._waiting[appliance] = []
             self._appliances.append(appliance)
-        heappush(self._waiting[appliance], entry)
+        insort(self._waiting[appliance], (place, inode))
 
-    def remove(self, item: T) -> None:
+    def remove(self, inode: Inode) -> None:
         """Remove a file that has no more work."""
-        self._blocked.discard(item)
-        entry = self._entries.pop(item, None)
-        if entry is not None and self._current.get(entry.appliance) == item:
-            del self._current[entry.appliance]
+        self._blocked.discard(inode)
+        if inode not in self._places:
+            return
+        appliance, place = self._places.pop(inode)
+        waiting = self._waiting[appliance]
+        del waiting[bisect_left(waiting, (place, inode))]
+        if self._current.get(appliance) == inode:
+            del self._current[appliance]
 
-    def block(self, item: T) -> None:
+    def waits(self, appliance: str) -> bool:
+        """Whether any file of an appliance has work to do."""
+        return bool(self._waiting.get(appliance))
+
+    def block(self, inode: Inode) -> None:
         """Let a file that has the turn wait for :meth:`unblock`; older ones may come before it."""
-        self._blocked.add(item)
-        del self._current[self._entries[item].appliance]
+        self._blocked.add(inode)
+        self._current.pop(self._places[inode][0], None)
 
     def unblock(self) -> None:
         """Let all that are blocked have their turns."""
         self._blocked.clear()
 
-    def yield_to_older(self, item: T) -> bool:
-        """Let an older file of the appliance go first, if one came while a file had the turn."""
-        appliance = self._entries[item].appliance
-        del self._current[appliance]
-        if self._first(appliance) != item:
-            return True
-        self._current[appliance] = item
-        return False
-
-    def take(self) -> T | None:
+    def take(self) -> Inode | None:
         """Return the file whose turn it is; the same again in a later turn, until it is removed."""
         for _ in range(len(self._appliances)):
             appliance = self._appliances.popleft()
-            item = self._first(appliance)
-            if item is None:
+            waiting = self._waiting[appliance]
+            if not waiting:
                 del self._waiting[appliance]
                 continue
             self._appliances.append(appliance)
+            inode = self._current.get(appliance, waiting[0][1])
             # Those that began go on before others begin.
             may_begin = appliance in self._current or len(self._current) < self._max_at_once
-            if item not in self._blocked and may_begin:
-                self._current[appliance] = item
-                return item
-        return None
-
-    def _first(self, appliance: str) -> T | None:
-        if appliance in self._current:
-            return self._current[appliance]
-        waiting = self._waiting[appliance]
-        while waiting:
-            item = waiting[0].item
-            if self._entries.get(item) is waiting[0]:
-                return item
-            heappop(waiting)
+            if inode not in self._blocked and may_begin:
+                self._current[appliance] = inode
+                return inode
         return None

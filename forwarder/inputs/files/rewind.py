@@ -8,17 +8,15 @@ Works on what was saved, while the files are not followed.
 """
 
 # Paths stay text; see paths.py.
-# ruff: noqa: PTH100, PTH116
+# ruff: noqa: PTH100
 
 import os
-import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import NamedTuple
 
 from forwarder.inputs.files.checkpoint import PREFIX, Position, decode, positions_in
 from forwarder.inputs.files.file_handle import FileError, FileHandle, MovedError
-from forwarder.inputs.files.identify import match_fingerprints
 from forwarder.inputs.files.paths import ReadingOrder, reading_order
 from forwarder.inputs.files.scanner import FileSource, FileStat, scan
 from forwarder.text import quoted
@@ -34,31 +32,38 @@ class Again(NamedTuple):
 
 
 def rewind(
-    saved: Iterable[tuple[str, bytes]], path: str, inputs: Sequence[FileSource]
+    saved: Iterable[tuple[str, bytes]], name: str, inputs: Sequence[FileSource]
 ) -> list[Again]:
     """Find all logs that have to be forgotten for a path to be read again.
 
-    A path stands for the log that was last read under it and, if there is a file now, the log
-    whose content the file has, whatever name that was read under. These are forgotten, and all
-    that are read after them of the same appliance.
+    A path stands for the log that was last read under it, and for the log whose file has that name
+    now. These are forgotten, and all that are read after them of the same appliance.
 
     Returns:
         The logs by appliance, in the order of reading; nothing if the path is unknown.
     """
-    path = os.path.abspath(path)
-    positions = {key: decode(key, value) for key, value in positions_in(saved, [])}
-    found = _find(path, positions)
-    if not found:
-        return []
-    find = _by_place(scan(inputs, {}).files.values())
-    logs = {key: Again(PREFIX + key, x, *find(x)) for key, x in positions.items()}
+    names = {os.path.abspath(name), os.path.realpath(name)}
+    files = scan(inputs, {}).files.values()
+    by_inode = {(x.appliance, x.inode): x for x in files}
+    by_path = {x.path: x for x in files}
+    logs = []
+    for key, value in positions_in(saved, []):
+        position = decode(key, value)
+        path = position.path
+        candidates = (
+            by_inode.get((position.appliance, position.inode)),
+            *map(by_path.get, (path, path + ".gz", path.removesuffix(".gz"))),
+        )
+        file = next((x for x in candidates if x is not None and _still_is(x, position)), None)
+        logs.append(Again(PREFIX + key, position, file.path if file else path, file))
     first: dict[str, ReadingOrder] = {}
-    for log in (logs[key] for key in found):
-        order = reading_order(log.path)
-        first[log.position.appliance] = min(first.get(log.position.appliance, order), order)
+    for log in logs:
+        if names & {log.path, log.position.path}:
+            order = reading_order(log.path)
+            first[log.position.appliance] = min(first.get(log.position.appliance, order), order)
     later = (
         log
-        for log in logs.values()
+        for log in logs
         if log.position.appliance in first
         and reading_order(log.path) >= first[log.position.appliance]
     )
@@ -82,26 +87,6 @@ def obstacles(logs: Iterable[Again], inputs: Sequence[FileSource], wall: float) 
             )
 
 
-def _by_place(
-    files: Iterable[FileStat],
-) -> Callable[[Position], tuple[str, FileStat | None]]:
-    """Find the file that holds a log: by inode, by name, and by name but for compression."""
-    by_inode = {(x.appliance, x.inode): x for x in files}
-    by_path = {x.path: x for x in by_inode.values()}
-
-    def find(position: Position) -> tuple[str, FileStat | None]:
-        path = position.path
-        candidates = (
-            by_inode.get((position.appliance, position.inode)),
-            *map(by_path.get, (path, path + ".gz", path.removesuffix(".gz"))),
-        )
-        found = (x for x in candidates if x is not None and _still_is(x, position))
-        file = next(found, None)
-        return path if file is None else file.path, file
-
-    return find
-
-
 def _still_is(file: FileStat, position: Position) -> bool:
     """Whether a file still is the log that it was: inodes and names are given again."""
     with suppress(MovedError, FileError), closing(FileHandle(file.path, file.inode)) as handle:
@@ -109,26 +94,3 @@ def _still_is(file: FileStat, position: Position) -> bool:
         same = file.path.removesuffix(".gz") == position.path.removesuffix(".gz")
         return same if handle.is_gzip else handle.still_matches(position.fingerprint)
     return False
-
-
-def _find(path: str, positions: dict[str, Position]) -> set[str]:
-    """Find the logs that a path stands for."""
-    names = {path, os.path.realpath(path)}
-    found = {key for key, position in positions.items() if position.path in names}
-    with suppress(OSError, MovedError, FileError):
-        status = os.stat(path)
-        if stat.S_ISREG(status.st_mode):
-            with closing(FileHandle(path, (status.st_dev, status.st_ino))) as handle:
-                found |= _same_content(handle, positions)
-    return found
-
-
-def _same_content(handle: FileHandle, positions: dict[str, Position]) -> set[str]:
-    known = {key: x.fingerprint for key, x in positions.items() if x.fingerprint.size}
-    steps = match_fingerprints(handle, known)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            longest = max((known[key].size for key in stop.value.whole), default=0)
-            return {key for key in stop.value.whole if known[key].size == longest}

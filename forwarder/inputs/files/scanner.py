@@ -14,7 +14,7 @@ none may make another one's log its own:
 """
 
 # Paths stay the text that the user wrote and the system knows; see paths.py.
-# ruff: noqa: PTH100, PTH110, PTH112, PTH116, PTH118, PTH119, PTH120
+# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH120
 
 import os
 import stat
@@ -22,17 +22,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from sys import intern
 from typing import NamedTuple
 
 from forwarder.inputs.files.discovery import LogFile, is_log, is_of_owner, log_at
 from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.paths import (
+    ANY_FOLDERS,
     Links,
     expand,
     fixed_folder,
     is_pattern,
-    matches,
     reading_order,
 )
 
@@ -81,7 +82,7 @@ class ScanResult(NamedTuple):
     files: dict[Inode, FileStat]  # each once, whatever names it has
     problems: list[str]  # what could not be looked at or is not a file, one sentence each
     links: list[str] = []  # noqa: RUF012 - never changed
-    """Links that were not followed, none of them beside what it leads to."""
+    """Links that were not followed, but for those to files beside them."""
     complete: bool = True
     """Whether every name that was listed was still there when it was looked at. If not, the file
     may be there under a name that was not there yet when its folder was listed."""
@@ -99,36 +100,27 @@ def scan(
     What was found before, by path, saves finding out again whose log a file is. ``owner`` decides
     between appliances where a file has several names.
     """
-    return _Scan(known, owner).run(inputs)
+    found = _Scan(known, owner)
+    skipped: list[str] = []
+    for number, source in enumerate(inputs):
+        links = Links(follow=source.follow_symlinks)
+        for pattern in source.paths:
+            found.scan_pattern(source, number, pattern, links)
+        skipped += (x for x in links.skipped if is_log(x) and not _leads_beside(x))
+    return ScanResult(found.files, found.problems, list(dict.fromkeys(skipped)), found.is_complete)
 
 
 class _Scan:
     def __init__(self, known: Mapping[str, FileStat], owner: Owner) -> None:
         self._known = known
         self._owner = owner
-        self._files: dict[Inode, FileStat] = {}
-        self._problems: list[str] = []
-        self._is_complete = True
+        self.files: dict[Inode, FileStat] = {}
+        self.problems: list[str] = []
+        self.is_complete = True
         self._real_folder = cache(os.path.realpath)
         self._inodes_at = cache(_inodes_at)
 
-    def run(self, inputs: Sequence[FileSource]) -> ScanResult:
-        """Scan for all inputs, one after the other."""
-        skipped: list[str] = []
-        for number, source in enumerate(inputs):
-            links = Links(follow=source.follow_symlinks)
-            for pattern in source.paths:
-                self._scan_pattern(source, number, pattern, links)
-            skipped += (x for x in links.skipped if is_log(x))
-        # Of a link beside what it leads to, as to the newest log, nothing is left out.
-        files = self._files.values()
-        places = {(x.inode, os.path.dirname(x.path)) for x in files} if skipped else set()
-        skipped = [
-            x for x in dict.fromkeys(skipped) if (_target(x), os.path.dirname(x)) not in places
-        ]
-        return ScanResult(self._files, self._problems, skipped, self._is_complete)
-
-    def _scan_pattern(self, source: FileSource, number: int, pattern: str, links: Links) -> None:
+    def scan_pattern(self, source: FileSource, number: int, pattern: str, links: Links) -> None:
         whole = os.path.abspath(pattern)
         for path, appliance in self._paths(whole, links):
             folder, name = os.path.split(path)
@@ -152,16 +144,16 @@ class _Scan:
                 status.st_size,
                 status.st_mtime_ns,
             )
-            other = self._files.setdefault(file.inode, file)
+            other = self.files.setdefault(file.inode, file)
             if other is not file and _is_better(file, other, self._owner):
-                self._files[file.inode] = file
+                self.files[file.inode] = file
 
     def _paths(self, pattern: str, links: Links) -> Iterator[tuple[str, str | None]]:
         if os.path.lexists(pattern):
             yield pattern, None
         elif is_pattern(pattern):
             wants_any = not is_log(pattern)
-            for path, appliance in expand(pattern, self._problems, links):
+            for path, appliance in expand(pattern, self.problems, links):
                 if wants_any or is_log(path):
                     yield path, appliance
 
@@ -170,10 +162,10 @@ class _Scan:
         try:
             status = os.stat(path, follow_symlinks=links.follow)
         except FileNotFoundError:  # removed meanwhile, or a link that leads nowhere yet
-            self._is_complete = self._is_complete and os.path.lexists(path)
+            self.is_complete = self.is_complete and os.path.lexists(path)
             return None
         except OSError as error:
-            self._problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
+            self.problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
             return None
         return None if links.skips(path, is_link=stat.S_ISLNK(status.st_mode)) else status
 
@@ -182,18 +174,16 @@ class _Scan:
         mode, inode = status.st_mode, (status.st_dev, status.st_ino)
         if stat.S_ISDIR(mode):
             reason = f"is a folder and is not followed; name the files in it: {path + '/*'!r}."
-            if matches(pattern, os.path.join(path, os.path.basename(path))):  # it looks into it
+            if ANY_FOLDERS in pattern:  # it looks into it
                 return True
         elif not stat.S_ISREG(mode):
             kind = "FIFO" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
             reason = f"is a {kind} and is not followed; name files, or use the input stdin."
-        elif status.st_dev in _system_devices():
-            reason = "is not a file on a disk and is not followed."
         elif any(inode in self._inodes_at(x) for x in source.leave_out):
             reason = "is a file of the program's own by another name; it is never read."
         else:
             return False
-        self._problems.append(f"{path!r} {reason}")
+        self.problems.append(f"{path!r} {reason}")
         return True
 
 
@@ -206,26 +196,6 @@ def restat(file: FileStat, source: FileSource) -> FileStat | None:
     if (status.st_dev, status.st_ino) != file.inode or not stat.S_ISREG(status.st_mode):
         return None
     return file._replace(size=status.st_size, modified_ns=status.st_mtime_ns)
-
-
-def is_relevant(inputs: Sequence[FileSource], path: str) -> bool:
-    """Whether a change at a path that is not known may show a file that is asked for."""
-    patterns = [
-        os.path.abspath(pattern)
-        for source in inputs
-        if not f"{path}/".startswith(source.leave_out)
-        for pattern in source.paths
-    ]
-    return any(matches(x, path) for x in patterns) or (bool(patterns) and os.path.isdir(path))
-
-
-def folders(inputs: Sequence[FileSource]) -> dict[str, bool]:
-    """Return the folders to watch, and whether the folders within them matter, too."""
-    found: dict[str, bool] = {}
-    for pattern in (pattern for source in inputs for pattern in source.paths):
-        folder, deep = fixed_folder(os.path.abspath(pattern))
-        found[folder] = found.get(folder, False) or deep
-    return found
 
 
 def _is_better(file: FileStat, other: FileStat, owner: Owner) -> bool:
@@ -244,7 +214,7 @@ def _is_better(file: FileStat, other: FileStat, owner: Owner) -> bool:
 
 
 def _rank(file: FileStat) -> tuple[bool, int, int, tuple[object, ...]]:
-    folder, _ = fixed_folder(os.path.abspath(file.pattern))
+    folder = fixed_folder(os.path.abspath(file.pattern))
     own = os.path.join(os.path.realpath(folder), os.path.relpath(file.path, folder))
     is_linked = os.path.realpath(file.path) != own
     return is_linked, file.input, file.path.count("/"), reading_order(file.path)
@@ -264,14 +234,7 @@ def _inodes_at(own: str) -> frozenset[Inode]:
     return frozenset((x.st_dev, x.st_ino) for x in found)
 
 
-@cache
-def _system_devices() -> frozenset[int]:
-    return frozenset(os.stat(x).st_dev for x in ("/proc", "/sys") if os.path.exists(x))
-
-
-def _target(link: str) -> Inode | None:
-    try:
-        status = os.stat(link)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+def _leads_beside(link: str) -> bool:
+    """Whether a link leads to a file in its own folder, as to the newest log."""
+    folder = os.path.realpath(os.path.dirname(link))
+    return Path(link).is_file() and os.path.dirname(os.path.realpath(link)) == folder
