@@ -483,7 +483,7 @@ from tests.following import following
 folder = Path(sys.argv[1])
 reader = following(folder)
 reader.settle(times=5)
-print(len(reader.pieces), len(reader.problems), "give this user the right" in reader.problems[0])
+print(len(reader.pieces), len(reader.problems), "Permission denied" in reader.problems[0])
 print(reader.following.drained)
 os.chmod(folder / "mail.log", 0o600)
 reader.finish()

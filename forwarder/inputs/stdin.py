@@ -33,10 +33,7 @@ def is_closed() -> bool:
 
 
 class StandardInput:
-    """Reads standard input, or another descriptor, which is not closed.
-
-    ``drained`` tells whether it was read to its end.
-    """
+    """Reads standard input, or another descriptor, until it is ``drained``; it is not closed."""
 
     def __init__(
         self, appliance: str, *, named: bool = True, input_number: int = 0, descriptor: int = 0
