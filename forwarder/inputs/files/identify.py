@@ -160,7 +160,7 @@ class FileIdentifier:
         if log is None or not log.read.size or not handle.still_matches(log.read):
             self._files.on(file, Event.REPLACED)
             return
-        file.is_gzip = False
+        file.is_gzip, file.skip = False, 0
         # Often nothing is left to read or to tell.
         ended = log.ended and not file.is_live and handle.stamp[0] == log.read.size
         self._files.set_log(file, log, Event.ENDED if ended else Event.IDENTIFIED)
