@@ -283,7 +283,7 @@ def test_no_spool_is_made(tmp_path: Path) -> None:
 def test_after_a_kill_the_log_of_changes_is_read_too(tmp_path: Path) -> None:
     """What was committed last is only there."""
     code = (
-        "import sys, time; from pathlib import Path; from tests.spooling import replay_letters, *\n"
+        "import sys, time; from pathlib import Path; from tests.spooling import *\n"
         "spool = opened(Path(sys.argv[1]), 'a'); spool.commit(documents(0, 7))\n"
         "print('ready', flush=True); time.sleep(600)\n"
     )
