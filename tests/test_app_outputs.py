@@ -3,10 +3,8 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from datetime import timedelta
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,6 @@ from forwarder.errors import ConfigError, ForwarderError
 from forwarder.events import Document
 from forwarder.output import Unavailable
 from tests.services import Told, append, configured, logins
-from tests.spooling import opened
 
 ARCHIVE = "  archive: {{type: file, path: {folder}/auth.ndjson}}\n"
 FORESEEN = [ConfigError("a and b go not together."), Unavailable("the client is not there")]
@@ -88,14 +85,6 @@ def test_a_fault_in_making_stops_one_output(
     assert "2 documents still wait for output 'told'" in said
 
 
-def test_what_is_no_output_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is said what is missing."""
-    append(tmp_path, logins(1))
-    read = configured(tmp_path, Told(take), more=ARCHIVE, build=lambda _: None)
-    assert not service(read, once=True).run()
-    assert "build gave None, which has no method open" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("error", FORESEEN, ids=repr)
 def test_what_a_plugin_foresaw_refuses_the_start(tmp_path: Path, error: ForwarderError) -> None:
     """With the name of the output and its type; nothing was begun."""
@@ -149,91 +138,3 @@ def test_sighup_survives_a_fault_in_making(
         assert service(read).run()
     assert f"{type(error).__name__}" in said
     assert archived(tmp_path) == 1
-
-
-def test_building_that_hangs_holds_up_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The others have everything, and a signal ends it in time."""
-    monkeypatch.setattr("forwarder.app.runtime.BUILD_WITHIN", timedelta(seconds=0.1))
-    monkeypatch.setattr("forwarder.app.runtime.STOP_WITHIN", timedelta(seconds=0.2))
-    goes_on = threading.Event()
-    append(tmp_path, logins(1, 2))
-
-    def build(_: object) -> object:
-        goes_on.wait(60)
-        return Told(take)
-
-    read = configured(tmp_path, Told(take), more=ARCHIVE, build=build)
-    with signalling(lambda: archived(tmp_path) == 2, signal.SIGTERM):
-        assert service(read).run()
-    assert "Output did not stop in time" in capsys.readouterr().err
-    with closing(opened(tmp_path / "state", "told", "archive")) as spool:
-        assert spool.pending("told") == 2
-    goes_on.set()
-
-
-def test_a_signal_does_not_wait_for_what_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Though the start would still wait for it."""
-    monkeypatch.setattr("forwarder.app.runtime.BUILD_WITHIN", timedelta(seconds=60))
-    monkeypatch.setattr("forwarder.app.runtime.STOP_WITHIN", timedelta(seconds=0.2))
-    goes_on = threading.Event()
-
-    def build(_: object) -> object:
-        os.kill(os.getpid(), signal.SIGTERM)
-        goes_on.wait(60)
-        return Told(take)
-
-    began = time.monotonic()
-    assert service(configured(tmp_path, Told(take), build=build)).run()
-    assert time.monotonic() - began < 30
-    goes_on.set()
-
-
-def test_what_is_made_late_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once it is there; what could not be made then is said by its worker."""
-    monkeypatch.setattr("forwarder.app.runtime.BUILD_WITHIN", timedelta())
-    append(tmp_path, logins(1, 2))
-    told = Told(take)
-    goes_on = threading.Event()
-
-    def build(_: object) -> object:
-        goes_on.wait(60)
-        return told
-
-    read = configured(tmp_path, told, more=ARCHIVE, build=build)
-
-    def is_due() -> bool:
-        if archived(tmp_path) == 2:
-            goes_on.set()
-        return len(told.taken) == 2
-
-    with signalling(is_due, signal.SIGTERM):
-        assert service(read).run()
-    assert len(told.taken) == 2
-
-
-def test_what_a_plugin_foresaw_too_late_stops_its_output(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It is not tried again: the output is not built a second time."""
-    monkeypatch.setattr("forwarder.app.runtime.BUILD_WITHIN", timedelta())
-    append(tmp_path, logins(1))
-    goes_on = threading.Event()
-
-    def build(_: object) -> object:
-        goes_on.wait(60)
-        raise Unavailable("the client is not there")
-
-    read = configured(tmp_path, Told(take), more=ARCHIVE, build=build)
-
-    def is_due() -> bool:
-        if archived(tmp_path) == 1:
-            goes_on.set()
-        return False
-
-    with signalling(is_due, signal.SIGTERM):
-        assert not service(read, once=True).run()
-    assert "output 'told' (type told): the client is not there" in capsys.readouterr().err

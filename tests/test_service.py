@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from forwarder.app.service import GIVE_UP_AFTER, Patience, Service
+from forwarder.app.service import GIVE_UP_AFTER, Service
 from forwarder.config.load import Config
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
@@ -154,33 +154,6 @@ def test_sighup_begins_again_with_the_configuration_as_it_is(
     said = capsys.readouterr().err
     assert "The new configuration is in use." in said
     assert "outputs=told,archive" in said
-
-
-@pytest.mark.parametrize(("folder", "warnings"), [("link", 0), ("other", 1)])
-def test_sighup_with_another_state_folder_warns_of_repeated_documents(
-    tmp_path: Path, folder: str, warnings: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The new folder does not know what was delivered before; a link to the old one does."""
-    append(tmp_path, logins(1))
-    (tmp_path / "link").symlink_to("state")
-    first, signals = iter([signal.SIGHUP]), iter([signal.SIGHUP, signal.SIGTERM])
-
-    def act(_: Sequence[Document]) -> None:
-        for number in first:
-            os.kill(os.getpid(), number)
-
-    told = Told(act)
-    config = configured(tmp_path, told)()
-    read = configured(tmp_path, told, CONFIG.replace("{folder}/state", "{folder}/" + folder))
-
-    def read_again() -> Config:
-        os.kill(os.getpid(), next(signals))
-        return read()
-
-    assert Service(config, read_again).run()
-    said = capsys.readouterr().err
-    assert said.count("The state folder changed") == warnings
-    assert said.count(f"state={tmp_path / folder}\n") == 1
 
 
 @pytest.mark.parametrize("last", [signal.SIGHUP, signal.SIGTERM])
@@ -455,7 +428,7 @@ def test_once_gives_up_when_no_output_takes_anything(
     assert len(again.taken) == 2
 
 
-@pytest.mark.parametrize("where", ["build", "open", "write"])
+@pytest.mark.parametrize("where", ["open", "write"])
 def test_once_gives_up_on_an_output_that_hangs(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -463,24 +436,18 @@ def test_once_gives_up_on_an_output_that_hangs(
     where: str,
 ) -> None:
     """Wherever it does not come back from; the others have all."""
-    monkeypatch.setattr("forwarder.app.runtime.BUILD_WITHIN", timedelta(seconds=0.1))
     monkeypatch.setattr("forwarder.app.runtime.STOP_WITHIN", timedelta(seconds=0.2))
     goes_on = threading.Event()
 
     def hang(*_: object) -> None:
         goes_on.wait(60)
 
-    def build(_: object) -> object:
-        if where == "build":
-            hang()
-        return told
-
     told = Told(hang if where == "write" else nothing)
     if where == "open":
         monkeypatch.setattr(told, "open", hang)
     append(tmp_path, logins(1, 2))
     more = "  archive: {{type: file, path: {folder}/auth.ndjson}}\n"
-    read = configured(tmp_path, told, more=more, build=build)
+    read = configured(tmp_path, told, more=more)
     assert not service(read, once=True, give_up_after=SOON).run()
     said = capsys.readouterr().err
     assert "The service gives up: nothing could be delivered" in said
@@ -508,17 +475,6 @@ def test_once_does_not_give_up_while_something_is_delivered(tmp_path: Path) -> N
     told = Told(now_and_then)
     assert service(configured(tmp_path, told), once=True, give_up_after=GIVE_UP_AFTER).run()
     assert len(told.taken) == 39
-
-
-def test_patience_ends_only_where_nothing_is_achieved() -> None:
-    """And never where its length is not given."""
-    patience = Patience(timedelta())
-    assert patience.ends((1,))
-    assert patience.at_most(5) == 0
-    patience = Patience(timedelta(hours=1))
-    assert not patience.ends((1,))
-    assert patience.at_most(5) == 5
-    assert not Patience(None).ends((1,))
 
 
 def test_once_gives_up_on_a_state_that_cannot_be_opened(

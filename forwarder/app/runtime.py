@@ -1,14 +1,13 @@
 """One configuration, running: the spool, the inputs and the outputs, each in a thread of its own.
 
-Outputs are built one after the other, each in a thread of its own: clients share what they import.
-What a plugin foresaw (ForwarderError), such as settings that contradict one another, refuses the
-configuration. Anything else, and what takes too long, counts as if opening the output did it: its
-worker logs it, stops the output or waits for it, and the others go on.
+What a plugin foresaw where it cannot build an output (ForwarderError), such as settings that
+contradict one another, refuses the configuration. Anything else counts as if opening the output did
+it: its worker logs it and stops the output, and the others go on.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -21,7 +20,6 @@ from forwarder.delivery.worker import Delivery
 from forwarder.errors import ForwarderError
 from forwarder.events import Document
 from forwarder.inputs.stdin import StandardInput
-from forwarder.masking import Mask
 from forwarder.output import Failure, Output
 from forwarder.text import error_text, many, shortened
 
@@ -30,15 +28,6 @@ STOP_WITHIN = timedelta(seconds=8)
 
 LOOK_SECONDS = 1.0
 """How often calls of outputs are looked at that do not return."""
-
-BUILD_WITHIN = timedelta(seconds=3)
-"""For which the others wait for one output. To build one connects nowhere; the largest of clients
-is imported in a second."""
-
-_BUILD_LOOK_SECONDS = 0.05
-"""How often a build looks for a signal."""
-
-_METHODS = ("open", "write", "close")
 
 _log = structlog.get_logger(__name__)
 
@@ -56,11 +45,8 @@ class Runtime:
     ) -> None:
         """Open the spool and prepare everything; nothing is read or delivered yet.
 
-        Args:
-            config: What to do.
-            outputs: Those of the configuration, by name.
-            once: Whether to read to the end and wait for nothing.
-            standard_input: The one that was read before, if there was any.
+        With ``once``, it reads to the end and waits for nothing. ``standard_input`` is the one that
+        was read before, if there was any.
         """
         self.spool = open_spool(config)
         try:
@@ -128,21 +114,6 @@ class Runtime:
                 output=name,
             )
 
-    @property
-    def is_delivered(self) -> bool:
-        """Whether every output has had everything, or has stopped for good."""
-        return all(x.is_drained or x.error is not None for x in self.deliveries)
-
-    @property
-    def achieved(self) -> tuple[int, ...]:
-        """How far the outputs are; it changes when one delivers or rejects something."""
-        return tuple(x.judged for x in self.deliveries)
-
-    @property
-    def waits_for_outputs(self) -> bool:
-        """Whether all that is left to do is for the outputs to do, or for the disk."""
-        return self.is_read.is_set() or self.ingest.is_blocked
-
     def _read(self) -> None:
         try:
             self.ingest.run()
@@ -172,6 +143,7 @@ class Runtime:
             name, waiting = delivery.name, delivery.waiting
             progress, before = self.spool.outputs[name], self._before[name]
             rejected = progress.rejected - before.rejected
+            missing = progress.missing - before.missing
             dropped = progress.dropped.documents if progress.dropped else 0
             dropped -= before.dropped.documents if before.dropped else 0
             if rejected:
@@ -184,7 +156,6 @@ class Runtime:
                     f"{many(dropped, 'document')} dropped for output {name!r}, because the spool"
                     " was full; see esa-forwarder status"
                 )
-            missing = progress.missing - before.missing
             if missing:
                 yield (
                     f"{many(missing, 'document')} for output {name!r} could not be read from the"
@@ -206,74 +177,36 @@ def _delivery_settings(output: OutputConfig) -> DeliverySettings:
     )
 
 
-def build_outputs(
-    config: Config, is_ending: Callable[[], bool] = lambda: False
-) -> Mapping[str, "LazyOutput"]:
-    """Build all outputs of a configuration, by name; those that take long, in the background.
+def build_outputs(config: Config) -> dict[str, Output]:
+    """Build all outputs of a configuration, by name.
 
     Raises:
         ForwarderError: One cannot be built, as its plugin foresaw; the message names it.
     """
-    built = {}
+    built: dict[str, Output] = {}
     for name, output in config.outputs.items():
-        built[name] = LazyOutput(output, mask_of(config, name))
-        built[name].wait(BUILD_WITHIN, is_ending)
+        try:
+            built[name] = output.plugin.build(output.settings)
+        except ForwarderError as error:
+            said = shortened(mask_of(config, name)(error_text(error, whole=True)))
+            kind = output.plugin.name
+            raise ForwarderError(f"output {name!r} (type {kind}): {said}") from error
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the others must go on
+            built[name] = _Unbuilt(error)
     return built
 
 
-class LazyOutput:
-    """An output that is built, or still being built."""
+class _Unbuilt:
+    """Stands for an output that could not be built: its worker logs the error, and stops."""
 
-    def __init__(self, config: OutputConfig, mask: Mask) -> None:
-        """Begin to build it; ``mask`` takes secrets out of what the plugin says."""
-        self._config = config
-        self._mask = mask
-        self._output: Output | None = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(
-            target=self._build, name=f"build {config.name}", daemon=True
-        )
-        self._thread.start()
-
-    def wait(self, within: timedelta, is_ending: Callable[[], bool]) -> None:
-        """Wait until it is built, or for so long, or until the program ends."""
-        end = time.monotonic() + within.total_seconds()
-        while self._thread.is_alive() and time.monotonic() < end and not is_ending():
-            self._thread.join(_BUILD_LOOK_SECONDS)
-        self._raise_foreseen()
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
 
     def open(self) -> None:
-        """Wait until it is built, and open it."""
-        self._thread.join()
-        self._raise_foreseen()
-        if self._error is not None:
-            raise self._error
-        assert self._output is not None  # noqa: S101 - or there were an error
-        self._output.open()
+        raise self._error
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-        """Deliver a batch."""
-        assert self._output is not None  # noqa: S101 - it was opened
-        return self._output.write(documents)
+        raise NotImplementedError  # it never opens
 
     def close(self) -> None:
-        """Close it, if there is one."""
-        if self._output is not None:
-            self._output.close()
-
-    def _build(self) -> None:
-        try:
-            built = self._config.plugin.build(self._config.settings)
-            for method in _METHODS:
-                if not callable(getattr(built, method, None)):
-                    raise TypeError(f"build gave {built!r}, which has no method {method}")  # noqa: TRY301
-            self._output = built
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the others must go on
-            self._error = error
-
-    def _raise_foreseen(self) -> None:
-        # Never Unavailable, which would be retried: to open it again builds nothing again.
-        if isinstance(self._error, ForwarderError):
-            name, kind = self._config.name, self._config.plugin.name
-            said = shortened(self._mask(error_text(self._error, whole=True)))
-            raise ForwarderError(f"output {name!r} (type {kind}): {said}")
+        pass

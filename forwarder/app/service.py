@@ -15,11 +15,12 @@ Rules:
 * A damaged database is quarantined, and a new one opened.
 """
 
+import math
 import os
 import queue
 import signal
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -76,7 +77,9 @@ class Service:
         self._config = config
         self._reload = reload
         self._once = once
-        self._patience = Patience(give_up_after if once else None)
+        self._give_up_after = give_up_after
+        self._deadline = math.inf
+        """When to give up, in seconds of the monotonic clock."""
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._is_good = True
         self._standard_input: StandardInput | None = None
@@ -91,7 +94,7 @@ class Service:
             ForwarderError: It could not begin.
         """
         with self._receiving_signals():
-            runtime = self._start(self._config, self._build(self._config))
+            runtime = self._start(self._config, build_outputs(self._config))
             while runtime is not None:
                 runtime = self._attend(runtime)
         return self._is_good
@@ -105,7 +108,7 @@ class Service:
         if number is None and isinstance(error, DamagedError):
             _log.error("The spool is damaged; it is quarantined.", reason=str(error))
             self._stop(runtime)
-            return self._start(self._config, self._build(self._config))
+            return self._start(self._config, build_outputs(self._config))
         if number is not None:
             _log_signal(number)
         self._stop(runtime)
@@ -118,7 +121,7 @@ class Service:
 
     def _wait(self, runtime: Runtime) -> int | None:
         """Wait for a signal; None if there is nothing more to wait for, or no use in it."""
-        self._patience.renew()
+        progress: list[int] = []
         while True:
             number = self._next_signal(_LOOK_SECONDS / (5 if self._once else 1))
             if number is not None:
@@ -127,13 +130,19 @@ class Service:
                 isinstance(x.error, DamagedError | GoneError) for x in runtime.deliveries
             ):
                 return None
-            if runtime.is_read.is_set() and runtime.is_delivered:
+            is_read = runtime.is_read.is_set()
+            if is_read and all(x.is_drained or x.error is not None for x in runtime.deliveries):
                 return None
-            if not runtime.waits_for_outputs:
-                self._patience.renew()
-            elif self._patience.ends(runtime.achieved):
+            before, progress = progress, [x.judged for x in runtime.deliveries]
+            if progress != before or not (is_read or runtime.ingest.is_blocked):
+                self._renew_deadline()
+            elif time.monotonic() >= self._deadline:
                 self._give_up()
                 return None
+
+    def _renew_deadline(self) -> None:
+        if self._once:
+            self._deadline = time.monotonic() + self._give_up_after.total_seconds()
 
     def _conclude(
         self, runtime: Runtime, number: int | None, error: BaseException | None = None
@@ -156,7 +165,7 @@ class Service:
     def _start(self, config: Config, outputs: Mapping[str, Output]) -> Runtime | None:
         """Begin with a configuration; wait while the spool cannot be opened."""
         is_logged = False
-        self._patience.renew()
+        self._renew_deadline()
         runtime: Runtime | None = None
         while runtime is None:
             try:
@@ -167,16 +176,17 @@ class Service:
                 if not is_logged:
                     is_logged = True
                     _log.error("The spool cannot be opened now; retrying.", reason=str(error))
-                if self._patience.ends():
+                left = self._deadline - time.monotonic()
+                if left <= 0:
                     self._give_up()
                     return None
-                number = self._next_signal(self._patience.at_most(_RETRY_SECONDS))
+                number = self._next_signal(min(left, _RETRY_SECONDS))
                 if number == signal.SIGHUP:
                     config, outputs = self._load() or (config, outputs)
                 elif number is not None:
                     self._is_good = not self._once
                     return None
-        before, self._config = self._config, config
+        self._config = config
         log.configure(config.log.format, config.log.level, mask_of(config))
         runtime.start()
         _log.info(
@@ -185,13 +195,6 @@ class Service:
             outputs=",".join(config.outputs),
             state=str(config.state),
         )
-        if os.path.realpath(config.state) != os.path.realpath(before.state):
-            _log.warning(
-                "The state folder changed. The new one does not know what was delivered before:"
-                " all logs are read again, and outputs that do not recognise ids, such as files,"
-                " may get documents twice.",
-                before=str(before.state),
-            )
         return runtime
 
     def _change(self, runtime: Runtime) -> Runtime | None:
@@ -211,7 +214,7 @@ class Service:
             changed = self._start(*new)
         except ForwarderError as error:
             _log.error("The new configuration does not work; the old one stays.", reason=str(error))
-            return self._start(self._config, self._build(self._config))
+            return self._start(self._config, build_outputs(self._config))
         _log.info("The new configuration is in use.")
         return changed
 
@@ -219,7 +222,7 @@ class Service:
         """Read the configuration and build its outputs; None if it is not valid."""
         try:
             config = self._reload()
-            outputs = self._build(config)
+            outputs = build_outputs(config)
         except ForwarderError as error:
             for line in str(error).splitlines():
                 _log.error("The new configuration is not valid; the old one stays.", reason=line)
@@ -227,15 +230,12 @@ class Service:
         _log.info("The configuration was read again.")
         return config, outputs
 
-    def _build(self, config: Config) -> Mapping[str, Output]:
-        return build_outputs(config, lambda: not self._signals.empty())
-
     def _give_up(self) -> None:
         self._is_good = False
         _log.error(
             "The service gives up: nothing could be delivered or read for a while. What waits stays"
             " in the spool and in the logs, and goes on with the next run.",
-            after=format_duration(self._patience.length or timedelta()),
+            after=format_duration(self._give_up_after),
         )
 
     def _next_signal(self, seconds: float) -> int | None:
@@ -267,36 +267,6 @@ class Service:
         finally:
             for number, action in before.items():
                 signal.signal(number, action)
-
-
-class Patience:
-    """How long to wait for something that makes no progress."""
-
-    def __init__(self, length: timedelta | None) -> None:
-        """Begin; None is for ever."""
-        self.length = length
-        self._achieved: Hashable = None
-        self.renew()
-
-    def renew(self) -> None:
-        """Begin again: something made progress."""
-        self._since = time.monotonic()
-
-    def ends(self, achieved: Hashable = None) -> bool:
-        """Tell whether it is over; another value of ``achieved`` than the last is progress."""
-        if achieved != self._achieved:
-            self._achieved = achieved
-            self.renew()
-        return self._left() <= 0
-
-    def at_most(self, seconds: float) -> float:
-        """Return how long to wait before the next attempt."""
-        return max(0.0, min(seconds, self._left()))
-
-    def _left(self) -> float:
-        if self.length is None:
-            return float("inf")
-        return self._since + self.length.total_seconds() - time.monotonic()
 
 
 def _log_signal(number: int) -> None:
