@@ -14,7 +14,6 @@ implements :func:`forwarder_outputs`.
   service for good, and the output ``stdout`` writes to the original one.
 """
 
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -115,13 +114,7 @@ class Installed(NamedTuple):
 
 
 def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
-    """Load the plugins of some types of output.
-
-    Args:
-        types: As in the configuration; the same one may come several times.
-
-    Returns:
-        The plugin of each type.
+    """Load the plugins of some types of output, by type.
 
     Raises:
         ConfigError: A type, or something that it needs, is not installed.
@@ -144,12 +137,7 @@ def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
 
 
 def list_installed() -> list[Installed]:
-    """Load all installed plugins, to show them.
-
-    Returns:
-        By type. Broken plugins are listed with what is wrong. Where several distributions have
-        one type, each of them is listed.
-    """
+    """Load all installed plugins, to show them, by type; of broken ones, what is wrong."""
     found = []
     for type_, points in sorted(_installed_points().items()):
         for point in points:
@@ -182,13 +170,21 @@ def _only(type_: str, points: list[EntryPoint]) -> EntryPoint:
 
 def _load(point: EntryPoint) -> OutputPlugin:
     """Import what an entry point names, and return its one plugin of that name."""
-    try:
-        with stdout_to_stderr():
-            module = point.load()
-    except BaseException as error:  # a module may call sys.exit
-        _raise_if_ours(error)
-        raise _broken(point, f"{point.value} cannot be imported: {_said(error)}") from error
-    registered = _register(point, module)
+    with _blaming(point, "imported"):
+        module = point.load()
+    with _blaming(point, "registered"):
+        # One of its own isolates it from others.
+        manager = pluggy.PluginManager("forwarder")
+        manager.add_hookspecs(sys.modules[__name__])
+        manager.register(module)
+        manager.check_pending()
+        registered = [plugin for plugins in manager.hook.forwarder_outputs() for plugin in plugins]
+    if not registered:
+        raise _broken(
+            point,
+            f"{point.value} registers nothing; it needs a function forwarder_outputs that is"
+            " marked @hookimpl and returns OutputPlugins",
+        )
     for plugin in registered:
         _check(point, plugin)
     named = [x for x in registered if x.name == point.name]
@@ -202,37 +198,17 @@ def _load(point: EntryPoint) -> OutputPlugin:
     return named[0]
 
 
-def _register(point: EntryPoint, module: object) -> list[OutputPlugin]:
-    """Return what a module gives to the hook; a manager of its own isolates it from others."""
-    manager = pluggy.PluginManager("forwarder")
-    manager.add_hookspecs(sys.modules[__name__])
+@contextmanager
+def _blaming(point: EntryPoint, what: str) -> Iterator[None]:
+    """Call a plugin: whatever it raises is its fault, also SystemExit, but for a signal's end."""
     try:
-        manager.register(module)
-        manager.check_pending()
         with stdout_to_stderr():
-            given = manager.hook.forwarder_outputs()
-            registered = [plugin for plugins in given for plugin in plugins]
+            yield
+    except EndedBySignal:
+        raise
     except BaseException as error:
-        _raise_if_ours(error)
-        raise _broken(point, f"{point.value} cannot be registered: {_said(error)}") from error
-    if not registered:
-        raise _broken(
-            point,
-            f"{point.value} registers nothing; it needs a function forwarder_outputs that is"
-            " marked @hookimpl and returns OutputPlugins",
-        )
-    return registered
-
-
-def _raise_if_ours(error: BaseException) -> None:
-    """Raise what does not come from the plugin: a request to end the program."""
-    if isinstance(error, EndedBySignal):
-        raise error
-    # Commands install handlers. With Python's own handler, a KeyboardInterrupt is most likely
-    # Ctrl-C.
-    is_pythons = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if isinstance(error, KeyboardInterrupt) and is_pythons:
-        raise error
+        said = " ".join(error_text(error, typed=True).split())
+        raise _broken(point, f"{point.value} cannot be {what}: {said}") from error
 
 
 def _check(point: EntryPoint, plugin: object) -> None:
@@ -261,15 +237,10 @@ def _broken(point: EntryPoint, what: str) -> PluginError:
     )
 
 
-def _said(error: BaseException) -> str:
-    return " ".join(error_text(error, typed=True).split())
-
-
 def _origin(point: EntryPoint) -> tuple[str, str]:
     """Return name and version of the distribution; damaged metadata have none."""
-    if point.dist is None:  # pragma: no cover - the standard library always has one here
-        return "?", ""
-    return point.dist.name or "?", point.dist.version or ""
+    dist = point.dist
+    return (dist and dist.name) or "?", (dist and dist.version) or ""
 
 
 @contextmanager

@@ -38,15 +38,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
+import orjson
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from forwarder import __version__
-from forwarder.ecs.layout import DATASET, ECS_VERSION
 from forwarder.events import Document
 from forwarder.output import Expected, Failure, Output, OutputPlugin, Unavailable
+from forwarder.pipeline import LogParser
 from forwarder.plugins import find_outputs
 
 PATIENCE = 30
@@ -65,66 +65,34 @@ _HOSTILE = (
 """What attackers write into user names and subjects."""
 
 
+_LOGIN = b"""\
+Sun Mar  1 00:00:00 2026 Info: Time offset from UTC: 0 seconds
+Sun Mar  1 00:00:00 2026 Info: New SMTP ICID 7 interface Data1 (192.0.2.1) address 203.0.113.1
+Sun Mar  1 00:00:00 2026 Info: SMTP Auth: (ICID 7) failed for user: u using AUTH mechanism: \
+PLAIN with profile: P
+"""
+
+
 def make_documents(count: int, first: int = 0, *, text: str | None = None) -> list[Document]:
-    """Make documents like those of the program, with every field that is always present.
+    """Make documents of the program: failed logins of one connection.
 
     Args:
         count: How many.
         first: Number of the first document; a number always gives the same document.
         text: The log line in each document; None for a line of usual length.
     """
+    file = LogParser().open("esa1.example.com", "/srv/esa/esa1/mail.current")
+    (template,) = [*file.feed(_LOGIN), *file.finish()]
     made = []
     for number in range(first, first + count):
-        id_ = blake2b(b"%d" % number, digest_size=16).hexdigest()
-        made.append(Document(id_, json.dumps(_body(number, id_, text), **_COMPACT).encode()))
+        document = orjson.loads(template)
+        event = document["event"]
+        document["@timestamp"] = f"2026-03-01T00:{number // 60 % 60:02}:{number % 60:02}.000Z"
+        document["log"]["offset"] = number
+        event["id"] = blake2b(b"%d" % number, digest_size=16).hexdigest()
+        event["original"] = event["original"] if text is None else text
+        made.append(Document(event["id"], orjson.dumps(document)))
     return made
-
-
-_COMPACT: dict[str, Any] = {"ensure_ascii": False, "separators": (",", ":")}
-"""The program's own JSON style."""
-
-
-def _body(number: int, id_: str, text: str | None) -> dict[str, Any]:
-    """Make a failed login as docs/fields.md describes it."""
-    hour, minute = number // 3600 % 24, number // 60 % 60
-    user, address = f"user{number}", f"203.0.113.{number % 254 + 1}"
-    line = (
-        f"Sun Mar  1 {hour:02}:{minute:02}:{number % 60:02} 2026 Info: SMTP Auth: (ICID {number})"
-        f" failed for user: {user} using AUTH mechanism: PLAIN with profile: LDAP"
-    )
-    return {
-        "@timestamp": f"2026-03-01T{hour:02}:{minute:02}:{number % 60:02}.000Z",
-        "tags": ["forwarded"],
-        "ecs": {"version": ECS_VERSION},
-        "data_stream": {"type": "logs", "dataset": DATASET, "namespace": "default"},
-        "event": {
-            "kind": "event",
-            "module": "cisco_esa",
-            "dataset": DATASET,
-            "provider": "mail_logs",
-            "category": ["authentication"],
-            "type": ["start"],
-            "action": "smtp-authentication",
-            "outcome": "failure",
-            "timezone": "+00:00",
-            "id": id_,
-            "original": line if text is None else text,
-        },
-        "log": {"level": "info", "file": {"path": "/srv/esa/esa1/mail.current"}, "offset": number},
-        "observer": {
-            "vendor": "Cisco",
-            "product": "Secure Email Gateway",
-            "type": "email-gateway",
-            "hostname": "esa1.example.com",
-        },
-        "host": {"name": "esa1.example.com"},
-        "agent": {"type": "esa-forwarder", "version": __version__},
-        "user": {"name": user},
-        "source": {"address": address, "ip": address, "user": {"name": user}},
-        "network": {"protocol": "smtp", "transport": "tcp", "direction": "ingress"},
-        "related": {"ip": [address], "user": [user], "hosts": ["esa1.example.com"]},
-        "cisco_esa": {"icid": str(number), "auth": {"direction": "inbound", "mechanism": "PLAIN"}},
-    }
 
 
 class OutputContract(ABC):

@@ -215,13 +215,6 @@ def test_a_signal_ends_a_command_while_a_plugin_is_loaded(
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_ctrl_c_ends_a_program_that_has_no_way_of_its_own_to_end(install: Install) -> None:
-    """As pytest: KeyboardInterrupt is what Python makes of it."""
-    install("raise KeyboardInterrupt")
-    with pytest.raises(KeyboardInterrupt):
-        find_outputs(["kafka"])
-
-
 def test_an_entry_point_to_nothing_is_broken(install: Install) -> None:
     """A module without the attribute."""
     install(GOOD, points="kafka = {module}:plugin")
