@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import pluggy
@@ -178,7 +179,7 @@ def _load(point: EntryPoint) -> OutputPlugin:
         manager.add_hookspecs(sys.modules[__name__])
         manager.register(module)
         manager.check_pending()
-        registered = [plugin for plugins in manager.hook.forwarder_outputs() for plugin in plugins]
+        registered = list[OutputPlugin](chain.from_iterable(manager.hook.forwarder_outputs()))
     if not registered:
         raise _broken(
             point,

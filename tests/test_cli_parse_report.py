@@ -16,20 +16,20 @@ from forwarder.events import Action, Counters
 
 def done(**changes: Any) -> Outcome:  # noqa: ANN401
     """Return the outcome of a parse."""
-    return Outcome(1, Counters(), (), (), (), True, 2.0, 4.0)._replace(**changes)  # noqa: FBT003
+    return Outcome(1, Counters(), (), (), (), True, 2.0)._replace(**changes)  # noqa: FBT003
 
 
-def test_the_first_line_says_how_much_and_how_long() -> None:
-    """In megabytes and seconds."""
+def test_the_first_line_says_how_much_and_how_fast() -> None:
+    """By the clock."""
     counts = Counters(bytes=123_456_789, lines=1_234_567)
     assert list(summarise(done(files=12, counts=counts, seconds=65.432))) == [
-        "12 files, 1,234,567 lines, 123.5 MB in 65.43 s"
+        "12 files, 1,234,567 lines, 123.5 MB in 65.43 s (2 MB/s)"
     ]
 
 
-def test_one_is_singular() -> None:
-    """A line, a file."""
-    outcome = done(counts=Counters(bytes=1, lines=1), cpu_seconds=0.0)
+def test_one_is_singular_and_little_has_no_rate() -> None:
+    """It would be that of the start."""
+    outcome = done(counts=Counters(bytes=1, lines=1))
     assert list(summarise(outcome)) == ["1 file, 1 line, 0.0 MB in 2.00 s"]
 
 

@@ -10,7 +10,6 @@ Rules:
 
 import gc
 import os
-import resource
 import stat
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -88,7 +87,6 @@ class Outcome(NamedTuple):
     complete: bool
     """Whether it came to the end; if not, counts say nothing."""
     seconds: float
-    cpu_seconds: float
 
 
 class _Parsed(NamedTuple):
@@ -108,7 +106,7 @@ def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
     Raises:
         BrokenPipeError: The reader of ``out`` has closed it.
     """
-    begun, cpu_begun = time.monotonic(), _cpu_seconds()
+    begun = time.monotonic()
     _prepare_gc()
     found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
     counts, problems, foreign = Counters(), [*found.problems], list[str]()
@@ -143,7 +141,6 @@ def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
         repeated=found.repeated,
         complete=complete,
         seconds=time.monotonic() - begun,
-        cpu_seconds=_cpu_seconds() - cpu_begun,
     )
 
 
@@ -198,21 +195,20 @@ def _parse_all(
     from forwarder.app.workers import run_in_order  # noqa: PLC0415 - takes time to import
 
     work = partial(_parse_to_file, options)
-    with closing(run_in_order(work, groups, options.jobs, step)) as results:
-        for parsed, path in results:
+    with closing(run_in_order(work, groups, options.jobs)) as results:
+        for files, (parsed, path) in zip(groups, results, strict=True):
             with path.open("rb") as store:
                 copyfileobj(store, out, READ_BYTES)
+            step(sum(_disk_bytes(x) or 0 for x in files))
             yield parsed
 
 
-def _parse_to_file(
-    options: ParseOptions, files: list[LogFile], path: "Path", step: _Step
-) -> _Parsed:
+def _parse_to_file(options: ParseOptions, files: list[LogFile], path: "Path") -> _Parsed:
     """Parse the files of one appliance in a process of its own."""
     _prepare_gc()
     advice = "; run again with --jobs 1, or with TMPDIR set to a folder that has space"
     with _writing("a temporary file", advice), path.open("wb", _BUFFER_BYTES) as store:
-        return _parse_files(files, options, store, step)
+        return _parse_files(files, options, store, lambda _: None)
 
 
 def _parse_files(
@@ -294,9 +290,3 @@ def _disk_bytes(file: LogFile) -> int | None:
     except OSError:
         return 0
     return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-
-def _cpu_seconds() -> float:
-    """Return the CPU time of this process and of those it has waited for."""
-    usages = [resource.getrusage(x) for x in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(x.ru_utime + x.ru_stime for x in usages)

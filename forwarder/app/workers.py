@@ -11,7 +11,6 @@ start-up of a command that starts none.
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing import (
@@ -29,32 +28,20 @@ from typing import TypeVar
 
 from forwarder.errors import ForwarderError
 
-_STEP_SECONDS = 0.1
-"""How often steps of the work are passed on."""
-
-_CONTEXT = get_context("spawn")
-"""Not forked: a fork would copy whatever threads and locks there are."""
-
 T = TypeVar("T")
 R = TypeVar("R")
 
-Step = Callable[[int], None]
-"""Gets the size of a step of the work."""
-
-Work = Callable[[T, Path, Step], R]
-"""Does a piece of work, and writes to a file of this path."""
-
 
 def run_in_order(
-    work: Work[T, R], pieces: Sequence[T], jobs: int, step: Step
+    work: Callable[[T, Path], R], pieces: Sequence[T], jobs: int
 ) -> Generator[tuple[R, Path], None, None]:
     """Do pieces of work, several at a time. When it is closed, processes and files are gone.
 
     Args:
-        work: A function of a module; it runs in a process of its own.
+        work: A function of a module; it runs in a process of its own, and writes to a file of this
+            path.
         pieces: Its arguments; they and the results are pickled.
         jobs: How many processes there may be.
-        step: Is called with every step that ``work`` tells of.
 
     Yields:
         For each piece, in order, its result and the path of its file.
@@ -68,25 +55,18 @@ def run_in_order(
                 resource_tracker.ensure_running()  # which unblocks some of them
             with _signals_blocked():
                 folder = Path(stack.enter_context(TemporaryDirectory(prefix="esa-forwarder-")))
-                steps = _CONTEXT.SimpleQueue()
-                jobs = min(jobs, len(pieces))
-                pool = ProcessPoolExecutor(jobs, _CONTEXT, _begin_worker, (steps.put,))
+                # Not forked: a fork would copy whatever threads and locks there are.
+                context = get_context("spawn")
+                pool = ProcessPoolExecutor(min(jobs, len(pieces)), context, _end_with_parent)
                 stack.callback(_end, pool)
-                futures = {
-                    folder / str(number): pool.submit(_do, work, piece, folder / str(number))
-                    for number, piece in enumerate(pieces)
-                }
+                paths = [folder / str(number) for number in range(len(pieces))]
+                futures = [pool.submit(work, *x) for x in zip(pieces, paths, strict=True)]
         except OSError as error:
             raise ForwarderError(
                 f"no process or temporary file can be had: {error.strerror or error}; run again"
                 " with --jobs 1, or with TMPDIR set to a folder that this user may write to"
             ) from error
-        for path, future in futures.items():
-            is_done = False
-            while not is_done:
-                is_done = not wait([future], _STEP_SECONDS).not_done
-                while not steps.empty():
-                    step(steps.get())
+        for future, path in zip(futures, paths, strict=True):
             try:
                 yield future.result(), path
             except BrokenProcessPool as error:
@@ -113,19 +93,9 @@ def _signals_blocked() -> Iterator[None]:
         pthread_sigmask(SIG_SETMASK, before)
 
 
-_put_step: Step
-"""Of a process of its own: tells the one that started it."""
-
-
-def _begin_worker(put_step: Step) -> None:
-    """Prepare a process of its own."""
-    global _put_step  # noqa: PLW0603 - there is no other way from an initializer to the work
-    _put_step = put_step
+def _end_with_parent() -> None:
+    """Let a process end with the one that started it, however that ends."""
     parent = parent_process()
     assert parent is not None  # noqa: S101 - it was started by one
     gone = [parent.sentinel]
     Thread(target=lambda: connection.wait(gone) and os._exit(1), daemon=True).start()
-
-
-def _do(work: Work[T, R], piece: T, path: Path) -> R:
-    return work(piece, path, _put_step)
