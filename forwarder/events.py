@@ -51,10 +51,8 @@ class Origin:
     """Where lines come from; one for all lines under one file header."""
 
     appliance: str
-    path: str | None
-    """Absolute path of the file; None for a stream."""
-    serial: str | None
-    """Serial number from the file's header."""
+    path: str | None  # absolute path of the file; None for a stream
+    serial: str | None  # serial number from the file's header
 
 
 class SyslogHeader(NamedTuple):
@@ -64,21 +62,16 @@ class SyslogHeader(NamedTuple):
     hostname: str | None
     appname: str | None
     version: str | None
-    offset: str | None
-    """Local time minus UTC where the stamp says it, ``+02:00``."""
+    offset: str | None  # local time minus UTC where the stamp says it, `+02:00`
 
 
 class Instant(NamedTuple):
     """A moment of the log's own time, to the second."""
 
-    epoch: int
-    """Seconds since 1970-01-01 00:00 UTC."""
-    utc: bytes
-    """ISO 8601 with milliseconds, ``2009-04-22T09:44:48.000Z``."""
-    compact: bytes
-    """Basic ISO 8601, ``20090422T094448Z``."""
-    offset: str
-    """Local time minus UTC as the log had it, ``+02:00``."""
+    epoch: int  # seconds since 1970-01-01 00:00 UTC
+    utc: bytes  # ISO 8601 with milliseconds, `2009-04-22T09:44:48.000Z`
+    compact: bytes  # basic ISO 8601, `20090422T094448Z`
+    offset: str  # local time minus UTC as the log had it, `+02:00`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,8 +80,7 @@ class Listener:
 
     name: str | None
     address: str | None
-    ip_version: str | None
-    """``ipv4``, ``ipv6``, or None where the address is no IP address."""
+    ip_version: str | None  # `ipv4`, `ipv6`, or None where the address is no IP address
 
 
 class Opened(NamedTuple):
@@ -97,11 +89,9 @@ class Opened(NamedTuple):
     listener: Listener | None
     address: bytes
     """Of the other end: the client of an inbound connection, the smart host of an outbound one."""
-    ip_version: str | None
-    """``ipv4``, ``ipv6``, or None where the address is no IP address."""
+    ip_version: str | None  # `ipv4`, `ipv6`, or None where the address is no IP address
     port: int | None
-    domain: str | None
-    """Reverse DNS name; None where the appliance found none."""
+    domain: str | None  # reverse DNS name; None where the appliance found none
     verified: bool | None
     """Whether the reverse DNS name resolves back; None where the log does not say."""
 
@@ -127,20 +117,16 @@ class Tls:
     cipher: str | None
     client_subject: str | None = None
     """Of the client's certificate, as far as the log has it: ``CN=mx.example.com``."""
-    server_subject: str | None = None
-    """Of the smart host's certificate."""
+    server_subject: str | None = None  # of the smart host's certificate
 
 
 class Connection(NamedTuple):
     """What was known of a connection at the line of an event."""
 
-    number: bytes
-    """ICID of an inbound, DCID of an outbound connection: digits."""
-    start: Instant | None
-    """None where its ``New`` line was not seen."""
+    number: bytes  # ICID of an inbound, DCID of an outbound connection: digits
+    start: Instant | None  # none where its `New` line was not seen
     opened: Opened | None
-    correlated: bool
-    """Whether the address comes from a line with this number."""
+    correlated: bool  # whether the address comes from a line with this number
     policy: Policy | None
     tls: Tls | None
 
@@ -158,14 +144,12 @@ class Outcome:
     """What a login line says besides its user; one for all that say the same."""
 
     action: Action
-    result: str | None
-    """``success``, ``failure``; None where no attempt was made."""
+    result: str | None  # `success`, `failure`; None where no attempt was made
     mechanism: str | None
     profile: str | None
     reason: str | None
     response: Response | None
-    truncated: bool = False
-    """Whether the end of the line is missing."""
+    truncated: bool = False  # whether the end of the line is missing
 
 
 class Session(NamedTuple):
@@ -177,8 +161,7 @@ class Session(NamedTuple):
     users: tuple[str, ...]
     messages: int
     recipients: int
-    size: int | None
-    """Bytes of the messages; None where the log had no size."""
+    size: int | None  # bytes of the messages; None where the log had no size
 
 
 class Event(NamedTuple):
@@ -186,20 +169,15 @@ class Event(NamedTuple):
 
     origin: Origin
     outcome: Outcome
-    id: str
-    """32 hex digits, the same for the same line of the same connection, always."""
+    id: str  # 32 hex digits, the same for the same line of the same connection, always
     time: Instant
     user: str | None
-    connection: Connection | None
-    """None where the line names no connection."""
+    connection: Connection | None  # none where the line names no connection
     offset: int | None
     """Bytes from the start of the (uncompressed) file; None where no line says the event."""
-    level: bytes | None
-    """Level of the line, as the log has it (``Info``)."""
-    original: bytes | None
-    """The line, verbatim and without its end."""
-    message: int
-    """Where the message begins in ``original``, in bytes."""
+    level: bytes | None  # level of the line, as the log has it (`Info`)
+    original: bytes | None  # the line, verbatim and without its end
+    message: int  # where the message begins in `original`, in bytes
     syslog: SyslogHeader | None
     session: Session | None
 
@@ -252,14 +230,10 @@ def describe_mixture(appliance: str, kind: str, first: str, second: str) -> str:
 class ParseWarning(NamedTuple):
     """A kind of content that is left out of the documents, or read only in part."""
 
-    name: str
-    """Its number's name in :class:`Counters`."""
-    noun: str
-    """What is counted."""
-    what: str
-    """What happened to it; follows the number and the noun."""
-    advice: str
-    """What it means and what to do, for ``parse`` and the log."""
+    name: str  # its number's name in `Counters`
+    noun: str  # what is counted
+    what: str  # what happened to it; follows the number and the noun
+    advice: str  # what it means and what to do, for `parse` and the log
     is_note: bool = False
     """Whether it is common and harmless: ``parse`` has it in the summary, not as a warning."""
 
@@ -310,32 +284,23 @@ class Counters:
 
     bytes: int = 0
     lines: int = 0
-    truncated_lines: int = 0
-    """Lines that were longer than the limit."""
+    truncated_lines: int = 0  # lines that were longer than the limit
     dropped_continuations: int = 0
     """Lines followed by text that was dropped: neither a line nor the wrapped rest of one."""
-    foreign_lines: int = 0
-    """Lines with a timestamp that are not of a mail log."""
+    foreign_lines: int = 0  # lines with a timestamp that are not of a mail log
     dropped_repeats: int = 0
     """Logins that a syslog daemon reported as repeated, more often than is believed."""
-    orphaned_repeats: int = 0
-    """Files whose first line repeats the last message of the file before."""
-    partial_last_lines: int = 0
-    """Files whose last line was dropped, because its end is missing."""
-    unparsed_logins: int = 0
-    """Lines that begin like a login and have no known form."""
+    orphaned_repeats: int = 0  # files whose first line repeats the last message of the file before
+    partial_last_lines: int = 0  # files whose last line was dropped, because its end is missing
+    unparsed_logins: int = 0  # lines that begin like a login and have no known form
     first_unparsed: tuple[str | None, int] | None = None
     """Path and offset in bytes of the first of them."""
     events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     """By action and outcome."""
-    logins_without_id: int = 0
-    """Login events whose line names no connection."""
-    uncorrelated: int = 0
-    """Login events whose line names a connection that was not known."""
-    assumed_utc: bool = False
-    """Whether stamps were read as UTC because nothing said otherwise."""
-    mixtures: tuple[Mixture, ...] = ()
-    """One for each appliance that seems to be several machines."""
+    logins_without_id: int = 0  # login events whose line names no connection
+    uncorrelated: int = 0  # login events whose line names a connection that was not known
+    assumed_utc: bool = False  # whether stamps were read as UTC because nothing said otherwise
+    mixtures: tuple[Mixture, ...] = ()  # one for each appliance that seems to be several machines
 
     @property
     def joinable(self) -> int:

@@ -15,11 +15,9 @@ from contextlib import suppress
 from typing import TypeAlias
 from urllib.parse import quote, quote_plus
 
-Mask: TypeAlias = Callable[[str], str]
-"""Masks secrets in a text."""
+Mask: TypeAlias = Callable[[str], str]  # masks secrets in a text
 
-MASK = "********"
-"""Stands for a secret, whatever its length."""
+MASK = "********"  # stands for a secret, whatever its length
 
 _PASSWORD_IN_URL = re.compile(r"//.*@")
 _QUERY_IN_URL = re.compile(r"""(//[^\s?]*\?)[^\s'"]+""")

@@ -18,8 +18,7 @@ _AMBIGUOUS = re.compile(
     _HIDDEN + r"|\\(?=\\|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 )
 _ESCAPES = re.compile(r"\\(?:\\|udc(?P<byte>[89a-f][0-9a-f]))")
-_LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF
-"""Where Python's escapes need more digits."""
+_LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF  # where Python's escapes need more digits
 
 MAX_WORDS = 1_000
 """Characters of an error's text in the log and in ``status``: servers quote what they reject, and

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from forwarder.app import sampling
-from forwarder.app.sampling import END_BYTES, MAX_APPLIANCES
+from forwarder.app import checks
+from forwarder.app.checks import END_BYTES, MAX_APPLIANCES
 from forwarder.inputs.files.scanner import FileSource, scan
 from forwarder.output import Finding
 from tests.services import append, logins
@@ -29,7 +29,7 @@ def sample(
 ) -> list[tuple[bool, str, str]]:
     """Look into logs; paths without the folder."""
     seen = scan([FileSource((f"{folder}/logs/{pattern}",))], {}).files.values()
-    found = sampling.sample(seen, None if zone is None else ZoneInfo(zone))
+    found = checks.sample(seen, None if zone is None else ZoneInfo(zone))
     return [_plain(x, folder) for x in found]
 
 

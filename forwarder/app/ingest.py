@@ -43,8 +43,7 @@ from forwarder.spool import BlockedError, Pause, Spool
 COMMIT_SECONDS = 0.1
 """For which a login may wait for others. Ten writes to disk a second are no load for any."""
 
-COMMIT_BYTES = 4_000_000
-"""Documents in memory before they are committed; four rows of the spool."""
+COMMIT_BYTES = 4_000_000  # documents in memory before they are committed; four rows of the spool
 
 COMMIT_READ_BYTES = 16 << 20
 """Of logs, before their positions are committed: standard input keeps in memory what may have to be
@@ -78,11 +77,8 @@ class Ingest:
     ) -> None:
         """Go on from what the spool has saved.
 
-        Args:
-            config: What to read, and what is in the documents.
-            spool: Where they go.
-            once: Whether to read to the end and wait for nothing.
-            standard_input: The one that was read before, if there was any.
+        With ``once``, it reads to the end and waits for nothing. ``standard_input`` is the one that
+        was read before, if there was any.
         """
         self._config = config
         self._parser_settings = ParserSettings.of(config.inputs, config.documents)
@@ -132,8 +128,7 @@ class Ingest:
         self._document_bytes = self._read_bytes = 0
         self._since: float | None = None
         """When the first chunk was read that is not part of a checkpoint."""
-        self._is_asked = False
-        """Whether a checkpoint is on its way."""
+        self._is_asked = False  # whether a checkpoint is on its way
         self._forgotten: list[str] = []
         """Keys of positions to delete with the next commit: what was read of them may be on its
         way."""
@@ -335,10 +330,8 @@ class Committer:
         self._is_logged = False
         self._thread = ThreadPoolExecutor(1, "commit")
         self._in_progress: Future[None] | None = None
-        self.is_blocked = False
-        """Whether nothing can be written now, or the spool is full."""
-        self.is_given_up = False
-        """Whether something was not written, because the program ends."""
+        self.is_blocked = False  # whether nothing can be written now, or the spool is full
+        self.is_given_up = False  # whether something was not written, because the program ends
 
     def commit(self, documents: Sequence[Document], state: State) -> None:
         """Begin to commit documents, and the state that must agree with them, after the last one.

@@ -24,8 +24,7 @@ from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.text import shortened, shown
 
-AGAIN_SECONDS = 3_600.0
-"""After which a number that has grown is logged again."""
+AGAIN_SECONDS = 3_600.0  # after which a number that has grown is logged again
 
 STATUS_SECONDS = 5.0
 """How often the state of the inputs is saved for ``status``, while something changes."""
@@ -110,8 +109,7 @@ class InputStatus:
         self._has_logs: bool | None = None
         self._due = 0.0
         self._last: dict[str, object] = {}
-        self.problems = 0
-        """What could not be read, or is lost; each was logged."""
+        self.problems = 0  # what could not be read, or is lost; each was logged
 
     def log_problems(self) -> None:
         """Log what has gone wrong since the last time."""

@@ -43,8 +43,7 @@ MIN_PARALLEL_BYTES = 32 << 20
 """On disk, of all logs. To read so much takes as long as to start two processes; with less, one is
 faster than several."""
 
-_BUFFER_BYTES = 1 << 19
-"""What one block gives when every fourth line is a login goes out at once."""
+_BUFFER_BYTES = 1 << 19  # what one block gives when every fourth line is a login goes out at once
 
 _OWN = ("/dev/", "/proc/")
 """What lies here may be another thing to another process, as ``/dev/fd/63`` is."""
@@ -52,8 +51,7 @@ _OWN = ("/dev/", "/proc/")
 Progress = Callable[[int, int], None]
 """Gets the bytes on disk that were read since the last call, and of all files; 0 if unknown."""
 
-_Step = Callable[[int], None]
-"""Gets the bytes on disk that were read since the last call."""
+_Step = Callable[[int], None]  # gets the bytes on disk that were read since the last call
 
 
 class ParseOptions(NamedTuple):
@@ -62,15 +60,12 @@ class ParseOptions(NamedTuple):
     paths: tuple[str, ...]
     appliance: str | None
     settings: Settings
-    zone: tzinfo | None
-    """Of stamps that no file header covers."""
+    zone: tzinfo | None  # of stamps that no file header covers
     jobs: int
-    header: str = ""
-    """Goes before all documents, as a line of text; empty for none."""
+    header: str = ""  # goes before all documents, as a line of text; empty for none
     row: Callable[[bytes], str] | None = None
     """Shows a document as a line of text; a function of a module, for processes of their own."""
-    follow_symlinks: bool = False
-    """Whether to follow links within folders and patterns."""
+    follow_symlinks: bool = False  # whether to follow links within folders and patterns
 
 
 class Outcome(NamedTuple):
@@ -78,14 +73,11 @@ class Outcome(NamedTuple):
 
     files: int
     counts: Counters
-    problems: tuple[str, ...]
-    """One sentence each."""
-    warnings: tuple[str, ...]
-    """What is not a problem and may surprise; one sentence each."""
+    problems: tuple[str, ...]  # one sentence each
+    warnings: tuple[str, ...]  # what is not a problem and may surprise; one sentence each
     repeated: tuple[tuple[str, str], ...]
     """Files that were left out, and those that hold the same and were read."""
-    complete: bool
-    """Whether it came to the end; if not, counts say nothing."""
+    complete: bool  # whether it came to the end; if not, counts say nothing
     seconds: float
 
 
@@ -94,10 +86,8 @@ class _Parsed(NamedTuple):
 
     counts: Counters
     problems: list[str]
-    foreign: list[str]
-    """A sentence for each file that is not a log, unless the user named it."""
-    others: list[tuple[str, OtherLog]]
-    """Logs of other subscriptions, by their paths."""
+    foreign: list[str]  # a sentence for each file that is not a log, unless the user named it
+    others: list[tuple[str, OtherLog]]  # logs of other subscriptions, by their paths
 
 
 def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:

@@ -35,8 +35,7 @@ from forwarder.mail_logs.subscriptions import OtherLog
 if TYPE_CHECKING:
     from forwarder.config.models import DocumentSettings, InputSettings
 
-PREFIX = "core/"
-"""Of the keys under which the parser's state is saved."""
+PREFIX = "core/"  # of the keys under which the parser's state is saved
 
 HANG_SECONDS = 60.0
 """Without a reply; a chunk takes milliseconds, to restore all that can be saved some seconds."""
@@ -47,11 +46,9 @@ _WINDOW_BYTES = 1 << 20
 """Of logs on their way through the process: enough that it never waits for more, and no more
 documents than those of a commit."""
 
-_PIPE_BYTES = 1 << 20
-"""The largest that Linux allows every user."""
+_PIPE_BYTES = 1 << 20  # the largest that Linux allows every user
 
-_END_SECONDS = 5.0
-"""For the process to end after its pipe; it reads at most one more chunk."""
+_END_SECONDS = 5.0  # for the process to end after its pipe; it reads at most one more chunk
 
 _PICKLE_PROTOCOL = 5
 
@@ -59,10 +56,8 @@ _PICKLE_PROTOCOL = 5
 class ParserSettings(NamedTuple):
     """What an operator chooses."""
 
-    zones: tuple[tzinfo | None, ...]
-    """Of the inputs, each in its place in the configuration."""
-    sessions: bool
-    """Whether the end of a session is an event."""
+    zones: tuple[tzinfo | None, ...]  # of the inputs, each in its place in the configuration
+    sessions: bool  # whether the end of a session is an event
     common: Common
 
     @classmethod
@@ -87,26 +82,21 @@ class Begin(NamedTuple):
     """The first request."""
 
     settings: ParserSettings
-    state: Sequence[tuple[str, bytes]]
-    """All pairs whose key begins with :data:`PREFIX`."""
+    state: Sequence[tuple[str, bytes]]  # all pairs whose key begins with `PREFIX`
 
 
 class Checkpoint(NamedTuple):
     """A request for how far the parser is, and for its state; what the last one gave is saved."""
 
-    forgotten: Sequence[str]
-    """Keys of logs of which nothing will come any more."""
+    forgotten: Sequence[str]  # keys of logs of which nothing will come any more
 
 
 class Parsed(NamedTuple):
     """The documents of a chunk."""
 
-    size: int
-    """Bytes of the chunk."""
-    ids: str
-    """A line each: faster to join and to split than to carry one by one."""
-    bodies: bytes
-    """The same; no body has a newline."""
+    size: int  # bytes of the chunk
+    ids: str  # a line each: faster to join and to split than to carry one by one
+    bodies: bytes  # the same; no body has a newline
 
     @classmethod
     def of(cls, size: int, documents: Sequence[Document]) -> "Parsed":
@@ -165,12 +155,9 @@ class ParserClient:
         self._wake = wake
         self._changed = threading.Condition()
         self._replies: deque[Parsed | CheckpointReply] = deque()
-        self._in_flight = 0
-        """Bytes of logs."""
-        self._owed = 0
-        """Replies that have not come yet."""
-        self._heard_at = 0.0
-        """When it replied last, or began to owe a reply."""
+        self._in_flight = 0  # bytes of logs
+        self._owed = 0  # replies that have not come yet
+        self._heard_at = 0.0  # when it replied last, or began to owe a reply
         self._hung = False
         self._failure: ParserError | None = None
         try:

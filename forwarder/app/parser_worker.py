@@ -27,9 +27,10 @@ from forwarder.app.parser_client import (
 from forwarder.cache import GC_THRESHOLDS
 from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk, Kind
-from forwarder.inputs.files.paths import base_name, log_folder, time_in_name
+from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.pipeline import LogParser, Settings
+from forwarder.text import quoted
 
 if TYPE_CHECKING:
     from forwarder.inputs.files.rewind import Again
@@ -41,8 +42,7 @@ _ENOUGH_BYTES = 1 << 16
 
 _READ_BYTES = 1 << 17
 
-_YIELD_BYTES = 1 << 20
-"""Documents that are given at once when logs are read again."""
+_YIELD_BYTES = 1 << 20  # documents that are given at once when logs are read again
 
 
 class ParserPool:
@@ -58,8 +58,7 @@ class ParserPool:
         self._readings: dict[str, FileParser] = {}
         self._touched: set[str] = set()
         self._ended: set[str] = set()
-        self._leaving: set[str] = set()
-        """Those that have ended, and whose end is being saved."""
+        self._leaving: set[str] = set()  # those that have ended, and whose end is being saved
         self._others: dict[str, OtherLog] = {}
         """Those that are not mail logs, as the service knows them."""
         self._news: dict[str, OtherLog | None] = {}
@@ -171,18 +170,15 @@ def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Se
 
 
 def _chunks(log: "Again", file: "FileStat") -> Iterator[Chunk]:
-    # The process needs none of this.
-    from forwarder.inputs.block_reader import ReadError  # noqa: PLC0415
-    from forwarder.inputs.files.file_handle import FileHandle, MovedError  # noqa: PLC0415
-    from forwarder.inputs.files.reader import modified_at  # noqa: PLC0415
-    from forwarder.text import quoted  # noqa: PLC0415
+    # The process does not need this.
+    from forwarder.inputs.block_reader import ReadError, file_time, read_blocks  # noqa: PLC0415
 
     end, at = log.position.fingerprint.size, 0
     chunk = Chunk(
         key=log.key,
         appliance=log.position.appliance,
         path=file.path,
-        near=time_in_name(file.path) or modified_at(file),
+        near=file_time(file.path),
         data=b"",
         kind=Kind.MORE,
         resume=b"",
@@ -190,17 +186,10 @@ def _chunks(log: "Again", file: "FileStat") -> Iterator[Chunk]:
         named=file.named,
         input=file.input,
     )
-    try:
-        with closing(FileHandle(file.path, file.inode)) as source:
-            while at < end:
-                data = source.read(min(_READ_BYTES, end - at))
-                if not data and not source.pending:
-                    break
-                yield chunk._replace(data=data, offset=at, resume=None if at else b"")
-                at += len(data)
-    except (OSError, MovedError) as error:
-        why = getattr(error, "strerror", None) or "it was moved"
-        raise ReadError(f"{quoted(file.path)} cannot be read: {why}") from error
+    with closing(read_blocks(file.path, block_bytes=_READ_BYTES)) as blocks:
+        while at < end and (data := next(blocks, b"")[: end - at]):
+            yield chunk._replace(data=data, offset=at, resume=None if at else b"")
+            at += len(data)
     if at < end:
         raise ReadError(
             f"{quoted(file.path)} has only {at:,} bytes of the {end:,} that were read of it"

@@ -26,8 +26,7 @@ from forwarder.text import error_text, many, shortened
 STOP_WITHIN = timedelta(seconds=8)
 """For everything to end; users are promised ten seconds after a signal."""
 
-LOOK_SECONDS = 1.0
-"""How often calls of outputs are looked at that do not return."""
+LOOK_SECONDS = 1.0  # how often calls of outputs are looked at that do not return
 
 _log = structlog.get_logger(__name__)
 
@@ -68,12 +67,10 @@ class Runtime:
             self.spool.close()
             raise
         self._once = once
-        self.error: BaseException | None = None
-        """What ended reading, other than its end."""
+        self.error: BaseException | None = None  # what ended reading, other than its end
         self.losses: list[str] = []
         """What was not read or not delivered when it was stopped, as sentences."""
-        self.is_read = threading.Event()
-        """Set when reading has ended."""
+        self.is_read = threading.Event()  # set when reading has ended
         self._is_over = threading.Event()
         self._reading = threading.Thread(target=self._read, name="ingest", daemon=True)
         self._upkeep = threading.Thread(target=self._look_after, name="upkeep", daemon=True)

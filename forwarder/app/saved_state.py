@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
 KEY = "state/version"
 
-_MAX_CONNECTION = 1 << 15
-"""Bytes that the lines of a connection take, by far."""
+_MAX_CONNECTION = 1 << 15  # bytes that the lines of a connection take, by far
 
 Pairs = dict[str, bytes]
 Changes = dict[str, bytes | None]

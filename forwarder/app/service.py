@@ -40,17 +40,13 @@ if TYPE_CHECKING:
 
     from forwarder.inputs.stdin import StandardInput
 
-GIVE_UP_AFTER = timedelta(minutes=5)
-"""Without progress; a server that restarts is back by then."""
+GIVE_UP_AFTER = timedelta(minutes=5)  # without progress; a server that restarts is back by then
 
-_LOOK_SECONDS = 0.5
-"""How often the main thread looks at the other threads."""
+_LOOK_SECONDS = 0.5  # how often the main thread looks at the other threads
 
-_RETRY_SECONDS = 5.0
-"""How often a spool that cannot be opened now is tried again."""
+_RETRY_SECONDS = 5.0  # how often a spool that cannot be opened now is tried again
 
-_ENDED = 128
-"""And the number of the signal, as shells count."""
+_ENDED = 128  # and the number of the signal, as shells count
 
 _log = structlog.get_logger(__name__)
 
@@ -78,12 +74,10 @@ class Service:
         self._reload = reload
         self._once = once
         self._give_up_after = give_up_after
-        self._deadline = math.inf
-        """When to give up, in seconds of the monotonic clock."""
+        self._deadline = math.inf  # when to give up, in seconds of the monotonic clock
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._is_good = True
-        self._standard_input: StandardInput | None = None
-        """Outlives each configuration."""
+        self._standard_input: StandardInput | None = None  # outlives each configuration
 
     def run(self) -> bool:
         """Run until the end; tell whether all was done that was to be done.
