@@ -6,16 +6,11 @@ shown by its code.
 
 import re
 
-# Control characters, and what turns or hides the text around it: bidirectional marks,
-# zero-width characters, line separators, the byte order mark (Unicode, UAX #9 and UTR #36).
-_HIDDEN = (
+_INVISIBLE = re.compile(
+    # Control characters, and what turns or hides the text around it: bidirectional marks,
+    # zero-width characters, line separators, the byte order mark (Unicode, UAX #9 and UTR #36).
     "[\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e"
     "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\ud800-\\udfff\\U000e0000-\\U000e007f]"
-)
-_INVISIBLE = re.compile(_HIDDEN)
-_AMBIGUOUS = re.compile(
-    # And a backslash that would make what follows look like such a code.
-    _HIDDEN + r"|\\(?=\\|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
 )
 _ESCAPES = re.compile(r"\\(?:\\|udc(?P<byte>[89a-f][0-9a-f]))")
 _LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF  # where Python's escapes need more digits
@@ -25,20 +20,8 @@ MAX_WORDS = 1_000
 a line has to be readable. Dead letters keep more."""
 
 
-def escape_control(text: str) -> str:
-    r"""Show what a terminal would hide or obey by its code, as ``\x1b`` or ``\u202e``.
-
-    What already looks like such a code gets another backslash, so that it is not mistaken for one.
-    """
-    return _AMBIGUOUS.sub(_code, text)
-
-
 def escaped(text: str) -> str:
-    r"""Show invisible characters by their codes in a sentence that may have such codes already.
-
-    A path in quotes (:func:`quoted`, ``repr``) has its backslashes doubled where that is needed;
-    :func:`escape_control` would double them once more.
-    """
+    r"""Show what a terminal would hide or obey by its code, as ``\x1b`` or ``\u202e``."""
     return _INVISIBLE.sub(_code, text)
 
 
@@ -52,8 +35,6 @@ def escaped_json(text: str) -> str:
 
 
 def _code(found: re.Match[str]) -> str:
-    if found[0] == "\\":
-        return "\\\\"
     code = ord(found[0])
     if code <= _LAST_LATIN_1:
         return f"\\x{code:02x}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
 import click
 
 from forwarder.errors import EndedBySignal
-from forwarder.text import escape_control
+from forwarder.text import escaped
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -109,14 +109,14 @@ def format_table(
     """Align rows below a head, each column as wide as needed; all but some are of numbers."""
     whole = [head, *rows]
     columns = [
-        Column(max(_terminal_width(escape_control(x)) for x in column), right=number not in left)
+        Column(max(_terminal_width(escaped(x)) for x in column), right=number not in left)
         for number, column in enumerate(zip(*whole, strict=True))
     ]
     return (format_row(x, columns) for x in whole)
 
 
 def _format_cell(text: str, column: Column) -> str:
-    text = escape_control(text)
+    text = escaped(text)
     most = column.most
     if most and (len(text) > most or _terminal_width(text) > most):
         text = text[: most - 1]
