@@ -210,19 +210,15 @@ class Mixture(NamedTuple):
     """An appliance that is two machines, by what its logs say."""
 
     appliance: str
-    kind: MixtureKind
+    by: MixtureKind
     first: str
     second: str
 
-    def as_strings(self) -> dict[str, str]:
-        """Return its fields for JSON and for the log."""
-        return dict(zip(("appliance", "by", "first", "second"), map(str, self), strict=True))
 
-
-def describe_mixture(appliance: str, kind: str, first: str, second: str) -> str:
+def describe_mixture(appliance: str, by: str, first: str, second: str) -> str:
     """Say that an appliance is two machines, without a period; all arguments are printable."""
     return (
-        f"the logs of {appliance} come from two machines, by their {kind} {first} and {second};"
+        f"the logs of {appliance} come from two machines, by their {by} {first} and {second};"
         " nothing is joined between them"
     )
 

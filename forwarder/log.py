@@ -69,7 +69,10 @@ class _Handler(logging.Handler):
             try:
                 line = self.format(record)
             except Exception:  # noqa: BLE001 - the values of plugins may do anything when they are shown
-                line = self.format(_placeholder(record))
+                place = f"{record.pathname}:{record.lineno}"
+                said = f"An event of {record.name} cannot be shown; it was logged at {place}."
+                error = {"name": record.name, "levelno": logging.ERROR, "levelname": "ERROR"}
+                line = self.format(logging.makeLogRecord(error | {"msg": said}))
             if sys.stderr is not None:
                 sys.stderr.write(f"{line}\n")
                 sys.stderr.flush()
@@ -77,37 +80,27 @@ class _Handler(logging.Handler):
             pass
 
 
-def _placeholder(record: logging.LogRecord) -> logging.LogRecord:
-    place = f"{record.pathname}:{record.lineno}"
-    return logging.makeLogRecord(
-        {
-            "name": record.name,
-            "levelno": logging.ERROR,
-            "levelname": "ERROR",
-            "msg": f"An event of {record.name} cannot be shown; it was logged at {place}.",
-        }
-    )
-
-
 def _formatter(form: str, mask: Callable[[str], str]) -> logging.Formatter:
-    def masked(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        """Mask before values are cut or escaped."""
-        return {mask(x): _masked(y, mask) for x, y in event.items()}
+    def prepare(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        """Mask before values are cut or escaped, and begin with what every event has."""
+        values = {mask(x): _masked(y, mask) for x, y in event.items()}
+        first = {x: values.pop(x) for x in _FIRST if x in values}
+        return first | {
+            x: cut(y, MAX_VALUE) if isinstance(y, str) else y for x, y in values.items()
+        }
 
-    shared: list[structlog.typing.Processor] = [
+    processors: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        masked,
-        _in_order,
+        prepare,
     ]
-    renderer: list[structlog.typing.Processor]
     if form == "json":
-        renderer = [structlog.processors.JSONRenderer(default=repr)]
+        processors += [structlog.processors.JSONRenderer(default=repr)]
     else:
-        renderer = [_plain, structlog.processors.LogfmtRenderer(bool_as_flag=False)]
-    return structlog.stdlib.ProcessorFormatter(processors=[*shared, *renderer])
+        processors += [_plain, structlog.processors.LogfmtRenderer(bool_as_flag=False)]
+    return structlog.stdlib.ProcessorFormatter(processors=processors)
 
 
 def _masked(value: object, mask: Callable[[str], str]) -> object:
@@ -118,20 +111,12 @@ def _masked(value: object, mask: Callable[[str], str]) -> object:
     return value if masked == text else masked
 
 
-def _in_order(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    first = {x: event[x] for x in _FIRST if x in event}
-    others = {x: y for x, y in event.items() if x not in first}
-    return first | {x: cut(y, MAX_VALUE) if isinstance(y, str) else y for x, y in others.items()}
-
-
 def _plain(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Write keys and values so that they cannot hide, end the line, or pass for others."""
     plain: dict[str, Any] = {}
     for key, value in event.items():
         name = "".join(x if x.isprintable() and x not in ' ="' else "_" for x in str(key))
-        plain[name] = value if isinstance(value, bool | int | float | None) else _text(value)
+        if not isinstance(value, bool | int | float | None):
+            value = "\n".join(map(escaped, str(value).strip().split("\n")))  # noqa: PLW2901
+        plain[name] = value
     return plain
-
-
-def _text(value: object) -> str:
-    return "\n".join(map(escaped, str(value).strip().split("\n")))

@@ -78,7 +78,7 @@ def test_once_reports_rejected_documents(
     append(tmp_path, logins(1, 2, 3))
     told = Told(lambda x: [Failure(x[0], "never", retryable=False)])
     assert not service(configured(tmp_path, told), once=True).run()
-    assert "output 'told' rejected 1 document;" in capsys.readouterr().err
+    assert "1 document rejected by output 'told';" in capsys.readouterr().err
 
 
 def test_once_says_what_an_output_with_a_bug_did_not_get(

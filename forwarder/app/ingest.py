@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from datetime import UTC, datetime
 from itertools import chain
 
 import structlog
@@ -326,12 +325,16 @@ class Committer:
         self._spool = spool
         self._stop = stop
         self._meanwhile = meanwhile
-        self._began = self._since = 0.0
+        self._since: float | None = None  # from 1970; when nothing could be written first
         self._is_logged = False
         self._thread = ThreadPoolExecutor(1, "commit")
         self._in_progress: Future[None] | None = None
-        self.is_blocked = False  # whether nothing can be written now, or the spool is full
         self.is_given_up = False  # whether something was not written, because the program ends
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether nothing can be written now, or the spool is full."""
+        return self._since is not None
 
     def commit(self, documents: Sequence[Document], state: State) -> None:
         """Begin to commit documents, and the state that must agree with them, after the last one.
@@ -384,24 +387,20 @@ class Committer:
 
     def _pause(self, reason: str, log_after: float = 0.0) -> None:
         """Note why nothing can be written; log it once, if it lasts."""
-        if not self.is_blocked:
-            self.is_blocked = True
-            self._is_logged = False
-            self._began, self._since = time.monotonic(), time.time()
+        now = time.time()
+        self._since = self._since or now
         self._spool.lock.note_pause(Pause(self._since, reason))
-        if not self._is_logged and time.monotonic() - self._began >= log_after:
+        if not self._is_logged and now - self._since >= log_after:
             self._is_logged = True
-            since = datetime.fromtimestamp(self._since, UTC).isoformat(timespec="seconds")
             _log.error(
                 "Reading paused: nothing can be written to the spool. Logs wait on disk; those that"
                 " are deleted meanwhile are lost.",
                 reason=reason,
-                since=since.replace("+00:00", "Z"),
             )
 
     def _resume(self, event: str) -> None:
-        if self.is_blocked:
-            self.is_blocked = False
+        if self._since is not None:
             self._spool.lock.note_pause(None)
             if self._is_logged:
-                _log.info(event, seconds=round(time.monotonic() - self._began))
+                _log.info(event, seconds=round(time.time() - self._since))
+            self._since, self._is_logged = None, False

@@ -68,7 +68,7 @@ class ParseWarnings:
                 _log.warning(
                     "Logs under one name come from two machines; nothing is joined between them. "
                     + GIVE_NAMES,
-                    **mixture.as_strings(),
+                    **mixture._asdict(),
                 )
         now = self._clock()
         for name, noun, what, advice, _ in WARNINGS:
@@ -215,7 +215,7 @@ class InputStatus:
         return {
             "open_connections": open_connections,
             "warnings": {x.name: getattr(self._counts, x.name) for x in WARNINGS},
-            "mixtures": [x.as_strings() for x in self._counts.mixtures],
+            "mixtures": [x._asdict() for x in self._counts.mixtures],
             "files": number,
             "behind_bytes": behind,
             "lost_bytes": lost,

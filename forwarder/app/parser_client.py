@@ -123,7 +123,7 @@ class CheckpointReply(NamedTuple):
     counts: Counters
     open_connections: int
     others: dict[str, OtherLog | None]
-    """By key, what is new of logs that are not mail logs; None for one that is."""
+    """By key of the same logs, what those are that are not mail logs; None for mail logs."""
 
 
 Request = Begin | Chunk | Checkpoint

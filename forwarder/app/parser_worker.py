@@ -56,33 +56,18 @@ class ParserPool:
         )
         self._parser.restore((key.removeprefix(PREFIX), value) for key, value in state)
         self._readings: dict[str, FileParser] = {}
-        self._touched: set[str] = set()
-        self._ended: set[str] = set()
+        self._touched: dict[str, Kind] = {}  # those read since the last checkpoint; the last kind
         self._leaving: set[str] = set()  # those that have ended, and whose end is being saved
-        self._others: dict[str, OtherLog] = {}
-        """Those that are not mail logs, as the service knows them."""
-        self._news: dict[str, OtherLog | None] = {}
 
     def take(self, chunk: Chunk) -> list[Document]:
         """Parse a chunk; give its documents, in the order of their lines."""
         reading = self._reading_of(chunk)
-        self._touched.add(chunk.key)
-        self._leaving.discard(chunk.key)
+        self._touched[chunk.key] = chunk.kind
         documents = reading.feed(chunk.data).values()
         if chunk.kind is Kind.END:
             documents += reading.finish().values()
-            if not reading.is_within_line:
-                self._ended.add(chunk.key)
-        else:
-            self._ended.discard(chunk.key)
-            if chunk.kind is Kind.IDLE:
-                documents += reading.settle().values()
-        other = reading.other
-        if other is None:
-            if self._others.pop(chunk.key, None) is not None:
-                self._news[chunk.key] = None
-        elif chunk.key in self._others or _is_enough(other, chunk, reading):
-            self._others[chunk.key] = self._news[chunk.key] = other
+        elif chunk.kind is Kind.IDLE:
+            documents += reading.settle().values()
         return documents
 
     def _reading_of(self, chunk: Chunk) -> "FileParser":
@@ -112,35 +97,38 @@ class ParserPool:
         log goes on behind its end, its next chunk has what was saved. That is not so where a part
         of a line is left at its end: its file may go on within it.
         """
-        for key in (*self._leaving, *forgotten):
+        for key in (*(self._leaving - self._touched.keys()), *forgotten):
             self._readings.pop(key, None)
-            self._others.pop(key, None)
-        consumed = {
-            key: (reading.position, reading.state)
-            for key in self._touched
-            if (reading := self._readings.get(key)) is not None
-        }
+        consumed: dict[str, tuple[int, bytes]] = {}
+        others: dict[str, OtherLog | None] = {}
+        self._leaving = set()
+        for key, kind in self._touched.items():
+            reading = self._readings.get(key)
+            if reading is not None:
+                consumed[key] = reading.position, reading.state
+                others[key] = _other(reading, kind)
+                if kind is Kind.END and not reading.is_within_line:
+                    self._leaving.add(key)
         self._touched.clear()
-        self._leaving, self._ended = self._ended, set()
-        news, self._news = self._news, {}
         return CheckpointReply(
             consumed,
             [(PREFIX + key, value) for key, value in self._parser.changes()],
             self._parser.counts,
             self._parser.open_connections,
-            news,
+            others,
         )
 
 
-def _is_enough(other: OtherLog, chunk: Chunk, reading: "FileParser") -> bool:
-    """Tell whether a log is known by now not to be a mail log.
+def _other(reading: "FileParser", kind: Kind) -> OtherLog | None:
+    """Tell what a log is that is known by now not to be a mail log.
 
     A small one may still become one, as long as it is written to and nothing tells what else it is.
     """
-    if chunk.kind is Kind.END or chunk.offset + len(chunk.data) >= _ENOUGH_BYTES:
-        return True
+    other = reading.other
+    if other is None or kind is Kind.END or reading.position >= _ENOUGH_BYTES:
+        return other
     tells = other.is_foreign or other.subscription is not None
-    return chunk.kind is Kind.IDLE and tells and not reading.is_within_line
+    return other if kind is Kind.IDLE and tells and not reading.is_within_line else None
 
 
 def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Sequence[Document]]:

@@ -14,7 +14,7 @@ import structlog
 
 from forwarder.app.ingest import Ingest
 from forwarder.app.saved_state import open_spool
-from forwarder.config.load import Config, OutputConfig, mask_of
+from forwarder.config.load import Config, mask_of
 from forwarder.delivery.backoff import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.errors import ForwarderError
@@ -52,16 +52,12 @@ class Runtime:
             blocking = [x for x in outputs if config.outputs[x].delivery.when_full == "block"]
             self.spool.add_outputs(outputs, blocking=blocking)
             self._before = {x: self.spool.outputs[x] for x in outputs}
-            self.deliveries = [
-                Delivery(
-                    name,
-                    output,
-                    self.spool,
-                    _delivery_settings(config.outputs[name]),
-                    mask=mask_of(config, name),
-                )
-                for name, output in outputs.items()
-            ]
+            self.deliveries = []
+            for name, output in outputs.items():
+                settings = config.outputs[name].delivery
+                limits = DeliverySettings(**dict(settings.batch), **dict(settings.retry))
+                mask = mask_of(config, name)
+                self.deliveries.append(Delivery(name, output, self.spool, limits, mask=mask))
             self.ingest = Ingest(config, self.spool, once=once, standard_input=standard_input)
         except BaseException:
             self.spool.close()
@@ -143,35 +139,15 @@ class Runtime:
             missing = progress.missing - before.missing
             dropped = progress.dropped.documents if progress.dropped else 0
             dropped -= before.dropped.documents if before.dropped else 0
-            if rejected:
-                yield (
-                    f"output {name!r} rejected {many(rejected, 'document')};"
-                    " see esa-forwarder dead-letters list"
-                )
-            if dropped > 0:
-                yield (
-                    f"{many(dropped, 'document')} dropped for output {name!r}, because the spool"
-                    " was full; see esa-forwarder status"
-                )
-            if missing:
-                yield (
-                    f"{many(missing, 'document')} for output {name!r} could not be read from the"
-                    " spool; see above"
-                )
-            if waiting:
-                wait = "waits" if waiting == 1 else "wait"
-                yield f"{many(waiting, 'document')} still {wait} for output {name!r}"
-
-
-def _delivery_settings(output: OutputConfig) -> DeliverySettings:
-    batch, retry = output.delivery.batch, output.delivery.retry
-    return DeliverySettings(
-        max_documents=batch.max_documents,
-        max_bytes=batch.max_bytes,
-        max_age=batch.max_age,
-        initial_pause=retry.initial_pause,
-        max_pause=retry.max_pause,
-    )
+            wait = "waits" if waiting == 1 else "wait"
+            for number, what in (
+                (rejected, "rejected by output {}; see esa-forwarder dead-letters list"),
+                (dropped, "dropped for output {}, because the spool was full; see status"),
+                (missing, "for output {} could not be read from the spool; see above"),
+                (waiting, f"still {wait} for output {{}}"),
+            ):
+                if number > 0:
+                    yield f"{many(number, 'document')} {what.format(repr(name))}"
 
 
 def build_outputs(config: Config) -> dict[str, Output]:
