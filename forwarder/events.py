@@ -7,7 +7,7 @@ identity, at a tenth of the cost of comparing its fields: hence ``eq=False``.
 
 from collections import Counter
 from dataclasses import dataclass, field, fields
-from enum import Enum, StrEnum
+from enum import Enum
 from functools import partial
 from typing import NamedTuple
 
@@ -124,7 +124,7 @@ class Connection(NamedTuple):
     """What was known of a connection at the line of an event."""
 
     number: bytes  # ICID of an inbound, DCID of an outbound connection: digits
-    start: Instant | None  # none where its `New` line was not seen
+    start: Instant | None  # None where its `New` line was not seen
     opened: Opened | None
     correlated: bool  # whether the address comes from a line with this number
     policy: Policy | None
@@ -172,7 +172,7 @@ class Event(NamedTuple):
     id: str  # 32 hex digits, the same for the same line of the same connection, always
     time: Instant
     user: str | None
-    connection: Connection | None  # none where the line names no connection
+    connection: Connection | None  # None where the line names no connection
     offset: int | None
     """Bytes from the start of the (uncompressed) file; None where no line says the event."""
     level: bytes | None  # level of the line, as the log has it (`Info`)
@@ -191,14 +191,6 @@ new_event = partial(tuple.__new__, Event)
 values that every login needs."""
 
 
-class MixtureKind(StrEnum):
-    """What differs between two machines of one name."""
-
-    SERIALS = "serial numbers"
-    HOSTS = "syslog hosts"
-    FILES = "files"
-
-
 GIVE_NAMES = (
     "Give each appliance a name of its own: {appliance} in the path, or an input of its own with"
     " appliance:. If one has replaced the other, all is well."
@@ -210,7 +202,7 @@ class Mixture(NamedTuple):
     """An appliance that is two machines, by what its logs say."""
 
     appliance: str
-    by: MixtureKind
+    by: str  # what differs: `serial numbers`, `syslog hosts`, or `files`
     first: str
     second: str
 
@@ -280,17 +272,15 @@ class Counters:
 
     bytes: int = 0
     lines: int = 0
-    truncated_lines: int = 0  # lines that were longer than the limit
+    # What WARNINGS says.
+    unparsed_logins: int = 0
     dropped_continuations: int = 0
-    """Lines followed by text that was dropped: neither a line nor the wrapped rest of one."""
-    foreign_lines: int = 0  # lines with a timestamp that are not of a mail log
+    foreign_lines: int = 0
+    truncated_lines: int = 0
     dropped_repeats: int = 0
-    """Logins that a syslog daemon reported as repeated, more often than is believed."""
-    orphaned_repeats: int = 0  # files whose first line repeats the last message of the file before
-    partial_last_lines: int = 0  # files whose last line was dropped, because its end is missing
-    unparsed_logins: int = 0  # lines that begin like a login and have no known form
-    first_unparsed: tuple[str | None, int] | None = None
-    """Path and offset in bytes of the first of them."""
+    orphaned_repeats: int = 0
+    partial_last_lines: int = 0
+    first_unparsed: tuple[str | None, int] | None = None  # path, and offset in bytes
     events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     """By action and outcome."""
     logins_without_id: int = 0  # login events whose line names no connection

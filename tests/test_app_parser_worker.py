@@ -62,7 +62,7 @@ def test_what_is_no_mail_log_is_told_as_soon_as_it_shows(
 ) -> None:
     """Small or large, at rest or at its end; what may still become one is not blamed."""
     pool.take(MORE._replace(data=data, kind=kind))
-    assert (pool.checkpoint().others["key"] is not None) is told
+    assert (pool.checkpoint().others.keys() == {"key"}) is told
     assert pool.checkpoint().others == {}
 
 
@@ -73,6 +73,8 @@ def test_a_file_that_becomes_a_mail_log_is_one(pool: ParserPool) -> None:
     assert other is not None
     pool.take(MORE._replace(data=logins(1), offset=len(GUI), kind=Kind.IDLE))
     assert pool.checkpoint().others == {"key": None}
+    pool.take(MORE._replace(data=logins(2), offset=len(GUI + logins(1)), kind=Kind.IDLE))
+    assert pool.checkpoint().others == {}
 
 
 def test_a_log_of_which_nothing_will_come_is_forgotten(pool: ParserPool) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 import pytest
 
-from forwarder.events import MixtureKind
 from forwarder.mail_logs import streams
 from forwarder.pipeline import LogParser
 from tests.services import NEW
@@ -176,20 +175,20 @@ def test_lines_with_and_without_the_name_of_the_folder_are_in_order() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "kind", "names"),
     [
-        (("1", header(b"AAAA") + opened()), ("2", header(b"BBBB") + login()), MixtureKind.SERIALS,
+        (("1", header(b"AAAA") + opened()), ("2", header(b"BBBB") + login()), "serial numbers",
          ("AAAA", "BBBB")),
-        (("a.log", opened()), ("b.log", login()), MixtureKind.FILES, ("/a.log", "/b.log")),
-        (("1", opened()), ("2", relayed(login(), 3, b"gate")), MixtureKind.HOSTS, ("esa1", "gate")),
+        (("a.log", opened()), ("b.log", login()), "files", ("/a.log", "/b.log")),
+        (("1", opened()), ("2", relayed(login(), 3, b"gate")), "syslog hosts", ("esa1", "gate")),
     ],
 )  # fmt: skip
 def test_an_appliance_that_is_two_machines_is_named_once(
-    first: tuple[str, bytes], second: tuple[str, bytes], kind: MixtureKind, names: tuple[str, str]
+    first: tuple[str, bytes], second: tuple[str, bytes], kind: str, names: tuple[str, str]
 ) -> None:
     """With what tells them apart."""
     files = Files()
     for _ in range(3):
         for name, content in (first, second):
-            files.read(name, content, name if kind is MixtureKind.FILES else "mail")
+            files.read(name, content, name if kind == "files" else "mail")
     (found,) = files.flow.counts.mixtures
     assert found == ("esa1", kind, *names)
 

@@ -50,8 +50,6 @@ _PIPE_BYTES = 1 << 20  # the largest that Linux allows every user
 
 _END_SECONDS = 5.0  # for the process to end after its pipe; it reads at most one more chunk
 
-_PICKLE_PROTOCOL = 5
-
 
 class ParserSettings(NamedTuple):
     """What an operator chooses."""
@@ -123,7 +121,7 @@ class CheckpointReply(NamedTuple):
     counts: Counters
     open_connections: int
     others: dict[str, OtherLog | None]
-    """By key of the same logs, what those are that are not mail logs; None for mail logs."""
+    """By key, what is new of logs that are not mail logs; None for one that is."""
 
 
 Request = Begin | Chunk | Checkpoint
@@ -133,7 +131,7 @@ Reply = Parsed | CheckpointReply | str
 
 def put(message: Request | Reply, pipe: BinaryIO) -> None:
     """Send a message."""
-    pickle.dump(message, pipe, _PICKLE_PROTOCOL)
+    pickle.dump(message, pipe, pickle.HIGHEST_PROTOCOL)
     pipe.flush()
 
 

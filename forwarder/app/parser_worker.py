@@ -28,13 +28,13 @@ from forwarder.cache import GC_THRESHOLDS
 from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.paths import base_name, log_folder
-from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.pipeline import LogParser, Settings
 from forwarder.text import quoted
 
 if TYPE_CHECKING:
     from forwarder.inputs.files.rewind import Again
     from forwarder.inputs.files.scanner import FileStat
+    from forwarder.mail_logs.subscriptions import OtherLog
     from forwarder.pipeline import FileParser
 
 _ENOUGH_BYTES = 1 << 16
@@ -58,6 +58,7 @@ class ParserPool:
         self._readings: dict[str, FileParser] = {}
         self._touched: dict[str, Kind] = {}  # those read since the last checkpoint; the last kind
         self._leaving: set[str] = set()  # those that have ended, and whose end is being saved
+        self._others: set[str] = set()  # those that the service knows not to be mail logs
 
     def take(self, chunk: Chunk) -> list[Document]:
         """Parse a chunk; give its documents, in the order of their lines."""
@@ -99,16 +100,21 @@ class ParserPool:
         """
         for key in (*(self._leaving - self._touched.keys()), *forgotten):
             self._readings.pop(key, None)
+            self._others.discard(key)
         consumed: dict[str, tuple[int, bytes]] = {}
         others: dict[str, OtherLog | None] = {}
         self._leaving = set()
         for key, kind in self._touched.items():
             reading = self._readings.get(key)
-            if reading is not None:
-                consumed[key] = reading.position, reading.state
-                others[key] = _other(reading, kind)
-                if kind is Kind.END and not reading.is_within_line:
-                    self._leaving.add(key)
+            if reading is None:
+                continue
+            consumed[key] = reading.position, reading.state
+            if kind is Kind.END and not reading.is_within_line:
+                self._leaving.add(key)
+            if key in self._others or _is_no_mail_log(reading, kind):
+                others[key] = reading.other
+        self._others |= others.keys()
+        self._others -= {key for key, other in others.items() if other is None}
         self._touched.clear()
         return CheckpointReply(
             consumed,
@@ -119,16 +125,16 @@ class ParserPool:
         )
 
 
-def _other(reading: "FileParser", kind: Kind) -> OtherLog | None:
-    """Tell what a log is that is known by now not to be a mail log.
+def _is_no_mail_log(reading: "FileParser", kind: Kind) -> bool:
+    """Tell whether a log is known by now not to be a mail log.
 
     A small one may still become one, as long as it is written to and nothing tells what else it is.
     """
     other = reading.other
     if other is None or kind is Kind.END or reading.position >= _ENOUGH_BYTES:
-        return other
+        return other is not None
     tells = other.is_foreign or other.subscription is not None
-    return other if kind is Kind.IDLE and tells and not reading.is_within_line else None
+    return kind is Kind.IDLE and tells and not reading.is_within_line
 
 
 def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Sequence[Document]]:

@@ -89,23 +89,20 @@ class Runtime:
         self.ingest.ask_to_stop()
         if self._reading.ident is not None:
             self._reading.join(end - time.monotonic())
-        is_reading = self._reading.is_alive()
-        hanging = []
+        if self._reading.is_alive():
+            _log.warning("Reading did not stop in time and was abandoned; nothing is lost.")
         for delivery in self.deliveries:
             left = timedelta(seconds=max(0.1, end - time.monotonic()))
             if not delivery.stop(left):
-                hanging.append(delivery.name)
                 delivery.watchdog.abandon()
+                _log.warning(
+                    "Output did not stop in time and was abandoned; its documents stay in the"
+                    " spool.",
+                    output=delivery.name,
+                )
         self._is_over.set()
         self.losses = list(self._find_losses())
         self.spool.close()
-        if is_reading:
-            _log.warning("Reading did not stop in time and was abandoned; nothing is lost.")
-        for name in hanging:
-            _log.warning(
-                "Output did not stop in time and was abandoned; its documents stay in the spool.",
-                output=name,
-            )
 
     def _read(self) -> None:
         try:

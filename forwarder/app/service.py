@@ -62,13 +62,10 @@ class Service:
         once: bool = False,
         give_up_after: timedelta = GIVE_UP_AFTER,
     ) -> None:
-        """Prepare.
+        """Prepare; ``reload`` reads the configuration again, and raises ForwarderError.
 
-        Args:
-            config: To begin with.
-            reload: Reads the configuration again; raises ForwarderError if it is not valid.
-            once: Whether to end when everything is read and delivered.
-            give_up_after: With ``once``, how long to go on without progress.
+        With ``once``, it ends when everything is read and delivered, or when there is no progress
+        for so long.
         """
         self._config = config
         self._reload = reload

@@ -44,7 +44,7 @@ def run_in_order(
         jobs: How many processes there may be.
 
     Yields:
-        For each piece, in order, its result and the path of its file.
+        The result of each piece, and the path of its file.
 
     Raises:
         ForwarderError: A process cannot be started, or ended without a result.

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import orjson
 
-from forwarder.events import Event, Mixture, MixtureKind, Origin
+from forwarder.events import Event, Mixture, Origin
 from forwarder.mail_logs.connections import Tools
 from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.event_ids import FileHeader
@@ -262,12 +262,12 @@ class Streams:
         if first == key or appliance in self.mixtures or len(self.mixtures) >= MAX_MIXTURES:
             return
         if first.family.host != key.family.host:
-            kind = MixtureKind.HOSTS
+            kind = "syslog hosts"
             names = (first.family.host or appliance, key.family.host or appliance)
         elif first.serial is not None and key.serial not in {None, first.serial}:
-            kind, names = MixtureKind.SERIALS, (first.serial, key.serial or "")
+            kind, names = "serial numbers", (first.serial, key.serial or "")
         elif first.family.base != key.family.base or first.serial is key.serial is None:
-            kind, names = MixtureKind.FILES, (first_path or "-", path or "-")
+            kind, names = "files", (first_path or "-", path or "-")
         else:
             return
         self.mixtures[appliance] = Mixture(appliance, kind, *names)
