@@ -291,7 +291,7 @@ log: {{format: {form}, level: debug}}
         "list": shown(tmp_path, "dead-letters", "list"),
         "show": shown(tmp_path, "dead-letters", "show", "1"),
     }
-    assert "' rejected " in said["run"]
+    assert " rejected by output " in said["run"]
     for where, text in said.items():
         # Its client keeps what a server says to a check, and to a setup.
         assert MASK in text or (kind == "opensearch" and where in {"check", "setup"}), where
