@@ -21,7 +21,7 @@ from forwarder.cli.common import (
     load_or_end,
     print_result,
 )
-from forwarder.text import escaped, escaped_json, many, quoted
+from forwarder.text import escaped_json, many, quoted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -214,61 +214,8 @@ def as_row(letter: "DeadLetter") -> str:
     return format_row(cells, _ALIGNED)
 
 
-def as_ndjson(letter: "DeadLetter") -> str:
-    """Return one JSON object in a line, with the whole document."""
-    import orjson
-
-    line = orjson.dumps(
-        {
-            "number": letter.number,
-            "output": letter.output,
-            "reason": letter.reason,
-            "status": letter.status,
-            "time": _time(letter),
-            "source": None if letter.source is None else letter.source._asdict(),
-            "replay": letter.replay,
-            "document": _document(letter.document.body),
-        }
-    ).decode()
-    return escaped_json(line)
-
-
-def as_text(letter: "DeadLetter") -> str:
-    """Return everything for people, in several lines."""
-    import orjson
-
-    document = _document(letter.document.body)
-    if isinstance(document, str):
-        shown = escaped(document)
-    else:
-        shown = escaped_json(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
-    status = "" if letter.status is None else f" (status {letter.status})"
-    lines = (
-        f"number: {letter.number}",
-        f"output: {escaped(letter.output)}",
-        f"reason: {escaped(letter.reason)}{status}",
-        f"time: {_time(letter)}",
-        f"source: {escaped(_source(letter)) or 'unknown'}",
-        f"replay: {'yes' if letter.replay else 'no'}",
-        shown,
-        "",
-    )
-    return "\n".join(lines)
-
-
-def _source(letter: "DeadLetter") -> str:
-    if letter.source is None:
-        return ""
-    path, offset = letter.source
-    return path if offset is None else f"{path} at byte {offset:,}"
-
-
-def _time(letter: "DeadLetter") -> str:
-    return letter.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _document(body: bytes) -> object:
-    """Read a document; one that is not JSON becomes text, so that it can be looked at."""
+def as_json(letter: "DeadLetter", *, indent: bool = False) -> str:
+    """Return one JSON object with the whole document, in one line or, for people, in several."""
     import orjson
 
     body = letter.document.body

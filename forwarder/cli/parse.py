@@ -205,10 +205,6 @@ def _what(event: Mapping[str, Any], cisco: Mapping[str, Any], fields: Mapping[st
 def summarise(outcome: "Outcome") -> Iterator[str]:
     """Summarise what was read, a line each."""
     counts = outcome.counts
-    megabytes = counts.bytes / 1e6
-    rate = ""
-    if megabytes >= _RATED_MEGABYTES:
-        rate = f" ({megabytes / outcome.seconds:,.0f} MB/s)"
     yield (
         f"{many(outcome.files, 'file')}, {many(counts.lines, 'line')}, {counts.bytes / 1e6:,.1f} MB"
         f" in {outcome.seconds:.2f} s"

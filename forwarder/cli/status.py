@@ -130,8 +130,8 @@ def as_text(summary: "Summary", now: datetime) -> Iterator[str]:
     runs = summary.process is not None
     limit = "" if summary.max_bytes is None else f" of {summary.max_bytes:,}"
     yield f"service: running as process {summary.process}" if runs else "service: not running"
-    if pause is not None:
-        yield f"reading: paused since {_iso(pause.since)}: {escaped(pause.reason)}"
+    if reason is not None:
+        yield f"reading: paused since {since}: {escaped(reason)}"
     yield (
         f"spool: {many(summary.documents, 'document')}; {usage.used:,}{limit} bytes;"
         f" WAL: {many(usage.wal, 'byte')}; free on the disk: {many(usage.free, 'byte')}"
@@ -201,8 +201,8 @@ def _losses(summary: "Summary") -> Iterator[str]:
     for output, waiting in summary.outputs.items():
         dropped = waiting.progress.dropped
         if dropped is not None:
-            name = escape_control(output)
-            first, last = (escape_control(x.words) for x in (dropped.first, dropped.last))
+            name = escaped(output)
+            first, last = (escaped(x.words) for x in (dropped.first, dropped.last))
             yield (
                 f"dropped for {name} because the spool was full:"
                 f" {many(dropped.documents, 'document')}, from {first} to {last}; to bring them"
@@ -243,51 +243,7 @@ def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
         yield f"problem: {escaped(problem)}"
 
 
-def _losses(summary: "Summary") -> Iterator[str]:
-    """Yield what outputs lost because the spool was full."""
-    for output, waiting in summary.outputs.items():
-        dropped = waiting.progress.dropped
-        if dropped is not None:
-            name = escaped(output)
-            first, last = (escaped(x.words) for x in (dropped.first, dropped.last))
-            yield (
-                f"dropped for {name} because the spool was full:"
-                f" {many(dropped.documents, 'document')}, from {first} to {last}; to bring them"
-                f" back: esa-forwarder rewind --output {name} PATH, for the log of each appliance"
-                " with which they begin; then, or to do without them: esa-forwarder rewind"
-                f" --output {name} --settle"
-            )
-
-
-def _attempt(progress: "Progress", *, runs: bool) -> str | None:
-    """Return since when a call is running; none is where the service was killed during one."""
-    return _iso(progress.attempt_since) if runs and progress.attempt_since is not None else None
-
-
-def _states(waiting: "Waiting", *, runs: bool) -> Iterator[str]:
-    progress = waiting.progress
-    trouble, rejecting = progress.trouble, progress.rejecting
-    attempt = _attempt(progress, runs=runs)
-    calling = "" if attempt is None else f"a call has been running since {attempt}"
-    if trouble is not None:
-        what = "stopped" if trouble.stopped else "failing"
-        since = "; ".join(filter(None, (f"{what} since {_iso(trouble.since)}", calling)))
-        yield f"{since}: {trouble.error} ({_iso(trouble.time)})"
-    elif calling:
-        yield calling
-    elif rejecting is None or rejecting.number < rejecting.of:
-        yield "delivering" if progress.delivered else "nothing delivered yet"
-    if rejecting is not None:
-        yield (
-            f"rejecting: {rejecting.number:,} of the last {rejecting.of:,}, {rejecting.reason}"
-            f" ({_iso(rejecting.time)})"
-        )
-    if waiting.postponed:
-        yield f"postponed: {waiting.postponed:,}, {waiting.postponed_for}"
-    if trouble is None and progress.last_error is not None:
-        error, time = progress.last_error
-        yield f"last error {_iso(time)}: {error}"
-
-
-def _iso(time: float) -> str:
+def _iso(time: float | None) -> str | None:
+    if time is None:
+        return None
     return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
