@@ -165,14 +165,14 @@ def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Se
 
 def _chunks(log: "Again", file: "FileStat") -> Iterator[Chunk]:
     # The process does not need this.
-    from forwarder.inputs.block_reader import ReadError, file_time, read_blocks  # noqa: PLC0415
+    from forwarder.inputs.block_reader import ReadError, file_times, read_blocks  # noqa: PLC0415
 
     end, at = log.position.fingerprint.size, 0
     chunk = Chunk(
         key=log.key,
         appliance=log.position.appliance,
         path=file.path,
-        near=file_time(file.path),
+        near=file_times(file.path)[0],
         data=b"",
         kind=Kind.MORE,
         resume=b"",
