@@ -155,7 +155,7 @@ def scene(tmp_path: Path, elasticsearch_8: Node, toxiproxy: Toxiproxy) -> Iterat
             id="narrow",
         ),
         pytest.param([("limit_data", "upstream", {"bytes": 25_000})], id="requests-break-off"),
-        pytest.param([("limit_data", "downstream", {"bytes": 35_000})], id="replies-break-off"),
+        pytest.param([("limit_data", "downstream", {"bytes": 20_000})], id="replies-break-off"),
     ],
 )
 def test_a_bad_network_all_the_way(
