@@ -202,7 +202,11 @@ def _replace(path: Path, fault: str) -> None:
         connection.execute(COUNT_BLOCKS)
         connection.execute("COMMIT")
     aside = _free_name(path)
-    os.link(path, aside)
+    try:
+        os.link(path, aside)
+    except OSError as error:
+        words = f"the damaged {str(path)!r} cannot be kept as {aside.name!r}: {error.strerror}"
+        raise unwritable(error, f"{words}; move it away") from error
     _keep_wal(path, aside)
     _rename(path)
     message = _DOCUMENTS_LOST if broken else _NOTHING_LOST
