@@ -8,9 +8,8 @@ A :class:`LogParser` holds what outlives a file: the open connections of each st
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, tzinfo
-from hashlib import blake2b
 from typing import NamedTuple
 
 from forwarder.cache import MAX_ENTRIES
@@ -32,8 +31,7 @@ MAX_HOSTS = 256
 a file header."""
 
 MAX_HOST = 255
-"""Characters of a host's name (RFC 5424, section 6.2.4); a longer one is known by its beginning and
-a hash."""
+"""Characters of a host's name (RFC 5424, section 6.2.4); of a longer one, only these count."""
 
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -128,9 +126,8 @@ class LogParser:
             path: Absolute, valid Unicode; None for a stream.
             base: What all files of its log have for a name; rotation adds to it.
             folder: Where its log is; archives and dates add to it.
-            near: A time that its first line is not after, give or take a day, for stamps without a
-                year.
-            latest: A time that no line is after, give or take a day; None if unknown.
+            near: See :class:`~forwarder.mail_logs.framer.Framer`.
+            latest: See there.
             hosts: Whether the host in a syslog header names the appliance in its place; if not,
                 hosts with another name are streams of their own.
             zone: Of stamps that no file header covers; None if the operator gave none.
@@ -211,7 +208,7 @@ class FileParser:
     @property
     def state(self) -> bytes:
         """What another parser needs to go on from the position."""
-        contents = None if self._contents is None else self._contents.state
+        contents = None if self._contents is None else astuple(self._contents)
         headers = {x: (y.origin.serial, y.offset) for x, y in self._headers.items()}
         state = (self._framer.state, contents, self._source, self._hosts, headers)
         return snapshot.dump_file(snapshot.FileState(*state))
@@ -220,7 +217,7 @@ class FileParser:
         """Go on where another parser of this file was."""
         known = snapshot.load_file(state, self._source)
         self._framer.resume(known.framer)
-        self._contents = Contents.resumed(known.contents) if known.contents else None
+        self._contents = Contents(*known.contents) if known.contents else None
         self._source = known.source
         for host, (serial, offset) in known.headers.items():
             self._begin(host).resume(serial, offset)
@@ -285,10 +282,7 @@ class FileParser:
     def _find(self, host: str | None) -> FileHeader:
         """Find the header of a host that has none by this name."""
         if host is not None:
-            if len(host) > MAX_HOST:
-                digest = blake2b(host.encode(), digest_size=16).hexdigest()
-                host = host[: MAX_HOST - 33] + "~" + digest
-            host = None if host == self._appliance else host
+            host = None if host == self._appliance else host[:MAX_HOST]
         header = self._headers.pop(host, None) or self._begin(host)
         self._headers[host] = header
         if len(self._headers) > MAX_HOSTS:
@@ -313,11 +307,3 @@ def _first_line(block: Block) -> tuple[bytes, bytes]:
     end = block.text.find(b"\n", begin, block.end)
     line = block.text[begin : block.end if end < 0 else end]
     return line.removesuffix(b"\r"), stamp
-
-
-def appliances_in(state: bytes) -> set[str]:
-    """Return the appliances of a file besides its own, from :attr:`FileParser.state`."""
-    if not state:
-        return set()
-    known = snapshot.load_file(state, Source("", "", None, None, EventIds()))
-    return {x for x in known.headers if x is not None} if known.hosts else set()

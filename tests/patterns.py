@@ -76,38 +76,21 @@ TLS = _form(
     b"-MID 450 TLS success",
 )
 
-CONNECTION_CLOSED = _form(
+CONNECTION_ENDED = _form(
     "end of a connection",
-    grammar.CONNECTION_CLOSED,
+    grammar.CONNECTION_ENDED,
     b"+ICID 450 close",
     b"+ICID 450 lost",
     b"+DCID 5633 close",
     b"+DCID 5633 lost",
-    b"-ICID 450 closed",
-    b"-Info: ICID 450 close",
-)
-
-CONNECTION_DISCONNECTED = _form(
-    "end of a connection that was idle, or open for too long",
-    grammar.CONNECTION_DISCONNECTED,
     b"+ICID 450 disconnected address 198.51.100.7, no messages injected within timeout period",
     b"+ICID 450 disconnected address 198.51.100.7, exceeded allowable connection time",
-    b"-ICID 450 disconnect",
-)
-
-CONNECTION_LOST = _form(
-    "end of a connection before anything was said",
-    grammar.CONNECTION_LOST,
     b"+ICID 450 Connection from 198.51.100.7 on interface Data 1 (192.0.2.1) lost after 139 seconds"
     b" (DNS query took 139 seconds), before any commands were received",
+    b"-ICID 450 closed",
+    b"-Info: ICID 450 close",
+    b"-ICID 450 disconnect",
     b"-ICID 450 Connection from 198.51.100.7 on interface Data 1 (192.0.2.1)",
-)
-
-CONNECTION_KILLED = _form(
-    "end of a connection by an administrator",
-    grammar.CONNECTION_KILLED,
-    b"+SMTP server connection killed ICID: 450",
-    b"-SMTP server connection killed",
 )
 
 INBOUND_LOGIN = _form(
@@ -244,7 +227,7 @@ HEADER_OFFSET = _form(
 
 FORMS = (
     *(CONNECTION_OPENED, POLICY, DELAYED_REJECT, TLS, DELIVERY_OPENED),
-    *(CONNECTION_CLOSED, CONNECTION_DISCONNECTED, CONNECTION_LOST, CONNECTION_KILLED),
+    CONNECTION_ENDED,
     *(INBOUND_LOGIN, INBOUND_LOGIN_CUT, OUTBOUND_LOGIN, PROFILE_BROKEN, SERVER_UNREACHABLE),
     *(LOOKUP_FAILED, LDAP_FAILED, NOT_INITIATED, SERVER_POOL),
     *(MESSAGE_STARTED, RECIPIENT, MESSAGE_READY, MESSAGE_ABORTED),

@@ -146,11 +146,11 @@ def _forget(spool: "Spool", logs: Sequence["Again"]) -> None:
     """Change the state, so that the service reads again."""
     from forwarder.app.parser_client import PREFIX
     from forwarder.app.saved_state import forget
-    from forwarder.pipeline import appliances_in
+    from forwarder.mail_logs.snapshot import appliances_in
 
     # A relay's file contains lines of several appliances.
     appliances = {x.position.appliance for x in logs}
-    appliances.update(*(appliances_in(x.position.resume) for x in logs))
+    appliances.update(*(appliances_in(x.position.resume) for x in logs if x.position.resume))
     changes = forget(spool.load_state(PREFIX), appliances)
     spool.commit([], [*((x.key, None) for x in logs), *changes])
 

@@ -6,6 +6,7 @@ a login that succeeded, what the session sends is counted until its connection e
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from typing import NamedTuple
@@ -27,7 +28,7 @@ from forwarder.events import (
 )
 from forwarder.mail_logs import grammar
 from forwarder.mail_logs.event_ids import derive
-from forwarder.mail_logs.grammar import STAMP_BYTES
+from forwarder.mail_logs.grammar import LEVEL, STAMP_BYTES
 from forwarder.mail_logs.messages import SUCCESS, MessageParser, behind_number, read_address
 from forwarder.mail_logs.scanner import BlockReader, Location
 from forwarder.mail_logs.timestamps import Clock
@@ -37,8 +38,8 @@ MAX_OPEN = 65_536
 fail2ban's join of this kind holds 100."""
 
 MAX_LINES = 16
-"""Lines kept of one connection before those that others replace are dropped. A connection has two:
-its policy and its TLS line."""
+"""Lines kept of one connection; beyond, the older half is dropped. A connection has two: its policy
+and its TLS line."""
 
 MAX_LINE = 2_048
 """Bytes of a line that count: a name in reverse DNS has 255. Of a longer ``New`` line it is the
@@ -57,39 +58,36 @@ _LINE_BYTES = 64
 _STATS_BYTES = 600
 _MESSAGE_BYTES = 230
 
-# How nearly all of these lines are; the patterns say the same, but take three times as long.
-_STARTED = re.compile(rb"Info: Start MID \d++ ICID (\d{1,20})\r?\Z").match
-_RECIPIENT = re.compile(rb"Info: MID \d++ ICID \d{1,20} RID \d++ To: [^ \r]").match
-_READY = re.compile(rb"Info: MID \d++ ready (\d{1,15}) bytes from [^ \r]").match
+_STARTED, _RECIPIENT, _READY, _ABORTED = (
+    re.compile(LEVEL + rb": +" + pattern).match
+    for pattern in (
+        grammar.MESSAGE_STARTED,
+        grammar.RECIPIENT,
+        grammar.MESSAGE_READY,
+        grammar.MESSAGE_ABORTED,
+    )
+)
 
 RawConnection = tuple[bytes | None, timedelta | None, list[bytes]]
 """A connection as the log has it: its ``New`` line, None where another line is the first; local
 time minus UTC by the header of that file; the other lines that describe it, in order."""
 
 
+@dataclass(slots=True)
 class SessionStats:
     """What a session has done so far."""
 
-    __slots__ = (
-        *("id", "last", "messages", "mids", "recipients", "size", "sized"),
-        *("successes", "user", "users"),
-    )
-
-    id: str
+    id: str = field(init=False)
     """Of the login that it began with."""
-    last: Instant
+    last: Instant = field(init=False)
     """The time of the last login that succeeded."""
-
-    def __init__(self) -> None:
-        self.successes = 0
-        self.user: str | None = None
-        self.users: list[str] = []
-        self.messages = 0
-        self.recipients = 0
-        self.size: int | None = None
-        self.sized = 0
-        """How many messages have a size."""
-        self.mids: set[bytes] = set()
+    successes: int = 0
+    user: str | None = None
+    users: list[str] = field(default_factory=list)
+    messages: int = 0
+    recipients: int = 0
+    size: int | None = None
+    mids: set[bytes] = field(default_factory=set)
 
     def succeed(self, user: str | None, time: Instant, name: str) -> None:
         """Count a login that succeeded, by the id of its event."""
@@ -100,11 +98,6 @@ class SessionStats:
         self.last = time
         if user is not None and user not in self.users and len(self.users) < MAX_USERS:
             self.users.append(user)
-
-    def resize(self, old: int | None, new: int | None) -> None:
-        """Count another size of a message, in bytes; None for none."""
-        self.sized += (new is not None) - (old is not None)
-        self.size = (self.size or 0) - (old or 0) + (new or 0) if self.sized else None
 
     def close(self, reason: CloseReason, failures: int) -> Session:
         """Return the values at the end; failures are those of the whole connection."""
@@ -128,15 +121,13 @@ _NOWHERE: Nowhere = (None, None, 0, None, None)
 _CLOSED = Outcome(Action.SESSION_CLOSED, SUCCESS, None, None, None, None)
 
 
+@dataclass(slots=True)
 class Message:
     """One message of a session."""
 
-    __slots__ = ("recipients", "session", "size")
-
-    def __init__(self, session: SessionStats) -> None:
-        self.session = session
-        self.recipients = 0
-        self.size: int | None = None
+    session: SessionStats
+    recipients: int = 0
+    size: int | None = None
 
 
 class Messages:
@@ -173,11 +164,7 @@ class Messages:
     def start(self, mid: bytes, line: bytes) -> None:
         """Read a ``Start MID`` line."""
         found = _STARTED(line, STAMP_BYTES)
-        if found is not None:
-            session = self.sessions.get(found[1])
-        else:
-            found = grammar.read(grammar.MESSAGE_STARTED, line)
-            session = None if found is None else self.sessions.get(found["number"])
+        session = None if found is None else self.sessions.get(found["number"])
         if session is None or mid in self.followed:
             return
         if len(self.followed) >= MAX_MESSAGES:
@@ -198,24 +185,20 @@ class Messages:
         message = self.followed[mid]
         session = message.session
         if verb == b"ICID":
-            if _RECIPIENT(line, STAMP_BYTES) or grammar.read(grammar.RECIPIENT, line):
+            if _RECIPIENT(line, STAMP_BYTES):
                 message.recipients += 1
                 session.recipients += 1
         elif verb == b"ready":
-            found = _READY(line, STAMP_BYTES)
-            if found is not None:
-                size = int(found[1])
-            elif found := grammar.read(grammar.MESSAGE_READY, line):
+            if found := _READY(line, STAMP_BYTES):
                 size = int(found["size"])
-            else:
-                return
-            session.resize(message.size, size)
-            message.size = size
-        elif grammar.read(grammar.MESSAGE_ABORTED, line):
+                session.size = (session.size or 0) - (message.size or 0) + size
+                message.size = size
+        elif _ABORTED(line, STAMP_BYTES):
             self._forget(mid)
             session.messages -= 1
             session.recipients -= message.recipients
-            session.resize(message.size, None)
+            if message.size is not None and session.size is not None:
+                session.size = session.size - message.size or None
 
     def _forget(self, mid: bytes) -> None:
         self.followed.pop(mid).session.mids.discard(mid)
@@ -308,15 +291,6 @@ class Connections:
                 return Connection(number, start, opened, True, None, tls)  # noqa: FBT003
         alone = Opened(None, *read_address(address), None, None, None)
         return Connection(number, None, alone, False, None, tls)  # noqa: FBT003
-
-    def drop_replaced(self, number: bytes, lines: list[bytes]) -> None:
-        """Drop the lines of a connection that later ones replace: the last of each kind counts."""
-        last = {}
-        for line in lines:
-            if len(line) <= MAX_LINE:
-                fact = self._parser.facts[behind_number(number, line)]
-                last[tuple(x is not None for x in fact)] = line
-        lines[:] = last.values()
 
     def close(
         self, number: bytes, connection: RawConnection, login: LoginState, closing: Closing

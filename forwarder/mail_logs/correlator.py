@@ -152,7 +152,7 @@ class Correlator:
         if number in logins:
             logins[number] = (None, *logins[number][1:])
         if len(others) > MAX_LINES:
-            self.connections.drop_replaced(number, others)
+            del others[: MAX_LINES // 2]
 
     def _end_inbound(self, block: BlockReader, match: Match) -> None:
         """``ICID 5 disconnected``, ``... lost after``, ``SMTP server connection killed ICID 5``."""
@@ -197,7 +197,7 @@ class Correlator:
             others = outbound[number][2]
             others.append(line)
             if len(others) > MAX_LINES:
-                self.connections.drop_replaced(number, others)
+                del others[: MAX_LINES // 2]
         elif verb == b"close" or verb == b"lost" or _rare_end(line) is not None:  # noqa: PLR1714
             outbound.pop(number, None)
 
@@ -398,11 +398,8 @@ class Correlator:
 
 def _rare_end(line: bytes) -> CloseReason | None:
     """Say why a connection is over, in words that are rare; None if it is not."""
-    for pattern in (grammar.CONNECTION_DISCONNECTED, grammar.CONNECTION_LOST):
-        found = grammar.read(pattern, line)
-        if found is not None:
-            return _REASONS[found["reason"]]
-    return None
+    found = grammar.read(grammar.CONNECTION_ENDED, line)
+    return None if found is None else _REASONS[found["reason"] or b"lost"]
 
 
 def _unknown(number: bytes) -> Connection:

@@ -53,7 +53,7 @@ def match(pattern: bytes, message: bytes) -> re.Match[bytes] | None:
     Runs of white space count as one space, and none at the ends; not so in logins, where they may
     belong to the user.
     """
-    if (b"  " in message or message.endswith(b" ")) and pattern not in _VERBATIM:
+    if (b"  " in message or message.endswith(b" ")) and not message.startswith(_LOGIN):
         message = b" ".join(message.split())
     return _compiled(pattern).fullmatch(message)
 
@@ -79,6 +79,7 @@ def message_of(line: bytes) -> bytes:
     return line[find_message(line) :].removesuffix(b"\r")
 
 
+_LOGIN = (b"SMTP Auth", b"DCID: ")
 _INFO = b"Info: "
 """The level of nearly all lines."""
 
@@ -127,22 +128,13 @@ TLS = (
 )
 
 # ICID 450 close
-#   end of a connection (Cisco 118570; seen (lost))
-CONNECTION_CLOSED = rb"[ID]CID " + _NUMBER + rb" (?P<reason>close|lost)(?:\W.*)?"
-
 # ICID 450 disconnected address 198.51.100.7, no messages injected within timeout period
-#   end of a connection that was idle, or open for too long (seen)
-CONNECTION_DISCONNECTED = rb"[ID]CID " + _NUMBER + rb" (?P<reason>disconnected)(?:\W.*)?"
-
 # ICID 450 Connection from 198.51.100.7 on interface Data 1 (192.0.2.1) lost after 139 seconds
 # (DNS query took 139 seconds), before any commands were received
-#   end of a connection before anything was said (seen)
-CONNECTION_LOST = rb"[ID]CID " + _NUMBER + rb" Connection (?:.* )?(?P<reason>lost)(?:\W.*)?"
-
-# SMTP server connection killed ICID: 450
-#   end of a connection by an administrator (seen)
-CONNECTION_KILLED = (
-    rb"SMTP server connection (?P<reason>killed) [ID]CID:? " + _NUMBER + rb"(?:[ .,].*)?"
+#   end of a connection (Cisco 118570; seen (all but close))
+CONNECTION_ENDED = (
+    rb"[ID]CID " + _NUMBER + rb" (?:(?P<reason>close|lost|disconnected)|Connection (?:.* )?lost)"
+    rb"(?:\W.*)?"
 )
 
 _TRIED = rb"SMTP Auth:? +\(ICID +" + _NUMBER + rb"\) +(?P<outcome>succeeded|failed) +for +user:"
@@ -222,19 +214,21 @@ DELIVERY_OPENED = (
 
 # Start MID 6 ICID 5
 #   message begun (guide; seen)
-MESSAGE_STARTED = rb"Start MID (?P<message>\d+) ICID " + _NUMBER + rb"(?: .*)?"
+MESSAGE_STARTED = rb"Start +MID +(?P<message>\d+) +ICID +" + _NUMBER + rb"(?![^ \r])(?: .*)?"
 
 # MID 6 ICID 5 RID 0 To: <user@example.com>
 #   recipient accepted (guide; seen)
-RECIPIENT = rb"MID (?P<message>\d+) ICID " + _NUMBER + rb" RID (?P<recipient>\d+) To: .*"
+RECIPIENT = (
+    rb"MID +(?P<message>\d+) +ICID +" + _NUMBER + rb" +RID +(?P<recipient>\d+) +To: +[^ \r].*"
+)
 
 # MID 6 ready 100 bytes from <user@example.com>
 #   message received (guide; seen)
-MESSAGE_READY = rb"MID (?P<message>\d+) ready (?P<size>\d{1,15}) bytes from .*"
+MESSAGE_READY = rb"MID +(?P<message>\d+) +ready +(?P<size>\d{1,15}) +bytes +from +[^ \r].*"
 
 # Message aborted MID 6 Receiving aborted by sender
 #   message given up (guide; seen)
-MESSAGE_ABORTED = rb"Message aborted MID (?P<message>\d+)(?: .*)?"
+MESSAGE_ABORTED = rb"Message +aborted +MID +(?P<message>\d+)(?![^ \r])(?: .*)?"
 
 # Version: 7.6.3-019 SN: 564D0123456789ABCDEF-0123456789AB
 #   file header: release and serial number (guide)
@@ -243,17 +237,3 @@ HEADER_VERSION = rb"Version: \S+ SN: (?P<serial>\S+)(?: .*)?"
 # Time offset from UTC: 7200 seconds
 #   file header: local time minus UTC (guide)
 HEADER_OFFSET = rb"Time offset from UTC: (?P<seconds>[-+]?\d{1,5}) seconds(?: .*)?"
-
-_VERBATIM = frozenset(
-    (
-        INBOUND_LOGIN,
-        INBOUND_LOGIN_CUT,
-        OUTBOUND_LOGIN,
-        PROFILE_BROKEN,
-        SERVER_UNREACHABLE,
-        LOOKUP_FAILED,
-        LDAP_FAILED,
-        NOT_INITIATED,
-        SERVER_POOL,
-    )
-)

@@ -6,6 +6,7 @@ Many connections share a listener, a policy, a cipher, an outcome: each such tex
 import ipaddress
 import re
 from codecs import getincrementaldecoder
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -35,7 +36,6 @@ _MAX_TEXT_BYTES = 4096
 """A document has 1,024 characters of any of these texts, and UTF-8 takes four bytes at most."""
 
 # No leading zeros: some readers take them for octal, and Elasticsearch refuses them.
-_OCTETS = frozenset(b"%d" % x for x in range(256))
 _OCTET = rb"(?:1[0-9]?[0-9]?|2(?:[0-4]?[0-9]|5[0-5])?|[3-9][0-9]?|0)"
 # How nearly all inbound connections begin; the pattern says the same, but takes twice the time.
 _USUAL = re.compile(
@@ -174,16 +174,10 @@ class MessageParser:
 
 def read_address(raw: bytes) -> tuple[bytes, str | None]:
     """Return an address with its kind: ``ipv4``, ``ipv6``, or None if it is not an IP address."""
-    octets = raw.split(b".")
-    if len(octets) == 4 and _OCTETS.issuperset(octets):  # noqa: PLR2004 - as the name says
-        return raw, "ipv4"
     # A scope id ("fe80::1%em0") is not part of an address that others could look up.
-    if b":" in raw and b"%" not in raw:
-        try:
-            ipaddress.IPv6Address(raw.decode("utf-8", "replace"))
-        except ValueError:
-            return raw, None
-        return raw, "ipv6"
+    if b"%" not in raw:
+        with suppress(ValueError):
+            return raw, f"ipv{ipaddress.ip_address(raw.decode('utf-8', 'replace')).version}"
     return raw, None
 
 

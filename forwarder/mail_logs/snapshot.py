@@ -83,6 +83,12 @@ def load_file(state: bytes, source: Source) -> FileState:
     return FileState(framer, contents, source, hosts, headers)
 
 
+def appliances_in(state: bytes) -> set[str]:
+    """Return the appliances of a file besides its own, from what :func:`dump_file` wrote."""
+    *_, (*_, hosts, known) = orjson.loads(state)
+    return {host for host, *_ in known if host is not None} if hosts else set()
+
+
 class Snapshot:
     """Keeps a store up to date about one stream."""
 
@@ -162,7 +168,7 @@ class Snapshot:
         mids = sorted(session.mids)
         stats = [
             *(session.id, session.successes, session.user, session.users, session.messages),
-            *(session.recipients, session.size, session.sized),
+            *(session.recipients, session.size),
             [epoch, utc.decode(), compact.decode(), offset],
             [[mid.decode(), followed[mid].recipients, followed[mid].size] for mid in mids],
         ]
@@ -176,7 +182,7 @@ class Snapshot:
             session = messages.sessions[number] = SessionStats()
             session.id, *numbers, instant, mids = stats
             session.successes, session.user, session.users, session.messages = numbers[:4]
-            session.recipients, session.size, session.sized = numbers[4:]
+            session.recipients, session.size = numbers[4:6]
             epoch, utc, compact, offset = instant
             session.last = Instant(epoch, utc.encode(), compact.encode(), offset)
             for mid, recipients, size in mids:

@@ -14,7 +14,8 @@ its guides give such a subscription; an administrator may give it another.
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Self
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from forwarder.mail_logs.grammar import LEVEL, compile_late
 from forwarder.text import shown
@@ -114,23 +115,25 @@ class OtherLog(NamedTuple):
         )
 
 
+@dataclass
 class Contents:
     """Examines the lines of a file until one shows that it is a mail log."""
 
-    def __init__(self) -> None:
-        self._is_framed = False
-        self._lines = 0
-        self._subscription: str | None = None
+    is_framed: bool = False
+    """Whether a line had a timestamp and a level."""
+    lines: int = 0
+    """Those with both, but for the header of the file."""
+    subscription: str | None = None
 
     def is_mail(self, text: bytes, start: int, end: int) -> bool:
         """Take lines, each behind a newline; whether one is of a connection, message or login."""
         if _MAIL().search(text, start, end):
             return True
-        self._is_framed = True
+        self.is_framed = True
         headers = sum(1 for _ in _HEADER().finditer(text, start, end))
-        self._lines += text.count(b"\n", start, end) - headers
-        if self._subscription is None and (sign := _SIGNS().search(text, start, end)):
-            self._subscription = next(
+        self.lines += text.count(b"\n", start, end) - headers
+        if self.subscription is None and (sign := _SIGNS().search(text, start, end)):
+            self.subscription = next(
                 x for x, y in zip(SUBSCRIPTIONS, sign.groups(), strict=True) if y
             )
         return False
@@ -142,24 +145,12 @@ class Contents:
             others: Lines with a timestamp and without a level.
             first_other: The first of them.
         """
-        subscription = self._subscription
+        subscription = self.subscription
         if subscription is None and _CEF.match(first_other):
             subscription = "consolidated event logs (CEF)"
-        is_foreign = not self._is_framed and subscription is None
-        lines = self._lines + others
+        is_foreign = not self.is_framed and subscription is None
+        lines = self.lines + others
         return OtherLog(lines, subscription, is_foreign) if lines or is_foreign else None
-
-    @property
-    def state(self) -> tuple[bool, int, str | None]:
-        """What another object needs to go on with the file."""
-        return self._is_framed, self._lines, self._subscription
-
-    @classmethod
-    def resumed(cls, state: tuple[bool, int, str | None]) -> Self:
-        """Go on where another object was."""
-        contents = cls()
-        contents._is_framed, contents._lines, contents._subscription = state
-        return contents
 
 
 def say_others(found: Sequence[tuple[str, OtherLog]]) -> Iterator[str]:

@@ -9,6 +9,8 @@ the first one is taken, that is the offset before the change. A file header has 
 """
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from forwarder.cache import BoundedCache
@@ -147,24 +149,17 @@ def _instant(utc: datetime, offset: timedelta) -> Instant:
 def latest_year(month: int, day: int, limit: datetime) -> int:
     """Find the latest year in which a date is not after a limit, else raise ValueError."""
     # Two leap years are up to eight years apart.
-    for year in range(limit.year, limit.year - 9, -1):
-        date = _date(year, month, day)
-        if date is not None and date <= limit:
-            return year
-    raise ValueError(f"no year has a day {day} in month {month}")
+    return _first_year(range(limit.year, limit.year - 9, -1), month, day, lambda x: x <= limit)
 
 
 def following_year(month: int, day: int, since: datetime) -> int:
     """Find the year of a date that is within the year behind a moment, else raise ValueError."""
-    for year in (since.year, since.year + 1):
-        date = _date(year, month, day)
-        if date is not None and date >= since:
-            return year
-    raise ValueError(f"within a year there is no day {day} in month {month}")
+    return _first_year(range(since.year, since.year + 2), month, day, lambda x: x >= since)
 
 
-def _date(year: int, month: int, day: int) -> datetime | None:
-    try:
-        return datetime(year, month, day, tzinfo=UTC)
-    except ValueError:
-        return None
+def _first_year(years: range, month: int, day: int, fits: Callable[[datetime], bool]) -> int:
+    for year in years:
+        with suppress(ValueError):
+            if fits(datetime(year, month, day, tzinfo=UTC)):
+                return year
+    raise ValueError(f"no year has a day {day} in month {month}")
