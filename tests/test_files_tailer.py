@@ -19,7 +19,7 @@ from forwarder.inputs.files.checkpoint import PositionError
 from forwarder.inputs.files.scanner import FileSource, StartAt
 from forwarder.inputs.files.tailer import FileTailer
 from tests.following import Reader, following, numbered
-from tests.test_inputs_formats import LINE, archive
+from tests.test_inputs_block_reader_formats import LINE, archive
 
 OLD, NEW = numbered(range(50)), numbered(range(50, 80))
 HEADER = b"Wed Apr 22 11:00:00 2009 Info: Begin Logfile\n" * 30

@@ -24,7 +24,7 @@ from forwarder.inputs.block_reader import (
     read_blocks,
     refusal,
 )
-from tests.test_inputs_formats import archive
+from tests.test_inputs_block_reader_formats import archive
 
 LINE = b"Wed Apr 22 11:43:59 2009 Info: ICID %d close\n"
 LOG = b"".join(LINE % number for number in range(400))
