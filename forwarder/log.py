@@ -27,15 +27,10 @@ _FIRST = ("timestamp", "level", "event")
 
 
 def configure(form: str, level: str, mask: Callable[[str], str] = str) -> None:
-    """Configure logging, also while other threads log.
+    """Configure logging as ``logfmt`` or ``json``, also while other threads log.
 
-    Of libraries only warnings and errors are logged, unless ``level`` is ``debug``: some log every
-    request.
-
-    Args:
-        form: ``logfmt`` (key=value) or ``json``.
-        level: The lowest that is logged: ``debug``, ``info``, ``warning`` or ``error``.
-        mask: Masks secrets in everything that is logged.
+    ``mask`` takes secrets out of everything that is logged. Of libraries only warnings and errors
+    are logged, unless ``level`` is ``debug``: some log every request.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     of_libraries = number if number <= logging.DEBUG else max(number, logging.WARNING)

@@ -15,6 +15,7 @@ implements :func:`forwarder_outputs`.
 """
 
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
@@ -108,10 +109,8 @@ class Installed(NamedTuple):
     type: str
     distribution: str
     version: str
-    plugin: OutputPlugin | None
-    """None if it is broken."""
-    problem: str | None
-    """What is wrong with a broken one."""
+    plugin: OutputPlugin | None  # None if it is broken
+    problem: str | None  # what is wrong with a broken one
 
 
 def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
@@ -153,9 +152,9 @@ def list_installed() -> list[Installed]:
 
 def _installed_points() -> dict[str, list[EntryPoint]]:
     """Return our entry points by name; importlib leaves out hidden distributions."""
-    found: dict[str, list[EntryPoint]] = {}
+    found = defaultdict[str, list[EntryPoint]](list)
     for point in entry_points(group=GROUP):
-        found.setdefault(point.name, []).append(point)
+        found[point.name].append(point)
     return found
 
 

@@ -1,31 +1,9 @@
 """The tests that every output inherits, ours and others'.
 
 They need pytest: ``pip install '.[testing]'`` in the folder of the program. The author of an
-output writes a class that tells how to reach the output and how to see what arrived:
-
-```python
-import pytest
-
-from forwarder.testing import OutputContract
-
-
-class TestFolder(OutputContract):
-    type = "folder"
-    keeps_order = False
-    recognises_repeats = True
-
-    @pytest.fixture(autouse=True)
-    def folder(self, tmp_path):
-        self.path = tmp_path
-
-    def settings(self):
-        return {"path": str(self.path)}
-
-    def received(self):
-        return [x.read_bytes() for x in self.path.iterdir()]
-```
-
-Tests that need more of the other side, such as going away, are skipped unless the class tells how.
+output writes a class that tells how to reach the output and how to see what arrived, as
+docs/plugins.md shows. Tests that need more of the other side, such as going away, are skipped
+unless the class tells how.
 """
 
 import json

@@ -66,10 +66,8 @@ def shortened(text: str, most: int = MAX_WORDS) -> str:
 def error_text(error: BaseException, *, typed: bool = False, whole: bool = False) -> str:
     """Return the message of an exception, even if its ``__str__`` fails.
 
-    Args:
-        error: May be raised by a plugin.
-        typed: Whether to begin with the name of its type.
-        whole: Whether not to cut it, for a caller that masks secrets first.
+    If ``typed``, the name of its type comes first; ``whole`` is for a caller that masks secrets
+    before the message is cut.
     """
     kind = type(error).__name__
     try:

@@ -129,7 +129,8 @@ def test_sighup_survives_a_fault_in_making(
     def is_stopped() -> bool:
         nonlocal said
         said += capsys.readouterr().err
-        return "Output stopped until" in said and "is in use" in said
+        is_seen = "Output stopped until" in said and "is in use" in said
+        return is_seen and archived(tmp_path) == 1
 
     with (
         signalling(lambda: len(told.taken) == 1, signal.SIGHUP),

@@ -103,15 +103,11 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
         yield _ok(f"{at} can be entered by others", advice)
     kind = file_system(there, mounts)
     if kind in _REMOTE:
-        yield _bad(
-            f"{at} is on a file system of another machine ({kind})",
-            "The spool needs locks that hold; name a folder on a disk of this machine.",
-        )
+        advice = "The spool needs locks that hold; name a folder on a disk of this machine."
+        yield _bad(f"{at} is on a file system of another machine ({kind})", advice)
     elif kind in _VOLATILE:
-        yield _bad(
-            f"{at} is in memory ({kind}), which a restart of the machine clears",
-            "Name a folder on a disk.",
-        )
+        text = f"{at} is in memory ({kind}), which a restart of the machine clears"
+        yield _bad(text, "Name a folder on a disk.")
     else:
         yield _ok(f"{at} is on a local file system ({kind or 'unknown'})")
     text = f"{at} has {free // 10**6:,} MB free; the spool may take {format_size(max_bytes)}"
@@ -190,7 +186,10 @@ def _check_path(
     if links:
         yield _ok(f": {say_passed_over(links, FOLLOW)}")
     if not files and not problems and not links:
-        problems = _explain_nothing(path)
+        try:
+            list_files(path, None, problems, Links())
+        except OSError as error:
+            problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
         if not problems:
             text = " matches only files of the program itself: of the state folder, and of outputs"
             yield _bad(text, "Name other files.")
@@ -295,16 +294,6 @@ def whose(appliances: Iterable[str]) -> str:
     """Name an appliance, or say how many there are."""
     names = sorted(set(appliances))
     return names[0] if len(names) == 1 else f"{len(names)} appliances"
-
-
-def _explain_nothing(path: str) -> list[str]:
-    """Say why there is nothing at a path."""
-    problems: list[str] = []
-    try:
-        list_files(path, None, problems, Links())
-    except OSError as error:
-        problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
-    return problems
 
 
 def _check_output(output: OutputConfig, expected: Expected, mask: Mask) -> Iterator[Finding]:

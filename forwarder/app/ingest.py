@@ -125,14 +125,12 @@ class Ingest:
         """Begin with nothing in flight."""
         self._documents: list[Document] = []
         self._document_bytes = self._read_bytes = 0
-        self._since: float | None = None
-        """When the first chunk was read that is not part of a checkpoint."""
+        self._since: float | None = None  # when the first chunk after a checkpoint was read
         self._is_asked = False  # whether a checkpoint is on its way
+        # Keys of positions to delete with the next commit, because what was read of them may be on
+        # its way, and of logs whose positions are deleted, so that the parser may forget them.
         self._forgotten: list[str] = []
-        """Keys of positions to delete with the next commit: what was read of them may be on its
-        way."""
         self._deleted: list[str] = []
-        """Keys of logs whose positions are deleted, and which the parser may forget."""
 
     @property
     def _sources(self) -> list[StandardInput | FileTailer]:

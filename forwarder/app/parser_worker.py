@@ -141,9 +141,7 @@ def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Se
     """Parse logs again for one output, as if for the first time, up to where they were read.
 
     All before a saved position is in documents, and all behind it will be, for every output; so the
-    two meet where they should. Nothing else of it is kept.
-
-    Logs that are gone are left out.
+    two meet where they should. Nothing else of it is kept. Logs that are gone are left out.
 
     Raises:
         ReadError: A log cannot be read, or not as far as it was.
@@ -212,20 +210,17 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Answer requests from standard input.
-
-    Its arguments are the version of the service, and the pipe for the replies.
-    """
+    """Answer requests from standard input, by arguments: the service's version, and a pipe."""
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        *versions, descriptor = sys.argv[1:]
+        version, descriptor = sys.argv[1:]
         answers = os.fdopen(int(descriptor), "wb")
-        if versions == [__version__]:
+        if version == __version__:
             serve(sys.stdin.buffer, answers)
         else:  # each version has messages of its own
             put(
-                f"the service is of version {' '.join(versions)}, and the program was upgraded to"
+                f"the service is of version {version}, and the program was upgraded to"
                 f" {__version__} while it ran; start it again, and it goes on where it was",
                 answers,
             )

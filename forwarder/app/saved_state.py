@@ -35,7 +35,6 @@ KEY = "state/version"
 
 _MAX_CONNECTION = 1 << 15  # bytes that the lines of a connection take, by far
 
-Pairs = dict[str, bytes]
 Changes = dict[str, bytes | None]
 
 _log = structlog.get_logger(__name__)
@@ -97,10 +96,7 @@ def upgrade(spool: Spool) -> None:
 def forget(
     state: Iterable[tuple[str, bytes]], appliances: Container[str]
 ) -> list[tuple[str, None]]:
-    """Return what to delete from the parser's state: all of some appliances.
-
-    Their lines are parsed as if for the first time then.
-    """
+    """Return what to delete from the parser's state to parse appliances as for the first time."""
     pairs = [(key.removeprefix(PARSER_PREFIX).split("/", 1), key, value) for key, value in state]
     # Keys begin with the number of a stream, or stand for the serial numbers of a family of them.
     names = {number: orjson.loads(value)[0] for (number, rest), _, value in pairs if not rest}
@@ -111,7 +107,7 @@ def forget(
     ]
 
 
-def _upgrade(pairs: Pairs) -> tuple[Changes, list[str]]:
+def _upgrade(pairs: dict[str, bytes]) -> tuple[Changes, list[str]]:
     """Upgrade version 1; give the changes, and the appliances whose connections are dropped."""
     changes: Changes = {key: None for key in pairs if key.startswith(PARSER_PREFIX)}
     logs_of: dict[str, set[tuple[str, str]]] = defaultdict(set)

@@ -37,11 +37,7 @@ def run_in_order(
 ) -> Generator[tuple[R, Path], None, None]:
     """Do pieces of work, several at a time. When it is closed, processes and files are gone.
 
-    Args:
-        work: A function of a module; it runs in a process of its own, and writes to a file of this
-            path.
-        pieces: Its arguments; they and the results are pickled.
-        jobs: How many processes there may be.
+    ``work`` is a function of a module. It gets a piece, and the path of the file to write.
 
     Yields:
         The result of each piece, and the path of its file.
