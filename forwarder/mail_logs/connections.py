@@ -269,13 +269,9 @@ class Connections:
     def describe_outbound(
         self, number: bytes, connection: RawConnection | None, address: bytes
     ) -> Connection:
-        """Look into the lines of a connection to a smart host.
+        """Look into the lines of a connection to the smart host that the login line names.
 
-        Args:
-            number: Of the connection.
-            connection: Its lines, if any.
-            address: Of the smart host, by the login line. What was opened to another address is not
-                this connection, and none of it is used.
+        What was opened to another address is not this connection, and none of it is used.
         """
         tls = None
         if connection is not None:

@@ -102,10 +102,8 @@ class MessageParser:
         self.endings = BoundedCache(self._read_login_ending)
         self._listeners = BoundedCache(_read_listener)
         self._usual_listeners = BoundedCache(self._read_usual_listener)
-        self._interfaces = BoundedCache(_read_interface)
         self._inbound = BoundedCache(_inbound_outcome)
         self._outbound = BoundedCache(_outbound_outcome)
-        self._unchecked = BoundedCache(_unchecked_outcome)
 
     def read_opened(self, line: bytes) -> Opened | None:
         """Read the ``New`` line of an inbound connection."""
@@ -137,7 +135,7 @@ class MessageParser:
             return None
         _, own, address, port = found.groups()
         number = None if port is None else int(port)
-        return Opened(self._interfaces[own], *read_address(address), number, None, None)
+        return Opened(_read_interface(own), *read_address(address), number, None, None)
 
     def read_login(self, message: bytes) -> Login | None:
         """Read a login message, without timestamp, level and line end; None for any other."""
@@ -157,7 +155,7 @@ class MessageParser:
         for pattern, action in _UNCHECKED.items():
             if found := grammar.match(pattern, message):
                 values = found.groupdict()
-                outcome = self._unchecked[action, values["reason"], values.get("profile")]
+                outcome = _unchecked_outcome(action, values["reason"], values.get("profile"))
                 return outcome, values.get("number"), _text(values.get("user")), None
         return None
 
@@ -323,8 +321,7 @@ def _inbound_outcome(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
     )
 
 
-def _unchecked_outcome(key: tuple[Action, bytes, bytes | None]) -> Outcome:
-    action, reason, profile = key
+def _unchecked_outcome(action: Action, reason: bytes, profile: bytes | None) -> Outcome:
     result = FAILURE if action is Action.ERROR else None
     return Outcome(action, result, None, _text(profile), _text(reason.strip()), None)
 

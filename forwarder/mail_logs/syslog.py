@@ -293,21 +293,20 @@ class SyslogFraming:
         found, header, _ = unframed
         stamp, offset = self._stamp(found)
         level, message = found.end(), find_message(line, found.end())
+        priority = (header or found)["priority"]
+        number = None if priority is None else int(priority)
         if header is None:
-            if found["priority"] is None and offset is None:
-                return Framed(line, stamp, level, message, None)
-            priority = None if found["priority"] is None else int(found["priority"])
-            known = SyslogHeader(priority, None, None, None, offset)
-            return Framed(line, stamp, level, message, known)
+            known = SyslogHeader(number, None, None, None, offset)
+            is_of_file = number is None and offset is None
+            return Framed(line, stamp, level, message, None if is_of_file else known)
         hostname, appname = header["host"] or header["host5"], header["tag"] or header["app5"]
         if header["columns"] is not None:
             hostname, *others = header["columns"].split()
             appname = others[-1] if others else None
             if not others and header["column"] is None:
                 hostname, appname = None, hostname
-        priority = None if header["priority"] is None else int(header["priority"])
         host, app, version = map(text_of, (hostname, appname, header["version"]))
-        known = SyslogHeader(priority, host, app, version, offset)
+        known = SyslogHeader(number, host, app, version, offset)
         return Framed(line, stamp, level, message, known, header.start("tag"))
 
     def _stamp(self, found: re.Match[bytes]) -> tuple[bytes, str | None]:
