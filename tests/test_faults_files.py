@@ -267,7 +267,7 @@ def test_unreadable_file(tmp_path: Path) -> None:
     path = scene.writer.folder / next(iter(scene.writer.files))
     path.chmod(0)
     scene.program.start(before=may_not_read_all)
-    scene.program.await_log("give this user the right to read")
+    scene.program.await_log("Permission denied")
     scene.program.await_log(str(path))
     others = [x for x in CORPUS.expected if x.appliance != scene.writer.folder.name]
     scene.catch_up(documents=len(others))

@@ -20,7 +20,9 @@ Descriptors are bounded: of 10,000 files only those that were read last are open
 
 import os
 import stat
-from collections import OrderedDict, defaultdict
+from bisect import bisect_left, insort
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -34,7 +36,6 @@ from forwarder.inputs.block_reader import HEAD_BYTES as FORMAT_BYTES
 HEAD_BYTES = 512
 """An appliance begins all logs of one second with the same three lines, some 180 bytes."""
 TAIL_BYTES = 256
-_KEY_BYTES = 64  # most logs differ within them, by their first timestamp
 _SHORT_BYTES = 4096  # files up to here are compared as a whole: that costs no more
 
 MAX_OPEN = 256
@@ -91,32 +92,36 @@ class Index:
     """Finds the logs that a file may be, by their heads."""
 
     def __init__(self) -> None:
-        self._logs: defaultdict[bytes, dict[str, bytes]] = defaultdict(dict)
-        """Keys and heads, by the beginning of the head."""
+        self._sorted: list[tuple[bytes, str]] = []  # heads and keys
+        self._lengths: Counter[int] = Counter()  # of heads: few are not whole
 
     def add(self, key: str, head: bytes) -> None:
         """Add a log; without a head it is not found."""
         if head:
-            self._logs[head[:_KEY_BYTES]][key] = head
+            insort(self._sorted, (head, key))
+            self._lengths[len(head)] += 1
 
     def remove(self, key: str, head: bytes) -> None:
-        """Remove a log."""
-        self._logs[head[:_KEY_BYTES]].pop(key, None)
-        if not self._logs[head[:_KEY_BYTES]]:
-            del self._logs[head[:_KEY_BYTES]]
+        """Remove a log that was added with this head."""
+        if head:
+            del self._sorted[bisect_left(self._sorted, (head, key))]
+            self._lengths[len(head)] -= 1
 
     def find(self, head: bytes) -> list[str]:
         """Find the logs whose head agrees with this one as far as both go."""
-        size = min(len(head), _KEY_BYTES)
-        begins = [head[:length] for length in range(1, size + 1)]
-        if size < _KEY_BYTES:  # few files are so short
-            begins += [x for x in self._logs if len(x) > size and x.startswith(head)]
-        return [
-            key
-            for begin in begins
-            for key, other in self._logs.get(begin, {}).items()
-            if head.startswith(other) or other.startswith(head)
-        ]
+        found = list(self._from(head, whole=False))
+        for length, number in self._lengths.items():
+            if number and length < len(head):
+                found += self._from(head[:length], whole=True)
+        return found
+
+    def _from(self, head: bytes, *, whole: bool) -> Iterator[str]:
+        """Yield those whose head begins with this one, or is this one."""
+        for at in range(bisect_left(self._sorted, (head, "")), len(self._sorted)):
+            longer, key = self._sorted[at]
+            if longer != head and (whole or not longer.startswith(head)):
+                break
+            yield key
 
 
 class FileHandle:

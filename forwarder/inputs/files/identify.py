@@ -38,9 +38,7 @@ MAX_RIVALS = 8
 """Files that one is compared with byte by byte. More of them can only be many logs that begin with
 the whole content of the file; then it is read as one of its own."""
 
-_SKIP_LINE_BYTES = 1 << 16
-"""The longest line whose beginning is looked for where a log is skipped, to begin with a whole
-one."""
+_SKIP_LINE_BYTES = 1 << 16  # the longest line of which a start at the end finds the beginning
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]  # yields after each block

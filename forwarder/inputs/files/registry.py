@@ -32,8 +32,7 @@ from forwarder.inputs.files.paths import (
 )
 from forwarder.inputs.files.scanner import FileStat
 
-Place = tuple[ReadingOrder, bool]
-"""Of a file in the queue: by its name, and whether it still has that."""
+Place = tuple[ReadingOrder, bool]  # in the queue: by a name, and whether it is still there
 
 
 class State(Enum):
