@@ -75,7 +75,7 @@ def test_what_is_refused_is_committed_before_what_follows(
         wait_until(lambda: said("Reading paused: nothing can be written"), "a refusal")
         follows.start()
         assert take(spool, "told") == []
-    follows.join(30)
+    follows.join(60)
     committer.wait()
     assert take(spool, "told") == [0, 1, 2, 3]
     assert said("The spool can be written again; reading resumed.")

@@ -47,7 +47,7 @@ def running(ingest: Ingest) -> Iterator[None]:
         yield
     finally:
         ingest.ask_to_stop()
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
 
 

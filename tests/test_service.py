@@ -229,7 +229,7 @@ def test_an_output_that_hangs_is_abandoned(
         assert spool.pending("told") == 1
     back.set()
     (thread,) = threads
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
