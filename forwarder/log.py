@@ -17,8 +17,7 @@ import structlog
 
 from forwarder.text import cut, escaped
 
-_OURS = "forwarder"
-"""What the names of the loggers of the program and of its own plugins begin with."""
+_OURS = "forwarder"  # what the loggers of the program and of its own plugins begin with
 
 MAX_VALUE = 16_000
 """Characters of a value, such as a traceback: journald cuts lines at 48 KiB, which have several."""

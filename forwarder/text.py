@@ -26,10 +26,9 @@ def escaped(text: str) -> str:
 
 
 def escaped_json(text: str) -> str:
-    r"""Write what is invisible in JSON as ``\u009b``, for a terminal; it means the same.
+    r"""Write what is invisible in JSON as ``\u009b``, for a terminal, but for newlines.
 
-    orjson escapes only what JSON demands: the characters below U+0020. The text may have newlines
-    between its values.
+    It means the same. orjson escapes only what JSON demands: the characters below U+0020.
     """
     return _INVISIBLE.sub(_json_code, text)
 

@@ -68,7 +68,7 @@ def test_what_the_program_writes_is_no_log(tmp_path: Path, spool: Spool) -> None
     ((_, status),) = spool.load_state(STATUS_PREFIX + "ingest")
     assert b"mail.current" in status
     assert b"/state/" not in status
-    assert ingest.problems == 0
+    assert ingest.status.problems == 0
 
 
 def test_once_reads_to_the_end(tmp_path: Path, spool: Spool) -> None:
@@ -202,7 +202,7 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
             wait_until(lambda: lost_bytes(small) == size, "the loss in the status")
             wait_until(lambda: take(small, "told") is not None and not ingest.is_blocked, "an end")
             assert summarise(state).pause is None
-    assert ingest.problems == 1
+    assert ingest.status.problems == 1
 
 
 def lost_bytes(spool: Spool) -> int:
@@ -295,7 +295,7 @@ def test_what_is_odd_about_the_logs_is_said(
     found = orjson.loads(status)
     assert found["warnings"]["unparsed_logins"] == 1
     assert found["behind_bytes"] == 0
-    assert ingest.problems == 0
+    assert ingest.status.problems == 0
 
 
 def test_what_is_no_mail_log_is_in_status_as_long_as_it_is_there(
@@ -314,7 +314,7 @@ def test_what_is_no_mail_log_is_in_status_as_long_as_it_is_there(
         assert [x.partition(";")[0] for x in status["problems"]] == expected
         reasons = [x["reason"] for x in logs if x["event"] == "A file is not a mail log."]
         assert [x.partition(";")[0] for x in reasons] == expected
-        assert ingest.problems == 0
+        assert ingest.status.problems == 0
 
 
 def test_that_there_is_no_log_is_a_problem(
@@ -324,7 +324,7 @@ def test_that_there_is_no_log_is_a_problem(
     ingest = reader(tmp_path, spool, once=True)
     ingest.run()
     assert said("There is no log: nothing matches the paths of the inputs.")
-    assert ingest.problems == 1
+    assert ingest.status.problems == 1
 
 
 def test_who_has_not_looked_does_not_say_that_there_is_no_log(
@@ -335,7 +335,7 @@ def test_who_has_not_looked_does_not_say_that_there_is_no_log(
     ingest.ask_to_stop()
     ingest.run()
     assert not said("There is no log")
-    assert ingest.problems == 0
+    assert ingest.status.problems == 0
 
 
 def test_an_empty_log_is_a_log(tmp_path: Path, spool: Spool, said: Callable[[str], bool]) -> None:
@@ -344,7 +344,7 @@ def test_an_empty_log_is_a_log(tmp_path: Path, spool: Spool, said: Callable[[str
     ingest = reader(tmp_path, spool, once=True)
     ingest.run()
     assert not said("There is no log")
-    assert ingest.problems == 0
+    assert ingest.status.problems == 0
 
 
 def test_logs_that_come_are_said(

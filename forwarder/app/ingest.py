@@ -92,7 +92,7 @@ class Ingest:
         self._ends = once or self._tailer is None
         self._deaths = 0
         self._begin()
-        self._status = InputStatus(
+        self.status = InputStatus(
             self._tailer, named_files(config.inputs), dict(spool.load_state(STATUS_PREFIX))
         )
         self._committer = Committer(spool, self._stop, self._note_changes)
@@ -135,11 +135,6 @@ class Ingest:
     @property
     def _sources(self) -> list[StandardInput | FileTailer]:
         return [x for x in (self._stdin, self._tailer) if x is not None]
-
-    @property
-    def problems(self) -> int:
-        """What could not be read, or is lost; each was logged."""
-        return self._status.problems
 
     @property
     def is_blocked(self) -> bool:
@@ -192,7 +187,7 @@ class Ingest:
             return False
         if self._tailer is not None:
             before, self._tailer = self._tailer, self._open_tailer()
-            self._status.tailer = self._tailer
+            self.status.tailer = self._tailer
             before.close()
         if self._stdin is not None:
             self._stdin.rewind()
@@ -213,7 +208,7 @@ class Ingest:
             chunks = self._read()
             for chunk in chunks:
                 self._feed(chunk)
-            self._status.log_problems()
+            self.status.log_problems()
             # Only now: the parser has to have what was read before a checkpoint is saved.
             self._collect()
             if not self._is_asked and self._is_due(idle=not chunks):
@@ -222,9 +217,9 @@ class Ingest:
         for chunk in () if self._stdin is None else self._stdin.settle():
             self._feed(chunk)
         self._wait_for_checkpoint()
-        self._status.renew()
+        self.status.renew()
         self._commit_all()
-        self._status.finish()
+        self.status.finish()
         self._committer.wait()
         return ended
 
@@ -241,7 +236,7 @@ class Ingest:
         """While nothing is read, take note of files that come and go, and of what is lost."""
         if self._tailer is not None:
             self._tailer.scan()
-        self._status.log_problems()
+        self.status.log_problems()
 
     def _feed(self, chunk: Chunk) -> None:
         self._parser.feed(chunk)
@@ -291,7 +286,7 @@ class Ingest:
     def _is_due(self, *, idle: bool) -> bool:
         if self._since is None:
             # Files may have moved though nothing was read.
-            return self._status.is_due
+            return self.status.is_due
         return time.monotonic() - self._since >= COMMIT_SECONDS or (idle and self._once)
 
     def _commit(self, checkpoint: CheckpointReply) -> None:
@@ -307,7 +302,7 @@ class Ingest:
                 self._forgotten.append(key)
             else:
                 state.append((key, value))
-        state += self._status.take(checkpoint)
+        state += self.status.take(checkpoint)
         if self._documents or state:
             self._committer.commit(self._documents, state)
         self._documents, self._document_bytes = [], 0

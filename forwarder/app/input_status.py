@@ -35,11 +35,8 @@ _STATUS_SHARE = 50
 STATUS_PREFIX = "status/"
 _KEY = STATUS_PREFIX + "ingest"
 
-MAX_STATUS_FILES = 100
-"""Files that ``status`` names, those that are furthest behind first: there may be thousands."""
-
-MAX_OTHERS = 1_000
-"""Files known not to be mail logs after a restart, though nothing of them is read again."""
+MAX_STATUS_FILES = 100  # that `status` names, the furthest behind first: there may be thousands
+MAX_OTHERS = 1_000  # files known not to be mail logs after a restart, though none is read again
 
 _log = structlog.get_logger(__name__)
 

@@ -8,7 +8,6 @@ Rules:
 * Of a file that cannot be read to its end, what was readable is parsed.
 """
 
-import gc
 import os
 import stat
 import time
@@ -20,7 +19,7 @@ from itertools import groupby
 from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from forwarder.cache import GC_THRESHOLDS
+from forwarder.cache import tune_gc
 from forwarder.errors import ForwarderError
 from forwarder.events import Counters
 from forwarder.inputs.block_reader import STDIN, ReadError, file_times, read_blocks
@@ -97,7 +96,7 @@ def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
         BrokenPipeError: The reader of ``out`` has closed it.
     """
     begun = time.monotonic()
-    _prepare_gc()
+    tune_gc()
     found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
     counts, problems, foreign = Counters(), [*found.problems], list[str]()
     others: list[tuple[str, OtherLog]] = []
@@ -132,11 +131,6 @@ def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
         complete=complete,
         seconds=time.monotonic() - begun,
     )
-
-
-def _prepare_gc() -> None:
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 @contextmanager
@@ -195,7 +189,7 @@ def _parse_all(
 
 def _parse_to_file(options: ParseOptions, files: list[LogFile], path: "Path") -> _Parsed:
     """Parse the files of one appliance in a process of its own."""
-    _prepare_gc()
+    tune_gc()
     advice = "; run again with --jobs 1, or with TMPDIR set to a folder that has space"
     with _writing("a temporary file", advice), path.open("wb", _BUFFER_BYTES) as store:
         return _parse_files(files, options, store, lambda _: None)

@@ -4,7 +4,6 @@ The service has :mod:`forwarder.app.parser_client` for it, which says what goes 
 The process ends with the pipe from the service, however that came to its end.
 """
 
-import gc
 import os
 import pickle
 import sys
@@ -24,7 +23,7 @@ from forwarder.app.parser_client import (
     get,
     put,
 )
-from forwarder.cache import GC_THRESHOLDS
+from forwarder.cache import tune_gc
 from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.paths import base_name, log_folder
@@ -211,8 +210,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 def main() -> None:
     """Answer requests from standard input, by arguments: the service's version, and a pipe."""
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    tune_gc()
     try:
         version, descriptor = sys.argv[1:]
         answers = os.fdopen(int(descriptor), "wb")

@@ -42,11 +42,7 @@ class Runtime:
         once: bool = False,
         standard_input: StandardInput | None = None,
     ) -> None:
-        """Open the spool and prepare everything; nothing is read or delivered yet.
-
-        With ``once``, it reads to the end and waits for nothing. ``standard_input`` is the one that
-        was read before, if there was any.
-        """
+        """Open the spool and prepare everything; nothing is read or delivered yet."""
         self.spool = open_spool(config)
         try:
             blocking = [x for x in outputs if config.outputs[x].delivery.when_full == "block"]
@@ -125,8 +121,8 @@ class Runtime:
     def _find_losses(self) -> Iterator[str]:
         if self._once and not self.ingest.is_complete:
             yield "the logs were not read to their end"
-        if self.ingest.problems:
-            yield f"{many(self.ingest.problems, 'problem')} with the logs; see above"
+        if self.ingest.status.problems:
+            yield f"{many(self.ingest.status.problems, 'problem')} with the logs; see above"
         if self.spool.was_damaged:
             yield "the spool was damaged and has been replaced; see above"
         for delivery in self.deliveries:

@@ -101,7 +101,7 @@ class Service:
             self._stop(runtime)
             return self._start(self._config, build_outputs(self._config))
         if number is not None:
-            _log_signal(number)
+            _log.info("The service was asked to end.", signal=signal.Signals(number).name)
         self._stop(runtime)
         self._conclude(runtime, number, error)
         return None
@@ -198,7 +198,7 @@ class Service:
         if number == signal.SIGHUP:
             self._signals.put(number)
         elif number is not None:
-            _log_signal(number)
+            _log.info("The service was asked to end.", signal=signal.Signals(number).name)
             self._conclude(runtime, number)
             return None
         try:
@@ -258,7 +258,3 @@ class Service:
         finally:
             for number, action in before.items():
                 signal.signal(number, action)
-
-
-def _log_signal(number: int) -> None:
-    _log.info("The service was asked to end.", signal=signal.Signals(number).name)

@@ -34,19 +34,16 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     """
     if give_up_after is not None and not once:
         raise click.UsageError("--give-up-after needs --once: a service does not give up.")
-    import gc
-
     from forwarder import log
     from forwarder.app.service import GIVE_UP_AFTER, Service
-    from forwarder.cache import GC_THRESHOLDS
+    from forwarder.cache import tune_gc
     from forwarder.config.load import load, mask_of
     from forwarder.errors import ForwarderError
     from forwarder.plugins import find_outputs, stdout_to_stderr
 
     config = load_or_end(path)
     log.configure(config.log.format, config.log.level, mask_of(config))
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    tune_gc()
     reload = partial(load, path, find_outputs)
     patience = GIVE_UP_AFTER if give_up_after is None else give_up_after
     try:

@@ -5,7 +5,6 @@ last of all is acknowledged. To connect is part of it; to start Python, to read 
 client is not.
 """
 
-import gc
 import http.client
 import json
 import resource
@@ -27,7 +26,7 @@ from elasticsearch import Elasticsearch, helpers
 from forwarder_bulk.response import FILTER
 
 from forwarder.app.runtime import Runtime
-from forwarder.cache import GC_THRESHOLDS
+from forwarder.cache import tune_gc
 from forwarder.config.load import load
 from forwarder.events import Document
 from forwarder.output import Failure, Output
@@ -114,8 +113,7 @@ def measure(job: Job) -> Taken:
     clock = Clock()
     act = _prepare(job, clock)
     # As the command does it: what is there by now is not looked through again.
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    tune_gc()
     act()
     return clock.read()
 
