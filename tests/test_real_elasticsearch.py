@@ -328,11 +328,11 @@ def test_kills_lose_nothing_and_double_nothing(node_8: Node, tmp_path: Path) -> 
     )
     name = stream("esa9.example.com")
     node_8.admin.options(ignore_status=404).indices.delete_data_stream(name=name)
-    kills = ["forwarder"] * 20 + ["server"] * 5
+    kills = ["forwarder"] * 8 + ["server"] * 2
     dice.shuffle(kills)
     forwarder.start()
     with log.open("ab", buffering=0) as file:
-        for block in storm(7, 12_000_000):
+        for block in storm(7, 5_000_000):
             file.write(block)
             if not kills:
                 continue
