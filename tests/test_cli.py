@@ -420,7 +420,7 @@ def test_progress_is_shown_on_a_terminal_and_wiped_away(two: Path, options: list
             )
         shown = until_end(terminal)
         assert process.wait(PATIENCE) == 0
-    assert "/s" in shown
+    assert "━" in shown
     assert "\x1b[2K" in shown
     plain = run("parse", *options, two)
     assert "\x1b" not in plain.err
