@@ -580,14 +580,6 @@ def test_a_signal_while_it_starts_ends_it() -> None:
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
 
 
-@pytest.mark.parametrize("zone", ["localtime", "posixrules"])
-def test_the_zone_of_this_machine_is_none(path: Path, zone: str) -> None:
-    """The same log would have another time elsewhere."""
-    code, _, err = run("parse", "--timezone", zone, path)
-    assert code == 2
-    assert "is not an IANA time zone" in err
-
-
 @pytest.mark.parametrize("name", ["", " ", "\t"])
 def test_an_appliance_has_a_name(path: Path, name: str) -> None:
     """An empty one would be a folder's."""

@@ -57,7 +57,7 @@ def test_check_ends_well_where_all_is_well(path: Path, tmp_path: Path) -> None:
 def test_check_warns_and_ends_well(path: Path, tmp_path: Path) -> None:
     """What is good and has advice is a warning."""
     tmp_path.chmod(0o755)
-    done = run("check", str(path))
+    done = run("check", "-c", str(path))
     said = f"WARN  state {str(tmp_path)!r} can be entered by others\n      Take the right from them"
     assert said in done.stdout
     assert done.exit_code == ("FAIL" in done.stdout)  # tests may be in memory
@@ -92,16 +92,7 @@ def test_the_environment_may_name_the_file(path: Path) -> None:
     assert "  siem:\n    type: server\n" in done.stdout
     done = run("config", "show")
     assert done.exit_code == 2
-    assert "name the configuration: FILE, or -c FILE." in done.stderr
-
-
-@pytest.mark.parametrize("command", [("check",), ("config", "show")])
-def test_the_file_may_be_an_argument(path: Path, command: tuple[str, ...]) -> None:
-    """As with other programs; it counts more than the environment."""
-    expected = run(*command, "-c", str(path))
-    assert (expected.exit_code, expected.stderr) == (0, "")
-    done = run(*command, str(path), ESA_FORWARDER_CONFIG="/nowhere")
-    assert (done.exit_code, done.stdout) == (0, expected.stdout)
+    assert "Missing option '--config' / '-c'" in done.stderr
 
 
 def test_the_schema_has_the_outputs_that_work() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from forwarder.cli.parse import header, row
+from forwarder.cli.parse import HEADER, row
 
 LOGIN: dict[str, object] = {
     "@timestamp": "2026-03-01T06:00:02.000Z",
@@ -31,7 +31,7 @@ def shown(**changes: object) -> str:
 def cells(line: str) -> list[str]:
     """Cut a line where the header says that columns begin."""
     names = ["TIME", "APPLIANCE", "EVENT", "USER", "SOURCE", "HOW", "TLS", "WHAT"]
-    starts = [header().index(x) for x in names]
+    starts = [HEADER.index(x) for x in names]
     ends: list[int | None] = [*starts[1:], None]
     return [line[x:y].rstrip() for x, y in zip(starts, ends, strict=True)]
 
@@ -114,7 +114,7 @@ def test_columns_stay_in_line(text: str) -> None:
     """Wide characters take two columns, others none; a long text is cut."""
     line = shown(user={"name": text})
     before, _, after = line.rpartition("198.51.100.7")
-    assert cell_len(before) == header().index("SOURCE")
+    assert cell_len(before) == HEADER.index("SOURCE")
     assert after
 
 

@@ -109,19 +109,16 @@ def test_a_dry_run_prints_and_does_nothing(tmp_path: Path) -> None:
 
 
 def test_an_export_writes_files_and_does_nothing(tmp_path: Path) -> None:
-    """With one that says where each goes."""
+    """And where each goes is said."""
     folder = tmp_path / "new" / "out"
     done = run(tmp_path, ONE, "--export", str(folder))
     assert (done.exit_code, done.stderr, DONE) == (0, "", [])
-    names = ("x/a.json", "key.json", "rule.yml", "README.txt")
-    assert done.stdout == "".join(f"{folder / x}\n" for x in names)
-    assert (folder / "x/a.json").read_text() == '{\n  "a": 1\n}\n'
-    assert (folder / "README.txt").read_text() == (
-        "Made by esa-forwarder setup --export. In this order:\n\n"
-        "x/a.json: template a\n    PUT /a\n\n"
-        "key.json: key\n    POST /key\n\n"
-        "rule.yml: rule\n"
+    assert done.stdout == (
+        f"{folder}/x/a.json: template a (PUT /a)\n"
+        f"{folder}/key.json: key (POST /key)\n"
+        f"{folder}/rule.yml: rule\n"
     )
+    assert (folder / "x/a.json").read_text() == '{\n  "a": 1\n}\n'
 
 
 def test_an_export_that_cannot_be_written_is_said(tmp_path: Path) -> None:
@@ -225,4 +222,4 @@ def test_the_output_for_elasticsearch_can_be_exported(
     done = run(tmp_path, outputs, "--export", str(folder))
     assert (done.exit_code, done.stderr) == (0, "")
     written = {str(x.relative_to(folder)) for x in folder.rglob("*") if x.is_file()}
-    assert written >= {"elasticsearch/index_template.json", "kibana/kibana.ndjson", "README.txt"}
+    assert written >= {"elasticsearch/index_template.json", "kibana/kibana.ndjson"}

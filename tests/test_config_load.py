@@ -64,7 +64,6 @@ log: {format: json, level: debug}
 def test_a_configuration_comes_to_its_values(tmp_path: Path) -> None:
     """Each of them, typed."""
     config = read(tmp_path, WHOLE, KEY="12345678", PORT="9201")
-    assert config.path == tmp_path / "esa.yaml"
     assert config.state == Path("/srv/state")
     assert config.inputs == (
         FilesSettings(

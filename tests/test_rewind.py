@@ -265,9 +265,8 @@ def test_an_output_that_has_documents_is_asked_about(tmp_path: Path) -> None:
             in (done.stderr)
         )
         assert ("'old'" in done.stderr) is (not options)
-        assert done.stderr.endswith(
-            "error: nothing was changed; with --yes the logs are read again all the same.\n"
-        )
+        assert "(with --yes you are not asked)? [y/N]: " in done.stderr
+        assert done.stderr.endswith("Aborted!\n")
     assert run(config, "--once").returncode == 0
     assert len(ids((tmp_path / "new.ndjson").read_bytes())) == 6
     assert rewind(config, log, "--output", "new").returncode == 0
@@ -307,8 +306,7 @@ def test_what_was_dropped_is_named_until_it_is_settled(tmp_path: Path) -> None:
         return summarise(tmp_path / "state").outputs["new"].progress.dropped
 
     done = rewind(config, log, "--output", "new")
-    assert "status still names 4 documents dropped for 'new'. When the logs" in done.stderr
-    assert "esa-forwarder rewind --output 'new' --settle" in done.stderr
+    assert done.returncode == 0
     assert run(config, "--once").returncode == 0
     assert named() == dropped
     shown = "\n".join(as_text(summarise(tmp_path / "state"), datetime.now(UTC)))

@@ -5,9 +5,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
@@ -27,9 +26,6 @@ ENDED = 128
 """And the number of the signal, as shells count."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-_Given = ParamSpec("_Given")
-_Result = TypeVar("_Result")
 
 
 @contextmanager
@@ -136,32 +132,17 @@ def _terminal_width(text: str) -> int:
     return cell_len(text)
 
 
-config_option = partial(
-    click.option,
+config_option = click.option(
     "--config",
     "-c",
     "path",
     type=click.Path(path_type=Path),
     metavar="FILE",
+    required=True,
     envvar="ESA_FORWARDER_CONFIG",
     show_envvar=True,
     help="The configuration, in YAML.",
 )
-"""Adds the option -c; for commands that have other arguments."""
-
-
-def config_file(command: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """Add the option -c, and FILE as an argument, which means the same and takes precedence."""
-
-    @wraps(command)
-    def with_path(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
-        kwargs["path"] = kwargs.pop("file") or kwargs["path"]
-        if kwargs["path"] is None:
-            raise click.UsageError("name the configuration: FILE, or -c FILE.")
-        return command(*args, **kwargs)
-
-    argument = click.argument("file", required=False, type=click.Path(path_type=Path))
-    return config_option()(argument(with_path))
 
 
 def load_or_end(path: Path) -> "Config":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.cli.common import DONE, FAILED, config_file, load_or_end, print_result
+from forwarder.cli.common import DONE, FAILED, config_option, load_or_end, print_result
 
 if TYPE_CHECKING:
     from forwarder.plugins import Installed
@@ -21,11 +21,11 @@ _DEPTH = 4
 
 
 @click.command()
-@config_file
+@config_option
 def check(path: Path) -> None:
     """Check a configuration, and whether everything it needs is there.
 
-    Issues in FILE are reported with their lines. If there are none, the state folder, the inputs
+    Its issues are reported with their lines. If there are none, the state folder, the inputs
     and each output are checked. Nothing is changed.
     """
     from forwarder.app.checks import check as find
@@ -64,7 +64,7 @@ def schema() -> None:
 
 
 @config.command()
-@config_file
+@config_option
 def show(path: Path) -> None:
     """Print a configuration as it takes effect: with all defaults, and without secrets."""
     from forwarder.config.schema import show as write

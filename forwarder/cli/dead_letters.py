@@ -54,7 +54,7 @@ def _selecting(command: _Command) -> _Command:
     """Add what selects letters to replay or purge: numbers, an output, or all."""
     every = click.option("--all", "every", is_flag=True, help="All of them.")
     numbers = click.argument("numbers", nargs=-1, type=click.IntRange(min=1), metavar="[NUMBER]...")
-    return config_option(required=True)(numbers(_output_option(every(command))))
+    return config_option(numbers(_output_option(every(command))))
 
 
 @click.group("dead-letters")
@@ -66,7 +66,7 @@ def dead_letters() -> None:
 
 
 @dead_letters.command("list")
-@config_option(required=True)
+@config_option
 @_output_option
 @click.option(
     "--format",
@@ -88,7 +88,7 @@ def list_(path: Path, output: str | None, form: str) -> None:
 
 
 @dead_letters.command()
-@config_option(required=True)
+@config_option
 @click.argument("numbers", nargs=-1, required=True, type=click.IntRange(min=1), metavar="NUMBER...")
 def show(path: Path, numbers: tuple[int, ...]) -> None:
     """Show dead letters whole, with their documents, as JSON. NUMBER is as in the list."""

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import IO, TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -38,6 +38,7 @@ _COLUMNS = {
 }
 """Longer text is cut: the documents have it whole."""
 _ALIGNED = tuple(_COLUMNS.values())
+HEADER = format_row(_COLUMNS, _ALIGNED)
 _EVENTS = {
     "smtp-authentication": ("login", "inbound logins"),
     "smtp-relay-authentication": ("relay login", "outbound logins"),
@@ -115,7 +116,7 @@ def parse(  # noqa: PLR0913 - one an option
     from forwarder.pipeline import Settings
 
     require_stdout()
-    if not paths and _is_terminal(sys.stdin):
+    if not paths and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("name a file, a folder or a pattern, or pipe a log in.")
     options = parsing.ParseOptions(
         paths=paths or ("-",),
@@ -128,12 +129,13 @@ def parse(  # noqa: PLR0913 - one an option
         ),
         zone=zone,
         jobs=jobs,
-        header=header() if form == "table" else "",
+        header=HEADER if form == "table" else "",
         row=row if form == "table" else terminal_line if sys.stdout.isatty() else None,
         follow_symlinks=follow_symlinks,
     )
     bar: AbstractContextManager[Progress] = nullcontext(lambda *_: None)
-    if _is_terminal(sys.stderr) and not sys.stdout.isatty() and not quiet:
+    has_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if has_terminal and not sys.stdout.isatty() and not quiet:
         bar = progress_bar(sys.stderr)
     try:
         with bar as progress:
@@ -155,19 +157,9 @@ def parse(  # noqa: PLR0913 - one an option
     sys.exit(FAILED if outcome.problems else DONE)
 
 
-def _is_terminal(stream: TextIO | None) -> bool:
-    """Whether a stream is one; Python has None for what was closed before it began."""
-    return stream is not None and stream.isatty()
-
-
 def terminal_line(document: bytes) -> str:
     """Show a document as JSON in which nothing commands a terminal."""
     return escaped_json(document.decode().removesuffix("\n"))
-
-
-def header() -> str:
-    """Return the line above the rows."""
-    return format_row(_COLUMNS, _ALIGNED)
 
 
 def row(document: bytes) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@config_option(required=True)
+@config_option
 @click.option(
     "--output",
     metavar="NAME",
@@ -44,24 +44,15 @@ def rewind(
 ) -> NoReturn:
     """Go back to the beginning of the log at PATH, and read again from there.
 
-    PATH and every later log of the same appliance are read again, in their order, and all that is
-    remembered of the appliance is forgotten: open connections, sessions, ids. So the documents are
-    the same as before, with the same ids: outputs that know ids take them once. Earlier logs are
-    not read again, so connections that began in them are not known; to have these too, name the
-    log in which they began.
+    PATH and every later log of the same appliance are read again, in their order, and what is
+    remembered of the appliance is forgotten, so the documents have the same ids as before. Of
+    connections that began in earlier logs, only the rest is read.
 
     With --output the logs are read at once, as far as the service has read them, and their
-    documents wait for that output alone, in the spool, which needs space for them
-    (spool.max_bytes).
+    documents wait for that output alone. What was dropped for it because the spool was full is
+    named by status until it is settled, with --settle, for which PATH may be omitted.
 
-    What was dropped for an output because the spool was full is named by status until it is
-    settled: with --settle, once the logs of all appliances are read again, or if they are not
-    needed. PATH may be omitted then.
-
-    Before anything changes, the outputs in which documents may become duplicates are listed, and
-    you are asked for confirmation; with --yes you are not. Without a terminal it ends with 1.
-
-    The service must not run.
+    You are asked for confirmation where documents may become duplicates. The service must not run.
     """
     from forwarder.app.saved_state import open_spool
     from forwarder.spool.stats import database_path
@@ -79,8 +70,8 @@ def rewind(
         with closing(open_spool(config)) as spool:
             if log_path is not None:
                 _read_again(config, spool, log_path, output, yes=yes)
-            if output is not None:
-                _report_dropped(spool, output, settle=settle)
+            if settle and output is not None:
+                _settle(spool, output)
     except ForwarderError as error:
         fail(str(error))
     sys.exit(DONE)
@@ -134,12 +125,8 @@ def _confirm(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -
             has = f"Output {quoted(name)} ({output.plugin.name}) has had {many(number, 'document')}"
             click.echo(f"{has}; those of these logs may be in it twice.", err=True)
             twice = True
-    if not twice or yes:
-        return
-    if not sys.stdin.isatty():
-        fail("nothing was changed; with --yes the logs are read again all the same")
-    if not click.confirm("Read them again?", err=True):
-        fail("nothing was changed")
+    if twice and not yes:
+        click.confirm("Read them again (with --yes you are not asked)?", abort=True, err=True)
 
 
 def _forget(spool: "Spool", logs: Sequence["Again"]) -> None:
@@ -155,17 +142,8 @@ def _forget(spool: "Spool", logs: Sequence["Again"]) -> None:
     spool.commit([], [*((x.key, None) for x in logs), *changes])
 
 
-def _report_dropped(spool: "Spool", output: str, *, settle: bool) -> None:
-    """Settle what was dropped for an output, or tell how."""
-    progress = spool.outputs.get(output)
-    number = progress.dropped.documents if progress and progress.dropped else 0
-    dropped = f"{many(number, 'document')} dropped for {quoted(output)}"
-    if settle:
-        spool.settle_dropped(output)
-        click.echo(f"{dropped}: settled.", err=True)
-    elif number:
-        click.echo(
-            f"status still names {dropped}. When the logs of all appliances are read again:"
-            f" esa-forwarder rewind --output {quoted(output)} --settle.",
-            err=True,
-        )
+def _settle(spool: "Spool", output: str) -> None:
+    progress = spool.outputs[output]
+    number = progress.dropped.documents if progress.dropped else 0
+    spool.settle_dropped(output)
+    click.echo(f"{many(number, 'document')} dropped for {quoted(output)}: settled.", err=True)

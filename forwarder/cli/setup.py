@@ -1,24 +1,34 @@
 """``esa-forwarder setup``: installs on the other side of an output what it needs there."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.cli.common import BAD_CONFIG, FAILED, config_file, load_or_end, print_result
+from forwarder.cli.common import BAD_CONFIG, FAILED, config_option, load_or_end, print_result
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.text import escaped
 
 if TYPE_CHECKING:
+    from click.decorators import FC
+
     from forwarder.config.load import Config, OutputConfig
     from forwarder.masking import Mask
     from forwarder.output import Step
 
 
+def _credential(name: str, text: str) -> "Callable[[FC], FC]":
+    """Make an option for the setup alone, which may be a variable of the environment."""
+    option = "--" + name.lower().replace("_", "-")
+    return click.option(
+        option, metavar=name, envvar=f"ESA_FORWARDER_SETUP_{name}", show_envvar=True, help=text
+    )
+
+
 @click.command()
-@config_file
+@config_option
 @click.option("--output", "name", metavar="NAME", help="Of several outputs, the one to set up.")
 @click.option(
     "--set",
@@ -37,28 +47,11 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Write files for others to install; send nothing.",
 )
-@click.option(
-    "--api-key",
-    metavar="KEY",
-    envvar="ESA_FORWARDER_SETUP_API_KEY",
-    show_envvar=True,
-    help="For the setup, instead of the key of the output. Other users of this machine can read"
-    " arguments.",
+@_credential(
+    "API_KEY", "Instead of the key of the output. Other users of this machine can read arguments."
 )
-@click.option(
-    "--user",
-    metavar="NAME",
-    envvar="ESA_FORWARDER_SETUP_USER",
-    show_envvar=True,
-    help="For the setup, instead of a key.",
-)
-@click.option(
-    "--password",
-    metavar="TEXT",
-    envvar="ESA_FORWARDER_SETUP_PASSWORD",
-    show_envvar=True,
-    help="Of that user.",
-)
+@_credential("USER", "Instead of a key.")
+@_credential("PASSWORD", "Of that user.")
 def setup(  # noqa: PLR0913, PLR0917 - one for each option
     path: Path,
     name: str | None,
@@ -138,21 +131,15 @@ def _print_all(steps: Iterable["Step"]) -> None:
 
 
 def _export(steps: Iterable["Step"], folder: Path) -> None:
-    """Write the files, and one that says where each goes."""
-    lines = ["Made by esa-forwarder setup --export. In this order:\n"]
+    """Write the files, and tell where each goes, in this order."""
     try:
         for step in steps:
-            if not step.file:
-                continue
-            target = folder / step.file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(step.body, encoding="utf-8")
-            request = f"    {step.request}\n" if step.request else ""
-            lines.append(f"{step.file}: {step.what}\n{request}")
-            print_result(str(target))
-        target = folder / "README.txt"
-        target.write_text("\n".join(lines), encoding="utf-8")
-        print_result(str(target))
+            if step.file:
+                target = folder / step.file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(step.body, encoding="utf-8")
+                request = f" ({step.request})" if step.request else ""
+                print_result(escaped(f"{target}: {step.what}{request}"))
     except OSError as error:
         raise ForwarderError(f"{error.filename!r} cannot be written: {error.strerror}.") from None
 

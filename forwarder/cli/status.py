@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forwarder.cli.common import config_file, fail, format_table, load_or_end, print_result
+from forwarder.cli.common import config_option, fail, format_table, load_or_end, print_result
 from forwarder.text import escaped, escaped_json, many
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
 
 
 @click.command()
-@config_file
+@config_option
 @click.option(
     "--format",
     "form",
@@ -203,12 +203,12 @@ def _losses(summary: "Summary") -> Iterator[str]:
         if dropped is not None:
             name = escaped(output)
             first, last = (escaped(x.words) for x in (dropped.first, dropped.last))
+            rewind = f"esa-forwarder rewind --output {name}"
             yield (
                 f"dropped for {name} because the spool was full:"
                 f" {many(dropped.documents, 'document')}, from {first} to {last}; to bring them"
-                f" back: esa-forwarder rewind --output {name} PATH, for the log of each appliance"
-                " with which they begin; then, or to do without them: esa-forwarder rewind"
-                f" --output {name} --settle"
+                f" back: {rewind} PATH, for the log of each appliance with which they begin; then,"
+                f" or to do without them: {rewind} --settle"
             )
 
 

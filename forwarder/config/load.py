@@ -73,8 +73,6 @@ class OutputConfig:
 class Config:
     """A whole configuration."""
 
-    path: Path
-    """Where it was read from."""
     state: Path
     inputs: tuple[InputSettings, ...]
     outputs: Mapping[str, OutputConfig]
@@ -101,7 +99,7 @@ def load(
     try:
         content = read_file(path, MAX_BYTES)
         document = parse(content, os.environ if environment is None else environment)
-        return _validate(path, document, find_plugins)
+        return _validate(document, find_plugins)
     except UnreadableError as error:
         raise InvalidConfigError(escaped(f"{path}: {error}.")) from None
     except IssuesError as error:
@@ -115,7 +113,7 @@ def _sentence(path: Path, issue: ConfigIssue) -> str:
     return escaped(f"{path}:{issue.line}: {place}{issue.text}{stop}")
 
 
-def _validate(path: Path, document: YamlDocument, find_plugins: FindPlugins) -> Config:
+def _validate(document: YamlDocument, find_plugins: FindPlugins) -> Config:
     """Validate all settings, those of the plugins too, and then what they are together."""
     issues: list[ConfigIssue] = []
     settings = _validate_model(IssueFormatter(document, TopSettings), document.top, issues)
@@ -145,7 +143,6 @@ def _validate(path: Path, document: YamlDocument, find_plugins: FindPlugins) -> 
     if issues:
         raise IssuesError(issues)
     return Config(
-        path,
         settings.state,
         settings.inputs,
         found,

@@ -51,9 +51,6 @@ _Quantity = TypeVar("_Quantity", int, timedelta)
 _QUANTITY = re.compile(r"([0-9]{1,15}) ?([A-Za-z]+)")
 _COUNT = re.compile(r"[0-9]{1,15}")
 
-_NO_ZONES = frozenset({"localtime", "posixrules"})
-"""Files beside the zones: what they mean depends on the machine."""
-
 
 def format_duration(duration: timedelta) -> str:
     """Write a duration, as ``90s``, in the largest unit that divides it."""
@@ -118,7 +115,7 @@ def read_zone(value: object) -> ZoneInfo:
     if isinstance(value, ZoneInfo):
         return value
     try:
-        if isinstance(value, str) and value not in _NO_ZONES:
+        if isinstance(value, str):
             return ZoneInfo(value)
     except (KeyError, ValueError, OSError):  # no such file, a folder, ..
         pass
