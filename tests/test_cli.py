@@ -365,6 +365,12 @@ def test_it_runs_within_another_program(path: Path) -> None:
     ]
 
 
+def test_standard_input_within_another_program() -> None:
+    """No PATH, and no terminal."""
+    result = CliRunner().invoke(main, ["parse", "-q"], input=log())
+    assert (result.exit_code, users(result.stdout_bytes)) == (0, ["rossi"])
+
+
 def test_the_year_can_be_given(path: Path) -> None:
     """For stamps without one."""
     line = LOGIN % (1, b"rossi")

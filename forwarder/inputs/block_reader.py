@@ -100,10 +100,8 @@ def file_times(path: str) -> tuple[datetime, datetime | None]:
     """Return about when a log was begun, to find the year of stamps that have none, and its end.
 
     Aware UTC: the timestamp in the name, or the time of the last change; and when it was last
-    written to, None if unknown: no line is more than a day later. Now for what is not a file.
-
-    Raises:
-        ReadError: The file cannot be looked at.
+    written to, None if unknown: no line is more than a day later. Now for what is not a file;
+    a ReadError for what is not there.
     """
     now, named = datetime.now(UTC), time_in_name(path)
     if path == STDIN:
@@ -268,7 +266,10 @@ def _opened(path: str) -> Iterator[Read]:
 def _read_stdin(size: int) -> bytes:
     if sys.stdin is None:  # as after <&- in a shell
         raise ReadError("standard input is closed; give it a file or a pipe, or name files to read")
-    descriptor = sys.stdin.fileno()
+    try:
+        descriptor = sys.stdin.fileno()
+    except OSError:  # bytes in memory
+        return sys.stdin.buffer.read(size)
     select.select([descriptor], [], [])  # an empty read of one that never waits is not the end
     return os.read(descriptor, size)
 

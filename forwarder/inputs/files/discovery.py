@@ -238,10 +238,8 @@ def _head(path: str) -> bytes:
         if path == STDIN or not stat.S_ISREG(os.stat(path).st_mode):
             return b""
         with closing(read_blocks(path, block_bytes=_HEAD_BYTES)) as blocks:
-            for block in blocks:
+            while len(head) < _HEAD_BYTES and (block := next(blocks, b"")):
                 head += block
-                if len(head) >= _HEAD_BYTES:
-                    break
     except (OSError, ForwarderError):
         return b""
     return head[:_HEAD_BYTES]
