@@ -50,17 +50,18 @@ def zipped() -> bytes:
     ],
 )
 def test_what_is_no_log_is_named(content: bytes, expected: str) -> None:
-    """By what it is."""
+    """By what it is, and the command that makes logs of it."""
     reason = refusal(content[:HEAD_BYTES])
     assert reason is not None
     assert reason.startswith(expected)
+    assert "FILE" in reason
 
 
 def test_a_refusal_says_what_to_do() -> None:
     """It is the rest of a sentence."""
     assert refusal(archive(tarfile.GNU_FORMAT)) == (
-        "is a tar archive, and only plain text and gzip are read; unpack it first, an archive into"
-        " a folder of its own, because each of its files is a log of its own"
+        "is a tar archive, and only plain text and gzip are read; first run: mkdir FOLDER &&"
+        " tar -xf FILE -C FOLDER"
     )
 
 

@@ -38,16 +38,17 @@ GZIP_MAGIC = b"\x1f\x8b"
 HEAD_BYTES = 512  # enough to know every format: the header of the first member of a tar archive
 
 _FORMATS = {
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    b"\xfd7zXZ\x00": "compressed with xz",
-    b"BZh": "compressed with bzip2",
-    b"PK\x03\x04": "a zip archive",
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
-    b"Rar!\x1a\x07": "a RAR archive",
+    b"\x28\xb5\x2f\xfd": ("compressed with zstd", "zstdcat FILE > LOG"),
+    b"\xfd7zXZ\x00": ("compressed with xz", "xzcat FILE > LOG"),
+    b"BZh": ("compressed with bzip2", "bzcat FILE > LOG"),
+    b"PK\x03\x04": ("a zip archive", "unzip FILE -d FOLDER"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "7z x FILE -oFOLDER"),
+    b"Rar!\x1a\x07": ("a RAR archive", "unrar x FILE FOLDER/"),
     # Notepad and PowerShell write it; an appliance never does.
-    b"\xff\xfe": "in UTF-16",
-    b"\xfe\xff": "in UTF-16",
+    b"\xff\xfe": ("in UTF-16", "iconv -f UTF-16 -t UTF-8 FILE > LOG"),
+    b"\xfe\xff": ("in UTF-16", "iconv -f UTF-16 -t UTF-8 FILE > LOG"),
 }
+"""What a file is by its first bytes, and what makes a log of it."""
 _TAR = slice(257, 262)  # where "ustar" stands in a header
 _MAGICS = (GZIP_MAGIC, *_FORMATS)
 
@@ -130,14 +131,14 @@ def refusal(head: bytes) -> str | None:
 
     The words follow its name in a sentence; ``head`` is decompressed if the file is gzip.
     """
-    what = next((name for magic, name in _FORMATS.items() if head.startswith(magic)), None)
+    known = next((known for magic, known in _FORMATS.items() if head.startswith(magic)), None)
     # Lines of a log have no NUL in them, so no user name that a stranger chose makes it an archive.
     if head[_TAR] == b"ustar" and b"\0" in head[: _TAR.start]:
-        what = "a tar archive"
-    return what and (
-        f"is {what}, and only plain text and gzip are read; unpack it first, an archive into a"
-        f" folder of its own, because each of its files is a log of its own"
-    )
+        known = "a tar archive", "mkdir FOLDER && tar -xf FILE -C FOLDER"
+    if known is None:
+        return None
+    what, command = known
+    return f"is {what}, and only plain text and gzip are read; first run: {command}"
 
 
 def is_too_short(head: bytes) -> bool:
