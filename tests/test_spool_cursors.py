@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from forwarder.output import Failure
-from forwarder.spool import OutputError, Spool, cursors
+from forwarder.spool import OutputError, Spool, overflow
 from forwarder.spool.cursors import Dropped, Place
 from forwarder.spool.dead_letters import dead_letter
 from forwarder.spool.stats import summarise
@@ -146,7 +146,7 @@ def test_a_server_that_is_started_again_is_waited_for(
     fail(spool, "down")
     assert len(take(spool, "well")) == committed
     assert not spool.wait_for_space(NEVER, 0)
-    monkeypatch.setattr(cursors, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(overflow, "PATIENCE_SECONDS", 0.0)
     assert spool.wait_for_space(NEVER, 0)
     assert spool.outputs["down"].dropped is not None
 

@@ -14,10 +14,8 @@ from forwarder.events import Instant
 from forwarder.mail_logs.timestamps import (
     UTC_MARK,
     Clock,
-    following_year,
     format_offset,
     format_stamp,
-    latest_year,
 )
 
 STAMP = b"Wed Apr 22 11:43:59 2009"
@@ -265,25 +263,3 @@ def test_what_is_beyond_the_last_year_is_none(seconds: int) -> None:
 def test_nothing_raises(stamp: bytes, offset: timedelta | None) -> None:
     """Any bytes are a moment or none."""
     Clock(ZoneInfo("Europe/Rome")).read(stamp, offset)
-
-
-@pytest.mark.parametrize(("month", "day"), [(2, 30), (4, 31), (1, 0), (13, 1)])
-def test_dates_of_no_year_are_refused(month: int, day: int) -> None:
-    """There is no latest one, and none that follows."""
-    with pytest.raises(ValueError, match="no year has"):
-        latest_year(month, day, datetime(2009, 1, 1, tzinfo=UTC))
-    with pytest.raises(ValueError, match="no year has"):
-        following_year(month, day, datetime(2009, 1, 1, tzinfo=UTC))
-
-
-@pytest.mark.parametrize(
-    ("month", "day", "latest", "following"),
-    [(4, 22, 2009, 2009), (4, 23, 2008, 2009), (4, 21, 2009, 2010), (12, 31, 2008, 2009)],
-)
-def test_a_year_is_the_latest_or_the_one_that_follows(
-    month: int, day: int, latest: int, following: int
-) -> None:
-    """A moment is within its own day."""
-    moment = datetime(2009, 4, 22, tzinfo=UTC)
-    assert latest_year(month, day, moment) == latest
-    assert following_year(month, day, moment) == following

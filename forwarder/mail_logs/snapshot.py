@@ -31,6 +31,7 @@ from forwarder.mail_logs.event_ids import Source
 from forwarder.mail_logs.framer import FramerState
 from forwarder.mail_logs.syslog import SyslogState
 from forwarder.mail_logs.wrapping import Wraps
+from forwarder.mail_logs.years import YearState
 
 VERSION = 2
 """Of all keys and values here, and of the positions that inputs save beside them."""
@@ -56,7 +57,7 @@ class FileState(NamedTuple):
 def dump_file(state: FileState) -> bytes:
     """Serialise the state of a file."""
     (position, skipping, within, syslog, wraps), contents, source, hosts, headers = state
-    near, year, before, most, messages = syslog
+    (near, year, before), most, messages = syslog
     syslog_state = [
         *(near.isoformat(), year, None if before is None else before.isoformat(), most),
         [[host, text.decode("latin-1")] for host, text in messages],
@@ -74,7 +75,7 @@ def load_file(state: bytes, source: Source) -> FileState:
     dates = datetime.fromisoformat(near), year, before and datetime.fromisoformat(before)
     last = tuple((host, text.encode("latin-1")) for host, text, *_ in messages)
     framer = FramerState(
-        position, skipping, within, SyslogState(*dates, most, last), Wraps(*wraps or ())
+        position, skipping, within, SyslogState(YearState(*dates), most, last), Wraps(*wraps or ())
     )
     base, folder, name, ids, hosts, known = file
     source.ids.restore(ids)

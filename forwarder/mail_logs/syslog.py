@@ -41,18 +41,17 @@ file :data:`TIMES_A_LINE` times on average; what goes beyond is dropped and coun
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from forwarder.events import SyslogHeader
 from forwarder.mail_logs.grammar import LEVEL, compile_late
 from forwarder.mail_logs.timestamps import (
     UTC_MARK,
-    following_year,
     format_offset,
     format_stamp,
-    latest_year,
 )
+from forwarder.mail_logs.years import YearFinder, YearState
 
 LOCAL_MARK = b"LOC"
 """In place of the day's name: the stamp is local time, as it was written."""
@@ -143,15 +142,6 @@ _BEHIND_TAG = (b":", b"[")
 MAX_RELAYS = 4
 """Headers before one another; each is of another relay."""
 
-_FIRST = datetime(1, 1, 1, tzinfo=UTC)
-
-_AHEAD = timedelta(days=1)
-"""By which a stamp may be ahead of the time of its file: zones and clocks differ."""
-
-_BACK = timedelta(days=31)
-"""By which a stamp may be earlier than the one before. Further back is the next year, unless that
-is still to come: logs are put together in some order."""
-
 
 class Framed(NamedTuple):
     """A line out of its syslog framing."""
@@ -175,12 +165,9 @@ class Framed(NamedTuple):
 
 
 class SyslogState(NamedTuple):
-    """What is known of the year: see the arguments of the framer."""
+    """What is known of a file, to go on with it."""
 
-    near: datetime
-    year: int | None
-    before: datetime | None
-    """The date of the last stamp that had no year."""
+    years: YearState
     left: int
     """How many repetitions still count."""
     last: tuple[tuple[str | None, bytes], ...]
@@ -201,19 +188,13 @@ class Unframed(NamedTuple):
 class SyslogFraming:
     """Reads the syslog headers of one file.
 
-    It finds the year of stamps that have none: the first gets the latest year in which it is not
-    after the time of the file; then years run on. And it remembers the last login of each host.
+    It remembers the last login of each host, which a later line may repeat.
     """
 
     def __init__(
         self, near: datetime, year: int | None = None, latest: datetime | None = None
     ) -> None:
-        self._near = _ahead(near)
-        self._year = year
-        self._latest = None if latest is None else _ahead(latest)
-        self._before: datetime | None = None
-        # The last date and its year: most lines are of one day.
-        self._dated: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+        self._years = YearFinder(near, year, latest)
         self._left = MAX_TIMES
         self._last: dict[str | None, bytes] = {}
 
@@ -221,13 +202,13 @@ class SyslogFraming:
     def state(self) -> SyslogState:
         """What another object needs to go on with the file."""
         last = tuple(self._last.items())
-        return SyslogState(self._near, self._year, self._before, self._left, last)
+        return SyslogState(self._years.state, self._left, last)
 
     def resume(self, state: SyslogState) -> None:
         """Go on where another object was."""
-        self._near, self._year, self._before, self._left, last = state
+        years, self._left, last = state
+        self._years.resume(years)
         self._last = dict(last)
-        self._dated = (b"", b"", b"")
 
     def read(self, line: bytes) -> Framed | None:
         """Take a line out of its framing; None if it is not a line of a mail log."""
@@ -315,7 +296,7 @@ class SyslogFraming:
         if date is None:
             month, day, time = found["month"], found["day"], found["time"]
             year = found["last_year"] or found["first_year"] or found["mid_year"]
-            year = year or self._infer_year(month, day)
+            year = year or self._years.find(month, day)
             return b"%b %b %2b %b %b" % (LOCAL_MARK, month, day, time, year), None
         iso = date + b"T" + found["clock"]
         if iso.endswith(b":60"):
@@ -330,30 +311,6 @@ class SyslogFraming:
             return format_stamp(moment.astimezone(UTC), UTC_MARK), format_offset(offset)
         except (ValueError, OverflowError):
             return _NO_STAMP, None
-
-    def _infer_year(self, month: bytes, day: bytes) -> bytes:
-        if self._dated[:2] == (month, day):
-            return self._dated[2]
-        number = _MONTHS.split(b"|").index(month) + 1
-        if self._year is not None and self._before is None:
-            self._before = datetime(self._year, number, 1, tzinfo=UTC)
-            return b"%04d" % self._year
-        try:
-            year = self._find_year(number, int(day))
-        except (ValueError, OverflowError):
-            return b"0000"
-        self._before = datetime(year, number, int(day), tzinfo=UTC)
-        self._dated = month, day, b"%04d" % year
-        return self._dated[2]
-
-    def _find_year(self, month: int, day: int) -> int:
-        if self._before is None:
-            return latest_year(month, day, self._near)
-        year = following_year(month, day, max(self._before, _FIRST + _BACK) - _BACK)
-        found = datetime(year, month, day, tzinfo=UTC)
-        if self._latest is not None and self._before <= self._latest < found:
-            return latest_year(month, day, self._latest)
-        return year
 
 
 def unframe(line: bytes) -> Unframed | None:
@@ -376,10 +333,6 @@ def find_message(line: bytes, level: int) -> int:
     """Find where the message begins, in bytes: behind the level and all spaces."""
     start = line.index(b":", level) + 1
     return len(line) - len(line[start:].lstrip(b" \t"))
-
-
-def _ahead(moment: datetime) -> datetime:
-    return min(moment, datetime.max.replace(tzinfo=UTC) - _AHEAD) + _AHEAD
 
 
 _NO_STAMP = b"LOC Jan  0 00:00:00 0000"

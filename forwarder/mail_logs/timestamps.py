@@ -9,9 +9,7 @@ the first one is taken, that is the offset before the change. A file header has 
 """
 
 import re
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from forwarder.cache import BoundedCache
 from forwarder.events import Instant, new_instant
@@ -19,7 +17,7 @@ from forwarder.events import Instant, new_instant
 UTC_MARK = b"UTC"
 """In place of the day's name: framing has converted this stamp to UTC."""
 
-_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _DATE_BYTES = 11
 _CLOCK = re.compile(rb"\d\d:\d\d: \d{4}")
 """Without its seconds."""
@@ -95,7 +93,7 @@ class Clock:
         try:
             local = datetime(  # noqa: DTZ001 - the offset is found below
                 int(minute[18:22]),
-                _MONTHS.index(minute[4:7]) + 1,
+                MONTHS.index(minute[4:7]) + 1,
                 int(minute[8:10]),
                 int(minute[11:13]),
                 int(minute[14:16]),
@@ -127,7 +125,7 @@ def format_stamp(moment: datetime, mark: bytes) -> bytes:
         mark: Three bytes in place of the day's name.
     """
     clock = (moment.day, moment.hour, moment.minute, moment.second, moment.year)
-    return b"%b %b %2d %02d:%02d:%02d %04d" % (mark, _MONTHS[moment.month - 1], *clock)
+    return b"%b %b %2d %02d:%02d:%02d %04d" % (mark, MONTHS[moment.month - 1], *clock)
 
 
 def format_offset(offset: timedelta) -> str:
@@ -144,22 +142,3 @@ def _instant(utc: datetime, offset: timedelta) -> Instant:
         compact=text.replace(b"-", b"").replace(b":", b"") + b"Z",
         offset=format_offset(offset),
     )
-
-
-def latest_year(month: int, day: int, limit: datetime) -> int:
-    """Find the latest year in which a date is not after a limit, else raise ValueError."""
-    # Two leap years are up to eight years apart.
-    return _first_year(range(limit.year, limit.year - 9, -1), month, day, lambda x: x <= limit)
-
-
-def following_year(month: int, day: int, since: datetime) -> int:
-    """Find the year of a date that is within the year behind a moment, else raise ValueError."""
-    return _first_year(range(since.year, since.year + 2), month, day, lambda x: x >= since)
-
-
-def _first_year(years: range, month: int, day: int, fits: Callable[[datetime], bool]) -> int:
-    for year in years:
-        with suppress(ValueError):
-            if fits(datetime(year, month, day, tzinfo=UTC)):
-                return year
-    raise ValueError(f"no year has a day {day} in month {month}")

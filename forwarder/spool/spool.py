@@ -24,6 +24,7 @@ from forwarder.spool.cursors import Backfill, Batch, OutputError, Progress, Reje
 from forwarder.spool.database import NAME, open_database, prepare_folder
 from forwarder.spool.dead_letters import DeadLetter
 from forwarder.spool.errors import BlockedError, DamagedError, SpoolError, explained
+from forwarder.spool.overflow import Overflow
 from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits, skip_damaged, waiting_ids
 from forwarder.spool.schema import LIMITS, connect, load_state, put_state
 from forwarder.spool.segments import DamagedSegmentError
@@ -64,7 +65,7 @@ class Spool:
         self._changed = threading.Condition()
         self._readers: dict[str, Reader] = {}
         self._recent = RecentCommits(recent_bytes)
-        self._overflow = cursors.Overflow()
+        self._overflow = Overflow()
         self._trims = False  # whether more segments can be trimmed than one transaction may
         self.was_damaged = False  # whether the database was replaced by what could be read of it
         self.lock = Lock(folder)

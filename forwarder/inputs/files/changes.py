@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from forwarder.inputs.files.file_handle import Inode
-from forwarder.inputs.files.registry import Event, File, Files, State
+from forwarder.inputs.files.read_queue import Event, File, Files, State
 from forwarder.inputs.files.scanner import FileSource, FileStat, ScanResult, StartAt, restat, scan
 
 POLL_SECONDS = 0.5  # between scans, at least

@@ -30,7 +30,7 @@ from forwarder.inputs.files.file_handle import (
     Fingerprint,
     MovedError,
 )
-from forwarder.inputs.files.registry import Event, File, Files
+from forwarder.inputs.files.read_queue import Event, File, Files
 
 BLOCK_BYTES = 1 << 17  # 128 KiB at once, as much as is read of a log
 

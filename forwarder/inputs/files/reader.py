@@ -1,24 +1,12 @@
-"""Takes the turn of a file: compares it, or reads on where its log stopped, and finds its end.
+"""Takes the turn of a file: compares it, or reads on where its log stopped.
 
-**Beginning.** At a rotation the last lines of the old file and the first of the new one come within
+At a rotation the last lines of the old file and the first of the new one come within
 a moment, and a scan may find the new one only. But whatever is in the old one was written before
 there was anything in the new one, under whatever name it is now: before a file is renamed,
 truncated or sent again, it is whole. So when a file with bytes was seen first, all files are
 scanned once more before it is compared. What that scan finds and what comes earlier in the order
 has its turn first. A file is known to be the one that was seen if it has not changed since, or
 begins as it did: a busy one changes between any two scans.
-
-**End.** A file that is written to has a live name. At its end it is idle: more may come, and an
-unterminated line waits for its rest, however long. Any other file is being copied or uploaded, or
-written to by a logger that was not told yet that its file was renamed. It is complete when
-
-- it is gzip, and the check at its end is right; or
-- it was followed under its live name, and its successor holds something; or
-- it did not change for :data:`SETTLE`.
-
-Should a complete file grow all the same, its new bytes are read; only a line that ended at its
-end is then in two pieces. The last line of a file that is no longer written to is whole only after
-a pause, because it may be wrapped, or when another file is to be read behind it.
 """
 
 from collections.abc import Callable
@@ -29,19 +17,12 @@ from forwarder.inputs.block_reader import describe_damage
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.changes import ChangeTracker
 from forwarder.inputs.files.checkpoint import LogState
+from forwarder.inputs.files.end_of_file import SETTLE, decide_end
 from forwarder.inputs.files.file_handle import FileError, FileHandle, Inode, MovedError
 from forwarder.inputs.files.identify import FileIdentifier
 from forwarder.inputs.files.paths import time_in_name
-from forwarder.inputs.files.registry import Event, File, Files, State
+from forwarder.inputs.files.read_queue import Event, File, Files, State
 from forwarder.inputs.files.scanner import FileStat
-
-SETTLE = timedelta(seconds=10)
-"""An upload never pauses longer, except where it is broken off: SCP and SFTP send as fast as they
-can, and a write arrives at NFS clients within 3 seconds (``acregmin``)."""
-
-PAUSE = timedelta(seconds=1)
-"""So long a file that is copied or uploaded must rest before its last whole line is taken for
-whole: a wrapped line goes on behind its newline."""
 
 _SEEN_BYTES = 4096  # remembered of a file that waits for a scan: beyond any header
 
@@ -184,7 +165,15 @@ class LogReader:
 
     def _end(self, file: File, log: LogState, handle: FileHandle) -> Chunk | None:
         self._files.on(file, Event.ENDED)
-        kind, again = self._decide_end(file, log, handle)
+        kind, again = decide_end(
+            self._rested(file),
+            is_live=file.is_live,
+            is_succeeded=log.position.live and self._files.has_successor(file),
+            is_terminated=log.read.tail.endswith(b"\n") or not file.here,
+            is_checked=handle.complete if handle.is_gzip else None,
+            is_waited_for=self._files.queue.waits(file.stat.appliance),
+            once=self._once,
+        )
         stuck = handle.is_gzip and kind is Kind.MORE and again is None
         problem = None
         if handle.fault is not None or stuck:
@@ -203,26 +192,6 @@ class LogReader:
             if not file.here:
                 self._tracker.drop(file)
         return chunk
-
-    def _decide_end(
-        self, file: File, log: LogState, handle: FileHandle
-    ) -> tuple[Kind, timedelta | None]:
-        """Decide what the end of a file means, and when to decide again, if nothing changes."""
-        idle = self._rested(file)
-        settled = idle >= SETTLE
-        if handle.is_gzip:
-            if handle.complete:
-                return Kind.END, None
-            return Kind.MORE, None if settled else SETTLE - idle
-        succeeded = log.position.live and self._files.has_successor(file)
-        if file.is_live and not succeeded:
-            return Kind.IDLE, None
-        terminated = log.read.tail.endswith(b"\n") or not file.here
-        if settled or succeeded or (self._once and terminated):
-            return Kind.END, None
-        if idle >= PAUSE or self._files.queue.waits(file.stat.appliance):
-            return Kind.IDLE, SETTLE - idle
-        return Kind.MORE, PAUSE - idle
 
     def _hand_over(
         self, file: File, log: LogState, handle: FileHandle, data: bytes, kind: Kind

@@ -26,8 +26,8 @@ from forwarder.inputs.files.checkpoint import (
 from forwarder.inputs.files.discovery import say_passed_over
 from forwarder.inputs.files.file_handle import MAX_OPEN
 from forwarder.inputs.files.identify import BLOCK_BYTES
+from forwarder.inputs.files.read_queue import File, Files
 from forwarder.inputs.files.reader import LogReader, modified_at
-from forwarder.inputs.files.registry import File, Files
 from forwarder.inputs.files.scanner import FOLLOW, FileSource
 
 READ_BYTES = 1 << 20  # 1 MiB a call: enough for a commit, and soon over

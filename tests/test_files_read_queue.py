@@ -2,7 +2,7 @@
 
 from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.paths import reading_order
-from forwarder.inputs.files.registry import Place, ReadQueue
+from forwarder.inputs.files.read_queue import Place, ReadQueue
 
 A, B, C, D = ((1, number) for number in range(4))
 
