@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from forwarder import log
 from forwarder.app.checks import check
 from forwarder.app.service import Service
-from forwarder.config.load import Config, load, mask_of
+from forwarder.config.load import Config, load
+from forwarder.config.secret_settings import mask_of
 from forwarder.events import Document
 from forwarder.masking import MASK, NO_MASK, masking
 from forwarder.output import Failure, Finding, OutputPlugin, Unavailable

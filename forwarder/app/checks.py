@@ -21,8 +21,9 @@ from typing import Any
 import orjson
 
 from forwarder.app.parse import open_file
-from forwarder.config.load import Config, OutputConfig, file_sources, mask_of
+from forwarder.config.load import Config, OutputConfig, file_sources
 from forwarder.config.models import FilesSettings, InputSettings
+from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_size
 from forwarder.errors import EndedBySignal, ForwarderError
 from forwarder.events import GIVE_NAMES, describe_mixture

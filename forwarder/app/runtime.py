@@ -14,7 +14,8 @@ import structlog
 
 from forwarder.app.ingest import Ingest
 from forwarder.app.saved_state import open_spool
-from forwarder.config.load import Config, mask_of
+from forwarder.config.load import Config
+from forwarder.config.secret_settings import mask_of
 from forwarder.delivery.backoff import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.errors import ForwarderError

@@ -29,7 +29,8 @@ import structlog
 
 from forwarder import log
 from forwarder.app.runtime import Runtime, build_outputs
-from forwarder.config.load import Config, mask_of
+from forwarder.config.load import Config
+from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_duration
 from forwarder.errors import ForwarderError
 from forwarder.output import Output

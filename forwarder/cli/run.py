@@ -37,7 +37,8 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     from forwarder import log
     from forwarder.app.service import GIVE_UP_AFTER, Service
     from forwarder.cache import tune_gc
-    from forwarder.config.load import load, mask_of
+    from forwarder.config.load import load
+    from forwarder.config.secret_settings import mask_of
     from forwarder.errors import ForwarderError
     from forwarder.plugins import find_outputs, stdout_to_stderr
 

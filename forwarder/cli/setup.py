@@ -68,7 +68,7 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     It can be done again at any time: what is there and the same stays. The credentials of the
     output are used, unless others are given.
     """
-    from forwarder.config.load import mask_of
+    from forwarder.config.secret_settings import mask_of
     from forwarder.output import SetupOptions
     from forwarder.plugins import stdout_to_stderr
 

@@ -2,21 +2,18 @@
 
 Messages contain no secrets: values from the environment or a file are shown as they are written,
 ``${NAME}``, and values of secret or unknown settings are not shown.
-
-Models are inspected here, too: which settings there are, which are secret, and which are paths that
-an output writes to.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, get_args, get_origin
+from typing import Generic, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from forwarder.config.introspection import fields_of, models_in, value_at
 from forwarder.config.issue import (
     ConfigIssue,
     InvalidValue,
@@ -25,14 +22,9 @@ from forwarder.config.issue import (
     quoted,
     suggest,
 )
-from forwarder.config.types import Written
+from forwarder.config.secret_settings import is_secret, secret_names, texts_below
 from forwarder.config.yaml import YamlDocument
 from forwarder.masking import masking
-
-_SECRET_NAME = re.compile(
-    r"(?i)passw|passphrase|secret|token|api_?key|credential|private|authorization"
-)
-"""Of plugins that do not mark a setting as secret, and of misspelt settings."""
 
 _KEY = "[key]"
 """pydantic's mark of an error in a key rather than its value."""
@@ -71,13 +63,13 @@ class IssueFormatter(Generic[_Model]):
         for detail in error.errors(include_url=False):
             loc = self._loc(detail)
             if detail["type"] == "too_short":  # items that are refused are missing from their list
-                value = _value_at(self.document.top, loc)
+                value = value_at(self.document.top, loc)
                 if isinstance(value, list) and len(value) >= detail["ctx"]["min_length"]:
                     continue
             yield ConfigIssue(loc, line_of(loc, self.document.lines), self._text(loc, detail))
 
     def _text(self, loc: Loc, detail: ErrorDetails) -> str:
-        value = _value_at(self.document.top, loc)
+        value = value_at(self.document.top, loc)
         shown = quoted(self.document.written.get(loc, value))
         if is_secret(loc, secret_names(self.model)):
             shown = _HIDDEN
@@ -138,82 +130,13 @@ class IssueFormatter(Generic[_Model]):
         return masking(y for x, y in settings if x in written or is_secret(x, names))(text)
 
 
-def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Return the settings of a model by their names in a configuration."""
-    return {_name(name, field): field for name, field in model.model_fields.items()}
-
-
-def secret_names(model: type[BaseModel]) -> frozenset[str]:
-    """Find the settings, at any depth, whose values must not be shown."""
-    names: set[str] = set()
-    seen: set[type[BaseModel]] = set()
-    waiting = [model]
-    while waiting:
-        here = waiting.pop()
-        seen.add(here)
-        for name, field in fields_of(here).items():
-            if any(x is SecretStr or x is SecretBytes for x in _types_in(field.annotation)):
-                names.add(name)
-            waiting += (x for x in _models_in(field.annotation) if x not in seen)
-    return frozenset(names)
-
-
-def is_secret(loc: Loc, names: Iterable[str]) -> bool:
-    """Whether a value must not be shown, given the settings that are secret."""
-    known = set(names)
-    if loc[:1] == ("outputs",):
-        loc = loc[2:]  # the name of an output means nothing
-    return any(x in known or _SECRET_NAME.search(x) for x in loc if isinstance(x, str))
-
-
-def written_paths(settings: BaseModel, loc: Loc) -> Iterator[tuple[Loc, Path]]:
-    """Yield each ``WrittenPath`` among settings, at any depth, with its location."""
-    for name, field in type(settings).model_fields.items():
-        marks = [y for x in (*field.metadata, field.annotation) for y in _types_in(x)]
-        is_written = any(isinstance(x, Written) for x in marks)
-        for here, value in _leaves(getattr(settings, name), (*loc, _name(name, field))):
-            if isinstance(value, BaseModel):
-                yield from written_paths(value, here)
-            elif is_written and isinstance(value, Path):
-                yield here, value
-
-
-def texts_below(top: object, loc: Loc) -> Iterator[tuple[Loc, str]]:
-    """Yield the texts of a part of a configuration, with their locations."""
-    for here, value in _leaves(_value_at(top, loc), loc):
-        if isinstance(value, str):
-            yield here, value
-
-
-def _leaves(value: object, loc: Loc) -> Iterator[tuple[Loc, object]]:
-    match value:
-        case dict():
-            for key, item in value.items():
-                yield from _leaves(item, (*loc, str(key)))
-        case list() | tuple():
-            for number, item in enumerate(value):
-                yield from _leaves(item, (*loc, number))
-        case _:
-            yield loc, value
-
-
-def _value_at(value: Any, loc: Loc) -> object:  # noqa: ANN401 - any piece of a configuration
-    """Return the value at a location; None where there is none."""
-    try:
-        for part in loc:
-            value = value[part]
-    except (LookupError, TypeError):
-        return None
-    return value
-
-
 def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
     """Return the models that may be at pydantic's location, which has tags of unions in it."""
     models = [model]
     for part in loc:
         fields = [y for x in models if (y := fields_of(x).get(str(part))) is not None]
         if fields:
-            models = [y for x in fields for y in _models_in(x.annotation)]
+            models = [y for x in fields for y in models_in(x.annotation)]
         else:  # the number of an item, a key of a mapping, or a tag
             models = [x for x in models if part in _tags_of([x])] or models
     return models
@@ -225,18 +148,3 @@ def _tags_of(models: Iterable[type[BaseModel]]) -> list[object]:
     return [
         y for x in fields if get_origin(x.annotation) is Literal for y in get_args(x.annotation)
     ]
-
-
-def _name(name: str, field: FieldInfo) -> str:
-    return field.validation_alias if isinstance(field.validation_alias, str) else name
-
-
-def _models_in(annotation: object) -> list[type[BaseModel]]:
-    return [x for x in _types_in(annotation) if isinstance(x, type) and issubclass(x, BaseModel)]
-
-
-def _types_in(annotation: object) -> Iterator[object]:
-    """Yield an annotation and all within it, such as those of a list's items, and metadata."""
-    yield annotation
-    for inner in (*getattr(annotation, "__metadata__", ()), *get_args(annotation)):
-        yield from _types_in(inner)

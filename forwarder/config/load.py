@@ -8,22 +8,14 @@ settings.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from forwarder.config.errors import (
-    IssueFormatter,
-    fields_of,
-    is_secret,
-    secret_names,
-    texts_below,
-    written_paths,
-)
+from forwarder.config.errors import IssueFormatter
+from forwarder.config.introspection import fields_of, written_paths
 from forwarder.config.issue import ConfigIssue, IssuesError, Loc, format_path, line_of, quoted
 from forwarder.config.models import (
     DeadLetterSettings,
@@ -46,7 +38,6 @@ from forwarder.config.yaml import (
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.inputs.files.paths import is_pattern
 from forwarder.inputs.files.scanner import FileSource, StartAt
-from forwarder.masking import Mask, masking
 from forwarder.output import OutputPlugin
 from forwarder.text import escaped
 
@@ -196,30 +187,6 @@ def _find_contradictions(
             if other != loc:
                 place = f"{format_path(other)} on line {line_of(other, document.lines)}"
                 yield issue(loc, f"is the same as {place}; use a different one for each")
-
-
-def mask_of(config: Config, *names: str, more: Iterable[str] = ()) -> Mask:
-    """Create a mask for the secrets of some outputs, or of all, and for more secrets."""
-    secrets = list(more)
-    users = list[str]()
-    for name in names or config.outputs:
-        known = secret_names(config.outputs[name].plugin.config)
-        for loc, text in texts_below(config.source.top, ("outputs", name)):
-            if is_secret(loc, known) or "${file:" in config.source.written.get(loc, ""):
-                secrets.append(text)
-            elif "://" not in text:
-                users.append(text)
-            secrets += _in_url(text)
-    return masking(secrets, users)
-
-
-def _in_url(text: str) -> Iterator[str]:
-    """Yield the password of a URL, and the user with it, as headers have them."""
-    with suppress(ValueError):
-        parts = urlsplit(text)
-        if parts.scheme and parts.password:
-            yield from {parts.password, unquote(parts.password)}
-            yield f"{unquote(parts.username or '')}:{unquote(parts.password)}"
 
 
 def file_sources(config: Config, state: Path | None = None) -> list[FileSource]:

@@ -1,0 +1,79 @@
+"""Which settings are secrets, and the mask that keeps them out of all that is printed or logged.
+
+Secret are settings that a plugin marks so, settings with the name of a secret, values from files
+(``${file:PATH}``) and passwords in URLs.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+
+from forwarder.config.introspection import fields_of, leaves, models_in, types_in, value_at
+from forwarder.config.issue import Loc
+from forwarder.masking import Mask, masking
+
+if TYPE_CHECKING:
+    from forwarder.config.load import Config
+
+_SECRET_NAME = re.compile(
+    r"(?i)passw|passphrase|secret|token|api_?key|credential|private|authorization"
+)
+"""Of plugins that do not mark a setting as secret, and of misspelt settings."""
+
+
+def secret_names(model: type[BaseModel]) -> frozenset[str]:
+    """Find the settings, at any depth, whose values must not be shown."""
+    names: set[str] = set()
+    seen: set[type[BaseModel]] = set()
+    waiting = [model]
+    while waiting:
+        here = waiting.pop()
+        seen.add(here)
+        for name, field in fields_of(here).items():
+            if any(x is SecretStr or x is SecretBytes for x in types_in(field.annotation)):
+                names.add(name)
+            waiting += (x for x in models_in(field.annotation) if x not in seen)
+    return frozenset(names)
+
+
+def is_secret(loc: Loc, names: Iterable[str]) -> bool:
+    """Whether a value must not be shown, given the settings that are secret."""
+    known = set(names)
+    if loc[:1] == ("outputs",):
+        loc = loc[2:]  # the name of an output means nothing
+    return any(x in known or _SECRET_NAME.search(x) for x in loc if isinstance(x, str))
+
+
+def mask_of(config: "Config", *names: str, more: Iterable[str] = ()) -> Mask:
+    """Create a mask for the secrets of some outputs, or of all, and for more secrets."""
+    secrets = list(more)
+    users = list[str]()
+    for name in names or config.outputs:
+        known = secret_names(config.outputs[name].plugin.config)
+        for loc, text in texts_below(config.source.top, ("outputs", name)):
+            if is_secret(loc, known) or "${file:" in config.source.written.get(loc, ""):
+                secrets.append(text)
+            elif "://" not in text:
+                users.append(text)
+            secrets += _in_url(text)
+    return masking(secrets, users)
+
+
+def _in_url(text: str) -> Iterator[str]:
+    """Yield the password of a URL, and the user with it, as headers have them."""
+    with suppress(ValueError):
+        parts = urlsplit(text)
+        if parts.scheme and parts.password:
+            yield from {parts.password, unquote(parts.password)}
+            yield f"{unquote(parts.username or '')}:{unquote(parts.password)}"
+
+
+def texts_below(top: object, loc: Loc) -> Iterator[tuple[Loc, str]]:
+    """Yield the texts of a part of a configuration, with their locations."""
+    for here, value in leaves(value_at(top, loc), loc):
+        if isinstance(value, str):
+            yield here, value
