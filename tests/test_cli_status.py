@@ -365,14 +365,14 @@ def test_status_of_a_large_spool_reads_no_more_rows(
         few, steps = steps, 0
         with spool._writer.transaction(durable=False) as connection:  # noqa: SLF001 - in one go
             connection.executemany(
-                "INSERT INTO blocks SELECT ?, documents, time, checksum, packed FROM blocks"
+                "INSERT INTO blocks SELECT ?, documents, time, checksum, compressed FROM blocks"
                 " WHERE first = 1",
                 [(x,) for x in range(3, 20_000)],
             )
         assert summarise(tmp_path).documents == 19_999
         assert 0 < steps < few + 10
     assert ("blocks", "first") in columns
-    assert ("blocks", "packed") not in columns
+    assert ("blocks", "compressed") not in columns
 
 
 @pytest.mark.parametrize("form", ["table", "json"])

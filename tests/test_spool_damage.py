@@ -58,11 +58,11 @@ def change_block(path: Path, first: int) -> None:
     """Change a byte in the middle of a block of documents."""
     with closing(connect(path)) as connection:
         (data,) = connection.execute(
-            "SELECT packed FROM blocks WHERE first = ?", (first,)
+            "SELECT compressed FROM blocks WHERE first = ?", (first,)
         ).fetchone()
         middle = len(data) // 2
         data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
-        connection.execute("UPDATE blocks SET packed = ? WHERE first = ?", (data, first))
+        connection.execute("UPDATE blocks SET compressed = ? WHERE first = ?", (data, first))
 
 
 def aside_of(logs: list[EventDict]) -> Path:
@@ -232,7 +232,7 @@ def test_most_of_a_damaged_database_is_carried_over(tmp_path: Path) -> None:
     [
         "UPDATE state SET value = x'00' WHERE key = 'connection/7'",
         "UPDATE state SET value = 7 WHERE key = 'connection/7'",
-        "UPDATE dead_letters SET packed = x'00' WHERE number = 2",
+        "UPDATE dead_letters SET compressed = x'00' WHERE number = 2",
     ],
 )
 def test_a_changed_value_stays_behind(tmp_path: Path, change: str) -> None:
@@ -257,7 +257,7 @@ def spoil(path: Path, kind: str) -> None:
             case "nothing":
                 connection.execute("PRAGMA user_version = 0")
             case "documents":
-                connection.execute("UPDATE dead_letters SET packed = x'00' WHERE number = 2")
+                connection.execute("UPDATE dead_letters SET compressed = x'00' WHERE number = 2")
             case "a position":
                 connection.execute("UPDATE state SET value = x'00' WHERE key = 'file/x'")
             case _:
@@ -292,7 +292,7 @@ def test_a_value_that_changes_while_the_service_runs_is_not_handed_out(tmp_path:
     with closing(opened(tmp_path, "a")) as spool:
         with closing(connect(tmp_path / "spool.db")) as connection:
             connection.execute("UPDATE state SET value = x'00' WHERE key = 'file/x'")
-            connection.execute("UPDATE dead_letters SET packed = x'00', replay = 1")
+            connection.execute("UPDATE dead_letters SET compressed = x'00', replay = 1")
         with pytest.raises(DamagedError, match="the state 'file/x' is damaged; start the service"):
             spool.load_state("file/")
         with pytest.raises(DamagedError, match="dead letter 1 is damaged; start the service"):

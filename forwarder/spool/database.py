@@ -54,9 +54,9 @@ _BESIDE = ("-wal", "-shm", "-journal")
 """The last one of a database that does not have a log of changes yet."""
 _TABLES = {
     "state": ("checksum, key, value", 2, "key DESC"),
-    "blocks": ("checksum, packed, first, documents, time", 1, "first"),
+    "blocks": ("checksum, compressed, first, documents, time", 1, "first"),
     "dead_letters": (
-        "checksum, id, packed, number, output, time, status, replay, size, reason",
+        "checksum, id, compressed, number, output, time, status, replay, size, reason",
         2,
         "number",
     ),
@@ -165,7 +165,7 @@ def _bad_structure(connection: sqlite3.Connection, *, thorough: bool) -> str | N
 def _bad_value(connection: sqlite3.Connection, tables: Iterable[str]) -> str | None:
     """Look for a value that changed unnoticed by SQLite."""
     for table in tables:
-        for row in connection.execute(f"SELECT {_TABLES[table][0]} FROM {table}"):  # noqa: S608
+        for row in connection.execute(f"SELECT {_columns(connection, table)} FROM {table}"):  # noqa: S608
             if not _is_whole(table, row):
                 return f"{table}: {row[1]!r} does not match its checksum"
     return None
@@ -221,13 +221,19 @@ def _replace(path: Path, fault: str) -> None:
 
 def _read_table(path: Path, table: str) -> Iterator[tuple[Any, ...] | None]:
     """Read the rows of a damaged database up to where it is broken; None for each bad place."""
-    columns, _, order = _TABLES[table]
+    order = _TABLES[table][2]
     try:
         with closing(connect_to_read(path)) as source:
+            columns = _columns(source, table)
             for row in source.execute(f"SELECT {columns} FROM {table} ORDER BY {order}"):  # noqa: S608
                 yield row if _is_whole(table, row) else None
     except sqlite3.DatabaseError:
         yield None
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> str:
+    columns = _TABLES[table][0]
+    return columns.replace("compressed", "packed") if version_of(connection) == 1 else columns
 
 
 def _keep_wal(path: Path, aside: Path | None = None) -> None:

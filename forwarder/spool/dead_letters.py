@@ -111,7 +111,7 @@ def store(
     )
     connection.executemany(
         "INSERT INTO dead_letters (size, output, time, status, replay, id, reason, checksum,"
-        " packed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " compressed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_row(x) for x in letters if not x.number],
     )
 
@@ -136,7 +136,8 @@ def postponed_of(connection: sqlite3.Connection, output: str) -> tuple[int, str 
 
 
 _SELECT = (
-    "SELECT number, output, time, status, replay, id, reason, checksum, packed FROM dead_letters"
+    "SELECT number, output, time, status, replay, id, reason, checksum, compressed"
+    " FROM dead_letters"
 )
 
 
@@ -223,19 +224,22 @@ def _replay(letter: DeadLetter) -> int:
 
 def _row(letter: DeadLetter) -> tuple[Any, ...]:
     identity, body = letter.document
-    packed = zstandard.ZstdCompressor(level=_LEVEL).compress(body)
+    compressed = zstandard.ZstdCompressor(level=_LEVEL).compress(body)
     return (
-        len(packed) + len(letter.reason.encode("utf-8", "replace")) + len(identity) + _ROW_BYTES,
+        len(compressed)
+        + len(letter.reason.encode("utf-8", "replace"))
+        + len(identity)
+        + _ROW_BYTES,
         *(letter.output, _milliseconds(letter.time), letter.status, _replay(letter)),
-        *(identity, letter.reason, checksum(identity.encode(), packed), packed),
+        *(identity, letter.reason, checksum(identity.encode(), compressed), compressed),
     )
 
 
 def _letter(row: tuple[int, str, int, int | None, int, str, str, int, bytes]) -> DeadLetter:
-    number, output, time, status, replay, identity, reason, expected, packed = row
-    if checksum(identity.encode(), packed) != expected:
+    number, output, time, status, replay, identity, reason, expected, compressed = row
+    if checksum(identity.encode(), compressed) != expected:
         raise DamagedError(f"dead letter {number}")
-    body = zstandard.ZstdDecompressor().decompress(packed)
+    body = zstandard.ZstdDecompressor().decompress(compressed)
     return DeadLetter(
         output,
         Document(identity, body),

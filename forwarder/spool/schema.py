@@ -27,7 +27,9 @@ DAMAGE = "spool/damage"
 SYNCED = "spool/synced"
 """When cursors were last synced for their own sake, in nanoseconds: a value that always changes."""
 
-COUNT_BLOCKS = "UPDATE blocks_size SET size = (SELECT coalesce(sum(length(packed)), 0) FROM blocks)"
+COUNT_BLOCKS = (
+    "UPDATE blocks_size SET size = (SELECT coalesce(sum(length(compressed)), 0) FROM blocks)"
+)
 """For a database where it is not known yet."""
 
 VERSIONS: Sequence[Sequence[str]] = (
@@ -72,6 +74,8 @@ VERSIONS: Sequence[Sequence[str]] = (
     # Version 2. Dead letters are counted as they come and go, by whatever writes to the table:
     # there may be millions, and start, status and the limit of each output ask how many there are.
     (
+        "ALTER TABLE blocks RENAME COLUMN packed TO compressed",
+        "ALTER TABLE dead_letters RENAME COLUMN packed TO compressed",
         """
         CREATE TABLE dead_letter_counts (
             output  TEXT PRIMARY KEY,

@@ -103,7 +103,8 @@ def insert(connection: sqlite3.Connection, first: int, segments: Sequence[Segmen
     now = time.time_ns() // 1_000_000
     for segment in segments:
         connection.execute(
-            "INSERT INTO blocks (first, documents, time, checksum, packed) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO blocks (first, documents, time, checksum, compressed)"
+            " VALUES (?, ?, ?, ?, ?)",
             (first, segment.documents, now, segment.checksum, segment.data),
         )
         first += segment.documents
@@ -114,7 +115,7 @@ def insert(connection: sqlite3.Connection, first: int, segments: Sequence[Segmen
 
 def find(connection: sqlite3.Connection, number: int) -> tuple[int, Segment] | None:
     """Return the segment that has a document, or the next one, and its first serial number."""
-    select = "SELECT first, documents, checksum, packed FROM blocks WHERE first"
+    select = "SELECT first, documents, checksum, compressed FROM blocks WHERE first"
     last = f"{select} = (SELECT max(first) FROM blocks WHERE first <= ?)"  # noqa: S608 - our own text
     row = connection.execute(last, (number,)).fetchone()
     if row is None or row[0] + row[1] <= number:
@@ -161,7 +162,7 @@ def trim(connection: sqlite3.Connection, cursors: Sequence[int], end: int) -> bo
         ).fetchone()
     # The length of a blob is read without its content.
     rows = connection.execute(
-        "SELECT first, length(packed) FROM blocks WHERE first < ? ORDER BY first LIMIT ?",
+        "SELECT first, length(compressed) FROM blocks WHERE first < ? ORDER BY first LIMIT ?",
         (bound, _TRIM_ROWS),
     ).fetchall()
     ends = [*accumulate([size for _, size in rows])]
@@ -180,7 +181,7 @@ def find_end(connection: sqlite3.Connection, first: int, bound: int, max_bytes: 
     """
     end = first
     for start, documents, size in connection.execute(
-        "SELECT first, documents, length(packed) FROM blocks WHERE first >="
+        "SELECT first, documents, length(compressed) FROM blocks WHERE first >="
         " coalesce((SELECT max(first) FROM blocks WHERE first <= ?), 0) ORDER BY first",
         (first,),
     ):

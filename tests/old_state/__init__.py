@@ -67,6 +67,6 @@ DELIVERED = 6
 def unpack(state: Path) -> None:
     """Put the state into a folder."""
     state.mkdir(mode=0o700)
-    packed = Path(__file__).with_name("state.gz").read_bytes()
-    (state / "spool.db").write_bytes(gzip.decompress(packed))
+    compressed = Path(__file__).with_name("state.gz").read_bytes()
+    (state / "spool.db").write_bytes(gzip.decompress(compressed))
     (state / "spool.db").chmod(0o600)
