@@ -89,7 +89,7 @@ def test_the_example_works(tmp_path: Path) -> None:
     )
     blocks += [re.sub("^# ", "", x, flags=re.MULTILINE) for x in rest]
     assert len(blocks) == 7
-    whole = "".join(blocks).replace("/run/secrets/es_api_key", str(tmp_path / "key"))
+    whole = "".join(blocks).replace("/etc/esa-forwarder/es_api_key", str(tmp_path / "key"))
     assert load_example(tmp_path, whole) == ["siem"]
 
 

@@ -17,7 +17,7 @@ def test_the_configuration_is_right(tmp_path: Path) -> None:
     key.write_text("id:key\n")
     path = tmp_path / "esa.yaml"
     text = (FOLDER / "esa-forwarder.yaml").read_text()
-    path.write_text(text.replace("/run/secrets/es_api_key", str(key)))
+    path.write_text(text.replace("/etc/esa-forwarder/es_api_key", str(key)))
     config = load(path, find_outputs, {})
     assert list(config.outputs) == ["siem"]
     assert config.documents.namespace == "production"

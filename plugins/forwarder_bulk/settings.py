@@ -70,57 +70,57 @@ _Timeout = Annotated[Duration, AfterValidator(_timeout)]
 class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     """Which cluster, how to reach it, and where in it documents go."""
 
-    username: str | None = Field(default=None, description="To log in with; with password.")
-    password: SecretStr | None = Field(default=None, description="Of the user.")
+    username: str | None = Field(default=None, description="User to log in as; needs password.")
+    password: SecretStr | None = Field(default=None, description="Password of the user.")
     client_certificate: Path | None = Field(
-        default=None, description="File with a certificate (PEM) that shows who we are."
+        default=None, description="File with a client certificate (PEM), to log in with."
     )
     client_key: Path | None = Field(
         default=None,
-        description="File with its private key; without it, the key is in the same file.",
+        description="File with the private key of the client certificate; without it, the key is"
+        " in the same file as the certificate.",
     )
     ca_certs: Path | None = Field(
         default=None,
-        description="File with the certificates (PEM) of the authorities that are trusted, and no"
-        " others. Without it, the usual ones are.",
+        description="File with the certificates (PEM) of the certificate authorities to trust; no"
+        " others are trusted then. Without it, those of the operating system are.",
     )
     verify: Literal["full", "certificate", "none"] = Field(
         default="full",
-        description="What of the server's certificate is verified: all of it; all but the name in"
-        " it; nothing, with which an attacker in between can read the documents.",
+        description="What of the server's certificate is verified: everything; everything except"
+        " the name in it; nothing, so that an attacker in between can read the documents.",
     )
     proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = Field(
         default=None,
-        description="URL of an HTTP proxy between here and there, with its user and password"
-        " where it wants them.",
+        description="URL of an HTTP proxy to the server, with user and password if it needs them.",
     )
     connect_timeout: _Timeout = Field(
         default=timedelta(seconds=10), description="How long to wait for a connection."
     )
     timeout: _Timeout = Field(
         default=timedelta(seconds=90),
-        description="How long a request may take to be sent, and then its answer to come, to its"
-        " end; 90s as Filebeat has it.",
+        description="Longest time to send a request, and again to receive the whole answer; 90s"
+        " as in Filebeat.",
     )
     workers: Annotated[int, Field(ge=1, le=32)] = Field(
         default=2,
-        description="How many bulk requests are on their way at once. With two, the other"
-        " side has one in hand while it answers another.",
+        description="How many bulk requests may run at the same time. With two, the server always"
+        " has one to work on.",
     )
     namespace_by_appliance: bool = Field(
         default=False,
-        description="Whether each appliance has a data stream of its own, with the appliance's"
-        " name as the namespace.",
+        description="Whether each appliance has a data stream of its own. The namespace is the"
+        " appliance's name in small letters, with _ for what a namespace may not contain: ESA-1"
+        " becomes esa_1.",
     )
     index: Annotated[str, AfterValidator(_index)] | None = Field(
         default=None,
-        description="Plain indices instead of data streams: a name with the time of the event in"
-        " it, as esa-logins-%Y.%m. There, a document that comes again is recognised for ever.",
+        description="Plain indices instead of data streams: a name that contains the time of the"
+        " event, such as esa-logins-%Y.%m.",
     )
     pipeline: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="Ingest pipeline that documents go through; without it, the one that the"
-        " index template names.",
+        description="Ingest pipeline for the documents; without it, the one of the index template.",
     )
 
     def urls(self) -> tuple[str, ...]:

@@ -43,14 +43,15 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)] | None = Field(
         default=None,
         description="URLs of the cluster's nodes, with ports; if one does not answer, the next"
-        " one is asked. Either this or cloud_id.",
+        " one is used. Set either this or cloud_id.",
     )
     cloud_id: Annotated[str, AfterValidator(_cloud_id)] | None = Field(
-        default=None, description="Of a deployment in Elastic Cloud, as its console shows it."
+        default=None,
+        description="Cloud ID of a deployment in Elastic Cloud, as its console shows it.",
     )
     api_key: Annotated[SecretStr, AfterValidator(_api_key)] | None = Field(
         default=None,
-        description="An API key instead of username: ID:KEY, or in its encoded form.",
+        description="API key, instead of username and password: ID:KEY, or the encoded form.",
     )
 
     def urls(self) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11

@@ -78,11 +78,11 @@ class Rotate(BaseModel, frozen=True, extra="forbid"):
 
     max_bytes: Annotated[Size, Field(gt=0)] | None = Field(
         default=None,
-        description="Size that makes a file full, like 100MB: a batch that would exceed it goes"
-        " into a new one. Batches are not split. Without it, files grow without limit.",
+        description="Largest size of a file, like 100MB. A batch that would exceed it goes into a"
+        " new file, whole: a single larger batch is not split. Without it, there is no limit.",
     )
     daily: bool = Field(
-        default=False, description="Whether a file is begun with the first batch of a day, in UTC."
+        default=False, description="Whether the first batch of a day (UTC) begins a new file."
     )
 
 
@@ -90,8 +90,8 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Settings below ``type: file``."""
 
     path: WrittenPath = Field(
-        description="The file that grows, of this output alone; its folder has to be there. A full"
-        " one is named after the time when it was last written, in UTC, like"
+        description="The file to append to; no other output may use it, and its folder must exist."
+        " When it is full, it is renamed after the time of its last write, in UTC, like"
         " auth.ndjson.20260301T120000Z."
     )
     rotate: Rotate = Field(default=Rotate(), description="When a new file is begun.")

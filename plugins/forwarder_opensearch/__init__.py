@@ -25,7 +25,7 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
 
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = Field(
         description="URLs of the cluster's nodes, with ports; if one does not answer, the next"
-        " one is asked."
+        " one is used."
     )
 
     def urls(self) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11
