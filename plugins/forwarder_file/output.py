@@ -17,7 +17,7 @@ written a second time:
 The order in which things get to the disk, each before the next:
 
 1. the cursor of the spool, behind the batch before: the host sees to that, and a commit of new
-   documents often does it for nothing;
+   documents often does it at no extra cost;
 2. if the file is full: its new name, then the new file's name, then the marker at its beginning.
    The content was on disk before; a compressed copy and its name are before the plain file goes;
 3. the batch: one sync, and the only one that each batch needs here;
