@@ -539,6 +539,17 @@ def test_compressing_that_was_interrupted_is_begun_again(path: Path) -> None:
     assert lines(first.with_name(first.name + ".gz")) == bodies(make_documents(1))
 
 
+def test_no_document_is_there_twice_after_a_kill_within_compressing(path: Path) -> None:
+    """At once, and though nothing is compressed any more."""
+    with opened(path, Clock(), rotate={"max_bytes": 1}) as output:
+        for number in range(2):
+            output.write(make_documents(1, number))
+    full = path.with_name("auth.ndjson.20260301T000000Z")
+    full.with_name(full.name + ".gz").write_bytes(gzip.compress(full.read_bytes()))
+    with opened(path):
+        assert shelf(path) == [".20260301T000000Z"]
+
+
 def test_compressing_ends_when_the_output_is_closed(path: Path, clock: Clock) -> None:
     """However large the file; nothing half done stays."""
     path.write_bytes(b"x" * 999 + b"\n")

@@ -126,6 +126,7 @@ class FileOutput:
             self._recent = self._find_renamed(self._marker.read())
             self._repeats = len(self._recent)
             self._attach(self._marker)
+            self._rotated.clean_up()
             self._rotated.tidy_later()
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:

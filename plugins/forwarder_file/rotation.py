@@ -7,7 +7,7 @@ documents in their order. Files are compressed and deleted in a thread of their 
 documents do not wait.
 
 A file is compressed into a hidden one, which gets its name when it is whole and synced; only then
-the plain one goes. What was interrupted is done again after the next start.
+the plain one goes. What was interrupted is cleaned up, and done again, after the next start.
 """
 
 import gzip
@@ -23,6 +23,7 @@ from pathlib import Path
 from forwarder_file.append_file import sync_folder
 
 _STAMP = "%Y%m%dT%H%M%SZ"
+_PART = ".gz.part"
 _BLOCK_BYTES = 1 << 20
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,15 @@ class RotatedFiles:
         self._keep = keep
         self._stopping = threading.Event()
         self._thread: ThreadPoolExecutor | None = None
+
+    def clean_up(self) -> None:
+        """Delete what an interrupted compression has left; no document is there twice then."""
+        for path in self._path.parent.iterdir():
+            if path.name.startswith(f".{self._path.name}.") and path.name.endswith(_PART):
+                path.unlink()
+        for path in self._full():
+            if path.suffix == ".gz" and path.with_suffix("").exists():  # that one is whole
+                path.unlink()
 
     def add(self, last_write: float) -> None:
         """Rename the file that grows; it was written last at this time, in seconds since 1970."""
@@ -82,8 +92,7 @@ class RotatedFiles:
             )
 
     def _compress_file(self, path: Path) -> None:
-        hidden = path.with_name(f".{path.name}.gz.part")
-        hidden.unlink(missing_ok=True)
+        hidden = path.with_name(f".{path.name}{_PART}")
         try:
             self._write_compressed(hidden, path)
             if not self._stopping.is_set():
