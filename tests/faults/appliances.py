@@ -136,7 +136,8 @@ def live(writer: Writer, chance: Random) -> Iterator[Step]:
         elif what == 1:
             yield partial(send_again, path, writer.files[path.name])
         elif what == 2:
-            yield partial(shutil.copyfile, path, path.with_suffix(".again.s"))
+            # The name of a copy has to tell its log: it may be read in place of the first one.
+            yield partial(shutil.copyfile, path, path.with_name(f"{path.name}.1"))
 
 
 def sending(writer: Writer, chance: Random) -> Iterator[Step]:
