@@ -231,6 +231,21 @@ def test_a_live_file_waits_for_the_last_line_of_an_unknown_one(tmp_path: Path) -
     assert reader.clock.now < 1002
 
 
+def test_a_last_line_that_may_go_on_comes_before_what_another_file_gets(tmp_path: Path) -> None:
+    """Also where the other one was begun long ago, as after a restart."""
+    live, closed_one = tmp_path / "mail.current", tmp_path / CLOSED
+    write(live, NEW[0])
+    reader = following(tmp_path)
+    reader.settle(seconds=0)
+    write(closed_one, b"".join(LAST))
+    reader.settle(seconds=0.1)
+    assert reader.taken == [NEW[0], *LAST[:-1]]
+    write(live, NEW[1])
+    tell(reader, live)
+    reader.read()
+    assert reader.taken == [NEW[0], *LAST, NEW[1]]
+
+
 def test_a_live_file_does_not_wait_for_the_end_of_an_upload(tmp_path: Path) -> None:
     """That goes on and on."""
     (tmp_path / "mail.current").write_bytes(NEW[0])

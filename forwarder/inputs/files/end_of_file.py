@@ -33,7 +33,6 @@ def decide_end(  # noqa: PLR0913 - each is a fact with a name
     is_succeeded: bool,
     is_terminated: bool,
     is_checked: bool | None,
-    is_waited_for: bool,
     once: bool,
 ) -> tuple[Kind, timedelta | None]:
     """Decide what the end of a file means, and after what time to decide again, if at all.
@@ -44,7 +43,6 @@ def decide_end(  # noqa: PLR0913 - each is a fact with a name
         is_succeeded: Whether it was followed under such a name, and its successor holds something.
         is_terminated: Whether its last line ends with a newline, or nothing can follow any more.
         is_checked: Of gzip, whether the check at its end is right; None for a plain file.
-        is_waited_for: Whether another file is to be read behind it.
         once: Whether nothing is waited for.
     """
     is_settled = rested >= SETTLE
@@ -56,6 +54,6 @@ def decide_end(  # noqa: PLR0913 - each is a fact with a name
         return Kind.IDLE, None
     if is_settled or is_succeeded or (once and is_terminated):
         return Kind.END, None
-    if rested >= PAUSE or is_waited_for:
+    if rested >= PAUSE:
         return Kind.IDLE, SETTLE - rested
     return Kind.MORE, PAUSE - rested

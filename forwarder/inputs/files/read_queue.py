@@ -338,10 +338,6 @@ class ReadQueue:
         if self._current.get(appliance) == inode:
             del self._current[appliance]
 
-    def waits(self, appliance: str) -> bool:
-        """Whether any file of an appliance has work to do."""
-        return bool(self._waiting.get(appliance))
-
     def block(self, inode: Inode) -> None:
         """Let a file that has the turn wait for :meth:`unblock`; older ones may come before it."""
         self._blocked.add(inode)

@@ -51,6 +51,8 @@ class LogReader:
         self._once = once
         self._monotonic = monotonic
         self._due: list[tuple[float, Inode]] = []
+        self._held: dict[str, dict[Inode, File]] = {}
+        """By appliance: files at their end, whose last line may go on, so that it is not parsed."""
         self.problems: list[str] = []
 
     @property
@@ -67,7 +69,16 @@ class LogReader:
                 self._files.on(file, Event.DUE)
 
     def take_turn(self, file: File, *, expected: bool) -> Chunk | None:
-        """Compare a file, or read at most one block; ``expected`` if its inode is that of a log."""
+        """Compare a file, or read at most one block; ``expected`` if its inode is that of a log.
+
+        The last line of another file of the appliance comes before what is in this one.
+        """
+        held = {} if expected else self._held.get(file.stat.appliance, {})
+        held.pop(file.inode, None)
+        while held:
+            _, other = held.popitem()
+            if other.is_current and other.log is not None and other.log.last_kind is Kind.MORE:
+                return self._hand_over(other, other.log, b"", Kind.IDLE)
         try:
             if expected:
                 self._identifier.recognise(file)
@@ -161,7 +172,7 @@ class LogReader:
         at_rest = at_rest and not self._files.has_successor(file)
         if at_rest:
             self._files.on(file, Event.ENDED)
-        return self._hand_over(file, log, handle, data, Kind.IDLE if at_rest else Kind.MORE)
+        return self._hand_over(file, log, data, Kind.IDLE if at_rest else Kind.MORE)
 
     def _end(self, file: File, log: LogState, handle: FileHandle) -> Chunk | None:
         self._files.on(file, Event.ENDED)
@@ -171,7 +182,6 @@ class LogReader:
             is_succeeded=log.position.live and self._files.has_successor(file),
             is_terminated=log.read.tail.endswith(b"\n") or not file.here,
             is_checked=handle.complete if handle.is_gzip else None,
-            is_waited_for=self._files.queue.waits(file.stat.appliance),
             once=self._once,
         )
         stuck = handle.is_gzip and kind is Kind.MORE and again is None
@@ -179,11 +189,13 @@ class LogReader:
         if handle.fault is not None or stuck:
             problem = f"{file.path!r} {describe_damage(handle.fault, log.read.size)}"
         self._report(file, problem)
+        if kind is Kind.MORE and not handle.is_gzip:
+            self._held.setdefault(file.stat.appliance, {})[file.inode] = file
         if handle.fault is not None:
             self._files.handles.close(file.inode)  # from the beginning, when it changes
             return None
         news = kind not in {Kind.MORE, log.last_kind} and not log.ended and log.read.size > 0
-        chunk = self._hand_over(file, log, handle, b"", kind) if news else None
+        chunk = self._hand_over(file, log, b"", kind) if news else None
         if again is not None:
             self._look_again(file, again)
         if kind is Kind.END:
@@ -193,11 +205,10 @@ class LogReader:
                 self._tracker.drop(file)
         return chunk
 
-    def _hand_over(
-        self, file: File, log: LogState, handle: FileHandle, data: bytes, kind: Kind
-    ) -> Chunk:
+    def _hand_over(self, file: File, log: LogState, data: bytes, kind: Kind) -> Chunk:
         resume, head = None, b""
         if log.needs_resume:
+            handle = self._files.handles.open(file.path, file.inode)
             # What was saved fits only where it was saved.
             if 0 < log.position.fingerprint.size == log.read.size:
                 resume = self._logs.resume(log)
