@@ -42,7 +42,7 @@ def run(folder: Path, *command: str) -> str:
 def test_it_is_found_beside_the_others(installed: Path) -> None:
     """By the command, from where it was installed."""
     out = run(installed, str(Path(PYTHON).with_name("esa-forwarder")), "plugins")
-    assert "webhook (forwarder-webhook 1.0.0)\n  url: secret, required\n" in out
+    assert "webhook (forwarder-webhook 1.0.0)\n  settings: url, secret, timeout\n" in out
     assert "stdout (esa-forwarder " in out
     where = run(installed, PYTHON, "-c", "print(__import__('forwarder_webhook').__file__)")
     assert Path(where.strip()) == installed / "forwarder_webhook.py"

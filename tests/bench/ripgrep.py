@@ -28,15 +28,8 @@ FORMS = {
     "outbound connection": (
         r"New (?:SMTP|smtp) DCID [0-9]{1,20} [Ii]nterface (?:.*? )?address [^ ()]+(?: .*)?"
     ),
-    "end of a connection": r"[ID]CID [0-9]{1,20} (?:close|lost)(?:\W.*)?",
-    "end of a connection that was idle, or open for too long": (
-        r"[ID]CID [0-9]{1,20} disconnected(?:\W.*)?"
-    ),
-    "end of a connection before anything was said": (
-        r"[ID]CID [0-9]{1,20} Connection (?:.* )?lost(?:\W.*)?"
-    ),
-    "end of a connection by an administrator": (
-        r"SMTP server connection killed [ID]CID:? [0-9]{1,20}(?:[ .,].*)?"
+    "end of a connection": (
+        r"[ID]CID [0-9]{1,20} (?:close|lost|disconnected|Connection (?:.* )?lost)(?:\W.*)?"
     ),
     "inbound login": (
         _AUTH + r"(?:succeeded|failed) for user: .* using AUTH mechanism: [^ ]+ with profile: .*"
