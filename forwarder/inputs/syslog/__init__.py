@@ -1,0 +1,1 @@
+"""Syslog over sockets: the messages that appliances and relays send."""

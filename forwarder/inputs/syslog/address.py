@@ -1,0 +1,71 @@
+"""Addresses to listen on: ``udp://``, ``tcp://`` and ``tls://HOST:PORT``, ``unix:///PATH``."""
+
+from enum import Enum
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from forwarder.errors import ForwarderError
+
+IPAddress = str
+"""Of a sender: IPv4, or IPv6 in its short form without a zone."""
+
+
+class Transport(Enum):
+    """How messages arrive."""
+
+    UDP = "udp"
+    TCP = "tcp"
+    TLS = "tls"
+    UNIX = "unix"  # datagrams, as to /dev/log
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether a sender connects, and waits while nothing is read."""
+        return self in {Transport.TCP, Transport.TLS}
+
+
+class Address(NamedTuple):
+    """Where to listen."""
+
+    transport: Transport
+    host: str  # a name or an address, without brackets; empty for unix
+    port: int  # 0 for unix
+    path: str  # of the socket, absolute; empty for the others
+
+    @property
+    def url(self) -> str:
+        """As it is configured."""
+        if self.transport is Transport.UNIX:
+            return f"unix://{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.transport.value}://{host}:{self.port}"
+
+
+def read_address(text: str) -> Address:
+    """Read an address; raise ForwarderError, whose message says what is allowed."""
+    wrong = ForwarderError(
+        "is not an address to listen on; use udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or"
+        " unix:///PATH, as in udp://127.0.0.1:5514 or tcp://[::1]:5514"
+    )
+    try:
+        parts = urlsplit(text)
+        transport, port = Transport(parts.scheme), parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.query or parts.fragment or parts.username is not None:
+        raise wrong
+    if transport is Transport.UNIX:
+        if parts.netloc or parts.path[:1] != "/" or parts.path == "/" or "\0" in parts.path:
+            raise wrong
+        return Address(transport, "", 0, parts.path)
+    if not parts.hostname or port is None or parts.path not in {"", "/"}:
+        raise wrong
+    return Address(transport, parts.hostname, port, "")
+
+
+def sender_address(host: str) -> IPAddress:
+    """Return the address of a peer in one form: IPv4 within IPv6 as IPv4, without a zone."""
+    address = ip_address(host.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)

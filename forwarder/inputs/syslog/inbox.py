@@ -1,0 +1,177 @@
+"""What senders have sent and is not in the spool yet: a log for each sender, in chunks.
+
+- The messages of a sender are the lines of a log without a file. Its offsets count their bytes for
+  as long as the sender is remembered, so event ids and open connections survive a restart.
+- What was handed over is kept until it is in documents; where the parser process died, it is handed
+  over again.
+- When more than :data:`FULL_BYTES` wait, sockets are not read: senders wait where the transport
+  lets them.
+- At most :data:`MAX_SENDERS` are remembered: over UDP, anyone can pretend to be anyone.
+"""
+
+import threading
+from base64 import b64decode, b64encode
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import orjson
+
+from forwarder.inputs.chunk import Chunk, Kind
+
+PREFIX = "syslog/"
+"""Of the keys of senders, in chunks and in the saved state."""
+
+FULL_BYTES = 4 << 20
+"""Of lines that wait for the parser: more than a second of a large fleet."""
+
+MAX_SENDERS = 4_096
+"""A fleet has some hundreds of appliances and relays."""
+
+_CHUNK_BYTES = 1 << 17  # 128 KiB, as of files
+
+
+class Origin(NamedTuple):
+    """Where lines come from."""
+
+    sender: str  # its address
+    appliance: str  # its name, unless a syslog header has another one
+    named: bool  # whether the name was configured: then no header has another one
+    input: int  # index of the input among those configured
+
+
+class _Log:
+    """The messages of one sender."""
+
+    __slots__ = ("handed_over", "in_flight", "offset", "origin", "resume", "saved", "waiting")
+
+    def __init__(self, origin: Origin, saved: tuple[int, bytes | None]) -> None:
+        self.origin = origin
+        self.saved = saved  # an offset before which all is in documents; what goes with a chunk
+        self.offset, self.resume = saved
+        self.waiting: deque[bytes] = deque()
+        self.in_flight: deque[bytes] = deque()  # from the saved offset on
+
+    def take(self, key: str) -> Chunk:
+        """Hand over some of what waits."""
+        parts, size = [], 0
+        while self.waiting and size < _CHUNK_BYTES:
+            parts.append(self.waiting.popleft())
+            size += len(parts[-1])
+        data = b"".join(parts)
+        self.in_flight.append(data)
+        offset, resume = self.offset, self.resume
+        self.offset, self.resume = offset + len(data), None
+        return Chunk(
+            key=key,
+            appliance=self.origin.appliance,
+            path="",
+            near=datetime.now(UTC),
+            data=data,
+            kind=Kind.IDLE,  # a message is whole
+            resume=resume,
+            offset=offset,
+            named=self.origin.named,
+            input=self.origin.input,
+        )
+
+    def save(self, offset: int, resume: bytes) -> None:
+        """Forget what is in documents: everything before an offset."""
+        size = offset - self.saved[0]
+        while size > 0:
+            first = self.in_flight.popleft()
+            if size < len(first):
+                self.in_flight.appendleft(first[size:])
+            size -= len(first)
+        self.saved = offset, resume
+
+    def rewind(self) -> None:
+        """Go back to where everything is in documents."""
+        self.waiting.extendleft(reversed(self.in_flight))
+        self.in_flight.clear()
+        self.offset, self.resume = self.saved
+
+
+class Inbox:
+    """Takes messages from the thread that receives, for the thread that reads."""
+
+    def __init__(self, saved: Iterable[tuple[str, bytes]]) -> None:
+        """Start with what :meth:`save` returned before; pairs whose key begins with PREFIX."""
+        self._changed = threading.Condition()
+        self._saved = {key: orjson.loads(value) for key, value in saved}
+        self._logs: dict[str, _Log] = {}  # the least recently heard first
+        self._ready: dict[str, _Log] = {}  # those with something waiting, in turn
+        self._gone: list[str] = []
+        self._waiting_bytes = 0
+        self._is_awake = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether sockets must not be read now."""
+        return self._waiting_bytes >= FULL_BYTES
+
+    def put(self, origin: Origin, messages: Sequence[bytes]) -> None:
+        """Take messages of a sender, each a line without its newline."""
+        data = b"\n".join((*messages, b""))
+        key = PREFIX + origin.sender
+        with self._changed:
+            log = self._logs.pop(key, None) or self._begin(key, origin)
+            self._logs[key] = self._ready[key] = log
+            log.origin = origin
+            log.waiting.append(data)
+            self._waiting_bytes += len(data)
+            self._changed.notify_all()
+
+    def take(self, timeout: float) -> list[Chunk]:
+        """Return a chunk of each sender with something waiting; wait for one, in seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ready or self._is_awake, timeout)
+            self._is_awake = False
+            chunks = [log.take(key) for key, log in self._ready.items()]
+            self._ready = {key: log for key, log in self._ready.items() if log.waiting}
+            self._waiting_bytes -= sum(len(x.data) for x in chunks)
+            return chunks
+
+    def wake(self) -> None:
+        """Let :meth:`take` return; from any thread."""
+        with self._changed:
+            self._is_awake = True
+            self._changed.notify_all()
+
+    def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> Iterator[tuple[str, bytes | None]]:
+        """Note what is in documents; return what to commit with them, None to delete a key."""
+        with self._changed:
+            yield from ((key, None) for key in self._gone)
+            self._gone.clear()
+            for key, (offset, resume) in consumed.items():
+                log = self._logs.get(key)
+                if log is not None:
+                    log.save(offset, resume)
+                    state = b64encode(resume).decode()
+                    yield key, orjson.dumps({"offset": offset, "state": state})
+
+    def rewind(self) -> None:
+        """Hand over again what is not in documents."""
+        with self._changed:
+            for key, log in self._logs.items():
+                self._waiting_bytes += sum(map(len, log.in_flight))
+                log.rewind()
+                if log.waiting:
+                    self._ready[key] = log
+
+    def _begin(self, key: str, origin: Origin) -> _Log:
+        if len(self._logs) >= MAX_SENDERS:
+            self._forget()
+        saved = self._saved.pop(key, None)
+        if saved is None:
+            return _Log(origin, (0, b""))
+        return _Log(origin, (saved["offset"], b64decode(saved["state"])))
+
+    def _forget(self) -> None:
+        """Forget the sender that has been silent for longest, and owes nothing."""
+        for key, log in self._logs.items():
+            if not log.waiting and not log.in_flight:
+                del self._logs[key]
+                self._gone.append(key)
+                return

@@ -1,0 +1,115 @@
+"""Receives syslog messages from sockets, in a thread of its own.
+
+Rules:
+
+- A sender that is not allowed gets no answer: its connection is closed, its datagram is dropped.
+- While the inbox is full nothing is read. A sender over TCP, TLS or a Unix socket waits then; of
+  UDP, the system drops what it cannot keep, and counts it.
+- Connections are limited, also those of one sender, so that it does not shut out the others.
+- A connection on which nothing comes for long is closed; a sender opens it again when it has to.
+- At the end, what the system has received is taken before the sockets are closed.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from forwarder.inputs.syslog.inbox import Inbox
+from forwarder.inputs.syslog.listener import Listener, ListenerCounts, ListenerSettings
+from forwarder.inputs.syslog.tls import server_context
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from forwarder.inputs.syslog.address import Address
+
+T = TypeVar("T")
+
+DRAIN_SECONDS = 2.0
+"""For what the system has received when the service ends; senders may go on for ever."""
+
+_DRAIN_LOOK_SECONDS = 0.01
+
+
+class Receiver:
+    """All sockets of a service; outlives a reload of the configuration."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        """Start without a socket."""
+        self._inbox = inbox
+        self._listeners: dict[Address, Listener] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="syslog", daemon=True)
+        self._thread.start()
+
+    @property
+    def counts(self) -> dict[str, ListenerCounts]:
+        """What became of messages and connections, by the address of the socket."""
+        return {address.url: x.counts for address, x in [*self._listeners.items()]}
+
+    def listen(self, settings: Sequence[ListenerSettings]) -> None:
+        """Listen on these sockets and on no others; those that are open already stay open.
+
+        Raises:
+            ForwarderError: A socket cannot be opened, or a certificate not be read; nothing has
+                changed then.
+        """
+        self._submit(self._listen(settings)).result()
+
+    def resume(self) -> None:
+        """Read again: the inbox has space."""
+        self._loop.call_soon_threadsafe(self._resume)
+
+    def drain(self) -> "Future[None]":
+        """Begin to take what the system has received, and to close all sockets.
+
+        It is done only if somebody takes from the inbox meanwhile.
+        """
+        return self._submit(self._drain())
+
+    def close(self) -> None:
+        """Close all sockets, and end the thread."""
+        self._submit(self._close([*self._listeners])).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _listen(self, settings: Sequence[ListenerSettings]) -> None:
+        contexts = [None if x.tls is None else server_context(x.tls) for x in settings]
+        opened: dict[Address, Listener] = {}
+        try:
+            for each in settings:
+                if each.address not in self._listeners:
+                    opened[each.address] = listener = Listener(each, self._inbox)
+                    await listener.open()
+        except BaseException:
+            for listener in opened.values():
+                await listener.close()
+            raise
+        self._listeners |= opened
+        await self._close(self._listeners.keys() - {x.address for x in settings})
+        for each, context in zip(settings, contexts, strict=True):
+            self._listeners[each.address].change(each, context)
+
+    def _resume(self) -> None:
+        for listener in self._listeners.values():
+            listener.resume()
+
+    async def _drain(self) -> None:
+        for listener in self._listeners.values():
+            listener.accept_no_more()
+        end = self._loop.time() + DRAIN_SECONDS
+        # No event tells when the system has nothing left.
+        while self._loop.time() < end and any(  # noqa: ASYNC110
+            x.has_more for x in self._listeners.values()
+        ):
+            await asyncio.sleep(_DRAIN_LOOK_SECONDS)
+        await self._close([*self._listeners])
+
+    async def _close(self, addresses: "Sequence[Address] | set[Address]") -> None:
+        for address in addresses:
+            await self._listeners.pop(address).close()

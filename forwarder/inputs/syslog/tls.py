@@ -1,0 +1,53 @@
+"""The server's side of TLS: a context of the certificate, the key and who may connect."""
+
+import ssl
+from pathlib import Path
+from typing import NamedTuple
+
+from forwarder.errors import ForwarderError
+
+
+class TlsSettings(NamedTuple):
+    """Files in PEM, and the least version."""
+
+    certificate: Path  # with its intermediate certificates, the server's own first
+    key: Path  # without a password
+    client_ca: Path | None  # that has to have signed the certificate of a sender; None: none needed
+    minimum: ssl.TLSVersion
+
+
+class _PasswordError(Exception):
+    """The key has a password."""
+
+
+def server_context(settings: TlsSettings) -> ssl.SSLContext:
+    """Read the files; raise ForwarderError, whose message names the file and what is wrong."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = settings.minimum
+    for file in filter(None, (settings.certificate, settings.key, settings.client_ca)):
+        try:
+            file.read_bytes()
+        except OSError as error:
+            raise ForwarderError(f"{file} cannot be read: {error.strerror}") from error
+    try:
+        context.load_cert_chain(settings.certificate, settings.key, _refuse_password)
+    except _PasswordError:
+        raise ForwarderError(f"{settings.key} has a password; store the key without one") from None
+    except ssl.SSLError as error:
+        raise ForwarderError(
+            f"{settings.certificate} and {settings.key} are not a certificate and its key in PEM:"
+            f" {error.reason or error}"
+        ) from error
+    if settings.client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(settings.client_ca)
+        except ssl.SSLError as error:
+            raise ForwarderError(
+                f"{settings.client_ca} has no certificate in PEM: {error.reason or error}"
+            ) from error
+    return context
+
+
+def _refuse_password() -> str:
+    raise _PasswordError

@@ -1,0 +1,99 @@
+"""Messages of senders on their way into documents."""
+
+import threading
+
+import pytest
+
+from forwarder.inputs.chunk import Chunk, Kind
+from forwarder.inputs.syslog import inbox as inbox_module
+from forwarder.inputs.syslog.inbox import FULL_BYTES, Inbox, Origin
+
+
+def origin(sender: str, number: int = 0) -> Origin:
+    """Return where the lines of a sender come from."""
+    return Origin(sender, sender, named=False, input=number)
+
+
+def parts(chunks: list[Chunk]) -> list[tuple[str, int, bytes, bytes | None]]:
+    """Return what tells chunks apart."""
+    return [(x.key, x.offset, x.data, x.resume) for x in chunks]
+
+
+def test_each_sender_has_a_log_of_its_own() -> None:
+    """Lines stay in their order; the first chunk begins a log."""
+    inbox = Inbox([])
+    inbox.put(origin("192.0.2.1"), [b"one", b"two"])
+    inbox.put(origin("192.0.2.2"), [b"other"])
+    inbox.put(origin("192.0.2.1"), [b"three"])
+    chunks = inbox.take(0)
+    assert parts(chunks) == [
+        ("syslog/192.0.2.1", 0, b"one\ntwo\nthree\n", b""),
+        ("syslog/192.0.2.2", 0, b"other\n", b""),
+    ]
+    assert {x.kind for x in chunks} == {Kind.IDLE}
+    assert inbox.take(0) == []
+    inbox.put(origin("192.0.2.1"), [b"four"])
+    assert parts(inbox.take(0)) == [("syslog/192.0.2.1", 14, b"four\n", None)]
+
+
+def test_what_is_not_in_documents_comes_again() -> None:
+    """From the saved position on, with what was saved there; also in the middle of a chunk."""
+    inbox = Inbox([])
+    inbox.put(origin("a"), [b"one", b"two"])
+    inbox.take(0)
+    assert [*inbox.save({"syslog/a": (4, b"state")})]
+    inbox.put(origin("a"), [b"three"])
+    inbox.take(0)
+    inbox.put(origin("a"), [b"four"])
+    inbox.rewind()
+    assert parts(inbox.take(0)) == [("syslog/a", 4, b"two\nthree\nfour\n", b"state")]
+
+
+def test_a_restart_goes_on_at_the_saved_position() -> None:
+    """So ids and open connections go on as well."""
+    before = Inbox([])
+    before.put(origin("a"), [b"one"])
+    before.take(0)
+    saved = [(key, value or b"") for key, value in before.save({"syslog/a": (4, b"\xff\0")})]
+    after = Inbox(saved)
+    after.put(origin("a"), [b"two"])
+    assert parts(after.take(0)) == [("syslog/a", 4, b"two\n", b"\xff\0")]
+
+
+def test_a_full_inbox_is_seen() -> None:
+    """Until enough of it is taken; a chunk is not much larger than one of a file."""
+    inbox = Inbox([])
+    number = 0
+    while not inbox.is_full:
+        inbox.put(origin("a"), [b"x" * 1_000] * 10)
+        number += 10
+    states = [inbox.is_full]
+    size = len(inbox.take(0)[0].data)
+    states.append(inbox.is_full)
+    assert states == [True, False]
+    assert size < (1 << 17) + 11_000
+    while chunks := inbox.take(0):
+        size += len(chunks[0].data)
+    assert size == number * 1_001
+    assert size >= FULL_BYTES
+
+
+def test_silent_senders_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that owe something are not; what was saved of the others is deleted."""
+    monkeypatch.setattr(inbox_module, "MAX_SENDERS", 3)
+    inbox = Inbox([])
+    for name in ("a", "b", "c"):
+        inbox.put(origin(name), [b"x"])
+    inbox.take(0)
+    assert [*inbox.save({"syslog/b": (2, b"")})]
+    inbox.put(origin("d"), [b"x"])
+    assert [*inbox.save({})] == [("syslog/b", None)]
+
+
+def test_taking_waits_for_a_message_or_to_be_woken() -> None:
+    """Nobody has to look again and again."""
+    inbox = Inbox([])
+    threading.Timer(0.05, lambda: inbox.put(origin("a"), [b"x"])).start()
+    assert len(inbox.take(60)) == 1
+    threading.Timer(0.05, inbox.wake).start()
+    assert inbox.take(60) == []
