@@ -17,6 +17,7 @@ from forwarder.cli.dead_letters import dead_letters
 from forwarder.cli.parse import parse
 from forwarder.cli.rewind import rewind
 from forwarder.cli.run import run
+from forwarder.cli.send import send
 from forwarder.cli.setup import setup
 from forwarder.cli.status import status
 
@@ -29,5 +30,5 @@ def main(context: click.Context) -> None:
     context.with_resource(ending_by_signals())
 
 
-for _command in (check, config, dead_letters, parse, plugins, rewind, run, setup, status):
+for _command in (check, config, dead_letters, parse, plugins, rewind, run, send, setup, status):
     main.add_command(_command)
