@@ -14,11 +14,17 @@ import pytest
 import trustme
 
 from forwarder.errors import ForwarderError
-from forwarder.inputs.syslog.address import Address, Transport, read_address, sender_address
+from forwarder.inputs.syslog.address import (
+    Address,
+    ListenerSettings,
+    TlsSettings,
+    Transport,
+    read_address,
+    sender_address,
+)
 from forwarder.inputs.syslog.inbox import FULL_BYTES, Inbox
-from forwarder.inputs.syslog.listener import ListenerCounts, ListenerSettings
+from forwarder.inputs.syslog.listener import ListenerCounts
 from forwarder.inputs.syslog.receiver import Receiver
-from forwarder.inputs.syslog.tls import TlsSettings
 from tests.servers.running import free_ports
 
 if TYPE_CHECKING:
@@ -345,7 +351,7 @@ class Certificates:
     def settings(self, *, mutual: bool = False) -> TlsSettings:
         """Return those of the server."""
         ca = self.ca_file if mutual else None
-        return TlsSettings(self.server, self.key, ca, ssl.TLSVersion.TLSv1_2)
+        return TlsSettings(self.server, self.key, ca, "1.2")
 
     def connect(self, address: str, ca: trustme.CA | None = None) -> ssl.SSLSocket:
         """Connect, with a certificate of a CA."""

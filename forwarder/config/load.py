@@ -26,6 +26,7 @@ from forwarder.config.models import (
     OutputSettings,
     SpoolSettings,
     StdinSettings,
+    SyslogSettings,
     TopSettings,
 )
 from forwarder.config.yaml import (
@@ -38,6 +39,7 @@ from forwarder.config.yaml import (
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.inputs.files.paths import is_pattern
 from forwarder.inputs.files.scanner import FileSource, StartAt
+from forwarder.inputs.syslog.address import Address, ListenerSettings, TlsSettings
 from forwarder.output import OutputPlugin
 from forwarder.text import escaped
 
@@ -176,6 +178,13 @@ def _find_contradictions(
     for number in readers[1:]:
         text = f"reads standard input, as inputs[{readers[0]}] does; remove one of them"
         yield issue(("inputs", number), text)
+    listeners: dict[Address, int] = {}
+    for number, each in enumerate(settings.inputs):
+        if isinstance(each, SyslogSettings):
+            before = listeners.setdefault(each.listen, number)
+            if before != number:
+                text = f"listens where inputs[{before}] does; use another address or port"
+                yield issue(("inputs", number, "listen"), text)
     own = os.path.realpath(settings.state)
     first: dict[str, Loc] = {}
     for name, output in outputs.items():
@@ -208,6 +217,25 @@ def file_sources(config: Config, state: Path | None = None) -> list[FileSource]:
         if isinstance(x, FilesSettings)
         else FileSource(())
         for x in config.inputs
+    ]
+
+
+def syslog_listeners(inputs: Sequence[InputSettings]) -> list[ListenerSettings]:
+    """Return the sockets that inputs listen at."""
+    return [
+        ListenerSettings(
+            address=x.listen,
+            input=number,
+            appliance=x.appliance,
+            allow=x.allow,
+            tls=None if x.tls is None else TlsSettings(**x.tls.model_dump()),
+            max_connections=x.max_connections,
+            max_connections_per_sender=x.max_connections_per_sender,
+            max_message_bytes=x.max_message_bytes,
+            idle_timeout=x.idle_timeout,
+        )
+        for number, x in enumerate(inputs)
+        if isinstance(x, SyslogSettings)
     ]
 
 

@@ -18,7 +18,9 @@ from forwarder.config.types import (
     FolderPath,
     Keyword,
     LabelName,
+    ListenAddress,
     Namespace,
+    Network,
     OutputName,
     Size,
     Zone,
@@ -26,6 +28,7 @@ from forwarder.config.types import (
     format_duration,
     format_size,
 )
+from forwarder.inputs.syslog.address import Transport, read_address
 
 APPLIANCE = "{appliance}"
 
@@ -79,7 +82,65 @@ class StdinSettings(Settings):
     """IANA time zone of logs whose header has no offset from UTC; without it, UTC."""
 
 
-InputSettings = Annotated[FilesSettings | StdinSettings, Field(discriminator="type")]
+class ServerTlsSettings(Settings):
+    """Certificates of a listener with TLS; read again at a reload."""
+
+    certificate: FolderPath
+    """Certificate of this host in PEM, with intermediate certificates after it."""
+    key: FolderPath
+    """Its key in PEM, without a password."""
+    client_ca: FolderPath | None = None
+    """Certificates in PEM, one of which must have signed the certificate of a sender; without it,
+    a sender needs none."""
+    min_version: Literal["1.2", "1.3"] = "1.2"
+    """The lowest version of TLS."""
+
+
+class SyslogSettings(Settings):
+    """Messages that appliances and relays send over syslog."""
+
+    type: Literal["syslog"]
+    """Listens for syslog messages."""
+    # A port that needs no privilege, on loopback: whoever wants more has to say so.
+    listen: ListenAddress = read_address("udp://127.0.0.1:5514")
+    """Where to listen: `udp://HOST:PORT`, `tcp://HOST:PORT`, `tls://HOST:PORT` or `unix:///PATH`
+    (datagrams); `[::]` is all addresses of this host."""
+    allow: tuple[Network, ...] = ()
+    """Addresses and networks that may send; without it, all."""
+    appliance: Keyword | None = None
+    """Name of the appliance that sends; without it, the host in the header, or else the sender's
+    address."""
+    timezone: Zone | None = None
+    """IANA time zone of timestamps without an offset from UTC; without it, UTC."""
+    tls: ServerTlsSettings | None = None
+    """For `tls://`."""
+    # A company has some dozens of appliances and relays, with one or two connections each.
+    max_connections: Annotated[Count, between(1, 10_000)] = 256
+    """Connections at a time; more are closed at once."""
+    max_connections_per_sender: Annotated[Count, between(1, 10_000)] = 32
+    """The same for each address, so that one sender leaves some to the others."""
+    # The longest line that is read of a file.
+    max_message_bytes: Annotated[Size, between(480, 64 << 10, format_size)] = 64 << 10
+    """Size of a message; of a longer one, only the beginning is used."""
+    # Appliances are silent at night. A dead connection is found by the system's keep-alive.
+    idle_timeout: Annotated[
+        Duration, between(timedelta(seconds=1), 24 * _HOUR, format_duration)
+    ] = 24 * _HOUR
+    """How long a connection may be silent before it is closed."""
+
+    @model_validator(mode="after")
+    def _with_certificate(self) -> Self:
+        is_tls = self.listen.transport is Transport.TLS
+        if is_tls and self.tls is None:
+            raise InvalidValue("listens with TLS and has no tls; add tls: with certificate and key")
+        if not is_tls and self.tls is not None:
+            raise InvalidValue("has tls and does not use it; write listen: tls://HOST:PORT")
+        return self
+
+
+InputSettings = Annotated[
+    FilesSettings | StdinSettings | SyslogSettings, Field(discriminator="type")
+]
 
 
 class BatchSettings(Settings):

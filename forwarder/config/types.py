@@ -7,6 +7,7 @@ line reads durations, zones and names with the same functions.
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
@@ -16,6 +17,8 @@ from pydantic_core import PydanticKnownError
 
 from forwarder.config.issue import InvalidValue
 from forwarder.ecs.layout import MAX_KEYWORD
+from forwarder.errors import ForwarderError
+from forwarder.inputs.syslog.address import Address, read_address
 
 NAMESPACE = r'[^-A-Z\\/*?"<>| ,#:]{1,100}'
 """Elastic's data stream naming scheme: lower case, no hyphen, nothing that an index name must not
@@ -141,6 +144,26 @@ def _path(value: object) -> object:
     return value
 
 
+def _address(value: object) -> object:
+    if isinstance(value, Address):
+        return value
+    try:
+        return read_address(value if isinstance(value, str) else "")
+    except ForwarderError as error:
+        raise InvalidValue(str(error)) from None
+
+
+def _network(value: object) -> object:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    try:
+        return ip_network(value if isinstance(value, str) else "")
+    except ValueError:
+        raise InvalidValue(
+            "is not an address or a network; use 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32"
+        ) from None
+
+
 class Written:
     """Marks a path that an output writes to; see ``WrittenPath``."""
 
@@ -182,6 +205,26 @@ or one in the state folder, are an error. Inputs never read it, nor files beside
 its own, a dot and more, such as rotated ones."""
 FilePattern = Annotated[str, BeforeValidator(_path)]
 """A file, a folder, or a pattern of them."""
+ListenAddress = Annotated[
+    Address,
+    BeforeValidator(_address),
+    PlainSerializer(lambda address: address.url, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^(udp|tcp|tls|unix)://.+$",
+            "examples": ["udp://127.0.0.1:5514"],
+        }
+    ),
+]
+"""Where to listen, as ``udp://127.0.0.1:5514``, ``tls://[::]:6514`` or ``unix:///run/esa/log``."""
+Network = Annotated[
+    IPv4Network | IPv6Network,
+    BeforeValidator(_network),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["192.0.2.0/24"]}),
+]
+"""An address or a network of addresses."""
 OutputName = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 """The name of an output in the spool, in logs and on the command line."""
 LabelName = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,128}$")]

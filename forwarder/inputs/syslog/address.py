@@ -1,12 +1,18 @@
-"""Addresses to listen on: ``udp://``, ``tcp://`` and ``tls://HOST:PORT``, ``unix:///PATH``."""
+"""Where to listen, and who may send what.
 
+Addresses are ``udp://HOST:PORT``, ``tcp://HOST:PORT``, ``tls://HOST:PORT`` and ``unix:///PATH``.
+"""
+
+from datetime import timedelta
 from enum import Enum
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from forwarder.errors import ForwarderError
 
+Network = IPv4Network | IPv6Network
 IPAddress = str
 """Of a sender: IPv4, or IPv6 in its short form without a zone."""
 
@@ -40,6 +46,29 @@ class Address(NamedTuple):
             return f"unix://{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.transport.value}://{host}:{self.port}"
+
+
+class TlsSettings(NamedTuple):
+    """Files in PEM, and the least version."""
+
+    certificate: Path  # with its intermediate certificates, the server's own first
+    key: Path  # without a password
+    client_ca: Path | None  # one of which has to have signed a sender's; None: it needs none
+    min_version: str  # "1.2" or "1.3"
+
+
+class ListenerSettings(NamedTuple):
+    """What a socket is, and who may send what to it."""
+
+    address: Address
+    input: int  # index among the inputs
+    appliance: str | None  # of all senders, where the operator named it
+    allow: tuple[Network, ...]  # senders; empty for all
+    tls: TlsSettings | None
+    max_connections: int
+    max_connections_per_sender: int
+    max_message_bytes: int
+    idle_timeout: timedelta
 
 
 def read_address(text: str) -> Address:

@@ -9,18 +9,18 @@ import struct
 from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
 
 from forwarder.errors import ForwarderError
-from forwarder.inputs.syslog.address import Address, Transport, sender_address
+from forwarder.inputs.syslog.address import (
+    Address,
+    ListenerSettings,
+    Transport,
+    sender_address,
+)
 from forwarder.inputs.syslog.framing import MessageFramer, clean
 from forwarder.inputs.syslog.inbox import Inbox, Origin
-from forwarder.inputs.syslog.tls import TlsSettings
-
-Network = IPv4Network | IPv6Network
 
 UDP_BUFFER_BYTES = 16 << 20
 """Asked for: some 100,000 messages, seconds of a large fleet. The system gives no more than
@@ -41,20 +41,6 @@ _UNIX_MODE = 0o660
 _SO_MEMINFO = 55  # of Linux (socket.h); Python has no name for it
 _MEMINFO = struct.Struct("9I")
 _DROPS = 8  # SK_MEMINFO_DROPS (sock_diag.h): datagrams that the system dropped at this socket
-
-
-class ListenerSettings(NamedTuple):
-    """What a socket is, and who may send what to it."""
-
-    address: Address
-    input: int  # index among the inputs
-    appliance: str | None  # of all senders, where the operator named it
-    allow: tuple[Network, ...]  # senders; empty for all
-    tls: TlsSettings | None
-    max_connections: int
-    max_connections_per_sender: int
-    max_message_bytes: int
-    idle_timeout: timedelta
 
 
 @dataclass(slots=True)

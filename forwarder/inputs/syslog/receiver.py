@@ -15,8 +15,9 @@ import threading
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from forwarder.inputs.syslog.address import ListenerSettings
 from forwarder.inputs.syslog.inbox import Inbox
-from forwarder.inputs.syslog.listener import Listener, ListenerCounts, ListenerSettings
+from forwarder.inputs.syslog.listener import Listener, ListenerCounts
 from forwarder.inputs.syslog.tls import server_context
 
 if TYPE_CHECKING:

@@ -1,19 +1,11 @@
 """The server's side of TLS: a context of the certificate, the key and who may connect."""
 
 import ssl
-from pathlib import Path
-from typing import NamedTuple
 
 from forwarder.errors import ForwarderError
+from forwarder.inputs.syslog.address import TlsSettings
 
-
-class TlsSettings(NamedTuple):
-    """Files in PEM, and the least version."""
-
-    certificate: Path  # with its intermediate certificates, the server's own first
-    key: Path  # without a password
-    client_ca: Path | None  # that has to have signed the certificate of a sender; None: none needed
-    minimum: ssl.TLSVersion
+_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class _PasswordError(Exception):
@@ -23,7 +15,7 @@ class _PasswordError(Exception):
 def server_context(settings: TlsSettings) -> ssl.SSLContext:
     """Read the files; raise ForwarderError, whose message names the file and what is wrong."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = settings.minimum
+    context.minimum_version = _VERSIONS[settings.min_version]
     for file in filter(None, (settings.certificate, settings.key, settings.client_ca)):
         try:
             file.read_bytes()
