@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from forwarder.config.types import format_duration, format_size
+from forwarder.inputs.syslog.address import Address
 from forwarder.plugins import find_outputs
 
 _MARK = re.compile(r"(<!-- settings (\w+) -->\n).*?(<!-- /settings -->\n)", re.DOTALL)
@@ -27,6 +29,8 @@ _PLAIN = {
     timedelta: "duration",
     ZoneInfo: "time zone",
     SecretStr: "secret",
+    Address: "address",
+    IPv4Network: "network",
 }
 
 
@@ -86,6 +90,8 @@ def default(field: FieldInfo, kind: str) -> str:  # noqa: PLR0911 - a return a k
             return f"`{format_duration(value)}`"
         case int() as value:
             return f"`{format_size(value) if kind == 'size' else value}`"
+        case Address() as value:
+            return f"`{value.url}`"
         case ():
             return "`[]`"
         case value:
