@@ -18,7 +18,7 @@ Rules:
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import chain
@@ -28,7 +28,7 @@ import structlog
 from forwarder.app.input_status import STATUS_PREFIX, InputStatus
 from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
 from forwarder.app.parser_client import CheckpointReply, Parsed, ParserClient, ParserSettings
-from forwarder.config.load import Config, file_sources, named_files
+from forwarder.config.load import Config, file_sources, named_files, syslog_listeners
 from forwarder.config.models import StdinSettings
 from forwarder.errors import ParserDiedError
 from forwarder.events import Document
@@ -37,6 +37,8 @@ from forwarder.inputs.files.checkpoint import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.tailer import FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import StandardInput
+from forwarder.inputs.syslog.inbox import PREFIX as SYSLOG_PREFIX
+from forwarder.inputs.syslog.source import SyslogSource
 from forwarder.spool import BlockedError, Pause, Spool
 
 COMMIT_SECONDS = 0.1
@@ -72,24 +74,25 @@ class Ingest:
         spool: Spool,
         *,
         once: bool = False,
-        standard_input: StandardInput | None = None,
+        live: "LiveInputs | None" = None,
     ) -> None:
         """Go on from what the spool has saved.
 
-        With ``once``, it reads to the end and waits for nothing. ``standard_input`` is the one that
-        was read before, if there was any.
+        With ``once``, it reads to the end and waits for nothing. ``live`` are the inputs of the
+        configuration before, if there was any.
         """
         self._config = config
         self._parser_settings = ParserSettings.of(config.inputs, config.documents)
         self._spool = spool
         self._once = once
         self._stop = threading.Event()
-        self.standard_input = standard_input
-        """Outlives this one: what was read of it and is not in documents is read again."""
-        self._stdin = self._open_standard_input()
+        self._reloads = False
         self._tailer = self._open_tailer()
+        self.live = live or LiveInputs()
+        """Outlive this one: what was read of them and is not in documents is read again."""
+        self.live.open(config, spool, once=once)
         # Standard input has an end in any case.
-        self._ends = once or self._tailer is None
+        self._ends = once or self._sources == [self.live.stdin]
         self._deaths = 0
         self._begin()
         self.status = InputStatus(
@@ -98,17 +101,6 @@ class Ingest:
         self._committer = Committer(spool, self._stop, self._note_changes)
         self.is_complete = False
         """Whether all was read to its end and committed; never so without an end."""
-
-    def _open_standard_input(self) -> StandardInput | None:
-        for number, settings in enumerate(self._config.inputs):
-            if isinstance(settings, StdinSettings):
-                appliance, named = settings.appliance or "unknown", settings.appliance is not None
-                if self.standard_input is None:
-                    self.standard_input = StandardInput(appliance, named=named, input_number=number)
-                else:
-                    self.standard_input.reopen(appliance, named=named, input_number=number)
-                return self.standard_input
-        return None
 
     def _open_tailer(self) -> FileTailer | None:
         spool, sources = self._spool, file_sources(self._config, self._spool.folder)
@@ -133,16 +125,21 @@ class Ingest:
         self._deleted: list[str] = []
 
     @property
-    def _sources(self) -> list[StandardInput | FileTailer]:
-        return [x for x in (self._stdin, self._tailer) if x is not None]
+    def _sources(self) -> list[StandardInput | SyslogSource | FileTailer]:
+        sources = self.live.stdin, self.live.syslog, self._tailer
+        return [x for x in sources if x is not None]
 
     @property
     def is_blocked(self) -> bool:
         """Whether it waits for the spool; from any thread."""
         return self._committer.is_blocked
 
-    def ask_to_stop(self) -> None:
-        """End soon, with everything committed that was read; from any thread."""
+    def ask_to_stop(self, *, reloads: bool = False) -> None:
+        """End soon, with everything committed that was read; from any thread.
+
+        ``reloads``: another one goes on with the sockets.
+        """
+        self._reloads = reloads
         self._stop.set()
         self._wake()
 
@@ -171,8 +168,9 @@ class Ingest:
             self.is_complete = ended and not self._committer.is_given_up
         finally:
             self._committer.close()
-            for source in self._sources:
-                source.close()
+            if self._tailer is not None:
+                self._tailer.close()
+            self.live.close(reloads=self._reloads)
 
     def _go_back(self, error: ParserDiedError) -> bool:
         """Go back to the last commit; tell whether that is of use."""
@@ -189,8 +187,7 @@ class Ingest:
             before, self._tailer = self._tailer, self._open_tailer()
             self.status.tailer = self._tailer
             before.close()
-        if self._stdin is not None:
-            self._stdin.rewind()
+        self.live.rewind()
         self._begin()
         return True
 
@@ -214,7 +211,7 @@ class Ingest:
             if not self._is_asked and self._is_due(idle=not chunks):
                 self._ask()
             ended = self._ends and not chunks and all(x.drained for x in self._sources)
-        for chunk in () if self._stdin is None else self._stdin.settle():
+        for chunk in self.live.settle(reloads=self._reloads):
             self._feed(chunk)
         self._wait_for_checkpoint()
         self.status.renew()
@@ -292,11 +289,10 @@ class Ingest:
     def _commit(self, checkpoint: CheckpointReply) -> None:
         """Commit the documents before a checkpoint, with it and with the positions of files."""
         self._deaths = 0
-        if self._stdin is not None and STDIN_KEY in checkpoint.consumed:
-            self._stdin.save(*checkpoint.consumed[STDIN_KEY])
         state = [*checkpoint.changes, *((key, None) for key in self._forgotten)]
         self._deleted += [x.removeprefix(FILE_PREFIX) for x in self._forgotten]
         self._forgotten = []
+        state += self.live.save(checkpoint.consumed)
         for key, value in () if self._tailer is None else self._tailer.save(checkpoint.consumed):
             if value is None:
                 self._forgotten.append(key)
@@ -306,6 +302,74 @@ class Ingest:
         if self._documents or state:
             self._committer.commit(self._documents, state)
         self._documents, self._document_bytes = [], 0
+
+
+class LiveInputs:
+    """The inputs of which nothing can be read again: standard input and sockets.
+
+    They outlive a reload of the configuration. What was read and is not in documents stays with
+    them.
+    """
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.stdin: StandardInput | None = None
+        self._stdin: StandardInput | None = None  # also while no configuration has it
+        self.syslog: SyslogSource | None = None
+
+    def open(self, config: Config, spool: Spool, *, once: bool) -> None:
+        """Open those of a configuration, or go on with them; close those that it has no more.
+
+        Raises:
+            ForwarderError: A socket cannot be opened.
+        """
+        listeners = [] if once else syslog_listeners(config.inputs)
+        if listeners:
+            self.syslog = self.syslog or SyslogSource(spool.iter_state(SYSLOG_PREFIX))
+            self.syslog.listen(listeners)
+        elif self.syslog is not None:
+            self.syslog.close()
+            self.syslog = None
+        self._reopen_stdin(config)
+
+    def _reopen_stdin(self, config: Config) -> None:
+        self.stdin = None
+        for number, settings in enumerate(config.inputs):
+            if isinstance(settings, StdinSettings):
+                appliance, named = settings.appliance or "unknown", settings.appliance is not None
+                if self._stdin is None:
+                    self._stdin = StandardInput(appliance, named=named, input_number=number)
+                else:
+                    self._stdin.reopen(appliance, named=named, input_number=number)
+                self.stdin = self._stdin
+
+    def settle(self, *, reloads: bool) -> Iterator[Chunk]:
+        """Return the last chunks; at the end of the service, sockets take no more."""
+        if self.stdin is not None:
+            yield from self.stdin.settle()
+        if self.syslog is not None:
+            yield from self.syslog.read(0) if reloads else self.syslog.drain()
+
+    def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> Iterator[tuple[str, bytes | None]]:
+        """Note up to where all is in documents; return what to commit with them."""
+        if self.stdin is not None and STDIN_KEY in consumed:
+            self.stdin.save(*consumed[STDIN_KEY])
+        if self.syslog is not None:
+            yield from self.syslog.save(consumed)
+
+    def rewind(self) -> None:
+        """Go back to where everything is in documents."""
+        for source in (self.stdin, self.syslog):
+            if source is not None:
+                source.rewind()
+
+    def close(self, *, reloads: bool) -> None:
+        """Close what a next configuration does not go on with."""
+        if self.stdin is not None:
+            self.stdin.close()
+        if self.syslog is not None and not reloads:
+            self.syslog.close()
+            self.syslog = None
 
 
 class Committer:

@@ -71,7 +71,9 @@ class ParserPool:
         return documents
 
     def _reading_of(self, chunk: Chunk) -> "FileParser":
-        path = None if chunk.path == "-" else os.fsencode(chunk.path).decode("utf-8", "replace")
+        path = (
+            None if chunk.path in {"-", ""} else os.fsencode(chunk.path).decode("utf-8", "replace")
+        )
         reading = self._readings.get(chunk.key)
         if reading is None or chunk.resume is not None:
             reading = self._readings[chunk.key] = self._parser.open(

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 
-from forwarder.app.ingest import Ingest
+from forwarder.app.ingest import Ingest, LiveInputs
 from forwarder.app.saved_state import open_spool
 from forwarder.config.load import Config
 from forwarder.config.secret_settings import mask_of
@@ -20,7 +20,6 @@ from forwarder.delivery.backoff import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.errors import ForwarderError
 from forwarder.events import Document
-from forwarder.inputs.stdin import StandardInput
 from forwarder.output import Failure, Output
 from forwarder.text import error_text, many, shortened
 
@@ -41,9 +40,13 @@ class Runtime:
         outputs: Mapping[str, Output],
         *,
         once: bool = False,
-        standard_input: StandardInput | None = None,
+        live: LiveInputs | None = None,
     ) -> None:
-        """Open the spool and prepare everything; nothing is read or delivered yet."""
+        """Open the spool and prepare everything; nothing is read or delivered yet.
+
+        With ``once``, it reads to the end and waits for nothing. ``live`` are the inputs of the
+        configuration before, if there was any.
+        """
         self.spool = open_spool(config)
         try:
             blocking = [x for x in outputs if config.outputs[x].delivery.when_full == "block"]
@@ -55,7 +58,7 @@ class Runtime:
                 limits = DeliverySettings(**dict(settings.batch), **dict(settings.retry))
                 mask = mask_of(config, name)
                 self.deliveries.append(Delivery(name, output, self.spool, limits, mask=mask))
-            self.ingest = Ingest(config, self.spool, once=once, standard_input=standard_input)
+            self.ingest = Ingest(config, self.spool, once=once, live=live)
         except BaseException:
             self.spool.close()
             raise
@@ -75,15 +78,17 @@ class Runtime:
         self._reading.start()
         self._upkeep.start()
 
-    def stop(self) -> None:
+    def stop(self, *, reloads: bool = False) -> None:
         """End, with everything committed that was read, and every batch in flight delivered.
+
+        ``reloads``: another configuration goes on with the sockets.
 
         What does not return in time is abandoned; should it return, it finds the spool closed.
         """
         end = time.monotonic() + STOP_WITHIN.total_seconds()
         for delivery in self.deliveries:
             delivery.ask_to_stop()
-        self.ingest.ask_to_stop()
+        self.ingest.ask_to_stop(reloads=reloads)
         if self._reading.ident is not None:
             self._reading.join(end - time.monotonic())
         if self._reading.is_alive():

@@ -39,7 +39,7 @@ from forwarder.spool import BlockedError, DamagedError, GoneError
 if TYPE_CHECKING:
     from types import FrameType
 
-    from forwarder.inputs.stdin import StandardInput
+    from forwarder.app.ingest import LiveInputs
 
 GIVE_UP_AFTER = timedelta(minutes=5)  # without progress; a server that restarts is back by then
 
@@ -75,7 +75,7 @@ class Service:
         self._deadline = math.inf  # when to give up, in seconds of the monotonic clock
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._is_good = True
-        self._standard_input: StandardInput | None = None  # outlives each configuration
+        self._live: LiveInputs | None = None  # outlive each configuration
 
     def run(self) -> bool:
         """Run until the end; tell whether all was done that was to be done.
@@ -89,6 +89,8 @@ class Service:
             runtime = self._start(self._config, build_outputs(self._config))
             while runtime is not None:
                 runtime = self._attend(runtime)
+        if self._live is not None:
+            self._live.close(reloads=False)
         return self._is_good
 
     def _attend(self, runtime: Runtime) -> Runtime | None:
@@ -99,7 +101,7 @@ class Service:
         error = runtime.error or next((x.error for x in runtime.deliveries if x.error), None)
         if number is None and isinstance(error, DamagedError):
             _log.error("The spool is damaged; it is quarantined.", reason=str(error))
-            self._stop(runtime)
+            self._stop(runtime, reloads=True)
             return self._start(self._config, build_outputs(self._config))
         if number is not None:
             _log.info("The service was asked to end.", signal=signal.Signals(number).name)
@@ -107,9 +109,9 @@ class Service:
         self._conclude(runtime, number, error)
         return None
 
-    def _stop(self, runtime: Runtime) -> None:
-        runtime.stop()
-        self._standard_input = runtime.ingest.standard_input
+    def _stop(self, runtime: Runtime, *, reloads: bool = False) -> None:
+        runtime.stop(reloads=reloads)
+        self._live = runtime.ingest.live
 
     def _wait(self, runtime: Runtime) -> int | None:
         """Wait for a signal; None if there is nothing more to wait for, or no use in it."""
@@ -161,9 +163,7 @@ class Service:
         runtime: Runtime | None = None
         while runtime is None:
             try:
-                runtime = Runtime(
-                    config, outputs, once=self._once, standard_input=self._standard_input
-                )
+                runtime = Runtime(config, outputs, once=self._once, live=self._live)
             except BlockedError as error:
                 if not is_logged:
                     is_logged = True
@@ -194,7 +194,7 @@ class Service:
         new = self._load()
         if new is None:
             return runtime
-        self._stop(runtime)
+        self._stop(runtime, reloads=True)
         number = self._next_signal(0)
         if number == signal.SIGHUP:
             self._signals.put(number)

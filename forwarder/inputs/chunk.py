@@ -18,7 +18,7 @@ class Chunk(NamedTuple):
 
     key: str  # of the log: the same under every name, and after a restart
     appliance: str
-    path: str  # absolute, where the log is now; bytes that are not UTF-8 as surrogates
+    path: str  # absolute, where the log is now; not UTF-8: surrogates; empty for messages
     near: datetime  # aware; close to the time of the lines, for stamps without a year
     data: bytes  # decompressed, cut anywhere, at most 256 KiB; may be empty where `kind` is news
     kind: Kind

@@ -120,24 +120,21 @@ class Listener:
         for each in self._sockets:
             loop.add_reader(each, self._receive, each)
 
-    def accept_no_more(self) -> None:
-        """Let no sender connect any more."""
-        for server in self._servers:
-            server.close()
-
     @property
     def has_more(self) -> bool:
-        """Whether the system has received something that is not taken yet."""
+        """Whether the system has received something that is not taken yet: also a connection."""
         streams = [x.get_extra_info("socket") for x in self._connections]
+        servers = [y for x in self._servers for y in x.sockets]
         poll = select.poll()
-        for each in [*self._sockets, *streams]:
+        for each in [*self._sockets, *streams, *servers]:
             if each.fileno() >= 0:
                 poll.register(each, select.POLLIN)
         return bool(poll.poll(0)) or not self._has_space.is_set()
 
     async def close(self) -> None:
         """Close the socket and its connections."""
-        self.accept_no_more()
+        for server in self._servers:
+            server.close()
         for writer in [*self._connections]:
             writer.close()
         for task in [*self._tasks]:

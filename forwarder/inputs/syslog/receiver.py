@@ -30,7 +30,11 @@ T = TypeVar("T")
 DRAIN_SECONDS = 2.0
 """For what the system has received when the service ends; senders may go on for ever."""
 
-_DRAIN_LOOK_SECONDS = 0.01
+_BUSY_SECONDS = 0.001
+"""Between looks while something comes, so that it can be taken."""
+_IDLE_ROUNDS = 20
+"""Of the event loop. From a connection that the system has accepted to its first message in the
+inbox there are some five."""
 
 
 class Receiver:
@@ -101,14 +105,13 @@ class Receiver:
             listener.resume()
 
     async def _drain(self) -> None:
-        for listener in self._listeners.values():
-            listener.accept_no_more()
         end = self._loop.time() + DRAIN_SECONDS
+        idle = 0
         # No event tells when the system has nothing left.
-        while self._loop.time() < end and any(  # noqa: ASYNC110
-            x.has_more for x in self._listeners.values()
-        ):
-            await asyncio.sleep(_DRAIN_LOOK_SECONDS)
+        while self._loop.time() < end and idle < _IDLE_ROUNDS:
+            busy = any(x.has_more for x in self._listeners.values())
+            idle = 0 if busy else idle + 1
+            await asyncio.sleep(_BUSY_SECONDS if busy else 0)
         await self._close([*self._listeners])
 
     async def _close(self, addresses: "Sequence[Address] | set[Address]") -> None:
