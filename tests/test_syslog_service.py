@@ -1,0 +1,205 @@
+"""The service, with messages that arrive over syslog."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.program import COMMAND, Program, wait_until
+from tests.servers.running import free_ports
+
+PORT = "5514"
+LINES = (
+    "New SMTP ICID 450 interface D (192.0.2.25) address 203.0.113.9 reverse dns host a verified no",
+    "SMTP Auth: (ICID 450) succeeded for user: m.rossi using AUTH mechanism: PLAIN with profile: P",
+    "Start MID 9 ICID 450",
+    "MID 9 ICID 450 RID 0 To: <b@example.com>",
+    "MID 9 ready 1234 bytes from <a@example.com>",
+    "ICID 450 close",
+    "SMTP Auth: (ICID 451) failed for user: other using AUTH mechanism: LOGIN with profile: P",
+)
+FRAMINGS = {
+    "no host": "<22>Apr 22 11:44:48 mail_logs: Info: {}",
+    "host": "<94>Apr 22 11:44:48 esa1 mail_logs: Info: {}",
+    "weekday and year": "<22>Wed Apr 22 11:44:48 2026 esa1 mail_logs: Info: {}",
+    "year": "<22>Apr 22 11:44:48 2026 esa1 mail_logs: Info: {}",
+    "ISO": "<22>2026-04-22T11:44:48+02:00 esa1 mail_logs: Info: {}",
+    "RFC 5424": "<22>1 2026-04-22T11:44:48+02:00 esa1 mail_logs - - - Info: {}",
+    "a file's": "Wed Apr 22 11:44:48 2026 Info: {}",
+    "no priority": "Apr 22 11:44:48 esa1 mail_logs: Info: {}",
+    "relay": "<22>Apr 22 11:44:49 relay esa: Apr 22 11:44:48 esa1 mail_logs: Info: {}",
+}
+
+
+class Site:
+    """A service that listens, and its documents."""
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare; nothing runs."""
+        self.folder = folder
+        port = free_ports(1)[0]
+        self.addresses = {
+            "udp": f"udp://127.0.0.1:{port}",
+            "tcp": f"tcp://127.0.0.1:{port}",
+            "unix": f"unix://{folder}/log",
+        }
+        self.port = port
+        self.program = Program(folder / "esa.yaml")
+        self.configure()
+
+    def configure(self, more: str = "") -> None:
+        """Write the configuration."""
+        inputs = "".join(
+            f"  - {{type: syslog, listen: '{x}', timezone: Europe/Rome{more}}}\n"
+            for x in self.addresses.values()
+        )
+        self.program.config.write_text(
+            f"state: {self.folder}/state\ninputs:\n{inputs}outputs:\n  archive:\n"
+            f"    {{type: file, path: {self.folder}/auth.ndjson, batch: {{max_age: 10ms}}}}\n"
+        )
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """What is delivered."""
+        path = self.folder / "auth.ndjson"
+        text = path.read_text() if path.exists() else ""
+        lines = text[: text.rfind("\n") + 1].splitlines()  # the last one may be half written
+        return [json.loads(x) for x in lines]
+
+    def wait(self, number: int) -> list[dict[str, Any]]:
+        """Wait for so many documents, and no more."""
+        wait_until(lambda: len(self.documents) >= number, f"{number} documents")
+        documents = self.documents
+        assert len(documents) == number
+        return documents
+
+    def send(self, transport: str, lines: list[str], *, counted: bool = False) -> None:
+        """Send lines as messages, on a new connection."""
+        messages = [x.encode() for x in lines]
+        if transport == "tcp":
+            framed = [b"%d %b" % (len(x), x) if counted else x + b"\n" for x in messages]
+            with socket.create_connection(("127.0.0.1", self.port)) as client:
+                client.sendall(b"".join(framed))
+        else:
+            family = socket.AF_INET if transport == "udp" else socket.AF_UNIX
+            place: Any = ("127.0.0.1", self.port) if transport == "udp" else f"{self.folder}/log"
+            with socket.socket(family, socket.SOCK_DGRAM) as client:
+                for message in messages:
+                    client.sendto(message, place)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Return one that does not run yet."""
+    site = Site(tmp_path)
+    yield site
+    site.program.finish()
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp", "counted", "unix"])
+def test_each_framing_gives_the_documents_of_a_file(site: Site, transport: str) -> None:
+    """But for what tells of the log, and the ids."""
+    site.program.begin()
+    number = 0
+    for name, framing in FRAMINGS.items():
+        lines = [framing.format(x) for x in LINES]
+        if transport == "counted" and not framing.startswith("<"):
+            continue  # a message with a length begins with its priority
+        before = number
+        site.send(transport.replace("counted", "tcp"), lines, counted=transport == "counted")
+        number += 3
+        found = site.wait(number)[before:]
+        sender = "localhost" if transport == "unix" else "127.0.0.1"
+        assert {x["host"]["name"] for x in found} == {"esa1" if "esa1" in framing else sender}, name
+        logs = site.folder / "file" / found[0]["host"]["name"] / "mail.log"
+        logs.parent.mkdir(parents=True, exist_ok=True)
+        logs.write_text("".join(x + "\n" for x in lines))
+        parsed = subprocess.run(  # noqa: S603 - our own
+            [*COMMAND, "parse", "-q", "--timezone", "Europe/Rome", "--year", "2026", str(logs)],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        expected = [json.loads(x) for x in parsed.stdout.splitlines()]
+        for document in (*found, *expected):
+            del document["log"], document["event"]["id"]
+            document["cisco_esa"].pop("session_id", None)
+        assert found == expected, name
+
+
+def test_two_senders_with_equal_ids_stay_apart(site: Site) -> None:
+    """Each login has the address of its own appliance's connection."""
+    site.program.begin()
+    opened = (
+        "<22>Apr 22 11:44:48 {} mail_logs: Info: New SMTP ICID 7 interface D (192.0.2.1) address {}"
+    )
+    login = "<22>Apr 22 11:44:49 {} mail_logs: Info: SMTP Auth: (ICID 7) succeeded for user: u"
+    login += " using AUTH mechanism: PLAIN with profile: P"
+    hosts = {"esa1": "203.0.113.1", "esa2": "203.0.113.2"}
+    rest = " reverse dns host unknown verified no"
+    lines = [opened.format(x, y) + rest for x, y in hosts.items()]
+    site.send("tcp", [*lines, *(login.format(x) for x in hosts)])
+    # The sender is a third name: the messages have no host.
+    bare = [opened.format("", "203.0.113.3") + rest, login.format("")]
+    site.send("udp", [x.replace("  ", " ") for x in bare])
+    found = {x["host"]["name"]: x["source"]["ip"] for x in site.wait(3)}
+    assert found == {**hosts, "127.0.0.1": "203.0.113.3"}
+
+
+def test_nothing_is_lost_or_doubled_over_reloads_and_restarts(site: Site) -> None:
+    """What the system took before the end is delivered; a connection stays open."""
+    site.program.begin()
+    site.send("tcp", [FRAMINGS["host"].format(x) for x in LINES[:1]])
+    for number in range(5):
+        site.send("tcp", [FRAMINGS["host"].format(LINES[1].replace("m.rossi", f"u{number}"))])
+        if number % 2:
+            site.program.send(signal.SIGHUP)
+            site.program.await_log("The new configuration is in use.")
+        else:
+            assert site.program.end() == 0
+            site.program.begin()
+    found = site.wait(5)
+    assert {x["user"]["name"] for x in found} == {f"u{x}" for x in range(5)}
+    assert {x["source"]["ip"] for x in found} == {"203.0.113.9"}
+    assert len({x["event"]["id"] for x in found}) == 5
+
+
+def test_identical_lines_are_as_many_logins(site: Site) -> None:
+    """Within a second, on several connections, and after a restart."""
+    site.program.begin()
+    lines = [FRAMINGS["host"].format(LINES[6])] * 3
+    site.send("tcp", lines)
+    site.wait(3)
+    site.send("udp", lines)
+    site.wait(6)
+    site.program.kill()
+    site.program.begin()
+    site.send("tcp", lines)
+    assert len({x["event"]["id"] for x in site.wait(9)}) == 9
+
+
+def test_real_senders(site: Site) -> None:
+    """logger(1), of util-linux, in each of its forms."""
+    logger = shutil.which("logger")
+    assert logger is not None
+    site.program.begin()
+    server = ["--server", "127.0.0.1", "--port", str(site.port)]
+    ways = [
+        [*server, "--udp", "--rfc3164"],
+        [*server, "--udp", "--rfc5424"],
+        [*server, "--tcp", "--rfc3164"],
+        [*server, "--tcp", "--rfc5424", "--octet-count"],
+        ["--socket", f"{site.folder}/log"],
+    ]
+    for number, way in enumerate(ways):
+        text = "Info: " + LINES[6].replace("other", f"u{number}")
+        command = [logger, "--tag", "mail_logs", "--priority", "mail.info", *way, text]
+        subprocess.run(command, check=True)  # noqa: S603 - a program of the system
+        site.wait(number + 1)
+    users = [x["user"]["name"] for x in site.documents]
+    assert users == [f"u{x}" for x in range(len(ways))]
