@@ -114,6 +114,7 @@ class LogParser:
         near: datetime = _FAR_PAST,
         latest: datetime | None = None,
         hosts: bool = False,
+        messages: bool = False,
         zone: tzinfo | None = None,
         state: bytes | None = None,
         offset: int = 0,
@@ -130,6 +131,8 @@ class LogParser:
             latest: See there.
             hosts: Whether the host in a syslog header names the appliance in its place; if not,
                 hosts with another name are streams of their own.
+            messages: Whether it is made of messages, none of which is wrapped; the time of each
+                part is told by :meth:`FileParser.date`.
             zone: Of stamps that no file header covers; None if the operator gave none.
             state: Where an earlier parser of the file was (:attr:`FileParser.state`).
             offset: Without a state, where to begin, in bytes; what is not the beginning of a line
@@ -138,7 +141,12 @@ class LogParser:
         """
         year, _, _, count_lines = self._settings
         framer = Framer(
-            near, year=year, latest=latest, count_lines=count_lines, counters=self._counters
+            near,
+            year=year,
+            latest=latest,
+            may_wrap=not messages,
+            count_lines=count_lines,
+            counters=self._counters,
         )
         source = Source(base, folder, path, zone, EventIds())
         file = FileParser(self, framer, source, appliance, hosts=hosts)
@@ -230,6 +238,10 @@ class FileParser:
                 header.read(grammar.message_of(match[0]))
         state = self._framer.state
         self._framer.resume(state._replace(position=offset, skipping=False, within=False))
+
+    def date(self, near: datetime) -> None:
+        """Note that what is fed next is of this time, give or take a day."""
+        self._framer.date(near)
 
     def rename(self, path: str) -> None:
         """Note that the file has this path now."""

@@ -203,3 +203,13 @@ def test_real_senders(site: Site) -> None:
         site.wait(number + 1)
     users = [x["user"]["name"] for x in site.documents]
     assert users == [f"u{x}" for x in range(len(ways))]
+
+
+def test_no_message_is_part_of_another(site: Site) -> None:
+    """Whatever it is: what does not begin like a line of a log is dropped and counted."""
+    site.program.begin()
+    cut = FRAMINGS["host"].format(LINES[1].partition(" using")[0])
+    site.send("tcp", [cut, " using AUTH mechanism: PLAIN with profile: P", "", "garbage", cut])
+    found = site.wait(2)
+    assert [x["user"]["name"] for x in found] == ["m.rossi", "m.rossi"]
+    assert all("truncated_line" in x["tags"] for x in found)

@@ -33,3 +33,14 @@ def test_another_finder_goes_on_with_the_file() -> None:
     other = YearFinder(datetime(2020, 1, 1, tzinfo=UTC))
     other.resume(finder.state)
     assert other.find(b"Jan", b" 1") == b"2010"
+
+
+def test_years_may_be_found_from_another_time_on() -> None:
+    """Whatever lines said before, as when a sender's clock was wrong."""
+    finder = YearFinder(datetime(2009, 12, 31, tzinfo=UTC))
+    assert finder.find(b"Dec", b"31") == b"2009"
+    assert finder.find(b"Oct", b" 1") == b"2010"
+    for _ in range(2):
+        finder.restart(datetime(2010, 1, 1, tzinfo=UTC))
+        assert finder.find(b"Jan", b" 1") == b"2010"
+        assert finder.find(b"Dec", b"31") == b"2009"

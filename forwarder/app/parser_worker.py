@@ -83,6 +83,7 @@ class ParserPool:
                 folder=log_folder(path or ""),
                 near=chunk.near,
                 hosts=not chunk.named,
+                messages=not chunk.path,
                 zone=self._zones[chunk.input],
                 state=chunk.resume or None,
                 offset=chunk.offset,
@@ -90,6 +91,8 @@ class ParserPool:
             )
         elif path is not None:
             reading.rename(path)
+        if not chunk.path:
+            reading.date(chunk.near)
         return reading
 
     def checkpoint(self, forgotten: Iterable[str] = ()) -> CheckpointReply:

@@ -78,12 +78,13 @@ class Framer:
         is_partial: Whether the last line was dropped, because it is only a piece of one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has a name
         self,
         near: datetime = _FAR_PAST,
         *,
         year: int | None = None,
         latest: datetime | None = None,
+        may_wrap: bool = True,
         count_lines: bool = True,
         counters: Counters | None = None,
     ) -> None:
@@ -94,10 +95,12 @@ class Framer:
                 year.
             year: Of its first line, where the operator knows better.
             latest: A time that no line is after, give or take a day; None if unknown.
+            may_wrap: Whether lines may be wrapped; messages of syslog are not.
             count_lines: Counting takes a twentieth of the time.
             counters: Where to count; by default in new ones.
         """
         self._syslog = SyslogFraming(near, year, latest)
+        self._may_wrap = may_wrap
         self._counts_lines = count_lines
         self._days = Days()
         # A newline is imagined before the first byte, so that every line has one.
@@ -136,6 +139,10 @@ class Framer:
         self._skipping = state.skipping
         self._syslog.resume(state.syslog)
         self._wraps = replace(state.wraps)
+
+    def date(self, near: datetime) -> None:
+        """Note that the next lines are of this time, give or take a day."""
+        self._syslog.date(near)
 
     def settle(self) -> list[Block]:
         """Return the last line, if a newline ends it: no more comes for now.
@@ -280,7 +287,7 @@ class Framer:
         texts: list[bytes] = []
         lines: list[Line] = []
         size, host = 0, None
-        for found in join_lines(stretch, self._wraps):
+        for found in join_lines(stretch, self._wraps if self._may_wrap else None):
             start, line = found.start, found.line
             self.counters.truncated_lines += found.is_truncated
             self.counters.dropped_continuations += found.has_dropped

@@ -51,12 +51,13 @@ class Found(NamedTuple):
     """Whether something came behind it that is neither a line nor a part of it."""
 
 
-def join_lines(stretch: bytes, wraps: Wraps) -> Iterator[Found]:
+def join_lines(stretch: bytes, wraps: Wraps | None) -> Iterator[Found]:
     """Join what is wrapped, and drop what is over :data:`MAX_LINE_BYTES`.
 
     Args:
         stretch: Whole lines, each behind a newline.
-        wraps: How lines before were wrapped; it learns from these.
+        wraps: How lines before were wrapped; it learns from these. None where no line is wrapped:
+            what does not begin one is dropped.
     """
     pieces: list[bytes] = []
     start = 0
@@ -82,8 +83,10 @@ def join_lines(stretch: bytes, wraps: Wraps) -> Iterator[Found]:
         yield _found(start, pieces, wraps)
 
 
-def _found(start: int, pieces: list[bytes], wraps: Wraps, *, is_truncated: bool = False) -> Found:
-    line, number = join(pieces, wraps)
+def _found(
+    start: int, pieces: list[bytes], wraps: Wraps | None, *, is_truncated: bool = False
+) -> Found:
+    line, number = (pieces[0], 1) if wraps is None else join(pieces, wraps)
     whole = number == len(pieces)
     return Found(start, line, is_truncated and whole, not whole)
 

@@ -210,6 +210,10 @@ class SyslogFraming:
         self._years.resume(years)
         self._last = dict(last)
 
+    def date(self, near: datetime) -> None:
+        """Note that the next lines are of this time, give or take a day."""
+        self._years.restart(near)
+
     def read(self, line: bytes) -> Framed | None:
         """Take a line out of its framing; None if it is not a line of a mail log."""
         unframed, times, is_last = unframe(line), None, False
