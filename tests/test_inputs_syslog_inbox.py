@@ -91,7 +91,7 @@ def test_silent_senders_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_taking_waits_for_a_message_or_to_be_woken() -> None:
-    """Nobody has to look again and again."""
+    """It need not be asked again and again."""
     inbox = Inbox([])
     threading.Timer(0.05, lambda: inbox.put(origin("a"), [b"x"])).start()
     assert len(inbox.take(60)) == 1

@@ -63,7 +63,7 @@ def settings(address: str, **changes: object) -> ListenerSettings:
 
 
 def local(scheme: str) -> str:
-    """Return an address that nobody uses."""
+    """Return an address that is free."""
     return f"{scheme}://127.0.0.1:{free_ports(1)[0]}"
 
 
@@ -312,9 +312,7 @@ def test_a_changed_configuration_keeps_what_stays(receiver: Receiver, inbox: Inb
             connect(goes)
 
 
-def test_a_unix_socket_that_nobody_listens_on_is_replaced(
-    receiver: Receiver, tmp_path: Path
-) -> None:
+def test_a_unix_socket_without_a_listener_is_replaced(receiver: Receiver, tmp_path: Path) -> None:
     """One in use is not, nor is anything else at its path."""
     path = tmp_path / "log"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as before:
@@ -399,7 +397,7 @@ def test_mutual_tls(receiver: Receiver, inbox: Inbox, certificates: Certificates
         assert lines(inbox, 1) == [b"<22>yes"]
 
 
-def test_what_is_not_tls_harms_nobody(
+def test_what_is_not_tls_does_no_harm(
     receiver: Receiver, inbox: Inbox, certificates: Certificates
 ) -> None:
     """Plain text, an old version, a connection that ends at once."""

@@ -213,3 +213,83 @@ def test_no_message_is_part_of_another(site: Site) -> None:
     found = site.wait(2)
     assert [x["user"]["name"] for x in found] == ["m.rossi", "m.rossi"]
     assert all("truncated_line" in x["tags"] for x in found)
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run another command with the configuration."""
+    return subprocess.run(  # noqa: S603 - our own
+        [*COMMAND, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_what_is_not_taken_is_said(site: Site) -> None:
+    """In the log, and in ``status``."""
+    site.configure(", allow: [192.0.2.0/24]")
+    site.program.begin()
+    site.send("udp", ["one", "two"])
+    site.send("unix", ["three"])
+    site.program.await_log("Syslog: connections or messages came from addresses that may not send")
+    assert f"address={site.addresses['udp']} number=2" in site.program.log
+    assert site.program.end() == 0
+    shown = command("status", "-c", str(site.program.config)).stdout
+    rows = {x.split()[0]: x.split()[1:] for x in shown.splitlines() if "://" in x}
+    assert rows[site.addresses["udp"]][:4] == ["0", "0", "0", "2"]
+    assert rows[site.addresses["unix"]][:4] == ["1", "0", "0", "0"]
+
+
+def test_check_opens_the_sockets(site: Site) -> None:
+    """It says what the system gives, and leaves a running service alone."""
+    config = str(site.program.config)
+    with socket.create_server(("127.0.0.1", site.port)):
+        found = command("check", "-c", config)
+        assert found.returncode == 1
+        assert f"FAIL  inputs[1]: cannot listen on {site.addresses['tcp']}: " in found.stdout
+    assert (
+        f"inputs[0]: can listen at {site.addresses['udp']}" in command("check", "-c", config).stdout
+    )
+    site.program.begin()
+    found = command("check", "-c", config)
+    assert found.returncode == 0
+    assert f"inputs[1]: {site.addresses['tcp']} is left to the service" in found.stdout
+
+
+def test_what_cannot_be_opened_is_said(site: Site) -> None:
+    """At a reload the old configuration stays in use, at a start the service ends."""
+    site.program.begin()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        site.addresses["used"] = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        site.configure()
+        site.program.send(signal.SIGHUP)
+        site.program.await_log("The new configuration does not work; the old one stays.")
+        site.send("tcp", [FRAMINGS["host"].format(LINES[6])])
+        site.wait(1)
+        assert site.program.end() == 0
+        site.program.start()
+        assert site.program.wait() == 1
+        assert (
+            f"cannot listen on {site.addresses['used']}: Address already in use" in site.program.log
+        )
+
+
+def test_the_own_sender_sends_what_an_appliance_would(site: Site, tmp_path: Path) -> None:
+    """In the order of the files, over each transport, at a rate."""
+    site.program.begin()
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for number in (1, 0):
+        line = f"Wed Apr 22 11:44:4{number} 2026 Info: " + LINES[6].replace("other", f"u{number}")
+        (folder / f"mail.@20260422T11444{number}.s").write_text(line + "\n")
+    options = ["--host", "esa1", "--rate", "100"]
+    for number, (transport, address) in enumerate(site.addresses.items(), 1):
+        more = ["--octet-counting"] if transport == "tcp" else []
+        sent = command("send", str(folder), "--to", address, *options, *more)
+        assert sent.stderr.startswith(f"2 messages sent to {address} in 0.")
+        found = site.wait(2 * number)[-2:]
+        assert [x["user"]["name"] for x in found] == ["u0", "u1"]
+        assert {x["host"]["name"] for x in found} == {"esa1"}
+    gone = command("send", str(folder), "--to", f"tcp://127.0.0.1:{free_ports(1)[0]}")
+    assert (gone.returncode, gone.stdout) == (1, "")
+    assert gone.stderr.endswith("cannot be reached: Connection refused.\n")
+    wrong = command("send", str(folder), "--to", "here")
+    assert wrong.returncode == 2
+    assert "is not a syslog address" in wrong.stderr

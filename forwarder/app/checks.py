@@ -21,8 +21,8 @@ from typing import Any
 import orjson
 
 from forwarder.app.parse import open_file
-from forwarder.config.load import Config, OutputConfig, file_sources
-from forwarder.config.models import FilesSettings, InputSettings
+from forwarder.config.load import Config, OutputConfig, file_sources, syslog_listeners
+from forwarder.config.models import FilesSettings, InputSettings, SyslogSettings
 from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_size
 from forwarder.errors import EndedBySignal, ForwarderError
@@ -33,6 +33,11 @@ from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.paths import Links
 from forwarder.inputs.files.scanner import FOLLOW, FileSource, FileStat, scan
 from forwarder.inputs.stdin import CLOSED, is_closed
+from forwarder.inputs.syslog.address import ListenerSettings, Transport
+from forwarder.inputs.syslog.inbox import Inbox
+from forwarder.inputs.syslog.listener import UDP_BUFFER_BYTES
+from forwarder.inputs.syslog.receiver import Receiver
+from forwarder.inputs.syslog.tls import server_context
 from forwarder.masking import Mask, mask_url
 from forwarder.output import Expected, Finding
 from forwarder.pipeline import FileParser, LogParser, Settings
@@ -40,6 +45,7 @@ from forwarder.plugins import plugin_items
 from forwarder.spool.database import NAME
 from forwarder.spool.errors import SpoolError
 from forwarder.spool.stats import summarise
+from forwarder.spool.writer import held
 from forwarder.text import error_text, many, quoted, shortened, shown
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -57,6 +63,7 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 MAX_APPLIANCES = 10  # whose logs are parsed; of a relay of hundreds, these stand for the others
 MAX_FILES = 6  # of an appliance, the newest: some may not be mail logs, or of another machine
+_MESSAGE_BYTES = 600  # of a buffer: a message of 150 bytes and what the system adds
 END_BYTES = 1 << 18  # at the beginning of a file and at its end: some thousand lines each
 
 
@@ -67,8 +74,10 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     yield from _check_spool(state, config.outputs)
     sources = file_sources(config)
     seen = scan(sources, {}).files
+    is_running = held(state) is not None
     for number, source in enumerate(sources):
-        yield from _check_input(number, config.inputs[number], source, seen)
+        settings = config.inputs[number]
+        yield from _check_input(number, settings, source, seen, is_running=is_running)
     # The name of a folder does not count: it gives way to the one in the lines.
     appliances = {x.appliance for x in config.inputs if x.appliance is not None}
     appliances |= {x.appliance for x in seen.values() if x.named}
@@ -161,7 +170,12 @@ def _check_spool(folder: Path, outputs: Container[str]) -> Iterator[Finding]:
 
 
 def _check_input(
-    number: int, settings: InputSettings, source: FileSource, seen: Mapping[Inode, FileStat]
+    number: int,
+    settings: InputSettings,
+    source: FileSource,
+    seen: Mapping[Inode, FileStat],
+    *,
+    is_running: bool,
 ) -> Iterator[Finding]:
     at = f"inputs[{number}]"
     if isinstance(settings, FilesSettings):
@@ -169,6 +183,8 @@ def _check_input(
             findings = _check_path(number, source._replace(paths=(path,)), settings.timezone, seen)
             for finding in findings:
                 yield finding._replace(text=f"{at}.paths[{place}] {path!r}{finding.text}")
+    elif isinstance(settings, SyslogSettings):
+        yield from _check_listener(at, syslog_listeners([settings])[0], is_running=is_running)
     elif is_closed():
         problem, _, advice = CLOSED.partition("; ")
         yield _bad(f"{at}: {problem}", f"{advice.capitalize()}.")
@@ -176,6 +192,38 @@ def _check_input(
         yield _ok(f"{at} reads standard input")
     zone = settings.timezone or "UTC"
     yield _ok(f"{at}: where a log has no offset from UTC, times are taken for those of {zone}")
+
+
+def _check_listener(at: str, settings: ListenerSettings, *, is_running: bool) -> Iterator[Finding]:
+    """Open the socket, as the service does; only read the certificate while the service has it."""
+    url = settings.address.url
+    try:
+        if is_running:
+            if settings.tls is not None:
+                server_context(settings.tls)
+            yield _ok(f"{at}: {url} is left to the service, which is running")
+            return
+        receiver = Receiver(Inbox([]))
+        try:
+            receiver.listen([settings])
+            size = receiver.counts[url].buffer_bytes
+        finally:
+            receiver.close()
+    except ForwarderError as error:
+        yield _bad(f"{at}: {error}")
+        return
+    if settings.address.transport is Transport.UDP and size < UDP_BUFFER_BYTES:
+        yield _ok(
+            f"{at}: can listen at {url}; the system gives a buffer of {size:,} bytes, which holds"
+            f" some {size // _MESSAGE_BYTES:,} messages",
+            f"Set net.core.rmem_max to {UDP_BUFFER_BYTES} with sysctl, so that fewer are dropped.",
+        )
+    else:
+        yield _ok(f"{at}: can listen at {url}")
+    if not settings.allow and settings.address.transport is not Transport.UNIX:
+        host = settings.address.host
+        if not host.startswith("127.") and host not in {"::1", "localhost"}:
+            yield _ok(f"{at}: anyone who reaches {url} may send", "Name the senders in allow.")
 
 
 def _check_path(

@@ -38,6 +38,7 @@ from forwarder.inputs.files.tailer import FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import StandardInput
 from forwarder.inputs.syslog.inbox import PREFIX as SYSLOG_PREFIX
+from forwarder.inputs.syslog.listener import ListenerCounts
 from forwarder.inputs.syslog.source import SyslogSource
 from forwarder.spool import BlockedError, Pause, Spool
 
@@ -96,7 +97,10 @@ class Ingest:
         self._deaths = 0
         self._begin()
         self.status = InputStatus(
-            self._tailer, named_files(config.inputs), dict(spool.load_state(STATUS_PREFIX))
+            self._tailer,
+            named_files(config.inputs),
+            dict(spool.load_state(STATUS_PREFIX)),
+            lambda: self.live.counts,
         )
         self._committer = Committer(spool, self._stop, self._note_changes)
         self.is_complete = False
@@ -342,6 +346,11 @@ class LiveInputs:
                 else:
                     self._stdin.reopen(appliance, named=named, input_number=number)
                 self.stdin = self._stdin
+
+    @property
+    def counts(self) -> Mapping[str, ListenerCounts]:
+        """What sockets have received so far, by their addresses."""
+        return {} if self.syslog is None else self.syslog.counts
 
     def settle(self, *, reloads: bool) -> Iterator[Chunk]:
         """Return the last chunks; at the end of the service, sockets take no more."""

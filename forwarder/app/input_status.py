@@ -11,6 +11,7 @@ Rules:
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from heapq import nsmallest
 
@@ -21,6 +22,7 @@ from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import GIVE_NAMES, WARNINGS, Counters
 from forwarder.inputs.files.tailer import FileStatus, FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
+from forwarder.inputs.syslog.listener import LISTENER_WARNINGS, ListenerCounts
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.text import shortened, shown
 
@@ -81,11 +83,39 @@ class ParseWarnings:
             _log.warning(f"{noun.capitalize()}s {what}: {advice}.", number=number, **first)
 
 
+class ListenerWarnings:
+    """Logs what sockets did not take: when it is new, and then at most once an hour."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with nothing logged; the clock gives seconds."""
+        self._clock = clock
+        self._logged: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def log(self, listeners: Mapping[str, ListenerCounts], *, last: bool = False) -> None:
+        """Log what is new in the totals so far; the ``last`` time nothing waits for its hour."""
+        now = self._clock()
+        for address, counts in listeners.items():
+            for name, meaning in LISTENER_WARNINGS.items():
+                number: int = getattr(counts, name)
+                logged, at = self._logged.get((address, name), (0, None))
+                if number <= logged or not (at is None or last or now - at >= AGAIN_SECONDS):
+                    continue
+                self._logged[address, name] = number, now
+                error = {"error": counts.tls_error} if name == "tls_failed" else {}
+                _log.warning(
+                    f"Syslog: {meaning}.", address=address, number=number - logged, **error
+                )
+
+
 class InputStatus:
     """Tells how the inputs are; for the thread that reads them."""
 
     def __init__(
-        self, tailer: FileTailer | None, named: Collection[str], last: Mapping[str, bytes]
+        self,
+        tailer: FileTailer | None,
+        named: Collection[str],
+        last: Mapping[str, bytes],
+        listeners: Callable[[], Mapping[str, ListenerCounts]] = dict,
     ) -> None:
         """Start with nothing logged.
 
@@ -93,8 +123,11 @@ class InputStatus:
             tailer: Reads the files among the inputs, if there are any.
             named: Paths of single files that the configuration names.
             last: What was saved for ``status`` before; it has the files that are not mail logs.
+            listeners: Tells what sockets have received so far, by their addresses.
         """
         self.tailer = tailer
+        self._listeners = listeners
+        self._listener_warnings = ListenerWarnings()
         self._named = {*named, "-"}
         before = orjson.loads(last.get(_KEY, b"{}"))
         self._others = {x.pop("key"): OtherLog(**x) for x in before.get("other_logs", ())}
@@ -140,6 +173,7 @@ class InputStatus:
             return []
         begun = time.monotonic()
         self._warnings.log(self._counts)
+        self._listener_warnings.log(self._listeners())
         self._log_whether_there_are_logs()
         status = self._describe(reply.open_connections)
         now = time.monotonic()
@@ -153,6 +187,7 @@ class InputStatus:
     def finish(self) -> None:
         """Log what is left to log, and count files that are not mail logs as problems."""
         self._warnings.log(self._counts, last=True)
+        self._listener_warnings.log(self._listeners(), last=True)
         foreign = [path for path, other in self._log_others().values() if other.is_foreign]
         number = 0 if self.tailer is None else self.tailer.number
         only_foreign = len(foreign) == number
@@ -213,6 +248,7 @@ class InputStatus:
             "open_connections": open_connections,
             "warnings": {x.name: getattr(self._counts, x.name) for x in WARNINGS},
             "mixtures": [x._asdict() for x in self._counts.mixtures],
+            "listeners": [{"address": x, **asdict(y)} for x, y in self._listeners().items()],
             "files": number,
             "behind_bytes": behind,
             "lost_bytes": lost,

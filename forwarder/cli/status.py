@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 _COUNTS = ("delivered", "rejected", "retried", "lost", "dropped")
 _OUTPUTS = ("OUTPUT", "WAITING", "OLDEST", *(x.upper() for x in _COUNTS), "STATE")
 _DEAD_LETTERS = ("DEAD LETTERS OF", "NUMBER", "TO REPLAY", "BYTES")
+_SOCKETS = {
+    "MESSAGES": "messages",
+    "CONNECTIONS": "connections",
+    "DROPPED": "dropped",
+    "NOT ALLOWED": "not_allowed",
+    "OVER LIMIT": "over_limit",
+    "TLS FAILED": "tls_failed",
+    "INCOMPLETE": "incomplete",
+    "CUT": "cut",
+}
+"""Columns of sockets, by what they count."""
 _FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
 
 
@@ -239,6 +250,12 @@ def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
     ]
     if rows:
         yield from format_table(_FILES, rows, left=(0, 1, 5))
+    sockets = [
+        (x["address"], *(f"{x[name]:,}" for name in _SOCKETS.values()))
+        for x in inputs.get("listeners", ())
+    ]
+    if sockets:
+        yield from format_table(("SOCKET", *_SOCKETS), sockets, left=(0,))
     for problem in inputs.get("problems", ()):
         yield f"problem: {escaped(problem)}"
 

@@ -101,7 +101,7 @@ class SyslogSettings(Settings):
 
     type: Literal["syslog"]
     """Listens for syslog messages."""
-    # A port that needs no privilege, on loopback: whoever wants more has to say so.
+    # A port that needs no privilege, on loopback: more has to be asked for.
     listen: ListenAddress = read_address("udp://127.0.0.1:5514")
     """Where to listen: `udp://HOST:PORT`, `tcp://HOST:PORT`, `tls://HOST:PORT` or `unix:///PATH`
     (datagrams); `[::]` is all addresses of this host."""

@@ -74,7 +74,7 @@ class ListenerSettings(NamedTuple):
 def read_address(text: str) -> Address:
     """Read an address; raise ForwarderError, whose message says what is allowed."""
     wrong = ForwarderError(
-        "is not an address to listen on; use udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or"
+        "is not a syslog address; use udp://HOST:PORT, tcp://HOST:PORT, tls://HOST:PORT or"
         " unix:///PATH, as in udp://127.0.0.1:5514 or tcp://[::1]:5514"
     )
     try:

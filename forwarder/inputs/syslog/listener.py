@@ -61,6 +61,20 @@ class ListenerCounts:
     buffer_bytes: int = 0  # that the system gives to the socket; 0 for streams
 
 
+LISTENER_WARNINGS = {
+    "dropped": "messages were dropped by the system, because its buffer was full; raise"
+    " net.core.rmem_max, or use tcp://",
+    "not_allowed": "connections or messages came from addresses that may not send; see allow",
+    "over_limit": "connections were closed at once; see max_connections and"
+    " max_connections_per_sender",
+    "tls_failed": "connections failed at the start of TLS; see the last error",
+    "incomplete": "messages were dropped, because their connection ended before they did",
+    "cut": "messages were longer than max_message_bytes, and only their beginning was used",
+    "idle": "connections were closed, because nothing came for idle_timeout",
+}
+"""What each count that is not 0 means for an operator."""
+
+
 class Listener:
     """A socket and its connections; for the thread of the event loop."""
 
@@ -273,7 +287,7 @@ async def _bind(address: Address) -> list[socket.socket]:
 
 
 def _bind_unix(path: str) -> socket.socket:
-    """Open a socket at a path; one that nobody listens on any more is replaced."""
+    """Open a socket at a path; one that has no listener any more is replaced."""
     each = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         each.setblocking(False)  # noqa: FBT003 - its only argument

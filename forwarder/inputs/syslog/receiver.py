@@ -13,6 +13,7 @@ Rules:
 import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from forwarder.inputs.syslog.address import ListenerSettings
@@ -44,6 +45,7 @@ class Receiver:
         """Start without a socket."""
         self._inbox = inbox
         self._listeners: dict[Address, Listener] = {}
+        self._closed: dict[str, ListenerCounts] = {}  # of sockets that are closed
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="syslog", daemon=True)
         self._thread.start()
@@ -51,7 +53,8 @@ class Receiver:
     @property
     def counts(self) -> dict[str, ListenerCounts]:
         """What became of messages and connections, by the address of the socket."""
-        return {address.url: x.counts for address, x in [*self._listeners.items()]}
+        now = {address.url: x.counts for address, x in [*self._listeners.items()]}
+        return self._closed | now
 
     def listen(self, settings: Sequence[ListenerSettings]) -> None:
         """Listen on these sockets and on no others; those that are open already stay open.
@@ -69,7 +72,7 @@ class Receiver:
     def drain(self) -> "Future[None]":
         """Begin to take what the system has received, and to close all sockets.
 
-        It is done only if somebody takes from the inbox meanwhile.
+        It goes on only while the inbox is emptied.
         """
         return self._submit(self._drain())
 
@@ -96,7 +99,9 @@ class Receiver:
                 await listener.close()
             raise
         self._listeners |= opened
-        await self._close(self._listeners.keys() - {x.address for x in settings})
+        wanted = {x.address for x in settings}
+        await self._close(self._listeners.keys() - wanted)
+        self._closed = {}
         for each, context in zip(settings, contexts, strict=True):
             self._listeners[each.address].change(each, context)
 
@@ -116,4 +121,6 @@ class Receiver:
 
     async def _close(self, addresses: "Sequence[Address] | set[Address]") -> None:
         for address in addresses:
-            await self._listeners.pop(address).close()
+            listener = self._listeners.pop(address)
+            self._closed[address.url] = replace(listener.counts, connections=0)
+            await listener.close()
