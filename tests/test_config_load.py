@@ -360,7 +360,7 @@ def test_any_file_is_a_configuration_or_has_mistakes(tmp_path: Path, content: by
         ),
         (
             "inputs: [{type: HERE}]",
-            "inputs[0].type: 'HERE' is not allowed; use 'files', 'stdin' or 'syslog'.",
+            "inputs[0].type: 'HERE' is not allowed; use 'files' or 'stdin' or 'syslog'.",
         ),
         (
             "spool: {max_bytes: HERE}",

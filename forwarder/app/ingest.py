@@ -174,7 +174,9 @@ class Ingest:
             self._committer.close()
             if self._tailer is not None:
                 self._tailer.close()
-            self.live.close(reloads=self._reloads)
+            self.live.pause()
+            if not self._reloads:
+                self.live.close()
 
     def _go_back(self, error: ParserDiedError) -> bool:
         """Go back to the last commit; tell whether that is of use."""
@@ -372,11 +374,14 @@ class LiveInputs:
             if source is not None:
                 source.rewind()
 
-    def close(self, *, reloads: bool) -> None:
-        """Close what a next configuration does not go on with."""
+    def pause(self) -> None:
+        """Read nothing until :meth:`open`; sockets go on receiving."""
         if self.stdin is not None:
             self.stdin.close()
-        if self.syslog is not None and not reloads:
+
+    def close(self) -> None:
+        """Close all sockets; does nothing where they are closed."""
+        if self.syslog is not None:
             self.syslog.close()
             self.syslog = None
 

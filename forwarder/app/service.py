@@ -90,7 +90,7 @@ class Service:
             while runtime is not None:
                 runtime = self._attend(runtime)
         if self._live is not None:
-            self._live.close(reloads=False)
+            self._live.close()
         return self._is_good
 
     def _attend(self, runtime: Runtime) -> Runtime | None:

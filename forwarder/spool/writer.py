@@ -123,7 +123,7 @@ def held(folder: Path) -> Holder | None:
     path = folder / _LOCK
     try:
         file = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         return None if _take(file, fcntl.LOCK_SH) else _read(path)
