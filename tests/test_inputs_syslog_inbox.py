@@ -90,6 +90,14 @@ def test_silent_senders_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [*inbox.save({})] == [("syslog/b", None)]
 
 
+def test_senders_of_before_a_restart_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the state does not grow with each start."""
+    monkeypatch.setattr(inbox_module, "MAX_SENDERS", 2)
+    inbox = Inbox([(f"syslog/{x}", b'{"offset":2,"state":""}') for x in "ab"])
+    inbox.put(origin("c"), [b"x"])
+    assert [*inbox.save({})] == [("syslog/a", None)]
+
+
 def test_taking_waits_for_a_message_or_to_be_woken() -> None:
     """It need not be asked again and again."""
     inbox = Inbox([])

@@ -4,7 +4,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from forwarder.errors import ForwarderError
+from forwarder.inputs.syslog import inbox as inbox_module
 from forwarder.inputs.syslog.address import (
     Address,
     ListenerSettings,
@@ -22,9 +23,10 @@ from forwarder.inputs.syslog.address import (
     read_address,
     sender_address,
 )
+from forwarder.inputs.syslog.counts import ListenerCounts
 from forwarder.inputs.syslog.inbox import FULL_BYTES, Inbox
-from forwarder.inputs.syslog.listener import ListenerCounts
 from forwarder.inputs.syslog.receiver import Receiver
+from forwarder.inputs.syslog.source import SyslogSource
 from tests.servers.running import free_ports
 
 if TYPE_CHECKING:
@@ -432,3 +434,19 @@ def test_files_that_do_not_fit_are_named(
     with pytest.raises(ForwarderError, match=words):
         receiver.listen([settings(local("tls"), tls=tls)])
     assert receiver.counts == {}
+
+
+def test_reading_goes_on_however_often_the_inbox_fills(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where it fills while it is waited for."""
+    monkeypatch.setattr(inbox_module, "FULL_BYTES", 1)
+    source, address = SyslogSource([]), local("udp")
+    source.listen([settings(address)])
+    with closing(source), connect(address) as client:
+        for number in range(50):
+            client.send(b"<22>%d" % number)
+            end = time.monotonic() + LONG
+            while not (chunks := source.read(0.1)):
+                assert time.monotonic() < end
+            assert [x.data for x in chunks] == [b"<22>%d\n" % number]

@@ -293,3 +293,10 @@ def test_the_own_sender_sends_what_an_appliance_would(site: Site, tmp_path: Path
     wrong = command("send", str(folder), "--to", "here")
     assert wrong.returncode == 2
     assert "is not a syslog address" in wrong.stderr
+
+
+def test_once_opens_no_socket(site: Site) -> None:
+    """They have no end: what waits in the spool and in files is done without them."""
+    with socket.create_server(("127.0.0.1", site.port)):
+        assert site.program.once() == 0
+    assert "Syslog inputs are not opened with --once: they have no end." in site.program.log

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -37,10 +38,12 @@ from forwarder.inputs.files.checkpoint import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.tailer import FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import StandardInput
+from forwarder.inputs.syslog.counts import ListenerCounts
 from forwarder.inputs.syslog.inbox import PREFIX as SYSLOG_PREFIX
-from forwarder.inputs.syslog.listener import ListenerCounts
-from forwarder.inputs.syslog.source import SyslogSource
 from forwarder.spool import BlockedError, Pause, Spool
+
+if TYPE_CHECKING:
+    from forwarder.inputs.syslog.source import SyslogSource
 
 COMMIT_SECONDS = 0.1
 """For which a login may wait for others. Ten writes to disk a second are no load for any."""
@@ -129,7 +132,7 @@ class Ingest:
         self._deleted: list[str] = []
 
     @property
-    def _sources(self) -> list[StandardInput | SyslogSource | FileTailer]:
+    def _sources(self) -> "list[StandardInput | SyslogSource | FileTailer]":
         sources = self.live.stdin, self.live.syslog, self._tailer
         return [x for x in sources if x is not None]
 
@@ -232,7 +235,7 @@ class Ingest:
             wait = max(0.0, self._since + COMMIT_SECONDS - time.monotonic())
         # Of several sources none may keep the others waiting.
         sources = self._sources
-        share = wait if len(sources) == 1 else min(wait, COMMIT_SECONDS) / len(sources)
+        share = wait if len(sources) == 1 else min(wait, COMMIT_SECONDS) / max(1, len(sources))
         return [*chain.from_iterable(x.read(share) for x in sources)]
 
     def _note_changes(self) -> None:
@@ -298,7 +301,10 @@ class Ingest:
         state = [*checkpoint.changes, *((key, None) for key in self._forgotten)]
         self._deleted += [x.removeprefix(FILE_PREFIX) for x in self._forgotten]
         self._forgotten = []
-        state += self.live.save(checkpoint.consumed)
+        for key, value in self.live.save(checkpoint.consumed):
+            state.append((key, value))
+            if value is None:
+                self._deleted.append(key)
         for key, value in () if self._tailer is None else self._tailer.save(checkpoint.consumed):
             if value is None:
                 self._forgotten.append(key)
@@ -329,8 +335,13 @@ class LiveInputs:
         Raises:
             ForwarderError: A socket cannot be opened.
         """
-        listeners = [] if once else syslog_listeners(config.inputs)
-        if listeners:
+        listeners = syslog_listeners(config.inputs)
+        if listeners and once:
+            _log.warning("Syslog inputs are not opened with --once: they have no end.")
+        elif listeners:
+            # It needs asyncio and TLS, which take time and memory.
+            from forwarder.inputs.syslog.source import SyslogSource  # noqa: PLC0415
+
             self.syslog = self.syslog or SyslogSource(spool.iter_state(SYSLOG_PREFIX))
             self.syslog.listen(listeners)
         elif self.syslog is not None:

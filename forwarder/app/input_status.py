@@ -22,7 +22,7 @@ from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import GIVE_NAMES, WARNINGS, Counters
 from forwarder.inputs.files.tailer import FileStatus, FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
-from forwarder.inputs.syslog.listener import LISTENER_WARNINGS, ListenerCounts
+from forwarder.inputs.syslog.counts import LISTENER_WARNINGS, ListenerCounts
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.text import shortened, shown
 
@@ -43,13 +43,29 @@ MAX_OTHERS = 1_000  # files known not to be mail logs after a restart, though no
 _log = structlog.get_logger(__name__)
 
 
+class Totals:
+    """Tells which totals are to be logged: those that grew, each at most once an hour."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._logged: dict[object, tuple[int, float]] = {}
+
+    def is_due(self, key: object, number: int, *, last: bool) -> bool:
+        """Whether to log a total now; it counts as logged then. The ``last`` time none waits."""
+        now = self._clock()
+        before, at = self._logged.get(key, (0, None))
+        if number <= before or not (at is None or last or now - at >= AGAIN_SECONDS):
+            return False
+        self._logged[key] = number, now
+        return True
+
+
 class ParseWarnings:
     """Logs what documents lack: when it is new, and then at most once an hour."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start with nothing logged; the clock gives seconds."""
-        self._clock = clock
-        self._said: dict[str, tuple[int, float]] = {}
+        self._totals = Totals(clock)
         self._said_utc = False
         self._mixed: set[str] = set()
 
@@ -69,13 +85,10 @@ class ParseWarnings:
                     + GIVE_NAMES,
                     **mixture._asdict(),
                 )
-        now = self._clock()
         for name, noun, what, advice, _ in WARNINGS:
             number: int = getattr(counts, name)
-            said, at = self._said.get(name, (0, None))
-            if number <= said or not (at is None or last or now - at >= AGAIN_SECONDS):
+            if not self._totals.is_due(name, number, last=last):
                 continue
-            self._said[name] = number, now
             first = {}
             if name == "unparsed_logins" and counts.first_unparsed is not None:
                 path, offset = counts.first_unparsed
@@ -88,23 +101,16 @@ class ListenerWarnings:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start with nothing logged; the clock gives seconds."""
-        self._clock = clock
-        self._logged: dict[tuple[str, str], tuple[int, float]] = {}
+        self._totals = Totals(clock)
 
     def log(self, listeners: Mapping[str, ListenerCounts], *, last: bool = False) -> None:
         """Log what is new in the totals so far; the ``last`` time nothing waits for its hour."""
-        now = self._clock()
         for address, counts in listeners.items():
             for name, meaning in LISTENER_WARNINGS.items():
                 number: int = getattr(counts, name)
-                logged, at = self._logged.get((address, name), (0, None))
-                if number <= logged or not (at is None or last or now - at >= AGAIN_SECONDS):
-                    continue
-                self._logged[address, name] = number, now
-                error = {"error": counts.tls_error} if name == "tls_failed" else {}
-                _log.warning(
-                    f"Syslog: {meaning}.", address=address, number=number - logged, **error
-                )
+                if self._totals.is_due((address, name), number, last=last):
+                    error = {"error": counts.tls_error} if name == "tls_failed" else {}
+                    _log.warning(f"Syslog: {meaning}.", address=address, number=number, **error)
 
 
 class InputStatus:

@@ -29,6 +29,7 @@ from forwarder.config.types import (
     format_size,
 )
 from forwarder.inputs.syslog.address import Transport, read_address
+from forwarder.inputs.syslog.framing import MAX_MESSAGE_BYTES
 
 APPLIANCE = "{appliance}"
 
@@ -120,7 +121,9 @@ class SyslogSettings(Settings):
     max_connections_per_sender: Annotated[Count, between(1, 10_000)] = 32
     """The same for each address, so that one sender leaves some to the others."""
     # The longest line that is read of a file.
-    max_message_bytes: Annotated[Size, between(480, 64 << 10, format_size)] = 64 << 10
+    max_message_bytes: Annotated[Size, between(480, MAX_MESSAGE_BYTES, format_size)] = (
+        MAX_MESSAGE_BYTES
+    )
     """Size of a message; of a longer one, only the beginning is used."""
     # Appliances are silent at night. A dead connection is found by the system's keep-alive.
     idle_timeout: Annotated[

@@ -64,8 +64,7 @@ class YearFinder:
 
     def restart(self, near: datetime) -> None:
         """Find years from a time on, whatever lines said before."""
-        if self.state.near.date() != _ahead(near).date() or self.state.before is not None:
-            self.resume(YearState(_ahead(near), None, None))
+        self.resume(YearState(_ahead(near), None, None))
 
     def resume(self, state: YearState) -> None:
         """Go on where another one was."""

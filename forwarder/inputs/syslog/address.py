@@ -13,8 +13,6 @@ from urllib.parse import urlsplit
 from forwarder.errors import ForwarderError
 
 Network = IPv4Network | IPv6Network
-IPAddress = str
-"""Of a sender: IPv4, or IPv6 in its short form without a zone."""
 
 
 class Transport(Enum):
@@ -93,7 +91,7 @@ def read_address(text: str) -> Address:
     return Address(transport, parts.hostname, port, "")
 
 
-def sender_address(host: str) -> IPAddress:
+def sender_address(host: str) -> str:
     """Return the address of a peer in one form: IPv4 within IPv6 as IPv4, without a zone."""
     address = ip_address(host.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)

@@ -44,12 +44,14 @@ class Origin(NamedTuple):
 class _Log:
     """The messages of one sender."""
 
-    __slots__ = ("handed_over", "in_flight", "offset", "origin", "resume", "saved", "waiting")
+    __slots__ = ("in_flight", "offset", "origin", "resume", "saved", "waiting")
 
-    def __init__(self, origin: Origin, saved: tuple[int, bytes | None]) -> None:
-        self.origin = origin
-        self.saved = saved  # an offset before which all is in documents; what goes with a chunk
-        self.offset, self.resume = saved
+    def __init__(self, offset: int = 0, resume: bytes = b"") -> None:
+        self.origin: Origin  # of the last message
+        # An offset before which all is in documents, and what goes with the chunk from there.
+        self.saved = offset, resume
+        self.offset = offset
+        self.resume: bytes | None = resume
         self.waiting: deque[bytes] = deque()
         self.in_flight: deque[bytes] = deque()  # from the saved offset on
 
@@ -99,8 +101,10 @@ class Inbox:
     def __init__(self, saved: Iterable[tuple[str, bytes]]) -> None:
         """Start with what :meth:`save` returned before; pairs whose key begins with PREFIX."""
         self._changed = threading.Condition()
-        self._saved = {key: orjson.loads(value) for key, value in saved}
         self._logs: dict[str, _Log] = {}  # the least recently heard first
+        for key, value in saved:
+            log = orjson.loads(value)
+            self._logs[key] = _Log(log["offset"], b64decode(log["state"]))
         self._ready: dict[str, _Log] = {}  # those with something waiting, in turn
         self._gone: list[str] = []
         self._waiting_bytes = 0
@@ -116,7 +120,7 @@ class Inbox:
         data = b"\n".join((*messages, b""))
         key = PREFIX + origin.sender
         with self._changed:
-            log = self._logs.pop(key, None) or self._begin(key, origin)
+            log = self._logs.pop(key, None) or self._begin()
             self._logs[key] = self._ready[key] = log
             log.origin = origin
             log.waiting.append(data)
@@ -160,13 +164,10 @@ class Inbox:
                 if log.waiting:
                     self._ready[key] = log
 
-    def _begin(self, key: str, origin: Origin) -> _Log:
+    def _begin(self) -> _Log:
         if len(self._logs) >= MAX_SENDERS:
             self._forget()
-        saved = self._saved.pop(key, None)
-        if saved is None:
-            return _Log(origin, (0, b""))
-        return _Log(origin, (saved["offset"], b64decode(saved["state"])))
+        return _Log()
 
     def _forget(self) -> None:
         """Forget the sender that has been silent for longest, and owes nothing."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.syslog.address import ListenerSettings
+from forwarder.inputs.syslog.counts import ListenerCounts
 from forwarder.inputs.syslog.inbox import Inbox
-from forwarder.inputs.syslog.listener import ListenerCounts
 from forwarder.inputs.syslog.receiver import Receiver
 
 
@@ -32,9 +32,8 @@ class SyslogSource:
 
     def read(self, timeout: float) -> list[Chunk]:
         """Return what has arrived, or wait for it for so many seconds."""
-        was_full = self._inbox.is_full
         chunks = self._inbox.take(timeout)
-        if was_full and not self._inbox.is_full:
+        if chunks:  # it may have been full for a moment
             self._receiver.resume()
         return chunks
 
