@@ -174,6 +174,14 @@ def test_a_spool_that_cannot_be_read_is_said(tmp_path: Path, mounts: Path) -> No
     assert len([x for x in texts if "spool.db' is damaged" in x]) == 1
 
 
+@pytest.mark.parametrize("path", ["/proc/self/environ", "/dev/{}/mail*", "/sys/kernel/mail*"])
+def test_what_is_of_the_system_is_a_warning(tmp_path: Path, mounts: Path, path: str) -> None:
+    """No log is there."""
+    text = LEAST.replace("stdin}", f'files, paths: ["{path}"]}}')
+    warnings = [x for x in at(found(tmp_path, text, mounts), "inputs", tmp_path) if x[0] and x[2]]
+    assert f"is below /{path.split('/')[1]}, where the system shows itself" in warnings[0][1]
+
+
 def test_what_vanishes_has_no_size(tmp_path: Path) -> None:
     """A running forwarder makes and removes files."""
     (tmp_path / "there").write_bytes(b"123")

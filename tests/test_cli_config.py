@@ -92,7 +92,19 @@ def test_the_environment_may_name_the_file(path: Path) -> None:
     assert "  siem:\n    type: server\n" in done.stdout
     done = run("config", "show")
     assert done.exit_code == 2
-    assert "Missing option '--config' / '-c'" in done.stderr
+    assert "name the configuration: FILE, or -c FILE." in done.stderr
+
+
+@pytest.mark.parametrize("command", [("check",), ("config", "show")])
+def test_the_file_may_be_an_argument(path: Path, command: tuple[str, ...]) -> None:
+    """As with other programs; it counts more than the environment, and not beside -c."""
+    expected = run(*command, "-c", str(path))
+    assert (expected.exit_code, expected.stderr) == (0, "")
+    done = run(*command, str(path), ESA_FORWARDER_CONFIG="/nowhere")
+    assert (done.exit_code, done.stdout) == (0, expected.stdout)
+    twice = run(*command, str(path), "-c", str(path))
+    assert twice.exit_code == 2
+    assert "named twice" in twice.stderr
 
 
 def test_the_schema_has_the_outputs_that_work() -> None:

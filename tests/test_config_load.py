@@ -105,6 +105,29 @@ def test_a_configuration_comes_to_its_values(tmp_path: Path) -> None:
     assert config.log.level == "debug"
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ("type: file, start: end", ["paths", "start", "timezone", "type"]),
+        ("type: [1], paths: 5", ["paths", "timezone", "type"]),
+        ("type: stdn", ["timezone", "type"]),
+        ("type: file", ["paths", "timezone", "type"]),
+        ("type: stdn, start_at: end", ["start_at", "timezone", "type"]),
+        ("type: sylog, listen: here", ["listen", "timezone", "type"]),
+        ("paths: []", ["paths", "timezone", "type"]),
+    ],
+)
+def test_a_mistake_in_an_input_does_not_hide_the_others(
+    tmp_path: Path, values: str, expected: list[str]
+) -> None:
+    """Neither a wrong type nor a wrong zone."""
+    text = LEAST.replace("type: stdin", f"timezone: CEST, {values}")
+    found = [
+        x.partition("inputs[0]")[2].partition(":")[0] for x in mistakes(tmp_path, text.encode())
+    ]
+    assert [x.removeprefix(".") for x in found] == expected
+
+
 def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
     """An input and an output are enough."""
     config = read(tmp_path, LEAST)

@@ -251,10 +251,11 @@ def test_what_is_the_programs_own_or_the_systems_is_never_opened(
     state = srv / "state"
     state.mkdir()
     (state / "spool.db").write_bytes(b"".join(MORE))
-    names = ("spool", "hard", "zero")
+    names = ("spool", "hard", "zero", "environ")
     (srv / "esa1/mail.spool").symlink_to(state / "spool.db")
     (srv / "esa1/mail.hard").hardlink_to(state / "spool.db")
     (srv / "esa1/mail.zero").symlink_to("/dev/zero")
+    (srv / "esa1/mail.environ").symlink_to("/proc/self/environ")
     inputs = [
         x._replace(leave_out=(f"{os.path.realpath(state)}/",))
         for x in followed(srv, one_each=True, follow=follow)

@@ -30,7 +30,7 @@ from forwarder.events import GIVE_NAMES, describe_mixture
 from forwarder.inputs.block_reader import plain_bytes, read_blocks
 from forwarder.inputs.files.discovery import list_files, say_passed_over
 from forwarder.inputs.files.file_handle import Inode
-from forwarder.inputs.files.paths import Links
+from forwarder.inputs.files.paths import Links, fixed_folder
 from forwarder.inputs.files.scanner import FOLLOW, FileSource, FileStat, scan
 from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.inputs.syslog.address import ListenerSettings, Transport
@@ -60,6 +60,7 @@ _REMOTE = frozenset(
 that hold; neither is sure there (sqlite.org/wal.html, sqlite.org/faq.html#q5)."""
 _VOLATILE = frozenset({"tmpfs", "ramfs"})
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OF_SYSTEM = ("/dev", "/proc", "/sys")  # what lies here is not a file on a disk
 
 MAX_APPLIANCES = 10  # whose logs are parsed; of a relay of hundreds, these stand for the others
 MAX_FILES = 6  # of an appliance, the newest: some may not be mail logs, or of another machine
@@ -231,6 +232,12 @@ def _check_path(
 ) -> Iterator[Finding]:
     """Look at a path as the service does, and at what other paths read of it."""
     (path,) = source.paths
+    real = Path(os.path.realpath(fixed_folder(os.path.abspath(path))))  # noqa: PTH100 - as the inputs do
+    for system in (x for x in _OF_SYSTEM if real.is_relative_to(x)):
+        yield _ok(
+            f" is below {system}, where the system shows itself and no log is",
+            "Name files on a disk; for standard input, use type: stdin.",
+        )
     files, problems, links, _ = scan([source], {})
     if links:
         yield _ok(f": {say_passed_over(links, FOLLOW)}")

@@ -5,10 +5,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from forwarder.errors import EndedBySignal
 from forwarder.text import escaped
@@ -26,6 +28,10 @@ ENDED = 128
 """And the number of the signal, as shells count."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 @contextmanager
@@ -132,17 +138,43 @@ def _terminal_width(text: str) -> int:
     return cell_len(text)
 
 
-config_option = click.option(
-    "--config",
-    "-c",
-    "path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    required=True,
-    envvar="ESA_FORWARDER_CONFIG",
-    show_envvar=True,
-    help="The configuration, in YAML.",
-)
+def _config_option(command: _Command, *, required: bool) -> _Command:
+    option = click.option(
+        "--config",
+        "-c",
+        "path",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        required=required,
+        envvar="ESA_FORWARDER_CONFIG",
+        show_envvar=True,
+        help="The configuration, in YAML.",
+    )
+    return option(command)
+
+
+def config_option(command: _Command) -> _Command:
+    """Add the option -c; for commands that have other arguments."""
+    return _config_option(command, required=True)
+
+
+def config_file(command: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+    """Add the option -c, and FILE as an argument, which means the same."""
+
+    @wraps(command)
+    def with_path(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+        file = kwargs.pop("file")
+        if file is None and kwargs["path"] is None:
+            raise click.UsageError("name the configuration: FILE, or -c FILE.")
+        if file is not None:
+            source = click.get_current_context().get_parameter_source("path")
+            if source is ParameterSource.COMMANDLINE:
+                raise click.UsageError("the configuration is named twice: use FILE or -c FILE.")
+            kwargs["path"] = file  # rather than that of the environment
+        return command(*args, **kwargs)
+
+    argument = click.argument("file", required=False, type=click.Path(path_type=Path))
+    return _config_option(argument(with_path), required=False)
 
 
 def load_or_end(path: Path) -> "Config":

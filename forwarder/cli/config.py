@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.cli.common import DONE, FAILED, config_option, load_or_end, print_result
+from forwarder.cli.common import DONE, FAILED, config_file, load_or_end, print_result
 
 if TYPE_CHECKING:
     from forwarder.plugins import Installed
@@ -21,7 +21,7 @@ _DEPTH = 4
 
 
 @click.command()
-@config_option
+@config_file
 def check(path: Path) -> None:
     """Check a configuration, and whether everything it needs is there.
 
@@ -64,7 +64,7 @@ def schema() -> None:
 
 
 @config.command()
-@config_option
+@config_file
 def show(path: Path) -> None:
     """Print a configuration as it takes effect: with all defaults, and without secrets."""
     from forwarder.config.schema import show as write

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from forwarder.cli.common import DONE, FAILED, as_configured, config_option, fail, load_or_end
+from forwarder.cli.common import DONE, FAILED, as_configured, config_file, fail, load_or_end
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
 
 @click.command()
-@config_option
+@config_file
 @click.option("--once", is_flag=True, help="Read to the end, deliver everything, and exit.")
 @click.option(
     "--give-up-after",

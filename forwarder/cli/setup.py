@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.cli.common import BAD_CONFIG, FAILED, config_option, load_or_end, print_result
+from forwarder.cli.common import BAD_CONFIG, FAILED, config_file, load_or_end, print_result
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.text import escaped
 
@@ -28,7 +28,7 @@ def _credential(name: str, text: str) -> "Callable[[FC], FC]":
 
 
 @click.command()
-@config_option
+@config_file
 @click.option("--output", "name", metavar="NAME", help="Of several outputs, the one to set up.")
 @click.option(
     "--set",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forwarder.cli.common import config_option, fail, format_table, load_or_end, print_result
+from forwarder.cli.common import config_file, fail, format_table, load_or_end, print_result
 from forwarder.text import escaped, escaped_json, many
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
 
 
 @click.command()
-@config_option
+@config_file
 @click.option(
     "--format",
     "form",

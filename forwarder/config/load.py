@@ -16,7 +16,15 @@ from pydantic import BaseModel, ValidationError
 
 from forwarder.config.errors import IssueFormatter
 from forwarder.config.introspection import fields_of, written_paths
-from forwarder.config.issue import ConfigIssue, IssuesError, Loc, format_path, line_of, quoted
+from forwarder.config.issue import (
+    ConfigIssue,
+    IssuesError,
+    Loc,
+    format_path,
+    line_of,
+    quoted,
+    suggest,
+)
 from forwarder.config.models import (
     DeadLetterSettings,
     DocumentSettings,
@@ -42,6 +50,12 @@ from forwarder.inputs.files.scanner import FileSource, StartAt
 from forwarder.inputs.syslog.address import Address, ListenerSettings, TlsSettings
 from forwarder.output import OutputPlugin
 from forwarder.text import escaped
+
+_INPUTS: Mapping[str, type[BaseModel]] = {
+    "files": FilesSettings,
+    "stdin": StdinSettings,
+    "syslog": SyslogSettings,
+}
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -110,6 +124,7 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins) -> Config:
     """Validate all settings, those of the plugins too, and then what they are together."""
     issues: list[ConfigIssue] = []
     settings = _validate_model(IssueFormatter(document, TopSettings), document.top, issues)
+    _find_besides_type(document, issues)
     outputs = document.top.get("outputs")
     valid = {}
     for name, values in outputs.items() if isinstance(outputs, dict) else ():
@@ -145,6 +160,25 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins) -> Config:
         settings.log,
         document,
     )
+
+
+def _find_besides_type(document: YamlDocument, issues: list[ConfigIssue]) -> None:
+    """Find what else is wrong with inputs of an unknown type, at which pydantic stops.
+
+    They are validated as the type that was meant. Where that is unclear, it is files, whose
+    settings every input has, and some more.
+    """
+    inputs = document.top.get("inputs")
+    for number, values in enumerate(inputs if isinstance(inputs, list) else ()):
+        kind = values.get("type") if isinstance(values, dict) else "files"
+        if isinstance(kind, str) and kind in _INPUTS:
+            continue
+        loc = ("inputs", number)
+        is_reference = (*loc, "type") in document.written
+        near = "" if is_reference else suggest(str(kind), _INPUTS)
+        meant = next((x for x in _INPUTS if x in near), None)
+        supposed = {**({} if meant else {"paths": ["."]}), **values, "type": meant or "files"}
+        _validate_model(IssueFormatter(document, _INPUTS[meant or "files"], loc), supposed, issues)
 
 
 def _validate_model(

@@ -179,6 +179,8 @@ class _Scan:
         elif not stat.S_ISREG(mode):
             kind = "FIFO" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
             reason = f"is a {kind} and is not followed; name files, or use the input stdin."
+        elif status.st_dev in _system_devices():
+            reason = "is not a file on a disk and is not followed."
         elif any(inode in self._inodes_at(x) for x in source.leave_out):
             reason = "is a file of the program's own by another name; it is never read."
         else:
@@ -232,6 +234,11 @@ def _inodes_at(own: str) -> frozenset[Inode]:
     except OSError:
         return frozenset()
     return frozenset((x.st_dev, x.st_ino) for x in found)
+
+
+@cache
+def _system_devices() -> frozenset[int]:
+    return frozenset(os.stat(x).st_dev for x in ("/proc", "/sys") if Path(x).exists())
 
 
 def _leads_beside(link: str) -> bool:
