@@ -93,7 +93,7 @@ class Encoder:
             if not self._keeps_original:
                 original = None
         if user:
-            user_text = _quote(shorten(user))
+            user_text = _quote(user if len(user) < SHORT_KEYWORD else shorten(user))
             mail = "@" in user
             if "\\" in user and user[0] != "\\":
                 user_domain = _quote(shorten(user[: user.index("\\")]))
@@ -105,7 +105,9 @@ class Encoder:
                     _quote(shorten(host.decode("utf-8", "replace"))) if version is None else host
                 )
                 if host_name is not None:
-                    domain = _quote(shorten(host_name))
+                    domain = _quote(
+                        host_name if len(host_name) < SHORT_KEYWORD else shorten(host_name)
+                    )
             if policy is not None or verified is not None:
                 sender = self._senders[policy, verified]
             if encryption is not None:

@@ -207,7 +207,8 @@ def lay_out_sender(key: tuple[Policy | None, bool | None]) -> bytes:
     if policy is not None:
         known |= {"policy": policy.action, "group": cut(policy.group), "match": cut(policy.match)}
         known |= {"sbrs": policy.sbrs, "country": cut(policy.country)}
-    return orjson.dumps(without_empty(known))
+    # Scores and groups make many of these; they are flat, which makes it quicker.
+    return orjson.dumps({x: y for x, y in known.items() if y is not None and y != ""})
 
 
 def lay_out_tls(tls: Tls) -> bytes:
