@@ -3,7 +3,7 @@
 scanner ─────▶ changes ───────▶ read queue ──▶ reader ───────────▶ chunks
 which files    when to scan;    whose turn     compares with known logs (identify),
 are there      new, gone        it is          reads from where each stopped
-                   └── registry and checkpoints: each file, and how far each log was read
+                   └── files and checkpoints: each file, and how far each log was read
 """
 
 import threading
