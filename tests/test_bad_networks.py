@@ -218,7 +218,8 @@ def test_a_request_that_is_cut(scene: Scene) -> None:
 @pytest.mark.parametrize("stream", ["upstream", "downstream"])
 def test_a_connection_that_goes_silent(scene: Scene, stream: Stream) -> None:
     """It is given up when the time is over, whether the request or the reply is stuck."""
-    scene.start(timeout="2s", connect_timeout="2s")
+    # Long enough for a server that is busy, which is no silence.
+    scene.start(timeout="10s", connect_timeout="10s")
     scene.proxy.add("timeout", stream, timeout=0)
     scene.grow(3)
     scene.forwarder.wait_for("does not answer in time")
