@@ -1,20 +1,21 @@
 """The service, with messages that arrive over syslog."""
 
 import json
-import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.faults.program import COMMAND, Program, wait_until
+from tests.faults.program import COMMAND
 from tests.servers.running import free_ports
+from tests.syslog_site import Site
 
-PORT = "5514"
 LINES = (
     "New SMTP ICID 450 interface D (192.0.2.25) address 203.0.113.9 reverse dns host a verified no",
     "SMTP Auth: (ICID 450) succeeded for user: m.rossi using AUTH mechanism: PLAIN with profile: P",
@@ -24,74 +25,24 @@ LINES = (
     "ICID 450 close",
     "SMTP Auth: (ICID 451) failed for user: other using AUTH mechanism: LOGIN with profile: P",
 )
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)
+"""The year of a stamp without one is that of its arrival, or the one before."""
+DAY = f"{YESTERDAY:%b} {YESTERDAY.day:2} 11:44:48"
+YEAR = f"{YESTERDAY:%Y}"
+ISO = f"{YESTERDAY:%Y-%m-%d}"
 FRAMINGS = {
-    "no host": "<22>Apr 22 11:44:48 mail_logs: Info: {}",
-    "host": "<94>Apr 22 11:44:48 esa1 mail_logs: Info: {}",
-    "weekday and year": "<22>Wed Apr 22 11:44:48 2026 esa1 mail_logs: Info: {}",
-    "year": "<22>Apr 22 11:44:48 2026 esa1 mail_logs: Info: {}",
-    "ISO": "<22>2026-04-22T11:44:48+02:00 esa1 mail_logs: Info: {}",
-    "RFC 5424": "<22>1 2026-04-22T11:44:48+02:00 esa1 mail_logs - - - Info: {}",
-    "a file's": "Wed Apr 22 11:44:48 2026 Info: {}",
-    "no priority": "Apr 22 11:44:48 esa1 mail_logs: Info: {}",
-    "relay": "<22>Apr 22 11:44:49 relay esa: Apr 22 11:44:48 esa1 mail_logs: Info: {}",
+    "no host": f"<22>{DAY} mail_logs: Info: {{}}",
+    "host": f"<94>{DAY} esa1 mail_logs: Info: {{}}",
+    "weekday and year": f"<22>{YESTERDAY:%a} {DAY} {YEAR} esa1 mail_logs: Info: {{}}",
+    "year": f"<22>{DAY} {YEAR} esa1 mail_logs: Info: {{}}",
+    "year first": f"<22>{YEAR} {DAY} esa1 mail [info] mail_logs:nopid Info: {{}}",
+    "ISO": f"<22>{ISO}T11:44:48+02:00 esa1 mail_logs: Info: {{}}",
+    "ISO without an offset": f"<22>{ISO} 11:44:48 esa1 mail_logs: Info: {{}}",
+    "RFC 5424": f"<22>1 {ISO}T11:44:48+02:00 esa1 mail_logs - - - Info: {{}}",
+    "a file's": f"{YESTERDAY:%a} {DAY} {YEAR} Info: {{}}",
+    "no priority": f"{DAY} esa1 mail_logs: Info: {{}}",
+    "relay": f"<22>{DAY} relay esa: {DAY} esa1 mail_logs: Info: {{}}",
 }
-
-
-class Site:
-    """A service that listens, and its documents."""
-
-    def __init__(self, folder: Path) -> None:
-        """Prepare; nothing runs."""
-        self.folder = folder
-        port = free_ports(1)[0]
-        self.addresses = {
-            "udp": f"udp://127.0.0.1:{port}",
-            "tcp": f"tcp://127.0.0.1:{port}",
-            "unix": f"unix://{folder}/log",
-        }
-        self.port = port
-        self.program = Program(folder / "esa.yaml")
-        self.configure()
-
-    def configure(self, more: str = "") -> None:
-        """Write the configuration."""
-        inputs = "".join(
-            f"  - {{type: syslog, listen: '{x}', timezone: Europe/Rome{more}}}\n"
-            for x in self.addresses.values()
-        )
-        self.program.config.write_text(
-            f"state: {self.folder}/state\ninputs:\n{inputs}outputs:\n  archive:\n"
-            f"    {{type: file, path: {self.folder}/auth.ndjson, batch: {{max_age: 10ms}}}}\n"
-        )
-
-    @property
-    def documents(self) -> list[dict[str, Any]]:
-        """What is delivered."""
-        path = self.folder / "auth.ndjson"
-        text = path.read_text() if path.exists() else ""
-        lines = text[: text.rfind("\n") + 1].splitlines()  # the last one may be half written
-        return [json.loads(x) for x in lines]
-
-    def wait(self, number: int) -> list[dict[str, Any]]:
-        """Wait for so many documents, and no more."""
-        wait_until(lambda: len(self.documents) >= number, f"{number} documents")
-        documents = self.documents
-        assert len(documents) == number
-        return documents
-
-    def send(self, transport: str, lines: list[str], *, counted: bool = False) -> None:
-        """Send lines as messages, on a new connection."""
-        messages = [x.encode() for x in lines]
-        if transport == "tcp":
-            framed = [b"%d %b" % (len(x), x) if counted else x + b"\n" for x in messages]
-            with socket.create_connection(("127.0.0.1", self.port)) as client:
-                client.sendall(b"".join(framed))
-        else:
-            family = socket.AF_INET if transport == "udp" else socket.AF_UNIX
-            place: Any = ("127.0.0.1", self.port) if transport == "udp" else f"{self.folder}/log"
-            with socket.socket(family, socket.SOCK_DGRAM) as client:
-                for message in messages:
-                    client.sendto(message, place)
 
 
 @pytest.fixture
@@ -102,34 +53,34 @@ def site(tmp_path: Path) -> Iterator[Site]:
     site.program.finish()
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp", "counted", "unix"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "counted", "tls", "unix"])
 def test_each_framing_gives_the_documents_of_a_file(site: Site, transport: str) -> None:
     """But for what tells of the log, and the ids."""
     site.program.begin()
-    number = 0
+    is_counted = transport == "counted"
+    sender = "localhost" if transport == "unix" else "127.0.0.1"
+    found: dict[str, list[dict[str, Any]]] = {}
     for name, framing in FRAMINGS.items():
-        lines = [framing.format(x) for x in LINES]
-        if transport == "counted" and not framing.startswith("<"):
+        if is_counted and not framing.startswith("<"):
             continue  # a message with a length begins with its priority
-        before = number
-        site.send(transport.replace("counted", "tcp"), lines, counted=transport == "counted")
-        number += 3
-        found = site.wait(number)[before:]
-        sender = "localhost" if transport == "unix" else "127.0.0.1"
-        assert {x["host"]["name"] for x in found} == {"esa1" if "esa1" in framing else sender}, name
-        logs = site.folder / "file" / found[0]["host"]["name"] / "mail.log"
-        logs.parent.mkdir(parents=True, exist_ok=True)
-        logs.write_text("".join(x + "\n" for x in lines))
-        parsed = subprocess.run(  # noqa: S603 - our own
-            [*COMMAND, "parse", "-q", "--timezone", "Europe/Rome", "--year", "2026", str(logs)],
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        expected = [json.loads(x) for x in parsed.stdout.splitlines()]
-        for document in (*found, *expected):
-            del document["log"], document["event"]["id"]
-            document["cisco_esa"].pop("session_id", None)
-        assert found == expected, name
+        lines = [framing.format(x) for x in LINES]
+        site.send("tcp" if is_counted else transport, lines, counted=is_counted)
+        found[name] = site.wait(3 * len(found) + 3)[-3:]
+        host = "esa1" if "esa1" in framing else sender
+        assert {x["host"]["name"] for x in found[name]} == {host}, name
+        log = site.folder / "files" / name / host / "mail.log"
+        log.parent.mkdir(parents=True)
+        log.write_text("".join(x + "\n" for x in lines))
+    parsed = command(
+        *("parse", "-q", "--timezone=Europe/Rome", f"--year={YEAR}", f"{site.folder}/files")
+    ).stdout
+    expected: dict[str, list[dict[str, Any]]] = {x: [] for x in found}
+    for document in map(json.loads, parsed.splitlines()):
+        expected[Path(document["log"]["file"]["path"]).parts[-3]].append(document)
+    for document in chain.from_iterable((*found.values(), *expected.values())):
+        del document["log"], document["event"]["id"]
+        document["cisco_esa"].pop("session_id", None)
+    assert found == expected
 
 
 def test_two_senders_with_equal_ids_stay_apart(site: Site) -> None:
@@ -183,28 +134,6 @@ def test_identical_lines_are_as_many_logins(site: Site) -> None:
     assert len({x["event"]["id"] for x in site.wait(9)}) == 9
 
 
-def test_real_senders(site: Site) -> None:
-    """logger(1), of util-linux, in each of its forms."""
-    logger = shutil.which("logger")
-    assert logger is not None
-    site.program.begin()
-    server = ["--server", "127.0.0.1", "--port", str(site.port)]
-    ways = [
-        [*server, "--udp", "--rfc3164"],
-        [*server, "--udp", "--rfc5424"],
-        [*server, "--tcp", "--rfc3164"],
-        [*server, "--tcp", "--rfc5424", "--octet-count"],
-        ["--socket", f"{site.folder}/log"],
-    ]
-    for number, way in enumerate(ways):
-        text = "Info: " + LINES[6].replace("other", f"u{number}")
-        command = [logger, "--tag", "mail_logs", "--priority", "mail.info", *way, text]
-        subprocess.run(command, check=True)  # noqa: S603 - a program of the system
-        site.wait(number + 1)
-    users = [x["user"]["name"] for x in site.documents]
-    assert users == [f"u{x}" for x in range(len(ways))]
-
-
 def test_no_message_is_part_of_another(site: Site) -> None:
     """Whatever it is: what does not begin like a line of a log is dropped and counted."""
     site.program.begin()
@@ -240,7 +169,7 @@ def test_what_is_not_taken_is_said(site: Site) -> None:
 def test_check_opens_the_sockets(site: Site) -> None:
     """It says what the system gives, and leaves a running service alone."""
     config = str(site.program.config)
-    with socket.create_server(("127.0.0.1", site.port)):
+    with socket.create_server(("127.0.0.1", site.ports["tcp"])):
         found = command("check", "-c", config)
         assert found.returncode == 1
         assert f"FAIL  inputs[1]: cannot listen on {site.addresses['tcp']}: " in found.stdout
@@ -280,9 +209,9 @@ def test_the_own_sender_sends_what_an_appliance_would(site: Site, tmp_path: Path
         line = f"Wed Apr 22 11:44:4{number} 2026 Info: " + LINES[6].replace("other", f"u{number}")
         (folder / f"mail.@20260422T11444{number}.s").write_text(line + "\n")
     options = ["--host", "esa1", "--rate", "100"]
+    more = {"tcp": ["--octet-counting"], "tls": ["--ca", str(site.authority.path)]}
     for number, (transport, address) in enumerate(site.addresses.items(), 1):
-        more = ["--octet-counting"] if transport == "tcp" else []
-        sent = command("send", str(folder), "--to", address, *options, *more)
+        sent = command("send", str(folder), "--to", address, *options, *more.get(transport, []))
         assert sent.stderr.startswith(f"2 messages sent to {address} in 0.")
         found = site.wait(2 * number)[-2:]
         assert [x["user"]["name"] for x in found] == ["u0", "u1"]
@@ -297,6 +226,6 @@ def test_the_own_sender_sends_what_an_appliance_would(site: Site, tmp_path: Path
 
 def test_once_opens_no_socket(site: Site) -> None:
     """They have no end: what waits in the spool and in files is done without them."""
-    with socket.create_server(("127.0.0.1", site.port)):
+    with socket.create_server(("127.0.0.1", site.ports["tcp"])):
         assert site.program.once() == 0
     assert "Syslog inputs are not opened with --once: they have no end." in site.program.log

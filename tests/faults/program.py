@@ -141,9 +141,17 @@ class Program:
 
     def memory(self, name: str = "VmRSS") -> int:
         """Bytes of memory; ``VmHWM`` for the most that it ever had."""
-        status = Path(f"/proc/{self.pid}/status").read_text("ascii")
-        (line,) = (x for x in status.splitlines() if x.startswith(f"{name}:"))
-        return int(line.split()[1]) * 1024
+        return _memory(self.pid, name)
+
+    def memory_of_all(self, name: str = "VmRSS") -> int:
+        """Return the same of the process and of those that it has started, in all."""
+        return sum(_memory(x, name) for x in self.processes)
+
+    @property
+    def processes(self) -> list[int]:
+        """Numbers of the process and of those that it has started."""
+        children = Path(f"/proc/{self.pid}/task").glob("*/children")
+        return [self.pid, *(int(x) for y in children for x in y.read_text("ascii").split())]
 
     def send(self, number: int) -> None:
         """Send a signal."""
@@ -168,3 +176,9 @@ class Program:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+
+
+def _memory(pid: int, name: str) -> int:
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    (line,) = (x for x in status.splitlines() if x.startswith(f"{name}:"))
+    return int(line.split()[1]) * 1024

@@ -99,6 +99,15 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
+def accepts(port: int) -> bool:
+    """Tell whether a process on this machine takes connections at a port."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
 def class_path(*places: Path) -> str:
     """Join folders with classes, and with jars."""
     return os.pathsep.join(str(x / "*") if any(x.glob("*.jar")) else str(x) for x in places)
