@@ -9,6 +9,7 @@ slow is found by ``make bench``.
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -70,6 +71,11 @@ settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True
 # For `make check`: fewer cases of each law.
 settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")
+
+# Tests start hundreds of processes. With this variable each would compile all that it imports,
+# which takes longer than everything else that it does.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Under nohup and in the background of a script signals come ignored, and so they would be in every
 # program that a test starts.
