@@ -6,16 +6,13 @@ implements :func:`forwarder_outputs`.
 
 - Only plugins that are asked for are loaded: a broken one that is not in use does no harm.
 - Two distributions with one type are an error. pluggy's own loader would take either of them
-  without a word, so entry points are looked up here. pluggy checks and registers what plugins
-  implement, and delivers nothing: a hook call stops at the first exception.
-- Every error names the plugin's distribution.
+  without a word, so entry points are looked up here.
 - What plugins print goes to standard error: standard output is for documents and results. Python
   has one standard output for all threads: a command redirects it while it calls a plugin, the
   service for good, and the output ``stdout`` writes to the original one.
 """
 
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
@@ -42,65 +39,16 @@ hookimpl = pluggy.HookimplMarker("forwarder")
 
 @hookspec
 def forwarder_outputs() -> Iterable[OutputPlugin]:  # type: ignore[empty-body]  # a plugin has it
-    '''Return the types of output that a plugin has.
+    """Return the types of output that a plugin has, one ``OutputPlugin`` for each entry point.
 
-    Called when the configuration names one of them, and by ``esa-forwarder plugins``.
+    Called when the configuration names one of them, and by ``esa-forwarder plugins``:
 
-    A whole plugin, in a module ``forwarder_folder``; it writes each document into a file:
+        @hookimpl
+        def forwarder_outputs() -> Iterable[OutputPlugin]:
+            return [OutputPlugin(name="folder", config=Settings, build=FolderOutput)]
 
-    ```python
-    """Writes each document into a file of its own, named after its id."""
-
-    from collections.abc import Iterable, Sequence
-
-    from pydantic import BaseModel, Field
-
-    from forwarder import Document, Failure, OutputPlugin, Unavailable, WrittenPath, hookimpl
-
-
-    class Settings(BaseModel, frozen=True, extra="forbid"):
-        """What the configuration says below ``type: folder``."""
-
-        path: WrittenPath = Field(description="Folder for the files; it has to be there.")
-
-
-    class FolderOutput:
-        """Writes to a folder."""
-
-        def __init__(self, settings: Settings) -> None:
-            self._path = settings.path
-
-        def open(self) -> None:
-            if not self._path.is_dir():
-                raise Unavailable(f"{str(self._path)!r} is not a folder; create it")
-
-        def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-            try:
-                for document in documents:
-                    (self._path / f"{document.id}.json").write_bytes(document.body)
-            except OSError as error:
-                raise Unavailable(f"{str(self._path)!r}: {error.strerror}") from error
-            return []
-
-        def close(self) -> None:
-            pass
-
-
-    @hookimpl
-    def forwarder_outputs() -> Iterable[OutputPlugin]:
-        return [OutputPlugin(name="folder", config=Settings, build=FolderOutput)]
-    ```
-
-    Its distribution names the module in its ``pyproject.toml``, once for each type:
-
-    ```toml
-    [project.entry-points."forwarder.outputs"]
-    folder = "forwarder_folder"
-    ```
-
-    Returns:
-        One for each type. The name of each is that of its entry point.
-    '''
+    A whole plugin, with its ``pyproject.toml`` and tests, is in ``docs/plugins.md``.
+    """
 
 
 class Installed(NamedTuple):
@@ -120,16 +68,7 @@ def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
         ConfigError: A type, or something that it needs, is not installed.
         PluginError: Two distributions have one of the types, or a plugin is broken.
     """
-    wanted = dict.fromkeys(types)
-    installed = _installed_points()
-    unknown = [x for x in wanted if x not in installed]
-    if unknown:
-        raise ConfigError(
-            f"no output of type {', '.join(map(repr, unknown))} is installed; installed are:"
-            f" {', '.join(sorted(installed)) or 'none'}. If a package provides it, install that"
-            " with pip into the same environment."
-        )
-    found = {x: _load(_only(x, installed[x])) for x in wanted}
+    found = {x: _load(x) for x in dict.fromkeys(types)}
     for type_, plugin in found.items():
         if plugin.missing:
             raise ConfigError(f"output type {type_!r} cannot be used: {plugin.missing}")
@@ -139,37 +78,32 @@ def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
 def list_installed() -> list[Installed]:
     """Load all installed plugins, to show them, by type; of broken ones, what is wrong."""
     found = []
-    for type_, points in sorted(_installed_points().items()):
-        for point in points:
-            plugin, problem = None, None
-            try:
-                plugin = _load(_only(type_, points))
-            except PluginError as error:
-                problem = str(error)
-            found.append(Installed(type_, *_origin(point), plugin, problem))
+    for point in sorted(entry_points(group=GROUP), key=lambda x: x.name):
+        plugin, problem = None, None
+        try:
+            plugin = _load(point.name)
+        except PluginError as error:
+            problem = str(error)
+        found.append(Installed(point.name, *_origin(point), plugin, problem))
     return found
 
 
-def _installed_points() -> dict[str, list[EntryPoint]]:
-    """Return our entry points by name; importlib leaves out hidden distributions."""
-    found = defaultdict[str, list[EntryPoint]](list)
-    for point in entry_points(group=GROUP):
-        found[point.name].append(point)
-    return found
-
-
-def _only(type_: str, points: list[EntryPoint]) -> EntryPoint:
+def _load(type_: str) -> OutputPlugin:
+    """Import what the entry point of a type names, and return its one plugin of that name."""
+    points = [*entry_points(group=GROUP, name=type_)]
+    if not points:
+        installed = ", ".join(sorted(entry_points(group=GROUP).names)) or "none"
+        raise ConfigError(
+            f"no output of type {type_!r} is installed; installed are: {installed}. If a package"
+            " provides it, install that with pip into the same environment."
+        )
     if len(points) > 1:
         names = " and ".join(sorted(" ".join(_origin(x)).strip() for x in points))
         raise PluginError(
             f"output type {type_!r} is in {len(points)} distributions: {names}; uninstall all but"
             " one."
         )
-    return points[0]
-
-
-def _load(point: EntryPoint) -> OutputPlugin:
-    """Import what an entry point names, and return its one plugin of that name."""
+    (point,) = points
     with _blaming(point, "imported"):
         module = point.load()
     with _blaming(point, "registered"):
