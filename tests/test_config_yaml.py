@@ -92,7 +92,7 @@ def test_editors_write_what_they_like(content: bytes) -> None:
         ),
         (b"a: " + b"[" * 40 + b"]" * 40, 1, "values are nested more than 32 deep"),
         (b"a: " + b"[" * 9_000, 1, "values are nested more than 32 deep"),
-        (b"a: &a [*a]\n", 1, "aliases (*) that stand for too many values, or for themselves"),
+        (b"a: &a [*a]\n", 1, "aliases (*) that stand for themselves"),
         (
             b"a: 1\nb: 'c\n",
             3,
@@ -108,14 +108,6 @@ def test_what_is_no_configuration_says_why(content: bytes, line: int, text: str)
     with pytest.raises(IssuesError) as caught:
         parse(content)
     assert caught.value.issues == [((), line, text)]
-
-
-def test_a_billion_laughs_are_not_laughed() -> None:
-    """Nine lines that stand for a billion values."""
-    lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
-    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
-    with pytest.raises(IssuesError, match="stand for too many"):
-        parse("\n".join(lines).encode())
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from forwarder.config import models
 from forwarder.config.errors import IssueFormatter
 from forwarder.config.introspection import fields_of, written_paths
 from forwarder.config.issue import (
@@ -25,36 +26,18 @@ from forwarder.config.issue import (
     quoted,
     suggest,
 )
-from forwarder.config.models import (
-    DeadLetterSettings,
-    DocumentSettings,
-    FilesSettings,
-    InputSettings,
-    LogSettings,
-    OutputSettings,
-    SpoolSettings,
-    StdinSettings,
-    SyslogSettings,
-    TopSettings,
-)
-from forwarder.config.yaml import (
-    MAX_BYTES,
-    UnreadableError,
-    YamlDocument,
-    parse,
-    read_file,
-)
+from forwarder.config.yaml import MAX_BYTES, UnreadableError, YamlDocument, parse, read_file
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.inputs.files.paths import is_pattern
-from forwarder.inputs.files.scanner import FileSource, StartAt
+from forwarder.inputs.files.scanner import FileSource
 from forwarder.inputs.syslog.address import Address, ListenerSettings, TlsSettings
 from forwarder.output import OutputPlugin
 from forwarder.text import escaped
 
 _INPUTS: Mapping[str, type[BaseModel]] = {
-    "files": FilesSettings,
-    "stdin": StdinSettings,
-    "syslog": SyslogSettings,
+    "files": models.FilesSettings,
+    "stdin": models.StdinSettings,
+    "syslog": models.SyslogSettings,
 }
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -72,7 +55,7 @@ class OutputConfig:
     plugin: OutputPlugin
     settings: BaseModel
     """Of the plugin's own model."""
-    delivery: OutputSettings
+    delivery: models.OutputSettings
     """Settings that every output has."""
 
 
@@ -81,13 +64,13 @@ class Config:
     """A whole configuration."""
 
     state: Path
-    inputs: tuple[InputSettings, ...]
+    inputs: tuple[models.InputSettings, ...]
     outputs: Mapping[str, OutputConfig]
     """By name, in the order of the file."""
-    documents: DocumentSettings
-    spool: SpoolSettings
-    dead_letters: DeadLetterSettings
-    log: LogSettings
+    documents: models.DocumentSettings
+    spool: models.SpoolSettings
+    dead_letters: models.DeadLetterSettings
+    log: models.LogSettings
     source: YamlDocument = field(repr=False)
     """As it was written."""
 
@@ -123,7 +106,7 @@ def _sentence(path: Path, issue: ConfigIssue) -> str:
 def _validate(document: YamlDocument, find_plugins: FindPlugins) -> Config:
     """Validate all settings, those of the plugins too, and then what they are together."""
     issues: list[ConfigIssue] = []
-    settings = _validate_model(IssueFormatter(document, TopSettings), document.top, issues)
+    settings = _validate_model(IssueFormatter(document, models.TopSettings), document.top, issues)
     _find_besides_type(document, issues)
     outputs = document.top.get("outputs")
     valid = {}
@@ -138,7 +121,7 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins) -> Config:
             text = str(error).replace(repr(kind), quoted(document.written.get(at, kind)))
             issues.append(ConfigIssue(at, line_of(at, document.lines), text))
             continue
-        common = tuple(fields_of(OutputSettings))
+        common = tuple(fields_of(models.OutputSettings))
         formatter = IssueFormatter(document, plugin.config, at[:2], common)
         own = {key: value for key, value in values.items() if key not in common}
         own_settings = _validate_model(formatter, own, issues, extra="forbid")
@@ -150,16 +133,7 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins) -> Config:
     issues += _find_contradictions(document, settings, found)
     if issues:
         raise IssuesError(issues)
-    return Config(
-        settings.state,
-        settings.inputs,
-        found,
-        settings.documents,
-        settings.spool,
-        settings.dead_letters,
-        settings.log,
-        document,
-    )
+    return Config(**{**dict(settings), "outputs": found}, source=document)
 
 
 def _find_besides_type(document: YamlDocument, issues: list[ConfigIssue]) -> None:
@@ -201,20 +175,20 @@ def _validate_model(
 
 
 def _find_contradictions(
-    document: YamlDocument, settings: TopSettings, outputs: Mapping[str, OutputConfig]
+    document: YamlDocument, settings: models.TopSettings, outputs: Mapping[str, OutputConfig]
 ) -> Iterator[ConfigIssue]:
     """Find what is valid by itself and wrong together."""
 
     def issue(loc: Loc, text: str) -> ConfigIssue:
         return ConfigIssue(loc, line_of(loc, document.lines), text)
 
-    readers = [x for x, y in enumerate(settings.inputs) if isinstance(y, StdinSettings)]
+    readers = [x for x, y in enumerate(settings.inputs) if isinstance(y, models.StdinSettings)]
     for number in readers[1:]:
         text = f"reads standard input, as inputs[{readers[0]}] does; remove one of them"
         yield issue(("inputs", number), text)
     listeners: dict[Address, int] = {}
     for number, each in enumerate(settings.inputs):
-        if isinstance(each, SyslogSettings):
+        if isinstance(each, models.SyslogSettings):
             before = listeners.setdefault(each.listen, number)
             if before != number:
                 text = f"listens where inputs[{before}] does; use another address or port"
@@ -246,15 +220,15 @@ def file_sources(config: Config, state: Path | None = None) -> list[FileSource]:
     own = tuple(leave_out)
     return [
         FileSource(
-            x.paths, x.appliance, StartAt(x.start_at), x.ignore_older, own, x.follow_symlinks
+            x.paths, x.appliance, x.start_at == "end", x.ignore_older, own, x.follow_symlinks
         )
-        if isinstance(x, FilesSettings)
+        if isinstance(x, models.FilesSettings)
         else FileSource(())
         for x in config.inputs
     ]
 
 
-def syslog_listeners(inputs: Sequence[InputSettings]) -> list[ListenerSettings]:
+def syslog_listeners(inputs: Sequence[models.InputSettings]) -> list[ListenerSettings]:
     """Return the sockets that inputs listen at."""
     return [
         ListenerSettings(
@@ -269,11 +243,11 @@ def syslog_listeners(inputs: Sequence[InputSettings]) -> list[ListenerSettings]:
             idle_timeout=x.idle_timeout,
         )
         for number, x in enumerate(inputs)
-        if isinstance(x, SyslogSettings)
+        if isinstance(x, models.SyslogSettings)
     ]
 
 
-def named_files(inputs: Sequence[InputSettings]) -> frozenset[str]:
+def named_files(inputs: Sequence[models.InputSettings]) -> frozenset[str]:
     """Return the absolute paths that inputs name without a pattern."""
-    paths = [y for x in inputs if isinstance(x, FilesSettings) for y in x.paths]
+    paths = [y for x in inputs if isinstance(x, models.FilesSettings) for y in x.paths]
     return frozenset(os.path.abspath(x) for x in paths if not is_pattern(x) or os.path.lexists(x))  # noqa: PTH100 - as the inputs do

@@ -196,7 +196,6 @@ Zone = Annotated[
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["Europe/Rome"]}),
 ]
-"""An IANA time zone by its name."""
 FolderPath = Annotated[Path, BeforeValidator(_path)]
 """A folder, which need not exist yet."""
 WrittenPath = Annotated[Path, BeforeValidator(_path), Written()]
@@ -204,7 +203,6 @@ WrittenPath = Annotated[Path, BeforeValidator(_path), Written()]
 or one in the state folder, are an error. Inputs never read it, nor files beside it whose names are
 its own, a dot and more, such as rotated ones."""
 FilePattern = Annotated[str, BeforeValidator(_path)]
-"""A file, a folder, or a pattern of them."""
 ListenAddress = Annotated[
     Address,
     BeforeValidator(_address),
@@ -217,14 +215,12 @@ ListenAddress = Annotated[
         }
     ),
 ]
-"""Where to listen, as ``udp://127.0.0.1:5514``, ``tls://[::]:6514`` or ``unix:///run/esa/log``."""
 Network = Annotated[
     IPv4Network | IPv6Network,
     BeforeValidator(_network),
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["192.0.2.0/24"]}),
 ]
-"""An address or a network of addresses."""
 OutputName = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 """The name of an output in the spool, in logs and on the command line."""
 LabelName = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,128}$")]

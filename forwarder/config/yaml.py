@@ -25,12 +25,7 @@ from forwarder.config.issue import ConfigIssue, IssuesError, Loc
 MAX_BYTES = 256 * 1024
 """Of a configuration. Hundreds of outputs fit; reading so much takes seconds."""
 _MAX_DEPTH = 32
-"""Of values within values. Settings need six."""
-_MAX_VALUES = MAX_BYTES // 2
-"""Aliases count each time: nine lines of them can stand for a billion values ("billion laughs",
-CVE-2003-1564). Without aliases there are never so many: a value takes two bytes at least."""
-_MAX_NUMBER = 100
-"""Characters of a number. Python refuses to read or write more than 4,300 digits."""
+"""Of values within values. Settings need six; an alias may stand for itself."""
 _MAX_REFERENCED = 64 * 1024
 """Bytes of a file that is a value. Keys, and chains of certificates, are a few KiB."""
 
@@ -124,7 +119,6 @@ class _Builder:
 
     def __init__(self, yaml: YAML, environment: Mapping[str, str] | None) -> None:
         self._yaml, self._environment = yaml, environment
-        self._values = 0
         self.lines: dict[Loc, int] = {}
         self.written: dict[Loc, str] = {}
         self.issues: list[ConfigIssue] = []
@@ -143,9 +137,8 @@ class _Builder:
 
     def _value(self, node: Node, loc: Loc, line: int, depth: int) -> object:
         self.lines[loc] = line
-        self._values += 1
-        if self._values > _MAX_VALUES or depth > _MAX_DEPTH:
-            raise _wrong(line, "aliases (*) that stand for too many values, or for themselves")
+        if depth > _MAX_DEPTH:
+            raise _wrong(line, "aliases (*) that stand for themselves")
         kind = _kind(node)
         match node:
             case MappingNode() if kind == "map":
@@ -159,11 +152,9 @@ class _Builder:
                 return self._text(node.value, loc, line)
             case ScalarNode() if kind in _SCALARS:
                 try:
-                    if len(node.value) <= _MAX_NUMBER:
-                        return self._yaml.constructor.construct_object(node)
+                    return self._yaml.constructor.construct_object(node)
                 except (ValueError, LookupError):  # as of !!int many
-                    pass
-                raise _wrong(line, f"cannot be read as YAML's {kind}", loc)
+                    raise _wrong(line, f"cannot be read as YAML's {kind}", loc) from None
         raise _wrong(line, _NO_TAGS, loc)
 
     def _text(self, written: str, loc: Loc, line: int) -> str:
