@@ -18,7 +18,6 @@ def pipe() -> Iterator[tuple[StandardInput, int]]:
     reading, writing = os.pipe()
     standard_input = StandardInput("esa1", descriptor=reading)
     yield standard_input, writing
-    standard_input.close()
     os.close(reading)
 
 
@@ -54,11 +53,9 @@ def test_of_a_line_only_its_whole_is_handed_over(pipe: tuple[StandardInput, int]
     os.write(writing, b"one\ntwo")
     pieces = [*standard_input.read(10), *standard_input.settle()]
     assert [(x.data, x.kind) for x in pieces] == [(b"one\n", Kind.MORE), (b"", Kind.IDLE)]
-    standard_input.close()
     standard_input.reopen("esa2", named=False, input_number=1)  # nothing was saved
     assert [(x.data, x.appliance) for x in standard_input.read(10)] == [(b"one\n", "esa2")]
     standard_input.save(4, b"state")
-    standard_input.close()
     standard_input.reopen("esa3", named=True, input_number=2)
     assert standard_input.settle() == []
     os.write(writing, b"!\n")
@@ -92,7 +89,6 @@ def test_a_file_is_read_too() -> None:
     while not standard_input.drained:
         data += b"".join(x.data for x in standard_input.read(1))
     os.close(descriptor)
-    standard_input.close()
     assert b"As with <FILE." in data
 
 
@@ -115,15 +111,3 @@ def test_what_cannot_be_read_is_an_error() -> None:
     with pytest.raises(ReadError, match="standard input cannot be read: Is a directory"):
         standard_input.read(0)
     os.close(descriptor)
-    standard_input.close()
-
-
-def test_waking_what_is_closed_does_nothing() -> None:
-    """Its descriptors may be those of a file by now."""
-    source = StandardInput("esa1", descriptor=0)
-    source.close()
-    read, write = os.pipe()
-    source.wake()
-    os.close(write)
-    assert os.read(read, 1) == b""
-    os.close(read)

@@ -11,7 +11,6 @@ which outlives a reload of the configuration.
 import os
 import select
 import sys
-import threading
 from datetime import UTC, datetime
 
 from forwarder.inputs.block_reader import HEAD_BYTES, STDIN, ReadError, refusal
@@ -25,10 +24,7 @@ _BLOCK_BYTES = 1 << 17  # 128 KiB, twice what a pipe holds: one read empties it
 
 
 def is_closed() -> bool:
-    """Whether standard input was closed when the program began, as after ``<&-`` in a shell.
-
-    Whatever its number leads to now is not a log.
-    """
+    """Whether standard input was closed when the program began, as after ``<&-`` in a shell."""
     return sys.stdin is None
 
 
@@ -48,28 +44,18 @@ class StandardInput:
         """The offset before which all is in documents, and what goes with the next chunk."""
         self._resume: bytes | None = None
         self._idle, self.drained = True, False
-        self._is_open = False
-        self._lock = threading.Lock()
-        """Of the wake pipe: once closed, its numbers may be those of another file."""
+        self._woken = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)  # as long as the process
         self.reopen(appliance, named=named, input_number=input_number)
 
     def reopen(self, appliance: str, *, named: bool, input_number: int) -> None:
         """Go on, with the settings of another configuration, where all is in documents."""
         self._appliance, self._named, self._input = appliance, named, input_number
         self.rewind()
-        if not self._is_open:
-            self._waking, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-            self._is_open = True
 
     def read(self, timeout: float) -> list[Chunk]:
-        """Read what is there, or wait for it for so many seconds.
+        """Read what is there, or wait for it for so many seconds: at most one chunk of 256 KiB.
 
-        Returns:
-            At most one chunk, of at most 256 KiB; none if no line was completed. The last one has
-            the kind END.
-
-        Raises:
-            ReadError: It cannot be read, or is not a log.
+        None comes if no line was completed. ReadError if it cannot be read, or is not a log.
         """
         if self.drained:
             return []
@@ -107,10 +93,7 @@ class StandardInput:
         return [self._chunk(b"", Kind.IDLE)]
 
     def save(self, offset: int, resume: bytes) -> None:
-        """Note that everything before an offset is in documents, and on disk.
-
-        ``resume`` goes with the next chunk if reading begins there again.
-        """
+        """Note that everything before an offset is in documents; ``resume`` is to go on there."""
         data = b"".join(self._in_flight)
         self._in_flight = [data[offset - self._saved[0] :]]
         self._saved = offset, resume
@@ -124,21 +107,12 @@ class StandardInput:
 
     def wake(self) -> None:
         """Let :meth:`read` return soon; may be called from any thread."""
-        with self._lock:
-            if self._is_open:
-                os.write(self._wake, b"\0")
-
-    def close(self) -> None:
-        """Close what waiting takes; :meth:`reopen` goes on."""
-        with self._lock:
-            self._is_open = False
-            os.close(self._waking)
-            os.close(self._wake)
+        os.eventfd_write(self._woken, 1)
 
     def _is_ready(self, timeout: float) -> bool:
-        ready, _, _ = select.select([self._descriptor, self._waking], [], [], timeout)
-        if self._waking in ready:
-            os.read(self._waking, _BLOCK_BYTES)
+        ready, _, _ = select.select([self._descriptor, self._woken], [], [], timeout)
+        if self._woken in ready:
+            os.eventfd_read(self._woken)
         return self._descriptor in ready
 
     def _take_whole(self, data: bytes) -> bytes:
