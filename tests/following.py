@@ -69,7 +69,6 @@ class Reader:
         self.following = FileTailer(
             self.inputs,
             list(self.state.items()),
-            fetch=lambda key: self.state.get(key, b""),
             monotonic=self.clock.monotonic,
             wall=self.clock.wall,
             once=bool(options.pop("once", False)),
@@ -124,7 +123,9 @@ class Reader:
         offset, held = self._held.get(piece.key, (piece.offset, b""))
         if piece.resume is not None:
             expected = b"" if piece.head else b"resume at %d" % piece.offset
-            assert piece.resume == expected, piece
+            # Of a compressed file that was skipped, there is nothing to resume with.
+            is_skipped = not piece.resume and not piece.data and piece.path.endswith(".gz")
+            assert is_skipped or piece.resume == expected, piece
         assert piece.offset == offset + len(held)
         held += piece.data
         whole = len(held) if piece.kind is Kind.END else held.rfind(b"\n") + 1

@@ -28,7 +28,7 @@ def sample(
     folder: Path, pattern: str = "{appliance}/*", zone: str | None = None
 ) -> list[tuple[bool, str, str]]:
     """Look into logs; paths without the folder."""
-    seen = scan([FileSource((f"{folder}/logs/{pattern}",))], {}).files.values()
+    seen = scan([FileSource((f"{folder}/logs/{pattern}",))]).files.values()
     found = checks.sample(seen, None if zone is None else ZoneInfo(zone))
     return [_plain(x, folder) for x in found]
 

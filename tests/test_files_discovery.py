@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forwarder.inputs.files.discovery import LogFile, find
-from forwarder.inputs.files.paths import Links, walk
+from forwarder.inputs.files.paths import Search, walk
 
 
 def fill(folder: Path, names: Iterable[str]) -> None:
@@ -186,9 +186,9 @@ def test_names_that_are_not_utf8_are_found(srv: Path) -> None:
 
 def test_a_folder_that_goes_away_is_empty(srv: Path) -> None:
     """Logs are rotated away while they are looked for."""
-    problems: list[str] = []
-    assert list(walk(str(srv / "gone"), problems, Links())) == [(str(srv / "gone"), [])]
-    assert problems == []
+    search = Search()
+    assert list(walk(str(srv / "gone"), search)) == [(str(srv / "gone"), [])]
+    assert search.problems == []
 
 
 LISTING = """

@@ -4,11 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.inputs.files.paths import (
-    fixed_folder,
-    is_live,
-    is_successor,
-)
+from forwarder.inputs.files.paths import fixed_folder, is_live
 from forwarder.inputs.files.scanner import FileSource, restat, scan
 
 
@@ -22,7 +18,7 @@ def test_whose_a_file_is(tmp_path: Path) -> None:
         FileSource((f"{tmp_path}/{{appliance}}/*",)),
         FileSource((f"{tmp_path}/esa2/*", f"{tmp_path}/none", f"{tmp_path}/esa2/*.md"), "named"),
     ]
-    seen = scan(inputs, {})
+    seen = scan(inputs)
     assert seen.problems == []
     assert {
         (Path(x.path).relative_to(tmp_path).as_posix(), x.appliance, x.named, x.input)
@@ -32,8 +28,6 @@ def test_whose_a_file_is(tmp_path: Path) -> None:
         ("esa2/mail.log", "esa2", True, 1),
         ("esa2/notes.md", "named", True, 2),
     }
-    known = {x.path: x for x in seen.files.values()}
-    assert scan(inputs, known) == seen
 
 
 def test_a_file_goes_by_its_own_name_before_links(tmp_path: Path) -> None:
@@ -42,7 +36,7 @@ def test_a_file_goes_by_its_own_name_before_links(tmp_path: Path) -> None:
     (tmp_path / "mail.a").symlink_to("mail.z")
     (tmp_path / "mail.circle").symlink_to("mail.circle")
     followed = FileSource((f"{tmp_path}/mail*",), follow_symlinks=True)
-    seen = scan([followed], {})
+    seen = scan([followed])
     (stat,) = seen.files.values()
     assert stat.path == str(tmp_path / "mail.z")
     circle = str(tmp_path / "mail.circle")
@@ -90,20 +84,6 @@ def test_live_names(name: str, expected: bool) -> None:  # noqa: FBT001 - a tabl
     assert is_live(f"/srv/{name}") == expected
 
 
-def test_a_successor_has_the_same_name_and_a_later_time() -> None:
-    """In the same folder."""
-    early, late = "/a/mail.@20090422T110000.c", "/a/mail.@20090422T120000.c"
-    assert is_successor(late, early)
-    for path, other in [
-        (early, late),
-        (early, early),
-        (late, early.replace("/a/", "/b/")),
-        (late, early.replace("mail", "antispam")),
-        ("/a/mail.log", early),
-    ]:
-        assert not is_successor(path, other)
-
-
 def test_a_folder_is_left_out_with_all_in_it(tmp_path: Path) -> None:
     """Also by a link to a folder."""
     for name in ("esa1/mail.log", "state/spool.db", "state/deep/x", "state.old/x"):
@@ -111,19 +91,19 @@ def test_a_folder_is_left_out_with_all_in_it(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(name.encode())
     (tmp_path / "link").symlink_to(tmp_path / "state" / "deep")
     inputs = [FileSource((f"{tmp_path}/**/*",), leave_out=(f"{tmp_path}/state/",))]
-    seen = scan(inputs, {})
+    seen = scan(inputs)
     names = sorted(x.path.removeprefix(f"{tmp_path}/") for x in seen.files.values())
     assert names == ["esa1/mail.log", "state.old/x"]
     assert seen.problems == []
     inputs.append(FileSource((f"{tmp_path}/**/*",)))
-    assert len(scan(inputs, {}).files) == 4
+    assert len(scan(inputs).files) == 4
 
 
 def test_a_folder_whose_files_a_pattern_matches_is_no_problem(tmp_path: Path) -> None:
     """There is nothing to name then."""
     (tmp_path / "mail" / "mail.old").mkdir(parents=True)
     (tmp_path / "mail" / "mail.old" / "mail.log").touch()
-    seen = scan([FileSource((f"{tmp_path}/**/mail*",))], {})
+    seen = scan([FileSource((f"{tmp_path}/**/mail*",))])
     assert (len(seen.files), seen.problems) == (1, [])
-    seen = scan([FileSource((f"{tmp_path}/*/mail*",))], {})
+    seen = scan([FileSource((f"{tmp_path}/*/mail*",))])
     assert (len(seen.files), len(seen.problems)) == (0, 1)

@@ -16,7 +16,7 @@ import pytest
 
 from forwarder.inputs.chunk import Kind
 from forwarder.inputs.files.checkpoint import PositionError
-from forwarder.inputs.files.scanner import FileSource, StartAt
+from forwarder.inputs.files.scanner import FileSource
 from forwarder.inputs.files.tailer import FileTailer
 from tests.following import Reader, following, numbered
 from tests.test_inputs_block_reader_formats import LINE, archive
@@ -106,7 +106,7 @@ def test_rotation(tmp_path: Path, rotate: Change, read_before: int, *, while_sto
 
 @pytest.mark.parametrize("ending", [".c", ".current"])
 def test_the_live_file_gets_its_closed_name(tmp_path: Path, ending: str) -> None:
-    """And another one is begun: the old one is complete as soon as that holds something."""
+    """And another one is begun: the old one is complete when it has rested."""
     reader = following(tmp_path)
     live = write(tmp_path / f"mail.@20090422T110000{ending}", [*OLD, b"unterminated"])
     reader.settle()
@@ -114,20 +114,10 @@ def test_the_live_file_gets_its_closed_name(tmp_path: Path, ending: str) -> None
     live.rename(tmp_path / "mail.@20090422T110000.s")
     write(tmp_path / f"mail.@20090422T120000{ending}", NEW)
     reader.settle(seconds=1)
-    assert [x.kind for x in reader.pieces[1:]] == [Kind.END, Kind.IDLE]
+    assert [x.kind for x in reader.pieces[1:]] == [Kind.IDLE]
+    reader.settle(seconds=11)
+    assert reader.pieces[-1].kind is Kind.END
     assert_each_once(reader, [*OLD, b"unterminated", *NEW])
-
-
-def test_a_live_file_that_keeps_its_name_ends_with_its_successor(tmp_path: Path) -> None:
-    """A later one of the same name, but for the timestamp, holds something."""
-    reader = following(tmp_path)
-    write(tmp_path / "mail.@20090422T110000.current", OLD)
-    reader.settle()
-    write(tmp_path / "mail.@20090422T120000.current", NEW)
-    reader.settle()
-    ended = [Path(x.path).name for x in reader.pieces if x.kind is Kind.END]
-    assert ended == ["mail.@20090422T110000.current"]
-    assert_each_once(reader, OLD + NEW)
 
 
 @pytest.mark.parametrize("size", [10, len(b"".join(OLD)), 5000])
@@ -752,7 +742,7 @@ def test_start_at_the_end(tmp_path: Path) -> None:
     (tmp_path / "mail.log.2.gz").write_bytes(gzip.compress(HEADER))
     write(tmp_path / "mail.log.1", large)
     live = write(tmp_path / "mail.log", [b"begun"])
-    inputs = FileSource((f"{tmp_path}/mail*",), "esa1", StartAt.END)
+    inputs = FileSource((f"{tmp_path}/mail*",), "esa1", at_end=True)
     reader = Reader(inputs)
     reader.settle(times=4)
     reader.commit()
@@ -772,7 +762,7 @@ def test_start_at_the_end(tmp_path: Path) -> None:
 def test_start_at_the_end_is_for_what_was_there(tmp_path: Path, rotate: Change) -> None:
     """And not for what takes its place under the same name, or comes before it is read."""
     live = write(tmp_path / "mail.log", OLD)
-    reader = Reader(FileSource((f"{tmp_path}/mail*",), "esa1", StartAt.END))
+    reader = Reader(FileSource((f"{tmp_path}/mail*",), "esa1", at_end=True))
     reader.settle()
     write(live, NEW[:1])
     rotate(live)
@@ -791,7 +781,7 @@ def test_an_old_file_begins_at_its_end_where_all_do(
     if compressed:
         os.utime(pack(write(tmp_path / "mail.log.1", OLD)), (0, 0))
     reader = Reader(
-        FileSource((f"{tmp_path}/mail*",), "esa1", StartAt.END, ignore_older=timedelta(days=30))
+        FileSource((f"{tmp_path}/mail*",), "esa1", at_end=True, ignore_older=timedelta(days=30))
     )
     reader.settle()
     reader.commit()

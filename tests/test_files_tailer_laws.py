@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forwarder.inputs.files.end_of_file import SETTLE
+from forwarder.inputs.files.reader import SETTLE
 from tests.following import Reader, following
 
 HEADERS = (b"", b"header\n" * 6, b"header\n" * 300)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.inputs.files.paths import Links, expand
+from forwarder.inputs.files.paths import Search, expand
 from forwarder.inputs.files.scanner import restat
 from tests.following import Reader, following, numbered
 
@@ -152,10 +152,8 @@ def test_when_files_are_rotated_while_they_are_looked_at(
     steps: Iterator[None] = iter(())
     cuts: list[int] = []
 
-    def rotating(
-        pattern: str, problems: list[str], links: Links
-    ) -> Iterator[tuple[str, str | None]]:
-        found = list(expand(pattern, problems, links))
+    def rotating(pattern: str, search: Search) -> Iterator[tuple[str, str | None]]:
+        found = list(expand(pattern, search))
         for each in sorted(found):
             list(islice(steps, cuts.pop() if cuts else 0))
             yield each
@@ -293,10 +291,8 @@ def test_a_file_that_is_compressed_while_all_are_looked_at_comes_in_its_place(
         : times + 1
     ]
 
-    def packing(
-        pattern: str, problems: list[str], links: Links
-    ) -> Iterator[tuple[str, str | None]]:
-        found = list(expand(pattern, problems, links))
+    def packing(pattern: str, search: Search) -> Iterator[tuple[str, str | None]]:
+        found = list(expand(pattern, search))
         if len(names) > 1:
             before = names.pop(0)
             content = gzip.compress(b"".join(contents[10]))
@@ -315,10 +311,8 @@ def test_names_that_go_all_the_time_hold_up_nothing(
 ) -> None:
     """An account that makes and removes them could otherwise keep all new files waiting."""
 
-    def vanishing(
-        pattern: str, problems: list[str], links: Links
-    ) -> Iterator[tuple[str, str | None]]:
-        yield from expand(pattern, problems, links)
+    def vanishing(pattern: str, search: Search) -> Iterator[tuple[str, str | None]]:
+        yield from expand(pattern, search)
         yield str(tmp_path / "mail.gone"), None
 
     monkeypatch.setattr("forwarder.inputs.files.scanner.expand", vanishing)

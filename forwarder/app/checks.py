@@ -30,7 +30,7 @@ from forwarder.events import GIVE_NAMES, describe_mixture
 from forwarder.inputs.block_reader import plain_bytes, read_blocks
 from forwarder.inputs.files.discovery import list_files, say_passed_over
 from forwarder.inputs.files.file_handle import Inode
-from forwarder.inputs.files.paths import Links, fixed_folder
+from forwarder.inputs.files.paths import Search, fixed_folder
 from forwarder.inputs.files.scanner import FOLLOW, FileSource, FileStat, scan
 from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.inputs.syslog.address import ListenerSettings, Transport
@@ -74,7 +74,7 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     yield from _check_state(state, config.spool.max_bytes, mounts)
     yield from _check_spool(state, config.outputs)
     sources = file_sources(config)
-    seen = scan(sources, {}).files
+    seen = scan(sources).files
     is_running = held(state) is not None
     for number, source in enumerate(sources):
         settings = config.inputs[number]
@@ -238,12 +238,13 @@ def _check_path(
             f" is below {system}, where the system shows itself and no log is",
             "Name files on a disk; for standard input, use type: stdin.",
         )
-    files, problems, links, _ = scan([source], {})
+    found = scan([source])
+    files, problems, links = found.files, found.problems, found.links
     if links:
         yield _ok(f": {say_passed_over(links, FOLLOW)}")
     if not files and not problems and not links:
         try:
-            list_files(path, None, problems, Links())
+            list_files(path, None, Search(problems=problems))
         except OSError as error:
             problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
         if not problems:

@@ -113,12 +113,7 @@ class Ingest:
         spool, sources = self._spool, file_sources(self._config, self._spool.folder)
         if not any(x.paths for x in sources):
             return None
-        return FileTailer(
-            sources,
-            spool.iter_state(FILE_PREFIX),
-            fetch=lambda key: dict(spool.load_state(key)).get(key, b""),
-            once=self._once,
-        )
+        return FileTailer(sources, spool.iter_state(FILE_PREFIX), once=self._once)
 
     def _begin(self) -> None:
         """Begin with nothing in flight."""
@@ -177,7 +172,6 @@ class Ingest:
             self._committer.close()
             if self._tailer is not None:
                 self._tailer.close()
-            self.live.pause()
             if not self._reloads:
                 self.live.close()
 
@@ -384,11 +378,6 @@ class LiveInputs:
         for source in (self.stdin, self.syslog):
             if source is not None:
                 source.rewind()
-
-    def pause(self) -> None:
-        """Read nothing until :meth:`open`; sockets go on receiving."""
-        if self.stdin is not None:
-            self.stdin.close()
 
     def close(self) -> None:
         """Close all sockets; does nothing where they are closed."""

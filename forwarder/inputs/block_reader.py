@@ -9,8 +9,6 @@
   one the blocks before the one with the damage, and then the error.
 - A file may hold much that expands to nothing: empty members, empty blocks. So a call reads a
   bounded part of it and returns what came out, if only nothing.
-- A file is read to the end that is there when reading reaches it. Nothing is mapped into memory:
-  a mapped file that is truncated ends the process with SIGBUS.
 """
 
 import os
@@ -68,13 +66,10 @@ class ReadError(ForwarderError):
 
 
 def read_blocks(path: str, *, block_bytes: int = BLOCK_BYTES) -> Generator[bytes, None, None]:
-    """Read a log, decompressed if it is gzip.
+    """Read a file, a FIFO, or "-", standard input; decompressed if it is gzip.
 
-    The file is open from when the first block is asked for until the last was returned or the
-    iterator is closed.
-
-    ``path`` is that of a file or FIFO, or "-" for standard input. What a pipe has is returned at
-    once; a full block is not waited for. A block has 1 to ``block_bytes`` bytes.
+    What a pipe has is returned at once; a full block is not waited for. The file is closed with the
+    iterator.
 
     Raises:
         ReadError: The file is missing, not readable, a folder, of a format that is refused, or a
@@ -101,8 +96,7 @@ def file_times(path: str) -> tuple[datetime, datetime | None]:
     """Return about when a log was begun, to find the year of stamps that have none, and its end.
 
     Aware UTC: the timestamp in the name, or the time of the last change; and when it was last
-    written to, None if unknown: no line is more than a day later. Now for what is not a file;
-    a ReadError for what is not there.
+    written to, None if unknown: no line is more than a day later. Now for what is not a file.
     """
     now, named = datetime.now(UTC), time_in_name(path)
     if path == STDIN:
@@ -127,10 +121,7 @@ def plain_bytes(path: str) -> int | None:
 
 
 def refusal(head: bytes) -> str | None:
-    """Return why a file with these first bytes is not read; None if it is.
-
-    The words follow its name in a sentence; ``head`` is decompressed if the file is gzip.
-    """
+    """Return why a file with these first bytes, decompressed, is not read; None if it is."""
     known = next((known for magic, known in _FORMATS.items() if head.startswith(magic)), None)
     # Lines of a log have no NUL in them, so no user name that a stranger chose makes it an archive.
     if head[_TAR] == b"ustar" and b"\0" in head[: _TAR.start]:
@@ -178,11 +169,9 @@ class GzipReader:
         return self._member is None
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, at most ``size``.
+        """Return the next bytes, at most ``size``; b"" if nothing comes out now.
 
-        Returns:
-            b"" if nothing comes out now. Unless :attr:`pending` is set, nothing more is there;
-            without :attr:`fault` and :attr:`complete` the file is cut off so far.
+        Nothing more is there then, unless :attr:`pending` is set.
         """
         self.pending = has_read = False
         while self.fault is None and not self._garbage:
@@ -235,10 +224,7 @@ class GzipReader:
 
 
 def _read_head(path: str, next_block: Callable[[], bytes]) -> bytes:
-    """Read until the format is known, and refuse what is not a log.
-
-    A line from a pipe is not kept waiting for what may follow.
-    """
+    """Read until the format is known; a line from a pipe does not wait for what may follow."""
     head = next_block()
     while is_too_short(head) or (len(head) < HEAD_BYTES and b"\n" not in head):
         more = next_block()

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.read_queue import Event, File, Files, State
-from forwarder.inputs.files.scanner import FileSource, FileStat, ScanResult, StartAt, restat, scan
+from forwarder.inputs.files.scanner import FileSource, FileStat, Scan, restat, scan
 
 POLL_SECONDS = 0.5  # between scans, at least
 MAX_POLL_SECONDS = 60.0
@@ -61,13 +61,13 @@ class ChangeTracker:
     def look(self) -> list[str] | None:
         """Look at files, if it is time.
 
-        Returns:
-            What is wrong now and was not before, one sentence each; None if not all were scanned.
+        Returns what is wrong now and was not before, one sentence each; None if not all were
+        scanned.
         """
         now, begun = self._monotonic(), time.perf_counter()
         if now >= (self._rescan_at if self.scan_is_due else self._scan_at):
             self.scan_is_due = False
-            result = scan(self._inputs, self._files.paths, self._owner)
+            result = scan(self._inputs, self._owner)
             cost = time.perf_counter() - begun
             self._rescan_at = now + cost * _BUSY_SHARE
             self._look_at = now + POLL_SECONDS
@@ -89,12 +89,12 @@ class ChangeTracker:
         file = self._files.get(inode)
         log = self._logs.find_by_inode(inode) if file is None else file.log
         if log is not None:
-            return log.position.appliance
+            return log.appliance
         return None if file is None else file.stat.appliance
 
-    def _apply(self, result: ScanResult) -> list[str]:
+    def _apply(self, result: Scan) -> list[str]:
         is_first = not self.scans
-        if result.complete or self._torn == _MAX_TORN:
+        if result.is_complete or self._torn == _MAX_TORN:
             self._torn = 0
             self.scans += 1
         else:
@@ -108,7 +108,7 @@ class ChangeTracker:
                 self._on_remove(file)
         new = [x for x in dict.fromkeys(result.problems) if x not in self.problems]
         self.problems, self.links = frozenset(result.problems), tuple(result.links)
-        self._logs.forget_old(self._wall())
+        self._logs.forget_old()
         return new + self.count_losses(GRACE)
 
     def update(self, stat: FileStat, *, is_first: bool = False) -> None:
@@ -122,8 +122,6 @@ class ChangeTracker:
             return
         changed = (stat.size, stat.modified_ns) != (old.size, old.modified_ns)
         self._files.rename(file, stat)
-        if stat.size and not old.size:
-            self._files.wake_predecessors(file)
         if changed:
             if stat.size < old.size:
                 file.skip = 0  # nothing of what was there
@@ -132,7 +130,7 @@ class ChangeTracker:
                 file.seen_in = self.scans
         if file.is_current and not (changed and self._may_be_replaced(file)):
             self._files.on(file, Event.CHANGED)
-        elif changed and (file.is_current or file.state is not State.COMPARE):
+        elif changed and (file.is_current or file.state not in {State.EXPECTED, State.COMPARE}):
             self.on_truncate(file)
 
     def _on_create(self, stat: FileStat, *, is_first: bool) -> None:
@@ -140,28 +138,22 @@ class ChangeTracker:
         source = self._inputs[stat.input]
         age = max(self._wall() - stat.modified_ns / 1e9, 0)
         file = File(stat, self._monotonic() - age, seen_in=self.scans)
-        at_end = source.start_at is StartAt.END and stat.pattern not in self._started
+        at_end = source.at_end and stat.pattern not in self._started
         file.skip = stat.size if is_first and at_end else 0
         older = source.ignore_older
-        known = self._logs.find_by_inode(stat.inode)
-        ignored = older is not None and age > older.total_seconds() and known is None
-        if file.skip and not stat.path.endswith(".gz"):
-            ignored = False  # where it ends is to be known when it grows; little is read
+        is_old = older is not None and age > older.total_seconds()
         self._files.add(file)
-        if stat.size:
-            self._files.wake_predecessors(file)
-        if ignored:
-            return
-        if known is not None:
+        if self._logs.find_by_inode(stat.inode) is not None:
             self._files.expect(file)
-        else:
+        # Of a plain file that is skipped, the end is to be known when it grows; little is read.
+        elif not is_old or (file.skip and not stat.path.endswith(".gz")):
             self._files.on(file, Event.REPLACED)
 
     def on_truncate(self, file: File) -> None:
         """Take a file that may hold something else by now from its log, and compare it again."""
         file.comparison = None
         log = file.log
-        self._files.release(file, self._monotonic(), self._wall())
+        self._files.release(file)
         if log is not None and log.current_file is None and not log.read.size:
             self._logs.forget(log)
         self._files.on(file, Event.REPLACED)
@@ -183,11 +175,7 @@ class ChangeTracker:
             self._files.set_log(file, self._logs.begin(file.stat.appliance, file.path))
         if file.is_current and file.log is not None and not file.log.read.size:
             self._logs.see(file.log, file.stat.size)
-        self.drop(file)
-
-    def drop(self, file: File) -> None:
-        """Forget a file that is gone."""
-        self._files.drop(file, self._monotonic(), self._wall())
+        self._files.drop(file)
 
     def count_losses(self, grace: timedelta) -> list[str]:
         """Give up on what is unread of logs that have no file for longer than ``grace``."""
@@ -196,7 +184,7 @@ class ChangeTracker:
         for log in self._logs.gone:
             if log.gone_since is None or now - log.gone_since < grace.total_seconds():
                 continue
-            path = log.position.path
+            path = log.path
             began = log.read.size > 0
             compressed = not began and path + ".gz" in self._files.paths
             if log.unread and not compressed:
@@ -206,7 +194,7 @@ class ChangeTracker:
                     f"they were not read before and are in no other file that is followed; "
                     f"keep files for longer, or see in the status what holds up reading"
                 )
-            if not began and not log.position.lost:
+            if not began and not log.lost:
                 self._logs.forget(log)
         return problems
 

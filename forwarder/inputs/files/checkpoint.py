@@ -4,8 +4,8 @@ A log is a content, not a name or an inode: a file that is renamed, copied, comp
 is the same log, and goes on where that ends. Its current file is the one that it is read from. A
 log without one, because its file is gone, is kept for :data:`KEEP`, in case the file comes again,
 and of them only the youngest :data:`MAX_GONE`, or as many as there were files at a time: a share
-that is away for a while takes all of its files with it. What has a file is never forgotten: it
-would be read again. Nor is anything, after a start, before all files were compared.
+that is away for a while takes all of its files with it. After a start, nothing is forgotten before
+all files were compared.
 
 A saved position is a JSON object on a line of its own, and behind it the bytes that the rest of the
 program wants back. Keys are ``file/`` and a name made up when the log was begun; it has nothing to
@@ -16,7 +16,7 @@ import json
 from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from sys import intern
 from typing import Any
@@ -38,25 +38,22 @@ MAX_GONE = 10_000
 """Logs without a file, some 10 MB of memory: a file a minute for a week. There may be more where
 there were more files at a time, which took as much memory."""
 
-Fetch = Callable[[str], bytes]
-"""Returns what is saved under a key; b"" if that is nothing."""
-
 
 class PositionError(ForwarderError):
     """A saved position cannot be used."""
 
     def __init__(self, key: str, error: Exception) -> None:
-        """Tell which one, and what to do."""
         super().__init__(
             f"the position {key!r} in the state cannot be read ({error!r}); move the state folder "
             f"away and start again, which reads all files again"
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far a log is in documents, as it is saved."""
+@dataclass(slots=True, eq=False)
+class LogState:
+    """One log that was begun; up to :attr:`gone` it is saved."""
 
+    key: str
     appliance: str
     path: str  # where it was last
     inode: Inode = (0, 0)  # a hint where to look first; never proof
@@ -64,52 +61,67 @@ class Position:
     """Of all that is in documents; its size is the offset to go on from."""
     resume: bytes = b""  # opaque
     size: int = 0  # the most bytes of it that were ever seen, decompressed
-    live: bool = False  # whether it was followed under the name of a live file
     ended: bool = False  # whether its end was handed over
     lost: int = 0  # bytes that were seen and are gone
     gone: float | None = None  # since when its file is gone, in seconds from 1970
+    read: Fingerprint = NOTHING  # of all that was handed over
+    current_file: Inode | None = None
+    copies: dict[Inode, None] = field(default_factory=dict)
+    """Files that hold nothing that the log does not get from its current file."""
+    in_flight: list[tuple[Fingerprint, bytes]] = field(default_factory=list)
+    """What was handed over and is not in documents, each chunk with what was before it."""
+    is_saved: bool = False  # whether the state has it
+    needs_resume: bool = False
+    """Whether the next chunk goes with what was saved: after a restart, and after an end."""
+    last_kind: Kind = Kind.MORE  # of the last chunk
+    gone_since: float | None = None  # seconds of the monotonic clock since it has no file
+
+    @property
+    def unread(self) -> int:
+        """Bytes that were seen on the disk and not read."""
+        return max(self.size - self.read.size, 0)
 
 
-_FIELDS = ("appliance", "path", "inode", "size", "live", "ended", "lost", "gone")
+_FIELDS = ("appliance", "path", "inode", "size", "lost", "gone")
 
 
-def encode(position: Position) -> bytes:
-    """Return a position as it is saved."""
-    size, checksum, beginning, tail = position.fingerprint
-    saved = {name: getattr(position, name) for name in _FIELDS} | {
+def encode(log: LogState) -> bytes:
+    """Return a log as it is saved."""
+    size, checksum, head, tail = log.fingerprint
+    saved = {name: getattr(log, name) for name in _FIELDS} | {
+        # The end counts only together with all that is before it.
+        "ended": log.ended and not log.in_flight,
         "offset": size,
         "checksum": checksum,
-        "head": b64encode(beginning).decode(),
+        "head": b64encode(head).decode(),
         "tail": b64encode(tail).decode(),
     }
     # The json of the standard library: paths may hold bytes that are not UTF-8, and it keeps them.
-    return json.dumps(saved, separators=(",", ":")).encode() + b"\n" + position.resume
+    return json.dumps(saved, separators=(",", ":")).encode() + b"\n" + log.resume
 
 
-def decode(key: str, value: bytes) -> Position:
-    """Read a saved position; PositionError if it is not one."""
+def decode(key: str, value: bytes) -> LogState:
+    """Read a saved log; PositionError if it is not one."""
     line, _, resume = value.partition(b"\n")
     try:
         saved = json.loads(line)
         device, number = saved["inode"]
         # Earlier versions saved the first 64 bytes, and checksums behind them.
-        beginning = b64decode(saved["head"] if "head" in saved else saved["marks"])
-        beginning = beginning if "head" in saved else beginning[:64]
-        read = Fingerprint(saved["offset"], saved["checksum"], beginning, b64decode(saved["tail"]))
+        head = b64decode(saved["head"]) if "head" in saved else b64decode(saved["marks"])[:64]
+        read = Fingerprint(saved["offset"], saved["checksum"], head, b64decode(saved["tail"]))
         fields = {name: saved[name] for name in _FIELDS}
         fields |= {"inode": (device, number), "appliance": intern(saved["appliance"])}
-        return Position(**fields, fingerprint=read, resume=resume)
+        log = LogState(key, **fields, ended=saved["ended"], fingerprint=read, resume=resume)
     except (ValueError, KeyError, TypeError) as error:
         raise PositionError(key, error) from error
+    log.read, log.is_saved, log.needs_resume = read, True, True
+    return log
 
 
 def positions_in(
     saved: Iterable[tuple[str, bytes]], started: list[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield the positions among what was saved, by key without the prefix.
-
-    The patterns that were followed before are added to ``started``.
-    """
+    """Yield the positions by key without the prefix; add the patterns to ``started``."""
     for key, value in saved:
         if key != STARTED:
             yield key.removeprefix(PREFIX), value
@@ -125,55 +137,31 @@ def encode_started(patterns: Iterable[str]) -> bytes:
     return json.dumps(sorted(patterns)).encode()
 
 
-@dataclass(slots=True, eq=False)
-class LogState:
-    """One log that was begun."""
-
-    key: str
-    position: Position  # what is saved, or will be: up to where all is in documents
-    read: Fingerprint  # of all that was handed over
-    current_file: Inode | None = None
-    copies: dict[Inode, None] = field(default_factory=dict)
-    """Files that hold nothing that the log does not get from its current file."""
-    in_flight: list[tuple[Fingerprint, bytes]] | None = None
-    """What was handed over and is not in documents, each chunk with what was before it."""
-    saved: bool = False  # whether the state has it
-    needs_resume: bool = False
-    """Whether the next chunk goes with what was saved: after a restart, and after an end."""
-    ended: bool = False  # whether its end was handed over
-    last_kind: Kind = Kind.MORE  # of the last chunk
-    gone_since: float | None = None  # seconds of the monotonic clock since it has no file
-    resume_is_saved: bool = False  # whether the bytes to give back are only in the state
-
-    @property
-    def unread(self) -> int:
-        """Bytes that were seen on the disk and not read."""
-        return max(self.position.size - self.read.size, 0)
-
-
 class CheckpointStore:
     """All logs, found by their key, by content and by inode."""
 
-    def __init__(self, saved: Iterable[tuple[str, bytes]], now: float, fetch: Fetch) -> None:
-        """Start with what was saved: keys and encoded positions; ``fetch`` returns one again."""
-        self._fetch = fetch
+    def __init__(
+        self,
+        saved: Iterable[tuple[str, bytes]],
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        """Start with what was saved: keys and encoded positions."""
+        self._monotonic, self._wall = monotonic, wall
         self._logs: dict[str, LogState] = {}
         self._by_appliance: defaultdict[str, Index] = defaultdict(Index)
         self._gone: dict[str, LogState] = {}  # those without a file, the longest gone first
         self._inodes: dict[Inode, str] = {}
         self._changed: dict[str, None] = {}
         for key, value in saved:
-            position = replace(decode(key, value), resume=b"")
-            log = LogState(key, position, position.fingerprint, ended=position.ended)
-            log.saved = log.needs_resume = log.resume_is_saved = True
-            self._logs[key] = log
+            log = self._logs[key] = decode(key, value)
             self._index(log).add(key, log.read.head)
-        sought = [log for log in self._logs.values() if log.position.gone is None]
+        sought = [log for log in self._logs.values() if log.gone is None]
         self._seeks = bool(sought)  # the files of those
         self._most = len(sought)  # files at a time
-        gone = (log for log in self._logs.values() if log.position.gone is not None)
-        for log in (*sorted(gone, key=lambda x: x.position.gone or 0.0), *sought):
-            self._lose_file(log, now)
+        gone = (log for log in self._logs.values() if log.gone is not None)
+        for log in (*sorted(gone, key=lambda x: x.gone or 0.0), *sought):
+            self._lose_file(log)
 
     def get(self, key: str) -> LogState | None:
         """Return a log, if it is remembered."""
@@ -190,7 +178,7 @@ class CheckpointStore:
     def begin(self, appliance: str, path: str) -> LogState:
         """Begin a log of which nothing was read yet."""
         key = uuid4().hex
-        log = self._logs[key] = LogState(key, Position(appliance, path), NOTHING)
+        log = self._logs[key] = LogState(key, appliance, path)
         return log
 
     def find(self, appliance: str, fingerprint: Fingerprint) -> list[LogState]:
@@ -198,29 +186,23 @@ class CheckpointStore:
         return [self._logs[x] for x in self._by_appliance[appliance].find(fingerprint.head)]
 
     def find_by_inode(self, inode: Inode) -> LogState | None:
-        """Find the log without a file that was last read from this inode: a hint, no more.
-
-        It may be of another appliance than the name under which the file is seen.
-        """
+        """Find the log without a file that was last read from this inode: a hint, no more."""
         return self._gone.get(self._inodes.get(inode, ""))
 
-    def set_file(self, log: LogState, inode: Inode, path: str, *, live: bool) -> None:
+    def set_file(self, log: LogState, inode: Inode, path: str) -> None:
         """Give a log its current file, or that another path."""
         self._forget_inode(log)
         self._gone.pop(log.key, None)
-        live = live or log.position.live
-        self._put(log, path=path, inode=inode, live=live, gone=None, lost=0)
+        self._put(log, path=path, inode=inode, gone=None, lost=0)
         log.current_file, log.gone_since = inode, None
 
-    def lose_file(self, log: LogState, now: float, wall: float) -> None:
+    def lose_file(self, log: LogState) -> None:
         """Take the current file from a log; what was not read may be in another one."""
-        self._put(log, gone=wall)
-        self._lose_file(log, now)
+        self._put(log, gone=self._wall())
+        self._lose_file(log)
 
     def advance(self, log: LogState, data: bytes) -> None:
         """Note that a chunk is handed over."""
-        if log.in_flight is None:
-            log.in_flight = []
         log.in_flight.append((log.read, data))
         self._read_to(log, log.read.extend(data))
 
@@ -232,13 +214,12 @@ class CheckpointStore:
 
     def see(self, log: LogState, size: int) -> None:
         """Note how many bytes of a log are there."""
-        if size > log.position.size:
-            log.position = replace(log.position, size=size)
+        log.size = max(log.size, size)
 
     def lose(self, log: LogState) -> int:
         """Give up on what was seen and not read; return how many bytes that is."""
         lost = log.unread
-        self._put(log, size=log.read.size, lost=log.position.lost + lost)
+        self._put(log, size=log.read.size, lost=log.lost + lost)
         return lost
 
     def save(self, key: str, offset: int, resume: bytes) -> None:
@@ -246,7 +227,7 @@ class CheckpointStore:
         log = self._logs.get(key)
         if log is None:
             return
-        fingerprint = log.position.fingerprint
+        fingerprint = log.fingerprint
         while log.in_flight and fingerprint.size < offset:
             before, data = log.in_flight.pop(0)
             behind = log.in_flight[0][0] if log.in_flight else log.read
@@ -255,32 +236,25 @@ class CheckpointStore:
                 behind = before.extend(data[:taken])
                 log.in_flight.insert(0, (behind, data[taken:]))
             fingerprint = behind
-        log.in_flight = log.in_flight or None
-        log.resume_is_saved = False
         self._put(log, fingerprint=fingerprint, resume=resume)
 
-    def resume(self, log: LogState) -> bytes:
-        """Return what goes with the next chunk after what was saved."""
-        if log.resume_is_saved:
-            return self._fetch(log.key).partition(b"\n")[2]
-        return log.position.resume
-
-    def forget_old(self, wall: float) -> None:
+    def forget_old(self) -> None:
         """Forget logs that are without a file for too long, or are too many."""
+        wall = self._wall()
         self._most = max(self._most, len(self._logs) - len(self._gone))
         excess = len(self._gone) - max(MAX_GONE, self._most)
         for log in [] if self._seeks else list(self._gone.values()):
-            since = log.position.gone
+            since = log.gone
             if excess <= 0 and (since is None or wall - since <= KEEP.total_seconds()):
                 break
             self.forget(log)
             excess -= 1
 
-    def stop_seeking(self, wall: float) -> None:
+    def stop_seeking(self) -> None:
         """Note that all files were compared: what is without a file now is gone."""
         for log in self._gone.values() if self._seeks else ():
-            if log.position.gone is None:
-                self._put(log, gone=wall)
+            if log.gone is None:
+                self._put(log, gone=self._wall())
         self._seeks = False
 
     def forget(self, log: LogState) -> None:
@@ -290,7 +264,7 @@ class CheckpointStore:
         self._index(log).remove(log.key, log.read.head)
         del self._logs[log.key]
         self._changed.pop(log.key, None)
-        if log.saved or log.read.size:  # the reader of its chunks has to forget it, too
+        if log.is_saved or log.read.size:  # the reader of its chunks has to forget it, too
             self._changed[log.key] = None
 
     def end(self, log: LogState) -> None:
@@ -307,23 +281,20 @@ class CheckpointStore:
             log = self._logs.get(key)
             if log is None:
                 pairs.append((key, None))
-            elif log.position.fingerprint.size:
-                # The end counts only together with all that is before it.
-                ended = log.ended and not log.in_flight
-                position = replace(log.position, ended=ended, resume=self.resume(log))
-                pairs.append((key, encode(position)))
-                log.saved = True
+            elif log.fingerprint.size:
+                pairs.append((key, encode(log)))
+                log.is_saved = True
         self._changed.clear()
         return pairs
 
     def _index(self, log: LogState) -> Index:
-        return self._by_appliance[log.position.appliance]
+        return self._by_appliance[log.appliance]
 
-    def _put(self, log: LogState, **changes: Any) -> None:  # noqa: ANN401 - of a position
-        position = replace(log.position, **changes)
-        if position != log.position:
-            self._changed[log.key] = None
-        log.position = position
+    def _put(self, log: LogState, **changes: Any) -> None:  # noqa: ANN401 - of what is saved
+        for name, value in changes.items():
+            if getattr(log, name) != value:
+                setattr(log, name, value)
+                self._changed[log.key] = None
 
     def _read_to(self, log: LogState, to: Fingerprint) -> None:
         if to.head != log.read.head:
@@ -332,11 +303,11 @@ class CheckpointStore:
         log.read = to
         self.see(log, to.size)
 
-    def _lose_file(self, log: LogState, now: float) -> None:
-        log.current_file, log.gone_since = None, now
+    def _lose_file(self, log: LogState) -> None:
+        log.current_file, log.gone_since = None, self._monotonic()
         self._gone[log.key] = log
-        self._inodes[log.position.inode] = log.key
+        self._inodes[log.inode] = log.key
 
     def _forget_inode(self, log: LogState) -> None:
-        if self._inodes.get(log.position.inode) == log.key:
-            del self._inodes[log.position.inode]
+        if self._inodes.get(log.inode) == log.key:
+            del self._inodes[log.inode]

@@ -9,8 +9,6 @@ A PATH is a file, a folder, a pattern, or ``-``:
   pattern; others are only if that was asked for, and then each folder once.
 - A file that several PATHs reach is read once. The first naming counts, but an appliance that
   is named beats one that is taken from the folder; within one PATH, a file's own name beats links.
-- A file with names in the folders of several appliances (hard links) is read once, too: as that of
-  the folder whose owner has the file.
 - A file needs no reading if another one has the same content: appliances send again what failed
   before, and people keep ``mail.log.1`` beside ``mail.log.1.gz``. Only files whose first 4 KiB
   agree are read to find out.
@@ -21,18 +19,17 @@ A PATH is a file, a folder, a pattern, or ``-``:
 
 import hashlib
 import os
-import stat
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.block_reader import STDIN, read_blocks
 from forwarder.inputs.files.paths import (
-    Links,
     ReadingOrder,
+    Search,
     expand,
     is_pattern,
     reading_order,
@@ -97,29 +94,24 @@ def find(
 ) -> Found:
     """Find the files to read and put them in order.
 
-    Never raises for what is or is not on the disk: whether a file may be read is found out when it
-    is read. ``appliance`` wrote all of them, also where a pattern holds ``{appliance}``; None or
-    empty if the user did not say.
+    ``appliance`` wrote all of them, also where a pattern holds ``{appliance}``; None or empty if
+    the user did not say.
     """
-    links = Links(follow=follow_symlinks)
+    search = Search(follow=follow_symlinks)
     appliance = _printable(appliance) if appliance else None
-    problems: list[str] = []
-    namings: dict[object, list[LogFile]] = defaultdict(list)  # by file, in order of naming
+    namings: dict[str, list[LogFile]] = defaultdict(list)  # by file, in order of naming
     for path in dict.fromkeys(paths):
         try:
-            files = list_files(path, appliance, problems, links)
+            for file in sorted(list_files(path, appliance, search), key=_own_name_first):
+                namings[os.path.realpath(file.path)].append(file)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             reason = error.strerror if isinstance(error, OSError) else error
-            problems.append(f"{quoted(path)} cannot be looked at: {reason}.")
-            continue
-        for real, file in sorted(((_real(file), file) for file in files), key=_by_own_name):
-            namings[_identity(real)].append(file)
+            search.problems.append(f"{quoted(path)} cannot be looked at: {reason}.")
 
     by_appliance: dict[str, list[LogFile]] = defaultdict(list)
     instead: dict[str, str] = {}
     for same in namings.values():
-        candidates = _of_owner(same) or same
-        chosen = next((file for file in candidates if file.named), candidates[0])
+        chosen = next((file for file in same if file.named), same[0])
         chosen = replace(chosen, outright=any(file.outright for file in same))
         by_appliance[chosen.appliance].append(chosen)
         instead.update({file.path: chosen.path for file in same if file.path != chosen.path})
@@ -132,9 +124,9 @@ def find(
         instead = {path: repeated.get(read, read) for path, read in instead.items()} | repeated
     return Found(
         tuple(found),
-        tuple(dict.fromkeys(problems)),
+        tuple(dict.fromkeys(search.problems)),
         tuple(sorted(instead.items())),
-        tuple(dict.fromkeys(x for x in links.skipped if is_log(x))),
+        tuple(dict.fromkeys(x for x in search.links if is_log(x))),
     )
 
 
@@ -146,33 +138,29 @@ def say_passed_over(links: Sequence[str], follow: str) -> str:
     return f"{named}{more} {are} passed over, because a link can lead to anything; {follow}"
 
 
-def list_files(
-    path: str, appliance: str | None, problems: list[str], links: Links
-) -> list[LogFile]:
+def list_files(path: str, appliance: str | None, search: Search) -> list[LogFile]:
     """List what one PATH names, in no particular order, maybe the same file several times.
 
-    A sentence is added to ``problems`` for each thing that cannot be found or listed.
-
-    Raises:
-        OSError: It cannot be looked at.
-        ValueError: There is a NUL in it.
+    The search gets a problem for what cannot be found or listed; OSError, or ValueError for a NUL
+    in it, if the PATH cannot be looked at.
     """
     if path in _STDIN_PATHS:
         return [LogFile(STDIN, appliance or UNKNOWN_APPLIANCE, named=appliance is not None)]
-    before = len(problems)
+    before = len(search.problems)
     literal = not is_pattern(path) or os.path.lexists(path)
     if literal:
         try:
             os.stat(path)
         except FileNotFoundError:
-            problems.append(f"{quoted(path)} does not exist; name a file, a folder, a glob or -.")
+            text = f"{quoted(path)} does not exist; name a file, a folder, a glob or -."
+            search.problems.append(text)
     files = [
         replace(_log_file(log, appliance or name), outright=log == path)
-        for match, name in ([(path, None)] if literal else expand(path, problems, links))
-        for log in _logs_at(match, path, problems, links)
+        for match, name in ([(path, None)] if literal else expand(path, search))
+        for log in _logs_at(match, path, search)
     ]
-    if not files and len(problems) == before:
-        problems.append(
+    if not files and len(search.problems) == before:
+        search.problems.append(
             f"{quoted(path)} matches no log: check it against what is there, and that it is quoted "
             f"in full (* ? [] match within a folder, ** across folders, {{appliance}} a name); "
             f"name files that are hidden or end in one of: {' '.join(_NO_LOG)}"
@@ -193,21 +181,10 @@ def log_at(absolute: str, appliance: str | None) -> LogFile:
     return LogFile(absolute, _printable(folder) or UNKNOWN_APPLIANCE, named=False)
 
 
-def is_of_owner(path: str) -> bool:
-    """Whether a file belongs to the owner of the folder it is in."""
-    try:
-        return os.stat(path).st_uid == os.stat(os.path.dirname(path)).st_uid
-    except OSError:
-        return False
-
-
 def find_repeated(paths: Sequence[str]) -> dict[str, str]:
-    """Find the files of one appliance whose content another one has.
+    """Find the files of one appliance whose content another one has, by their paths: the first.
 
     Empty files, pipes, and files that cannot be read to their end are like no other.
-
-    Returns:
-        The path of each file that needs no reading, and the first that has its content.
     """
     heads = {path: _head(path) for path in paths}
     alike = Counter(heads.values())
@@ -223,32 +200,28 @@ def find_repeated(paths: Sequence[str]) -> dict[str, str]:
 
 def _digest(path: str) -> bytes | None:
     digest = hashlib.sha256()
-    try:
+    with suppress(ForwarderError):
         for block in read_blocks(path):
             digest.update(block)
-    except ForwarderError:
-        return None
-    return digest.digest()
+        return digest.digest()
+    return None
 
 
 def _head(path: str) -> bytes:
     """Return the first bytes of a regular file; nothing if it cannot be read."""
     head = b""
-    try:
-        if path == STDIN or not stat.S_ISREG(os.stat(path).st_mode):
-            return b""
-        with closing(read_blocks(path, block_bytes=_HEAD_BYTES)) as blocks:
-            while len(head) < _HEAD_BYTES and (block := next(blocks, b"")):
-                head += block
-    except (OSError, ForwarderError):
-        return b""
+    if path == STDIN or not os.path.isfile(path):
+        return head
+    with suppress(ForwarderError), closing(read_blocks(path, block_bytes=_HEAD_BYTES)) as blocks:
+        while len(head) < _HEAD_BYTES and (block := next(blocks, b"")):
+            head += block
     return head[:_HEAD_BYTES]
 
 
-def _logs_at(match: str, path: str, problems: list[str], links: Links) -> list[str]:
+def _logs_at(match: str, path: str, search: Search) -> list[str]:
     """Return the logs at what a PATH matches: what ends as the PATH does is wanted."""
     if os.path.isdir(match):
-        found = (file for _, files in walk(match, problems, links) for file in files)
+        found = (file for _, files in walk(match, search) for file in files)
         return [file for file in found if is_log(file)]
     if os.path.isfile(match):
         return [match] if match == path or is_log(match) or not is_log(path) else []
@@ -266,27 +239,7 @@ def _printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _real(file: LogFile) -> str:
-    return STDIN if file.path == STDIN else os.path.realpath(file.path)
-
-
-def _identity(real: str) -> object:
-    """Return what tells a file from others, whatever other names it has."""
-    try:
-        status = os.stat(real)
-    except (OSError, ValueError):
-        return real
-    return (status.st_dev, status.st_ino) if status.st_nlink > 1 else real
-
-
-def _of_owner(same: Sequence[LogFile]) -> list[LogFile]:
-    """Pick the names of a file in folders of its owner, if it has names in several appliances'."""
-    if len({x.appliance for x in same}) == 1:
-        return []
-    return [x for x in same if x.path != STDIN and is_of_owner(x.path)]
-
-
-def _by_own_name(found: tuple[str, LogFile]) -> tuple[bool, int, ReadingOrder]:
+def _own_name_first(file: LogFile) -> tuple[bool, int, ReadingOrder]:
     """Sort the names without a link to the front, and of others the shortest way."""
-    real, file = found
-    return file.path != real, file.path.count("/"), reading_order(file.path)
+    path = file.path
+    return path != os.path.realpath(path), path.count("/"), reading_order(path)

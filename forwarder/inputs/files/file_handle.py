@@ -6,16 +6,10 @@ byte. It has four parts:
 - ``size``: how many bytes they are;
 - ``head``: the first of them as they are. Only files of one head can be the same;
 - ``checksum``: CRC-32 of all of them. It goes on from its own value, so it survives a restart
-  without reading anything again, and costs a sixth of the scan for logins;
+  without reading anything again. It is enough because it is only asked where head and tail agree at
+  exactly one length, and who writes into the log from outside does not know the rest of it;
 - ``tail``: the last 256 bytes, two or three lines. Each read begins there, so that a file that
   was truncated and written again is found out before a byte of it is taken for the rest of the old.
-
-Why not an inode: it is given to the next file at once. Why not a hash of the first KiB: files
-share headers, and files may be shorter. Why CRC-32 is enough: it is only asked where head and tail
-agree at exactly one length, and an attacker who writes into the log from outside does not know the
-rest of it.
-
-Descriptors are bounded: of 10,000 files only those that were read last are open.
 """
 
 import os
@@ -25,7 +19,6 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
-from itertools import count
 from typing import NamedTuple
 from zlib import crc32
 
@@ -133,15 +126,8 @@ class FileHandle:
         position: Of the next byte that :meth:`read` gives, in decompressed bytes from the start.
     """
 
-    __slots__ = ("_descriptor", "_gzip", "_head", "_path", "is_gzip", "position", "unclear")
-
     def __init__(self, path: str, inode: Inode) -> None:
-        """Open the file that was seen at a path.
-
-        Raises:
-            MovedError: Something else is there now, or nothing.
-            FileError: It cannot be read, or is refused for its format.
-        """
+        """Open the file that was seen at a path; FileError if it is not a log that can be read."""
         self._path = path
         try:
             self._descriptor = _open(path, inode)
@@ -234,20 +220,10 @@ class FileHandle:
         """Read from anywhere in a plain file."""
         return os.pread(self._descriptor, size, start)
 
-    def head(self, limit: int) -> bytes:
-        """Read the whole lines among the first bytes, at most so many, decompressed."""
-        data = self.bytes_at(0, limit)
-        if self.is_gzip:
-            at = count()
-            data = GzipReader(lambda size: self.bytes_at(next(at) * size, size)).read_on(limit)
-        return data[: data.rfind(b"\n") + 1]
-
     def close(self) -> None:
-        """Close the file; it may be closed already."""
-        if self._descriptor >= 0:
-            with suppress(OSError):  # there is nothing to lose: nothing was written
-                os.close(self._descriptor)
-            self._descriptor = -1
+        """Close the file."""
+        with suppress(OSError):  # there is nothing to lose: nothing was written
+            os.close(self._descriptor)
 
     def _check_head(self) -> bytes:
         try:
@@ -267,7 +243,7 @@ class FileHandle:
 
 
 class HandleCache:
-    """The files that are open, least recently used first."""
+    """The files that are open, least recently used first: of thousands, those read last."""
 
     def __init__(self, limit: int = MAX_OPEN) -> None:
         """Start with none; at most ``limit`` are open at a time."""

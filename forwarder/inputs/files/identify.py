@@ -65,14 +65,9 @@ class Identity(Enum):
 def decide(
     relation: Relation, *, whole: bool, live: bool, other_live: bool, settled: bool
 ) -> Identity:
-    """Decide what a file is, beside one log that it is like.
+    """Decide what a file is, beside one log; ``other_live`` is of the log's current file.
 
-    Args:
-        relation: How it relates to the log's current file.
-        whole: Whether it begins with all that was read of the log; if not, it ends within that.
-        live: Whether it may be written to, by its name.
-        other_live: Whether the log's current file may be written to.
-        settled: Whether it has not changed for so long that it is complete.
+    ``whole`` if it begins with all that was read of the log; if not, it ends within that.
     """
     match relation:
         case Relation.DIFFERENT:
@@ -94,9 +89,8 @@ def match_fingerprints(
 ) -> Steps[tuple[list[str], list[str]]]:
     """Compare a file, from its beginning, with what was read of logs; ``known`` has that by key.
 
-    Returns:
-        The keys of those of which it holds all that was read, the longest first; and of those that
-        it may be a beginning of.
+    Returns the keys of those of which it holds all that was read, the longest first, and of those
+    that it may be a beginning of.
     """
     handle.restart()
     own = NOTHING
@@ -168,10 +162,8 @@ class FileIdentifier:
     def identify(self, file: File, *, settled: bool) -> Steps[bool]:
         """Find out which log a file is, and let it be read, if it has to be.
 
-        ``settled`` if it has not changed for so long that it is complete.
-
-        Returns:
-            Whether to try again when it has settled.
+        ``settled`` if it has not changed for so long that it is complete. Returns whether to try
+        again when it has.
         """
         handle = self._files.handles.open(file.path, file.inode)
         handle.restart()  # it may have been shorter when it was opened, or something else
@@ -182,13 +174,13 @@ class FileIdentifier:
         if identity is Identity.WAIT:
             self._files.on(file, Event.UNCLEAR)
             return True
-        if log is not None and identity is Identity.COPY:
-            self._files.copy(file, log)
-            return False
         if log is None:
             log = self._logs.begin(file.stat.appliance, file.path)
             if file.skip:
                 yield from self._skip(handle, log, file.skip)
+        elif identity is Identity.COPY:
+            self._files.copy(file, log)
+            return False
         yield from self._go_to(handle, log.read.size)
         file.is_gzip = handle.is_gzip
         file.skip = 0  # what takes its place under this name is new

@@ -22,7 +22,7 @@ matched only by parts that begin with a dot. Why not ``glob``: it follows links 
 
 # Paths stay the text that the user wrote and the system knows: pathlib takes "" for the working
 # directory, and drops the slash behind which a file is no folder.
-# ruff: noqa: PTH112, PTH114, PTH118
+# ruff: noqa: PTH112, PTH114, PTH118, PTH119
 
 import fnmatch
 import os
@@ -79,7 +79,7 @@ def time_in_name(path: str) -> datetime | None:
     It has no zone and is read as UTC: up to 14 hours off, and for logrotate the end of the file
     rather than its beginning.
     """
-    return _stamp_and_rest(_name_of(path).removesuffix(".gz"))[0]
+    return _stamp_and_rest(os.path.basename(path).removesuffix(".gz"))[0]
 
 
 def base_name(path: str) -> str:
@@ -89,7 +89,7 @@ def base_name(path: str) -> str:
     are not joined, than one that is two, of which they are joined wrongly. ``mail`` for
     ``mail.@20090422T114359.s``, ``mail.log`` for ``mail.log.2.gz``; empty for a mere timestamp.
     """
-    name = _name_of(path)
+    name = os.path.basename(path)
     numbered = False
     while True:
         shorter = next((name.removesuffix(x) for x in _CLOSED + _LIVE if name.endswith(x)), "")
@@ -116,29 +116,10 @@ def log_folder(path: str) -> str:
 
 
 def is_live(path: str) -> bool:
-    """Whether a file may be the one that is written to, by its name.
-
-    It may for ``.c``, ``.current``, and names with neither timestamp nor number; never for ``.s``
-    and compressed files.
-    """
-    name = _name_of(path)
+    """Whether a file may be the one that is written to, by its name."""
+    name = os.path.basename(path)
     time, rest = _stamp_and_rest(name)
     return not path.endswith(_CLOSED) and _age(name, time, _find_number(rest)) == _LIVE_AGE
-
-
-def is_successor(path: str, of: str) -> bool:
-    """Whether a live file was begun in the place of another one, by their names.
-
-    True if both names are the same but for a later timestamp, in the same folder.
-    """
-    time, other_time = time_in_name(path), time_in_name(of)
-    return (
-        time is not None
-        and other_time is not None
-        and time > other_time
-        and path.rpartition("/")[0] == of.rpartition("/")[0]
-        and base_name(path) == base_name(of)
-    )
 
 
 def reading_order(path: str) -> ReadingOrder:
@@ -146,11 +127,10 @@ def reading_order(path: str) -> ReadingOrder:
 
     By the timestamp in the name, whatever the folder; then numbered names, the highest first;
     then the live ones (``.c``, ``.current``, or neither timestamp nor number). Ties by the length
-    of the base name, so that of two copies the one is read that bears the name of its log
-    (``mail.@20090422T114359.s`` and not ``mail.@20090422T114359.again.s``); then by name, the
-    compressed behind the plain, then by folder. Two different paths never have the same key.
+    of the base name, so that of two copies the one is read that bears the name of its log; then by
+    name, the compressed behind the plain, then by folder.
     """
-    file_name = _name_of(path)
+    file_name = os.path.basename(path)
     name = file_name.removesuffix(".gz")
     time, rest = _stamp_and_rest(name)
     number = _find_number(rest)
@@ -160,10 +140,6 @@ def reading_order(path: str) -> ReadingOrder:
     place = place if count is None else 1 + int(count[1])
     age, base = _age(name, time, number), len(base_name(name))
     return (age, time or _NO_TIME, place, base, name, file_name, path)
-
-
-def _name_of(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 def _without_stamp(name: str) -> str:
@@ -220,44 +196,38 @@ def _instant(found: re.Match[str]) -> datetime | None:
 
 
 @dataclass(slots=True)
-class Links:
-    """What is done with symbolic links that no path names.
+class Search:
+    """What was met while files were searched for.
 
     What a pattern finds in folders may have been put there by an account that uploads logs, and a
     link of its own could make it any file. Folders that are written literally, before anything
     that is a pattern, may be reached through links: their author knows them.
     """
 
-    follow: bool = False
-    skipped: list[str] = field(default_factory=list)  # paths of links that were not followed
+    follow: bool = False  # whether links that no path names are followed
+    problems: list[str] = field(default_factory=list)  # what cannot be listed, one sentence each
+    links: list[str] = field(default_factory=list)  # paths of links that were not followed
 
     def skips(self, path: str, *, is_link: bool) -> bool:
         """Whether something is a link that is not followed; it is noted then."""
         if self.follow or not is_link:
             return False
-        self.skipped.append(path)
+        self.links.append(path)
         return True
 
 
 def is_pattern(path: str) -> bool:
-    """Whether a path holds ``{appliance}`` or a character that means something in a pattern.
-
-    A path that exists is to be taken literally all the same.
-    """
+    """Whether a path is a pattern, unless it exists: then it is to be taken literally."""
     return _MAGIC.search(path) is not None
 
 
-def expand(pattern: str, problems: list[str], links: Links) -> Iterator[tuple[str, str | None]]:
-    """Find the files and folders that a pattern matches, maybe one several times.
-
-    Yields:
-        A path, and what ``{appliance}`` stands for in it, if the pattern has that.
-    """
+def expand(pattern: str, search: Search) -> Iterator[tuple[str, str | None]]:
+    """Find what a pattern matches, maybe one several times, and its ``{appliance}``, if any."""
     parts = _parts(pattern)
     fixed = _fixed(parts)
     base = os.path.join("/" if pattern.startswith("/") else os.curdir, *parts[:fixed])
     if not fixed or os.path.lexists(base):
-        yield from _expand(base, parts[fixed:], None, problems, links)
+        yield from _expand(base, parts[fixed:], None, search)
 
 
 def fixed_folder(pattern: str) -> str:
@@ -266,7 +236,7 @@ def fixed_folder(pattern: str) -> str:
     return "/" + "/".join(parts[: min(_fixed(parts), len(parts) - 1)])
 
 
-def walk(folder: str, problems: list[str], links: Links) -> Iterator[tuple[str, list[str]]]:
+def walk(folder: str, search: Search) -> Iterator[tuple[str, list[str]]]:
     """Visit a folder and all below it, without hidden ones: folder, and the sorted files in it.
 
     Links, if they are followed, come after everything else, so that a folder is seen under its own
@@ -282,9 +252,9 @@ def walk(folder: str, problems: list[str], links: Links) -> Iterator[tuple[str, 
         visited.add(real)
         entries = [
             entry
-            for entry in _entries(here, problems)
+            for entry in _entries(here, search)
             if not entry.name.startswith(".")
-            and not links.skips(entry.path, is_link=entry.is_symlink())
+            and not search.skips(entry.path, is_link=entry.is_symlink())
         ]
         folders = [entry for entry in entries if _is(entry.is_dir)]
         linked += (entry.path for entry in folders if entry.is_symlink())
@@ -313,7 +283,7 @@ def _name(part: str, name: str, appliance: str | None) -> str | None:
 
 
 def _expand(
-    base: str, parts: Sequence[str], name: str | None, problems: list[str], links: Links
+    base: str, parts: Sequence[str], name: str | None, search: Search
 ) -> Iterator[tuple[str, str | None]]:
     if not parts:
         yield base, name
@@ -321,28 +291,28 @@ def _expand(
     part, *rest = parts
     if not is_pattern(part):
         path = os.path.join(base, part)
-        if os.path.lexists(path) and not links.skips(path, is_link=os.path.islink(path)):
-            yield from _expand(path, rest, name, problems, links)
+        if os.path.lexists(path) and not search.skips(path, is_link=os.path.islink(path)):
+            yield from _expand(path, rest, name, search)
     elif not os.path.isdir(base):
         return
     elif part == ANY_FOLDERS:
-        for folder, _ in walk(base, problems, links):
-            yield from _expand(folder, rest, name, problems, links)
+        for folder, _ in walk(base, search):
+            yield from _expand(folder, rest, name, search)
     else:
-        for entry in _entries(base, problems):
+        for entry in _entries(base, search):
             named = _name(part, entry.name, name)
-            if named is not None and not links.skips(entry.path, is_link=entry.is_symlink()):
-                yield from _expand(entry.path, rest, named or None, problems, links)
+            if named is not None and not search.skips(entry.path, is_link=entry.is_symlink()):
+                yield from _expand(entry.path, rest, named or None, search)
 
 
-def _entries(folder: str, problems: list[str]) -> list[os.DirEntry[str]]:
+def _entries(folder: str, search: Search) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except FileNotFoundError:  # removed meanwhile
         return []
     except OSError as error:
-        problems.append(
+        search.problems.append(
             f"{quoted(folder)} cannot be listed, so no log in it is read: {error.strerror}; give "
             f"this user the right to list it."
         )

@@ -3,33 +3,27 @@
 A file's life is one state and one table, :data:`TRANSITIONS`:
 
     IGNORED ──▶ COMPARE ──▶ READ ⇄ AT_END
-                 ▲  │ ▲
+    EXPECTED ─▶  ▲  │ ▲
                  │  ▼ └──── COPY, FAILED
                 UNDECIDED
 
-Files in the states COMPARE and READ have work to do, and are in the queue: files of an appliance
-one after the other, appliances in turn. The oldest file of an appliance, by its name, comes first
-and has all turns of its appliance until it has no more work; so a connection goes on from file to
-file. One that is gone, and still open, comes before another of its name. Appliances take turns, so
-that a large backlog of one holds up no other. A file may be blocked until all files were scanned;
-those behind it wait, too.
+Files in the state EXPECTED come before all others. Files in the states COMPARE and READ are in the
+queue: files of an appliance one after the other, appliances in turn, so that a large backlog of one
+holds up no other. The oldest file of an appliance, by its name, comes first and has all turns of
+its appliance until it has no more work; so a connection goes on from file to file. One that is
+gone, and still open, comes before another of its name. A file may be blocked until all files were
+scanned; those behind it wait, too.
 """
 
-from bisect import bisect_left, insort
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from heapq import heappop, heappush
 
 from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
 from forwarder.inputs.files.file_handle import HandleCache, Inode
-from forwarder.inputs.files.paths import (
-    ReadingOrder,
-    is_live,
-    is_successor,
-    reading_order,
-    time_in_name,
-)
+from forwarder.inputs.files.paths import ReadingOrder, is_live, reading_order
 from forwarder.inputs.files.scanner import FileStat
 
 Place = tuple[ReadingOrder, bool]  # in the queue: by a name, and whether it is still there
@@ -39,6 +33,7 @@ class State(Enum):
     """What is to be done with a file."""
 
     IGNORED = auto()  # nothing, because of its age, until it changes
+    EXPECTED = auto()  # find out whether it is the log that was last at its inode
     COMPARE = auto()  # find out which log it is
     UNDECIDED = auto()
     """Wait until it changes or has settled: it may be several logs, or is too short."""
@@ -67,11 +62,11 @@ TRANSITIONS = {
     Event.DUE: ({State.UNDECIDED, State.AT_END}, State.READ),
     Event.SCANNED: ({State.FAILED}, State.READ),
     Event.REPLACED: (set(State), State.COMPARE),
-    Event.IDENTIFIED: ({State.COMPARE, State.READ}, State.READ),
-    Event.ENDED: ({State.COMPARE, State.READ}, State.AT_END),
+    Event.IDENTIFIED: ({State.EXPECTED, State.COMPARE, State.READ}, State.READ),
+    Event.ENDED: ({State.EXPECTED, State.COMPARE, State.READ}, State.AT_END),
     Event.COPIED: ({State.COMPARE, State.READ, State.AT_END, State.FAILED}, State.COPY),
     Event.UNCLEAR: ({State.COMPARE}, State.UNDECIDED),
-    Event.ERROR: ({State.COMPARE, State.READ}, State.FAILED),
+    Event.ERROR: ({State.EXPECTED, State.COMPARE, State.READ}, State.FAILED),
 }
 """In which states an event changes the state, and to which. READ without a log, which it may have
 lost or never had, compares."""
@@ -138,9 +133,6 @@ class Files:
         self.queue = ReadQueue(at_once)
         self.paths: dict[str, FileStat] = {}  # each known file that has a name, by its path
         self._files: dict[Inode, File] = {}
-        # By appliance: files that logs are read from, and those with live names.
-        self._current: defaultdict[str, dict[Inode, File]] = defaultdict(dict)
-        self._live: defaultdict[str, dict[Inode, File]] = defaultdict(dict)
         self._expected: deque[File] = deque()
 
     def __len__(self) -> int:
@@ -163,20 +155,16 @@ class Files:
     def add(self, file: File) -> None:
         """Add a file that is new; it is ignored until it is compared."""
         self._files[file.inode] = file
-        self._name(file)
+        self.paths[file.path] = file.stat
 
     def rename(self, file: File, stat: FileStat) -> None:
         """Note a file as it was just found."""
-        old, appliance = file.stat, stat.appliance
-        if file.is_current and appliance != old.appliance:
-            self._current[appliance][file.inode] = self._current[old.appliance].pop(file.inode)
-        if stat.path != old.path or not file.here:
+        if stat.path != file.path or not file.here:
             self._unname(file)
             file.name(stat)
-            self._name(file)
             self._enqueue(file)  # its turn depends on its name
             if file.is_current and file.log is not None:
-                self.logs.set_file(file.log, file.inode, file.path, live=file.is_live)
+                self.logs.set_file(file.log, file.inode, file.path)
         file.stat = self.paths[stat.path] = stat
 
     def unname(self, file: File) -> None:
@@ -185,10 +173,10 @@ class Files:
         file.here = False
         self._enqueue(file)
 
-    def drop(self, file: File, now: float, wall: float) -> None:
+    def drop(self, file: File) -> None:
         """Forget a file; its log has to find another one."""
         file.comparison = None
-        self.release(file, now, wall)
+        self.release(file)
         self.queue.remove(file.inode)
         if file.here:
             self._unname(file)
@@ -197,7 +185,7 @@ class Files:
 
     def expect(self, file: File) -> None:
         """Let a new file, which has the inode of a log, be compared with that before all others."""
-        file.state = State.COMPARE
+        file.state = State.EXPECTED
         self._expected.append(file)
 
     @property
@@ -205,35 +193,28 @@ class Files:
         """Whether any file has work to do."""
         return bool(self.queue or self._expected)
 
-    def take_expected(self) -> File | None:
-        """Return a file that may be a known log by its inode."""
-        while self._expected:
-            file = self._expected.popleft()
-            if self._files.get(file.inode) is file and file.state is State.COMPARE:
-                return file
-        return None
-
     def take(self) -> File | None:
         """Return the file whose turn it is."""
+        while self._expected:
+            file = self._expected.popleft()
+            if self._files.get(file.inode) is file and file.state is State.EXPECTED:
+                return file
         inode = self.queue.take()
         return None if inode is None else self._files[inode]
 
     @property
     def live(self) -> list[FileStat]:
         """Those with the name of a file that is written to."""
-        return [file.stat for files in self._live.values() for file in files.values()]
+        return [x.stat for x in self._files.values() if x.is_live]
 
     def set_log(self, file: File, log: LogState, event: Event = Event.IDENTIFIED) -> None:
         """Make a file the current one of a log; the one before becomes a copy."""
         before = self.get(log.current_file)
         if before is not None and before is not file:
-            log.copies[before.inode] = None
-            del self._current[before.stat.appliance][before.inode]
-            self.on(before, Event.COPIED)
+            self.copy(before, log)
         log.copies.pop(file.inode, None)
         file.log = log
-        self.logs.set_file(log, file.inode, file.path, live=file.is_live)
-        self._current[file.stat.appliance][file.inode] = file
+        self.logs.set_file(log, file.inode, file.path)
         self.on(file, event)
 
     def copy(self, file: File, log: LogState) -> None:
@@ -242,7 +223,7 @@ class Files:
         log.copies[file.inode] = None
         self.on(file, Event.COPIED)
 
-    def release(self, file: File, now: float, wall: float) -> None:
+    def release(self, file: File) -> None:
         """Take a file from its log; if it was the current one, the copies are compared again."""
         log, file.log = file.log, None
         if log is None:
@@ -250,35 +231,12 @@ class Files:
         if log.current_file != file.inode:
             log.copies.pop(file.inode, None)
             return
-        self.logs.lose_file(log, now, wall)
-        del self._current[file.stat.appliance][file.inode]
+        self.logs.lose_file(log)
         copies, log.copies = log.copies, {}
         for copy in map(self._files.get, copies):
             if copy is not None and copy.log is log:
                 copy.log = None
                 self.on(copy, Event.REPLACED)
-
-    def has_successor(self, file: File) -> bool:
-        """Whether another live file was begun in the place of a file, and holds something.
-
-        For a file that is not live by its name, any live file of its appliance will do.
-        """
-        by_name = file.is_live
-        if by_name and time_in_name(file.path) is None:
-            return False
-        return any(
-            x is not file and x.stat.size and (not by_name or is_successor(x.path, file.path))
-            for x in self._live[file.stat.appliance].values()
-        )
-
-    def wake_predecessors(self, file: File) -> None:
-        """Read files again that may be complete, because one was begun behind them."""
-        for other in self._current[file.stat.appliance].values():
-            unended = other.log is not None and not other.log.ended
-            if not unended or (other.is_live and not file.is_live):
-                continue
-            if not other.is_live or is_successor(file.path, other.path):
-                self.on(other, Event.CHANGED)
 
     def _enqueue(self, file: File) -> None:
         if file.state in {State.COMPARE, State.READ}:
@@ -286,16 +244,10 @@ class Files:
         else:
             self.queue.remove(file.inode)
 
-    def _name(self, file: File) -> None:
-        self.paths[file.path] = file.stat
-        if file.is_live:
-            self._live[file.stat.appliance][file.inode] = file
-
     def _unname(self, file: File) -> None:
         named = self.paths.get(file.path)
         if named is not None and named.inode == file.inode:
             del self.paths[file.path]
-        self._live[file.stat.appliance].pop(file.inode, None)
 
 
 class ReadQueue:
@@ -304,37 +256,31 @@ class ReadQueue:
     def __init__(self, max_at_once: int) -> None:
         """Start empty; at most ``max_at_once`` appliances have turns, as each has a file open."""
         self._max_at_once = max_at_once
-        self._waiting: dict[str, list[tuple[Place, Inode]]] = {}  # by appliance, sorted
-        self._places: dict[Inode, tuple[str, Place]] = {}
-        self._current: dict[str, Inode] = {}
+        self._places: dict[Inode, tuple[str, Place]] = {}  # of the files that have work
+        self._heaps: dict[str, list[tuple[Place, Inode]]] = {}
+        """By appliance, the next one to have a turn first; also places that are not valid any more.
+        """
+        self._current: dict[str, Inode] = {}  # the file of each appliance that has the turns
         self._blocked: set[Inode] = set()
-        self._appliances: deque[str] = deque()
 
     def __len__(self) -> int:
         return len(self._places)
 
     def add(self, inode: Inode, appliance: str, place: Place) -> None:
         """Add a file that has work to do, or has another name now, or none any more."""
-        if self._places.get(inode) == (appliance, place):
+        before = self._places.get(inode, (appliance, None))
+        if before == (appliance, place):
             return
-        was_current = self._current.get(appliance) == inode
-        self.remove(inode)
-        if was_current:
-            self._current[appliance] = inode
+        if before[0] != appliance:
+            self.remove(inode)
+        self._blocked.discard(inode)
         self._places[inode] = appliance, place
-        if appliance not in self._waiting:
-            self._waiting[appliance] = []
-            self._appliances.append(appliance)
-        insort(self._waiting[appliance], (place, inode))
+        heappush(self._heaps.setdefault(appliance, []), (place, inode))
 
     def remove(self, inode: Inode) -> None:
         """Remove a file that has no more work."""
         self._blocked.discard(inode)
-        if inode not in self._places:
-            return
-        appliance, place = self._places.pop(inode)
-        waiting = self._waiting[appliance]
-        del waiting[bisect_left(waiting, (place, inode))]
+        appliance, _ = self._places.pop(inode, ("", None))
         if self._current.get(appliance) == inode:
             del self._current[appliance]
 
@@ -349,14 +295,14 @@ class ReadQueue:
 
     def take(self) -> Inode | None:
         """Return the file whose turn it is; the same again in a later turn, until it is removed."""
-        for _ in range(len(self._appliances)):
-            appliance = self._appliances.popleft()
-            waiting = self._waiting[appliance]
-            if not waiting:
-                del self._waiting[appliance]
+        for appliance in list(self._heaps):
+            heap = self._heaps.pop(appliance)
+            while heap and self._places.get(heap[0][1]) != (appliance, heap[0][0]):
+                heappop(heap)
+            if not heap:
                 continue
-            self._appliances.append(appliance)
-            inode = self._current.get(appliance, waiting[0][1])
+            self._heaps[appliance] = heap
+            inode = self._current.get(appliance, heap[0][1])
             # Those that began go on before others begin.
             may_begin = appliance in self._current or len(self._current) < self._max_at_once
             if inode not in self._blocked and may_begin:

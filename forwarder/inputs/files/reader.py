@@ -7,6 +7,13 @@ truncated or sent again, it is whole. So when a file with bytes was seen first, 
 scanned once more before it is compared. What that scan finds and what comes earlier in the order
 has its turn first. A file is known to be the one that was seen if it has not changed since, or
 begins as it did: a busy one changes between any two scans.
+
+A file that is written to has a live name. At its end it is idle: more may come, and an unterminated
+line waits for its rest, however long. Any other file is being copied or uploaded, or written to by
+a logger that was not told yet that its file was renamed. It is complete when it is gzip and the
+check at its end is right, or when it did not change for :data:`SETTLE`. Should it grow all the
+same, its new bytes are read; only a line that ended at its end is then in two pieces. Its last
+line, which may be wrapped, is whole only after a pause, or when another file is to be read.
 """
 
 from collections.abc import Callable
@@ -17,12 +24,19 @@ from forwarder.inputs.block_reader import describe_damage
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.changes import ChangeTracker
 from forwarder.inputs.files.checkpoint import LogState
-from forwarder.inputs.files.end_of_file import SETTLE, decide_end
 from forwarder.inputs.files.file_handle import FileError, FileHandle, Inode, MovedError
 from forwarder.inputs.files.identify import FileIdentifier
 from forwarder.inputs.files.paths import time_in_name
 from forwarder.inputs.files.read_queue import Event, File, Files, State
 from forwarder.inputs.files.scanner import FileStat
+
+SETTLE = timedelta(seconds=10)
+"""An upload never pauses longer, except where it is broken off: SCP and SFTP send as fast as they
+can, and a write arrives at NFS clients within 3 seconds (``acregmin``)."""
+
+PAUSE = timedelta(seconds=1)
+"""So long a file that is copied or uploaded must rest before its last whole line is taken for
+whole: a wrapped line goes on behind its newline."""
 
 _SEEN_BYTES = 4096  # remembered of a file that waits for a scan: beyond any header
 
@@ -68,19 +82,20 @@ class LogReader:
             if file is not None:
                 self._files.on(file, Event.DUE)
 
-    def take_turn(self, file: File, *, expected: bool) -> Chunk | None:
-        """Compare a file, or read at most one block; ``expected`` if its inode is that of a log.
+    def take_turn(self, file: File) -> Chunk | None:
+        """Compare a file, or read at most one block.
 
         The last line of another file of the appliance comes before what is in this one.
         """
-        held = {} if expected else self._held.get(file.stat.appliance, {})
+        is_expected = file.state is State.EXPECTED
+        held = {} if is_expected else self._held.get(file.stat.appliance, {})
         held.pop(file.inode, None)
         while held:
             _, other = held.popitem()
             if other.is_current and other.log is not None and other.log.last_kind is Kind.MORE:
                 return self._hand_over(other, other.log, b"", Kind.IDLE)
         try:
-            if expected:
+            if is_expected:
                 self._identifier.recognise(file)
             elif file.state is State.READ and file.log is not None:
                 return self._read(file, file.log)
@@ -104,7 +119,7 @@ class LogReader:
             file.comparison = None
             self._files.on(file, Event.ERROR)
         else:
-            self._tracker.drop(file)
+            self._files.drop(file)
 
     def _report(self, file: File, problem: str | None) -> None:
         if problem is not None and problem != file.problem:
@@ -133,7 +148,7 @@ class LogReader:
             if stop.value:
                 self._look_again(file, SETTLE - self._rested(file))
             if not file.here and not file.is_current:
-                self._tracker.drop(file)
+                self._files.drop(file)
             elif file.state is State.READ and file.log is not None and not file.log.read.size:
                 return self._read(file, file.log)
         return None
@@ -169,24 +184,15 @@ class LogReader:
             return self._end(file, log, handle)
         self._report(file, None)
         at_rest = not handle.is_gzip and len(data) < self._block_bytes and file.is_live
-        at_rest = at_rest and not self._files.has_successor(file)
         if at_rest:
             self._files.on(file, Event.ENDED)
         return self._hand_over(file, log, data, Kind.IDLE if at_rest else Kind.MORE)
 
     def _end(self, file: File, log: LogState, handle: FileHandle) -> Chunk | None:
         self._files.on(file, Event.ENDED)
-        kind, again = decide_end(
-            self._rested(file),
-            is_live=file.is_live,
-            is_succeeded=log.position.live and self._files.has_successor(file),
-            is_terminated=log.read.tail.endswith(b"\n") or not file.here,
-            is_checked=handle.complete if handle.is_gzip else None,
-            once=self._once,
-        )
-        stuck = handle.is_gzip and kind is Kind.MORE and again is None
+        kind, again = self._decide_end(file, log, handle)
         problem = None
-        if handle.fault is not None or stuck:
+        if handle.fault is not None or (kind is Kind.MORE and again is None):
             problem = f"{file.path!r} {describe_damage(handle.fault, log.read.size)}"
         self._report(file, problem)
         if kind is Kind.MORE and not handle.is_gzip:
@@ -202,17 +208,37 @@ class LogReader:
             self._logs.end(log)
             self._files.handles.close(file.inode)
             if not file.here:
-                self._tracker.drop(file)
+                self._files.drop(file)
         return chunk
+
+    def _decide_end(
+        self, file: File, log: LogState, handle: FileHandle
+    ) -> tuple[Kind, timedelta | None]:
+        """Decide what the end of a file means, and after what time to decide again, if at all."""
+        rested = self._rested(file)
+        if handle.is_gzip:
+            if handle.complete:
+                return Kind.END, None
+            return Kind.MORE, None if rested >= SETTLE else SETTLE - rested
+        if file.is_live:
+            return Kind.IDLE, None
+        is_terminated = log.read.tail.endswith(b"\n") or not file.here
+        if rested >= SETTLE or (self._once and is_terminated):
+            return Kind.END, None
+        if rested >= PAUSE:
+            return Kind.IDLE, SETTLE - rested
+        return Kind.MORE, PAUSE - rested
 
     def _hand_over(self, file: File, log: LogState, data: bytes, kind: Kind) -> Chunk:
         resume, head = None, b""
         if log.needs_resume:
             handle = self._files.handles.open(file.path, file.inode)
             # What was saved fits only where it was saved.
-            if 0 < log.position.fingerprint.size == log.read.size:
-                resume = self._logs.resume(log)
-                head = b"" if resume else handle.head(min(log.read.size, _HEADER_BYTES))
+            if 0 < log.fingerprint.size == log.read.size:
+                resume = log.resume
+                if not resume and not handle.is_gzip:
+                    head = handle.bytes_at(0, min(log.read.size, _HEADER_BYTES))
+                    head = head[: head.rfind(b"\n") + 1]
             log.needs_resume = False
         log.last_kind = kind
         offset = log.read.size
@@ -221,7 +247,7 @@ class LogReader:
             self._logs.advance(log, data)
         return Chunk(
             key=log.key,
-            appliance=log.position.appliance,
+            appliance=log.appliance,
             path=file.path,
             near=time_in_name(file.path) or modified_at(file.stat),
             data=data,

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import NamedTuple
 
-from forwarder.inputs.files.checkpoint import PREFIX, Position, decode, positions_in
+from forwarder.inputs.files.checkpoint import PREFIX, LogState, decode, positions_in
 from forwarder.inputs.files.file_handle import FileError, FileHandle, MovedError
 from forwarder.inputs.files.paths import ReadingOrder, reading_order
 from forwarder.inputs.files.scanner import FileSource, FileStat, scan
@@ -26,7 +26,7 @@ class Again(NamedTuple):
     """A log that is forgotten."""
 
     key: str  # of its position, with the prefix
-    position: Position
+    position: LogState
     path: str  # where it is now, or was last
     file: FileStat | None  # none if no file that is followed holds it under a name that is known
 
@@ -34,16 +34,13 @@ class Again(NamedTuple):
 def rewind(
     saved: Iterable[tuple[str, bytes]], name: str, inputs: Sequence[FileSource]
 ) -> list[Again]:
-    """Find all logs that have to be forgotten for a path to be read again.
+    """Find all logs that have to be forgotten for a path to be read again, in order of reading.
 
     A path stands for the log that was last read under it, and for the log whose file has that name
     now. These are forgotten, and all that are read after them of the same appliance.
-
-    Returns:
-        The logs by appliance, in the order of reading; nothing if the path is unknown.
     """
     names = {os.path.abspath(name), os.path.realpath(name)}
-    files = scan(inputs, {}).files.values()
+    files = scan(inputs).files.values()
     by_inode = {(x.appliance, x.inode): x for x in files}
     by_path = {x.path: x for x in files}
     logs = []
@@ -87,7 +84,7 @@ def obstacles(logs: Iterable[Again], inputs: Sequence[FileSource], wall: float) 
             )
 
 
-def _still_is(file: FileStat, position: Position) -> bool:
+def _still_is(file: FileStat, position: LogState) -> bool:
     """Whether a file still is the log that it was: inodes and names are given again."""
     with suppress(MovedError, FileError), closing(FileHandle(file.path, file.inode)) as handle:
         # To compare what is compressed, all of it would have to be decompressed.

@@ -8,29 +8,29 @@ none may make another one's log its own:
 - Links behind the first part of a path that is a pattern are not followed, nor is a file that is a
   link, unless the input says so. Where it does, a file's own name beats links, across inputs.
 - Of several names of one file (hard links), that counts which belongs to the appliance that had the
-  file first; where that is unknown, the one in a folder of the file's owner.
-- The program's own files are never logs, whatever names they have. To open and close one of them
-  would drop the locks that SQLite has on it.
+  file first.
+- The program's own files are never logs, also where links lead to them. To open and close one of
+  them would drop the locks that SQLite has on it.
 """
 
 # Paths stay the text that the user wrote and the system knows; see paths.py.
-# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH120
+# ruff: noqa: PTH100, PTH116, PTH118, PTH120
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from sys import intern
 from typing import NamedTuple
 
-from forwarder.inputs.files.discovery import LogFile, is_log, is_of_owner, log_at
+from forwarder.inputs.files.discovery import is_log, log_at
 from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.paths import (
     ANY_FOLDERS,
-    Links,
+    Search,
     expand,
     fixed_folder,
     is_pattern,
@@ -41,19 +41,13 @@ FOLLOW = "to have it followed, set follow_symlinks: true for the input"
 """What to do about links that were not followed."""
 
 
-class StartAt(StrEnum):
-    """Where to begin in files that are there when a pattern is followed for the first time."""
-
-    BEGINNING = "beginning"
-    END = "end"
-
-
 class FileSource(NamedTuple):
     """One input of the configuration."""
 
     paths: tuple[str, ...]  # files or patterns of files; folders are not walked
     appliance: str | None = None  # whose logs they are; None if `{appliance}` or the folder tells
-    start_at: StartAt = StartAt.BEGINNING
+    at_end: bool = False
+    """Whether to begin at the end in files that are there when a pattern is first followed."""
     ignore_older: timedelta | None = None
     """Files that were last changed before that are ignored until they change."""
     leave_out: tuple[str, ...] = ()
@@ -76,64 +70,48 @@ class FileStat(NamedTuple):
     modified_ns: int  # nanoseconds from 1970
 
 
-class ScanResult(NamedTuple):
-    """What a scan found."""
-
-    files: dict[Inode, FileStat]  # each once, whatever names it has
-    problems: list[str]  # what could not be looked at or is not a file, one sentence each
-    links: list[str] = []  # noqa: RUF012 - never changed
-    """Links that were not followed, but for those to files beside them."""
-    complete: bool = True
-    """Whether every name that was listed was still there when it was looked at. If not, the file
-    may be there under a name that was not there yet when its folder was listed."""
-
-
 Owner = Callable[[Inode], str | None]
 """Returns which appliance had a file first; None if that is unknown."""
 
 
-def scan(
-    inputs: Sequence[FileSource], known: Mapping[str, FileStat], owner: Owner = lambda _: None
-) -> ScanResult:
+def scan(inputs: Sequence[FileSource], owner: Owner = lambda _: None) -> "Scan":
     """Find all files that the inputs ask for; of two inputs that ask for one, the first counts.
 
-    What was found before, by path, saves finding out again whose log a file is. ``owner`` decides
-    between appliances where a file has several names.
+    ``owner`` decides between appliances where a file has several names.
     """
-    found = _Scan(known, owner)
+    found = Scan(owner)
     skipped: list[str] = []
     for number, source in enumerate(inputs):
-        links = Links(follow=source.follow_symlinks)
+        search = Search(source.follow_symlinks, found.problems)
         for pattern in source.paths:
-            found.scan_pattern(source, number, pattern, links)
-        skipped += (x for x in links.skipped if is_log(x) and not _leads_beside(x))
-    return ScanResult(found.files, found.problems, list(dict.fromkeys(skipped)), found.is_complete)
+            found.scan_pattern(source, number, pattern, search)
+        skipped += (x for x in search.links if is_log(x) and not _leads_beside(x))
+    found.links = list(dict.fromkeys(skipped))
+    return found
 
 
-class _Scan:
-    def __init__(self, known: Mapping[str, FileStat], owner: Owner) -> None:
-        self._known = known
-        self._owner = owner
-        self.files: dict[Inode, FileStat] = {}
-        self.problems: list[str] = []
-        self.is_complete = True
-        self._real_folder = cache(os.path.realpath)
-        self._inodes_at = cache(_inodes_at)
+@dataclass(slots=True)
+class Scan:
+    """What a scan found."""
 
-    def scan_pattern(self, source: FileSource, number: int, pattern: str, links: Links) -> None:
+    owner: Owner
+    files: dict[Inode, FileStat] = field(default_factory=dict)  # each once, whatever names it has
+    problems: list[str] = field(default_factory=list)  # what cannot be looked at or is not a file
+    links: list[str] = field(default_factory=list)
+    """Links that were not followed, but for those to files beside them."""
+    is_complete: bool = True
+    """Whether every name that was listed was still there when it was looked at. If not, the file
+    may be there under a name that was not there yet when its folder was listed."""
+    real_folder: Callable[[str], str] = field(default_factory=lambda: cache(os.path.realpath))
+
+    def scan_pattern(self, source: FileSource, number: int, pattern: str, search: Search) -> None:
+        """Add what a pattern of an input finds."""
         whole = os.path.abspath(pattern)
-        for path, appliance in self._paths(whole, links):
-            folder, name = os.path.split(path)
-            if f"{os.path.join(self._real_folder(folder), name)}/".startswith(source.leave_out):
+        for path, appliance in self._paths(whole, search):
+            status = None if self._is_own(path, source) else self._stat(path, search)
+            if status is None or self._refuses(path, status, whole):
                 continue
-            status = self._stat(path, links)
-            if status is None or self._refuses(path, status, source, whole):
-                continue
-            before = self._known.get(path)
-            if before is None or (before.input, before.pattern) != (number, pattern):
-                log = log_at(path, source.appliance or appliance)
-            else:
-                log = LogFile(path, before.appliance, before.named)
+            log = log_at(path, source.appliance or appliance)
             file = FileStat(
                 log.path,
                 intern(log.appliance),
@@ -145,33 +123,41 @@ class _Scan:
                 status.st_mtime_ns,
             )
             other = self.files.setdefault(file.inode, file)
-            if other is not file and _is_better(file, other, self._owner):
+            if other is not file and _is_better(file, other, self.owner):
                 self.files[file.inode] = file
 
-    def _paths(self, pattern: str, links: Links) -> Iterator[tuple[str, str | None]]:
+    def _paths(self, pattern: str, search: Search) -> Iterator[tuple[str, str | None]]:
         if os.path.lexists(pattern):
             yield pattern, None
         elif is_pattern(pattern):
             wants_any = not is_log(pattern)
-            for path, appliance in expand(pattern, self.problems, links):
+            for path, appliance in expand(pattern, search):
                 if wants_any or is_log(path):
                     yield path, appliance
 
-    def _stat(self, path: str, links: Links) -> os.stat_result | None:
+    def _is_own(self, path: str, source: FileSource) -> bool:
+        """Whether a path leads to what the program itself writes."""
+        folder, name = os.path.split(path)
+        real = os.path.join(self.real_folder(folder), name)
+        if source.follow_symlinks:
+            real = os.path.realpath(real)
+        return f"{real}/".startswith(source.leave_out)
+
+    def _stat(self, path: str, search: Search) -> os.stat_result | None:
         """Look at what is at a path; None if there is nothing that may be a file."""
         try:
-            status = os.stat(path, follow_symlinks=links.follow)
+            status = os.stat(path, follow_symlinks=search.follow)
         except FileNotFoundError:  # removed meanwhile, or a link that leads nowhere yet
             self.is_complete = self.is_complete and os.path.lexists(path)
             return None
         except OSError as error:
             self.problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
             return None
-        return None if links.skips(path, is_link=stat.S_ISLNK(status.st_mode)) else status
+        return None if search.skips(path, is_link=stat.S_ISLNK(status.st_mode)) else status
 
-    def _refuses(self, path: str, status: os.stat_result, source: FileSource, pattern: str) -> bool:
+    def _refuses(self, path: str, status: os.stat_result, pattern: str) -> bool:
         """Whether what is at a path is not a log; it is a problem if it can never lead to one."""
-        mode, inode = status.st_mode, (status.st_dev, status.st_ino)
+        mode = status.st_mode
         if stat.S_ISDIR(mode):
             reason = f"is a folder and is not followed; name the files in it: {path + '/*'!r}."
             if ANY_FOLDERS in pattern:  # it looks into it
@@ -181,8 +167,6 @@ class _Scan:
             reason = f"is a {kind} and is not followed; name files, or use the input stdin."
         elif status.st_dev in _system_devices():
             reason = "is not a file on a disk and is not followed."
-        elif any(inode in self._inodes_at(x) for x in source.leave_out):
-            reason = "is a file of the program's own by another name; it is never read."
         else:
             return False
         self.problems.append(f"{path!r} {reason}")
@@ -209,9 +193,6 @@ def _is_better(file: FileStat, other: FileStat, owner: Owner) -> bool:
         first = owner(file.inode)
         if first in {file.appliance, other.appliance}:
             return file.appliance == first
-        owned = is_of_owner(file.path)
-        if owned != is_of_owner(other.path):
-            return owned
     return _rank(file) < _rank(other)
 
 
@@ -220,20 +201,6 @@ def _rank(file: FileStat) -> tuple[bool, int, int, tuple[object, ...]]:
     own = os.path.join(os.path.realpath(folder), os.path.relpath(file.path, folder))
     is_linked = os.path.realpath(file.path) != own
     return is_linked, file.input, file.path.count("/"), reading_order(file.path)
-
-
-def _inodes_at(own: str) -> frozenset[Inode]:
-    """Return the files in a folder of the program, or the file that it writes, if there are any."""
-    path = own.rstrip("/")
-    try:
-        if not os.path.isdir(path):
-            found = [os.stat(path)]
-        else:
-            with os.scandir(path) as entries:
-                found = [x.stat(follow_symlinks=False) for x in entries]
-    except OSError:
-        return frozenset()
-    return frozenset((x.st_dev, x.st_ino) for x in found)
 
 
 @cache

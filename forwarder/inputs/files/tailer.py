@@ -18,7 +18,6 @@ from forwarder.inputs.files.checkpoint import (
     PREFIX,
     STARTED,
     CheckpointStore,
-    Fetch,
     LogState,
     encode_started,
     positions_in,
@@ -66,7 +65,6 @@ class FileTailer:
         inputs: Sequence[FileSource],
         saved: Iterable[tuple[str, bytes]],
         *,
-        fetch: Fetch = lambda _: b"",
         once: bool = False,
         max_open: int = MAX_OPEN,
         block_bytes: int = BLOCK_BYTES,
@@ -78,24 +76,21 @@ class FileTailer:
 
         Args:
             inputs: What to follow.
-            saved: All pairs of the state whose key begins with ``file/``.
-            fetch: Returns what the state has under such a key.
+            saved: All pairs of the state whose key begins with ``file/``; PositionError if one
+                cannot be read.
             once: Whether to read to the end and wait for nothing but half-written files.
             max_open: Files open at a time, at least 4.
             block_bytes: The largest chunk.
             read_bytes: After so many bytes, :meth:`read` returns.
             monotonic: Seconds, for waiting and resting.
             wall: Seconds from 1970, to compare with the times of files.
-
-        Raises:
-            PositionError: What was saved cannot be read.
         """
         self._once = once
         self._read_bytes = read_bytes
-        self._monotonic, self._wall = monotonic, wall
+        self._monotonic = monotonic
         started: list[str] = []
         positions = positions_in(saved, started)
-        self._logs = CheckpointStore(positions, monotonic(), lambda key: fetch(PREFIX + key))
+        self._logs = CheckpointStore(positions, monotonic, wall)
         self._started = frozenset(started)
         self._patterns = frozenset(path for source in inputs for path in source.paths)
         self._started_saved = self._patterns <= self._started
@@ -114,11 +109,8 @@ class FileTailer:
     def read(self, timeout: float) -> list[Chunk]:
         """Read what is there, or wait for it for so many seconds.
 
-        What is handed over is kept until :meth:`save` tells that it is in documents.
-
-        Returns:
-            Chunks, at most some :data:`READ_BYTES`; none if nothing came, or :meth:`wake` was
-            called, or all is :attr:`drained` with ``once``.
+        What is handed over is kept until :meth:`save` tells that it is in documents. Nothing is if
+        nothing came, or :meth:`wake` was called, or all is :attr:`drained` with ``once``.
         """
         deadline = self._monotonic() + timeout
         while True:
@@ -126,7 +118,7 @@ class FileTailer:
             chunks = self._work()
             now = self._monotonic()
             if not chunks and self.drained:
-                self._logs.stop_seeking(self._wall())
+                self._logs.stop_seeking()
                 if self._once:
                     self._reader.problems += self._tracker.count_losses(timedelta(0))
                     return []
@@ -148,14 +140,10 @@ class FileTailer:
             self._files.queue.unblock()
 
     def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> list[tuple[str, bytes | None]]:
-        """Note what is in documents, and return what to save with them.
+        """Note what is in documents, and return what to save with them, None to delete.
 
-        Args:
-            consumed: By key of the chunks, the offset up to which everything is in documents, and
-                what to give back with the first chunk after a restart.
-
-        Returns:
-            Pairs for the state, None to delete. They are returned once, so they have to be saved.
+        ``consumed`` has by key of the chunks the offset up to which everything is in documents, and
+        what to give back with the first chunk after a restart.
         """
         for key, (offset, resume) in consumed.items():
             self._logs.save(key, offset, resume)
@@ -219,7 +207,7 @@ class FileTailer:
             if file.log is not None and file.is_current:
                 yield _status_of(file.log, file)
         for log in self._logs.gone:
-            if log.position.lost:
+            if log.lost:
                 yield _status_of(log, None)
 
     def wake(self) -> None:
@@ -232,27 +220,23 @@ class FileTailer:
 
     def _work(self) -> list[Chunk]:
         chunks: list[Chunk] = []
-        size = 0
         for _ in range(_MAX_TURNS):
-            if size >= self._read_bytes:
-                break
-            expected = self._files.take_expected()
-            file = expected or self._files.take()
+            file = self._files.take()
             self._idle = file is None
             if file is None:
                 break
-            chunk = self._reader.take_turn(file, expected=expected is not None)
+            chunk = self._reader.take_turn(file)
             if chunk is not None:
                 chunks.append(chunk)
-                size += len(chunk.data)
+                if sum(len(x.data) for x in chunks) >= self._read_bytes:
+                    break
         return chunks
 
 
 def _status_of(log: LogState, file: File | None) -> FileStatus:
-    position = log.position
-    offset = position.fingerprint.size
+    offset = log.fingerprint.size
     # What remains at the end of a closed log is not a line, and is not waited for.
-    behind = 0 if file is None else position.size - (log.read.size if log.ended else offset)
+    behind = 0 if file is None else log.size - (log.read.size if log.ended else offset)
     modified = None if file is None else modified_at(file.stat)
-    place = log.key, position.path, position.appliance
-    return FileStatus(*place, position.size, offset, behind, position.lost, modified)
+    place = log.key, log.path, log.appliance
+    return FileStatus(*place, log.size, offset, behind, log.lost, modified)
