@@ -242,6 +242,9 @@ def test_what_connections_share_is_one_object() -> None:
     assert first
     assert second
     assert first.listener is second.listener
+    delivery = STAMP + b"New SMTP DCID %d interface 192.0.2.1 address 192.0.2.%d port 25"
+    ends = [contexts.read_delivery_opened(delivery % (n, n)) for n in (1, 2)]
+    assert len({id(x.listener) for x in ends if x is not None}) == 1
     for text in (b"ACCEPT SG A match ALL SBRS 1.0", b"TLS success"):
         one, two = (other(STAMP + b"ICID %d " % n + text, b"%d" % n, contexts) for n in (1, 2))
         assert one is two

@@ -256,12 +256,13 @@ class Connections:
                     clock.set_offset(offset)
                 start = clock.instants[line[:24]]
         policy = tls = rejected = None
+        facts = self._parser.facts
         for other in others:
             if len(other) <= MAX_LINE:
-                fact = self._parser.facts[behind_number(number, other)]
-                policy = fact[0] or policy
-                tls = fact[1] or tls
-                rejected = fact[2] or rejected
+                later_policy, later_tls, later_rejected = facts[behind_number(number, other)]
+                policy = later_policy or policy
+                tls = later_tls or tls
+                rejected = later_rejected or rejected
         if opened is None:
             opened = rejected
         return new_connection((number, start, opened, opened is not None, policy, tls))

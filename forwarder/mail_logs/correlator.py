@@ -20,7 +20,8 @@ Rules:
   too. A session that is forgotten ends as expired.
 * Nothing depends on where blocks are cut, nor on the wall clock.
 
-``_HANDLERS`` has the method for each kind of line, by the head that the scanner found.
+``read`` tells the frequent kinds of line apart by itself; ``_HANDLERS`` has the method for each
+other one, by the head that the scanner found.
 """
 
 from collections.abc import Callable
@@ -94,34 +95,51 @@ class Correlator:
         self.next_expiry = 0
         self._clock, self._counters, self._parser, self._sessions = tools
 
-    def read(self, block: BlockReader) -> None:
+    # The frequent kinds are read in the loop: a call for each line would cost as much again.
+    def read(self, block: BlockReader) -> None:  # noqa: C901, PLR0912
         """Read the lines of a block that matter, and add events to it.
 
         Where a file header says another serial number, the rest of the block is left: it may be of
         another stream.
         """
         header, open_ = block.header, self.connections
-        inbound, logins, messages = open_.inbound, open_.logins, open_.messages
-        followed, handlers = messages.followed, self._HANDLERS
+        inbound, outbound, logins = open_.inbound, open_.outbound, open_.logins
+        messages, handlers = open_.messages, self._HANDLERS
+        followed, sessions = messages.followed, messages.sessions
         for match in block.matches:
             line, head, number, verb, _ = match
-            # The most frequent kinds are handled here, without a call.
             if head == b"ICID":
                 if verb == b"close" or verb == b"lost":  # noqa: PLR1714 - twice as fast as a set
                     ended = inbound.pop(number, None)
                     login = logins.pop(number, None)
                     if ended is not None and login is not None and login[3] is not None:
                         self._end_session(block, match, ended, login, _REASONS[verb])
+                elif number in inbound and verb:
+                    others = inbound[number][2]
+                    others.append(line)
+                    if number in logins:
+                        logins[number] = (None, *logins[number][1:])
+                    if len(others) > MAX_LINES:
+                        del others[: MAX_LINES // 2]
                 elif verb:
-                    self._describe_inbound(block, match)
+                    self._describe_early(block, match)
                 else:
                     self._end_inbound(block, match)
             elif head == b"MID":
                 if number in followed:
                     messages.change(number, verb, line)
+            elif head == b"New SMTP ICID" and number not in inbound:
+                inbound[number] = line, header.offset, []
+                if len(inbound) > MAX_OPEN:
+                    open_.make_space(block)
+            elif head == b"DCID" and verb == b"close":
+                outbound.pop(number, None)
+            elif head == b"Start MID":
+                if line.rstrip().rpartition(b" ")[2] in sessions:
+                    messages.start(number, line)
             elif (handler := handlers.get(head)) is not None:
                 handler(self, block, match)
-                if header.is_moved:
+                if not head and header.is_moved:
                     return
 
     def _open_inbound(self, block: BlockReader, match: Match) -> None:
@@ -139,20 +157,12 @@ class Correlator:
         if len(inbound) > MAX_OPEN:
             self.connections.make_space(block)
 
-    def _describe_inbound(self, block: BlockReader, match: Match) -> None:
-        """``ICID 5 ACCEPT SG ...``, ``ICID 5 TLS ...``: policy or TLS, also before ``New``."""
-        line, _, number, _, _ = match
-        inbound, logins = self.connections.inbound, self.connections.logins
-        if number not in inbound:
-            inbound[number] = None, block.header.offset, []
-            if len(inbound) > MAX_OPEN:
-                self.connections.make_space(block)
-        others = inbound[number][2]
-        others.append(line)
-        if number in logins:
-            logins[number] = (None, *logins[number][1:])
-        if len(others) > MAX_LINES:
-            del others[: MAX_LINES // 2]
+    def _describe_early(self, block: BlockReader, match: Match) -> None:
+        """``ICID 5 ACCEPT SG ...``, ``ICID 5 TLS ...``: policy or TLS before ``New``."""
+        inbound = self.connections.inbound
+        inbound[match[2]] = None, block.header.offset, [match[0]]
+        if len(inbound) > MAX_OPEN:
+            self.connections.make_space(block)
 
     def _end_inbound(self, block: BlockReader, match: Match) -> None:
         """``ICID 5 disconnected``, ``... lost after``, ``SMTP server connection killed ICID 5``."""
@@ -164,11 +174,6 @@ class Correlator:
                 ended, login = open_.inbound.pop(number), open_.logins.pop(number, None)
                 if login is not None:
                     self._end_session(block, match, ended, login, reason)
-
-    def _start_message(self, _block: BlockReader, match: Match) -> None:
-        """``Start MID 6 ICID 5``: counted if the connection has a session."""
-        if match[0].rstrip().rpartition(b" ")[2] in self.connections.messages.sessions:
-            self.connections.messages.start(match[2], match[0])
 
     def _abort_message(self, _block: BlockReader, match: Match) -> None:
         """``Message aborted MID 6``."""
@@ -385,7 +390,6 @@ class Correlator:
     _HANDLERS: ClassVar[dict[bytes, Callable[["Correlator", BlockReader, Match], None]]] = {
         **dict.fromkeys(scanner.NEW_INBOUND, _open_inbound),
         **dict.fromkeys(scanner.INBOUND_LOGIN, _login),
-        b"Start MID": _start_message,
         **dict.fromkeys(scanner.NEW_OUTBOUND, _open_outbound),
         b"DCID": _change_outbound,
         **dict.fromkeys((b"", b"DCID:"), _other_login),
@@ -393,7 +397,7 @@ class Correlator:
         **dict.fromkeys(scanner.KILLED_OUTBOUND, _kill_outbound),
         b"Message aborted MID": _abort_message,
     }
-    """What reads a line, by its head; ``ICID`` and ``MID`` are read in :meth:`read`."""
+    """What reads a line, by its head, unless :meth:`read` does it itself."""
 
 
 def _rare_end(line: bytes) -> CloseReason | None:

@@ -102,6 +102,7 @@ class MessageParser:
         self.endings = BoundedCache(self._read_login_ending)
         self._listeners = BoundedCache(_read_listener)
         self._usual_listeners = BoundedCache(self._read_usual_listener)
+        self._interfaces = BoundedCache(_read_interface)
         self._inbound = BoundedCache(_inbound_outcome)
         self._outbound = BoundedCache(_outbound_outcome)
 
@@ -135,7 +136,7 @@ class MessageParser:
             return None
         _, own, address, port = found.groups()
         number = None if port is None else int(port)
-        return Opened(_read_interface(own), *read_address(address), number, None, None)
+        return Opened(self._interfaces[own], *read_address(address), number, None, None)
 
     def read_login(self, message: bytes) -> Login | None:
         """Read a login message, without timestamp, level and line end; None for any other."""
