@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 from forwarder_bulk import tls
-from forwarder_elasticsearch.output import ElasticsearchOutput
+from forwarder_elasticsearch import ElasticsearchOutput
 from forwarder_elasticsearch.settings import Settings
 from pydantic import ValidationError
 

@@ -4,18 +4,13 @@ from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
-import forwarder_opensearch
 import pytest
 import trustme
-from click.testing import CliRunner
-from forwarder_opensearch import Settings
-from forwarder_opensearch.output import OpenSearchOutput
+from forwarder_opensearch import OpenSearchOutput, Settings
 from pydantic import ValidationError
 
-from forwarder.cli.main import main
-from forwarder.errors import ConfigError
 from forwarder.output import Expected, Finding, Unavailable
-from forwarder.plugins import find_outputs, list_installed
+from forwarder.plugins import find_outputs
 from forwarder.testing import make_documents
 from tests.bulk_server import Answer, BulkServer, error
 from tests.servers.certificates import Authority
@@ -63,7 +58,7 @@ def test_a_host_is_needed() -> None:
         Settings.model_validate({})
 
 
-def test_a_node_that_is_down_is_not_logged_by_the_client(
+def test_a_node_that_is_down_is_not_logged(
     server: BulkServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The program logs changes, and not each request that fails."""
@@ -72,7 +67,7 @@ def test_a_node_that_is_down_is_not_logged_by_the_client(
     for _ in range(2):  # in both orders
         ship(hosts=[gone.url, server.url])
         ship(hosts=[server.url, gone.url])
-    assert [x for x in caplog.records if x.name.startswith("opensearch")] == []
+    assert caplog.records == []
 
 
 def test_write_needs_open() -> None:
@@ -80,35 +75,6 @@ def test_write_needs_open() -> None:
     output = OpenSearchOutput(Settings.model_validate({"hosts": ["http://a:1"]}))
     with pytest.raises(RuntimeError, match="before open"):
         output.write(make_documents(1))
-
-
-def test_the_client_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said how to install it, as the README has it; also where outputs are only listed."""
-    monkeypatch.setattr(forwarder_opensearch, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"'opensearch' cannot be used: .*pip install '\.\[opens"):
-        find_outputs(["opensearch"])
-    (listed,) = [x for x in list_installed() if x.type == "opensearch"]
-    assert listed.problem is None
-    result = CliRunner().invoke(main, ["plugins"])
-    assert result.exit_code == 0
-    assert "  CANNOT BE USED YET: its client is not installed; " in result.output
-    assert ", hosts\n" in result.output
-
-
-@pytest.mark.parametrize("command", ["check", "run"])
-def test_an_output_without_its_client_is_a_mistake(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
-) -> None:
-    """With file, line and the name of the output."""
-    monkeypatch.setattr(forwarder_opensearch, "find_spec", lambda _: None)
-    path = tmp_path / "esa.yaml"
-    text = "inputs: [{type: stdin}]\noutputs:\n  siem:\n    type: opensearch\n    hosts: [a]\n"
-    path.write_text(text)
-    result = CliRunner().invoke(main, [command, "-c", str(path)])
-    assert result.exit_code == 2
-    assert (
-        f"{path}:4: outputs.siem.type: output type 'opensearch' cannot be used: " in result.output
-    )
 
 
 class TestTls:

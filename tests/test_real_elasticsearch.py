@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 from elasticsearch import ApiError, Elasticsearch
+from forwarder_elasticsearch import ElasticsearchOutput
 from forwarder_elasticsearch.check import check
-from forwarder_elasticsearch.output import ElasticsearchOutput
 from forwarder_elasticsearch.settings import Settings
 
 from forwarder.events import Document

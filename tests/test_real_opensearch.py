@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from forwarder_opensearch import Settings
-from forwarder_opensearch.output import OpenSearchOutput, check
+from forwarder_opensearch import OpenSearchOutput, Settings, check
 
 from forwarder.events import Document
 from forwarder.output import Expected, Unavailable

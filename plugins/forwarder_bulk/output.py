@@ -1,4 +1,8 @@
-"""An output of bulk requests, but for its client.
+"""Ships batches to Elasticsearch or OpenSearch in bulk requests.
+
+Each document is created with its id, so one that comes again is recognised, and is there once.
+Nothing else is asked of the cluster, so a key needs ``auto_configure`` and ``create_doc`` and
+nothing more. A node is used until it cannot be reached; then the next one is.
 
 A batch is cut into parts that become smaller towards its end, and each free thread takes the next
 one: so all that may be in flight at once are, nearly until the last. All are final before
@@ -21,13 +25,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
-from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
 
 from forwarder import Document, Failure, Unavailable
-from forwarder_bulk.response import BulkResult, Disposition, Reply, interpret
+from forwarder_bulk.response import FILTER, BulkResult, Disposition, interpret
 from forwarder_bulk.settings import ClusterSettings
 from forwarder_bulk.targets import Request, Targets
-from forwarder_bulk.transport import compress
+from forwarder_bulk.transport import HttpPool, Reply, UnreachableError, compress
 
 _log = logging.getLogger(__name__)
 
@@ -43,49 +47,41 @@ _FEWEST = 50
 size, and to send one document at a time afterwards would take long for nothing."""
 
 
-class UnreachableError(Unavailable):
-    """A node cannot be reached; another may be."""
+_HEADERS = {"content-type": "application/x-ndjson", "content-encoding": "gzip"}
 
 
-_Settings = TypeVar("_Settings", bound=ClusterSettings)
-
-
-class BulkOutput(ABC, Generic[_Settings]):
+class BulkOutput(ABC):
     """Ships to one cluster."""
 
-    def __init__(self, settings: _Settings) -> None:
-        """Connect nowhere yet."""
-        self.settings = settings
+    def __init__(self, settings: ClusterSettings, **parameters: str) -> None:
+        """Connect nowhere yet; the parameters go with each request."""
+        self._settings = settings
+        self._parameters = {"filter_path": FILTER, **parameters}
+        if settings.pipeline is not None:
+            self._parameters["pipeline"] = settings.pipeline
         self._targets = Targets(settings.index, by_appliance=settings.namespace_by_appliance)
-        self._client: Any = None
+        self._nodes = deque[HttpPool]()
+        """The one that is used comes first."""
         self._has_warned = False
         self._max_documents = _UNLIMITED
         self._max_bytes: int | None = None
         self._lock = threading.Lock()
-        """Of both, and of the batch that is being sent."""
+        """Of nodes and limits, and of the batch that is being sent."""
 
     @abstractmethod
-    def connect(self) -> Any:  # noqa: ANN401 - of each library its own
-        """Make the client; raises Unavailable where that cannot be done."""
-
-    @abstractmethod
-    def post(self, client: Any, request: Request) -> Reply:  # noqa: ANN401
-        """Make one request to the next node, in any thread; raises Unavailable without an answer.
-
-        Raises UnreachableError where another node may be asked instead: not where time ran out, as
-        the server may be busy with the request, and its work would double.
-        """
+    def check_product(self, reply: Reply) -> None:
+        """Raise Unavailable where a reply shows that the server is something else."""
 
     def open(self) -> None:
-        """Make the client."""
-        if self.settings.verify == "none" and not self._has_warned:
+        """Prepare the connections; nothing is sent yet."""
+        if self._settings.verify == "none" and not self._has_warned:
             self._has_warned = True
             _log.warning(
                 "The certificate of %s is not verified (verify: none): an attacker in between can"
                 " read the documents and the credentials. Name the authority in ca_certs.",
-                ", ".join(self.settings.urls()),
+                ", ".join(self._settings.urls()),
             )
-        self._client = self.connect()
+        self._nodes.extend(HttpPool(x, self._settings) for x in self._settings.urls())
         self._max_documents, self._max_bytes = _UNLIMITED, None
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
@@ -100,7 +96,7 @@ class BulkOutput(ABC, Generic[_Settings]):
         # keep the program from ending while a server hangs, as those of an executor would.
         helpers = [
             threading.Thread(target=self._work, args=(batch,), name="bulk", daemon=True)
-            for _ in range(min(self.settings.workers, len(batch.waiting)) - 1)
+            for _ in range(min(self._settings.workers, len(batch.waiting)) - 1)
         ]
         for helper in helpers:
             helper.start()
@@ -132,10 +128,10 @@ class BulkOutput(ABC, Generic[_Settings]):
 
     def _share(self, left: int) -> int:
         """Say how many of those that are left come next."""
-        if self.settings.workers > 1 and left > _LEAST:
+        if self._settings.workers > 1 and left > _LEAST:
             half = -(-left // 2)
             # Less than two of the least are cut evenly.
-            return min(max(half // self.settings.workers, _LEAST), half, _MOST)
+            return min(max(half // self._settings.workers, _LEAST), half, _MOST)
         return min(left, _MOST)
 
     def _work(self, batch: "_Batch") -> None:
@@ -173,22 +169,30 @@ class BulkOutput(ABC, Generic[_Settings]):
 
         Once more than there are nodes: a connection may be one that was cut while it was idle.
         """
-        if self._client is None:
+        if not self._nodes:
             raise RuntimeError("write was called before open")
-        left = len(self.settings.urls())
+        where = "" if request.where is None else f"/{quote(request.where)}"
+        path = f"{where}/_bulk?{urlencode(self._parameters)}"
+        left = len(self._nodes)
         while True:
+            node = self._nodes[0]
             try:
-                return self.post(self._client, request)
-            except UnreachableError:
-                if not left:
+                reply = node.request("POST", path, request.body, _HEADERS)
+            except Unavailable as error:
+                with self._lock:
+                    if node is self._nodes[0]:
+                        self._nodes.rotate(-1)
+                if not left or not isinstance(error, UnreachableError):
                     raise
                 left -= 1
+            else:
+                self.check_product(reply)
+                return reply
 
     def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        while self._nodes:
+            self._nodes.pop().close()
 
 
 @dataclass

@@ -12,7 +12,7 @@ Rules are tried from the top; the first that fits holds. Status codes and types 
 Elasticsearch 8.19 and 9.5 and of OpenSearch 2.19.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from enum import Enum, auto
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from forwarder import Document, Failure, Unavailable
+from forwarder_bulk.transport import Reply
 
 FILTER = (
     "items.*._index,items.*.status,items.*.failure_store,items.*.error.type,items.*.error.reason,"
@@ -141,17 +142,6 @@ def find_rule(
     raise ValueError(f"{status} is not a status of HTTP")
 
 
-class Reply(NamedTuple):
-    """The answer to one bulk request."""
-
-    host: str
-    """URL of the server that answered, without credentials."""
-    status: int
-    headers: Mapping[str, str]
-    """By their names, in any case."""
-    body: bytes
-
-
 class BulkResult(NamedTuple):
     """What a reply means for the documents of its request."""
 
@@ -183,7 +173,7 @@ def interpret(reply: Reply, documents: Sequence[Document], target: str) -> BulkR
         is_busy = busy * 2 > len(documents)
         disposition = Disposition.LESS if is_busy else Disposition.EACH
         return BulkResult(disposition, failures, "", reply.status, None)
-    text = f"{reply.host} answers {reply.status} to a bulk request for {target}"
+    text = f"{reply.url} answers {reply.status} to a bulk request for {target}"
     if reply.status in _3XX:
         if "location" in reply.headers:
             text += f", and redirects to {_redirect(reply.headers['location'])}"
@@ -201,7 +191,7 @@ def _interpret_items(
     if not isinstance(items, list) or len(items) != len(documents):
         count = len(items) if isinstance(items, list) else "no"
         raise Unavailable(
-            f"{reply.host} answers {reply.status} with {count} items to a bulk request with"
+            f"{reply.url} answers {reply.status} with {count} items to a bulk request with"
             f" {len(documents)}: {show_page(reply.body)}; {_BETWEEN}"
         )
     if _all_created(reply.body, len(documents)):
@@ -221,7 +211,7 @@ def _interpret_items(
         rule = find_rule(ITEMS, status, *error, store)
         if rule.disposition is Disposition.DELIVERED:
             continue
-        reason = f"{reply.host} answers {status} for a document"
+        reason = f"{reply.url} answers {status} for a document"
         reason += f" in {index}" if (index := _text(result, "_index")) else ""
         reason += f" (failure store: {store})" if store else ""
         reason += f": {what}" if (what := _join(*error)) else ""
@@ -251,7 +241,7 @@ def _parse(reply: Reply) -> object:
         if reply.status not in _2XX:
             return None
         raise Unavailable(
-            f"{reply.host} answers {reply.status} with what is not whole JSON:"
+            f"{reply.url} answers {reply.status} with what is not whole JSON:"
             f" {show_page(reply.body)}; {_BETWEEN}"
         ) from error
 

@@ -1,18 +1,19 @@
 """HTTP to one server: urllib3, with limits on how long an answer takes and how long it is.
 
 - A request may take as long to be sent as its answer may take to come. urllib3 gives it the time
-  that connecting may take: over a narrow line a batch takes longer, and would be sent again and
-  again and never arrive.
+  that connecting may take: over a narrow line, a large batch would never arrive.
 - The body of an answer has that time as a whole. urllib3 grants it again for each piece: a server
   that sends a byte now and then would never be given up.
 - An answer has at most :data:`MAX_BYTES`.
-- Nothing is tried again here: that is done where the documents are. Redirects are not followed.
+- Nothing is tried again here, and redirects are not followed.
 """
 
 import ssl
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -20,7 +21,7 @@ import urllib3
 from isal import igzip
 from urllib3.exceptions import HTTPError
 
-from forwarder import Finding
+from forwarder import Finding, Unavailable
 from forwarder_bulk import tls
 from forwarder_bulk.settings import ClusterSettings
 
@@ -39,12 +40,22 @@ class AnswerTooLongError(HTTPError):
     """An answer had no end where it should have had one."""
 
 
-class Answer(NamedTuple):
+class UnreachableError(Unavailable):
+    """A server cannot be reached; another node of its cluster may be.
+
+    Not where time ran out: the server may be busy with the request, and its work would double.
+    """
+
+
+class Reply(NamedTuple):
     """An answer, whole."""
 
+    url: str
+    """Of the server, without credentials."""
     status: int
-    headers: urllib3.HTTPHeaderDict
-    data: bytes
+    headers: Mapping[str, str]
+    """By their names, in any case."""
+    body: bytes
     """Decompressed."""
 
 
@@ -60,11 +71,9 @@ def compress(body: bytes) -> bytes:
 class HttpPool:
     """The connections to one server."""
 
-    def __init__(
-        self, base_url: str, settings: ClusterSettings, context: ssl.SSLContext | None
-    ) -> None:
-        """Connect nowhere yet; the context is for a URL with https."""
-        self._base_url = base_url
+    def __init__(self, url: str, settings: ClusterSettings) -> None:
+        """Connect nowhere yet; raises Unavailable where a file of the settings cannot be used."""
+        self._url = url
         self._headers = {"accept-encoding": "gzip", **settings.login()}
         self._seconds = settings.timeout.total_seconds()
         connect = settings.connect_timeout.total_seconds()
@@ -73,8 +82,8 @@ class HttpPool:
             "block": True,
             "timeout": urllib3.Timeout(connect=connect, read=self._seconds),
         }
-        if context is not None and base_url.startswith("https:"):
-            options["ssl_context"] = context
+        if url.startswith("https:"):
+            context = options["ssl_context"] = tls.make_context(settings)
             if not context.check_hostname:
                 options["assert_hostname"] = False
             if context.verify_mode is ssl.CERT_NONE:
@@ -83,58 +92,71 @@ class HttpPool:
         if settings.proxy is None:
             self._manager = urllib3.PoolManager(1, **options)
         else:
-            url = urllib3.util.parse_url(settings.proxy.get_secret_value())
-            headers = urllib3.make_headers(proxy_basic_auth=url.auth)
-            plain = url._replace(auth=None).url
+            proxy = urllib3.util.parse_url(settings.proxy.get_secret_value())
+            headers = urllib3.make_headers(proxy_basic_auth=proxy.auth)
+            plain = proxy._replace(auth=None).url
             self._manager = urllib3.ProxyManager(plain, 1, proxy_headers=headers, **options)
-        pool: Any = self._manager.connection_from_url(base_url)
+        pool: Any = self._manager.connection_from_url(url)
         pool.ConnectionCls = _with_time_to_send(pool.ConnectionCls, self._seconds)
 
-    def urlopen(
-        self,
-        method: str,
-        target: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    def request(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Reply:
         """Make a request, and read the whole answer, of any status.
 
         Raises:
-            HTTPError: There is no whole answer; see :func:`explain`.
-            HTTPException: It is not HTTP.
+            Unavailable: There is no whole answer.
         """
-        response = self._manager.urlopen(
-            method,
-            self._base_url + target,
-            body=body,
-            headers={**(headers or {}), **self._headers},
-            retries=urllib3.Retry(False),  # noqa: FBT003 - as urllib3 has it
-            redirect=False,
-            preload_content=False,
-        )
         data = bytearray()
         try:
+            response = self._manager.urlopen(
+                method,
+                self._url + path,
+                body=body,
+                headers={**headers, **self._headers},
+                retries=urllib3.Retry(False),  # noqa: FBT003 - as urllib3 has it
+                redirect=False,
+                preload_content=False,
+            )
             self._read_whole(response, data)
-            return Answer(response.status, response.headers, bytes(data))
-        except ValueError as error:  # of http.client, as of a chunk with a negative length
-            raise HTTPException(str(error)) from error
+            return Reply(self._url, response.status, response.headers, bytes(data))
+        except (HTTPError, HTTPException) as error:
+            kind = Unavailable if _is_late(error) else UnreachableError
+            raise kind(f"{self._url} {explain(error)}") from error
         finally:
-            # An error that is kept has this frame by its traceback, and what is in it. The clients
-            # keep it until the next collection of garbage, which may be many answers later.
+            # An error that is kept has this frame by its traceback, and what is in it.
             data.clear()
-            response.release_conn()
 
     def _read_whole(self, response: urllib3.BaseHTTPResponse, data: bytearray) -> None:
         end = time.monotonic() + self._seconds
-        while chunk := response.read1(_CHUNK):
-            data += chunk
-            if len(data) > MAX_BYTES or time.monotonic() > end:
-                response.close()  # with what else is on its way
-                raise AnswerTooLongError if len(data) > MAX_BYTES else HTTPError(TimeoutError())
+        try:
+            while chunk := response.read1(_CHUNK):
+                data += chunk
+                if len(data) > MAX_BYTES or time.monotonic() > end:
+                    response.close()  # with what else is on its way
+                    raise AnswerTooLongError if len(data) > MAX_BYTES else HTTPError(TimeoutError())
+        except ValueError as error:  # of http.client, as of a chunk with a negative length
+            raise HTTPException(str(error)) from error
+        finally:
+            response.release_conn()
 
     def close(self) -> None:
         """Close all connections."""
         self._manager.clear()
+
+
+def ask(  # noqa: PLR0913 - the parts of a request
+    settings: ClusterSettings,
+    url: str,
+    method: str,
+    path: str,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Reply:
+    """Make one request over a connection of its own; raises as :class:`HttpPool` does."""
+    with closing(HttpPool(url, settings)) as pool:
+        return pool.request(method, path, body, headers)
 
 
 def _with_time_to_send(connection: Any, seconds: float) -> Any:  # noqa: ANN401 - of http or https
@@ -160,7 +182,7 @@ def parse_shallow(data: bytes) -> object:
     return found
 
 
-def is_late(error: BaseException) -> bool:
+def _is_late(error: BaseException) -> bool:
     """Say whether our time ran out; that the system gave a connection up is another matter."""
     return any(isinstance(x, TimeoutError) and x.errno is None for x in _find_causes(error))
 
@@ -180,7 +202,7 @@ def explain(error: BaseException) -> str:
         return "answers with what is not HTTP; see whether its URL is right, with port and https"
     if isinstance(refused := find(ssl.SSLError), ssl.SSLError):
         return f"cannot be trusted: {tls.explain(refused)}"
-    if is_late(error):
+    if _is_late(error):
         return "does not answer in time; see how it is, or set a longer timeout"
     words = next((x.strerror for x in causes if isinstance(x, OSError) and x.strerror), str(error))
     return f"cannot be reached: {words}; see whether it runs, and whether its URL is right"

@@ -6,14 +6,11 @@ product that should be there is said to be none, and nothing is concluded from i
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPException
 from typing import Any, Literal, NamedTuple, Self
 
 import orjson
 from forwarder_bulk.response import find_error, show_page
-from forwarder_bulk.tls import make_context
-from forwarder_bulk.transport import HttpPool, explain, parse_shallow
-from urllib3.exceptions import HTTPError
+from forwarder_bulk.transport import Reply, ask, parse_shallow
 
 from forwarder import Unavailable
 from forwarder_elasticsearch.settings import Settings
@@ -82,26 +79,19 @@ def request(  # noqa: PLR0913 - the parts of a request
     Raises:
         Unavailable: There is no answer, or it is not one of the product.
     """
-    context = make_context(settings) if url.startswith("https:") else None
     headers = {"accept": JSON, "content-type": kind}
     if product == "Kibana":  # it takes no request that changes anything without this
         headers["kbn-xsrf"] = "esa-forwarder"
-    pool = HttpPool(url, settings, context)
-    try:
-        status, answered, data = pool.urlopen(method, path, body, headers)
-    except (HTTPError, HTTPException) as error:
-        raise Unavailable(f"{url} {explain(error)}.") from error
-    finally:
-        pool.close()
-    if product == "Elasticsearch" and status in range(200, 300):
-        check_product(url, answered)
-    where = f"{url} answers {status} to {method} {path}"
-    found = parse_shallow(data)
+    reply = ask(settings, url, method, path, body=body, headers=headers)
+    if product == "Elasticsearch":
+        check_product(reply)
+    where = f"{url} answers {reply.status} to {method} {path}"
+    found = parse_shallow(reply.body)
     if isinstance(found, dict):
-        return Answer(where, status, found, product=product)
-    if status in _WITH_A_BODY:
-        raise _strange(where, show_page(data), product)
-    return Answer(where, status, {}, show_page(data) if data else "", product)
+        return Answer(where, reply.status, found, product=product)
+    if reply.status in _WITH_A_BODY:
+        raise _strange(where, show_page(reply.body), product)
+    return Answer(where, reply.status, {}, show_page(reply.body) if reply.body else "", product)
 
 
 def _strange(where: str, page: str, product: str) -> Unavailable:
@@ -111,14 +101,10 @@ def _strange(where: str, page: str, product: str) -> Unavailable:
     )
 
 
-def check_product(url: str, headers: Mapping[str, str]) -> None:
-    """Look whether a server says what it is: what answers may be anything.
-
-    Raises:
-        Unavailable: It does not.
-    """
-    if "x-elastic-product" not in headers:
+def check_product(reply: Reply) -> None:
+    """Raise Unavailable where what answers with success does not say that it is Elasticsearch."""
+    if reply.status in range(200, 300) and "x-elastic-product" not in reply.headers:
         raise Unavailable(
-            f"{url} answers, but does not say that it is Elasticsearch; see whether hosts is right;"
-            " for OpenSearch, use type: opensearch."
+            f"{reply.url} answers, but does not say that it is Elasticsearch; see whether hosts is"
+            " right; for OpenSearch, use type: opensearch."
         )

@@ -1,23 +1,15 @@
-"""The output ``opensearch``: documents into data streams or indices, each of them once.
+"""The output ``opensearch``: documents into data streams or indices, each of them once."""
 
-Its client is an extra, ``opensearch``.
-"""
-
-from collections.abc import Iterable
-from functools import partial
-from importlib.util import find_spec
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
-from forwarder_bulk import call
+from forwarder_bulk.output import BulkOutput
+from forwarder_bulk.response import show_page
 from forwarder_bulk.settings import ClusterSettings, Host
+from forwarder_bulk.transport import Reply, as_finding, ask, parse_shallow
 from pydantic import Field
 
-from forwarder import OutputPlugin, hookimpl
-
-_NO_CLIENT = (
-    "its client is not installed; in the folder of the program, where its README is, run"
-    " pip install '.[opensearch]' with the pip of this environment."
-)
+from forwarder import Expected, Finding, OutputPlugin, Unavailable, hookimpl
 
 
 class Settings(ClusterSettings, frozen=True, extra="forbid"):
@@ -33,6 +25,50 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
         return self.hosts
 
 
+class OpenSearchOutput(BulkOutput):
+    """Ships to one cluster."""
+
+    def check_product(self, reply: Reply) -> None:  # type: ignore[explicit-override]
+        """Raise Unavailable where the server says that it is Elasticsearch."""
+        if "x-elastic-product" in reply.headers:
+            raise Unavailable(f"{reply.url} is Elasticsearch; use type: elasticsearch")
+
+
+def check(settings: Settings, _: Expected) -> Iterator[Finding]:
+    """Look at each node; nothing is written."""
+    for url in settings.hosts:
+        try:
+            yield _judge(ask(settings, url, "GET", "/"))
+        except Unavailable as error:
+            yield as_finding(str(error))
+
+
+def _judge(reply: Reply) -> Finding:
+    url = reply.url
+    match reply.status, parse_shallow(reply.body):
+        case 200, {"version": {"number": str(number), "distribution": "opensearch"}}:
+            text = f"{url} is OpenSearch {number}, and takes the credentials"
+            return Finding(good=True, text=text)
+        case 200, _:
+            return as_finding(
+                f"{url} is not OpenSearch; see whether hosts is right; for Elasticsearch, use type:"
+                " elasticsearch"
+            )
+        case 401, _:
+            return as_finding(
+                f"{url} does not take the credentials; give a valid username and password, or a"
+                " client certificate"
+            )
+        case 403, _:
+            text = f"{url} takes the credentials; its version cannot be seen with them"
+            return Finding(good=True, text=text)
+        case _:
+            return as_finding(
+                f"{url} answers {reply.status}: {show_page(reply.body)}; see how the server is,"
+                " and whether hosts is right"
+            )
+
+
 @hookimpl
 def forwarder_outputs() -> Iterable[OutputPlugin]:
     """Register the type ``opensearch``."""
@@ -40,9 +76,8 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
         OutputPlugin(
             name="opensearch",
             config=Settings,
-            build=partial(call, "forwarder_opensearch.output:OpenSearchOutput"),
-            check=partial(call, "forwarder_opensearch.output:check"),
+            build=OpenSearchOutput,
+            check=check,
             knows_ids=True,
-            missing="" if find_spec("opensearchpy") else _NO_CLIENT,
         )
     ]
