@@ -39,16 +39,11 @@ class DeliverySettings(NamedTuple):
 def backoff(
     failures: int, settings: DeliverySettings, least: timedelta, chance: float
 ) -> timedelta:
-    """Return the wait before the next attempt: exponential, with full jitter.
+    """Return the wait after so many failures in a row: exponential, with full jitter.
 
     tenacity's own wait counts the attempts of one call; here failures go on over several calls,
-    until documents are delivered.
-
-    Args:
-        failures: Attempts in a row that achieved nothing.
-        settings: How long waits may be.
-        least: What the other side asked for; the longest wait limits it.
-        chance: Drawn from 0 to 1 each time, so that many clients do not return at once.
+    until documents are delivered. The other side asked for the ``least``; ``chance`` is drawn from
+    0 to 1 each time, so that many clients do not return at once.
     """
     doublings = min(max(failures, 1) - 1, _MAX_DOUBLINGS)
     longest: timedelta = min(settings.max_pause, settings.initial_pause * 2**doublings)
@@ -70,10 +65,9 @@ def backoff_for_rest(
 
 
 class LeftError(Exception):
-    """Some documents of a batch are left to be retried; the message is the reason of one."""
+    """Some of the documents that were handed over are left; the message is the reason of one."""
 
     def __init__(self, reason: str, *, left: int, handed: int) -> None:
-        """Take how many of the documents that were handed over are left."""
         super().__init__(reason)
         self.left = left
         self.handed = handed
@@ -84,7 +78,7 @@ class StopError(Exception):
 
 
 class Retrier:
-    """Retries the calls of one output until they succeed."""
+    """Retries the calls of one output until they succeed, or until ``stop`` is set."""
 
     def __init__(
         self,
@@ -93,18 +87,13 @@ class Retrier:
         stop: Event,
         chance: Callable[[], float],
     ) -> None:
-        """Start without backoff; ``stop`` ends it, ``chance`` draws from 0 to 1 for the jitter."""
         self._settings = settings
         self._health = health
         self._stop = stop
         self._chance = chance
 
     def retry(self, act: Callable[[], _Result]) -> _Result:
-        """Call until it raises neither Unavailable, BlockedError nor LeftError.
-
-        Raises:
-            StopError: The program ends.
-        """
+        """Call until it raises neither Unavailable, BlockedError nor LeftError; or StopError."""
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Unavailable, BlockedError, LeftError)),
             wait=self.next_wait,

@@ -14,11 +14,7 @@ class WrongAnswerError(Exception):
 
 
 def check_answer(answer: Iterable[object]) -> Sequence[Failure]:
-    """Return the answer of an output's ``write`` if it keeps the contract.
-
-    Raises:
-        WrongAnswerError: It does not.
-    """
+    """Return the answer of an output's ``write``; raises WrongAnswerError for a wrong one."""
     if not isinstance(answer, Iterable):
         raise _wrong(f"it returned {answer!r}")
     failures = []
@@ -39,24 +35,19 @@ def _wrong(what: str) -> WrongAnswerError:
 
 
 class InFlightBatch:
-    """A batch that an output was given, and the state of each of its documents.
-
-    Attributes:
-        batch: As the spool gave it.
-        left: Positions of documents that are neither delivered nor rejected.
-        handed: How many documents, from the first, the output has seen before.
-        reason: Why the last answer postponed documents; None where it postponed none.
-        is_aside: Whether the documents that were left are to be kept with the dead letters.
-    """
+    """A batch that an output was given, and the state of each of its documents."""
 
     def __init__(self, output: str, batch: Batch) -> None:
-        """Start with no answer; ``output`` is the name in the configuration."""
         self._output = output
         self.batch = batch
         self.left: Sequence[int] = range(len(batch.documents))
+        """Positions of documents that are neither delivered nor rejected."""
         self.handed = 0
+        """How many documents, from the first, the output has seen before."""
         self.reason: str | None = None
+        """Why the last answer postponed documents; None where it postponed none."""
         self.is_aside = False
+        """Whether the documents that were left are to be kept with the dead letters."""
         self._letters: dict[int, DeadLetter] = {}
         self._postponed: dict[int, Failure] = {}
 
@@ -83,18 +74,13 @@ class InFlightBatch:
     ) -> Sequence[DeadLetter]:
         """Apply the answer to the documents that were left; return those that are rejected.
 
-        Unless the spool ``keeps`` dead letters, these count as postponed.
-
-        Raises:
-            WrongAnswerError: The answer names a document that was not handed over.
+        Unless the spool ``keeps`` dead letters, these count as postponed. Raises WrongAnswerError
+        for a document that was not handed over.
         """
         by_id = {x.document.id: x for x in failures}
-        found = dict[int, Failure]()
-        for position in self.left if by_id else ():
-            failure = by_id.get(self.batch.documents[position].id)
-            if failure is not None:
-                found[position] = failure
-        for identity in by_id.keys() - {x.document.id for x in found.values()}:
+        ids = {x: self.batch.documents[x].id for x in self.left} if by_id else {}
+        found = {x: by_id[y] for x, y in ids.items() if y in by_id}
+        for identity in by_id.keys() - ids.values():
             raise WrongAnswerError(
                 f"output {self._output!r} names document {identity!r} as a failure, which was not"
                 " handed to it"

@@ -1,8 +1,4 @@
-"""Health of an output: logged once a change, and noted in the spool for ``status``.
-
-:class:`OutputHealth` tells whether the output delivers; :class:`CallWatchdog` finds calls that do
-not return: the worker's thread hangs in them, so another thread has to look.
-"""
+"""Health of an output: logged once a change, and noted in the spool for ``status``."""
 
 import threading
 import time
@@ -32,25 +28,18 @@ _log = structlog.get_logger(__name__)
 
 
 class OutputHealth:
-    """Whether an output delivers; for its worker's thread, except :attr:`trouble`.
-
-    Attributes:
-        trouble: Why nothing is delivered; None while documents are.
-        failures: Attempts in a row that achieved nothing.
-        retried: Documents that were handed over again; not told to the spool yet.
-    """
+    """Whether an output delivers; for its worker's thread, except :attr:`trouble`."""
 
     def __init__(
         self, name: str, spool: Spool, clock: Callable[[], float], mask: Mask = NO_MASK
     ) -> None:
-        """Start with nothing known; the arguments are those of the worker."""
         self._name = name
         self._mask = mask
         self._spool = spool
         self._clock = clock
-        self.trouble: OutputError | None = None
-        self.failures = 0
-        self.retried = 0
+        self.trouble: OutputError | None = None  # why nothing is delivered
+        self.failures = 0  # attempts in a row that achieved nothing
+        self.retried = 0  # documents that were handed over again; not told to the spool yet
         self._began = self._quiet_until = 0.0
         self._is_failing = self._is_of_spool = False  # the last attempt; for want of the spool
         self._is_logged = False  # that nothing is delivered, and not yet that it is again
@@ -141,10 +130,9 @@ class OutputHealth:
 
 
 class CallWatchdog:
-    """The calls of one output: one thread makes them, another looks how long they take."""
+    """The calls of one output: its worker hangs in one, and another thread looks for how long."""
 
     def __init__(self, name: str, spool: Spool, clock: Callable[[], float]) -> None:
-        """Start with no call; the arguments are those of the worker."""
         self._name = name
         self._spool = spool
         self._clock = clock
@@ -163,7 +151,17 @@ class CallWatchdog:
             yield
         finally:
             with self._lock:
-                self._end()
+                if self._is_noted:
+                    self._note(None)
+                if self._is_logged:
+                    _log.info(
+                        "Output has returned from the call.",
+                        output=self._name,
+                        call=self._call,
+                        seconds=round(time.monotonic() - self._began),
+                    )
+                self._call = ""
+                self._is_noted = self._is_logged = False
 
     def look(self) -> None:
         """Look how long a call has been running; from another thread than the output's."""
@@ -193,19 +191,6 @@ class CallWatchdog:
             with suppress(SpoolError):
                 self._spool.note_attempt(self._name, None)
                 self._spool.note(self._name, OutputError(error, self._clock(), self._since))
-
-    def _end(self) -> None:
-        if self._is_noted:
-            self._note(None)
-        if self._is_logged:
-            _log.info(
-                "Output has returned from the call.",
-                output=self._name,
-                call=self._call,
-                seconds=round(time.monotonic() - self._began),
-            )
-        self._call = ""
-        self._is_noted = self._is_logged = False
 
     def _note(self, since: float | None) -> None:
         with suppress(SpoolError):  # as when the program ends, or the disk is full

@@ -1,7 +1,4 @@
-"""Documents that an output postponed while it delivered others: how many, and when to retry.
-
-They hold up nothing: the cursor is behind them, and the worker retries them between batches.
-"""
+"""Documents that an output postponed while it delivered others: how many, and when to retry."""
 
 import time
 from collections.abc import Callable
@@ -30,7 +27,6 @@ class Postponed:
         chance: Callable[[], float],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start with none; ``chance`` draws from 0 to 1 for the jitter, ``clock`` is in seconds."""
         self._name = name
         self._settings = settings
         self._chance = chance
@@ -53,7 +49,7 @@ class Postponed:
     def add(self, number: int) -> None:
         """Note how many there are after a batch went on without some of its documents."""
         if not self.number:
-            self._failures = 1
+            self._failures = 0
             self._since = self._clock()
             self._plan()
         self.number = number
@@ -67,7 +63,6 @@ class Postponed:
     def fail(self, number: int, reason: str) -> None:
         """Note that a retry delivered none of them, and why."""
         self.number = number
-        self._failures += 1
         self._plan()
         now = self._clock()
         if now - self._since >= _WARN_SECONDS and now >= self._quiet_until:
@@ -81,5 +76,6 @@ class Postponed:
             )
 
     def _plan(self) -> None:
+        self._failures += 1
         wait = backoff(self._failures, self._settings, NO_TIME, self._chance())
         self._due = self._clock() + wait.total_seconds()

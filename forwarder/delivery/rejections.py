@@ -26,11 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Rejections:
-    """Rejections of one output; for its worker's thread.
-
-    Attributes:
-        rejecting: For ``status``: how many of the newest documents were rejected; None for none.
-    """
+    """Rejections of one output; for its worker's thread."""
 
     def __init__(
         self,
@@ -43,7 +39,7 @@ class Rejections:
         self._name = name
         self._many = min(_MANY, max_documents)
         self._clock = clock
-        self.rejecting = before
+        self.rejecting = before  # for ``status``
         # Rejected documents and all that were answered, in the older and the newer half of what
         # status counts.
         self._older = 0, 0
@@ -63,16 +59,14 @@ class Rejections:
         if delivered and self._logged_all:
             self._logged_all = False
             _log.info("Output delivers documents again.", output=self._name)
-        if rejected:
-            self._unlogged = self._unlogged or rejected[0]
+        self._unlogged = self._unlogged or next(iter(rejected), None)
         self._note(judged, rejected)
         self.look()
 
     def look(self) -> None:
         """Log what is due."""
-        is_all = self._in_row >= self._many
-        hour = self._clock() - self._logged_at >= AGAIN_SECONDS
-        if hour or (is_all and not self._logged_all):
+        is_over = self._clock() - self._logged_at >= AGAIN_SECONDS
+        if is_over or (self._in_row >= self._many and not self._logged_all):
             self.end()
 
     def end(self) -> None:

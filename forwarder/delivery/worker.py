@@ -16,11 +16,9 @@ The rules:
   comes again.
 - An output that raises anything else has a bug, or an OSError that no backoff fixes. It is stopped
   with an error; its documents stay.
-- Only changes are logged: output unavailable, output recovered. Short outages in a row are logged
-  once a minute.
 
-No output notices what another one does. Memory holds two batches, of which one is prefetched where
-more than that waits, and one row of the spool.
+Memory holds two batches, of which one is prefetched where more than that waits, and one row of the
+spool.
 """
 
 import random
@@ -48,14 +46,7 @@ it at once."""
 
 
 class Delivery:
-    """The worker of one output.
-
-    Attributes:
-        name: Of the output in the configuration.
-        watchdog: Watches its calls.
-        judged: Documents that were delivered or rejected, unfinished batches included.
-        error: What stopped the output before it was asked to: a bug, or a broken spool.
-    """
+    """The worker of one output."""
 
     def __init__(  # noqa: PLR0913 - the last two are for tests
         self,
@@ -68,11 +59,10 @@ class Delivery:
         chance: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Prepare; nothing is called before :meth:`start`.
+        """Prepare; nothing is called before :meth:`start`, and then by the worker's thread only.
 
-        The spool must know the name. The output is called by the worker's thread only. ``chance``
-        draws from 0 to 1 for the jitter; ``clock`` gives seconds since 1970, which are shown and
-        never used to measure.
+        ``chance`` draws from 0 to 1 for the jitter; ``clock`` gives seconds since 1970, which are
+        shown and never used to measure.
         """
         self.name = name
         self._output = output
@@ -93,7 +83,9 @@ class Delivery:
         self._postponed = Postponed(name, settings, chance)
         self.watchdog = CallWatchdog(name, spool, clock)
         self.judged = 0
+        """Documents that were delivered or rejected, unfinished batches included."""
         self.error: BaseException | None = None
+        """What stopped the output before it was asked to: a bug, or a broken spool."""
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -110,11 +102,7 @@ class Delivery:
         self._spool.wake()
 
     def stop(self, within: timedelta) -> bool:
-        """Stop after the batch in flight, and tell whether the worker ended within that time.
-
-        If it did not, the output does not return from a call; its thread does not keep the program
-        from ending.
-        """
+        """Stop after the batch in flight; tell whether no call kept the worker from ending."""
         self.ask_to_stop()
         if self._thread.ident is not None:
             self._thread.join(within.total_seconds())
@@ -270,9 +258,8 @@ class Delivery:
     def _finish(self, work: InFlightBatch) -> None:
         """Hand over what is left of a batch, and move the cursor.
 
-        Raises:
-            LeftError: Something is still left.
-            BlockedError: The cursor cannot be moved now, or the dead letters are full.
+        Raises LeftError where something is still left, and BlockedError where the cursor cannot be
+        moved now, or the dead letters are full.
         """
         if work.left:
             self._write(work)

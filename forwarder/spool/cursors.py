@@ -141,10 +141,7 @@ def _dump(progress: Progress) -> bytes:
 
 def load(value: bytes) -> Progress:
     """Read what was stored of an output."""
-    fields = orjson.loads(value)
-    if "refusing" in fields:  # its name in states that no release wrote
-        fields["rejecting"] = fields.pop("refusing")
-    return _PROGRESS.validate_python(fields)
+    return _PROGRESS.validate_json(value)
 
 
 def next_number(connection: sqlite3.Connection, outputs: Mapping[str, Progress]) -> int:
@@ -155,7 +152,7 @@ def next_number(connection: sqlite3.Connection, outputs: Mapping[str, Progress])
 
 
 def load_backfills(connection: sqlite3.Connection) -> Sequence[Backfill]:
-    """Return those that are remembered, in order."""
+    """Return the remembered ones, in order."""
     return [Backfill(*x) for _, y in load_state(connection, _BACKFILLS) for x in orjson.loads(y)]
 
 

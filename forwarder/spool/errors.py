@@ -1,11 +1,4 @@
-"""Errors of the spool, told apart by what to do about them.
-
-- SpoolError: the message says what to do.
-  - BlockedError: not possible now, as with a full disk; wait and repeat it.
-  - DamagedError: the database is broken; opening the spool again replaces it.
-  - GoneError: the files of an open spool were deleted.
-  - ClosedError: the spool is closed.
-"""
+"""Errors of the spool, told apart by what to do about them."""
 
 import errno
 import sqlite3
@@ -21,7 +14,7 @@ class SpoolError(ForwarderError):
 
 
 class BlockedError(SpoolError):
-    """It cannot be read or written now; nothing was written, not even in part."""
+    """It cannot be read or written now, and nothing was written: wait and repeat it."""
 
 
 class DamagedError(SpoolError):
@@ -46,8 +39,8 @@ class ClosedError(SpoolError):
 
 def unwritable(error: OSError, message: str) -> SpoolError:
     """Tell a full disk, which the caller waits for, from what an operator has to fix."""
-    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    return BlockedError(message) if full else SpoolError(message)
+    is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return BlockedError(message) if is_full else SpoolError(message)
 
 
 _BLOCKED = {
@@ -68,10 +61,7 @@ def suspicion(path: Path) -> Path:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors about a database into those above, and mark damage.
-
-    Errors of other kinds are bugs and stay as they are.
-    """
+    """Turn SQLite's errors about a database into those above, and mark damage; others are bugs."""
     try:
         try:
             yield
