@@ -17,17 +17,14 @@ _Result = TypeVar("_Result")
 NO_TIME = timedelta()
 SOON = timedelta(seconds=1)
 """Longest wait before postponed documents are retried while the output delivers others."""
-_MAX_DOUBLINGS = 20
-"""A millionfold: the longest wait is reached by then, and numbers stay small."""
+_MAX_DOUBLINGS = 20  # a millionfold: the longest wait is reached by then, and numbers stay small
 
 
 class DeliverySettings(NamedTuple):
     """What an operator chooses for each output."""
 
-    max_documents: int = 10_000
-    """In a batch; an output may make several requests of it."""
-    max_bytes: int = 20_000_000
-    """In a batch, unless one document alone has more; as in Logstash."""
+    max_documents: int = 10_000  # in a batch; an output may make several requests of it
+    max_bytes: int = 20_000_000  # in a batch, unless one document alone has more; as in Logstash
     max_age: timedelta = timedelta(seconds=0.5)
     """How long a batch that is not full waits for more documents."""
     initial_pause: timedelta = timedelta(seconds=1)

@@ -42,8 +42,7 @@ class InFlightBatch:
         self.batch = batch
         self.left: Sequence[int] = range(len(batch.documents))
         """Positions of documents that are neither delivered nor rejected."""
-        self.handed = 0
-        """How many documents, from the first, the output has seen before."""
+        self.handed = 0  # how many documents, from the first, the output has seen before
         self.reason: str | None = None
         """Why the last answer postponed documents; None where it postponed none."""
         self.is_aside = False

@@ -82,8 +82,7 @@ class Delivery:
         self._rejections = Rejections(name, spool.outputs[name].rejecting, settings.max_documents)
         self._postponed = Postponed(name, settings, chance)
         self.watchdog = CallWatchdog(name, spool, clock)
-        self.judged = 0
-        """Documents that were delivered or rejected, unfinished batches included."""
+        self.judged = 0  # documents that were delivered or rejected, unfinished batches included
         self.error: BaseException | None = None
         """What stopped the output before it was asked to: a bug, or a broken spool."""
 

@@ -22,8 +22,7 @@ from forwarder.spool.errors import DamagedError, SpoolError
 from forwarder.spool.segments import checksum
 
 LIMITS = "spool/limits"  # of the last start: [max_bytes, max_letter_bytes] in JSON
-DAMAGE = "spool/damage"
-"""What was deleted because it was damaged: [segments, documents] in JSON."""
+DAMAGE = "spool/damage"  # what was deleted because it was damaged: [segments, documents] in JSON
 SYNCED = "spool/synced"
 """When cursors were last synced for their own sake, in nanoseconds: a value that always changes."""
 

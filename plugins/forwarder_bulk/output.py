@@ -38,10 +38,8 @@ _log = logging.getLogger(__name__)
 _LEAST = 500
 """Documents. Fewer are not cut into parts: each request has its own price of some milliseconds, on
 both sides, and a server puts what it gets at once to disk at once."""
-_MOST = 2_500
-"""Documents, some 5 MB: Elastic says that requests beyond 5 to 15 MB gain nothing."""
-_UNLIMITED = 20_000
-"""Documents; more than any batch has."""
+_MOST = 2_500  # documents, some 5 MB: Elastic says that requests beyond 5 to 15 MB gain nothing
+_UNLIMITED = 20_000  # documents; more than any batch has
 _FEWEST = 50
 """Documents, some 100 KB. A request that is postponed although it is small is not postponed for its
 size, and to send one document at a time afterwards would take long for nothing."""
@@ -60,13 +58,11 @@ class BulkOutput(ABC):
         if settings.pipeline is not None:
             self._parameters["pipeline"] = settings.pipeline
         self._targets = Targets(settings.index, by_appliance=settings.namespace_by_appliance)
-        self._nodes = deque[HttpPool]()
-        """The one that is used comes first."""
+        self._nodes = deque[HttpPool]()  # the one that is used comes first
         self._has_warned = False
         self._max_documents = _UNLIMITED
         self._max_bytes: int | None = None
-        self._lock = threading.Lock()
-        """Of nodes and limits, and of the batch that is being sent."""
+        self._lock = threading.Lock()  # of nodes and limits, and of the batch that is being sent
 
     @abstractmethod
     def check_product(self, reply: Reply) -> None:
@@ -199,17 +195,13 @@ class BulkOutput(ABC):
 class _Batch:
     """A batch in flight."""
 
-    waiting: deque[Sequence[Document]]
-    """Not sent yet."""
+    waiting: deque[Sequence[Document]]  # not sent yet
     failures: list[Failure] = field(default_factory=list)
-    reason: str | None = None
-    """Why nothing more is sent."""
+    reason: str | None = None  # why nothing more is sent
     status: int | None = None
     retry_after: timedelta | None = None
-    is_of_all: bool = False
-    """Whether that is of a whole request, and not of the documents of one."""
-    error: BaseException | None = None
-    """A bug."""
+    is_of_all: bool = False  # whether that is of a whole request, and not of the documents of one
+    error: BaseException | None = None  # a bug
 
     def take(self, result: BulkResult, documents: Sequence[Document]) -> None:
         """Note what became of a part; what is to be split waits again, as its halves."""

@@ -33,26 +33,20 @@ for each document, and for an error half as much again, of which there is one fo
 is there already."""
 _MAX_TEXT = 1000
 """Characters of a server's reason. Elasticsearch quotes values of the document in it."""
-_MAX_PAGE = 200
-"""Characters of an answer that is not JSON, as the page of a proxy, or of a URL."""
-_LONGEST_REST = timedelta(hours=1)
-"""A server whose clock is wrong must not be left alone for days."""
+_MAX_PAGE = 200  # characters of an answer that is not JSON, as the page of a proxy, or of a URL
+_LONGEST_REST = timedelta(hours=1)  # a server whose clock is wrong must not be left alone for days
 
 
 class Disposition(Enum):
     """What becomes of the documents."""
 
     DELIVERED = auto()
-    REJECTED = auto()
-    """For good."""
-    LATER = auto()
-    """Again, after a pause."""
-    LESS = auto()
-    """Again, after a pause, and fewer at once."""
+    REJECTED = auto()  # for good
+    LATER = auto()  # again, after a pause
+    LESS = auto()  # again, after a pause, and fewer at once
     SPLIT = auto()
     """Again at once, in halves. One document alone is rejected."""
-    EACH = auto()
-    """As the items of the reply say."""
+    EACH = auto()  # as the items of the reply say
 
 
 class Rule(NamedTuple):
@@ -61,10 +55,8 @@ class Rule(NamedTuple):
     statuses: Container[int]
     disposition: Disposition
     advice: str = ""
-    type: str = ""
-    """Of the error; empty for any, ``*`` for any but none."""
-    reason: str = ""
-    """What the reason contains."""
+    type: str = ""  # of the error; empty for any, ``*`` for any but none
+    reason: str = ""  # what the reason contains
     failure_store: tuple[str, ...] = ()
     """What the item says of the failure store; empty for anything."""
 
@@ -149,14 +141,10 @@ class BulkResult(NamedTuple):
     """Of the whole reply; EACH where each document has its own. LESS where the server is too busy
     for most of them: were it sent less after each reply that puts a few documents off, it would
     soon be sent one at a time."""
-    failures: Sequence[Failure]
-    """What was not delivered."""
-    reason: str
-    """In words, where the whole reply says no."""
-    status: int | None
-    """None without a reply."""
-    retry_after: timedelta | None
-    """How long the server asked to be left alone."""
+    failures: Sequence[Failure]  # what was not delivered
+    reason: str  # in words, where the whole reply says no
+    status: int | None  # none without a reply
+    retry_after: timedelta | None  # how long the server asked to be left alone
 
 
 def interpret(reply: Reply, documents: Sequence[Document], target: str) -> BulkResult:

@@ -62,8 +62,7 @@ def _timeout(duration: timedelta) -> timedelta:
     return duration
 
 
-Host = Annotated[str, AfterValidator(read_url)]
-"""URL of a node, without a slash at the end."""
+Host = Annotated[str, AfterValidator(read_url)]  # URL of a node, without a slash at the end
 _Timeout = Annotated[Duration, AfterValidator(_timeout)]
 
 

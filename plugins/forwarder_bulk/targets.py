@@ -16,12 +16,9 @@ from typing import NamedTuple
 
 from forwarder import Document, Expected
 
-_PREFIX = "logs-cisco_esa.auth-"
-"""Before the namespace."""
-ANY = f"{_PREFIX}*"
-"""All data streams of our documents."""
-DEFAULT = f"{_PREFIX}default"
-"""For a document that does not say it."""
+_PREFIX = "logs-cisco_esa.auth-"  # before the namespace
+ANY = f"{_PREFIX}*"  # all data streams of our documents
+DEFAULT = f"{_PREFIX}default"  # for a document that does not say it
 
 # Within the text of a value each quotation mark has a backslash before it. So what an attacker
 # writes there never looks like a key and its value.
@@ -32,17 +29,14 @@ _APPLIANCE = re.compile(rb'"host":\{"name":"((?:[^"\\]|\\.)*)"')
 _TIME = re.compile(rb'"@timestamp": ?"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)')
 
 _NOT_IN_NAMESPACE = re.compile(r'[-\\/*?"<>|,#:\s\x00-\x1f]')
-_MAX_NAMESPACE_BYTES = 100
-"""As Elastic has it for the parts of a data stream's name."""
+_MAX_NAMESPACE_BYTES = 100  # as Elastic has it for the parts of a data stream's name
 
 
 class Request(NamedTuple):
     """A bulk request for some documents."""
 
-    where: str | None
-    """Where all of them go; None where each line says it."""
-    body: bytes
-    """NDJSON, with a newline at the end; later compressed."""
+    where: str | None  # where all of them go; None where each line says it
+    body: bytes  # NDJSON, with a newline at the end; later compressed
 
 
 class Targets:

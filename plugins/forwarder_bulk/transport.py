@@ -29,8 +29,7 @@ MAX_BYTES = 32 << 20
 """Decompressed. A reply has an entry for each document of a request, of which there are 2,500 at
 most. Without errors, these have some 100 bytes each; an error has 500, and some KB where the server
 quotes a document in it. This is 13 KB for each of them."""
-_CHUNK = 1 << 16
-"""Bytes that are read at once."""
+_CHUNK = 1 << 16  # bytes that are read at once
 _LEVEL = 1
 """Of 0 to 3. Documents shrink to a fourteenth; 0 compresses a quarter worse in the same time, 3
 takes eight times as long and gains nothing."""
@@ -50,13 +49,10 @@ class UnreachableError(Unavailable):
 class Reply(NamedTuple):
     """An answer, whole."""
 
-    url: str
-    """Of the server, without credentials."""
+    url: str  # of the server, without credentials
     status: int
-    headers: Mapping[str, str]
-    """By their names, in any case."""
-    body: bytes
-    """Decompressed."""
+    headers: Mapping[str, str]  # by their names, in any case
+    body: bytes  # decompressed
 
 
 def compress(body: bytes) -> bytes:

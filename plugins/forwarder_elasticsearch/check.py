@@ -31,8 +31,7 @@ _PRIVILEGES = ("auto_configure", "create_doc")
 _AUTHENTICATE = "/_security/_authenticate"
 _MOST_NAMED = 10
 """Data streams in one sentence; there may be one for each of hundreds of appliances."""
-_SOON = timedelta(days=14)
-"""Enough to ask another team for a new certificate."""
+_SOON = timedelta(days=14)  # enough to ask another team for a new certificate
 _SEE_SERVER = "See how the server is, and whether hosts is right."
 
 

@@ -18,19 +18,16 @@ from forwarder_elasticsearch.settings import Settings
 JSON = "application/json"
 _WITH_A_BODY = (*range(200, 300), 400, 404, 405)
 """Statuses that would be concluded from; others say enough by themselves."""
-_MAX_TEXT = 500
-"""Characters of what a server says."""
+_MAX_TEXT = 500  # characters of what a server says
 
 
 class Answer(NamedTuple):
     """An answer, or that of what is before the server."""
 
-    where: str
-    """What answered, with which status, and to what; for messages."""
+    where: str  # what answered, with which status, and to what; for messages
     status: int
     body: Mapping[str, Any]
-    page: str = ""
-    """What it is instead, where it is not a JSON object; empty for nothing."""
+    page: str = ""  # what it is instead, where it is not a JSON object; empty for nothing
     product: str = "Elasticsearch"
 
     @property

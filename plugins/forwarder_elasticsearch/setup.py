@@ -33,15 +33,13 @@ _RETENTION = re.compile(r"[1-9][0-9]{0,8}[dhms]")
 """What Elasticsearch takes for the lifecycle of a data stream, but for parts of a second; with more
 digits, it is longer than it can count."""
 _FLAVORS = ("elasticsearch", "opensearch")
-_SPACE = re.compile(r"[a-z0-9_-]+")
-"""What Kibana takes for the id of a space."""
+_SPACE = re.compile(r"[a-z0-9_-]+")  # what Kibana takes for the id of a space
 _PREFIX = "cisco_esa-"
 _MARK = "Managed by: esa-forwarder"
 _OBJECTS = "/api/saved_objects"
 _RULES = "/api/detection_engine/rules"
 _IMPORT = "_import?overwrite=true"
-_KEPT = ("enabled", "actions", "exceptions_list")
-"""What people set of a rule."""
+_KEPT = ("enabled", "actions", "exceptions_list")  # what people set of a rule
 
 
 def setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:

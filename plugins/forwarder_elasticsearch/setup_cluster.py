@@ -18,10 +18,8 @@ from forwarder import ConfigError, SetupOptions, Step, Unavailable
 from forwarder_elasticsearch.client import Answer, request
 from forwarder_elasticsearch.settings import Settings
 
-TEMPLATE = "logs-cisco_esa"
-"""Of the index template."""
-_NOT_OURS = -1
-"""In place of the version of an object that others installed."""
+TEMPLATE = "logs-cisco_esa"  # of the index template
+_NOT_OURS = -1  # in place of the version of an object that others installed
 _RIGHTS = "the cluster privileges manage_index_templates and manage_ingest_pipelines"
 _ASSETS = files("forwarder_elasticsearch") / "assets"
 

@@ -71,8 +71,7 @@ class AppendFile:
         except BaseException:
             self.close()
             raise
-        self.last_write = status.st_mtime
-        """Seconds since 1970."""
+        self.last_write = status.st_mtime  # seconds since 1970
 
     @property
     def size(self) -> int:
@@ -114,10 +113,8 @@ class MarkerPosition(NamedTuple):
     """Where a batch begins."""
 
     inode: int
-    offset: int
-    """Bytes from the start of the file."""
-    proof: str
-    """Hash of what is before it."""
+    offset: int  # bytes from the start of the file
+    proof: str  # hash of what is before it
 
     @classmethod
     def at(cls, descriptor: int, offset: int) -> Self:

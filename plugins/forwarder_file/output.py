@@ -116,8 +116,7 @@ class FileOutput:
         self._file: AppendFile | None = None
         self._recent: set[str] = set()
         """Ids of the documents that may come again, or of the last batch."""
-        self._repeats = 0
-        """How many documents may still come that come again."""
+        self._repeats = 0  # how many documents may still come that come again
 
     def open(self) -> None:
         """Lock the file, repair its end, and remember what may come again."""

@@ -28,8 +28,7 @@ class StdoutOutput:
     """Writes to standard output."""
 
     def __init__(self, _: Settings) -> None:
-        self._unwritten = b""
-        """What is left of a batch, perhaps from within a line."""
+        self._unwritten = b""  # what is left of a batch, perhaps from within a line
         self._taken: set[str] = set()
         """Ids of the documents of which that is left, or which were written last."""
         self._descriptor = -1
