@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from forwarder_bulk import tls
+from forwarder_bulk.transport import explain
 from forwarder_elasticsearch import ElasticsearchOutput
 from forwarder_elasticsearch.settings import Settings
 from pydantic import ValidationError
@@ -140,9 +140,9 @@ def test_a_certificate_that_is_not_valid_yet_is_explained() -> None:
     """A clock may be wrong."""
     error = ssl.SSLCertVerificationError(1, "x")
     error.verify_code, error.verify_message = 9, "not yet"
-    assert "clocks" in tls.explain(error)
+    assert "clocks" in explain(error)
     error.verify_code = 23
-    assert "not good: not yet" in tls.explain(error)
+    assert "not good: not yet" in explain(error)
 
 
 def test_nothing_is_verified(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

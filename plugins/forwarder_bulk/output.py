@@ -81,15 +81,9 @@ class BulkOutput(ABC):
         self._max_documents, self._max_bytes = _UNLIMITED, None
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-        """Ship a batch.
-
-        Raises:
-            Unavailable: The server takes nothing of any batch: it does not answer, or it does not
-                take a whole request. Nothing of this one was delivered or rejected.
-        """
+        """Ship a batch; raises Unavailable where the server takes nothing of any batch."""
         batch = _Batch(deque(self._cut(documents)))
-        # Threads of their own for each batch cost a thousandth of what a batch does. They do not
-        # keep the program from ending while a server hangs, as those of an executor would.
+        # Unlike those of an executor, they do not keep the program from ending if a server hangs.
         helpers = [
             threading.Thread(target=self._work, args=(batch,), name="bulk", daemon=True)
             for _ in range(min(self._settings.workers, len(batch.waiting)) - 1)
@@ -113,7 +107,7 @@ class BulkOutput(ABC):
         return [*batch.failures, *_later(unsent, batch.reason, batch.status)]
 
     def _cut(self, documents: Sequence[Document]) -> Iterable[Sequence[Document]]:
-        """Cut a batch into what is sent at once: less and less, as the last one is waited for."""
+        """Cut a batch into parts: less and less, as the last one is waited for."""
         while documents:
             share = min(self._share(len(documents)), self._max_documents)
             if self._max_bytes is not None:
@@ -123,7 +117,6 @@ class BulkOutput(ABC):
             documents = documents[share:]
 
     def _share(self, left: int) -> int:
-        """Say how many of those that are left come next."""
         if self._settings.workers > 1 and left > _LEAST:
             half = -(-left // 2)
             # Less than two of the least are cut evenly.

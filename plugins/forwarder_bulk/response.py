@@ -28,9 +28,7 @@ FILTER = (
     "items.*._index,items.*.status,items.*.failure_store,items.*.error.type,items.*.error.reason,"
     "items.*.error.caused_by.type,items.*.error.caused_by.reason"
 )
-"""What of a reply is wanted, as ``filter_path``: what is read here. The rest is five times as much
-for each document, and for an error half as much again, of which there is one for each document that
-is there already."""
+"""What is read of a reply, as ``filter_path``. The rest is five times as much for each document."""
 _MAX_TEXT = 1000
 """Characters of a server's reason. Elasticsearch quotes values of the document in it."""
 _MAX_PAGE = 200  # characters of an answer that is not JSON, as the page of a proxy, or of a URL
@@ -148,10 +146,9 @@ class BulkResult(NamedTuple):
 
 
 def interpret(reply: Reply, documents: Sequence[Document], target: str) -> BulkResult:
-    """Say what became of the documents of a request, which went to a target.
+    """Say what became of the documents of a request to a target.
 
-    Raises:
-        Unavailable: The reply cannot be understood, or is cut short.
+    Raises Unavailable where the reply cannot be understood, or is cut short.
     """
     body = _parse(reply)
     error_type, reason = find_error(body)
@@ -182,8 +179,6 @@ def _interpret_items(
             f"{reply.url} answers {reply.status} with {count} items to a bulk request with"
             f" {len(documents)}: {show_page(reply.body)}; {_BETWEEN}"
         )
-    if _all_created(reply.body, len(documents)):
-        return [], 0
     failures = []
     busy = 0
     for document, item in zip(documents, items, strict=True):
@@ -209,18 +204,6 @@ def _interpret_items(
     return failures, busy
 
 
-def _all_created(body: bytes, count: int) -> bool:
-    """Say whether a reply is as nearly all are, without a look at each item.
-
-    Within the text of a value each quotation mark has a backslash, so these are keys.
-    """
-    return (
-        body.count(b'"status":201') == body.count(b'"status":') == count
-        and b'"error"' not in body
-        and b'"failure_store"' not in body
-    )
-
-
 def _parse(reply: Reply) -> object:
     """Parse JSON; None for the page of a proxy with a status that says enough by itself."""
     try:
@@ -235,10 +218,7 @@ def _parse(reply: Reply) -> object:
 
 
 def find_error(body: object) -> tuple[str, str]:
-    """Find type and reason of an error, with the cause, which tends to say more.
-
-    Both are empty without an error, and where there is something else than text.
-    """
+    """Find type and reason of an error, with the cause, which tends to say more; else empty."""
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return "", _text(body, "error")
@@ -249,10 +229,7 @@ def find_error(body: object) -> tuple[str, str]:
 
 
 def _text(found: object, key: str) -> str:
-    """Return the text below a key; empty where there is none.
-
-    What else may stand there is not looked into: it may be nested deeper than Python goes.
-    """
+    """Return the text below a key; empty where there is none, or something else."""
     text = found.get(key) if isinstance(found, dict) else None
     return text[:_MAX_TEXT] if isinstance(text, str) else ""
 

@@ -90,11 +90,7 @@ class Targets:
         return b"-".join((found[1], found[2], namespace)).decode(), document
 
     def expect(self, expected: Expected) -> tuple[str, ...]:
-        """Name the data streams that documents will go to, as :meth:`place` would.
-
-        Returns:
-            Names, sorted, each once; :data:`ANY` alone where they cannot be known.
-        """
+        """Name the data streams that documents will go to; ANY where that cannot be known."""
         if not self._by_appliance:
             return (f"{_PREFIX}{expected.namespace}",)
         return tuple(sorted({_PREFIX + sanitise(x) for x in expected.appliances})) or (ANY,)

@@ -6,6 +6,8 @@
   that sends a byte now and then would never be given up.
 - An answer has at most :data:`MAX_BYTES`.
 - Nothing is tried again here, and redirects are not followed.
+- Where the operator names an authority, no other is trusted. urllib3 would trust those of the
+  system as well.
 """
 
 import ssl
@@ -22,17 +24,24 @@ from isal import igzip
 from urllib3.exceptions import HTTPError
 
 from forwarder import Finding, Unavailable
-from forwarder_bulk import tls
 from forwarder_bulk.settings import ClusterSettings
 
 MAX_BYTES = 32 << 20
-"""Decompressed. A reply has an entry for each document of a request, of which there are 2,500 at
-most. Without errors, these have some 100 bytes each; an error has 500, and some KB where the server
-quotes a document in it. This is 13 KB for each of them."""
+"""Decompressed. A reply has an entry for each of 2,500 documents: 100 bytes, or some KB where the
+server quotes the document in an error. This is 13 KB for each."""
 _CHUNK = 1 << 16  # bytes that are read at once
 _LEVEL = 1
 """Of 0 to 3. Documents shrink to a fourteenth; 0 compresses a quarter worse in the same time, 3
 takes eight times as long and gains nothing."""
+_OF_ANOTHER = "is for another name; use the name that is in it, or set verify: certificate"
+_MEANINGS = {
+    9: "is not valid yet; see whether the clocks are right",
+    10: "has expired, or that of its authority has; it needs a new one",
+    **dict.fromkeys(range(18, 22), "is of an authority that is not trusted; name it in ca_certs"),
+    62: _OF_ANOTHER,
+    64: _OF_ANOTHER,
+}
+"""Of codes of OpenSSL; see X509_STORE_CTX_get_error(3)."""
 
 
 class AnswerTooLongError(HTTPError):
@@ -56,11 +65,7 @@ class Reply(NamedTuple):
 
 
 def compress(body: bytes) -> bytes:
-    """Compress as gzip, always to the same bytes.
-
-    It was most of what delivery took of the processor. Intel's library, which is fast on other
-    processors too, takes a fifth of the time that zlib takes at its quickest.
-    """
+    """Compress as gzip, always to the same bytes, in a fifth of the time that zlib takes."""
     return igzip.compress(body, _LEVEL, mtime=0)
 
 
@@ -79,7 +84,7 @@ class HttpPool:
             "timeout": urllib3.Timeout(connect=connect, read=self._seconds),
         }
         if url.startswith("https:"):
-            context = options["ssl_context"] = tls.make_context(settings)
+            context = options["ssl_context"] = make_context(settings)
             if not context.check_hostname:
                 options["assert_hostname"] = False
             if context.verify_mode is ssl.CERT_NONE:
@@ -98,11 +103,7 @@ class HttpPool:
     def request(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Reply:
-        """Make a request, and read the whole answer, of any status.
-
-        Raises:
-            Unavailable: There is no whole answer.
-        """
+        """Make a request, and read the whole answer; raises Unavailable where there is none."""
         data = bytearray()
         try:
             response = self._manager.urlopen(
@@ -155,6 +156,34 @@ def ask(  # noqa: PLR0913 - the parts of a request
         return pool.request(method, path, body, headers)
 
 
+def make_context(settings: ClusterSettings) -> ssl.SSLContext:
+    """Make what connections are made with; raises Unavailable where a file cannot be used."""
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_certs)
+    except OSError as error:
+        raise Unavailable(
+            f"ca_certs {str(settings.ca_certs)!r} cannot be used: {_words_of(error)}; it has to be"
+            " a file with certificates in PEM"
+        ) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.verify != "full":
+        context.check_hostname = False
+    if settings.verify == "none":
+        context.verify_mode = ssl.CERT_NONE
+    if settings.client_certificate is not None:
+        key = settings.client_key or settings.client_certificate
+        try:
+            # With a function, OpenSSL does not ask at the terminal.
+            context.load_cert_chain(settings.client_certificate, key, password=lambda: "")
+        except OSError as error:
+            raise Unavailable(
+                f"client_certificate {str(settings.client_certificate)!r} with the key in"
+                f" {str(key)!r} cannot be used: {_words_of(error)}; both have to be PEM, belong"
+                " together, and have no passphrase"
+            ) from error
+    return context
+
+
 def _with_time_to_send(connection: Any, seconds: float) -> Any:  # noqa: ANN401 - of http or https
     class Connection(connection):  # type: ignore[misc]
         def connect(self) -> None:
@@ -165,10 +194,9 @@ def _with_time_to_send(connection: Any, seconds: float) -> Any:  # noqa: ANN401 
 
 
 def parse_shallow(data: bytes) -> object:
-    """Parse JSON that may be shown or looked into; None for what is not JSON.
+    """Parse JSON that may be shown; None for what is not JSON, or nested deeper than 254 levels.
 
-    Nor is it where it is nested deeper than orjson writes, 254 levels: what is deeper may be more
-    than Python can show. Not for the reply to a bulk request, of MiBs.
+    What is deeper may be more than Python can show. Not for the reply to a bulk request, of MiBs.
     """
     try:
         found = orjson.loads(data)
@@ -197,11 +225,28 @@ def explain(error: BaseException) -> str:
     if find(HTTPException):
         return "answers with what is not HTTP; see whether its URL is right, with port and https"
     if isinstance(refused := find(ssl.SSLError), ssl.SSLError):
-        return f"cannot be trusted: {tls.explain(refused)}"
+        return f"cannot be trusted: {_explain_tls(refused)}"
     if _is_late(error):
         return "does not answer in time; see how it is, or set a longer timeout"
     words = next((x.strerror for x in causes if isinstance(x, OSError) and x.strerror), str(error))
     return f"cannot be reached: {words}; see whether it runs, and whether its URL is right"
+
+
+def _explain_tls(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        meaning = _MEANINGS.get(error.verify_code, f"is not good: {error.verify_message}")
+        return f"its certificate {meaning}"
+    text = _words_of(error)
+    if "WRONG_VERSION_NUMBER" in str(error) or "RECORD_LAYER" in str(error):
+        text += "; the server seems to speak plain HTTP there: use http://, or another port"
+    return text
+
+
+def _words_of(error: OSError) -> str:
+    """Return the words of the system, or of OpenSSL."""
+    if isinstance(error, ssl.SSLError):
+        return error.reason or str(error)
+    return error.strerror or str(error) or type(error).__name__
 
 
 def as_finding(text: str) -> Finding:

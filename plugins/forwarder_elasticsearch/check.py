@@ -15,18 +15,15 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from forwarder_bulk.targets import ANY, Targets
-from forwarder_bulk.tls import make_context
-from forwarder_bulk.transport import as_finding
+from forwarder_bulk.transport import as_finding, make_context
 
 from forwarder import Expected, Finding, Unavailable
 from forwarder_elasticsearch.client import Answer, request
 from forwarder_elasticsearch.settings import Settings
-from forwarder_elasticsearch.setup_cluster import TEMPLATE, asset
+from forwarder_elasticsearch.setup import TEMPLATE, asset
 
 _LEAST, _BELOW = (8, 19), (10, 0)
-"""From the version of our client, which knows servers of its own version and later ones, up to
-those of the future that it does not know. The tests go against 8.19 and 9. What we need ourselves,
-that the server makes sure that a data stream is one, is there from 8.13."""
+"""What the tests go against: 8.19 and 9. What we need, ``require_data_stream``, came with 8.13."""
 _PRIVILEGES = ("auto_configure", "create_doc")
 _AUTHENTICATE = "/_security/_authenticate"
 _MOST_NAMED = 10

@@ -37,11 +37,7 @@ class Answer(NamedTuple):
         return words or (orjson.dumps(self.body).decode()[:_MAX_TEXT] if self.body else "")
 
     def expect(self, rights: str) -> Self:
-        """Take success, 400 and 404 for an answer to a setup, whose key needs some rights.
-
-        Raises:
-            Unavailable: It is something else.
-        """
+        """Take success, 400 and 404 for an answer to a setup; its key needs some rights."""
         if self.status in {200, 400, 404}:
             return self
         reason = f", {self.reason}" if self.reason else ""
@@ -71,11 +67,7 @@ def request(  # noqa: PLR0913 - the parts of a request
     kind: str = JSON,
     product: Literal["Elasticsearch", "Kibana"] = "Elasticsearch",
 ) -> Answer:
-    """Ask a server that is trusted as the settings say; any status is an answer.
-
-    Raises:
-        Unavailable: There is no answer, or it is not one of the product.
-    """
+    """Ask a server that is trusted as the settings say; any status of the product is an answer."""
     headers = {"accept": JSON, "content-type": kind}
     if product == "Kibana":  # it takes no request that changes anything without this
         headers["kbn-xsrf"] = "esa-forwarder"

@@ -1,12 +1,11 @@
 """The file that grows, the marker beside it, and what is done at its end after a crash.
 
-**Marker.** Beside ``auth.ndjson`` lies ``.auth.ndjson.mark``. Before a batch is appended, the
-marker says where it begins. What is behind it may come again after a crash, however large the batch
-was; what is before it never does. It is synced when it moves into another file, and then every
-64 MiB, not with each batch: after a power cut an old one points further back in the same file, and
-more than necessary is recognised. It never points behind the end of the file, because each batch is
-synced before the next is marked. It is locked while the output is open, so two outputs cannot write
-to one file; the file itself will not do for that, as it is renamed when it is full.
+**Marker.** Beside ``auth.ndjson`` lies ``.auth.ndjson.mark``. Before a batch is appended, it says
+where the batch begins: what is behind it may come again after a crash, what is before it never
+does. It is synced when it moves into another file, and then every 64 MiB: after a power cut an old
+one points further back in the same file, and more than necessary is recognised. It never points
+behind the end of the file, because each batch is synced before the next is marked. It is locked
+while the output is open, so two outputs cannot write to one file.
 
 **Recovery.** A process that is killed leaves part of a batch, cut anywhere. After a power cut there
 may also be stretches of NUL bytes, where earlier data did not reach the disk and later data did.
@@ -34,20 +33,14 @@ from typing import NamedTuple, Self
 import orjson
 
 MODE = 0o640
-"""Of new files, whatever the umask: addresses and user names are not for all users, and a group can
-be given the right to read them."""
-
+"""Of new files, whatever the umask: only a group can be given the right to read them."""
 UNMARKED_BYTES = 1 << 26
 """How much of the end of a file without a marker is searched: 64 MiB, six times as much as the
 batches that shippers commonly send, and read in a fraction of a second."""
-
 SYNC_BYTES = 1 << 26
 """How far the marker moves before it is synced again: what has to be read after a power cut."""
-
 _PROOF_BYTES = 4096
-"""How much before the marker has to be unchanged: at least a whole document as a rule, with its id,
-so that no other file looks like it by chance."""
-
+"""How much before the marker has to be unchanged: as a rule a whole document, with its id."""
 _MARKER = re.compile(rb"(\d{20}) (\d{20}) ([0-9a-f]{32})\n")
 
 
@@ -88,9 +81,8 @@ class AppendFile:
     def append(self, data: bytes) -> None:
         """Add to the end; the data is on disk when this returns.
 
-        Raises:
-            OSError: It failed. What was written is removed, as far as the disk allows; the file has
-                to be opened again and recovered.
+        If it fails, what was written is removed, as far as the disk allows; the file has to be
+        opened again and recovered.
         """
         start, written = self.size, 0
         try:
@@ -118,7 +110,6 @@ class MarkerPosition(NamedTuple):
 
     @classmethod
     def at(cls, descriptor: int, offset: int) -> Self:
-        """Describe a position in an open file."""
         start = max(0, offset - _PROOF_BYTES)
         before = os.pread(descriptor, offset - start, start)
         proof = hashlib.blake2b(before, digest_size=16).hexdigest()
@@ -151,10 +142,7 @@ class BatchMarker:
         return MarkerPosition(int(found[1]), int(found[2]), found[3].decode()) if found else None
 
     def set(self, position: MarkerPosition) -> None:
-        """Note where a batch begins, in one short write: it is never seen half done.
-
-        All before it is synced, and never comes again. It is synced in another file, and far on.
-        """
+        """Note where a batch begins, in one short write: it is never seen half done."""
         text = f"{position.inode:020d} {position.offset:020d} {position.proof}\n".encode()
         if os.fstat(self._descriptor).st_size != len(text):
             os.ftruncate(self._descriptor, 0)
@@ -175,10 +163,9 @@ class BatchMarker:
 
 
 def recover(descriptor: int, position: MarkerPosition | None) -> tuple[set[str], int]:
-    """Repair the end of a file that is open for reading and appending.
+    """Repair the end of an open file.
 
-    Returns:
-        The ids of the documents that may come again, and where the first of them begins.
+    Returns the ids of the documents that may come again, and where the first of them begins.
     """
     size = os.fstat(descriptor).st_size
     is_marked = position is not None and position.is_in(descriptor)

@@ -9,23 +9,13 @@ written a second time:
    remembered.
 3. Documents that are remembered are left out. What comes again comes first: it is over with a batch
    of which no document is known, or as soon as more documents have come than could come again.
-   Until then marker and memory stay, and no new file is begun. After that all before a batch is
-   settled: with each, the marker moves on, only the batch before is remembered, and a full file is
-   rotated (:mod:`forwarder_file.rotation`). So whatever may come again is in the file that grows,
-   and compressing and deleting need not be remembered.
+   Until then marker and memory stay, and no new file is begun. After that, with each batch the
+   marker moves on, only the batch before is remembered, and a full file is rotated
+   (:mod:`forwarder_file.rotation`). So whatever may come again is in the file that grows.
 
-The order in which things get to the disk, each before the next:
-
-1. the cursor of the spool, behind the batch before: the host sees to that, and a commit of new
-   documents often does it at no extra cost;
-2. if the file is full: its new name, then the new file's name, then the marker at its beginning.
-   The content was on disk before; a compressed copy and its name are before the plain file goes;
-3. the batch: one sync, and the only one that each batch needs here;
-4. the cursor behind it.
-
-The marker moves between 1 and 3 and may get there at any time: one that is old leads to documents
-of which the cursor is known to be behind. It is synced in the cases that
-:mod:`forwarder_file.append_file` names.
+The order in which things get to the disk, each before the next: the cursor of the spool behind the
+batch before; if the file is full, its new name, then the new file's name, then the marker at its
+beginning; the batch; the cursor behind it.
 
 If the file is gone from its path (logrotate, an ``rm``), a new one is begun. If it was renamed
 while the program was down, it is found by its inode, within its folder.
@@ -107,8 +97,7 @@ class FileOutput:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         """Touch nothing yet; the clock gives seconds since 1970, to tell one day from the next."""
-        # Two paths to one file are one.
-        self._path = Path(os.path.realpath(settings.path))
+        self._path = Path(os.path.realpath(settings.path))  # two paths to one file are one
         self._rotate = settings.rotate
         self._rotated = RotatedFiles(self._path, compress=settings.gzip, keep=settings.keep)
         self._clock = clock
@@ -211,8 +200,8 @@ class FileOutput:
             yield
         except BlockingIOError as error:
             raise Unavailable(
-                f"{str(self._path)!r} is being written by another output, of this process or of"
-                f" another; give each a path of its own"
+                f"{str(self._path)!r} is being written by another output; give each a path of its"
+                " own"
             ) from error
         except OSError as error:
             self._detach()  # its end is repaired when it is opened again

@@ -1,10 +1,8 @@
 """Full files beside the one that grows: renamed, compressed and deleted.
 
-``auth.ndjson`` becomes ``auth.ndjson.20260301T120000Z``, after the time of its last write, not one
-in a document: documents may be read years after their logins. If that name is taken, or the clock
-was set back, the name is a second behind the newest: in the order of their names the files hold the
-documents in their order. Files are compressed and deleted in a thread of their own, so that
-documents do not wait.
+``auth.ndjson`` becomes ``auth.ndjson.20260301T120000Z``, after the time of its last write. If that
+name is taken, or the clock was set back, the name is a second behind the newest, so that the names
+are in the order of the documents. Files are compressed and deleted in a thread of their own.
 
 A file is compressed into a hidden one, which gets its name when it is whole and synced; only then
 the plain one goes. What was interrupted is cleaned up, and done again, after the next start.
