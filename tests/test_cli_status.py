@@ -19,7 +19,7 @@ from forwarder.cli.status import as_json, as_text
 from forwarder.output import Failure
 from forwarder.spool import OutputError, Spool, SpoolError
 from forwarder.spool.cursors import Rejecting
-from forwarder.spool.dead_letters import ALL, dead_letter
+from forwarder.spool.dead_letters import ALL, Replay, dead_letter
 from forwarder.spool.schema import connect_to_read
 from forwarder.spool.stats import read_spool, summarise
 from tests.spooling import documents, opened, read, replay_letters
@@ -229,7 +229,7 @@ def test_an_output_that_puts_off(tmp_path: Path) -> None:
         letters = [
             dead_letter("siem", Failure(x, "403", retryable=True), NOW) for x in batch.documents[1:]
         ]
-        letters = [x._replace(replay=True, postponed=True) for x in letters]
+        letters = [x._replace(replay=Replay.POSTPONED) for x in letters]
         spool.advance("siem", batch, letters)
         summary = summarise(tmp_path)
         lines = list(as_text(summary, NOW))

@@ -230,7 +230,7 @@ def as_json(letter: "DeadLetter", *, indent: bool = False) -> str:
         "status": letter.status,
         "time": letter.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "source": None if letter.source is None else letter.source._asdict(),
-        "replay": letter.replay,
+        "replay": bool(letter.replay),
         "document": document,
     }
     option = orjson.OPT_INDENT_2 if indent else None

@@ -6,7 +6,7 @@ from datetime import datetime
 from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool.cursors import Batch
-from forwarder.spool.dead_letters import DeadLetter, dead_letter
+from forwarder.spool.dead_letters import DeadLetter, Replay, dead_letter
 
 
 class WrongAnswerError(Exception):
@@ -53,7 +53,7 @@ class InFlightBatch:
     @property
     def was_postponed(self) -> bool:
         """Whether its documents are those that the output postponed before."""
-        return bool(self.batch.letters) and self.batch.letters[0].postponed
+        return bool(self.batch.letters) and self.batch.letters[0].replay is Replay.POSTPONED
 
     @property
     def can_step_aside(self) -> bool:
@@ -97,7 +97,7 @@ class InFlightBatch:
         """Let what is left be kept with the dead letters."""
         for position, failure in self._postponed.items():
             letter = self._letter(position, failure, now)
-            self._letters[position] = letter._replace(replay=True, postponed=True)
+            self._letters[position] = letter._replace(replay=Replay.POSTPONED)
         self.left = ()
         self.is_aside = True
 

@@ -15,7 +15,7 @@ import orjson
 from pydantic import TypeAdapter
 
 from forwarder.events import Document
-from forwarder.spool.dead_letters import DeadLetter
+from forwarder.spool.dead_letters import DeadLetter, Replay
 from forwarder.spool.schema import load_state, put_state
 
 _OUTPUTS = "output/"  # of keys in the state; behind it the name
@@ -80,7 +80,7 @@ class Progress(NamedTuple):
         """Return how far it is when it took a batch, except for dead letters."""
         after = self._replace(
             delivered=self.delivered + len(batch.documents) - len(dead_letters),
-            rejected=self.rejected + sum(not x.postponed for x in dead_letters),
+            rejected=self.rejected + sum(x.replay is not Replay.POSTPONED for x in dead_letters),
         )
         if batch.letters:
             return after

@@ -1,14 +1,14 @@
 """Opens the database of a state folder, and replaces a damaged one.
 
-At a start, only what is needed then is read and checked: the ends of the tables, and the state.
-Documents and dead letters carry checksums, and are checked when they are read. Where damage is
-found, a mark is made, and with this mark all of the database is read when it is opened next.
+At a start, only the ends of the tables and the state are read and checked. Documents and dead
+letters carry checksums, and are checked when they are read. Where damage is found, a mark is made,
+and with this mark all of the database is read when it is opened next.
 
-A database is made under another name and renamed when it is whole, so what bears the right name
-was whole once: an empty file there is damage, not a beginning. A damaged one is never written to
-again; it is kept under another name, and what can be read of it is copied into a new one: one pass
-over each table, which ends where the table is broken. The state is read from its last key, because
-its version, cursors and positions stand behind the open connections.
+A database is made under another name, closed, synced and renamed, so what bears the right name was
+whole once: an empty file there is damage. A damaged one is never written to again; it is kept under
+another name, and what can be read of it is copied into a new one: one pass over each table, which
+ends where the table is broken. The state is read from its last key, because its version, cursors
+and positions stand behind the open connections.
 
     spool.lock                      the lock of the process that has it open, and what that notes
     spool.db                        the database
@@ -16,28 +16,21 @@ its version, cursors and positions stand behind the open connections.
     spool.db.new                    one that is being made
     spool.db.suspect                the mark: damage was found
     spool.db.damaged-TIME           a damaged one that was replaced
-
-A new database is closed before it is renamed, so that all of it is in one file, and synced with its
-name: after a power cut there is the old one or the new one.
 """
 
 import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from forwarder.spool.errors import (
-    explained,
-    is_damage,
-    suspicion,
-    unwritable,
-)
+from forwarder.spool.errors import explained, is_damage, suspicion, unwritable
 from forwarder.spool.schema import (
     COUNT_BLOCKS,
     connect,
@@ -50,8 +43,7 @@ from forwarder.spool.schema import (
 from forwarder.spool.segments import checksum
 
 NAME = "spool.db"
-_BESIDE = ("-wal", "-shm", "-journal")
-"""The last one of a database that does not have a log of changes yet."""
+_BESIDE = ("-wal", "-shm", "-journal")  # the last one until there is a log of changes
 _TABLES = {
     "state": ("checksum, key, value", 2, "key DESC"),
     "blocks": ("checksum, compressed, first, documents, time", 1, "first"),
@@ -99,15 +91,14 @@ def prepare_folder(folder: Path) -> None:
 def open_database(folder: Path) -> tuple[sqlite3.Connection, bool]:
     """Open the database of a folder whose lock is held; make it if there is none.
 
-    Returns a connection, and whether the database was damaged and has been replaced.
-
-    Raises:
-        SpoolError: It is of a newer version, or a new one does not fit on the disk.
+    Returns a connection, and whether the database was damaged and has been replaced. Raises
+    SpoolError where it is of a newer version, or a new one does not fit on the disk.
     """
     path = folder / NAME
     fault = None
     with explained(path):
-        _remove(_new(path))  # of a process that did not finish it
+        for ending in ("", *_BESIDE):  # of a process that did not finish it
+            Path(f"{_new(path)}{ending}").unlink(missing_ok=True)
         if not path.exists():
             create(_new(path)).close()
             _keep_wal(path)
@@ -142,33 +133,26 @@ def _find_fault(path: Path, *, thorough: bool) -> str | None:
             refuse_newer(connection, path)
             if version_of(connection) == 0:  # tables and version are written at once
                 return "its version is gone"
-            return _bad_structure(connection, thorough=thorough) or _bad_value(
-                connection, ("state", "dead_letters") if thorough else ("state",)
-            )
+            return next(_find_faults(connection, thorough=thorough), None)
     except sqlite3.Error as error:
         if not is_damage(error):
             raise
         return str(error)
 
 
-def _bad_structure(connection: sqlite3.Connection, *, thorough: bool) -> str | None:
+def _find_faults(connection: sqlite3.Connection, *, thorough: bool) -> Iterator[str]:
     if thorough:
         found = [x for (x,) in connection.execute("PRAGMA integrity_check(3)")]
-        return None if found == ["ok"] else "; ".join(found)
-    for table in ("blocks", "dead_letters"):
-        for order in ("ASC", "DESC"):
+        if found != ["ok"]:
+            yield "; ".join(found)
+    else:
+        for table, order in product(("blocks", "dead_letters"), ("ASC", "DESC")):
             statement = f"SELECT * FROM {table} ORDER BY 1 {order} LIMIT 1"  # noqa: S608 - our own text
             connection.execute(statement).fetchone()
-    return None
-
-
-def _bad_value(connection: sqlite3.Connection, tables: Iterable[str]) -> str | None:
-    """Look for a value that changed unnoticed by SQLite."""
-    for table in tables:
+    for table in ("state", "dead_letters") if thorough else ("state",):
         for row in connection.execute(f"SELECT {_columns(connection, table)} FROM {table}"):  # noqa: S608
-            if not _is_whole(table, row):
-                return f"{table}: {row[1]!r} does not match its checksum"
-    return None
+            if not _is_whole(table, row):  # it changed unnoticed by SQLite
+                yield f"{table}: {row[1]!r} does not match its checksum"
 
 
 def _is_whole(table: str, row: tuple[Any, ...]) -> bool:
@@ -239,7 +223,7 @@ def _columns(connection: sqlite3.Connection, table: str) -> str:
 def _keep_wal(path: Path, aside: Path | None = None) -> None:
     """Rename the files of an old database, which must not be taken for those of a new one."""
     for ending in _BESIDE[:2]:
-        old = path.with_name(path.name + ending)
+        old = Path(f"{path}{ending}")
         if not old.exists():
             continue
         if aside is None:
@@ -249,7 +233,7 @@ def _keep_wal(path: Path, aside: Path | None = None) -> None:
                 " the database was deleted, its contents are lost.",
                 aside=aside.name + ending,
             )
-        old.rename(aside.with_name(aside.name + ending))
+        old.rename(f"{aside}{ending}")
 
 
 def _rename(path: Path) -> None:
@@ -261,16 +245,8 @@ def _rename(path: Path) -> None:
 def _free_name(path: Path) -> Path:
     """Return a name beside the database for what is damaged."""
     stem = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    candidate, number = path.with_name(stem), 1
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{stem}-{number}")
-    return candidate
-
-
-def _remove(path: Path) -> None:
-    for ending in ("", *_BESIDE):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
+    names = (path.with_name(f"{stem}-{x}" if x > 1 else stem) for x in count(1))
+    return next(x for x in names if not x.exists())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,9 +1,7 @@
 """Documents that an output rejected for good, kept until an operator replays or purges them.
 
-They lie in the database of the spool. To replay one marks it: the worker of its output delivers
-what is marked before anything else, and removes it when it is delivered; what is rejected again
-stays, with the new reason. So nothing is on its way anywhere else, and a crash costs at most that a
-document is delivered twice.
+To replay one marks it: the worker of its output delivers what is marked before anything else, and
+removes it when it is delivered; what is rejected again stays, with the new reason.
 
 What an output postpones while it takes others is kept here as well, so that the cursor can move on:
 the worker tries it again by itself, until it is taken or rejected.
@@ -12,6 +10,7 @@ the worker tries it again by itself, until it is taken or rejected.
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 import orjson
@@ -24,16 +23,24 @@ from forwarder.spool.segments import checksum
 from forwarder.text import shortened
 
 DEFAULT_MAX_BYTES = 250_000_000
-"""Of one output; some 350,000. More than anyone looks through, and time enough to see a mistake in
-a mapping before its output waits."""
-_MAX_REASON = 4096  # characters. Servers quote what they reject, and that comes from strangers
+"""Of one output; some 350,000: time to see a mistake in a mapping before its output waits."""
+_MAX_REASON = 4096  # characters; servers quote what they reject, and that comes from strangers
 _PAGE = 500  # letters that are read at a time
 _ROW_BYTES = 150  # what a row takes beside its texts: numbers, its entries in two indexes
 _MAX_NUMBER = 2**63 - 1  # SQLite's; no letter has a larger one
 _LEVEL = 3  # each is compressed alone, and they are few
-_NO, _ASKED, _POSTPONED = range(3)
-"""What the column ``replay`` says: whether a letter is to be delivered again, and why. It stands in
-the text of statements, because SQLite takes an index of some rows only where it sees the value."""
+
+
+class Replay(IntEnum):
+    """Whether a letter is to be delivered again, and why; as in the column.
+
+    It stands in the text of statements, because SQLite takes an index of some rows only where it
+    sees the value.
+    """
+
+    NO = 0
+    ASKED = 1  # by an operator
+    POSTPONED = 2  # by its output
 
 
 class Source(NamedTuple):
@@ -53,9 +60,7 @@ class DeadLetter(NamedTuple):
     time: datetime  # of the answer; UTC, milliseconds
     source: Source | None  # from the document; None where it has none
     number: int = 0  # by which commands know it; 0 while it is not stored
-    replay: bool = False  # whether it is to be delivered again
-    postponed: bool = False
-    """Whether that is because its output put it off, and not because an operator asked for it."""
+    replay: Replay = Replay.NO
 
 
 class Count(NamedTuple):
@@ -104,7 +109,7 @@ def store(
     connection.executemany(
         "UPDATE dead_letters SET replay = ?, time = ?, status = ?, reason = ? WHERE number = ?",
         [
-            (_replay(x), _milliseconds(x.time), x.status, x.reason, x.number)
+            (x.replay, _milliseconds(x.time), x.status, x.reason, x.number)
             for x in letters
             if x.number
         ],
@@ -149,15 +154,14 @@ def replays(
     *,
     postponed: bool,
 ) -> list[DeadLetter]:
-    """Read the oldest letters of an output that are to be delivered again.
+    """Read the oldest letters of an output that an operator asked for, or else the postponed ones.
 
-    These are those that an operator asked for, or else those that it ``postponed``. The first alone
-    may have more bytes of bodies than ``max_bytes``.
+    The first alone may have more bytes of bodies than ``max_bytes``.
     """
     found = list[DeadLetter]()
-    for kind in (_ASKED, _POSTPONED)[: 1 + postponed]:
+    for kind in (Replay.ASKED, Replay.POSTPONED)[: 1 + postponed]:
         for row in connection.execute(
-            f"{_SELECT} WHERE output = ? AND replay = {kind} ORDER BY number LIMIT ?",
+            f"{_SELECT} WHERE output = ? AND replay = {kind:d} ORDER BY number LIMIT ?",
             (output, max_documents),
         ):
             letter = _letter(row)
@@ -216,12 +220,6 @@ def _where(selection: Selection) -> tuple[str, list[object]]:
     return " AND ".join(conditions), values
 
 
-def _replay(letter: DeadLetter) -> int:
-    if letter.postponed:
-        return _POSTPONED
-    return _ASKED if letter.replay else _NO
-
-
 def _row(letter: DeadLetter) -> tuple[Any, ...]:
     identity, body = letter.document
     compressed = zstandard.ZstdCompressor(level=_LEVEL).compress(body)
@@ -230,7 +228,7 @@ def _row(letter: DeadLetter) -> tuple[Any, ...]:
         + len(letter.reason.encode("utf-8", "replace"))
         + len(identity)
         + _ROW_BYTES,
-        *(letter.output, _milliseconds(letter.time), letter.status, _replay(letter)),
+        *(letter.output, _milliseconds(letter.time), letter.status, letter.replay),
         *(identity, letter.reason, checksum(identity.encode(), compressed), compressed),
     )
 
@@ -248,8 +246,7 @@ def _letter(row: tuple[int, str, int, int | None, int, str, str, int, bytes]) ->
         datetime.fromtimestamp(time / 1000, UTC),
         source_of(body),
         number,
-        replay != _NO,
-        replay == _POSTPONED,
+        Replay(replay),
     )
 
 

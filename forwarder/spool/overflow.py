@@ -1,8 +1,7 @@
 """Which documents are dropped when the spool is full.
 
-A full spool pauses reading, and that is right while the output that holds it delivers: it sets the
-pace. One that does not deliver would stop all the others. Its oldest documents are dropped, a
-tenth of the spool at a time, counted and named, unless its ``when_full`` is ``block``:
+A full spool pauses reading. An output that does not deliver would stop all the others, so its
+oldest documents are dropped, a tenth of the spool at a time, unless its ``when_full`` is ``block``:
 
 - Nothing is dropped while no other output delivers: logs wait on disk.
 - Nothing is dropped that another output still has to get.
@@ -21,8 +20,7 @@ import structlog
 from forwarder.spool.cursors import Backfill, Dropped, Place, Progress, count_own
 from forwarder.spool.segments import commit_time, decompress, find, find_end
 
-PATIENCE_SECONDS = 60.0
-"""How long an output that fails is waited for, where it took something meanwhile."""
+PATIENCE_SECONDS = 60.0  # to wait for an output that fails, where it took something meanwhile
 _SHARE = 10  # one part in so many of the spool's limit is dropped at once
 _LOG_SECONDS = 3600.0  # how often it is logged that an output has lost more
 

@@ -1,9 +1,8 @@
 """Reads the rows of the spool for one output, behind its cursor.
 
 A row is decompressed once and serves many batches; one row at a time is in memory. What was
-committed just now is not decompressed at all: that, and cutting into documents, was a tenth of what
-a storm costs from the log to a file. What is kept in memory is in the database as well; nothing
-depends on it.
+committed just now is kept in memory as well, and not decompressed at all, which was a tenth of what
+a storm costs from the log to a file.
 """
 
 import sqlite3
@@ -26,8 +25,7 @@ from forwarder.spool.schema import DAMAGE, load_state, put_state
 from forwarder.spool.segments import DamagedSegmentError, decompress, delete, find
 from forwarder.spool.writer import Writer
 
-RECENT_BYTES = 24_000_000
-"""Of bodies in memory: a batch as it is by default, and the commit behind it."""
+RECENT_BYTES = 24_000_000  # of bodies: a batch as it is by default, and the commit behind it
 
 _log = structlog.get_logger(__name__)
 
@@ -62,10 +60,8 @@ class Reader:
     def read(self, cursor: int, *, max_documents: int, max_bytes: int) -> Batch:
         """Read consecutive documents from a serial number on; what is missing is stepped over.
 
-        The first alone may have more bytes of bodies than ``max_bytes``.
-
-        Raises:
-            DamagedSegmentError: The next row is damaged, and nothing was read before it.
+        The first alone may have more bytes of bodies than ``max_bytes``. Raises DamagedSegmentError
+        where the next row is damaged, and nothing was read before it.
         """
         documents: list[Document] = []
         start = at = cursor

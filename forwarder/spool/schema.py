@@ -26,10 +26,9 @@ DAMAGE = "spool/damage"  # what was deleted because it was damaged: [segments, d
 SYNCED = "spool/synced"
 """When cursors were last synced for their own sake, in nanoseconds: a value that always changes."""
 
-COUNT_BLOCKS = (
+COUNT_BLOCKS = (  # for a database where it is not known yet
     "UPDATE blocks_size SET size = (SELECT coalesce(sum(length(compressed)), 0) FROM blocks)"
 )
-"""For a database where it is not known yet."""
 
 VERSIONS: Sequence[Sequence[str]] = (
     # Version 1. Small columns stand before large ones: they are read without these. What SQLite
@@ -165,8 +164,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def connect_to_read(path: Path, *, is_still: bool = False) -> sqlite3.Connection:
     """Open a connection that cannot write.
 
-    If the database is still, that is, no process writes to it and it has no log of changes, no file
-    is made for reading.
+    If no process writes to the database and it has no log of changes, no file is made for reading.
     """
     mode = "mode=ro&immutable=1" if is_still else "mode=ro"
     uri = f"{path.absolute().as_uri()}?{mode}"
@@ -249,8 +247,7 @@ def load_state(
 ) -> list[tuple[str, bytes]]:
     """Return the state whose keys have a prefix, in their order, behind one of them.
 
-    Raises:
-        DamagedError: A value does not match its checksum.
+    Raises DamagedError where a value does not match its checksum.
     """
     state = []
     for key, expected, value in connection.execute(

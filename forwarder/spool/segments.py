@@ -20,7 +20,7 @@ from forwarder.events import Document, new_document
 MAX_SEGMENT_BYTES = 1 << 20
 """Of bodies in one row. A reader has one row decompressed in memory; below a megabyte zstandard
 finds less that is alike, above this nothing is gained."""
-_LEVEL = 1  # A hundredth of the size at level 1; higher levels save little and take longer by far
+_LEVEL = 1  # higher levels save little and take longer by far
 _TRIM_BYTES, _TRIM_ROWS = 8 << 20, 1000
 """What is deleted in one transaction: some hundredths of a second. An output that is removed from
 the configuration may leave gigabytes."""

@@ -37,8 +37,7 @@ from forwarder.spool.writer import DiskUsage, Pause, held, size_of, usage_of, wa
 
 _INGEST = "status/ingest"  # what ingest says of the inputs
 _KEYS = "SELECT key FROM state WHERE key >= 'core/' AND key < 'core0'"
-_OPEN = ("inbound", "outbound")
-"""Of the keys of the core, the kinds that are open connections: the last part but one."""
+_OPEN = ("inbound", "outbound")  # kinds of keys that are open connections: the last part but one
 
 _Result = TypeVar("_Result")
 
@@ -113,17 +112,14 @@ def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
 
 
 def read_spool(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _Result:
-    """Ask the spool of a state folder something.
+    """Ask the spool of a state folder something; raises SpoolError if it cannot be read.
 
-    Nothing is changed: no file is made, and none is locked for longer than a moment. While the
-    service runs, or its log of changes is there, SQLite needs both files to read; otherwise the
-    database is read as a file that does not change, which leaves no traces.
+    Nothing is changed, and nothing is locked for longer than a moment. While the service runs, or
+    its log of changes is there, SQLite needs both files to read; otherwise the database is read as
+    a file that does not change, which leaves no traces.
 
-    It is called with a connection that cannot write, and again if the service started meanwhile. It
-    is to be quick, or to hold no transaction open for long.
-
-    Raises:
-        SpoolError: There is no spool, or it cannot be read.
+    ``ask`` gets a connection that cannot write, and is called again if the service started
+    meanwhile. It is to be quick, or to hold no transaction open for long.
     """
     path = database_path(folder)
     while True:

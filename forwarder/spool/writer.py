@@ -1,16 +1,16 @@
 """The one process and the one connection that write: locks, transactions and limits.
 
 One process at a time has the spool open: it holds the kernel's lock on a file beside the database,
-which ends with the process, however that ends. The file has what is to be said while nothing can be
-written to the database: a few bytes are written over others, for which a full disk has space.
+which ends with the process. The file has what is to be said while nothing can be written to the
+database: a few bytes are written over others, for which a full disk has space.
 
 SQLite has one writer anyhow; with one connection under a lock no thread waits for another's
-timeout. Other processes write too, for milliseconds: they are waited for.
+timeout. Other processes write for milliseconds, and are waited for.
 
 Three things can block writing more documents:
 
-- the documents that wait have reached their limit. What is remembered of logs does not count: no
-  output would make it less. Nor do dead letters, which have a limit of their own for each output;
+- the documents that wait have reached their limit. State does not count, as no output would make it
+  less; nor do dead letters, which have a limit of their own for each output;
 - the log of changes (WAL) cannot be emptied, because another process reads an old state for long;
 - the disk itself is nearly full. What is left must hold the log once more, or what is in it could
   never be copied into the database, and the outputs could not move their cursors.
@@ -37,11 +37,10 @@ from forwarder.spool.errors import (
     explained,
     unwritable,
 )
-from forwarder.spool.schema import SYNCED, put_state
+from forwarder.spool.schema import BUSY_SECONDS, SYNCED, put_state
 
 _LOCK = "spool.lock"
-_LOCK_SECONDS = 2.0
-"""To try. Commands that look whether the service runs hold the lock for a moment."""
+_LOCK_SECONDS = 2.0  # to try: commands that look whether the service runs hold it for a moment
 _LOCK_PAUSE = 0.05
 _MAX_REASON = 2000  # characters: all of the file is in one block of the disk
 DEFAULT_MAX_BYTES = 1_000_000_000  # about ten million logins
@@ -52,8 +51,7 @@ _RESERVE_BYTES = 1 << 20  # that stay free on the disk beyond the log of changes
 _VACUUM_BYTES = 16 << 20  # less is not worth the work of giving it back to the disk
 _VACUUM_PAGES = 256  # to give back at a time: some milliseconds
 _CHECKPOINT_SECONDS = 1.0  # between two attempts to empty the log of changes
-_CHECKPOINT_MILLISECONDS = 100
-"""How long to wait there for others who read. Our own readers take less."""
+_CHECKPOINT_MILLISECONDS = 100  # to wait there for others that read; our own readers take less
 
 _log = structlog.get_logger(__name__)
 
@@ -173,8 +171,7 @@ class Writer:
         self._is_durable = True
         self._next_checkpoint = 0.0
         self.usage = DiskUsage(0, 0, 0, 0, 0)
-        self.is_synced = False  # a process that was killed may have synced nothing of its last
-        """Whether all that was written is on disk."""
+        self.is_synced = False  # whether all is on disk; a killed process may not have seen to it
         self.blocked_reason: str | None = None
         """Why no more documents should be written, as of the last measure."""
         self.measure()
@@ -200,10 +197,9 @@ class Writer:
 
     @contextmanager
     def transaction(self, *, size: int = 0, durable: bool) -> Iterator[sqlite3.Connection]:
-        """Write all or nothing.
+        """Write all or nothing, of documents ``size`` bytes.
 
-        Of documents, ``size`` bytes will be written. If it is ``durable``, it is on disk at the
-        end, with all that was written before.
+        If it is ``durable``, it is on disk at the end, with all that was written before.
         """
         with self.locked() as connection:
             if size:
@@ -211,7 +207,7 @@ class Writer:
                 reason = self._disk_reason(size)
                 if reason is not None:
                     raise BlockedError(reason)
-            self._roll_back(connection)
+            _roll_back(connection)
             if durable != self._is_durable:
                 connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._is_durable = durable
@@ -223,17 +219,10 @@ class Writer:
                     put_state(connection, [(SYNCED, str(time.time_ns()).encode())])
                 connection.execute("COMMIT")
             except BaseException:
-                self._roll_back(connection)
+                _roll_back(connection)
                 raise
             self.is_synced = durable
             self.measure()
-
-    @staticmethod
-    def _roll_back(connection: sqlite3.Connection) -> None:
-        """End a transaction that failed; on a broken disk, only the next attempt may succeed."""
-        if connection.in_transaction:
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
 
     def check_size(self, connection: sqlite3.Connection) -> None:
         """Raise :class:`BlockedError` where documents take more than the limit, uncommitted too."""
@@ -275,12 +264,11 @@ class Writer:
         if now < self._next_checkpoint:
             return
         self._next_checkpoint = now + _CHECKPOINT_SECONDS
-        (before,) = connection.execute("PRAGMA busy_timeout").fetchone()
         connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_MILLISECONDS}")
         # On a full disk, what was committed stays in the log, and is safe there.
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        connection.execute(f"PRAGMA busy_timeout = {before}")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
         self.usage = usage_of(self._path, connection)
 
     def _find_reason(self) -> str | None:
@@ -305,6 +293,13 @@ class Writer:
             f"only {self.usage.free:,} bytes are free on the disk of {str(self._path.parent)!r},"
             f" and {needed:,} are needed; free some space"
         )
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """End a transaction that failed; on a broken disk, only the next attempt may succeed."""
+    if connection.in_transaction:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
 
 
 def usage_of(path: Path, connection: sqlite3.Connection) -> DiskUsage:

@@ -110,6 +110,7 @@ class MarkerPosition(NamedTuple):
 
     @classmethod
     def at(cls, descriptor: int, offset: int) -> Self:
+        """Describe a position in an open file."""
         start = max(0, offset - _PROOF_BYTES)
         before = os.pread(descriptor, offset - start, start)
         proof = hashlib.blake2b(before, digest_size=16).hexdigest()
