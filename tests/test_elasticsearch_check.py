@@ -75,26 +75,22 @@ def test_a_key_that_may_only_ship_is_good(server: BulkServer) -> None:
         "the version cannot be seen with these credentials, which is not a fault",
         "documents may be shipped to logs-cisco_esa.auth-default",
         "templates cannot be seen with these credentials",
-        "data streams cannot be seen with these credentials",
     ]
 
 
 def test_a_key_that_sees_more(server: BulkServer) -> None:
-    """It is told the version, the template and the failure store."""
+    """It is told the version and the template."""
     template = {"name": "logs-cisco_esa", "index_template": {"version": 1}}
-    stream = {"name": "logs-cisco_esa.auth-default", "failure_store": {"enabled": True}}
     server.others |= {
         AUTHENTICATE: Answer(200, {"username": "ann"}),
         "GET /": Answer(200, {"version": {"number": "9.5.3"}}),
         TEMPLATE: Answer(200, {"index_templates": [template]}),
-        STREAMS: Answer(200, {"data_streams": [stream]}),
     }
     texts = [x.text for x in look(server, username="ann", password="x")]
     assert "user 'ann'" in texts[0]
     assert texts[1] == "it is Elasticsearch 9.5.3"
     assert "logs-cisco_esa" in texts[3]
     assert "version 1" in texts[3]
-    assert "logs-cisco_esa.auth-default is on" in texts[4]
 
 
 def test_an_answer_that_trickles(server: BulkServer) -> None:
@@ -106,21 +102,10 @@ def test_an_answer_that_trickles(server: BulkServer) -> None:
 
 def test_nothing_is_there_yet(server: BulkServer) -> None:
     """Which is how it begins."""
-    server.others |= {
-        TEMPLATE: error(404, "resource_not_found_exception"),
-        STREAMS: Answer(200, {"data_streams": []}),
-    }
+    server.others[TEMPLATE] = error(404, "resource_not_found_exception")
     findings = look(server)
     assert bad(findings) == []
     assert "esa-forwarder setup" in findings[3].text
-    assert "the first document creates it" in findings[4].text
-
-
-def test_a_failure_store_that_is_off(server: BulkServer) -> None:
-    """What is refused is a dead letter alone."""
-    stream = {"name": "logs-cisco_esa.auth-default"}
-    server.others[STREAMS] = Answer(200, {"data_streams": [stream]})
-    assert "is off" in look(server)[4].text
 
 
 def test_a_version_that_is_too_old(server: BulkServer) -> None:
@@ -241,9 +226,6 @@ def test_an_answer_without_what_was_asked_for(
         (TEMPLATE, {"index_templates": 7}),
         (TEMPLATE, {"index_templates": [7]}),
         (TEMPLATE, {"index_templates": [{"index_template": 7}]}),
-        (STREAMS, {"data_streams": 7}),
-        (STREAMS, {"data_streams": [7, {}]}),
-        (STREAMS, {"data_streams": [{"name": STREAMS[-25:], "failure_store": 7}]}),
         (PRIVILEGES, {"index": 7}),
         ("GET /", {"version": {"number": "8"}}),
     ],
@@ -254,7 +236,7 @@ def test_an_answer_of_another_shape(
 ) -> None:
     """The check goes on to its end, or says what is wrong."""
     server.others[asked] = Answer(200, answer)
-    assert len(look(server)) in {2, 3, 4, 5}
+    assert len(look(server)) in {2, 3, 4}
 
 
 def test_a_page_where_security_would_be_off() -> None:
@@ -274,7 +256,7 @@ def test_security_that_is_off(server: BulkServer) -> None:
     server.others = {"GET /": Answer(200, {"version": {"number": "8.19.21"}})}
     findings = check({"hosts": [server.url]})
     assert "security is off" in findings[0].text
-    assert [x.good for x in findings] == [True] * 5
+    assert [x.good for x in findings] == [True] * 4
 
 
 def test_an_unexpected_answer(server: BulkServer) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 from forwarder_bulk.transport import explain
-from forwarder_elasticsearch import ElasticsearchOutput
+from forwarder_elasticsearch import build
 from forwarder_elasticsearch.settings import Settings
 from pydantic import ValidationError
 
@@ -34,7 +34,7 @@ def server() -> Iterator[BulkServer]:
 
 def ship(**settings: object) -> None:
     """Ship a document."""
-    output = ElasticsearchOutput(Settings.model_validate(settings))
+    output = build(Settings.model_validate(settings))
     try:
         output.open()
         assert list(output.write(make_documents(1))) == []
@@ -148,7 +148,7 @@ def test_a_certificate_that_is_not_valid_yet_is_explained() -> None:
 def test_nothing_is_verified(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """With a warning at each start, but not at each attempt to reach it."""
     server = BulkServer(Authority(tmp_path).context(tmp_path), product="Elasticsearch")
-    output = ElasticsearchOutput(Settings.model_validate({"hosts": [server.url], "verify": "none"}))
+    output = build(Settings.model_validate({"hosts": [server.url], "verify": "none"}))
     try:
         for _ in range(2):
             output.open()
@@ -161,14 +161,14 @@ def test_nothing_is_verified(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
 
 def test_write_needs_open() -> None:
     """A missing one is named."""
-    output = ElasticsearchOutput(Settings.model_validate(HOST))
+    output = build(Settings.model_validate(HOST))
     with pytest.raises(RuntimeError, match="before open"):
         output.write(make_documents(1))
 
 
 def test_a_bug_in_a_part_is_not_swallowed(server: BulkServer) -> None:
     """It is raised where the batch came from, whichever thread has met it."""
-    output = ElasticsearchOutput(Settings.model_validate({"hosts": [server.url]}))
+    output = build(Settings.model_validate({"hosts": [server.url]}))
     output.open()
     try:
         documents = [x._replace(body=None) for x in make_documents(1000)]  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from forwarder_opensearch import OpenSearchOutput, Settings
+from forwarder_opensearch import Settings, build
 from pydantic import ValidationError
 
 from forwarder.output import Expected, Finding, Unavailable
@@ -30,7 +30,7 @@ def server() -> Iterator[BulkServer]:
 
 def ship(**settings: object) -> None:
     """Ship a document."""
-    output = OpenSearchOutput(Settings.model_validate(settings))
+    output = build(Settings.model_validate(settings))
     try:
         output.open()
         assert list(output.write(make_documents(1))) == []
@@ -72,7 +72,7 @@ def test_a_node_that_is_down_is_not_logged(
 
 def test_write_needs_open() -> None:
     """A missing one is named."""
-    output = OpenSearchOutput(Settings.model_validate({"hosts": ["http://a:1"]}))
+    output = build(Settings.model_validate({"hosts": ["http://a:1"]}))
     with pytest.raises(RuntimeError, match="before open"):
         output.write(make_documents(1))
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 from elasticsearch import ApiError, Elasticsearch
-from forwarder_elasticsearch import ElasticsearchOutput
+from forwarder_bulk.output import BulkOutput
+from forwarder_elasticsearch import build
 from forwarder_elasticsearch.check import check
 from forwarder_elasticsearch.settings import Settings
 
@@ -55,9 +56,9 @@ def namespace() -> str:
 
 
 @contextmanager
-def opened(settings: dict[str, object]) -> Iterator[ElasticsearchOutput]:
+def opened(settings: dict[str, object]) -> Iterator[BulkOutput]:
     """Open an output."""
-    output = ElasticsearchOutput(Settings.model_validate(settings))
+    output = build(Settings.model_validate(settings))
     try:
         output.open()
         yield output

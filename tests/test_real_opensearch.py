@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from forwarder_opensearch import OpenSearchOutput, Settings, check
+from forwarder_bulk.output import BulkOutput
+from forwarder_opensearch import Settings, build, check
 
 from forwarder.events import Document
 from forwarder.output import Expected, Unavailable
@@ -38,9 +39,9 @@ def node(opensearch: Node) -> Node:
 
 
 @contextmanager
-def opened(node: Node, **settings: object) -> Iterator[OpenSearchOutput]:
+def opened(node: Node, **settings: object) -> Iterator[BulkOutput]:
     """Open an output."""
-    output = OpenSearchOutput(Settings.model_validate({"hosts": [node.url], **settings}))
+    output = build(Settings.model_validate({"hosts": [node.url], **settings}))
     try:
         output.open()
         yield output

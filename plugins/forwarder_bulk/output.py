@@ -18,10 +18,9 @@ some documents of a request and takes most of them, the rest of the batch is.
 
 import logging
 import threading
-from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import accumulate
@@ -48,12 +47,18 @@ size, and to send one document at a time afterwards would take long for nothing.
 _HEADERS = {"content-type": "application/x-ndjson", "content-encoding": "gzip"}
 
 
-class BulkOutput(ABC):
+class BulkOutput:
     """Ships to one cluster."""
 
-    def __init__(self, settings: ClusterSettings, **parameters: str) -> None:
-        """Connect nowhere yet; the parameters go with each request."""
+    def __init__(
+        self, settings: ClusterSettings, check_product: Callable[[Reply], None], **parameters: str
+    ) -> None:
+        """Connect nowhere yet; the parameters go with each request.
+
+        ``check_product`` raises Unavailable where a reply is from another product.
+        """
         self._settings = settings
+        self._check_product = check_product
         self._parameters = {"filter_path": FILTER, **parameters}
         if settings.pipeline is not None:
             self._parameters["pipeline"] = settings.pipeline
@@ -63,10 +68,6 @@ class BulkOutput(ABC):
         self._max_documents = _UNLIMITED
         self._max_bytes: int | None = None
         self._lock = threading.Lock()  # of nodes and limits, and of the batch that is being sent
-
-    @abstractmethod
-    def check_product(self, reply: Reply) -> None:
-        """Raise Unavailable where a reply shows that the server is something else."""
 
     def open(self) -> None:
         """Prepare the connections; nothing is sent yet."""
@@ -175,7 +176,7 @@ class BulkOutput(ABC):
                     raise
                 left -= 1
             else:
-                self.check_product(reply)
+                self._check_product(reply)
                 return reply
 
     def close(self) -> None:

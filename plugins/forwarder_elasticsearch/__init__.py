@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from forwarder_bulk.output import BulkOutput
-from forwarder_bulk.transport import Reply
 
 from forwarder import OutputPlugin, hookimpl
 from forwarder_elasticsearch.check import check
@@ -12,16 +11,12 @@ from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
 
 
-class ElasticsearchOutput(BulkOutput):
-    """Ships to one cluster."""
-
-    def __init__(self, settings: Settings) -> None:
-        """Take only data streams: without a template, an index of that name would be created."""
-        super().__init__(settings, **({} if settings.index else {"require_data_stream": "true"}))
-
-    def check_product(self, reply: Reply) -> None:  # type: ignore[explicit-override]  # not in Python 3.11
-        """Raise Unavailable where the server does not say that it is Elasticsearch."""
-        check_product(reply)
+def build(settings: Settings) -> BulkOutput:
+    """Make an output into data streams, or into plain indices if the settings name them."""
+    if settings.index is not None:
+        return BulkOutput(settings, check_product)
+    # Without a template for it, an index of that name would be created.
+    return BulkOutput(settings, check_product, require_data_stream="true")
 
 
 @hookimpl
@@ -31,7 +26,7 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
         OutputPlugin(
             name="elasticsearch",
             config=Settings,
-            build=ElasticsearchOutput,
+            build=build,
             check=check,
             setup=setup,
             setup_values={

@@ -86,7 +86,6 @@ def _check_cluster(settings: Settings, expected: Expected, url: str) -> Iterator
     yield from _judge_rights(names, ask("POST", path, json.dumps(wanted).encode()))
     if settings.index is None:
         yield _judge_template(ask("GET", f"/_index_template/{TEMPLATE}"))
-        yield _judge_failure_store(names, ask("GET", f"/_data_stream/{ANY}"))
 
 
 def _judge_login(settings: Settings, url: str, answer: Answer) -> Finding:
@@ -165,24 +164,6 @@ def _judge_template(answer: Answer) -> Finding:
         text = f"index template {TEMPLATE} has version {version}; ours is {ours}"
         return _bad(text, "Run esa-forwarder setup again.")
     return _good(f"index template {TEMPLATE} is there, version {version}")
-
-
-def _judge_failure_store(wanted: Sequence[str], answer: Answer) -> Finding:
-    if answer.status in {401, 403}:
-        return _good("data streams cannot be seen with these credentials")
-    with answer.understanding():
-        streams = {x["name"]: x.get("failure_store") for x in answer.body.get("data_streams", ())}
-        there = [x for x in streams if x in wanted or ANY in wanted]
-        on = [x for x in there if streams[x] and streams[x].get("enabled")]
-    if not there:
-        return _good(f"no {_list(wanted)} is there yet; the first document creates it")
-    if on:
-        return _good(
-            f"the failure store of {_list(on)} is on: a rejected document is there, and here as a"
-            " dead letter"
-        )
-    text = f"the failure store of {_list(there)} is off: a rejected document is a dead letter here"
-    return _good(text)
 
 
 def _list(names: Sequence[str]) -> str:

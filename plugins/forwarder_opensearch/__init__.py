@@ -25,13 +25,14 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
         return self.hosts
 
 
-class OpenSearchOutput(BulkOutput):
-    """Ships to one cluster."""
+def build(settings: Settings) -> BulkOutput:
+    """Make an output."""
+    return BulkOutput(settings, _check_product)
 
-    def check_product(self, reply: Reply) -> None:  # type: ignore[explicit-override]
-        """Raise Unavailable where the server says that it is Elasticsearch."""
-        if "x-elastic-product" in reply.headers:
-            raise Unavailable(f"{reply.url} is Elasticsearch; use type: elasticsearch")
+
+def _check_product(reply: Reply) -> None:
+    if "x-elastic-product" in reply.headers:
+        raise Unavailable(f"{reply.url} is Elasticsearch; use type: elasticsearch")
 
 
 def check(settings: Settings, _: Expected) -> Iterator[Finding]:
@@ -76,7 +77,7 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
         OutputPlugin(
             name="opensearch",
             config=Settings,
-            build=OpenSearchOutput,
+            build=build,
             check=check,
             knows_ids=True,
         )
