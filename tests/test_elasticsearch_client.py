@@ -20,7 +20,6 @@ from forwarder.testing import make_documents
 from tests.bulk_server import BulkServer
 from tests.servers.certificates import ADDRESS, Authority
 
-CLOUD_ID = "prod:" + b64encode(b"eu.aws.example.com$abc123$def456").decode()
 HOST = {"hosts": ["https://es1:9200"]}
 
 
@@ -45,9 +44,7 @@ def ship(**settings: object) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "either hosts or cloud_id"),
-        ({**HOST, "cloud_id": CLOUD_ID}, "either hosts or cloud_id"),
-        ({"cloud_id": "nonsense"}, "not a cloud ID"),
+        ({}, "Field required"),
         ({"hosts": []}, "at least 1 item"),
         ({"hosts": ["es1:9200"]}, "not a URL"),
         ({"hosts": ["https://es1:port"]}, "not a URL"),
@@ -59,7 +56,7 @@ def ship(**settings: object) -> None:
         ({**HOST, "api_key": "a:b", "username": "u", "password": "p"}, "either api_key"),
         ({**HOST, "username": "u"}, "belong together"),
         ({**HOST, "client_key": "k.pem"}, "needs a client_certificate"),
-        ({"username": "u", "client_key": "k"}, "together; client_key .*; set either hosts"),
+        ({**HOST, "username": "u", "client_key": "k"}, "together; client_key needs a"),
         ({**HOST, "ca_certs": "ca.pem", "verify": "none"}, "take one of them out"),
         ({"hosts": ["http://es1:9200"], "ca_certs": "ca.pem"}, "ca_certs is about it"),
         ({"hosts": ["http://es1:9200"], "verify": "none"}, "verify is about it"),
@@ -102,13 +99,6 @@ def test_a_path_before_that_of_the_request(server: BulkServer) -> None:
     """As a proxy before several clusters has it."""
     ship(hosts=[f"{server.url}/es/"])
     assert server.asked[0].path == "/es/logs-cisco_esa.auth-default/_bulk"
-
-
-def test_a_cloud_id_is_a_url() -> None:
-    """With or without a port."""
-    assert Settings(cloud_id=CLOUD_ID).urls() == ("https://abc123.eu.aws.example.com:443",)
-    text = "x:" + b64encode(b"host:9243$abc$").decode()
-    assert Settings(cloud_id=text).urls() == ("https://abc.host:9243",)
 
 
 def test_a_client_shows_its_certificate(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from forwarder_opensearch import Settings, build
+from forwarder_bulk.settings import ClusterSettings
+from forwarder_opensearch import build
 from pydantic import ValidationError
 
 from forwarder.output import Expected, Finding, Unavailable
@@ -30,7 +31,7 @@ def server() -> Iterator[BulkServer]:
 
 def ship(**settings: object) -> None:
     """Ship a document."""
-    output = build(Settings.model_validate(settings))
+    output = build(ClusterSettings.model_validate(settings))
     try:
         output.open()
         assert list(output.write(make_documents(1))) == []
@@ -53,9 +54,9 @@ def test_a_user_logs_in(server: BulkServer) -> None:
 
 
 def test_a_host_is_needed() -> None:
-    """There is no cloud ID."""
+    """It is the only setting that is."""
     with pytest.raises(ValidationError, match="Field required"):
-        Settings.model_validate({})
+        ClusterSettings.model_validate({})
 
 
 def test_a_node_that_is_down_is_not_logged(
@@ -72,7 +73,7 @@ def test_a_node_that_is_down_is_not_logged(
 
 def test_write_needs_open() -> None:
     """A missing one is named."""
-    output = build(Settings.model_validate({"hosts": ["http://a:1"]}))
+    output = build(ClusterSettings.model_validate({"hosts": ["http://a:1"]}))
     with pytest.raises(RuntimeError, match="before open"):
         output.write(make_documents(1))
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from forwarder_bulk.output import BulkOutput
-from forwarder_opensearch import Settings, build, check
+from forwarder_bulk.settings import ClusterSettings
+from forwarder_opensearch import build, check
 
 from forwarder.events import Document
 from forwarder.output import Expected, Unavailable
@@ -41,7 +42,7 @@ def node(opensearch: Node) -> Node:
 @contextmanager
 def opened(node: Node, **settings: object) -> Iterator[BulkOutput]:
     """Open an output."""
-    output = build(Settings.model_validate({"hosts": [node.url], **settings}))
+    output = build(ClusterSettings.model_validate({"hosts": [node.url], **settings}))
     try:
         output.open()
         yield output
@@ -113,6 +114,6 @@ def test_a_pipeline_that_is_not_there_is_waited_for(node: Node) -> None:
 
 def test_the_check_finds_it_good(node: Node) -> None:
     """With its version."""
-    (finding,) = check(Settings.model_validate({"hosts": [node.url]}), Expected())
+    (finding,) = check(ClusterSettings.model_validate({"hosts": [node.url]}), Expected())
     assert finding.good
     assert "OpenSearch 2.19.1" in finding.text

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import accumulate
 from operator import attrgetter
+from pathlib import Path
 from typing import NamedTuple
 
 import orjson
@@ -20,8 +21,8 @@ import structlog
 
 from forwarder.events import Document
 from forwarder.spool.cursors import Backfill, Batch, end_of_own, next_own
-from forwarder.spool.errors import ClosedError
-from forwarder.spool.schema import DAMAGE, load_state, put_state
+from forwarder.spool.errors import ClosedError, explained
+from forwarder.spool.schema import DAMAGE, connect, load_state, put_state
 from forwarder.spool.segments import DamagedSegmentError, decompress, delete, find
 from forwarder.spool.writer import Writer
 
@@ -33,9 +34,9 @@ _log = structlog.get_logger(__name__)
 class Reader:
     """Reads for one output; one thread at a time, under its lock."""
 
-    def __init__(self, connection: sqlite3.Connection, recent: "RecentCommits") -> None:
-        """Take over a connection, which is closed with this."""
-        self._connection = connection
+    def __init__(self, path: Path, recent: "RecentCommits") -> None:
+        self._path = path
+        self._connection = connect(path)
         self._recent = recent
         self._lock = threading.Lock()
         self._is_open = True
@@ -52,12 +53,12 @@ class Reader:
     @contextmanager
     def locked(self) -> Iterator[sqlite3.Connection]:
         """Hold the connection; raises :class:`ClosedError` if it is no longer open."""
-        with self._lock:
+        with self._lock, explained(self._path):
             if not self._is_open:
                 raise ClosedError("the spool is closed")
             yield self._connection
 
-    def read(self, cursor: int, *, max_documents: int, max_bytes: int) -> Batch:
+    def read(self, cursor: int, max_documents: int, max_bytes: int) -> Batch:
         """Read consecutive documents from a serial number on; what is missing is stepped over.
 
         The first alone may have more bytes of bodies than ``max_bytes``. Raises DamagedSegmentError

@@ -1,10 +1,10 @@
 """The spool itself: what ingest writes, and what the workers of outputs read.
 
 A commit of documents is on disk when it returns. A cursor is written at once, and is on disk before
-the output gets its next batch: neither the death of the process nor a power cut makes more come
-again than the batch in hand. The log of changes is synced as a whole, so a commit of documents in
-between does that for all cursors; only where there was none, :meth:`Spool.sync` does it. Documents
-are compressed and decompressed outside the lock; each output has a connection of its own.
+the output gets its next batch, so neither a kill nor a power cut makes more come again than the
+batch in hand. A commit of documents in between syncs all cursors; only where there was none,
+:meth:`Spool.sync` does. Documents are compressed and decompressed outside the lock; each output has
+a connection of its own.
 """
 
 import sqlite3
@@ -23,7 +23,7 @@ from forwarder.spool import dead_letters as letters
 from forwarder.spool.cursors import Backfill, Batch, OutputError, Progress, Rejecting
 from forwarder.spool.database import NAME, open_database, prepare_folder
 from forwarder.spool.dead_letters import DeadLetter
-from forwarder.spool.errors import BlockedError, DamagedError, SpoolError, explained
+from forwarder.spool.errors import BlockedError, DamagedError, SpoolError
 from forwarder.spool.overflow import Overflow
 from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits, skip_damaged, waiting_ids
 from forwarder.spool.schema import LIMITS, connect, load_state, put_state
@@ -53,10 +53,9 @@ class Spool:
     ) -> None:
         """Open the spool of a state folder; make it if there is none.
 
-        That takes no longer for a large one. Only where damage was found before, all of it is read:
-        some seconds for a gigabyte. The last commit and the last dead letter may go beyond the
-        limits; ``recent_bytes`` of bodies are kept in memory as well. Raises :class:`SpoolError` if
-        another process has it, or a newer version wrote it, or it cannot be used.
+        The last commit and the last dead letter may go beyond the limits; ``recent_bytes`` of
+        bodies are kept in memory as well. Raises :class:`SpoolError` if another process has it, or
+        a newer version wrote it, or it cannot be used.
         """
         prepare_folder(folder)
         self.folder = folder
@@ -125,12 +124,14 @@ class Spool:
 
     def iter_state(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Yield the same a page at a time: of 100,000 files it is more than should be in memory."""
-        page, after = [("", b"")], ""
-        while page:
-            with self._writer.locked() as connection:
-                page = load_state(connection, prefix, after=after, limit=_PAGE_ROWS)
+        after = ""
+        while page := self._load_page(prefix, after):
             yield from page
-            after = page[-1][0] if page else ""
+            after, _ = page[-1]
+
+    def _load_page(self, prefix: str, after: str) -> list[tuple[str, bytes]]:
+        with self._writer.locked() as connection:
+            return load_state(connection, prefix, after=after, limit=_PAGE_ROWS)
 
     @property
     def blocked_reason(self) -> str | None:
@@ -156,8 +157,7 @@ class Spool:
             if not self._writer.blocked_reason or stop.is_set() or seconds <= 0:
                 return not self._writer.blocked_reason
             if not self.wait(lambda: not self._writer.blocked_reason, seconds):
-                # The disk and other processes do not tell when they are out of the way.
-                with suppress(BlockedError):
+                with suppress(BlockedError):  # the disk does not tell when it has space again
                     self._writer.measure()
 
     def _make_space(self, stop: threading.Event) -> None:
@@ -215,7 +215,7 @@ class Spool:
             for name in forgotten.keys() & self._readers.keys():
                 self._readers.pop(name).close()
             for name in outputs.keys() - self._readers.keys():
-                self._readers[name] = Reader(connect(self._path), self._recent)
+                self._readers[name] = Reader(self._path, self._recent)
         for name, undelivered in forgotten.items():
             _log.warning(
                 "Output removed from the configuration; its undelivered documents are forgotten.",
@@ -245,12 +245,12 @@ class Spool:
     ) -> Batch:
         """Read what an output is to deliver next: dead letters to be replayed before all else.
 
-        Only one thread reads for an output. What is damaged is deleted and stepped over. One
-        document alone may have more than ``max_bytes``. What :meth:`read_ahead` gave is taken if it
-        is what comes next; with ``postponed``, what the output postponed comes before it.
+        What is damaged is deleted and stepped over. One document alone may have more than
+        ``max_bytes``. What :meth:`read_ahead` gave is taken if it is what comes next; with
+        ``postponed``, what the output postponed comes before it.
         """
         reader = self._readers[output]
-        with explained(self._path), reader.locked() as connection:
+        with reader.locked() as connection:
             limits = max_documents, max_bytes
             found = letters.replays(connection, output, *limits, postponed=postponed)
             if found:
@@ -266,9 +266,8 @@ class Spool:
                     self.wake()
                     continue
                 end = cursors.end_of_own(self._backfills, output, cursor, self._next)
-                most = min(max_documents, end - cursor)
                 try:
-                    batch = reader.read(cursor, max_documents=most, max_bytes=max_bytes)
+                    batch = reader.read(cursor, min(max_documents, end - cursor), max_bytes)
                 except DamagedSegmentError as error:
                     skip_damaged(self._writer, error)
                     continue
@@ -282,14 +281,9 @@ class Spool:
         """Read what lies behind a batch in hand; nothing where :meth:`read` has to see to it."""
         reader = self._readers[output]
         end = cursors.end_of_own(self._backfills, output, start, self._next)
-        most = min(max_documents, end - start)
-        with (
-            suppress(DamagedSegmentError, SpoolError),
-            explained(self._path),
-            reader.locked(),
-        ):
+        with suppress(DamagedSegmentError, SpoolError), reader.locked():
             if cursors.next_own(self._backfills, output, start) == start:
-                return reader.read(start, max_documents=most, max_bytes=max_bytes)
+                return reader.read(start, min(max_documents, end - start), max_bytes)
         return Batch(())
 
     def advance(
@@ -301,11 +295,7 @@ class Spool:
         retried: int = 0,
         rejecting: Rejecting | None = None,
     ) -> None:
-        """Move the cursor of an output behind a batch, or the first documents of one.
-
-        What it rejected or postponed becomes dead letters; those that were replayed have their
-        numbers.
-        """
+        """Move the cursor of an output behind a batch; some of it may become dead letters."""
         with self._writer.locked():
             before = self.outputs[output]
             after = before.behind(batch, dead_letters)._replace(

@@ -76,9 +76,9 @@ class BulkOutput:
             _log.warning(
                 "The certificate of %s is not verified (verify: none): an attacker in between can"
                 " read the documents and the credentials. Name the authority in ca_certs.",
-                ", ".join(self._settings.urls()),
+                ", ".join(self._settings.hosts),
             )
-        self._nodes.extend(HttpPool(x, self._settings) for x in self._settings.urls())
+        self._nodes.extend(HttpPool(x, self._settings) for x in self._settings.hosts)
         self._max_documents, self._max_bytes = _UNLIMITED, None
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:

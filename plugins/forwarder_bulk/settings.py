@@ -69,6 +69,10 @@ _Timeout = Annotated[Duration, AfterValidator(_timeout)]
 class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
     """Which cluster, how to reach it, and where in it documents go."""
 
+    hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = Field(
+        description="URLs of the cluster's nodes, with ports; if one does not answer, the next"
+        " one is used."
+    )
     username: str | None = Field(default=None, description="User to log in as; needs password.")
     password: SecretStr | None = Field(default=None, description="Password of the user.")
     client_certificate: Path | None = Field(
@@ -122,10 +126,6 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
         description="Ingest pipeline for the documents; without it, the one of the index template.",
     )
 
-    def urls(self) -> tuple[str, ...]:
-        """Return the nodes to ask."""
-        raise NotImplementedError
-
     def login(self) -> dict[str, str]:
         """Return the header by which requests log in, if any."""
         if self.username is None or self.password is None:
@@ -149,7 +149,7 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
             yield "with verify: none, no authority is used; take one of them out"
         if self.index is not None and self.namespace_by_appliance:
             yield "an index has no namespace; take namespace_by_appliance or index out"
-        plain = [x for x in self.urls() if x.startswith("http:")]
+        plain = [x for x in self.hosts if x.startswith("http:")]
         about = [x for x in _ABOUT_TLS if getattr(self, x) not in {None, "full"}]
         if plain and about:
             yield f"{plain[0]} has no TLS, but {about[0]} is about it"

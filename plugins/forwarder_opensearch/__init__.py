@@ -1,31 +1,16 @@
 """The output ``opensearch``: documents into data streams or indices, each of them once."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated
 
 from forwarder_bulk.output import BulkOutput
 from forwarder_bulk.response import show_page
-from forwarder_bulk.settings import ClusterSettings, Host
+from forwarder_bulk.settings import ClusterSettings
 from forwarder_bulk.transport import Reply, as_finding, ask, parse_shallow
-from pydantic import Field
 
 from forwarder import Expected, Finding, OutputPlugin, Unavailable, hookimpl
 
 
-class Settings(ClusterSettings, frozen=True, extra="forbid"):
-    """Settings below ``type: opensearch``."""
-
-    hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = Field(
-        description="URLs of the cluster's nodes, with ports; if one does not answer, the next"
-        " one is used."
-    )
-
-    def urls(self) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11
-        """Return the nodes to ask."""
-        return self.hosts
-
-
-def build(settings: Settings) -> BulkOutput:
+def build(settings: ClusterSettings) -> BulkOutput:
     """Make an output."""
     return BulkOutput(settings, _check_product)
 
@@ -35,7 +20,7 @@ def _check_product(reply: Reply) -> None:
         raise Unavailable(f"{reply.url} is Elasticsearch; use type: elasticsearch")
 
 
-def check(settings: Settings, _: Expected) -> Iterator[Finding]:
+def check(settings: ClusterSettings, _: Expected) -> Iterator[Finding]:
     """Look at each node; nothing is written."""
     for url in settings.hosts:
         try:
@@ -76,7 +61,7 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
     return [
         OutputPlugin(
             name="opensearch",
-            config=Settings,
+            config=ClusterSettings,
             build=build,
             check=check,
             knows_ids=True,
