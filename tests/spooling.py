@@ -93,10 +93,15 @@ def busy(folder: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
+def is_running(delivery: Delivery) -> bool:
+    """Tell whether the worker's thread is alive."""
+    return delivery._thread.is_alive()  # noqa: SLF001 - there is no public way
+
+
 def wait_until_drained(delivery: Delivery, timeout: timedelta) -> bool:
     """Wait until nothing is left to be delivered, or the worker has ended; tell which."""
     deadline = time.monotonic() + timeout.total_seconds()
-    while not delivery.is_drained and delivery.is_running and time.monotonic() < deadline:
+    while not delivery.is_drained and is_running(delivery) and time.monotonic() < deadline:
         time.sleep(0.005)
     return delivery.is_drained
 

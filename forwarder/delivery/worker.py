@@ -105,12 +105,7 @@ class Delivery:
         self.ask_to_stop()
         if self._thread.ident is not None:
             self._thread.join(within.total_seconds())
-        return not self.is_running
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the worker's thread is alive."""
-        return self._thread.is_alive()
+        return not self._thread.is_alive()
 
     @property
     def is_drained(self) -> bool:
@@ -120,7 +115,7 @@ class Delivery:
     @property
     def waiting(self) -> int:
         """Documents that the output has neither delivered nor rejected yet."""
-        return self._spool.pending(self.name) + self._postponed.number
+        return self._pending + self._postponed.number
 
     @property
     def trouble(self) -> OutputError | None:

@@ -223,13 +223,11 @@ def _where(selection: Selection) -> tuple[str, list[object]]:
 def _row(letter: DeadLetter) -> tuple[Any, ...]:
     identity, body = letter.document
     compressed = zstandard.ZstdCompressor(level=_LEVEL).compress(body)
+    size = len(compressed) + len(letter.reason.encode("utf-8", "replace")) + len(identity)
     return (
-        len(compressed)
-        + len(letter.reason.encode("utf-8", "replace"))
-        + len(identity)
-        + _ROW_BYTES,
-        *(letter.output, _milliseconds(letter.time), letter.status, letter.replay),
-        *(identity, letter.reason, checksum(identity.encode(), compressed), compressed),
+        *(size + _ROW_BYTES, letter.output, _milliseconds(letter.time), letter.status),
+        *(letter.replay, identity, letter.reason),
+        *(checksum(identity.encode(), compressed), compressed),
     )
 
 

@@ -209,16 +209,11 @@ def refuse_newer(connection: sqlite3.Connection, path: Path) -> None:
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a database to the newest version, in all steps or none; refuse a newer one."""
     refuse_newer(connection, path)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:  # it commits or rolls back
+        connection.execute("BEGIN IMMEDIATE")
         for statement in chain.from_iterable(VERSIONS[version_of(connection) :]):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(VERSIONS)}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk ends it by itself
-            connection.execute("ROLLBACK")
-        raise
 
 
 def put_state(connection: sqlite3.Connection, state: Iterable[tuple[str, bytes | None]]) -> None:

@@ -1,11 +1,9 @@
-"""What commands read and change of a spool, whether or not the service runs.
-
-To summarise it takes milliseconds, however large it is.
-"""
+"""What commands read and change of a spool, whether or not the service runs."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -70,45 +68,42 @@ class Summary(NamedTuple):
 
 def summarise(folder: Path) -> Summary:
     """Read the spool of a state folder; raises SpoolError if there is none or it cannot be read."""
-    return read_spool(folder, lambda connection: _summarise(connection, folder))
+    return read_spool(folder, partial(_summarise, folder))
 
 
-def _summarise(connection: sqlite3.Connection, folder: Path) -> Summary:
+def _summarise(folder: Path, connection: sqlite3.Connection) -> Summary:
     holder = held(folder)
-    connection.execute("BEGIN")
-    try:
-        outputs = load_outputs(connection)
-        end = next_number(connection, outputs)
-        backfills = load_backfills(connection)
-        first = segments.oldest_number(connection)
-        own = dict(load_state(connection, "spool/"))
-        max_bytes, max_letter_bytes = orjson.loads(own.get(LIMITS, b"[null, null]"))
-        damaged_segments, damaged_documents = orjson.loads(own.get(DAMAGE, b"[0, 0]"))
+    connection.execute("BEGIN")  # so that all of it is of one moment
+    outputs = load_outputs(connection)
+    end = next_number(connection, outputs)
+    backfills = load_backfills(connection)
+    first = segments.oldest_number(connection)
+    own = dict(load_state(connection, "spool/"))
+    max_bytes, max_letter_bytes = orjson.loads(own.get(LIMITS, b"[null, null]"))
+    damaged_segments, damaged_documents = orjson.loads(own.get(DAMAGE, b"[0, 0]"))
 
-        def waiting(name: str, progress: Progress) -> Waiting:
-            oldest = next_own(backfills, name, progress.cursor)
-            return Waiting(
-                progress,
-                max(0, count_own(backfills, name, progress.cursor, end)),
-                segments.commit_time(connection, oldest) if oldest < end else None,
-                *letters.postponed_of(connection, name),
-            )
-
-        return Summary(
-            process=holder and holder.process,
-            pause=holder and holder.pause,
-            usage=usage_of(folder / NAME, connection),
-            max_bytes=max_bytes,
-            documents=0 if first is None else end - first,
-            damage=(damaged_segments, damaged_documents),
-            outputs={name: waiting(name, progress) for name, progress in outputs.items()},
-            dead_letters=letters.count(connection),
-            max_letter_bytes=max_letter_bytes,
-            connections=sum(x.rsplit("/", 2)[1] in _OPEN for (x,) in connection.execute(_KEYS)),
-            ingest=dict(load_state(connection, _INGEST)).get(_INGEST),
+    def waiting(name: str, progress: Progress) -> Waiting:
+        oldest = next_own(backfills, name, progress.cursor)
+        return Waiting(
+            progress,
+            max(0, count_own(backfills, name, progress.cursor, end)),
+            segments.commit_time(connection, oldest) if oldest < end else None,
+            *letters.postponed_of(connection, name),
         )
-    finally:
-        connection.execute("ROLLBACK")
+
+    return Summary(
+        process=holder and holder.process,
+        pause=holder and holder.pause,
+        usage=usage_of(folder / NAME, connection),
+        max_bytes=max_bytes,
+        documents=0 if first is None else end - first,
+        damage=(damaged_segments, damaged_documents),
+        outputs={name: waiting(name, progress) for name, progress in outputs.items()},
+        dead_letters=letters.count(connection),
+        max_letter_bytes=max_letter_bytes,
+        connections=sum(x.rsplit("/", 2)[1] in _OPEN for (x,) in connection.execute(_KEYS)),
+        ingest=dict(load_state(connection, _INGEST)).get(_INGEST),
+    )
 
 
 def read_spool(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _Result:
@@ -143,13 +138,8 @@ def write_spool(folder: Path) -> Iterator[sqlite3.Connection]:
     with explained(path), closing(connect(path)) as connection:
         _check_version(connection, path)
         connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        yield connection
+        connection.execute("COMMIT")  # where it is not reached, closing rolls back
 
 
 def database_path(folder: Path) -> Path:
