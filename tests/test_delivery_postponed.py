@@ -4,8 +4,7 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from forwarder.delivery.backoff import DeliverySettings
-from forwarder.delivery.postponed import Postponed
+from forwarder.delivery.backoff import DeliverySettings, Postponed
 from tests.test_delivery_rejections import Clock
 
 SECOND = timedelta(seconds=1)

@@ -29,10 +29,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from forwarder.delivery.backoff import DeliverySettings, LeftError, Retrier, StopError
+from forwarder.delivery.backoff import (
+    MAX_POSTPONED,
+    DeliverySettings,
+    LeftError,
+    Postponed,
+    Retrier,
+    StopError,
+)
 from forwarder.delivery.batch import InFlightBatch, check_answer
 from forwarder.delivery.health import CallWatchdog, OutputHealth
-from forwarder.delivery.postponed import MAX_POSTPONED, Postponed
 from forwarder.delivery.rejections import Rejections
 from forwarder.masking import NO_MASK, Mask
 from forwarder.output import Output
