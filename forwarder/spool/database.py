@@ -243,7 +243,6 @@ def _rename(path: Path) -> None:
 
 
 def _free_name(path: Path) -> Path:
-    """Return a name beside the database for what is damaged."""
     stem = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     names = (path.with_name(f"{stem}-{x}" if x > 1 else stem) for x in count(1))
     return next(x for x in names if not x.exists())

@@ -21,7 +21,6 @@ class DamagedError(SpoolError):
     """The database is broken. Opening the spool again reads all of it and replaces it."""
 
     def __init__(self, what: str, error: object = "") -> None:
-        """Name what is damaged, and the error that shows it."""
         shown = f" ({error})" if error else ""
         super().__init__(
             f"{what} is damaged{shown}; start the service again: it replaces the damaged database"

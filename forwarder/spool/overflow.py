@@ -31,7 +31,6 @@ class Overflow:
     """Chooses what is dropped of a full spool, under the writer's lock, and logs it."""
 
     def __init__(self) -> None:
-        """Start without outputs."""
         self._blocking: frozenset[str] = frozenset()
         self._taken: dict[str, tuple[float, float]] = {}
         """When each last took something: seconds since 1970, and by the monotonic clock."""

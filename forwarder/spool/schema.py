@@ -233,7 +233,6 @@ def put_state(connection: sqlite3.Connection, state: Iterable[tuple[str, bytes |
 
 
 def _chunks(rows: list[_Row]) -> Iterator[list[_Row]]:
-    """Cut into parts of one statement each."""
     return (rows[x : x + _MAX_ROWS] for x in range(0, len(rows), _MAX_ROWS))
 
 

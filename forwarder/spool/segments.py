@@ -38,7 +38,6 @@ class DamagedSegmentError(Exception):
     """A row that cannot be read; the spool goes on without it."""
 
     def __init__(self, first: int, reason: str) -> None:
-        """Name it by the serial number of its first document."""
         super().__init__(reason)
         self.first = first
 

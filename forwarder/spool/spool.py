@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -26,7 +26,7 @@ from forwarder.spool.dead_letters import DeadLetter
 from forwarder.spool.errors import BlockedError, DamagedError, SpoolError
 from forwarder.spool.overflow import Overflow
 from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits, skip_damaged, waiting_ids
-from forwarder.spool.schema import LIMITS, connect, load_state, put_state
+from forwarder.spool.schema import LIMITS, load_state, put_state
 from forwarder.spool.segments import DamagedSegmentError
 from forwarder.spool.writer import DEFAULT_MAX_BYTES, Lock, Writer
 
@@ -360,11 +360,9 @@ class Spool:
         No output may be reading. Returns how many there were.
         """
         with self._writer.locked() as reading:
-            oldest = segments.oldest_number(reading) or self._next
-            progress = self.outputs.get(output, Progress(oldest))
-            with closing(connect(self._path)) as source:
-                waiting = waiting_ids(source, self._backfills, output, progress.cursor, self._next)
             first = number = self._next
+            progress = self.outputs.get(output, Progress(segments.oldest_number(reading) or first))
+            waiting = waiting_ids(reading, self._backfills, output, progress.cursor, first)
             with self._writer.transaction(durable=True) as connection:
                 for part in parts:
                     fresh = [x for x in part if x.id not in waiting]

@@ -135,7 +135,6 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
-        """Refuse settings that contradict one another."""
         if found := list(dict.fromkeys(self._contradictions())):
             raise ValueError("; ".join(found))
         return self

@@ -97,7 +97,6 @@ class Targets:
 
 
 def _join(documents: Sequence[Document]) -> bytes:
-    """Make the body of a request whose documents all go to one place."""
     chunks: list[bytes] = []
     for id_, body in documents:  # joined all at once: each is copied once
         chunks += (b'{"create":{"_id":"', id_.encode(), b'"}}\n', body, b"\n")

@@ -243,7 +243,6 @@ def _explain_tls(error: ssl.SSLError) -> str:
 
 
 def _words_of(error: OSError) -> str:
-    """Return the words of the system, or of OpenSSL."""
     if isinstance(error, ssl.SSLError):
         return error.reason or str(error)
     return error.strerror or str(error) or type(error).__name__

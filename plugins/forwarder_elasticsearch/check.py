@@ -167,7 +167,6 @@ def _judge_template(answer: Answer) -> Finding:
 
 
 def _list(names: Sequence[str]) -> str:
-    """Name some, and count the rest."""
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 

@@ -48,7 +48,6 @@ class AppendFile:
     """A regular file, open for appending: a batch is added as a whole or not at all."""
 
     def __init__(self, path: Path) -> None:
-        """Open a file, or create it."""
         is_new = not path.exists()
         # Without O_NONBLOCK, opening a pipe would wait for a reader; it does not affect files.
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK

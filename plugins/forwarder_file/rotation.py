@@ -113,5 +113,4 @@ class RotatedFiles:
             os.fsync(file.fileno())
 
     def _full(self) -> list[Path]:
-        """Return the full files, the oldest first."""
         return sorted(x for x in self._path.parent.iterdir() if self._name.fullmatch(x.name))
