@@ -128,7 +128,7 @@ def _request(settings: Settings, method: str, path: str, body: str | None = None
         try:
             answer = request(settings, url, method, path, body.encode() if body else None)
         except Unavailable as error:
-            errors.append(str(error))
+            errors.append(f"{str(error).removesuffix('.')}.")
         else:
             return answer.expect(_RIGHTS)
     raise Unavailable(" ".join(errors))
