@@ -74,6 +74,7 @@ class Delivery:
         self._output = output
         self._spool = spool
         self._settings = settings
+        self._limits = {"max_documents": settings.max_documents, "max_bytes": settings.max_bytes}
         self._clock = clock
         self._prefetcher = ThreadPoolExecutor(1, "prefetch")
         self._prefetched: Future[Batch] | None = None
@@ -185,9 +186,8 @@ class Delivery:
         if self._is_idle:
             postponed = self._postponed.wait
             seconds = _IDLE_SECONDS if postponed is None else postponed.total_seconds()
-            self._spool.wait(
-                lambda: self._stop.is_set() or self._pending > 0, min(seconds, _IDLE_SECONDS)
-            )
+            seconds = min(seconds, _IDLE_SECONDS)
+            self._spool.wait(lambda: self._stop.is_set() or self._pending > 0, seconds)
             self._last_read = time.monotonic()
         if self._pending:
             age = time.monotonic() - self._last_read
@@ -208,16 +208,10 @@ class Delivery:
 
     def _read(self) -> Batch:
         self._last_read = time.monotonic()
-        settings = self._settings
         is_due = self._postponed.is_due
         prefetched, self._prefetched = self._prefetched, None
-        batch = self._spool.read(
-            self.name,
-            max_documents=settings.max_documents,
-            max_bytes=settings.max_bytes,
-            ahead=prefetched.result() if prefetched else None,
-            postponed=is_due,
-        )
+        ahead = prefetched.result() if prefetched else None
+        batch = self._spool.read(self.name, ahead=ahead, postponed=is_due, **self._limits)
         if is_due and not batch.letters:  # they were purged
             self._postponed.succeed(self._spool.postponed(self.name))
         if batch.documents:
@@ -228,16 +222,10 @@ class Delivery:
         work = InFlightBatch(self.name, batch)
         # The next batch is read while this one is on its way, as unpacking takes most of the time.
         # Less than a batch is not: more documents will join it.
-        if (
-            not batch.letters
-            and self._pending - len(batch.documents) >= self._settings.max_documents
-        ):
+        behind = self._pending - len(batch.documents)
+        if not batch.letters and behind >= self._settings.max_documents:
             self._prefetched = self._prefetcher.submit(
-                self._spool.read_ahead,
-                self.name,
-                batch.end,
-                max_documents=self._settings.max_documents,
-                max_bytes=self._settings.max_bytes,
+                self._spool.read_ahead, self.name, batch.end, **self._limits
             )
         try:
             self._retrier.retry(lambda: self._finish(work))
