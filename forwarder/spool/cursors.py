@@ -131,17 +131,12 @@ def save_outputs(connection: sqlite3.Connection, outputs: Mapping[str, Progress 
 def load_outputs(connection: sqlite3.Connection) -> dict[str, Progress]:
     """Return how far each output is."""
     state = load_state(connection, _OUTPUTS)
-    return {key.removeprefix(_OUTPUTS): load(value) for key, value in state}
+    return {x.removeprefix(_OUTPUTS): _PROGRESS.validate_json(value) for x, value in state}
 
 
 def _dump(progress: Progress) -> bytes:
     fields = {x: y for x, y in progress._asdict().items() if y is not None}
     return orjson.dumps(fields, default=tuple)
-
-
-def load(value: bytes) -> Progress:
-    """Read what was stored of an output."""
-    return _PROGRESS.validate_json(value)
 
 
 def next_number(connection: sqlite3.Connection, outputs: Mapping[str, Progress]) -> int:
