@@ -22,6 +22,7 @@ from forwarder.spool import Spool, SpoolError
 from forwarder.spool.dead_letters import (
     ALL,
     DeadLetter,
+    Replay,
     Selection,
     Source,
     dead_letter,
@@ -127,7 +128,7 @@ def test_replaying_survives_and_ends_with_the_delivery(folder: Path) -> None:
         rejected = dead_letter("a", Failure(batch.documents[1], "still"), NOW)
         spool.advance("a", batch, [rejected._replace(number=batch.letters[1].number)])
         assert [(x.number, x.reason, x.replay) for x in letters(folder)][:1] == [
-            (2, "still", False)
+            (2, "still", Replay.NO)
         ]
         assert numbers(read(spool, "a").documents) == [10, 11]
 
@@ -333,7 +334,7 @@ def test_a_change_that_fails_changes_nothing(folder: Path) -> None:
 
     with pytest.raises(KeyError):
         begin_and_fail()
-    assert [x.replay for x in letters(folder)] == [False] * 3
+    assert [x.replay for x in letters(folder)] == [Replay.NO] * 3
     assert replay_letters(folder, ALL) == [1, 2, 3]
 
 

@@ -284,7 +284,7 @@ def _import_into(kibana: Kibana | None) -> Iterator[Step]:
         ("data view, saved searches and dashboard", _OBJECTS, objects, "kibana", _import_objects),
         ("detection rules", _RULES, asset("rules.ndjson"), "rules", _import_rules),
     ):
-        do = kibana and partial(act, kibana, lines)
+        do = None if kibana is None else partial(act, kibana, lines)
         yield Step(what, f"POST {url}{path}/{_IMPORT}", lines, f"kibana/{name}.ndjson", do)
 
 
