@@ -215,6 +215,35 @@ def describe_mixture(appliance: str, by: str, first: str, second: str) -> str:
     )
 
 
+class ApplianceWarning(NamedTuple):
+    """What is odd about one appliance."""
+
+    kind: str  # in `APPLIANCE_WARNINGS`
+    appliance: str
+    detail: str = ""  # in words; printable
+
+
+APPLIANCE_WARNINGS = {
+    "unknown": (
+        "is in no entry of appliances, and keeps its own name; add it to an entry, or make one"
+    ),
+    "refused": (
+        "is in no entry of appliances, and its messages are refused; add its name or its address to"
+        " an entry, or make one"
+    ),
+    "serial": (
+        "has another serial number in its log than in the configuration: the machine was replaced,"
+        " or the log is of another one"
+    ),
+}
+"""By kind, what it means and what to do; follows the name of the appliance."""
+
+
+def describe_warning(kind: str, appliance: str, detail: str) -> str:
+    """Say what is odd about an appliance, without a period; all arguments are printable."""
+    return f"{appliance} {APPLIANCE_WARNINGS[kind]}" + (f" ({detail})" if detail else "")
+
+
 class ParseWarning(NamedTuple):
     """A kind of content that is left out of the documents, or read only in part."""
 
@@ -257,6 +286,12 @@ WARNINGS = (
         " messages in the syslog daemon",
     ),
     ParseWarning(
+        "refused_lines",
+        "message",
+        "refused",
+        "their sender is in no entry of appliances, and known_appliances_only is set",
+    ),
+    ParseWarning(
         "partial_last_lines",
         "file",
         "with an incomplete last line, which was dropped",
@@ -280,6 +315,7 @@ class Counters:
     dropped_repeats: int = 0
     orphaned_repeats: int = 0
     partial_last_lines: int = 0
+    refused_lines: int = 0
     first_unparsed: tuple[str | None, int] | None = None  # path, and offset in bytes
     events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     """By action and outcome."""
@@ -287,6 +323,7 @@ class Counters:
     uncorrelated: int = 0  # login events whose line names a connection that was not known
     assumed_utc: bool = False  # whether stamps were read as UTC because nothing said otherwise
     mixtures: tuple[Mixture, ...] = ()  # one for each appliance that seems to be several machines
+    appliances: tuple[ApplianceWarning, ...] = ()  # what is odd about single ones
 
     @property
     def joinable(self) -> int:

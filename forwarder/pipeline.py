@@ -10,12 +10,22 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, tzinfo
+from itertools import chain
 from typing import NamedTuple
 
+from forwarder.appliances import Appliances
 from forwarder.cache import MAX_ENTRIES
 from forwarder.ecs.encoder import Encoder
 from forwarder.ecs.layout import Common
-from forwarder.events import Counters, Document, Event, Origin, Outcome, new_document
+from forwarder.events import (
+    ApplianceWarning,
+    Counters,
+    Document,
+    Event,
+    Origin,
+    Outcome,
+    new_document,
+)
 from forwarder.mail_logs import grammar, snapshot
 from forwarder.mail_logs.connections import Tools
 from forwarder.mail_logs.event_ids import EventIds, FileHeader, Source
@@ -33,6 +43,9 @@ a file header."""
 MAX_HOST = 255
 """Characters of a host's name (RFC 5424, section 6.2.4); of a longer one, only these count."""
 
+MAX_WARNINGS = 100
+"""Appliances that are named for a kind of warning: senders may invent names."""
+
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -46,6 +59,7 @@ class Settings(NamedTuple):
     common: Common = Common()
     count_lines: bool = True
     """Whether the number of lines is needed; counting takes a twentieth of the time."""
+    appliances: Appliances = Appliances()
 
 
 class Documents:
@@ -76,9 +90,11 @@ class LogParser:
 
     def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008 - it is frozen
         self._settings = settings
+        self.appliances = settings.appliances
+        self._warnings: dict[str, dict[str, ApplianceWarning]] = {}
         self._counters = Counters()
         self._clock = Clock()
-        self._encoder = Encoder(settings.common)
+        self._encoder = Encoder(settings.common, settings.appliances)
         tools = Tools(self._clock, self._counters, MessageParser(), settings.sessions)
         self._streams = Streams(tools)
         self._outcomes: Counter[Outcome] = Counter()
@@ -88,6 +104,8 @@ class LogParser:
         """What has gone through so far."""
         self._counters.mixtures = tuple(self._streams.mixtures.values())
         self._counters.assumed_utc = self._clock.assumed_utc
+        warnings = (x.values() for x in self._warnings.values())
+        self._counters.appliances = tuple(chain.from_iterable(warnings))
         self._sum_up()
         return self._counters
 
@@ -139,17 +157,16 @@ class LogParser:
                 there is dropped.
             head: With an offset, lines from the file's beginning: its header counts.
         """
-        year, _, _, count_lines = self._settings
         framer = Framer(
             near,
-            year=year,
+            year=self._settings.year,
             latest=latest,
             may_wrap=not messages,
-            count_lines=count_lines,
+            count_lines=self._settings.count_lines,
             counters=self._counters,
         )
         source = Source(base, folder, path, zone, EventIds())
-        file = FileParser(self, framer, source, appliance, hosts=hosts)
+        file = FileParser(self, framer, source, appliance, hosts=hosts, messages=messages)
         if offset:
             file.skip_to(offset, head)
         if state is not None:
@@ -161,7 +178,17 @@ class LogParser:
         # What is open is remembered without a zone: another one may be given for its appliance.
         if header.source.zone is not self._clock.zone:
             self._clock.set_zone(header.source.zone)
-        return self._streams.read(block, header)
+        events = self._streams.read(block, header)
+        known, serial = header.configured, header.origin.serial
+        if known is not None and known.serial is not None and serial not in {None, known.serial}:
+            self.warn("serial", known.name, f"{serial} instead of {known.serial}")
+        return events
+
+    def warn(self, kind: str, appliance: str, detail: str = "") -> None:
+        """Note what is odd about an appliance, the first time."""
+        known = self._warnings.setdefault(kind, {})
+        if appliance not in known and len(known) < MAX_WARNINGS:
+            known[appliance] = ApplianceWarning(kind, appliance, detail)
 
     def encode(self, events: list[Event]) -> Documents:
         """Count events, and give their documents."""
@@ -180,10 +207,18 @@ class LogParser:
 class FileParser:
     """One file on its way through the core."""
 
-    def __init__(
-        self, parser: LogParser, framer: Framer, source: Source, appliance: str, *, hosts: bool
+    def __init__(  # noqa: PLR0913 - each has a name
+        self,
+        parser: LogParser,
+        framer: Framer,
+        source: Source,
+        appliance: str,
+        *,
+        hosts: bool,
+        messages: bool,
     ) -> None:
         self._parser = parser
+        self._may_refuse = messages and hosts and parser.appliances.known_only
         self._framer = framer
         self._counters = framer.counters
         self._source = source
@@ -273,7 +308,11 @@ class FileParser:
             counters.first_unparsed = self._path, lost
         events: list[Event] = []
         for block in blocks:
-            events += self._parser.read(block, self._header_of(block))
+            header = self._header_of(block)
+            if self._may_refuse and header.configured is None:
+                counters.refused_lines += block.text.count(b"\n", block.start, block.end)
+            else:
+                events += self._parser.read(block, header)
         return self._parser.encode(events)
 
     def _header_of(self, block: Block) -> FileHeader:
@@ -302,10 +341,24 @@ class FileParser:
         return header
 
     def _begin(self, host: str | None) -> FileHeader:
-        appliance, separate = self._appliance, host
-        if self._hosts:
-            appliance, separate = host or appliance, None
-        header = FileHeader(Origin(appliance, self._path, None), self._source, separate)
+        """Begin with the lines of a host, of the appliance that it is."""
+        appliances, name = self._parser.appliances, self._appliance
+        by_host = None if host is None else appliances.find(host)
+        known, separate = appliances.find(name), None
+        if self._hosts and (by_host is not None or known is None):
+            known, name = by_host, host or name
+        elif by_host is None or by_host is not known:
+            # As far as is known, it is another machine.
+            separate = host if by_host is None else by_host.name
+        source = self._source
+        if known is not None:
+            name = known.name
+            source = source._replace(zone=known.zone or source.zone)
+        elif appliances.known_only and self._may_refuse:
+            self._parser.warn("refused", name, f"from {self._appliance}")
+        elif appliances.known_only:
+            self._parser.warn("unknown", name)
+        header = FileHeader(Origin(name, self._path, None), source, separate, known)
         self._headers[host] = header
         return header
 

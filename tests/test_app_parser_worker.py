@@ -23,7 +23,7 @@ MORE = Chunk(
 def pool(tmp_path: Path) -> ParserPool:
     """Start with nothing read."""
     config = configured(tmp_path, Told(lambda _: None))()
-    return ParserPool(ParserSettings.of(config.inputs, config.documents), [])
+    return ParserPool(ParserSettings.of(config), [])
 
 
 def test_a_log_goes_on_where_the_last_piece_ended(pool: ParserPool) -> None:

@@ -85,18 +85,22 @@ def test_the_example_works(tmp_path: Path) -> None:
     blocks = [re.sub("^# ", "", x, flags=re.MULTILINE) for x in inner]
     assert len(blocks) == 2
     rest = re.findall(
-        r"^# ((?:state|documents|spool|dead_letters|log):.*\n(?:#   .*\n)*)", text, re.MULTILINE
+        r"^# ((?:state|appliances|known_appliances_only|documents|spool|dead_letters|log):.*\n"
+        r"(?:#   .*\n)*)",
+        text,
+        re.MULTILINE,
     )
     blocks += [re.sub("^# ", "", x, flags=re.MULTILINE) for x in rest]
-    assert len(blocks) == 7
+    assert len(blocks) == 9
     whole = "".join(blocks).replace("/etc/esa-forwarder/es_api_key", str(tmp_path / "key"))
     assert load_example(tmp_path, whole) == ["siem"]
 
 
 def test_the_example_of_the_reference_works(tmp_path: Path) -> None:
-    """It is the least there is."""
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", REFERENCE, re.MULTILINE | re.DOTALL)
+    """The first is the least there is; others are a part."""
+    text, part = re.findall(r"^```yaml\n(.*?)^```", REFERENCE, re.MULTILINE | re.DOTALL)
     assert load_example(tmp_path, text) == ["archive"]
+    assert load_example(tmp_path, text + part) == ["archive"]
 
 
 def test_the_defaults_of_the_example_are_so() -> None:

@@ -21,12 +21,13 @@ from typing import Any
 import orjson
 
 from forwarder.app.parse import open_file
+from forwarder.appliances import Appliances
 from forwarder.config.load import Config, OutputConfig, file_sources, syslog_listeners
-from forwarder.config.models import FilesSettings, InputSettings, SyslogSettings
+from forwarder.config.models import FilesSettings, SyslogSettings
 from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_size
 from forwarder.errors import EndedBySignal, ForwarderError
-from forwarder.events import GIVE_NAMES, describe_mixture
+from forwarder.events import GIVE_NAMES, Counters, describe_mixture, describe_warning
 from forwarder.inputs.block_reader import plain_bytes, read_blocks
 from forwarder.inputs.files.discovery import list_files, say_passed_over
 from forwarder.inputs.files.file_handle import Inode
@@ -77,11 +78,11 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     seen = scan(sources).files
     is_running = held(state) is not None
     for number, source in enumerate(sources):
-        settings = config.inputs[number]
-        yield from _check_input(number, settings, source, seen, is_running=is_running)
+        yield from _check_input(config, number, source, seen, is_running=is_running)
     # The name of a folder does not count: it gives way to the one in the lines.
-    appliances = {x.appliance for x in config.inputs if x.appliance is not None}
-    appliances |= {x.appliance for x in seen.values() if x.named}
+    named = {x.appliance for x in config.inputs if x.appliance is not None}
+    named |= {x.appliance for x in seen.values() if x.named}
+    appliances = {*map(config.appliances.name_of, named), *config.appliances.by_name}
     expected = Expected(config.documents.namespace, tuple(sorted(appliances)))
     for output in config.outputs.values():
         yield from _check_output(output, expected, mask_of(config, output.name))
@@ -171,18 +172,18 @@ def _check_spool(folder: Path, outputs: Container[str]) -> Iterator[Finding]:
 
 
 def _check_input(
+    config: Config,
     number: int,
-    settings: InputSettings,
     source: FileSource,
     seen: Mapping[Inode, FileStat],
     *,
     is_running: bool,
 ) -> Iterator[Finding]:
-    at = f"inputs[{number}]"
+    at, settings = f"inputs[{number}]", config.inputs[number]
     if isinstance(settings, FilesSettings):
         for place, path in enumerate(source.paths):
-            findings = _check_path(number, source._replace(paths=(path,)), settings.timezone, seen)
-            for finding in findings:
+            of_path = source._replace(paths=(path,))
+            for finding in _check_path(config, number, of_path, seen):
                 yield finding._replace(text=f"{at}.paths[{place}] {path!r}{finding.text}")
     elif isinstance(settings, SyslogSettings):
         yield from _check_listener(at, syslog_listeners([settings])[0], is_running=is_running)
@@ -228,7 +229,7 @@ def _check_listener(at: str, settings: ListenerSettings, *, is_running: bool) ->
 
 
 def _check_path(
-    number: int, source: FileSource, zone: tzinfo | None, seen: Mapping[Inode, FileStat]
+    config: Config, number: int, source: FileSource, seen: Mapping[Inode, FileStat]
 ) -> Iterator[Finding]:
     """Look at a path as the service does, and at what other paths read of it."""
     (path,) = source.paths
@@ -261,14 +262,18 @@ def _check_path(
         )
     elif own:
         yield _ok(f": {many(len(own), 'file')} now, of {whose(x.appliance for x in own)}")
-    for finding in sample(own, zone):
+    for finding in sample(own, config.inputs[number].timezone, config.appliances):
         yield finding._replace(text=f": {finding.text}")
     left = len(read) - len(own)
     if left:
         yield _ok(f": {many(left, 'file')} left to a path that comes first")
 
 
-def sample(files: Iterable[FileStat], zone: tzinfo | None) -> Iterator[Finding]:
+def sample(
+    files: Iterable[FileStat],
+    zone: tzinfo | None,
+    appliances: Appliances = Appliances(),  # noqa: B008 - it is not changed
+) -> Iterator[Finding]:
     """Parse parts of the newest files of one path of an input; say nothing of empty files."""
     by_appliance: dict[str, list[FileStat]] = defaultdict(list)
     for file in sorted(files, key=lambda x: x.modified_ns, reverse=True):
@@ -276,15 +281,17 @@ def sample(files: Iterable[FileStat], zone: tzinfo | None) -> Iterator[Finding]:
             by_appliance[file.appliance].append(file)
     groups = [*by_appliance.values()]
     for newest in groups[:MAX_APPLIANCES]:
-        yield from _sample_appliance(newest[MAX_FILES - 1 :: -1], zone)
+        yield from _sample_appliance(newest[MAX_FILES - 1 :: -1], zone, appliances)
     left = len(groups) - MAX_APPLIANCES
     if left > 0:
         yield _ok(f"{many(left, 'more appliance')} not looked into")
 
 
-def _sample_appliance(files: Sequence[FileStat], zone: tzinfo | None) -> Iterator[Finding]:
+def _sample_appliance(
+    files: Sequence[FileStat], zone: tzinfo | None, appliances: Appliances
+) -> Iterator[Finding]:
     """Parse parts of files of one appliance, in their order: connections go on in the next."""
-    parser = LogParser(Settings(sessions=False, count_lines=False))
+    parser = LogParser(Settings(sessions=False, count_lines=False, appliances=appliances))
     logins: list[dict[str, Any]] = []
     mail, others = [], []
     for file in files:
@@ -305,9 +312,7 @@ def _sample_appliance(files: Sequence[FileStat], zone: tzinfo | None) -> Iterato
             advice="Name the files of the text mail logs, or push these to this folder.",
         )
     counts = parser.counts
-    for appliance, kind, first, second in counts.mixtures:
-        text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
-        yield _bad(text, GIVE_NAMES)
+    yield from _judge_appliances(counts)
     if not mail:
         return
     text = f"looked into {quoted(mail[-1])}"
@@ -325,6 +330,14 @@ def _sample_appliance(files: Sequence[FileStat], zone: tzinfo | None) -> Iterato
         text += f"; {counts.joined:,} of {counts.joinable:,} joined to their connection"
     advice = "If the appliance's clock is not at UTC, set timezone of this input."
     yield _ok(text, advice if counts.assumed_utc else "")
+
+
+def _judge_appliances(counts: Counters) -> Iterator[Finding]:
+    for appliance, kind, first, second in counts.mixtures:
+        text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
+        yield _bad(text, GIVE_NAMES)
+    for kind, appliance, detail in counts.appliances:
+        yield Finding(good=kind != "serial", text=describe_warning(kind, quoted(appliance), detail))
 
 
 def _parse_ends(reading: FileParser, path: str) -> Iterator[bytes]:

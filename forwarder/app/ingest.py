@@ -86,7 +86,7 @@ class Ingest:
         configuration before, if there was any.
         """
         self._config = config
-        self._parser_settings = ParserSettings.of(config.inputs, config.documents)
+        self._parser_settings = ParserSettings.of(config)
         self._spool = spool
         self._once = once
         self._stop = threading.Event()

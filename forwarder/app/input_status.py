@@ -19,7 +19,7 @@ import orjson
 import structlog
 
 from forwarder.app.parser_client import CheckpointReply
-from forwarder.events import GIVE_NAMES, WARNINGS, Counters
+from forwarder.events import APPLIANCE_WARNINGS, GIVE_NAMES, WARNINGS, ApplianceWarning, Counters
 from forwarder.inputs.files.tailer import FileStatus, FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.syslog.counts import LISTENER_WARNINGS, ListenerCounts
@@ -68,6 +68,7 @@ class ParseWarnings:
         self._totals = Totals(clock)
         self._said_utc = False
         self._mixed: set[str] = set()
+        self._odd: set[ApplianceWarning] = set()
 
     def log(self, counts: Counters, *, last: bool = False) -> None:
         """Log what is new in the totals so far; the ``last`` time nothing waits for its hour."""
@@ -85,6 +86,12 @@ class ParseWarnings:
                     + GIVE_NAMES,
                     **mixture._asdict(),
                 )
+        for odd in counts.appliances:
+            if odd not in self._odd:
+                self._odd.add(odd)
+                detail = {"detail": odd.detail} if odd.detail else {}
+                meaning = APPLIANCE_WARNINGS[odd.kind]
+                _log.warning(f"Appliance {meaning}.", appliance=odd.appliance, **detail)
         for name, noun, what, advice, _ in WARNINGS:
             number: int = getattr(counts, name)
             if not self._totals.is_due(name, number, last=last):
@@ -254,6 +261,7 @@ class InputStatus:
             "open_connections": open_connections,
             "warnings": {x.name: getattr(self._counts, x.name) for x in WARNINGS},
             "mixtures": [x._asdict() for x in self._counts.mixtures],
+            "appliances": [x._asdict() for x in self._counts.appliances],
             "listeners": [{"address": x, **asdict(y)} for x, y in self._listeners().items()],
             "files": number,
             "behind_bytes": behind,

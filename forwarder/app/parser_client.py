@@ -26,6 +26,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from forwarder import __version__
+from forwarder.appliances import Appliances
 from forwarder.ecs.layout import Common
 from forwarder.errors import ParserDiedError, ParserError
 from forwarder.events import Counters, Document, new_document
@@ -33,7 +34,7 @@ from forwarder.inputs.chunk import Chunk
 from forwarder.mail_logs.subscriptions import OtherLog
 
 if TYPE_CHECKING:
-    from forwarder.config.models import DocumentSettings, InputSettings
+    from forwarder.config.load import Config
 
 PREFIX = "core/"  # of the keys under which the parser's state is saved
 
@@ -57,14 +58,14 @@ class ParserSettings(NamedTuple):
     zones: tuple[tzinfo | None, ...]  # of the inputs, each in its place in the configuration
     sessions: bool  # whether the end of a session is an event
     common: Common
+    appliances: Appliances = Appliances()
 
     @classmethod
-    def of(
-        cls, inputs: "Sequence[InputSettings]", documents: "DocumentSettings"
-    ) -> "ParserSettings":
+    def of(cls, config: "Config") -> "ParserSettings":
         """Take them from the configuration."""
+        documents = config.documents
         return cls(
-            tuple(x.timezone for x in inputs),
+            tuple(x.timezone for x in config.inputs),
             documents.session_events,
             Common(
                 namespace=documents.namespace,
@@ -73,6 +74,7 @@ class ParserSettings(NamedTuple):
                 labels=tuple(documents.labels.items()),
                 original=documents.original,
             ),
+            config.appliances,
         )
 
 

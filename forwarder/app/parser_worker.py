@@ -51,7 +51,12 @@ class ParserPool:
         """Go on from a saved state: all pairs whose key begins with :data:`PREFIX`."""
         self._zones = settings.zones
         self._parser = LogParser(
-            Settings(sessions=settings.sessions, common=settings.common, count_lines=False)
+            Settings(
+                sessions=settings.sessions,
+                common=settings.common,
+                count_lines=False,
+                appliances=settings.appliances,
+            )
         )
         self._parser.restore((key.removeprefix(PREFIX), value) for key, value in state)
         self._readings: dict[str, FileParser] = {}

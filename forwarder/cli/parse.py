@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -15,15 +16,17 @@ from forwarder.cli.common import (
     as_configured,
     drop_output,
     format_row,
+    load_or_end,
     require_stdout,
 )
-from forwarder.text import escaped_json, many, quoted
+from forwarder.text import escaped, escaped_json, many, quoted
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
     from forwarder.app.parse import Outcome, Progress
     from forwarder.events import Counters
+    from forwarder.pipeline import Settings
 
 _COLUMNS = {
     "TIME (UTC)": Column(19, most=19),
@@ -52,6 +55,14 @@ _MARKS = {"success": "+", "failure": "-", None: " "}
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option(
+    "--config",
+    "-c",
+    "config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Configuration whose settings of appliances and documents are used.",
+)
 @click.option(
     "--appliance",
     metavar="NAME",
@@ -95,6 +106,7 @@ _MARKS = {"success": "+", "failure": "-", None: " "}
 def parse(  # noqa: PLR0913 - one an option
     *,
     paths: tuple[str, ...],
+    config: Path | None,
     appliance: str | None,
     zone: "tzinfo | None",
     year: int | None,
@@ -112,19 +124,20 @@ def parse(  # noqa: PLR0913 - one an option
     appliance is named by the host in a syslog header, or else by the folder that holds its logs.
     """
     from forwarder.app import parse as parsing
-    from forwarder.ecs.layout import Common
     from forwarder.pipeline import Settings
 
     require_stdout()
     if not paths and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("name a file, a folder or a pattern, or pipe a log in.")
+    settings = Settings() if config is None else _settings_of(config)
+    common = settings.common
     options = parsing.ParseOptions(
         paths=paths or ("-",),
         appliance=appliance,
-        settings=Settings(
+        settings=settings._replace(
             year=year,
-            sessions=not no_session_events,
-            common=Common(original=not no_original),
+            sessions=settings.sessions and not no_session_events,
+            common=common._replace(original=common.original and not no_original),
             count_lines=not quiet,
         ),
         zone=zone,
@@ -155,6 +168,17 @@ def parse(  # noqa: PLR0913 - one an option
         for line in summarise(outcome):
             click.echo(line, err=True)
     sys.exit(FAILED if outcome.problems else DONE)
+
+
+def _settings_of(path: Path) -> "Settings":
+    """Take what documents depend on from a configuration."""
+    from forwarder.app.parser_client import ParserSettings
+    from forwarder.pipeline import Settings
+
+    settings = ParserSettings.of(load_or_end(path))
+    return Settings(
+        sessions=settings.sessions, common=settings.common, appliances=settings.appliances
+    )
 
 
 def terminal_line(document: bytes) -> str:
@@ -219,7 +243,7 @@ def summarise(outcome: "Outcome") -> Iterator[str]:
 
 def warnings(counts: "Counters") -> Iterator[str]:
     """Yield what a person should look at, a line each."""
-    from forwarder.events import GIVE_NAMES, describe_mixture
+    from forwarder.events import GIVE_NAMES, describe_mixture, describe_warning
 
     if counts.assumed_utc:
         yield (
@@ -229,6 +253,8 @@ def warnings(counts: "Counters") -> Iterator[str]:
     for appliance, kind, first, second in counts.mixtures:
         text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
         yield f"{text}. {GIVE_NAMES}"
+    for kind, name, detail in dict.fromkeys(counts.appliances):
+        yield describe_warning(kind, quoted(name), escaped(detail))
     yield from _parse_warnings(counts, notes=False)
 
 

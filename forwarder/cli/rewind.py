@@ -109,9 +109,9 @@ def _read_again(
         click.echo(f"warning: {obstacle}.", err=True)
     _confirm(config, spool, output, yes=yes)
     if output is None:
-        _forget(spool, logs)
+        _forget(config, spool, logs)
     else:
-        settings = ParserSettings.of(config.inputs, config.documents)
+        settings = ParserSettings.of(config)
         added = many(spool.backfill(output, read_again(logs, settings)), "document")
         click.echo(f"{added} added to the spool for {quoted(output)}.", err=True)
 
@@ -129,7 +129,7 @@ def _confirm(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -
         click.confirm("Read them again (with --yes you are not asked)?", abort=True, err=True)
 
 
-def _forget(spool: "Spool", logs: Sequence["Again"]) -> None:
+def _forget(config: "Config", spool: "Spool", logs: Sequence["Again"]) -> None:
     """Change the state, so that the service reads again."""
     from forwarder.app.parser_client import PREFIX
     from forwarder.app.saved_state import forget
@@ -138,6 +138,7 @@ def _forget(spool: "Spool", logs: Sequence["Again"]) -> None:
     # A relay's file contains lines of several appliances.
     appliances = {x.position.appliance for x in logs}
     appliances.update(*(appliances_in(x.position.resume) for x in logs if x.position.resume))
+    appliances |= {config.appliances.name_of(x) for x in appliances}
     changes = forget(spool.load_state(PREFIX), appliances)
     spool.commit([], [*((x.key, None) for x in logs), *changes])
 

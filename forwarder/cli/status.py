@@ -225,7 +225,7 @@ def _losses(summary: "Summary") -> Iterator[str]:
 
 def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
     """Yield what ingest has written about inputs."""
-    from forwarder.events import GIVE_NAMES, WARNINGS, describe_mixture
+    from forwarder.events import GIVE_NAMES, WARNINGS, describe_mixture, describe_warning
 
     yield (
         f"inputs: {many(inputs['files'], 'file')};"
@@ -239,6 +239,9 @@ def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
     for mixture in inputs.get("mixtures", []):
         parts = (escaped(mixture[x]) for x in ("appliance", "by", "first", "second"))
         yield f"{describe_mixture(*parts)}. {GIVE_NAMES}"
+    for odd in inputs.get("appliances", []):
+        parts = (escaped(odd[x]) for x in ("appliance", "detail"))
+        yield f"{describe_warning(odd['kind'], *parts)}."
     rows = [
         (
             x["path"],

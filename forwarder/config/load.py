@@ -14,7 +14,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from forwarder.appliances import Appliances
 from forwarder.config import models
+from forwarder.config.appliances import appliances_of, find_conflicts
 from forwarder.config.errors import IssueFormatter
 from forwarder.config.introspection import fields_of, written_paths
 from forwarder.config.issue import (
@@ -65,6 +67,7 @@ class Config:
 
     state: Path
     inputs: tuple[models.InputSettings, ...]
+    appliances: Appliances
     outputs: Mapping[str, OutputConfig]
     """By name, in the order of the file."""
     documents: models.DocumentSettings
@@ -131,9 +134,13 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins) -> Config:
         raise IssuesError(issues)
     found = {x: OutputConfig(x, *valid[x], y) for x, y in settings.outputs.items()}
     issues += _find_contradictions(document, settings, found)
+    for loc, text in find_conflicts(settings):
+        issues.append(ConfigIssue(loc, line_of(loc, document.lines), text))
     if issues:
         raise IssuesError(issues)
-    return Config(**{**dict(settings), "outputs": found}, source=document)
+    values = {**dict(settings), "outputs": found, "appliances": appliances_of(settings)}
+    del values["known_appliances_only"]  # the appliances have it
+    return Config(**values, source=document)
 
 
 def _find_besides_type(document: YamlDocument, issues: list[ConfigIssue]) -> None:

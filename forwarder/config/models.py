@@ -16,6 +16,7 @@ from forwarder.config.types import (
     Duration,
     FilePattern,
     FolderPath,
+    Host,
     Keyword,
     LabelName,
     ListenAddress,
@@ -146,6 +147,20 @@ InputSettings = Annotated[
 ]
 
 
+class ApplianceSettings(Settings):
+    """What is known of one appliance, whatever its logs come through."""
+
+    names: tuple[Host, ...] = ()
+    """Hosts in syslog headers and names of folders that are this appliance, besides its own name;
+    `*` is any text."""
+    addresses: tuple[Network, ...] = ()
+    """Addresses and networks that it sends from, and that stand for it in syslog headers."""
+    serial: Keyword | None = None
+    """Its serial number: `observer.serial_number` where the log does not say it."""
+    timezone: Zone | None = None
+    """IANA time zone of its timestamps without an offset from UTC, instead of the input's."""
+
+
 class BatchSettings(Settings):
     """How many documents are delivered at once; the first limit that is reached applies."""
 
@@ -247,6 +262,10 @@ class TopSettings(Settings):
     """Folder of the spool: what was read, what waits, what was rejected."""
     inputs: tuple[InputSettings, ...] = Field(min_length=1)
     """What is read."""
+    appliances: dict[Host, ApplianceSettings] = {}
+    """The appliances: for each the name that documents have, and its settings."""
+    known_appliances_only: bool = False
+    """Whether syslog messages of all others are refused."""
     outputs: dict[OutputName, OutputSettings] = Field(min_length=1)
     """Where documents go: for each output a name of your own, and its settings."""
     documents: DocumentSettings = DocumentSettings()

@@ -20,6 +20,9 @@ from forwarder.ecs.layout import MAX_KEYWORD
 from forwarder.errors import ForwarderError
 from forwarder.inputs.syslog.address import Address, read_address
 
+MAX_HOST = 255
+"""Characters of the name of a host, and of a pattern of names (RFC 5424, section 6.2.4)."""
+
 NAMESPACE = r'[^-A-Z\\/*?"<>| ,#:]{1,100}'
 """Elastic's data stream naming scheme: lower case, no hyphen, nothing that an index name must not
 have."""
@@ -134,6 +137,13 @@ def read_keyword(value: str) -> str:
     return value
 
 
+def read_host(value: str) -> str:
+    """Accept the name of a host, or raise InvalidValue."""
+    if len(read_keyword(value)) > MAX_HOST:
+        raise InvalidValue(f"is longer than {MAX_HOST} characters")
+    return value
+
+
 def _path(value: object) -> object:
     if isinstance(value, Path):
         return value
@@ -229,3 +239,5 @@ Namespace = Annotated[str, Field(pattern=rf"^{NAMESPACE}$")]
 """The last part of a data stream's name."""
 Keyword = Annotated[str, AfterValidator(read_keyword)]
 """Text that is visible and can be indexed, up to 1,024 characters."""
+Host = Annotated[str, AfterValidator(read_host)]
+"""The name of a host, up to 255 characters."""

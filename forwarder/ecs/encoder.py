@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from orjson import dumps as _quote
 
+from forwarder.appliances import Appliances
 from forwarder.cache import BoundedCache
 from forwarder.ecs.layout import (
     SHORT_KEYWORD,
@@ -55,8 +56,13 @@ class _Template:
 class Encoder:
     """Makes documents of events."""
 
-    def __init__(self, common: Common = Common()) -> None:  # noqa: B008 - it is frozen
+    def __init__(
+        self,
+        common: Common = Common(),  # noqa: B008 - it is frozen
+        appliances: Appliances = Appliances(),  # noqa: B008 - it is not changed
+    ) -> None:
         self._common = common
+        self._appliances = appliances.by_name
         self._keeps_original = common.original
         self._templates: dict[object, _Template] = {}
         self._senders = BoundedCache(lay_out_sender)
@@ -146,7 +152,9 @@ class Encoder:
     def _take(self, origin: Origin) -> None:
         """Serialise what the events of a file share; a template outlives the file."""
         self._origin = origin
-        texts = (cut(origin.appliance), cut(origin.serial), cut(origin.path))
+        known = self._appliances.get(origin.appliance)
+        serial = origin.serial or (known and known.serial)
+        texts = (cut(origin.appliance), cut(serial), cut(origin.path))
         self._host, self._serial, self._path = (None if x is None else _quote(x) for x in texts)
         # The number (20 digits) and the start (16 characters) follow it.
         prefix = _quote(origin.appliance[: SHORT_KEYWORD - 64])[:-1]

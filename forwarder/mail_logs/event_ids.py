@@ -22,6 +22,7 @@ from datetime import timedelta, tzinfo
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from forwarder.appliances import Appliance
 from forwarder.events import Origin
 from forwarder.mail_logs import grammar
 from forwarder.mail_logs.timestamps import Clock
@@ -176,6 +177,7 @@ class FileHeader:
         source: The file.
         host: From syslog headers, where the operator named the appliance and the host has another
             name; None else.
+        configured: What the operator says of the appliance; None if that is nothing.
         where: Appliance, base name, host and folder: what does not change in the file.
         offset: Local time minus UTC.
         is_moved: Whether it has said another serial number; the reader clears this.
@@ -184,10 +186,17 @@ class FileHeader:
         hashes: For ids, as :func:`begin` gives them.
     """
 
-    def __init__(self, origin: Origin, source: Source, host: str | None = None) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        source: Source,
+        host: str | None = None,
+        configured: Appliance | None = None,
+    ) -> None:
         self.origin = origin
         self.source = source
         self.host = host
+        self.configured = configured
         self.where = origin.appliance, source.base, host, source.folder
         self.is_moved = False
         self.first: int | None

@@ -5,14 +5,13 @@ Addresses are ``udp://HOST:PORT``, ``tcp://HOST:PORT``, ``tls://HOST:PORT`` and 
 
 from datetime import timedelta
 from enum import Enum
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from forwarder.appliances import Network
 from forwarder.errors import ForwarderError
-
-Network = IPv4Network | IPv6Network
 
 
 class Transport(Enum):

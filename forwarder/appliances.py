@@ -1,0 +1,96 @@
+"""The appliances that the operator configured, and which of them a host or an address is."""
+
+import re
+from collections.abc import Iterable
+from datetime import tzinfo
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import NamedTuple
+
+Network = IPv4Network | IPv6Network
+
+
+class Appliance(NamedTuple):
+    """One appliance."""
+
+    name: str  # as documents have it; also a host that is this appliance
+    names: tuple[str, ...] = ()  # further hosts, and names of folders; `*` is any text
+    addresses: tuple[Network, ...] = ()
+    serial: str | None = None  # of documents whose log does not say it
+    zone: tzinfo | None = None  # of stamps that no file header covers
+    labels: tuple[tuple[str, str], ...] = ()
+    namespace: str | None = None
+
+
+class Appliances:
+    """All of them.
+
+    Attributes:
+        known_only: Whether messages of other senders are refused.
+    """
+
+    def __init__(self, entries: Iterable[Appliance] = (), *, known_only: bool = False) -> None:
+        """Take entries of which no two claim one name or address."""
+        self.known_only = known_only
+        self.by_name = {x.name: x for x in entries}
+        self._hosts: dict[str, Appliance] = {}
+        self._networks: list[tuple[Network, Appliance]] = []
+        patterns: list[str] = []
+        self._of_pattern: list[Appliance] = []
+        for entry in self.by_name.values():
+            self._hosts[entry.name.casefold()] = entry
+            for name in entry.names:
+                if "*" in name:
+                    patterns.append(f"({_expression(name)})")
+                    self._of_pattern.append(entry)
+                else:
+                    self._hosts[name.casefold()] = entry
+            self._networks += ((x, entry) for x in entry.addresses)
+        self._pattern = re.compile("|".join(patterns), re.DOTALL) if patterns else None
+
+    def find(self, host: str) -> Appliance | None:
+        """Find whose a name or an address is; capital letters do not matter."""
+        name = host.casefold()
+        found = self._hosts.get(name)
+        if found is not None:
+            return found
+        if self._pattern is not None and (match := self._pattern.fullmatch(name)):
+            assert match.lastindex is not None  # noqa: S101 - each alternative is a group
+            return self._of_pattern[match.lastindex - 1]
+        return self._find_address(host) if self._networks else None
+
+    def name_of(self, host: str) -> str:
+        """Return the name of the appliance that a host is; its own where it is none of these."""
+        found = self.find(host)
+        return host if found is None else found.name
+
+    def _find_address(self, host: str) -> Appliance | None:
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return None
+        address = getattr(address, "ipv4_mapped", None) or address
+        return next((y for x, y in self._networks if address in x), None)
+
+
+def have_common_name(pattern: str, other: str) -> bool:
+    """Whether there is a name that both patterns match."""
+
+    @cache
+    def meet(a: str, b: str) -> bool:
+        if not a or not b:
+            return not (a or b).strip("*")
+        if a[0] == "*":
+            return meet(a[1:], b) or meet(a, b[1:])
+        if b[0] == "*":
+            return meet(b, a)
+        return a[0] == b[0] and meet(a[1:], b[1:])
+
+    return meet(pattern.casefold(), other.casefold())
+
+
+def _expression(pattern: str) -> str:
+    """Translate a pattern so that each text between stars is looked for once."""
+    first, *others = map(re.escape, pattern.casefold().split("*"))
+    *middle, last = others
+    return first + "".join(f"(?>.*?{x})" for x in middle) + ".*" + last
