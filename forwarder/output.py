@@ -95,10 +95,12 @@ class Expected:
     """What is known of the documents that an output will get."""
 
     namespace: str = "default"
-    """`data_stream.namespace` of all of them."""
+    """`data_stream.namespace` of all of them, but for those with one of their own."""
     appliances: tuple[str, ...] = ()
     """`host.name` of each appliance that the configuration names or whose logs exist; sorted,
     without repetition. Documents of other appliances may come, too."""
+    own_namespaces: tuple[str, ...] = ()
+    """`data_stream.namespace` of single appliances; sorted, without repetition."""
 
 
 class Finding(NamedTuple):

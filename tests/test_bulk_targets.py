@@ -37,6 +37,8 @@ def test_what_is_expected_is_where_documents_go() -> None:
         names = {targets.place(Document("1", x))[0] for x in bodies}
         assert set(targets.expect(Expected("default", appliances))) == names
     assert Targets().expect(Expected("mail")) == ("logs-cisco_esa.auth-mail",)
+    both = Targets().expect(Expected("mail", own_namespaces=("a", "rome")))
+    assert both == ("logs-cisco_esa.auth-a", "logs-cisco_esa.auth-mail", "logs-cisco_esa.auth-rome")
     assert Targets(by_appliance=True).expect(Expected("mail")) == ("logs-cisco_esa.auth-*",)
 
 

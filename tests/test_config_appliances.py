@@ -12,13 +12,14 @@ def test_entries_are_read(tmp_path: Path) -> None:
     text = (
         "appliances:\n"
         "  esa1: {names: [a, 'b*'], addresses: [192.0.2.7, '2001:db8::/64'], serial: 564D,"
-        " timezone: Europe/Rome}\n"
+        " timezone: Europe/Rome, labels: {site: rome}, namespace: rome}\n"
         "  esa2: {}\n"
         "known_appliances_only: true\n"
     )
     found = read(tmp_path, LEAST + text).appliances
     entry = found.by_name["esa1"]
     assert (entry.serial, str(entry.zone)) == ("564D", "Europe/Rome")
+    assert (entry.labels, entry.namespace) == ((("site", "rome"),), "rome")
     hosts = ("esa1", "A", "bcd", "192.0.2.7", "2001:db8::1", "ESA2", "c")
     assert [found.name_of(x) for x in hosts] == [*["esa1"] * 5, "esa2", "c"]
     assert found.known_only

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from forwarder.appliances import Appliance, Appliances
+from forwarder.ecs.layout import Common
 from forwarder.events import ApplianceWarning
 from forwarder.pipeline import LogParser, Settings
 
@@ -153,6 +154,19 @@ def test_a_serial_number_changes_no_id() -> None:
     reading = flow.open("192.0.2.7", None, near=NEAR, hosts=True, messages=True)
     (document,) = reading.feed(text.encode()) or reading.finish()
     assert orjson.loads(document)["event"]["id"] == with_serial[0]["event"]["id"]
+
+
+def test_labels_and_namespace_of_an_appliance() -> None:
+    """In its documents alone, and before those of all."""
+    entry = ENTRIES[0]._replace(labels=(("b", "own"), ("site", "rome")), namespace="rome")
+    common = Common(namespace="mail", labels=(("a", "1"), ("b", "2")))
+    flow = LogParser(Settings(common=common, appliances=Appliances([entry, ENTRIES[1]])))
+    reading = flow.open("198.51.100.1", None, near=NEAR, hosts=True, messages=True)
+    text = message(LOGIN.format(7), "esa1") + message(LOGIN.format(7), "esa2")
+    made = [*reading.feed(text.encode() * 2), *reading.settle()]
+    found = [(x["labels"], x["data_stream"]["namespace"]) for x in map(orjson.loads, made)]
+    own = {"a": "1", "b": "own", "site": "rome"}, "rome"
+    assert found == [own, ({"a": "1", "b": "2"}, "mail")] * 2
 
 
 def test_messages_of_strangers_are_refused() -> None:

@@ -83,7 +83,9 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     named = {x.appliance for x in config.inputs if x.appliance is not None}
     named |= {x.appliance for x in seen.values() if x.named}
     appliances = {*map(config.appliances.name_of, named), *config.appliances.by_name}
-    expected = Expected(config.documents.namespace, tuple(sorted(appliances)))
+    own = {x.namespace for x in config.appliances.by_name.values() if x.namespace is not None}
+    namespace = config.documents.namespace
+    expected = Expected(namespace, tuple(sorted(appliances)), tuple(sorted(own - {namespace})))
     for output in config.outputs.values():
         yield from _check_output(output, expected, mask_of(config, output.name))
 

@@ -10,7 +10,15 @@ from forwarder.config.models import ApplianceSettings, TopSettings
 def appliances_of(settings: TopSettings) -> Appliances:
     """Return the appliances that are configured."""
     entries = [
-        Appliance(name, x.names, x.addresses, x.serial, x.timezone)
+        Appliance(
+            name,
+            x.names,
+            x.addresses,
+            x.serial,
+            x.timezone,
+            tuple(x.labels.items()),
+            x.namespace,
+        )
         for name, x in settings.appliances.items()
     ]
     return Appliances(entries, known_only=settings.known_appliances_only)

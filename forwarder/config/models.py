@@ -159,6 +159,10 @@ class ApplianceSettings(Settings):
     """Its serial number: `observer.serial_number` where the log does not say it."""
     timezone: Zone | None = None
     """IANA time zone of its timestamps without an offset from UTC, instead of the input's."""
+    labels: dict[LabelName, Keyword] = {}
+    """Your own fields below `labels`, besides those of `documents`."""
+    namespace: Namespace | None = None
+    """`data_stream.namespace`, instead of that of `documents`."""
 
 
 class BatchSettings(Settings):

@@ -73,6 +73,9 @@ class Encoder:
         self._host: bytes | None = None
         self._serial: bytes | None = None
         self._path: bytes | None = None
+        self._namespace: bytes | None = None
+        self._labels: bytes | None = None
+        self._lacks = 0  # which of these are None, a bit each
         self._icid = self._dcid = b""
 
     # In one piece: this is the hot path of a storm.
@@ -133,14 +136,14 @@ class Encoder:
         key = (
             outcome, level, zone, listener, version, port, correlated, mail,
             user_domain is None, domain is None, sender is None, tls is None, start is None,
-            header is None, self._host is None, self._serial is None, self._path is None,
+            header is None, self._lacks,
         )
         # In the order of SLOTS.
         values = (
             utc, name.encode(), original, message, self._path,
             None if offset is None else b"%d" % offset, user_text, user_domain, address, domain,
             number, connection_id, sender, tls, session, start, duration,
-            self._host, self._serial, header,
+            self._host, self._serial, header, self._namespace, self._labels,
         )
         # fmt: on
         template = self._templates.get(key)
@@ -153,9 +156,15 @@ class Encoder:
         """Serialise what the events of a file share; a template outlives the file."""
         self._origin = origin
         known = self._appliances.get(origin.appliance)
-        serial = origin.serial or (known and known.serial)
-        texts = (cut(origin.appliance), cut(serial), cut(origin.path))
-        self._host, self._serial, self._path = (None if x is None else _quote(x) for x in texts)
+        serial, namespace, labels = origin.serial, None, None
+        if known is not None:
+            serial, namespace = serial or known.serial, known.namespace
+            if known.labels:
+                labels = orjson.dumps(dict((*self._common.labels, *known.labels)))
+        texts = (cut(origin.appliance), cut(serial), cut(origin.path), namespace)
+        values = (*(None if x is None else _quote(x) for x in texts), labels)
+        self._host, self._serial, self._path, self._namespace, self._labels = values
+        self._lacks = sum(1 << number for number, x in enumerate(values) if x is None)
         # The number (20 digits) and the start (16 characters) follow it.
         prefix = _quote(origin.appliance[: SHORT_KEYWORD - 64])[:-1]
         self._icid, self._dcid = prefix + b":icid:", prefix + b":dcid:"

@@ -49,7 +49,7 @@ _CATEGORIES = {
 SLOTS = (
     *("time", "id", "original", "message", "path", "offset", "user", "user_domain", "address"),
     *("domain", "number", "connection", "sender", "tls", "session", "start", "duration"),
-    *("host", "serial", "syslog"),
+    *("host", "serial", "syslog", "namespace", "labels"),
 )
 """The values that differ within a template."""
 
@@ -105,7 +105,11 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
     return {
         "@timestamp": slots["time"],
         "ecs": {"version": ECS_VERSION},
-        "data_stream": {"type": "logs", "dataset": DATASET, "namespace": common.namespace},
+        "data_stream": {
+            "type": "logs",
+            "dataset": DATASET,
+            "namespace": slots["namespace"] or common.namespace,
+        },
         "event": {
             "kind": "event",
             "module": "cisco_esa",
@@ -141,7 +145,7 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
         },
         "host": {"name": slots["host"], "id": slots["serial"]},
         "agent": {"type": "esa-forwarder", "version": __version__, "name": common.agent_name},
-        "labels": dict(common.labels),
+        "labels": slots["labels"] or dict(common.labels),
         "tags": [
             "forwarded",
             *common.tags,

@@ -92,7 +92,8 @@ class Targets:
     def expect(self, expected: Expected) -> tuple[str, ...]:
         """Name the data streams that documents will go to; ANY where that cannot be known."""
         if not self._by_appliance:
-            return (f"{_PREFIX}{expected.namespace}",)
+            namespaces = {expected.namespace, *expected.own_namespaces}
+            return tuple(sorted(_PREFIX + x for x in namespaces))
         return tuple(sorted({_PREFIX + sanitise(x) for x in expected.appliances})) or (ANY,)
 
 
