@@ -139,7 +139,8 @@ def check_server(settings: ServerSettings, expected: Expected) -> Iterator[Findi
         case "stopped":
             raise EndedBySignal(143)
         case "curious":
-            text = f"{expected.namespace} of {', '.join(expected.appliances)}"
+            namespaces = ", ".join((expected.namespace, *expected.own_namespaces))
+            text = f"{namespaces} of {', '.join(expected.appliances)}"
             yield Finding(good=True, text=text)
         case host:
             yield Finding(good=True, text=f"{host} answers")

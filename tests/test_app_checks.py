@@ -353,6 +353,29 @@ def test_an_output_is_told_what_documents_to_expect(tmp_path: Path, mounts: Path
     assert finding[1] == "siem: mail of esa1, esa2, esa8, esa9"
 
 
+def test_appliances_are_named_as_documents_have_them(tmp_path: Path, mounts: Path) -> None:
+    """In the folders of files, in logs, and to outputs; so are their namespaces."""
+    line = "Tue Mar  3 10:00:00 2026 Info: SMTP Auth: (ICID 1) failed for user: u"
+    line += " using AUTH mechanism: PLAIN with profile: P\n"
+    log = tmp_path / "mx1" / "mail.log"
+    log.parent.mkdir()
+    log.write_text("Tue Mar  3 10:00:00 2026 Info: Version: 15.0 SN: SN2\n" + line)
+    text = LEAST.replace("stdin}", f"files, paths: ['{tmp_path}/{{appliance}}/mail*']}}")
+    text += (
+        "appliances:\n"
+        "  esa1: {names: [mx1], serial: SN1, timezone: Europe/Rome, namespace: rome}\n"
+        "  esa2: {namespace: mail}\n"
+        "documents: {namespace: mail}\n"
+    )
+    findings = found(tmp_path, text.replace("[a]", "[curious]"), mounts)
+    said = at(findings, "inputs[0].paths[0] '../{appliance}/mail*': ", tmp_path)
+    assert said[0] == (True, "1 file now, of esa1", "")
+    assert said[1][0] is False
+    assert said[1][1].endswith("or the log is of another one (SN2 instead of SN1)")
+    assert "1 login of esa1, from 2026-03-03T09:00:00.000Z" in said[2][1]
+    assert findings[-1].text == "outputs.siem: mail, rome of esa1, esa2"
+
+
 def test_standard_input_is_said(tmp_path: Path, mounts: Path) -> None:
     """Nothing can be known of it before."""
     findings = at(found(tmp_path, LEAST, mounts), "inputs[0]", tmp_path)

@@ -263,7 +263,8 @@ def _check_path(
             "Give this user the right to read them.",
         )
     elif own:
-        yield _ok(f": {many(len(own), 'file')} now, of {whose(x.appliance for x in own)}")
+        names = map(config.appliances.name_of, (x.appliance for x in own))
+        yield _ok(f": {many(len(own), 'file')} now, of {whose(names)}")
     for finding in sample(own, config.inputs[number].timezone, config.appliances):
         yield finding._replace(text=f": {finding.text}")
     left = len(read) - len(own)
