@@ -253,6 +253,8 @@ class ParseWarning(NamedTuple):
     advice: str  # what it means and what to do, for `parse` and the log
     is_note: bool = False
     """Whether it is common and harmless: ``parse`` has it in the summary, not as a warning."""
+    is_wanted: bool = False
+    """Whether a setting asks for it: the service has it in ``status`` and not in its log."""
 
 
 WARNINGS = (
@@ -286,6 +288,14 @@ WARNINGS = (
         " messages in the syslog daemon",
     ),
     ParseWarning(
+        "skipped_tags",
+        "message",
+        "skipped",
+        "their tag is not among the tags of the input",
+        is_note=True,
+        is_wanted=True,
+    ),
+    ParseWarning(
         "refused_lines",
         "message",
         "refused",
@@ -315,6 +325,7 @@ class Counters:
     dropped_repeats: int = 0
     orphaned_repeats: int = 0
     partial_last_lines: int = 0
+    skipped_tags: int = 0
     refused_lines: int = 0
     first_unparsed: tuple[str | None, int] | None = None  # path, and offset in bytes
     events: Counter[tuple[str, str | None]] = field(default_factory=Counter)

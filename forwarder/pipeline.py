@@ -7,7 +7,7 @@ A :class:`LogParser` holds what outlives a file: the open connections of each st
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import chain
@@ -133,6 +133,7 @@ class LogParser:
         latest: datetime | None = None,
         hosts: bool = False,
         messages: bool = False,
+        tags: Container[str] = (),
         zone: tzinfo | None = None,
         state: bytes | None = None,
         offset: int = 0,
@@ -151,6 +152,7 @@ class LogParser:
                 hosts with another name are streams of their own.
             messages: Whether it is made of messages, none of which is wrapped; the time of each
                 part is told by :meth:`FileParser.date`.
+            tags: Syslog tags of the lines that are wanted; without any, all are.
             zone: Of stamps that no file header covers; None if the operator gave none.
             state: Where an earlier parser of the file was (:attr:`FileParser.state`).
             offset: Without a state, where to begin, in bytes; what is not the beginning of a line
@@ -162,6 +164,7 @@ class LogParser:
             year=self._settings.year,
             latest=latest,
             may_wrap=not messages,
+            tags=tags,
             count_lines=self._settings.count_lines,
             counters=self._counters,
         )

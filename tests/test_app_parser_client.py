@@ -18,6 +18,7 @@ from forwarder.app.parser_client import (
     Begin,
     Checkpoint,
     CheckpointReply,
+    InputOptions,
     Parsed,
     ParserClient,
     ParserSettings,
@@ -31,7 +32,7 @@ from forwarder.inputs.chunk import Chunk, Kind
 from tests.faults.program import wait_until
 from tests.services import logins
 
-SETTINGS = ParserSettings((None,), sessions=True, common=Common())
+SETTINGS = ParserSettings((InputOptions(),), sessions=True, common=Common())
 PIECE = Chunk(
     "key", "esa1", "/srv/esa/mail", datetime(2026, 3, 4, tzinfo=UTC), b"", Kind.MORE, None, 0
 )

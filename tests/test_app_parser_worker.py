@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from forwarder.app.parser_client import ParserSettings
+from forwarder.app.parser_client import InputOptions, ParserSettings
 from forwarder.app.parser_worker import ParserPool
 from forwarder.ecs.layout import Common
 from forwarder.inputs.chunk import Chunk, Kind
@@ -155,7 +155,7 @@ class Kept:
 
     def read(self, text: bytes, *zones: tzinfo | None, number: int = 0) -> list[dict[str, Any]]:
         """Read on with these time zones of the inputs; give the documents."""
-        settings = ParserSettings(zones, sessions=True, common=Common())
+        settings = ParserSettings(tuple(map(InputOptions, zones)), sessions=True, common=Common())
         pool = ParserPool(settings, sorted(self.state.items()))
         piece = MORE._replace(
             data=text, kind=Kind.IDLE, resume=self.resume, offset=self.offset, input=number
@@ -192,7 +192,8 @@ def test_nothing_comes_back_with_a_time_zone() -> None:
 
 def test_inputs_of_one_appliance_join_though_their_zones_differ() -> None:
     """As when a time zone is given for the live file alone."""
-    pool = ParserPool(ParserSettings((None, ROME), sessions=True, common=Common()), [])
+    inputs = InputOptions(), InputOptions(ROME)
+    pool = ParserPool(ParserSettings(inputs, sessions=True, common=Common()), [])
     pool.take(MORE._replace(data=opened(7, b"192.0.2.7"), kind=Kind.END))
     (made,) = pool.take(MORE._replace(key="b", data=login(7), kind=Kind.IDLE, input=1))
     document = orjson.loads(made.body)

@@ -279,3 +279,30 @@ def test_what_is_counted_does_not_grow_with_what_servers_answer() -> None:
     assert flow.counts.events == {("smtp-relay-authentication", "failure"): number}
     assert flow.counts.events == {("smtp-relay-authentication", "failure"): number}
     assert (flow.counts.joinable, flow.counts.joined) == (number, 0)
+
+
+def test_only_wanted_tags_are_read() -> None:
+    """Others are counted, and so are lines without a tag; what repeats a line has its tag."""
+    flow = LogParser()
+    reading = flow.open("a", None, near=SPRING, messages=True, tags={"mail_logs", "b"})
+    login = (
+        "Info: SMTP Auth: (ICID {}) failed for user: u using AUTH mechanism: LOGIN with profile: P"
+    )
+    lines = [
+        "<22>Apr 22 11:44:48 esa1 mail_logs: " + login.format(1),
+        "<22>Apr 22 11:44:48 esa1 other: " + login.format(9),
+        "<22>Apr 22 11:44:48 esa1 last message repeated 2 times",
+        "<22>Apr 22 11:44:48 mail_logs[12]: " + login.format(2),
+        "<22>1 2026-04-22T11:44:48+02:00 esa1 b - - - " + login.format(3),
+        "<22>1 2026-04-22T11:44:48+02:00 esa1 B - - - " + login.format(9),
+        "Wed Apr 22 11:44:48 2026 " + login.format(9),
+        "<22>Apr 22 11:44:48 relay mail_logs: Apr 22 11:44:48 esa1 other: " + login.format(9),
+        "<22>Apr 22 11:44:48 esa1 b: " + login.format(4),
+        "<22>Apr 22 11:44:48 esa1 last message repeated 2 times",
+    ]
+    made = reading.feed("".join(x + "\n" for x in lines).encode()).values()
+    made += reading.settle().values()
+    numbers = [orjson.loads(x.body)["cisco_esa"]["icid"] for x in made]
+    assert numbers == ["1", "2", "3", "4", "4", "4"]
+    assert flow.counts.skipped_tags == 6
+    assert flow.counts.foreign_lines == 0

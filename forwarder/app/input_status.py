@@ -92,9 +92,9 @@ class ParseWarnings:
                 detail = {"detail": odd.detail} if odd.detail else {}
                 meaning = APPLIANCE_WARNINGS[odd.kind]
                 _log.warning(f"Appliance {meaning}.", appliance=odd.appliance, **detail)
-        for name, noun, what, advice, _ in WARNINGS:
+        for name, noun, what, advice, _, is_wanted in WARNINGS:
             number: int = getattr(counts, name)
-            if not self._totals.is_due(name, number, last=last):
+            if is_wanted or not self._totals.is_due(name, number, last=last):
                 continue
             first = {}
             if name == "unparsed_logins" and counts.first_unparsed is not None:

@@ -52,10 +52,17 @@ _PIPE_BYTES = 1 << 20  # the largest that Linux allows every user
 _END_SECONDS = 5.0  # for the process to end after its pipe; it reads at most one more chunk
 
 
+class InputOptions(NamedTuple):
+    """What an operator says of the logs of one input."""
+
+    zone: tzinfo | None = None
+    tags: frozenset[str] = frozenset()  # syslog tags of the lines that are read; all without any
+
+
 class ParserSettings(NamedTuple):
     """What an operator chooses."""
 
-    zones: tuple[tzinfo | None, ...]  # of the inputs, each in its place in the configuration
+    inputs: tuple[InputOptions, ...]  # each in its place in the configuration
     sessions: bool  # whether the end of a session is an event
     common: Common
     appliances: Appliances = Appliances()
@@ -65,7 +72,9 @@ class ParserSettings(NamedTuple):
         """Take them from the configuration."""
         documents = config.documents
         return cls(
-            tuple(x.timezone for x in config.inputs),
+            tuple(
+                InputOptions(x.timezone, frozenset(getattr(x, "tags", ()))) for x in config.inputs
+            ),
             documents.session_events,
             Common(
                 namespace=documents.namespace,

@@ -49,7 +49,7 @@ class ParserPool:
 
     def __init__(self, settings: ParserSettings, state: Iterable[tuple[str, bytes]]) -> None:
         """Go on from a saved state: all pairs whose key begins with :data:`PREFIX`."""
-        self._zones = settings.zones
+        self._inputs = settings.inputs
         self._parser = LogParser(
             Settings(
                 sessions=settings.sessions,
@@ -89,7 +89,7 @@ class ParserPool:
                 near=chunk.near,
                 hosts=not chunk.named,
                 messages=not chunk.path,
-                zone=self._zones[chunk.input],
+                **self._inputs[chunk.input]._asdict(),
                 state=chunk.resume or None,
                 offset=chunk.offset,
                 head=chunk.head,

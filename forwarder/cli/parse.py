@@ -261,7 +261,7 @@ def warnings(counts: "Counters") -> Iterator[str]:
 def _parse_warnings(counts: "Counters", *, notes: bool) -> Iterator[str]:
     from forwarder.events import WARNINGS
 
-    for name, noun, what, advice, is_note in WARNINGS:
+    for name, noun, what, advice, is_note, _ in WARNINGS:
         number = getattr(counts, name)
         if not number or is_note is not notes:
             continue

@@ -114,6 +114,9 @@ class SyslogSettings(Settings):
     address."""
     timezone: Zone | None = None
     """IANA time zone of timestamps without an offset from UTC; without it, UTC."""
+    tags: tuple[Keyword, ...] = ()
+    """Tags of the messages that are read, such as `mail_logs`: the names of log subscriptions;
+    without it, all."""
     tls: ServerTlsSettings | None = None
     """For `tls://`."""
     # A company has some dozens of appliances and relays, with one or two connections each.

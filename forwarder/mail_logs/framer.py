@@ -19,7 +19,7 @@ have.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -85,6 +85,7 @@ class Framer:
         year: int | None = None,
         latest: datetime | None = None,
         may_wrap: bool = True,
+        tags: Container[str] = (),
         count_lines: bool = True,
         counters: Counters | None = None,
     ) -> None:
@@ -96,11 +97,13 @@ class Framer:
             year: Of its first line, where the operator knows better.
             latest: A time that no line is after, give or take a day; None if unknown.
             may_wrap: Whether lines may be wrapped; messages of syslog are not.
+            tags: Syslog tags of the lines that are wanted; without any, all are.
             count_lines: Counting takes a twentieth of the time.
             counters: Where to count; by default in new ones.
         """
         self._syslog = SyslogFraming(near, year, latest)
         self._may_wrap = may_wrap
+        self._tags = tags
         self._counts_lines = count_lines
         self._days = Days()
         # A newline is imagined before the first byte, so that every line has one.
@@ -250,7 +253,9 @@ class Framer:
         position = 0
         while position < end:
             start, (position, matches) = position, self._pass_over(text, position, end)
-            if position > start:
+            if position > start and self._tags:
+                self.counters.skipped_tags += text.count(b"\n", start, position)
+            elif position > start:
                 self._syslog.forget()
                 yield Block(text, start, position, self._offset, None, None, matches)
             if position < end:
@@ -305,6 +310,9 @@ class Framer:
                 self.counters.dropped_repeats += dropped
                 level = line[at : line.index(b":", at)]
                 text = b"\n%b %b: %b" % (stamp, level, line[message:])
+            if self._tags and (header is None or header.appname not in self._tags):
+                self.counters.skipped_tags += times
+                continue
             name = None if header is None else header.hostname
             if name != host and lines:
                 # Lines stay in their order: the same host may have them with and without its name.
