@@ -27,11 +27,13 @@ class Appliances:
 
     Attributes:
         known_only: Whether messages of other senders are refused.
+        found: Names of those that were found so far.
     """
 
     def __init__(self, entries: Iterable[Appliance] = (), *, known_only: bool = False) -> None:
         """Take entries of which no two claim one name or address."""
         self.known_only = known_only
+        self.found: set[str] = set()
         self.by_name = {x.name: x for x in entries}
         self._hosts: dict[str, Appliance] = {}
         self._networks: list[tuple[Network, Appliance]] = []
@@ -51,18 +53,20 @@ class Appliances:
     def find(self, host: str) -> Appliance | None:
         """Find whose a name or an address is; capital letters do not matter."""
         name = host.casefold()
-        found = self._hosts.get(name)
+        found = self._hosts.get(name) or self._find_pattern(name) or self._find_address(host)
         if found is not None:
-            return found
-        if self._pattern is not None and (match := self._pattern.fullmatch(name)):
-            assert match.lastindex is not None  # noqa: S101 - each alternative is a group
-            return self._of_pattern[match.lastindex - 1]
-        return self._find_address(host) if self._networks else None
+            self.found.add(found.name)
+        return found
 
     def name_of(self, host: str) -> str:
         """Return the name of the appliance that a host is; its own where it is none of these."""
         found = self.find(host)
         return host if found is None else found.name
+
+    def _find_pattern(self, name: str) -> Appliance | None:
+        match = None if self._pattern is None else self._pattern.fullmatch(name)
+        # Each pattern is a group.
+        return None if match is None else self._of_pattern[(match.lastindex or 0) - 1]
 
     def _find_address(self, host: str) -> Appliance | None:
         try:

@@ -53,6 +53,7 @@ class Origin:
     appliance: str
     path: str | None  # absolute path of the file; None for a stream
     serial: str | None  # serial number from the file's header
+    sender: str | None = None  # address that messages came from
 
 
 class SyslogHeader(NamedTuple):
@@ -192,8 +193,9 @@ values that every login needs."""
 
 
 GIVE_NAMES = (
-    "Give each appliance a name of its own: {appliance} in the path, or an input of its own with"
-    " appliance:. If one has replaced the other, all is well."
+    "Give each appliance a name of its own: {appliance} in the path, an input of its own with"
+    " appliance:, or an entry of appliances: with all hosts that are this one. If one machine has"
+    " replaced the other, all is well."
 )
 """What to do about a mixture."""
 
@@ -234,6 +236,10 @@ APPLIANCE_WARNINGS = {
     "serial": (
         "has another serial number in its log than in the configuration: the machine was replaced,"
         " or the log is of another one"
+    ),
+    "clock": (
+        "has another time than this host, by its messages: set both by NTP, or set timezone of the"
+        " appliance"
     ),
 }
 """By kind, what it means and what to do; follows the name of the appliance."""

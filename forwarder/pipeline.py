@@ -7,7 +7,7 @@ A :class:`LogParser` holds what outlives a file: the open connections of each st
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import chain
@@ -32,6 +32,7 @@ from forwarder.mail_logs.event_ids import EventIds, FileHeader, Source
 from forwarder.mail_logs.framer import Framer
 from forwarder.mail_logs.messages import MessageParser
 from forwarder.mail_logs.scanner import Block, scan
+from forwarder.mail_logs.skew import say_skew
 from forwarder.mail_logs.streams import Streams
 from forwarder.mail_logs.subscriptions import Contents, OtherLog
 from forwarder.mail_logs.timestamps import Clock
@@ -133,7 +134,8 @@ class LogParser:
         latest: datetime | None = None,
         hosts: bool = False,
         messages: bool = False,
-        tags: Container[str] = (),
+        tags: frozenset[str] = frozenset(),
+        sender: str | None = None,
         zone: tzinfo | None = None,
         state: bytes | None = None,
         offset: int = 0,
@@ -153,6 +155,7 @@ class LogParser:
             messages: Whether it is made of messages, none of which is wrapped; the time of each
                 part is told by :meth:`FileParser.date`.
             tags: Syslog tags of the lines that are wanted; without any, all are.
+            sender: Address that messages came from.
             zone: Of stamps that no file header covers; None if the operator gave none.
             state: Where an earlier parser of the file was (:attr:`FileParser.state`).
             offset: Without a state, where to begin, in bytes; what is not the beginning of a line
@@ -169,15 +172,16 @@ class LogParser:
             counters=self._counters,
         )
         source = Source(base, folder, path, zone, EventIds())
-        file = FileParser(self, framer, source, appliance, hosts=hosts, messages=messages)
+        origin = Origin(appliance, path, None, sender)
+        file = FileParser(self, framer, source, origin, hosts=hosts, messages=messages)
         if offset:
             file.skip_to(offset, head)
         if state is not None:
             file.resume(state)
         return file
 
-    def read(self, block: Block, header: FileHeader) -> list[Event]:
-        """Join the lines of a block."""
+    def read(self, block: Block, header: FileHeader, arrival: datetime | None) -> list[Event]:
+        """Join the lines of a block; of messages, it is known when they arrived."""
         # What is open is remembered without a zone: another one may be given for its appliance.
         if header.source.zone is not self._clock.zone:
             self._clock.set_zone(header.source.zone)
@@ -185,6 +189,11 @@ class LogParser:
         known, serial = header.configured, header.origin.serial
         if known is not None and known.serial is not None and serial not in {None, known.serial}:
             self.warn("serial", known.name, f"{serial} instead of {known.serial}")
+        if arrival is not None and arrival is not header.skew.arrival:
+            time = self._clock.read(_first_stamp(block), header.offset)
+            seconds = None if time is None else header.skew.compare(time.epoch, arrival)
+            if seconds is not None:
+                self.warn("clock", header.origin.appliance, say_skew(seconds))
         return events
 
     def warn(self, kind: str, appliance: str, detail: str = "") -> None:
@@ -215,18 +224,18 @@ class FileParser:
         parser: LogParser,
         framer: Framer,
         source: Source,
-        appliance: str,
+        origin: Origin,
         *,
         hosts: bool,
         messages: bool,
     ) -> None:
         self._parser = parser
         self._may_refuse = messages and hosts and parser.appliances.known_only
+        self._arrival: datetime | None = None
         self._framer = framer
         self._counters = framer.counters
         self._source = source
-        self._path = source.file
-        self._appliance = appliance
+        self._origin = origin  # of lines without a host, as long as no appliance is known
         self._hosts = hosts
         self._headers: dict[str | None, FileHeader] = {}
         """By host in a syslog header; None for the appliance itself. The most recent one last."""
@@ -278,14 +287,15 @@ class FileParser:
         self._framer.resume(state._replace(position=offset, skipping=False, within=False))
 
     def date(self, near: datetime) -> None:
-        """Note that what is fed next is of this time, give or take a day."""
+        """Note that what is fed next are messages that arrived at this time."""
+        self._arrival = near
         self._framer.date(near)
 
     def rename(self, path: str) -> None:
         """Note that the file has this path now."""
-        if path == self._path:
+        if path == self._origin.path:
             return  # an origin that stays the same object keeps what was cached for it
-        self._path = path
+        self._origin = replace(self._origin, path=path)
         for header in self._headers.values():
             header.origin = replace(header.origin, path=path)
 
@@ -308,14 +318,14 @@ class FileParser:
     def _read(self, blocks: list[Block]) -> Documents:
         counters, lost = self._counters, self._framer.first_lost
         if lost is not None and counters.first_unparsed is None:
-            counters.first_unparsed = self._path, lost
+            counters.first_unparsed = self._origin.path, lost
         events: list[Event] = []
         for block in blocks:
             header = self._header_of(block)
             if self._may_refuse and header.configured is None:
                 counters.refused_lines += block.text.count(b"\n", block.start, block.end)
             else:
-                events += self._parser.read(block, header)
+                events += self._parser.read(block, header, self._arrival)
         return self._parser.encode(events)
 
     def _header_of(self, block: Block) -> FileHeader:
@@ -336,7 +346,7 @@ class FileParser:
     def _find(self, host: str | None) -> FileHeader:
         """Find the header of a host that has none by this name."""
         if host is not None:
-            host = None if host == self._appliance else host[:MAX_HOST]
+            host = None if host == self._origin.appliance else host[:MAX_HOST]
         header = self._headers.pop(host, None) or self._begin(host)
         self._headers[host] = header
         if len(self._headers) > MAX_HOSTS:
@@ -345,7 +355,7 @@ class FileParser:
 
     def _begin(self, host: str | None) -> FileHeader:
         """Begin with the lines of a host, of the appliance that it is."""
-        appliances, name = self._parser.appliances, self._appliance
+        appliances, name = self._parser.appliances, self._origin.appliance
         by_host = None if host is None else appliances.find(host)
         known, separate = appliances.find(name), None
         if self._hosts and (by_host is not None or known is None):
@@ -358,18 +368,25 @@ class FileParser:
             name = known.name
             source = source._replace(zone=known.zone or source.zone)
         elif appliances.known_only and self._may_refuse:
-            self._parser.warn("refused", name, f"from {self._appliance}")
+            sender = self._origin.sender or self._origin.appliance
+            self._parser.warn("refused", name, f"from {sender}")
         elif appliances.known_only:
             self._parser.warn("unknown", name)
-        header = FileHeader(Origin(name, self._path, None), source, separate, known)
+        origin = replace(self._origin, appliance=name)
+        header = FileHeader(origin, source, separate, known)
         self._headers[host] = header
         return header
 
 
+def _first_stamp(block: Block) -> bytes:
+    """Return the stamp of the first line of a block, as a file would have it."""
+    begin = block.start + 1
+    return block.text[begin : begin + grammar.STAMP_BYTES - 1]
+
+
 def _first_line(block: Block) -> tuple[bytes, bytes]:
     """Return the first line of a block, verbatim, and its stamp."""
-    begin = block.start + 1
-    stamp = block.text[begin : begin + grammar.STAMP_BYTES - 1]
+    begin, stamp = block.start + 1, _first_stamp(block)
     if block.lines is not None:
         return block.lines[0].original, stamp
     end = block.text.find(b"\n", begin, block.end)

@@ -107,6 +107,7 @@ _TABLE = (
     Field("log.file.path", "keyword"),
     # Of Filebeat and Elastic Agent, which every mapping of logs knows.
     Field("log.offset", "long", of_ecs=False),
+    Field("log.source.address", "keyword", of_ecs=False),
     Field("log.syslog.priority", "long"),
     Field("log.syslog.facility.code", "long"),
     Field("log.syslog.severity.code", "long"),

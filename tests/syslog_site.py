@@ -41,9 +41,14 @@ class Site:
         self.configure()
 
     def configure(
-        self, more: str = "", *, tls: str = "", output: str = ", batch: {max_age: 10ms}"
+        self,
+        more: str = "",
+        *,
+        tls: str = "",
+        output: str = ", batch: {max_age: 10ms}",
+        top: str = "",
     ) -> None:
-        """Write the configuration, with more settings of all inputs, TLS and the output."""
+        """Write the configuration, with more settings of inputs, TLS and output, and more lines."""
         inputs = ""
         for transport, address in self.addresses.items():
             files = f"certificate: {self.folder}/server.pem, key: {self.folder}/server.key{tls}"
@@ -52,7 +57,7 @@ class Site:
                 f"  - {{type: syslog, listen: '{address}', timezone: Europe/Rome{secure}{more}}}\n"
             )
         self.program.config.write_text(
-            f"state: {self.folder}/state\ninputs:\n{inputs}outputs:\n  archive:\n"
+            f"{top}state: {self.folder}/state\ninputs:\n{inputs}outputs:\n  archive:\n"
             f"    {{type: file, path: {self.output}{output}}}\n"
         )
 

@@ -368,12 +368,14 @@ def test_appliances_are_named_as_documents_have_them(tmp_path: Path, mounts: Pat
         "documents: {namespace: mail}\n"
     )
     findings = found(tmp_path, text.replace("[a]", "[curious]"), mounts)
-    said = at(findings, "inputs[0].paths[0] '../{appliance}/mail*': ", tmp_path)
-    assert said[0] == (True, "1 file now, of esa1", "")
-    assert said[1][0] is False
-    assert said[1][1].endswith("or the log is of another one (SN2 instead of SN1)")
-    assert "1 login of esa1, from 2026-03-03T09:00:00.000Z" in said[2][1]
+    files, serial, sampled = at(findings, "inputs[0].paths[0] ", tmp_path)
+    assert files == (True, "'../{appliance}/mail*': 1 file now, of esa1", "")
+    assert serial[1].endswith("or the log is of another one (SN2 instead of SN1)")
+    assert serial[2] == "Compare the log with appliances in the configuration."
+    assert "1 login of esa1, from 2026-03-03T09:00:00.000Z" in sampled[1]
     assert findings[-1].text == "outputs.siem: mail, rome of esa1, esa2"
+    (unseen,) = at(findings, "appliances.", tmp_path)
+    assert unseen[1] == "esa2: none of the logs that were looked into is its"
 
 
 def test_standard_input_is_said(tmp_path: Path, mounts: Path) -> None:

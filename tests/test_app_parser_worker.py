@@ -199,3 +199,20 @@ def test_inputs_of_one_appliance_join_though_their_zones_differ() -> None:
     document = orjson.loads(made.body)
     assert document["source"]["ip"] == "192.0.2.7"
     assert document["@timestamp"] == "2026-03-03T09:00:01.000Z"
+
+
+def test_each_input_of_a_sender_has_its_settings() -> None:
+    """Its log goes on: what is open stays so, and equal lines are several logins."""
+    inputs = InputOptions(ROME), InputOptions(NEW_YORK, frozenset({"copy"}))
+    pool = ParserPool(ParserSettings(inputs, sessions=True, common=Common()), [])
+    head = b"<22>Mar  3 10:00:01 copy: Info: "
+    other = b"<22>Mar  3 10:00:01 mail_logs: Info: " + login(7)[len(STAMP) :]
+    text = head + login(7)[len(STAMP) :]
+    sent = MORE._replace(path="", kind=Kind.IDLE, near=datetime(2026, 3, 4, tzinfo=UTC))
+    made = pool.take(sent._replace(data=head + opened(7, b"192.0.2.7")[len(STAMP) :], resume=b""))
+    for number, data in ((0, text), (1, other + text), (0, other + text)):
+        made += pool.take(sent._replace(data=data, input=number))
+    found = [orjson.loads(x.body) for x in made]
+    assert {x["source"]["ip"] for x in found} == {"192.0.2.7"}
+    assert [x["event"]["timezone"] for x in found] == ["+01:00", "-05:00", "+01:00", "+01:00"]
+    assert len({x.id for x in made}) == 4

@@ -349,6 +349,33 @@ def test_options_change_the_documents(path: Path) -> None:
     assert documents("--appliance", "mx")[0]["host"]["name"] == "mx"
 
 
+def test_a_configuration_says_what_documents_have(path: Path) -> None:
+    """Its appliances, and what it says of documents; options go further."""
+    config = path.parent / "esa.yaml"
+    config.write_text(
+        "inputs: [{type: stdin}]\noutputs: {a: {type: stdout}}\nknown_appliances_only: true\n"
+        "appliances: {esa1.example.com: {names: [esa1], timezone: Asia/Tokyo, labels: {a: own}}}\n"
+        "documents: {labels: {a: '1', b: '2'}, namespace: mail}\n"
+    )
+    path.write_bytes(log(header=b""))
+    code, out, err = run("parse", "-q", "-c", config, "--no-original", path)
+    assert (code, err) == (0, "")
+    document = orjson.loads(out)
+    assert document["host"]["name"] == "esa1.example.com"
+    assert document["@timestamp"] == "2026-02-28T21:00:02.000Z"
+    assert document["labels"] == {"a": "own", "b": "2"}
+    assert document["data_stream"]["namespace"] == "mail"
+    assert "original" not in document["event"]
+    code, out, err = run("parse", "-q", "-c", config, "--appliance", "mx", path)
+    assert code == 0
+    assert orjson.loads(out)["host"]["name"] == "mx"
+    assert "warning: 'mx' is in no entry of appliances, and keeps its own name; add it" in err
+    config.write_text("outputs: {a: {type: stdout}}")
+    code, out, err = run("parse", "-c", config, path)
+    assert (code, out) == (2, b"")
+    assert "inputs: is missing" in err
+
+
 def test_it_runs_within_another_program(path: Path) -> None:
     """With documents, problems, warnings and the summary."""
     path.write_bytes(log(header=b""))

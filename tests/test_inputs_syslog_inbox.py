@@ -1,12 +1,15 @@
 """Messages of senders on their way into documents."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.syslog import inbox as inbox_module
 from forwarder.inputs.syslog.inbox import FULL_BYTES, Inbox, Origin
+
+KEY = "syslog/"
 
 
 def origin(sender: str, number: int = 0) -> Origin:
@@ -27,13 +30,28 @@ def test_each_sender_has_a_log_of_its_own() -> None:
     inbox.put(origin("192.0.2.1"), [b"three"])
     chunks = inbox.take(0)
     assert parts(chunks) == [
-        ("syslog/192.0.2.1", 0, b"one\ntwo\nthree\n", b""),
-        ("syslog/192.0.2.2", 0, b"other\n", b""),
+        (f"{KEY}192.0.2.1", 0, b"one\ntwo\nthree\n", b""),
+        (f"{KEY}192.0.2.2", 0, b"other\n", b""),
     ]
     assert {x.kind for x in chunks} == {Kind.IDLE}
     assert inbox.take(0) == []
     inbox.put(origin("192.0.2.1"), [b"four"])
-    assert parts(inbox.take(0)) == [("syslog/192.0.2.1", 14, b"four\n", None)]
+    assert parts(inbox.take(0)) == [(f"{KEY}192.0.2.1", 14, b"four\n", None)]
+
+
+def test_a_chunk_is_of_one_input() -> None:
+    """Inputs may say different things about the messages of one sender."""
+    inbox = Inbox([])
+    for number, data in ((0, b"one"), (0, b"two"), (1, b"three"), (0, b"four")):
+        inbox.put(origin("192.0.2.1", number), [data])
+    chunks = [*inbox.take(0), *inbox.take(0), *inbox.take(0)]
+    found = [(x.key, x.offset, x.data, x.input, x.sender) for x in chunks]
+    sender = "192.0.2.1"
+    assert found == [
+        (KEY + sender, 0, b"one\ntwo\n", 0, sender),
+        (KEY + sender, 8, b"three\n", 1, sender),
+        (KEY + sender, 14, b"four\n", 0, sender),
+    ]
 
 
 def test_what_is_not_in_documents_comes_again() -> None:
@@ -41,12 +59,12 @@ def test_what_is_not_in_documents_comes_again() -> None:
     inbox = Inbox([])
     inbox.put(origin("a"), [b"one", b"two"])
     inbox.take(0)
-    assert [*inbox.save({"syslog/a": (4, b"state")})]
+    assert [*inbox.save({f"{KEY}a": (4, b"state")})]
     inbox.put(origin("a"), [b"three"])
     inbox.take(0)
     inbox.put(origin("a"), [b"four"])
     inbox.rewind()
-    assert parts(inbox.take(0)) == [("syslog/a", 4, b"two\nthree\nfour\n", b"state")]
+    assert parts(inbox.take(0)) == [(f"{KEY}a", 4, b"two\nthree\nfour\n", b"state")]
 
 
 def test_a_restart_goes_on_at_the_saved_position() -> None:
@@ -54,10 +72,26 @@ def test_a_restart_goes_on_at_the_saved_position() -> None:
     before = Inbox([])
     before.put(origin("a"), [b"one"])
     before.take(0)
-    saved = [(key, value or b"") for key, value in before.save({"syslog/a": (4, b"\xff\0")})]
+    saved = [(key, value or b"") for key, value in before.save({f"{KEY}a": (4, b"\xff\0")})]
     after = Inbox(saved)
     after.put(origin("a"), [b"two"])
-    assert parts(after.take(0)) == [("syslog/a", 4, b"two\n", b"\xff\0")]
+    assert parts(after.take(0)) == [(f"{KEY}a", 4, b"two\n", b"\xff\0")]
+
+
+def test_a_chunk_tells_when_its_messages_arrived() -> None:
+    """Also if they wait for long, or come again."""
+    times = [datetime(2026, 4, 22, tzinfo=UTC) + timedelta(seconds=x) for x in (0, 0.9, 1, 3_600)]
+    clock = iter(times)
+    inbox = Inbox([], lambda: next(clock))
+    for number in range(4):
+        inbox.put(origin("a"), [b"%d" % number])
+    found = [*inbox.take(0), *inbox.take(0), *inbox.take(0)]
+    expected = [(times[0], b"0\n1\n"), (times[2], b"2\n"), (times[3], b"3\n")]
+    assert [(x.near, x.data) for x in found] == expected
+    assert [*inbox.save({f"{KEY}a": (2, b"")})]
+    inbox.rewind()
+    again = [*inbox.take(0), *inbox.take(0), *inbox.take(0)]
+    assert [(x.near, x.data) for x in again] == [(times[0], b"1\n"), *expected[1:]]
 
 
 def test_a_full_inbox_is_seen() -> None:
@@ -85,17 +119,17 @@ def test_silent_senders_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "b", "c"):
         inbox.put(origin(name), [b"x"])
     inbox.take(0)
-    assert [*inbox.save({"syslog/b": (2, b"")})]
+    assert [*inbox.save({f"{KEY}b": (2, b"")})]
     inbox.put(origin("d"), [b"x"])
-    assert [*inbox.save({})] == [("syslog/b", None)]
+    assert [*inbox.save({})] == [(f"{KEY}b", None)]
 
 
 def test_senders_of_before_a_restart_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """So the state does not grow with each start."""
     monkeypatch.setattr(inbox_module, "MAX_SENDERS", 2)
-    inbox = Inbox([(f"syslog/{x}", b'{"offset":2,"state":""}') for x in "ab"])
+    inbox = Inbox([(f"{KEY}{x}", b'{"offset":2,"state":""}') for x in "ab"])
     inbox.put(origin("c"), [b"x"])
-    assert [*inbox.save({})] == [("syslog/a", None)]
+    assert [*inbox.save({})] == [(f"{KEY}a", None)]
 
 
 def test_taking_waits_for_a_message_or_to_be_woken() -> None:

@@ -330,6 +330,18 @@ def test_a_unix_socket_without_a_listener_is_replaced(receiver: Receiver, tmp_pa
     assert file.read_text() == "mine"
 
 
+def test_senders_at_a_unix_socket_have_no_address(
+    receiver: Receiver, inbox: Inbox, tmp_path: Path
+) -> None:
+    """Also one whose own socket has a path."""
+    receiver.listen([settings(f"unix://{tmp_path}/log", allow=(ip_network("192.0.2.0/24"),))])
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+        client.bind(f"{tmp_path}/own")
+        client.sendto(b"<22>one", f"{tmp_path}/log")
+    (chunk,) = inbox.take(LONG)
+    assert (chunk.data, chunk.appliance, chunk.sender) == (b"<22>one\n", "localhost", "")
+
+
 class Certificates:
     """Files of a server and of senders."""
 

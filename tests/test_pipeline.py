@@ -284,7 +284,7 @@ def test_what_is_counted_does_not_grow_with_what_servers_answer() -> None:
 def test_only_wanted_tags_are_read() -> None:
     """Others are counted, and so are lines without a tag; what repeats a line has its tag."""
     flow = LogParser()
-    reading = flow.open("a", None, near=SPRING, messages=True, tags={"mail_logs", "b"})
+    reading = flow.open("a", None, near=SPRING, messages=True, tags=frozenset({"mail_logs", "b"}))
     login = (
         "Info: SMTP Auth: (ICID {}) failed for user: u using AUTH mechanism: LOGIN with profile: P"
     )

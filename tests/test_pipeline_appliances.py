@@ -178,7 +178,7 @@ def test_messages_of_strangers_are_refused() -> None:
     found += site.receive("192.0.2.7", message(LOGIN.format(9), "x"))
     assert names(found) == ["esa2.example.com", "esa1.example.com"]
     assert site.flow.counts.refused_lines == 5
-    assert site.flow.open_connections == 0
+    assert site.flow.open_connections == 2  # those of the logins
     assert site.warnings == {
         ("refused", "x", "from 198.51.100.1"),
         ("refused", "198.51.100.1", "from 198.51.100.1"),
@@ -208,6 +208,23 @@ def test_invented_names_are_bounded() -> None:
     assert counts.appliances[0] == ApplianceWarning("refused", "h0", "from 198.51.100.1")
     assert [*site.flow.changes()] == []
     assert len(reading.state) < 50_000
+
+
+def test_a_clock_that_is_off_is_said_once_for_each_appliance() -> None:
+    """By its own zone; what an offset or no year says is compared as well."""
+    site = Site()
+    reading = site.flow.open("198.51.100.1", None, near=NEAR, hosts=True, messages=True)
+    for minute in range(3):
+        # 11:44:48 in Rome is 09:44:48, and nothing is known of the zone of others.
+        reading.date(datetime(2026, 4, 22, 9, 45 + minute, tzinfo=UTC))
+        text = "".join(message(LOGIN.format(7), x) for x in ("esa1", "esa2", "esa3"))
+        text += f"<22>1 2026-04-22T11:44:48+02:00 esa4 mail_logs - - - Info: {LOGIN.format(7)}\n"
+        reading.feed(text.encode())
+        reading.settle()
+    assert site.warnings == {
+        ("clock", "esa2.example.com", "119 minutes ahead"),
+        ("clock", "esa3", "119 minutes ahead"),
+    }
 
 
 def test_a_log_goes_on_with_another_map() -> None:

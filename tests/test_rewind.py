@@ -106,6 +106,22 @@ def test_later_logs_are_read_again_too(tmp_path: Path) -> None:
     assert bodies(again + later) == parsed(tmp_path)
 
 
+def test_what_is_open_of_a_configured_appliance_is_forgotten(tmp_path: Path) -> None:
+    """Under the name of its entry, which is not that of its folder."""
+    config = configure(tmp_path, FILES)
+    with config.open("a") as file:
+        file.write("appliances: {mx: {names: [esa1]}}\n")
+    log = append(tmp_path, session(5, "10:10", "new", "login"))
+    first = run(config, "--once").stdout
+    assert rewind(config, log).returncode == 0
+    with closing(Spool(tmp_path / "state")) as spool:
+        assert [*spool.load_state("core/")] == []
+    assert bodies(run(config, "--once").stdout) == bodies(first)
+    append(tmp_path, session(5, "10:20", "login"))
+    (document,) = map(orjson.loads, run(config, "--once").stdout.splitlines())
+    assert document["source"]["ip"] == "203.0.113.9"
+
+
 def test_a_connection_that_is_open_now_goes_on(tmp_path: Path) -> None:
     """Though another had its number in the log that is read again."""
     config = configure(tmp_path, FILES)

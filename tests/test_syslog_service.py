@@ -68,6 +68,8 @@ def test_each_framing_gives_the_documents_of_a_file(site: Site, transport: str) 
         found[name] = site.wait(3 * len(found) + 3)[-3:]
         host = "esa1" if "esa1" in framing else sender
         assert {x["host"]["name"] for x in found[name]} == {host}, name
+        address = None if transport == "unix" else {"address": sender}
+        assert all(x["log"].get("source") == address for x in found[name]), name
         log = site.folder / "files" / name / host / "mail.log"
         log.parent.mkdir(parents=True)
         log.write_text("".join(x + "\n" for x in lines))
@@ -222,6 +224,62 @@ def test_the_own_sender_sends_what_an_appliance_would(site: Site, tmp_path: Path
     wrong = command("send", str(folder), "--to", "here")
     assert wrong.returncode == 2
     assert "is not a syslog address" in wrong.stderr
+
+
+def test_the_appliances_of_a_configuration(site: Site) -> None:
+    """By host and by sender; strangers are refused and named; a reload takes other ones."""
+    entry = (
+        "appliances:\n  esa1.example.com: {names: [esa1], timezone: Asia/Tokyo,"
+        " labels: {site: rome}, namespace: rome}\n"
+    )
+    site.configure(top=f"{entry}known_appliances_only: true\n")
+    site.program.begin()
+    site.send("tcp", [FRAMINGS["host"].format(x) for x in (LINES[0], LINES[1])])
+    (found,) = site.wait(1)
+    assert found["host"]["name"] == "esa1.example.com"
+    assert found["event"]["timezone"] == "+09:00"
+    assert found["labels"] == {"site": "rome"}
+    assert found["data_stream"]["namespace"] == "rome"
+    site.send("udp", [FRAMINGS["no host"].format(x) for x in LINES])
+    site.program.await_log("Appliance is in no entry of appliances, and its messages are refused")
+    assert 'appliance=127.0.0.1 detail="from 127.0.0.1"' in site.program.log
+    addresses = "  esa2: {addresses: [127.0.0.0/8]}\nknown_appliances_only: true\n"
+    site.configure(top=entry + addresses)
+    site.program.send(signal.SIGHUP)
+    site.program.await_log("The new configuration is in use.")
+    site.send("tcp", [FRAMINGS["no host"].format(LINES[6])])
+    # Its connection is still known.
+    site.send("tcp", [FRAMINGS["host"].format(LINES[1])])
+    _, by_address, by_host = site.wait(3)
+    assert by_address["host"]["name"] == "esa2"
+    assert by_host["host"]["name"] == "esa1.example.com"
+    assert by_host["source"]["ip"] == "203.0.113.9"
+
+
+def test_tags_pick_a_subscription(site: Site) -> None:
+    """What is skipped is in ``status`` and not in the log."""
+    site.configure(", tags: [mail_logs]")
+    site.program.begin()
+    other = FRAMINGS["host"].format(LINES[6]).replace("mail_logs", "copy")
+    site.send("udp", [other, FRAMINGS["host"].format(LINES[6]), other])
+    site.wait(1)
+    assert site.program.end() == 0
+    shown = command("status", "-c", str(site.program.config)).stdout
+    assert "since the service began: 2 messages skipped\n" in shown
+    assert "skipped" not in site.program.log
+
+
+def test_a_clock_that_is_off_is_said(site: Site) -> None:
+    """In the log and in ``status``."""
+    site.program.begin()
+    time = datetime.now(UTC) + timedelta(hours=3.5)
+    framing = f"<22>1 {time.isoformat(timespec='seconds')} esa1 mail_logs - - - Info: "
+    site.send("tcp", [framing + LINES[6]])
+    site.program.await_log("Appliance has another time than this host, by its messages: set both")
+    assert 'appliance=esa1 detail="3 hours ahead"' in site.program.log
+    assert site.program.end() == 0
+    shown = command("status", "-c", str(site.program.config)).stdout
+    assert "esa1 has another time than this host" in shown
 
 
 def test_once_opens_no_socket(site: Site) -> None:

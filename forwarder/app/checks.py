@@ -83,6 +83,11 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     named = {x.appliance for x in config.inputs if x.appliance is not None}
     named |= {x.appliance for x in seen.values() if x.named}
     appliances = {*map(config.appliances.name_of, named), *config.appliances.by_name}
+    # What comes over syslog, or through a pipe, cannot be known.
+    if all(isinstance(x, FilesSettings) for x in config.inputs):
+        for name in sorted(config.appliances.by_name.keys() - config.appliances.found):
+            advice = "Compare its names with the folders of the logs, and the hosts in them."
+            yield _ok(f"appliances.{name}: none of the logs that were looked into is its", advice)
     own = {x.namespace for x in config.appliances.by_name.values() if x.namespace is not None}
     namespace = config.documents.namespace
     expected = Expected(namespace, tuple(sorted(appliances)), tuple(sorted(own - {namespace})))
@@ -340,7 +345,8 @@ def _judge_appliances(counts: Counters) -> Iterator[Finding]:
         text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
         yield _bad(text, GIVE_NAMES)
     for kind, appliance, detail in counts.appliances:
-        yield Finding(good=kind != "serial", text=describe_warning(kind, quoted(appliance), detail))
+        text = describe_warning(kind, quoted(appliance), detail)
+        yield _ok(text, "Compare the log with appliances in the configuration.")
 
 
 def _parse_ends(reading: FileParser, path: str) -> Iterator[bytes]:

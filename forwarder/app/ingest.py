@@ -104,6 +104,7 @@ class Ingest:
             named_files(config.inputs),
             dict(spool.load_state(STATUS_PREFIX)),
             lambda: self.live.counts,
+            config.appliances.name_of,
         )
         self._committer = Committer(spool, self._stop, self._note_changes)
         self.is_complete = False

@@ -129,6 +129,7 @@ class InputStatus:
         named: Collection[str],
         last: Mapping[str, bytes],
         listeners: Callable[[], Mapping[str, ListenerCounts]] = dict,
+        name_of: Callable[[str], str] = str,
     ) -> None:
         """Start with nothing logged.
 
@@ -137,7 +138,9 @@ class InputStatus:
             named: Paths of single files that the configuration names.
             last: What was saved for ``status`` before; it has the files that are not mail logs.
             listeners: Tells what sockets have received so far, by their addresses.
+            name_of: Tells which appliance a folder is of.
         """
+        self._name_of = name_of
         self.tailer = tailer
         self._listeners = listeners
         self._listener_warnings = ListenerWarnings()
@@ -269,7 +272,7 @@ class InputStatus:
             "named": [
                 {
                     "path": os.fsencode(x.path).decode("utf-8", "replace"),
-                    "appliance": x.appliance,
+                    "appliance": self._name_of(x.appliance),
                     "size": x.size,
                     "offset": x.offset,
                     "behind_bytes": x.behind,

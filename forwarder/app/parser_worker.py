@@ -60,6 +60,7 @@ class ParserPool:
         )
         self._parser.restore((key.removeprefix(PREFIX), value) for key, value in state)
         self._readings: dict[str, FileParser] = {}
+        self._input_of: dict[str, int] = {}  # of senders: the last by which messages came
         self._touched: dict[str, Kind] = {}  # those read since the last checkpoint; the last kind
         self._leaving: set[str] = set()  # those that have ended, and whose end is being saved
         self._others: set[str] = set()  # those that the service knows not to be mail logs
@@ -79,8 +80,14 @@ class ParserPool:
         path = (
             None if chunk.path in {"-", ""} else os.fsencode(chunk.path).decode("utf-8", "replace")
         )
-        reading = self._readings.get(chunk.key)
-        if reading is None or chunk.resume is not None:
+        reading, state = self._readings.get(chunk.key), chunk.resume
+        if not chunk.path:
+            before = self._input_of.get(chunk.key)
+            self._input_of[chunk.key] = chunk.input
+            if reading is not None and before != chunk.input:
+                # It goes on with the settings of the other input.
+                state = state or reading.state
+        if reading is None or state is not None:
             reading = self._readings[chunk.key] = self._parser.open(
                 chunk.appliance,
                 path,
@@ -89,8 +96,9 @@ class ParserPool:
                 near=chunk.near,
                 hosts=not chunk.named,
                 messages=not chunk.path,
+                sender=chunk.sender or None,
                 **self._inputs[chunk.input]._asdict(),
-                state=chunk.resume or None,
+                state=state or None,
                 offset=chunk.offset,
                 head=chunk.head,
             )
@@ -109,6 +117,7 @@ class ParserPool:
         """
         for key in (*(self._leaving - self._touched.keys()), *forgotten):
             self._readings.pop(key, None)
+            self._input_of.pop(key, None)
             self._others.discard(key)
         consumed: dict[str, tuple[int, bytes]] = {}
         others: dict[str, OtherLog | None] = {}

@@ -73,6 +73,7 @@ class Encoder:
         self._host: bytes | None = None
         self._serial: bytes | None = None
         self._path: bytes | None = None
+        self._sender: bytes | None = None
         self._namespace: bytes | None = None
         self._labels: bytes | None = None
         self._lacks = 0  # which of these are None, a bit each
@@ -143,7 +144,7 @@ class Encoder:
             utc, name.encode(), original, message, self._path,
             None if offset is None else b"%d" % offset, user_text, user_domain, address, domain,
             number, connection_id, sender, tls, session, start, duration,
-            self._host, self._serial, header, self._namespace, self._labels,
+            self._host, self._serial, header, self._sender, self._namespace, self._labels,
         )
         # fmt: on
         template = self._templates.get(key)
@@ -161,9 +162,9 @@ class Encoder:
             serial, namespace = serial or known.serial, known.namespace
             if known.labels:
                 labels = orjson.dumps(dict((*self._common.labels, *known.labels)))
-        texts = (cut(origin.appliance), cut(serial), cut(origin.path), namespace)
+        texts = (cut(origin.appliance), cut(serial), cut(origin.path), origin.sender, namespace)
         values = (*(None if x is None else _quote(x) for x in texts), labels)
-        self._host, self._serial, self._path, self._namespace, self._labels = values
+        self._host, self._serial, self._path, self._sender, self._namespace, self._labels = values
         self._lacks = sum(1 << number for number, x in enumerate(values) if x is None)
         # The number (20 digits) and the start (16 characters) follow it.
         prefix = _quote(origin.appliance[: SHORT_KEYWORD - 64])[:-1]

@@ -49,7 +49,7 @@ _CATEGORIES = {
 SLOTS = (
     *("time", "id", "original", "message", "path", "offset", "user", "user_domain", "address"),
     *("domain", "number", "connection", "sender", "tls", "session", "start", "duration"),
-    *("host", "serial", "syslog", "namespace", "labels"),
+    *("host", "serial", "syslog", "log_source", "namespace", "labels"),
 )
 """The values that differ within a template."""
 
@@ -132,6 +132,8 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
             "level": cut(None if event.level is None else event.level.decode().lower()),
             "file": {"path": slots["path"]},
             "offset": slots["offset"],
+            # As Elastic's shippers have it, but for the port, which says nothing.
+            "source": {"address": slots["log_source"]},
             "syslog": slots["syslog"],
         },
         "observer": {

@@ -28,6 +28,7 @@ class Chunk(NamedTuple):
     named: bool = False
     """Whether the appliance was configured; if not, a host in a syslog header takes its place."""
     input: int = 0  # index of the input among those configured
+    sender: str = ""  # address that messages came from; empty for files and Unix sockets
     head: bytes = b""
     """Whole lines from the start of the log, with its file header, where reading begins after them
     and nothing was saved."""

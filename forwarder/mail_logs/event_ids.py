@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from forwarder.appliances import Appliance
 from forwarder.events import Origin
 from forwarder.mail_logs import grammar
+from forwarder.mail_logs.skew import Skew
 from forwarder.mail_logs.timestamps import Clock
 
 GENERATION_SECONDS = 3
@@ -178,6 +179,7 @@ class FileHeader:
         host: From syslog headers, where the operator named the appliance and the host has another
             name; None else.
         configured: What the operator says of the appliance; None if that is nothing.
+        skew: How far its clock is off, where the time of arrival is known.
         where: Appliance, base name, host and folder: what does not change in the file.
         offset: Local time minus UTC.
         is_moved: Whether it has said another serial number; the reader clears this.
@@ -197,6 +199,7 @@ class FileHeader:
         self.source = source
         self.host = host
         self.configured = configured
+        self.skew = Skew()
         self.where = origin.appliance, source.base, host, source.folder
         self.is_moved = False
         self.first: int | None

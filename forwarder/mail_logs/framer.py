@@ -19,7 +19,7 @@ have.
 """
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -85,7 +85,7 @@ class Framer:
         year: int | None = None,
         latest: datetime | None = None,
         may_wrap: bool = True,
-        tags: Container[str] = (),
+        tags: frozenset[str] = frozenset(),
         count_lines: bool = True,
         counters: Counters | None = None,
     ) -> None:

@@ -2,6 +2,8 @@
 
 - The messages of a sender are the lines of a log without a file. Its offsets count their bytes for
   as long as the sender is remembered, so event ids and open connections survive a restart.
+- What arrives at several sockets is of one log, so equal lines have ids of their own; of a chunk,
+  all is of one input, whose settings count.
 - What was handed over is kept until it is in documents; where the parser process died, it is handed
   over again.
 - When more than :data:`FULL_BYTES` wait, sockets are not read: senders wait where the transport
@@ -12,8 +14,8 @@
 import threading
 from base64 import b64decode, b64encode
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import orjson
@@ -30,52 +32,68 @@ MAX_SENDERS = 4_096
 """A fleet has some hundreds of appliances and relays."""
 
 _CHUNK_BYTES = 1 << 17  # 128 KiB, as of files
+_CHUNK_TIME = timedelta(seconds=1)
+"""Between messages of a chunk: while the spool is full, they may wait for long."""
 
 
 class Origin(NamedTuple):
     """Where lines come from."""
 
-    sender: str  # its address
+    sender: str  # its address; empty at a Unix socket
     appliance: str  # its name, unless a syslog header has another one
     named: bool  # whether the name was configured: then no header has another one
     input: int  # index of the input among those configured
 
 
+class _Received(NamedTuple):
+    """Messages, each with a newline behind."""
+
+    origin: Origin
+    arrived: datetime  # the first of them
+    data: bytes
+
+
 class _Log:
     """The messages of one sender."""
 
-    __slots__ = ("in_flight", "offset", "origin", "resume", "saved", "waiting")
+    __slots__ = ("in_flight", "offset", "resume", "saved", "waiting")
 
     def __init__(self, offset: int = 0, resume: bytes = b"") -> None:
-        self.origin: Origin  # of the last message
         # An offset before which all is in documents, and what goes with the chunk from there.
         self.saved = offset, resume
         self.offset = offset
         self.resume: bytes | None = resume
-        self.waiting: deque[bytes] = deque()
-        self.in_flight: deque[bytes] = deque()  # from the saved offset on
+        self.waiting: deque[_Received] = deque()
+        self.in_flight: deque[_Received] = deque()  # from the saved offset on
 
     def take(self, key: str) -> Chunk:
         """Hand over some of what waits."""
-        parts, size = [], 0
-        while self.waiting and size < _CHUNK_BYTES:
-            parts.append(self.waiting.popleft())
+        origin, arrived, data = self.waiting.popleft()
+        parts, size = [data], len(data)
+        while (
+            self.waiting
+            and size < _CHUNK_BYTES
+            and self.waiting[0].origin == origin
+            and self.waiting[0].arrived - arrived < _CHUNK_TIME
+        ):
+            parts.append(self.waiting.popleft().data)
             size += len(parts[-1])
         data = b"".join(parts)
-        self.in_flight.append(data)
+        self.in_flight.append(_Received(origin, arrived, data))
         offset, resume = self.offset, self.resume
         self.offset, self.resume = offset + len(data), None
         return Chunk(
             key=key,
-            appliance=self.origin.appliance,
+            appliance=origin.appliance,
             path="",
-            near=datetime.now(UTC),
+            near=arrived,
             data=data,
             kind=Kind.IDLE,  # a message is whole
             resume=resume,
             offset=offset,
-            named=self.origin.named,
-            input=self.origin.input,
+            named=origin.named,
+            input=origin.input,
+            sender=origin.sender,
         )
 
     def save(self, offset: int, resume: bytes) -> None:
@@ -83,9 +101,9 @@ class _Log:
         size = offset - self.saved[0]
         while size > 0:
             first = self.in_flight.popleft()
-            if size < len(first):
-                self.in_flight.appendleft(first[size:])
-            size -= len(first)
+            if size < len(first.data):
+                self.in_flight.appendleft(first._replace(data=first.data[size:]))
+            size -= len(first.data)
         self.saved = offset, resume
 
     def rewind(self) -> None:
@@ -98,8 +116,13 @@ class _Log:
 class Inbox:
     """Takes messages from the thread that receives, for the thread that reads."""
 
-    def __init__(self, saved: Iterable[tuple[str, bytes]]) -> None:
+    def __init__(
+        self,
+        saved: Iterable[tuple[str, bytes]],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         """Start with what :meth:`save` returned before; pairs whose key begins with PREFIX."""
+        self._now = now
         self._changed = threading.Condition()
         self._logs: dict[str, _Log] = {}  # the least recently heard first
         for key, value in saved:
@@ -122,8 +145,7 @@ class Inbox:
         with self._changed:
             log = self._logs.pop(key, None) or self._begin()
             self._logs[key] = self._ready[key] = log
-            log.origin = origin
-            log.waiting.append(data)
+            log.waiting.append(_Received(origin, self._now(), data))
             self._waiting_bytes += len(data)
             self._changed.notify_all()
 
@@ -159,7 +181,7 @@ class Inbox:
         """Hand over again what is not in documents."""
         with self._changed:
             for key, log in self._logs.items():
-                self._waiting_bytes += sum(map(len, log.in_flight))
+                self._waiting_bytes += sum(len(x.data) for x in log.in_flight)
                 log.rewind()
                 if log.waiting:
                     self._ready[key] = log

@@ -26,8 +26,8 @@ UDP_BUFFER_BYTES = 16 << 20
 """Asked for: some 100,000 messages, seconds of a large fleet. The system gives no more than
 ``net.core.rmem_max``."""
 
-UNIX_SENDER = "localhost"
-"""Of all messages at a Unix socket."""
+_UNIX_APPLIANCE = "localhost"
+"""Of messages at a Unix socket that do not name a host: senders there have no address."""
 
 _READ_BYTES = 1 << 16
 _DATAGRAM_BYTES = 1 << 16  # the longest there is
@@ -132,13 +132,14 @@ class Listener:
 
     def _receive(self, source: socket.socket) -> None:
         """Take datagrams, each of which is a message."""
+        is_unix = source.family == socket.AF_UNIX
         messages: defaultdict[str, list[bytes]] = defaultdict(list)
         with suppress(BlockingIOError):
             for _ in range(_DATAGRAMS_AT_ONCE):
                 data, peer = source.recvfrom(_DATAGRAM_BYTES)
-                messages[peer[0] if peer else ""].append(data)
+                messages["" if is_unix else peer[0]].append(data)
         for peer, datagrams in messages.items():
-            sender = sender_address(peer) if peer else UNIX_SENDER
+            sender = sender_address(peer) if peer else ""
             if self._is_allowed(sender):
                 self._put(sender, [*filter(None, map(self._shorten, map(clean, datagrams)))])
             else:
@@ -158,12 +159,15 @@ class Listener:
             return
         self._counts.messages += len(messages)
         self._counts.bytes += sum(map(len, messages))
-        named, number = self._settings.appliance, self._settings.input
-        self._inbox.put(Origin(sender, named or sender, named is not None, number), messages)
+        settings = self._settings
+        appliance = settings.appliance or sender or _UNIX_APPLIANCE
+        named = settings.appliance is not None
+        origin = Origin(sender, appliance, named, settings.input)
+        self._inbox.put(origin, messages)
 
     def _is_allowed(self, sender: str) -> bool:
         allow = self._settings.allow
-        if not allow or sender == UNIX_SENDER:
+        if not allow or not sender:
             return True
         address = ip_address(sender)
         return any(address in network for network in allow)
