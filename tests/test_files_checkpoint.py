@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from forwarder.inputs.files.checkpoint import (
     KEEP,
     MAX_GONE,
+    PREFIX,
     CheckpointStore,
     LogState,
     decode,
@@ -61,7 +62,7 @@ def test_positions_follow_what_is_in_documents(pieces: list[bytes], offsets: lis
         logs.save(log.key, at, b"r")
         assert log.fingerprint == NOTHING.extend(content[:at])
     saved = [(key, value) for key, value in logs.changes() if value is not None]
-    assert [key for key, _ in saved] == ([log.key] if at else [])
+    assert [key for key, _ in saved] == ([PREFIX + log.key] if at else [])
     again = store(saved)
     assert [x.read for x in again.gone] == ([NOTHING.extend(content[:at])] if at else [])
 
@@ -78,7 +79,7 @@ def test_what_is_forgotten_is_taken_out_of_the_state_once() -> None:
         logs.lose_file(log)
         logs.forget(log)
         logs.save(log.key, 1, b"")
-        assert logs.changes() == ([(log.key, None)] if content else [])
+        assert logs.changes() == ([(PREFIX + log.key, None)] if content else [])
     assert len(logs) == 0
 
 

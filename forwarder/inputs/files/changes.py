@@ -3,7 +3,6 @@
 All files are scanned twice a second, or, where that takes long, so seldom that it takes a
 two-hundredth of the time: 10,000 files some every ten seconds. Those with the name of a file that
 is written to are looked at in between: so a new line waits for half a second among however many.
-inotify would need as much besides: network file systems have no events, and watches run out.
 """
 
 import time
@@ -36,13 +35,11 @@ class ChangeTracker:
         self,
         inputs: Sequence[FileSource],
         files: Files,
-        started: frozenset[str],
         monotonic: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        """Work on files; ``started`` are the patterns that were followed before."""
+        """Work on files."""
         self._inputs = inputs
-        self._started = started
         self._files = files
         self._logs = files.logs
         self._monotonic, self._wall = monotonic, wall
@@ -59,11 +56,7 @@ class ChangeTracker:
         return min(self._look_at, self._rescan_at if self.scan_is_due else self._scan_at)
 
     def look(self) -> list[str] | None:
-        """Look at files, if it is time.
-
-        Returns what is wrong now and was not before, one sentence each; None if not all were
-        scanned.
-        """
+        """Look at files, if it is time; return what is newly wrong, None without a scan of all."""
         now, begun = self._monotonic(), time.perf_counter()
         if now >= (self._rescan_at if self.scan_is_due else self._scan_at):
             self.scan_is_due = False
@@ -85,7 +78,6 @@ class ChangeTracker:
         return None
 
     def _owner(self, inode: Inode) -> str | None:
-        """Return which appliance had a file first."""
         file = self._files.get(inode)
         log = self._logs.find_by_inode(inode) if file is None else file.log
         if log is not None:
@@ -134,11 +126,10 @@ class ChangeTracker:
             self.on_truncate(file)
 
     def _on_create(self, stat: FileStat, *, is_first: bool) -> None:
-        """Add a file that is new."""
         source = self._inputs[stat.input]
         age = max(self._wall() - stat.modified_ns / 1e9, 0)
         file = File(stat, self._monotonic() - age, seen_in=self.scans)
-        at_end = source.at_end and stat.pattern not in self._started
+        at_end = source.at_end and stat.pattern not in self._logs.started
         file.skip = stat.size if is_first and at_end else 0
         older = source.ignore_older
         is_old = older is not None and age > older.total_seconds()

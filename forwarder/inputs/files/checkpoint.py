@@ -15,7 +15,7 @@ do with the path, so a renamed file keeps it.
 import json
 from base64 import b64decode, b64encode
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from sys import intern
@@ -101,7 +101,7 @@ def encode(log: LogState) -> bytes:
 
 
 def decode(key: str, value: bytes) -> LogState:
-    """Read a saved log; PositionError if it is not one."""
+    """Read what is saved of a log under a key with the prefix; PositionError if it is not one."""
     line, _, resume = value.partition(b"\n")
     try:
         saved = json.loads(line)
@@ -111,6 +111,7 @@ def decode(key: str, value: bytes) -> LogState:
         read = Fingerprint(saved["offset"], saved["checksum"], head, b64decode(saved["tail"]))
         fields = {name: saved[name] for name in _FIELDS}
         fields |= {"inode": (device, number), "appliance": intern(saved["appliance"])}
+        key = key.removeprefix(PREFIX)
         log = LogState(key, **fields, ended=saved["ended"], fingerprint=read, resume=resume)
     except (ValueError, KeyError, TypeError) as error:
         raise PositionError(key, error) from error
@@ -118,23 +119,11 @@ def decode(key: str, value: bytes) -> LogState:
     return log
 
 
-def positions_in(
-    saved: Iterable[tuple[str, bytes]], started: list[str]
-) -> Iterator[tuple[str, bytes]]:
-    """Yield the positions by key without the prefix; add the patterns to ``started``."""
-    for key, value in saved:
-        if key != STARTED:
-            yield key.removeprefix(PREFIX), value
-            continue
-        try:
-            started += [str(pattern) for pattern in json.loads(value)]
-        except (ValueError, TypeError) as error:
-            raise PositionError(STARTED, error) from error
-
-
-def encode_started(patterns: Iterable[str]) -> bytes:
-    """Return the list of patterns as it is saved."""
-    return json.dumps(sorted(patterns)).encode()
+def _decode_started(value: bytes) -> frozenset[str]:
+    try:
+        return frozenset(str(pattern) for pattern in json.loads(value))
+    except (ValueError, TypeError) as error:
+        raise PositionError(STARTED, error) from error
 
 
 class CheckpointStore:
@@ -146,16 +135,22 @@ class CheckpointStore:
         monotonic: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        """Start with what was saved: keys and encoded positions."""
+        """Start with what was saved; PositionError if it cannot be read."""
         self._monotonic, self._wall = monotonic, wall
+        self.started: frozenset[str] = frozenset()  # patterns that were followed before
+        self._is_started_saved = True
         self._logs: dict[str, LogState] = {}
         self._by_appliance: defaultdict[str, Index] = defaultdict(Index)
         self._gone: dict[str, LogState] = {}  # those without a file, the longest gone first
         self._inodes: dict[Inode, str] = {}
         self._changed: dict[str, None] = {}
         for key, value in saved:
-            log = self._logs[key] = decode(key, value)
-            self._index(log).add(key, log.read.head)
+            if key == STARTED:
+                self.started = _decode_started(value)
+                continue
+            log = decode(key, value)
+            self._logs[log.key] = log
+            self._index(log).add(log.key, log.read.head)
         sought = [log for log in self._logs.values() if log.gone is None]
         self._seeks = bool(sought)  # the files of those
         self._most = len(sought)  # files at a time
@@ -174,6 +169,11 @@ class CheckpointStore:
     def gone(self) -> list[LogState]:
         """Those without a file, in the order in which they lost it."""
         return list(self._gone.values())
+
+    def start(self, patterns: frozenset[str]) -> None:
+        """Note that patterns are followed."""
+        self._is_started_saved = self._is_started_saved and patterns <= self.started
+        self.started |= patterns
 
     def begin(self, appliance: str, path: str) -> LogState:
         """Begin a log of which nothing was read yet."""
@@ -277,12 +277,15 @@ class CheckpointStore:
     def changes(self) -> list[tuple[str, bytes | None]]:
         """Return what has to be saved since the last time; None for what was forgotten."""
         pairs: list[tuple[str, bytes | None]] = []
+        if not self._is_started_saved:
+            self._is_started_saved = True
+            pairs.append((STARTED, json.dumps(sorted(self.started)).encode()))
         for key in self._changed:
             log = self._logs.get(key)
             if log is None:
-                pairs.append((key, None))
+                pairs.append((PREFIX + key, None))
             elif log.fingerprint.size:
-                pairs.append((key, encode(log)))
+                pairs.append((PREFIX + key, encode(log)))
                 log.is_saved = True
         self._changed.clear()
         return pairs

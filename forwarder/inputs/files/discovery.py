@@ -50,16 +50,13 @@ _NO_LOG = (
     *(".tmp", ".part", ".partial", ".filepart", ".swp", "~"),
     *(".md", ".json", ".ndjson", ".yml", ".yaml", ".html", ".pdf", ".py", ".sh"),
 )
-"""What lies beside logs and would only cost time: uploads and edits under way, and notes, settings
-and results, ours among them. Short, because a log that is skipped is lost in silence and a file
-that is not a log does no harm; archives and other compression (.xz) stay in, so that reading says
-what to do with them."""
+"""What lies beside logs and would only cost time: uploads and edits under way, notes and results.
+Archives and other compression (.xz) stay in, so that reading says what to do with them."""
 
 _MAX_NAMED = 3  # links that a sentence names; there may be thousands
 
 _HEAD_BYTES = 1 << 12
-"""4 KiB, some 40 lines: log files begin with the time they were begun, so different ones differ
-long before. Those of all files of an appliance are in memory at a time."""
+"""4 KiB, some 40 lines: log files begin with the time they were begun, and differ long before."""
 
 
 @dataclass(frozen=True, slots=True)

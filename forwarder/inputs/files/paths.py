@@ -85,8 +85,7 @@ def time_in_name(path: str) -> datetime | None:
 def base_name(path: str) -> str:
     """Return which log a file is of: its name without what rotation and compression add.
 
-    What is not known to come of rotation stays: better two logs that are one, of which connections
-    are not joined, than one that is two, of which they are joined wrongly. ``mail`` for
+    What is not known to come of rotation stays, so that no two logs are joined. ``mail`` for
     ``mail.@20090422T114359.s``, ``mail.log`` for ``mail.log.2.gz``; empty for a mere timestamp.
     """
     name = os.path.basename(path)
@@ -199,9 +198,8 @@ def _instant(found: re.Match[str]) -> datetime | None:
 class Search:
     """What was met while files were searched for.
 
-    What a pattern finds in folders may have been put there by an account that uploads logs, and a
-    link of its own could make it any file. Folders that are written literally, before anything
-    that is a pattern, may be reached through links: their author knows them.
+    What a pattern finds may have been put there by an account that uploads logs, and a link could
+    make it any file. Folders before the first part that is a pattern may be reached through links.
     """
 
     follow: bool = False  # whether links that no path names are followed
@@ -239,8 +237,8 @@ def fixed_folder(pattern: str) -> str:
 def walk(folder: str, search: Search) -> Iterator[tuple[str, list[str]]]:
     """Visit a folder and all below it, without hidden ones: folder, and the sorted files in it.
 
-    Links, if they are followed, come after everything else, so that a folder is seen under its own
-    name where it has one, and each folder is visited once, so that links in a circle do no harm.
+    Links, if they are followed, come last, so that a folder is seen under its own name where it has
+    one. Each folder is visited once: links may form a circle.
     """
     visited = set()
     waiting, linked = [folder], deque[str]()

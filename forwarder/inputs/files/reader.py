@@ -1,12 +1,10 @@
 """Takes the turn of a file: compares it, or reads on where its log stopped.
 
-At a rotation the last lines of the old file and the first of the new one come within
-a moment, and a scan may find the new one only. But whatever is in the old one was written before
-there was anything in the new one, under whatever name it is now: before a file is renamed,
-truncated or sent again, it is whole. So when a file with bytes was seen first, all files are
-scanned once more before it is compared. What that scan finds and what comes earlier in the order
-has its turn first. A file is known to be the one that was seen if it has not changed since, or
-begins as it did: a busy one changes between any two scans.
+At a rotation the last lines of the old file and the first of the new one come within a moment, and
+a scan may find the new one only. But whatever is in the old one was written before there was
+anything in the new one, under whatever name it is now. So when a file with bytes was seen first,
+all files are scanned once more before it is compared, and what comes earlier in the order has its
+turn first. A file is the one that was seen if it has not changed since, or begins as it did.
 
 A file that is written to has a live name. At its end it is idle: more may come, and an unterminated
 line waits for its rest, however long. Any other file is being copied or uploaded, or written to by

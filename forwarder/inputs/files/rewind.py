@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import NamedTuple
 
-from forwarder.inputs.files.checkpoint import PREFIX, LogState, decode, positions_in
+from forwarder.inputs.files.checkpoint import STARTED, LogState, decode
 from forwarder.inputs.files.file_handle import FileError, FileHandle, MovedError
 from forwarder.inputs.files.paths import ReadingOrder, reading_order
 from forwarder.inputs.files.scanner import FileSource, FileStat, scan
@@ -44,7 +44,9 @@ def rewind(
     by_inode = {(x.appliance, x.inode): x for x in files}
     by_path = {x.path: x for x in files}
     logs = []
-    for key, value in positions_in(saved, []):
+    for key, value in saved:
+        if key == STARTED:
+            continue
         position = decode(key, value)
         path = position.path
         candidates = (
@@ -52,7 +54,7 @@ def rewind(
             *map(by_path.get, (path, path + ".gz", path.removesuffix(".gz"))),
         )
         file = next((x for x in candidates if x is not None and _still_is(x, position)), None)
-        logs.append(Again(PREFIX + key, position, file.path if file else path, file))
+        logs.append(Again(key, position, file.path if file else path, file))
     first: dict[str, ReadingOrder] = {}
     for log in logs:
         if names & {log.path, log.position.path}:

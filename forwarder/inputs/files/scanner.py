@@ -1,7 +1,5 @@
 """Scans folders for the files that the inputs ask for.
 
-A scan costs a listing of each folder and one call to the system a file.
-
 Whose log a file is depends on its place. Where accounts that upload logs have folders of their own,
 none may make another one's log its own:
 

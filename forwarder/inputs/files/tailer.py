@@ -14,14 +14,7 @@ from typing import NamedTuple
 
 from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.files.changes import ChangeTracker
-from forwarder.inputs.files.checkpoint import (
-    PREFIX,
-    STARTED,
-    CheckpointStore,
-    LogState,
-    encode_started,
-    positions_in,
-)
+from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
 from forwarder.inputs.files.discovery import say_passed_over
 from forwarder.inputs.files.file_handle import MAX_OPEN
 from forwarder.inputs.files.identify import BLOCK_BYTES
@@ -33,11 +26,12 @@ READ_BYTES = 1 << 20  # 1 MiB a call: enough for a commit, and soon over
 
 _MAX_TURNS = 256  # files looked at in a call, some 30 ms: small files make no megabyte
 
-_AGAIN_SECONDS = 3600.0
-"""What comes and goes, as a name that is now a file and now a FIFO, is reported so often."""
-
-_MAX_REPORTED = 10_000
-"""Sentences that are remembered, 2 MB: strangers make names. The rest is in the status only."""
+_AGAIN_SECONDS = (
+    3600.0  # what comes and goes, as a FIFO in place of a file, is reported so often
+)
+_MAX_REPORTED = (
+    10_000  # sentences remembered, 2 MB: strangers make names; status has the rest
+)
 
 
 class FileStatus(NamedTuple):
@@ -54,11 +48,7 @@ class FileStatus(NamedTuple):
 
 
 class FileTailer:
-    """Follows files.
-
-    All files of all inputs, because a file may move from one to another. For one thread, but for
-    :meth:`wake`.
-    """
+    """Follows the files of all inputs: one may move from one to another. For one thread."""
 
     def __init__(  # noqa: PLR0913 - what a test sets has a name
         self,
@@ -88,16 +78,12 @@ class FileTailer:
         self._once = once
         self._read_bytes = read_bytes
         self._monotonic = monotonic
-        started: list[str] = []
-        positions = positions_in(saved, started)
-        self._logs = CheckpointStore(positions, monotonic, wall)
-        self._started = frozenset(started)
+        self._logs = CheckpointStore(saved, monotonic, wall)
         self._patterns = frozenset(path for source in inputs for path in source.paths)
-        self._started_saved = self._patterns <= self._started
         # Each appliance that has turns may hold one more open, to compare with.
         at_once = max(max_open // 4, 1)
         self._files = Files(self._logs, max_open - at_once, at_once)
-        self._tracker = ChangeTracker(inputs, self._files, self._started, monotonic, wall)
+        self._tracker = ChangeTracker(inputs, self._files, monotonic, wall)
         self._reader = LogReader(
             self._files, self._tracker, once=once, block_bytes=block_bytes, monotonic=monotonic
         )
@@ -147,11 +133,9 @@ class FileTailer:
         """
         for key, (offset, resume) in consumed.items():
             self._logs.save(key, offset, resume)
-        pairs = [(PREFIX + key, value) for key, value in self._logs.changes()]
-        if not self._started_saved and self._tracker.scans:
-            self._started_saved = True
-            pairs.append((STARTED, encode_started(self._patterns | self._started)))
-        return pairs
+        if self._tracker.scans:
+            self._logs.start(self._patterns)
+        return self._logs.changes()
 
     @property
     def drained(self) -> bool:
