@@ -37,12 +37,11 @@ class StandardInput:
         """Start; nothing is read yet."""
         self._descriptor = descriptor
         self._near = datetime.now(UTC)
-        self._offset = 0
-        self._rest = b""  # read and not handed over
-        self._in_flight: list[bytes] = []  # handed over, and not in documents
-        self._saved: tuple[int, bytes | None] = 0, None
-        """The offset before which all is in documents, and what goes with the next chunk."""
-        self._resume: bytes | None = None
+        self._data = bytearray()  # read, and not in documents
+        self._offset = 0  # of its first byte
+        self._handed_over = 0  # how many bytes of it were
+        self._saved: bytes | None = None  # what goes with the chunk that begins at the offset
+        self._resume: bytes | None = None  # what goes with the next chunk
         self._idle, self.drained = True, False
         self._woken = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)  # as long as the process
         self.reopen(appliance, named=named, input_number=input_number)
@@ -60,7 +59,7 @@ class StandardInput:
         if self.drained:
             return []
         try:
-            again = self._take_whole(b"") if b"\n" in self._rest else b""
+            again = self._take_lines() if self._data.find(b"\n", self._handed_over) >= 0 else b""
             if again:
                 self._idle = False
                 return [self._chunk(again, Kind.MORE)]
@@ -75,11 +74,12 @@ class StandardInput:
                 f"standard input cannot be read: {error.strerror}; give it a file or a pipe"
             ) from error
         self.drained = not data
-        if self._offset == 0:
-            reason = refusal((self._rest + data)[:HEAD_BYTES])
+        self._data += data
+        if self._offset == self._handed_over == 0:
+            reason = refusal(bytes(self._data[:HEAD_BYTES]))
             if reason is not None:
                 raise ReadError(f"standard input {reason}")
-        whole = self._take_whole(data)
+        whole = self._take_lines()
         if not whole and not self.drained:
             return []
         self._idle = False
@@ -94,15 +94,14 @@ class StandardInput:
 
     def save(self, offset: int, resume: bytes) -> None:
         """Note that everything before an offset is in documents; ``resume`` is to go on there."""
-        data = b"".join(self._in_flight)
-        self._in_flight = [data[offset - self._saved[0] :]]
-        self._saved = offset, resume
+        size = offset - self._offset
+        del self._data[:size]
+        self._handed_over -= size
+        self._offset, self._saved = offset, resume
 
     def rewind(self) -> None:
         """Go back to where everything is in documents."""
-        self._rest = b"".join(self._in_flight) + self._rest
-        self._in_flight = []
-        self._offset, self._resume = self._saved
+        self._handed_over, self._resume = 0, self._saved
         self._idle, self.drained = True, False
 
     def wake(self) -> None:
@@ -115,21 +114,18 @@ class StandardInput:
             os.eventfd_read(self._woken)
         return self._descriptor in ready
 
-    def _take_whole(self, data: bytes) -> bytes:
+    def _take_lines(self) -> bytes:
         """Return the whole lines; of an endless line, and at the end, all that is there."""
-        data = self._rest + data
-        end = data.rfind(b"\n", 0, 2 * _BLOCK_BYTES) + 1
-        if self.drained or (not end and len(data) > _BLOCK_BYTES):
-            end = len(data)
-        self._rest = data[end:]
-        return data[:end]
+        begin = self._handed_over
+        end = self._data.rfind(b"\n", begin, begin + 2 * _BLOCK_BYTES) + 1
+        if self.drained or (not end and len(self._data) - begin > _BLOCK_BYTES):
+            end = len(self._data)
+        self._handed_over = max(begin, end)
+        return bytes(self._data[begin:end])
 
     def _chunk(self, data: bytes, kind: Kind) -> Chunk:
-        offset, resume = self._offset, self._resume
-        self._offset += len(data)
-        if data:
-            self._in_flight.append(data)
-        self._resume = None
+        offset = self._offset + self._handed_over - len(data)
+        resume, self._resume = self._resume, None
         return Chunk(
             key=KEY,
             appliance=self._appliance,

@@ -39,10 +39,10 @@ Inode = tuple[int, int]
 
 
 class FileError(ForwarderError):
-    """A file cannot be opened or read now; it is tried again."""
+    """A file is refused for its format; it is tried again."""
 
 
-class MovedError(Exception):
+class MovedError(FileNotFoundError):
     """Another file has the name by now; scanning the folder again finds this one."""
 
 
@@ -127,14 +127,9 @@ class FileHandle:
     """
 
     def __init__(self, path: str, inode: Inode) -> None:
-        """Open the file that was seen at a path; FileError if it is not a log that can be read."""
+        """Open the file that was seen at a path; FileNotFoundError if it is not there."""
         self._path = path
-        try:
-            self._descriptor = _open(path, inode)
-        except FileNotFoundError as error:
-            raise MovedError from error
-        except OSError as error:
-            raise self._error(error) from error
+        self._descriptor = _open(path, inode)
         try:
             self.restart()
         except BaseException:
@@ -226,10 +221,7 @@ class FileHandle:
             os.close(self._descriptor)
 
     def _check_head(self) -> bytes:
-        try:
-            head = self.bytes_at(0, FORMAT_BYTES)
-        except OSError as error:
-            raise self._error(error) from error
+        head = self.bytes_at(0, FORMAT_BYTES)
         self._refuse(head)
         return head
 
@@ -238,41 +230,28 @@ class FileHandle:
         if reason is not None:
             raise FileError(f"{self._path!r} {reason}; or leave it out of the pattern")
 
-    def _error(self, error: OSError) -> FileError:
-        return FileError(f"{self._path!r} cannot be read: {error.strerror}")
 
-
-class HandleCache:
+class HandleCache(OrderedDict[Inode, FileHandle]):
     """The files that are open, least recently used first: of thousands, those read last."""
 
     def __init__(self, limit: int = MAX_OPEN) -> None:
         """Start with none; at most ``limit`` are open at a time."""
+        super().__init__()
         self._limit = limit
-        self._handles: OrderedDict[Inode, FileHandle] = OrderedDict()
-
-    def __contains__(self, inode: Inode) -> bool:
-        return inode in self._handles
 
     def open(self, path: str, inode: Inode) -> FileHandle:
         """Return the open file, or open it and close the least recently used one."""
-        handle = self._handles.get(inode)
-        if handle is None:
-            while len(self._handles) >= self._limit:
-                self.close(next(iter(self._handles)))
-            handle = self._handles[inode] = FileHandle(path, inode)
-        self._handles.move_to_end(inode)
-        return handle
+        if inode not in self:
+            while len(self) >= self._limit:
+                self.close(next(iter(self)))
+            self[inode] = FileHandle(path, inode)
+        self.move_to_end(inode)
+        return self[inode]
 
     def close(self, inode: Inode) -> None:
         """Close a file, if it is open."""
-        handle = self._handles.pop(inode, None)
-        if handle is not None:
-            handle.close()
-
-    def close_all(self) -> None:
-        """Close all files."""
-        for inode in list(self._handles):
-            self.close(inode)
+        if inode in self:
+            self.pop(inode).close()
 
 
 def _open(path: str, inode: Inode) -> int:

@@ -232,7 +232,7 @@ class FileIdentifier:
                     relation = yield from compare_content(handle, other)
                     if _holds(other, home, log) and log.current_file == home.inode:
                         return relation, home.is_live
-        except (MovedError, FileError):
+        except (OSError, FileError):
             return Relation.NO_FILE, False
         if log.current_file == home.inode:
             self._release(home)

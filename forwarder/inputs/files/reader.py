@@ -22,7 +22,7 @@ from forwarder.inputs.block_reader import describe_damage
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.changes import ChangeTracker
 from forwarder.inputs.files.checkpoint import LogState
-from forwarder.inputs.files.file_handle import FileError, FileHandle, Inode, MovedError
+from forwarder.inputs.files.file_handle import FileError, FileHandle, Inode
 from forwarder.inputs.files.identify import FileIdentifier
 from forwarder.inputs.files.paths import time_in_name
 from forwarder.inputs.files.read_queue import Event, File, Files, State
@@ -99,7 +99,7 @@ class LogReader:
                 return self._read(file, file.log)
             else:
                 return self._compare(file)
-        except MovedError:
+        except FileNotFoundError:
             self._retry_later(file)
             self._tracker.scan_is_due = True
         except FileError as error:

@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from typing import NamedTuple
 
 from forwarder.inputs.files.checkpoint import STARTED, LogState, decode
-from forwarder.inputs.files.file_handle import FileError, FileHandle, MovedError
+from forwarder.inputs.files.file_handle import FileError, FileHandle
 from forwarder.inputs.files.paths import ReadingOrder, reading_order
 from forwarder.inputs.files.scanner import FileSource, FileStat, scan
 from forwarder.text import quoted
@@ -88,7 +88,7 @@ def obstacles(logs: Iterable[Again], inputs: Sequence[FileSource], wall: float) 
 
 def _still_is(file: FileStat, position: LogState) -> bool:
     """Whether a file still is the log that it was: inodes and names are given again."""
-    with suppress(MovedError, FileError), closing(FileHandle(file.path, file.inode)) as handle:
+    with suppress(OSError, FileError), closing(FileHandle(file.path, file.inode)) as handle:
         # To compare what is compressed, all of it would have to be decompressed.
         same = file.path.removesuffix(".gz") == position.path.removesuffix(".gz")
         return same if handle.is_gzip else handle.still_matches(position.fingerprint)

@@ -26,12 +26,8 @@ READ_BYTES = 1 << 20  # 1 MiB a call: enough for a commit, and soon over
 
 _MAX_TURNS = 256  # files looked at in a call, some 30 ms: small files make no megabyte
 
-_AGAIN_SECONDS = (
-    3600.0  # what comes and goes, as a FIFO in place of a file, is reported so often
-)
-_MAX_REPORTED = (
-    10_000  # sentences remembered, 2 MB: strangers make names; status has the rest
-)
+_AGAIN_SECONDS = 3600.0  # what comes and goes, as a FIFO in place of a file, is reported so often
+_MAX_REPORTED = 10_000  # sentences remembered, 2 MB: strangers make names; status has the rest
 
 
 class FileStatus(NamedTuple):
@@ -200,7 +196,8 @@ class FileTailer:
 
     def close(self) -> None:
         """Close all files; what was not saved is read again after a restart."""
-        self._files.handles.close_all()
+        for inode in list(self._files.handles):
+            self._files.handles.close(inode)
 
     def _work(self) -> list[Chunk]:
         chunks: list[Chunk] = []
