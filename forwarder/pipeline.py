@@ -152,8 +152,8 @@ class LogParser:
             latest: See there.
             hosts: Whether the host in a syslog header names the appliance in its place; if not,
                 hosts with another name are streams of their own.
-            messages: Whether it is made of messages, none of which is wrapped; the time of each
-                part is told by :meth:`FileParser.date`.
+            messages: Whether it is made of messages: none is wrapped, and some are out of order.
+                The time of each part is told by :meth:`FileParser.date` and :meth:`release`.
             tags: Syslog tags of the lines that are wanted; without any, all are.
             sender: Address that messages came from.
             zone: Of stamps that no file header covers; None if the operator gave none.
@@ -171,7 +171,7 @@ class LogParser:
             count_lines=self._settings.count_lines,
             counters=self._counters,
         )
-        source = Source(base, folder, path, zone, EventIds())
+        source = Source(base, folder, path, zone, EventIds(), messages)
         origin = Origin(appliance, path, None, sender)
         file = FileParser(self, framer, source, origin, hosts=hosts, messages=messages)
         if offset:
@@ -179,6 +179,19 @@ class LogParser:
         if state is not None:
             file.resume(state)
         return file
+
+    @property
+    def due(self) -> float | None:
+        """When :meth:`release` will give more, in seconds since 1970; None if nothing waits."""
+        return self._streams.due
+
+    def release(self, arrival: float) -> Documents:
+        """Give the documents of messages that have waited for long enough for others.
+
+        Args:
+            arrival: When the messages arrived that are fed next, or now, in seconds since 1970.
+        """
+        return self.encode(self._streams.release(arrival))
 
     def read(self, block: Block, header: FileHeader, arrival: datetime | None) -> list[Event]:
         """Join the lines of a block; of messages, it is known when they arrived."""

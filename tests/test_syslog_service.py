@@ -3,19 +3,21 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.faults.program import COMMAND
+from forwarder.app.send import as_message
+from tests.faults.program import COMMAND, wait_until
 from tests.servers.running import free_ports
 from tests.syslog_site import Site
 
+FAILED = "SMTP Auth: (ICID 450) failed for user: other using AUTH mechanism: LOGIN with profile: P"
 LINES = (
     "New SMTP ICID 450 interface D (192.0.2.25) address 203.0.113.9 reverse dns host a verified no",
     "SMTP Auth: (ICID 450) succeeded for user: m.rossi using AUTH mechanism: PLAIN with profile: P",
@@ -23,7 +25,7 @@ LINES = (
     "MID 9 ICID 450 RID 0 To: <b@example.com>",
     "MID 9 ready 1234 bytes from <a@example.com>",
     "ICID 450 close",
-    "SMTP Auth: (ICID 451) failed for user: other using AUTH mechanism: LOGIN with profile: P",
+    FAILED.replace("450", "451"),
 )
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 """The year of a stamp without one is that of its arrival, or the one before."""
@@ -59,30 +61,30 @@ def test_each_framing_gives_the_documents_of_a_file(site: Site, transport: str) 
     site.program.begin()
     is_counted = transport == "counted"
     sender = "localhost" if transport == "unix" else "127.0.0.1"
-    found: dict[str, list[dict[str, Any]]] = {}
-    for name, framing in FRAMINGS.items():
+    logs = 0
+    for framing in FRAMINGS.values():
         if is_counted and not framing.startswith("<"):
             continue  # a message with a length begins with its priority
-        lines = [framing.format(x) for x in LINES]
+        logs += 1
+        # Each has connections and messages of its own.
+        lines = [framing.format(x.replace("CID 45", f"CID {logs}45")) for x in LINES]
+        lines = [x.replace("MID 9", f"MID {logs}9") for x in lines]
         site.send("tcp" if is_counted else transport, lines, counted=is_counted)
-        found[name] = site.wait(3 * len(found) + 3)[-3:]
         host = "esa1" if "esa1" in framing else sender
-        assert {x["host"]["name"] for x in found[name]} == {host}, name
-        address = None if transport == "unix" else {"address": sender}
-        assert all(x["log"].get("source") == address for x in found[name]), name
-        log = site.folder / "files" / name / host / "mail.log"
+        log = site.folder / "files" / f"{logs}" / host / "mail.log"
         log.parent.mkdir(parents=True)
         log.write_text("".join(x + "\n" for x in lines))
+    found = site.wait(3 * logs)
+    address = None if transport == "unix" else {"address": sender}
+    assert all(x["log"].get("source") == address for x in found)
     parsed = command(
         *("parse", "-q", "--timezone=Europe/Rome", f"--year={YEAR}", f"{site.folder}/files")
     ).stdout
-    expected: dict[str, list[dict[str, Any]]] = {x: [] for x in found}
-    for document in map(json.loads, parsed.splitlines()):
-        expected[Path(document["log"]["file"]["path"]).parts[-3]].append(document)
-    for document in chain.from_iterable((*found.values(), *expected.values())):
+    expected = [json.loads(x) for x in parsed.splitlines()]
+    for document in (*found, *expected):
         del document["log"], document["event"]["id"]
         document["cisco_esa"].pop("session_id", None)
-    assert found == expected
+    assert sorted(found, key=str) == sorted(expected, key=str)
 
 
 def test_two_senders_with_equal_ids_stay_apart(site: Site) -> None:
@@ -125,8 +127,8 @@ def test_nothing_is_lost_or_doubled_over_reloads_and_restarts(site: Site) -> Non
 def test_identical_lines_are_as_many_logins(site: Site) -> None:
     """Within a second, on several connections, and after a restart."""
     site.program.begin()
-    lines = [FRAMINGS["host"].format(LINES[6])] * 3
-    site.send("tcp", lines)
+    lines = [FRAMINGS["host"].format(FAILED)] * 3
+    site.send("tcp", [FRAMINGS["host"].format(LINES[0]), *lines])
     site.wait(3)
     site.send("udp", lines)
     site.wait(6)
@@ -136,11 +138,65 @@ def test_identical_lines_are_as_many_logins(site: Site) -> None:
     assert len({x["event"]["id"] for x in site.wait(9)}) == 9
 
 
+def test_repeated_messages_are_as_many_logins(site: Site) -> None:
+    """In both words that daemons have, also after a restart."""
+    site.program.begin()
+    repeated = f"message repeated 3 times: [ Info: {FAILED}]"
+    last = "last message repeated 2 times"
+    head = FRAMINGS["host"].partition("Info")[0]
+    site.send("udp", [head + x for x in (f"Info: {LINES[0]}", f"Info: {FAILED}", repeated)])
+    site.wait(4)
+    site.program.kill()
+    site.program.begin()
+    untagged = head.removesuffix("mail_logs: ")
+    site.send("udp", [untagged + last, head + repeated, head + last])
+    found = site.wait(11)
+    assert {x["user"]["name"] for x in found} == {"other"}
+    assert {x["source"]["ip"] for x in found} == {"203.0.113.9"}
+    assert len({x["event"]["id"] for x in found}) == 11
+
+
+def test_lines_in_another_order_are_joined(site: Site) -> None:
+    """A login before its connection, and one behind the end of its connection."""
+    site.program.begin()
+    opened, login, *_, close, _ = [FRAMINGS["host"].format(x) for x in LINES]
+    site.send("tcp", [login, opened])
+    site.send("udp", [x.replace("ICID 450", "ICID 7") for x in (opened, close, login)])
+    found = site.wait(3)
+    assert {x["source"]["ip"] for x in found} == {"203.0.113.9"}
+    (ended,) = [x for x in found if x["event"]["action"] == "smtp-session-closed"]
+    assert ended["cisco_esa"]["icid"] == "7"
+    assert ended["cisco_esa"]["session"]["auth_successes"] == 1
+
+
+def test_a_login_that_waits_outlives_a_kill(site: Site) -> None:
+    """Its document comes once."""
+    site.program.begin()
+    site.send("tcp", [FRAMINGS["host"].format(LINES[6])])
+
+    def is_saved() -> bool:
+        with closing(sqlite3.connect(site.folder / "state" / "spool.db")) as spool:
+            (number,) = spool.execute(
+                "SELECT count(*) FROM state WHERE key LIKE 'core/%/waiting/%'"
+            ).fetchone()
+        return bool(number or site.documents)
+
+    wait_until(is_saved, "a login that waits")
+    site.program.kill()
+    site.program.begin()
+    (found,) = site.wait(1)
+    assert found["cisco_esa"]["connection"]["correlated"] is False
+    assert site.program.end() == 0
+    assert site.documents == [found]
+
+
 def test_no_message_is_part_of_another(site: Site) -> None:
     """Whatever it is: what does not begin like a line of a log is dropped and counted."""
     site.program.begin()
     cut = FRAMINGS["host"].format(LINES[1].partition(" using")[0])
-    site.send("tcp", [cut, " using AUTH mechanism: PLAIN with profile: P", "", "garbage", cut])
+    opened = FRAMINGS["host"].format(LINES[0])
+    rest = " using AUTH mechanism: PLAIN with profile: P"
+    site.send("tcp", [opened, cut, rest, "", "garbage", cut])
     found = site.wait(2)
     assert [x["user"]["name"] for x in found] == ["m.rossi", "m.rossi"]
     assert all("truncated_line" in x["tags"] for x in found)
@@ -192,7 +248,7 @@ def test_what_cannot_be_opened_is_said(site: Site) -> None:
         site.configure()
         site.program.send(signal.SIGHUP)
         site.program.await_log("The new configuration does not work; the old one stays.")
-        site.send("tcp", [FRAMINGS["host"].format(LINES[6])])
+        site.send("tcp", [FRAMINGS["host"].format(x) for x in LINES[:2]])
         site.wait(1)
         assert site.program.end() == 0
         site.program.start()
@@ -205,10 +261,12 @@ def test_what_cannot_be_opened_is_said(site: Site) -> None:
 def test_the_own_sender_sends_what_an_appliance_would(site: Site, tmp_path: Path) -> None:
     """In the order of the files, over each transport, at a rate."""
     site.program.begin()
+    opened = f"Wed Apr 22 11:44:39 2026 Info: {LINES[0]}"
+    site.send("udp", [as_message(opened.encode(), "esa1", "mail_logs").decode()])
     folder = tmp_path / "logs"
     folder.mkdir()
     for number in (1, 0):
-        line = f"Wed Apr 22 11:44:4{number} 2026 Info: " + LINES[6].replace("other", f"u{number}")
+        line = f"Wed Apr 22 11:44:4{number} 2026 Info: " + FAILED.replace("other", f"u{number}")
         (folder / f"mail.@20260422T11444{number}.s").write_text(line + "\n")
     options = ["--host", "esa1", "--rate", "100"]
     more = {"tcp": ["--octet-counting"], "tls": ["--ca", str(site.authority.path)]}
@@ -250,7 +308,7 @@ def test_the_appliances_of_a_configuration(site: Site) -> None:
     site.send("tcp", [FRAMINGS["no host"].format(LINES[6])])
     # Its connection is still known.
     site.send("tcp", [FRAMINGS["host"].format(LINES[1])])
-    _, by_address, by_host = site.wait(3)
+    _, by_host, by_address = site.wait(3)  # the login without a connection waits for it
     assert by_address["host"]["name"] == "esa2"
     assert by_host["host"]["name"] == "esa1.example.com"
     assert by_host["source"]["ip"] == "203.0.113.9"

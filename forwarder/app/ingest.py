@@ -122,6 +122,8 @@ class Ingest:
         self._document_bytes = self._read_bytes = 0
         self._since: float | None = None  # when the first chunk after a checkpoint was read
         self._is_asked = False  # whether a checkpoint is on its way
+        # When a tick will release messages; at first, what waits in the saved state is not known.
+        self._due: float | None = 0.0
         # Keys of positions to delete with the next commit, because what was read of them may be on
         # its way, and of logs whose positions are deleted, so that the parser may forget them.
         self._forgotten: list[str] = []
@@ -209,6 +211,7 @@ class Ingest:
             chunks = self._read()
             for chunk in chunks:
                 self._feed(chunk)
+            self._tick()
             self.status.log_problems()
             # Only now: the parser has to have what was read before a checkpoint is saved.
             self._collect()
@@ -228,6 +231,8 @@ class Ingest:
         wait = WAIT_SECONDS
         if self._since is not None and not self._is_asked:
             wait = max(0.0, self._since + COMMIT_SECONDS - time.monotonic())
+        if self._due is not None:
+            wait = min(wait, max(0.0, self._due - time.time()))
         # Of several sources none may keep the others waiting.
         sources = self._sources
         share = wait if len(sources) == 1 else min(wait, COMMIT_SECONDS) / max(1, len(sources))
@@ -242,9 +247,16 @@ class Ingest:
     def _feed(self, chunk: Chunk) -> None:
         self._parser.feed(chunk)
         self._read_bytes += len(chunk.data)
-        if self._since is None:
-            self._since = time.monotonic()
+        self._since = self._since or time.monotonic()
         self._ask_if_much()
+
+    def _tick(self) -> None:
+        """Have messages released that have waited for long enough; other messages do so as well."""
+        now = time.time()
+        if self._due is not None and now >= self._due:
+            self._parser.tick(now)
+            self._due = None
+            self._since = self._since or time.monotonic()
 
     def _collect(self, *, wait: bool = False) -> None:
         """Take the parser's replies, and commit at each checkpoint."""
@@ -253,6 +265,7 @@ class Ingest:
                 case Parsed():
                     self._documents += reply.documents()
                     self._document_bytes += len(reply.bodies)
+                    self._due = reply.due
                 case CheckpointReply():
                     self._is_asked = False
                     self._commit(reply)

@@ -3,8 +3,8 @@
 Python runs one thread of a process at a time, and parsing takes as much of it as all the rest of
 the service; so it has a process of its own (:mod:`forwarder.app.parser_worker`). Rules:
 
-* Two pipes join them, and messages stay in order: for each chunk there is one reply with its
-  documents, and the reply to a :class:`Checkpoint` counts for exactly the documents before it.
+* Two pipes join them, and messages stay in order: for each chunk and tick there is one reply with
+  its documents, and the reply to a :class:`Checkpoint` counts for exactly the documents before it.
 * One thread sends requests and collects replies. Another one only takes replies out of the pipe, so
   that neither side waits for the other to read. A third one kills the process where it owes a reply
   for too long: the sender may wait in the middle of a message then.
@@ -100,18 +100,25 @@ class Checkpoint(NamedTuple):
     forgotten: Sequence[str]  # keys of logs of which nothing will come any more
 
 
+class Tick(NamedTuple):
+    """Tells the time, so that what waits for other messages is released."""
+
+    now: float  # seconds since 1970
+
+
 class Parsed(NamedTuple):
-    """The documents of a chunk."""
+    """The documents of a chunk, or of what was released."""
 
     size: int  # bytes of the chunk
     ids: str  # a line each: faster to join and to split than to carry one by one
     bodies: bytes  # the same; no body has a newline
+    due: float | None  # when a tick will release something, in seconds since 1970
 
     @classmethod
-    def of(cls, size: int, documents: Sequence[Document]) -> "Parsed":
+    def of(cls, size: int, documents: Sequence[Document], due: float | None = None) -> "Parsed":
         """Join documents."""
         ids, bodies = zip(*documents, strict=True) if documents else ((), ())
-        return cls(size, "\n".join(ids), b"\n".join(bodies))
+        return cls(size, "\n".join(ids), b"\n".join(bodies), due)
 
     def documents(self) -> list[Document]:
         """Split them again."""
@@ -135,7 +142,7 @@ class CheckpointReply(NamedTuple):
     """By key, what is new of logs that are not mail logs; None for one that is."""
 
 
-Request = Begin | Chunk | Checkpoint
+Request = Begin | Chunk | Tick | Checkpoint
 Reply = Parsed | CheckpointReply | str
 """A text says why the parser has ended: a bug, or a state that it does not understand."""
 
@@ -198,6 +205,10 @@ class ParserClient:
             self._changed.wait_for(lambda: self._in_flight < _WINDOW_BYTES or self._failure)
             self._in_flight += len(chunk.data)
         self._send(chunk)
+
+    def tick(self, now: float) -> None:
+        """Tell the time, in seconds since 1970."""
+        self._send(Tick(now))
 
     def ask(self, forgotten: Sequence[str]) -> None:
         """Request a checkpoint; what the last one gave is saved, and some logs are gone."""

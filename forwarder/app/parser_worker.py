@@ -20,6 +20,7 @@ from forwarder.app.parser_client import (
     CheckpointReply,
     Parsed,
     ParserSettings,
+    Tick,
     get,
     put,
 )
@@ -69,12 +70,22 @@ class ParserPool:
         """Parse a chunk; give its documents, in the order of their lines."""
         reading = self._reading_of(chunk)
         self._touched[chunk.key] = chunk.kind
-        documents = reading.feed(chunk.data).values()
+        documents = [] if chunk.path else self.release(chunk.near.timestamp())
+        documents += reading.feed(chunk.data).values()
         if chunk.kind is Kind.END:
             documents += reading.finish().values()
         elif chunk.kind is Kind.IDLE:
             documents += reading.settle().values()
         return documents
+
+    @property
+    def due(self) -> float | None:
+        """When :meth:`release` will give more, in seconds since 1970; None if nothing waits."""
+        return self._parser.due
+
+    def release(self, now: float) -> list[Document]:
+        """Note the time; give the documents of messages that have waited for long enough."""
+        return self._parser.release(now).values()
 
     def _reading_of(self, chunk: Chunk) -> "FileParser":
         path = (
@@ -216,7 +227,9 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         while True:
             match request := get(requests):
                 case Chunk():
-                    put(Parsed.of(len(request.data), pool.take(request)), answers)
+                    put(Parsed.of(len(request.data), pool.take(request), pool.due), answers)
+                case Tick():
+                    put(Parsed.of(0, pool.release(request.now), pool.due), answers)
                 case Checkpoint():
                     put(pool.checkpoint(request.forgotten), answers)
                 case _:

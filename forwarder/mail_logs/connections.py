@@ -118,6 +118,26 @@ Closing = tuple[CloseReason, Origin, Instant, Location | Nowhere]
 _NOWHERE: Nowhere = (None, None, 0, None, None)
 """In place of a line's location, where no line ends it."""
 
+
+class WaitingLogin(NamedTuple):
+    """A login over syslog whose connection is not known yet."""
+
+    arrival: float  # seconds since 1970
+    name: bytes  # of the connection: `ICID 5`
+    address: bytes | None  # of the smart host; None for a client's login
+    event: Event  # without its connection
+
+
+class WaitingEnd(NamedTuple):
+    """The end of a connection over syslog, before it takes effect."""
+
+    arrival: float  # seconds since 1970
+    name: bytes  # of the connection
+    epoch: int  # when it ended by the log, in seconds since 1970
+    start: Instant | None  # of a client's connection: when it began, as far as is known
+    closing: Closing | None  # of a client's connection
+
+
 _CLOSED = Outcome(Action.SESSION_CLOSED, SUCCESS, None, None, None, None)
 
 
@@ -222,6 +242,8 @@ class Connections:
         outbound: Connections to smart hosts, by DCID, the oldest first.
         logins: Of inbound connections, by ICID; each of them is open.
         messages: What sessions send.
+        waiting_logins: Logins that wait for their ``New`` line, by the names of their connections.
+        waiting_ends: Ends that do not take effect yet, by the same. Both are only of syslog.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -230,6 +252,8 @@ class Connections:
         self.outbound: dict[bytes, RawConnection] = {}
         self.logins: dict[bytes, LoginState] = {}
         self.messages = Messages()
+        self.waiting_logins: dict[bytes, list[WaitingLogin]] = {}
+        self.waiting_ends: dict[bytes, WaitingEnd] = {}
 
     def size(self) -> int:
         """Estimate the memory that is taken, in bytes."""
@@ -243,14 +267,16 @@ class Connections:
         followed = self.messages.followed
         return size + _MESSAGE_BYTES * len(followed) + sum(map(len, followed))
 
-    def describe_inbound(self, number: bytes, connection: RawConnection) -> Connection:
-        """Look into the lines of a client's connection."""
+    def describe_inbound(
+        self, number: bytes, connection: RawConnection, start: Instant | None = None
+    ) -> Connection:
+        """Look into the lines of a client's connection; for its start only if that is not given."""
         line, offset, others = connection
-        start = opened = None
+        opened = None
         if line is not None:
             opened = self._parser.read_opened(line[:MAX_LINE])
             # A line that is not a New line after all says nothing, not even when.
-            if opened is not None:
+            if opened is not None and start is None:
                 clock = self._clock
                 if offset is not clock.offset:
                     clock.set_offset(offset)
@@ -290,14 +316,19 @@ class Connections:
         return Connection(number, None, alone, False, None, tls)  # noqa: FBT003
 
     def close(
-        self, number: bytes, connection: RawConnection, login: LoginState, closing: Closing
+        self,
+        number: bytes,
+        connection: RawConnection,
+        login: LoginState,
+        closing: Closing,
+        start: Instant | None = None,
     ) -> Event:
-        """Return the event of a session that ends."""
+        """Return the event of a session that ends; the start of the connection if it is known."""
         known, _, failures, session = login
         assert session is not None  # noqa: S101 - the caller has checked it
         reason, origin, time, (offset, original, message, level, syslog) = closing
         self.messages.leave(number)
-        known = known or self.describe_inbound(number, connection)
+        known = known or self.describe_inbound(number, connection, start)
         # A login has one session, and that has one end.
         key = derive(session.id, reason.value.encode())
         stats = session.close(reason, failures)

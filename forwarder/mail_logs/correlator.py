@@ -15,6 +15,7 @@ Rules:
 * A login without a ``New`` line is an event all the same, marked as not correlated. So is one that
   is earlier than the ``New`` line by more than clocks are set back.
 * Syslog may deliver a policy or TLS line a second or two before ``New``; it then counts for it.
+  Where messages are read as they arrive, other lines may be late, too: see ``disorder``.
 * At most :data:`MAX_OPEN` connections are kept a direction; beyond, the oldest eighth is
   forgotten. A connection without a login for :data:`MAX_AGE` of the log's own time is forgotten
   too. A session that is forgotten ends as expired.
@@ -78,7 +79,7 @@ _REWRITTEN = (LOCAL_MARK, UTC_MARK)
 _REASONS = {x.value.encode(): x for x in CloseReason}
 
 
-_Login = tuple[Outcome, bytes, str | None, Instant, str]
+Joining = tuple[Outcome, bytes, str | None, Instant, str]
 """A client's login: outcome, number of the connection, user, time, and id of the event."""
 
 
@@ -94,6 +95,10 @@ class Correlator:
         self.connections = Connections(tools)
         self.next_expiry = 0
         self._clock, self._counters, self._parser, self._sessions = tools
+
+    def __init_subclass__(cls) -> None:  # type: ignore[explicit-override]  # not in Python 3.11
+        # The table has functions: those of a subclass have to be put into it.
+        cls._HANDLERS = {head: getattr(cls, x.__name__) for head, x in cls._HANDLERS.items()}
 
     # The frequent kinds are read in the loop: a call for each line would cost as much again.
     def read(self, block: BlockReader) -> None:  # noqa: C901, PLR0912
@@ -147,8 +152,8 @@ class Correlator:
         line, _, number, _, _ = match
         inbound = self.connections.inbound
         old, others = inbound.pop(number, None), []
-        if old is not None:
-            others = self._inherit(old, number, line, block.header)
+        if old is not None and number not in self.connections.logins:
+            others = self._inherit(old, line, block.header)
         inbound[number] = line, block.header.offset, others
         if old is not None:
             login = self.connections.logins.pop(number, None)
@@ -169,7 +174,7 @@ class Correlator:
         line, head, number, _, _ = match
         open_ = self.connections
         if number in open_.inbound:
-            reason = CloseReason.KILLED if head != b"ICID" else _rare_end(line)
+            reason = CloseReason.KILLED if head != b"ICID" else rare_end(line)
             if reason is not None:
                 ended, login = open_.inbound.pop(number), open_.logins.pop(number, None)
                 if login is not None:
@@ -185,7 +190,7 @@ class Correlator:
         line, _, number, _, _ = match
         outbound = self.connections.outbound
         old = outbound.pop(number, None)
-        inherited = [] if old is None else self._inherit(old, None, line, block.header)
+        inherited = [] if old is None else self._inherit(old, line, block.header)
         outbound[number] = line, block.header.offset, inherited
         if len(outbound) > MAX_OPEN:
             forget_oldest(outbound)
@@ -203,11 +208,11 @@ class Correlator:
             others.append(line)
             if len(others) > MAX_LINES:
                 del others[: MAX_LINES // 2]
-        elif verb == b"close" or verb == b"lost" or _rare_end(line) is not None:  # noqa: PLR1714
-            outbound.pop(number, None)
+        elif verb == b"close" or verb == b"lost" or rare_end(line) is not None:  # noqa: PLR1714
+            self._end_outbound(block, match)
 
-    def _kill_outbound(self, _block: BlockReader, match: Match) -> None:
-        """``SMTP server connection killed DCID 5``."""
+    def _end_outbound(self, _block: BlockReader, match: Match) -> None:
+        """All that ends a connection to a smart host."""
         self.connections.outbound.pop(match[2], None)
 
     def _login(self, block: BlockReader, match: Match) -> None:
@@ -248,7 +253,7 @@ class Correlator:
             if not connection.correlated:
                 self._counters.uncorrelated += 1
         if syslog is not None:
-            time = _at_offset(time, syslog)
+            time = at_offset(time, syslog)
         # fmt: off
         block.events.append(new_event((
             header.origin, outcome, key, time, user, connection,
@@ -276,26 +281,26 @@ class Correlator:
         """A login of another kind, or a file header."""
         self._login(block, (match[0], b"", b"", b"", b""))
 
-    def _join_inbound(self, login: _Login, line: bytes, header: FileHeader) -> Connection:
+    def _join_inbound(self, login: Joining, line: bytes, header: FileHeader) -> Connection:
         """Find a client's connection, and note the login on it."""
         outcome, number, user, time, key = login
         open_, epoch = self.connections, time.epoch
         known, last, failures, session = open_.logins.get(number, _NO_LOGIN)
         if known is None:
             raw = open_.inbound.get(number)
-            known = _unknown(number) if raw is None else open_.describe_inbound(number, raw)
+            known = unknown(number) if raw is None else open_.describe_inbound(number, raw)
         start = known.start
         # Only expiry ends a session.
         is_old = start is not None and epoch - start.epoch > _MAX_AGE_SECONDS < epoch - last
         if is_old and session is None:
-            known, failures = _unknown(number), 0
+            known, failures = unknown(number), 0
         if (
             start is not None
             and (back := start.epoch - epoch) > MAX_BACK_SECONDS
             and not self._may_be_of_a_zone(back, line, open_.inbound.get(number), header)
         ):
             # The number meant another connection then, and nothing is known of it.
-            return _unknown(number)
+            return unknown(number)
         if outcome.action is _INBOUND:
             if outcome.result != SUCCESS:
                 failures += 1
@@ -336,12 +341,10 @@ class Correlator:
             and back <= _MAX_BACK_IN_ZONE
         )
 
-    def _inherit(
-        self, old: RawConnection, number: bytes | None, line: bytes, header: FileHeader
-    ) -> list[bytes]:
-        """Return the lines before ``New`` that belong to it; the number is a client's, or None."""
+    def _inherit(self, old: RawConnection, line: bytes, header: FileHeader) -> list[bytes]:
+        """Return the lines before ``New`` that belong to it."""
         opened, offset, others = old
-        if opened is not None or number in self.connections.logins:
+        if opened is not None:
             return []
         now = self._clock.read(line[:24], header.offset)
         times = [self._clock.read(x[:24], offset) for x in others]
@@ -376,7 +379,7 @@ class Correlator:
             return
         time = self._clock.read(line[:24], block.header.offset) or session.last
         location = block.locate(line)
-        closing = reason, block.header.origin, _at_offset(time, location[-1]), location
+        closing = reason, block.header.origin, at_offset(time, location[-1]), location
         block.events.append(self.connections.close(number, connection, login, closing))
 
     def _expire(self, now: Instant, block: BlockReader) -> None:
@@ -394,22 +397,23 @@ class Correlator:
         b"DCID": _change_outbound,
         **dict.fromkeys((b"", b"DCID:"), _other_login),
         **dict.fromkeys(scanner.KILLED_INBOUND, _end_inbound),
-        **dict.fromkeys(scanner.KILLED_OUTBOUND, _kill_outbound),
+        **dict.fromkeys(scanner.KILLED_OUTBOUND, _end_outbound),
         b"Message aborted MID": _abort_message,
     }
     """What reads a line, by its head, unless :meth:`read` does it itself."""
 
 
-def _rare_end(line: bytes) -> CloseReason | None:
+def rare_end(line: bytes) -> CloseReason | None:
     """Say why a connection is over, in words that are rare; None if it is not."""
     found = grammar.read(grammar.CONNECTION_ENDED, line)
     return None if found is None else _REASONS[found["reason"] or b"lost"]
 
 
-def _unknown(number: bytes) -> Connection:
+def unknown(number: bytes) -> Connection:
+    """Return a connection of which only its number is known."""
     return Connection(number, None, None, False, None, None)  # noqa: FBT003
 
 
-def _at_offset(time: Instant, syslog: SyslogHeader | None) -> Instant:
+def at_offset(time: Instant, syslog: SyslogHeader | None) -> Instant:
     """Return a time with the offset that its own syslog stamp had."""
     return time if syslog is None or syslog.offset is None else time._replace(offset=syslog.offset)

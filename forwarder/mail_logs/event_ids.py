@@ -168,6 +168,8 @@ class Source(NamedTuple):
     zone: tzinfo | None
     """Of stamps that no header covers; None if the operator gave none."""
     ids: EventIds
+    messages: bool = False
+    """Whether it is made of syslog messages, which may arrive in another order."""
 
 
 class FileHeader:
@@ -180,7 +182,8 @@ class FileHeader:
             name; None else.
         configured: What the operator says of the appliance; None if that is nothing.
         skew: How far its clock is off, where the time of arrival is known.
-        where: Appliance, base name, host and folder: what does not change in the file.
+        where: Appliance, base name, host and folder, and whether it is made of messages: what does
+            not change in the file.
         offset: Local time minus UTC.
         is_moved: Whether it has said another serial number; the reader clears this.
         first: The time of the file's first line, in seconds since 1970; None if it has none;
@@ -200,7 +203,7 @@ class FileHeader:
         self.host = host
         self.configured = configured
         self.skew = Skew()
-        self.where = origin.appliance, source.base, host, source.folder
+        self.where = origin.appliance, source.base, host, source.folder, source.messages
         self.is_moved = False
         self.first: int | None
         self.hashes: dict[bytes, Any]

@@ -98,16 +98,21 @@ class BlockReader:
         matches: The lines that matter and were not read yet.
         header: The file they come from; a file header in the block changes it.
         events: Those at the lines so far, in order.
+        arrival: Of its messages, in seconds since 1970; 0 for a file.
     """
 
-    __slots__ = ("_end", "_lines", "_offset", "_position", "_text", "events", "header", "matches")
+    __slots__ = (
+        *("_end", "_lines", "_offset", "_position", "_text"),
+        *("arrival", "events", "header", "matches"),
+    )
 
-    def __init__(self, block: Block, header: FileHeader) -> None:
+    def __init__(self, block: Block, header: FileHeader, arrival: float = 0.0) -> None:
         self._text, self._position, self._end, self._offset, _, self._lines, matches = block
         if matches is None:
             matches = scan(block.text, block.start, block.end)
         self.matches = iter(matches)
         self.header = header
+        self.arrival = arrival
         self.events: list[Event] = []
 
     def locate(self, line: bytes) -> Location:

@@ -7,6 +7,8 @@ counts. Ids depend on the file alone: what they need is saved with its position.
 Rules:
 
 * Of a stream, only what has changed since the last time is given; a value of None deletes the key.
+* A connection that has ended over syslog, and has no login that may wait, is not kept, though its
+  end may wait: nothing that was received is lost with it.
 * What can be computed again (what the lines of a connection say) is not kept.
 * Values are JSON, with bytes as the characters of Latin-1, which has one for each.
 * A change of the shape of a key or a value, or of ids, is another :data:`VERSION`.
@@ -18,17 +20,29 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from forwarder.events import Instant
+from forwarder.events import (
+    Action,
+    CloseReason,
+    Event,
+    Instant,
+    Origin,
+    Outcome,
+    Response,
+    SyslogHeader,
+)
 from forwarder.mail_logs.connections import (
     MAX_LINE,
     LoginState,
     Message,
     RawConnection,
     SessionStats,
+    WaitingEnd,
+    WaitingLogin,
 )
 from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.event_ids import Source
 from forwarder.mail_logs.framer import FramerState
+from forwarder.mail_logs.scanner import Location
 from forwarder.mail_logs.syslog import SyslogState
 from forwarder.mail_logs.wrapping import Wraps
 from forwarder.mail_logs.years import YearState
@@ -39,6 +53,7 @@ VERSION = 2
 Pair = tuple[str, bytes | None]
 
 _INBOUND, _OUTBOUND, _ATTEMPTS, _EXPIRY = "inbound", "outbound", "attempts", "expiry"
+_LOGINS, _ENDS = "waiting", "ends"
 
 
 class FileState(NamedTuple):
@@ -104,6 +119,7 @@ class Snapshot:
         self._prefix = prefix
         self._connections = {_INBOUND: _Stored(), _OUTBOUND: _Stored()}
         self._logins: dict[bytes, tuple[LoginState, bytes]] = {}
+        self._waiting: dict[str, WaitingLogin | WaitingEnd] = {}
         self._expiry = 0
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
@@ -123,6 +139,7 @@ class Snapshot:
             # A damaged store may have lost the connection; then there is nothing to go on with.
             if name.encode() in open_.inbound:
                 self._restore_login(name.encode(), value)
+        self._restore_waiting(kinds.get(_LOGINS, ()), kinds.get(_ENDS, ()))
         for _, value in kinds.get(_EXPIRY, ()):
             self._expiry = self._correlator.next_expiry = value
 
@@ -130,9 +147,17 @@ class Snapshot:
         """Return what has changed since the last time."""
         open_ = self._correlator.connections
         prefix, known = self._prefix, self._connections
-        yield from known[_INBOUND].changes(f"{prefix}{_INBOUND}/", open_.inbound)
-        yield from known[_OUTBOUND].changes(f"{prefix}{_OUTBOUND}/", open_.outbound)
+        inbound, outbound = open_.inbound, open_.outbound
+        if open_.waiting_ends:
+            over = [x.name for x in open_.waiting_ends.values() if not self._is_kept(x)]
+            clients = {x.removeprefix(b"ICID ") for x in over}
+            servers = {x.removeprefix(b"DCID ") for x in over}
+            inbound = {x: y for x, y in inbound.items() if x not in clients}
+            outbound = {x: y for x, y in outbound.items() if x not in servers}
+        yield from known[_INBOUND].changes(f"{prefix}{_INBOUND}/", inbound)
+        yield from known[_OUTBOUND].changes(f"{prefix}{_OUTBOUND}/", outbound)
         yield from self._changed_logins(f"{prefix}{_ATTEMPTS}/")
+        yield from self._changed_waiting()
         if self._expiry != self._correlator.next_expiry:
             self._expiry = self._correlator.next_expiry
             yield f"{prefix}{_EXPIRY}", orjson.dumps(self._expiry)
@@ -142,6 +167,7 @@ class Snapshot:
         for kind, known in self._connections.items():
             yield from (f"{self._prefix}{kind}/{x.decode()}" for x in known.stored)
         yield from (f"{self._prefix}{_ATTEMPTS}/{x.decode()}" for x in self._logins)
+        yield from (self._prefix + x for x in self._waiting)
         if self._expiry:
             yield f"{self._prefix}{_EXPIRY}"
 
@@ -165,12 +191,11 @@ class Snapshot:
         if session is None:
             return orjson.dumps([last, failures, None])
         followed = self._correlator.connections.messages.followed
-        epoch, utc, compact, offset = session.last
         mids = sorted(session.mids)
         stats = [
             *(session.id, session.successes, session.user, session.users, session.messages),
             *(session.recipients, session.size),
-            [epoch, utc.decode(), compact.decode(), offset],
+            _dump_instant(session.last),
             [[mid.decode(), followed[mid].recipients, followed[mid].size] for mid in mids],
         ]
         return orjson.dumps([last, failures, stats])
@@ -184,8 +209,7 @@ class Snapshot:
             session.id, *numbers, instant, mids = stats
             session.successes, session.user, session.users, session.messages = numbers[:4]
             session.recipients, session.size = numbers[4:6]
-            epoch, utc, compact, offset = instant
-            session.last = Instant(epoch, utc.encode(), compact.encode(), offset)
+            session.last = _load_instant(instant)
             for mid, recipients, size in mids:
                 message = messages.followed[mid.encode()] = Message(session)
                 message.recipients, message.size = recipients, size
@@ -194,6 +218,48 @@ class Snapshot:
         login: LoginState = (None, last, failures, session)
         self._correlator.connections.logins[number] = login
         self._logins[number] = login, orjson.dumps(value)
+
+    def _is_kept(self, end: WaitingEnd) -> bool:
+        """Whether a login counts for the connection that has ended."""
+        open_ = self._correlator.connections
+        return end.name in open_.waiting_logins or (
+            end.closing is not None and end.name.removeprefix(b"ICID ") in open_.logins
+        )
+
+    def _changed_waiting(self) -> Iterator[Pair]:
+        open_, stored = self._correlator.connections, self._waiting
+        if not stored and not open_.waiting_logins and not open_.waiting_ends:
+            return
+        now: dict[str, WaitingLogin | WaitingEnd] = {
+            f"{_ENDS}/{end.name.decode()}": end
+            for end in open_.waiting_ends.values()
+            if self._is_kept(end)
+        }
+        for logins in open_.waiting_logins.values():
+            now |= {f"{_LOGINS}/{x.event.id}": x for x in logins}
+        for key in stored.keys() - now.keys():
+            yield self._prefix + key, None
+        for key, waiting in now.items():
+            if stored.get(key) is not waiting:
+                if isinstance(waiting, WaitingEnd):
+                    value = _dump_end(waiting)
+                else:
+                    value = _dump_login(waiting)
+                yield self._prefix + key, orjson.dumps(value)
+        self._waiting = now
+
+    def _restore_waiting(
+        self, logins: Iterable[tuple[str, Any]], ends: Iterable[tuple[str, Any]]
+    ) -> None:
+        open_ = self._correlator.connections
+        # In the order of arrival; of one moment, in that of their lines.
+        for key, value in sorted(logins, key=lambda x: (x[1][0], x[1][-1][0])):
+            login = _load_login(key, value)
+            open_.waiting_logins.setdefault(login.name, []).append(login)
+            self._waiting[f"{_LOGINS}/{key}"] = login
+        for name, value in sorted(ends, key=lambda x: x[1][0]):
+            end = _load_end(name.encode(), value)
+            open_.waiting_ends[end.name] = self._waiting[f"{_ENDS}/{name}"] = end
 
 
 class _Stored:
@@ -241,3 +307,85 @@ def _seconds(offset: timedelta | None) -> int | None:
 
 def _offset(seconds: int | None) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _dump_instant(instant: Instant) -> list[Any]:
+    epoch, utc, compact, offset = instant
+    return [epoch, utc.decode(), compact.decode(), offset]
+
+
+def _load_instant(value: list[Any]) -> Instant:
+    epoch, utc, compact, offset = value
+    return Instant(epoch, utc.encode(), compact.encode(), offset)
+
+
+def _dump_location(
+    offset: int | None,
+    original: bytes | None,
+    message: int,
+    level: bytes | None,
+    syslog: SyslogHeader | None,
+) -> list[Any]:
+    texts = [None if x is None else x.decode("latin-1") for x in (original, level)]
+    return [offset, *texts, message, None if syslog is None else [*syslog]]
+
+
+def _load_location(value: list[Any]) -> Location:
+    offset, original, level, message, syslog = value
+    header = None if syslog is None else SyslogHeader(*syslog)
+    return offset, original.encode("latin-1"), message, level.encode("latin-1"), header
+
+
+def _dump_login(waiting: WaitingLogin) -> list[Any]:
+    arrival, name, address, event = waiting
+    origin, outcome, _, time, user, _, offset, level, original, message, syslog, _ = event
+    response = outcome.response
+    return [
+        arrival,
+        name.decode(),
+        None if address is None else address.decode("latin-1"),
+        [origin.appliance, origin.serial, origin.sender],
+        [outcome.action.value, outcome.result, outcome.mechanism, outcome.profile, outcome.reason],
+        [None if response is None else [*response], outcome.truncated],
+        _dump_instant(time),
+        user,
+        _dump_location(offset, original, message, level, syslog),
+    ]
+
+
+def _load_login(key: str, value: list[Any]) -> WaitingLogin:
+    arrival, name, address, (appliance, serial, sender), said, more, time, user, location = value
+    action, result, mechanism, profile, reason = said
+    response, truncated = more
+    known = None if response is None else Response(*response)
+    outcome = Outcome(Action(action), result, mechanism, profile, reason, known, truncated)
+    offset, original, message, level, syslog = _load_location(location)
+    origin, instant = Origin(appliance, None, serial, sender), _load_instant(time)
+    event = Event(
+        *(origin, outcome, key, instant, user, None),
+        *(offset, level, original, message, syslog, None),
+    )
+    smart_host = None if address is None else address.encode("latin-1")
+    return WaitingLogin(arrival, name.encode(), smart_host, event)
+
+
+def _dump_end(end: WaitingEnd) -> list[Any]:
+    arrival, _, epoch, start, closing = end
+    begun = None if start is None else _dump_instant(start)
+    if closing is None:
+        return [arrival, epoch, begun, None]
+    reason, origin, time, location = closing
+    where = [origin.appliance, origin.serial, origin.sender]
+    values = [reason.value, where, _dump_instant(time), _dump_location(*location)]
+    return [arrival, epoch, begun, values]
+
+
+def _load_end(name: bytes, value: list[Any]) -> WaitingEnd:
+    arrival, epoch, begun, closing = value
+    start = None if begun is None else _load_instant(begun)
+    if closing is None:
+        return WaitingEnd(arrival, name, epoch, start, None)
+    reason, (appliance, serial, sender), time, location = closing
+    origin = Origin(appliance, None, serial, sender)
+    known = CloseReason(reason), origin, _load_instant(time), _load_location(location)
+    return WaitingEnd(arrival, name, epoch, start, known)

@@ -16,10 +16,13 @@ Rules:
 * A header in the middle of a file begins another stream from its line on.
 * At most :data:`MAX_STREAMS` are remembered. Those with nothing open go first, then those that were
   read least recently; sessions in them end as expired.
+* In streams of messages (``disorder``), what waits is limited in time, and in number for all of
+  them together. The caller tells the time.
 * What is open takes at most :data:`MAX_BYTES`; beyond, the oldest connections of the largest
   streams are forgotten.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
@@ -29,6 +32,7 @@ import orjson
 from forwarder.events import Event, Mixture, Origin
 from forwarder.mail_logs.connections import Tools
 from forwarder.mail_logs.correlator import Correlator
+from forwarder.mail_logs.disorder import WAIT_SECONDS, MessageCorrelator, Waiting
 from forwarder.mail_logs.event_ids import FileHeader
 from forwarder.mail_logs.scanner import Block, BlockReader
 from forwarder.mail_logs.snapshot import Pair, Snapshot
@@ -39,6 +43,10 @@ MAX_STREAMS = 1_024
 MAX_BYTES = 128 << 20
 """Of what is open, of all streams, about. 65,536 connections take 40 MB as appliances write them,
 but each of their lines may have 64 KB."""
+
+MAX_WAITING = 8_192
+"""Logins and ends of connections that wait. Four thousand connections end in a second of a large
+fleet; with lines as long as they may be, so many take 30 MB."""
 
 MAX_FAMILIES = 1_024
 """Logs whose serial numbers are remembered."""
@@ -60,6 +68,8 @@ class Family(NamedTuple):
     host: str | None
     folder: str
     """Empty for a stream with a serial number: that says more than the place of a file."""
+    messages: bool = False
+    """Whether it is of messages, which may arrive in another order."""
 
 
 class Key(NamedTuple):
@@ -77,7 +87,7 @@ class _Stream:
     def __init__(self, key: Key, number: int, tools: Tools) -> None:
         self.key = key
         self.number = number
-        self.correlator = Correlator(tools)
+        self.correlator = MessageCorrelator(tools) if key.family.messages else Correlator(tools)
         self.stored: Key | None = None
         """The key that the store has."""
         self.is_used = False
@@ -92,7 +102,7 @@ class _Stream:
     def is_idle(self) -> bool:
         """Whether nothing is open."""
         open_ = self.correlator.connections
-        return not open_.inbound and not open_.outbound
+        return not open_.inbound and not open_.outbound and not open_.waiting_logins
 
     @property
     def origin(self) -> Origin:
@@ -121,6 +131,9 @@ class Streams:
         """Bytes of lines since the size was measured: it has not grown by more."""
         self._left = MAX_BYTES
         """By how many it may grow until it is measured again."""
+        self._waiting: deque[tuple[_Stream, Waiting]] = deque()
+        """What has begun to wait, in the order of arrival; it may have ended since."""
+        self._arrival = 0.0
         self._gone: list[str] = []
         """Keys that the store has and that are no longer needed."""
         self._used: dict[str, tuple[Key, str | None]] = {}
@@ -131,16 +144,45 @@ class Streams:
     def open_connections(self) -> int:
         """How many are open, of all streams and in both directions."""
         open_ = (x.correlator.connections for x in self._streams.values())
-        return sum(len(x.inbound) + len(x.outbound) for x in open_)
+        return sum(len(x.inbound) + len(x.outbound) - len(x.waiting_ends) for x in open_)
+
+    @property
+    def due(self) -> float | None:
+        """When the first that waits is released, in seconds since 1970; None if nothing waits."""
+        return self._waiting[0][1].arrival + WAIT_SECONDS if self._waiting else None
+
+    def release(self, arrival: float) -> list[Event]:
+        """Note the time, in seconds since 1970; give the events that have waited long enough."""
+        self._arrival = arrival
+        events: list[Event] = []
+        # A clock that was set back must not prolong a wait.
+        while self._waiting and not 0 <= arrival - self._waiting[0][1].arrival < WAIT_SECONDS:
+            self._release_first(events)
+        return events
+
+    def _release_first(self, events: list[Event]) -> None:
+        stream, waiting = self._waiting.popleft()
+        assert isinstance(stream.correlator, MessageCorrelator)  # noqa: S101 - nothing else waits
+        if stream.correlator.release(waiting, events):
+            self._changed[stream.number] = stream
+
+    def _await(self, stream: _Stream, begun: list[Waiting], events: list[Event]) -> None:
+        """Note what has begun to wait."""
+        self._waiting.extend((stream, x) for x in begun)
+        begun.clear()
+        while len(self._waiting) > MAX_WAITING:
+            self._release_first(events)
 
     def read(self, block: Block, header: FileHeader) -> list[Event]:
         """Join the lines of a block; a file header in it changes what is known of its file."""
-        reader = BlockReader(block, header)
+        reader = BlockReader(block, header, self._arrival)
         events = reader.events
         while True:
             stream = self._find(header, events)
             before = len(events)
             stream.correlator.read(reader)
+            if isinstance(stream.correlator, MessageCorrelator):
+                self._await(stream, stream.correlator.begun, events)
             if not stream.is_used and (len(events) > before or not stream.is_idle):
                 stream.is_used = True
                 self._check_for_mixture(stream.key, header.origin.path)
@@ -175,6 +217,10 @@ class Streams:
             stream = self._streams[known] = _Stream(known, place, self._tools)
             stream.stored = known
             stream.snapshot.restore((rest, value) for rest, value in parts if rest)
+            open_ = stream.correlator.connections
+            self._waiting.extend((stream, x) for x, *_ in open_.waiting_logins.values())
+            self._waiting.extend((stream, x) for x in open_.waiting_ends.values())
+        self._waiting = deque(sorted(self._waiting, key=lambda x: x[1].arrival))
 
     def changes(self) -> Iterator[Pair]:
         """Return what has changed since the last time and must outlive the process."""
@@ -186,7 +232,7 @@ class Streams:
             if stream.stored != stream.key:
                 stream.stored = stream.key
                 family, serial, file = stream.key
-                yield f"{stream.number}/", orjson.dumps([[*family], serial, file])
+                yield f"{stream.number}/", orjson.dumps([_names(family), serial, file])
             yield from stream.snapshot.changes()
         self._changed.clear()
         for family in self._changed_families:
@@ -206,7 +252,7 @@ class Streams:
                 file = header.source.file
         last = self._last
         if serial is not None:
-            where = *where[:3], ""
+            where = *where[:3], "", where[4]
         if last is not None and last.key == (where, serial, file):
             stream = last
         else:
@@ -245,6 +291,8 @@ class Streams:
     def _forget(self, stream: _Stream, events: list[Event]) -> None:
         """Forget a stream, and end its sessions."""
         open_ = stream.correlator.connections
+        if isinstance(stream.correlator, MessageCorrelator):
+            stream.correlator.release_all(events)
         open_.forget(open_.inbound, stream.origin, events)
         if stream.stored is not None:
             self._gone += [f"{stream.number}/", *stream.snapshot.keys()]
@@ -301,4 +349,9 @@ class Streams:
 
 
 def _serials_key(family: Family) -> str:
-    return f"{_SERIALS}/{orjson.dumps([*family]).decode()}"
+    return f"{_SERIALS}/{orjson.dumps(_names(family)).decode()}"
+
+
+def _names(family: Family) -> list[str | bool | None]:
+    """Return a family for the store, which has only what differs from a file."""
+    return [*family] if family.messages else [*family[:-1]]

@@ -1,0 +1,287 @@
+"""Messages of syslog to events: lines of one connection may arrive in another order.
+
+UDP and relays deliver a line up to a second or two after one that was written later. So, besides
+the rules of :mod:`~forwarder.mail_logs.correlator`:
+
+* A login whose ``New`` line has not arrived waits for it. It counts for its connection and for a
+  session at once; only its event waits.
+* The end of a connection waits as well, before it takes effect: logins that were written before it
+  may still arrive.
+* Both wait for at most :data:`WAIT_SECONDS` from their arrival, an end from the arrival of what was
+  late. Then the login is an event that is not correlated, and the connection is over.
+* The log's own time decides what belongs together, within :data:`MAX_DISORDER_SECONDS`. No login
+  joins a connection that ended before it, or began after it. Where that is so, or ``New`` opens
+  another connection with the number, nothing waits any longer.
+"""
+
+from forwarder.events import Action, CloseReason, Connection, Event, Instant
+from forwarder.mail_logs import scanner
+from forwarder.mail_logs.connections import (
+    MAX_LINE,
+    MAX_OPEN,
+    RawConnection,
+    Tools,
+    WaitingEnd,
+    WaitingLogin,
+    forget_oldest,
+)
+from forwarder.mail_logs.correlator import (
+    MAX_DISORDER_SECONDS,
+    Correlator,
+    Joining,
+    at_offset,
+    rare_end,
+    unknown,
+)
+from forwarder.mail_logs.event_ids import FileHeader
+from forwarder.mail_logs.scanner import BlockReader, Match
+
+WAIT_SECONDS = 2.0
+"""By which messages overtake one another; seen are 1 or 2."""
+
+_CLIENT, _SERVER = b"ICID ", b"DCID "
+_NUMBERED, _ENDS = (b"ICID", b"DCID"), (b"close", b"lost")
+_USUAL_NEW, _RARE_NEW = scanner.NEW_INBOUND
+
+Waiting = WaitingLogin | WaitingEnd
+
+
+class MessageCorrelator(Correlator):
+    """Joins the messages of one stream.
+
+    Attributes:
+        begun: What waits since the last time that this was emptied, in order; of the logins of a
+            connection, the first.
+    """
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self.begun: list[Waiting] = []
+        self._arrival = 0.0
+        self._events: list[Event] = []
+        self._waits_for = b""  # the connection that the login being read waits for
+
+    # typing.override is of Python 3.12.
+    def read(self, block: BlockReader) -> None:  # type: ignore[explicit-override]
+        """Read the messages of a block that matter."""
+        self._arrival, self._events = block.arrival, block.events
+        block.matches = map(_by_method, block.matches)
+        super().read(block)
+
+    def release(self, waiting: Waiting, events: list[Event]) -> bool:
+        """End a wait, and add what comes of it to events; False if it had ended before."""
+        open_, name = self.connections, waiting.name
+        if isinstance(waiting, WaitingEnd):
+            is_waiting = open_.waiting_ends.get(name) is waiting
+        else:
+            logins = open_.waiting_logins.get(name)
+            is_waiting = logins is not None and logins[0] is waiting
+        if is_waiting:
+            self._release_logins(name, events)
+            if isinstance(waiting, WaitingEnd):
+                self._end(name, events)
+        return is_waiting
+
+    def release_all(self, events: list[Event]) -> None:
+        """End all waits."""
+        for name in [*self.connections.waiting_logins]:
+            self._release_logins(name, events)
+        for name in [*self.connections.waiting_ends]:
+            self._end(name, events)
+
+    def _open_inbound(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
+        """``New SMTP ICID``: what waits for it is joined to it."""
+        if not self._open(block, match, _CLIENT + match[2], self.connections.inbound):
+            super()._open_inbound(block, match)
+
+    def _open_outbound(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
+        """``New SMTP DCID``."""
+        if not self._open(block, match, _SERVER + match[2], self.connections.outbound):
+            super()._open_outbound(block, match)
+
+    def _open(
+        self,
+        block: BlockReader,
+        match: Match,
+        name: bytes,
+        connections: dict[bytes, RawConnection],
+    ) -> bool:
+        """Begin a connection of which other lines were first; False if there is no such line."""
+        open_, (line, _, number, _, _) = self.connections, match
+        if name not in open_.waiting_logins and name not in open_.waiting_ends:
+            return False
+        old = connections.get(number)
+        opened = old is not None and old[0] is not None
+        start, end = self._clock.read(line[:24], block.header.offset), open_.waiting_ends.get(name)
+        if opened or not self._precedes(start, name):
+            self._release_logins(name, block.events)
+            if end is not None and start is not None and end.epoch >= start.epoch + opened:
+                self._wait_again(name, start)  # it is this connection's
+            else:
+                self._end(name, block.events)
+            return False
+        others = [] if old is None else self._inherit(old, line, block.header)
+        connections.pop(number, None)
+        connections[number] = line, block.header.offset, others
+        if name.startswith(_CLIENT) and number in open_.logins:
+            open_.logins[number] = (None, *open_.logins[number][1:])
+        if end is not None:
+            self._wait_again(name, start)
+        self._release_logins(name, block.events)
+        self._make_space(block)
+        return True
+
+    def _precedes(self, start: Instant | None, name: bytes) -> bool:
+        """Whether by the log's time a connection began before all that waits for it."""
+        open_ = self.connections
+        times = [x.event.time.epoch for x in open_.waiting_logins.get(name, ())]
+        times += [x.epoch for x in (open_.waiting_ends.get(name),) if x is not None]
+        return start is not None and all(
+            0 <= x - start.epoch <= MAX_DISORDER_SECONDS for x in times
+        )
+
+    def _end_inbound(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
+        """All that ends a client's connection."""
+        line, head, number, _, _ = match
+        reason = CloseReason.KILLED if head != b"ICID" else rare_end(line)
+        time = self._clock.read(line[:24], block.header.offset)
+        if reason is None or time is None or len(line) > MAX_LINE:
+            super()._end_inbound(block, match)
+            return
+        name = _CLIENT + number
+        if name not in self.connections.waiting_ends:
+            location = block.locate(line)
+            closing = reason, block.header.origin, at_offset(time, location[-1]), location
+            unknown_yet: RawConnection = None, block.header.offset, []
+            opened, offset, _ = self.connections.inbound.setdefault(number, unknown_yet)
+            start = None if opened is None else self._clock.read(opened[:24], offset)
+            self._begin_end(WaitingEnd(self._arrival, name, time.epoch, start, closing))
+            self._make_space(block)
+
+    def _end_outbound(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
+        """All that ends a connection to a smart host."""
+        line, _, number, _, _ = match
+        name = _SERVER + number
+        time = self._clock.read(line[:24], block.header.offset)
+        if time is None:
+            super()._end_outbound(block, match)
+        elif name not in self.connections.waiting_ends:
+            self.connections.outbound.setdefault(number, (None, block.header.offset, []))
+            self._begin_end(WaitingEnd(self._arrival, name, time.epoch, None, None))
+            self._make_space(block)
+
+    def _make_space(self, block: BlockReader) -> None:
+        open_ = self.connections
+        if len(open_.inbound) > MAX_OPEN:
+            open_.make_space(block)
+        if len(open_.outbound) > MAX_OPEN:
+            forget_oldest(open_.outbound)
+
+    def _begin_end(self, end: WaitingEnd) -> None:
+        self.connections.waiting_ends[end.name] = end
+        self.begun.append(end)
+
+    def _wait_again(self, name: bytes, start: Instant | None) -> None:
+        """Let an end wait behind a line that was late; others may be late as well."""
+        end = self.connections.waiting_ends.pop(name)
+        self._begin_end(end._replace(arrival=self._arrival, start=start))
+
+    def _end(self, name: bytes, events: list[Event]) -> None:
+        """End a connection whose end has waited."""
+        open_, number = self.connections, name[len(_CLIENT) :]
+        end = open_.waiting_ends.pop(name, None)
+        if end is None:
+            return
+        if end.closing is None:
+            open_.outbound.pop(number, None)
+            return
+        connection, login = open_.inbound.pop(number, None), open_.logins.pop(number, None)
+        if connection is not None and login is not None and login[3] is not None:
+            events.append(open_.close(number, connection, login, end.closing, end.start))
+
+    def _login(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
+        """Add the event of a login line, or let it wait."""
+        events, waiting = block.events, self.connections.waiting_logins
+        self._waits_for = b""
+        before = len(events)
+        super()._login(block, match)
+        name = self._waits_for
+        if not name:
+            return
+        at = next(
+            x
+            for x in range(before, len(events))
+            if events[x].outcome.action is not Action.SESSION_CLOSED
+        )
+        event = events[at]
+        connection = event.connection
+        assert connection is not None  # noqa: S101 - the line names it
+        if len(match[0]) > MAX_LINE:
+            return
+        del events[at]
+        if not connection.correlated:
+            self._counters.uncorrelated -= 1
+        opened = connection.opened if name.startswith(_SERVER) else None
+        address = None if opened is None else opened.address
+        login = WaitingLogin(self._arrival, name, address, event._replace(connection=None))
+        if name not in waiting:
+            self.begun.append(login)
+        waiting.setdefault(name, []).append(login)
+        end = self.connections.waiting_ends.get(name)
+        if end is not None:
+            self._wait_again(name, end.start)
+
+    def _release_logins(self, name: bytes, events: list[Event]) -> None:
+        """Let the logins of a connection go out, with what is known of it."""
+        open_, number = self.connections, name[len(_CLIENT) :]
+        for login in open_.waiting_logins.pop(name, ()):
+            if login.address is not None:
+                raw = open_.outbound.get(number)
+                known = open_.describe_outbound(number, raw, login.address)
+            else:
+                raw = open_.inbound.get(number)
+                known = unknown(number) if raw is None else open_.describe_inbound(number, raw)
+            if not known.correlated:
+                self._counters.uncorrelated += 1
+            events.append(login.event._replace(connection=known))
+
+    def _join_inbound(self, login: Joining, line: bytes, header: FileHeader) -> Connection:  # type: ignore[explicit-override]
+        number, time = login[1], login[3]
+        if self._is_of_another(_CLIENT + number, self.connections.inbound, time):
+            return unknown(number)
+        return super()._join_inbound(login, line, header)
+
+    def _join_outbound(  # type: ignore[explicit-override]
+        self, number: bytes, address: bytes, time: Instant, line: bytes, header: FileHeader
+    ) -> Connection:
+        if self._is_of_another(_SERVER + number, self.connections.outbound, time):
+            return self.connections.describe_outbound(number, None, address)
+        return super()._join_outbound(number, address, time, line, header)
+
+    def _is_of_another(
+        self, name: bytes, connections: dict[bytes, RawConnection], time: Instant
+    ) -> bool:
+        """Whether a login is of a connection that was before the one which has its number now.
+
+        It waits where the connection of its number is not known, or has ended before it.
+        """
+        end = self.connections.waiting_ends.get(name)
+        if end is not None and not 0 <= end.epoch - time.epoch <= MAX_DISORDER_SECONDS:
+            self._release_logins(name, self._events)
+            self._end(name, self._events)
+        opened, offset, _ = connections.get(name[len(_CLIENT) :], (None, None, None))
+        if opened is None:
+            self._waits_for = name
+            return False
+        start = self._clock.read(opened[:24], offset)
+        return start is not None and 0 < start.epoch - time.epoch <= MAX_DISORDER_SECONDS
+
+
+def _by_method(match: Match) -> Match:
+    """Return a beginning or an end as in rare words: it is read by a method then."""
+    line, head, number, verb, rest = match
+    if head == _USUAL_NEW:
+        return line, _RARE_NEW, number, verb, rest
+    if verb in _ENDS and head in _NUMBERED:
+        return line, head, number, b"", rest
+    return match
