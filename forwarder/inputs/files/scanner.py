@@ -7,8 +7,8 @@ none may make another one's log its own:
   link, unless the input says so. Where it does, a file's own name beats links, across inputs.
 - Of several names of one file (hard links), that counts which belongs to the appliance that had the
   file first.
-- The program's own files are never logs, also where links lead to them. To open and close one of
-  them would drop the locks that SQLite has on it.
+- The program's own files are never logs, whatever names they have. To open and close one of them
+  would drop the locks that SQLite has on it.
 """
 
 # Paths stay the text that the user wrote and the system knows; see paths.py.
@@ -101,13 +101,17 @@ class Scan:
     """Whether every name that was listed was still there when it was looked at. If not, the file
     may be there under a name that was not there yet when its folder was listed."""
     real_folder: Callable[[str], str] = field(default_factory=lambda: cache(os.path.realpath))
+    inodes_at: Callable[[str], frozenset[Inode]] = field(default_factory=lambda: cache(_inodes_at))
 
     def scan_pattern(self, source: FileSource, number: int, pattern: str, search: Search) -> None:
         """Add what a pattern of an input finds."""
         whole = os.path.abspath(pattern)
         for path, appliance in self._paths(whole, search):
-            status = None if self._is_own(path, source) else self._stat(path, search)
-            if status is None or self._refuses(path, status, whole):
+            folder, name = os.path.split(path)
+            if f"{os.path.join(self.real_folder(folder), name)}/".startswith(source.leave_out):
+                continue
+            status = self._stat(path, search)
+            if status is None or self._refuses(path, status, source, whole):
                 continue
             log = log_at(path, source.appliance or appliance)
             file = FileStat(
@@ -133,14 +137,6 @@ class Scan:
                 if wants_any or is_log(path):
                     yield path, appliance
 
-    def _is_own(self, path: str, source: FileSource) -> bool:
-        """Whether a path leads to what the program itself writes."""
-        folder, name = os.path.split(path)
-        real = os.path.join(self.real_folder(folder), name)
-        if source.follow_symlinks:
-            real = os.path.realpath(real)
-        return f"{real}/".startswith(source.leave_out)
-
     def _stat(self, path: str, search: Search) -> os.stat_result | None:
         """Look at what is at a path; None if there is nothing that may be a file."""
         try:
@@ -153,9 +149,9 @@ class Scan:
             return None
         return None if search.skips(path, is_link=stat.S_ISLNK(status.st_mode)) else status
 
-    def _refuses(self, path: str, status: os.stat_result, pattern: str) -> bool:
+    def _refuses(self, path: str, status: os.stat_result, source: FileSource, pattern: str) -> bool:
         """Whether what is at a path is not a log; it is a problem if it can never lead to one."""
-        mode = status.st_mode
+        mode, inode = status.st_mode, (status.st_dev, status.st_ino)
         if stat.S_ISDIR(mode):
             reason = f"is a folder and is not followed; name the files in it: {path + '/*'!r}."
             if ANY_FOLDERS in pattern:  # it looks into it
@@ -165,6 +161,8 @@ class Scan:
             reason = f"is a {kind} and is not followed; name files, or use the input stdin."
         elif status.st_dev in _system_devices():
             reason = "is not a file on a disk and is not followed."
+        elif any(inode in self.inodes_at(x) for x in source.leave_out):
+            reason = "is a file of the program's own by another name; it is never read."
         else:
             return False
         self.problems.append(f"{path!r} {reason}")
@@ -199,6 +197,16 @@ def _rank(file: FileStat) -> tuple[bool, int, int, tuple[object, ...]]:
     own = os.path.join(os.path.realpath(folder), os.path.relpath(file.path, folder))
     is_linked = os.path.realpath(file.path) != own
     return is_linked, file.input, file.path.count("/"), reading_order(file.path)
+
+
+def _inodes_at(own: str) -> frozenset[Inode]:
+    """Return the files in a folder of the program, or the file that it writes, if there are any."""
+    path = Path(own)
+    try:
+        found = [x.lstat() for x in (path.iterdir() if path.is_dir() else (path,))]
+    except OSError:
+        return frozenset()
+    return frozenset((x.st_dev, x.st_ino) for x in found)
 
 
 @cache
