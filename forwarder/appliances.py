@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import NamedTuple
@@ -20,6 +20,7 @@ class Appliance(NamedTuple):
     zone: tzinfo | None = None  # of stamps that no file header covers
     labels: tuple[tuple[str, str], ...] = ()
     namespace: str | None = None
+    silence: timedelta | None = None  # for how long it may send nothing, if not that of all
 
 
 class Appliances:

@@ -27,6 +27,7 @@ from forwarder.events import (
     new_document,
 )
 from forwarder.mail_logs import grammar, snapshot
+from forwarder.mail_logs.appliances import ApplianceCounters, ApplianceCounts
 from forwarder.mail_logs.connections import Tools
 from forwarder.mail_logs.event_ids import EventIds, FileHeader, Source
 from forwarder.mail_logs.framer import Framer
@@ -61,6 +62,8 @@ class Settings(NamedTuple):
     count_lines: bool = True
     """Whether the number of lines is needed; counting takes a twentieth of the time."""
     appliances: Appliances = Appliances()
+    count_appliances: bool = False
+    """Whether :meth:`LogParser.take_appliances` is needed."""
 
 
 class Documents:
@@ -98,6 +101,7 @@ class LogParser:
         self._encoder = Encoder(settings.common, settings.appliances)
         tools = Tools(self._clock, self._counters, MessageParser(), settings.sessions)
         self._streams = Streams(tools)
+        self._appliances = ApplianceCounters() if settings.count_appliances else None
         self._outcomes: Counter[Outcome] = Counter()
 
     @property
@@ -207,6 +211,10 @@ class LogParser:
             seconds = None if time is None else header.skew.compare(time.epoch, arrival)
             if seconds is not None:
                 self.warn("clock", header.origin.appliance, say_skew(seconds))
+        if self._appliances is not None:
+            if header.offset is not self._clock.offset:
+                self._clock.set_offset(header.offset)
+            self._appliances.count(header.origin.appliance, block, self._clock)
         return events
 
     def warn(self, kind: str, appliance: str, detail: str = "") -> None:
@@ -215,11 +223,20 @@ class LogParser:
         if appliance not in known and len(known) < MAX_WARNINGS:
             known[appliance] = ApplianceWarning(kind, appliance, detail)
 
+    def take_appliances(self) -> dict[str, ApplianceCounts]:
+        """Return what came of each appliance since the last time, with what is open now."""
+        counts = {} if self._appliances is None else self._appliances.take()
+        for appliance, number in self._streams.count_open(counts).items():
+            counts[appliance].open_connections = number
+        return counts
+
     def encode(self, events: list[Event]) -> Documents:
         """Count events, and give their documents."""
         self._outcomes.update([x.outcome for x in events])
         if len(self._outcomes) > MAX_ENTRIES:
             self._sum_up()
+        if self._appliances is not None:
+            self._appliances.count_logins(events)
         return Documents(events, self._encoder)
 
     def _sum_up(self) -> None:

@@ -29,7 +29,7 @@ def test_many_files_that_are_no_logs_do_not_fill_the_log(tmp_path: Path) -> None
     while len(keys) < MAX_STATUS_FILES + 50:
         keys |= dict.fromkeys((x.key for x in following.read(0.1)), OtherLog(0, None, True))  # noqa: FBT003
     status = InputStatus(following, [], {})
-    snapshot = CheckpointReply({}, [], Counters(), 0, keys)
+    snapshot = CheckpointReply({}, [], Counters(), 0, {}, keys)
     with capture_logs() as logs:
         ((_, written),) = status.take(snapshot)
         status.finish()

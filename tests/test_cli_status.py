@@ -28,6 +28,30 @@ NOW = datetime(2026, 3, 1, 6, 41, 9, tzinfo=UTC)
 INGEST = {
     "time": "2026-03-01T06:41:00+00:00",
     "open_connections": 5,
+    "appliances": [
+        {
+            "appliance": "esa1",
+            "heard": 1772347260.0,
+            "last_line": 1772347255,
+            "lag_seconds": 5,
+            "bytes_per_second": 1234,
+            "logins": 8,
+            "joined": 7,
+            "open_connections": 5,
+            "silent_since": None,
+        },
+        {
+            "appliance": "esa2",
+            "heard": 1772340000.0,
+            "last_line": None,
+            "lag_seconds": None,
+            "bytes_per_second": 0,
+            "logins": 0,
+            "joined": 0,
+            "open_connections": 0,
+            "silent_since": 1772340000.0,
+        },
+    ],
     "files": 1200,
     "behind_bytes": 1234,
     "lost_bytes": 5,
@@ -175,6 +199,12 @@ def test_status_for_people(tmp_path: Path) -> None:
         "",
         ("inputs: 1,200 files; 1,234 bytes behind; 5 bytes lost; as of 2026-03-01T06:41:00+00:00"),
         "since the service began: 1,234 lines not understood, 2 lines truncated",
+        "APPLIANCE  LAST LINE             LAG  BYTES/S  LOGINS  JOINED  OPEN  STATE",
+        "esa1       2026-03-01T06:40:55Z  5 s    1,234       8   87.5%     5  sending",
+        (
+            "esa2                                        0       0             0  silent since"
+            " 2026-03-01T04:40:00Z"
+        ),
         "FILE                APPLIANCE   SIZE  BEHIND  LOST  CHANGED",
         "/srv/esa/mail.\\x1b  esa1       5,000   1,234     0  2026-03-01T06:40:00+00:00",
         "/srv/esa/mail.2     esa1          50       0     5  gone",

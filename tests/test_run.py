@@ -388,3 +388,18 @@ def logins_at(hour: int) -> bytes:
         " verified no",
         "SMTP Auth: (ICID 77) succeeded for user: jane using AUTH mechanism: LOGIN with profile: x",
     )
+
+
+def test_an_appliance_that_goes_silent_is_named(tmp_path: Path) -> None:
+    """Until it writes again; the others are not."""
+    path = configure(tmp_path, FILES)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("silence: 1s\n")
+    append(tmp_path, logins(1))
+    program = Program(path).begin()
+    try:
+        program.await_log("An appliance is silent")
+        append(tmp_path, logins(2))
+        program.await_log("An appliance sends again")
+    finally:
+        program.finish()

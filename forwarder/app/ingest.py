@@ -103,8 +103,9 @@ class Ingest:
             self._tailer,
             named_files(config.inputs),
             dict(spool.load_state(STATUS_PREFIX)),
-            lambda: self.live.counts,
-            config.appliances.name_of,
+            listeners=lambda: self.live.counts,
+            name_of=config.appliances.name_of,
+            silence=lambda name: None if once else config.silence_of(name),
         )
         self._committer = Committer(spool, self._stop, self._note_changes)
         self.is_complete = False

@@ -12,12 +12,13 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
 
 import orjson
 import structlog
 
+from forwarder.app.fleet import Fleet
 from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import APPLIANCE_WARNINGS, GIVE_NAMES, WARNINGS, ApplianceWarning, Counters
 from forwarder.inputs.files.tailer import FileStatus, FileTailer
@@ -123,13 +124,15 @@ class ListenerWarnings:
 class InputStatus:
     """Tells how the inputs are; for the thread that reads them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has a name
         self,
         tailer: FileTailer | None,
         named: Collection[str],
         last: Mapping[str, bytes],
+        *,
         listeners: Callable[[], Mapping[str, ListenerCounts]] = dict,
         name_of: Callable[[str], str] = str,
+        silence: Callable[[str], timedelta | None] = lambda _: None,
     ) -> None:
         """Start with nothing logged.
 
@@ -139,6 +142,7 @@ class InputStatus:
             last: What was saved for ``status`` before; it has the files that are not mail logs.
             listeners: Tells what sockets have received so far, by their addresses.
             name_of: Tells which appliance a folder is of.
+            silence: Tells for how long an appliance may send nothing, by its name.
         """
         self._name_of = name_of
         self.tailer = tailer
@@ -148,6 +152,7 @@ class InputStatus:
         before = orjson.loads(last.get(_KEY, b"{}"))
         self._others = {x.pop("key"): OtherLog(**x) for x in before.get("other_logs", ())}
         self._others.pop(STDIN_KEY, None)  # of another run
+        self._fleet = Fleet(before.get("appliances", ()), silence)
         self._logged_others: dict[str, OtherLog] = {}
         self._others_logged = 0
         self._warnings = ParseWarnings()
@@ -180,6 +185,7 @@ class InputStatus:
     def take(self, reply: CheckpointReply) -> list[tuple[str, bytes]]:
         """Log what is new, if it is time, and give pairs to save."""
         self._counts = reply.counts
+        self._fleet.add(reply.appliances)
         for key, other in reply.others.items():
             if other is None:
                 self._others.pop(key, None)
@@ -191,6 +197,7 @@ class InputStatus:
         self._warnings.log(self._counts)
         self._listener_warnings.log(self._listeners())
         self._log_whether_there_are_logs()
+        self._fleet.log_silence()
         status = self._describe(reply.open_connections)
         now = time.monotonic()
         self._due = now + max(STATUS_SECONDS, (now - begun) * _STATUS_SHARE)
@@ -262,9 +269,10 @@ class InputStatus:
         problems += (other.say(shown(path)) for _, (path, other) in sorted(others.items()))
         return {
             "open_connections": open_connections,
+            "appliances": self._fleet.describe(),
             "warnings": {x.name: getattr(self._counts, x.name) for x in WARNINGS},
             "mixtures": [x._asdict() for x in self._counts.mixtures],
-            "appliances": [x._asdict() for x in self._counts.appliances],
+            "appliance_warnings": [x._asdict() for x in self._counts.appliances],
             "listeners": [{"address": x, **asdict(y)} for x, y in self._listeners().items()],
             "files": number,
             "behind_bytes": behind,

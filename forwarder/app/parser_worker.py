@@ -57,6 +57,7 @@ class ParserPool:
                 common=settings.common,
                 count_lines=False,
                 appliances=settings.appliances,
+                count_appliances=True,
             )
         )
         self._parser.restore((key.removeprefix(PREFIX), value) for key, value in state)
@@ -150,6 +151,7 @@ class ParserPool:
             [(PREFIX + key, value) for key, value in self._parser.changes()],
             self._parser.counts,
             self._parser.open_connections,
+            self._parser.take_appliances(),
             others,
         )
 

@@ -27,6 +27,7 @@ _SOCKETS = {
     "CUT": "cut",
 }
 """Columns of sockets, by what they count."""
+_APPLIANCES = ("APPLIANCE", "LAST LINE", "LAG", "BYTES/S", "LOGINS", "JOINED", "OPEN", "STATE")
 _FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
 
 
@@ -239,9 +240,12 @@ def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
     for mixture in inputs.get("mixtures", []):
         parts = (escaped(mixture[x]) for x in ("appliance", "by", "first", "second"))
         yield f"{describe_mixture(*parts)}. {GIVE_NAMES}"
-    for odd in inputs.get("appliances", []):
+    for odd in inputs.get("appliance_warnings", []):
         parts = (escaped(odd[x]) for x in ("appliance", "detail"))
         yield f"{describe_warning(odd['kind'], *parts)}."
+    rows = [_appliance(x) for x in inputs.get("appliances", ())]
+    if rows:
+        yield from format_table(_APPLIANCES, rows, left=(0, 1, len(_APPLIANCES) - 1))
     rows = [
         (
             x["path"],
@@ -261,6 +265,20 @@ def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
         yield from format_table(("SOCKET", *_SOCKETS), sockets, left=(0,))
     for problem in inputs.get("problems", ()):
         yield f"problem: {escaped(problem)}"
+
+
+def _appliance(counts: Mapping[str, Any]) -> Sequence[str]:
+    lag, logins, silent = (counts[x] for x in ("lag_seconds", "logins", "silent_since"))
+    return (
+        counts["appliance"],
+        _iso(counts["last_line"]) or "",
+        "" if lag is None else f"{lag:,} s",
+        f"{counts['bytes_per_second']:,}",
+        f"{logins:,}",
+        f"{counts['joined'] / logins:.1%}" if logins else "",
+        f"{counts['open_connections']:,}",
+        "sending" if silent is None else f"silent since {_iso(silent)}",
+    )
 
 
 def _iso(time: float | None) -> str | None:

@@ -18,6 +18,7 @@ def appliances_of(settings: TopSettings) -> Appliances:
             x.timezone,
             tuple(x.labels.items()),
             x.namespace,
+            x.silence,
         )
         for name, x in settings.appliances.items()
     ]

@@ -9,6 +9,7 @@ settings.
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -70,12 +71,18 @@ class Config:
     appliances: Appliances
     outputs: Mapping[str, OutputConfig]
     """By name, in the order of the file."""
+    silence: timedelta | None
     documents: models.DocumentSettings
     spool: models.SpoolSettings
     dead_letters: models.DeadLetterSettings
     log: models.LogSettings
     source: YamlDocument = field(repr=False)
     """As it was written."""
+
+    def silence_of(self, appliance: str) -> timedelta | None:
+        """Return for how long an appliance may send nothing; None for ever."""
+        entry = self.appliances.by_name.get(appliance)
+        return self.silence if entry is None or entry.silence is None else entry.silence
 
 
 FindPlugins = Callable[[Iterable[str]], Mapping[str, OutputPlugin]]

@@ -35,6 +35,8 @@ from forwarder.inputs.syslog.framing import MAX_MESSAGE_BYTES
 APPLIANCE = "{appliance}"
 
 _HOUR = timedelta(hours=1)
+Silence = Annotated[Duration, between(timedelta(seconds=1), timedelta(days=7), format_duration)]
+"""An appliance writes something every day."""
 _Pause = Annotated[Duration, between(timedelta(milliseconds=10), _HOUR, format_duration)]
 """Shorter ones would keep a processor busy; longer ones would look like a halt."""
 
@@ -166,6 +168,8 @@ class ApplianceSettings(Settings):
     """Your own fields below `labels`, besides those of `documents`."""
     namespace: Namespace | None = None
     """`data_stream.namespace`, instead of that of `documents`."""
+    silence: Silence | None = None
+    """How long it may send nothing until a warning is logged, instead of the top level's."""
 
 
 class BatchSettings(Settings):
@@ -275,6 +279,9 @@ class TopSettings(Settings):
     """Whether syslog messages of all others are refused."""
     outputs: dict[OutputName, OutputSettings] = Field(min_length=1)
     """Where documents go: for each output a name of your own, and its settings."""
+    # Without it: an appliance may have no login all night, and one that is at rest is no fault.
+    silence: Silence | None = None
+    """How long an appliance that has sent logs before may send none until a warning is logged."""
     documents: DocumentSettings = DocumentSettings()
     """What is in the documents."""
     spool: SpoolSettings = SpoolSettings()

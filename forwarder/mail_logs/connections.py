@@ -255,6 +255,11 @@ class Connections:
         self.waiting_logins: dict[bytes, list[WaitingLogin]] = {}
         self.waiting_ends: dict[bytes, WaitingEnd] = {}
 
+    @property
+    def number(self) -> int:
+        """How many are open, in both directions."""
+        return len(self.inbound) + len(self.outbound) - len(self.waiting_ends)
+
     def size(self) -> int:
         """Estimate the memory that is taken, in bytes."""
         size = 0

@@ -22,8 +22,8 @@ Rules:
   streams are forgotten.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Container, Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -143,8 +143,7 @@ class Streams:
     @property
     def open_connections(self) -> int:
         """How many are open, of all streams and in both directions."""
-        open_ = (x.correlator.connections for x in self._streams.values())
-        return sum(len(x.inbound) + len(x.outbound) - len(x.waiting_ends) for x in open_)
+        return sum(x.correlator.connections.number for x in self._streams.values())
 
     @property
     def due(self) -> float | None:
@@ -172,6 +171,14 @@ class Streams:
         begun.clear()
         while len(self._waiting) > MAX_WAITING:
             self._release_first(events)
+
+    def count_open(self, appliances: Container[str]) -> Counter[str]:
+        """Count the open connections of some appliances."""
+        counts: Counter[str] = Counter()
+        for key, stream in self._streams.items():
+            if key.family.appliance in appliances:
+                counts[key.family.appliance] += stream.correlator.connections.number
+        return counts
 
     def read(self, block: Block, header: FileHeader) -> list[Event]:
         """Join the lines of a block; a file header in it changes what is known of its file."""

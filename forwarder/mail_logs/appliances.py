@@ -1,0 +1,66 @@
+"""How much is read of each appliance, how new it is, and how much of it is joined.
+
+It is counted by blocks: to look at each line would cost as much as to read it.
+"""
+
+from dataclasses import dataclass
+
+from forwarder.events import Event
+from forwarder.mail_logs.grammar import STAMP_BYTES
+from forwarder.mail_logs.scanner import Block
+from forwarder.mail_logs.timestamps import Clock
+
+MAX_APPLIANCES = 1_024
+"""A fleet has some hundreds; more names are invented by strangers."""
+
+
+@dataclass(slots=True)
+class ApplianceCounts:
+    """What came of one appliance since the counts were taken last."""
+
+    bytes: int = 0
+    logins: int = 0
+    """Those whose line names a connection."""
+    joined: int = 0
+    """Those of them whose connection is known."""
+    last_line: int | None = None
+    """The time of the latest line, in seconds since 1970; None where no stamp is a time."""
+    open_connections: int = 0
+    """Now, in both directions."""
+
+
+class ApplianceCounters:
+    """Counts by appliance."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, ApplianceCounts] = {}
+
+    def count(self, appliance: str, block: Block, clock: Clock) -> None:
+        """Count a block; the clock is that of its file."""
+        counts = self._find(appliance)
+        counts.bytes += block.end - block.start
+        begin = block.text.rfind(b"\n", block.start, block.end) + 1
+        time = clock.instants[block.text[begin : begin + STAMP_BYTES - 1]]
+        if time is not None:
+            counts.last_line = max(time.epoch, counts.last_line or 0)
+
+    def count_logins(self, events: list[Event]) -> None:
+        """Count the logins among events."""
+        for event in events:
+            if event.session is None and event.connection is not None:
+                counts = self._find(event.origin.appliance)
+                counts.logins += 1
+                counts.joined += event.connection.correlated
+
+    def _find(self, appliance: str) -> ApplianceCounts:
+        counts = self._counts.get(appliance)
+        if counts is None:
+            counts = ApplianceCounts()
+            if len(self._counts) < MAX_APPLIANCES:
+                self._counts[appliance] = counts
+        return counts
+
+    def take(self) -> dict[str, ApplianceCounts]:
+        """Return the counts since the last time."""
+        counts, self._counts = self._counts, {}
+        return counts
