@@ -7,11 +7,12 @@ LOCK := tests/requirements.txt
 PROGRAM := .venv/.program
 STAMP := .venv/.installed
 SOAK_SECONDS ?= 600
+SYSLOG_SOAK_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help .venv demo test check lint types imports tests format docs lock servers bench \
-    bench-elasticsearch kill power-cut soak large-spool clean
+    bench-elasticsearch kill power-cut soak syslog-soak large-spool clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' Makefile
@@ -82,7 +83,7 @@ lock: $(STAMP)  ## Resolve the dependencies again and write the two lock files.
 	@$(REQUIREMENTS) dev | $(PIP_COMPILE) --upgrade --output-file $(LOCK) -
 	@$(REQUIREMENTS) | $(PIP_COMPILE) --upgrade --constraint $(LOCK) --output-file $(PROGRAM_LOCK) -
 
-servers: $(STAMP)  ## Build the servers that tests run; needs JDK 17, Maven and Go.
+servers: $(STAMP)  ## Build the servers that tests run; needs JDK 17, Maven, Go and apt.
 	.venv/bin/python -m tests.servers
 
 # AGAINST=/path/to/esa-forwarder of an earlier version, to measure both in turn.
@@ -101,6 +102,10 @@ power-cut: $(STAMP)  ## Simulate 320 power cuts; count losses and duplicates; ne
 # SOAK_SECONDS=60 for a short one.
 soak: $(STAMP)  ## Run the service under load for ten minutes; watch memory and delay.
 	.venv/bin/python -m tests.faults.soak --seconds $(SOAK_SECONDS)
+
+# SYSLOG_SOAK_SECONDS=6 for a short one.
+syslog-soak: $(STAMP)  ## Let a fleet and hostile senders send syslog; takes 5 minutes.
+	.venv/bin/python -m tests.faults.syslog_soak --seconds $(SYSLOG_SOAK_SECONDS)
 
 # Needs some 12 GB in $TMPDIR.
 large-spool: $(STAMP)  ## Start and stop the service with 5 GB and a million dead letters waiting.

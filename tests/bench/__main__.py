@@ -18,6 +18,7 @@ from tests.bench.corpora import Corpora
 from tests.bench.measuring import BenchError
 from tests.bench.rows import Row, Sizes, measure_all
 from tests.bench.service_rows import service
+from tests.bench.syslog_rows import syslog
 
 ROUNDS = 5
 QUICK_MEGABYTES = 20
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
             if options.against:
                 parts: list[Part] = [partial(against, earlier=options.against)]
             else:
-                parts = [service] if options.service else [measure_all, service]
+                parts = [service, syslog] if options.service else [measure_all, service, syslog]
             for row in chain.from_iterable(part(corpora, sizes) for part in parts):
                 rows.append(row)
                 say(line(row))

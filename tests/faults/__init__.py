@@ -6,4 +6,5 @@ compared with the truth of the made-up logs (`tallies`). A `Scene` has these tog
 
     python -m tests.faults.kills     `make kill`: SIGKILL under load, 100 times
     python -m tests.faults.soak      `make soak`: ten minutes of a storm, with figures
+    python -m tests.faults.syslog_soak    `make syslog-soak`: a fleet, and hostile senders
 """

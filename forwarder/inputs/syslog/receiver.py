@@ -11,6 +11,7 @@ Rules:
 """
 
 import asyncio
+import resource
 import threading
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
@@ -44,6 +45,7 @@ class Receiver:
 
     def __init__(self, inbox: Inbox) -> None:
         """Start without a socket."""
+        _allow_descriptors()
         self._inbox = inbox
         self._listeners: dict[Address, Listener] = {}
         self._closed: dict[str, ListenerCounts] = {}  # of sockets that are closed
@@ -125,3 +127,9 @@ class Receiver:
             listener = self._listeners.pop(address)
             self._closed[address.url] = replace(listener.counts, connections=0)
             await listener.close()
+
+
+def _allow_descriptors() -> None:
+    """Raise the limit of descriptors: a service has 1,024 by default, and may have more."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
