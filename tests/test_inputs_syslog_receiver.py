@@ -4,7 +4,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -268,6 +268,31 @@ def test_senders_wait_while_the_inbox_is_full(receiver: Receiver, inbox: Inbox) 
                 receiver.resume()
         assert found == total + 20_000 - dropped
         assert receiver.counts[udp].messages == 20_000 - dropped
+
+
+def test_many_senders_do_not_overfill_the_inbox(receiver: Receiver, inbox: Inbox) -> None:
+    """Each waits with what was read of it, so memory does not depend on their number."""
+    address = local("tcp")
+    receiver.listen([settings(address, max_connections=200, max_connections_per_sender=200)])
+    message = b"<22>" + b"x" * 995 + b"\n"
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(address)) for _ in range(150)]
+        for client in clients:
+            client.settimeout(0)
+        blocked: set[socket.socket] = set()
+        end = time.monotonic() + LONG
+        while len(blocked) < len(clients) or not inbox.is_full:
+            assert time.monotonic() < end
+            for client in clients:
+                try:
+                    client.send(message * 10)
+                    blocked.discard(client)
+                except BlockingIOError:
+                    blocked.add(client)
+        size = 0
+        while chunks := inbox.take(0):
+            size += sum(len(x.data) for x in chunks)
+    assert FULL_BYTES // 2 < size < FULL_BYTES + (1 << 17)
 
 
 def test_at_the_end_what_has_arrived_is_taken(

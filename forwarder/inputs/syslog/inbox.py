@@ -28,6 +28,11 @@ PREFIX = "syslog/"
 FULL_BYTES = 4 << 20
 """Of lines that wait for the parser: more than a second of a large fleet."""
 
+_ENTRY_BYTES = 256
+"""Of memory, beside the messages, for what came at once: a sender may send byte by byte."""
+
+_TAKE_BYTES = 1 << 20  # 1 MiB a call, as of files
+
 MAX_SENDERS = 4_096
 """A fleet has some hundreds of appliances and relays."""
 
@@ -146,17 +151,27 @@ class Inbox:
             log = self._logs.pop(key, None) or self._begin()
             self._logs[key] = self._ready[key] = log
             log.waiting.append(_Received(origin, self._now(), data))
-            self._waiting_bytes += len(data)
+            self._waiting_bytes += len(data) + _ENTRY_BYTES
             self._changed.notify_all()
 
     def take(self, timeout: float) -> list[Chunk]:
-        """Return a chunk of each sender with something waiting; wait for one, in seconds."""
+        """Return a chunk each of some senders, in turn; wait for one, in seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._ready or self._is_awake, timeout)
             self._is_awake = False
-            chunks = [log.take(key) for key, log in self._ready.items()]
-            self._ready = {key: log for key, log in self._ready.items() if log.waiting}
-            self._waiting_bytes -= sum(len(x.data) for x in chunks)
+            chunks: list[Chunk] = []
+            size = 0
+            for key in [*self._ready]:
+                log = self._ready.pop(key)
+                entries = len(log.waiting)
+                chunks.append(log.take(key))
+                size += len(chunks[-1].data)
+                self._waiting_bytes -= (entries - len(log.waiting)) * _ENTRY_BYTES
+                if log.waiting:
+                    self._ready[key] = log  # behind the others
+                if size >= _TAKE_BYTES:
+                    break
+            self._waiting_bytes -= size
             return chunks
 
     def wake(self) -> None:
@@ -181,7 +196,7 @@ class Inbox:
         """Hand over again what is not in documents."""
         with self._changed:
             for key, log in self._logs.items():
-                self._waiting_bytes += sum(len(x.data) for x in log.in_flight)
+                self._waiting_bytes += sum(len(x.data) + _ENTRY_BYTES for x in log.in_flight)
                 log.rewind()
                 if log.waiting:
                     self._ready[key] = log
