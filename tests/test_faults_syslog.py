@@ -191,9 +191,9 @@ def test_a_kill_loses_no_more_than_what_was_on_its_way(tmp_path: Path, *, counte
         while True:
             client.sendall(message(sent))
             sent += 1
-            if sent == 1_000:
+            if sent == 500:
                 site.wait(sent)
-            if sent == 20_000:
+            if sent == 6_000:
                 site.program.send(signal.SIGKILL)
     site.program.wait()
     site.program.begin()
@@ -203,20 +203,20 @@ def test_a_kill_loses_no_more_than_what_was_on_its_way(tmp_path: Path, *, counte
     site.program.finish()
     users = [int(x["user"]["name"][1:]) for x in site.documents]
     received = len(users) - 1_000
-    assert received >= 1_000
+    assert received >= 500
     assert users == [*range(received), *range(sent, sent + 1_000)]
 
 
 def test_a_fleet(tmp_path: Path) -> None:
     """A hundred appliances at a time: every login is there once, with its own address."""
-    result = syslog_soak.fleet(tmp_path / "fleet", seconds=2)
+    result = syslog_soak.fleet(tmp_path / "fleet", seconds=1)
     assert not result.faults["documents"], result.words
     assert not result.faults["too much memory"], result.words
 
 
 def test_dropped_datagrams(tmp_path: Path) -> None:
     """What the system drops is reported to the datagram."""
-    result = syslog_soak.datagrams(tmp_path / "datagrams", seconds=1)
+    result = syslog_soak.datagrams(tmp_path / "datagrams", seconds=0.25)
     assert not any(result.faults.values()), result.words
 
 
