@@ -8,7 +8,7 @@ Rules:
 
 * A stream is an appliance, the base name of the files (what rotation adds to a name is not part of
   it), the serial number in their headers, and, where the operator named the appliance, the host
-  of the syslog headers unless it has the appliance's name. Files without a serial number are of
+  of the syslog headers unless it is known to be the appliance. Files without a serial number are of
   one stream only where they are in one folder; folders for archives and dates do not count.
 * A file without a header goes on with the only serial number that is known for its base name.
   Where several are known, it is a stream of its own. What came before any header belongs to the
