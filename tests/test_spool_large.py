@@ -79,7 +79,7 @@ def test_what_a_removed_output_leaves_is_trimmed_in_steps(folder: Path) -> None:
         while True:
             assert before - usage(spool).used < 10_000_000
             before = usage(spool).used
-            if not spool.tidy():
+            if not spool.trim():
                 break
             steps += 1
         assert steps > 2

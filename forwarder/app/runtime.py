@@ -8,6 +8,7 @@ it: its worker logs it and stops the output, and the others go on.
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -21,6 +22,7 @@ from forwarder.delivery.worker import Delivery
 from forwarder.errors import ForwarderError
 from forwarder.events import Document
 from forwarder.output import Failure, Output
+from forwarder.spool import SpoolError
 from forwarder.text import error_text, many, shortened
 
 STOP_WITHIN = timedelta(seconds=8)
@@ -121,8 +123,9 @@ class Runtime:
         while not self._is_over.wait(LOOK_SECONDS):
             for delivery in self.deliveries:
                 delivery.watchdog.look()
-            while self.spool.tidy() and not self._is_over.is_set():
-                pass
+            with suppress(SpoolError):
+                while self.spool.trim() and not self._is_over.is_set():
+                    pass
 
     def _find_losses(self) -> Iterator[str]:
         if self._once and not self.ingest.is_complete:

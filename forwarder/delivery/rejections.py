@@ -60,7 +60,17 @@ class Rejections:
             self._logged_all = False
             _log.info("Output delivers documents again.", output=self._name)
         self._unlogged = self._unlogged or next(iter(rejected), None)
-        self._note(judged, rejected)
+        if self._newer[1] >= _HALF_WINDOW:
+            self._older, self._newer = self._newer, (0, 0)
+        self._newer = self._newer[0] + len(rejected), self._newer[1] + judged
+        number, of = self._older[0] + self._newer[0], self._older[1] + self._newer[1]
+        if rejected:
+            newest = rejected[-1]
+            self.rejecting = Rejecting(
+                number, of, shortened(newest.reason), newest.time.timestamp()
+            )
+        elif self.rejecting is not None:
+            self.rejecting = self.rejecting._replace(number=number, of=of) if number else None
         self.look()
 
     def look(self) -> None:
@@ -88,16 +98,3 @@ class Rejections:
         self._unlogged = None
         self._rejected = self._judged = 0
         self._logged_at = self._clock()
-
-    def _note(self, judged: int, rejected: Sequence[DeadLetter]) -> None:
-        if self._newer[1] >= _HALF_WINDOW:
-            self._older, self._newer = self._newer, (0, 0)
-        self._newer = self._newer[0] + len(rejected), self._newer[1] + judged
-        number, of = self._older[0] + self._newer[0], self._older[1] + self._newer[1]
-        if rejected:
-            newest = rejected[-1]
-            self.rejecting = Rejecting(
-                number, of, shortened(newest.reason), newest.time.timestamp()
-            )
-        elif self.rejecting is not None:
-            self.rejecting = self.rejecting._replace(number=number, of=of) if number else None

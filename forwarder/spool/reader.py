@@ -67,7 +67,7 @@ class Reader:
         documents: list[Document] = []
         start = at = cursor
         while len(documents) < max_documents:
-            if not self._has(at):
+            if not self._first <= at < self._first + len(self._documents):
                 try:
                     found = self._load(at)
                 except DamagedSegmentError:
@@ -85,9 +85,6 @@ class Reader:
             max_bytes -= sum([len(x.body) for x in part])
             at += len(part)
         return Batch(documents, start)
-
-    def _has(self, number: int) -> bool:
-        return self._first <= number < self._first + len(self._documents)
 
     def _cut(
         self, number: int, max_documents: int, max_bytes: int, *, first: bool

@@ -163,7 +163,7 @@ class Spool:
     def _make_space(self, stop: threading.Event) -> None:
         """Trim, or drop what waits for outputs that do not deliver, until the spool is not full."""
         while self._writer.is_at_limit and not stop.is_set():
-            if not (self._trim() or self._drop()):
+            if not (self.trim() or self._drop()):
                 return
 
     def _drop(self) -> bool:
@@ -176,13 +176,8 @@ class Spool:
         self._overflow.log(losing)
         return bool(losing)
 
-    def tidy(self) -> bool:
+    def trim(self) -> bool:
         """Trim some more of what every output has had; tell whether there was any."""
-        with suppress(SpoolError):
-            return self._trim()
-        return False
-
-    def _trim(self) -> bool:
         if not self._trims:
             return False
         with self._writer.locked():

@@ -22,7 +22,6 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from itertools import accumulate
 from urllib.parse import quote, urlencode
 
@@ -96,16 +95,18 @@ class BulkOutput:
             helper.join()
         if batch.error is not None:
             raise batch.error
-        if batch.reason is None:
+        result = batch.stopped_by
+        if result is None:
             return batch.failures
         unsent = [y for x in batch.waiting for y in x]
+        failures = [*batch.failures, *_later(unsent, result)]
         if (
-            batch.is_of_all
-            and len(batch.failures) == len(documents) - len(unsent)
-            and all(x.retryable for x in batch.failures)
+            not result.failures  # a whole request was turned down
+            and len(failures) == len(documents)
+            and all(x.retryable for x in failures)
         ):
-            raise Unavailable(batch.reason, retry_after=batch.retry_after)
-        return [*batch.failures, *_later(unsent, batch.reason, batch.status)]
+            raise Unavailable(result.reason, retry_after=result.retry_after)
+        return failures
 
     def _cut(self, documents: Sequence[Document]) -> Iterable[Sequence[Document]]:
         """Cut a batch into parts: less and less, as the last one is waited for."""
@@ -127,7 +128,7 @@ class BulkOutput:
     def _work(self, batch: "_Batch") -> None:
         """Send parts until none waits, or the batch is stopped."""
         try:
-            while batch.reason is None and batch.error is None:
+            while batch.stopped_by is None and batch.error is None:
                 with self._lock:
                     if not batch.waiting:
                         return
@@ -137,22 +138,33 @@ class BulkOutput:
             batch.error = batch.error or error
 
     def _send(self, batch: "_Batch", documents: Sequence[Document]) -> None:
-        """Make one request, and learn from the answer how much to send at once."""
+        """Make one request, note what became of it, and learn how much to send at once."""
         request = self._targets.request(documents)
         try:
             reply = self._post(request._replace(body=compress(request.body)))
             result = interpret(reply, documents, request.where or "several data streams")
         except Unavailable as error:
             result = BulkResult(Disposition.LATER, [], str(error), None, error.retry_after)
+        count, size = len(documents), len(request.body)
         with self._lock:
-            if result.disposition is Disposition.LESS:
-                self._max_documents = max(_FEWEST, min(self._max_documents, len(documents)) // 2)
-            elif result.disposition is Disposition.EACH:
-                self._max_documents = min(_UNLIMITED, self._max_documents * 5 // 4 + 1)
-            elif result.status == 413 and len(documents) > 1:  # noqa: PLR2004 - as in the table
-                size = len(request.body)
-                self._max_bytes = min(self._max_bytes or size, size // 2)
-            batch.take(result, documents)
+            match result.disposition:
+                case Disposition.EACH:
+                    self._max_documents = min(_UNLIMITED, self._max_documents * 5 // 4 + 1)
+                    batch.failures += result.failures
+                case Disposition.SPLIT if count > 1:
+                    if result.status == 413:  # noqa: PLR2004 - as in the table
+                        self._max_bytes = min(self._max_bytes or size, size // 2)
+                    batch.waiting.extendleft((documents[count // 2 :], documents[: count // 2]))
+                case Disposition.SPLIT:
+                    batch.failures.append(
+                        Failure(documents[0], result.reason, status=result.status)
+                    )
+                case disposition:
+                    if disposition is Disposition.LESS:
+                        self._max_documents = max(_FEWEST, min(self._max_documents, count) // 2)
+                    batch.failures += result.failures or _later(documents, result)
+                    if batch.stopped_by is None or not result.failures:
+                        batch.stopped_by = result
 
     def _post(self, request: Request) -> Reply:
         """Make one request; if a node cannot be reached, the next one is asked.
@@ -187,38 +199,11 @@ class BulkOutput:
 
 @dataclass
 class _Batch:
-    """A batch in flight."""
-
     waiting: deque[Sequence[Document]]  # not sent yet
     failures: list[Failure] = field(default_factory=list)
-    reason: str | None = None  # why nothing more is sent
-    status: int | None = None
-    retry_after: timedelta | None = None
-    is_of_all: bool = False  # whether that is of a whole request, and not of the documents of one
+    stopped_by: BulkResult | None = None  # why nothing more is sent
     error: BaseException | None = None  # a bug
 
-    def take(self, result: BulkResult, documents: Sequence[Document]) -> None:
-        """Note what became of a part; what is to be split waits again, as its halves."""
-        match result.disposition:
-            case Disposition.LESS if result.failures:
-                self.stop(result.failures)
-            case Disposition.EACH:
-                self.failures += result.failures
-            case Disposition.SPLIT if len(documents) > 1:
-                middle = len(documents) // 2
-                self.waiting.extendleft((documents[middle:], documents[:middle]))
-            case Disposition.SPLIT:
-                self.failures.append(Failure(documents[0], result.reason, status=result.status))
-            case _:
-                self.is_of_all, self.retry_after = True, result.retry_after
-                self.stop(_later(documents, result.reason, result.status))
 
-    def stop(self, failures: Sequence[Failure]) -> None:
-        """Send nothing more, for the reason of the first that is to come again."""
-        self.failures += failures
-        first = next(x for x in failures if x.retryable)
-        self.reason, self.status = first.reason, first.status
-
-
-def _later(documents: Sequence[Document], reason: str, status: int | None) -> list[Failure]:
-    return [Failure(x, reason, retryable=True, status=status) for x in documents]
+def _later(documents: Sequence[Document], result: BulkResult) -> list[Failure]:
+    return [Failure(x, result.reason, retryable=True, status=result.status) for x in documents]

@@ -140,7 +140,7 @@ class BulkResult(NamedTuple):
     for most of them: were it sent less after each reply that puts a few documents off, it would
     soon be sent one at a time."""
     failures: Sequence[Failure]  # what was not delivered
-    reason: str  # in words, where the whole reply says no
+    reason: str  # in words, of the whole reply or of the first document that is to come again
     status: int | None  # none without a reply
     retry_after: timedelta | None  # how long the server asked to be left alone
 
@@ -154,10 +154,7 @@ def interpret(reply: Reply, documents: Sequence[Document], target: str) -> BulkR
     error_type, reason = find_error(body)
     rule = find_rule(REPLIES, reply.status, error_type, reason)
     if rule.disposition is Disposition.EACH:
-        failures, busy = _interpret_items(reply, body, documents)
-        is_busy = busy * 2 > len(documents)
-        disposition = Disposition.LESS if is_busy else Disposition.EACH
-        return BulkResult(disposition, failures, "", reply.status, None)
+        return _interpret_items(reply, body, documents)
     text = f"{reply.url} answers {reply.status} to a bulk request for {target}"
     if reply.status in _3XX:
         if "location" in reply.headers:
@@ -168,10 +165,8 @@ def interpret(reply: Reply, documents: Sequence[Document], target: str) -> BulkR
     return BulkResult(rule.disposition, [], f"{text}; {rule.advice}", reply.status, after)
 
 
-def _interpret_items(
-    reply: Reply, body: object, documents: Sequence[Document]
-) -> tuple[list[Failure], int]:
-    """Judge each document by its own item; count those for which the server is too busy."""
+def _interpret_items(reply: Reply, body: object, documents: Sequence[Document]) -> BulkResult:
+    """Judge each document by its own item."""
     items = body.get("items") if isinstance(body, dict) else None
     if not isinstance(items, list) or len(items) != len(documents):
         count = len(items) if isinstance(items, list) else "no"
@@ -179,8 +174,7 @@ def _interpret_items(
             f"{reply.url} answers {reply.status} with {count} items to a bulk request with"
             f" {len(documents)}: {show_page(reply.body)}; {_BETWEEN}"
         )
-    failures = []
-    busy = 0
+    failures, busy = [], 0
     for document, item in zip(documents, items, strict=True):
         result = next(iter(item.values()), None) if isinstance(item, dict) else None
         if not isinstance(result, dict):
@@ -201,7 +195,10 @@ def _interpret_items(
         busy += rule.disposition is Disposition.LESS
         retryable = rule.disposition is not Disposition.REJECTED
         failures.append(Failure(document, f"{reason}; {rule.advice}", retryable, status))
-    return failures, busy
+    if busy * 2 <= len(documents):
+        return BulkResult(Disposition.EACH, failures, "", reply.status, None)
+    first = next(x for x in failures if x.retryable)
+    return BulkResult(Disposition.LESS, failures, first.reason, first.status, None)
 
 
 def _parse(reply: Reply) -> object:
