@@ -12,16 +12,9 @@ from forwarder.masking import NO_MASK, Mask
 from forwarder.spool import GoneError, OutputError, Spool, SpoolError
 from forwarder.text import error_text, shortened
 
-_QUIET_SECONDS = 60.0
-"""After a logged outage, the next one is not logged before: a server that fails now and then would
-fill the log."""
-
-NOTE_AFTER = timedelta(seconds=10)
-"""Length of a call from which on ``status`` shows it: a busy server takes seconds."""
-WARN_AFTER = timedelta(minutes=2)
-"""Length of a call from which on it is logged: more than one request may take (90 s, as in
-Filebeat)."""
-
+_QUIET_SECONDS = 60.0  # after an outage: a server that fails now and then would fill the log
+NOTE_AFTER = timedelta(seconds=10)  # status shows a longer call; a busy server takes seconds
+WARN_AFTER = timedelta(minutes=2)  # a longer call is logged; one request may take 90 s
 _BEFORE = "before this start: "
 
 _log = structlog.get_logger(__name__)
@@ -54,9 +47,9 @@ class OutputHealth:
 
     def fail(self, error: BaseException, *, of_spool: bool = False) -> None:
         """Note that an attempt achieved nothing; ``of_spool``: the output has no part in it."""
-        now, words = self._clock(), self._words(error)
+        words = self._words(error)
         self.failures += 1
-        self.trouble = OutputError(words, now, self.trouble.since if self.trouble else now)
+        self._note_trouble(words)
         if not self._is_failing:
             self._began = time.monotonic()
         self._is_failing, self._is_of_spool = True, of_spool
@@ -67,7 +60,6 @@ class OutputHealth:
                 output=self._name,
                 error=words,
             )
-        self._note()
 
     def prepare(self) -> None:
         """Note a success that delivers nothing, such as ``open``: it ends backoff only.
@@ -94,11 +86,8 @@ class OutputHealth:
 
     def stop(self, error: BaseException) -> None:
         """Log that the output is stopped for good, and why."""
-        now = self._clock()
         text = self._words(error, typed=not isinstance(error, SpoolError))
-        since = self.trouble.since if self.trouble else now
-        self.trouble = OutputError(text, now, since, stopped=True)
-        self._note()
+        self._note_trouble(text, stopped=True)
         if isinstance(error, GoneError):
             return  # no documents are left, and the service says so
         is_bug = not isinstance(error, SpoolError | OSError)
@@ -121,6 +110,11 @@ class OutputHealth:
 
     def _words(self, error: BaseException, *, typed: bool = False) -> str:
         return shortened(self._mask(error_text(error, typed=typed, whole=True)))
+
+    def _note_trouble(self, words: str, *, stopped: bool = False) -> None:
+        now = self._clock()
+        self.trouble = OutputError(words, now, self.trouble.since if self.trouble else now, stopped)
+        self._note()
 
     def _note(self) -> None:
         """Write for ``status``; if it cannot be written now, the next change is."""

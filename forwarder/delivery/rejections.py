@@ -9,8 +9,7 @@ from forwarder.spool.cursors import Rejecting
 from forwarder.spool.dead_letters import DeadLetter
 from forwarder.text import shortened
 
-AGAIN_SECONDS = 3_600.0
-"""After which rejections are logged again with their number: a wrong mapping rejects all day."""
+AGAIN_SECONDS = 3_600.0  # until rejections are logged again: a wrong mapping rejects all day
 _HALF_WINDOW = 5_000
 """``status`` counts the rejected ones of the newest documents: of one to two times as many."""
 _MANY = 10

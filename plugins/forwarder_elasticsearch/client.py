@@ -75,12 +75,12 @@ def request(  # noqa: PLR0913 - the parts of a request
     if product == "Elasticsearch":
         check_product(reply)
     where = f"{url} answers {reply.status} to {method} {path}"
-    found = parse_shallow(reply.body)
+    found, page = parse_shallow(reply.body), show_page(reply.body)
     if isinstance(found, dict):
         return Answer(where, reply.status, found, product=product)
     if reply.status in _WITH_A_BODY:
-        raise _strange(where, show_page(reply.body), product)
-    return Answer(where, reply.status, {}, show_page(reply.body) if reply.body else "", product)
+        raise _strange(where, page, product)
+    return Answer(where, reply.status, {}, page if reply.body else "", product)
 
 
 def _strange(where: str, page: str, product: str) -> Unavailable:
