@@ -159,10 +159,9 @@ class DiskUsage(NamedTuple):
 
 
 class Writer:
-    """Writes to the database, and knows what that takes."""
+    """Writes to the database by a connection that it takes over, and knows what that takes."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, max_bytes: int) -> None:
-        """Take over the connection to the database at a path, which is closed with this."""
         self._path = path
         self._connection = connection
         self.max_bytes = max_bytes
@@ -272,7 +271,6 @@ class Writer:
         self.usage = usage_of(self._path, connection)
 
     def _find_reason(self) -> str | None:
-        """Return why no more documents should be written; None if they may."""
         usage = self.usage
         if self.is_at_limit:
             return f"the spool is full: {usage.used:,} bytes of {self.max_bytes:,}"

@@ -13,9 +13,7 @@
 import ssl
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -101,7 +99,11 @@ class HttpPool:
         pool.ConnectionCls = _with_time_to_send(pool.ConnectionCls, self._seconds)
 
     def request(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Make a request, and read the whole answer; raises Unavailable where there is none."""
         data = bytearray()
@@ -110,7 +112,7 @@ class HttpPool:
                 method,
                 self._url + path,
                 body=body,
-                headers={**headers, **self._headers},
+                headers={**(headers or {}), **self._headers},
                 retries=urllib3.Retry(False),  # noqa: FBT003 - as urllib3 has it
                 redirect=False,
                 preload_content=False,
@@ -140,20 +142,6 @@ class HttpPool:
     def close(self) -> None:
         """Close all connections."""
         self._manager.clear()
-
-
-def ask(  # noqa: PLR0913 - the parts of a request
-    settings: ClusterSettings,
-    url: str,
-    method: str,
-    path: str,
-    *,
-    body: bytes | None = None,
-    headers: Mapping[str, str] = MappingProxyType({}),
-) -> Reply:
-    """Make one request over a connection of its own; raises as :class:`HttpPool` does."""
-    with closing(HttpPool(url, settings)) as pool:
-        return pool.request(method, path, body, headers)
 
 
 def make_context(settings: ClusterSettings) -> ssl.SSLContext:

@@ -26,8 +26,7 @@ _LEAST, _BELOW = (8, 19), (10, 0)
 """What the tests go against: 8.19 and 9. What we need, ``require_data_stream``, came with 8.13."""
 _PRIVILEGES = ("auto_configure", "create_doc")
 _AUTHENTICATE = "/_security/_authenticate"
-_MOST_NAMED = 10
-"""Data streams in one sentence; there may be one for each of hundreds of appliances."""
+_MOST_NAMED = 10  # data streams in one sentence; each of hundreds of appliances may have one
 _SOON = timedelta(days=14)  # enough to ask another team for a new certificate
 _SEE_SERVER = "See how the server is, and whether hosts is right."
 

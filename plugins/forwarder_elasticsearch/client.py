@@ -5,12 +5,12 @@ product that should be there is said to be none, and nothing is concluded from i
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Literal, NamedTuple, Self
 
 import orjson
 from forwarder_bulk.response import find_error, show_page
-from forwarder_bulk.transport import Reply, ask, parse_shallow
+from forwarder_bulk.transport import HttpPool, Reply, parse_shallow
 
 from forwarder import Unavailable
 from forwarder_elasticsearch.settings import Settings
@@ -71,7 +71,8 @@ def request(  # noqa: PLR0913 - the parts of a request
     headers = {"accept": JSON, "content-type": kind}
     if product == "Kibana":  # it takes no request that changes anything without this
         headers["kbn-xsrf"] = "esa-forwarder"
-    reply = ask(settings, url, method, path, body=body, headers=headers)
+    with closing(HttpPool(url, settings)) as pool:
+        reply = pool.request(method, path, body, headers)
     if product == "Elasticsearch":
         check_product(reply)
     where = f"{url} answers {reply.status} to {method} {path}"

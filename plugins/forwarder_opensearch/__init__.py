@@ -1,11 +1,12 @@
 """The output ``opensearch``: documents into data streams or indices, each of them once."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 from forwarder_bulk.output import BulkOutput
 from forwarder_bulk.response import show_page
 from forwarder_bulk.settings import ClusterSettings
-from forwarder_bulk.transport import Reply, as_finding, ask, parse_shallow
+from forwarder_bulk.transport import HttpPool, Reply, as_finding, parse_shallow
 
 from forwarder import Expected, Finding, OutputPlugin, Unavailable, hookimpl
 
@@ -24,7 +25,8 @@ def check(settings: ClusterSettings, _: Expected) -> Iterator[Finding]:
     """Look at each node; nothing is written."""
     for url in settings.hosts:
         try:
-            yield _judge(ask(settings, url, "GET", "/"))
+            with closing(HttpPool(url, settings)) as pool:
+                yield _judge(pool.request("GET", "/"))
         except Unavailable as error:
             yield as_finding(str(error))
 

@@ -1,9 +1,8 @@
 """The output ``stdout``: one document a line on standard output.
 
-A batch is written at once and nothing is kept back, so that a reader sees it at once. What a full
-disk or a slow reader cuts off is completed before anything else: each line is whole, and comes
-once. A terminal obeys characters that JSON need not escape; it gets the same documents with these
-escaped.
+A batch is written at once. What a full disk or a slow reader cuts off is completed before anything
+else: each line is whole, and comes once. A terminal obeys characters that JSON need not escape; it
+gets the same documents with these escaped.
 """
 
 import json
@@ -16,8 +15,7 @@ from pydantic import BaseModel
 
 from forwarder import Document, Failure, OutputPlugin, Unavailable, hookimpl
 
-_WRITING = threading.Lock()
-"""Several outputs may share standard output; their lines do not run into one another."""
+_WRITING = threading.Lock()  # of outputs that share standard output: lines are not mixed
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
