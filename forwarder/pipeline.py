@@ -276,7 +276,7 @@ class FileParser:
     @property
     def position(self) -> int:
         """Bytes from the start of the file: all before is in documents that were given."""
-        return self._framer.state.position
+        return self._framer.position
 
     @property
     def is_within_line(self) -> bool:
@@ -293,15 +293,15 @@ class FileParser:
     @property
     def state(self) -> bytes:
         """What another parser needs to go on from the position."""
-        contents = None if self._contents is None else astuple(self._contents)
+        contents = None if self._contents is None else [*astuple(self._contents)]
         headers = {x: (y.origin.serial, y.offset) for x, y in self._headers.items()}
-        state = (self._framer.state, contents, self._source, self._hosts, headers)
+        state = (self._framer.dump(), contents, self._source, self._hosts, headers)
         return snapshot.dump_file(snapshot.FileState(*state))
 
     def resume(self, state: bytes) -> None:
         """Go on where another parser of this file was."""
         known = snapshot.load_file(state, self._source)
-        self._framer.resume(known.framer)
+        self._framer.restore(known.framer)
         self._contents = Contents(*known.contents) if known.contents else None
         self._source = known.source
         for host, (serial, offset) in known.headers.items():
@@ -313,8 +313,7 @@ class FileParser:
             header = self._header_of(block)
             for match in scan(block.text, block.start, block.end):
                 header.read(grammar.message_of(match[0]))
-        state = self._framer.state
-        self._framer.resume(state._replace(position=offset, skipping=False, within=False))
+        self._framer.go_on(offset)
 
     def date(self, near: datetime) -> None:
         """Note that what is fed next are messages that arrived at this time."""

@@ -36,14 +36,9 @@ MAX_GENERATION = 2_048
 """Lines of a generation. They are saved with the position of their file, so there have to be few:
 32 KB of both. Beyond, lines of the same second are told apart by their place."""
 
-MAX_OFFSET = timedelta(hours=14)
-"""No place on earth is further from UTC (the Line Islands)."""
-
-MAX_SERIAL = 128
-"""Characters of a serial number that tell appliances apart; they have 33."""
-
-UNKNOWN = -(1 << 60)
-"""In place of a time that was not needed yet."""
+MAX_OFFSET = timedelta(hours=14)  # no place on earth is further from UTC (the Line Islands)
+MAX_SERIAL = 128  # characters of a serial number that tell appliances apart; they have 33
+UNKNOWN = -(1 << 60)  # in place of a time that was not needed yet
 
 _KEY_DIGITS = 8
 """Of an id, to recognise its line. Should two lines have one key, the second of them gets the
@@ -53,22 +48,17 @@ _LONG_AGO = -(1 << 62)
 
 
 class EventIds:
-    """Gives ids to the events of one file.
-
-    Attributes:
-        stamp: Of the first line, 24 bytes; empty before there is any.
-    """
+    """Gives ids to the events of one file."""
 
     def __init__(self) -> None:
-        self.stamp = b""
+        self.stamp = b""  # of the first line, 24 bytes; empty before there is any
         self._salt = b""
         self._current: dict[str, int] = {}
         self._previous: dict[str, int] = {}
         self._since = _LONG_AGO
         self._latest = _LONG_AGO
         self._previous_end = _LONG_AGO
-        self._horizon = _LONG_AGO
-        """Lines before it may be forgotten."""
+        self._horizon = _LONG_AGO  # lines before it may be forgotten
         self._year: int | None = None
         self._place = 0
 
@@ -99,7 +89,12 @@ class EventIds:
         digest = begun.copy()
         digest.update(number + b"\0" + line)
         name: str = digest.hexdigest()
-        salt = b"" if year is None else self._tell_years_apart(year)
+        salt = b""
+        if year is not None:
+            if self._year is None:
+                self._year = int(year)
+            if int(year) != self._year:  # the file has gone over into another one
+                salt = b"y%d" % (int(year) - self._year)
         self._place += 1
         if epoch < self._horizon:
             salt += b"@%d" % self._place + self._salt
@@ -124,15 +119,10 @@ class EventIds:
 
     def dump(self) -> list[Any]:
         """Return what another object needs to go on with the file, as values of JSON."""
-        return [
-            self.stamp.decode("latin-1"),
-            self._salt.hex(),
-            [self._since, self._latest, self._previous_end, self._horizon],
-            self._year,
-            self._place,
-            *_dump(self._current),
-            *_dump(self._previous),
-        ]
+        times = [self._since, self._latest, self._previous_end, self._horizon]
+        counts = (*_dump(self._current), *_dump(self._previous))
+        stamp = self.stamp.decode("latin-1")
+        return [stamp, self._salt.hex(), times, self._year, self._place, *counts]
 
     def restore(self, values: list[Any]) -> None:
         """Go on where another object was."""
@@ -148,25 +138,14 @@ class EventIds:
         self._previous_end = self._latest
         self._since = max(self._latest, epoch)
 
-    def _tell_years_apart(self, year: bytes) -> bytes:
-        """Salt a line whose year was inferred, where the file has gone over into another one."""
-        number = int(year)
-        if self._year is None:
-            self._year = number
-        return b"" if number == self._year else b"y%d" % (number - self._year)
-
 
 class Source(NamedTuple):
     """A file on its way, as far as all of its lines share it."""
 
-    base: str
-    """Name of the file without what rotation adds; the same for all files of one log."""
-    folder: str
-    """Where the file was when it was begun, without what archives and dates add."""
-    file: str | None
-    """A name for the file that stays when it is renamed."""
-    zone: tzinfo | None
-    """Of stamps that no header covers; None if the operator gave none."""
+    base: str  # name of the file without what rotation adds; the same for all files of one log
+    folder: str  # where the file was when it was begun, without what archives and dates add
+    file: str | None  # a name for the file that stays when it is renamed
+    zone: tzinfo | None  # of stamps that no header covers; None if the operator gave none
     ids: EventIds
     messages: bool = False
     """Whether it is made of syslog messages, which may arrive in another order."""
@@ -176,16 +155,8 @@ class FileHeader:
     """What the header of a file says so far, of the lines of one appliance in it.
 
     Attributes:
-        origin: Of its lines.
-        source: The file.
-        host: From syslog headers, where the operator named the appliance and the host has another
-            name; None else.
         configured: What the operator says of the appliance; None if that is nothing.
-        skew: How far its clock is off, where the time of arrival is known.
-        where: Appliance, base name, host and folder, and whether it is made of messages: what does
-            not change in the file.
         offset: Local time minus UTC.
-        is_moved: Whether it has said another serial number; the reader clears this.
         first: The time of the file's first line, in seconds since 1970; None if it has none;
             :data:`UNKNOWN` before :meth:`find_first`.
         hashes: For ids, as :func:`begin` gives them.
@@ -198,15 +169,14 @@ class FileHeader:
         host: str | None = None,
         configured: Appliance | None = None,
     ) -> None:
+        """Begin; ``host`` is that of syslog headers, where the operator named the appliance."""
         self.origin = origin
         self.source = source
-        self.host = host
         self.configured = configured
-        self.skew = Skew()
+        self.skew = Skew()  # how far its clock is off, where the time of arrival is known
+        # What does not change in the file.
         self.where = origin.appliance, source.base, host, source.folder, source.messages
-        self.is_moved = False
-        self.first: int | None
-        self.hashes: dict[bytes, Any]
+        self.is_moved = False  # whether it has said another serial number; the reader clears this
         self.resume(origin.serial, None)
 
     def resume(self, serial: str | None, offset: timedelta | None) -> None:
@@ -214,9 +184,9 @@ class FileHeader:
         if serial != self.origin.serial:
             self.origin = replace(self.origin, serial=serial)
         self.offset = offset
-        self.first = UNKNOWN
+        self.first: int | None = UNKNOWN
         seconds = None if offset is None else str(offset // timedelta(seconds=1))
-        self.hashes = begin(self.origin.appliance, self.source.base, self.host, serial, seconds)
+        self.hashes = begin(*self.where[:3], serial, seconds)
 
     def find_first(self, clock: Clock) -> int | None:
         """Find the time of the file's first line."""

@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any
 
 from forwarder.events import Counters
 from forwarder.mail_logs.grammar import LEVEL, REGULAR, STAMP_BYTES
@@ -34,16 +34,11 @@ from forwarder.mail_logs.lines import (
     find_last_start,
     find_long_line,
     find_undecided,
-    join_last,
     join_lines,
 )
 from forwarder.mail_logs.scanner import Block, Days, Line, Match, scan
 from forwarder.mail_logs.subscriptions import SHOWN_BYTES
-from forwarder.mail_logs.syslog import (
-    SyslogFraming,
-    SyslogState,
-    repeats_last,
-)
+from forwarder.mail_logs.syslog import SyslogFraming, repeats_last
 from forwarder.mail_logs.wrapping import Wraps, is_partial
 
 _LOGIN = re.compile(LEVEL + rb":[ \t]+(?:SMTP Auth|DCID: \d+ IP: )")
@@ -53,30 +48,8 @@ _NEXT_REGULAR = re.compile(rb"\n(?=" + REGULAR.pattern + rb")")
 _NEXT_START = re.compile(rb"\n(?=[^\r\n])(?=" + START.pattern + rb")")
 
 
-class FramerState(NamedTuple):
-    """How far a file has been framed, to go on with it in another process."""
-
-    position: int
-    """Bytes from the start of the file; all before are in blocks that were given."""
-    skipping: bool
-    """Whether what follows belongs to a truncated line, or to none."""
-    within: bool
-    """Whether the position is not behind a newline."""
-    syslog: SyslogState
-    wraps: Wraps
-
-
 class Framer:
-    """Cuts one file into blocks.
-
-    Attributes:
-        counters: What it counts; a wrapped line counts each piece.
-        foreign_lines: Lines of this file with a timestamp that are not of a mail log.
-        first_foreign: How the first of them begins.
-        first_lost: Where the first of them begins that seems to be a login, in bytes from the start
-            of the file.
-        is_partial: Whether the last line was dropped, because it is only a piece of one.
-    """
+    """Cuts one file into blocks."""
 
     def __init__(  # noqa: PLR0913 - each has a name
         self,
@@ -99,35 +72,26 @@ class Framer:
             may_wrap: Whether lines may be wrapped; messages of syslog are not.
             tags: Syslog tags of the lines that are wanted; without any, all are.
             count_lines: Counting takes a twentieth of the time.
-            counters: Where to count; by default in new ones.
+            counters: Where to count; a wrapped line counts each piece.
         """
         self._syslog = SyslogFraming(near, year, latest)
         self._may_wrap = may_wrap
         self._tags = tags
         self._counts_lines = count_lines
         self._days = Days()
-        # A newline is imagined before the first byte, so that every line has one.
-        self._held = b"\n"
-        self._offset = -1
-        self._skipping = False
-        self._unended = False
         self._wraps = Wraps()
+        self._unended = False
         self.counters = counters or Counters()
-        self.foreign_lines = 0
-        self.first_foreign = b""
-        self.first_lost: int | None = None
-        self.is_partial = False
+        self.foreign_lines = 0  # those with a timestamp that are not of a mail log
+        self.first_foreign = b""  # how the first of them begins
+        self.first_lost: int | None = None  # where the first begins that seems to be a login
+        self.is_partial = False  # whether the last line was dropped: it is a piece of one
+        self.go_on(0)
 
     @property
-    def state(self) -> FramerState:
-        """How far it is."""
-        return FramerState(
-            self._offset + bool(self._held),
-            self._skipping,
-            not self._held,
-            self._syslog.state,
-            replace(self._wraps),
-        )
+    def position(self) -> int:
+        """Bytes from the start of the file: all before are in blocks that were given."""
+        return self._offset + bool(self._held)
 
     @property
     def is_within_line(self) -> bool:
@@ -135,17 +99,30 @@ class Framer:
         held = self._held
         return START.match(held, 1) is not None or find_begun(held) < len(held)
 
-    def resume(self, state: FramerState) -> None:
-        """Go on where another framer of this file was; what follows are the bytes from there."""
-        self._held = b"" if state.within else b"\n"
-        self._offset = state.position - (not state.within)
-        self._skipping = state.skipping
-        self._syslog.resume(state.syslog)
-        self._wraps = replace(state.wraps)
+    def go_on(self, position: int, *, within: bool = False) -> None:
+        """Go on at a position, which is behind a newline unless it is ``within`` a line."""
+        # A newline is imagined before the first byte, so that every line has one.
+        self._held = b"" if within else b"\n"
+        self._offset = position - len(self._held)
+        self._skipping = False  # whether what follows belongs to a truncated line, or to none
+
+    def dump(self) -> list[Any]:
+        """Return what another framer needs to go on with the file, as values of JSON."""
+        wraps = self._wraps
+        known = None if wraps.was_cut is None else [wraps.was_cut, wraps.indent]
+        return [self.position, self._skipping, not self._held, [*self._syslog.dump(), known]]
+
+    def restore(self, values: list[Any]) -> None:
+        """Go on where another framer was; what follows are the bytes from its position."""
+        position, skipping, within, (*syslog, wraps) = values
+        self.go_on(position, within=within)
+        self._skipping = skipping
+        self._syslog.restore(syslog)
+        self._wraps = Wraps(*wraps or ())
 
     def date(self, near: datetime) -> None:
         """Note that the next lines are of this time, give or take a day."""
-        self._syslog.date(near)
+        self._syslog.years.restart(near)
 
     def settle(self) -> list[Block]:
         """Return the last line, if a newline ends it: no more comes for now.
@@ -184,25 +161,28 @@ class Framer:
     def finish(self) -> list[Block]:
         """Take the end of the file; if it grows after all, what comes may be fed.
 
-        Returns:
-            The last line; one that no newline ends only if nothing of it seems to be missing.
+        Return the last line; one that no newline ends only if nothing of it seems to be missing.
         """
-        unended, self._unended = self._unended, False
-        self.counters.lines += unended
-        self.is_partial = False
+        self.counters.lines += self._unended
+        self._unended = self.is_partial = False
         if self._skipping:
             return []
         held = self._held
         ended = held.endswith(b"\n")
         begun = len(held) if ended else find_begun(held)
         wraps = replace(self._wraps)
-        if begun < len(held) and not is_partial(join_last(held[:begun], replace(wraps))):
-            blocks = list(self._frame(held, begun))
-            self._keep(held, begun + 1)
-            return blocks
+        if begun < len(held):  # the line before it may be whole
+            before = [x.line for x in join_lines(held[:begun], replace(wraps))]
+            if not before or not is_partial(before[-1]):
+                blocks = list(self._frame(held, begun))
+                self._keep(held, begun + 1)
+                return blocks
         blocks = list(self._frame(held, len(held) - ended))
         if not ended:
-            last = _last_line(blocks)
+            last = b""
+            if blocks:
+                text, start, end, *_ = blocks[-1]
+                last = text[text.rindex(b"\n", start, end) + 1 : end]
             self.is_partial = is_partial(last)
             # Should the file grow after all, the line is there still: also one that says nothing,
             # which may be the beginning of a login.
@@ -212,15 +192,14 @@ class Framer:
             if not scan(b"\n" + last, 0, len(last) + 1):
                 return blocks
         # Should the file grow after all, the rest of a line that was given belongs to none.
+        self.go_on(self._offset + len(held), within=not ended)
         self._skipping = not ended
-        self._held = b"\n" if ended else b""
-        self._offset += len(held) - ended
         return blocks
 
     def _hold(self, buffer: bytes, start: int) -> None:
         """Keep the last line, without the junk before it."""
         begun = START.match(buffer, start + 1)
-        self._keep(buffer, start + 1 if begun is None else begun.start("junk_end"))
+        self._keep(buffer, begun.start("junk_end") if begun else start + 1)
 
     def _keep(self, buffer: bytes, start: int) -> None:
         self._held = b"\n" + buffer[start:]
@@ -266,17 +245,15 @@ class Framer:
     def _pass_over(self, text: bytes, start: int, end: int) -> tuple[int, list[Match] | None]:
         """Pass over lines that can go on as they are.
 
-        Returns:
-            The newline before the first line, from ``start``, that cannot; the lines before it
-            that matter, or None if they are yet to be scanned.
+        Return the newline before the first line that cannot, and the lines before it that matter,
+        or None if they are yet to be scanned.
         """
         position, matches = start, []
         while position < end and REGULAR.match(text, position + 1):
             before = position
             position, found = self._days.scan(text, position, end)
             matches += found
-            if position == before:
-                # A message that is empty, at the end.
+            if position == before:  # a message that is empty, at the end
                 break
         if start < position < end and not START.match(text, position + 1):
             # What is continued goes with its continuation.
@@ -343,11 +320,3 @@ class Framer:
 def _rewritten(texts: list[bytes], lines: list[Line], offset: int, host: str | None) -> Block:
     text = b"".join(texts)
     return Block(text, 0, len(text), offset, host, tuple(lines), None)
-
-
-def _last_line(blocks: list[Block]) -> bytes:
-    """Return the last line, as a file would have it; empty if there is none."""
-    if not blocks:
-        return b""
-    last = blocks[-1]
-    return last.text[last.text.rindex(b"\n", last.start, last.end) + 1 : last.end]

@@ -28,12 +28,9 @@ from functools import cache, partial
 LEVEL = rb"[A-Z][a-z]+"
 """Info, Warning, Critical, Alert, Debug, Trace (guide); others are as good."""
 
-STAMP_BYTES = 25
-"""``Wed Apr 22 11:43:59 2009 ``, the same width on every line."""
-
+STAMP_BYTES = 25  # ``Wed Apr 22 11:43:59 2009 ``, the same width on every line
 DATE_BYTES = 11
-DATE = rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d "
-"""Begins a line of a file."""
+DATE = rb"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d "  # begins a line of a file
 
 REGULAR = re.compile(DATE + rb".{8} \d{4} " + LEVEL + rb": (?! )")
 """A line of a file, up to its message. The year tells it from a syslog header that is as long."""
@@ -80,13 +77,11 @@ def message_of(line: bytes) -> bytes:
 
 
 _LOGIN = (b"SMTP Auth", b"DCID: ")
-_INFO = b"Info: "
-"""The level of nearly all lines."""
+_INFO = b"Info: "  # the level of nearly all lines
 
 
 # An address is checked where it is used: here it is any text without space and bracket.
-MAX_DIGITS = 20
-"""Of a connection's number: more than 64 bits have. Numbers up to 2^31 were seen."""
+MAX_DIGITS = 20  # of a connection's number: more than 64 bits have; up to 2^31 was seen
 _NUMBER = rb"(?P<number>\d{1,%d})" % MAX_DIGITS
 _ADDRESS = rb"[^ ()]+"
 

@@ -18,8 +18,7 @@ MAX_LINE_BYTES = 1 << 16
 """A user name is at most 9 KB (RFC 4954, 12,288 octets of base64), and nothing else in these lines
 is longer; Fluent Bit stops at 32 KiB, Vector throws away above 100 KiB."""
 
-START_BYTES = 160
-"""More than any timestamp with its priority has, and the spaces before it."""
+START_BYTES = 160  # more than any timestamp with its priority has, and the spaces before it
 
 MAX_JUNK_BYTES = START_BYTES + 4
 """A newline, a byte order mark and as many NUL bytes as make a piece empty, whatever follows."""
@@ -43,21 +42,17 @@ _BEGUN = re.compile(rb"(?:[\d<>:.,+TZ \t-]|%b){0,%d}(?:[A-Z][a-z]?)?" % (_WORDS,
 class Found(NamedTuple):
     """A line in a stretch."""
 
-    start: int
-    """Where it begins, in bytes."""
+    start: int  # where it begins, in bytes
     line: bytes
     is_truncated: bool
-    has_dropped: bool
-    """Whether something came behind it that is neither a line nor a part of it."""
+    has_dropped: bool  # whether something came behind it that is neither a line nor a part of it
 
 
 def join_lines(stretch: bytes, wraps: Wraps | None) -> Iterator[Found]:
     """Join what is wrapped, and drop what is over :data:`MAX_LINE_BYTES`.
 
-    Args:
-        stretch: Whole lines, each behind a newline.
-        wraps: How lines before were wrapped; it learns from these. None where no line is wrapped:
-            what does not begin one is dropped.
+    The stretch has whole lines, each behind a newline. ``wraps`` is how lines before were wrapped;
+    it learns from these. It is None where no line is: what does not begin one is dropped.
     """
     pieces: list[bytes] = []
     start = 0
@@ -89,14 +84,6 @@ def _found(
     line, number = (pieces[0], 1) if wraps is None else join(pieces, wraps)
     whole = number == len(pieces)
     return Found(start, line, is_truncated and whole, not whole)
-
-
-def join_last(stretch: bytes, wraps: Wraps) -> bytes:
-    """Return the last line of a stretch, without what is not part of it; empty without a line."""
-    line = b""
-    for found in join_lines(stretch, wraps):
-        line = found.line
-    return line
 
 
 def find_last_start(buffer: bytes) -> int:
@@ -133,9 +120,8 @@ def find_begun(buffer: bytes) -> int:
 def find_undecided(buffer: bytes) -> tuple[int, int]:
     """Find a last piece that is too short to tell what it is.
 
-    Returns:
-        The newline before it, and where the junk at its beginning ends; the end of the buffer,
-        twice, if there is no such piece.
+    Return the newline before it, and where the junk at its beginning ends; the end of the buffer,
+    twice, if there is no such piece.
     """
     newline = buffer.rfind(b"\n")
     found = _JUNK.match(buffer, newline + 1)

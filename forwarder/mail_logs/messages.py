@@ -11,29 +11,17 @@ from dataclasses import replace
 from functools import partial
 
 from forwarder.cache import BoundedCache
-from forwarder.events import (
-    Action,
-    Listener,
-    Opened,
-    Outcome,
-    Policy,
-    Response,
-    Tls,
-    new_opened,
-)
+from forwarder.events import Action, Listener, Opened, Outcome, Policy, Response, Tls, new_opened
 from forwarder.mail_logs import grammar
 from forwarder.mail_logs.grammar import STAMP_BYTES
 
 SUCCESS = "success"
 FAILURE = "failure"
 
-MECHANISM = b" using AUTH mechanism: "
-"""Follows the user of an inbound login."""
-PROFILE = b" with profile: "
-"""Follows the mechanism."""
+MECHANISM = b" using AUTH mechanism: "  # follows the user of an inbound login
+PROFILE = b" with profile: "  # follows the mechanism
 
-_MAX_TEXT_BYTES = 4096
-"""A document has 1,024 characters of any of these texts, and UTF-8 takes four bytes at most."""
+_MAX_TEXT_BYTES = 4096  # a document has 1,024 characters, and UTF-8 takes four bytes at most
 
 # No leading zeros: some readers take them for octal, and Elasticsearch refuses them.
 _OCTET = rb"(?:1[0-9]?[0-9]?|2(?:[0-4]?[0-9]|5[0-5])?|[3-9][0-9]?|0)"
@@ -59,10 +47,7 @@ _ANSWER = re.compile(rb"\(u?['\"]?(?P<code>\d{3})['\"]?, ?(?P<strings>.*)", re.D
 _ANSWER_BEGUN = re.compile(rb"\((?:u?['\"]?\d|\Z)")
 _ANSWER_ENDED = re.compile(rb"\)\.?\Z")
 # A string without an end goes to the end: so no text is looked at twice.
-_STRING = re.compile(
-    rb"'((?:[^'\\]|\\.)*+)(?:'|\\?\Z)|\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)",
-    re.DOTALL,
-)
+_STRING = re.compile(rb"(?s)'((?:[^'\\]|\\.)*+)(?:'|\\?\Z)|\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {b"r": b"\r", b"n": b"\n", b"t": b"\t"}
 # Enhanced status code at the start of the text: RFC 3463, section 2.
@@ -87,19 +72,15 @@ names none; the user; the address of the smart host, on an outbound login."""
 
 
 class MessageParser:
-    """Parses messages, and remembers what many of them have in common.
-
-    Attributes:
-        facts: What a line of an inbound connection says, by the message behind the number.
-        delivery_facts: The TLS line of an outbound connection, by the same.
-        endings: The outcome of a client's login, by the word before its user, as the scanner has
-            it, and the line from the mechanism on; None where :meth:`read_login` is needed.
-    """
+    """Parses messages, and remembers what many of them have in common."""
 
     def __init__(self) -> None:
+        # What a line of a connection says, by the message behind the number; outbound, only TLS.
         self.facts = BoundedCache(_read_fact)
         self.delivery_facts = BoundedCache(_read_delivery_tls)
         self.endings = BoundedCache(self._read_login_ending)
+        """The outcome of a client's login, by the word before its user, as the scanner has it, and
+        the line from the mechanism on; None where :meth:`read_login` is needed."""
         self._listeners = BoundedCache(_read_listener)
         self._usual_listeners = BoundedCache(self._read_usual_listener)
         self._interfaces = BoundedCache(_read_interface)
@@ -156,7 +137,9 @@ class MessageParser:
         for pattern, action in _UNCHECKED.items():
             if found := grammar.match(pattern, message):
                 values = found.groupdict()
-                outcome = _unchecked_outcome(action, values["reason"], values.get("profile"))
+                result = FAILURE if action is Action.ERROR else None
+                profile, reason = _text(values.get("profile")), _text(values["reason"].strip())
+                outcome = Outcome(action, result, None, profile, reason, None)
                 return outcome, values.get("number"), _text(values.get("user")), None
         return None
 
@@ -186,13 +169,9 @@ def behind_number(number: bytes, line: bytes) -> bytes:
 
 
 def split_cut(rest: bytes) -> tuple[bytes, bytes | None]:
-    """Separate user and mechanism in a login whose end is missing, wherever it was cut.
+    """Separate user and mechanism in a login whose end is missing; ``rest`` is from the user on.
 
-    Args:
-        rest: What is there of the line, from the user on.
-
-    Returns:
-        The user, without what the appliance wrote behind it; the mechanism, None without one.
+    The user is without what the appliance wrote behind it; the mechanism is None without one.
     """
     rest = rest.rstrip()
     user, found, behind = rest.rpartition(MECHANISM)
@@ -210,19 +189,15 @@ def is_unparsed_login(message: bytes) -> bool:
 
     So does a file header without a possible offset: all times depend on it.
     """
-    begins = (
-        message.startswith((b"SMTP Auth", b"Time offset from UTC: "))
-        or b" SMTP authentication " in message
-    )
+    begins = message.startswith((b"SMTP Auth", b"Time offset from UTC: "))
+    begins = begins or b" SMTP authentication " in message
     return begins and grammar.match(grammar.SERVER_POOL, message) is None
 
 
 def read_response(answer: bytes) -> Response | None:
     """Read a smart host's answer; None where it has another form.
 
-    Args:
-        answer: As the appliance prints it, a Python literal: ``('535', ['text', ...])``. Its end
-            may be missing. Lines of the text are joined by a space.
+    The appliance prints it as a Python literal, ``('535', ['text', ...])``; its end may be missing.
     """
     found = _ANSWER.fullmatch(answer.strip())
     if found is None:
@@ -241,10 +216,8 @@ def _unescape(found: re.Match[bytes]) -> bytes:
 
 def _read_listener(key: tuple[bytes | None, bytes | None]) -> Listener:
     name, own = key
-    if own is None:
-        return Listener(_short_text(name), None, None)
-    address, version = read_address(own)
-    return Listener(_short_text(name), _short_text(address), version)
+    version = None if own is None else read_address(own)[1]
+    return Listener(_short_text(name), _short_text(own), version)
 
 
 def _read_interface(own: bytes | None) -> Listener:
@@ -320,11 +293,6 @@ def _inbound_outcome(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
         None,
         truncated=not (profile or b"").strip(),
     )
-
-
-def _unchecked_outcome(action: Action, reason: bytes, profile: bytes | None) -> Outcome:
-    result = FAILURE if action is Action.ERROR else None
-    return Outcome(action, result, None, _text(profile), _text(reason.strip()), None)
 
 
 def _outbound_outcome(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:

@@ -15,7 +15,7 @@ Rules:
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import orjson
@@ -41,58 +41,38 @@ from forwarder.mail_logs.connections import (
 )
 from forwarder.mail_logs.correlator import Correlator
 from forwarder.mail_logs.event_ids import Source
-from forwarder.mail_logs.framer import FramerState
 from forwarder.mail_logs.scanner import Location
-from forwarder.mail_logs.syslog import SyslogState
-from forwarder.mail_logs.wrapping import Wraps
-from forwarder.mail_logs.years import YearState
 
-VERSION = 2
-"""Of all keys and values here, and of the positions that inputs save beside them."""
-
+VERSION = 2  # of all keys and values here, and of the positions that inputs save beside them
 Pair = tuple[str, bytes | None]
 
 _INBOUND, _OUTBOUND, _ATTEMPTS, _EXPIRY = "inbound", "outbound", "attempts", "expiry"
 _LOGINS, _ENDS = "waiting", "ends"
+_SESSION = ("id", "successes", "user", "users", "messages", "recipients", "size")
 
 
 class FileState(NamedTuple):
     """What a parser needs to go on with a file."""
 
-    framer: FramerState
-    contents: tuple[bool, int, str | None] | None
-    """What the file looks like; None for a mail log."""
+    framer: list[Any]  # as it dumps it
+    contents: list[Any] | None  # what the file looks like; None for a mail log
     source: Source
-    hosts: bool
-    """Whether syslog headers name the appliance."""
+    hosts: bool  # whether syslog headers name the appliance
     headers: dict[str | None, tuple[str | None, timedelta | None]]
     """Serial number and offset from UTC by the file's header, of each host."""
 
 
 def dump_file(state: FileState) -> bytes:
     """Serialise the state of a file."""
-    (position, skipping, within, syslog, wraps), contents, source, hosts, headers = state
-    (near, year, before), most, messages = syslog
-    syslog_state = [
-        *(near.isoformat(), year, None if before is None else before.isoformat(), most),
-        [[host, text.decode("latin-1")] for host, text in messages],
-        None if wraps.was_cut is None else [wraps.was_cut, wraps.indent],
-    ]
+    framer, contents, source, hosts, headers = state
     known = [[host, serial, _seconds(offset)] for host, (serial, offset) in headers.items()]
     file = [source.base, source.folder, source.file, source.ids.dump(), hosts, known]
-    return orjson.dumps([position, skipping, within, syslog_state, contents, file])
+    return orjson.dumps([*framer, contents, file])
 
 
 def load_file(state: bytes, source: Source) -> FileState:
     """Read what :func:`dump_file` wrote; the ids of the source go on where they were."""
-    position, skipping, within, syslog_state, contents, file = orjson.loads(state)
-    near, year, before, most, messages, wraps = syslog_state
-    dates = datetime.fromisoformat(near), year, before and datetime.fromisoformat(before)
-    last = tuple((host, text.encode("latin-1")) for host, text, *_ in messages)
-    framer = FramerState(
-        position, skipping, within, SyslogState(YearState(*dates), most, last), Wraps(*wraps or ())
-    )
-    base, folder, name, ids, hosts, known = file
+    *framer, contents, (base, folder, name, ids, hosts, known) = orjson.loads(state)
     source.ids.restore(ids)
     source = source._replace(base=base, folder=folder, file=name)
     headers = {host: (serial, _offset(seconds)) for host, serial, seconds in known}
@@ -109,12 +89,7 @@ class Snapshot:
     """Keeps a store up to date about one stream."""
 
     def __init__(self, correlator: Correlator, prefix: str) -> None:
-        """Start with an empty store.
-
-        Args:
-            correlator: Of the stream.
-            prefix: Of all keys; ends with a slash.
-        """
+        """Start with an empty store; ``prefix`` is that of all keys, and ends with a slash."""
         self._correlator = correlator
         self._prefix = prefix
         self._connections = {_INBOUND: _Stored(), _OUTBOUND: _Stored()}
@@ -123,11 +98,7 @@ class Snapshot:
         self._expiry = 0
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
-        """Put what a store has into the stream's correlator, which is new.
-
-        Args:
-            pairs: Whose keys begin with the prefix, in any order; keys without it.
-        """
+        """Put what a store has into the stream's correlator, which is new; keys have no prefix."""
         kinds: dict[str, list[tuple[str, Any]]] = {}
         for key, value in pairs:
             kind, _, name = key.partition("/")
@@ -193,8 +164,7 @@ class Snapshot:
         followed = self._correlator.connections.messages.followed
         mids = sorted(session.mids)
         stats = [
-            *(session.id, session.successes, session.user, session.users, session.messages),
-            *(session.recipients, session.size),
+            *(getattr(session, name) for name in _SESSION),
             _dump_instant(session.last),
             [[mid.decode(), followed[mid].recipients, followed[mid].size] for mid in mids],
         ]
@@ -206,9 +176,9 @@ class Snapshot:
         if stats is not None:
             messages = self._correlator.connections.messages
             session = messages.sessions[number] = SessionStats()
-            session.id, *numbers, instant, mids = stats
-            session.successes, session.user, session.users, session.messages = numbers[:4]
-            session.recipients, session.size = numbers[4:6]
+            *values, instant, mids = stats
+            for name, known in zip(_SESSION, values, strict=False):  # 0.1.0 saved one more
+                setattr(session, name, known)
             session.last = _load_instant(instant)
             for mid, recipients, size in mids:
                 message = messages.followed[mid.encode()] = Message(session)

@@ -48,14 +48,11 @@ MAX_WAITING = 8_192
 """Logins and ends of connections that wait. Four thousand connections end in a second of a large
 fleet; with lines as long as they may be, so many take 30 MB."""
 
-MAX_FAMILIES = 1_024
-"""Logs whose serial numbers are remembered."""
+MAX_FAMILIES = 1_024  # logs whose serial numbers are remembered
 
-MAX_SERIALS = 8
-"""Of one log. To know that there are several is enough."""
+MAX_SERIALS = 8  # of one log. To know that there are several is enough.
 
-MAX_MIXTURES = 100
-"""That are named."""
+MAX_MIXTURES = 100  # that are named
 
 _SERIALS = "serials"
 
@@ -66,10 +63,8 @@ class Family(NamedTuple):
     appliance: str
     base: str
     host: str | None
-    folder: str
-    """Empty for a stream with a serial number: that says more than the place of a file."""
-    messages: bool = False
-    """Whether it is of messages, which may arrive in another order."""
+    folder: str  # empty for a stream with a serial number: that says more than the place of a file
+    messages: bool = False  # whether it is of messages, which may arrive in another order
 
 
 class Key(NamedTuple):
@@ -77,8 +72,7 @@ class Key(NamedTuple):
 
     family: Family
     serial: str | None
-    file: str | None
-    """Of one without a serial number, where its family has several; None else."""
+    file: str | None  # of one without a serial number, where its family has several; None else
 
 
 class _Stream:
@@ -88,10 +82,8 @@ class _Stream:
         self.key = key
         self.number = number
         self.correlator = MessageCorrelator(tools) if key.family.messages else Correlator(tools)
-        self.stored: Key | None = None
-        """The key that the store has."""
-        self.is_used = False
-        """Whether anything came of it since the program began."""
+        self.stored: Key | None = None  # the key that the store has
+        self.is_used = False  # whether anything came of it since the program began
 
     @cached_property
     def snapshot(self) -> Snapshot:
@@ -111,34 +103,25 @@ class _Stream:
 
 
 class Streams:
-    """Finds the stream of each line, and remembers them.
-
-    Attributes:
-        mixtures: By appliance, those that are several machines by what their logs say.
-    """
+    """Finds the stream of each line, and remembers them."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._streams: dict[Key, _Stream] = {}
-        """The least recently read first."""
+        self._streams: dict[Key, _Stream] = {}  # the least recently read first
         self._last: _Stream | None = None
         self._next = 0
-        self._serials: dict[Family, list[str]] = {}
-        """The one that a header had last is the last."""
+        self._serials: dict[Family, list[str]] = {}  # the one that a header had last is the last
         self._changed: dict[int, _Stream] = {}
         self._changed_families: set[Family] = set()
-        self._grown = 0
-        """Bytes of lines since the size was measured: it has not grown by more."""
-        self._left = MAX_BYTES
-        """By how many it may grow until it is measured again."""
+        self._grown = 0  # bytes of lines since the size was measured: it has not grown by more
+        self._left = MAX_BYTES  # by how many it may grow until it is measured again
         self._waiting: deque[tuple[_Stream, Waiting]] = deque()
         """What has begun to wait, in the order of arrival; it may have ended since."""
         self._arrival = 0.0
-        self._gone: list[str] = []
-        """Keys that the store has and that are no longer needed."""
+        self._gone: list[str] = []  # keys that the store has and that are no longer needed
         self._used: dict[str, tuple[Key, str | None]] = {}
         """By appliance, the stream of which something came first, and its file."""
-        self.mixtures: dict[str, Mixture] = {}
+        self.mixtures: dict[str, Mixture] = {}  # by appliance, those that are several machines
 
     @property
     def open_connections(self) -> int:
@@ -272,11 +255,9 @@ class Streams:
     def _begin(self, key: Key, events: list[Event]) -> _Stream:
         if len(self._streams) >= MAX_STREAMS:
             # A quarter at once, so that the search for them costs little each time.
-            idle: list[_Stream] = []
-            others: list[_Stream] = []
-            for stream in self._streams.values():
-                (idle if stream.is_idle else others).append(stream)
-            for stream in [*idle, *others[: max(MAX_STREAMS // 4 - len(idle), 0)]]:
+            streams = sorted(self._streams.values(), key=lambda x: not x.is_idle)
+            number = max(MAX_STREAMS // 4, sum(x.is_idle for x in streams))
+            for stream in streams[:number]:
                 self._forget(stream, events)
         self._next += 1
         return _Stream(key, self._next - 1, self._tools)

@@ -1,10 +1,9 @@
 """Which subscription a log is of, where it is not a mail log.
 
-An appliance writes some thirty kinds of logs, all with the same timestamps and levels, and a
-wrong one gives no document and no error. A mail log shows with the first line of a connection, a
-message or a login; as long as there is none, lines are counted, and one that only a certain
-subscription has tells which it is. Mail logs themselves have lines that tell nothing, so what
-has no such line is not guessed.
+An appliance writes some thirty kinds of logs, all with the same timestamps and levels. A mail log
+shows with the first line of a connection, a message or a login; as long as there is none, lines are
+counted, and one that only a certain subscription has tells which it is. What has no such line is
+not guessed.
 
 The lines under which the signs stand are of AsyncOS user guides 7 to 15, chapter "Logging", and of
 lines that administrators and makers of parsers published. In brackets is the name that AsyncOS or
@@ -12,16 +11,15 @@ its guides give such a subscription; an administrator may give it another.
 """
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from forwarder.mail_logs.grammar import LEVEL, compile_late
-from forwarder.text import shown
+from forwarder.text import many, shown
 
-SHOWN_BYTES = 512
-"""Of a line without a level; what tells is at its beginning."""
+SHOWN_BYTES = 512  # of a line without a level; what tells is at its beginning
 
 _BEGIN = rb"\n(?s:.{25})" + LEVEL + rb": *+"
 _MAIL = compile_late(
@@ -84,19 +82,15 @@ _SIGNS = compile_late(
 
 # Tue Aug 13 15:15:49 2019: CEF:0|Cisco|C300V Email Security Virtual Appliance|13.0.0-252|ESA_..
 # <22>Jun 17 18:06:02 esa1 mail_cef: CEF:0|Cisco|C100V Secure Email Gateway Virtual|15.5.1|..
-_CEF = re.compile(rb".{15,150}?[ :]CEF:\d++\|Cisco\|")
-"""These have no level."""
+_CEF = re.compile(rb".{15,150}?[ :]CEF:\d++\|Cisco\|")  # these have no level
 
 
 class OtherLog(NamedTuple):
     """A file without a line of a connection, a message or a login."""
 
-    lines: int
-    """Those with a timestamp, but for the header of the file."""
-    subscription: str | None
-    """Which it looks like; None where nothing tells."""
-    is_foreign: bool
-    """Whether it is none of an appliance at all, as far as can be seen."""
+    lines: int  # those with a timestamp, but for the header of the file
+    subscription: str | None  # which it looks like; None where nothing tells
+    is_foreign: bool  # whether it is none of an appliance at all, as far as can be seen
 
     def say(self, what: str) -> str:
         """Make a sentence, without its full stop; ``what`` is the file, in quotes."""
@@ -109,9 +103,8 @@ class OtherLog(NamedTuple):
         if self.subscription is not None:
             looks = f"it looks like {self.subscription}"
         return (
-            f"{what} has {self.lines:,} {'line' if self.lines == 1 else 'lines'} with a timestamp,"
-            f" and no connection, message or login among them; {looks}, and logins are in text mail"
-            " logs (mail_logs)"
+            f"{what} has {many(self.lines, 'line')} with a timestamp, and no connection, message or"
+            f" login among them; {looks}, and logins are in text mail logs (mail_logs)"
         )
 
 
@@ -119,10 +112,8 @@ class OtherLog(NamedTuple):
 class Contents:
     """Examines the lines of a file until one shows that it is a mail log."""
 
-    is_framed: bool = False
-    """Whether a line had a timestamp and a level."""
-    lines: int = 0
-    """Those with both, but for the header of the file."""
+    is_framed: bool = False  # whether a line had a timestamp and a level
+    lines: int = 0  # those with both, but for the header of the file
     subscription: str | None = None
 
     def is_mail(self, text: bytes, start: int, end: int) -> bool:
@@ -141,9 +132,7 @@ class Contents:
     def describe(self, others: int, first_other: bytes) -> OtherLog | None:
         """Return what the file looks like so far; None if there is only a header.
 
-        Args:
-            others: Lines with a timestamp and without a level.
-            first_other: The first of them.
+        ``others`` is the number of lines with a timestamp and without a level.
         """
         subscription = self.subscription
         if subscription is None and _CEF.match(first_other):
@@ -154,16 +143,10 @@ class Contents:
 
 
 def say_others(found: Sequence[tuple[str, OtherLog]]) -> Iterator[str]:
-    """Say which files are logs of other subscriptions: a sentence for each of these.
-
-    Args:
-        found: Paths, and what is there.
-    """
-    first: dict[str | None, tuple[str, OtherLog]] = {}
+    """Say which files, by their paths, are of other subscriptions: a sentence for each of these."""
+    known: dict[str | None, list[tuple[str, OtherLog]]] = defaultdict(list)
     for path, other in found:
-        first.setdefault(other.subscription, (path, other))
-    numbers = Counter(other.subscription for _, other in found)
-    for subscription, (path, other) in first.items():
-        more = numbers[subscription] - 1
-        ending = f"; the same goes for {more:,} more {'file' if more == 1 else 'files'}"
-        yield other.say(shown(path)) + ending * bool(more)
+        known[other.subscription].append((path, other))
+    for (path, other), *more in known.values():
+        ending = f"; the same goes for {many(len(more), 'more file')}" if more else ""
+        yield other.say(shown(path)) + ending

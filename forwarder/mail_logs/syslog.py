@@ -42,19 +42,15 @@ file :data:`TIMES_A_LINE` times on average; what goes beyond is dropped and coun
 
 import re
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from forwarder.events import SyslogHeader
 from forwarder.mail_logs.grammar import LEVEL, compile_late
-from forwarder.mail_logs.timestamps import (
-    UTC_MARK,
-    format_offset,
-    format_stamp,
-)
+from forwarder.mail_logs.timestamps import UTC_MARK, format_offset, format_stamp
 from forwarder.mail_logs.years import YearFinder, YearState
 
-LOCAL_MARK = b"LOC"
-"""In place of the day's name: the stamp is local time, as it was written."""
+_NO_STAMP = b"LOC Jan  0 00:00:00 0000"  # of a date that no calendar has: refused when it is read
+LOCAL_MARK = b"LOC"  # in place of the day's name: the stamp is local time, as it was written
 
 _MONTHS = b"Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _FRACTION = rb"(?:[.,]\d{1,9})?"
@@ -98,37 +94,27 @@ _PRIORITY_COLUMN = (
 _REPEATED = rb"(?P<repeated>message repeated (?P<times>\d{1,20}) times: \[ ?)?"
 TAG = rb"(?P<tag>[^ \t]+?)(?:\[\d+\])?:"
 
+# What both kinds of headers begin with.
 _BEGIN = STAMP + BLANKS + rb"(?:" + _RFC5424 + rb"|" + _PRIORITY_COLUMN + rb"(?:" + HOST
-"""What both kinds of headers begin with."""
-
 _HEADER = compile_late(
     _BEGIN + _FACILITY + TAG + rb"(?:nopid(?= ))?[ \t]*+"
     # Columns between tabs: the host in the first, the tag in the last.
     rb"|(?<=\t)(?P<columns>(?:[^ \t]*+\t){1,6}+)"
     rb"))" + _REPEATED + rb"(?=" + _LEVEL + rb")",
 )
-
+# No header: a line of a file, but for its stamp.
 _BARE = compile_late(STAMP + BLANKS + rb"(?=" + _LEVEL + rb")")
-"""No header: a line of a file, but for its stamp."""
-
+# A header before a line that has a stamp of its own.
 _OUTER = compile_late(
     _BEGIN + rb"(?:" + TAG + rb"[ \t]*+)?"
     rb"|(?<=\t)(?P<columns>(?:[^ \t]++\t){1,6}))"
     rb")" + _REPEATED + rb"(?=" + _ANY_STAMP + rb")",
 )
-"""A header before a line that has a stamp of its own."""
 
-MAX_TIMES = 10_000
-"""A daemon sums up after seconds or minutes."""
-
-TIMES_A_LINE = 20
-"""Of a login that is written, beyond the first :data:`MAX_TIMES` of a file."""
-
-MAX_HOSTS = 16
-"""Whose last message is remembered; it is saved with the position in the file."""
-
-MAX_BYTES = 4096
-"""Of a message that is remembered. A daemon cuts what is longer, and so does a user's name."""
+MAX_TIMES = 10_000  # a daemon sums up after seconds or minutes
+TIMES_A_LINE = 20  # of a login that is written, beyond the first MAX_TIMES of a file
+MAX_HOSTS = 16  # whose last message is remembered; it is saved with the position in the file
+MAX_BYTES = 4096  # of a message that is remembered: a daemon cuts what is longer
 
 _LOGIN = (b"SMTP Auth", b"DCID: ")
 
@@ -139,50 +125,28 @@ _LAST = compile_late(
 _FROM = compile_late(STAMP + BLANKS + HOST)
 _BEHIND_TAG = (b":", b"[")
 
-MAX_RELAYS = 4
-"""Headers before one another; each is of another relay."""
+MAX_RELAYS = 4  # headers before one another; each is of another relay
 
 
 class Framed(NamedTuple):
     """A line out of its syslog framing."""
 
-    line: bytes
-    """The whole line; of a repeated message, as it would have been written each time."""
-    stamp: bytes
-    """24 bytes, as a file has it."""
-    level: int
-    """Where the level begins in the line, in bytes."""
-    message: int
-    """Where the message begins, behind the level and all spaces."""
-    header: SyslogHeader | None
-    """None for a line of a file."""
-    tag: int = -1
-    """Where the tag begins in the line, in bytes; -1 if there is none before a colon."""
-    times: int = 1
-    """How often the message counts."""
-    dropped: int = 0
-    """How often it was repeated beyond that."""
-
-
-class SyslogState(NamedTuple):
-    """What is known of a file, to go on with it."""
-
-    years: YearState
-    left: int
-    """How many repetitions still count."""
-    last: tuple[tuple[str | None, bytes], ...]
-    """The last login of each host: the line from the tag on."""
+    line: bytes  # the whole line; of a repeated message, as it would have been written each time
+    stamp: bytes  # 24 bytes, as a file has it
+    level: int  # where the level begins in the line, in bytes
+    message: int  # where the message begins, behind the level and all spaces
+    header: SyslogHeader | None  # None for a line of a file
+    tag: int = -1  # where the tag begins in the line, in bytes; -1 if there is none before a colon
+    times: int = 1  # how often the message counts
+    dropped: int = 0  # how often it was repeated beyond that
 
 
 class Unframed(NamedTuple):
     """The headers of a line."""
 
-    found: re.Match[bytes]
-    """The innermost stamp, up to the level."""
-    header: re.Match[bytes] | None
-    """The innermost header, if there is one."""
-    repeated: re.Match[bytes] | None
-    """The header that says that the message was repeated."""
+    found: re.Match[bytes]  # the innermost stamp, up to the level
+    header: re.Match[bytes] | None  # the innermost header, if there is one
+    repeated: re.Match[bytes] | None  # the header that says that the message was repeated
 
 
 class SyslogFraming:
@@ -194,25 +158,22 @@ class SyslogFraming:
     def __init__(
         self, near: datetime, year: int | None = None, latest: datetime | None = None
     ) -> None:
-        self._years = YearFinder(near, year, latest)
-        self._left = MAX_TIMES
-        self._last: dict[str | None, bytes] = {}
+        self.years = YearFinder(near, year, latest)
+        self._left = MAX_TIMES  # how many repetitions still count
+        self._last: dict[str | None, bytes] = {}  # by host, the line from the tag on
 
-    @property
-    def state(self) -> SyslogState:
-        """What another object needs to go on with the file."""
-        last = tuple(self._last.items())
-        return SyslogState(self._years.state, self._left, last)
+    def dump(self) -> list[Any]:
+        """Return what another object needs to go on with the file, as values of JSON."""
+        near, year, before = self.years.state
+        last = [[host, text.decode("latin-1")] for host, text in self._last.items()]
+        return [near.isoformat(), year, before and before.isoformat(), self._left, last]
 
-    def resume(self, state: SyslogState) -> None:
+    def restore(self, values: list[Any]) -> None:
         """Go on where another object was."""
-        years, self._left, last = state
-        self._years.resume(years)
-        self._last = dict(last)
-
-    def date(self, near: datetime) -> None:
-        """Note that the next lines are of this time, give or take a day."""
-        self._years.restart(near)
+        near, year, before, self._left, last = values
+        dates = datetime.fromisoformat(near), year, before and datetime.fromisoformat(before)
+        self.years.resume(YearState(*dates))
+        self._last = {host: text.encode("latin-1") for host, text, *_ in last}
 
     def read(self, line: bytes) -> Framed | None:
         """Take a line out of its framing; None if it is not a line of a mail log."""
@@ -262,8 +223,7 @@ class SyslogFraming:
     def _find_last(self, line: bytes) -> tuple[bytes, int | None]:
         """Find the login that a line repeats without naming it, and how often it came.
 
-        Returns:
-            The line as it would have been written each time; the same line and None for any other.
+        The line is then as it would have been written each time; any other is the same, with None.
         """
         found = _LAST().match(line)
         text = None if found is None else self._last.get(text_of(found["host"]))
@@ -300,7 +260,7 @@ class SyslogFraming:
         if date is None:
             month, day, time = found["month"], found["day"], found["time"]
             year = found["last_year"] or found["first_year"] or found["mid_year"]
-            year = year or self._years.find(month, day)
+            year = year or self.years.find(month, day)
             return b"%b %b %2b %b %b" % (LOCAL_MARK, month, day, time, year), None
         iso = date + b"T" + found["clock"]
         if iso.endswith(b":60"):
@@ -337,10 +297,6 @@ def find_message(line: bytes, level: int) -> int:
     """Find where the message begins, in bytes: behind the level and all spaces."""
     start = line.index(b":", level) + 1
     return len(line) - len(line[start:].lstrip(b" \t"))
-
-
-_NO_STAMP = b"LOC Jan  0 00:00:00 0000"
-"""What a date that no calendar has becomes: a stamp that is refused when it is read."""
 
 
 def text_of(value: bytes | None) -> str | None:

@@ -14,16 +14,12 @@ from datetime import datetime, timedelta, tzinfo
 from forwarder.cache import BoundedCache
 from forwarder.events import Instant, new_instant
 
-UTC_MARK = b"UTC"
-"""In place of the day's name: framing has converted this stamp to UTC."""
+UTC_MARK = b"UTC"  # in place of the day's name: framing has converted this stamp to UTC
 
 MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_DATE_BYTES = 11
-_CLOCK = re.compile(rb"\d\d:\d\d: \d{4}")
-"""Without its seconds."""
+_CLOCK = re.compile(rb"(?s:...) (\w{3}) ([ \d]\d) (\d\d):(\d\d): (\d{4})")  # without its seconds
 _SECONDS = {b"%02d" % x: x for x in range(60)} | {b"60": 59}
 """By their digits. A leap second is written :60; no calendar arithmetic here has one."""
-_WHOLE_MINUTE = b"00.000Z"
 _Minute = tuple[int, bytes, bytes, str]
 """The fields of an instant at the beginning of a minute, its texts without their seconds."""
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, the cheapest arithmetic there is
@@ -32,29 +28,20 @@ _MINUTE = timedelta(minutes=1)
 
 
 class Clock:
-    """Reads stamps.
-
-    Attributes:
-        offset: Local time minus UTC by the header of a file; None without one.
-        instants: At this offset, by their stamps; None for a stamp that no calendar has. To ask
-            here costs no call; see :meth:`read`.
-        zone: Of stamps that no file header covers; None if the operator gave none.
-        assumed_utc: Whether a stamp was taken for UTC because nothing said otherwise.
-    """
+    """Reads stamps."""
 
     def __init__(self, zone: tzinfo | None = None) -> None:
-        self.zone = zone
-        self.offset: timedelta | None = None
+        self.zone = zone  # of stamps that no file header covers; None if the operator gave none
+        self.offset: timedelta | None = None  # local time minus UTC by the header of a file
         self.instants = BoundedCache(self._convert)
+        """At this offset, by their stamps. To ask here costs no call; see :meth:`read`."""
         self._minutes = BoundedCache(self._convert_minute)
-        self.assumed_utc = False
+        self.assumed_utc = False  # whether a stamp was, because nothing said otherwise
 
     def read(self, stamp: bytes, offset: timedelta | None) -> Instant | None:
-        """Convert a stamp at an offset; None for a stamp that no calendar has.
+        """Convert a stamp of 24 bytes, ``Wed Apr 22 11:43:59 2009``, at the offset of its file.
 
-        Args:
-            stamp: ``Wed Apr 22 11:43:59 2009``, 24 bytes; of the day's name only ``UTC`` counts.
-            offset: Local time minus UTC by the header of its file; None without one.
+        Of the day's name only ``UTC`` counts. None for a stamp that no calendar has.
         """
         if offset is not self.offset:
             self.set_offset(offset)
@@ -88,23 +75,22 @@ class Clock:
 
     def _convert_minute(self, minute: bytes) -> _Minute | None:
         """Convert a stamp without its seconds."""
-        if not _CLOCK.fullmatch(minute, _DATE_BYTES):
+        found = _CLOCK.fullmatch(minute)
+        if found is None:
             return None
+        month, day, hour, minutes, year = found.groups()
         try:
-            local = datetime(  # noqa: DTZ001 - the offset is found below
-                int(minute[18:22]),
-                MONTHS.index(minute[4:7]) + 1,
-                int(minute[8:10]),
-                int(minute[11:13]),
-                int(minute[14:16]),
-            )
+            date = int(year), MONTHS.index(month) + 1, int(day)
+            local = datetime(*date, int(hour), int(minutes))  # noqa: DTZ001 - found below
             offset = self._offset_at(local, minute)
             # As the document has it; no zone of today has odd seconds.
             offset -= offset % _MINUTE
-            epoch, text, compact, zone = _instant(local - offset, offset)
+            utc = local - offset
         except (ValueError, OverflowError):
             return None
-        return epoch, text[: -len(_WHOLE_MINUTE)], compact[:-3], zone
+        text = utc.isoformat().encode()[:-2]
+        compact = text.replace(b"-", b"").replace(b":", b"")
+        return (utc - _EPOCH) // timedelta(seconds=1), text, compact, format_offset(offset)
 
     def _offset_at(self, local: datetime, stamp: bytes) -> timedelta:
         if stamp[:3] == UTC_MARK:
@@ -118,12 +104,7 @@ class Clock:
 
 
 def format_stamp(moment: datetime, mark: bytes) -> bytes:
-    """Return the wall clock as the stamp of a file, 24 bytes: ``UTC Apr 22 11:43:59 2009``.
-
-    Args:
-        moment: Its zone is ignored.
-        mark: Three bytes in place of the day's name.
-    """
+    """Return a wall clock as the stamp of a file, 24 bytes, with a mark for the day's name."""
     clock = (moment.day, moment.hour, moment.minute, moment.second, moment.year)
     return b"%b %b %2d %02d:%02d:%02d %04d" % (mark, MONTHS[moment.month - 1], *clock)
 
@@ -132,13 +113,3 @@ def format_offset(offset: timedelta) -> str:
     """Return local time minus UTC as ``event.timezone`` has it, ``+02:00``, without odd seconds."""
     minutes = abs(offset) // _MINUTE
     return f"{'-' if offset < _ZERO else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
-
-
-def _instant(utc: datetime, offset: timedelta) -> Instant:
-    text = utc.isoformat().encode()
-    return Instant(
-        epoch=(utc - _EPOCH) // timedelta(seconds=1),
-        utc=text + b".000Z",
-        compact=text.replace(b"-", b"").replace(b":", b"") + b"Z",
-        offset=format_offset(offset),
-    )

@@ -46,8 +46,7 @@ line of a login some 150 more: that is 12 pieces at a width of 40."""
 
 MAX_BEGIN = 512
 """Bytes at the beginning of a line that are looked at: headers of relays, and the form's head."""
-MAX_END = 512
-"""Bytes at the end: the longest known end has the answer of a server in it."""
+MAX_END = 512  # bytes at the end: the longest known end has the answer of a server in it
 
 _NAME = re.compile(rb"[ \t]*[\w.@-]+\s*")
 _BLANKS = (b" ", b"\t")
@@ -56,18 +55,12 @@ _BLANKS = (b" ", b"\t")
 class End(IntEnum):
     """What the end of a line says."""
 
-    UNKNOWN = 0
-    """It is of no known form, or not yet."""
-    CUT = 1
-    """It is a login of which the end is missing."""
-    LOOSE = 2
-    """It may be there, and may be missing: an address or a number could go on."""
-    OPEN = 3
-    """It is there, but for parts that not every line of the form has."""
-    NAMED = 4
-    """It is there; a name that is the end of it may have been cut."""
-    WHOLE = 5
-    """It is there."""
+    UNKNOWN = 0  # of no known form, or not yet
+    CUT = 1  # a login of which the end is missing
+    LOOSE = 2  # may be there, and may be missing: an address or a number could go on
+    OPEN = 3  # there, but for parts that not every line of the form has
+    NAMED = 4  # there; a name that is the end of it may have been cut
+    WHOLE = 5  # there
 
 
 @dataclass
@@ -76,53 +69,47 @@ class Wraps:
 
     was_cut: bool | None = None
     """At a width, within words; False for between words, None where no line has shown it."""
-    indent: int = 0
-    """Spaces before the continuation of that line."""
+    indent: int = 0  # spaces before the continuation of that line
 
 
 class _Joined(NamedTuple):
     line: bytes
+    number: int  # of pieces
     end: End
     matters: bool | None
     """Whether it may become a login or describe one; None where there is no message yet."""
-    was_cut: bool | None
-    """What it shows itself of how it was wrapped."""
+    was_cut: bool | None  # what it shows itself of how it was wrapped
 
 
 def join(pieces: Sequence[bytes], wraps: Wraps | None = None) -> tuple[bytes, int]:
-    """Put a line together again.
+    """Put a line together again; return it, and how many of the pieces it is made of.
 
-    Args:
-        pieces: Its first one, and whatever is behind it up to the next line; none is empty.
-        wraps: How lines of the file before it were wrapped; it learns from this one.
-
-    Returns:
-        The line, and how many of the pieces it is made of.
+    ``pieces`` are its first one, and whatever is behind it up to the next line; none is empty.
+    ``wraps`` is how lines of the file before it were wrapped; it learns from this one.
     """
     if len(pieces) == 1:
         return pieces[0].removesuffix(b"\r"), 1
     wraps = wraps or Wraps()
-    best: tuple[_Joined, int] | None = None
-    begun: tuple[_Joined, int] | None = None
+    best: _Joined | None = None
+    begun: _Joined | None = None  # the least of it that has a message
     for number in range(1, min(len(pieces), MAX_PIECES) + 1):
         joined = _join_known(pieces[:number], wraps)
         if begun is None and joined.matters is not None:
-            begun = joined, number
+            begun = joined
         # What is cut is a login anyhow: only the least of it that is one counts.
         if joined.end > (End.CUT if best else End.UNKNOWN):
-            best = joined, number
-        if joined.end is End.WHOLE or (
-            joined.end is End.NAMED and not _is_name_cut(pieces, number)
-        ):
+            best = joined
+        is_named = joined.end is End.NAMED and not _is_name_cut(pieces, number)
+        if is_named or joined.end is End.WHOLE:
             break
-    if best is not None:
-        # A copy may lose the space at which a line was cut.
-        if best[0].was_cut or (best[0].was_cut is not None and not wraps.was_cut):
-            wraps.was_cut, wraps.indent = best[0].was_cut, _indent(pieces[: best[1]])
-        return best[0].line, best[1]
-    if begun is not None and begun[0].matters:
-        return begun[0].line, begun[1]
-    return _with_spaces(pieces), len(pieces)
+    if best is None and begun is not None and begun.matters:
+        best = begun
+    if best is None:
+        return _with_spaces(pieces), len(pieces)
+    # A copy may lose the space at which a line was cut.
+    if best.was_cut or (best.was_cut is not None and not wraps.was_cut):
+        wraps.was_cut, wraps.indent = best.was_cut, _indent(pieces[: best.number])
+    return best.line, best.number
 
 
 def _join_known(pieces: Sequence[bytes], before: Wraps) -> _Joined:
@@ -159,7 +146,7 @@ def _join_known(pieces: Sequence[bytes], before: Wraps) -> _Joined:
             shown = True
         elif all(x.split() == ways[0].split() for x in known):
             shown = False
-    return _Joined(best, best_end, is_own, shown)
+    return _Joined(best, len(pieces), best_end, is_own, shown)
 
 
 def _has_space(seam: tuple[bytes, bytes]) -> bool:
@@ -212,11 +199,7 @@ def _with_nothing(pieces: Sequence[bytes], indent: int) -> bytes:
 
 
 def is_partial(line: bytes) -> bool:
-    """Whether a line that no newline ends is a piece of one that matters for logins.
-
-    Args:
-        line: In any framing, from its first byte.
-    """
+    """Whether a line that no newline ends, in any framing, is a piece of one that matters."""
     line = shorten(line)
     start = find_message(line)
     if start is None or not matters(line[start:]):
@@ -302,13 +285,9 @@ def find_message(line: bytes) -> int | None:
 
 
 def read_ending(message: bytes) -> tuple[End, bytes]:
-    """Say how a message ends.
+    """Say how a message ends, and which part of it is made of words with spaces between them.
 
-    Args:
-        message: Without timestamp and level; what :func:`shorten` leaves of it is enough.
-
-    Returns:
-        How it ends; the part of it that is made of words with spaces between them.
+    What :func:`shorten` leaves of it is enough.
     """
     message = message.rstrip()
     # White space in a user is the user's own.
