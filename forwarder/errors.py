@@ -11,7 +11,6 @@ is allowed, and what to do next. The tree, with the module that defines what is 
     ├── ReadError               a log cannot be read, or not to its end (inputs.block_reader)
     ├── FileError               a file cannot be opened as a log (inputs.files.file_handle)
     ├── PositionError           a saved position cannot be understood (inputs.files.positions)
-    ├── SendError               not everything was sent over syslog (app.send)
     ├── StateVersionError       the saved state is of a version that the program does not know
     ├── SpoolError              the spool cannot be used (spool.errors)
     │   ├── BlockedError        not now, as with a full disk; retried

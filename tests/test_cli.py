@@ -610,7 +610,7 @@ def test_a_signal_while_it_starts_ends_it() -> None:
         "start.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)  # noqa: S603
-    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+    assert (done.returncode, done.stderr) == (128 + signal.SIGINT, b"")
 
 
 @pytest.mark.parametrize("name", ["", " ", "\t"])

@@ -269,7 +269,7 @@ def test_the_own_sender_sends_what_an_appliance_would(site: Site, tmp_path: Path
         line = f"Wed Apr 22 11:44:4{number} 2026 Info: " + FAILED.replace("other", f"u{number}")
         (folder / f"mail.@20260422T11444{number}.s").write_text(line + "\n")
     options = ["--host", "esa1", "--rate", "100"]
-    more = {"tcp": ["--octet-counting"], "tls": ["--ca", str(site.authority.path)]}
+    more = {"tls": ["--ca", str(site.authority.path)]}
     for number, (transport, address) in enumerate(site.addresses.items(), 1):
         sent = command("send", str(folder), "--to", address, *options, *more.get(transport, []))
         assert sent.stderr.startswith(f"2 messages sent to {address} in 0.")

@@ -1,10 +1,7 @@
-"""What commands share: exit codes, signals, printing, columns, and reading the configuration."""
+"""What commands share: exit codes, printing, columns, and reading the configuration."""
 
-import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
@@ -12,56 +9,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
 import click
 from click.core import ParameterSource
 
-from forwarder.errors import EndedBySignal
+from forwarder.cli.start import drop_output
 from forwarder.text import escaped
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from forwarder.config.load import Config
 
 DONE = 0
 FAILED = 1
-BAD_CONFIG = 2
-"""As click ends for a wrong option."""
-ENDED = 128
-"""And the number of the signal, as shells count."""
-
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+BAD_CONFIG = 2  # as click ends for a wrong option
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 _Command = TypeVar("_Command", bound=Callable[..., object])
-
-
-@contextmanager
-def ending_by_signals() -> Iterator[None]:
-    """Let a signal end the program as an error does, so that processes and files are cleaned up."""
-    # What is ignored stays ignored: nohup, and background jobs of a script. The service installs
-    # handlers of its own.
-    usual = (signal.SIG_DFL, signal.default_int_handler)
-    before = {x: y for x in _ENDING if (y := signal.getsignal(x)) in usual}
-
-    def end(number: int, _: "FrameType | None") -> NoReturn:
-        before.clear()
-        for ending in _ENDING:
-            signal.signal(ending, signal.SIG_IGN)  # a second one would stop the clean-up
-        drop_output()
-        raise EndedBySignal(ENDED + number)
-
-    for ending in before:
-        signal.signal(ending, end)
-    try:
-        yield
-    finally:
-        for ending, action in before.items():
-            signal.signal(ending, action)
-
-
-def drop_output() -> None:
-    """Discard what is not written yet, so that Python does not try again when it exits."""
-    if sys.__stdout__ is not None:  # whatever sys.stdout is now
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
 
 
 def fail(sentence: str, code: int = FAILED) -> NoReturn:
@@ -94,10 +54,8 @@ class Column(NamedTuple):
     """How a column is aligned."""
 
     width: int
-    right: bool = False
-    """Whether it holds numbers, which are aligned to the right."""
-    most: int = 0
-    """Longer text is cut with an ellipsis; 0 for never."""
+    right: bool = False  # whether it holds numbers, which are aligned to the right
+    most: int = 0  # longer text is cut with an ellipsis; 0 for never
 
 
 def format_row(cells: Iterable[str], columns: Sequence[Column]) -> str:
@@ -138,11 +96,9 @@ def _terminal_width(text: str) -> int:
     return cell_len(text)
 
 
-def _config_option(command: _Command, *, required: bool) -> _Command:
-    option = click.option(
-        "--config",
-        "-c",
-        "path",
+def _config_option(*, required: bool) -> Callable[[_Command], _Command]:
+    return click.option(
+        *("--config", "-c", "path"),
         type=click.Path(path_type=Path),
         metavar="FILE",
         required=required,
@@ -150,12 +106,9 @@ def _config_option(command: _Command, *, required: bool) -> _Command:
         show_envvar=True,
         help="The configuration, in YAML.",
     )
-    return option(command)
 
 
-def config_option(command: _Command) -> _Command:
-    """Add the option -c; for commands that have other arguments."""
-    return _config_option(command, required=True)
+config_option = _config_option(required=True)  # -c alone, for commands that have other arguments
 
 
 def config_file(command: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
@@ -174,7 +127,7 @@ def config_file(command: Callable[_Given, _Result]) -> Callable[_Given, _Result]
         return command(*args, **kwargs)
 
     argument = click.argument("file", required=False, type=click.Path(path_type=Path))
-    return _config_option(argument(with_path), required=False)
+    return _config_option(required=False)(argument(with_path))
 
 
 def load_or_end(path: Path) -> "Config":

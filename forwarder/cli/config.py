@@ -13,11 +13,7 @@ from forwarder.cli.common import DONE, FAILED, config_file, load_or_end, print_r
 if TYPE_CHECKING:
     from forwarder.plugins import Installed
 
-_WIDTH = 80
-"""Of the text, as of help texts."""
-
-_DEPTH = 4
-"""Of settings within settings: models may be recursive."""
+_WIDTH = 80  # of the text, as of help texts
 
 
 @click.command()

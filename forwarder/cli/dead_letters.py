@@ -1,8 +1,7 @@
 """``esa-forwarder dead-letters``: list, show, replay and purge documents that outputs rejected.
 
-All of it works whether the service runs or not. Replaying only marks a letter; the worker of its
-output delivers it, within a second or so, or as soon as the service runs again. A delivered one is
-no longer a dead letter; one that is rejected again stays, with the new reason.
+Replaying only marks a letter; the worker of its output delivers it, within a second or so, or as
+soon as the service runs again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+import orjson
 
 from forwarder.cli.common import (
     Column,
@@ -198,10 +198,8 @@ def change_letters(folder: Path, selection: "Selection", change: "Change") -> li
 
 def as_row(letter: "DeadLetter") -> str:
     """Show a dead letter as a line for people."""
-    source = ""
-    if letter.source is not None:
-        path, offset = letter.source
-        source = path if offset is None else f"{path} at byte {offset:,}"
+    path, offset = letter.source or ("", None)
+    source = path if offset is None else f"{path} at byte {offset:,}"
     cells = (
         str(letter.number),
         letter.time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -216,8 +214,6 @@ def as_row(letter: "DeadLetter") -> str:
 
 def as_json(letter: "DeadLetter", *, indent: bool = False) -> str:
     """Return one JSON object with the whole document, in one line or, for people, in several."""
-    import orjson
-
     body = letter.document.body
     try:
         document = orjson.loads(body)

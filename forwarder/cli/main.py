@@ -11,7 +11,6 @@ answers at once.
 import click
 
 from forwarder import __version__
-from forwarder.cli.common import ending_by_signals
 from forwarder.cli.config import check, config, plugins
 from forwarder.cli.dead_letters import dead_letters
 from forwarder.cli.parse import parse
@@ -24,10 +23,8 @@ from forwarder.cli.status import status
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="esa-forwarder")
-@click.pass_context
-def main(context: click.Context) -> None:
+def main() -> None:
     """Turn the mail logs of Cisco Secure Email Gateways into authentication events."""
-    context.with_resource(ending_by_signals())
 
 
 for _command in (check, config, dead_letters, parse, plugins, rewind, run, send, setup, status):

@@ -8,16 +8,24 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
+import orjson
 
 from forwarder.cli.common import (
     DONE,
     FAILED,
     Column,
     as_configured,
-    drop_output,
     format_row,
     load_or_end,
     require_stdout,
+)
+from forwarder.cli.start import drop_output
+from forwarder.events import (
+    GIVE_NAMES,
+    WARNINGS,
+    Counters,
+    describe_mixture,
+    describe_warning,
 )
 from forwarder.text import escaped, escaped_json, many, quoted
 
@@ -25,7 +33,6 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from forwarder.app.parse import Outcome, Progress
-    from forwarder.events import Counters
     from forwarder.pipeline import Settings
 
 _COLUMNS = {
@@ -188,8 +195,6 @@ def terminal_line(document: bytes) -> str:
 
 def row(document: bytes) -> str:
     """Show a document, one JSON object, as a line of text."""
-    import orjson
-
     fields = orjson.loads(document)
     event, cisco = fields["event"], fields["cisco_esa"]
     outbound = fields["network"]["direction"] == "egress"
@@ -241,10 +246,8 @@ def summarise(outcome: "Outcome") -> Iterator[str]:
     yield from _parse_warnings(counts, notes=True)
 
 
-def warnings(counts: "Counters") -> Iterator[str]:
+def warnings(counts: Counters) -> Iterator[str]:
     """Yield what a person should look at, a line each."""
-    from forwarder.events import GIVE_NAMES, describe_mixture, describe_warning
-
     if counts.assumed_utc:
         yield (
             "times were taken for UTC: neither a file header nor --timezone gives the zone;"
@@ -258,9 +261,7 @@ def warnings(counts: "Counters") -> Iterator[str]:
     yield from _parse_warnings(counts, notes=False)
 
 
-def _parse_warnings(counts: "Counters", *, notes: bool) -> Iterator[str]:
-    from forwarder.events import WARNINGS
-
+def _parse_warnings(counts: Counters, *, notes: bool) -> Iterator[str]:
     for name, noun, what, advice, is_note, _ in WARNINGS:
         number = getattr(counts, name)
         if not number or is_note is not notes:

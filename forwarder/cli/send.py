@@ -1,22 +1,40 @@
-"""``esa-forwarder send``: logs over syslog, to try an input."""
+"""``esa-forwarder send``: sends the lines of logs over syslog, as an appliance would.
 
+A line of a file becomes ``<22>Apr 22 11:44:48 esa1 mail_logs: Info: ...``: facility mail, severity
+info, a timestamp without a year, the host if there is one, and the name of the log subscription.
+Lines that have another form are sent as they are, with a priority if they have none.
+"""
+
+import re
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from forwarder.cli.common import DONE, fail
+from forwarder.errors import ForwarderError
 
 if TYPE_CHECKING:
+    import socket
+
     from forwarder.inputs.syslog.address import Address
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PRIORITY = b"<22>"  # facility mail, severity informational (RFC 5424, section 6.2.1)
+_FILE_LINE = re.compile(
+    rb"[A-Z][a-z]{2} ([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) \d{4} (?=[A-Z][a-z]+: )"
+)
+_HAS_PRIORITY = re.compile(rb"<\d{1,3}>")
+_TIMEOUT_SECONDS = 60.0  # without progress: a receiver whose spool is full makes its senders wait
+_SLICES = 50  # of a second, in which a rate is kept
+_AT_ONCE = 1_000  # messages, where there is no rate
 
 
 def _address(_: click.Context, __: click.Parameter, text: str) -> "Address":
-    from forwarder.errors import ForwarderError
     from forwarder.inputs.syslog.address import read_address
 
     try:
@@ -38,11 +56,10 @@ def _address(_: click.Context, __: click.Parameter, text: str) -> "Address":
 @click.option("--host", metavar="NAME", help="Name of the appliance in the header. [default: none]")
 @click.option("--tag", default="mail_logs", show_default=True, help="Name of the log subscription.")
 @click.option(
-    "--octet-counting", is_flag=True, help="Send the length before each message (tcp, tls)."
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CA of the receiver's certificate. [default: the system's]",
 )
-@click.option("--ca", type=_FILE, help="CA of the receiver's certificate. [default: the system's]")
-@click.option("--certificate", type=_FILE, help="The sender's own certificate, in PEM.")
-@click.option("--key", type=_FILE, help="Its key, in PEM.")
 def send(  # noqa: PLR0913 - one an option
     *,
     paths: tuple[str, ...],
@@ -50,28 +67,106 @@ def send(  # noqa: PLR0913 - one an option
     rate: int | None,
     host: str | None,
     tag: str,
-    octet_counting: bool,
     ca: Path | None,
-    certificate: Path | None,
-    key: Path | None,
 ) -> NoReturn:
     """Send the lines of mail logs over syslog, as an appliance would.
 
     PATH is a file, a folder or a pattern, as for parse. This is for trying an input of the type
     syslog: timestamps stay as they are in the log.
     """
-    from forwarder.app.send import SendOptions
-    from forwarder.app.send import send as send_logs
-    from forwarder.errors import ForwarderError
+    from forwarder.inputs.files.discovery import find
 
-    if (certificate is None) != (key is None):
-        raise click.UsageError("--certificate and --key belong together.")
-    options = SendOptions(paths, to, rate, host, tag, octet_counting, ca, certificate, key)
     begun = time.monotonic()
+    found = find(paths, None)
+    if found.problems:
+        fail("; ".join(found.problems))
     try:
-        number = send_logs(options)
+        connection = _connect(to, ca)
+    except OSError as error:
+        fail(f"{to.url} cannot be reached: {_words(error)}")
+    lines = (line for file in found.files for line in _lines(file.path))
+    number = 0
+    try:
+        with connection:
+            for messages in _paced((as_message(x, host, tag) for x in lines), rate):
+                _send(connection, messages, is_stream=to.transport.is_stream)
+                number += len(messages)
+            if hasattr(connection, "unwrap"):  # of TLS
+                with suppress(OSError):  # many receivers close at once
+                    connection.unwrap()
+    except OSError as error:
+        fail(f"{to.url} takes nothing more: {_words(error)}; about {number} messages were sent")
     except ForwarderError as error:
         fail(str(error))
     seconds = time.monotonic() - begun
     click.echo(f"{number:,} messages sent to {to.url} in {seconds:.1f} s", err=True)
     sys.exit(DONE)
+
+
+def as_message(line: bytes, host: str | None, tag: str) -> bytes:
+    """Return a line of a log, without its newline, as a syslog message."""
+    found = _FILE_LINE.match(line)
+    if found is not None:
+        name = f" {host} {tag}: " if host else f" {tag}: "
+        return _PRIORITY + found[1] + name.encode() + line[found.end() :]
+    return line if _HAS_PRIORITY.match(line) else _PRIORITY + line
+
+
+def _connect(to: "Address", ca: Path | None) -> "socket.socket":
+    import socket
+    import ssl
+
+    from forwarder.inputs.syslog.address import Transport
+
+    if to.transport is Transport.UNIX:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        connection.connect(to.path)
+    elif to.transport is Transport.UDP:
+        family, *_, address = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_DGRAM)[0]
+        connection = socket.socket(family, socket.SOCK_DGRAM)
+        connection.connect(address)
+    else:
+        connection = socket.create_connection((to.host, to.port), _TIMEOUT_SECONDS)
+        if to.transport is Transport.TLS:
+            context = ssl.create_default_context(cafile=ca)
+            connection = context.wrap_socket(connection, server_hostname=to.host)
+    connection.settimeout(_TIMEOUT_SECONDS)
+    return connection
+
+
+def _send(connection: "socket.socket", messages: list[bytes], *, is_stream: bool) -> None:
+    if is_stream:
+        connection.sendall(b"\n".join((*messages, b"")))
+    else:
+        for message in messages:
+            connection.send(message)
+
+
+def _lines(path: str) -> Iterator[bytes]:
+    from forwarder.inputs.block_reader import read_blocks
+
+    rest = b""
+    with closing(read_blocks(path)) as blocks:
+        for block in blocks:
+            *lines, rest = (rest + block).split(b"\n")
+            yield from (x.removesuffix(b"\r") for x in lines if x)
+    if rest:
+        yield rest
+
+
+def _paced(messages: Iterable[bytes], rate: int | None) -> Iterator[list[bytes]]:
+    """Return messages in parts, so many a second."""
+    messages = iter(messages)
+    begun, sent = time.monotonic(), 0
+    size = _AT_ONCE if rate is None else max(1, rate // _SLICES)
+    while part := [*islice(messages, size)]:
+        if rate is not None:
+            time.sleep(max(0.0, begun + sent / rate - time.monotonic()))
+        yield part
+        sent += len(part)
+
+
+def _words(error: OSError) -> str:
+    """Say what failed; of TLS, why a certificate is not trusted."""
+    said = getattr(error, "verify_message", None) or getattr(error, "reason", None)
+    return said or error.strerror or str(error)

@@ -1,15 +1,22 @@
-"""The entry point: until a command handles signals itself, a signal ends it without a message.
+"""The entry point: a signal ends a command as an error does, so that files are cleaned up.
 
-The service has nothing to clean up then, and exits with the same code as later. SIGHUP, which
-reloads the configuration, does nothing before it is loaded.
+The service handles signals itself. Until it does, it has nothing to clean up, and exits without a
+message, with the same code as later; SIGHUP, which reloads the configuration, does nothing.
 """
 
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING, NoReturn
 
-_LAST_STREAM = 2
-"""Standard error."""
+from forwarder.errors import EndedBySignal
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+_LAST_STREAM = 2  # standard error
+_ENDED = 128  # and the number of the signal, as shells count
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> None:
@@ -21,12 +28,27 @@ def main() -> None:
             # An exception would be lost where Python lets none through, as in a finalizer.
             signal.signal(number, lambda *_: os._exit(code))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # Python would raise KeyboardInterrupt during an import.
-    elif signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    else:
+        for number in _ENDING:
+            # What is ignored stays ignored: nohup, and background jobs of a script.
+            if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}:
+                signal.signal(number, _end)
     from forwarder.cli.main import main as command
 
     command()
+
+
+def _end(number: int, _: "FrameType | None") -> NoReturn:
+    for ending in _ENDING:
+        signal.signal(ending, signal.SIG_IGN)  # a second one would stop the clean-up
+    drop_output()
+    raise EndedBySignal(_ENDED + number)
+
+
+def drop_output() -> None:
+    """Discard what is not written yet, so that Python does not try again when it exits."""
+    if sys.__stdout__ is not None:  # whatever sys.stdout is now
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
 
 
 def fill_closed_streams() -> None:

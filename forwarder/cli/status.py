@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import orjson
 
 from forwarder.cli.common import config_file, fail, format_table, load_or_end, print_result
+from forwarder.events import GIVE_NAMES, WARNINGS, describe_mixture, describe_warning
 from forwarder.text import escaped, escaped_json, many
 
 if TYPE_CHECKING:
@@ -62,23 +64,16 @@ def status(path: Path, form: str) -> None:
 
 def as_json(summary: "Summary", now: datetime) -> bytes:
     """Return everything as one JSON object, with ages at this time."""
-    import orjson
-
     text = orjson.dumps(_status(summary, now), option=orjson.OPT_INDENT_2).decode()
     return escaped_json(text).encode()
 
 
 def _status(summary: "Summary", now: datetime) -> dict[str, Any]:
-    import orjson
-
     usage, pause = summary.usage, summary.pause
     runs = summary.process is not None
     return {
         "service": {"running": runs, "process": summary.process},
-        "reading": {
-            "paused_since": _iso(pause and pause.since),
-            "reason": pause and pause.reason,
-        },
+        "reading": {"paused_since": _iso(pause and pause.since), "reason": pause and pause.reason},
         "spool": {
             "documents": summary.documents,
             "bytes": usage.used,
@@ -184,17 +179,15 @@ def _row(name: str, output: Mapping[str, Any], waiting: "Waiting") -> Sequence[s
 
 
 def _states(output: Mapping[str, Any], postponed_for: str | None) -> Iterator[str]:
-    rejecting = output["rejecting"]
+    rejecting, failing = output["rejecting"], output["failing_since"]
     error, time = output["last_error"], output["last_error_time"]
-    calling = ""
-    if output["attempt_since"] is not None:
-        calling = f"a call has been running since {output['attempt_since']}"
-    if output["failing_since"] is not None:
+    attempt = output["attempt_since"]
+    calling = [f"a call has been running since {attempt}"] if attempt else []
+    if failing is not None:
         what = "stopped" if output["stopped"] else "failing"
-        since = "; ".join(filter(None, (f"{what} since {output['failing_since']}", calling)))
-        yield f"{since}: {error} ({time})"
+        yield f"{'; '.join([f'{what} since {failing}', *calling])}: {error} ({time})"
     elif calling:
-        yield calling
+        yield calling[0]
     elif rejecting is None or rejecting["number"] < rejecting["of"]:
         yield "delivering" if output["delivered"] else "nothing delivered yet"
     if rejecting is not None:
@@ -204,7 +197,7 @@ def _states(output: Mapping[str, Any], postponed_for: str | None) -> Iterator[st
         )
     if output["put_off"]:
         yield f"postponed: {output['put_off']:,}, {postponed_for}"
-    if output["failing_since"] is None and error is not None:
+    if failing is None and error is not None:
         yield f"last error {time}: {error}"
 
 
@@ -226,8 +219,6 @@ def _losses(summary: "Summary") -> Iterator[str]:
 
 def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
     """Yield what ingest has written about inputs."""
-    from forwarder.events import GIVE_NAMES, WARNINGS, describe_mixture, describe_warning
-
     yield (
         f"inputs: {many(inputs['files'], 'file')};"
         f" {many(inputs['behind_bytes'], 'byte')} behind;"
@@ -246,22 +237,16 @@ def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
     rows = [_appliance(x) for x in inputs.get("appliances", ())]
     if rows:
         yield from format_table(_APPLIANCES, rows, left=(0, 1, len(_APPLIANCES) - 1))
-    rows = [
-        (
-            x["path"],
-            x["appliance"],
-            *(f"{x[name]:,}" for name in ("size", "behind_bytes", "lost_bytes")),
-            x["modified"] or "gone",
-        )
+    sizes = ("size", "behind_bytes", "lost_bytes")
+    if files := [
+        (x["path"], x["appliance"], *(f"{x[y]:,}" for y in sizes), x["modified"] or "gone")
         for x in inputs["named"]
-    ]
-    if rows:
-        yield from format_table(_FILES, rows, left=(0, 1, 5))
-    sockets = [
-        (x["address"], *(f"{x[name]:,}" for name in _SOCKETS.values()))
+    ]:
+        yield from format_table(_FILES, files, left=(0, 1, 5))
+    if sockets := [
+        (x["address"], *(f"{x[y]:,}" for y in _SOCKETS.values()))
         for x in inputs.get("listeners", ())
-    ]
-    if sockets:
+    ]:
         yield from format_table(("SOCKET", *_SOCKETS), sockets, left=(0,))
     for problem in inputs.get("problems", ()):
         yield f"problem: {escaped(problem)}"
