@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.app.checks import _size, check, file_system
+from forwarder.app.checks import check, file_system
 from forwarder.errors import EndedBySignal
 from forwarder.output import Finding
 from tests.configs import LEAST, read
@@ -180,12 +180,6 @@ def test_what_is_of_the_system_is_a_warning(tmp_path: Path, mounts: Path, path: 
     text = LEAST.replace("stdin}", f'files, paths: ["{path}"]}}')
     warnings = [x for x in at(found(tmp_path, text, mounts), "inputs", tmp_path) if x[0] and x[2]]
     assert f"is below /{path.split('/')[1]}, where the system shows itself" in warnings[0][1]
-
-
-def test_what_vanishes_has_no_size(tmp_path: Path) -> None:
-    """A running forwarder makes and removes files."""
-    (tmp_path / "there").write_bytes(b"123")
-    assert [_size(tmp_path / x) for x in ("there", "gone")] == [3, 0]
 
 
 def test_where_nothing_is_known_of_mounts_nothing_is_wrong(tmp_path: Path) -> None:

@@ -200,7 +200,10 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
             wait_until(lambda: said(f"is gone, and {size} bytes at its end"), "the loss")
             held.close()
             wait_until(lambda: lost_bytes(small) == size, "the loss in the status")
-            wait_until(lambda: take(small, "told") is not None and not ingest.is_blocked, "an end")
+            wait_until(
+                lambda: take(small, "told") is not None and not ingest.committer.is_blocked,
+                "an end",
+            )
             assert summarise(state).pause is None
     assert ingest.status.problems == 1
 

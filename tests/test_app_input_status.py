@@ -11,7 +11,7 @@ from forwarder.app.input_status import (
     AGAIN_SECONDS,
     MAX_STATUS_FILES,
     InputStatus,
-    ParseWarnings,
+    InputWarnings,
 )
 from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import WARNINGS, Counters
@@ -54,28 +54,28 @@ def test_a_number_is_said_when_it_is_new_and_again_after_an_hour(
 ) -> None:
     """What grows all the time must not fill the log."""
     now = [0.0]
-    warnings = ParseWarnings(lambda: now[0])
-    warnings.log(Counters())
+    warnings = InputWarnings(lambda: now[0])
+    warnings.log(Counters(), {})
     numbers = []
     for now[0], number in ((1, 3), (2, 5), (AGAIN_SECONDS, 7), (AGAIN_SECONDS + 1, 9), (10e6, 9)):
         counts = Counters()
         setattr(counts, name, number)
-        warnings.log(counts)
+        warnings.log(counts, {})
         numbers.append([x.rpartition("number=")[2].split()[0] for x in lines()])
     assert numbers == [["3"], [], [], ["9"], []]
 
 
 def test_at_the_end_nothing_waits(lines: Callable[[], list[str]]) -> None:
     """There is no later look."""
-    warnings = ParseWarnings(lambda: 0)
-    warnings.log(Counters(unparsed_logins=1))
-    warnings.log(Counters(unparsed_logins=2), last=True)
+    warnings = InputWarnings(lambda: 0)
+    warnings.log(Counters(unparsed_logins=1), {})
+    warnings.log(Counters(unparsed_logins=2), {}, last=True)
     assert len(lines()) == 2
 
 
 def test_the_first_line_that_is_not_understood_is_named(lines: Callable[[], list[str]]) -> None:
     """With control characters made visible."""
-    ParseWarnings().log(Counters(unparsed_logins=1, first_unparsed=("/srv/\x1b[1m", 99)))
+    InputWarnings().log(Counters(unparsed_logins=1, first_unparsed=("/srv/\x1b[1m", 99)), {})
     (line,) = lines()
     assert "offset=99" in line
     assert "\\x1b[1m" in line
@@ -83,8 +83,8 @@ def test_the_first_line_that_is_not_understood_is_named(lines: Callable[[], list
 
 def test_times_without_a_zone_are_said_once(lines: Callable[[], list[str]]) -> None:
     """However many there are."""
-    warnings = ParseWarnings()
+    warnings = InputWarnings()
     for _ in range(3):
-        warnings.log(Counters(assumed_utc=True))
+        warnings.log(Counters(assumed_utc=True), {})
     (line,) = lines()
     assert "taken for UTC" in line

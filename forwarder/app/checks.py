@@ -51,15 +51,13 @@ from forwarder.text import error_text, many, quoted, shortened, shown
 
 MOUNTS = Path("/proc/self/mountinfo")
 
-_REMOTE = frozenset(
-    {
-        *("9p", "afs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "ocfs2"),
-        *("smb3", "fuse.ceph-fuse", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"),
-    }
+_REMOTE = (
+    *("9p", "afs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "ocfs2", "smb3"),
+    *("fuse.ceph-fuse", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"),
 )
 """File systems of other machines. SQLite's WAL needs memory that all processes share, and locks
 that hold; neither is sure there (sqlite.org/wal.html, sqlite.org/faq.html#q5)."""
-_VOLATILE = frozenset({"tmpfs", "ramfs"})
+_VOLATILE = ("tmpfs", "ramfs")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OF_SYSTEM = ("/dev", "/proc", "/sys")  # what lies here is not a file on a disk
 
@@ -111,7 +109,8 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
         with tempfile.TemporaryFile(dir=there) as file:  # it has no name, so nothing stays
             file.write(b"\n")
         free = shutil.disk_usage(there).free
-        used = sum(map(_size, folder.iterdir())) if there == folder else 0
+        database = folder / NAME
+        used = database.stat().st_size if database.exists() else 0
     except OSError as error:
         advice = "Name a folder that this user may write to, or give it the right to."
         yield _bad(f"{at}: {error.strerror}", advice)
@@ -132,14 +131,6 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
     text = f"{at} has {free // 10**6:,} MB free; the spool may take {format_size(max_bytes)}"
     is_enough = free + used >= max_bytes
     yield _ok(text) if is_enough else _bad(text, "Free some space, or lower spool.max_bytes.")
-
-
-def _size(path: Path) -> int:
-    """Return the size of a file that a running service may remove at any time."""
-    try:
-        return path.lstat().st_size
-    except FileNotFoundError:
-        return 0
 
 
 def file_system(path: Path, mounts: Path = MOUNTS) -> str | None:

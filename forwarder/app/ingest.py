@@ -45,24 +45,18 @@ from forwarder.spool import BlockedError, Pause, Spool
 if TYPE_CHECKING:
     from forwarder.inputs.syslog.source import SyslogSource
 
-COMMIT_SECONDS = 0.1
-"""For which a login may wait for others. Ten writes to disk a second are no load for any."""
-
+COMMIT_SECONDS = 0.1  # for which a login may wait for others; ten writes a second are no load
 COMMIT_BYTES = 4_000_000  # documents in memory before they are committed; four rows of the spool
-
 COMMIT_READ_BYTES = 16 << 20
 """Of logs, before their positions are committed: standard input keeps in memory what may have to be
 read again."""
-
-WAIT_SECONDS = 1.0
-"""How often a full spool, and a disk that refuses, are tried again; how long a read waits."""
-
+WAIT_SECONDS = (
+    1.0  # how often a spool that is full or refuses is tried again; how long a read waits
+)
 SAY_SECONDS = 5.0
 """How long a full spool pauses reading before that is logged. An output that is slower than reading
 fills it again and again, for moments."""
-
-MAX_DEATHS = 5
-"""Of the parser process, without a commit in between: what it dies of may be in the logs."""
+MAX_DEATHS = 5  # of the parser, without a commit in between: what it dies of may be in the logs
 
 State = Iterable[tuple[str, bytes | None]]
 
@@ -73,12 +67,7 @@ class Ingest:
     """Reads all inputs; for one thread, but for :meth:`ask_to_stop`."""
 
     def __init__(
-        self,
-        config: Config,
-        spool: Spool,
-        *,
-        once: bool = False,
-        live: "LiveInputs | None" = None,
+        self, config: Config, spool: Spool, *, once: bool = False, live: "LiveInputs | None" = None
     ) -> None:
         """Go on from what the spool has saved.
 
@@ -93,7 +82,6 @@ class Ingest:
         self._reloads = False
         self._tailer = self._open_tailer()
         self.live = live or LiveInputs()
-        """Outlive this one: what was read of them and is not in documents is read again."""
         self.live.open(config, spool, once=once)
         # Standard input has an end in any case.
         self._ends = once or self._sources == [self.live.stdin]
@@ -107,9 +95,8 @@ class Ingest:
             name_of=config.appliances.name_of,
             silence=lambda name: None if once else config.silence_of(name),
         )
-        self._committer = Committer(spool, self._stop, self._note_changes)
-        self.is_complete = False
-        """Whether all was read to its end and committed; never so without an end."""
+        self.committer = Committer(spool, self._stop, self._note_changes)
+        self.is_complete = False  # whether all was read to its end, where it has one, and committed
 
     def _open_tailer(self) -> FileTailer | None:
         spool, sources = self._spool, file_sources(self._config, self._spool.folder)
@@ -125,26 +112,16 @@ class Ingest:
         self._is_asked = False  # whether a checkpoint is on its way
         # When a tick will release messages; at first, what waits in the saved state is not known.
         self._due: float | None = 0.0
-        # Keys of positions to delete with the next commit, because what was read of them may be on
-        # its way, and of logs whose positions are deleted, so that the parser may forget them.
+        # Positions to delete with the next commit: what was read of them may be on its way.
         self._forgotten: list[str] = []
-        self._deleted: list[str] = []
+        self._deleted: list[str] = []  # and logs that the parser may forget
 
     @property
     def _sources(self) -> "list[StandardInput | SyslogSource | FileTailer]":
-        sources = self.live.stdin, self.live.syslog, self._tailer
-        return [x for x in sources if x is not None]
-
-    @property
-    def is_blocked(self) -> bool:
-        """Whether it waits for the spool; from any thread."""
-        return self._committer.is_blocked
+        return [*self.live.sources, *([self._tailer] if self._tailer else [])]
 
     def ask_to_stop(self, *, reloads: bool = False) -> None:
-        """End soon, with everything committed that was read; from any thread.
-
-        ``reloads``: another one goes on with the sockets.
-        """
+        """End soon, from any thread, with all committed; if it ``reloads``, sockets stay open."""
         self._reloads = reloads
         self._stop.set()
         self._wake()
@@ -154,12 +131,7 @@ class Ingest:
             source.wake()
 
     def run(self) -> None:
-        """Read until it is asked to stop, or to the end where there is one.
-
-        Raises:
-            SpoolError: The database is damaged.
-            ParserError: The parser has failed.
-        """
+        """Read until it is asked to stop, or to the end; raise SpoolError and ParserError."""
         try:
             ended: bool | None = None
             while ended is None:
@@ -171,9 +143,9 @@ class Ingest:
                 except ParserDiedError as error:
                     if not self._go_back(error):
                         raise
-            self.is_complete = ended and not self._committer.is_given_up
+            self.is_complete = ended and not self.committer.is_given_up
         finally:
-            self._committer.close()
+            self.committer.close()
             if self._tailer is not None:
                 self._tailer.close()
             if not self._reloads:
@@ -187,14 +159,15 @@ class Ingest:
         _log.error("Parser process restarted; nothing is lost.", reason=str(error))
         # Each time later: what it dies of may be a lack of memory that passes.
         self._stop.wait((self._deaths - 1) * WAIT_SECONDS)
-        self._committer.wait()
-        if self._committer.is_given_up:
+        self.committer.wait()
+        if self.committer.is_given_up:
             return False
         if self._tailer is not None:
             before, self._tailer = self._tailer, self._open_tailer()
             self.status.tailer = self._tailer
             before.close()
-        self.live.rewind()
+        for source in self.live.sources:
+            source.rewind()
         self._begin()
         return True
 
@@ -202,11 +175,11 @@ class Ingest:
         """Read; tell whether that was to the end."""
         ended = False
         while not self._stop.is_set() and not ended:
-            self._committer.check()
+            self.committer.check()
             if not self._spool.wait_for_space(self._stop, 0):
                 self._commit_all()
-                self._committer.wait()
-                self._committer.wait_for_space()
+                self.committer.wait()
+                self.committer.wait_for_space()
                 self._note_changes()
                 continue
             chunks = self._read()
@@ -222,10 +195,10 @@ class Ingest:
         for chunk in self.live.settle(reloads=self._reloads):
             self._feed(chunk)
         self._wait_for_checkpoint()
-        self.status.renew()
+        self.status.due = 0.0
         self._commit_all()
         self.status.finish()
-        self._committer.wait()
+        self.committer.wait()
         return ended
 
     def _read(self) -> list[Chunk]:
@@ -240,7 +213,7 @@ class Ingest:
         return [*chain.from_iterable(x.read(share) for x in sources)]
 
     def _note_changes(self) -> None:
-        """While nothing is read, take note of files that come and go, and of what is lost."""
+        """While nothing is read, note which files come and go, and what is lost."""
         if self._tailer is not None:
             self._tailer.scan()
         self.status.log_problems()
@@ -273,18 +246,15 @@ class Ingest:
         self._ask_if_much()
 
     def _ask_if_much(self) -> None:
-        if not self._is_asked and (
-            self._document_bytes >= COMMIT_BYTES or self._read_bytes >= COMMIT_READ_BYTES
-        ):
+        is_much = self._document_bytes >= COMMIT_BYTES or self._read_bytes >= COMMIT_READ_BYTES
+        if is_much and not self._is_asked:
             self._ask()
 
     def _ask(self) -> None:
         """Begin to commit what was read so far; what comes until the reply is with the next."""
         self._parser.ask(self._deleted)
-        self._deleted = []
-        self._is_asked = True
-        self._read_bytes = 0
-        self._since = None
+        self._deleted, self._read_bytes = [], 0
+        self._is_asked, self._since = True, None
 
     def _commit_all(self) -> None:
         self._wait_for_checkpoint()
@@ -299,8 +269,7 @@ class Ingest:
             self._collect(wait=True)
 
     def _is_due(self, *, idle: bool) -> bool:
-        if self._since is None:
-            # Files may have moved though nothing was read.
+        if self._since is None:  # files may have moved though nothing was read
             return self.status.is_due
         return time.monotonic() - self._since >= COMMIT_SECONDS or (idle and self._once)
 
@@ -309,41 +278,29 @@ class Ingest:
         self._deaths = 0
         state = [*checkpoint.changes, *((key, None) for key in self._forgotten)]
         self._deleted += [x.removeprefix(FILE_PREFIX) for x in self._forgotten]
-        self._forgotten = []
-        for key, value in self.live.save(checkpoint.consumed):
-            state.append((key, value))
-            if value is None:
-                self._deleted.append(key)
-        for key, value in () if self._tailer is None else self._tailer.save(checkpoint.consumed):
-            if value is None:
-                self._forgotten.append(key)
-            else:
-                state.append((key, value))
+        live = [*self.live.save(checkpoint.consumed)]
+        files = [] if self._tailer is None else [*self._tailer.save(checkpoint.consumed)]
+        self._deleted += [key for key, value in live if value is None]
+        self._forgotten = [key for key, value in files if value is None]
+        state += (*live, *((key, value) for key, value in files if value is not None))
         state += self.status.take(checkpoint)
         if self._documents or state:
-            self._committer.commit(self._documents, state)
+            self.committer.commit(self._documents, state)
         self._documents, self._document_bytes = [], 0
 
 
 class LiveInputs:
     """The inputs of which nothing can be read again: standard input and sockets.
 
-    They outlive a reload of the configuration. What was read and is not in documents stays with
-    them.
+    They outlive a reload; what was read of them and is not in documents is read again.
     """
 
     def __init__(self) -> None:
-        """Start with none."""
         self.stdin: StandardInput | None = None
-        self._stdin: StandardInput | None = None  # also while no configuration has it
         self.syslog: SyslogSource | None = None
 
     def open(self, config: Config, spool: Spool, *, once: bool) -> None:
-        """Open those of a configuration, or go on with them; close those that it has no more.
-
-        Raises:
-            ForwarderError: A socket cannot be opened.
-        """
+        """Open those of a configuration, or go on with them; close those that it has no more."""
         listeners = syslog_listeners(config.inputs)
         if listeners and once:
             _log.warning("Syslog inputs are not opened with --once: they have no end.")
@@ -353,21 +310,19 @@ class LiveInputs:
 
             self.syslog = self.syslog or SyslogSource(spool.iter_state(SYSLOG_PREFIX))
             self.syslog.listen(listeners)
-        elif self.syslog is not None:
-            self.syslog.close()
-            self.syslog = None
-        self._reopen_stdin(config)
-
-    def _reopen_stdin(self, config: Config) -> None:
-        self.stdin = None
+        else:
+            self.close()
+        before, self.stdin = self.stdin, None
         for number, settings in enumerate(config.inputs):
             if isinstance(settings, StdinSettings):
                 appliance, named = settings.appliance or "unknown", settings.appliance is not None
-                if self._stdin is None:
-                    self._stdin = StandardInput(appliance, named=named, input_number=number)
-                else:
-                    self._stdin.reopen(appliance, named=named, input_number=number)
-                self.stdin = self._stdin
+                self.stdin = before or StandardInput(appliance)
+                self.stdin.reopen(appliance, named=named, input_number=number)
+
+    @property
+    def sources(self) -> "list[StandardInput | SyslogSource]":
+        """Those that are open."""
+        return [x for x in (self.stdin, self.syslog) if x is not None]
 
     @property
     def counts(self) -> Mapping[str, ListenerCounts]:
@@ -381,18 +336,11 @@ class LiveInputs:
         if self.syslog is not None:
             yield from self.syslog.read(0) if reloads else self.syslog.drain()
 
-    def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> Iterator[tuple[str, bytes | None]]:
+    def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> Iterable[tuple[str, bytes | None]]:
         """Note up to where all is in documents; return what to commit with them."""
         if self.stdin is not None and STDIN_KEY in consumed:
             self.stdin.save(*consumed[STDIN_KEY])
-        if self.syslog is not None:
-            yield from self.syslog.save(consumed)
-
-    def rewind(self) -> None:
-        """Go back to where everything is in documents."""
-        for source in (self.stdin, self.syslog):
-            if source is not None:
-                source.rewind()
+        return () if self.syslog is None else self.syslog.save(consumed)
 
     def close(self) -> None:
         """Close all sockets; does nothing where they are closed."""
@@ -425,8 +373,7 @@ class Committer:
     def commit(self, documents: Sequence[Document], state: State) -> None:
         """Begin to commit documents, and the state that must agree with them, after the last one.
 
-        Raises:
-            SpoolError: The last one found the database damaged.
+        Raises SpoolError if the last one found the database damaged.
         """
         self.wait()
         if not self.is_given_up:
@@ -461,13 +408,14 @@ class Committer:
         while True:
             try:
                 self._spool.commit(documents, state)
-                break
             except BlockedError as error:
                 refused = True
                 self._pause(str(error))
-            if self._stop.wait(WAIT_SECONDS):
-                self.is_given_up = True
-                return
+                if self._stop.wait(WAIT_SECONDS):
+                    self.is_given_up = True
+                    return
+            else:
+                break
         if refused:
             self._resume("The spool can be written again; reading resumed.")
 

@@ -10,7 +10,7 @@ Rules:
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from heapq import nsmallest
@@ -20,7 +20,7 @@ import structlog
 
 from forwarder.app.fleet import Fleet
 from forwarder.app.parser_client import CheckpointReply
-from forwarder.events import APPLIANCE_WARNINGS, GIVE_NAMES, WARNINGS, ApplianceWarning, Counters
+from forwarder.events import APPLIANCE_WARNINGS, GIVE_NAMES, WARNINGS, Counters
 from forwarder.inputs.files.tailer import FileStatus, FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.syslog.counts import LISTENER_WARNINGS, ListenerCounts
@@ -29,11 +29,8 @@ from forwarder.text import shortened, shown
 
 AGAIN_SECONDS = 3_600.0  # after which a number that has grown is logged again
 
-STATUS_SECONDS = 5.0
-"""How often the state of the inputs is saved for ``status``, while something changes."""
-
-_STATUS_SHARE = 50
-"""One part in so many of the time may go into that: with 100,000 files it is saved less often."""
+STATUS_SECONDS = 5.0  # how often the state is saved for `status`, while something changes
+_STATUS_SHARE = 50  # one part in so many of the time may go into that: there may be 100,000 files
 
 STATUS_PREFIX = "status/"
 _KEY = STATUS_PREFIX + "ingest"
@@ -44,81 +41,58 @@ MAX_OTHERS = 1_000  # files known not to be mail logs after a restart, though no
 _log = structlog.get_logger(__name__)
 
 
-class Totals:
-    """Tells which totals are to be logged: those that grew, each at most once an hour."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._logged: dict[object, tuple[int, float]] = {}
-
-    def is_due(self, key: object, number: int, *, last: bool) -> bool:
-        """Whether to log a total now; it counts as logged then. The ``last`` time none waits."""
-        now = self._clock()
-        before, at = self._logged.get(key, (0, None))
-        if number <= before or not (at is None or last or now - at >= AGAIN_SECONDS):
-            return False
-        self._logged[key] = number, now
-        return True
-
-
-class ParseWarnings:
-    """Logs what documents lack: when it is new, and then at most once an hour."""
+class InputWarnings:
+    """Logs what documents lack and what sockets did not take: when it is new, then once an hour."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start with nothing logged; the clock gives seconds."""
-        self._totals = Totals(clock)
-        self._said_utc = False
-        self._mixed: set[str] = set()
-        self._odd: set[ApplianceWarning] = set()
+        self._clock = clock
+        self._logged: dict[object, tuple[int, float]] = {}  # totals, and when they were logged
 
-    def log(self, counts: Counters, *, last: bool = False) -> None:
+    def log(
+        self, counts: Counters, listeners: Mapping[str, ListenerCounts], *, last: bool = False
+    ) -> None:
         """Log what is new in the totals so far; the ``last`` time nothing waits for its hour."""
-        if counts.assumed_utc and not self._said_utc:
-            self._said_utc = True
+        if counts.assumed_utc and self._is_due("assumed_utc", 1):
             _log.warning(
                 "Times were taken for UTC: neither a file header nor the setting timezone of an"
                 " input gives the zone; set it there, for example timezone: Europe/Rome."
             )
         for mixture in counts.mixtures:
-            if mixture.appliance not in self._mixed:
-                self._mixed.add(mixture.appliance)
+            if self._is_due(("mixture", mixture.appliance), 1):
                 _log.warning(
                     "Logs under one name come from two machines; nothing is joined between them. "
                     + GIVE_NAMES,
                     **mixture._asdict(),
                 )
         for odd in counts.appliances:
-            if odd not in self._odd:
-                self._odd.add(odd)
+            if self._is_due(odd, 1):
                 detail = {"detail": odd.detail} if odd.detail else {}
                 meaning = APPLIANCE_WARNINGS[odd.kind]
                 _log.warning(f"Appliance {meaning}.", appliance=odd.appliance, **detail)
         for name, noun, what, advice, _, is_wanted in WARNINGS:
             number: int = getattr(counts, name)
-            if is_wanted or not self._totals.is_due(name, number, last=last):
-                continue
-            first = {}
-            if name == "unparsed_logins" and counts.first_unparsed is not None:
-                path, offset = counts.first_unparsed
-                first = {"path": path or "-", "offset": offset}
-            _log.warning(f"{noun.capitalize()}s {what}: {advice}.", number=number, **first)
-
-
-class ListenerWarnings:
-    """Logs what sockets did not take: when it is new, and then at most once an hour."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with nothing logged; the clock gives seconds."""
-        self._totals = Totals(clock)
-
-    def log(self, listeners: Mapping[str, ListenerCounts], *, last: bool = False) -> None:
-        """Log what is new in the totals so far; the ``last`` time nothing waits for its hour."""
-        for address, counts in listeners.items():
+            if not is_wanted and self._is_due(name, number, last=last):
+                first = {}
+                if name == "unparsed_logins" and counts.first_unparsed is not None:
+                    path, offset = counts.first_unparsed
+                    first = {"path": path or "-", "offset": offset}
+                _log.warning(f"{noun.capitalize()}s {what}: {advice}.", number=number, **first)
+        for address, received in listeners.items():
             for name, meaning in LISTENER_WARNINGS.items():
-                number: int = getattr(counts, name)
-                if self._totals.is_due((address, name), number, last=last):
-                    error = {"error": counts.tls_error} if name == "tls_failed" else {}
+                number = getattr(received, name)
+                if self._is_due((address, name), number, last=last):
+                    error = {"error": received.tls_error} if name == "tls_failed" else {}
                     _log.warning(f"Syslog: {meaning}.", address=address, number=number, **error)
+
+    def _is_due(self, key: object, number: int, *, last: bool = False) -> bool:
+        """Tell whether to log a total that has grown; it counts as logged then."""
+        now = self._clock()
+        before, at = self._logged.get(key, (0, None))
+        if number <= before or not (at is None or last or now - at >= AGAIN_SECONDS):
+            return False
+        self._logged[key] = number, now
+        return True
 
 
 class InputStatus:
@@ -136,18 +110,13 @@ class InputStatus:
     ) -> None:
         """Start with nothing logged.
 
-        Args:
-            tailer: Reads the files among the inputs, if there are any.
-            named: Paths of single files that the configuration names.
-            last: What was saved for ``status`` before; it has the files that are not mail logs.
-            listeners: Tells what sockets have received so far, by their addresses.
-            name_of: Tells which appliance a folder is of.
-            silence: Tells for how long an appliance may send nothing, by its name.
+        ``named`` are paths of single files in the configuration; ``last`` is what was saved for
+        ``status`` before. Of appliances, ``name_of`` tells the name by a folder, and ``silence``
+        for how long one may send nothing.
         """
         self._name_of = name_of
         self.tailer = tailer
         self._listeners = listeners
-        self._listener_warnings = ListenerWarnings()
         self._named = {*named, "-"}
         before = orjson.loads(last.get(_KEY, b"{}"))
         self._others = {x.pop("key"): OtherLog(**x) for x in before.get("other_logs", ())}
@@ -155,10 +124,10 @@ class InputStatus:
         self._fleet = Fleet(before.get("appliances", ()), silence)
         self._logged_others: dict[str, OtherLog] = {}
         self._others_logged = 0
-        self._warnings = ParseWarnings()
+        self._warnings = InputWarnings()
         self._counts = Counters()
         self._has_logs: bool | None = None
-        self._due = 0.0
+        self.due = 0.0  # when to save for `status`
         self._last: dict[str, object] = {}
         self.problems = 0  # what could not be read, or is lost; each was logged
 
@@ -176,11 +145,7 @@ class InputStatus:
     @property
     def is_due(self) -> bool:
         """Whether it is time to save for ``status``."""
-        return time.monotonic() >= self._due
-
-    def renew(self) -> None:
-        """Save with the next commit, however long ago the last time was."""
-        self._due = 0.0
+        return time.monotonic() >= self.due
 
     def take(self, reply: CheckpointReply) -> list[tuple[str, bytes]]:
         """Log what is new, if it is time, and give pairs to save."""
@@ -194,13 +159,12 @@ class InputStatus:
         if not self.is_due:
             return []
         begun = time.monotonic()
-        self._warnings.log(self._counts)
-        self._listener_warnings.log(self._listeners())
+        self._warnings.log(self._counts, self._listeners())
         self._log_whether_there_are_logs()
         self._fleet.log_silence()
         status = self._describe(reply.open_connections)
         now = time.monotonic()
-        self._due = now + max(STATUS_SECONDS, (now - begun) * _STATUS_SHARE)
+        self.due = now + max(STATUS_SECONDS, (now - begun) * _STATUS_SHARE)
         if status == self._last:
             return []
         self._last = status
@@ -209,15 +173,14 @@ class InputStatus:
 
     def finish(self) -> None:
         """Log what is left to log, and count files that are not mail logs as problems."""
-        self._warnings.log(self._counts, last=True)
-        self._listener_warnings.log(self._listeners(), last=True)
+        self._warnings.log(self._counts, self._listeners(), last=True)
         foreign = [path for path, other in self._log_others().values() if other.is_foreign]
         number = 0 if self.tailer is None else self.tailer.number
         only_foreign = len(foreign) == number
         self.problems += sum(1 for path in foreign if only_foreign or path in self._named)
 
-    def _files(self) -> Iterator[FileStatus]:
-        return iter(()) if self.tailer is None else self.tailer.status()
+    def _files(self) -> Iterable[FileStatus]:
+        return () if self.tailer is None else self.tailer.status()
 
     def _log_others(self) -> dict[str, tuple[str, OtherLog]]:
         """Log files that turned out not to be mail logs; give all that are there now, by key."""
@@ -285,7 +248,7 @@ class InputStatus:
                     "offset": x.offset,
                     "behind_bytes": x.behind,
                     "lost_bytes": x.lost,
-                    "modified": None if x.modified is None else x.modified.isoformat(),
+                    "modified": x.modified and x.modified.isoformat(),
                 }
                 for x in worst
             ],

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from forwarder.inputs.files.scanner import FileStat
     from forwarder.pipeline import FileParser
 
-READ_BYTES = 1 << 17
-"""128 KiB at once: what one block touches stays in a processor's second-level cache."""
+READ_BYTES = 1 << 17  # what one block touches stays in a processor's second-level cache
 
 MIN_PARALLEL_BYTES = 32 << 20
 """On disk, of all logs. To read so much takes as long as to start two processes; with less, one is
@@ -44,8 +43,7 @@ faster than several."""
 
 _BUFFER_BYTES = 1 << 19  # what one block gives when every fourth line is a login goes out at once
 
-_OWN = ("/dev/", "/proc/")
-"""What lies here may be another thing to another process, as ``/dev/fd/63`` is."""
+_OWN = ("/dev/", "/proc/")  # another thing to another process, as `/dev/fd/63` is
 
 Progress = Callable[[int, int], None]
 """Gets the bytes on disk that were read since the last call, and of all files; 0 if unknown."""
@@ -90,11 +88,7 @@ class _Parsed(NamedTuple):
 
 
 def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
-    """Parse files, and write their documents to ``out``: one a line, or a table.
-
-    Raises:
-        BrokenPipeError: The reader of ``out`` has closed it.
-    """
+    """Parse files, and write documents to ``out``; BrokenPipeError if its reader has gone."""
     begun = time.monotonic()
     tune_gc()
     found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
@@ -147,16 +141,12 @@ def _writing(name: str, advice: str = "") -> Iterator[None]:
 
 
 def _buffered(out: IO[bytes]) -> IO[bytes]:
-    """Return a stream of which each write takes everything.
-
-    Those of an unbuffered stream, as with PYTHONUNBUFFERED, and of a pipe that another program has
-    set not to block may take a part.
-    """
+    """Return a stream of which each write takes everything, also with PYTHONUNBUFFERED."""
     try:
         number = out.fileno()
     except OSError:  # it is in memory
         return out
-    os.set_blocking(number, True)
+    os.set_blocking(number, True)  # another program may have set the pipe so
     return open(number, "wb", _BUFFER_BYTES, closefd=False)
 
 
@@ -242,25 +232,19 @@ def open_file(parser: LogParser, file: "LogFile | FileStat", zone: tzinfo | None
 
 def _documents(reading: "FileParser", file: LogFile, step: _Step) -> Iterator[Iterable[bytes]]:
     """Read a file, and tell its progress; what was readable before an error is finished first."""
-    left = _disk_bytes(file)
-    # How much of a compressed file was read is not known before its end.
     is_plain = not file.path.endswith(".gz")
     error = None
     with closing(read_blocks(file.path, block_bytes=READ_BYTES)) as blocks:
         try:
             for block in blocks:
                 yield reading.feed(block)
-                if left is None:
+                if is_plain:
                     step(len(block))
-                elif is_plain:
-                    size = min(len(block), left)  # it may have grown
-                    left -= size
-                    step(size)
         except ReadError as raised:
             error = raised
     yield reading.finish()
-    if left:
-        step(left)
+    if not is_plain:  # how much of it was read is not known before its end
+        step(_disk_bytes(file) or 0)
     if error is not None:
         raise error
 

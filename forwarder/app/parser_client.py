@@ -41,15 +41,12 @@ PREFIX = "core/"  # of the keys under which the parser's state is saved
 
 HANG_SECONDS = 60.0
 """Without a reply; a chunk takes milliseconds, to restore all that can be saved some seconds."""
-
 _LOOK_SECONDS = 1.0
-
 _WINDOW_BYTES = 1 << 20
 """Of logs on their way through the process: enough that it never waits for more, and no more
 documents than those of a commit."""
-
 _PIPE_BYTES = 1 << 20  # the largest that Linux allows every user
-
+_NAME = "the parser process"
 _END_SECONDS = 5.0  # for the process to end after its pipe; it reads at most one more chunk
 
 
@@ -183,7 +180,7 @@ class ParserClient:
             self._process, self._answers = _start()
         except OSError as error:
             raise ParserError(
-                f"the parser process cannot be started: {error.strerror}; allow this user one"
+                f"{_NAME} cannot be started: {error.strerror}; allow this user one"
                 " process and a few files more, and start the service again"
             ) from error
         self.pid = self._process.pid
@@ -289,14 +286,12 @@ class ParserClient:
     def _describe_end(self, error: Exception) -> str:
         """Say why there is no reply, where to read one failed."""
         if self._hung:
-            how = f"did not answer for {HANG_SECONDS:.0f} seconds, and was ended"
-        else:
-            try:
-                code = self._process.wait(_END_SECONDS)
-                how = f"was ended by signal {-code}" if code < 0 else f"was ended with {code}"
-            except subprocess.TimeoutExpired:
-                how = f"answers what is not understood ({error!r})"
-        return f"the parser process {how}"
+            return f"{_NAME} did not answer for {HANG_SECONDS:.0f} seconds, and was ended"
+        try:
+            code = self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return f"{_NAME} answers what is not understood ({error!r})"
+        return f"{_NAME} was ended {f'by signal {-code}' if code < 0 else f'with {code}'}"
 
 
 def _start() -> tuple[subprocess.Popen[bytes], BinaryIO]:

@@ -41,7 +41,6 @@ _ENOUGH_BYTES = 1 << 16
 """A file without a line of a mail log in so many bytes is not one: no line is longer."""
 
 _READ_BYTES = 1 << 17
-
 _YIELD_BYTES = 1 << 20  # documents that are given at once when logs are read again
 
 
@@ -123,9 +122,8 @@ class ParserPool:
     def checkpoint(self, forgotten: Iterable[str] = ()) -> CheckpointReply:
         """Tell how far it is, and what has changed since the last time, which is saved.
 
-        So logs that had ended then are forgotten, as are others of which nothing will come. If a
-        log goes on behind its end, its next chunk has what was saved. That is not so where a part
-        of a line is left at its end: its file may go on within it.
+        So logs that had ended then are forgotten: if one goes on behind its end, its next chunk has
+        what was saved. That is not so where a part of a line is left: it may go on within that.
         """
         for key in (*(self._leaving - self._touched.keys()), *forgotten):
             self._readings.pop(key, None)
@@ -171,11 +169,8 @@ def _is_no_mail_log(reading: "FileParser", kind: Kind) -> bool:
 def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Sequence[Document]]:
     """Parse logs again for one output, as if for the first time, up to where they were read.
 
-    All before a saved position is in documents, and all behind it will be, for every output; so the
-    two meet where they should. Nothing else of it is kept. Logs that are gone are left out.
-
-    Raises:
-        ReadError: A log cannot be read, or not as far as it was.
+    All behind a saved position will be in documents for every output. Logs that are gone are left
+    out; ReadError if one cannot be read as far as it was.
     """
     pool = ParserPool(settings, ())
     documents: list[Document] = []

@@ -1,13 +1,8 @@
-"""One configuration, running: the spool, the inputs and the outputs, each in a thread of its own.
-
-What a plugin foresaw where it cannot build an output (ForwarderError), such as settings that
-contradict one another, refuses the configuration. Anything else counts as if opening the output did
-it: its worker logs it and stops the output, and the others go on.
-"""
+"""One configuration, running: spool, inputs and outputs, each in a thread of its own."""
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 
@@ -20,8 +15,7 @@ from forwarder.config.secret_settings import mask_of
 from forwarder.delivery.backoff import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.errors import ForwarderError
-from forwarder.events import Document
-from forwarder.output import Failure, Output
+from forwarder.output import Output
 from forwarder.spool import SpoolError
 from forwarder.text import error_text, many, shortened
 
@@ -44,11 +38,7 @@ class Runtime:
         once: bool = False,
         live: LiveInputs | None = None,
     ) -> None:
-        """Open the spool and prepare everything; nothing is read or delivered yet.
-
-        With ``once``, it reads to the end and waits for nothing. ``live`` are the inputs of the
-        configuration before, if there was any.
-        """
+        """Open the spool and prepare everything, as for :class:`Ingest`; nothing is read yet."""
         self.spool = open_spool(config)
         try:
             blocking = [x for x in outputs if config.outputs[x].delivery.when_full == "block"]
@@ -66,8 +56,7 @@ class Runtime:
             raise
         self._once = once
         self.error: BaseException | None = None  # what ended reading, other than its end
-        self.losses: list[str] = []
-        """What was not read or not delivered when it was stopped, as sentences."""
+        self.losses: list[str] = []  # what was not read or not delivered at the end, as sentences
         self.is_read = threading.Event()  # set when reading has ended
         self._is_over = threading.Event()
         self._reading = threading.Thread(target=self._read, name="ingest", daemon=True)
@@ -83,9 +72,8 @@ class Runtime:
     def stop(self, *, reloads: bool = False) -> None:
         """End, with everything committed that was read, and every batch in flight delivered.
 
-        ``reloads``: another configuration goes on with the sockets.
-
-        What does not return in time is abandoned; should it return, it finds the spool closed.
+        If it ``reloads``, another configuration goes on with the sockets. What does not return in
+        time is abandoned; should it return, it finds the spool closed.
         """
         end = time.monotonic() + STOP_WITHIN.total_seconds()
         for delivery in self.deliveries:
@@ -143,45 +131,24 @@ class Runtime:
             dropped -= before.dropped.documents if before.dropped else 0
             wait = "waits" if waiting == 1 else "wait"
             for number, what in (
-                (rejected, "rejected by output {}; see esa-forwarder dead-letters list"),
-                (dropped, "dropped for output {}, because the spool was full; see status"),
-                (missing, "for output {} could not be read from the spool; see above"),
-                (waiting, f"still {wait} for output {{}}"),
+                (rejected, f"rejected by output {name!r}; see esa-forwarder dead-letters list"),
+                (dropped, f"dropped for output {name!r}, because the spool was full; see status"),
+                (missing, f"for output {name!r} could not be read from the spool; see above"),
+                (waiting, f"still {wait} for output {name!r}"),
             ):
                 if number > 0:
-                    yield f"{many(number, 'document')} {what.format(repr(name))}"
+                    yield f"{many(number, 'document')} {what}"
 
 
 def build_outputs(config: Config) -> dict[str, Output]:
-    """Build all outputs of a configuration, by name.
-
-    Raises:
-        ForwarderError: One cannot be built, as its plugin foresaw; the message names it.
-    """
+    """Build all outputs of a configuration, by name; raise ForwarderError if one cannot be."""
     built: dict[str, Output] = {}
     for name, output in config.outputs.items():
         try:
             built[name] = output.plugin.build(output.settings)
-        except ForwarderError as error:
-            said = shortened(mask_of(config, name)(error_text(error, whole=True)))
-            kind = output.plugin.name
-            raise ForwarderError(f"output {name!r} (type {kind}): {said}") from error
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the others must go on
-            built[name] = _Unbuilt(error)
+        except BaseException as error:  # a plugin may raise anything
+            is_fault = not isinstance(error, ForwarderError)
+            text = error_text(error, typed=is_fault, whole=True)
+            said = shortened(mask_of(config, name)(text))
+            raise ForwarderError(f"output {name!r} (type {output.plugin.name}): {said}") from error
     return built
-
-
-class _Unbuilt:
-    """Stands for an output that could not be built: its worker logs the error, and stops."""
-
-    def __init__(self, error: BaseException) -> None:
-        self._error = error
-
-    def open(self) -> None:
-        raise self._error
-
-    def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-        raise NotImplementedError  # it never opens
-
-    def close(self) -> None:
-        pass

@@ -56,11 +56,7 @@ def open_spool(config: "Config") -> Spool:
 
 
 def upgrade(spool: Spool) -> None:
-    """Bring the state to this version; before anything else reads it.
-
-    Raises:
-        StateVersionError: It is of a later version, or of none that is known.
-    """
+    """Bring the state to this version, or raise StateVersionError; before anything reads it."""
     known = dict(spool.load_state(KEY)).get(KEY)
     version = 1 if known is None else int(known)
     if version == VERSION:
@@ -109,26 +105,25 @@ def forget(
 
 def _upgrade(pairs: dict[str, bytes]) -> tuple[Changes, list[str]]:
     """Upgrade version 1; give the changes, and the appliances whose connections are dropped."""
-    changes: Changes = {key: None for key in pairs if key.startswith(PARSER_PREFIX)}
+    changes: Changes = {}
     logs_of: dict[str, set[tuple[str, str]]] = defaultdict(set)
     serials_of: dict[str, set[str]] = defaultdict(set)
-    for key, value in pairs.items():
-        if key.startswith(FILE_PREFIX) and key != STARTED:
-            head, _, resume = value.partition(b"\n")
-            position = orjson.loads(head)
-            log = base_name(position["path"]), log_folder(position["path"])
-            logs = orjson.loads(resume)[-1] if resume else {}
-            for appliance, (serial, *_) in logs.items():
-                logs_of[appliance].add(log)
-                serials_of[appliance] |= set() if serial is None else {serial}
-            if resume:
-                changes[key] = head + b"\n" + _upgrade_file(position, *log, resume)
     own: dict[str, list[tuple[str, str, bytes]]] = defaultdict(list)
     for key, value in pairs.items():
         if key.startswith(PARSER_PREFIX):
             # The appliance's name may have slashes; what is behind it has two parts.
             appliance, kind, name = key.removeprefix(PARSER_PREFIX).rsplit("/", 2)
             own[appliance].append((kind, name, value))
+            changes[key] = None
+            continue
+        head, _, resume = value.partition(b"\n")
+        if key != STARTED and resume:
+            position = orjson.loads(head)
+            log = base_name(position["path"]), log_folder(position["path"])
+            for appliance, (serial, *_) in orjson.loads(resume)[-1].items():
+                logs_of[appliance].add(log)
+                serials_of[appliance] |= {serial} - {None}
+            changes[key] = head + b"\n" + _upgrade_file(position, *log, resume)
     dropped = []
     for number, (appliance, parts) in enumerate(sorted(own.items())):
         logs, serials = logs_of[appliance] or {("", "")}, [*serials_of[appliance]]
@@ -138,10 +133,8 @@ def _upgrade(pairs: dict[str, bytes]) -> tuple[Changes, list[str]]:
         ((base, folder),) = logs
         family = [appliance, base, None, "" if serials else folder]
         stream = [family, serials[0] if serials else None, None]
-        changes |= {
-            f"{PARSER_PREFIX}{number}/{rest}": value
-            for rest, value in _upgrade_stream(appliance, stream, parts)
-        }
+        for rest, value in _upgrade_stream(appliance, stream, parts):
+            changes[f"{PARSER_PREFIX}{number}/{rest}"] = value
         for serial in serials:
             known = orjson.dumps([appliance, base, None, folder]).decode()
             changes[f"{PARSER_PREFIX}serials/{known}"] = orjson.dumps({serial: 0})

@@ -42,11 +42,8 @@ if TYPE_CHECKING:
     from forwarder.app.ingest import LiveInputs
 
 GIVE_UP_AFTER = timedelta(minutes=5)  # without progress; a server that restarts is back by then
-
 _LOOK_SECONDS = 0.5  # how often the main thread looks at the other threads
-
 _RETRY_SECONDS = 5.0  # how often a spool that cannot be opened now is tried again
-
 _ENDED = 128  # and the number of the signal, as shells count
 
 _log = structlog.get_logger(__name__)
@@ -65,8 +62,7 @@ class Service:
     ) -> None:
         """Prepare; ``reload`` reads the configuration again, and raises ForwarderError.
 
-        With ``once``, it ends when everything is read and delivered, or when there is no progress
-        for so long.
+        With ``once``, it ends when all is read and delivered, or without progress for so long.
         """
         self._config = config
         self._reload = reload
@@ -78,9 +74,7 @@ class Service:
         self._live: LiveInputs | None = None  # outlive each configuration
 
     def run(self) -> bool:
-        """Run until the end; tell whether all was done that was to be done.
-
-        A service that is told to end has done it.
+        """Run until the end; tell whether all was done, which a service does that is told to end.
 
         Raises:
             ForwarderError: It could not begin.
@@ -101,17 +95,13 @@ class Service:
         error = runtime.error or next((x.error for x in runtime.deliveries if x.error), None)
         if number is None and isinstance(error, DamagedError):
             _log.error("The spool is damaged; it is quarantined.", reason=str(error))
-            self._stop(runtime, reloads=True)
+            runtime.stop(reloads=True)
             return self._start(self._config, build_outputs(self._config))
         if number is not None:
             _log.info("The service was asked to end.", signal=signal.Signals(number).name)
-        self._stop(runtime)
+        runtime.stop()
         self._conclude(runtime, number, error)
         return None
-
-    def _stop(self, runtime: Runtime, *, reloads: bool = False) -> None:
-        runtime.stop(reloads=reloads)
-        self._live = runtime.ingest.live
 
     def _wait(self, runtime: Runtime) -> int | None:
         """Wait for a signal; None if there is nothing more to wait for, or no use in it."""
@@ -128,7 +118,7 @@ class Service:
             if is_read and all(x.is_drained or x.error is not None for x in runtime.deliveries):
                 return None
             before, progress = progress, [x.judged for x in runtime.deliveries]
-            if progress != before or not (is_read or runtime.ingest.is_blocked):
+            if progress != before or not (is_read or runtime.ingest.committer.is_blocked):
                 self._renew_deadline()
             elif time.monotonic() >= self._deadline:
                 self._give_up()
@@ -178,15 +168,11 @@ class Service:
                 elif number is not None:
                     self._is_good = not self._once
                     return None
-        self._config = config
+        self._config, self._live = config, runtime.ingest.live
         log.configure(config.log.format, config.log.level, mask_of(config))
         runtime.start()
-        _log.info(
-            "The service has begun.",
-            inputs=len(config.inputs),
-            outputs=",".join(config.outputs),
-            state=str(config.state),
-        )
+        known = {"outputs": ",".join(config.outputs), "state": str(config.state)}
+        _log.info("The service has begun.", inputs=len(config.inputs), **known)
         return runtime
 
     def _change(self, runtime: Runtime) -> Runtime | None:
@@ -194,7 +180,7 @@ class Service:
         new = self._load()
         if new is None:
             return runtime
-        self._stop(runtime, reloads=True)
+        runtime.stop(reloads=True)
         number = self._next_signal(0)
         if number == signal.SIGHUP:
             self._signals.put(number)

@@ -4,22 +4,13 @@
 * The processes do not see the signals that end the program: it kills them, then deletes the folder.
   If it is killed itself, they end.
 * A process that dies ends the work.
-
-``parse`` imports this only where it pays: to import what starts processes takes a tenth of the
-start-up of a command that starts none.
 """
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from multiprocessing import (
-    active_children,
-    connection,
-    get_context,
-    parent_process,
-    resource_tracker,
-)
+from multiprocessing import active_children, get_context, parent_process, resource_tracker
 from pathlib import Path
 from signal import SIG_BLOCK, SIG_SETMASK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
 from tempfile import TemporaryDirectory
@@ -35,15 +26,11 @@ R = TypeVar("R")
 def run_in_order(
     work: Callable[[T, Path], R], pieces: Sequence[T], jobs: int
 ) -> Generator[tuple[R, Path], None, None]:
-    """Do pieces of work, several at a time. When it is closed, processes and files are gone.
+    """Do pieces of work, several at a time; yield the result of each, and the path of its file.
 
-    ``work`` is a function of a module. It gets a piece, and the path of the file to write.
-
-    Yields:
-        The result of each piece, and the path of its file.
-
-    Raises:
-        ForwarderError: A process cannot be started, or ended without a result.
+    ``work`` is a function of a module. It gets a piece, and the path of the file to write. When the
+    generator is closed, processes and files are gone. ForwarderError if a process cannot be
+    started, or ends without a result.
     """
     with ExitStack() as stack:
         try:
@@ -93,5 +80,9 @@ def _end_with_parent() -> None:
     """Let a process end with the one that started it, however that ends."""
     parent = parent_process()
     assert parent is not None  # noqa: S101 - it was started by one
-    gone = [parent.sentinel]
-    Thread(target=lambda: connection.wait(gone) and os._exit(1), daemon=True).start()
+
+    def end() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=end, daemon=True).start()
