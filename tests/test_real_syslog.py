@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from forwarder.app.send import as_message
+from forwarder.cli.send import as_message
 from tests.servers.fixtures import obtain
 from tests.servers.forwarding import SAMPLES, parse
 from tests.servers.syslog import ROUTES, Targets, rsyslog, syslog_ng
