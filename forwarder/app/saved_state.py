@@ -117,8 +117,8 @@ def _upgrade(pairs: dict[str, bytes]) -> tuple[Changes, list[str]]:
             changes[key] = None
             continue
         head, _, resume = value.partition(b"\n")
-        if key != STARTED and resume:
-            position = orjson.loads(head)
+        position = {} if key == STARTED else orjson.loads(head)
+        if position and resume:
             log = base_name(position["path"]), log_folder(position["path"])
             for appliance, (serial, *_) in orjson.loads(resume)[-1].items():
                 logs_of[appliance].add(log)
