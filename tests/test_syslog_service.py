@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.app.send import as_message
+from forwarder.cli.send import as_message
 from tests.faults.program import COMMAND, wait_until
 from tests.servers.running import free_ports
 from tests.syslog_site import Site

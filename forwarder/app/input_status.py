@@ -78,9 +78,12 @@ class InputWarnings:
                     path, offset = counts.first_unparsed
                     first = {"path": path or "-", "offset": offset}
                 _log.warning(f"{noun.capitalize()}s {what}: {advice}.", number=number, **first)
+        self._log_listeners(listeners, last=last)
+
+    def _log_listeners(self, listeners: Mapping[str, ListenerCounts], *, last: bool) -> None:
         for address, received in listeners.items():
             for name, meaning in LISTENER_WARNINGS.items():
-                number = getattr(received, name)
+                number: int = getattr(received, name)
                 if self._is_due((address, name), number, last=last):
                     error = {"error": received.tls_error} if name == "tls_failed" else {}
                     _log.warning(f"Syslog: {meaning}.", address=address, number=number, **error)

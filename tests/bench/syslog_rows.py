@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from forwarder.app.send import as_message
+from forwarder.cli.send import as_message
 from tests.bench.corpora import Corpora, Log
 from tests.bench.measuring import count
 from tests.bench.rows import Row, Sizes, at_most, check
