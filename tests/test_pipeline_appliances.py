@@ -11,7 +11,7 @@ import pytest
 from forwarder.appliances import Appliance, Appliances
 from forwarder.ecs.layout import Common
 from forwarder.events import ApplianceWarning
-from forwarder.pipeline import LogParser, Settings
+from forwarder.pipeline import FileParser, LogParser, Settings
 
 ROME, TOKYO = ZoneInfo("Europe/Rome"), ZoneInfo("Asia/Tokyo")
 ENTRIES = [
@@ -28,6 +28,12 @@ def message(text: str, host: str = "") -> str:
     return f"<22>Apr 22 11:44:48 {host and host + ' '}mail_logs: Info: {text}\n"
 
 
+def feed(flow: LogParser, reading: FileParser, text: str) -> list[dict[str, Any]]:
+    """Read messages, of which none waits for others; give the documents."""
+    made = [*flow.release(0), *reading.feed(text.encode()), *reading.settle(), *flow.release(99)]
+    return [orjson.loads(x) for x in made]
+
+
 class Site:
     """A parser with some appliances, and what it has read."""
 
@@ -39,8 +45,7 @@ class Site:
     def read(self, name: str, text: str, **options: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - of open
         """Read a log to its end; give the documents."""
         reading = self.flow.open(name, options.pop("path", None), near=NEAR, **options)
-        made = [*reading.feed(text.encode()), *reading.finish()]
-        return [orjson.loads(x) for x in made]
+        return feed(self.flow, reading, text)
 
     def receive(self, sender: str, *texts: str) -> list[dict[str, Any]]:
         """Read messages that came from an address."""
@@ -120,8 +125,8 @@ def test_two_appliances_with_equal_ids_stay_apart_behind_one_relay() -> None:
 def test_the_zone_of_an_appliance_counts_before_that_of_the_input() -> None:
     """Line by line, and not before an offset that the log says."""
     site = Site()
-    text = message(LOGIN.format(7), "esa1") + message(LOGIN.format(7), "esa2")
-    both = site.read("relay", text * 2, hosts=True, messages=True, zone=TOKYO)
+    text = "".join(message(LOGIN.format(x), f"esa{2 - x % 2}") for x in (1, 2, 3, 4))
+    both = site.read("relay", text, hosts=True, messages=True, zone=TOKYO)
     assert [x["event"]["timezone"] for x in both] == ["+02:00", "+09:00"] * 2
     assert [x["@timestamp"][11:16] for x in both] == ["09:44", "02:44"] * 2
     offset = "Wed Apr 22 11:00:00 2026 Info: Time offset from UTC: 3600 seconds\n"
@@ -152,8 +157,8 @@ def test_a_serial_number_changes_no_id() -> None:
     without = Appliances([ENTRIES[0]._replace(serial=None)])
     flow = LogParser(Settings(appliances=without))
     reading = flow.open("192.0.2.7", None, near=NEAR, hosts=True, messages=True)
-    (document,) = reading.feed(text.encode()) or reading.finish()
-    assert orjson.loads(document)["event"]["id"] == with_serial[0]["event"]["id"]
+    (document,) = feed(flow, reading, text)
+    assert document["event"]["id"] == with_serial[0]["event"]["id"]
 
 
 def test_labels_and_namespace_of_an_appliance() -> None:
@@ -162,9 +167,9 @@ def test_labels_and_namespace_of_an_appliance() -> None:
     common = Common(namespace="mail", labels=(("a", "1"), ("b", "2")))
     flow = LogParser(Settings(common=common, appliances=Appliances([entry, ENTRIES[1]])))
     reading = flow.open("198.51.100.1", None, near=NEAR, hosts=True, messages=True)
-    text = message(LOGIN.format(7), "esa1") + message(LOGIN.format(7), "esa2")
-    made = [*reading.feed(text.encode() * 2), *reading.settle()]
-    found = [(x["labels"], x["data_stream"]["namespace"]) for x in map(orjson.loads, made)]
+    text = "".join(message(LOGIN.format(x), f"esa{2 - x % 2}") for x in (1, 2, 3, 4))
+    made = feed(flow, reading, text)
+    found = [(x["labels"], x["data_stream"]["namespace"]) for x in made]
     own = {"a": "1", "b": "own", "site": "rome"}, "rome"
     assert found == [own, ({"a": "1", "b": "2"}, "mail")] * 2
 
@@ -174,7 +179,7 @@ def test_messages_of_strangers_are_refused() -> None:
     site = Site(known_only=True)
     strange = [message(NEW.format(7, "203.0.113.1"), "x"), message(LOGIN.format(7), "x")]
     found = site.receive("198.51.100.1", *strange, message(LOGIN.format(8), "esa2"), *strange)
-    found += site.receive("198.51.100.1", "Wed Apr 22 11:44:48 2026 Info: " + LOGIN.format(1))
+    found += site.receive("198.51.100.1", f"Wed Apr 22 11:44:48 2026 Info: {LOGIN.format(1)}\n")
     found += site.receive("192.0.2.7", message(LOGIN.format(9), "x"))
     assert names(found) == ["esa2.example.com", "esa1.example.com"]
     assert site.flow.counts.refused_lines == 5
@@ -201,7 +206,7 @@ def test_invented_names_are_bounded() -> None:
     reading = site.flow.open("198.51.100.1", None, near=NEAR, hosts=True, messages=True)
     for start in range(0, 5_000, 500):
         text = "".join(message(LOGIN.format(7), f"h{start + x}") for x in range(500))
-        assert [*reading.feed(text.encode()), *reading.settle()] == []
+        assert feed(site.flow, reading, text) == []
     counts = site.flow.counts
     assert counts.refused_lines == 5_000
     assert len(counts.appliances) == 100
@@ -219,8 +224,7 @@ def test_a_clock_that_is_off_is_said_once_for_each_appliance() -> None:
         reading.date(datetime(2026, 4, 22, 9, 45 + minute, tzinfo=UTC))
         text = "".join(message(LOGIN.format(7), x) for x in ("esa1", "esa2", "esa3"))
         text += f"<22>1 2026-04-22T11:44:48+02:00 esa4 mail_logs - - - Info: {LOGIN.format(7)}\n"
-        reading.feed(text.encode())
-        reading.settle()
+        feed(site.flow, reading, text)
     assert site.warnings == {
         ("clock", "esa2.example.com", "119 minutes ahead"),
         ("clock", "esa3", "119 minutes ahead"),
@@ -231,11 +235,10 @@ def test_a_log_goes_on_with_another_map() -> None:
     """After a reload, what was saved of a file has the names of then."""
     before = LogParser()
     reading = before.open("198.51.100.1", None, near=NEAR, hosts=True, messages=True)
-    text = message(LOGIN.format(7), "esa1").encode()
-    (first,) = [*reading.feed(text), *reading.settle()]
-    assert orjson.loads(first)["host"]["name"] == "esa1"
+    text = message(LOGIN.format(7), "esa1")
+    (first,) = feed(before, reading, text)
+    assert first["host"]["name"] == "esa1"
     after = Site().flow
-    options = {"hosts": True, "messages": True, "state": reading.state}
-    again = after.open("198.51.100.1", None, near=NEAR, **options)  # type: ignore[arg-type]
-    (second,) = [*again.feed(text), *again.settle()]
-    assert orjson.loads(second)["host"]["name"] == "esa1.example.com"
+    options: dict[str, Any] = {"hosts": True, "messages": True, "state": reading.state}
+    (second,) = feed(after, after.open("198.51.100.1", None, near=NEAR, **options), text)
+    assert second["host"]["name"] == "esa1.example.com"
