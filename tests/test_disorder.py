@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -14,6 +15,7 @@ from forwarder.mail_logs import streams
 from forwarder.pipeline import FileParser, LogParser
 
 NEAR = datetime(2026, 4, 22, 12, tzinfo=UTC)
+ROME = ZoneInfo("Europe/Rome")
 ADDRESS = "203.0.113.9"
 NEW = f"New SMTP ICID 5 interface D (192.0.2.25) address {ADDRESS} reverse dns host a verified no"
 POLICY = "ICID 5 ACCEPT SG SUSPECTLIST match sbrs[-1.0:2.0] SBRS None"
@@ -49,8 +51,9 @@ class Sender:
         self.send([line("Begin Logfile", 0)], 900)
 
     def _open(self) -> FileParser:
+        state = self.state or None
         return self.flow.open(
-            "relay", None, near=NEAR, hosts=True, messages=True, state=self.state or None
+            "relay", None, near=NEAR, hosts=True, messages=True, zone=ROME, state=state
         )
 
     def send(self, lines: Iterable[str], at: float) -> list[Document]:
@@ -126,6 +129,8 @@ def test_any_order_gives_the_same_documents(gap: float, *, restarts: bool) -> No
         assert found == in_order.setdefault(hash(frozenset(order)), found), order
         assert sender.flow.due is None
         assert sender.flow.open_connections == 0
+        # What a restart has left has the times of its own zone.
+        assert not sender.flow.counts.assumed_utc
 
 
 @pytest.mark.parametrize("restarts", [False, True])
@@ -139,7 +144,7 @@ def test_a_login_waits_for_two_seconds(*, restarts: bool) -> None:
     assert sender.send([line("ICID 6 ACCEPT SG A match ALL SBRS None")], 1_002.4) == []
     found = sender.send([], 1_002.5)
     at_once = LogParser()
-    file = at_once.open("relay", None, near=NEAR, hosts=True)
+    file = at_once.open("relay", None, near=NEAR, hosts=True, zone=ROME)
     lines = [line("Begin Logfile", 0), line(MIA), line(LOGIN_OUT), line(LEO)]
     documents = [*file.feed("".join(x + "\n" for x in lines).encode()), *file.finish()]
     expected = [orjson.loads(x) for x in documents]
@@ -199,6 +204,16 @@ def test_a_session_counts_all_that_it_did(lines: Sequence[str], *, restarts: boo
     assert (session["auth_successes"], session["auth_failures"]) == (1, 1)
     assert (session["messages"], session["recipients"], session["bytes"]) == (1, 1, 1234)
     assert ended["source"]["ip"] == ADDRESS
+
+
+def test_a_policy_behind_the_end_is_in_the_document() -> None:
+    """Of a login that comes still later."""
+    sender = Sender()
+    (found,) = sender.send([line(x) for x in (NEW, CLOSE, POLICY, MIA)], 1_000)
+    assert found["cisco_esa"]["sender"]["policy"] == "ACCEPT"
+    sender.send([line(POLICY)], 1_000)
+    sender.send([], 1_010)
+    assert sender.flow.open_connections == 0
 
 
 @pytest.mark.parametrize(

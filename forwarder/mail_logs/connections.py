@@ -243,7 +243,9 @@ class Connections:
         logins: Of inbound connections, by ICID; each of them is open.
         messages: What sessions send.
         waiting_logins: Logins that wait for their ``New`` line, by the names of their connections.
-        waiting_ends: Ends that do not take effect yet, by the same. Both are only of syslog.
+        waiting_ends: Of connections with a login, ends that do not take effect yet, by the same.
+        ended: Connections that ended without a login, which may still arrive. All three are only of
+            syslog.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -254,6 +256,7 @@ class Connections:
         self.messages = Messages()
         self.waiting_logins: dict[bytes, list[WaitingLogin]] = {}
         self.waiting_ends: dict[bytes, WaitingEnd] = {}
+        self.ended: dict[bytes, tuple[RawConnection, WaitingEnd]] = {}
 
     @property
     def number(self) -> int:
@@ -263,7 +266,8 @@ class Connections:
     def size(self) -> int:
         """Estimate the memory that is taken, in bytes."""
         size = 0
-        for connections in (self.inbound, self.outbound):
+        ended = {name: raw for name, (raw, _) in self.ended.items()}
+        for connections in (self.inbound, self.outbound, ended):
             for number, (opened, _, others) in connections.items():
                 size += _CONNECTION_BYTES + len(number) + len(opened or b"")
                 size += sum(map(len, others)) + _LINE_BYTES * len(others)
@@ -358,7 +362,8 @@ class Connections:
         self.forget(oldest, block.header.origin, block.events)
 
     def shrink(self, origin: Origin, events: list[Event]) -> None:
-        """Forget the oldest eighth of what is open."""
+        """Forget the oldest eighth of what is open, and what has ended."""
+        self.ended.clear()
         forget_oldest(self.outbound, len(self.outbound) // 8 + 1)
         self.forget(islice(self.inbound, len(self.inbound) // 8 + 1), origin, events)
 

@@ -18,6 +18,7 @@ from forwarder.events import Action, CloseReason, Connection, Event, Instant
 from forwarder.mail_logs import scanner
 from forwarder.mail_logs.connections import (
     MAX_LINE,
+    MAX_LINES,
     MAX_OPEN,
     RawConnection,
     Tools,
@@ -40,7 +41,8 @@ WAIT_SECONDS = 2.0
 """By which messages overtake one another; seen are 1 or 2."""
 
 _CLIENT, _SERVER = b"ICID ", b"DCID "
-_NUMBERED, _ENDS = (b"ICID", b"DCID"), (b"close", b"lost")
+_NUMBERED = b"ICID", b"DCID"
+_USUAL_ENDS = {b"close": CloseReason.CLOSE, b"lost": CloseReason.LOST}
 _USUAL_NEW, _RARE_NEW = scanner.NEW_INBOUND
 
 Waiting = WaitingLogin | WaitingEnd
@@ -71,22 +73,23 @@ class MessageCorrelator(Correlator):
     def release(self, waiting: Waiting, events: list[Event]) -> bool:
         """End a wait, and add what comes of it to events; False if it had ended before."""
         open_, name = self.connections, waiting.name
-        if isinstance(waiting, WaitingEnd):
-            is_waiting = open_.waiting_ends.get(name) is waiting
-        else:
+        if isinstance(waiting, WaitingLogin):
             logins = open_.waiting_logins.get(name)
             is_waiting = logins is not None and logins[0] is waiting
-        if is_waiting:
-            self._release_logins(name, events)
-            if isinstance(waiting, WaitingEnd):
+            if is_waiting:
+                self._release_logins(name, events)
+        else:
+            is_waiting = self._find_end(name) is waiting
+            if is_waiting:
                 self._end(name, events)
         return is_waiting
 
     def release_all(self, events: list[Event]) -> None:
         """End all waits."""
-        for name in [*self.connections.waiting_logins]:
+        open_ = self.connections
+        for name in [*open_.waiting_logins]:
             self._release_logins(name, events)
-        for name in [*self.connections.waiting_ends]:
+        for name in [*open_.waiting_ends, *open_.ended]:
             self._end(name, events)
 
     def _open_inbound(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
@@ -108,11 +111,13 @@ class MessageCorrelator(Correlator):
     ) -> bool:
         """Begin a connection of which other lines were first; False if there is no such line."""
         open_, (line, _, number, _, _) = self.connections, match
-        if name not in open_.waiting_logins and name not in open_.waiting_ends:
+        end = self._find_end(name)
+        if end is None and name not in open_.waiting_logins:
             return False
+        self._reopen(name, connections)
         old = connections.get(number)
         opened = old is not None and old[0] is not None
-        start, end = self._clock.read(line[:24], block.header.offset), open_.waiting_ends.get(name)
+        start = self._clock.read(line[:24], block.header.offset)
         if opened or not self._precedes(start, name):
             self._release_logins(name, block.events)
             if end is not None and start is not None and end.epoch >= start.epoch + opened:
@@ -128,7 +133,34 @@ class MessageCorrelator(Correlator):
         if end is not None:
             self._wait_again(name, start)
         self._release_logins(name, block.events)
-        self._make_space(block)
+        if len(open_.inbound) > MAX_OPEN:
+            open_.make_space(block)
+        if len(open_.outbound) > MAX_OPEN:
+            forget_oldest(open_.outbound)
+        return True
+
+    # typing.override is of Python 3.12.
+    def _describe_early(  # type: ignore[explicit-override]
+        self, block: BlockReader, match: Match
+    ) -> None:
+        """Policy or TLS before ``New``, or behind the end."""
+        if not self._is_behind_end(_CLIENT + match[2], match[0]):
+            super()._describe_early(block, match)
+
+    def _change_outbound(  # type: ignore[explicit-override]
+        self, block: BlockReader, match: Match
+    ) -> None:
+        """TLS, and all that ends a connection to a smart host."""
+        if match[3] != b"TLS" or not self._is_behind_end(_SERVER + match[2], match[0]):
+            super()._change_outbound(block, match)
+
+    def _is_behind_end(self, name: bytes, line: bytes) -> bool:
+        """Whether a line is of a connection that has ended; it is kept for a login that is late."""
+        if name not in self.connections.ended:
+            return False
+        others = self.connections.ended[name][0][2]
+        if len(others) < MAX_LINES:
+            others.append(line)
         return True
 
     def _precedes(self, start: Instant | None, name: bytes) -> bool:
@@ -142,53 +174,66 @@ class MessageCorrelator(Correlator):
 
     def _end_inbound(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
         """All that ends a client's connection."""
-        line, head, number, _, _ = match
-        reason = CloseReason.KILLED if head != b"ICID" else rare_end(line)
+        line, head, number, _, said = match
+        reason = _USUAL_ENDS.get(said) or (
+            rare_end(line) if head == b"ICID" else CloseReason.KILLED
+        )
         time = self._clock.read(line[:24], block.header.offset)
         if reason is None or time is None or len(line) > MAX_LINE:
             super()._end_inbound(block, match)
             return
-        name = _CLIENT + number
-        if name not in self.connections.waiting_ends:
-            location = block.locate(line)
-            closing = reason, block.header.origin, at_offset(time, location[-1]), location
-            unknown_yet: RawConnection = None, block.header.offset, []
-            opened, offset, _ = self.connections.inbound.setdefault(number, unknown_yet)
-            start = None if opened is None else self._clock.read(opened[:24], offset)
-            self._begin_end(WaitingEnd(self._arrival, name, time.epoch, start, closing))
-            self._make_space(block)
+        open_, name = self.connections, _CLIENT + number
+        if self._find_end(name) is not None:
+            return
+        location = block.locate(line)
+        closing = reason, block.header.origin, at_offset(time, location[-1]), location
+        raw = open_.inbound.get(number) or (None, block.header.offset, [])
+        start = None if raw[0] is None else self._clock.read(raw[0][:24], raw[1])
+        end = WaitingEnd(self._arrival, name, time.epoch, start, closing)
+        if number in open_.logins or name in open_.waiting_logins:
+            open_.waiting_ends[name] = end
+        else:
+            open_.inbound.pop(number, None)
+            open_.ended[name] = raw, end
+        self.begun.append(end)
 
     def _end_outbound(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
         """All that ends a connection to a smart host."""
         line, _, number, _, _ = match
-        name = _SERVER + number
+        open_, name = self.connections, _SERVER + number
         time = self._clock.read(line[:24], block.header.offset)
         if time is None:
             super()._end_outbound(block, match)
-        elif name not in self.connections.waiting_ends:
-            self.connections.outbound.setdefault(number, (None, block.header.offset, []))
-            self._begin_end(WaitingEnd(self._arrival, name, time.epoch, None, None))
-            self._make_space(block)
+        elif self._find_end(name) is None:
+            end = WaitingEnd(self._arrival, name, time.epoch, None, None)
+            if name in open_.waiting_logins:
+                open_.waiting_ends[name] = end
+            else:
+                raw = open_.outbound.pop(number, None) or (None, block.header.offset, [])
+                open_.ended[name] = raw, end
+            self.begun.append(end)
 
-    def _make_space(self, block: BlockReader) -> None:
+    def _find_end(self, name: bytes) -> WaitingEnd | None:
         open_ = self.connections
-        if len(open_.inbound) > MAX_OPEN:
-            open_.make_space(block)
-        if len(open_.outbound) > MAX_OPEN:
-            forget_oldest(open_.outbound)
+        return open_.ended[name][1] if name in open_.ended else open_.waiting_ends.get(name)
 
-    def _begin_end(self, end: WaitingEnd) -> None:
-        self.connections.waiting_ends[end.name] = end
-        self.begun.append(end)
+    def _reopen(self, name: bytes, connections: dict[bytes, RawConnection]) -> None:
+        """Let a connection that has ended wait for its end, if there is one."""
+        open_ = self.connections
+        if name in open_.ended:
+            connections[name[len(_CLIENT) :]], open_.waiting_ends[name] = open_.ended.pop(name)
 
     def _wait_again(self, name: bytes, start: Instant | None) -> None:
         """Let an end wait behind a line that was late; others may be late as well."""
-        end = self.connections.waiting_ends.pop(name)
-        self._begin_end(end._replace(arrival=self._arrival, start=start))
+        end = self.connections.waiting_ends[name]._replace(arrival=self._arrival, start=start)
+        self.connections.waiting_ends[name] = end
+        self.begun.append(end)
 
     def _end(self, name: bytes, events: list[Event]) -> None:
-        """End a connection whose end has waited."""
+        """End a connection whose end has waited; logins that still wait go out before."""
         open_, number = self.connections, name[len(_CLIENT) :]
+        self._release_logins(name, events)
+        open_.ended.pop(name, None)
         end = open_.waiting_ends.pop(name, None)
         if end is None:
             return
@@ -265,9 +310,10 @@ class MessageCorrelator(Correlator):
 
         It waits where the connection of its number is not known, or has ended before it.
         """
-        end = self.connections.waiting_ends.get(name)
-        if end is not None and not 0 <= end.epoch - time.epoch <= MAX_DISORDER_SECONDS:
-            self._release_logins(name, self._events)
+        end = self._find_end(name)
+        if end is not None and 0 <= end.epoch - time.epoch <= MAX_DISORDER_SECONDS:
+            self._reopen(name, connections)
+        elif end is not None:
             self._end(name, self._events)
         opened, offset, _ = connections.get(name[len(_CLIENT) :], (None, None, None))
         if opened is None:
@@ -282,6 +328,6 @@ def _by_method(match: Match) -> Match:
     line, head, number, verb, rest = match
     if head == _USUAL_NEW:
         return line, _RARE_NEW, number, verb, rest
-    if verb in _ENDS and head in _NUMBERED:
-        return line, head, number, b"", rest
+    if verb in _USUAL_ENDS and head in _NUMBERED:
+        return line, head, number, b"", verb
     return match

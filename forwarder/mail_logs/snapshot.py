@@ -7,8 +7,8 @@ counts. Ids depend on the file alone: what they need is saved with its position.
 Rules:
 
 * Of a stream, only what has changed since the last time is given; a value of None deletes the key.
-* A connection that has ended over syslog, and has no login that may wait, is not kept, though its
-  end may wait: nothing that was received is lost with it.
+* A connection that ended without a login is not kept, although over syslog one may still arrive:
+  nothing that was received is lost with it.
 * What can be computed again (what the lines of a connection say) is not kept.
 * Values are JSON, with bytes as the characters of Latin-1, which has one for each.
 * A change of the shape of a key or a value, or of ids, is another :data:`VERSION`.
@@ -118,15 +118,8 @@ class Snapshot:
         """Return what has changed since the last time."""
         open_ = self._correlator.connections
         prefix, known = self._prefix, self._connections
-        inbound, outbound = open_.inbound, open_.outbound
-        if open_.waiting_ends:
-            over = [x.name for x in open_.waiting_ends.values() if not self._is_kept(x)]
-            clients = {x.removeprefix(b"ICID ") for x in over}
-            servers = {x.removeprefix(b"DCID ") for x in over}
-            inbound = {x: y for x, y in inbound.items() if x not in clients}
-            outbound = {x: y for x, y in outbound.items() if x not in servers}
-        yield from known[_INBOUND].changes(f"{prefix}{_INBOUND}/", inbound)
-        yield from known[_OUTBOUND].changes(f"{prefix}{_OUTBOUND}/", outbound)
+        yield from known[_INBOUND].changes(f"{prefix}{_INBOUND}/", open_.inbound)
+        yield from known[_OUTBOUND].changes(f"{prefix}{_OUTBOUND}/", open_.outbound)
         yield from self._changed_logins(f"{prefix}{_ATTEMPTS}/")
         yield from self._changed_waiting()
         if self._expiry != self._correlator.next_expiry:
@@ -189,21 +182,12 @@ class Snapshot:
         self._correlator.connections.logins[number] = login
         self._logins[number] = login, orjson.dumps(value)
 
-    def _is_kept(self, end: WaitingEnd) -> bool:
-        """Whether a login counts for the connection that has ended."""
-        open_ = self._correlator.connections
-        return end.name in open_.waiting_logins or (
-            end.closing is not None and end.name.removeprefix(b"ICID ") in open_.logins
-        )
-
     def _changed_waiting(self) -> Iterator[Pair]:
         open_, stored = self._correlator.connections, self._waiting
         if not stored and not open_.waiting_logins and not open_.waiting_ends:
             return
         now: dict[str, WaitingLogin | WaitingEnd] = {
-            f"{_ENDS}/{end.name.decode()}": end
-            for end in open_.waiting_ends.values()
-            if self._is_kept(end)
+            f"{_ENDS}/{end.name.decode()}": end for end in open_.waiting_ends.values()
         }
         for logins in open_.waiting_logins.values():
             now |= {f"{_LOGINS}/{x.event.id}": x for x in logins}
