@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
-import structlog
 
 from forwarder.spool.errors import (
     BlockedError,
@@ -52,8 +51,6 @@ _VACUUM_BYTES = 16 << 20  # less is not worth the work of giving it back to the 
 _VACUUM_PAGES = 256  # to give back at a time: some milliseconds
 _CHECKPOINT_SECONDS = 1.0  # between two attempts to empty the log of changes
 _CHECKPOINT_MILLISECONDS = 100  # to wait there for others that read; our own readers take less
-
-_log = structlog.get_logger(__name__)
 
 
 class Pause(NamedTuple):
