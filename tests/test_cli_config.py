@@ -76,7 +76,10 @@ def test_mistakes_are_errors(path: Path, command: tuple[str, ...]) -> None:
     """All at once, and nothing else is looked at."""
     path.write_text("a: 1\nb: 2\n" + LEAST)
     done = run(*command, "-c", str(path))
-    known = "dead_letters, documents, inputs, log, outputs, silence, spool, state"
+    known = (
+        "appliances, dead_letters, documents, inputs, known_appliances_only, log, outputs,"
+        " silence, spool, state"
+    )
     assert done.stderr == (
         f"error: {path}:1: a: is not a setting; available are: {known}.\n"
         f"error: {path}:2: b: is not a setting; available are: {known}.\n"

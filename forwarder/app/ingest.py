@@ -18,7 +18,7 @@ Rules:
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from itertools import chain
@@ -27,22 +27,19 @@ from typing import TYPE_CHECKING
 import structlog
 
 from forwarder.app.input_status import STATUS_PREFIX, InputStatus
+from forwarder.app.live_inputs import LiveInputs
 from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
 from forwarder.app.parser_client import CheckpointReply, Parsed, ParserClient, ParserSettings
-from forwarder.config.load import Config, file_sources, named_files, syslog_listeners
-from forwarder.config.models import StdinSettings
+from forwarder.config.load import Config, file_sources, named_files
 from forwarder.errors import ParserDiedError
 from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.files.checkpoint import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.tailer import FileTailer
-from forwarder.inputs.stdin import KEY as STDIN_KEY
-from forwarder.inputs.stdin import StandardInput
-from forwarder.inputs.syslog.counts import ListenerCounts
-from forwarder.inputs.syslog.inbox import PREFIX as SYSLOG_PREFIX
 from forwarder.spool import BlockedError, Pause, Spool
 
 if TYPE_CHECKING:
+    from forwarder.inputs.stdin import StandardInput
     from forwarder.inputs.syslog.source import SyslogSource
 
 COMMIT_SECONDS = 0.1  # for which a login may wait for others; ten writes a second are no load
@@ -50,9 +47,7 @@ COMMIT_BYTES = 4_000_000  # documents in memory before they are committed; four 
 COMMIT_READ_BYTES = 16 << 20
 """Of logs, before their positions are committed: standard input keeps in memory what may have to be
 read again."""
-WAIT_SECONDS = (
-    1.0  # how often a spool that is full or refuses is tried again; how long a read waits
-)
+WAIT_SECONDS = 1.0  # how often a spool that refuses is tried again; how long a read waits
 SAY_SECONDS = 5.0
 """How long a full spool pauses reading before that is logged. An output that is slower than reading
 fills it again and again, for moments."""
@@ -67,7 +62,7 @@ class Ingest:
     """Reads all inputs; for one thread, but for :meth:`ask_to_stop`."""
 
     def __init__(
-        self, config: Config, spool: Spool, *, once: bool = False, live: "LiveInputs | None" = None
+        self, config: Config, spool: Spool, *, once: bool = False, live: LiveInputs | None = None
     ) -> None:
         """Go on from what the spool has saved.
 
@@ -287,66 +282,6 @@ class Ingest:
         if self._documents or state:
             self.committer.commit(self._documents, state)
         self._documents, self._document_bytes = [], 0
-
-
-class LiveInputs:
-    """The inputs of which nothing can be read again: standard input and sockets.
-
-    They outlive a reload; what was read of them and is not in documents is read again.
-    """
-
-    def __init__(self) -> None:
-        self.stdin: StandardInput | None = None
-        self.syslog: SyslogSource | None = None
-
-    def open(self, config: Config, spool: Spool, *, once: bool) -> None:
-        """Open those of a configuration, or go on with them; close those that it has no more."""
-        listeners = syslog_listeners(config.inputs)
-        if listeners and once:
-            _log.warning("Syslog inputs are not opened with --once: they have no end.")
-        elif listeners:
-            # It needs asyncio and TLS, which take time and memory.
-            from forwarder.inputs.syslog.source import SyslogSource  # noqa: PLC0415
-
-            self.syslog = self.syslog or SyslogSource(spool.iter_state(SYSLOG_PREFIX))
-            self.syslog.listen(listeners)
-        else:
-            self.close()
-        before, self.stdin = self.stdin, None
-        for number, settings in enumerate(config.inputs):
-            if isinstance(settings, StdinSettings):
-                appliance, named = settings.appliance or "unknown", settings.appliance is not None
-                self.stdin = before or StandardInput(appliance)
-                self.stdin.reopen(appliance, named=named, input_number=number)
-
-    @property
-    def sources(self) -> "list[StandardInput | SyslogSource]":
-        """Those that are open."""
-        return [x for x in (self.stdin, self.syslog) if x is not None]
-
-    @property
-    def counts(self) -> Mapping[str, ListenerCounts]:
-        """What sockets have received so far, by their addresses."""
-        return {} if self.syslog is None else self.syslog.counts
-
-    def settle(self, *, reloads: bool) -> Iterator[Chunk]:
-        """Return the last chunks; at the end of the service, sockets take no more."""
-        if self.stdin is not None:
-            yield from self.stdin.settle()
-        if self.syslog is not None:
-            yield from self.syslog.read(0) if reloads else self.syslog.drain()
-
-    def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> Iterable[tuple[str, bytes | None]]:
-        """Note up to where all is in documents; return what to commit with them."""
-        if self.stdin is not None and STDIN_KEY in consumed:
-            self.stdin.save(*consumed[STDIN_KEY])
-        return () if self.syslog is None else self.syslog.save(consumed)
-
-    def close(self) -> None:
-        """Close all sockets; does nothing where they are closed."""
-        if self.syslog is not None:
-            self.syslog.close()
-            self.syslog = None
 
 
 class Committer:

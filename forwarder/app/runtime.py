@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import structlog
 
-from forwarder.app.ingest import Ingest, LiveInputs
+from forwarder.app.ingest import Ingest
+from forwarder.app.live_inputs import LiveInputs
 from forwarder.app.saved_state import open_spool
 from forwarder.config.load import Config
 from forwarder.config.secret_settings import mask_of

@@ -39,7 +39,7 @@ from forwarder.spool import BlockedError, DamagedError, GoneError
 if TYPE_CHECKING:
     from types import FrameType
 
-    from forwarder.app.ingest import LiveInputs
+    from forwarder.app.live_inputs import LiveInputs
 
 GIVE_UP_AFTER = timedelta(minutes=5)  # without progress; a server that restarts is back by then
 _LOOK_SECONDS = 0.5  # how often the main thread looks at the other threads
