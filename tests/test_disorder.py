@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forwarder.app.parser_client import PREFIX
+from forwarder.app.saved_state import forget
 from forwarder.mail_logs import streams
 from forwarder.pipeline import FileParser, LogParser
 
@@ -270,6 +272,16 @@ def test_streams_that_are_forgotten_keep_no_login(monkeypatch: pytest.MonkeyPatc
     sender.restart()
     sender.send([], 1_010)
     assert len([x for x in sender.documents if is_login(x)]) == 11
+
+
+def test_rewind_forgets_no_login_that_waits() -> None:
+    """Its message cannot be read again."""
+    sender = Sender()
+    sender.send([line(MIA)], 1_000)
+    sender.restart()
+    state = [(PREFIX + key, value) for key, value in sender.store.items()]
+    assert len(state) > 1
+    assert forget(state, {"esa1"}) == []
 
 
 def test_what_is_no_message_waits_for_nothing() -> None:

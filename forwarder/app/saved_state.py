@@ -26,6 +26,7 @@ from forwarder.inputs.files.checkpoint import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.checkpoint import STARTED
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.snapshot import VERSION
+from forwarder.mail_logs.streams import Family
 from forwarder.spool import Spool
 
 if TYPE_CHECKING:
@@ -92,15 +93,19 @@ def upgrade(spool: Spool) -> None:
 def forget(
     state: Iterable[tuple[str, bytes]], appliances: Container[str]
 ) -> list[tuple[str, None]]:
-    """Return what to delete from the parser's state to parse appliances as for the first time."""
+    """Return what to delete from the parser's state to parse appliances as for the first time.
+
+    What is of messages stays: they cannot be read again, and logins may wait there.
+    """
     pairs = [(key.removeprefix(PARSER_PREFIX).split("/", 1), key, value) for key, value in state]
     # Keys begin with the number of a stream, or stand for the serial numbers of a family of them.
-    names = {number: orjson.loads(value)[0] for (number, rest), _, value in pairs if not rest}
-    return [
-        (key, None)
-        for (number, rest), key, _ in pairs
-        if (names[number] if number in names else orjson.loads(rest))[0] in appliances
-    ]
+    families = {number: orjson.loads(value)[0] for (number, rest), _, value in pairs if not rest}
+    found = []
+    for (number, rest), key, _ in pairs:
+        family = Family(*(families[number] if number in families else orjson.loads(rest)))
+        if family.appliance in appliances and not family.messages:
+            found.append((key, None))
+    return found
 
 
 def _upgrade(pairs: dict[str, bytes]) -> tuple[Changes, list[str]]:
