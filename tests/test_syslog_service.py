@@ -169,8 +169,9 @@ def test_lines_in_another_order_are_joined(site: Site) -> None:
     assert ended["cisco_esa"]["session"]["auth_successes"] == 1
 
 
-def test_a_login_that_waits_outlives_a_kill(site: Site) -> None:
-    """Its document comes once."""
+@pytest.mark.parametrize("once", [False, True])
+def test_a_login_that_waits_outlives_a_kill(site: Site, *, once: bool) -> None:
+    """Its document comes once; at once, where no message can come any more."""
     site.program.begin()
     site.send("tcp", [FRAMINGS["host"].format(LINES[6])])
 
@@ -183,11 +184,14 @@ def test_a_login_that_waits_outlives_a_kill(site: Site) -> None:
 
     wait_until(is_saved, "a login that waits")
     site.program.kill()
-    site.program.begin()
-    (found,) = site.wait(1)
+    if once:
+        assert site.program.once() == 0
+    else:
+        site.program.begin()
+        site.wait(1)
+        assert site.program.end() == 0
+    (found,) = site.documents
     assert found["cisco_esa"]["connection"]["correlated"] is False
-    assert site.program.end() == 0
-    assert site.documents == [found]
 
 
 def test_no_message_is_part_of_another(site: Site) -> None:

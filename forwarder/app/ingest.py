@@ -16,6 +16,7 @@ Rules:
   there is no commit in between.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -221,7 +222,8 @@ class Ingest:
 
     def _tick(self) -> None:
         """Have messages released that have waited for long enough; other messages do so as well."""
-        now = time.time()
+        # With --once no message can arrive any more.
+        now = math.inf if self._once else time.time()
         if self._due is not None and now >= self._due:
             self._parser.tick(now)
             self._due = None

@@ -93,7 +93,7 @@ class Snapshot:
         self._correlator = correlator
         self._prefix = prefix
         self._connections = {_INBOUND: _Stored(), _OUTBOUND: _Stored()}
-        self._logins: dict[bytes, tuple[LoginState, bytes]] = {}
+        self._logins: dict[bytes, tuple[LoginState, bytes, tuple[int | None, ...] | None]] = {}
         self._waiting: dict[str, WaitingLogin | WaitingEnd] = {}
         self._expiry = 0
 
@@ -136,17 +136,23 @@ class Snapshot:
             yield f"{self._prefix}{_EXPIRY}"
 
     def _changed_logins(self, prefix: str) -> Iterator[Pair]:
-        stored, now = self._logins, self._correlator.connections.logins
+        open_, stored = self._correlator.connections, self._logins
+        now, ends = open_.logins, open_.waiting_ends
         for number in stored.keys() - now.keys():
             del stored[number]
             yield prefix + number.decode(), None
         for number, login in now.items():
-            old = stored.get(number)
-            # A session changes in place.
-            if old is not None and old[0] is login and login[3] is None:
+            old, session, counts = stored.get(number), login[3], None
+            # A session changes in place, and there are many whose end only waits.
+            if session is not None and ends and b"ICID " + number in ends:
+                counts = session.messages, session.recipients, session.size, len(session.mids)
+            is_same = session is None or (
+                counts is not None and old is not None and old[2] == counts
+            )
+            if old is not None and old[0] is login and is_same:
                 continue
             value = self._dump_login(login)
-            stored[number] = login, value
+            stored[number] = login, value, counts
             if old is None or old[1] != value:
                 yield prefix + number.decode(), value
 
@@ -180,7 +186,7 @@ class Snapshot:
         # What its lines say is computed again when it is needed.
         login: LoginState = (None, last, failures, session)
         self._correlator.connections.logins[number] = login
-        self._logins[number] = login, orjson.dumps(value)
+        self._logins[number] = login, orjson.dumps(value), None
 
     def _changed_waiting(self) -> Iterator[Pair]:
         open_, stored = self._correlator.connections, self._waiting

@@ -112,7 +112,8 @@ def _delay(folder: Path) -> Row:
         site.program.begin()
         with site.datagrams("udp") as client:
             for number in range(LATENCIES):
-                _, login, _ = connection("esa1", number, "203.0.113.1", f"u{number}")
+                opened, login, _ = connection("esa1", number, "203.0.113.1", f"u{number}")
+                client.send(opened.encode())  # without it, the login would wait for it
                 begun = time.monotonic()
                 client.send(login.encode())
                 site.await_user(f"u{number}")
