@@ -163,7 +163,6 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
     monkeypatch.setattr(input_status, "STATUS_SECONDS", 0.01)
     monkeypatch.setattr(module, "WAIT_SECONDS", 0.05)
     monkeypatch.setattr(module, "SAY_SECONDS", 0.0)
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.1)
     looks = threading.Semaphore(0)
     notice = FileTailer.scan
 
@@ -173,8 +172,11 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
 
     monkeypatch.setattr(FileTailer, "scan", count_looks)
     state = tmp_path / "state"
+    begun = time.time()
     append(tmp_path, logins(*range(1, 5_001)))
     limit = 20_000 if why == "full" else 1 << 30
+    if why == "refused":
+        monkeypatch.setattr(schema, "BUSY_SECONDS", 0.1)
     with closing(opened(state, "told", max_bytes=limit)) as small, ExitStack() as held:
         if why == "refused":
             held.enter_context(busy(state))
@@ -184,7 +186,7 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
             assert looks.acquire(timeout=60)
             pause = summarise(state).pause
             assert pause is not None
-            assert time.time() - 60 < pause.since <= time.time()
+            assert begun < pause.since <= time.time()
             text = (
                 "when output 'told' has delivered more of the" if why == "full" else "tried again"
             )
@@ -200,11 +202,13 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
             wait_until(lambda: said(f"is gone, and {size} bytes at its end"), "the loss")
             held.close()
             wait_until(lambda: lost_bytes(small) == size, "the loss in the status")
-            wait_until(
-                lambda: take(small, "told") is not None and not ingest.committer.is_blocked,
-                "an end",
-            )
-            assert summarise(state).pause is None
+
+            def is_over() -> bool:
+                # What was not read yet may fill the spool once more.
+                take(small, "told")
+                return not ingest.committer.is_blocked and summarise(state).pause is None
+
+            wait_until(is_over, "an end")
     assert ingest.status.problems == 1
 
 

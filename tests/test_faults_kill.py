@@ -7,7 +7,7 @@ from tests.corpus import hostile
 from tests.faults.kills import kill_again_and_again
 from tests.faults.scenes import Scene
 
-KILLS = 12
+KILLS = 6
 """``make kill`` does it 100 times."""
 
 
@@ -21,7 +21,7 @@ def test_sigkill_at_random_points_under_load(tmp_path: Path) -> None:
 
 def test_sigterm_at_work(tmp_path: Path) -> None:
     """It ends with 0, and the next start goes on where it was."""
-    with Scene(tmp_path, hostile(31, connections=1500, file_minutes=3)) as scene:
+    with Scene(tmp_path, hostile(31, connections=500, file_minutes=3)) as scene:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
             for writer in scene.writers.values():
                 for _ in range(3):

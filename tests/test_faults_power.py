@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.faults.power import build_recorder
 from tests.faults.power_cuts import Setting, cut, trace
 
-CUTS = 10
+CUTS = 5
 """``make power-cut`` makes 320, over more settings."""
 SETTING = Setting(
     "short", ", batch: {max_documents: 100}, rotate: {max_bytes: 500kB}, gzip: true", 200

@@ -139,7 +139,7 @@ def test_one_output_is_dead_for_the_whole_run(tmp_path: Path) -> None:
 def test_a_spool_that_is_full_pauses_reading(tmp_path: Path) -> None:
     """Until the output delivers again: then all of it comes."""
     config = CONFIG.replace("{folder}/auth", "{folder}/away/auth")
-    stream = storm(43, 60_000_000)
+    stream = storm(43, 25_000_000)
     with Scene(tmp_path, Corpus({}, []), config=config + "spool: {{max_bytes: 10MB}}\n") as x:
         log = tmp_path / "logs" / "esa1" / "mail.current"
         log.parent.mkdir(parents=True)
@@ -262,27 +262,27 @@ def test_sighup_takes_outputs_in_out_and_elsewhere(tmp_path: Path) -> None:
         assert x.tally().is_whole
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (("outputs:", "outptus:"), "outptus"),
-        (("type: file,", "type: fiel,"), "no output of type 'fiel' is installed"),
-        (("{folder}/state", "{folder}/esa.yaml"), "The new configuration does not work"),
-        (("state: ", "state: ["), "The new configuration is not valid"),
-    ],
-    ids=["misspelt", "unknown_output", "does_not_work", "no_yaml"],
+BAD_CONFIGS = (
+    (("outputs:", "outptus:"), "outptus"),
+    (("type: file,", "type: fiel,"), "no output of type 'fiel' is installed"),
+    (("{folder}/state", "{folder}/esa.yaml"), "The new configuration does not work"),
+    (("state: ", "state: ["), "not valid YAML"),
 )
-def test_sighup_with_a_bad_config(tmp_path: Path, change: tuple[str, str], reason: str) -> None:
+
+
+def test_sighup_with_a_bad_config(tmp_path: Path) -> None:
     """It goes on with the old one, and says why."""
     with Scene(tmp_path, CORPUS) as x:
         for writer in x.writers.values():
             writer.grow()
         x.program.begin()
         x.catch_up()
-        x.configure(CONFIG.replace(*change))
-        x.program.send(signal.SIGHUP)
-        x.program.await_log("the old one stays.")
-        x.program.await_log(reason)  # of several, it may be the last
+        for change, reason in BAD_CONFIGS:
+            x.configure(CONFIG.replace(*change))
+            x.program.send(signal.SIGHUP)
+            x.program.await_log(reason)
+            (line, *_) = (y for y in x.program.log.splitlines() if reason in y)
+            assert "the old one stays." in line
         x.write_all()
         x.catch_up()
         x.configure(CONFIG)
@@ -324,17 +324,17 @@ def test_torn_wal(tmp_path: Path) -> None:
     chance = seeded("torn")
     torn = 0
     with Scene(tmp_path, CORPUS) as x:
-        for number in range(5):
+        for number in range(3):
             for writer in x.writers.values():
                 writer.grow()
             x.program.begin()
             x.catch_up(documents=x.written - chance.randrange(200))
             x.program.kill()
             torn += tear(tmp_path / "state" / "spool.db-wal", chance)
-            if number < 4:
+            if number < 2:
                 for writer in x.writers.values():
                     writer.rotate()
-        assert torn >= 4
+        assert torn >= 2
         x.assert_whole()
 
 

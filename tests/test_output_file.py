@@ -195,7 +195,7 @@ def test_writing_before_opening_is_a_bug(path: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_tail_cut_anywhere_is_completed(path: Path, count: int) -> None:
-    """At each byte of a document, and within three, whatever of them had been written."""
+    """All over a document and at its end, and within three, whatever of them had been written."""
     old, batch = make_documents(2), make_documents(count, 2)
     with opened(path) as output:
         output.write(old)
@@ -204,7 +204,8 @@ def test_a_tail_cut_anywhere_is_completed(path: Path, count: int) -> None:
     whole = path.read_bytes()
     mark = path.with_name(".auth.ndjson.mark")
     marked = mark.read_bytes()
-    for end in range(start, len(whole) + 1, 1 if count == 1 else 5):
+    last = len(whole) - 20
+    for end in (*range(start, last, 7 * count), *range(last, len(whole) + 1)):
         path.write_bytes(whole[:end])
         mark.write_bytes(marked)
         with opened(path) as output:
@@ -627,7 +628,7 @@ def test_a_document_that_always_comes_again_keeps_no_file_from_being_full(
 # Killed
 
 
-@pytest.mark.parametrize("how", [["--lines", "43"], ["--moments", "15"]], ids=["lines", "moments"])
+@pytest.mark.parametrize("how", [["--lines", "89"], ["--moments", "8"]], ids=["lines", "moments"])
 def test_documents_are_there_once_whenever_it_is_killed(tmp_path: Path, how: list[str]) -> None:
     """At lines all over the plugin, two times in a row; and at any moment of large batches."""
     done = subprocess.run(  # noqa: S603
@@ -640,7 +641,7 @@ def test_documents_are_there_once_whenever_it_is_killed(tmp_path: Path, how: lis
     assert (done.returncode, done.stderr) == (0, b"")
     found = json.loads(done.stdout)
     print(done.stdout.decode())  # noqa: T201 - with the seed, where it fails
-    assert found.pop("kills") >= 15
+    assert found.pop("kills") >= 8
     assert set(found) <= {"seed", "runs"}
 
 

@@ -36,7 +36,10 @@ PATTERN = "logs-cisco_esa.auth-*"
 
 @pytest.fixture(params=["elasticsearch_8", "elasticsearch_9"], ids=["8", "9"])
 def node(request: pytest.FixtureRequest) -> Node:
-    """Give each version in turn, with a template for the data streams."""
+    """Give each version in turn, with a template for the data streams.
+
+    For what a version may do in its own way; the rest is of the output, and is tested with one.
+    """
     found: Node = request.getfixturevalue(request.param)
     found.put_template(PATTERN)
     return found
@@ -97,21 +100,21 @@ def test_the_logs_are_in_a_data_stream_and_once(node: Node, tmp_path: Path) -> N
     assert stream("default") in {x["name"] for x in streams}, "it is a plain index"
 
 
-def test_a_key_that_may_only_ship(node: Node, namespace: str) -> None:
+def test_a_key_that_may_only_ship(node_8: Node, namespace: str) -> None:
     """It may not even ask what the server is; where it may not write, it is waited for."""
-    _, key = node.make_key(f"{stream(namespace)}*")
+    _, key = node_8.make_key(f"{stream(namespace)}*")
     own, other = make(5, namespace), make(5, "not_ours", first=5)
     encoded = b64encode(key.encode()).decode()
-    client = Elasticsearch(node.url, api_key=encoded, ca_certs=str(node.authority.path))
+    client = Elasticsearch(node_8.url, api_key=encoded, ca_certs=str(node_8.authority.path))
     with client, pytest.raises(ApiError, match="403"):
         client.info()
-    with opened(node.settings(api_key=key)) as output:
+    with opened(node_8.settings(api_key=key)) as output:
         failures = output.write([*own, *other])
     assert [x.document.id for x in failures] == [x.id for x in other]
     assert {(x.status, x.retryable) for x in failures} == {(403, True)}
     assert "is unauthorized for API key" in failures[0].reason
     assert "create_doc" in failures[0].reason
-    assert set(node.documents(stream(namespace))) == {x.id for x in own}
+    assert set(node_8.documents(stream(namespace))) == {x.id for x in own}
 
 
 def test_a_document_that_does_not_fit_the_mapping(node: Node, namespace: str) -> None:
@@ -128,33 +131,33 @@ def test_a_document_that_does_not_fit_the_mapping(node: Node, namespace: str) ->
     assert len(node.documents(stream(namespace))) == 4
 
 
-def test_without_a_template_nothing_is_made(node: Node, namespace: str) -> None:
+def test_without_a_template_nothing_is_made(node_8: Node, namespace: str) -> None:
     """An index of that name would be in the way of the data stream for ever."""
     (document,) = make(1, namespace)
     elsewhere = Document(document.id, document.body.replace(b"cisco_esa.auth", b"other"))
-    with opened(node.settings(username="admin", password="change me")) as output:
+    with opened(node_8.settings(username="admin", password="change me")) as output:
         (failure,) = output.write([elsewhere])
     assert (failure.retryable, failure.status) == (True, 404)
     assert "esa-forwarder setup" in failure.reason
-    assert not node.admin.indices.exists(index=f"logs-other-{namespace}")
+    assert not node_8.admin.indices.exists(index=f"logs-other-{namespace}")
 
 
-def test_an_index_recognises_a_document_for_ever(node: Node, namespace: str) -> None:
+def test_an_index_recognises_a_document_for_ever(node_8: Node, namespace: str) -> None:
     """It goes by the time of the event, so a document always meets itself."""
-    settings = node.settings(
+    settings = node_8.settings(
         username="admin", password="change me", index=f"esa-{namespace}-%Y.%m", workers=4
     )
     documents = make(1000, namespace)
     with opened(settings) as output:
         for _ in range(2):
             assert list(output.write(documents)) == []
-    found = node.documents(f"esa-{namespace}-2026.03")
+    found = node_8.documents(f"esa-{namespace}-2026.03")
     assert {id_: len(x) for id_, x in found.items()} == {x.id: 1 for x in documents}
 
 
-def test_a_pipeline_that_is_not_there_is_waited_for(node: Node, namespace: str) -> None:
+def test_a_pipeline_that_is_not_there_is_waited_for(node_8: Node, namespace: str) -> None:
     """An operator can make it; the documents are not to blame."""
-    settings = node.settings(username="admin", password="change me", pipeline="missing")
+    settings = node_8.settings(username="admin", password="change me", pipeline="missing")
     with opened(settings) as output:
         failures = output.write(make(3, namespace))
     assert [x.retryable for x in failures] == [True] * 3
@@ -162,27 +165,27 @@ def test_a_pipeline_that_is_not_there_is_waited_for(node: Node, namespace: str) 
     assert "create the pipeline" in failures[0].reason
 
 
-def test_a_key_that_is_revoked_is_waited_for(node: Node, tmp_path: Path) -> None:
+def test_a_key_that_is_revoked_is_waited_for(node_8: Node, tmp_path: Path) -> None:
     """The service goes on with the new key; nothing is lost."""
     truth = parse(str(SAMPLES))
-    id_, key = node.make_key(PATTERN)
-    node.revoke(id_)
+    id_, key = node_8.make_key(PATTERN)
+    node_8.revoke(id_)
     path = tmp_path / "key"
     path.write_text(key)
-    settings = node.settings(api_key=f"${{file:{path}}}", namespace_by_appliance=True)
+    settings = node_8.settings(api_key=f"${{file:{path}}}", namespace_by_appliance=True)
     forwarder = Forwarder(tmp_path, {"type": "elasticsearch", **settings})
     streams = [stream(x) for x in ("esa1.example.com", "esa2.example.com")]
-    node.admin.options(ignore_status=404).indices.delete_data_stream(name=streams)
+    node_8.admin.options(ignore_status=404).indices.delete_data_stream(name=streams)
     forwarder.start()
     try:
         forwarder.wait_for("answers 401")
-        _, renewed = node.make_key(PATTERN)
+        _, renewed = node_8.make_key(PATTERN)
         path.write_text(renewed)
         forwarder.signal(signal.SIGHUP)
         wait_until(lambda: forwarder.status()["outputs"]["siem"]["delivered"] == len(truth))
     finally:
         forwarder.stop()
-    found = {x: y for name in streams for x, y in node.documents(name).items()}
+    found = {x: y for name in streams for x, y in node_8.documents(name).items()}
     assert {x: len(y) for x, y in found.items()} == dict.fromkeys(truth, 1)
 
 
@@ -206,9 +209,12 @@ def test_the_check(node: Node, namespace: str) -> None:
     assert "(401: unable to authenticate user [admin]" in refused.text
 
 
-def test_the_check_asks_for_the_namespace_of_the_configuration(node: Node, tmp_path: Path) -> None:
+def test_the_check_asks_for_the_namespace_of_the_configuration(
+    node_8: Node, tmp_path: Path
+) -> None:
     """A key for one namespace is good for it, and for no other."""
-    output = {"type": "elasticsearch", **node.settings(api_key=node.make_key(stream("prod"))[1])}
+    settings = node_8.settings(api_key=node_8.make_key(stream("prod"))[1])
+    output = {"type": "elasticsearch", **settings}
     code, said = Forwarder(tmp_path, output, documents={"namespace": "prod"}).check()
     assert f"documents may be shipped to {stream('prod')}" in said
     assert code == 0, said
@@ -217,12 +223,12 @@ def test_the_check_asks_for_the_namespace_of_the_configuration(node: Node, tmp_p
     assert code == 1
 
 
-def test_the_check_asks_for_the_namespaces_of_the_appliances(node: Node, tmp_path: Path) -> None:
+def test_the_check_asks_for_the_namespaces_of_the_appliances(node_8: Node, tmp_path: Path) -> None:
     """Of those whose logs are there; each that lacks something is named."""
     first, second = stream("esa1.example.com"), stream("esa2.example.com")
     for names in ((first, second), (first,)):
-        key = node.make_key(*names)[1]
-        settings = node.settings(api_key=key, namespace_by_appliance=True)
+        key = node_8.make_key(*names)[1]
+        settings = node_8.settings(api_key=key, namespace_by_appliance=True)
         code, said = Forwarder(tmp_path, {"type": "elasticsearch", **settings}).check()
         assert f"documents may be shipped to {', '.join(names)}" in said
         missing = f"the right to auto_configure and create_doc on {second} is missing"
@@ -329,11 +335,11 @@ def test_kills_lose_nothing_and_double_nothing(node_8: Node, tmp_path: Path) -> 
     )
     name = stream("esa9.example.com")
     node_8.admin.options(ignore_status=404).indices.delete_data_stream(name=name)
-    kills = ["forwarder"] * 8 + ["server"] * 2
+    kills = ["forwarder"] * 3 + ["server"]
     dice.shuffle(kills)
     forwarder.start()
     with log.open("ab", buffering=0) as file:
-        for block in storm(7, 5_000_000):
+        for block in storm(7, 2_000_000):
             file.write(block)
             if not kills:
                 continue

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from forwarder.cli.main import main
 from tests.faults.program import COMMAND, Program, open_fifo, wait_until
 from tests.services import append, logins
 
@@ -114,7 +116,7 @@ def in_shell(command: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(shell, capture_output=True, check=False, timeout=60)  # noqa: S603
 
 
-@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", ">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "2>&-"])
 def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path, closed: str) -> None:
     """What a library writes to standard error would be in the spool."""
     append(tmp_path, logins(1, 2))
@@ -158,11 +160,14 @@ def test_a_signal_before_it_has_begun_ends_it(
 
 
 @pytest.mark.parametrize(
-    "module", ["forwarder.cli.main", "forwarder.cli.run", "forwarder.config.load"]
-)
-@pytest.mark.parametrize(
-    ("number", "options", "code"),
-    [("SIGTERM", [], 0), ("SIGTERM", ["--once"], 1), ("SIGINT", [], 0), ("SIGHUP", [], 2)],
+    ("number", "options", "code", "module"),
+    [
+        ("SIGTERM", [], 0, "forwarder.cli.main"),
+        ("SIGTERM", ["--once"], 1, "forwarder.cli.run"),
+        ("SIGTERM", [], 0, "forwarder.config.load"),
+        ("SIGINT", [], 0, "forwarder.cli.run"),
+        ("SIGHUP", [], 2, "forwarder.cli.main"),
+    ],
 )
 def test_a_signal_amid_an_import_is_heeded(
     tmp_path: Path, module: str, number: str, options: list[str], code: int
@@ -281,49 +286,34 @@ def serial(number: bytes, second: int) -> bytes:
     return stamp + b"Begin Logfile\n" + stamp + b"Version: 15.5.1-055 SN: " + number + b"\n"
 
 
-@pytest.mark.parametrize(
-    ("first", "more", "second", "words"),
-    [
-        (
-            ("mail.@20260303T100000.s", serial(b"AAAA", 0)),
-            "mail.@20260303T100009.s",
-            ("mail.@20260303T100001.s", serial(b"BBBB", 1)),
-            ("serial numbers", "AAAA", "BBBB"),
-        ),
-        (
-            ("mail1.log", b""),
-            "mail1.log",
-            ("mail2.log", b""),
-            ("files", "/mail1.log", "/mail2.log"),
-        ),
-    ],
-)
-def test_two_machines_under_one_name_are_not_joined(
-    tmp_path: Path,
-    first: tuple[str, bytes],
-    more: str,
-    second: tuple[str, bytes],
-    words: tuple[str, ...],
-) -> None:
-    """One warning says which they are, and `status` does, too; over a restart as well."""
-    (name, header), (other, other_header) = first, second
+def test_two_machines_under_one_name_are_not_joined(tmp_path: Path) -> None:
+    """One warning a name says which they are, and `status` does, too; over a restart as well.
+
+    They show in the serial numbers of esa1, and in the files of esa2, which grow beside each other.
+    """
     opened, login = logins(7).splitlines(keepends=True)
-    append(tmp_path, header + opened, name=name)
+    append(tmp_path, serial(b"AAAA", 0) + opened, name="mail.@20260303T100000.s")
+    append(tmp_path, opened, "esa2", "mail1.log")
     config = configure(tmp_path, FILES)
     assert run(config, "--once").stdout == b""
-    append(tmp_path, header + logins(8), name=more)
-    append(tmp_path, other_header + login + login, name=other)
+    append(tmp_path, serial(b"AAAA", 0) + logins(8), name="mail.@20260303T100009.s")
+    append(tmp_path, logins(8), "esa2", "mail1.log")
+    append(tmp_path, serial(b"BBBB", 1) + login + login, name="mail.@20260303T100001.s")
+    append(tmp_path, login + login, "esa2", "mail2.log")
     done = run(config, "--once")
     assert done.returncode == 0
     documents = [json.loads(x) for x in done.stdout.splitlines()]
-    assert sorted(x["source"].get("ip", "-") for x in documents) == ["-", "-", "203.0.113.9"]
-    assert len({x["event"]["id"] for x in documents}) == 3
-    (warning,) = [x for x in done.stderr.splitlines() if b"two machines" in x]
+    for name in ("esa1", "esa2"):
+        mine = [x for x in documents if x["host"]["name"] == name]
+        assert sorted(x["source"].get("ip", "-") for x in mine) == ["-", "-", "203.0.113.9"]
+    assert len({x["event"]["id"] for x in documents}) == 6
+    warnings = [x for x in done.stderr.decode().splitlines() if "two machines" in x]
+    assert len(warnings) == 2
     status = [*COMMAND, "status", "-c", str(config)]
     shown = subprocess.run(status, capture_output=True, check=False, text=True)  # noqa: S603
-    for word in words:
-        assert word in warning.decode()
-        assert word in shown.stdout
+    for words in (("serial numbers", "AAAA", "BBBB"), ("files", "/mail1.log", "/mail2.log")):
+        assert [all(word in x for word in words) for x in warnings].count(True) == 1
+        assert all(word in shown.stdout for word in words)
 
 
 def _lines(hour: int, *messages: str) -> bytes:
@@ -340,44 +330,56 @@ _HEADER = (
 )
 
 
-@pytest.mark.parametrize("more", ["", ", ignore_older: 1h"])
 @pytest.mark.parametrize("restarts", [False, True])
-@pytest.mark.parametrize("fillers", [0, 3_000])
 def test_a_log_that_is_begun_at_its_end_has_its_header_all_the_same(
-    tmp_path: Path, more: str, fillers: int, *, restarts: bool
+    tmp_path: Path, *, restarts: bool
 ) -> None:
-    """Its zone, its serial number, and after a rewind the same ids."""
-    log = tmp_path / "logs" / "esa1" / "mail.current"
-    log.parent.mkdir(parents=True)
-    old = [f"Message about nothing in particular, number {x}" for x in range(fillers)]
-    log.write_bytes(
-        _lines(8, *_HEADER) + b"".join(_lines(9, x) for x in old) + _lines(10, "nothing")
-    )
-    os.utime(log, (1e9, 1e9))
-    path = configure(tmp_path, f"{FILES}, timezone: America/New_York, start_at: end{more}")
+    """Its zone, its serial number, and after a rewind the same ids.
+
+    Of short logs and long ones, with ``ignore_older`` and without.
+    """
+    logs = [
+        append(tmp_path, content, appliance)
+        for length, fillers in (("short", 0), ("long", 3_000))
+        for content in [_log_of_yesterday(fillers)]
+        for appliance in (f"all/{length}1", f"new/{length}2")
+    ]
+    for log in logs:
+        os.utime(log, (1e9, 1e9))
+    inputs = [
+        f"{FILES.replace('logs', f'logs/{name}')}, timezone: America/New_York, start_at: end{more}"
+        for name, more in (("all", ""), ("new", ", ignore_older: 1h"))
+    ]
+    path = configure(tmp_path, "}}\n  - {{type: ".join(inputs))
     first = run(path, "--once")
     assert (first.returncode, first.stdout) == (0, b""), first.stderr
     if restarts:
         assert run(path, "--once").returncode == 0
-    with log.open("ab") as file:
-        file.write(logins_at(11))
+    for log in logs:
+        with log.open("ab") as file:
+            file.write(logins_at(11))
     second = run(path, "--once")
-    (document,) = map(json.loads, second.stdout.splitlines())
-    assert document["@timestamp"].startswith("2026-04-20T09:00:01")
-    assert document["event"]["timezone"] == "+02:00"
-    assert document["observer"]["serial_number"] == "564D0123"
-    done = subprocess.run(  # noqa: S603
-        [*COMMAND, "rewind", "-c", str(path), str(log), "--yes"], capture_output=True, check=False
+    documents = [json.loads(x) for x in second.stdout.splitlines()]
+    assert sorted(x["host"]["name"] for x in documents) == sorted(x.parent.name for x in logs)
+    for document in documents:
+        assert document["@timestamp"].startswith("2026-04-20T09:00:01")
+        assert document["event"]["timezone"] == "+02:00"
+        assert document["observer"]["serial_number"] == "564D0123"
+    for log in logs:
+        done = CliRunner().invoke(main, ["rewind", "-c", str(path), str(log), "--yes"])
+        assert done.exit_code == 0, done.output
+    text = path.read_text("utf-8").replace(", ignore_older: 1h", "")
+    path.write_text(text.replace(", start_at: end", ""))
+    again = [json.loads(x) for x in run(path, "--once").stdout.splitlines()]
+    assert sorted((x["event"]["id"], x["@timestamp"]) for x in again) == sorted(
+        (x["event"]["id"], x["@timestamp"]) for x in documents
     )
-    assert done.returncode == 0, done.stderr
-    path.write_text(path.read_text("utf-8").replace(f", start_at: end{more}", ""))
-    again = run(path, "--once")
-    assert [json.loads(x)["event"]["id"] for x in again.stdout.splitlines()] == [
-        document["event"]["id"]
-    ]
-    assert [json.loads(x)["@timestamp"] for x in again.stdout.splitlines()] == [
-        document["@timestamp"]
-    ]
+
+
+def _log_of_yesterday(fillers: int) -> bytes:
+    """Make a log with its header, and so many lines that say nothing."""
+    old = [f"Message about nothing in particular, number {x}" for x in range(fillers)]
+    return _lines(8, *_HEADER) + b"".join(_lines(9, x) for x in old) + _lines(10, "nothing")
 
 
 def logins_at(hour: int) -> bytes:

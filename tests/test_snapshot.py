@@ -85,7 +85,7 @@ def small() -> tuple[Corpus, list[bytes]]:
     return made, documents_of(made)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(
     sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=5),
     every=st.integers(1, 7),
@@ -96,10 +96,9 @@ def test_restarts_anywhere_change_nothing(sizes: list[int], every: int) -> None:
     assert read_with_restarts(made, [*sizes, 2000], every) == expected
 
 
-@pytest.mark.parametrize("seed", [1, 23])
-def test_a_large_corpus_survives_restarts(seed: int) -> None:
+def test_a_large_corpus_survives_restarts() -> None:
     """Two appliances with the same numbers, several files, every variant."""
-    made = hostile(seed)
+    made = hostile(1)
     assert read_with_restarts(made, [70_000, 13], 2) == documents_of(made)
 
 

@@ -12,7 +12,7 @@ from forwarder.spool import Spool
 from tests import spool_child
 from tests.spooling import MANY, opened
 
-KILLS = 25
+KILLS = 10
 FROM_THE_START = 0.05
 """Seconds. A life this short is counted from the start of the process, not of its work."""
 NEVER = 10**9

@@ -254,8 +254,9 @@ def cut(line: str, width: int, indent: str, *, counted: bool) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("indent", ["", "  ", " " * 9])
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize(
+    ("indent", "end"), [("", "\n"), ("  ", "\r\n"), (" " * 9, "\n\n"), (" " * 9, "\n")]
+)
 def test_the_tech_note_is_the_same_wrapped_at_any_width(indent: str, end: str) -> None:
     """Between words, or cut at the width; indented or not; with empty lines between or not."""
     expected = events("\n".join(LINES))

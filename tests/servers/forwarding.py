@@ -8,6 +8,9 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from typing import Any
 
+from click.testing import CliRunner
+
+from forwarder.cli.main import main
 from forwarder.testing import wait_until
 
 PROGRAM = Path(sys.executable).with_name("esa-forwarder")
@@ -52,7 +55,7 @@ class Forwarder:
             [PROGRAM, "run", "--once", "-c", self.config],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert result.returncode == 0, result.stderr
@@ -85,12 +88,10 @@ class Forwarder:
         self._end(SIGTERM)
 
     def status(self) -> dict[str, Any]:
-        """Ask how its output is."""
-        result = subprocess.run(  # noqa: S603 - our own command
-            [PROGRAM, "status", "-c", self.config, "--format", "json"],
-            capture_output=True,
-            check=True,
-        )
+        """Ask how its output is; in this process, as it is asked again and again."""
+        arguments = ["status", "-c", str(self.config), "--format", "json"]
+        result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
         found: dict[str, Any] = json.loads(result.stdout)
         return found
 
