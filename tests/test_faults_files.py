@@ -155,12 +155,12 @@ def test_under_64_bytes(tmp_path: Path) -> None:
     """A file is followed from its first byte on, and known again."""
     scene = Scene(tmp_path, tell(6, SESSIONS, appliances=3))
     writers = list(scene.writers.values())
+    live = {str(x.live) for x in writers}
     for _ in range(3):
         for writer, size in zip(writers, (1, 40, 63), strict=True):
             writer.grow(size)
         scene.program.begin()
-        live = {str(x.live) for x in writers}
-        wait_until(lambda wanted=live: wanted <= {*scene.program.open_files}, "the files are open")
+        wait_until(lambda: live <= {*scene.program.open_files}, "the files are open")
         scene.program.kill()
         for writer in writers:
             writer.grow()
