@@ -139,8 +139,8 @@ def test_one_output_is_dead_for_the_whole_run(tmp_path: Path) -> None:
 def test_a_spool_that_is_full_pauses_reading(tmp_path: Path) -> None:
     """Until the output delivers again: then all of it comes."""
     config = CONFIG.replace("{folder}/auth", "{folder}/away/auth")
-    stream = storm(43, 30_000_000)
-    with Scene(tmp_path, Corpus({}, []), config=config + "spool: {{max_bytes: 4MB}}\n") as x:
+    stream = storm(43, 60_000_000)
+    with Scene(tmp_path, Corpus({}, []), config=config + "spool: {{max_bytes: 10MB}}\n") as x:
         log = tmp_path / "logs" / "esa1" / "mail.current"
         log.parent.mkdir(parents=True)
         with log.open("wb") as file:
@@ -149,7 +149,7 @@ def test_a_spool_that_is_full_pauses_reading(tmp_path: Path) -> None:
         x.program.await_log("Reading paused: nothing can be written to the spool.")
         assert "the spool is full" in x.program.log
         size = sum(entry.stat().st_size for entry in (tmp_path / "state").iterdir())
-        assert size < 18_000_000
+        assert size < 24_000_000
         (tmp_path / "away").mkdir()
         x.output = tmp_path / "away" / "auth.ndjson"
         x.program.await_log("The spool has space again; reading resumed.")
