@@ -9,7 +9,9 @@ from pathlib import Path
 
 import orjson
 import pytest
+from click.testing import CliRunner
 
+from forwarder.cli.main import main
 from forwarder.cli.status import as_text
 from forwarder.plugins import find_outputs
 from forwarder.spool import Spool
@@ -23,12 +25,11 @@ from tests.test_run import FILES, configure, run
 def rewind(
     config: Path, log: Path | str, *options: str, yes: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Run it."""
+    """Run it, in this process."""
     options = (*options, "--yes") if yes else options
-    command = [*COMMAND, "rewind", "-c", str(config), *options, *([str(log)] if log else [])]
-    return subprocess.run(  # noqa: S603
-        command, capture_output=True, check=False, text=True, timeout=60, stdin=subprocess.DEVNULL
-    )
+    command = ["rewind", "-c", str(config), *options, *([str(log)] if log else [])]
+    done = CliRunner().invoke(main, command)
+    return subprocess.CompletedProcess(command, done.exit_code, done.stdout, done.stderr)
 
 
 def session(number: int, minute: str, *lines: str, day: int = 3) -> bytes:
