@@ -28,7 +28,7 @@ from forwarder.output import Expected, Failure, Output, OutputPlugin, Unavailabl
 from forwarder.pipeline import LogParser
 from forwarder.plugins import find_outputs
 
-PATIENCE = 30
+PATIENCE = 120
 """Seconds at most for the other side to come back, and for threads to end."""
 
 _HOSTILE = (

@@ -67,7 +67,7 @@ SERVERS = {"elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "to
 __all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"]
 
 settings.register_profile("local", deadline=None)
-settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, max_examples=50)
 # For `make check`: fewer cases of each law.
 settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "local")

@@ -345,7 +345,7 @@ def test_a_long_secret_is_masked_wherever_it_is(tmp_path: Path) -> None:
     assert "is refused: at https://u:********@host." in found
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(
     st.one_of(
         st.binary(max_size=200),

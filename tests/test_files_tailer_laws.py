@@ -163,7 +163,7 @@ def run(world: World, reader: Reader, todo: list[tuple[str, int, int]]) -> None:
                 getattr(world, name)(number)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(
     steps(ROTATIONS), st.sampled_from([7, 100, 1 << 17]), st.booleans(), st.sampled_from(HEADERS)
 )
@@ -191,7 +191,7 @@ def test_each_line_comes_once(
     assert reader.lost == 0
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(steps(IN_ORDER), st.sampled_from([7, 100, 1 << 17]), st.booleans())
 def test_lines_come_in_the_order_in_which_they_were_written(
     tmp_path_factory: pytest.TempPathFactory,

@@ -167,7 +167,7 @@ def ids_of(documents: Sequence[bytes], *, logins: bool = False) -> Iterator[str]
             yield document["event"]["id"]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(FILES, SCHEDULES, st.booleans())
 def test_a_file_gives_the_same_whatever_else_is_read(
     entries: list[list[Entry]],
@@ -189,7 +189,7 @@ def test_a_file_gives_the_same_whatever_else_is_read(
     assert len(set(ids)) == len(ids)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(FILES, SCHEDULES)
 def test_ids_of_a_log_do_not_depend_on_the_order_of_reading(
     entries: list[list[Entry]], schedule: list[tuple[int, int, bool]]
