@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 from forwarder_bulk.transport import explain
-from forwarder_elasticsearch import build
+from forwarder_elasticsearch.output import ElasticsearchOutput
 from forwarder_elasticsearch.settings import Settings
 from pydantic import ValidationError
 
@@ -20,6 +20,7 @@ from forwarder.testing import make_documents
 from tests.bulk_server import BulkServer
 from tests.servers.certificates import ADDRESS, Authority
 
+CLOUD_ID = "prod:" + b64encode(b"eu.aws.example.com$abc123$def456").decode()
 HOST = {"hosts": ["https://es1:9200"]}
 
 
@@ -33,7 +34,7 @@ def server() -> Iterator[BulkServer]:
 
 def ship(**settings: object) -> None:
     """Ship a document."""
-    output = build(Settings.model_validate(settings))
+    output = ElasticsearchOutput(Settings.model_validate(settings))
     try:
         output.open()
         assert list(output.write(make_documents(1))) == []
@@ -44,7 +45,9 @@ def ship(**settings: object) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "Field required"),
+        ({}, "either hosts or cloud_id"),
+        ({**HOST, "cloud_id": CLOUD_ID}, "either hosts or cloud_id"),
+        ({"cloud_id": "nonsense"}, "not a cloud ID"),
         ({"hosts": []}, "at least 1 item"),
         ({"hosts": ["es1:9200"]}, "not a URL"),
         ({"hosts": ["https://es1:port"]}, "not a URL"),
@@ -56,7 +59,7 @@ def ship(**settings: object) -> None:
         ({**HOST, "api_key": "a:b", "username": "u", "password": "p"}, "either api_key"),
         ({**HOST, "username": "u"}, "belong together"),
         ({**HOST, "client_key": "k.pem"}, "needs a client_certificate"),
-        ({**HOST, "username": "u", "client_key": "k"}, "together; client_key needs a"),
+        ({"username": "u", "client_key": "k"}, "together; client_key .*; set either hosts"),
         ({**HOST, "ca_certs": "ca.pem", "verify": "none"}, "take one of them out"),
         ({"hosts": ["http://es1:9200"], "ca_certs": "ca.pem"}, "ca_certs is about it"),
         ({"hosts": ["http://es1:9200"], "verify": "none"}, "verify is about it"),
@@ -101,6 +104,13 @@ def test_a_path_before_that_of_the_request(server: BulkServer) -> None:
     assert server.asked[0].path == "/es/logs-cisco_esa.auth-default/_bulk"
 
 
+def test_a_cloud_id_is_a_url() -> None:
+    """With or without a port."""
+    assert Settings(cloud_id=CLOUD_ID).urls() == ("https://abc123.eu.aws.example.com:443",)
+    text = "x:" + b64encode(b"host:9243$abc$").decode()
+    assert Settings(cloud_id=text).urls() == ("https://abc.host:9243",)
+
+
 def test_a_client_shows_its_certificate(tmp_path: Path) -> None:
     """Without it, the server hangs up; with a wrong file, it is named."""
     authority, clients = Authority(tmp_path), trustme.CA()
@@ -138,7 +148,7 @@ def test_a_certificate_that_is_not_valid_yet_is_explained() -> None:
 def test_nothing_is_verified(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """With a warning at each start, but not at each attempt to reach it."""
     server = BulkServer(Authority(tmp_path).context(tmp_path), product="Elasticsearch")
-    output = build(Settings.model_validate({"hosts": [server.url], "verify": "none"}))
+    output = ElasticsearchOutput(Settings.model_validate({"hosts": [server.url], "verify": "none"}))
     try:
         for _ in range(2):
             output.open()
@@ -151,14 +161,14 @@ def test_nothing_is_verified(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
 
 def test_write_needs_open() -> None:
     """A missing one is named."""
-    output = build(Settings.model_validate(HOST))
+    output = ElasticsearchOutput(Settings.model_validate(HOST))
     with pytest.raises(RuntimeError, match="before open"):
         output.write(make_documents(1))
 
 
 def test_a_bug_in_a_part_is_not_swallowed(server: BulkServer) -> None:
     """It is raised where the batch came from, whichever thread has met it."""
-    output = build(Settings.model_validate({"hosts": [server.url]}))
+    output = ElasticsearchOutput(Settings.model_validate({"hosts": [server.url]}))
     output.open()
     try:
         documents = [x._replace(body=None) for x in make_documents(1000)]  # type: ignore[arg-type]

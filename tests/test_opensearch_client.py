@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 from forwarder_bulk.settings import ClusterSettings
-from forwarder_opensearch import build
+from forwarder_opensearch import OpenSearchOutput
 from pydantic import ValidationError
 
 from forwarder.output import Expected, Finding, Unavailable
@@ -31,7 +31,7 @@ def server() -> Iterator[BulkServer]:
 
 def ship(**settings: object) -> None:
     """Ship a document."""
-    output = build(ClusterSettings.model_validate(settings))
+    output = OpenSearchOutput(ClusterSettings.model_validate(settings))
     try:
         output.open()
         assert list(output.write(make_documents(1))) == []
@@ -73,7 +73,7 @@ def test_a_node_that_is_down_is_not_logged(
 
 def test_write_needs_open() -> None:
     """A missing one is named."""
-    output = build(ClusterSettings.model_validate({"hosts": ["http://a:1"]}))
+    output = OpenSearchOutput(ClusterSettings.model_validate({"hosts": ["http://a:1"]}))
     with pytest.raises(RuntimeError, match="before open"):
         output.write(make_documents(1))
 

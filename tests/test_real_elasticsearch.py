@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from elasticsearch import ApiError, Elasticsearch
 from forwarder_bulk.output import BulkOutput
-from forwarder_elasticsearch import build
 from forwarder_elasticsearch.check import check
+from forwarder_elasticsearch.output import ElasticsearchOutput
 from forwarder_elasticsearch.settings import Settings
 
 from forwarder.events import Document
@@ -61,7 +61,7 @@ def namespace() -> str:
 @contextmanager
 def opened(settings: dict[str, object]) -> Iterator[BulkOutput]:
     """Open an output."""
-    output = build(Settings.model_validate(settings))
+    output = ElasticsearchOutput(Settings.model_validate(settings))
     try:
         output.open()
         yield output

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from forwarder_bulk.output import BulkOutput
 from forwarder_bulk.settings import ClusterSettings
-from forwarder_opensearch import build, check
+from forwarder_opensearch import OpenSearchOutput, check
 
 from forwarder.events import Document
 from forwarder.output import Expected, Unavailable
@@ -42,7 +42,7 @@ def node(opensearch: Node) -> Node:
 @contextmanager
 def opened(node: Node, **settings: object) -> Iterator[BulkOutput]:
     """Open an output."""
-    output = build(ClusterSettings.model_validate({"hosts": [node.url], **settings}))
+    output = OpenSearchOutput(ClusterSettings.model_validate({"hosts": [node.url], **settings}))
     try:
         output.open()
         yield output

@@ -2,7 +2,7 @@
 
 Each document is created with its id, so one that comes again is recognised, and is there once.
 Nothing else is asked of the cluster, so a key needs ``auto_configure`` and ``create_doc`` and
-nothing more. A node is used until it cannot be reached; then the next one is.
+nothing more.
 
 A batch is cut into parts that become smaller towards its end, and each free thread takes the next
 one: so all that may be in flight at once are, nearly until the last. All are final before
@@ -18,18 +18,18 @@ some documents of a request and takes most of them, the rest of the batch is.
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from urllib.parse import quote, urlencode
 
 from forwarder import Document, Failure, Unavailable
-from forwarder_bulk.response import FILTER, BulkResult, Disposition, interpret
+from forwarder_bulk.response import BulkResult, Disposition, interpret
 from forwarder_bulk.settings import ClusterSettings
 from forwarder_bulk.targets import Request, Targets
-from forwarder_bulk.transport import HttpPool, Reply, UnreachableError, compress
+from forwarder_bulk.transport import Reply, UnreachableError, compress
 
 _log = logging.getLogger(__name__)
 
@@ -43,30 +43,17 @@ _FEWEST = 50
 size, and to send one document at a time afterwards would take long for nothing."""
 
 
-_HEADERS = {"content-type": "application/x-ndjson", "content-encoding": "gzip"}
-
-
-class BulkOutput:
+class BulkOutput(ABC):
     """Ships to one cluster."""
 
-    def __init__(
-        self, settings: ClusterSettings, check_product: Callable[[Reply], None], **parameters: str
-    ) -> None:
-        """Connect nowhere yet; the parameters go with each request.
-
-        ``check_product`` raises Unavailable where a reply is from another product.
-        """
+    def __init__(self, settings: ClusterSettings) -> None:
+        """Connect nowhere yet."""
         self._settings = settings
-        self._check_product = check_product
-        self._parameters = {"filter_path": FILTER, **parameters}
-        if settings.pipeline is not None:
-            self._parameters["pipeline"] = settings.pipeline
         self._targets = Targets(settings.index, by_appliance=settings.namespace_by_appliance)
-        self._nodes = deque[HttpPool]()  # the one that is used comes first
         self._has_warned = False
         self._max_documents = _UNLIMITED
         self._max_bytes: int | None = None
-        self._lock = threading.Lock()  # of nodes and limits, and of the batch that is being sent
+        self._lock = threading.Lock()  # of limits, and of the batch that is being sent
 
     def open(self) -> None:
         """Prepare the connections; nothing is sent yet."""
@@ -75,9 +62,9 @@ class BulkOutput:
             _log.warning(
                 "The certificate of %s is not verified (verify: none): an attacker in between can"
                 " read the documents and the credentials. Name the authority in ca_certs.",
-                ", ".join(self._settings.hosts),
+                ", ".join(self._settings.urls()),
             )
-        self._nodes.extend(HttpPool(x, self._settings) for x in self._settings.hosts)
+        self.connect()
         self._max_documents, self._max_bytes = _UNLIMITED, None
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
@@ -171,30 +158,26 @@ class BulkOutput:
 
         Once more than there are nodes: a connection may be one that was cut while it was idle.
         """
-        if not self._nodes:
-            raise RuntimeError("write was called before open")
-        where = "" if request.where is None else f"/{quote(request.where)}"
-        path = f"{where}/_bulk?{urlencode(self._parameters)}"
-        left = len(self._nodes)
+        left = len(self._settings.urls())
         while True:
-            node = self._nodes[0]
             try:
-                reply = node.request("POST", path, request.body, _HEADERS)
-            except Unavailable as error:
-                with self._lock:
-                    if node is self._nodes[0]:
-                        self._nodes.rotate(-1)
-                if not left or not isinstance(error, UnreachableError):
+                return self.post(request)
+            except UnreachableError:
+                if not left:
                     raise
                 left -= 1
-            else:
-                self._check_product(reply)
-                return reply
 
+    @abstractmethod
+    def connect(self) -> None:
+        """Prepare the connections; raises Unavailable where a file of the settings is of no use."""
+
+    @abstractmethod
+    def post(self, request: Request) -> Reply:
+        """Make one request of one node, after an UnreachableError of another one."""
+
+    @abstractmethod
     def close(self) -> None:
         """Close the connections."""
-        while self._nodes:
-            self._nodes.pop().close()
 
 
 @dataclass

@@ -126,6 +126,10 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
         description="Ingest pipeline for the documents; without it, the one of the index template.",
     )
 
+    def urls(self) -> tuple[str, ...]:
+        """Return the nodes to ask."""
+        return self.hosts
+
     def login(self) -> dict[str, str]:
         """Return the header by which requests log in, if any."""
         if self.username is None or self.password is None:
@@ -148,7 +152,7 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
             yield "with verify: none, no authority is used; take one of them out"
         if self.index is not None and self.namespace_by_appliance:
             yield "an index has no namespace; take namespace_by_appliance or index out"
-        plain = [x for x in self.hosts if x.startswith("http:")]
+        plain = [x for x in self.hosts or () if x.startswith("http:")]
         about = [x for x in _ABOUT_TLS if getattr(self, x) not in {None, "full"}]
         if plain and about:
             yield f"{plain[0]} has no TLS, but {about[0]} is about it"

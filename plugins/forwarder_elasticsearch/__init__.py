@@ -2,21 +2,18 @@
 
 from collections.abc import Iterable
 
-from forwarder_bulk.output import BulkOutput
-
-from forwarder import OutputPlugin, hookimpl
+from forwarder import Output, OutputPlugin, hookimpl
 from forwarder_elasticsearch.check import check
-from forwarder_elasticsearch.client import check_product
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
 
 
-def build(settings: Settings) -> BulkOutput:
-    """Make an output into data streams, or into plain indices if the settings name them."""
-    if settings.index is not None:
-        return BulkOutput(settings, check_product)
-    # Without a template for it, an index of that name would be created.
-    return BulkOutput(settings, check_product, require_data_stream="true")
+def build(settings: Settings) -> Output:
+    """Make an output."""
+    # The client takes half a second to import, which most commands need not spend.
+    from forwarder_elasticsearch.output import ElasticsearchOutput  # noqa: PLC0415
+
+    return ElasticsearchOutput(settings)
 
 
 @hookimpl

@@ -34,7 +34,7 @@ _SEE_SERVER = "See how the server is, and whether hosts is right."
 def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
     """Look at each node, and at the cluster by the first that takes the credentials."""
     is_checked = False
-    for url in settings.hosts:
+    for url in settings.urls():
         try:
             if url.startswith("https:") and settings.proxy is None:
                 yield from _check_certificate(settings, url)

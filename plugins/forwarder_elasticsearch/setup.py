@@ -124,7 +124,7 @@ def _with_credentials(settings: Settings, options: SetupOptions) -> Settings:
 def _request(settings: Settings, method: str, path: str, body: str | None = None) -> Answer:
     """Ask the first node that answers; all but success, 400 and 404 raises Unavailable."""
     errors = []
-    for url in settings.hosts:
+    for url in settings.urls():
         try:
             answer = request(settings, url, method, path, body.encode() if body else None)
         except Unavailable as error:

@@ -1,19 +1,56 @@
 """The output ``opensearch``: documents into data streams or indices, each of them once."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from urllib.parse import quote, urlencode
 
 from forwarder_bulk.output import BulkOutput
-from forwarder_bulk.response import show_page
+from forwarder_bulk.response import FILTER, show_page
 from forwarder_bulk.settings import ClusterSettings
+from forwarder_bulk.targets import Request
 from forwarder_bulk.transport import HttpPool, Reply, as_finding, parse_shallow
 
 from forwarder import Expected, Finding, OutputPlugin, Unavailable, hookimpl
 
+_HEADERS = {"content-type": "application/x-ndjson", "content-encoding": "gzip"}
 
-def build(settings: ClusterSettings) -> BulkOutput:
-    """Make an output."""
-    return BulkOutput(settings, _check_product)
+
+class OpenSearchOutput(BulkOutput):
+    """Ships to one cluster. A node is used until it cannot be reached; then the next one is."""
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        super().__init__(settings)
+        self._nodes = deque[HttpPool]()  # the one that is used comes first
+
+    def connect(self) -> None:  # type: ignore[explicit-override]  # not in Python 3.11
+        """Make a pool for each node; nothing is sent yet."""
+        self._nodes.extend(HttpPool(x, self._settings) for x in self._settings.urls())
+
+    def post(self, request: Request) -> Reply:  # type: ignore[explicit-override]
+        """Make one request."""
+        if not self._nodes:
+            raise RuntimeError("write was called before open")
+        where = "" if request.where is None else f"/{quote(request.where)}"
+        pipeline = self._settings.pipeline
+        parameters = {"filter_path": FILTER} | ({} if pipeline is None else {"pipeline": pipeline})
+        node = self._nodes[0]
+        try:
+            reply = node.request(
+                "POST", f"{where}/_bulk?{urlencode(parameters)}", request.body, _HEADERS
+            )
+        except Unavailable:
+            with self._lock:
+                if node is self._nodes[0]:
+                    self._nodes.rotate(-1)
+            raise
+        _check_product(reply)
+        return reply
+
+    def close(self) -> None:  # type: ignore[explicit-override]
+        """Close the connections."""
+        while self._nodes:
+            self._nodes.pop().close()
 
 
 def _check_product(reply: Reply) -> None:
@@ -64,7 +101,7 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
         OutputPlugin(
             name="opensearch",
             config=ClusterSettings,
-            build=build,
+            build=OpenSearchOutput,
             check=check,
             knows_ids=True,
         )

@@ -1,0 +1,145 @@
+"""Shipping to Elasticsearch, by its own client.
+
+The client chooses among the nodes and makes the requests; each goes through
+:class:`forwarder_bulk.transport.HttpPool`, which knows proxies and limits answers. It tries nothing
+again: that is done where the documents are, in :mod:`forwarder_bulk.output`.
+"""
+
+import logging
+from typing import Any, NamedTuple
+
+import elastic_transport
+from elastic_transport import (
+    ApiResponseMeta,
+    ConnectionError,  # noqa: A004 - that of the client
+    ConnectionTimeout,
+    HttpHeaders,
+    NodeConfig,
+    TransportError,
+)
+from elasticsearch import Elasticsearch, UnsupportedProductError
+from forwarder_bulk.output import BulkOutput
+from forwarder_bulk.response import FILTER
+from forwarder_bulk.targets import Request
+from forwarder_bulk.transport import HttpPool, Reply, UnreachableError
+
+from forwarder import Unavailable
+from forwarder_elasticsearch.client import JSON, check_product
+from forwarder_elasticsearch.settings import Settings
+
+_ANY_STATUS = range(100, 1000)
+"""All that ``http.client`` takes for one; the client must not raise for any of them."""
+
+
+class ElasticsearchOutput(BulkOutput):
+    """Ships to one cluster."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._client: Elasticsearch | None = None
+
+    def connect(self) -> None:  # type: ignore[explicit-override]  # not in Python 3.11
+        """Make a client whose requests and replies are bytes; nothing is sent yet."""
+        # It warns of each request that fails; here, only changes are logged.
+        logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
+        client = Elasticsearch(
+            list(self._settings.urls()),
+            node_class=type("Node", (_Node,), {"settings": self._settings}),
+            serializers=dict.fromkeys((JSON, "application/x-ndjson"), _RawSerializer()),
+            max_retries=0,
+            retry_on_status=(),
+            retry_on_timeout=False,
+        )
+        self._client = client.options(
+            ignore_status=_ANY_STATUS, headers={"content-encoding": "gzip"}
+        )
+
+    def post(self, request: Request) -> Reply:  # type: ignore[explicit-override]
+        """Make one request, of the node that the client chooses."""
+        if self._client is None:
+            raise RuntimeError("write was called before open")
+        try:
+            response = self._client.bulk(
+                # Bytes are passed on as they are; the annotation knows only what is encoded.
+                operations=request.body,  # type: ignore[arg-type]
+                index=request.where,
+                pipeline=self._settings.pipeline,
+                # Without a template for it, an index of that name would be created.
+                require_data_stream=True if self._settings.index is None else None,
+                filter_path=FILTER,
+            )
+            meta, body = response.meta, response.body
+        except UnsupportedProductError as error:
+            meta, body = error.meta, b""
+        except ConnectionError as error:
+            raise UnreachableError(error.message) from error
+        except TransportError as error:
+            raise Unavailable(error.message) from error
+        reply = Reply(
+            _url_of(meta), meta.status, meta.headers, body if isinstance(body, bytes) else b""
+        )
+        check_product(reply)
+        return reply
+
+    def close(self) -> None:  # type: ignore[explicit-override]
+        """Close the connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def _url_of(meta: ApiResponseMeta) -> str:
+    node = meta.node
+    host = f"[{node.host}]" if ":" in node.host else node.host
+    return f"{node.scheme}://{host}:{node.port}{node.path_prefix}"
+
+
+class _RawSerializer(elastic_transport.Serializer):
+    """Passes bytes on: requests are encoded already, and replies are parsed elsewhere."""
+
+    mimetype = "application/*"
+
+    def loads(self, data: bytes) -> bytes:  # type: ignore[explicit-override]
+        return data
+
+    def dumps(self, data: bytes) -> bytes:  # type: ignore[explicit-override]
+        return data
+
+
+class _NodeResponse(NamedTuple):
+    meta: ApiResponseMeta
+    body: bytes
+
+
+class _Node(elastic_transport.BaseNode):
+    """One node of a cluster."""
+
+    settings: Settings
+
+    def __init__(self, config: NodeConfig) -> None:
+        super().__init__(config)
+        self._pool = HttpPool(self.base_url, self.settings)
+
+    def perform_request(  # type: ignore[explicit-override]
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        headers: HttpHeaders | None = None,
+        request_timeout: object = None,  # noqa: ARG002 - the pool limits the time
+    ) -> Any:  # noqa: ANN401 - the name of its type is not public
+        """Make a request; an error names the node."""
+        try:
+            reply = self._pool.request(method, target, body, headers)
+        except UnreachableError as error:
+            raise ConnectionError(str(error)) from error
+        except Unavailable as error:
+            raise ConnectionTimeout(str(error)) from error
+        # The client would refuse what says that it is something else.
+        answered = HttpHeaders({**reply.headers, "content-type": JSON})
+        return _NodeResponse(
+            ApiResponseMeta(reply.status, "1.1", answered, 0.0, self.config), reply.body
+        )
+
+    def close(self) -> None:  # type: ignore[explicit-override]
+        self._pool.close()
