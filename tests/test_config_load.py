@@ -136,7 +136,7 @@ def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
     batch, retry = config.outputs["siem"].delivery.batch, config.outputs["siem"].delivery.retry
     assert batch.max_documents == 10_000
     assert batch.max_bytes == 20_000_000
-    assert batch.max_age == timedelta(milliseconds=500)
+    assert batch.max_age == timedelta(milliseconds=100)
     assert retry.initial_pause == timedelta(seconds=1)
     assert retry.max_pause == timedelta(minutes=1)
     assert config.documents.session_events

@@ -105,7 +105,7 @@ def test_a_mistake_is_seen_in_the_editor(right: str, wrong: str) -> None:
 def test_defaults_are_as_people_write_them() -> None:
     """Durations are no ISO 8601."""
     batch = SCHEMA["$defs"]["BatchSettings"]["properties"]
-    assert batch["max_age"]["default"] == "500ms"
+    assert batch["max_age"]["default"] == "100ms"
     assert batch["max_documents"]["default"] == 10000
     assert "Documents in a batch." in batch["max_documents"]["description"]
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"

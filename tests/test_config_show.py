@@ -20,7 +20,7 @@ outputs:
     batch:
       max_documents: 10000
       max_bytes: 20MB
-      max_age: 500ms
+      max_age: 100ms
     retry:
       initial_pause: 1s
       max_pause: 1m

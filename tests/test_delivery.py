@@ -785,17 +785,18 @@ def test_an_idle_output_reads_nothing(spool: Spool, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_batch_that_is_not_full_waits_for_its_age(spool: Spool) -> None:
-    """So that few documents at a time do not become as many batches."""
+    """So that few documents at a time do not become as many batches; the first one is at once."""
     settings = QUICK._replace(max_documents=5, max_age=60 * MINUTE)
     output = Scripted()
     with running(spool, output, settings) as delivery:
+        spool.commit(documents(0, 1))
         assert wait_until_drained(delivery, MINUTE)
-        for number in range(7):
+        for number in range(1, 8):
             spool.commit(documents(number, number + 1))
         until(spool, lambda: spool.pending("a") == 2)
-    assert output.written == [[0, 1, 2, 3, 4]]
+    assert output.written == [[0], [1, 2, 3, 4, 5]]
     deliver(spool, output, settings._replace(max_age=0.01 * SECOND))
-    assert output.written[1:] == [[5, 6]]
+    assert output.written[2:] == [[6, 7]]
 
 
 def test_stopping_finishes_the_batch_in_hand(spool: Spool) -> None:

@@ -183,11 +183,12 @@ def test_a_kill_loses_no_more_than_what_was_on_its_way(tmp_path: Path, *, counte
     site.program.begin()
 
     def message(number: int) -> bytes:
-        text = connection("esa1", number, "203.0.113.1", f"u{number}")[1].encode()
+        text = connection("esa1", 1, "203.0.113.1", f"u{number}")[1].encode()
         return b"%d %b" % (len(text), text) if counted else text + b"\n"
 
     sent = 0
     with site.connect("tcp") as client, suppress(OSError):
+        client.sendall(connection("esa1", 1, "203.0.113.1", "")[0].encode() + b"\n")
         while True:
             client.sendall(message(sent))
             sent += 1

@@ -5,8 +5,8 @@ ends the program, what was read is neither lost nor delivered twice.
 
 Rules:
 
-* A commit waits for more, but not for long (:data:`COMMIT_SECONDS`, :data:`COMMIT_BYTES`): a storm
-  costs few writes to disk, and a single login is there at once.
+* A commit waits until the last one is a while ago (:data:`COMMIT_SECONDS`), or there is much
+  (:data:`COMMIT_BYTES`): a storm costs few writes to disk, and a single login is there at once.
 * One commit is in progress at a time, in a thread of its own. One that is refused is tried again as
   it is, until it succeeds or the program ends; then nothing more is written, because the next
   positions would say that it is there.
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from forwarder.inputs.stdin import StandardInput
     from forwarder.inputs.syslog.source import SyslogSource
 
-COMMIT_SECONDS = 0.1  # for which a login may wait for others; ten writes a second are no load
+COMMIT_SECONDS = 0.1
+"""Between commits, so the longest that a login waits for others. Ten writes a second are no load."""
 COMMIT_BYTES = 4_000_000  # documents in memory before they are committed; four rows of the spool
 COMMIT_READ_BYTES = 16 << 20
 """Of logs, before their positions are committed: standard input keeps in memory what may have to be
@@ -104,7 +105,8 @@ class Ingest:
         """Begin with nothing in flight."""
         self._documents: list[Document] = []
         self._document_bytes = self._read_bytes = 0
-        self._since: float | None = None  # when the first chunk after a checkpoint was read
+        self._has_read = False  # anything since the last checkpoint was requested
+        self._asked_at = -math.inf  # when that was
         self._is_asked = False  # whether a checkpoint is on its way
         # When a tick will release messages; at first, what waits in the saved state is not known.
         self._due: float | None = 0.0
@@ -199,8 +201,8 @@ class Ingest:
 
     def _read(self) -> list[Chunk]:
         wait = WAIT_SECONDS
-        if self._since is not None and not self._is_asked:
-            wait = max(0.0, self._since + COMMIT_SECONDS - time.monotonic())
+        if self._has_read and not self._is_asked:
+            wait = max(0.0, self._asked_at + COMMIT_SECONDS - time.monotonic())
         if self._due is not None:
             wait = min(wait, max(0.0, self._due - time.time()))
         # Of several sources none may keep the others waiting.
@@ -217,7 +219,7 @@ class Ingest:
     def _feed(self, chunk: Chunk) -> None:
         self._parser.feed(chunk)
         self._read_bytes += len(chunk.data)
-        self._since = self._since or time.monotonic()
+        self._has_read = True
         self._ask_if_much()
 
     def _tick(self) -> None:
@@ -227,7 +229,7 @@ class Ingest:
         if self._due is not None and now >= self._due:
             self._parser.tick(now)
             self._due = None
-            self._since = self._since or time.monotonic()
+            self._has_read = True
 
     def _collect(self, *, wait: bool = False) -> None:
         """Take the parser's replies, and commit at each checkpoint."""
@@ -251,7 +253,7 @@ class Ingest:
         """Begin to commit what was read so far; what comes until the reply is with the next."""
         self._parser.ask(self._deleted)
         self._deleted, self._read_bytes = [], 0
-        self._is_asked, self._since = True, None
+        self._is_asked, self._has_read, self._asked_at = True, False, time.monotonic()
 
     def _commit_all(self) -> None:
         self._wait_for_checkpoint()
@@ -266,9 +268,10 @@ class Ingest:
             self._collect(wait=True)
 
     def _is_due(self, *, idle: bool) -> bool:
-        if self._since is None:  # files may have moved though nothing was read
+        if not self._has_read:  # files may have moved though nothing was read
             return self.status.is_due
-        return time.monotonic() - self._since >= COMMIT_SECONDS or (idle and self._once)
+        is_late = time.monotonic() >= self._asked_at + COMMIT_SECONDS
+        return is_late or (idle and self._once)
 
     def _commit(self, checkpoint: CheckpointReply) -> None:
         """Commit the documents before a checkpoint, with it and with the positions of files."""

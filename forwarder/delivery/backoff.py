@@ -34,8 +34,8 @@ class DeliverySettings(NamedTuple):
 
     max_documents: int = 10_000  # in a batch; an output may make several requests of it
     max_bytes: int = 20_000_000  # in a batch, unless one document alone has more; as in Logstash
-    max_age: timedelta = timedelta(seconds=0.5)
-    """How long a batch that is not full waits for more documents."""
+    max_age: timedelta = timedelta(seconds=0.1)
+    """How long a batch that is not full waits for more documents after the one before."""
     initial_pause: timedelta = timedelta(seconds=1)
     """Longest wait before the first retry; it doubles with each further one."""
     max_pause: timedelta = timedelta(seconds=60)

@@ -3,7 +3,7 @@
 The rules:
 
 - A batch is what lies behind the cursor: up to a number of documents, up to a number of bytes, or
-  what arrived within a while.
+  what arrived within a while of the last batch. So a single login is delivered at once.
 - Retryable documents are handed over again until they are delivered; only the end of the program
   ends this. While the output delivers some of a batch, the rest follows within a second; where it
   delivers nothing, after exponential backoff.
@@ -21,6 +21,7 @@ Memory holds two batches, of which one is prefetched where more than that waits,
 spool.
 """
 
+import math
 import random
 import threading
 import time
@@ -82,7 +83,7 @@ class Delivery:
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
         self._is_idle = False
         self._expects_more = True
-        self._last_read = 0.0
+        self._last_read = -math.inf  # when a batch was read
         self._mask = mask
         self._health = OutputHealth(name, spool, clock, mask)
         self._retrier = Retrier(settings, self._health, self._stop, chance)
@@ -181,14 +182,13 @@ class Delivery:
                 self._spool.wake()  # others may wait until all is delivered
 
     def _wait_for_documents(self) -> None:
-        """Let a batch fill up; at once if documents arrived during the last one."""
+        """Let a batch fill up, unless the last one is long enough ago."""
         settings = self._settings
         if self._is_idle:
             postponed = self._postponed.wait
             seconds = _IDLE_SECONDS if postponed is None else postponed.total_seconds()
             seconds = min(seconds, _IDLE_SECONDS)
             self._spool.wait(lambda: self._stop.is_set() or self._pending > 0, seconds)
-            self._last_read = time.monotonic()
         if self._pending:
             age = time.monotonic() - self._last_read
             self._spool.wait(
@@ -207,7 +207,7 @@ class Delivery:
         return self._spool.pending(self.name)
 
     def _read(self) -> Batch:
-        self._last_read = time.monotonic()
+        begun = time.monotonic()
         is_due = self._postponed.is_due
         prefetched, self._prefetched = self._prefetched, None
         ahead = prefetched.result() if prefetched else None
@@ -215,6 +215,7 @@ class Delivery:
         if is_due and not batch.letters:  # they were purged
             self._postponed.succeed(self._spool.postponed(self.name))
         if batch.documents:
+            self._last_read = begun
             self._spool.sync()
         return batch
 

@@ -10,11 +10,13 @@ import pytest
 from forwarder.mail_logs import grammar
 from tests import patterns
 from tests.bench import __main__ as command
-from tests.bench import ripgrep, service_rows
+from tests.bench import ripgrep, service_rows, syslog_rows
 from tests.bench.against import against
 from tests.bench.corpora import Corpora, Log
 from tests.bench.measuring import PROGRAM, BenchError, Output, look_at, ratio
 from tests.bench.rows import Row, Sizes, check, line_by_line, ours, traffic
+from tests.servers.fixtures import obtain
+from tests.servers.syslog.rsyslog import find as find_rsyslog
 
 
 def test_ripgrep_has_the_forms_of_the_grammar() -> None:
@@ -94,6 +96,8 @@ def test_the_command_prints_a_table(
     """Every row has its cells, and the exit code says whether limits are kept."""
     monkeypatch.setattr(service_rows, "IDLE_SECONDS", 0.1)
     monkeypatch.setattr(service_rows, "LATENCIES", 3)
+    monkeypatch.setattr(syslog_rows, "LATENCIES", 3)
+    obtain("rsyslog", find_rsyslog)
     code = command.main(["--megabytes=0.2", "--rounds=1"])
     first, _, *table = capsys.readouterr().out.splitlines()
     assert re.search(r"\d+ cores?, Python 3\..*; 0.2 MB of traffic$", first)
@@ -107,6 +111,7 @@ def test_the_command_prints_a_table(
         "two appliances",
         "run --once",
         "run",
+        "rsyslog with imtcp and omfile",
     }
     assert code == any("over the limit" in row for row in table)
 

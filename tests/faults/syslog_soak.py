@@ -149,7 +149,7 @@ def kill(folder: Path, seconds: float) -> Result:
         return b"".join(_failure(x) for x in range(first, first + batch))
 
     with running(folder, "tcp") as site, site.connect("tcp") as client:
-        client.sendall(messages())
+        client.sendall(_connection() + messages())
         site.await_user(f"u{batch - 1}")
         begun = time.monotonic()
         times.append(begun)
@@ -182,9 +182,10 @@ def kill(folder: Path, seconds: float) -> Result:
 
 def datagrams(folder: Path, seconds: float) -> Result:
     """Send datagrams; compare what was received and reported as dropped with what was sent."""
-    sent = round(seconds * RATE)
+    logins = round(seconds * RATE)
+    sent = logins + 1
     with running(folder, "udp") as site:
-        with sending(_send_datagrams, site.ports["udp"], sent) as sender:
+        with sending(_send_datagrams, site.ports["udp"], logins) as sender:
             sender.join()
         assert site.program.end() == 0
         said = subprocess.run(  # noqa: S603 - our own
@@ -199,7 +200,7 @@ def datagrams(folder: Path, seconds: float) -> Result:
     return Result(
         f"datagrams: {sent:,} sent at {RATE:,} a second, {received:,} received, {dropped:,} dropped"
         f" with a buffer of {counts['buffer_bytes']:,} bytes, {documents:,} documents",
-        {"not all is reported": received + dropped != sent or documents != received},
+        {"not all is reported": received + dropped != sent or documents < received - 1},
     )
 
 
@@ -285,6 +286,7 @@ def _send_fleet(port: int, ticks: int) -> None:
 def _send_datagrams(port: int, amount: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.connect(("127.0.0.1", port))
+        client.send(_connection())
         begun, batch = time.monotonic(), RATE // 1_000
         for number in range(amount):
             if number % batch == 0:
@@ -307,9 +309,14 @@ def _send_line(port: int, amount: int) -> None:
             client.sendall(b"x" * 1_000_000)
 
 
+def _connection() -> bytes:
+    """Return the beginning of a connection for logins."""
+    return (_header() + _LINES[0].format(1, "203.0.113.1") + "\n").encode()
+
+
 def _failure(number: int) -> bytes:
-    """Return a login whose connection is not known."""
-    text = f"SMTP Auth: (ICID {number}) failed for user: u{number}"
+    """Return a login on it."""
+    text = f"SMTP Auth: (ICID 1) failed for user: u{number}"
     text += " using AUTH mechanism: PLAIN with profile: P"
     return (_header() + text + "\n").encode()
 
