@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import orjson
 
-from tests.faults.program import COMMAND, wait_until
+from tests.faults.program import COMMAND, DEADLINE_SECONDS
 from tests.syslog_site import Appliance, Site, connection
 
 APPLIANCES = 100
@@ -102,6 +102,14 @@ class Ledger:
             address = address_of(int(appliance.rpartition(".")[2]), int(number))
             self.wrong += document.get("source", {}).get("ip") != address
 
+    def grows(self) -> bool:
+        """Wait for further documents; tell whether there are any."""
+        before, end = self.count, time.monotonic() + DEADLINE_SECONDS
+        while self.count == before and time.monotonic() < end:
+            time.sleep(0.05)
+            self.read()
+        return self.count > before
+
 
 def fleet(folder: Path, seconds: float) -> Result:
     """Let a fleet send; compare all documents with what was sent."""
@@ -116,12 +124,8 @@ def fleet(folder: Path, seconds: float) -> Result:
                 sender.join(SAMPLE_SECONDS)
             sent = time.monotonic() - begun
         number = 2 * APPLIANCES * ticks
-
-        def are_there() -> bool:
-            ledger.read()
-            return len(ledger.seen) >= number
-
-        wait_until(are_there, "the last document")
+        while len(ledger.seen) < number and ledger.grows():
+            pass
         behind = time.monotonic() - begun - sent
         assert site.program.end() == 0
         ledger.read()
