@@ -104,9 +104,10 @@ class Site:
         wait_until(is_there, f"a document with {user}")
         return found[0]
 
-    def connect(self, transport: str) -> socket.socket:
-        """Connect to a stream."""
-        client = socket.create_connection(("127.0.0.1", self.ports[transport]))
+    def connect(self, transport: str, source: str = "127.0.0.1") -> socket.socket:
+        """Connect to a stream, from an address."""
+        port = self.ports[transport]
+        client = socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
         if transport == "tls":
             context = ssl.create_default_context(cafile=self.authority.path)
             context.load_cert_chain(self.folder / "server.pem", self.folder / "server.key")
@@ -142,7 +143,7 @@ class Appliance:
     def __init__(self, site: Site) -> None:
         """Connect."""
         self._site = site
-        self._client = site.connect("tcp")
+        self._client = site.connect("tcp", "127.0.0.2")
         self._number = 0
 
     def log_in(self) -> None:
