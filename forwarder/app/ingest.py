@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from forwarder.inputs.syslog.source import SyslogSource
 
 COMMIT_SECONDS = 0.1
-"""Between commits, so the longest that a login waits for others. Ten writes a second are no load."""
+"""Between commits; a login waits for others no longer. Ten writes a second are no load."""
 COMMIT_BYTES = 4_000_000  # documents in memory before they are committed; four rows of the spool
 COMMIT_READ_BYTES = 16 << 20
 """Of logs, before their positions are committed: standard input keeps in memory what may have to be
