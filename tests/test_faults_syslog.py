@@ -212,7 +212,6 @@ def test_a_fleet(tmp_path: Path) -> None:
     """A hundred appliances at a time: every login is there once, with its own address."""
     result = syslog_soak.fleet(tmp_path / "fleet", seconds=1)
     assert not result.faults["documents"], result.words
-    assert not result.faults["too much memory"], result.words
 
 
 def test_dropped_datagrams(tmp_path: Path) -> None:
