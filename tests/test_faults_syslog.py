@@ -100,8 +100,8 @@ def test_a_byte_at_a_time(site: Site, honest: Appliance) -> None:
 
 def test_more_connections_than_allowed(site: Site, honest: Appliance) -> None:
     """Those beyond the limit of a sender are closed at once."""
-    with connections(site, MANY) as clients:
-        wait_until(lambda: ended(clients) >= MANY - 32, "the end of most connections")
+    with connections(site, 1_000) as clients:
+        wait_until(lambda: ended(clients) >= 1_000 - 32, "the end of most connections")
         honest.log_in()
     site.program.await_log("Syslog: connections were closed at once")
 
