@@ -62,6 +62,7 @@ UNMEASURED = (
 )
 """How the names begin of files whose processes run without coverage. They do under load, or many
 times, what other tests cover; with it they take half as long again."""
+LONG_BYTES = 60  # of a parameter that may be shown
 SERVERS = {"elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"}
 
 __all__ = ["elasticsearch_8", "elasticsearch_9", "opensearch", "query_node", "toxiproxy"]
@@ -99,6 +100,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if name.startswith(SLOW) or SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name long bytes by their size: those of a compressed file differ from second to second."""
+    if isinstance(val, bytes) and len(val) > LONG_BYTES:
+        return f"{len(val)} bytes"
+    return None
 
 
 @pytest.hookimpl(wrapper=True)
