@@ -1,4 +1,7 @@
-"""rsyslog, as Debian installs it."""
+"""rsyslog, as Debian installs it.
+
+A single thread works on its queue: several of them change the order of messages.
+"""
 
 import os
 import shutil
@@ -9,7 +12,9 @@ from tests.servers.running import Server, accepts, free_ports
 from tests.servers.syslog import Targets
 
 _CONFIG = """\
-global(workDirectory="{folder}" maxMessageSize="64k" defaultNetstreamDriverCAFile="{ca}")
+global(workDirectory="{folder}" maxMessageSize="64k" defaultNetstreamDriverCAFile="{ca}"
+  parser.escapeControlCharactersOnReceive="off")
+main_queue(queue.workerThreads="1")
 module(load="imtcp")
 input(type="imtcp" address="127.0.0.1" port="{port}")
 """
