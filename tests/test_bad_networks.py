@@ -107,13 +107,14 @@ class Scene:
 
     def verify(self) -> None:
         """Compare what is in Elasticsearch with the truth, and see how the service is."""
+        # What inputs are behind is saved every few seconds.
+        wait_until(lambda: self.forwarder.status()["inputs"]["behind_bytes"] == 0)
         status = self.forwarder.status()
         output = status["outputs"]["siem"]
         counts = {x: output[x] for x in ("waiting", "rejected", "lost", "failing_since", "stopped")}
         fine = {"waiting": 0, "rejected": 0, "lost": 0, "failing_since": None, "stopped": False}
         assert counts == fine
         assert status["dead_letters"] == {}
-        assert status["inputs"]["behind_bytes"] == 0
         truth = parse(str(self._log.parent))
         found = self._node.documents(_STREAM)
         assert set(truth) - set(found) == set(), "documents are lost"

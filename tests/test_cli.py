@@ -832,7 +832,13 @@ def test_a_signal_while_waiting_for_input_ends_it(tmp_path: Path) -> None:
         # The other side is open: the command waits for the first bytes.
         writer.write(b"\n")
         writer.flush()
-        command.process.send_signal(signal.SIGINT)
+
+        def has_ended() -> bool:
+            # One that arrives right before a read begins is noticed only after it.
+            command.process.send_signal(signal.SIGINT)
+            return command.process.poll() is not None
+
+        wait_until(has_ended)
         assert command.end() == (130, "", b"")
 
 

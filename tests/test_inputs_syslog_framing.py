@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from forwarder.inputs.syslog.framing import MessageFramer, clean
@@ -59,6 +59,7 @@ _PARTS = st.sampled_from(
 )
 
 
+@example(b"<22>one\n\x005 <2>ab\n", [9])  # a length behind what is between messages
 @given(st.lists(_PARTS | st.binary(max_size=8)).map(b"".join), st.lists(st.integers(0, 400)))
 def test_it_does_not_matter_where_bytes_are_cut(data: bytes, cuts: list[int]) -> None:
     """A message is always one line, no longer than the limit."""

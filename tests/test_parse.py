@@ -306,16 +306,6 @@ def test_the_whole_is_not_known_with_a_stream(tmp_path: Path, long_log: bytes) -
     assert sum(read) == 2 * len(long_log)
 
 
-def test_a_file_may_grow_or_vanish_under_the_bar(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The bar never passes its end."""
-    path = tmp_path / "mail.log"
-    path.write_bytes(log("a"))
-    monkeypatch.setattr("forwarder.app.parse._disk_bytes", lambda _: 7)
-    assert steps(path) == ([7], {7})
-
-
 @pytest.mark.usefixtures("_parallel")
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("buffering", [0, -1], ids=["at once", "at the end"])

@@ -16,7 +16,7 @@ MAX_MESSAGE_BYTES = 1 << 16
 _LENGTH = re.compile(rb"([1-9]\d{0,7}) (?=<\d)")
 """Below 100 MB: what claims to be longer is not octet counting."""
 _LENGTH_BEGINS = re.compile(rb"[1-9]\d{0,7}(?: <?)?\Z")
-_LENGTH_AFTER_LINE = re.compile(rb"\n(?=[1-9]\d{0,7} <\d)")
+_LENGTH_AFTER_LINE = re.compile(rb"\n[\0\r\n]*(?=[1-9]\d{0,7} <\d)")
 _BETWEEN = re.compile(rb"[\0\r\n]*")
 
 
