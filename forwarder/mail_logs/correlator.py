@@ -228,7 +228,8 @@ class Correlator:
         if time is None:
             self._count_unparsed(block, line)
             return
-        if time.epoch >= self.next_expiry:
+        epoch = time.epoch
+        if epoch >= self.next_expiry:
             self._expire(time, block)
         number = named or b""
         offset, original, at, level, syslog = block.locate(line)
@@ -236,7 +237,7 @@ class Correlator:
             header.hashes[b"inbound" if address is None else b"outbound"],
             number,
             original,
-            time.epoch,
+            epoch,
             header.find_first(clock) if header.first is UNKNOWN else header.first,
             # The year of a stamp that is not the line's own: it may be inferred.
             line[20:24] if original is not line and line[:3] in _REWRITTEN else None,
