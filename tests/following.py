@@ -69,6 +69,7 @@ class Reader:
         self.following = FileTailer(
             self.inputs,
             list(self.state.items()),
+            lambda key: self.state.get(key, b""),
             monotonic=self.clock.monotonic,
             wall=self.clock.wall,
             once=bool(options.pop("once", False)),

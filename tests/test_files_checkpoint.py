@@ -24,7 +24,10 @@ WALL = [0.0]
 def store(saved: Iterable[tuple[str, bytes]] = ()) -> CheckpointStore:
     """Remember logs; time is WALL's."""
     WALL[0] = 0.0
-    return CheckpointStore(saved, lambda: 0.0, lambda: WALL[0])
+    known = dict(saved)
+    return CheckpointStore(
+        known.items(), lambda key: known.get(key, b""), lambda: 0.0, lambda: WALL[0]
+    )
 
 
 @given(
@@ -43,9 +46,14 @@ def test_a_position_comes_back_as_it_was_saved(
 ) -> None:
     """Whatever is in it, also paths that are not UTF-8."""
     read = NOTHING.extend(data)
-    log = LogState("x", appliance, path, (1, 2), read, resume, 7, flag, 3, 4.5, read)
+    log = LogState("x", appliance, path, (1, 2), read, None, 7, flag, 3, 4.5, read)
     log.is_saved = log.needs_resume = True
-    assert asdict(decode("x", encode(log))) == asdict(log)
+    saved = encode(log, resume)
+    assert asdict(decode("x", saved)) == asdict(log)
+    logs = store([(f"{PREFIX}x", saved)])
+    known = logs.get("x")
+    assert known is not None
+    assert logs.resume_of(known) == resume
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40)), st.lists(st.integers(0, 400), max_size=5))

@@ -99,7 +99,12 @@ class Ingest:
         spool, sources = self._spool, file_sources(self._config, self._spool.folder)
         if not any(x.paths for x in sources):
             return None
-        return FileTailer(sources, spool.iter_state(FILE_PREFIX), once=self._once)
+        return FileTailer(
+            sources,
+            spool.iter_state(FILE_PREFIX),
+            lambda key: dict(spool.load_state(key)).get(key, b""),
+            once=self._once,
+        )
 
     def _begin(self) -> None:
         """Begin with nothing in flight."""

@@ -59,7 +59,8 @@ class LogState:
     inode: Inode = (0, 0)  # a hint where to look first; never proof
     fingerprint: Fingerprint = NOTHING
     """Of all that is in documents; its size is the offset to go on from."""
-    resume: bytes = b""  # opaque
+    resume: bytes | None = b""
+    """Opaque; None after a start: it is in the state alone. Of 100,000 files it would take much."""
     size: int = 0  # the most bytes of it that were ever seen, decompressed
     ended: bool = False  # whether its end was handed over
     lost: int = 0  # bytes that were seen and are gone
@@ -85,8 +86,8 @@ class LogState:
 _FIELDS = ("appliance", "path", "inode", "size", "lost", "gone")
 
 
-def encode(log: LogState) -> bytes:
-    """Return a log as it is saved."""
+def encode(log: LogState, resume: bytes) -> bytes:
+    """Return a log as it is saved, with the bytes to give back."""
     size, checksum, head, tail = log.fingerprint
     saved = {name: getattr(log, name) for name in _FIELDS} | {
         # The end counts only together with all that is before it.
@@ -97,22 +98,23 @@ def encode(log: LogState) -> bytes:
         "tail": b64encode(tail).decode(),
     }
     # The json of the standard library: paths may hold bytes that are not UTF-8, and it keeps them.
-    return json.dumps(saved, separators=(",", ":")).encode() + b"\n" + log.resume
+    return json.dumps(saved, separators=(",", ":")).encode() + b"\n" + resume
 
 
 def decode(key: str, value: bytes) -> LogState:
     """Read what is saved of a log under a key with the prefix; PositionError if it is not one."""
-    line, _, resume = value.partition(b"\n")
     try:
-        saved = json.loads(line)
+        saved = json.loads(value.partition(b"\n")[0])
         device, number = saved["inode"]
         # Earlier versions saved the first 64 bytes, and checksums behind them.
         head = b64decode(saved["head"]) if "head" in saved else b64decode(saved["marks"])[:64]
-        read = Fingerprint(saved["offset"], saved["checksum"], head, b64decode(saved["tail"]))
+        tail = b64decode(saved["tail"])
+        # Of a small log both are all of it: one object for both takes half the memory.
+        read = Fingerprint(saved["offset"], saved["checksum"], head, head if tail == head else tail)
         fields = {name: saved[name] for name in _FIELDS}
         fields |= {"inode": (device, number), "appliance": intern(saved["appliance"])}
         key = key.removeprefix(PREFIX)
-        log = LogState(key, **fields, ended=saved["ended"], fingerprint=read, resume=resume)
+        log = LogState(key, **fields, ended=saved["ended"], fingerprint=read, resume=None)
     except (ValueError, KeyError, TypeError) as error:
         raise PositionError(key, error) from error
     log.read, log.is_saved, log.needs_resume = read, True, True
@@ -132,11 +134,16 @@ class CheckpointStore:
     def __init__(
         self,
         saved: Iterable[tuple[str, bytes]],
+        fetch: Callable[[str], bytes],
         monotonic: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        """Start with what was saved; PositionError if it cannot be read."""
-        self._monotonic, self._wall = monotonic, wall
+        """Start with what was saved, of which ``fetch`` returns a value again.
+
+        Raises:
+            PositionError: It cannot be read.
+        """
+        self._fetch, self._monotonic, self._wall = fetch, monotonic, wall
         self.started: frozenset[str] = frozenset()  # patterns that were followed before
         self._is_started_saved = True
         self._logs: dict[str, LogState] = {}
@@ -194,7 +201,8 @@ class CheckpointStore:
         self._forget_inode(log)
         self._gone.pop(log.key, None)
         self._put(log, path=path, inode=inode, gone=None, lost=0)
-        log.current_file, log.gone_since = inode, None
+        # The very objects that the file has: equal ones would take memory twice.
+        log.path, log.inode, log.current_file, log.gone_since = path, inode, inode, None
 
     def lose_file(self, log: LogState) -> None:
         """Take the current file from a log; what was not read may be in another one."""
@@ -237,6 +245,12 @@ class CheckpointStore:
                 log.in_flight.insert(0, (behind, data[taken:]))
             fingerprint = behind
         self._put(log, fingerprint=fingerprint, resume=resume)
+
+    def resume_of(self, log: LogState) -> bytes:
+        """Return what was saved with the position of a log, to give it back."""
+        if log.resume is None:
+            return self._fetch(PREFIX + log.key).partition(b"\n")[2]
+        return log.resume
 
     def forget_old(self) -> None:
         """Forget logs that are without a file for too long, or are too many."""
@@ -285,7 +299,7 @@ class CheckpointStore:
             if log is None:
                 pairs.append((PREFIX + key, None))
             elif log.fingerprint.size:
-                pairs.append((PREFIX + key, encode(log)))
+                pairs.append((PREFIX + key, encode(log, self.resume_of(log))))
                 log.is_saved = True
         self._changed.clear()
         return pairs

@@ -233,7 +233,7 @@ class LogReader:
             handle = self._files.handles.open(file.path, file.inode)
             # What was saved fits only where it was saved.
             if 0 < log.fingerprint.size == log.read.size:
-                resume = log.resume
+                resume = self._files.logs.resume_of(log)
                 if not resume and not handle.is_gzip:
                     head = handle.bytes_at(0, min(log.read.size, _HEADER_BYTES))
                     head = head[: head.rfind(b"\n") + 1]

@@ -50,6 +50,7 @@ class FileTailer:
         self,
         inputs: Sequence[FileSource],
         saved: Iterable[tuple[str, bytes]],
+        fetch: Callable[[str], bytes] = lambda _: b"",
         *,
         once: bool = False,
         max_open: int = MAX_OPEN,
@@ -64,6 +65,7 @@ class FileTailer:
             inputs: What to follow.
             saved: All pairs of the state whose key begins with ``file/``; PositionError if one
                 cannot be read.
+            fetch: Returns the value of one of them again; empty for none.
             once: Whether to read to the end and wait for nothing but half-written files.
             max_open: Files open at a time, at least 4.
             block_bytes: The largest chunk.
@@ -74,7 +76,7 @@ class FileTailer:
         self._once = once
         self._read_bytes = read_bytes
         self._monotonic = monotonic
-        self._logs = CheckpointStore(saved, monotonic, wall)
+        self._logs = CheckpointStore(saved, fetch, monotonic, wall)
         self._patterns = frozenset(path for source in inputs for path in source.paths)
         # Each appliance that has turns may hold one more open, to compare with.
         at_once = max(max_open // 4, 1)
