@@ -54,16 +54,12 @@ _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 class Settings(NamedTuple):
     """What an operator chooses."""
 
-    year: int | None = None
-    """Of the first line of each file, for stamps without one."""
-    sessions: bool = True
-    """Whether the end of a session is an event."""
+    year: int | None = None  # of the first line of each file, for stamps without one
+    sessions: bool = True  # whether the end of a session is an event
     common: Common = Common()
-    count_lines: bool = True
-    """Whether the number of lines is needed; counting takes a twentieth of the time."""
+    count_lines: bool = True  # takes a twentieth of the time
     appliances: Appliances = Appliances()
-    count_appliances: bool = False
-    """Whether :meth:`LogParser.take_appliances` is needed."""
+    count_appliances: bool = False  # whether `LogParser.take_appliances` is needed
 
 
 class Documents:

@@ -87,7 +87,7 @@ class Fleet:
         """Log each appliance that has been silent for too long, once."""
         now = self._now()
         for name, known in list(self._appliances.items()):
-            # While the service did not run, nobody listened.
+            # While the service did not run, it could hear nothing.
             quiet = timedelta(seconds=now - max(known.heard, self._begun))
             limit = self._silence(name)
             if now - known.heard > GONE.total_seconds():
