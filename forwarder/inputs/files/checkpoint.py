@@ -16,7 +16,7 @@ import json
 from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from sys import intern
 from typing import Any
@@ -67,9 +67,9 @@ class LogState:
     gone: float | None = None  # since when its file is gone, in seconds from 1970
     read: Fingerprint = NOTHING  # of all that was handed over
     current_file: Inode | None = None
-    copies: dict[Inode, None] = field(default_factory=dict)
+    copies: frozenset[Inode] = frozenset()
     """Files that hold nothing that the log does not get from its current file."""
-    in_flight: list[tuple[Fingerprint, bytes]] = field(default_factory=list)
+    in_flight: tuple[tuple[Fingerprint, bytes], ...] = ()
     """What was handed over and is not in documents, each chunk with what was before it."""
     is_saved: bool = False  # whether the state has it
     needs_resume: bool = False
@@ -211,7 +211,7 @@ class CheckpointStore:
 
     def advance(self, log: LogState, data: bytes) -> None:
         """Note that a chunk is handed over."""
-        log.in_flight.append((log.read, data))
+        log.in_flight += ((log.read, data),)
         self._read_to(log, log.read.extend(data))
 
     def skip(self, log: LogState, to: Fingerprint) -> None:
@@ -237,12 +237,13 @@ class CheckpointStore:
             return
         fingerprint = log.fingerprint
         while log.in_flight and fingerprint.size < offset:
-            before, data = log.in_flight.pop(0)
-            behind = log.in_flight[0][0] if log.in_flight else log.read
+            (before, data), *rest = log.in_flight
+            behind = rest[0][0] if rest else log.read
             if offset < behind.size:
                 taken = offset - before.size
                 behind = before.extend(data[:taken])
-                log.in_flight.insert(0, (behind, data[taken:]))
+                rest.insert(0, (behind, data[taken:]))
+            log.in_flight = tuple(rest)
             fingerprint = behind
         self._put(log, fingerprint=fingerprint, resume=resume)
 
@@ -269,6 +270,8 @@ class CheckpointStore:
         for log in self._gone.values() if self._seeks else ():
             if log.gone is None:
                 self._put(log, gone=self._wall())
+        if self._seeks:  # all logs were in them
+            self._gone, self._inodes = dict(self._gone), dict(self._inodes)
         self._seeks = False
 
     def forget(self, log: LogState) -> None:
