@@ -6,8 +6,8 @@
   all is of one input, whose settings count.
 - What was handed over is kept until it is in documents; where the parser process died, it is handed
   over again.
-- When more than :data:`FULL_BYTES` wait, sockets are not read: senders wait where the transport
-  lets them.
+- When more than :data:`STREAM_BYTES` wait, connections are not read, and their senders wait; when
+  more than :data:`FULL_BYTES` do, datagrams are not read, and the system keeps some of them.
 - At most :data:`MAX_SENDERS` are remembered: over UDP, anyone can pretend to be anyone.
 """
 
@@ -27,6 +27,9 @@ PREFIX = "syslog/"
 
 FULL_BYTES = 4 << 20
 """Of lines that wait for the parser: more than a second of a large fleet."""
+
+STREAM_BYTES = 1 << 20
+"""The same, of connections. Their senders wait, and if the service is killed, less is lost."""
 
 _ENTRY_BYTES = 256
 """Of memory, beside the messages, for what came at once: a sender may send byte by byte."""
@@ -140,8 +143,13 @@ class Inbox:
 
     @property
     def is_full(self) -> bool:
-        """Whether sockets must not be read now."""
+        """Whether datagrams must not be read now."""
         return self._waiting_bytes >= FULL_BYTES
+
+    @property
+    def holds_streams(self) -> bool:
+        """Whether connections must not be read now."""
+        return self._waiting_bytes >= STREAM_BYTES
 
     def put(self, origin: Origin, messages: Sequence[bytes]) -> None:
         """Take messages of a sender, each a line without its newline."""

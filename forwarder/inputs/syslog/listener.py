@@ -241,7 +241,7 @@ class Listener:
             self._counts.incomplete += framer.is_within
 
     async def _wait_for_space(self) -> None:
-        while self._inbox.is_full:
+        while self._inbox.holds_streams:
             self._has_space.clear()
             await self._has_space.wait()
 
