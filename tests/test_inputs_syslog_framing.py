@@ -60,6 +60,7 @@ _PARTS = st.sampled_from(
 
 
 @example(b"<22>one\n\x005 <2>ab\n", [9])  # a length behind what is between messages
+@example(b"<22>one\n\0" + b"x" * 60 + b"\n", [9])  # what is between does not count for the limit
 @given(st.lists(_PARTS | st.binary(max_size=8)).map(b"".join), st.lists(st.integers(0, 400)))
 def test_it_does_not_matter_where_bytes_are_cut(data: bytes, cuts: list[int]) -> None:
     """A message is always one line, no longer than the limit."""

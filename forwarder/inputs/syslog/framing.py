@@ -94,6 +94,7 @@ class MessageFramer:
         return len(data)
 
     def _add(self, message: bytes, messages: list[bytes]) -> None:
+        message = message.lstrip(b"\0\r\n")
         if len(message) > self._limit:
             message = message[: self._limit]
             self.cut += 1
