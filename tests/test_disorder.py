@@ -15,6 +15,7 @@ from forwarder.app.parser_client import PREFIX
 from forwarder.app.saved_state import forget
 from forwarder.mail_logs import streams
 from forwarder.pipeline import FileParser, LogParser
+from tests.restarts import save
 
 NEAR = datetime(2026, 4, 22, 12, tzinfo=UTC)
 ROME = ZoneInfo("Europe/Rome")
@@ -67,11 +68,7 @@ class Sender:
 
     def restart(self) -> None:
         """End after a commit, and begin again."""
-        for key, value in self.flow.changes():
-            if value is None:
-                del self.store[key]
-            else:
-                self.store[key] = value
+        save(self.flow, self.store)
         self.state = self.reading.state
         self.flow = LogParser()
         self.flow.restore(reversed(self.store.items()))

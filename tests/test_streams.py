@@ -9,6 +9,7 @@ import pytest
 
 from forwarder.mail_logs import streams
 from forwarder.pipeline import LogParser
+from tests.restarts import save
 from tests.services import NEW
 
 ADDRESS = b" 203.0.113.9 reverse dns host unknown verified no\n"
@@ -62,11 +63,7 @@ class Files:
 
     def restart(self) -> None:
         """Let another process go on."""
-        for key, value in self.flow.changes():
-            if value is None:
-                del self.store[key]
-            else:
-                self.store[key] = value
+        save(self.flow, self.store)
         self.flow = LogParser()
         self.flow.restore(self.store.items())
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forwarder.pipeline import FileParser, LogParser
+from tests.restarts import save
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NEAR = datetime(2026, 3, 2, tzinfo=UTC)
@@ -138,11 +139,7 @@ class Service:
 
     def restart(self) -> None:
         """End, and go on from what was stored."""
-        for key, value in self._flow.changes():
-            if value is None:
-                del self._store[key]
-            else:
-                self._store[key] = value
+        save(self._flow, self._store)
         states = [(x.state, x.position) for x in self._readings]
         self._flow = LogParser()
         self._flow.restore(reversed(self._store.items()))
