@@ -10,7 +10,7 @@ is allowed, and what to do next. The tree, with the module that defines what is 
     ├── Unavailable             the other side does not answer; retried (output)
     ├── ReadError               a log cannot be read, or not to its end (inputs.block_reader)
     ├── FileError               a file cannot be opened as a log (inputs.files.file_handle)
-    ├── PositionError           a saved position cannot be understood (inputs.files.positions)
+    ├── PositionError           a saved position cannot be understood (inputs.files.checkpoint)
     ├── StateVersionError       the saved state is of a version that the program does not know
     ├── SpoolError              the spool cannot be used (spool.errors)
     │   ├── BlockedError        not now, as with a full disk; retried

@@ -340,7 +340,7 @@ class Counters:
     uncorrelated: int = 0  # login events whose line names a connection that was not known
     assumed_utc: bool = False  # whether stamps were read as UTC because nothing said otherwise
     mixtures: tuple[Mixture, ...] = ()  # one for each appliance that seems to be several machines
-    appliances: tuple[ApplianceWarning, ...] = ()  # what is odd about single ones
+    appliance_warnings: tuple[ApplianceWarning, ...] = ()  # what is odd about single ones
 
     @property
     def joinable(self) -> int:

@@ -27,7 +27,7 @@ from forwarder.events import (
     new_document,
 )
 from forwarder.mail_logs import grammar, snapshot
-from forwarder.mail_logs.appliances import ApplianceCounters, ApplianceCounts
+from forwarder.mail_logs.appliance_counts import ApplianceCounters, ApplianceCounts
 from forwarder.mail_logs.connections import Tools
 from forwarder.mail_logs.event_ids import EventIds, FileHeader, Source
 from forwarder.mail_logs.framer import Framer
@@ -59,7 +59,7 @@ class Settings(NamedTuple):
     common: Common = Common()
     count_lines: bool = True  # takes a twentieth of the time
     appliances: Appliances = Appliances()
-    count_appliances: bool = False  # whether `LogParser.take_appliances` is needed
+    count_appliances: bool = False  # whether `LogParser.take_appliance_counts` is needed
 
 
 class Documents:
@@ -97,7 +97,7 @@ class LogParser:
         self._encoder = Encoder(settings.common, settings.appliances)
         tools = Tools(self._clock, self._counters, MessageParser(), settings.sessions)
         self._streams = Streams(tools)
-        self._appliances = ApplianceCounters() if settings.count_appliances else None
+        self._appliance_counters = ApplianceCounters() if settings.count_appliances else None
         self._outcomes: Counter[Outcome] = Counter()
 
     @property
@@ -106,7 +106,7 @@ class LogParser:
         self._counters.mixtures = tuple(self._streams.mixtures.values())
         self._counters.assumed_utc = self._clock.assumed_utc
         warnings = (x.values() for x in self._warnings.values())
-        self._counters.appliances = tuple(chain.from_iterable(warnings))
+        self._counters.appliance_warnings = tuple(chain.from_iterable(warnings))
         self._sum_up()
         return self._counters
 
@@ -203,14 +203,14 @@ class LogParser:
         if known is not None and known.serial is not None and serial not in {None, known.serial}:
             self.warn("serial", known.name, f"{serial} instead of {known.serial}")
         if arrival is not None and arrival is not header.skew.arrival:
-            time = self._clock.read(_first_stamp(block), header.offset)
+            time = self._clock.read(block.first_stamp, header.offset)
             seconds = None if time is None else header.skew.compare(time.epoch, arrival)
             if seconds is not None:
                 self.warn("clock", header.origin.appliance, say_skew(seconds))
-        if self._appliances is not None:
-            if header.offset is not self._clock.offset:
-                self._clock.set_offset(header.offset)
-            self._appliances.count(header.origin.appliance, block, self._clock)
+        if self._appliance_counters is not None:
+            last = self._clock.read(block.last_stamp, header.offset)
+            size = block.end - block.start
+            self._appliance_counters.count(header.origin.appliance, size, last)
         return events
 
     def warn(self, kind: str, appliance: str, detail: str = "") -> None:
@@ -219,9 +219,9 @@ class LogParser:
         if appliance not in known and len(known) < MAX_WARNINGS:
             known[appliance] = ApplianceWarning(kind, appliance, detail)
 
-    def take_appliances(self) -> dict[str, ApplianceCounts]:
+    def take_appliance_counts(self) -> dict[str, ApplianceCounts]:
         """Return what came of each appliance since the last time, with what is open now."""
-        counts = {} if self._appliances is None else self._appliances.take()
+        counts = {} if self._appliance_counters is None else self._appliance_counters.take()
         for appliance, number in self._streams.count_open(counts).items():
             counts[appliance].open_connections = number
         return counts
@@ -231,8 +231,8 @@ class LogParser:
         self._outcomes.update([x.outcome for x in events])
         if len(self._outcomes) > MAX_ENTRIES:
             self._sum_up()
-        if self._appliances is not None:
-            self._appliances.count_logins(events)
+        if self._appliance_counters is not None:
+            self._appliance_counters.count_logins(events)
         return Documents(events, self._encoder)
 
     def _sum_up(self) -> None:
@@ -359,7 +359,7 @@ class FileParser:
         if contents is not None and contents.is_mail(block.text, block.start, block.end):
             self._contents = None
         if not self._source.ids.stamp:
-            self._source.ids.open(*_first_line(block))
+            self._source.ids.open(block.first_line, block.first_stamp)
         host = block.host
         header = self._headers.get(host)
         if header is None:
@@ -401,19 +401,3 @@ class FileParser:
         header = FileHeader(origin, source, separate, known)
         self._headers[host] = header
         return header
-
-
-def _first_stamp(block: Block) -> bytes:
-    """Return the stamp of the first line of a block, as a file would have it."""
-    begin = block.start + 1
-    return block.text[begin : begin + grammar.STAMP_BYTES - 1]
-
-
-def _first_line(block: Block) -> tuple[bytes, bytes]:
-    """Return the first line of a block, verbatim, and its stamp."""
-    begin, stamp = block.start + 1, _first_stamp(block)
-    if block.lines is not None:
-        return block.lines[0].original, stamp
-    end = block.text.find(b"\n", begin, block.end)
-    line = block.text[begin : block.end if end < 0 else end]
-    return line.removesuffix(b"\r"), stamp

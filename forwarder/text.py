@@ -5,6 +5,7 @@ shown by its code.
 """
 
 import re
+from datetime import UTC, datetime
 
 _INVISIBLE = re.compile(
     # Control characters, and what turns or hides the text around it: bidirectional marks,
@@ -76,6 +77,11 @@ def error_text(error: BaseException, *, typed: bool = False, whole: bool = False
     if typed:
         text = f"{kind}: {text}" if text else kind
     return text if whole else shortened(text)
+
+
+def iso_time(epoch: float) -> str:
+    """Return a time in UTC as text; seconds since 1970."""
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def quoted(path: str) -> str:

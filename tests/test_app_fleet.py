@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from forwarder.app.fleet import GONE, Fleet
 from forwarder.config.load import load
-from forwarder.mail_logs.appliances import MAX_APPLIANCES, ApplianceCounts
+from forwarder.mail_logs.appliance_counts import MAX_APPLIANCES, ApplianceCounts
 from forwarder.pipeline import LogParser, Settings
 from forwarder.plugins import find_outputs
 
@@ -38,8 +38,8 @@ def test_what_is_read_of_an_appliance(lines: bytes, bytes_: int | None) -> None:
     parser = LogParser(Settings(year=2009, count_appliances=True))
     file = parser.open("esa1", None)
     assert len(file.feed(lines)) + len(file.settle()) == 2 * (bytes_ is not None)
-    (counts,) = parser.take_appliances().values()
-    assert parser.take_appliances() == {}
+    (counts,) = parser.take_appliance_counts().values()
+    assert parser.take_appliance_counts() == {}
     if bytes_ is None:
         assert counts.last_line == LAST + 7200
         assert counts.bytes > 0

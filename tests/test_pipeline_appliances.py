@@ -54,7 +54,7 @@ class Site:
     @property
     def warnings(self) -> set[tuple[str, str, str]]:
         """What is odd about appliances."""
-        return {tuple(x) for x in self.flow.counts.appliances}  # type: ignore[misc]
+        return {tuple(x) for x in self.flow.counts.appliance_warnings}  # type: ignore[misc]
 
 
 def names(documents: list[dict[str, Any]]) -> list[str]:
@@ -209,8 +209,8 @@ def test_invented_names_are_bounded() -> None:
         assert feed(site.flow, reading, text) == []
     counts = site.flow.counts
     assert counts.refused_lines == 5_000
-    assert len(counts.appliances) == 100
-    assert counts.appliances[0] == ApplianceWarning("refused", "h0", "from 198.51.100.1")
+    assert len(counts.appliance_warnings) == 100
+    assert counts.appliance_warnings[0] == ApplianceWarning("refused", "h0", "from 198.51.100.1")
     assert [*site.flow.changes()] == []
     assert len(reading.state) < 50_000
 

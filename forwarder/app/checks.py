@@ -335,7 +335,7 @@ def _judge_appliances(counts: Counters) -> Iterator[Finding]:
     for appliance, kind, first, second in counts.mixtures:
         text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
         yield _bad(text, GIVE_NAMES)
-    for kind, appliance, detail in counts.appliances:
+    for kind, appliance, detail in counts.appliance_warnings:
         text = describe_warning(kind, quoted(appliance), detail)
         yield _ok(text, "Compare the log with appliances in the configuration.")
 

@@ -6,12 +6,13 @@ An appliance counts as heard when something new is read of it, whether from a fi
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
 
-from forwarder.mail_logs.appliances import MAX_APPLIANCES, ApplianceCounts
+from forwarder.mail_logs.appliance_counts import MAX_APPLIANCES, ApplianceCounts
+from forwarder.text import iso_time
 
 GONE = timedelta(days=30)
 """After so long without a line, an appliance is forgotten: it was taken out of service."""
@@ -100,7 +101,7 @@ class Fleet:
                     "An appliance is silent: nothing has come of it for longer than the setting"
                     " silence allows. See whether it runs, and whether its logs still arrive.",
                     appliance=name,
-                    since=_iso(known.heard),
+                    since=iso_time(known.heard),
                 )
 
     def describe(self) -> list[dict[str, Any]]:
@@ -111,7 +112,3 @@ class Fleet:
             known.bytes_per_second = round(self._bytes.get(name, 0) / seconds)
         self._described, self._bytes = now, {}
         return [{"appliance": x, **asdict(y)} for x, y in sorted(self._appliances.items())]
-
-
-def _iso(epoch: float) -> str:
-    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

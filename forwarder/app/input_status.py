@@ -65,7 +65,7 @@ class InputWarnings:
                     + GIVE_NAMES,
                     **mixture._asdict(),
                 )
-        for odd in counts.appliances:
+        for odd in counts.appliance_warnings:
             if self._is_due(odd, 1):
                 detail = {"detail": odd.detail} if odd.detail else {}
                 meaning = APPLIANCE_WARNINGS[odd.kind]
@@ -153,7 +153,7 @@ class InputStatus:
     def take(self, reply: CheckpointReply) -> list[tuple[str, bytes]]:
         """Log what is new, if it is time, and give pairs to save."""
         self._counts = reply.counts
-        self._fleet.add(reply.appliances)
+        self._fleet.add(reply.appliance_counts)
         for key, other in reply.others.items():
             if other is None:
                 self._others.pop(key, None)
@@ -238,7 +238,7 @@ class InputStatus:
             "appliances": self._fleet.describe(),
             "warnings": {x.name: getattr(self._counts, x.name) for x in WARNINGS},
             "mixtures": [x._asdict() for x in self._counts.mixtures],
-            "appliance_warnings": [x._asdict() for x in self._counts.appliances],
+            "appliance_warnings": [x._asdict() for x in self._counts.appliance_warnings],
             "listeners": [{"address": x, **asdict(y)} for x, y in self._listeners().items()],
             "files": number,
             "behind_bytes": behind,

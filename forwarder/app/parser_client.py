@@ -31,7 +31,7 @@ from forwarder.ecs.layout import Common
 from forwarder.errors import ParserDiedError, ParserError
 from forwarder.events import Counters, Document, new_document
 from forwarder.inputs.chunk import Chunk
-from forwarder.mail_logs.appliances import ApplianceCounts
+from forwarder.mail_logs.appliance_counts import ApplianceCounts
 from forwarder.mail_logs.subscriptions import OtherLog
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class CheckpointReply(NamedTuple):
     """Pairs of the state that changed since the last time; None deletes one."""
     counts: Counters
     open_connections: int
-    appliances: dict[str, ApplianceCounts]
+    appliance_counts: dict[str, ApplianceCounts]
     """What came of each since the last time."""
     others: dict[str, OtherLog | None]
     """By key, what is new of logs that are not mail logs; None for one that is."""

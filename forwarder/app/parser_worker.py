@@ -149,7 +149,7 @@ class ParserPool:
             [(PREFIX + key, value) for key, value in self._parser.changes()],
             self._parser.counts,
             self._parser.open_connections,
-            self._parser.take_appliances(),
+            self._parser.take_appliance_counts(),
             others,
         )
 

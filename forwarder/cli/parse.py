@@ -256,7 +256,7 @@ def warnings(counts: Counters) -> Iterator[str]:
     for appliance, kind, first, second in counts.mixtures:
         text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
         yield f"{text}. {GIVE_NAMES}"
-    for kind, name, detail in dict.fromkeys(counts.appliances):
+    for kind, name, detail in dict.fromkeys(counts.appliance_warnings):
         yield describe_warning(kind, quoted(name), escaped(detail))
     yield from _parse_warnings(counts, notes=False)
 

@@ -10,7 +10,7 @@ import orjson
 
 from forwarder.cli.common import config_file, fail, format_table, load_or_end, print_result
 from forwarder.events import GIVE_NAMES, WARNINGS, describe_mixture, describe_warning
-from forwarder.text import escaped, escaped_json, many
+from forwarder.text import escaped, escaped_json, iso_time, many
 
 if TYPE_CHECKING:
     from forwarder.spool.stats import Summary, Waiting
@@ -267,6 +267,4 @@ def _appliance(counts: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _iso(time: float | None) -> str | None:
-    if time is None:
-        return None
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return None if time is None else iso_time(time)

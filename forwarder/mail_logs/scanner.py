@@ -90,6 +90,29 @@ class Block(NamedTuple):
     matches: list[Match] | None
     """The lines that matter; None where the block was not scanned yet."""
 
+    @property
+    def first_line(self) -> bytes:
+        """The first line, verbatim."""
+        if self.lines is not None:
+            return self.lines[0].original
+        begin = self.start + 1
+        end = self.text.find(b"\n", begin, self.end)
+        line = self.text[begin : self.end if end < 0 else end]
+        return line.removesuffix(b"\r")
+
+    @property
+    def first_stamp(self) -> bytes:
+        """The stamp of the first line, as a file would have it."""
+        return self._stamp(self.start)
+
+    @property
+    def last_stamp(self) -> bytes:
+        """That of the last line."""
+        return self._stamp(self.text.rfind(b"\n", self.start, self.end))
+
+    def _stamp(self, newline: int) -> bytes:
+        return self.text[newline + 1 : newline + STAMP_BYTES]
+
 
 class BlockReader:
     """A block on its way through the join.

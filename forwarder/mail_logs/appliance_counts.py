@@ -5,10 +5,7 @@ It is counted by blocks: to look at each line would cost as much as to read it.
 
 from dataclasses import dataclass
 
-from forwarder.events import Event
-from forwarder.mail_logs.grammar import STAMP_BYTES
-from forwarder.mail_logs.scanner import Block
-from forwarder.mail_logs.timestamps import Clock
+from forwarder.events import Event, Instant
 
 MAX_APPLIANCES = 1_024
 """A fleet has some hundreds; more names are invented by strangers."""
@@ -35,14 +32,12 @@ class ApplianceCounters:
     def __init__(self) -> None:
         self._counts: dict[str, ApplianceCounts] = {}
 
-    def count(self, appliance: str, block: Block, clock: Clock) -> None:
-        """Count a block; the clock is that of its file."""
+    def count(self, appliance: str, size: int, last: Instant | None) -> None:
+        """Count a block of so many bytes, by the time of its last line."""
         counts = self._find(appliance)
-        counts.bytes += block.end - block.start
-        begin = block.text.rfind(b"\n", block.start, block.end) + 1
-        time = clock.instants[block.text[begin : begin + STAMP_BYTES - 1]]
-        if time is not None:
-            counts.last_line = max(time.epoch, counts.last_line or 0)
+        counts.bytes += size
+        if last is not None:
+            counts.last_line = max(last.epoch, counts.last_line or 0)
 
     def count_logins(self, events: list[Event]) -> None:
         """Count the logins among events."""
