@@ -313,6 +313,13 @@ WARNINGS = (
         "with an incomplete last line, which was dropped",
         "send the file again if it was still being sent",
     ),
+    ParseWarning(
+        "late_files",
+        "file",
+        "that came late",
+        "a newer file of the same log had begun before, and connections that go on from one of them"
+        " into the other are not joined; rewind with the oldest late file reads all in order",
+    ),
 )
 """The words that ``parse``, ``status`` and the log of the service have for them."""
 
@@ -333,7 +340,9 @@ class Counters:
     partial_last_lines: int = 0
     skipped_tags: int = 0
     refused_lines: int = 0
-    first_unparsed: tuple[str | None, int] | None = None  # path, and offset in bytes
+    late_files: int = 0
+    first: dict[str, tuple[str | None, int | None]] = field(default_factory=dict)
+    """Of some of these, where the first one is: path, and offset in bytes unless it is a file."""
     events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     """By action and outcome."""
     logins_without_id: int = 0  # login events whose line names no connection
@@ -356,7 +365,6 @@ class Counters:
 
     def add(self, other: "Counters") -> None:
         """Add what went through another parser."""
-        first = self.first_unparsed or other.first_unparsed
-        for name in (x.name for x in fields(self) if x.name != "first_unparsed"):
+        for name in (x.name for x in fields(self) if x.name != "first"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.assumed_utc, self.first_unparsed = bool(self.assumed_utc), first
+        self.assumed_utc, self.first = bool(self.assumed_utc), other.first | self.first

@@ -342,8 +342,8 @@ class FileParser:
 
     def _read(self, blocks: list[Block]) -> Documents:
         counters, lost = self._counters, self._framer.first_lost
-        if lost is not None and counters.first_unparsed is None:
-            counters.first_unparsed = self._origin.path, lost
+        if lost is not None:
+            counters.first.setdefault("unparsed_logins", (self._origin.path, lost))
         events: list[Event] = []
         for block in blocks:
             header = self._header_of(block)

@@ -75,7 +75,9 @@ def test_at_the_end_nothing_waits(lines: Callable[[], list[str]]) -> None:
 
 def test_the_first_line_that_is_not_understood_is_named(lines: Callable[[], list[str]]) -> None:
     """With control characters made visible."""
-    InputWarnings().log(Counters(unparsed_logins=1, first_unparsed=("/srv/\x1b[1m", 99)), {})
+    InputWarnings().log(
+        Counters(unparsed_logins=1, first={"unparsed_logins": ("/srv/\x1b[1m", 99)}), {}
+    )
     (line,) = lines()
     assert "offset=99" in line
     assert "\\x1b[1m" in line

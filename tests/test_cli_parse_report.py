@@ -91,7 +91,7 @@ def test_warnings_say_what_to_do() -> None:
 @pytest.mark.parametrize(("path", "name"), [("/srv/esa1/mail", "'/srv/esa1/mail'"), (None, "'st")])
 def test_a_warning_says_where_the_first_strange_line_is(path: str | None, name: str) -> None:
     """The file is worth a look."""
-    (unread,) = warnings(Counters(unparsed_logins=2, first_unparsed=(path, 4711)))
+    (unread,) = warnings(Counters(unparsed_logins=2, first={"unparsed_logins": (path, 4711)}))
     assert f"the first is at byte 4,711 of {name}" in unread
 
 

@@ -154,7 +154,7 @@ def test_a_header_without_a_possible_offset_is_said(offset: str) -> None:
     header = f"Wed Apr 22 11:00:00 2009 Info: Time offset from UTC: {offset} seconds\n"
     documents = [*reading.feed(header.encode() + LINES), *reading.finish()]
     assert orjson.loads(documents[0])["event"]["timezone"] == "+00:00"
-    assert (flow.counts.unparsed_logins, flow.counts.first_unparsed) == (1, ("/a", 0))
+    assert (flow.counts.unparsed_logins, flow.counts.first) == (1, {"unparsed_logins": ("/a", 0)})
     assert flow.counts.assumed_utc
 
 
@@ -237,7 +237,12 @@ def test_everything_is_counted() -> None:
         lines=5,
         truncated_lines=0,
         unparsed_logins=1,
-        first_unparsed=("/a", text.index(b"SMTP Auth: (ICID 450) was odd") - len(STAMP_AND_LEVEL)),
+        first={
+            "unparsed_logins": (
+                "/a",
+                text.index(b"SMTP Auth: (ICID 450) was odd") - len(STAMP_AND_LEVEL),
+            )
+        },
         events=flow.counts.events,
         uncorrelated=1,
         assumed_utc=True,

@@ -73,10 +73,12 @@ class InputWarnings:
         for name, noun, what, advice, _, is_wanted in WARNINGS:
             number: int = getattr(counts, name)
             if not is_wanted and self._is_due(name, number, last=last):
-                first = {}
-                if name == "unparsed_logins" and counts.first_unparsed is not None:
-                    path, offset = counts.first_unparsed
-                    first = {"path": path or "-", "offset": offset}
+                first: dict[str, str | int] = {}
+                if name in counts.first:
+                    path, offset = counts.first[name]
+                    first["path"] = path or "-"
+                    if offset is not None:
+                        first["offset"] = offset
                 _log.warning(f"{noun.capitalize()}s {what}: {advice}.", number=number, **first)
         self._log_listeners(listeners, last=last)
 

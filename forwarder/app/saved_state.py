@@ -26,7 +26,7 @@ from forwarder.inputs.files.checkpoint import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.checkpoint import STARTED
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.snapshot import VERSION
-from forwarder.mail_logs.streams import Family
+from forwarder.mail_logs.stream_keys import Family, Key, dump_stream
 from forwarder.spool import Spool
 
 if TYPE_CHECKING:
@@ -136,8 +136,8 @@ def _upgrade(pairs: dict[str, bytes]) -> tuple[Changes, list[str]]:
             dropped.append(appliance)
             continue
         ((base, folder),) = logs
-        family = [appliance, base, None, "" if serials else folder]
-        stream = [family, serials[0] if serials else None, None]
+        family = Family(appliance, base, None, "" if serials else folder)
+        stream = Key(family, serials[0] if serials else None, None)
         for rest, value in _upgrade_stream(appliance, stream, parts):
             changes[f"{PARSER_PREFIX}{number}/{rest}"] = value
         for serial in serials:
@@ -147,10 +147,10 @@ def _upgrade(pairs: dict[str, bytes]) -> tuple[Changes, list[str]]:
 
 
 def _upgrade_stream(
-    appliance: str, stream: list[Any], parts: list[tuple[str, str, bytes]]
+    appliance: str, stream: Key, parts: list[tuple[str, str, bytes]]
 ) -> Iterator[tuple[str, bytes]]:
     """Return what was saved of an appliance as that of a stream."""
-    yield "", orjson.dumps(stream)
+    yield "", dump_stream(stream, None)
     for kind, name, value in parts:
         if kind in {"inbound", "outbound"}:
             if len(value) <= _MAX_CONNECTION:

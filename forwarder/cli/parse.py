@@ -267,9 +267,10 @@ def _parse_warnings(counts: Counters, *, notes: bool) -> Iterator[str]:
         if not number or is_note is not notes:
             continue
         where = ""
-        if name == "unparsed_logins" and counts.first_unparsed is not None:
-            path, offset = counts.first_unparsed
-            where = f"; the first is at byte {offset:,} of {quoted(path or 'standard input')}"
+        if name in counts.first:
+            path, offset = counts.first[name]
+            at = "" if offset is None else f"at byte {offset:,} of "
+            where = f"; the first is {at}{quoted(path or 'standard input')}"
         yield f"{many(number, noun)} {what}: {advice}{where}"
 
 

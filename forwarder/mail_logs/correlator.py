@@ -12,8 +12,8 @@ Rules:
   in a file that overlaps with the one before.
 * ``close`` and ``lost``, and lines that say so in other words, end it. A login behind its end
   joins nothing: an address is never guessed.
-* A login without a ``New`` line is an event all the same, marked as not correlated. So is one that
-  is earlier than the ``New`` line by more than clocks are set back.
+* A login without a ``New`` line, or earlier than it by more than clocks are set back, is an event
+  all the same, marked as not correlated.
 * Syslog may deliver a policy or TLS line a second or two before ``New``; it then counts for it.
   Where messages are read as they arrive, other lines may be late, too: see ``disorder``.
 * At most :data:`MAX_OPEN` connections are kept a direction; beyond, the oldest eighth is
@@ -356,9 +356,9 @@ class Correlator:
 
     def _count_unparsed(self, block: BlockReader, line: bytes) -> None:
         """Count a line that is not understood, and note where the first one is."""
-        self._counters.unparsed_logins += 1
-        if self._counters.first_unparsed is None:
-            self._counters.first_unparsed = block.header.origin.path, block.locate(line)[0]
+        counters, origin = self._counters, block.header.origin
+        counters.unparsed_logins += 1
+        counters.first.setdefault("unparsed_logins", (origin.path, block.locate(line)[0]))
 
     def _end_session(
         self,

@@ -176,6 +176,7 @@ class FileHeader:
         self.skew = Skew()  # how far its clock is off, where the time of arrival is known
         # What does not change in the file.
         self.where = origin.appliance, source.base, host, source.folder, source.messages
+        self.is_late = False  # whether a newer file of its log had begun before
         self.is_moved = False  # whether it has said another serial number; the reader clears this
         self.resume(origin.serial, None)
 

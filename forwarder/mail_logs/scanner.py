@@ -12,11 +12,12 @@ tenth less time than two, but takes long to compile: it is made for a day of whi
 
 import re
 from bisect import bisect_right
+from itertools import chain
 from typing import NamedTuple
 
 from forwarder.events import Event, SyslogHeader
 from forwarder.mail_logs.event_ids import FileHeader
-from forwarder.mail_logs.grammar import DATE_BYTES, LEVEL, STAMP_BYTES, find_message
+from forwarder.mail_logs.grammar import DATE_BYTES, LEVEL, STAMP_BYTES, find_message, message_of
 
 MAX_DAYS = 1024
 """Days and levels whose expressions are kept; a hostile log must not fill memory with dates."""
@@ -137,6 +138,19 @@ class BlockReader:
         self.header = header
         self.arrival = arrival
         self.events: list[Event] = []
+
+    def has_more(self) -> bool:
+        """Read what comes next of the file's header; False if no other line is left.
+
+        Where the header says another serial number, the rest of it is left.
+        """
+        for match in self.matches:
+            if match[1] or not self.header.read(message_of(match[0])):
+                self.matches = chain((match,), self.matches)
+                return True
+            if self.header.is_moved:
+                return True
+        return False
 
     def locate(self, line: bytes) -> Location:
         """Find the next line with these bytes, without newline; only events need to know."""

@@ -65,7 +65,7 @@ class FileState(NamedTuple):
 def dump_file(state: FileState) -> bytes:
     """Serialise the state of a file."""
     framer, contents, source, hosts, headers = state
-    known = [[host, serial, _seconds(offset)] for host, (serial, offset) in headers.items()]
+    known = [[host, serial, offset_seconds(offset)] for host, (serial, offset) in headers.items()]
     file = [source.base, source.folder, source.file, source.ids.dump(), hosts, known]
     return orjson.dumps([*framer, contents, file])
 
@@ -75,7 +75,7 @@ def load_file(state: bytes, source: Source) -> FileState:
     *framer, contents, (base, folder, name, ids, hosts, known) = orjson.loads(state)
     source.ids.restore(ids)
     source = source._replace(base=base, folder=folder, file=name)
-    headers = {host: (serial, _offset(seconds)) for host, serial, seconds in known}
+    headers = {host: (serial, offset_of(seconds)) for host, serial, seconds in known}
     return FileState(framer, contents, source, hosts, headers)
 
 
@@ -249,23 +249,25 @@ class _Stored:
             stored[number] = raw, len(others), last, order
             line = None if opened is None else opened[:MAX_LINE].decode("latin-1")
             lines = [x.decode("latin-1") for x in others if len(x) <= MAX_LINE]
-            value = orjson.dumps([order, line, _seconds(offset), lines])
+            value = orjson.dumps([order, line, offset_seconds(offset), lines])
             yield prefix + number.decode(), value
 
     def restore(self, pairs: Iterable[tuple[str, Any]], now: dict[bytes, RawConnection]) -> None:
         for name, (order, opened, seconds, others) in sorted(pairs, key=lambda x: x[1][0]):
             line = None if opened is None else opened.encode("latin-1")
-            raw: RawConnection = line, _offset(seconds), [x.encode("latin-1") for x in others]
+            raw: RawConnection = line, offset_of(seconds), [x.encode("latin-1") for x in others]
             now[name.encode()] = raw
             self.stored[name.encode()] = raw, len(others), raw[2][-1] if others else None, order
             self._next = order
 
 
-def _seconds(offset: timedelta | None) -> int | None:
+def offset_seconds(offset: timedelta | None) -> int | None:
+    """Return an offset from UTC as a value of JSON."""
     return None if offset is None else offset // timedelta(seconds=1)
 
 
-def _offset(seconds: int | None) -> timedelta | None:
+def offset_of(seconds: int | None) -> timedelta | None:
+    """Return what :func:`offset_seconds` was given."""
     return None if seconds is None else timedelta(seconds=seconds)
 
 

@@ -14,6 +14,9 @@ Rules:
   Where several are known, it is a stream of its own. What came before any header belongs to the
   first serial number.
 * A header in the middle of a file begins another stream from its line on.
+* Files of a stream are read in the order in which they begin. One that comes late, or goes on when
+  a newer one has begun, is read with what is open of its own and of other late files, in the order
+  in which these begin: nothing in it opens, ends or joins a connection of the newer files.
 * At most :data:`MAX_STREAMS` are remembered. Those with nothing open go first, then those that were
   read least recently; sessions in them end as expired.
 * In streams of messages (``disorder``), what waits is limited in time, and in number for all of
@@ -25,17 +28,25 @@ Rules:
 from collections import Counter, deque
 from collections.abc import Container, Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 import orjson
 
 from forwarder.events import Event, Mixture, Origin
 from forwarder.mail_logs.connections import Tools
-from forwarder.mail_logs.correlator import Correlator
+from forwarder.mail_logs.correlator import MAX_AGE, MAX_DISORDER_SECONDS, Correlator
 from forwarder.mail_logs.disorder import WAIT_SECONDS, MessageCorrelator, Waiting
 from forwarder.mail_logs.event_ids import FileHeader
 from forwarder.mail_logs.scanner import Block, BlockReader
 from forwarder.mail_logs.snapshot import Pair, Snapshot
+from forwarder.mail_logs.stream_keys import (
+    SERIALS,
+    Beginning,
+    Family,
+    Key,
+    dump_stream,
+    load_stream,
+    serials_key,
+)
 
 MAX_STREAMS = 1_024
 """Attackers may choose the hosts in syslog headers; a company has some dozens of appliances."""
@@ -54,35 +65,24 @@ MAX_SERIALS = 8  # of one log. To know that there are several is enough.
 
 MAX_MIXTURES = 100  # that are named
 
-_SERIALS = "serials"
-
-
-class Family(NamedTuple):
-    """The streams that only serial numbers tell apart."""
-
-    appliance: str
-    base: str
-    host: str | None
-    folder: str  # empty for a stream with a serial number: that says more than the place of a file
-    messages: bool = False  # whether it is of messages, which may arrive in another order
-
-
-class Key(NamedTuple):
-    """What identifies a stream."""
-
-    family: Family
-    serial: str | None
-    file: str | None  # of one without a serial number, where its family has several; None else
-
 
 class _Stream:
-    """One stream, and what a store has of it."""
+    """One stream, and what a store has of it.
 
-    def __init__(self, key: Key, number: int, tools: Tools) -> None:
+    Attributes:
+        newest: The beginning of the last of its files; None for messages.
+        header: Of the file that was read last.
+    """
+
+    def __init__(
+        self, key: Key, number: int, tools: Tools, newest: Beginning | None = None
+    ) -> None:
         self.key = key
         self.number = number
+        self.newest = newest
+        self.header: FileHeader | None = None
         self.correlator = MessageCorrelator(tools) if key.family.messages else Correlator(tools)
-        self.stored: Key | None = None  # the key that the store has
+        self.stored: tuple[Key, Beginning | None] | None = None  # what the store knows it by
         self.is_used = False  # whether anything came of it since the program began
 
     @cached_property
@@ -167,7 +167,11 @@ class Streams:
         """Join the lines of a block; a file header in it changes what is known of its file."""
         reader = BlockReader(block, header, self._arrival)
         events = reader.events
-        while True:
+        while header.is_moved or reader.has_more():
+            if header.is_moved:
+                header.is_moved = False
+                self._take_serial(header)
+                continue
             stream = self._find(header, events)
             before = len(events)
             stream.correlator.read(reader)
@@ -176,10 +180,6 @@ class Streams:
             if not stream.is_used and (len(events) > before or not stream.is_idle):
                 stream.is_used = True
                 self._check_for_mixture(stream.key, header.origin.path)
-            if not header.is_moved:
-                break
-            header.is_moved = False
-            self._take_serial(header)
         self._grown += block.end - block.start
         if self._grown > self._left:
             self._shrink(events)
@@ -190,7 +190,7 @@ class Streams:
         own: dict[int, list[tuple[str, bytes]]] = {}
         for key, value in pairs:
             number, _, rest = key.partition("/")
-            if number == _SERIALS:
+            if number == SERIALS:
                 family = Family(*orjson.loads(rest))
                 self._serials[family] = list(orjson.loads(value))
             else:
@@ -202,10 +202,9 @@ class Streams:
                 # It was lost with a part of a damaged store; what it is of is unknown.
                 self._gone += [f"{place}/{rest}" for rest, _ in parts]
                 continue
-            names, serial, file = orjson.loads(named)
-            known = Key(Family(*names), serial, file)
-            stream = self._streams[known] = _Stream(known, place, self._tools)
-            stream.stored = known
+            known, newest = load_stream(named)
+            stream = self._streams[known] = _Stream(known, place, self._tools, newest)
+            stream.stored = known, newest
             stream.snapshot.restore((rest, value) for rest, value in parts if rest)
             open_ = stream.correlator.connections
             self._waiting.extend((stream, x) for x, *_ in open_.waiting_logins.values())
@@ -217,16 +216,21 @@ class Streams:
         yield from ((key, None) for key in self._gone)
         self._gone = []
         for stream in self._changed.values():
-            if stream.stored is None and stream.is_idle and not stream.correlator.next_expiry:
+            now, is_new = (stream.key, stream.newest), stream.stored is None
+            if (
+                is_new
+                and not stream.newest
+                and stream.is_idle
+                and not stream.correlator.next_expiry
+            ):
                 continue  # there never was anything to remember
-            if stream.stored != stream.key:
-                stream.stored = stream.key
-                family, serial, file = stream.key
-                yield f"{stream.number}/", orjson.dumps([_names(family), serial, file])
+            if stream.stored != now:
+                stream.stored = now
+                yield f"{stream.number}/", dump_stream(*now)
             yield from stream.snapshot.changes()
         self._changed.clear()
         for family in self._changed_families:
-            yield _serials_key(family), orjson.dumps(self._serials[family])
+            yield serials_key(family), orjson.dumps(self._serials[family])
         self._changed_families.clear()
 
     def _find(self, header: FileHeader, events: list[Event]) -> _Stream:
@@ -243,13 +247,62 @@ class Streams:
         last = self._last
         if serial is not None:
             where = *where[:3], "", where[4]
-        if last is not None and last.key == (where, serial, file):
+        if last is not None and last.header is header and last.key[:3] == (where, serial, file):
             stream = last
         else:
-            key = Key(Family(*where), serial, file)
-            stream = self._streams.pop(key) if key in self._streams else self._begin(key, events)
-            self._last = self._streams[key] = stream
+            stream = self._take(Key(Family(*where), serial, file), events)
+            if not header.source.messages:
+                stream = self._order(stream, header, events)
+            stream.header = header
+            self._last = stream
         self._changed[stream.number] = stream
+        return stream
+
+    def _order(self, stream: _Stream, header: FileHeader, events: list[Event]) -> _Stream:
+        """Find the stream of a file by its beginning: another one for a file that comes late."""
+        late_key = stream.key._replace(is_late=True)
+        late = self._streams.get(late_key)
+        is_late = self._precedes(header, stream.newest)
+        if is_late and not header.is_late:
+            header.is_late = True
+            counters = self._tools.counters
+            counters.late_files += 1
+            counters.first.setdefault("late_files", (header.origin.path, None))
+        if late is not None and (
+            self._precedes(header, late.newest) if is_late else self._is_over(late, header)
+        ):
+            self._forget(late, events)
+        if is_late:
+            stream = self._take(late_key, events)
+        if header.find_first(self._tools.clock) is not None:
+            stream.newest = Beginning(header.source.ids.stamp, header.offset)
+        return stream
+
+    def _precedes(self, header: FileHeader, other: Beginning | None) -> bool:
+        """Whether a file begins before another one, as far as both say.
+
+        Relays mix lines of a few seconds, so their first lines tell no more precisely.
+        """
+        if other is None or other == (header.source.ids.stamp, header.offset):
+            return False
+        # Where only one of them has an offset, their local times are compared.
+        offsets = header.offset, other.offset
+        own_offset, other_offset = (None, None) if None in offsets else offsets
+        own = self._tools.clock.read(header.source.ids.stamp, own_offset)
+        before = self._tools.clock.read(other.stamp, other_offset)
+        if own is None or before is None:
+            return False
+        return own.epoch < before.epoch - MAX_DISORDER_SECONDS
+
+    def _is_over(self, late: _Stream, header: FileHeader) -> bool:
+        """Whether what is open of late files is too old, as a newer file begins."""
+        now = header.find_first(self._tools.clock)
+        return now is not None and now - late.correlator.next_expiry > MAX_AGE.total_seconds()
+
+    def _take(self, key: Key, events: list[Event]) -> _Stream:
+        """Return a stream, as the most recent one."""
+        stream = self._streams.pop(key) if key in self._streams else self._begin(key, events)
+        self._streams[key] = stream
         return stream
 
     def _begin(self, key: Key, events: list[Event]) -> _Stream:
@@ -291,6 +344,7 @@ class Streams:
 
     def _check_for_mixture(self, key: Key, path: str | None) -> None:
         """Note that an appliance has more than one stream."""
+        key = key._replace(is_late=False)
         appliance = key.family.appliance
         if len(self._used) >= MAX_STREAMS:
             self._used.clear()
@@ -319,7 +373,7 @@ class Streams:
                 oldest = next(iter(self._serials))
                 del self._serials[oldest]
                 self._changed_families.discard(oldest)
-                self._gone.append(_serials_key(oldest))
+                self._gone.append(serials_key(oldest))
         self._serials[family] = [*(x for x in known if x != serial), serial][-MAX_SERIALS:]
         if self._serials[family] != known:
             self._changed_families.add(family)
@@ -334,12 +388,3 @@ class Streams:
             stream.key = known
             self._streams[known] = stream
             self._changed[stream.number] = stream
-
-
-def _serials_key(family: Family) -> str:
-    return f"{_SERIALS}/{orjson.dumps(_names(family)).decode()}"
-
-
-def _names(family: Family) -> list[str | bool | None]:
-    """Return a family for the store, which has only what differs from a file."""
-    return [*family] if family.messages else [*family[:-1]]
