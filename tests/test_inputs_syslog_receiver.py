@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from forwarder.inputs.chunk import Chunk
 
 LONG = 60.0
+LOCAL = "127.0.0.1"
 
 
 @pytest.fixture
@@ -82,6 +83,12 @@ def connect(address: str) -> socket.socket:
         client = socket.create_connection((where.host, where.port))
     client.settimeout(LONG)
     return client
+
+
+def connect_from(source: str, address: str) -> socket.socket:
+    """Connect to a stream, as another sender."""
+    where = read_address(address)
+    return socket.create_connection((where.host, where.port), source_address=(source, 0))
 
 
 def lines(inbox: Inbox, number: int) -> list[bytes]:
@@ -252,7 +259,7 @@ def test_senders_wait_while_the_inbox_is_full(receiver: Receiver, inbox: Inbox) 
                 try:
                     sent += client.send(message[sent % len(message) :])
                 except BlockingIOError:
-                    if inbox.holds_streams:
+                    if inbox.holds(LOCAL):
                         raise
         assert STREAM_BYTES <= sent < 20 * STREAM_BYTES
         with connect(udp) as other:
@@ -270,6 +277,17 @@ def test_senders_wait_while_the_inbox_is_full(receiver: Receiver, inbox: Inbox) 
         assert receiver.counts[udp].messages == 20_000 - dropped
 
 
+def test_a_flood_of_datagrams_does_not_hold_connections(receiver: Receiver, inbox: Inbox) -> None:
+    """Its sender's share of the inbox is full, and no one else's."""
+    tcp, udp = local("tcp"), local("udp")
+    receiver.listen([settings(tcp), settings(udp)])
+    with connect(udp) as flood, connect_from("127.0.0.2", tcp) as client:
+        while not inbox.is_full:
+            flood.send(b"<22>" + b"x" * 900)
+        client.sendall(b"<22>y\n")
+        counted(receiver, tcp, messages=1)
+
+
 def test_many_senders_do_not_overfill_the_inbox(receiver: Receiver, inbox: Inbox) -> None:
     """Each waits with what was read of it, so memory does not depend on their number."""
     address = local("tcp")
@@ -281,7 +299,7 @@ def test_many_senders_do_not_overfill_the_inbox(receiver: Receiver, inbox: Inbox
             client.settimeout(0)
         blocked: set[socket.socket] = set()
         end = time.monotonic() + LONG
-        while len(blocked) < len(clients) or not inbox.holds_streams:
+        while len(blocked) < len(clients) or not inbox.holds(LOCAL):
             assert time.monotonic() < end
             for client in clients:
                 try:
@@ -419,6 +437,20 @@ def test_tls(receiver: Receiver, inbox: Inbox, certificates: Certificates) -> No
         assert len(lines(inbox, 100_000)) == 100_000
     with certificates.connect(address) as client:
         assert client.getpeercert(binary_form=True) != before
+
+
+def test_tls_of_a_sender_that_never_reads(
+    receiver: Receiver, inbox: Inbox, certificates: Certificates
+) -> None:
+    """It is sent nothing: closed with something unread, a connection loses what waits in it."""
+    address = local("tls")
+    receiver.listen([settings(address, tls=certificates.settings())])
+    with certificates.connect(address) as client:
+        client.sendall(b"<22>one\n")
+        assert lines(inbox, 1) == [b"<22>one"]
+        client.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            socket.socket.recv(client, 1, socket.MSG_PEEK)
 
 
 def test_mutual_tls(receiver: Receiver, inbox: Inbox, certificates: Certificates) -> None:

@@ -45,6 +45,9 @@ _LOOK_SECONDS = 1.0
 _WINDOW_BYTES = 1 << 20
 """Of logs on their way through the process: enough that it never waits for more, and no more
 documents than those of a commit."""
+_MESSAGE_BYTES = 8
+"""That a byte of messages counts for. Each may be of another host, which takes ten times as long,
+and what comes next must not wait for more than about a tenth of a second."""
 _PIPE_BYTES = 1 << 20  # the largest that Linux allows every user
 _NAME = "the parser process"
 _END_SECONDS = 5.0  # for the process to end after its pipe; it reads at most one more chunk
@@ -107,7 +110,7 @@ class Tick(NamedTuple):
 class Parsed(NamedTuple):
     """The documents of a chunk, or of what was released."""
 
-    size: int  # bytes of the chunk
+    size: int  # what the chunk took of the window
     ids: str  # a line each: faster to join and to split than to carry one by one
     bodies: bytes  # the same; no body has a newline
     due: float | None  # when a tick will release something, in seconds since 1970
@@ -158,6 +161,11 @@ def get(pipe: BinaryIO) -> object:
     return pickle.load(pipe)  # noqa: S301 - of our own process
 
 
+def window_bytes(chunk: Chunk) -> int:
+    """Return what a chunk takes of the window: of messages, more than of files."""
+    return len(chunk.data) * (1 if chunk.path else _MESSAGE_BYTES)
+
+
 class ParserClient:
     """The parser process; each call raises ParserError once it has failed."""
 
@@ -171,7 +179,7 @@ class ParserClient:
         self._wake = wake
         self._changed = threading.Condition()
         self._replies: deque[Parsed | CheckpointReply] = deque()
-        self._in_flight = 0  # bytes of logs
+        self._in_flight = 0  # bytes of the window
         self._owed = 0  # replies that have not come yet
         self._heard_at = 0.0  # when it replied last, or began to owe a reply
         self._hung = False
@@ -203,7 +211,7 @@ class ParserClient:
         """Send a chunk; wait while enough is in flight."""
         with self._changed:
             self._changed.wait_for(lambda: self._in_flight < _WINDOW_BYTES or self._failure)
-            self._in_flight += len(chunk.data)
+            self._in_flight += window_bytes(chunk)
         self._send(chunk)
 
     def tick(self, now: float) -> None:

@@ -23,6 +23,7 @@ from forwarder.app.parser_client import (
     Tick,
     get,
     put,
+    window_bytes,
 )
 from forwarder.cache import tune_gc
 from forwarder.events import Document
@@ -224,7 +225,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         while True:
             match request := get(requests):
                 case Chunk():
-                    put(Parsed.of(len(request.data), pool.take(request), pool.due), answers)
+                    size = window_bytes(request)
+                    put(Parsed.of(size, pool.take(request), pool.due), answers)
                 case Tick():
                     put(Parsed.of(0, pool.release(request.now), pool.due), answers)
                 case Checkpoint():

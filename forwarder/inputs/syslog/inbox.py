@@ -6,8 +6,9 @@
   all is of one input, whose settings count.
 - What was handed over is kept until it is in documents; where the parser process died, it is handed
   over again.
-- When more than :data:`STREAM_BYTES` wait, connections are not read, and their senders wait; when
-  more than :data:`FULL_BYTES` do, datagrams are not read, and the system keeps some of them.
+- Senders take turns, a small chunk each, and each has its share of what may wait. While one uses up
+  its share, its connections are not read: it waits, and no other one waits for it. When more than
+  :data:`FULL_BYTES` wait in all, datagrams are not read, and the system keeps some of them.
 - At most :data:`MAX_SENDERS` are remembered: over UDP, anyone can pretend to be anyone.
 """
 
@@ -29,17 +30,20 @@ FULL_BYTES = 4 << 20
 """Of lines that wait for the parser: more than a second of a large fleet."""
 
 STREAM_BYTES = 1 << 20
-"""The same, of connections. Their senders wait, and if the service is killed, less is lost."""
+"""The same, of all senders with connections: each that has something waiting has an equal share.
+Senders can wait, and if the service is killed, less is lost."""
 
 _ENTRY_BYTES = 256
 """Of memory, beside the messages, for what came at once: a sender may send byte by byte."""
 
-_TAKE_BYTES = 1 << 20  # 1 MiB a call, as of files
+_TAKE_BYTES = 1 << 17  # 128 KiB a call: what comes meanwhile has its turn in the next
 
 MAX_SENDERS = 4_096
 """A fleet has some hundreds of appliances and relays."""
 
-_CHUNK_BYTES = 1 << 17  # 128 KiB, as of files
+_CHUNK_BYTES = 1 << 14
+"""16 KiB, some hundred lines: others wait for so much of each sender. Lines of invented hosts take
+a tenth of a millisecond each."""
 _CHUNK_TIME = timedelta(seconds=1)
 """Between messages of a chunk: while the spool is full, they may wait for long."""
 
@@ -64,7 +68,7 @@ class _Received(NamedTuple):
 class _Log:
     """The messages of one sender."""
 
-    __slots__ = ("in_flight", "offset", "resume", "saved", "waiting")
+    __slots__ = ("in_flight", "offset", "resume", "saved", "waiting", "waiting_bytes")
 
     def __init__(self, offset: int = 0, resume: bytes = b"") -> None:
         # An offset before which all is in documents, and what goes with the chunk from there.
@@ -72,10 +76,17 @@ class _Log:
         self.offset = offset
         self.resume: bytes | None = resume
         self.waiting: deque[_Received] = deque()
+        self.waiting_bytes = 0
         self.in_flight: deque[_Received] = deque()  # from the saved offset on
+
+    def put(self, received: _Received) -> None:
+        """Let messages wait."""
+        self.waiting.append(received)
+        self.waiting_bytes += len(received.data) + _ENTRY_BYTES
 
     def take(self, key: str) -> Chunk:
         """Hand over some of what waits."""
+        entries = len(self.waiting)
         origin, arrived, data = self.waiting.popleft()
         parts, size = [data], len(data)
         while (
@@ -86,6 +97,7 @@ class _Log:
         ):
             parts.append(self.waiting.popleft().data)
             size += len(parts[-1])
+        self.waiting_bytes -= size + (entries - len(self.waiting)) * _ENTRY_BYTES
         data = b"".join(parts)
         self.in_flight.append(_Received(origin, arrived, data))
         offset, resume = self.offset, self.resume
@@ -117,6 +129,7 @@ class _Log:
     def rewind(self) -> None:
         """Go back to where everything is in documents."""
         self.waiting.extendleft(reversed(self.in_flight))
+        self.waiting_bytes += sum(len(x.data) + _ENTRY_BYTES for x in self.in_flight)
         self.in_flight.clear()
         self.offset, self.resume = self.saved
 
@@ -146,10 +159,10 @@ class Inbox:
         """Whether datagrams must not be read now."""
         return self._waiting_bytes >= FULL_BYTES
 
-    @property
-    def holds_streams(self) -> bool:
-        """Whether connections must not be read now."""
-        return self._waiting_bytes >= STREAM_BYTES
+    def holds(self, sender: str) -> bool:
+        """Whether the connections of a sender must not be read now."""
+        log = self._logs.get(PREFIX + sender)
+        return log is not None and log.waiting_bytes >= STREAM_BYTES / max(1, len(self._ready))
 
     def put(self, origin: Origin, messages: Sequence[bytes]) -> None:
         """Take messages of a sender, each a line without its newline."""
@@ -158,8 +171,9 @@ class Inbox:
         with self._changed:
             log = self._logs.pop(key, None) or self._begin()
             self._logs[key] = self._ready[key] = log
-            log.waiting.append(_Received(origin, self._now(), data))
-            self._waiting_bytes += len(data) + _ENTRY_BYTES
+            self._waiting_bytes -= log.waiting_bytes
+            log.put(_Received(origin, self._now(), data))
+            self._waiting_bytes += log.waiting_bytes
             self._changed.notify_all()
 
     def take(self, timeout: float) -> list[Chunk]:
@@ -171,15 +185,14 @@ class Inbox:
             size = 0
             for key in [*self._ready]:
                 log = self._ready.pop(key)
-                entries = len(log.waiting)
+                self._waiting_bytes -= log.waiting_bytes
                 chunks.append(log.take(key))
+                self._waiting_bytes += log.waiting_bytes
                 size += len(chunks[-1].data)
-                self._waiting_bytes -= (entries - len(log.waiting)) * _ENTRY_BYTES
                 if log.waiting:
                     self._ready[key] = log  # behind the others
                 if size >= _TAKE_BYTES:
                     break
-            self._waiting_bytes -= size
             return chunks
 
     def wake(self) -> None:
@@ -204,8 +217,9 @@ class Inbox:
         """Hand over again what is not in documents."""
         with self._changed:
             for key, log in self._logs.items():
-                self._waiting_bytes += sum(len(x.data) + _ENTRY_BYTES for x in log.in_flight)
+                self._waiting_bytes -= log.waiting_bytes
                 log.rewind()
+                self._waiting_bytes += log.waiting_bytes
                 if log.waiting:
                     self._ready[key] = log
 

@@ -226,12 +226,12 @@ class Listener:
         cut = 0
         try:
             while True:
-                await self._wait_for_space()
+                await self._wait_for_space(sender)
                 seconds = self._settings.idle_timeout.total_seconds()
                 data = await asyncio.wait_for(reader.read(_READ_BYTES), seconds)
                 if not data:
                     break
-                await self._wait_for_space()  # others may have filled the inbox meanwhile
+                await self._wait_for_space(sender)  # its others may have filled it meanwhile
                 self._put(sender, framer.feed(data))
                 self._counts.cut += framer.cut - cut
                 cut = framer.cut
@@ -240,8 +240,8 @@ class Listener:
         finally:
             self._counts.incomplete += framer.is_within
 
-    async def _wait_for_space(self) -> None:
-        while self._inbox.holds_streams:
+    async def _wait_for_space(self, sender: str) -> None:
+        while self._inbox.holds(sender):
             self._has_space.clear()
             await self._has_space.wait()
 

@@ -3,8 +3,9 @@
 Rules:
 
 - A sender that is not allowed gets no answer: its connection is closed, its datagram is dropped.
-- While the inbox is full nothing is read. A sender over TCP, TLS or a Unix socket waits then; of
-  UDP, the system drops what it cannot keep, and counts it.
+- A sender over TCP or TLS waits while the inbox holds its share of it. While the inbox is full,
+  datagrams are not read: a sender at a Unix socket waits then; of UDP, the system drops what it
+  cannot keep, and counts it.
 - Connections are limited, also those of one sender, so that it does not shut out the others.
 - A connection on which nothing comes for long is closed; a sender opens it again when it has to.
 - At the end, what the system has received is taken before the sockets are closed.

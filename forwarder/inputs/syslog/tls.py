@@ -16,6 +16,9 @@ def server_context(settings: TlsSettings) -> ssl.SSLContext:
     """Read the files; raise ForwarderError, whose message names the file and what is wrong."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[settings.min_version]
+    # A sender never reads. It would close with a ticket unread, and the system would reset the
+    # connection, and drop what it has received.
+    context.num_tickets = 0
     for file in filter(None, (settings.certificate, settings.key, settings.client_ca)):
         try:
             file.read_bytes()
