@@ -261,7 +261,7 @@ def write(entries: Sequence[Entry], begin: int) -> Log:
     return log
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=400)
 @given(LOGS, st.integers(2, 5), st.booleans(), st.data())
 def test_no_login_has_another_address_in_whatever_order_files_come(
     entries: list[Entry],
