@@ -105,7 +105,7 @@ class Reader:
         (found,) = (
             x
             for x in self.documents
-            if x["user"]["name"] == user and "session" not in x["cisco_esa"]
+            if x.get("user") == {"name": user} and "session" not in x["cisco_esa"]
         )
         address = found["source"].get("ip")
         assert found["cisco_esa"]["connection"]["correlated"] == (address is not None)
@@ -185,16 +185,25 @@ def test_a_file_that_goes_on_late(reader: Reader) -> None:
     assert reader.flow.counts.first == {"late_files": ("/1", None)}
 
 
-def test_files_that_come_late_in_their_order_are_joined_with_one_another(reader: Reader) -> None:
-    """As where old logs are added to a folder; one that is older still begins once more."""
-    reader.read("9", Log("90:00").new("90:06", 1, 99))
-    reader.read("3", Log("30:00").new("31:00", 1, 33).login("31:30", 1, "u").new("32:00", 2, 34))
-    reader.read("4", Log("40:00").login("41:00", 1, "x").close("41:01", 1).new("42:00", 3, 44))
-    reader.read("1", Log("10:00").login("11:00", 2, "y").login("11:01", 3, "v"))
-    reader.read("10", Log("100:00").login("101:00", 1, "z"))
-    addresses = ["203.0.113.33", "203.0.113.33", None, None, "203.0.113.99"]
-    assert [*map(reader.address, "uxyvz")] == addresses
+def test_a_late_file_goes_on_with_what_older_files_left_open(reader: Reader) -> None:
+    """What is open then is no longer known in newer files: the late one may have ended it."""
+    reader.read("1", Log("0:00").new("1:00", 1, 11).login("1:01", 1, "u").out("1:02", 9, 25))
+    reader.read("3", Log("20:00").new("21:00", 2, 22))
+    late = Log("10:00").login("11:00", 1, "x").close("11:01", 1).new("11:02", 1, 99)
+    reader.read("2", late.new("11:03", 2, 88).out_login("11:04", 9))
+    reader.read("4", Log("30:00").login("31:00", 1, "y").login("31:01", 2, "z"))
+    assert [*map(reader.address, "uxyz")] == [*["203.0.113.11"] * 2, None, "203.0.113.22"]
+    assert [x["destination"]["port"] for x in reader.documents if "user" not in x] == [25]
     assert reader.ends() == ["close"]
+
+
+def test_late_files_know_nothing_of_one_another(reader: Reader) -> None:
+    """Of two of them, it is unknown what came between."""
+    reader.read("9", Log("90:00").new("90:06", 1, 99))
+    reader.read("3", Log("30:00").new("31:00", 1, 33).login("31:30", 1, "u"))
+    reader.read("4", Log("40:00").login("41:00", 1, "x").new("42:00", 3, 44))
+    assert [*map(reader.address, "ux")] == ["203.0.113.33", None]
+    assert reader.ends() == ["expired"]
 
 
 def test_sessions_of_late_files_end(reader: Reader) -> None:

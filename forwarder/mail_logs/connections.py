@@ -181,6 +181,13 @@ class Messages:
             for mid in session.mids:
                 del self.followed[mid]
 
+    def hand_over(self, icid: bytes, other: "Messages") -> None:
+        """Let others follow a session, if there is one, and its messages."""
+        session = self.sessions.pop(icid, None)
+        if session is not None:
+            other.sessions[icid] = session
+            other.followed.update((mid, self.followed.pop(mid)) for mid in session.mids)
+
     def start(self, mid: bytes, line: bytes) -> None:
         """Read a ``Start MID`` line."""
         found = _STARTED(line, STAMP_BYTES)
@@ -355,6 +362,26 @@ class Connections:
             if login is not None and (session := login[3]) is not None:
                 closing = CloseReason.EXPIRED, origin, session.last, _NOWHERE
                 events.append(self.close(number, connection, login, closing))
+
+    def hand_over(self, epoch: int, other: "Connections") -> None:
+        """Hand over what began until a time, in seconds since 1970, to one with nothing open."""
+        for number, connection in [*self.inbound.items()]:
+            if self._began(number, connection) <= epoch:
+                other.inbound[number] = self.inbound.pop(number)
+                if number in self.logins:
+                    other.logins[number] = self.logins.pop(number)
+                self.messages.hand_over(number, other.messages)
+        for number, connection in [*self.outbound.items()]:
+            if self._began(number, connection) <= epoch:
+                other.outbound[number] = self.outbound.pop(number)
+
+    def _began(self, number: bytes, connection: RawConnection) -> int:
+        """Return when the first line of a connection came, in seconds since 1970."""
+        opened, offset, others = connection
+        lines = others if opened is None else [opened]
+        time = self._clock.read(lines[0][:24], offset) if lines else None
+        _, last, _, _ = self.logins.get(number, (None, 0, 0, None))
+        return last if time is None else time.epoch
 
     def make_space(self, block: BlockReader) -> None:
         """Forget the oldest clients' connections, where there are too many."""

@@ -27,7 +27,7 @@ class Key(NamedTuple):
     family: Family
     serial: str | None
     file: str | None  # of one without a serial number, where its family has several; None else
-    is_late: bool = False  # whether it is of the files that came late
+    is_late: bool = False  # whether it is of a file that came late
 
 
 class Beginning(NamedTuple):

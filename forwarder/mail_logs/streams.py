@@ -15,8 +15,8 @@ Rules:
   first serial number.
 * A header in the middle of a file begins another stream from its line on.
 * Files of a stream are read in the order in which they begin. One that comes late, or goes on when
-  a newer one has begun, is read with what is open of its own and of other late files, in the order
-  in which these begin: nothing in it opens, ends or joins a connection of the newer files.
+  a newer one has begun, is read by itself, with what is open of older files: nothing in it opens,
+  ends or joins a connection of the newer ones.
 * At most :data:`MAX_STREAMS` are remembered. Those with nothing open go first, then those that were
   read least recently; sessions in them end as expired.
 * In streams of messages (``disorder``), what waits is limited in time, and in number for all of
@@ -27,6 +27,7 @@ Rules:
 
 from collections import Counter, deque
 from collections.abc import Container, Iterable, Iterator
+from datetime import timedelta
 from functools import cached_property
 
 import orjson
@@ -64,6 +65,8 @@ MAX_FAMILIES = 1_024  # logs whose serial numbers are remembered
 MAX_SERIALS = 8  # of one log. To know that there are several is enough.
 
 MAX_MIXTURES = 100  # that are named
+
+_MAX_AGE = MAX_AGE // timedelta(seconds=1)
 
 
 class _Stream:
@@ -260,44 +263,47 @@ class Streams:
 
     def _order(self, stream: _Stream, header: FileHeader, events: list[Event]) -> _Stream:
         """Find the stream of a file by its beginning: another one for a file that comes late."""
+        clock, counters = self._tools.clock, self._tools.counters
+        begun = header.find_first(clock)
+        if begun is None:
+            return stream
+        own = Beginning(header.source.ids.stamp, header.offset)
         late_key = stream.key._replace(is_late=True)
-        late = self._streams.get(late_key)
-        is_late = self._precedes(header, stream.newest)
-        if is_late and not header.is_late:
-            header.is_late = True
-            counters = self._tools.counters
-            counters.late_files += 1
-            counters.first.setdefault("late_files", (header.origin.path, None))
+        late, is_late = self._streams.get(late_key), self._precedes(own, stream.newest)
         if late is not None and (
-            self._precedes(header, late.newest) if is_late else self._is_over(late, header)
+            late.newest != own if is_late else begun > late.correlator.next_expiry + _MAX_AGE
         ):
             self._forget(late, events)
         if is_late:
-            stream = self._take(late_key, events)
-        if header.find_first(self._tools.clock) is not None:
-            stream.newest = Beginning(header.source.ids.stamp, header.offset)
+            newer, stream = stream, self._take(late_key, events)
+            if stream.newest is None:
+                open_, older = newer.correlator.connections, stream.correlator.connections
+                open_.hand_over(begun + MAX_DISORDER_SECONDS, older)
+                self._changed[newer.number] = newer
+            if not header.is_late:
+                header.is_late = True
+                counters.late_files += 1
+                counters.first.setdefault("late_files", (header.origin.path, None))
+        stream.newest = own
         return stream
 
-    def _precedes(self, header: FileHeader, other: Beginning | None) -> bool:
+    def _precedes(self, one: Beginning, other: Beginning | None) -> bool:
         """Whether a file begins before another one, as far as both say.
 
         Relays mix lines of a few seconds, so their first lines tell no more precisely.
         """
-        if other is None or other == (header.source.ids.stamp, header.offset):
+        if other is None or one == other:
             return False
         # Where only one of them has an offset, their local times are compared.
-        offsets = header.offset, other.offset
-        own_offset, other_offset = (None, None) if None in offsets else offsets
-        own = self._tools.clock.read(header.source.ids.stamp, own_offset)
-        before = self._tools.clock.read(other.stamp, other_offset)
-        if own is None or before is None:
+        offsets = one.offset, other.offset
+        first, second = (None, None) if None in offsets else offsets
+        times = (
+            self._tools.clock.read(one.stamp, first),
+            self._tools.clock.read(other.stamp, second),
+        )
+        if times[0] is None or times[1] is None:
             return False
-        return own.epoch < before.epoch - MAX_DISORDER_SECONDS
-
-    def _is_over(self, late: _Stream, header: FileHeader) -> bool:
-        """Whether what is open of late files is too old, as a newer file begins."""
-        now = header.find_first(self._tools.clock)
-        return now is not None and now - late.correlator.next_expiry > MAX_AGE.total_seconds()
+        return times[0].epoch < times[1].epoch - MAX_DISORDER_SECONDS
 
     def _take(self, key: Key, events: list[Event]) -> _Stream:
         """Return a stream, as the most recent one."""
