@@ -21,6 +21,7 @@ NEAR = datetime(2026, 4, 22, 12, tzinfo=UTC)
 ROME = ZoneInfo("Europe/Rome")
 ADDRESS = "203.0.113.9"
 NEW = f"New SMTP ICID 5 interface D (192.0.2.25) address {ADDRESS} reverse dns host a verified no"
+TLS = "ICID 5 TLS success protocol TLSv1.2 cipher C"
 POLICY = "ICID 5 ACCEPT SG SUSPECTLIST match sbrs[-1.0:2.0] SBRS None"
 LOGIN = "SMTP Auth: (ICID 5) {} for user: {} using AUTH mechanism: PLAIN with profile: P"
 MIA, LEO = LOGIN.format("succeeded", "mia"), LOGIN.format("failed", "leo")
@@ -241,6 +242,21 @@ def test_no_login_joins_another_connection(
     assert sender.logins == {"mia": address}
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_end_before_its_beginning_ends_it(*, restarts: bool) -> None:
+    """The next login with the number is of another connection, whose beginning is late as well."""
+    sender = Sender()
+    for message, second, at in [
+        *((NEW.replace(ADDRESS, "203.0.113.1"), 5, 0.0), (CLOSE, 5, 0.1)),
+        *((CLOSE, 7, 2.0), (NEW, 7, 2.1)),
+        *((MIA, 10, 5.0), (NEW.replace(ADDRESS, "203.0.113.2"), 10, 5.1)),
+    ]:
+        if restarts:
+            sender.restart()
+        sender.send([line(message, second)], 1_000 + at)
+    assert sender.logins == {"mia": "203.0.113.2"}
+
+
 def test_appliances_wait_each_for_its_own_lines() -> None:
     """The same numbers of another host are other connections."""
     sender = Sender()
@@ -346,3 +362,79 @@ def test_a_number_that_comes_again_is_another_connection(
     assert len(sender.logins) == len(made)
     for number in range(len(made)):
         assert sender.logins[f"m{number}"] in {None, f"192.0.2.{number}"}
+
+
+INNER = st.tuples(st.sampled_from((POLICY, TLS, LEO, MIA)), SECONDS, DELAY)
+CONNECTIONS = st.lists(
+    st.tuples(
+        st.sampled_from("56"),
+        st.integers(2, 4),  # seconds from the end of the one before with the number
+        st.lists(INNER, max_size=5),
+        SECONDS,
+        st.sampled_from((CLOSE, KILLED)),
+        DELAY,
+        DELAY,
+    ),
+    max_size=5,
+)
+Made = list[tuple[str, int, list[tuple[str, int, float]], int, str, float, float]]
+
+
+def written(made: Made) -> list[tuple[str, int, float]]:
+    """Return messages in the order in which they were written, each with its second and delay.
+
+    Users have the number of their connection in front; addresses and ciphers end with it.
+    """
+    lines: list[tuple[str, int, float]] = []
+    ends: dict[str, int] = {}
+    for place, (number, gap, inner, pause, end, *delays) in enumerate(made):
+        begin = ends[number] + gap if number in ends else 5
+        parts = [(NEW, 0, delays[0]), *inner, (end, pause, delays[1])]
+        for text, wait, delay in parts:
+            begin += wait
+            message = text.replace("CID 5", f"CID {number}").replace(ADDRESS, f"192.0.2.{place}")
+            message = message.replace("user: ", f"user: {place}-{len(lines)}-")
+            lines.append(
+                (line(message.replace("cipher C", f"cipher C{place}"), begin), begin, delay)
+            )
+        ends[number] = begin
+    return sorted(lines, key=lambda x: x[1])
+
+
+def without_log(documents: Iterable[Document]) -> list[Document]:
+    """Return documents in the order of their ids, without where their lines are."""
+    kept = [{key: x[key] for key in x if key != "log"} for x in documents]
+    return sorted(kept, key=lambda x: str(x["event"]["id"]))
+
+
+@given(made=CONNECTIONS, restarts=st.booleans())
+def test_a_late_line_gives_no_login_what_is_of_another_connection(
+    made: Made, *, restarts: bool
+) -> None:
+    """Where a number comes again two seconds after an end: each has its own address, or none."""
+    lines, sender = written(made), Sender()
+    for text, second, delay in sorted(lines, key=lambda x: x[1] + x[2]):
+        if restarts:
+            sender.restart()
+        sender.send([text], 1_000 + second + delay)
+    sender.send([], 2_000)
+    assert len(sender.logins) == sum("SMTP Auth" in text for text, _, _ in lines)
+    for document in sender.documents:
+        place = document["user"]["name"].partition("-")[0]
+        assert document.get("source", {}).get("ip") in {None, f"192.0.2.{place}"}
+        if is_login(document) and not restarts:
+            assert document.get("tls", {}).get("cipher") in {None, f"C{place}"}
+    assert restarts or sender.flow.open_connections == 0
+
+
+@given(CONNECTIONS)
+def test_lines_in_order_give_what_a_file_gives(made: Made) -> None:
+    """Waiting changes nothing then."""
+    lines, sender = [(line("Begin Logfile", 0), 0, 0.0), *written(made)], Sender()
+    for text, second, _ in lines[1:]:
+        sender.send([text], 1_000 + second)
+    sender.send([], 2_000)
+    file = LogParser().open("relay", None, near=NEAR, hosts=True, zone=ROME)
+    data = "".join(text + "\n" for text, _, _ in lines).encode()
+    expected = map(orjson.loads, [*file.feed(data), *file.finish()])
+    assert without_log(sender.documents) == without_log(expected)

@@ -183,15 +183,16 @@ class MessageCorrelator(Correlator):
             super()._end_inbound(block, match)
             return
         open_, name = self.connections, _CLIENT + number
-        if self._find_end(name) is not None:
+        if self._has_ended(name, time, block.events):
             return
         location = block.locate(line)
         closing = reason, block.header.origin, at_offset(time, location[-1]), location
         raw = open_.inbound.get(number) or (None, block.header.offset, [])
         start = None if raw[0] is None else self._clock.read(raw[0][:24], raw[1])
         end = WaitingEnd(self._arrival, name, time.epoch, start, closing)
-        if number in open_.logins or name in open_.waiting_logins:
-            open_.waiting_ends[name] = end
+        # A beginning that is still to come must find its end, also after a restart.
+        if raw[0] is None or number in open_.logins or name in open_.waiting_logins:
+            open_.inbound[number], open_.waiting_ends[name] = raw, end
         else:
             open_.inbound.pop(number, None)
             open_.ended[name] = raw, end
@@ -204,14 +205,25 @@ class MessageCorrelator(Correlator):
         time = self._clock.read(line[:24], block.header.offset)
         if time is None:
             super()._end_outbound(block, match)
-        elif self._find_end(name) is None:
+        elif not self._has_ended(name, time, block.events):
             end = WaitingEnd(self._arrival, name, time.epoch, None, None)
-            if name in open_.waiting_logins:
-                open_.waiting_ends[name] = end
+            raw = open_.outbound.pop(number, None) or (None, block.header.offset, [])
+            if raw[0] is None or name in open_.waiting_logins:
+                open_.outbound[number], open_.waiting_ends[name] = raw, end
             else:
-                raw = open_.outbound.pop(number, None) or (None, block.header.offset, [])
                 open_.ended[name] = raw, end
             self.begun.append(end)
+
+    def _has_ended(self, name: bytes, time: Instant, events: list[Event]) -> bool:
+        """Whether the end that waits is the one of this time, told again.
+
+        A later one is of another connection with the number, whose other lines are late.
+        """
+        end = self._find_end(name)
+        if end is None or time.epoch - end.epoch < WAIT_SECONDS:
+            return end is not None
+        self._end(name, events)
+        return False
 
     def _find_end(self, name: bytes) -> WaitingEnd | None:
         open_ = self.connections
