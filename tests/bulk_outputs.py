@@ -811,7 +811,7 @@ def skip_pauses(delivery: Delivery, chosen: list[float]) -> None:
         chosen.append(choose(state))
         return 0
 
-    delivery._retrier.next_wait = note  # type: ignore[method-assign]  # noqa: SLF001
+    delivery._retrier._attempts.wait = note  # noqa: SLF001
 
 
 def _put_off(output: Output, document: Document) -> str:

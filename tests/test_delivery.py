@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from forwarder.delivery.backoff import DeliverySettings, backoff, backoff_for_rest
+from forwarder.delivery.backoff import DeliverySettings, Retrier, backoff, backoff_for_rest
+from forwarder.delivery.health import OutputHealth
 from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
@@ -480,7 +481,7 @@ def count_attempts(spool: Spool, output: Scripted, chance: float = 1.0) -> list[
         chosen.append(choose(state))
         return 0
 
-    delivery._retrier.next_wait = note  # type: ignore[method-assign]  # noqa: SLF001
+    delivery._retrier._attempts.wait = note  # noqa: SLF001
     delivery.start()
     assert wait_until_drained(delivery, MINUTE)
     assert delivery.stop(MINUTE)
@@ -1115,3 +1116,18 @@ def test_a_fault_is_not_hidden_by_a_close_that_fails(spool: Spool) -> None:
     trouble = spool.outputs["a"].trouble
     assert trouble is not None
     assert trouble.error == "KeyError: 'the fault'"
+
+
+def test_a_call_leaves_nothing_for_the_garbage_collector(spool: Spool) -> None:
+    """With ten batches a second, it would take tens of megabytes until it is collected."""
+    health = OutputHealth("a", spool, time.monotonic)
+    retrier = Retrier(DeliverySettings(), health, threading.Event(), random.random)
+    retrier.retry(list)
+    gc.disable()
+    try:
+        gc.collect()
+        for _ in range(10):
+            retrier.retry(list)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -97,15 +97,16 @@ class Retrier:
         self._health = health
         self._stop = stop
         self._chance = chance
-
-    def retry(self, act: Callable[[], _Result]) -> _Result:
-        """Call until it raises neither Unavailable, BlockedError nor LeftError; or StopError."""
-        attempts = tenacity.Retrying(
+        # One for all calls: each is a cycle, and what they hold would wait for the collector.
+        self._attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((Unavailable, BlockedError, LeftError)),
             wait=self.next_wait,
             sleep=self._sleep,
         )
-        result = attempts(act)
+
+    def retry(self, act: Callable[[], _Result]) -> _Result:
+        """Call until it raises neither Unavailable, BlockedError nor LeftError; or StopError."""
+        result = self._attempts(act)
         self._health.prepare()
         return result
 
