@@ -627,6 +627,17 @@ class TestSession:
         )
         assert sent(documents) == (1, 2, 700)
 
+    def test_words_behind_the_lines_of_a_message_hide_none(self) -> None:
+        """Of none of their forms."""
+        lines = [
+            login(0),
+            *message(1, 100, recipients=2, size=700),
+            *message(2, 101, recipients=1, size=800),
+            line(3, "Message aborted MID 101"),
+            closed(4),
+        ]
+        assert sent(read(*(x.replace(b"\n", b" more of 7\n") for x in lines))) == (1, 2, 700)
+
     def test_carriage_returns_hide_no_message(self) -> None:
         """The number of a connection may end a line."""
         lines = [

@@ -115,6 +115,11 @@ def stamp_of(stamp: bytes, near: datetime = SPRING) -> bytes:
             SyslogHeader(22, "esa1", "ml", "1", "+00:00"),
         ),
         (
+            b'127 \t  <22>1  2009-04-22T11:44:48Z  esa1 ml - - [a b="] c"]  ',
+            b"UTC Apr 22 11:44:48 2009",
+            SyslogHeader(22, "esa1", "ml", "1", "+00:00"),
+        ),
+        (
             b"<13>Apr 20 10:00:00 relay x: <22>Apr 22 11:44:48 esa1 ml: ",
             b"LOC Apr 22 11:44:48 2009",
             SyslogHeader(22, "esa1", "ml", None, None),

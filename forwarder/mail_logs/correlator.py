@@ -140,7 +140,7 @@ class Correlator:
             elif head == b"DCID" and verb == b"close":
                 outbound.pop(number, None)
             elif head == b"Start MID":
-                if line.rstrip().rpartition(b" ")[2] in sessions:
+                if verb and line.partition(verb)[2].split(None, 1)[0] in sessions:
                     messages.start(number, line)
             elif (handler := handlers.get(head)) is not None:
                 handler(self, block, match)

@@ -60,7 +60,7 @@ _GAP = rb"[ \t]{1,8}"
 """Between the parts of a stamp: so few that the beginning of a piece shows whether it has one."""
 
 STAMP = (
-    rb"(?:\d{1,5} (?=<))?"
+    rb"(?:\d{1,5}" + _GAP + rb"(?=<))?"
     rb"(?:<(?P<priority>\d{1,3})>[ \t]{0,8}(?:(?P<version>\d{1,2})" + _GAP + rb")?)?"
     rb"(?:(?:(?P<first_year>\d{4})" + _GAP + rb")?(?:(?:" + _DAYS + rb"),?" + _GAP + rb")?"
     rb"(?P<month>" + _MONTHS + rb")" + _GAP + rb"(?P<day>\d?\d)" + _GAP
