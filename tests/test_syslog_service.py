@@ -238,6 +238,14 @@ def test_check_opens_the_sockets(site: Site) -> None:
     assert (
         f"inputs[0]: can listen at {site.addresses['udp']}" in command("check", "-c", config).stdout
     )
+    everywhere = site.addresses["udp"].replace("127.0.0.1", "0.0.0.0").replace("udp", "tcp")
+    site.addresses |= {"everywhere": everywhere, "here": everywhere.replace("0.0.0.0", "127.0.0.1")}
+    site.configure()
+    both = command("check", "-c", config).stdout
+    assert f"can listen at {everywhere}" in both
+    assert f"FAIL  inputs[5]: cannot listen on {site.addresses['here']}: Address already" in both
+    del site.addresses["everywhere"], site.addresses["here"]
+    site.configure()
     site.program.begin()
     found = command("check", "-c", config)
     assert found.returncode == 0

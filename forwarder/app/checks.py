@@ -13,7 +13,7 @@ import stat
 import tempfile
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -75,8 +75,10 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     sources = file_sources(config)
     seen = scan(sources).files
     is_running = held(state) is not None
-    for number, source in enumerate(sources):
-        yield from _check_input(config, number, source, seen, is_running=is_running)
+    with ExitStack() as stack:  # all sockets are open together, as in the service
+        sockets = None if is_running else stack
+        for number, source in enumerate(sources):
+            yield from _check_input(config, number, source, seen, sockets)
     # The name of a folder does not count: it gives way to the one in the lines.
     named = {x.appliance for x in config.inputs if x.appliance is not None}
     named |= {x.appliance for x in seen.values() if x.named}
@@ -174,8 +176,7 @@ def _check_input(
     number: int,
     source: FileSource,
     seen: Mapping[Inode, FileStat],
-    *,
-    is_running: bool,
+    sockets: ExitStack | None,
 ) -> Iterator[Finding]:
     at, settings = f"inputs[{number}]", config.inputs[number]
     if isinstance(settings, FilesSettings):
@@ -184,7 +185,7 @@ def _check_input(
             for finding in _check_path(config, number, of_path, seen):
                 yield finding._replace(text=f"{at}.paths[{place}] {path!r}{finding.text}")
     elif isinstance(settings, SyslogSettings):
-        yield from _check_listener(at, syslog_listeners([settings])[0], is_running=is_running)
+        yield from _check_listener(at, syslog_listeners([settings])[0], sockets)
     elif is_closed():
         problem, _, advice = CLOSED.partition("; ")
         yield _bad(f"{at}: {problem}", f"{advice.capitalize()}.")
@@ -194,21 +195,20 @@ def _check_input(
     yield _ok(f"{at}: where a log has no offset from UTC, times are taken for those of {zone}")
 
 
-def _check_listener(at: str, settings: ListenerSettings, *, is_running: bool) -> Iterator[Finding]:
-    """Open the socket, as the service does; only read the certificate while the service has it."""
+def _check_listener(
+    at: str, settings: ListenerSettings, sockets: ExitStack | None
+) -> Iterator[Finding]:
+    """Open the socket; only read the certificate if there are none, since the service has them."""
     url = settings.address.url
     try:
-        if is_running:
+        if sockets is None:
             if settings.tls is not None:
                 server_context(settings.tls)
             yield _ok(f"{at}: {url} is left to the service, which is running")
             return
-        receiver = Receiver(Inbox([]))
-        try:
-            receiver.listen([settings])
-            size = receiver.counts[url].buffer_bytes
-        finally:
-            receiver.close()
+        receiver = sockets.enter_context(closing(Receiver(Inbox([]))))
+        receiver.listen([settings])
+        size = receiver.counts[url].buffer_bytes
     except ForwarderError as error:
         yield _bad(f"{at}: {error}")
         return
