@@ -287,6 +287,16 @@ def test_streams_that_are_forgotten_keep_no_login(monkeypatch: pytest.MonkeyPatc
     assert len([x for x in sender.documents if is_login(x)]) == 11
 
 
+def test_streams_that_are_forgotten_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of them waits any more."""
+    monkeypatch.setattr(streams, "MAX_STREAMS", 4)
+    sender = Sender()
+    for number in range(8):
+        at = 1_000 + number / 10
+        assert len(sender.send([line(MIA, host=f"mx{number}")], at)) == (number >= 4)
+        assert sender.flow.due == pytest.approx(1_002 + max(0, number - 3) / 10)
+
+
 def test_rewind_forgets_no_login_that_waits() -> None:
     """Its message cannot be read again."""
     sender = Sender()

@@ -318,6 +318,9 @@ class Streams:
             number = max(MAX_STREAMS // 4, sum(x.is_idle for x in streams))
             for stream in streams[:number]:
                 self._forget(stream, events)
+            # What waited of them keeps them in memory: a stranger invents thousands in two seconds.
+            gone = {x.number for x in streams[:number]}
+            self._waiting = deque(x for x in self._waiting if x[0].number not in gone)
         self._next += 1
         return _Stream(key, self._next - 1, self._tools)
 
