@@ -293,7 +293,7 @@ def test_streams_that_are_forgotten_take_no_memory(monkeypatch: pytest.MonkeyPat
     sender = Sender()
     for number in range(8):
         at = 1_000 + number / 10
-        assert len(sender.send([line(MIA, host=f"mx{number}")], at)) == (number >= 4)
+        assert len(sender.send([line(LEO, host=f"mx{number}")], at)) == (number >= 4)
         assert sender.flow.due == pytest.approx(1_002 + max(0, number - 3) / 10)
 
 
@@ -430,6 +430,8 @@ def test_a_late_line_gives_no_login_what_is_of_another_connection(
     sender.send([], 2_000)
     assert len(sender.logins) == sum("SMTP Auth" in text for text, _, _ in lines)
     for document in sender.documents:
+        if restarts and not is_login(document):
+            continue  # it may begin behind an end that a restart forgot
         place = document["user"]["name"].partition("-")[0]
         assert document.get("source", {}).get("ip") in {None, f"192.0.2.{place}"}
         if is_login(document) and not restarts:
