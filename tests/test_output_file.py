@@ -253,6 +253,17 @@ def test_a_batch_that_comes_twice_may_come_again_after_a_kill(path: Path) -> Non
     assert lines(path) == bodies(batch)
 
 
+def test_a_document_with_other_content_is_another(path: Path) -> None:
+    """As where a log is read again, with the file that came late: it is no repetition."""
+    old = make_documents(3)
+    new = [Document(x.id, x.body.replace(b"{", b'{"labels":{"joined":"yes"},', 1)) for x in old]
+    with opened(path) as output:
+        output.write(old)
+    with opened(path) as output:
+        output.write([old[0], *new])
+    assert lines(path) == bodies([*old, *new])
+
+
 @pytest.mark.parametrize("mark", [b"", b"x", b"0" * 75, b"\xff" * 75], ids=repr)
 def test_a_damaged_mark_is_as_none(path: Path, mark: bytes) -> None:
     """The end of the file is searched instead."""

@@ -123,6 +123,25 @@ def test_what_is_open_of_a_configured_appliance_is_forgotten(tmp_path: Path) -> 
     assert document["source"]["ip"] == "203.0.113.9"
 
 
+def test_a_file_that_came_late_is_joined_then(tmp_path: Path) -> None:
+    """In the output ``file``, too, where the login was in the last batch."""
+    config = configure(tmp_path, FILES)
+    path = tmp_path / "out.ndjson"
+    text = config.read_text()
+    config.write_text(
+        text[: text.index("outputs:")] + f"outputs: {{f: {{type: file, path: {path}}}}}"
+    )
+    new = append(tmp_path, session(1, "10:20", "login"), name="mail.@20260303T102000.s")
+    for name, lines in ((new.name, b""), ("mail.@20260303T101000.s", session(1, "10:10", "new"))):
+        late = append(tmp_path, lines, name=name)
+        assert run(config, "--once").returncode == 0
+    assert rewind(config, late).returncode == 0
+    assert run(config, "--once").returncode == 0
+    first, second = map(orjson.loads, path.read_bytes().splitlines())
+    assert first["event"]["id"] == second["event"]["id"]
+    assert ("ip" in first["source"], second["source"]["ip"]) == (False, "203.0.113.9")
+
+
 def test_a_connection_that_is_open_now_goes_on(tmp_path: Path) -> None:
     """Though another had its number in the log that is read again."""
     config = configure(tmp_path, FILES)

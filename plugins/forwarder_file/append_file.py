@@ -162,48 +162,59 @@ class BatchMarker:
         os.close(self._descriptor)
 
 
-def recover(descriptor: int, position: MarkerPosition | None) -> tuple[set[str], int]:
+Known = tuple[str, int]
+"""A document, by its id and the hash of its bytes. One that comes with the same id and other bytes
+is no repetition: its log was read again, and more of its connection was known."""
+
+
+def recover(descriptor: int, position: MarkerPosition | None) -> tuple[set[Known], int]:
     """Repair the end of an open file.
 
-    Returns the ids of the documents that may come again, and where the first of them begins.
+    Returns the documents that may come again, and where the first of them begins.
     """
     size = os.fstat(descriptor).st_size
     is_marked = position is not None and position.is_in(descriptor)
     start = position.offset if position and is_marked else max(0, size - UNMARKED_BYTES)
-    ids: list[str] = []
+    known: list[Known] = []
     at, end, last = start, start, b"\n"
     damage: tuple[int, int] | None = None  # where it begins, and how many documents are before it
     for line in _lines(descriptor, start):
         id_ = _id(line)
         if id_ is None:
-            damage = damage or (at, len(ids))
+            damage = damage or (at, len(known))
         else:
             end, last = at + len(line), line
-            ids += [id_] if id_ else []
+            known += [recognise(id_, line)] if id_ else []
             is_marked &= damage is None or bool(id_)  # or it is a line of others
         at += len(line)
     if damage and is_marked:
         end, last = damage[0], b"\n"
-        del ids[damage[1] :]
+        del known[damage[1] :]
     if end < size:
         os.ftruncate(descriptor, end)
     if not last.endswith(b"\n"):
         os.write(descriptor, b"\n")
-    if ids or end < size:
+    if known or end < size:
         os.fsync(descriptor)  # what is recognised counts as written
-    return set(ids), start
+    return set(known), start
 
 
-def ids_after_marker(path: Path, position: MarkerPosition) -> set[str]:
-    """Return the ids behind the marker in a file that was renamed; none if it is another."""
+def known_after_marker(path: Path, position: MarkerPosition) -> set[Known]:
+    """Return the documents behind the marker in a file that was renamed; none if it is another."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if not position.is_in(descriptor):
             return set()
         os.fsync(descriptor)  # what is recognised counts as written
-        return {id_ for line in _lines(descriptor, position.offset) if (id_ := _id(line))}
+        lines = _lines(descriptor, position.offset)
+        return {recognise(id_, line) for line in lines if (id_ := _id(line))}
     finally:
         os.close(descriptor)
+
+
+def recognise(id_: str, line: bytes) -> Known:
+    """Return what a document is recognised by; a newline behind it does not matter."""
+    return id_, hash(line.removesuffix(b"\n"))
 
 
 def _lines(descriptor: int, start: int) -> Iterator[bytes]:

@@ -5,8 +5,8 @@ machine lost its power before that was on disk. Some of it may be in the file th
 written a second time:
 
 1. Before a batch is appended, the marker (:mod:`forwarder_file.append_file`) says where it begins.
-2. When the file is opened, its end is repaired, and the ids of the documents behind the marker are
-   remembered.
+2. When the file is opened, its end is repaired, and the documents behind the marker are
+   remembered, by their ids and bytes.
 3. Documents that are remembered are left out. What comes again comes first: it is over with a batch
    of which no document is known, or as soon as more documents have come than could come again.
    Until then marker and memory stay, and no new file is begun. After that, with each batch the
@@ -46,8 +46,10 @@ from forwarder import (
 from forwarder_file.append_file import (
     AppendFile,
     BatchMarker,
+    Known,
     MarkerPosition,
-    ids_after_marker,
+    known_after_marker,
+    recognise,
     recover,
 )
 from forwarder_file.rotation import RotatedFiles
@@ -103,8 +105,8 @@ class FileOutput:
         self._clock = clock
         self._marker: BatchMarker | None = None
         self._file: AppendFile | None = None
-        self._recent: set[str] = set()
-        """Ids of the documents that may come again, or of the last batch."""
+        self._recent: set[Known] = set()
+        """The documents that may come again, or those of the last batch."""
         self._repeats = 0  # how many documents may still come that come again
 
     def open(self) -> None:
@@ -123,7 +125,8 @@ class FileOutput:
             raise RuntimeError("write was called before open")
         with self._explaining():
             file = self._attach(self._marker)
-            fresh = [x for x in documents if x.id not in self._recent]
+            known = [recognise(x.id, x.body) for x in documents]
+            fresh = [x for x, y in zip(documents, known, strict=True) if y not in self._recent]
             if not fresh:  # all of it is on disk, and may come again
                 self._repeats -= len(documents)
                 return []
@@ -141,7 +144,7 @@ class FileOutput:
             file.last_write = self._clock()
         if is_settled:
             self._recent.clear()
-        self._recent.update([x.id for x in documents])
+        self._recent.update(known)
         self._repeats -= len(documents)
         return []
 
@@ -160,14 +163,14 @@ class FileOutput:
         self._detach()
         file = AppendFile(self._path)
         try:
-            ids, start = recover(file.descriptor, marker.read())
+            ended, start = recover(file.descriptor, marker.read())
             if self._repeats <= 0:
                 marker.set(MarkerPosition.at(file.descriptor, start))
         except BaseException:
             file.close()
             raise
-        self._recent |= ids
-        self._repeats = max(self._repeats, 0) + len(ids)
+        self._recent |= ended
+        self._repeats = max(self._repeats, 0) + len(ended)
         self._file = file
         return file
 
@@ -185,12 +188,12 @@ class FileOutput:
             return True
         return self._rotate.daily and _day(file.last_write) != _day(self._clock())
 
-    def _find_renamed(self, position: MarkerPosition | None) -> set[str]:
-        """Return the ids behind the marker in the file that it is of, if that was renamed."""
+    def _find_renamed(self, position: MarkerPosition | None) -> set[Known]:
+        """Return the documents behind the marker in the file that it is of, if that was renamed."""
         for path in self._path.parent.iterdir():
             is_ours = path.name.startswith(self._path.name + ".")
             if is_ours and position and path.lstat().st_ino == position.inode:
-                return ids_after_marker(path, position)
+                return known_after_marker(path, position)
         return set()
 
     @contextlib.contextmanager
