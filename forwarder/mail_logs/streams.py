@@ -254,7 +254,7 @@ class Streams:
             stream = last
         else:
             stream = self._take(Key(Family(*where), serial, file), events)
-            if not header.source.messages:
+            if stream.header is not header and not header.source.messages:
                 stream = self._order(stream, header, events)
             stream.header = header
             self._last = stream
