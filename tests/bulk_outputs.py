@@ -95,9 +95,12 @@ WHOLE: list[tuple[Answer, str]] = [
     (Answer(304, b""), "name the server itself in hosts"),
     (error(400, "media_type_header_exception"), "too old, or too new"),
     (error(400, "illegal_argument_exception", "contains unrecognized parameter"), "too old"),
-    (Answer(400, b"<html>The plain HTTP request was sent to HTTPS port"), "between here"),
+    (Answer(400, b"<html>"), "between here"),
+    (Answer(400, b"<html>The plain HTTP request was sent to HTTPS port"), "TLS; use https://"),
+    (Answer(400, b"Client sent an HTTP request to an HTTPS server.\n"), "TLS; use https://"),
     (error(401, "security_exception", "unable to authenticate"), "key or a password"),
     (error(403, "security_exception", "is unauthorized"), "create_doc"),
+    (error(403, "cluster_block_exception", "blocked by: [FORBIDDEN/6/cluster read-only"), "blocks"),
     (error(404, "index_not_found_exception"), "right server"),
     (Answer(404, b"<html>nginx"), "right server"),
     (Answer(405, b""), "between here"),
@@ -652,7 +655,9 @@ class BulkOutput(OutputContract):
         documents = make_documents(3)
         with self.having() as output:
             self.server.instead = instead
-            with pytest.raises(Unavailable, match="answers with what is not HTTP; see") as raised:
+            with pytest.raises(
+                Unavailable, match="answers with what is not HTTP; it may"
+            ) as raised:
                 output.write(documents)
             assert len(str(raised.value)) < 200
             self.server.instead = b""

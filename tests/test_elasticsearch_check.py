@@ -181,6 +181,14 @@ def test_a_server_that_is_something_else(server: BulkServer) -> None:
     assert "type: opensearch" in found
 
 
+@pytest.mark.parametrize("status", [200, 302, 404])
+def test_a_server_that_is_kibana(server: BulkServer, status: int) -> None:
+    """All its answers have its header."""
+    server.others[AUTHENTICATE] = Answer(status, {"statusCode": status}, {"kbn-name": "kibana"})
+    (found,) = bad(look(server))
+    assert f"{server.url} is Kibana and not Elasticsearch | Set hosts to" in found
+
+
 @pytest.mark.parametrize("asked", [AUTHENTICATE, "GET /", PRIVILEGES, TEMPLATE])
 @pytest.mark.parametrize("body", [*STRANGE[:8], *STRANGE[-2:]], ids=lambda x: repr(x)[:30])
 def test_an_answer_of_no_elasticsearch(server: BulkServer, body: bytes, asked: str) -> None:

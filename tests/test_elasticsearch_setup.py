@@ -222,6 +222,17 @@ def test_a_cluster_that_is_not_there_is_said() -> None:
         steps[0].do()
 
 
+def test_a_kibana_that_is_elasticsearch(node: Node) -> None:
+    """Its URL was taken for that of Kibana."""
+    options = SetupOptions(values={"kibana": node.url, "space": "soc"})
+    steps = [x for x in steps_of(node, options) if "/s/soc" in x.request]
+    assert len(steps) == 2
+    for step in steps:
+        assert step.do is not None
+        with pytest.raises(Unavailable, match="is Elasticsearch and not Kibana; set kibana"):
+            step.do()
+
+
 def test_everything_can_be_exported_without_a_cluster() -> None:
     """As it is shipped; and for Kibana and for other systems, too."""
     steps = {x.file: x for x in setup(Settings(hosts=("http://127.0.0.1:9",)), SetupOptions())}

@@ -44,6 +44,8 @@ def server() -> Iterator[BulkServer]:
 
 def do(server: BulkServer, request: str, *, kibana: bool = False, remove: bool = False) -> str:
     """Do the one step with this request."""
+    if kibana:
+        server.product = None
     options = SetupOptions(values={"kibana": server.url} if kibana else {}, remove=remove)
     (step,) = [
         x

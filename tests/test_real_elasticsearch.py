@@ -142,6 +142,63 @@ def test_without_a_template_nothing_is_made(node_8: Node, namespace: str) -> Non
     assert not node_8.admin.indices.exists(index=f"logs-other-{namespace}")
 
 
+def test_an_index_that_is_blocked(node: Node, namespace: str) -> None:
+    """It is no matter of rights. A rollover helps, but not where the settings are blocked too."""
+    first, second = make(2, namespace)
+    put = node.admin.indices.put_settings
+    with opened(node.settings(username="admin", password="change me")) as output:
+        assert list(output.write([first])) == []
+        for block in ("read_only", "write"):
+            put(index=stream(namespace), settings={f"index.blocks.{block}": True})
+            (failure,) = output.write([second])
+            assert (failure.retryable, failure.status) == (True, 403)
+            assert "(api)]; remove the block from the index" in failure.reason
+            assert ("roll the data stream over" in failure.reason) == (block == "write")
+            assert "privilege" not in failure.reason
+            if block == "read_only":
+                put(index=stream(namespace), settings={f"index.blocks.{block}": None})
+        node.admin.indices.rollover(alias=stream(namespace))
+        assert list(output.write([second])) == []
+
+
+def test_a_cluster_that_is_blocked(node_8: Node, namespace: str) -> None:
+    """As by an operator who moves it."""
+    (document,) = make(1, namespace)
+    block = "cluster.blocks.read_only"
+    with opened(node_8.settings(username="admin", password="change me")) as output:
+        node_8.admin.cluster.put_settings(persistent={block: True})
+        try:
+            with pytest.raises(Unavailable, match="remove the block from the cluster") as raised:
+                output.write([document])
+        finally:
+            node_8.admin.cluster.put_settings(persistent={block: None})
+        assert "privilege" not in str(raised.value)
+        assert list(output.write([document])) == []
+
+
+def test_an_index_with_the_name_of_the_data_stream(node: Node, namespace: str) -> None:
+    """It was made before there was a template, and is in the way."""
+    (document,) = make(1, namespace)
+    elsewhere = Document(document.id, document.body.replace(b"cisco_esa.auth", b"other"))
+    node.admin.indices.create(index=f"logs-other-{namespace}")
+    with opened(node.settings(username="admin", password="change me")) as output:
+        (failure,) = output.write([elsewhere])
+        assert (failure.retryable, failure.status) == (True, 404)
+        assert "an index or alias has the name of the data stream" in failure.reason
+
+
+def test_http_where_tls_is_spoken(node_8: Node, namespace: str) -> None:
+    """Elasticsearch hangs up without a word."""
+    url = node_8.url.replace("https:", "http:")
+    with (
+        opened({"hosts": [url]}) as output,
+        pytest.raises(Unavailable, match="may speak TLS: try https://"),
+    ):
+        output.write(make(1, namespace))
+    (finding,) = check(Settings.model_validate({"hosts": [url]}), Expected())
+    assert "try https://" in finding.advice
+
+
 def test_an_index_recognises_a_document_for_ever(node_8: Node, namespace: str) -> None:
     """It goes by the time of the event, so a document always meets itself."""
     settings = node_8.settings(
@@ -276,7 +333,7 @@ class TestTls:
 
     def test_a_wrong_name(self) -> None:
         """Unless the name does not matter."""
-        with pytest.raises(Unavailable, match="for another name"):
+        with pytest.raises(Unavailable, match=r"for another name, it holds '127\.0\.0\.1'; use"):
             self.ship(hosts=self.other_name, ca_certs=self.authority)
         self.ship(hosts=self.other_name, ca_certs=self.authority, verify="certificate")
 

@@ -76,6 +76,14 @@ _STORED = "it is in the failure store, with the error: see GET <data stream>::fa
 _NO_INDEX = "create it, or the index template that makes it a data stream (esa-forwarder setup)"
 _NO_PIPELINE = "create the pipeline, or take it out of the configuration"
 _SHARDS = "raise the limit on shards, or delete indices"
+_PLAIN_INDEX = (
+    "an index or alias has the name of the data stream: give it another one, or delete it, and the"
+    " data stream is created"
+)
+_BLOCKED = "remove the block from the index (index.blocks in its settings)"
+_WRITE_BLOCKED = f"{_BLOCKED}, or roll the data stream over"
+_ALL_BLOCKED = "remove the block from the cluster (cluster.blocks in its settings)"
+_BLOCK = "cluster_block_exception"
 
 REPLIES = (
     Rule(_2XX, Disposition.EACH),
@@ -85,6 +93,8 @@ REPLIES = (
     # Something in the request is wrong; in halves it shows which document it is.
     Rule((400,), Disposition.SPLIT, "look at the document", "*"),
     Rule((401,), _LATER, _BAD_LOGIN),
+    Rule((403,), _LATER, _ALL_BLOCKED, _BLOCK, "/cluster "),
+    Rule((403,), _LATER, _BLOCKED, _BLOCK),
     Rule((403,), _LATER, _RIGHTS),
     Rule((404,), _LATER, "see whether it is the right server, path and index"),
     Rule((407,), _LATER, "give user and password of the proxy in its URL"),
@@ -103,7 +113,11 @@ ITEMS = (
     Rule((409,), Disposition.DELIVERED),
     Rule((429,), Disposition.LESS, "the server is busy, or its disk is full"),
     Rule((401,), _LATER, _BAD_LOGIN),
+    Rule((403,), _LATER, _ALL_BLOCKED, _BLOCK, "/cluster "),
+    Rule((403,), _LATER, _WRITE_BLOCKED, _BLOCK, "/index write "),
+    Rule((403,), _LATER, _BLOCKED, _BLOCK),
     Rule((403,), _LATER, _RIGHTS),
+    Rule((404,), _LATER, _PLAIN_INDEX, reason="is not a data stream"),
     Rule((404,), _LATER, _NO_INDEX),
     # Three 400s that are not about the document, and that an operator can fix.
     Rule((400,), _LATER, "open the index", "index_closed_exception"),
@@ -222,7 +236,8 @@ def find_error(body: object) -> tuple[str, str]:
     reason, cause = _text(error, "reason"), error.get("caused_by")
     if why := _text(cause, "reason"):
         reason += f" ({_join(_text(cause, 'type'), why)})"
-    return _text(error, "type"), reason[:_MAX_TEXT]
+    # The list of blocks of an index ends with a semicolon.
+    return _text(error, "type"), reason[:_MAX_TEXT].rstrip(";")
 
 
 def _text(found: object, key: str) -> str:

@@ -10,11 +10,14 @@
   system as well.
 """
 
+import re
+import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import orjson
 import urllib3
@@ -32,12 +35,18 @@ _LEVEL = 1
 """Of 0 to 3. Documents shrink to a fourteenth; 0 compresses a quarter worse in the same time, 3
 takes eight times as long and gains nothing."""
 _OF_ANOTHER = "is for another name; use the name that is in it, or set verify: certificate"
+_NAME_DIFFERS = (62, 64)  # of a host, or of an address
+_MOST_NAMES = 10  # of a certificate, in one sentence
+_MAX_NAME = 100  # characters
+_MAY_BE_TLS = "it may speak TLS: try https://"
+_TLS_EXPECTED = re.compile(rb"plain HTTP request|speaking plain HTTP|HTTP request to an HTTPS")
+"""In the pages with which nginx, Apache and servers in Go answer HTTP where they expect TLS.
+Elasticsearch, OpenSearch and Kibana hang up."""
 _MEANINGS = {
     9: "is not valid yet; see whether the clocks are right",
     10: "has expired, or that of its authority has; it needs a new one",
     **dict.fromkeys(range(18, 22), "is of an authority that is not trusted; name it in ca_certs"),
-    62: _OF_ANOTHER,
-    64: _OF_ANOTHER,
+    **dict.fromkeys(_NAME_DIFFERS, _OF_ANOTHER),
 }
 """Of codes of OpenSSL; see X509_STORE_CTX_get_error(3)."""
 
@@ -72,7 +81,7 @@ class HttpPool:
 
     def __init__(self, url: str, settings: ClusterSettings) -> None:
         """Connect nowhere yet; raises Unavailable where a file of the settings cannot be used."""
-        self._url = url
+        self._url, self._settings = url, settings
         self._headers = {"accept-encoding": "gzip", **settings.login()}
         self._seconds = settings.timeout.total_seconds()
         connect = settings.connect_timeout.total_seconds()
@@ -118,10 +127,13 @@ class HttpPool:
                 preload_content=False,
             )
             self._read_whole(response, data)
+            if response.status == 400 and self._is_plain and _TLS_EXPECTED.search(data):  # noqa: PLR2004 - of HTTP
+                raise Unavailable(f"{self._url} answers 400, as it speaks TLS; use https://")
             return Reply(self._url, response.status, response.headers, bytes(data))
         except (HTTPError, HTTPException) as error:
             kind = Unavailable if _is_late(error) else UnreachableError
-            raise kind(f"{self._url} {explain(error)}") from error
+            words = explain(error, is_plain=self._is_plain, find_names=self._find_names)
+            raise kind(f"{self._url} {words}") from error
         finally:
             # An error that is kept has this frame by its traceback, and what is in it.
             data.clear()
@@ -138,6 +150,17 @@ class HttpPool:
             raise HTTPException(str(error)) from error
         finally:
             response.release_conn()
+
+    @property
+    def _is_plain(self) -> bool:
+        return self._url.startswith("http:")
+
+    def _find_names(self) -> list[str]:
+        """Find the names in the certificate of the server; none behind a proxy."""
+        if self._settings.proxy is not None:
+            return []
+        certificate = fetch_certificate(self._url, self._settings, any_name=True)
+        return [str(name)[:_MAX_NAME] for _, name in certificate.get("subjectAltName", ())]
 
     def close(self) -> None:
         """Close all connections."""
@@ -172,6 +195,26 @@ def make_context(settings: ClusterSettings) -> ssl.SSLContext:
     return context
 
 
+def fetch_certificate(
+    url: str, settings: ClusterSettings, *, any_name: bool = False
+) -> Mapping[str, Any]:
+    """Fetch the certificate of a server; empty where there is none that is trusted.
+
+    With ``any_name``, it may be for another host.
+    """
+    parts, context = urlsplit(url), make_context(settings)
+    host, timeout = parts.hostname or "", settings.connect_timeout.total_seconds()
+    context.check_hostname = context.check_hostname and not any_name
+    try:
+        with (
+            socket.create_connection((host, parts.port or 0), timeout) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secure,
+        ):
+            return secure.getpeercert() or {}
+    except OSError:
+        return {}
+
+
 def _with_time_to_send(connection: Any, seconds: float) -> Any:  # noqa: ANN401 - of http or https
     class Connection(connection):  # type: ignore[misc]
         def connect(self) -> None:
@@ -199,29 +242,50 @@ def _is_late(error: BaseException) -> bool:
     return any(isinstance(x, TimeoutError) and x.errno is None for x in _find_causes(error))
 
 
-def explain(error: BaseException) -> str:
-    """Say why there is no answer and what to do, to be put behind the name of the server."""
+def explain(
+    error: BaseException,
+    *,
+    is_plain: bool = False,
+    find_names: Callable[[], Sequence[str]] = tuple,
+) -> str:
+    """Say why there is no answer and what to do, to be put behind the name of the server.
+
+    Args:
+        error: Of a library.
+        is_plain: Whether the server was asked without TLS.
+        find_names: Finds the names in its certificate.
+    """
     causes = list(_find_causes(error))
 
     def find(*kinds: type[BaseException]) -> BaseException | None:
         return next((x for x in causes if isinstance(x, kinds)), None)
 
     if find(ssl.SSLEOFError, RemoteDisconnected, IncompleteRead):
-        return "hung up before its answer was whole; see how it is, and what is between"
+        perhaps = f"{_MAY_BE_TLS}, or " if is_plain and not find(IncompleteRead) else ""
+        return f"hung up before its answer was whole; {perhaps}see how it is, and what is between"
     if find(AnswerTooLongError):
         return f"answers with more than {MAX_BYTES >> 20} MiB; see whether its URL is right"
     if find(HTTPException):
-        return "answers with what is not HTTP; see whether its URL is right, with port and https"
+        perhaps = f"{_MAY_BE_TLS}, or " if is_plain else ""
+        return f"answers with what is not HTTP; {perhaps}see whether its URL is right, with port"
     if isinstance(refused := find(ssl.SSLError), ssl.SSLError):
-        return f"cannot be trusted: {_explain_tls(refused)}"
+        return f"cannot be trusted: {_explain_tls(refused, find_names)}"
     if _is_late(error):
         return "does not answer in time; see how it is, or set a longer timeout"
     words = next((x.strerror for x in causes if isinstance(x, OSError) and x.strerror), str(error))
-    return f"cannot be reached: {words}; see whether it runs, and whether its URL is right"
+    perhaps = f"{_MAY_BE_TLS}, or " if is_plain and find(ConnectionResetError) else ""
+    return f"cannot be reached: {words}; {perhaps}see whether it runs, and whether its URL is right"
 
 
-def _explain_tls(error: ssl.SSLError) -> str:
+def _explain_tls(error: ssl.SSLError, find_names: Callable[[], Sequence[str]]) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in _NAME_DIFFERS and (names := find_names()):
+            found = ", ".join(map(repr, names[:_MOST_NAMES]))
+            more = ", ..." if len(names) > _MOST_NAMES else ""
+            return (
+                f"its certificate is for another name, it holds {found}{more}; use a name that it"
+                " holds, or set verify: certificate"
+            )
         meaning = _MEANINGS.get(error.verify_code, f"is not good: {error.verify_message}")
         return f"its certificate {meaning}"
     text = _words_of(error)

@@ -5,17 +5,14 @@ a fault, and is said.
 """
 
 import json
-import socket
 import ssl
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from urllib.parse import urlsplit
 
 from forwarder_bulk.targets import ANY, Targets
-from forwarder_bulk.transport import as_finding, make_context
+from forwarder_bulk.transport import as_finding, fetch_certificate
 
 from forwarder import Expected, Finding, Unavailable
 from forwarder_elasticsearch.client import Answer, request
@@ -53,15 +50,7 @@ def _check_certificate(settings: Settings, url: str) -> Iterator[Finding]:
         advice = "Name the authority in ca_certs, and leave verify out."
         yield _bad(f"{url}: its certificate is not verified (verify: none)", advice)
         return
-    parts = urlsplit(url)
-    host, context = parts.hostname or "", make_context(settings)
-    timeout = settings.connect_timeout.total_seconds()
-    with (
-        suppress(OSError),
-        socket.create_connection((host, parts.port or 0), timeout) as plain,
-        context.wrap_socket(plain, server_hostname=host) as secure,
-    ):
-        certificate = secure.getpeercert() or {}
+    if certificate := fetch_certificate(url, settings):
         ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
         text = f"{url}: its certificate holds until {ends:%Y-%m-%d %H:%M} UTC"
         is_soon = ends - datetime.now(UTC) < _SOON

@@ -18,6 +18,7 @@ from forwarder_elasticsearch.settings import Settings
 JSON = "application/json"
 _WITH_A_BODY = (*range(200, 300), 400, 404, 405)
 """Statuses that would be concluded from; others say enough by themselves."""
+_KIBANA = "kbn-name"  # a header of all its answers
 _MAX_TEXT = 500  # characters of what a server says
 
 
@@ -75,6 +76,11 @@ def request(  # noqa: PLR0913 - the parts of a request
         reply = pool.request(method, path, body, headers)
     if product == "Elasticsearch":
         check_product(reply)
+    elif "x-elastic-product" in reply.headers and _KIBANA not in reply.headers:
+        raise Unavailable(
+            f"{url} is Elasticsearch and not Kibana; set kibana to the URL of Kibana, which often"
+            " has port 5601."
+        )
     where = f"{url} answers {reply.status} to {method} {path}"
     found, page = parse_shallow(reply.body), show_page(reply.body)
     if isinstance(found, dict):
@@ -92,7 +98,12 @@ def _strange(where: str, page: str, product: str) -> Unavailable:
 
 
 def check_product(reply: Reply) -> None:
-    """Raise Unavailable where what answers with success does not say that it is Elasticsearch."""
+    """Raise Unavailable where Kibana answers, or success comes from what is not Elasticsearch."""
+    if _KIBANA in reply.headers:
+        raise Unavailable(
+            f"{reply.url} is Kibana and not Elasticsearch; set hosts to the URL of Elasticsearch,"
+            " which often has port 9200."
+        )
     if reply.status in range(200, 300) and "x-elastic-product" not in reply.headers:
         raise Unavailable(
             f"{reply.url} answers, but does not say that it is Elasticsearch; see whether hosts is"
