@@ -32,25 +32,20 @@ from forwarder.events import Action, Event, Origin
 MAX_TEMPLATES = 1024
 """Of some 10 KB each. An appliance needs a few dozen; a hostile log must not fill memory."""
 
-_QUOTED = {"time", "id", "number", "start"}
-"""Values that need no escapes; the quotes around them are part of the template. The same goes for
-an address that is an IP address."""
-
-
-# To find a member in its class takes as long as a call.
-_OUTBOUND = Action.OUTBOUND
+_QUOTED = {"time", "id", "message", "number", "connection", "start"}
+"""Values without quotes; those around them are part of the template. The same goes for an address
+that is an IP address, which needs no escapes."""
 
 
 class _Template:
     """A serialised document with slots."""
 
     def __init__(self, layout: dict[str, Any]) -> None:
-        text = orjson.dumps(layout, option=orjson.OPT_APPEND_NEWLINE).replace(b"%", b"%%")
-        parts = text.split(b"\0")
-        self.pick = itemgetter(*map(int, parts[1::2]))
+        text = orjson.dumps(layout, option=orjson.OPT_APPEND_NEWLINE)
+        self.parts = text.split(b"\0")
+        """The text around the slots, and the slots: every second one."""
+        self.pick = itemgetter(*map(int, self.parts[1::2]))
         """Takes the values that go into the slots, in the order of these."""
-        parts[1::2] = [b"%b"] * len(parts[1::2])
-        self.text = b"".join(parts)
 
 
 class Encoder:
@@ -77,7 +72,7 @@ class Encoder:
         self._namespace: bytes | None = None
         self._labels: bytes | None = None
         self._lacks = 0  # which of these are None, a bit each
-        self._icid = self._dcid = b""
+        self._appliance = b""  # as it begins the id of a connection, without quotes
 
     # In one piece: this is the hot path of a storm.
     def encode(self, event: Event) -> bytes:  # noqa: C901, PLR0912
@@ -87,18 +82,17 @@ class Encoder:
         if origin is not self._origin:
             self._take(origin)
         original = message = user_text = user_domain = address = domain = None
-        number = connection_id = sender = tls = session = start = duration = header = None
+        number = begun = sender = tls = session = start = duration = header = None
         listener = version = port = verified = correlated = mail = None
         if syslog is not None:
             header = self._syslogs[syslog]
         if line is not None:
             original = _quote(line.decode("utf-8", "replace"))
-            # Without a tab, a file's timestamp and level need no escapes: the message ends the
-            # line's JSON.
+            # A file's timestamp and level need no escapes: the message ends the line's JSON.
             message = (
-                b'"' + original[at + 1 :]
-                if syslog is None and line.find(b"\t", 0, at) < 0
-                else _quote(line[at:].decode("utf-8", "replace"))
+                original[at + 1 : -1]
+                if syslog is None
+                else _quote(line[at:].decode("utf-8", "replace"))[1:-1]
             )
             if not self._keeps_original:
                 original = None
@@ -122,36 +116,33 @@ class Encoder:
                 sender = self._senders[policy, verified]
             if encryption is not None:
                 tls = self._tls[encryption]
-            connection_id = self._dcid if outcome.action is _OUTBOUND else self._icid
-            if begun is None:
-                connection_id += number + b'"'
-            else:
-                connection_id += number + b":" + begun.compact + b'"'
-                if ends is not None:
-                    start = begun.utc
-                    duration = b"%d" % max(0, (epoch - begun.epoch) * 10**9)
+            if begun is not None and ends is not None:
+                start = begun.utc
+                duration = b"%d" % max(0, (epoch - begun.epoch) * 10**9)
         if ends is not None:
             session = lay_out_session(ends)
         # fmt: off
         # What makes a template: values that many events share, and which slots there are.
         key = (
             outcome, level, zone, listener, version, port, correlated, mail,
-            user_domain is None, domain is None, sender is None, tls is None, start is None,
+            user_domain is None, domain is None, sender is None, tls is None, begun is None,
             header is None, self._lacks,
         )
         # In the order of SLOTS.
         values = (
             utc, name.encode(), original, message, self._path,
             None if offset is None else b"%d" % offset, user_text, user_domain, address, domain,
-            number, connection_id, sender, tls, session, start, duration,
+            number, self._appliance, None if begun is None else begun.compact,
+            sender, tls, session, start, duration,
             self._host, self._serial, header, self._sender, self._namespace, self._labels,
         )
         # fmt: on
         template = self._templates.get(key)
         if template is None:
             template = self._add_template(key, event, values)
-        document: bytes = template.text % template.pick(values)
-        return document
+        parts = template.parts.copy()
+        parts[1::2] = template.pick(values)
+        return b"".join(parts)
 
     def _take(self, origin: Origin) -> None:
         """Serialise what the events of a file share; a template outlives the file."""
@@ -167,8 +158,7 @@ class Encoder:
         self._host, self._serial, self._path, self._sender, self._namespace, self._labels = values
         self._lacks = sum(1 << number for number, x in enumerate(values) if x is None)
         # The number (20 digits) and the start (16 characters) follow it.
-        prefix = _quote(origin.appliance[: SHORT_KEYWORD - 64])[:-1]
-        self._icid, self._dcid = prefix + b":icid:", prefix + b":dcid:"
+        self._appliance = _quote(origin.appliance[: SHORT_KEYWORD - 64])[1:-1]
 
     def _add_template(
         self, key: tuple[object, ...], event: Event, values: tuple[bytes | None, ...]
@@ -185,10 +175,15 @@ def _slots(event: Event, values: tuple[bytes | None, ...]) -> dict[str, orjson.F
 
     No JSON text holds a NUL byte, so nothing that comes from a log can look like a slot.
     """
+    known = zip(SLOTS, enumerate(values), strict=True)
+    marks = {name: b"\0%d\0" % place for name, (place, value) in known if value is not None}
+    if "number" in marks:
+        kind = b"dcid" if event.outcome.action is Action.OUTBOUND else b"icid"
+        parts = marks["appliance"], kind, marks["number"], marks.get("begun")
+        marks["connection"] = b":".join(x for x in parts if x is not None)
     opened = event.connection and event.connection.opened
     quoted = _QUOTED | {"address"} if opened and opened.ip_version else _QUOTED
-    slots: dict[str, orjson.Fragment | None] = {}
-    for place, (name, value) in enumerate(zip(SLOTS, values, strict=True)):
-        mark = b'"\0%d\0"' if name in quoted else b"\0%d\0"
-        slots[name] = None if value is None else orjson.Fragment(mark % place)
+    slots: dict[str, orjson.Fragment | None] = dict.fromkeys((*SLOTS, "connection"))
+    for name, mark in marks.items():
+        slots[name] = orjson.Fragment(b'"%b"' % mark if name in quoted else mark)
     return slots

@@ -48,7 +48,7 @@ _CATEGORIES = {
 
 SLOTS = (
     *("time", "id", "original", "message", "path", "offset", "user", "user_domain", "address"),
-    *("domain", "number", "connection", "sender", "tls", "session", "start", "duration"),
+    *("domain", "number", "appliance", "begun", "sender", "tls", "session", "start", "duration"),
     *("host", "serial", "syslog", "log_source", "namespace", "labels"),
 )
 """The values that differ within a template."""
@@ -70,7 +70,8 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
 
     Args:
         event: What happened.
-        slots: By the names of :data:`SLOTS`, as they are serialised; None without a value.
+        slots: By the names of :data:`SLOTS`, and the id of the ``connection`` that is made of some
+            of them, as they are serialised; None without a value.
         common: What is added to every document.
     """
     outcome, connection, is_end = event.outcome, event.connection, event.session is not None

@@ -242,7 +242,8 @@ class SyslogFraming:
         number = None if priority is None else int(priority)
         if header is None:
             known = SyslogHeader(number, None, None, None, offset)
-            is_of_file = number is None and offset is None
+            # Up to its message, a file's line is the same in JSON: documents rely on it.
+            is_of_file = number is None and offset is None and b"\t" not in line[:message]
             return Framed(line, stamp, level, message, None if is_of_file else known)
         hostname, appname = header["host"] or header["host5"], header["tag"] or header["app5"]
         if header["columns"] is not None:
