@@ -291,14 +291,13 @@ class Correlator:
             raw = open_.inbound.get(number)
             known = unknown(number) if raw is None else open_.describe_inbound(number, raw)
         start = known.start
+        age = 0 if start is None else epoch - start.epoch
         # Only expiry ends a session.
-        is_old = start is not None and epoch - start.epoch > _MAX_AGE_SECONDS < epoch - last
+        is_old = age > _MAX_AGE_SECONDS < epoch - last
         if is_old and session is None:
             known, failures = unknown(number), 0
-        if (
-            start is not None
-            and (back := start.epoch - epoch) > MAX_BACK_SECONDS
-            and not self._may_be_of_a_zone(back, line, open_.inbound.get(number), header)
+        if age < -MAX_BACK_SECONDS and not self._may_be_of_a_zone(
+            -age, line, open_.inbound.get(number), header
         ):
             # The number meant another connection then, and nothing is known of it.
             return unknown(number)
