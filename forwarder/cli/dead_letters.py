@@ -4,9 +4,11 @@ Replaying only marks a letter; the worker of its output delivers it, within a se
 soon as the service runs again.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +23,7 @@ from forwarder.cli.common import (
     load_or_end,
     print_result,
 )
-from forwarder.text import escaped_json, many, quoted
+from forwarder.text import escaped, escaped_json, many, quoted, shortened
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,16 +36,13 @@ if TYPE_CHECKING:
 _CHANGED_AT_ONCE = 2000
 """Dead letters in one transaction: a tenth of a second, so that the service, which writes to the
 same database, goes on meanwhile."""
-_COLUMNS = {
-    "NUMBER": Column(8),
-    "TIME (UTC)": Column(19),
-    "OUTPUT": Column(16),
-    "STATUS": Column(6),
-    "REPLAY": Column(6),
-    "SOURCE": Column(40),
-    "REASON": Column(0, most=200),  # the command show has all of it
-}
+_COLUMNS = {"NUMBER": Column(8), "TIME (UTC)": Column(19), "REPLAY": Column(6), "SOURCE": Column(0)}
 _ALIGNED = tuple(_COLUMNS.values())
+_SHOWN = 10  # of the letters with one reason
+_MAX_GROUPS = 1000  # reasons may quote what strangers wrote: further ones are counted together
+_MAX_REASON = 500  # characters; the command show has all of it
+_DETAIL = re.compile(r"""'[^']*'|"[^"]*"|\b[0-9a-f]{16,}\b|[0-9]+""")
+"""What differs between reasons of one kind: values, ids, places in the document."""
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
@@ -74,17 +73,24 @@ def dead_letters() -> None:
     type=click.Choice(["table", "ndjson"]),
     default="table",
     show_default=True,
-    help="For people, or one JSON object a line with the whole document.",
+    help="Grouped by reason for people, or one JSON object a line with the whole document, oldest"
+    " first.",
 )
 def list_(path: Path, output: str | None, form: str) -> None:
-    """List dead letters, oldest first."""
+    """List dead letters by reason.
+
+    Reasons that differ only in numbers and quoted values are one. The oldest 10 letters of each are
+    shown; --format ndjson has all.
+    """
     from forwarder.spool.dead_letters import Selection
 
     with _known_output(path, output) as config:
         if form == "table":
-            print_result(format_row(_COLUMNS, _ALIGNED))
+            for line in _by_reason(config.state, Selection(output)):
+                print_result(line)
+            return
         for letter in read_letters(config.state, Selection(output)):
-            print_result(as_row(letter) if form == "table" else as_json(letter))
+            print_result(as_json(letter))
 
 
 @dead_letters.command()
@@ -196,18 +202,67 @@ def change_letters(folder: Path, selection: "Selection", change: "Change") -> li
     return found
 
 
+@dataclass(slots=True)
+class _Group:
+    title: str
+    count: int = 0
+    numbers: list[int] = field(default_factory=list)  # of the oldest
+
+
+def _by_reason(folder: Path, selection: "Selection") -> Iterator[str]:
+    """Show dead letters in groups, the one with the oldest letter first."""
+    from forwarder.spool.dead_letters import Selection
+
+    groups = _group(folder, selection)
+    if not groups:
+        yield "No dead letters."
+    for place, group in enumerate(groups):
+        if place:
+            yield ""
+        yield escaped(group.title)
+        yield f"{many(group.count, 'dead letter')}{', the oldest:' * (group.count > _SHOWN) or ':'}"
+        yield format_row(_COLUMNS, _ALIGNED)
+        for letter in read_letters(folder, Selection(numbers=group.numbers)):
+            yield as_row(letter)
+
+
+def _group(folder: Path, selection: "Selection") -> list[_Group]:
+    from forwarder.spool.dead_letters import page_of_reasons
+    from forwarder.spool.stats import read_spool
+
+    groups: dict[tuple[object, ...], _Group] = {}
+    after = 0
+    while page := read_spool(folder, partial(page_of_reasons, selection=selection, after=after)):
+        for number, output, status, reason in page:
+            key: tuple[object, ...] = (output, status, _kind_of(reason))
+            group = groups.get(key)
+            if group is None:
+                title = f"{shortened(reason, _MAX_REASON)} (output {output})"
+                if len(groups) >= _MAX_GROUPS:
+                    key, title = (), "further reasons"
+                group = groups.setdefault(key, _Group(title))
+            group.count += 1
+            if len(group.numbers) < _SHOWN:
+                group.numbers.append(number)
+        after = page[-1][0]
+    return list(groups.values())
+
+
+@lru_cache(maxsize=1000)
+def _kind_of(reason: str) -> int:
+    """Make a key for all reasons that differ only in details."""
+    return hash(_DETAIL.sub("", reason))
+
+
 def as_row(letter: "DeadLetter") -> str:
-    """Show a dead letter as a line for people."""
+    """Show a dead letter as a line for people, without its reason."""
     path, offset = letter.source or ("", None)
     source = path if offset is None else f"{path} at byte {offset:,}"
     cells = (
         str(letter.number),
         letter.time.strftime("%Y-%m-%d %H:%M:%S"),
-        letter.output,
-        "" if letter.status is None else str(letter.status),
         "yes" if letter.replay else "",
         source,
-        letter.reason,
     )
     return format_row(cells, _ALIGNED)
 

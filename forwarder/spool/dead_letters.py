@@ -26,6 +26,7 @@ DEFAULT_MAX_BYTES = 250_000_000
 """Of one output; some 350,000: time to see a mistake in a mapping before its output waits."""
 _MAX_REASON = 4096  # characters; servers quote what they reject, and that comes from strangers
 _PAGE = 500  # letters that are read at a time
+_PAGE_OF_REASONS = 5000  # without bodies
 _ROW_BYTES = 150  # what a row takes beside its texts: numbers, its entries in two indexes
 _MAX_NUMBER = 2**63 - 1  # SQLite's; no letter has a larger one
 _LEVEL = 3  # each is compressed alone, and they are few
@@ -184,6 +185,18 @@ def page(
         [*values, after],
     )
     return [_letter(x) for x in rows.fetchall()]
+
+
+def page_of_reasons(
+    connection: sqlite3.Connection, selection: Selection = ALL, *, after: int = 0
+) -> list[tuple[int, str, int | None, str]]:
+    """Read number, output, status and reason of the next letters behind a number."""
+    condition, values = _where(selection)
+    statement = (
+        f"SELECT number, output, status, reason FROM dead_letters WHERE {condition}"  # noqa: S608 - our own text
+        f" AND number > ? ORDER BY number LIMIT {_PAGE_OF_REASONS}"
+    )
+    return connection.execute(statement, [*values, after]).fetchall()
 
 
 def numbers_of(connection: sqlite3.Connection, selection: Selection = ALL) -> list[int]:
