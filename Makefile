@@ -11,7 +11,7 @@ SYSLOG_SOAK_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check lint types imports tests format docs lock servers bench \
+.PHONY: help .venv demo test check lint types imports tests format docs rules alerts lock servers bench \
     bench-elasticsearch kill power-cut soak syslog-soak large-spool clean
 
 help:  ## List the targets.
@@ -71,6 +71,12 @@ format: $(STAMP)  ## Format the code, and apply the safe fixes of the linter.
 docs: $(STAMP)  ## Write the generated parts of docs/ again.
 	.venv/bin/python -m tests.help_texts > docs/commands.md
 	.venv/bin/python -m tests.output_settings docs/outputs.md
+
+rules: $(STAMP)  ## Make the detection rules and their documentation from their table.
+	.venv/bin/python -m tests.detection.making
+
+alerts: $(STAMP)  ## Count the alerts of the rules in ten days of a company; takes 15 minutes.
+	.venv/bin/python -m tests.detection.measuring
 
 # pip-compile does not read dependency groups, so it gets ours on standard input. A lock that was
 # made with the oldest supported Python holds for newer ones, too.

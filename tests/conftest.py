@@ -27,6 +27,7 @@ SLOW = (
     "test_bad_networks",
     "test_bench",
     "test_cli.py",
+    "test_detection",
     "test_docs_plugins",
     "test_faults_",
     "test_files_tailer.py::test_ten_thousand_files",

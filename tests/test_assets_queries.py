@@ -1,14 +1,11 @@
-"""Every query of what is shipped, run in a real Elasticsearch on the sample logs and on attacks.
+"""Every query of what is shipped, run in a real Elasticsearch on the sample logs.
 
 Kibana itself cannot be had here; :mod:`tests.kibana.asking` says what stands for it.
 """
 
 import json
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from forwarder_elasticsearch.settings import Settings
@@ -16,7 +13,6 @@ from forwarder_elasticsearch.setup import setup
 
 from forwarder import SetupOptions
 from tests.kibana.asking import Asker
-from tests.kibana.attacks import ATTACKS, DAY, Log, normal_day
 from tests.kibana.loading import load, parse
 from tests.servers.elasticsearch.running import PASSWORD, USER, Node
 from tests.test_assets import OBJECTS, RULES, decode
@@ -32,7 +28,6 @@ PANELS = {
     for x in decode(OBJECTS[-1]["attributes"])["panelsJSON"]
     if x["type"] == "lens"
 }
-RULES_BY_END = {x["rule_id"][-2:]: x for x in RULES}
 
 Rows = list[tuple[object, ...]]
 
@@ -54,14 +49,6 @@ def samples(installed: Node) -> Asker:
     """Load the sample logs."""
     documents = parse("--timezone", "Europe/Rome", str(EXAMPLES / "mail_logs"))
     return load(installed.admin, "samples", documents)
-
-
-def load_log(node: Node, name: str, write: Callable[[Log], None]) -> Asker:
-    """Load a log that is made up."""
-    log = Log()
-    write(log)
-    documents = parse("--appliance", "esa1.example.com", "-", log=log.text())
-    return load(node.admin, name, documents)
 
 
 # Searches
@@ -180,44 +167,6 @@ def test_each_control_has_values_to_choose(samples: Asker, field: str) -> None:
 
 
 # Rules
-
-
-@pytest.mark.parametrize("name", ATTACKS)
-def test_a_rule_fires_on_its_attack_and_the_others_do_not(installed: Node, name: str) -> None:
-    """Run as often as each says, from when the attack begins to its end."""
-    attack = ATTACKS[name]
-    asker = load_log(installed, name, attack.write)
-    found = {x: asker.alerts(y, DAY) for x, y in RULES_BY_END.items()}
-    assert {x: y for x, y in found.items() if y} == {attack.rule: attack.alerts}
-
-
-def test_each_rule_has_its_attack() -> None:
-    """A new rule needs a log on which it fires."""
-    assert {x.rule for x in ATTACKS.values()} == RULES_BY_END.keys()
-
-
-@pytest.fixture(scope="module")
-def normal(installed: Node) -> Asker:
-    """Load a day without attacks."""
-    return load_log(installed, "normal", normal_day)
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda x: x["rule_id"][-2:])
-def test_a_rule_is_silent_on_a_day_without_attacks(normal: Asker, rule: dict[str, Any]) -> None:
-    """Two hundred logins, some of them mistyped before; a smart host that is restarted."""
-    assert normal.count('event.action: "smtp-authentication" and event.outcome: "failure"') > 50
-    assert normal.alerts(rule, DAY) == set()
-
-
-def test_the_rules_find_what_is_in_the_sample_logs(samples: Asker) -> None:
-    """A guessed password, spraying, and a scanner without TLS; countries are new to everybody."""
-    begin = datetime(2026, 3, 1, tzinfo=UTC)
-    found = {x: samples.alerts(y, begin) for x, y in RULES_BY_END.items() if x != "05"}
-    assert {x: y for x, y in found.items() if y} == {
-        "03": {("198.51.100.77",)},
-        "04": {("m.rossi@example.com",)},
-        "08": {("192.0.2.131", "scanner-2f")},
-    }
 
 
 def test_queries_in_the_guides_of_rules_can_be_asked(samples: Asker) -> None:

@@ -48,7 +48,7 @@ def do(
 
 def test_everything_is_imported(kibana: StandIn) -> None:
     """As it is shipped; rules are switched off."""
-    assert do(kibana) == ["6 objects, version 1", "8 installed; disabled until people enable them"]
+    assert do(kibana) == ["6 objects, version 1", "13 installed; disabled until people enable them"]
     assert list(kibana.objects.values()) == OBJECTS
     assert list(kibana.rules.values()) == RULES
 
@@ -59,7 +59,7 @@ def test_what_is_there_is_left_as_it_is(kibana: StandIn) -> None:
     before = len(kibana.requests)
     assert do(kibana) == [
         "are there, version 1; left as they are",
-        "8 are there; left as they are",
+        "13 are there; left as they are",
     ]
     assert [x for x in kibana.requests[before:] if "_import" in x[1]] == []
 
@@ -91,7 +91,7 @@ def test_an_older_rule_is_replaced_and_stays_switched_on(kibana: StandIn) -> Non
     kibana.rules["default", identity] = {**old, **kept, "tags": tags, "query": "old"}
     other = {**RULES[3], "query": "changed by hand"}
     kibana.rules["default", other["rule_id"]] = other
-    assert do(kibana)[1] == "1 installed; 8 were there"
+    assert do(kibana)[1] == "1 installed; 13 were there"
     assert kibana.rules["default", identity] == {**RULES[2], **kept}
     assert kibana.rules["default", other["rule_id"]] == other
 
@@ -101,14 +101,14 @@ def test_a_space_has_objects_of_its_own(kibana: StandIn) -> None:
     do(kibana)
     assert do(kibana, space="soc") == [
         "6 objects, version 1",
-        "8 installed; disabled until people enable them",
+        "13 installed; disabled until people enable them",
     ]
     of_space = [y for x, y in kibana.objects.items() if x[0] == "soc"]
     assert [x["id"] for x in of_space] == [
         x["id"].replace("cisco_esa-", "cisco_esa-soc-") for x in OBJECTS
     ]
     assert json.dumps(of_space).replace("cisco_esa-soc-", "cisco_esa-") == json.dumps(OBJECTS)
-    assert len(kibana.rules) == 16
+    assert len(kibana.rules) == 2 * len(RULES)
 
 
 def test_the_default_space_may_be_named(kibana: StandIn) -> None:

@@ -1,35 +1,18 @@
 """Asking a real Elasticsearch what Kibana would ask it.
 
-KQL goes to Elasticsearch's own parser of it (the query ``kql``), ES|QL to its own engine. What
-Kibana makes of a panel, or of a rule of type threshold or new_terms, is made here after its
-documentation: buckets within buckets, and metrics within these.
+KQL goes to Elasticsearch's own parser of it (the query ``kql``). What Kibana makes of a panel is
+made here after its documentation: buckets within buckets, and metrics within these.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import Any
 
 from elasticsearch import Elasticsearch
 
 _MANY = 1000
 """Buckets, where all are wanted."""
-
-
-class Window(NamedTuple):
-    """The time that a rule looks at."""
-
-    start: datetime
-    end: datetime
-
-    def as_filter(self) -> dict[str, Any]:
-        """Give it as a query.
-
-        Detection rules go by ``event.ingested``. A log that is read in one go has one such time,
-        so here the time of the event stands for it.
-        """
-        limits = {"gt": self.start.isoformat(), "lte": self.end.isoformat()}
-        return {"range": {"@timestamp": limits}}
 
 
 def kql(text: str) -> dict[str, Any]:
@@ -71,19 +54,6 @@ class Asker:
         )
         return dict(answer["aggregations"])
 
-    def esql(self, query: str, *filters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Run ES|QL on the stream; give the rows by the names of their columns."""
-        source, _, rest = query.partition("\n")
-        assert source == "FROM logs-cisco_esa.auth-*"
-        answer = self._client.perform_request(
-            "POST",
-            "/_query",
-            headers={"content-type": "application/json", "accept": "application/json"},
-            body={"query": f"FROM {self._stream}\n{rest}", "filter": {"bool": {"filter": filters}}},
-        ).body
-        names = [x["name"] for x in answer["columns"]]
-        return [dict(zip(names, x, strict=True)) for x in answer["values"]]
-
     # Panels
 
     def rows_of_panel(self, attributes: Mapping[str, Any]) -> list[tuple[object, ...]]:
@@ -108,67 +78,6 @@ class Asker:
         if not buckets:
             return [tuple(_values(answer["all"], metrics))]
         return list(_walk(answer, buckets, metrics, ()))
-
-    # Detection rules
-
-    def alerts(self, rule: Mapping[str, Any], since: datetime) -> set[tuple[str, ...]]:
-        """Run a rule as often as it says, as long as there are events.
-
-        Args:
-            rule: As it is imported.
-            since: When it is switched on.
-
-        Returns:
-            What each alert is grouped by.
-        """
-        found: set[tuple[str, ...]] = set()
-        step = read_duration(rule["interval"])
-        events = (datetime.fromisoformat(x["@timestamp"]) for x in self.find(""))
-        # Runs without an event since the one before it find nothing that one did not.
-        runs = {since + step * -((since - x) // step) for x in events if x >= since}
-        for now in sorted(runs):
-            window = Window(now - read_duration(rule["from"].removeprefix("now-")), now)
-            match rule["type"]:
-                case "threshold":
-                    found |= self._over_threshold(rule, window)
-                case "new_terms":
-                    found |= self._new_terms(rule, window)
-                case _:
-                    rows = self.esql(rule["query"], window.as_filter())
-                    found |= {tuple(str(x[y]) for y in ("user.name",)) for x in rows}
-        return found
-
-    def _over_threshold(self, rule: Mapping[str, Any], window: Window) -> set[tuple[str, ...]]:
-        threshold = rule["threshold"]
-        limits = threshold["cardinality"]
-        counts = {x["field"]: {"cardinality": {"field": x["field"]}} for x in limits}
-        return {
-            tuple(str(x) for x in bucket["key"].values())
-            for bucket in self._combinations(threshold["field"], counts, rule["query"], window)
-            if bucket["doc_count"] >= threshold["value"]
-            and all(bucket[x["field"]]["value"] >= x["value"] for x in limits)
-        }
-
-    def _new_terms(self, rule: Mapping[str, Any], window: Window) -> set[tuple[str, ...]]:
-        history = read_duration(rule["history_window_start"].removeprefix("now-"))
-        before = Window(window.end - history, window.start)
-        now, then = (
-            {
-                tuple(str(y) for y in x["key"].values())
-                for x in self._combinations(rule["new_terms_fields"], {}, rule["query"], period)
-            }
-            for period in (window, before)
-        )
-        return now - then
-
-    def _combinations(
-        self, fields: Sequence[str], metrics: Mapping[str, Any], query: str, window: Window
-    ) -> list[dict[str, Any]]:
-        """Give a bucket for each combination of values."""
-        sources = [{x: {"terms": {"field": x}}} for x in fields]
-        composite = {"composite": {"sources": sources, "size": _MANY}, "aggs": metrics}
-        answer = self.aggregate({"all": composite}, query, window.as_filter())
-        return list(answer["all"]["buckets"])
 
 
 def _metric(column: Mapping[str, Any]) -> dict[str, Any]:

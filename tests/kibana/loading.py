@@ -3,16 +3,31 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from elasticsearch import Elasticsearch
 
 from tests.kibana.asking import Asker, parse_lines
-from tests.kibana.attacks import PLACES
 
 _COMMAND = str(Path(sys.executable).with_name("esa-forwarder"))
+PLACES: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        "198.51.100.": {
+            "country_iso_code": "IT",
+            "country_name": "Italy",
+            "location": {"lat": 41.9, "lon": 12.5},
+        },
+        "203.0.113.": {
+            "country_iso_code": "US",
+            "country_name": "United States",
+            "location": {"lat": 40.7, "lon": -74.0},
+        },
+    }
+)
+"""What the processor geoip would say of addresses that are for documentation."""
 _JSON = {"accept": "application/json"}
 
 

@@ -1,0 +1,173 @@
+"""Makes what is shipped of the table: rules for Kibana, rules in Sigma, and the documentation.
+
+``python -m tests.detection.making`` writes all of it, as ``make rules`` does.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from tests.detection.queries import CONTEXT
+from tests.detection.sigma import RULES as SIGMA
+from tests.detection.table import PREFIX, RULES, Rule
+
+ROOT = Path(__file__).parents[2]
+ASSETS = ROOT / "plugins" / "forwarder_elasticsearch" / "assets"
+DOCUMENT = ROOT / "docs" / "kibana.md"
+BEGIN, END = "<!-- rules: made by make rules -->", "<!-- end of rules -->"
+_ID = "5f7b1c1e-5a0d-4c39-9e0b-6f1d1f6b0b"
+_VERSION = 1
+_MARK = "Managed by: esa-forwarder"
+_SCORES = MappingProxyType({"low": 21, "medium": 47, "high": 73, "critical": 99})
+_SITE = "https://attack.mitre.org"
+
+
+class _Technique(NamedTuple):
+    name: str
+    tactic: str
+    parent: str = ""
+
+
+_TACTICS: Mapping[str, str] = MappingProxyType(
+    {"TA0001": "Initial Access", "TA0006": "Credential Access", "TA0040": "Impact"}
+)
+_TECHNIQUES: Mapping[str, _Technique] = MappingProxyType(
+    {
+        "T1040": _Technique("Network Sniffing", "TA0006"),
+        "T1078": _Technique("Valid Accounts", "TA0001"),
+        "T1110": _Technique("Brute Force", "TA0006"),
+        "T1110.001": _Technique("Password Guessing", "TA0006", "T1110"),
+        "T1110.003": _Technique("Password Spraying", "TA0006", "T1110"),
+        "T1110.004": _Technique("Credential Stuffing", "TA0006", "T1110"),
+        "T1133": _Technique("External Remote Services", "TA0001"),
+        "T1531": _Technique("Account Access Removal", "TA0040"),
+    }
+)
+
+
+def kibana_rule(rule: Rule) -> dict[str, Any]:
+    """Make the rule as Kibana imports it."""
+    tactics = sorted({_TACTICS[_TECHNIQUES[x].tactic] for x in rule.techniques})
+    return {
+        "rule_id": _ID + rule.end,
+        "name": PREFIX + rule.name,
+        "description": rule.description,
+        "severity": rule.severity,
+        "risk_score": _SCORES[rule.severity],
+        "type": "esql",
+        "language": "esql",
+        "query": rule.query,
+        "interval": f"{rule.interval}m",
+        "from": f"now-{rule.window}",
+        "to": "now",
+        "timestamp_override": "event.ingested",
+        "max_signals": 100,
+        "threat": list(_threat(rule)),
+        "investigation_fields": {"field_names": [*rule.shown, *_context(rule)]},
+        "false_positives": list(rule.false_positives),
+        "note": _guide(rule),
+        "setup": _setup(rule),
+        "references": [_link(x) for x in rule.techniques],
+        "enabled": False,
+        "version": _VERSION,
+        "author": ["esa-forwarder"],
+        "license": "Apache-2.0",
+        "tags": [
+            "Data Source: Cisco Secure Email Gateway",
+            "Domain: Email",
+            "Use Case: Identity and Access Audit",
+            *(f"Tactic: {x}" for x in tactics),
+            _MARK,
+            f"{_MARK} {_VERSION}",
+        ],
+        "exceptions_list": [],
+        "actions": [],
+    }
+
+
+def _context(rule: Rule) -> list[str]:
+    return [x for x in CONTEXT if x in rule.query]
+
+
+def _guide(rule: Rule) -> str:
+    look = "\n".join(f"{x}. {y}" for x, y in enumerate(rule.look, 1))
+    do = "\n".join(f"- {x}" for x in rule.do)
+    return (
+        f"## What it says\n{rule.says}\n\n## What to look at\n{look}\n\n## What to do\n{do}\n\n"
+        "## If it is none\nAdd a rule exception for your own network or service account by "
+        f"`{rule.shown[0]}`.\n"
+    )
+
+
+def _setup(rule: Rule) -> str:
+    needs = [
+        "Elasticsearch and Kibana 8.16 or newer (`STATS ... WHERE`).",
+        "What `esa-forwarder setup` installs: its mappings and `event.ingested`.",
+    ]
+    if rule.needs:
+        needs.append(f"{rule.needs[0].upper()}{rule.needs[1:]}.")
+    needs.append(
+        f"The interval of {rule.interval} minutes is also in the query: change both or neither."
+    )
+    return "\n".join(f"- {x}" for x in needs)
+
+
+def _threat(rule: Rule) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for identity in rule.techniques:
+        technique = _TECHNIQUES[identity]
+        top = technique.parent or identity
+        of_tactic = found.setdefault(technique.tactic, {})
+        entry = of_tactic.setdefault(
+            top, {"id": top, "name": _TECHNIQUES[top].name, "reference": _link(top)}
+        )
+        if technique.parent:
+            entry.setdefault("subtechnique", []).append(
+                {"id": identity, "name": technique.name, "reference": _link(identity)}
+            )
+    return [
+        {
+            "framework": "MITRE ATT&CK",
+            "tactic": {"id": x, "name": _TACTICS[x], "reference": f"{_SITE}/tactics/{x}/"},
+            "technique": list(y.values()),
+        }
+        for x, y in found.items()
+    ]
+
+
+def _link(technique: str) -> str:
+    return f"{_SITE}/techniques/{technique.replace('.', '/')}/"
+
+
+def table() -> str:
+    """Make the table of the documentation."""
+    lines = [
+        "| Rule | Fires once at | Every | Severity | Needs | Sigma |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {x.name} | {x.finds} | {x.interval}m | {x.severity} | {x.needs} | "
+            f"{'yes' if x.sigma else 'no'} |"
+            for x in RULES
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def made() -> dict[Path, str]:
+    """Make all files."""
+    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    return {
+        ASSETS / "rules.ndjson": "".join(json.dumps(kibana_rule(x)) + "\n" for x in RULES),
+        **{ASSETS / "sigma" / f"{x}.yml": y for x, y in SIGMA.items()},
+        DOCUMENT: f"{before}{BEGIN}\n{table()}\n{END}{after}",
+    }
+
+
+if __name__ == "__main__":
+    for old in (ASSETS / "sigma").glob("*.yml"):
+        old.unlink()
+    for path, text in made().items():
+        path.write_text(text)

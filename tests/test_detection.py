@@ -1,0 +1,79 @@
+"""The detection rules: made of one table, few alerts on ordinary days, and every attack found.
+
+Here logs come in daily files, which is the quickest to run; ``make alerts`` counts all ways.
+"""
+
+from pathlib import Path
+
+import pytest
+from sigma.backends.elasticsearch.elasticsearch_esql import ESQLBackend
+from sigma.backends.splunk.splunk import SplunkBackend
+from sigma.collection import SigmaCollection
+
+from tests.detection.making import ASSETS, made
+from tests.detection.measuring import Counted, count, install, repeated
+from tests.detection.sigma import RULES as SIGMA
+from tests.servers.elasticsearch.running import Node
+from tests.world import story
+from tests.world.attacks import ATTACKS
+
+pytestmark = pytest.mark.xdist_group("queries")
+
+
+@pytest.fixture(scope="module")
+def counted(query_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Counted:
+    """Run all rules on the whole story."""
+    folder = tmp_path_factory.mktemp("company") / "logs"
+    story.write(folder)
+    install(query_node)
+    return count(query_node.admin, list(story.documents(folder)), "daily files")
+
+
+def test_what_is_shipped_is_made_of_the_table() -> None:
+    """``make rules`` writes it."""
+    files = made()
+    assert {x for x, y in files.items() if x.read_text() != y} == set()
+    assert set((ASSETS / "sigma").iterdir()) <= set(files)
+
+
+@pytest.mark.parametrize(("day", "most"), [("Monday", 25), ("expired passwords", 20)])
+def test_an_ordinary_day_raises_few_alerts(counted: Counted, day: str, most: int) -> None:
+    """Analysts keep the rules switched on."""
+    alerts = counted.noise[day]
+    assert len(alerts) <= most, alerts
+
+
+@pytest.mark.parametrize("attack", [x.name for x in ATTACKS])
+def test_each_attack_is_found(counted: Counted, attack: str) -> None:
+    """By a rule that names its account or source."""
+    assert counted.found[attack]
+
+
+def test_no_attack_raises_an_alert_of_a_rule_twice(counted: Counted) -> None:
+    """Of the same account or source."""
+    assert repeated(counted) == []
+
+
+def test_each_rule_finds_an_attack(counted: Counted) -> None:
+    """A rule that finds none of the attacks has none to show what it is for."""
+    assert {y.rule for x in counted.found.values() for y in x} == set(counted.slowest)
+
+
+def test_the_story_is_the_same_each_time(tmp_path: Path) -> None:
+    """It is made by a seed."""
+    for name in ("one", "other"):
+        story.write(tmp_path / name)
+    one, other = (
+        [x.read_bytes() for x in sorted((tmp_path / y).glob("*/*"))] for y in ("one", "other")
+    )
+    assert one == other
+
+
+@pytest.mark.parametrize("name", SIGMA)
+@pytest.mark.parametrize("backend", [ESQLBackend, SplunkBackend])
+def test_each_sigma_rule_can_be_converted(
+    name: str, backend: type[ESQLBackend | SplunkBackend]
+) -> None:
+    """For Elasticsearch and for Splunk, correlations included."""
+    rules = SigmaCollection.from_yaml(SIGMA[name])
+    assert backend().convert(rules)

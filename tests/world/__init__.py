@@ -1,0 +1,1 @@
+"""A made-up company whose users log in at two appliances: its days, and attacks on it."""
