@@ -264,6 +264,18 @@ def test_a_document_with_other_content_is_another(path: Path) -> None:
     assert lines(path) == bodies([*old, *new])
 
 
+def test_a_document_of_a_log_that_was_rotated_meanwhile_is_a_repetition(path: Path) -> None:
+    """As where the state lost what was committed last, and the log is parsed once more."""
+    batch = make_documents(2)
+    moved = [Document(x.id, x.body.replace(b"mail.current", b"mail.1")) for x in batch]
+    assert moved != batch
+    with opened(path) as output:
+        output.write(batch)
+    with opened(path) as output:
+        output.write(moved)
+    assert lines(path) == bodies(batch)
+
+
 @pytest.mark.parametrize("mark", [b"", b"x", b"0" * 75, b"\xff" * 75], ids=repr)
 def test_a_damaged_mark_is_as_none(path: Path, mark: bytes) -> None:
     """The end of the file is searched instead."""

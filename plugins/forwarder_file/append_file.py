@@ -163,8 +163,8 @@ class BatchMarker:
 
 
 Known = tuple[str, int]
-"""A document, by its id and the hash of its bytes. One that comes with the same id and other bytes
-is no repetition: its log was read again, and more of its connection was known."""
+"""A document, by its id and a hash of its content. One that comes with the same id and another
+content is no repetition: its log was read again, and more of its connection was known."""
 
 
 def recover(descriptor: int, position: MarkerPosition | None) -> tuple[set[Known], int]:
@@ -184,7 +184,7 @@ def recover(descriptor: int, position: MarkerPosition | None) -> tuple[set[Known
             damage = damage or (at, len(known))
         else:
             end, last = at + len(line), line
-            known += [recognise(id_, line)] if id_ else []
+            known += [recognise(line)] if id_ else []
             is_marked &= damage is None or bool(id_)  # or it is a line of others
         at += len(line)
     if damage and is_marked:
@@ -207,14 +207,20 @@ def known_after_marker(path: Path, position: MarkerPosition) -> set[Known]:
             return set()
         os.fsync(descriptor)  # what is recognised counts as written
         lines = _lines(descriptor, position.offset)
-        return {recognise(id_, line) for line in lines if (id_ := _id(line))}
+        return {recognise(line) for line in lines if _id(line)}
     finally:
         os.close(descriptor)
 
 
-def recognise(id_: str, line: bytes) -> Known:
-    """Return what a document is recognised by; a newline behind it does not matter."""
-    return id_, hash(line.removesuffix(b"\n"))
+def recognise(document: bytes) -> Known:
+    """Return what a document is recognised by, which has an id.
+
+    The path of its log is left out: after a crash the log may have to be parsed once more, and may
+    have been rotated meanwhile.
+    """
+    values = orjson.loads(document)
+    values.get("log", {}).pop("file", None)
+    return values["event"]["id"], hash(orjson.dumps(values))
 
 
 def _lines(descriptor: int, start: int) -> Iterator[bytes]:

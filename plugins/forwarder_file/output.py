@@ -6,7 +6,7 @@ written a second time:
 
 1. Before a batch is appended, the marker (:mod:`forwarder_file.append_file`) says where it begins.
 2. When the file is opened, its end is repaired, and the documents behind the marker are
-   remembered, by their ids and bytes.
+   remembered, by their ids and content.
 3. Documents that are remembered are left out. What comes again comes first: it is over with a batch
    of which no document is known, or as soon as more documents have come than could come again.
    Until then marker and memory stay, and no new file is begun. After that, with each batch the
@@ -105,16 +105,18 @@ class FileOutput:
         self._clock = clock
         self._marker: BatchMarker | None = None
         self._file: AppendFile | None = None
-        self._recent: set[Known] = set()
-        """The documents that may come again, or those of the last batch."""
+        self._ended: set[Known] = set()
+        """The documents of an earlier process that may come again."""
+        self._recent: set[str] = set()
+        """The ids of the documents of this one that may come again, or of its last batch."""
         self._repeats = 0  # how many documents may still come that come again
 
     def open(self) -> None:
         """Lock the file, repair its end, and remember what may come again."""
         with self._explaining():
             self._marker = BatchMarker(self._path)
-            self._recent = self._find_renamed(self._marker.read())
-            self._repeats = len(self._recent)
+            self._ended = self._find_renamed(self._marker.read())
+            self._repeats = len(self._ended)
             self._attach(self._marker)
             self._rotated.clean_up()
             self._rotated.tidy_later()
@@ -125,8 +127,7 @@ class FileOutput:
             raise RuntimeError("write was called before open")
         with self._explaining():
             file = self._attach(self._marker)
-            known = [recognise(x.id, x.body) for x in documents]
-            fresh = [x for x, y in zip(documents, known, strict=True) if y not in self._recent]
+            fresh = [x for x in documents if not self._is_known(x)]
             if not fresh:  # all of it is on disk, and may come again
                 self._repeats -= len(documents)
                 return []
@@ -143,8 +144,9 @@ class FileOutput:
             file.append(lines)
             file.last_write = self._clock()
         if is_settled:
+            self._ended.clear()
             self._recent.clear()
-        self._recent.update(known)
+        self._recent.update([x.id for x in documents])
         self._repeats -= len(documents)
         return []
 
@@ -155,6 +157,10 @@ class FileOutput:
         if self._marker is not None:
             self._marker.close()
             self._marker = None
+
+    def _is_known(self, document: Document) -> bool:
+        known = bool(self._ended) and recognise(document.body) in self._ended
+        return known or document.id in self._recent
 
     def _attach(self, marker: BatchMarker) -> AppendFile:
         """Return the file that is at the path now; open it if need be."""
@@ -169,7 +175,7 @@ class FileOutput:
         except BaseException:
             file.close()
             raise
-        self._recent |= ended
+        self._ended |= ended
         self._repeats = max(self._repeats, 0) + len(ended)
         self._file = file
         return file
