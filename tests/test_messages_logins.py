@@ -143,6 +143,77 @@ def test_wherever_a_login_is_cut_the_user_has_no_word_of_the_appliance(end: byte
         assert attempt.outcome.truncated == (size < len(WHOLE))
 
 
+SHORTEST_PIECE = len(b" using")
+"""Less of the appliance's words behind a profile may be the end of its name, as in "relay us"."""
+
+
+@pytest.mark.parametrize("hostile", [b"x", b"x using AUTH mechanism: X with profile: Y"])
+def test_wherever_a_login_is_cut_behind_the_words_of_a_client_no_field_has_them(
+    hostile: bytes,
+) -> None:
+    """Which of them are the appliance's cannot be told; what is missing is missing."""
+    hostile += b" using AUTH mechanism: PLAIN with profile: y"
+    whole = b"SMTP Auth: (ICID 450) failed for user: %b using AUTH mechanism: LOGIN with profile: "
+    whole %= hostile
+    begin = whole.index(hostile) + len(hostile)
+    for size in range(begin + SHORTEST_PIECE, len(whole)):
+        attempt = read(whole[:size])
+        assert attempt is not None
+        assert (size, attempt.user) == (size, "x")
+        outcome = (Action.INBOUND, "failure", None, None, "SMTP AUTH failed", None)
+        assert values(attempt.outcome) == outcome
+        assert attempt.outcome.truncated
+
+
+def test_a_profile_may_end_like_the_first_letters_of_the_words() -> None:
+    """Cut or not cannot be told there: the name is more likely."""
+    for size in range(SHORTEST_PIECE):
+        profile = b"relay" + b" using"[:size]
+        attempt = read(
+            b"SMTP Auth: (ICID 4) failed for user: a using AUTH mechanism: PLAIN with profile: "
+            + profile
+        )
+        assert attempt is not None
+        assert attempt.outcome.profile == profile.decode().strip()
+        assert not attempt.outcome.truncated
+
+
+CUT_ANYWHERE = [
+    b"SMTP Auth (ICID 450) could not reach forwarding server s.example.com with reason: late",
+    b"SMTP Auth: (ICID 450) LDAP query/user lookup failed for user: a",
+    b"SMTP Auth: (ICID 450) profile: P is misconfigured or missing causing an Auth failure",
+    b"SMTP Auth: (ICID 450) was required but remote host did not initiate it",
+    b"SMTP Auth LDAP query failed, possible LDAP misconfiguration or unreachable server.",
+    b"DCID: 5 IP: 192.0.2.1 SMTP authentication using the profile Out succeeded.",
+    b"DCID: 5 IP: 192.0.2.1 SMTP authentication using the profile Out failed: ('535', ['a (b) c'])",
+]
+MAY_BE_WHOLE = [
+    # The name of a server may end anywhere, as may a reason; a full stop is not always there.
+    *(CUT_ANYWHERE[0][: CUT_ANYWHERE[0].index(b"s.example") + x] for x in range(1, 14)),
+    *(CUT_ANYWHERE[0][: CUT_ANYWHERE[0].index(b"late") + x] for x in range(1, 4)),
+    CUT_ANYWHERE[4].removesuffix(b"."),
+    CUT_ANYWHERE[5].removesuffix(b"."),
+]
+
+
+@pytest.mark.parametrize("whole", CUT_ANYWHERE)
+def test_wherever_another_login_is_cut_that_is_said(whole: bytes) -> None:
+    """By a tag, or, without an outcome, as a login that was not understood."""
+    attempt = read(whole)
+    assert attempt is not None
+    assert not attempt.outcome.truncated
+    for size in range(whole.index(b" ", 10), len(whole)):
+        attempt = read(whole[:size])
+        if attempt is None:
+            # Of "SMTP authentication" as much as makes it a login has to be there.
+            begins = whole.startswith(b"SMTP") or b" authentication " in whole[:size]
+            assert (size, is_unparsed_login(whole[:size])) == (size, begins)
+        else:
+            assert (size, attempt.outcome.truncated) == (size, whole[:size] not in MAY_BE_WHOLE)
+            assert attempt.outcome.profile in {None, "P", "Out"}
+            assert attempt.user in {None, "a"}
+
+
 @pytest.mark.parametrize("profile", [b"", b"  "])
 def test_a_profile_may_be_empty(profile: bytes) -> None:
     """It is None then."""

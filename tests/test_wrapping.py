@@ -131,6 +131,14 @@ def test_a_blank_of_a_user_is_kept_in_many_pieces() -> None:
         assert join(pieces, Wraps(before)) == (BLANKS, 4)
 
 
+def test_a_user_in_the_words_of_the_appliance_is_joined() -> None:
+    """A line that ends in a piece of them goes on."""
+    line = LOGIN.replace(b"a@example.com", b"x using AUTH mechanism: PLAIN with profile: y")
+    begin = line.index(b"profile: y") + len(b"profile: y")
+    for at in range(begin + len(b" using"), len(line) - 1):
+        assert (at, join([line[:at], line[at:]])) == (at, (line, 2))
+
+
 def test_a_second_piece_that_is_wider_shows_that_nothing_was_cut() -> None:
     """For nothing that is cut at a width is wider."""
     line = LOGIN.replace(b"a@example.com", b"john q " + b"p" * 70)
@@ -279,6 +287,18 @@ def test_the_tech_note_is_the_same_wrapped_at_any_width(indent: str, end: str) -
                 assert without_blanks(found) == without_blanks(expected)
             else:
                 assert (width, found) == (width, expected)
+
+
+def test_lines_that_were_wrapped_between_words_may_all_have_one_width() -> None:
+    """So one width of several lines shows no cut, and the widths above cannot be decided."""
+    lines = [x for x in LINES if "failed: (" in x] * 3
+    for width in range(147, 198):
+        wrapped = [textwrap.wrap(x, width, break_on_hyphens=False) for x in lines]
+        assert {len(x) for x in wrapped} == {2}
+        assert len({len(first) for first, _ in wrapped}) == 1
+        for first, second in wrapped:
+            line = f"{first} {second}".encode()
+            assert join([first.encode(), second.encode()], Wraps()) == (line, 2)
 
 
 def without_blanks(documents: list[dict[str, object]]) -> bytes:

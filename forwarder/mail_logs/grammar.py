@@ -175,7 +175,7 @@ SERVER_UNREACHABLE = (
 #   login that could not be checked: LDAP look-up (template)
 LOOKUP_FAILED = (
     rb"SMTP Auth:? \(ICID " + _NUMBER + rb"\) (?P<reason>LDAP query/user lookup failed)"
-    rb" for user: (?P<user>.*)"
+    rb" for user:(?: (?P<user>.*))?"
 )
 
 # SMTP Auth LDAP query failed, possible LDAP misconfiguration or unreachable server.

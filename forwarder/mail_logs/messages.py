@@ -19,7 +19,11 @@ SUCCESS = "success"
 FAILURE = "failure"
 
 MECHANISM = b" using AUTH mechanism: "  # follows the user of an inbound login
+_REASON = b" with reason: "  # follows a forwarding server
 PROFILE = b" with profile: "  # follows the mechanism
+
+LEAST_PIECE = len(b" using")
+"""Bytes of :data:`MECHANISM` behind a profile that show a cut: its name may be "relay us"."""
 
 _MAX_TEXT_BYTES = 4096  # a document has 1,024 characters, and UTF-8 takes four bytes at most
 
@@ -44,12 +48,13 @@ _SUBJECT = re.compile(rb" CN(?:=|: ?)(?:<([^<>]+)>|([^<> ,]+(?:, ?[A-Z]+=[^<> ,]
 _LOGIN_ENDING = re.compile(rb"([^ ]+) with profile: (.*)").fullmatch
 # ('535', ['5.7.8 Error: authentication failed', "can't"])   source: Cisco 118570; seen
 _ANSWER = re.compile(rb"\(u?['\"]?(?P<code>\d{3})['\"]?, ?(?P<strings>.*)", re.DOTALL)
-_ANSWER_BEGUN = re.compile(rb"\((?:u?['\"]?\d|\Z)")
-_ANSWER_ENDED = re.compile(rb"\)\.?\Z")
+_ANSWER_BEGUN = re.compile(rb"\(u?['\"]?(?:\d|\Z)")
+_ANSWER_ENDED = re.compile(rb"(?:['\"]\]?|\[\])\)\.?\Z")
 # A string without an end goes to the end: so no text is looked at twice.
 _STRING = re.compile(rb"(?s)'((?:[^'\\]|\\.)*+)(?:'|\\?\Z)|\"((?:[^\"\\]|\\.)*+)(?:\"|\\?\Z)")
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {b"r": b"\r", b"n": b"\n", b"t": b"\t"}
+_SERVER_AND_REASON = re.compile(rb"could not reach forwarding server ?([^ ]*)(.*)").fullmatch
 # Enhanced status code at the start of the text: RFC 3463, section 2.
 _ENHANCED_CODE = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?!\S)")
 
@@ -123,23 +128,28 @@ class MessageParser:
         """Read a login message, without timestamp, level and line end; None for any other."""
         if found := grammar.match(grammar.INBOUND_LOGIN, message):
             number, succeeded, user, mechanism, profile = found.groups()
-            return self._inbound[succeeded, mechanism, profile], number, _text(user), None
+            if not is_profile_cut(profile):
+                return self._inbound[succeeded, mechanism, profile], number, _text(user), None
+            # Which of the words are the client's cannot be told: what is before all of them is.
+            begin = user.partition(MECHANISM)[0]
+            return self._inbound[succeeded, None, None], number, _text(begin), None
         if found := grammar.match(grammar.OUTBOUND_LOGIN, message):
             number, address, profile, succeeded, answer, name, done, words = found.groups()
             key = (profile or name, succeeded or done, words if answer is None else answer)
             return self._outbound[key], number, None, address
         if found := grammar.match(grammar.INBOUND_LOGIN_CUT, message):
             number, succeeded, rest = found.groups()
-            user, mechanism = split_cut(rest or b"")
+            begin, cut_mechanism = split_cut(rest or b"")
             # Where it is cut within a character, what is left of that is dropped.
-            name = _decoder().decode(user) or None
-            return self._inbound[succeeded, mechanism, None], number, name, None
+            cut_user = _decoder().decode(begin) or None
+            return self._inbound[succeeded, cut_mechanism, None], number, cut_user, None
         for pattern, action in _UNCHECKED.items():
             if found := grammar.match(pattern, message):
                 values = found.groupdict()
                 result = FAILURE if action is Action.ERROR else None
                 profile, reason = _text(values.get("profile")), _text(values["reason"].strip())
-                outcome = Outcome(action, result, None, profile, reason, None)
+                truncated = _is_unchecked_cut(values)
+                outcome = Outcome(action, result, None, profile, reason, None, truncated=truncated)
                 return outcome, values.get("number"), _text(values.get("user")), None
         return None
 
@@ -151,7 +161,9 @@ class MessageParser:
     def _read_login_ending(self, key: tuple[bytes, bytes]) -> Outcome | None:
         verb, ending = key
         found = _LOGIN_ENDING(ending.removesuffix(b"\r"))
-        return None if found is None else self._inbound[verb[2:], found[1], found[2]]
+        if found is None or is_profile_cut(found[2]):
+            return None
+        return self._inbound[verb[2:], found[1], found[2]]
 
 
 def read_address(raw: bytes) -> tuple[bytes, str | None]:
@@ -180,8 +192,17 @@ def split_cut(rest: bytes) -> tuple[bytes, bytes | None]:
         # Other words than the appliance's are the user's own, and say nothing of a mechanism.
         is_own = PROFILE.startswith((blank + profile).rstrip())
         return user, mechanism if is_own and mechanism else None
-    size = next((x for x in range(len(MECHANISM), 0, -1) if rest.endswith(MECHANISM[:x])), 0)
-    return rest[: len(rest) - size].rstrip(), None
+    return rest[: len(rest) - _count_begun(rest)].rstrip(), None
+
+
+def is_profile_cut(profile: bytes) -> bool:
+    """Whether it ends in the words that follow a user: then the user has words like a login's."""
+    return MECHANISM in profile or _count_begun(profile.rstrip()) >= LEAST_PIECE
+
+
+def _count_begun(text: bytes) -> int:
+    """Count the bytes of :data:`MECHANISM` that a text without blanks behind it ends in."""
+    return next((x for x in range(len(MECHANISM), 0, -1) if text.endswith(MECHANISM[:x])), 0)
 
 
 def is_unparsed_login(message: bytes) -> bool:
@@ -295,13 +316,22 @@ def _inbound_outcome(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
     )
 
 
+def _is_unchecked_cut(values: dict[str, bytes]) -> bool:
+    """Whether the end is missing of a login that could not be checked."""
+    found = _SERVER_AND_REASON(values["reason"])
+    if found is None:
+        return values.get("user", b"x") in {b"", None}
+    server, words = found.groups()
+    return not server or (words != b"" and _REASON.startswith(words.rstrip()))
+
+
 def _outbound_outcome(key: tuple[bytes, bytes | None, bytes | None]) -> Outcome:
     profile, succeeded, answer = key
     if succeeded is not None:
         return Outcome(Action.OUTBOUND, SUCCESS, None, _text(profile), None, None)
     text = (answer or b"").strip()
-    # A colon without a text behind it; or a literal without its end.
-    truncated = answer == b"" or bool(_ANSWER_BEGUN.match(text) and not _ANSWER_ENDED.search(text))
+    # Nothing behind "failed", or only a colon; or a literal without its end.
+    truncated = not answer or bool(_ANSWER_BEGUN.match(text) and not _ANSWER_ENDED.search(text))
     response = read_response(text)
     reason = (response.text or None) if response is not None else _text(text)
     return Outcome(

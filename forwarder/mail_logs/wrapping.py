@@ -24,6 +24,8 @@ with a space, or with nothing where only that gives a known form. Where both do:
   and the last piece, and the pieces look cut.
 * A single space before a continuation is the text's own: indentation is wider.
 
+That several lines have one width shows no cut: lines of one form have their spaces at one place.
+
 What no rule can decide, in the first wrapped line of a file, of two pieces: a user with a space at
 which it was broken, an answer that was cut within a word, and a user that was cut before a space of
 its own where the continuation is indented, too.
@@ -38,6 +40,7 @@ from typing import NamedTuple
 
 from forwarder.mail_logs import syslog
 from forwarder.mail_logs.grammar import REGULAR, STAMP_BYTES, compile_late
+from forwarder.mail_logs.messages import is_profile_cut
 from forwarder.mail_logs.syslog import unframe
 
 MAX_PIECES = 32
@@ -228,7 +231,7 @@ _PEER = rb"(?: for [^ ]+)?(?: CN(?:=|: )[^ ]+)?"
 _ENDS = [
     (end, compile_late(pattern))
     for end, pattern in (
-        (End.NAMED, _TRIED + rb" .* using AUTH mechanism: [^ ]+ with profile: [^ ].*"),
+        (End.NAMED, _TRIED + rb" .* using AUTH mechanism: [^ ]+ with profile: (?P<profile>[^ ].*)"),
         (End.CUT, _TRIED + rb".*"),
         (End.WHOLE, _LOGIN + rb"profile: .*" + _BROKEN),
         (End.NAMED, _LOGIN + rb"could not reach forwarding server [^ ]+ with reason: .+"),
@@ -296,7 +299,9 @@ def read_ending(message: bytes) -> tuple[End, bytes]:
     for end, pattern in _ENDS:
         found = pattern().fullmatch(message)
         if found is not None:
-            return end, found.groupdict().get("text") or b""
+            values = found.groupdict()
+            is_cut = is_profile_cut(values.get("profile") or b"")
+            return End.CUT if is_cut else end, values.get("text") or b""
     return End.UNKNOWN, b""
 
 
