@@ -9,6 +9,7 @@ An output may install what it needs on the other side: see ``OutputPlugin.setup`
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from forwarder.errors import ForwarderError
@@ -125,6 +126,9 @@ class SetupOptions:
     password: str | None = field(default=None, repr=False)
     """Who does it. Shipping documents needs few rights, setting up needs more: without these, the
     credentials of the settings are used."""
+    key_file: Path | None = None
+    """Make the credentials that an output ships with, and write them into this file, which is not
+    there yet; only its owner may read it. A plugin that cannot raises ConfigError."""
     values: Mapping[str, str] = field(default_factory=dict)
     """What ``--set NAME=VALUE`` gives, of the names in ``OutputPlugin.setup_values``."""
 
@@ -167,6 +171,9 @@ class OutputPlugin:
     setup_values: Mapping[str, str] = field(default_factory=dict)
     """Names that ``esa-forwarder setup --set NAME=VALUE`` takes for this output, and what each is
     for."""
+    login_settings: frozenset[str] = frozenset()
+    """Names of settings by which an output logs in. They are left out where a setup has credentials
+    of its own, or sends nothing: their secrets may not exist yet."""
     knows_ids: bool = False
     """Whether the other side knows a document by its id that it was given before, in another run as
     well, and does not keep it twice. ``esa-forwarder rewind`` asks before it makes duplicates."""

@@ -145,6 +145,8 @@ def test_an_export_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         (ONE, ("--set", "x=1"), "--set needs NAME=VALUE, with one of these names: space, kibana."),
         (ONE, ("--export", "new", "--remove"), "not with --remove or --dry-run."),
         (ONE, ("--export", "new", "--dry-run"), "not with --remove or --dry-run."),
+        (ONE, ("--export", "new", "--make-key", "k"), "neither --export nor --remove."),
+        (ONE, ("--remove", "--make-key", "k"), "neither --export nor --remove."),
     ],
 )
 def test_a_wrong_use_is_said(
@@ -210,6 +212,49 @@ def test_the_output_for_elasticsearch_refuses(
     assert (done.exit_code, done.stdout) == (2, "")
     assert words in done.stderr
     assert "s3cret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--dry-run",), 0),
+        (("--export", "out"), 0),
+        (("--api-key", "id:key"), 1),
+        (("--user", "u", "--password", "p"), 1),
+        ((), 2),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "login", ["api_key: '${file:/none/key}'", "username: '${NO_USER}', password: '${NO_PASSWORD}'"]
+)
+def test_what_the_output_logs_in_with_need_not_exist(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    code: int,
+    login: str,
+) -> None:
+    """Where another one logs in, or nobody; 1 is a cluster that is not there."""
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    outputs = f"{{siem: {{type: elasticsearch, hosts: ['http://127.0.0.1:9'], {login}}}}}"
+    done = run(tmp_path, outputs, *arguments)
+    assert done.exit_code == code, done.stderr
+    assert ("none/key" in done.stderr or "NO_USER" in done.stderr) == (code == 2)
+
+
+def test_other_secrets_have_to_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of a proxy, through which the setup goes, too."""
+    monkeypatch.undo()
+    outputs = (
+        "{siem: {type: elasticsearch, hosts: ['http://127.0.0.1:9'], api_key: '${NO_KEY}', proxy:"
+        " '${NO_PROXY}'}}"
+    )
+    done = run(tmp_path, outputs, "--dry-run")
+    assert done.exit_code == 2
+    assert "NO_PROXY is not set" in done.stderr
+    assert "NO_KEY" not in done.stderr
 
 
 def test_the_output_for_elasticsearch_can_be_exported(

@@ -10,7 +10,7 @@ import pytest
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
 
-from forwarder import SetupOptions, Step, Unavailable
+from forwarder import ConfigError, SetupOptions, Step, Unavailable
 from tests.kibana.loading import load, parse
 from tests.servers.elasticsearch.running import PASSWORD, USER, Node
 from tests.test_assets import MAPPED, read
@@ -212,6 +212,50 @@ def test_the_key_that_is_asked_for_ships_and_does_nothing_else(node: Node) -> No
     client = client.options(ignore_status=403)
     assert client.search(index=STREAM).meta.status == 403
     assert client.indices.delete(index=STREAM).meta.status == 403
+
+
+@pytest.mark.parametrize("index", [None, "esa-logins-%Y.%m"])
+def test_the_key_is_made_and_written(node: Node, tmp_path: Path, index: str | None) -> None:
+    """It may ship where the output does; only its owner reads the file."""
+    if index is None:
+        do(steps_of(node))
+    path = tmp_path / "key"
+    settings = Settings.model_validate(node.settings(index=index))
+    options = SetupOptions(user=USER, password=PASSWORD, key_file=path)
+    *_, step = setup(settings, options)
+    assert step.do is not None
+    assert f"written into {path} (mode 0600)" in step.do()
+    assert path.stat().st_mode & 0o777 == 0o600
+    client = node.admin.options(api_key=path.read_text().strip())
+    document = parse(str(EXAMPLES / "mail_logs"))[0]
+    good, other = (STREAM, "esa-logins-2026.03")[:: 1 if index is None else -1]
+    for place, status in ((good, 201), (other, 403)):
+        sent = client.bulk(operations=[{"create": {"_index": place}}, document])
+        assert [x["create"]["status"] for x in sent["items"]] == [status]
+    node.admin.options(ignore_status=404).indices.delete(index="esa-logins-2026.03")
+    with pytest.raises(ConfigError, match="exists; name a new file"):
+        list(setup(settings, options))
+
+
+def test_a_key_that_cannot_be_made_leaves_no_file(node: Node, tmp_path: Path) -> None:
+    """So it can be tried again."""
+    path = tmp_path / "key"
+    settings = Settings.model_validate(node.settings())
+    *_, step = setup(settings, SetupOptions(user=USER, password="x", key_file=path))
+    assert step.do is not None
+    with pytest.raises(Unavailable, match="needs the cluster privilege manage_own_api_key"):
+        step.do()
+    assert not path.exists()
+    with pytest.raises(ConfigError, match="set up with user and password"):
+        list(setup(settings, SetupOptions(api_key="a:b", key_file=path)))
+
+
+@pytest.mark.parametrize("values", [{}, {"retention": "90d"}])
+def test_what_does_not_fit_indices_is_refused(values: dict[str, str]) -> None:
+    """With what can be done."""
+    settings = Settings(hosts=("http://127.0.0.1:9",), index="esa-%Y.%m")
+    with pytest.raises(ConfigError, match=r"ships into indices \(esa-\*\).*take index out"):
+        list(setup(settings, SetupOptions(values=values)))
 
 
 def test_a_cluster_that_is_not_there_is_said() -> None:

@@ -130,8 +130,11 @@ def config_file(command: Callable[_Given, _Result]) -> Callable[_Given, _Result]
     return _config_option(required=False)(argument(with_path))
 
 
-def load_or_end(path: Path) -> "Config":
-    """Load a configuration; if it has issues, print all of them and end the command."""
+def load_or_end(path: Path, *, without_logins: bool = False) -> "Config":
+    """Load a configuration; if it has issues, print all of them and end the command.
+
+    The settings by which outputs log in can be left out.
+    """
     from forwarder import log
     from forwarder.config.load import InvalidConfigError, load
     from forwarder.plugins import find_outputs, stdout_to_stderr
@@ -139,7 +142,7 @@ def load_or_end(path: Path) -> "Config":
     log.configure("logfmt", "warning")  # plugins may log while they are loaded
     try:
         with stdout_to_stderr():
-            return load(path, find_outputs)
+            return load(path, find_outputs, without_logins=without_logins)
     except InvalidConfigError as error:
         for issue in str(error).splitlines():
             click.echo(f"error: {issue}", err=True)

@@ -47,6 +47,14 @@ def _credential(name: str, text: str) -> "Callable[[FC], FC]":
     metavar="DIR",
     help="Write files for others to install; send nothing.",
 )
+@click.option(
+    "--make-key",
+    "key_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Make the key that the output ships with, with no other privileges, and write it into"
+    " FILE, which is new and which only its owner may read.",
+)
 @_credential(
     "API_KEY", "Instead of the key of the output. Other users of this machine can read arguments."
 )
@@ -59,6 +67,7 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     remove: bool,  # noqa: FBT001 - click gives all by name
     dry_run: bool,  # noqa: FBT001
     folder: Path | None,
+    key_file: Path | None,
     api_key: str | None,
     user: str | None,
     password: str | None,
@@ -66,7 +75,7 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
     """Set up the other side of an output, such as Elasticsearch.
 
     It can be done again at any time: what is there and the same stays. The credentials of the
-    output are used, unless others are given.
+    output are used, unless others are given; they need not exist then, nor where nothing is sent.
     """
     from forwarder.config.secret_settings import mask_of
     from forwarder.output import SetupOptions
@@ -74,7 +83,11 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
 
     if folder is not None and (dry_run or remove):
         raise click.UsageError("--export writes what is installed: not with --remove or --dry-run.")
-    config = load_or_end(path)
+    if key_file is not None and (folder is not None or remove):
+        raise click.UsageError("--make-key goes with neither --export nor --remove.")
+    sends_nothing = dry_run or folder is not None
+    without_logins = sends_nothing or any((api_key, user, password))
+    config = load_or_end(path, without_logins=without_logins)
     given = [x for x in (api_key, password, f"{user}:{password}" if user else None) if x]
     mask = mask_of(config, more=given)
     output = _choose(config, name)
@@ -84,6 +97,7 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
         api_key=api_key or None,
         user=user or None,
         password=password or None,
+        key_file=key_file,
         values=_read_values(output, values),
     )
     try:

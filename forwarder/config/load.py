@@ -90,16 +90,22 @@ FindPlugins = Callable[[Iterable[str]], Mapping[str, OutputPlugin]]
 
 
 def load(
-    path: Path, find_plugins: FindPlugins, environment: Mapping[str, str] | None = None
+    path: Path,
+    find_plugins: FindPlugins,
+    environment: Mapping[str, str] | None = None,
+    *,
+    without_logins: bool = False,
 ) -> Config:
     """Load a configuration, or raise InvalidConfigError.
 
-    Without an environment for ``${NAME}``, it is that of this process.
+    Without an environment for ``${NAME}``, it is that of this process. The settings by which
+    outputs log in can be left out; what they refer to need not exist then.
     """
     try:
         content = read_file(path, MAX_BYTES)
-        document = parse(content, os.environ if environment is None else environment)
-        return _validate(document, find_plugins)
+        unresolved: list[ConfigIssue] | None = [] if without_logins else None
+        document = parse(content, os.environ if environment is None else environment, unresolved)
+        return _validate(document, find_plugins, unresolved)
     except UnreadableError as error:
         raise InvalidConfigError(escaped(f"{path}: {error}.")) from None
     except IssuesError as error:
@@ -113,13 +119,19 @@ def _sentence(path: Path, issue: ConfigIssue) -> str:
     return escaped(f"{path}:{issue.line}: {place}{issue.text}{stop}")
 
 
-def _validate(document: YamlDocument, find_plugins: FindPlugins) -> Config:
-    """Validate all settings, those of the plugins too, and then what they are together."""
+def _validate(
+    document: YamlDocument, find_plugins: FindPlugins, unresolved: list[ConfigIssue] | None
+) -> Config:
+    """Validate all settings, those of the plugins too, and then what they are together.
+
+    With a list of references that were not replaced, settings by which outputs log in are left out.
+    """
     issues: list[ConfigIssue] = []
     settings = _validate_model(IssueFormatter(document, models.TopSettings), document.top, issues)
     _find_besides_type(document, issues)
     outputs = document.top.get("outputs")
     valid = {}
+    left_out = set[Loc]()
     for name, values in outputs.items() if isinstance(outputs, dict) else ():
         kind = values.get("type") if isinstance(values, dict) else None
         if not isinstance(kind, str):
@@ -133,10 +145,13 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins) -> Config:
             continue
         common = tuple(fields_of(models.OutputSettings))
         formatter = IssueFormatter(document, plugin.config, at[:2], common)
-        own = {key: value for key, value in values.items() if key not in common}
+        omitted = plugin.login_settings if unresolved is not None else ()
+        left_out.update((*at[:2], key) for key in omitted)
+        own = {x: y for x, y in values.items() if x not in common and x not in omitted}
         own_settings = _validate_model(formatter, own, issues, extra="forbid")
         if own_settings is not None:
             valid[name] = plugin, own_settings
+    issues += [x for x in unresolved or () if x.loc not in left_out]
     if settings is None or issues:
         raise IssuesError(issues)
     found = {x: OutputConfig(x, *valid[x], y) for x, y in settings.outputs.items()}

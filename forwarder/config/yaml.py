@@ -82,8 +82,17 @@ def read_file(path: Path, limit: int) -> bytes:
     return content
 
 
-def parse(content: bytes, environment: Mapping[str, str] | None = None) -> YamlDocument:
+def parse(
+    content: bytes,
+    environment: Mapping[str, str] | None = None,
+    unresolved: list[ConfigIssue] | None = None,
+) -> YamlDocument:
     """Parse one YAML document; without an environment, its references stay as they are.
+
+    Args:
+        content: The document.
+        environment: Variables.
+        unresolved: Gets the references that cannot be replaced, which stay as they are.
 
     Raises:
         IssuesError: It cannot be read, for the first reason that is found, or it has references
@@ -103,9 +112,9 @@ def parse(content: bytes, environment: Mapping[str, str] | None = None) -> YamlD
         raise _wrong(1, "empty; set at least inputs and outputs")
     if not isinstance(node, MappingNode):
         raise _wrong(node.start_mark.line + 1, "no settings; write lines like state: FOLDER")
-    builder = _Builder(yaml, environment)
+    builder = _Builder(yaml, environment, [] if unresolved is None else unresolved)
     document = YamlDocument(builder.mapping(node, (), 1), builder.lines, builder.written)
-    if builder.issues:
+    if builder.issues and unresolved is None:
         raise IssuesError(builder.issues)
     return document
 
@@ -117,11 +126,13 @@ def _wrong(line: int, text: str, loc: Loc = ()) -> IssuesError:
 class _Builder:
     """Makes plain values of nodes, and replaces references."""
 
-    def __init__(self, yaml: YAML, environment: Mapping[str, str] | None) -> None:
+    def __init__(
+        self, yaml: YAML, environment: Mapping[str, str] | None, issues: list[ConfigIssue]
+    ) -> None:
         self._yaml, self._environment = yaml, environment
         self.lines: dict[Loc, int] = {}
         self.written: dict[Loc, str] = {}
-        self.issues: list[ConfigIssue] = []
+        self.issues = issues
 
     def mapping(self, node: MappingNode, loc: Loc, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}

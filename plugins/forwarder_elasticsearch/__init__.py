@@ -33,6 +33,7 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
                 "flavor": "Product that it is for: elasticsearch (default), or opensearch, whose"
                 " files can be exported.",
             },
+            login_settings=frozenset({"api_key", "username", "password"}),
             knows_ids=True,
         )
     ]

@@ -13,10 +13,12 @@ enabled, its actions and its exceptions stay as people set them.
 """
 
 import json
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -32,6 +34,9 @@ from forwarder_elasticsearch.settings import Settings
 TEMPLATE = "logs-cisco_esa"  # of the index template
 _NOT_OURS = -1  # in place of the version of an object that others installed
 _RIGHTS = "the cluster privileges manage_index_templates and manage_ingest_pipelines"
+_KEYS = "/_security/api_key"
+_KEY_RIGHTS = "the cluster privilege manage_own_api_key, and auto_configure and create_doc itself"
+_PATTERN = f"{TEMPLATE}.*-*"  # of our data streams
 _ASSETS = files("forwarder_elasticsearch") / "assets"
 _RETENTION = re.compile(r"[1-9][0-9]{0,8}[dhms]")
 """What Elasticsearch takes for the lifecycle of a data stream, but for parts of a second; with more
@@ -94,6 +99,9 @@ def setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:
     if "space" in values and kibana_url is None:
         raise ConfigError("a space is of a Kibana; set kibana, too.")
     settings = _with_credentials(settings, options)
+    if settings.index is not None:
+        yield from _for_index(settings, options)
+        return
     space = values.get("space")
     kibana = None if kibana_url is None else Kibana(settings, kibana_url, space)
     if options.remove:
@@ -103,7 +111,20 @@ def setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:
     yield from _install(settings, retention)
     yield from _import_into(kibana)
     yield from _export_rules()
-    yield _key_request()
+    yield _key_request(settings, options.key_file, (_PATTERN,))
+
+
+def _for_index(settings: Settings, options: SetupOptions) -> Iterator[Step]:
+    """Return the step for the key that ships into plain indices; nothing else fits them."""
+    head, percent, _ = (settings.index or "").partition("%")
+    pattern = head + "*" * len(percent)
+    if options.key_file is None or options.values or options.remove:
+        raise ConfigError(
+            f"this output ships into indices ({pattern}), but templates, data view and rules are"
+            " for data streams: take index out to use them. --make-key FILE, without --set and"
+            f" --remove, makes a key for {pattern}."
+        )
+    yield _key_request(settings, options.key_file, (pattern,))
 
 
 def _with_credentials(settings: Settings, options: SetupOptions) -> Settings:
@@ -121,7 +142,9 @@ def _with_credentials(settings: Settings, options: SetupOptions) -> Settings:
         raise ConfigError(f"the credentials for setting up cannot be used: {words}.") from None
 
 
-def _request(settings: Settings, method: str, path: str, body: str | None = None) -> Answer:
+def _request(
+    settings: Settings, method: str, path: str, body: str | None = None, rights: str = ""
+) -> Answer:
     """Ask the first node that answers; all but success, 400 and 404 raises Unavailable."""
     errors = []
     for url in settings.urls():
@@ -130,7 +153,7 @@ def _request(settings: Settings, method: str, path: str, body: str | None = None
         except Unavailable as error:
             errors.append(f"{str(error).removesuffix('.')}.")
         else:
-            return answer.expect(_RIGHTS)
+            return answer.expect(rights or _RIGHTS)
     raise Unavailable(" ".join(errors))
 
 
@@ -205,15 +228,49 @@ def _delete(settings: Settings, found: _Object) -> str:
     return "deleted" if answer.status in {200, 404} else f"stays: {answer.reason}"
 
 
-def _key_request() -> Step:
-    """Return the request for the key that ships: its answer has to be read by a person."""
+def _key_request(settings: Settings, path: Path | None, names: Sequence[str]) -> Step:
+    """Return the request for the key that ships; without a file for it, a person has to send it."""
+    if path is not None and settings.api_key is not None:
+        raise ConfigError(
+            "Elasticsearch gives a key that was made by another key no privileges; for --make-key,"
+            " set up with user and password."
+        )
+    if path is not None and path.exists():
+        raise ConfigError(f"{str(path)!r} exists; name a new file with --make-key.")
+    value = json.loads(asset("api_key.json"))
+    value["role_descriptors"]["esa-forwarder"]["indices"][0]["names"] = names
+    body = json.dumps(value, indent=2) + "\n"
     return Step(
         "API key that may ship documents and nothing else",
-        "POST /_security/api_key",
-        asset("api_key.json"),
+        f"POST {_KEYS}",
+        body,
         "elasticsearch/api_key.json",
-        by_hand=True,
+        None if path is None else partial(_make_key, settings, path, body),
+        by_hand=path is None,
     )
+
+
+def _make_key(settings: Settings, path: Path, body: str) -> str:
+    """Make a key, and write it into a new file; where one of the two fails, neither is left."""
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError as error:
+        raise Unavailable(f"{str(path)!r} cannot be written: {error.strerror}.") from None
+    try:
+        with open(handle, "w", encoding="ascii") as file:  # noqa: PTH123 - a number
+            file.write(_ask_for_key(settings, body) + "\n")
+    except BaseException:
+        path.unlink()
+        raise
+    return f"written into {path} (mode 0600); make the user of the service its owner"
+
+
+def _ask_for_key(settings: Settings, body: str) -> str:
+    answer = _request(settings, "POST", _KEYS, body, _KEY_RIGHTS)
+    if answer.status != 200:  # noqa: PLR2004 - of HTTP
+        raise Unavailable(f"POST {_KEYS}: {answer.reason}.")
+    with answer.understanding():
+        return str(answer.body["encoded"])
 
 
 def _export_for_opensearch() -> Iterator[Step]:
