@@ -388,13 +388,16 @@ class FileParser:
         elif by_host is None or by_host is not known:
             # As far as is known, it is another machine.
             separate = host if by_host is None else by_host.name
-        source = self._source
+        source, sender = self._source, self._origin.sender
+        is_named = by_host is not None or (sender and known and appliances.find(sender) is known)
+        if source.messages and sender and not is_named:
+            # Nothing tells that two senders of this name are one machine.
+            separate = f"{separate} at {sender}" if separate else sender
         if known is not None:
             name = known.name
             source = source._replace(zone=known.zone or source.zone)
         elif appliances.known_only and self._may_refuse:
-            sender = self._origin.sender or self._origin.appliance
-            self._parser.warn("refused", name, f"from {sender}")
+            self._parser.warn("refused", name, f"from {sender or self._origin.appliance}")
         elif appliances.known_only:
             self._parser.warn("unknown", name)
         origin = replace(self._origin, appliance=name)

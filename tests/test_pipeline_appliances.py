@@ -242,3 +242,35 @@ def test_a_log_goes_on_with_another_map() -> None:
     options: dict[str, Any] = {"hosts": True, "messages": True, "state": reading.state}
     (second,) = feed(after, after.open("198.51.100.1", None, near=NEAR, **options), text)
     assert second["host"]["name"] == "esa1.example.com"
+
+
+@pytest.mark.parametrize("host", ["", "gw"])
+def test_senders_of_one_name_are_not_joined(host: str) -> None:
+    """Nothing tells that they are one machine; a warning names them."""
+    flow = LogParser()
+    found = []
+    senders = ["192.0.2.50", "192.0.2.51"]
+    readings = [
+        flow.open("gw", None, near=NEAR, messages=True, sender=x, hosts=bool(host)) for x in senders
+    ]
+    for number, reading in enumerate(readings):
+        found += feed(flow, reading, message(NEW.format(10, f"203.0.113.{number}"), host))
+    for reading in readings:
+        found += feed(flow, reading, message(LOGIN.format(10), host))
+    assert [x["source"]["ip"] for x in found] == ["203.0.113.0", "203.0.113.1"]
+    (mixture,) = flow.counts.mixtures
+    assert mixture == ("gw", "syslog hosts", *senders)
+
+
+def test_senders_in_an_entry_are_one_machine() -> None:
+    """By their addresses, or by the host that their messages name."""
+    entry = Appliance("gw", ("a",), (ip_network("192.0.2.48/30"),))
+    flow = LogParser(Settings(appliances=Appliances([entry])))
+    for host in ("", "a"):
+        first, second = (
+            flow.open(x, None, near=NEAR, messages=True, sender=x, hosts=True)
+            for x in ("192.0.2.50", "192.0.2.51")
+        )
+        assert feed(flow, first, message(NEW.format(10, "203.0.113.9"), host)) == []
+        (found,) = feed(flow, second, message(LOGIN.format(10), host))
+        assert found["source"]["ip"] == "203.0.113.9"

@@ -270,6 +270,27 @@ def test_what_cannot_be_opened_is_said(site: Site) -> None:
         )
 
 
+@pytest.mark.parametrize("content", ["", None], ids=["damaged", "gone"])
+def test_a_certificate_that_cannot_be_read_changes_nothing(site: Site, content: str | None) -> None:
+    """The old one stays in use until the next reload."""
+    site.program.begin()
+    path = site.folder / "server.pem"
+    certificate = path.read_text()
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    site.program.send(signal.SIGHUP)
+    site.program.await_log("The new configuration is not valid; the old one stays.")
+    path.write_text(certificate)
+    site.send("tls", [FRAMINGS["host"].format(x) for x in LINES[:2]])
+    site.wait(1)
+    site.program.send(signal.SIGHUP)
+    site.program.await_log("The new configuration is in use.")
+    site.send("tls", [FRAMINGS["host"].format(LINES[1])])
+    site.wait(2)
+
+
 def test_the_own_sender_sends_what_an_appliance_would(site: Site, tmp_path: Path) -> None:
     """In the order of the files, over each transport, at a rate."""
     site.program.begin()

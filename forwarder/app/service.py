@@ -29,10 +29,11 @@ import structlog
 
 from forwarder import log
 from forwarder.app.runtime import Runtime, build_outputs
-from forwarder.config.load import Config
+from forwarder.config.load import Config, syslog_listeners
 from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_duration
 from forwarder.errors import ForwarderError
+from forwarder.inputs.syslog.tls import server_context
 from forwarder.output import Output
 from forwarder.spool import BlockedError, DamagedError, GoneError
 
@@ -201,6 +202,9 @@ class Service:
         try:
             config = self._reload()
             outputs = build_outputs(config)
+            for listener in syslog_listeners(config.inputs):
+                if listener.tls is not None:  # the old ones stay in use if these are wrong
+                    server_context(listener.tls)
         except ForwarderError as error:
             for line in str(error).splitlines():
                 _log.error("The new configuration is not valid; the old one stays.", reason=line)

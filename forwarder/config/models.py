@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from forwarder.config.issue import InvalidValue
 from forwarder.config.types import (
@@ -96,7 +96,10 @@ class ServerTlsSettings(Settings):
     client_ca: FolderPath | None = None
     """Certificates in PEM, one of which must have signed the certificate of a sender; without it,
     a sender needs none."""
-    min_version: Literal["1.2", "1.3"] = "1.2"
+    min_version: Annotated[
+        Literal["1.2", "1.3"],
+        BeforeValidator(lambda x: str(x) if isinstance(x, float) else x),  # without quotes
+    ] = "1.2"
     """The lowest version of TLS."""
 
 
