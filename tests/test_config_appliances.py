@@ -51,6 +51,12 @@ NAME = "appliances.esa1.names[0]"
             ".addresses[0]",
             "'2001:db8::1/128' belongs to appliances.esa1.addresses[0]",
         ),
+        (
+            "addresses: ['::ffff:192.0.2.7']",
+            "addresses: [192.0.2.7]",
+            ".addresses[0]",
+            "'192.0.2.7/32' belongs to appliances.esa1.addresses[0]",
+        ),
     ],
 )  # fmt: skip
 def test_no_two_entries_claim_the_same(

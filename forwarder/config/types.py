@@ -163,15 +163,22 @@ def _address(value: object) -> object:
         raise InvalidValue(str(error)) from None
 
 
+_MAPPED_BITS = 96  # in front of an IPv4 address in one of IPv6
+
+
 def _network(value: object) -> object:
     if isinstance(value, IPv4Network | IPv6Network):
         return value
     try:
-        return ip_network(value if isinstance(value, str) else "")
+        network = ip_network(value if isinstance(value, str) else "")
     except ValueError:
         raise InvalidValue(
             "is not an address or a network; use 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32"
         ) from None
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= _MAPPED_BITS:
+        return ip_network((mapped, network.prefixlen - _MAPPED_BITS))
+    return network
 
 
 class Written:

@@ -1,6 +1,7 @@
 """One socket that syslog messages arrive at, and its connections."""
 
 import asyncio
+import errno
 import select
 import socket
 import ssl
@@ -220,7 +221,8 @@ class Listener:
                 await writer.start_tls(self._context, ssl_handshake_timeout=_HANDSHAKE_SECONDS)
             except (OSError, EOFError) as error:
                 self._counts.tls_failed += 1
-                self._counts.tls_error = f"{sender}: {getattr(error, 'reason', None) or error}"
+                reason = getattr(error, "reason", None) or str(error) or "the sender went away"
+                self._counts.tls_error = f"{sender}: {reason}"
                 return
         framer = MessageFramer(self._settings.max_message_bytes)
         cut = 0
@@ -310,7 +312,11 @@ def _advice(error: OSError, address: Address) -> str:
             f"{words}; for a port below 1024 the service needs the capability"
             " CAP_NET_BIND_SERVICE (AmbientCapabilities= of its systemd unit), or use a higher port"
         )
-    return words
+    advice = {
+        errno.EADDRINUSE: "; something else is there: stop or remove it, or use another address",
+        errno.EADDRNOTAVAIL: "; this host has no such address: use one of its own, or 0.0.0.0",
+    }
+    return words + advice.get(error.errno or 0, "")
 
 
 def _drops(source: socket.socket) -> int:
