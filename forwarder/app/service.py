@@ -33,7 +33,6 @@ from forwarder.config.load import Config, syslog_listeners
 from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_duration
 from forwarder.errors import ForwarderError
-from forwarder.inputs.syslog.tls import server_context
 from forwarder.output import Output
 from forwarder.spool import BlockedError, DamagedError, GoneError
 
@@ -204,6 +203,9 @@ class Service:
             outputs = build_outputs(config)
             for listener in syslog_listeners(config.inputs):
                 if listener.tls is not None:  # the old ones stay in use if these are wrong
+                    # Most services have no use for ssl, which takes long to import.
+                    from forwarder.inputs.syslog.tls import server_context  # noqa: PLC0415
+
                     server_context(listener.tls)
         except ForwarderError as error:
             for line in str(error).splitlines():

@@ -22,6 +22,7 @@ from forwarder.events import (
     Origin,
     Outcome,
     Session,
+    SyslogHeader,
     new_connection,
     new_event,
     new_session,
@@ -399,3 +400,8 @@ def forget_oldest(connections: dict[bytes, RawConnection], number: int | None = 
     """Forget so many of the oldest connections, else an eighth of the most there are."""
     for oldest in list(islice(connections, MAX_OPEN // 8 if number is None else number)):
         del connections[oldest]
+
+
+def at_offset(time: Instant, syslog: SyslogHeader | None) -> Instant:
+    """Return a time with the offset that its own syslog stamp had."""
+    return time if syslog is None or syslog.offset is None else time._replace(offset=syslog.offset)

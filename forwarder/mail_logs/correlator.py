@@ -35,7 +35,6 @@ from forwarder.events import (
     Connection,
     Instant,
     Outcome,
-    SyslogHeader,
     new_event,
 )
 from forwarder.mail_logs import grammar, scanner
@@ -47,6 +46,7 @@ from forwarder.mail_logs.connections import (
     LoginState,
     RawConnection,
     Tools,
+    at_offset,
     forget_oldest,
 )
 from forwarder.mail_logs.event_ids import MAX_OFFSET, UNKNOWN, FileHeader
@@ -137,10 +137,15 @@ class Correlator:
                 inbound[number] = line, header.offset, []
                 if len(inbound) > MAX_OPEN:
                     open_.make_space(block)
+            elif head == b"New SMTP DCID" and number not in outbound:
+                outbound[number] = line, header.offset, []
+                if len(outbound) > MAX_OPEN:
+                    forget_oldest(outbound)
             elif head == b"DCID" and verb == b"close":
                 outbound.pop(number, None)
             elif head == b"Start MID":
-                if verb and line.partition(verb)[2].split(None, 1)[0] in sessions:
+                words = line.partition(b"ICID")[2].split(None, 1)
+                if words and words[0] in sessions:
                     messages.start(number, line)
             elif (handler := handlers.get(head)) is not None:
                 handler(self, block, match)
@@ -412,8 +417,3 @@ def rare_end(line: bytes) -> CloseReason | None:
 def unknown(number: bytes) -> Connection:
     """Return a connection of which only its number is known."""
     return Connection(number, None, None, False, None, None)  # noqa: FBT003
-
-
-def at_offset(time: Instant, syslog: SyslogHeader | None) -> Instant:
-    """Return a time with the offset that its own syslog stamp had."""
-    return time if syslog is None or syslog.offset is None else time._replace(offset=syslog.offset)

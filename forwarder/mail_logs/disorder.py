@@ -24,13 +24,13 @@ from forwarder.mail_logs.connections import (
     Tools,
     WaitingEnd,
     WaitingLogin,
+    at_offset,
     forget_oldest,
 )
 from forwarder.mail_logs.correlator import (
     MAX_DISORDER_SECONDS,
     Correlator,
     Joining,
-    at_offset,
     rare_end,
     unknown,
 )
@@ -43,7 +43,7 @@ WAIT_SECONDS = 2.0
 _CLIENT, _SERVER = b"ICID ", b"DCID "
 _NUMBERED = b"ICID", b"DCID"
 _USUAL_ENDS = {b"close": CloseReason.CLOSE, b"lost": CloseReason.LOST}
-_USUAL_NEW, _RARE_NEW = scanner.NEW_INBOUND
+_RARE_NEW = dict((scanner.NEW_INBOUND, scanner.NEW_OUTBOUND))  # by the usual words
 
 Waiting = WaitingLogin | WaitingEnd
 
@@ -338,8 +338,8 @@ class MessageCorrelator(Correlator):
 def _by_method(match: Match) -> Match:
     """Return a beginning or an end as in rare words: it is read by a method then."""
     line, head, number, verb, rest = match
-    if head == _USUAL_NEW:
-        return line, _RARE_NEW, number, verb, rest
+    if head in _RARE_NEW:
+        return line, _RARE_NEW[head], number, verb, rest
     if verb in _USUAL_ENDS and head in _NUMBERED:
         return line, head, number, b"", verb
     return match

@@ -42,7 +42,7 @@ _MESSAGE = (
     # Lookaheads leave out the message lines that carry nothing of use.
     rb"(ICID|DCID:?|New [Ss][Mm][Tt][Pp] [ID]CID|MID(?= \d++ (?:ICID \d++ R|r))|Start MID"
     rb"|SMTP Auth:? \(ICID|Message aborted MID|SMTP server connection killed [ID]CID:?)"
-    rb" ++(\d++) *+(close\b|TLS(?= +(?:success|failed)\b)|ICID(?= +\d)|ready|ACCEPT(?= +SG )"
+    rb" ++(\d++) *+(close\b|TLS(?= +(?:success|failed)\b)|ICID|ready|ACCEPT(?= +SG )"
     rb"|\) (?:succeeded|failed)(?= for user: (.*))|(?:RELAY|REJECT)(?= +SG )|Delayed(?= )"
     rb"|lost\b|)"
     rb"|SMTP Auth|Version: |Time offset from UTC: ).*"
