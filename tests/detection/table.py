@@ -56,15 +56,15 @@ RULES = (
     Rule(
         "01",
         "password guessing from one source",
-        "20 refusals in a day from a source from which nobody logged in",
+        "20 refusals in a day from a source without a login",
         queries.GUESSING,
         15,
         "1d",
         "medium",
         (GUESSING,),
-        "A public address from which nobody logged in was refused 20 times or more within a day.",
+        "A public address without a login was refused 20 times or more within a day.",
         ("A phone in a mobile network that goes on with an old password.",),
-        "The appliance refused at least 20 logins from `source.ip` within a day, and nobody logged in "
+        "The appliance refused at least 20 logins from `source.ip` within a day, and no login came "
         "from there.",
         (
             _IN,
@@ -152,7 +152,7 @@ RULES = (
         "1d",
         "high",
         (SPRAYING, DISTRIBUTED),
-        "Within an hour, many addresses in networks from which nobody logged in were refused as many "
+        "Within an hour, many addresses in networks without a login were refused as many "
         "accounts: spraying that hides behind many machines.",
         ("A directory that answers wrongly while many users are on the road.",),
         "`strangers` addresses were refused as `users` accounts within an hour.",
