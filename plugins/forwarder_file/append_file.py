@@ -165,6 +165,8 @@ class BatchMarker:
 Known = tuple[str, int]
 """A document, by its id and a hash of its content. One that comes with the same id and another
 content is no repetition: its log was read again, and more of its connection was known."""
+OF_OTHERS: Known = ("", 0)
+"""In place of that, for a line of another program, and for a document without an id."""
 
 
 def recover(descriptor: int, position: MarkerPosition | None) -> tuple[set[Known], int]:
@@ -179,13 +181,13 @@ def recover(descriptor: int, position: MarkerPosition | None) -> tuple[set[Known
     at, end, last = start, start, b"\n"
     damage: tuple[int, int] | None = None  # where it begins, and how many documents are before it
     for line in _lines(descriptor, start):
-        id_ = _id(line)
-        if id_ is None:
+        document = recognise(line)
+        if document is None:
             damage = damage or (at, len(known))
         else:
             end, last = at + len(line), line
-            known += [recognise(line)] if id_ else []
-            is_marked &= damage is None or bool(id_)  # or it is a line of others
+            known += [document] if document != OF_OTHERS else []
+            is_marked &= damage is None or document != OF_OTHERS
         at += len(line)
     if damage and is_marked:
         end, last = damage[0], b"\n"
@@ -206,21 +208,10 @@ def known_after_marker(path: Path, position: MarkerPosition) -> set[Known]:
         if not position.is_in(descriptor):
             return set()
         os.fsync(descriptor)  # what is recognised counts as written
-        lines = _lines(descriptor, position.offset)
-        return {recognise(line) for line in lines if _id(line)}
+        found = set(map(recognise, _lines(descriptor, position.offset)))
+        return {x for x in found if x is not None and x != OF_OTHERS}
     finally:
         os.close(descriptor)
-
-
-def recognise(document: bytes) -> Known:
-    """Return what a document is recognised by, which has an id.
-
-    The path of its log is left out: after a crash the log may have to be parsed once more, and may
-    have been rotated meanwhile.
-    """
-    values = orjson.loads(document)
-    values.get("log", {}).pop("file", None)
-    return values["event"]["id"], hash(orjson.dumps(values))
 
 
 def _lines(descriptor: int, start: int) -> Iterator[bytes]:
@@ -229,17 +220,26 @@ def _lines(descriptor: int, start: int) -> Iterator[bytes]:
         yield from file
 
 
-def _id(line: bytes) -> str | None:
-    """Return the id of a line's document, empty if it has none; None for a damaged line."""
+def recognise(line: bytes) -> Known | None:
+    """Return what the document in a line is recognised by; None for a damaged line.
+
+    The path of its log is left out: after a crash the log may have to be parsed once more, and may
+    have been rotated meanwhile.
+    """
     if not line.startswith((b"{", b"\0")):
-        return ""
+        return OF_OTHERS
     try:
-        id_ = orjson.loads(line)["event"]["id"]
+        document = orjson.loads(line)
+        id_ = document["event"]["id"]
     except orjson.JSONDecodeError:
-        return None if b"\0" in line or not line.endswith(b"\n") else ""
+        return None if b"\0" in line or not line.endswith(b"\n") else OF_OTHERS
     except (KeyError, TypeError):
-        return ""
-    return id_ if isinstance(id_, str) else ""
+        return OF_OTHERS
+    if not isinstance(id_, str) or not id_:
+        return OF_OTHERS
+    if isinstance(document.get("log"), dict):
+        document["log"].pop("file", None)
+    return id_, hash(orjson.dumps(document))
 
 
 def sync_folder(folder: Path) -> None:
