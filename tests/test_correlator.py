@@ -627,8 +627,9 @@ class TestSession:
         )
         assert sent(documents) == (1, 2, 700)
 
-    def test_words_behind_the_lines_of_a_message_hide_none(self) -> None:
-        """Of none of their forms."""
+    @pytest.mark.parametrize("end", [b"\r\n", b" more of 7\n"], ids=["carriage return", "words"])
+    def test_what_is_behind_the_lines_of_a_message_hides_none(self, end: bytes) -> None:
+        """Of none of their forms; the number of a connection may end a line."""
         lines = [
             login(0),
             *message(1, 100, recipients=2, size=700),
@@ -636,18 +637,7 @@ class TestSession:
             line(3, "Message aborted MID 101"),
             closed(4),
         ]
-        assert sent(read(*(x.replace(b"\n", b" more of 7\n") for x in lines))) == (1, 2, 700)
-
-    def test_carriage_returns_hide_no_message(self) -> None:
-        """The number of a connection may end a line."""
-        lines = [
-            login(0),
-            *message(1, 100, recipients=2, size=700),
-            *message(2, 101, recipients=1, size=800),
-            line(3, "Message aborted MID 101"),
-            closed(4),
-        ]
-        assert sent(read(*(x.replace(b"\n", b"\r\n") for x in lines))) == (1, 2, 700)
+        assert sent(read(*(x.replace(b"\n", end) for x in lines))) == (1, 2, 700)
 
     def test_a_session_whose_only_message_was_aborted_sent_nothing(self) -> None:
         """And no size of what it sent is known."""

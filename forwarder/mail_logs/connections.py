@@ -109,6 +109,7 @@ class SessionStats:
 LoginState = tuple[Connection | None, int, int, SessionStats | None]
 """The logins on a connection: what its lines say, None after a new line until it is needed; the
 time of the last attempt, in seconds since 1970; how many failed; its session, if one succeeded."""
+NO_LOGIN: LoginState = (None, 0, 0, None)
 
 
 Nowhere = tuple[None, None, int, None, None]
@@ -367,22 +368,22 @@ class Connections:
     def hand_over(self, epoch: int, other: "Connections") -> None:
         """Hand over what began until a time, in seconds since 1970, to one with nothing open."""
         for number, connection in [*self.inbound.items()]:
-            if self._began(number, connection) <= epoch:
+            _, last, _, _ = self.logins.get(number, NO_LOGIN)
+            if self._began(connection, last) <= epoch:
                 other.inbound[number] = self.inbound.pop(number)
                 if number in self.logins:
                     other.logins[number] = self.logins.pop(number)
                 self.messages.hand_over(number, other.messages)
         for number, connection in [*self.outbound.items()]:
-            if self._began(number, connection) <= epoch:
+            if self._began(connection) <= epoch:
                 other.outbound[number] = self.outbound.pop(number)
 
-    def _began(self, number: bytes, connection: RawConnection) -> int:
+    def _began(self, connection: RawConnection, otherwise: int = 0) -> int:
         """Return when the first line of a connection came, in seconds since 1970."""
         opened, offset, others = connection
         lines = others if opened is None else [opened]
         time = self._clock.read(lines[0][:24], offset) if lines else None
-        _, last, _, _ = self.logins.get(number, (None, 0, 0, None))
-        return last if time is None else time.epoch
+        return otherwise if time is None else time.epoch
 
     def make_space(self, block: BlockReader) -> None:
         """Forget the oldest clients' connections, where there are too many."""

@@ -42,6 +42,7 @@ from forwarder.mail_logs.connections import (
     MAX_LINE,
     MAX_LINES,
     MAX_OPEN,
+    NO_LOGIN,
     Connections,
     LoginState,
     RawConnection,
@@ -72,7 +73,6 @@ EXPIRY_SECONDS = 60
 
 _MAX_AGE_SECONDS = MAX_AGE // timedelta(seconds=1)
 _MAX_BACK_IN_ZONE = MAX_BACK_SECONDS + MAX_OFFSET // timedelta(seconds=1)
-_NO_LOGIN: LoginState = (None, 0, 0, None)
 # To find a member in its class takes as long as a call.
 _INBOUND = Action.INBOUND
 _REWRITTEN = (LOCAL_MARK, UTC_MARK)
@@ -291,7 +291,7 @@ class Correlator:
         """Find a client's connection, and note the login on it."""
         outcome, number, user, time, key = login
         open_, epoch = self.connections, time.epoch
-        known, last, failures, session = open_.logins.get(number, _NO_LOGIN)
+        known, last, failures, session = open_.logins.get(number, NO_LOGIN)
         if known is None:
             raw = open_.inbound.get(number)
             known = unknown(number) if raw is None else open_.describe_inbound(number, raw)

@@ -297,13 +297,11 @@ class Streams:
         # Where only one of them has an offset, their local times are compared.
         offsets = one.offset, other.offset
         first, second = (None, None) if None in offsets else offsets
-        times = (
-            self._tools.clock.read(one.stamp, first),
-            self._tools.clock.read(other.stamp, second),
-        )
-        if times[0] is None or times[1] is None:
+        read = self._tools.clock.read
+        own, before = read(one.stamp, first), read(other.stamp, second)
+        if own is None or before is None:
             return False
-        return times[0].epoch < times[1].epoch - MAX_DISORDER_SECONDS
+        return own.epoch < before.epoch - MAX_DISORDER_SECONDS
 
     def _take(self, key: Key, events: list[Event]) -> _Stream:
         """Return a stream, as the most recent one."""
