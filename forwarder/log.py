@@ -6,9 +6,13 @@ An event is a whole sentence, logged once a change of state; what varies stands 
 and value. Modules log through ``structlog.get_logger(__name__)``; the logs and warnings of
 libraries go the same way. Nothing here raises, not even when standard error is closed or its disk
 is full: the service matters more than its log.
+
+Where standard error is systemd's journal, each line begins with its priority, as ``<4>`` (see
+sd-daemon(3)); the journal takes it away, so that ``journalctl -p warning`` finds what it should.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
@@ -24,6 +28,11 @@ MAX_VALUE = 16_000
 
 _FIRST = ("timestamp", "level", "event")
 
+_PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+"""Of the journal, by the lowest level that has it."""
+_DEBUG_PRIORITY = 7
+_STDERR = 2
+
 
 def configure(form: str, level: str, mask: Callable[[str], str] = str) -> None:
     """Configure logging as ``logfmt`` or ``json``, also while other threads log.
@@ -33,7 +42,7 @@ def configure(form: str, level: str, mask: Callable[[str], str] = str) -> None:
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     of_libraries = number if number <= logging.DEBUG else max(number, logging.WARNING)
-    handler = _Handler()
+    handler = _Handler(to_journal=_is_journal(_STDERR))
     handler.setFormatter(_formatter(form, mask))
     handler.addFilter(lambda x: x.levelno >= (number if x.name.startswith(_OURS) else of_libraries))
     structlog.configure(
@@ -57,6 +66,10 @@ def configure(form: str, level: str, mask: Callable[[str], str] = str) -> None:
 class _Handler(logging.Handler):
     """Writes to the standard error of that moment."""
 
+    def __init__(self, *, to_journal: bool) -> None:
+        super().__init__()
+        self._to_journal = to_journal
+
     # typing.override is of Python 3.12.
     def emit(self, record: logging.LogRecord) -> None:  # type: ignore[explicit-override]
         try:
@@ -67,11 +80,26 @@ class _Handler(logging.Handler):
                 said = f"An event of {record.name} cannot be shown; it was logged at {place}."
                 error = {"name": record.name, "levelno": logging.ERROR, "levelname": "ERROR"}
                 line = self.format(logging.makeLogRecord(error | {"msg": said}))
+            if self._to_journal:
+                line = f"<{_priority(record.levelno)}>{line}"
             if sys.stderr is not None:
                 sys.stderr.write(f"{line}\n")
                 sys.stderr.flush()
         except Exception:  # noqa: BLE001, S110 - there is nowhere left to report it
             pass
+
+
+def _is_journal(descriptor: int) -> bool:
+    """Say whether a descriptor is the journal, by what systemd.exec(5) says of the variable."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def _priority(level: int) -> int:
+    return next((y for x, y in _PRIORITIES if level >= x), _DEBUG_PRIORITY)
 
 
 def _formatter(form: str, mask: Callable[[str], str]) -> logging.Formatter:

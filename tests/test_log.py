@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import socket
 import subprocess
 import sys
 import warnings
@@ -231,3 +232,33 @@ def test_the_program_lives_on_when_the_reader_is_gone() -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, timeout=60, check=False)  # noqa: S603
     os.close(writing)
     assert done.stdout == b"alive\n"
+
+
+LEVELS = """\
+import logging, sys
+from forwarder.log import configure
+configure(sys.argv[1], "debug")
+for name in ("debug", "info", "warning", "error", "critical"):
+    getattr(logging.getLogger("forwarder"), name)("Done.")
+"""
+
+
+@pytest.mark.parametrize("form", ["logfmt", "json"])
+@pytest.mark.parametrize(
+    ("shift", "expected"), [(0, ["<7>", "<6>", "<4>", "<3>", "<3>"]), (1, [""] * 5)]
+)
+def test_the_journal_gets_priorities(form: str, shift: int, expected: list[str]) -> None:
+    """Of its own stream alone: the variable is passed on to what writes elsewhere, too."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        found = os.fstat(theirs.fileno())
+        subprocess.run(  # noqa: S603
+            [sys.executable, "-c", LEVELS, form],
+            stderr=theirs.fileno(),
+            env=os.environ | {"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino + shift}"},
+            check=True,
+            timeout=60,
+        )
+        theirs.close()
+        lines = ours.makefile().read().splitlines()
+    assert [re.sub(r"(timestamp=|\{).*", "", x) for x in lines] == expected
