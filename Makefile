@@ -68,9 +68,10 @@ format: $(STAMP)  ## Format the code, and apply the safe fixes of the linter.
 	.venv/bin/ruff check --fix-only
 	.venv/bin/ruff format
 
-docs: $(STAMP)  ## Write the generated parts of docs/ again.
+docs: $(STAMP)  ## Write docs/, the man page and the completions of shells again.
 	.venv/bin/python -m tests.help_texts > docs/commands.md
 	.venv/bin/python -m tests.output_settings docs/outputs.md
+	.venv/bin/python -m tests.shell_files packaging/share
 
 rules: $(STAMP)  ## Make the detection rules and their documentation from their table.
 	.venv/bin/python -m tests.detection.making
