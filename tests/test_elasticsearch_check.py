@@ -167,11 +167,12 @@ def test_the_namespaces_of_appliances(server: BulkServer) -> None:
 
 
 def test_the_rights_on_an_index(server: BulkServer) -> None:
-    """By the pattern of its names; a template is not looked for."""
-    server.others[PRIVILEGES] = rights("esa-*", auto_configure=True, create_doc=True)
-    findings = look(server, index="esa-%Y.%m")
-    assert bad(findings) == []
-    assert findings[-1].text == "documents may be shipped to esa-*"
+    """By the pattern of its names; the template is that of the index."""
+    server.others[PRIVILEGES] = rights("esa-*.*", auto_configure=True, create_doc=True)
+    server.others["GET /_index_template/cisco_esa.esa"] = error(404, "resource_not_found_exception")
+    *_, last, template = look(server, index="esa-%Y.%m")
+    assert last.text == "documents may be shipped to esa-*.*"
+    assert "there is no index template cisco_esa.esa, so " in template.text
 
 
 def test_a_server_that_is_something_else(server: BulkServer) -> None:

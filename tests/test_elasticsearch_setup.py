@@ -250,14 +250,6 @@ def test_a_key_that_cannot_be_made_leaves_no_file(node: Node, tmp_path: Path) ->
         list(setup(settings, SetupOptions(api_key="a:b", key_file=path)))
 
 
-@pytest.mark.parametrize("values", [{}, {"retention": "90d"}])
-def test_what_does_not_fit_indices_is_refused(values: dict[str, str]) -> None:
-    """With what can be done."""
-    settings = Settings(hosts=("http://127.0.0.1:9",), index="esa-%Y.%m")
-    with pytest.raises(ConfigError, match=r"ships into indices \(esa-\*\).*take index out"):
-        list(setup(settings, SetupOptions(values=values)))
-
-
 def test_a_cluster_that_is_not_there_is_said() -> None:
     """With its URL, when the first step is done; nothing is asked before."""
     steps = list(setup(Settings(hosts=("http://127.0.0.1:9",)), SetupOptions()))

@@ -9,6 +9,7 @@ from forwarder_elasticsearch.setup import setup
 
 from forwarder import SetupOptions, Unavailable
 from tests.bulk_server import Answer, BulkServer
+from tests.test_assets import RULES
 
 _PRODUCT = {"Content-Type": "application/json", "X-Elastic-Product": "Elasticsearch"}
 _PIPELINE = "/_ingest/pipeline/logs-cisco_esa@pipeline"
@@ -163,10 +164,10 @@ def test_a_removal_from_what_is_no_kibana(server: BulkServer, status: int) -> No
 
 def test_a_rule_without_tags_is_an_old_one(server: BulkServer) -> None:
     """They were taken out after it was found."""
-    identity = "8b1d4dd0-0000-4000-8000-000000000000"
+    identity = RULES[0]["rule_id"]
     server.others |= {
         f"GET {_RULES}/_find": Answer(200, {"data": [{"rule_id": identity, "tags": []}]}),
         f"POST {_RULES}/_import": Answer(200, {"success": True}),
     }
     assert do(server, f"POST {_RULES}", kibana=True).endswith("1 were there")
-    assert json.dumps(identity).encode() not in server.asked[-1].body
+    assert json.dumps(identity).encode() in server.asked[-1].body

@@ -90,11 +90,18 @@ class Targets:
         return b"-".join((found[1], found[2], namespace)).decode(), document
 
     def expect(self, expected: Expected) -> tuple[str, ...]:
-        """Name the data streams that documents will go to; ANY where that cannot be known."""
+        """Name where documents will go; ANY, or the pattern of indices, where it is not known."""
+        if self._index is not None:
+            return (pattern_of(self._index),)
         if not self._by_appliance:
             namespaces = {expected.namespace, *expected.own_namespaces}
             return tuple(sorted(_PREFIX + x for x in namespaces))
         return tuple(sorted({_PREFIX + sanitise(x) for x in expected.appliances})) or (ANY,)
+
+
+def pattern_of(index: str) -> str:
+    """Make what fits all indices of a setting ``index``, whatever the time."""
+    return re.sub(r"(?:%.)+", "*", index)
 
 
 def _join(documents: Sequence[Document]) -> bytes:

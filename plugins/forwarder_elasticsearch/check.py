@@ -16,8 +16,8 @@ from forwarder_bulk.transport import as_finding, fetch_certificate
 
 from forwarder import Expected, Finding, Unavailable
 from forwarder_elasticsearch.client import Answer, request
+from forwarder_elasticsearch.names import Names
 from forwarder_elasticsearch.settings import Settings
-from forwarder_elasticsearch.setup import TEMPLATE, asset
 
 _LEAST, _BELOW = (8, 19), (10, 0)
 """What the tests go against: 8.19 and 9. What we need, ``require_data_stream``, came with 8.13."""
@@ -63,17 +63,13 @@ def _check_cluster(settings: Settings, expected: Expected, url: str) -> Iterator
     yield version
     if not version.good:
         return  # what another version answers may mean something else
-    names: Sequence[str]
-    if settings.index is None:
-        names = Targets(by_appliance=settings.namespace_by_appliance).expect(expected)
-    else:
-        head, percent, _ = settings.index.partition("%")
-        names = (head + "*" * len(percent),)
+    names = Targets(settings.index, by_appliance=settings.namespace_by_appliance).expect(expected)
     wanted = {"index": [{"names": names, "privileges": _PRIVILEGES}]}
     path = "/_security/user/_has_privileges"
     yield from _judge_rights(names, ask("POST", path, json.dumps(wanted).encode()))
-    if settings.index is None:
-        yield _judge_template(ask("GET", f"/_index_template/{TEMPLATE}"))
+    ours = Names(settings.index)
+    if not ours.fits_others:
+        yield _judge_template(ours, ask("GET", f"/_index_template/{ours.template}"))
 
 
 def _judge_login(settings: Settings, url: str, answer: Answer) -> Finding:
@@ -137,21 +133,21 @@ def _judge_rights(names: Sequence[str], answer: Answer) -> Iterator[Finding]:
         yield _bad(f"the right to {' and '.join(missing)} on {where} is missing", advice)
 
 
-def _judge_template(answer: Answer) -> Finding:
+def _judge_template(names: Names, answer: Answer) -> Finding:
+    template = f"index template {names.template}"
     if answer.status in {401, 403}:
         return _good("templates cannot be seen with these credentials")
     if not (found := answer.body.get("index_templates")):
         return _good(
-            f"there is no index template {TEMPLATE}, so the built-in one maps the fields;"
+            f"there is no {template}, so the built-in one maps the fields;"
             " esa-forwarder setup installs ours"
         )
     with answer.understanding():
         version = found[0]["index_template"].get("version")
-    ours = json.loads(asset("index_template.json"))["version"]
+    ours = json.loads(names.read("index_template.json"))["version"]
     if version != ours:
-        text = f"index template {TEMPLATE} has version {version}; ours is {ours}"
-        return _bad(text, "Run esa-forwarder setup again.")
-    return _good(f"index template {TEMPLATE} is there, version {version}")
+        return _bad(f"{template} has version {version}; ours is {ours}", "Run esa-forwarder setup.")
+    return _good(f"{template} is there, version {version}")
 
 
 def _list(names: Sequence[str]) -> str:
