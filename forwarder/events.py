@@ -5,7 +5,7 @@ is ``str``. What many logins share (an origin, a listener, a policy) is made onc
 identity, at a tenth of the cost of comparing its fields: hence ``eq=False``.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from functools import partial
@@ -269,7 +269,7 @@ WARNINGS = (
         "line",
         "not understood",
         "they begin like a login or the header of a file and have no known form or no possible date"
-        " or offset; please report them",
+        " or offset; parse --unparsed lists them; please report them",
     ),
     ParseWarning(
         "dropped_continuations",
@@ -324,6 +324,26 @@ WARNINGS = (
 """The words that ``parse``, ``status`` and the log of the service have for them."""
 
 
+UNPARSED = {
+    "unparsed_logins": "not understood",
+    "dropped_continuations": "followed by text that is not part of it",
+    "foreign_lines": "not of a mail log",
+    "truncated_lines": "longer than 64 KiB",
+}
+"""What is wrong with a line, by the name of its number in `Counters`."""
+
+MAX_UNPARSED_BYTES = 4096  # of a line that is kept to be shown
+
+
+class Unparsed(NamedTuple):
+    """A line that was not understood, or only in part."""
+
+    kind: str  # in `UNPARSED`
+    path: str | None
+    offset: int  # where it begins, in bytes from the start of the file
+    text: bytes
+
+
 @dataclass(slots=True)
 class Counters:
     """What went through a parser."""
@@ -341,6 +361,9 @@ class Counters:
     skipped_tags: int = 0
     refused_lines: int = 0
     late_files: int = 0
+    unparsed: dict[str, deque[Unparsed]] = field(default_factory=dict)
+    """The newest lines of each kind, where they are kept."""
+    keep: int | None = 0  # how many of each kind; None for all
     first: dict[str, tuple[str | None, int | None]] = field(default_factory=dict)
     """Of some of these, where the first one is: path, and offset in bytes unless it is a file."""
     events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
@@ -363,8 +386,23 @@ class Counters:
         """Login events whose connection was known."""
         return self.joinable - self.uncorrelated
 
+    def note(self, line: Unparsed) -> None:
+        """Count a line that was not understood."""
+        setattr(self, line.kind, getattr(self, line.kind) + 1)
+        if self.keep != 0:
+            text = line.text[:MAX_UNPARSED_BYTES].rstrip(b"\r")
+            kept = self.unparsed.setdefault(line.kind, deque(maxlen=self.keep))
+            kept.append(line._replace(text=text))
+
+    def take_unparsed(self) -> list[Unparsed]:
+        """Return the lines that are kept, in the order of their file, and forget them."""
+        lines = sorted((x for kept in self.unparsed.values() for x in kept), key=lambda x: x.offset)
+        self.unparsed.clear()
+        return lines
+
     def add(self, other: "Counters") -> None:
         """Add what went through another parser."""
-        for name in (x.name for x in fields(self) if x.name != "first"):
+        own = {"first", "unparsed", "keep"}
+        for name in (x.name for x in fields(self) if x.name not in own):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.assumed_utc, self.first = bool(self.assumed_utc), other.first | self.first

@@ -60,6 +60,7 @@ class Settings(NamedTuple):
     count_lines: bool = True  # takes a twentieth of the time
     appliances: Appliances = Appliances()
     count_appliances: bool = False  # whether `LogParser.take_appliance_counts` is needed
+    keep_unparsed: int | None = 0  # lines of each kind that are kept to be shown; None for all
 
 
 class Documents:
@@ -92,7 +93,7 @@ class LogParser:
         self._settings = settings
         self.appliances = settings.appliances
         self._warnings: dict[str, dict[str, ApplianceWarning]] = {}
-        self._counters = Counters()
+        self._counters = Counters(keep=settings.keep_unparsed)
         self._clock = Clock()
         self._encoder = Encoder(settings.common, settings.appliances)
         tools = Tools(self._clock, self._counters, MessageParser(), settings.sessions)
@@ -170,6 +171,7 @@ class LogParser:
             tags=tags,
             count_lines=self._settings.count_lines,
             counters=self._counters,
+            path=path,
         )
         source = Source(base, folder, path, zone, EventIds(), messages)
         origin = Origin(appliance, path, None, sender)
@@ -321,6 +323,7 @@ class FileParser:
         if path == self._origin.path:
             return  # an origin that stays the same object keeps what was cached for it
         self._origin = replace(self._origin, path=path)
+        self._framer.path = path
         for header in self._headers.values():
             header.origin = replace(header.origin, path=path)
 
@@ -341,9 +344,7 @@ class FileParser:
         return documents
 
     def _read(self, blocks: list[Block]) -> Documents:
-        counters, lost = self._counters, self._framer.first_lost
-        if lost is not None:
-            counters.first.setdefault("unparsed_logins", (self._origin.path, lost))
+        counters = self._counters
         events: list[Event] = []
         for block in blocks:
             header = self._header_of(block)

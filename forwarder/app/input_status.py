@@ -20,7 +20,7 @@ import structlog
 
 from forwarder.app.fleet import Fleet
 from forwarder.app.parser_client import CheckpointReply
-from forwarder.events import APPLIANCE_WARNINGS, GIVE_NAMES, WARNINGS, Counters
+from forwarder.events import APPLIANCE_WARNINGS, GIVE_NAMES, UNPARSED, WARNINGS, Counters
 from forwarder.inputs.files.tailer import FileStatus, FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.syslog.counts import LISTENER_WARNINGS, ListenerCounts
@@ -239,6 +239,11 @@ class InputStatus:
             "open_connections": open_connections,
             "appliances": self._fleet.describe(),
             "warnings": {x.name: getattr(self._counts, x.name) for x in WARNINGS},
+            "unparsed": [
+                {**x._asdict(), "text": x.text.decode("utf-8", "backslashreplace")}
+                for kind in UNPARSED
+                for x in self._counts.unparsed.get(kind, ())
+            ],
             "mixtures": [x._asdict() for x in self._counts.mixtures],
             "appliance_warnings": [x._asdict() for x in self._counts.appliance_warnings],
             "listeners": [{"address": x, **asdict(y)} for x, y in self._listeners().items()],

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from forwarder.cache import tune_gc
 from forwarder.errors import ForwarderError
-from forwarder.events import Counters
+from forwarder.events import Counters, Unparsed
 from forwarder.inputs.block_reader import STDIN, ReadError, file_times, read_blocks
 from forwarder.inputs.files.discovery import LogFile, find, say_passed_over
 from forwarder.inputs.files.paths import base_name, log_folder
@@ -63,6 +63,9 @@ class ParseOptions(NamedTuple):
     row: Callable[[bytes], str] | None = None
     """Shows a document as a line of text; a function of a module, for processes of their own."""
     follow_symlinks: bool = False  # whether to follow links within folders and patterns
+    unparsed: Callable[[Unparsed], str] | None = None
+    """Shows a line that was not understood as a line of text; these are written, and no document.
+    A function of a module, too."""
 
 
 class Outcome(NamedTuple):
@@ -195,7 +198,10 @@ def _parse_files(
         try:
             reading = open_file(parser, file, options.zone)
             for documents in _documents(reading, file, step):
-                if options.row is not None:
+                if options.unparsed is not None:
+                    lines = parser.counts.take_unparsed()
+                    out.writelines(options.unparsed(x).encode() + b"\n" for x in lines)
+                elif options.row is not None:
                     out.writelines(options.row(x).encode() + b"\n" for x in documents)
                 else:
                     out.writelines(documents)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _ENOUGH_BYTES = 1 << 16
 """A file without a line of a mail log in so many bytes is not one: no line is longer."""
 
+MAX_SAMPLE = 10  # lines of each kind that were not understood, for `status`
+
 _READ_BYTES = 1 << 17
 _YIELD_BYTES = 1 << 20  # documents that are given at once when logs are read again
 
@@ -58,6 +60,7 @@ class ParserPool:
                 count_lines=False,
                 appliances=settings.appliances,
                 count_appliances=True,
+                keep_unparsed=MAX_SAMPLE,
             )
         )
         self._parser.restore((key.removeprefix(PREFIX), value) for key, value in state)

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from forwarder.cli.start import drop_output
+from forwarder.events import UNPARSED
 from forwarder.text import escaped
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Column(NamedTuple):
     width: int
     right: bool = False  # whether it holds numbers, which are aligned to the right
     most: int = 0  # longer text is cut with an ellipsis; 0 for never
+
+
+def format_unparsed(kind: str, path: str | None, offset: int, text: str) -> str:
+    """Say where a line is, what is wrong with it, and what it is."""
+    return escaped(f"{path or '-'}:{offset}: {UNPARSED[kind]}: {text}")
 
 
 def format_row(cells: Iterable[str], columns: Sequence[Column]) -> str:

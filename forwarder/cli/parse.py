@@ -16,6 +16,7 @@ from forwarder.cli.common import (
     Column,
     as_configured,
     format_row,
+    format_unparsed,
     load_or_end,
     require_stdout,
 )
@@ -24,6 +25,7 @@ from forwarder.events import (
     GIVE_NAMES,
     WARNINGS,
     Counters,
+    Unparsed,
     describe_mixture,
     describe_warning,
 )
@@ -109,6 +111,11 @@ _MARKS = {"success": "+", "failure": "-", None: " "}
     show_default="number of processors",
     help="Appliances to parse at the same time.",
 )
+@click.option(
+    "--unparsed",
+    is_flag=True,
+    help="Instead of documents, print the lines that were not understood: file, byte, why, text.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no summary; problems only.")
 def parse(  # noqa: PLR0913 - one an option
     *,
@@ -122,6 +129,7 @@ def parse(  # noqa: PLR0913 - one an option
     no_session_events: bool,
     no_original: bool,
     jobs: int,
+    unparsed: bool,
     quiet: bool,
 ) -> NoReturn:
     """Parse mail logs and print one ECS document for each SMTP login.
@@ -146,12 +154,14 @@ def parse(  # noqa: PLR0913 - one an option
             sessions=settings.sessions and not no_session_events,
             common=common._replace(original=common.original and not no_original),
             count_lines=not quiet,
+            keep_unparsed=None if unparsed else 0,
         ),
         zone=zone,
         jobs=jobs,
-        header=HEADER if form == "table" else "",
+        header=HEADER if form == "table" and not unparsed else "",
         row=row if form == "table" else terminal_line if sys.stdout.isatty() else None,
         follow_symlinks=follow_symlinks,
+        unparsed=unparsed_line if unparsed else None,
     )
     bar: AbstractContextManager[Progress] = nullcontext(lambda *_: None)
     has_terminal = sys.stderr is not None and sys.stderr.isatty()
@@ -191,6 +201,12 @@ def _settings_of(path: Path) -> "Settings":
 def terminal_line(document: bytes) -> str:
     """Show a document as JSON in which nothing commands a terminal."""
     return escaped_json(document.decode().removesuffix("\n"))
+
+
+def unparsed_line(line: Unparsed) -> str:
+    """Show a line that was not understood, where it is, and what is wrong with it."""
+    text = line.text.decode("utf-8", "backslashreplace")
+    return format_unparsed(line.kind, line.path, line.offset, text)
 
 
 def row(document: bytes) -> str:

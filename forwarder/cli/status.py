@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from forwarder.cli.common import config_file, fail, format_table, load_or_end, print_result
+from forwarder.cli.common import (
+    config_file,
+    fail,
+    format_table,
+    format_unparsed,
+    load_or_end,
+    print_result,
+)
 from forwarder.events import GIVE_NAMES, WARNINGS, describe_mixture, describe_warning
 from forwarder.text import escaped, escaped_json, iso_time, many
 
@@ -43,7 +50,12 @@ _FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
     show_default=True,
     help="Lines for people, or one JSON object.",
 )
-def status(path: Path, form: str) -> None:
+@click.option(
+    "--unparsed",
+    is_flag=True,
+    help="Show the newest lines that were not understood: file, byte, why, text.",
+)
+def status(path: Path, form: str, *, unparsed: bool) -> None:
     """Show how far inputs and outputs are, and what went wrong.
 
     Works whether the service runs or not, and changes nothing.
@@ -56,8 +68,13 @@ def status(path: Path, form: str) -> None:
         summary = summarise(folder)
     except SpoolError as error:
         fail(str(error))
+    if unparsed:
+        inputs = orjson.loads(summary.ingest or b"{}")
+        lines = [format_unparsed(**x) for x in inputs.get("unparsed", ())]
+        none = "The service knows of no line that it did not understand."
+        return print_result("\n".join(lines) or none)
     now = datetime.now(UTC)
-    print_result(
+    return print_result(
         as_json(summary, now).decode() if form == "json" else "\n".join(as_text(summary, now))
     )
 

@@ -35,6 +35,7 @@ from forwarder.events import (
     Connection,
     Instant,
     Outcome,
+    Unparsed,
     new_event,
 )
 from forwarder.mail_logs import grammar, scanner
@@ -360,9 +361,9 @@ class Correlator:
 
     def _count_unparsed(self, block: BlockReader, line: bytes) -> None:
         """Count a line that is not understood, and note where the first one is."""
-        counters, origin = self._counters, block.header.origin
-        counters.unparsed_logins += 1
-        counters.first.setdefault("unparsed_logins", (origin.path, block.locate(line)[0]))
+        path, (offset, original, *_) = block.header.origin.path, block.locate(line)
+        self._counters.note(Unparsed("unparsed_logins", path, offset, original))
+        self._counters.first.setdefault("unparsed_logins", (path, offset))
 
     def _end_session(
         self,

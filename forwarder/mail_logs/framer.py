@@ -24,7 +24,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from forwarder.events import Counters
+from forwarder.events import Counters, Unparsed
 from forwarder.mail_logs.grammar import LEVEL, REGULAR, STAMP_BYTES
 from forwarder.mail_logs.lines import (
     MAX_JUNK_BYTES,
@@ -61,6 +61,7 @@ class Framer:
         tags: frozenset[str] = frozenset(),
         count_lines: bool = True,
         counters: Counters | None = None,
+        path: str | None = None,
     ) -> None:
         """Start a file.
 
@@ -73,6 +74,7 @@ class Framer:
             tags: Syslog tags of the lines that are wanted; without any, all are.
             count_lines: Counting takes a twentieth of the time.
             counters: Where to count; a wrapped line counts each piece.
+            path: Of the file, for lines that are not understood.
         """
         self._syslog = SyslogFraming(near, year, latest)
         self._may_wrap = may_wrap
@@ -82,9 +84,9 @@ class Framer:
         self._wraps = Wraps()
         self._unended = False
         self.counters = counters or Counters()
+        self.path = path
         self.foreign_lines = 0  # those with a timestamp that are not of a mail log
         self.first_foreign = b""  # how the first of them begins
-        self.first_lost: int | None = None  # where the first begins that seems to be a login
         self.is_partial = False  # whether the last line was dropped: it is a piece of one
         self.go_on(0)
 
@@ -271,8 +273,10 @@ class Framer:
         size, host = 0, None
         for found in join_lines(stretch, self._wraps if self._may_wrap else None):
             start, line = found.start, found.line
-            self.counters.truncated_lines += found.is_truncated
-            self.counters.dropped_continuations += found.has_dropped
+            if found.is_truncated:
+                self._note("truncated_lines", offset + start, line)
+            if found.has_dropped:
+                self._note("dropped_continuations", offset + start, line)
             header, times = None, 1
             if REGULAR.match(line):
                 message = line.index(b": ", STAMP_BYTES) + 2
@@ -306,15 +310,19 @@ class Framer:
 
     def _drop(self, line: bytes, offset: int) -> None:
         """Count a line that is not of a mail log, or that cannot be read."""
-        self.counters.foreign_lines += 1
         self.foreign_lines += 1
         self.first_foreign = self.first_foreign or line[:SHOWN_BYTES]
         if offset == 0 and repeats_last(line):
             self.counters.orphaned_repeats += 1
         if _LOGIN.search(line):
-            self.counters.unparsed_logins += 1
-            if self.first_lost is None:
-                self.first_lost = offset
+            self.counters.foreign_lines += 1
+            self._note("unparsed_logins", offset, line)
+            self.counters.first.setdefault("unparsed_logins", (self.path, offset))
+        else:
+            self._note("foreign_lines", offset, line)
+
+    def _note(self, kind: str, offset: int, line: bytes) -> None:
+        self.counters.note(Unparsed(kind, self.path, offset, line))
 
 
 def _rewritten(texts: list[bytes], lines: list[Line], offset: int, host: str | None) -> Block:
