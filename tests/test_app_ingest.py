@@ -17,6 +17,7 @@ from forwarder.app.ingest import Ingest
 from forwarder.app.input_status import STATUS_PREFIX
 from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
 from forwarder.app.saved_state import forget
+from forwarder.app.status import describe
 from forwarder.cli.status import as_text
 from forwarder.events import Document
 from forwarder.inputs.files import changes
@@ -190,8 +191,10 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
                 "when output 'told' has delivered more of the" if why == "full" else "tried again"
             )
             assert text in pause.reason
-            (line,) = [x for x in as_text(summarise(state), datetime.now(UTC)) if " paused " in x]
-            assert line.startswith("reading: paused since 20")
+            (line,) = [
+                x for x in as_text(describe(summarise(state), datetime.now(UTC))) if " paused " in x
+            ]
+            assert line.startswith("attention: reading: paused since 20")
             other = append(tmp_path, logins(9_001), name="mail.@20260303T090000.s")
             following = ingest._tailer  # noqa: SLF001 - what it has seen
             assert following is not None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from forwarder.app.status import describe
 from forwarder.cli.main import main
 from forwarder.cli.status import as_json, as_text
 from forwarder.output import Failure
@@ -112,7 +114,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
     """As one JSON object."""
     fill(tmp_path)
     replay_letters(tmp_path, ALL)
-    found = json.loads(as_json(summarise(tmp_path), datetime.now(UTC)))
+    found = json.loads(as_json(describe(summarise(tmp_path), datetime.now(UTC))))
     assert found["service"] == {"running": False, "process": None}
     sizes = ("bytes", "file_bytes", "wal_bytes", "disk_free_bytes")
     assert {x: y for x, y in found["spool"].items() if x not in sizes} == {
@@ -140,6 +142,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
             "stopped": False,
             "attempt_since": None,
             "put_off": 0,
+            "put_off_for": None,
             "rejecting": None,
             "last_error": "connection refused",
             "last_error_time": "2026-03-01T06:42:09Z",
@@ -157,6 +160,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
             "stopped": False,
             "attempt_since": None,
             "put_off": 0,
+            "put_off_for": None,
             "rejecting": None,
             "last_error": "disk full",
             "last_error_time": "2026-03-01T06:41:09Z",
@@ -175,8 +179,20 @@ def test_status_for_people(tmp_path: Path) -> None:
     outputs = summary.outputs | {"siem": waiting}
     usage = summary.usage._replace(used=1000, wal=20, free=3_000_000)
     summary = summary._replace(outputs=outputs, damage=(1, 250), usage=usage)
-    assert list(as_text(summary, NOW)) == [
+    assert list(as_text(describe(summary, NOW))) == [
         "service: not running",
+        (
+            "attention: output siem: failing since 2026-03-01T06:41:09Z: connection refused; its"
+            " documents wait and are retried; fix the cause."
+        ),
+        (
+            "attention: output siem: 1 dead letter; see esa-forwarder dead-letters list; fix the"
+            " cause, then run dead-letters replay."
+        ),
+        (
+            "attention: appliance esa2: silent since 2026-03-01T04:40:00Z; see whether it runs, and"
+            " whether its logs still arrive."
+        ),
         (
             "spool: 30 documents; 1,000 of 1,073,741,824 bytes; WAL: 20 bytes;"
             " free on the disk: 3,000,000 bytes"
@@ -215,7 +231,7 @@ def test_a_stopped_output_and_an_empty_spool(tmp_path: Path) -> None:
     """As they are."""
     with closing(opened(tmp_path, "new", "broken")) as spool:
         spool.note("broken", OutputError("KeyError: 'x'", 0, 0, stopped=True))
-        lines = list(as_text(summarise(tmp_path), NOW))
+        lines = list(as_text(describe(summarise(tmp_path), NOW)))
     assert lines[0] == f"service: running as process {os.getpid()}"
     assert lines[-1].endswith("  nothing delivered yet")
     assert lines[-2].endswith(
@@ -241,8 +257,8 @@ def test_an_output_that_rejects(tmp_path: Path, rejecting: Rejecting, expected: 
         spool.advance("siem", read(spool, "siem", 2), rejecting=rejecting)
     with closing(opened(tmp_path, "siem")):
         summary = summarise(tmp_path)
-    assert f"     0  {expected}" in list(as_text(summary, NOW))[-1]
-    found = json.loads(as_json(summary, NOW))["outputs"]["siem"]["rejecting"]
+    assert f"     0  {expected}" in list(as_text(describe(summary, NOW)))[-1]
+    found = json.loads(as_json(describe(summary, NOW)))["outputs"]["siem"]["rejecting"]
     assert found == {
         "number": rejecting.number,
         "of": 10_000,
@@ -262,10 +278,10 @@ def test_an_output_that_puts_off(tmp_path: Path) -> None:
         letters = [x._replace(replay=Replay.POSTPONED) for x in letters]
         spool.advance("siem", batch, letters)
         summary = summarise(tmp_path)
-        lines = list(as_text(summary, NOW))
+        lines = list(as_text(describe(summary, NOW)))
     assert any(x.endswith("  delivering; postponed: 2, 403") for x in lines)
     assert lines[-1].split()[:3] == ["siem", "2", "2"]
-    found = json.loads(as_json(summary, NOW))
+    found = json.loads(as_json(describe(summary, NOW)))
     assert found["outputs"]["siem"]["put_off"] == 2
     assert found["outputs"]["siem"]["rejected"] == 0
     assert found["dead_letters"]["siem"]["to_replay"] == 2
@@ -275,7 +291,7 @@ def test_a_clock_that_was_set_back_makes_no_age_negative(tmp_path: Path) -> None
     """What was written later than now is new."""
     fill(tmp_path)
     past = datetime.now(UTC) - timedelta(days=9)
-    found = json.loads(as_json(summarise(tmp_path), past))
+    found = json.loads(as_json(describe(summarise(tmp_path), past)))
     assert found["outputs"]["siem"]["oldest_seconds"] == 0
 
 
@@ -407,7 +423,7 @@ def test_status_of_a_large_spool_reads_no_more_rows(
 
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_the_command(tmp_path: Path, form: str) -> None:
-    """Exit code 0 and the status, or 1 and a sentence."""
+    """The status, or a sentence; the exit code says that it does not run."""
     config = tmp_path / "config.yaml"
     config.write_text(
         f"state: {tmp_path / 'state'}\n"
@@ -416,12 +432,65 @@ def test_the_command(tmp_path: Path, form: str) -> None:
     )
     command = ["status", "-c", str(config), "--format", form]
     done = CliRunner().invoke(main, command)
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("error: there is no spool in ")
     fill(tmp_path / "state")
     done = CliRunner().invoke(main, command)
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (2, "")
     if form == "json":
         assert json.loads(done.stdout)["outputs"]["siem"]["waiting"] == 27
     else:
-        assert done.stdout.startswith("service: not running\nspool: 30 documents")
+        assert done.stdout.startswith("service: not running\nattention: ")
+
+
+def configured(folder: Path) -> list[str]:
+    """Write a configuration; return the command that asks for the status."""
+    config = folder / "config.yaml"
+    config.write_text(
+        f"state: {folder / 'state'}\ninputs: [{{type: stdin}}]\noutputs: {{a: {{type: stdout}}}}\n"
+    )
+    return ["status", "-c", str(config)]
+
+
+def test_the_exit_code_says_whether_all_is_well(tmp_path: Path) -> None:
+    """0 if it is, 1 if something needs attention, 2 where the service does not run."""
+    command = configured(tmp_path)
+
+    def codes() -> tuple[int, int, str]:
+        done, checked = (CliRunner().invoke(main, [*command, *x]) for x in ((), ("--check",)))
+        return done.exit_code, checked.exit_code, checked.stdout
+
+    with closing(opened(tmp_path / "state", "a|b")) as spool:
+        code, checked, line = codes()
+        assert (code, checked) == (0, 0)
+        used = re.sub(r"spool=\d+B", "spool=0B", line)
+        assert used == (
+            "OK: nothing needs attention | waiting=0 oldest=0s dead_letters=0 behind=0B"
+            " spool=0B;;;0;1073741824\n"
+        )
+        spool.note("a|b", OutputError("no\n\x1b[2J|", 0, 0))
+        code, checked, line = codes()
+        assert (code, checked) == (1, 2)
+        assert line.startswith(
+            r"CRITICAL: output a/b: failing since 1970-01-01T00:00:00Z: no\x0a\x1b[2J/; its"
+        )
+        spool.note("a|b", None)
+        spool.commit((), [("status/ingest", orjson.dumps(INGEST))])
+        code, checked, line = codes()
+        assert (code, checked) == (1, 1)
+        assert line.startswith("WARNING: appliance esa2: silent since 2026-03-01T04:40:00Z; see")
+    code, checked, line = codes()
+    assert (code, checked) == (2, 2)
+    assert line.startswith("CRITICAL: the service is not running; appliance esa2")
+
+
+@pytest.mark.parametrize("is_valid", [False, True])
+def test_a_check_that_cannot_tell(tmp_path: Path, *, is_valid: bool) -> None:
+    """Says so on standard output, where monitors read."""
+    command = configured(tmp_path)
+    if not is_valid:
+        Path(command[-1]).write_text("outputs: 5\n")
+    done = CliRunner().invoke(main, [*command, "--check"])
+    said = "there is no spool in " if is_valid else "the configuration is not valid; run esa-"
+    assert (done.exit_code, done.stdout.startswith(f"UNKNOWN: {said}")) == (3, True)
+    assert len(done.stdout.splitlines()) == 1

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from forwarder.app.service import Service
+from forwarder.app.status import describe
 from forwarder.cli.status import as_json, as_text
 from forwarder.delivery.health import CallWatchdog
 from forwarder.events import Document
@@ -40,8 +41,8 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def shown(folder: Path) -> tuple[object, str]:
     """Return what status says: the value in JSON, and the last column of the table."""
     summary = summarise(folder)
-    (line,) = [x for x in as_text(summary, NOW) if x.startswith("siem")]
-    value = orjson.loads(as_json(summary, NOW))["outputs"]["siem"]["attempt_since"]
+    (line,) = [x for x in as_text(describe(summary, NOW)) if x.startswith("siem")]
+    value = orjson.loads(as_json(describe(summary, NOW)))["outputs"]["siem"]["attempt_since"]
     return value, line.split("  ")[-1]
 
 

@@ -195,7 +195,12 @@ def test_the_status_is_shown_as_it_is(tmp_path: Path) -> None:
         f"outputs: {{archive: {{type: file, path: {tmp_path}/auth.ndjson}}}}\n"
     )
     run(f"esa-forwarder run --once -c {path} 2>/dev/null")
-    shown, told = block("status", OPERATIONS), run(f"esa-forwarder status -c {path}").stdout
+    shown, told = (
+        block("status", OPERATIONS),
+        run(
+            f"esa-forwarder status -c {path} || [ $? = 2 ]"  # it does not run
+        ).stdout,
+    )
     told = told.replace(str(SAMPLES), "/srv/esa")
     differs = re.compile(
         r"(?<=free on the disk: )[\d,]+|\d{4}-\d\d-\d\dT\d\d:\S+|[\d,]+ s +[\d,]+|(?<= ) +"

@@ -13,6 +13,7 @@ import pytest
 
 from forwarder.app.parse import ParseOptions, parse
 from forwarder.app.service import Service
+from forwarder.app.status import describe
 from forwarder.cli.status import as_text
 from forwarder.pipeline import Settings
 from forwarder.spool.stats import summarise
@@ -175,7 +176,7 @@ def verdicts(
     for name in ("run", "again"):
         good = Service(read(), read, once=True).run()
         found[name] = (not good, plain(capsys.readouterr().err))
-    status = "\n".join(as_text(summarise(folder / "state"), datetime.now(UTC)))
+    status = "\n".join(as_text(describe(summarise(folder / "state"), datetime.now(UTC))))
     return found | {"status": (0, plain(status))}
 
 

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from forwarder.app.status import describe
 from forwarder.cli.main import main
 from forwarder.cli.status import as_text
 from forwarder.plugins import find_outputs
@@ -345,7 +346,7 @@ def test_what_was_dropped_is_named_until_it_is_settled(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert run(config, "--once").returncode == 0
     assert named() == dropped
-    shown = "\n".join(as_text(summarise(tmp_path / "state"), datetime.now(UTC)))
+    shown = "\n".join(as_text(describe(summarise(tmp_path / "state"), datetime.now(UTC))))
     assert "to do without them: esa-forwarder rewind --output new --settle" in shown
     done = rewind(config, "", "--output", "new", "--settle")
     assert (done.returncode, done.stderr) == (0, "4 documents dropped for 'new': settled.\n")

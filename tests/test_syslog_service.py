@@ -370,7 +370,7 @@ def test_a_clock_that_is_off_is_said(site: Site) -> None:
     assert 'appliance=esa1 detail="3 hours ahead"' in site.program.log
     assert site.program.end() == 0
     shown = command("status", "-c", str(site.program.config)).stdout
-    assert "esa1 has another time than this host" in shown
+    assert "appliance esa1: has another time than this host" in shown
 
 
 def test_once_opens_no_socket(site: Site) -> None:

@@ -18,6 +18,7 @@ from heapq import nsmallest
 import orjson
 import structlog
 
+from forwarder.app.attention import BEHIND_SECONDS
 from forwarder.app.fleet import Fleet
 from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import APPLIANCE_WARNINGS, GIVE_NAMES, UNPARSED, WARNINGS, Counters
@@ -31,6 +32,8 @@ AGAIN_SECONDS = 3_600.0  # after which a number that has grown is logged again
 
 STATUS_SECONDS = 5.0  # how often the state is saved for `status`, while something changes
 _STATUS_SHARE = 50  # one part in so many of the time may go into that: there may be 100,000 files
+
+_MUCH_BEHIND = 16 << 20  # bytes: what is read in less than a second is always on its way
 
 STATUS_PREFIX = "status/"
 _KEY = STATUS_PREFIX + "ingest"
@@ -132,6 +135,8 @@ class InputStatus:
         self._warnings = InputWarnings()
         self._counts = Counters()
         self._has_logs: bool | None = None
+        self._behind_since: float | None = None  # from 1970; when much was not read yet
+        self._is_behind_logged = False
         self.due = 0.0  # when to save for `status`
         self._last: dict[str, object] = {}
         self.problems = 0  # what could not be read, or is lost; each was logged
@@ -222,6 +227,20 @@ class InputStatus:
                 " or correct the paths; see esa-forwarder check."
             )
 
+    def _note_behind(self, behind: int) -> None:
+        """Note since when much is not read yet; log it once, if it lasts, and once that it is."""
+        now = time.time()
+        if behind >= _MUCH_BEHIND:
+            self._behind_since = self._behind_since or now
+            if not self._is_behind_logged and now - self._behind_since >= BEHIND_SECONDS:
+                self._is_behind_logged = True
+                _log.warning("Reading is behind the logs; see esa-forwarder status.", bytes=behind)
+            return
+        self._behind_since = None
+        if self._is_behind_logged:
+            self._is_behind_logged = False
+            _log.info("Reading has caught up with the logs.")
+
     def _describe(self, open_connections: int) -> dict[str, object]:
         """Describe the inputs; files come one at a time, because there may be 100,000."""
         others = self._log_others()
@@ -230,6 +249,7 @@ class InputStatus:
             number += 1
             behind += file.behind
             lost += file.lost
+        self._note_behind(behind)
         worst = nsmallest(
             MAX_STATUS_FILES, self._files(), key=lambda x: (-x.behind - x.lost, x.path, x.offset)
         )
@@ -247,8 +267,10 @@ class InputStatus:
             "mixtures": [x._asdict() for x in self._counts.mixtures],
             "appliance_warnings": [x._asdict() for x in self._counts.appliance_warnings],
             "listeners": [{"address": x, **asdict(y)} for x, y in self._listeners().items()],
+            "has_logs": self._has_logs,
             "files": number,
             "behind_bytes": behind,
+            "behind_since": self._behind_since,
             "lost_bytes": lost,
             "named": [
                 {

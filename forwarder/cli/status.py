@@ -1,14 +1,16 @@
 """``esa-forwarder status``: how the service is doing, for people and for programs."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import orjson
 
 from forwarder.cli.common import (
+    DONE,
     config_file,
     fail,
     format_table,
@@ -16,11 +18,18 @@ from forwarder.cli.common import (
     load_or_end,
     print_result,
 )
-from forwarder.events import GIVE_NAMES, WARNINGS, describe_mixture, describe_warning
+from forwarder.events import WARNINGS
 from forwarder.text import escaped, escaped_json, iso_time, many
 
 if TYPE_CHECKING:
-    from forwarder.spool.stats import Summary, Waiting
+    from forwarder.app.status import Status
+
+ATTENTION = 1
+NOT_RUNNING = 2
+_UNKNOWN = 3
+_MAX_SAID = 5  # in a line; Nagios takes 4 KB of one
+_LEVELS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+"""By exit code, for monitors that speak as Nagios does."""
 
 _COUNTS = ("delivered", "rejected", "retried", "lost", "dropped")
 _OUTPUTS = ("OUTPUT", "WAITING", "OLDEST", *(x.upper() for x in _COUNTS), "STATE")
@@ -55,134 +64,118 @@ _FILES = ("FILE", "APPLIANCE", "SIZE", "BEHIND", "LOST", "CHANGED")
     is_flag=True,
     help="Show the newest lines that were not understood: file, byte, why, text.",
 )
-def status(path: Path, form: str, *, unparsed: bool) -> None:
-    """Show how far inputs and outputs are, and what went wrong.
+@click.option(
+    "--check", is_flag=True, help="One line for a monitor, with the exit codes of Nagios."
+)
+def status(path: Path, form: str, *, unparsed: bool, check: bool) -> NoReturn:
+    """Show how far inputs and outputs are, and what needs attention.
 
-    Works whether the service runs or not, and changes nothing.
+    Works whether the service runs or not, and changes nothing. The exit code is 0 if all is well, 1
+    if the service runs and something needs attention, and 2 if it does not run.
+
+    With --check, the line begins with OK (exit code 0), WARNING (1), CRITICAL (2: it does not run,
+    nothing is read, or an output gets nothing) or UNKNOWN (3).
     """
+    from forwarder.app.status import describe
     from forwarder.spool.errors import SpoolError
     from forwarder.spool.stats import summarise
 
-    folder = load_or_end(path).state
     try:
-        summary = summarise(folder)
+        state = describe(summarise(load_or_end(path).state), datetime.now(UTC))
     except SpoolError as error:
-        fail(str(error))
+        if check:
+            _end_check(_UNKNOWN, str(error))
+        fail(str(error), NOT_RUNNING)
+    except SystemExit:
+        if check:
+            _end_check(_UNKNOWN, "the configuration is not valid; run esa-forwarder check")
+        raise
+    if check:
+        _end_check(*_verdict(state))
     if unparsed:
-        inputs = orjson.loads(summary.ingest or b"{}")
-        lines = [format_unparsed(**x) for x in inputs.get("unparsed", ())]
+        lines = [format_unparsed(**x) for x in (state["inputs"] or {}).get("unparsed", ())]
         none = "The service knows of no line that it did not understand."
-        return print_result("\n".join(lines) or none)
-    now = datetime.now(UTC)
-    return print_result(
-        as_json(summary, now).decode() if form == "json" else "\n".join(as_text(summary, now))
-    )
+        print_result("\n".join(lines) or none)
+    else:
+        print_result(as_json(state).decode() if form == "json" else "\n".join(as_text(state)))
+    is_well = DONE if not state["attention"] else ATTENTION
+    sys.exit(is_well if state["service"]["running"] else NOT_RUNNING)
 
 
-def as_json(summary: "Summary", now: datetime) -> bytes:
-    """Return everything as one JSON object, with ages at this time."""
-    text = orjson.dumps(_status(summary, now), option=orjson.OPT_INDENT_2).decode()
+def _end_check(code: int, text: str) -> NoReturn:
+    print_result(f"{_LEVELS[code]}: {text}")
+    sys.exit(code)
+
+
+def _verdict(state: "Status") -> tuple[int, str]:
+    """Return an exit code and a line: what is wrong, and numbers behind a bar, as Nagios reads."""
+    from forwarder.app.attention import Finding
+
+    found = sorted((Finding(**x) for x in state["attention"]), key=lambda x: not x.critical)
+    said = [x.sentence for x in found[:_MAX_SAID]] or ["nothing needs attention"]
+    code = 2 if any(x.critical for x in found) else 1 if found else 0
+    if not state["service"]["running"]:
+        code, said = 2, ["the service is not running", *said[: len(found)]]
+    if len(found) > _MAX_SAID:
+        said.append(f"{len(found) - _MAX_SAID:,} more; see esa-forwarder status")
+    outputs, spool = state["outputs"].values(), state["spool"]
+    numbers = {
+        "waiting": max((x["waiting"] for x in outputs), default=0),
+        "oldest": f"{max((x['oldest_seconds'] or 0 for x in outputs), default=0):.0f}s",
+        "dead_letters": sum(x["number"] for x in state["dead_letters"].values()),
+        "behind": f"{state['inputs']['behind_bytes'] if state['inputs'] else 0}B",
+        "spool": f"{spool['bytes']}B;;;0;{spool['max_bytes'] or ''}",
+    }
+    words = escaped("; ".join(said)).replace("|", "/")
+    return code, f"{words} | {' '.join(f'{x}={y}' for x, y in numbers.items())}"
+
+
+def as_json(state: "Status") -> bytes:
+    """Return everything as one JSON object."""
+    text = orjson.dumps(state, option=orjson.OPT_INDENT_2).decode()
     return escaped_json(text).encode()
 
 
-def _status(summary: "Summary", now: datetime) -> dict[str, Any]:
-    usage, pause = summary.usage, summary.pause
-    runs = summary.process is not None
-    return {
-        "service": {"running": runs, "process": summary.process},
-        "reading": {"paused_since": _iso(pause and pause.since), "reason": pause and pause.reason},
-        "spool": {
-            "documents": summary.documents,
-            "bytes": usage.used,
-            "max_bytes": summary.max_bytes,
-            "file_bytes": usage.file,
-            "wal_bytes": usage.wal,
-            "disk_free_bytes": usage.free,
-            "damaged_rows": summary.damage[0],
-            "damaged_documents": summary.damage[1],
-        },
-        "connections": {"open": summary.connections},
-        "inputs": summary.ingest and orjson.loads(summary.ingest),
-        "outputs": {x: _output(y, now, runs=runs) for x, y in summary.outputs.items()},
-        "dead_letters": {
-            name: {
-                "number": x.number,
-                "to_replay": x.replays,
-                "bytes": x.size,
-                "max_bytes": summary.max_letter_bytes,
-            }
-            for name, x in summary.dead_letters.items()
-        },
-    }
+def as_text(state: "Status") -> Iterator[str]:
+    """Yield everything as lines for people."""
+    from forwarder.app.attention import Finding
 
-
-def _output(waiting: "Waiting", now: datetime, *, runs: bool) -> dict[str, Any]:
-    progress = waiting.progress
-    trouble, rejecting, dropped = progress.trouble, progress.rejecting, progress.dropped
-    error, time = progress.last_error or (None, None)
-    # A clock that was set back makes nothing younger than now.
-    age = None if waiting.since is None else max(0.0, round(now.timestamp() - waiting.since, 3))
-    return {
-        "cursor": progress.cursor,
-        "waiting": waiting.documents,
-        "oldest_seconds": age,
-        "delivered": progress.delivered,
-        "rejected": progress.rejected,
-        "retried": progress.retried,
-        "lost": progress.missing,
-        "dropped": dropped
-        and {
-            "documents": dropped.documents,
-            "first": dropped.first._asdict(),
-            "last": dropped.last._asdict(),
-        },
-        "failing_since": _iso(trouble and trouble.since),
-        "stopped": trouble is not None and trouble.stopped,
-        # Where the service was killed during a call, none is running.
-        "attempt_since": _iso(progress.attempt_since if runs else None),
-        "put_off": waiting.postponed,
-        "rejecting": rejecting and {**rejecting._asdict(), "time": _iso(rejecting.time)},
-        "last_error": error,
-        "last_error_time": _iso(time),
-    }
-
-
-def as_text(summary: "Summary", now: datetime) -> Iterator[str]:
-    """Yield everything as lines for people, with ages at this time."""
-    shown = _status(summary, now)
-    usage, (since, reason) = summary.usage, shown["reading"].values()
-    runs = summary.process is not None
-    limit = "" if summary.max_bytes is None else f" of {summary.max_bytes:,}"
-    yield f"service: running as process {summary.process}" if runs else "service: not running"
-    if reason is not None:
-        yield f"reading: paused since {since}: {escaped(reason)}"
+    spool = state["spool"]
+    process = state["service"]["process"]
+    yield "service: not running" if process is None else f"service: running as process {process}"
+    for finding in state["attention"]:
+        yield f"attention: {escaped(Finding(**finding).sentence)}."
     yield (
-        f"spool: {many(summary.documents, 'document')}; {usage.used:,}{limit} bytes;"
-        f" WAL: {many(usage.wal, 'byte')}; free on the disk: {many(usage.free, 'byte')}"
+        f"spool: {many(spool['documents'], 'document')};"
+        f" {_of(spool['bytes'], spool['max_bytes'])} bytes;"
+        f" WAL: {many(spool['wal_bytes'], 'byte')};"
+        f" free on the disk: {many(spool['disk_free_bytes'], 'byte')}"
     )
-    if any(summary.damage):
-        blocks, documents = summary.damage
-        yield f"damaged and deleted: {many(documents, 'document')} in {many(blocks, 'row')}"
-    yield f"open connections: {summary.connections:,}"
-    if summary.outputs:
+    if spool["damaged_rows"]:
+        documents = many(spool["damaged_documents"], "document")
+        yield f"damaged and deleted: {documents} in {many(spool['damaged_rows'], 'row')}"
+    yield f"open connections: {state['connections']['open']:,}"
+    if state["outputs"]:
         yield ""
-        rows = [_row(x, y, summary.outputs[x]) for x, y in shown["outputs"].items()]
+        rows = [_row(x, y) for x, y in state["outputs"].items()]
         yield from format_table(_OUTPUTS, rows, left=(0, len(_OUTPUTS) - 1))
-        yield from _losses(summary)
-    if summary.dead_letters:
+    if state["dead_letters"]:
         yield ""
-        limit = "" if summary.max_letter_bytes is None else f" of {summary.max_letter_bytes:,}"
         letters = [
-            (name, f"{x.number:,}", f"{x.replays:,}", f"{x.size:,}{limit}")
-            for name, x in summary.dead_letters.items()
+            (name, f"{x['number']:,}", f"{x['to_replay']:,}", _of(x["bytes"], x["max_bytes"]))
+            for name, x in state["dead_letters"].items()
         ]
         yield from format_table(_DEAD_LETTERS, letters, left=(0,))
-    if shown["inputs"] is not None:
+    if state["inputs"] is not None:
         yield ""
-        yield from _inputs(shown["inputs"])
+        yield from _inputs(state["inputs"])
 
 
-def _row(name: str, output: Mapping[str, Any], waiting: "Waiting") -> Sequence[str]:
+def _of(number: int, limit: int | None) -> str:
+    return f"{number:,}" + ("" if limit is None else f" of {limit:,}")
+
+
+def _row(name: str, output: Mapping[str, Any]) -> Sequence[str]:
     age = output["oldest_seconds"]
     dropped = output["dropped"]["documents"] if output["dropped"] else 0
     return (
@@ -191,11 +184,11 @@ def _row(name: str, output: Mapping[str, Any], waiting: "Waiting") -> Sequence[s
         "" if age is None else str(timedelta(seconds=round(age))),
         *(f"{output[x]:,}" for x in _COUNTS[:-1]),
         f"{dropped:,}",
-        "; ".join(_states(output, waiting.postponed_for)),
+        "; ".join(_states(output)),
     )
 
 
-def _states(output: Mapping[str, Any], postponed_for: str | None) -> Iterator[str]:
+def _states(output: Mapping[str, Any]) -> Iterator[str]:
     rejecting, failing = output["rejecting"], output["failing_since"]
     error, time = output["last_error"], output["last_error_time"]
     attempt = output["attempt_since"]
@@ -213,25 +206,9 @@ def _states(output: Mapping[str, Any], postponed_for: str | None) -> Iterator[st
             f" {rejecting['reason']} ({rejecting['time']})"
         )
     if output["put_off"]:
-        yield f"postponed: {output['put_off']:,}, {postponed_for}"
+        yield f"postponed: {output['put_off']:,}, {output['put_off_for']}"
     if failing is None and error is not None:
         yield f"last error {time}: {error}"
-
-
-def _losses(summary: "Summary") -> Iterator[str]:
-    """Yield what outputs lost because the spool was full."""
-    for output, waiting in summary.outputs.items():
-        dropped = waiting.progress.dropped
-        if dropped is not None:
-            name = escaped(output)
-            first, last = (escaped(x.words) for x in (dropped.first, dropped.last))
-            rewind = f"esa-forwarder rewind --output {name}"
-            yield (
-                f"dropped for {name} because the spool was full:"
-                f" {many(dropped.documents, 'document')}, from {first} to {last}; to bring them"
-                f" back: {rewind} PATH, for the log of each appliance with which they begin; then,"
-                f" or to do without them: {rewind} --settle"
-            )
 
 
 def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
@@ -245,12 +222,6 @@ def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
     counted = [f"{many(numbers[x.name], x.noun)} {x.what}" for x in WARNINGS if numbers.get(x.name)]
     if counted:
         yield "since the service began: " + ", ".join(counted)
-    for mixture in inputs.get("mixtures", []):
-        parts = (escaped(mixture[x]) for x in ("appliance", "by", "first", "second"))
-        yield f"{describe_mixture(*parts)}. {GIVE_NAMES}"
-    for odd in inputs.get("appliance_warnings", []):
-        parts = (escaped(odd[x]) for x in ("appliance", "detail"))
-        yield f"{describe_warning(odd['kind'], *parts)}."
     rows = [_appliance(x) for x in inputs.get("appliances", ())]
     if rows:
         yield from format_table(_APPLIANCES, rows, left=(0, 1, len(_APPLIANCES) - 1))
@@ -265,8 +236,6 @@ def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
         for x in inputs.get("listeners", ())
     ]:
         yield from format_table(("SOCKET", *_SOCKETS), sockets, left=(0,))
-    for problem in inputs.get("problems", ()):
-        yield f"problem: {escaped(problem)}"
 
 
 def _appliance(counts: Mapping[str, Any]) -> Sequence[str]:
