@@ -155,6 +155,7 @@ _TABLE = (
     _own("connection.id", "keyword", _CONNECTION),
     _own("connection.correlated", "boolean"),
     _own("auth.direction", "keyword", ("inbound", "outbound")),
+    _own("auth.account", "keyword"),
     _own("auth.mechanism", "keyword"),
     _own("auth.profile", "keyword"),
     _own("listener.interface", "keyword"),

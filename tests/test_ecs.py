@@ -68,7 +68,7 @@ class TestUsers:
         name = "u@example.com"
         assert document["user"] == {"name": name, "email": name, "id": name}
         assert document["source"]["user"] == document["client"]["user"] == {"name": name}
-        assert document["related"]["user"] == [name]
+        assert document["related"]["user"] == [name, "u"]
 
     @pytest.mark.parametrize(
         ("user", "expected"),
@@ -93,6 +93,37 @@ class TestUsers:
         (document,) = read(login(user))
         assert document["user"] == expected
 
+    @pytest.mark.parametrize(
+        ("user", "account"),
+        [
+            ("ironport", "ironport"),
+            ("M.Rossi@Example.com", "m.rossi"),
+            ("EXAMPLE\\M.Rossi", "m.rossi"),
+            ("EXAMPLE\\m.rossi@example.com", "m.rossi"),
+            ("A\\B\\u", "u"),
+            ("u@x\\y", "y"),
+            ("a@b@c", "a"),
+            ('"a b"@x', '"a b"'),
+            ("  Two Words \t", "two words"),
+            ("u @x", "u"),
+            ("m.rossi+list%x@example.com", "m.rossi+list%x"),
+            ("ÅSA.Öberg", "åsa.öberg"),
+            ("İ", "i\u0307"),
+        ],
+    )
+    def test_a_user_has_one_account_however_it_is_written(self, user: str, account: str) -> None:
+        """Without domains, case and blanks; nothing else of it is judged."""
+        (document,) = read(login(user.encode()))
+        assert document["cisco_esa"]["auth"]["account"] == account
+        assert document["related"]["user"] == [*dict.fromkeys((document["user"]["name"], account))]
+
+    @pytest.mark.parametrize("user", ["@example.com", "EXAMPLE\\", "D\\@x", " ", " \t@x"])
+    def test_a_user_of_whom_nothing_remains_has_no_account(self, user: str) -> None:
+        """No empty text; the name stays as it was written."""
+        (document,) = read(login(user.encode()))
+        assert "account" not in document["cisco_esa"]["auth"]
+        assert document["related"]["user"] == [document["user"]["name"]]
+
     def test_no_name_leaves_no_trace(self) -> None:
         """Not an empty string, nor an object without a field."""
         (document,) = read(login(b""))
@@ -107,7 +138,7 @@ class TestUsers:
         (document,) = read(login(name + b"@example.com"))
         cut = "D" * 1024
         assert document["user"] == {"name": cut, "email": cut, "id": cut, "domain": cut}
-        assert document["related"]["user"] == [cut]
+        assert document["related"]["user"] == [cut, "x" * 1024]
         assert document["event"]["original"] == login(name + b"@example.com").decode()
         assert document["message"] in document["event"]["original"]
         assert len(document["message"]) > 10_000
@@ -116,6 +147,11 @@ class TestUsers:
         """Elasticsearch counts UTF-16 code units: a letter beyond the first plane is two."""
         (document,) = read(login("\U0001f600".encode() * 2000))
         assert len(document["user"]["name"].encode("utf-16-le")) // 2 <= 1024
+
+    def test_a_name_and_an_account_that_are_cut_to_one_text_are_one(self) -> None:
+        """A list of users has each once."""
+        (document,) = read(login(b"x" * 2000 + b"@example.com"))
+        assert document["related"]["user"] == [document["cisco_esa"]["auth"]["account"]]
 
     @settings(deadline=None)
     @given(st.binary(max_size=300) | st.sampled_from(USERS))

@@ -3,6 +3,7 @@
 Nothing here looks into the program's mapping, so that the two can disagree.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -208,6 +209,7 @@ def _people(user: bytes | None, *, acting: bool) -> Flat:
     whole = user.decode(errors="replace")
     name = _cut(whole)
     domain, backslash, _ = whole.partition("\\")
+    account = _cut(re.sub(r"(?s)^.*\\|@.*$", "", whole).strip().lower())
     return {
         "user.name": name,
         "user.email": name if "@" in whole else None,
@@ -215,7 +217,8 @@ def _people(user: bytes | None, *, acting: bool) -> Flat:
         "user.domain": _cut(domain) if backslash else None,
         "source.user.name": name if acting else None,
         "client.user.name": name if acting else None,
-        "related.user": [name],
+        "cisco_esa.auth.account": account or None,
+        "related.user": [name] if account in {"", name} else [name, account],
     }
 
 

@@ -24,6 +24,7 @@ from forwarder.ecs.layout import (
     lay_out_session,
     lay_out_syslog,
     lay_out_tls,
+    lay_out_user,
     shorten,
     without_empty,
 )
@@ -60,6 +61,7 @@ class Encoder:
         self._appliances = appliances.by_name
         self._keeps_original = common.original
         self._templates: dict[object, _Template] = {}
+        self._users = BoundedCache(lay_out_user)
         self._senders = BoundedCache(lay_out_sender)
         self._tls = BoundedCache(lay_out_tls)
         self._syslogs = BoundedCache(lay_out_syslog)
@@ -81,9 +83,9 @@ class Encoder:
         epoch, utc, _, zone = time
         if origin is not self._origin:
             self._take(origin)
-        original = message = user_text = user_domain = address = domain = None
+        original = message = user_text = names = account = related = address = domain = None
         number = begun = sender = tls = session = start = duration = header = None
-        listener = version = port = verified = correlated = mail = None
+        listener = version = port = verified = correlated = None
         if syslog is not None:
             header = self._syslogs[syslog]
         if line is not None:
@@ -97,10 +99,7 @@ class Encoder:
             if not self._keeps_original:
                 original = None
         if user:
-            user_text = _quote(user if len(user) < SHORT_KEYWORD else shorten(user))
-            mail = "@" in user
-            if "\\" in user and user[0] != "\\":
-                user_domain = _quote(shorten(user[: user.index("\\")]))
+            user_text, names, account, related = self._users[user]
         if connection is not None:
             number, begun, opened, correlated, policy, encryption = connection
             if opened is not None:
@@ -124,15 +123,15 @@ class Encoder:
         # fmt: off
         # What makes a template: values that many events share, and which slots there are.
         key = (
-            outcome, level, zone, listener, version, port, correlated, mail,
-            user_domain is None, domain is None, sender is None, tls is None, begun is None,
+            outcome, level, zone, listener, version, port, correlated, names is None,
+            account is None, domain is None, sender is None, tls is None, begun is None,
             header is None, self._lacks,
         )
         # In the order of SLOTS.
         values = (
             utc, name.encode(), original, message, self._path,
-            None if offset is None else b"%d" % offset, user_text, user_domain, address, domain,
-            number, self._appliance, None if begun is None else begun.compact,
+            None if offset is None else b"%d" % offset, user_text, names, account, related,
+            address, domain, number, self._appliance, None if begun is None else begun.compact,
             sender, tls, session, start, duration,
             self._host, self._serial, header, self._sender, self._namespace, self._labels,
         )

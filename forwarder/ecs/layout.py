@@ -47,8 +47,9 @@ _CATEGORIES = {
 
 
 SLOTS = (
-    *("time", "id", "original", "message", "path", "offset", "user", "user_domain", "address"),
-    *("domain", "number", "appliance", "begun", "sender", "tls", "session", "start", "duration"),
+    *("time", "id", "original", "message", "path", "offset", "user", "names", "account", "related"),
+    *("address", "domain", "number", "appliance", "begun", "sender", "tls", "session", "start"),
+    *("duration",),
     *("host", "serial", "syslog", "log_source", "namespace", "labels"),
 )
 """The values that differ within a template."""
@@ -98,7 +99,6 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
         "mechanism": cut(outcome.mechanism),
         "profile": cut(outcome.profile),
     }
-    mail = slots["user"] if event.user is not None and "@" in event.user else None
     response, error = outcome.response, None
     if outbound and outcome.reason is not None:
         code = None if response is None else str(response.code)
@@ -155,12 +155,12 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
             None if connection is None or connection.correlated else UNCORRELATED,
             TRUNCATED if outcome.truncated else None,
         ],
-        "user": {"name": slots["user"], "email": mail, "id": mail, "domain": slots["user_domain"]},
+        "user": slots["names"],
         "source": {**source, "user": acting},
         "client": {**source, "user": acting},
         "destination": destination,
         "server": destination,
-        "related": {"ip": ips, "user": [slots["user"]], "hosts": [slots["host"], slots["domain"]]},
+        "related": {"ip": ips, "user": slots["related"], "hosts": [slots["host"], slots["domain"]]},
         "network": {
             "protocol": "smtp",
             "transport": "tcp",
@@ -170,7 +170,7 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
         "tls": slots["tls"],
         "cisco_esa": {
             "dcid" if outbound else "icid": slots["number"],
-            "auth": None if is_end else auth,
+            "auth": {"account": slots["account"], **({} if is_end else auth)},
             "listener": {"interface": None if outbound else interface},
             "sender": slots["sender"],
             "smtp": {
@@ -187,6 +187,28 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
         },
         "error": error,
     }
+
+
+def lay_out_user(user: str) -> tuple[bytes, bytes, bytes | None, bytes]:
+    """Serialise what is made of a user: the name, ``user``, the account, and ``related.user``."""
+    # A guesser may name another one each time: no objects that are serialised as a whole.
+    name, plain = orjson.dumps(shorten(user)), account_of(user)
+    account = orjson.dumps(shorten(plain)) if plain else None
+    names = b'{"name":%b' % name
+    if "@" in user:
+        names += b',"email":%b,"id":%b' % (name, name)
+    if "\\" in user and user[0] != "\\":
+        names += b',"domain":%b' % orjson.dumps(shorten(user[: user.index("\\")]))
+    others = b"" if account is None or account == name else b"," + account
+    return name, names + b"}", account, b"[%b%b]" % (name, others)
+
+
+def account_of(user: str) -> str:
+    """Return a user in one form, however a client wrote it; empty if nothing remains.
+
+    What is before a backslash is a Windows domain, what is behind the first ``@`` a mail domain.
+    """
+    return user.rpartition("\\")[2].partition("@")[0].strip().lower()
 
 
 def lay_out_syslog(header: SyslogHeader) -> bytes | None:
