@@ -70,9 +70,11 @@ def test_a_key_that_may_only_ship_is_good(server: BulkServer) -> None:
     assert bad(findings) == []
     assert [x.text for x in findings] == [
         f"{server.url} answers, and takes the credentials of key 'fwd01'",
-        "the version cannot be seen with these credentials, which is not a fault",
         "documents may be shipped to logs-cisco_esa.auth-default",
-        "templates cannot be seen with these credentials",
+        (
+            "not checked, because the credentials lack the privileges: the version (monitor), index"
+            " template logs-cisco_esa (manage_index_templates); shipping does not need them"
+        ),
     ]
 
 
@@ -87,8 +89,9 @@ def test_a_key_that_sees_more(server: BulkServer) -> None:
     texts = [x.text for x in look(server, username="ann", password="x")]
     assert "user 'ann'" in texts[0]
     assert texts[1] == "it is Elasticsearch 9.5.3"
-    assert "logs-cisco_esa" in texts[3]
-    assert "version 1" in texts[3]
+    assert texts[2] == "index template logs-cisco_esa is there, version 1"
+    assert texts[3] == "documents may be shipped to logs-cisco_esa.auth-default"
+    assert len(texts) == 4
 
 
 def test_an_answer_that_trickles(server: BulkServer) -> None:
@@ -103,7 +106,7 @@ def test_nothing_is_there_yet(server: BulkServer) -> None:
     server.others[TEMPLATE] = error(404, "resource_not_found_exception")
     findings = look(server)
     assert bad(findings) == []
-    assert "esa-forwarder setup" in findings[3].text
+    assert "esa-forwarder setup" in findings[1].text
 
 
 def test_a_version_that_is_too_old(server: BulkServer) -> None:
@@ -129,7 +132,9 @@ def test_credentials_that_are_not_taken(server: BulkServer) -> None:
     server.others[AUTHENTICATE] = error(401, "security_exception", "unable to authenticate")
     (finding,) = look(server)
     assert "does not take the credentials (401: unable to authenticate)" in finding.text
-    assert "expired key" in finding.advice
+    assert finding.advice.startswith("It may have expired")
+    (finding,) = look(server, username="ann", password="x")
+    assert finding.advice.startswith("Set username and password to")
 
 
 def test_a_right_that_is_missing(server: BulkServer) -> None:
@@ -145,7 +150,7 @@ def test_the_namespace_of_the_configuration(server: BulkServer) -> None:
     name = "logs-cisco_esa.auth-mail"
     server.others[PRIVILEGES] = rights(name, auto_configure=True, create_doc=True)
     findings = check(key_of(server), Expected("mail", ("esa1",)))
-    assert findings[2].text == f"documents may be shipped to {name}"
+    assert findings[1].text == f"documents may be shipped to {name}"
 
 
 def test_the_namespaces_of_appliances(server: BulkServer) -> None:
@@ -158,7 +163,7 @@ def test_the_namespaces_of_appliances(server: BulkServer) -> None:
     expected = Expected("mail", tuple(f"ESA{x}" for x in range(10, 30)))
     settings = {**key_of(server), "namespace_by_appliance": True}
     findings = check(settings, expected)
-    assert findings[2].text == f"documents may be shipped to {', '.join(names[:10])} and 5 more"
+    assert findings[1].text == f"documents may be shipped to {', '.join(names[:10])} and 5 more"
     (found,) = bad(findings)
     assert f"create_doc on {', '.join(names[15:])} is missing" in found
     (found,) = bad(check(settings, Expected("mail")))
@@ -170,9 +175,10 @@ def test_the_rights_on_an_index(server: BulkServer) -> None:
     """By the pattern of its names; the template is that of the index."""
     server.others[PRIVILEGES] = rights("esa-*.*", auto_configure=True, create_doc=True)
     server.others["GET /_index_template/cisco_esa.esa"] = error(404, "resource_not_found_exception")
-    *_, last, template = look(server, index="esa-%Y.%m")
+    _, template, last, _ = look(server, index="esa-%Y.%m")
     assert last.text == "documents may be shipped to esa-*.*"
-    assert "there is no index template cisco_esa.esa, so " in template.text
+    assert "there is no index template cisco_esa.esa, so types" in template.text
+    assert template.advice == "Run esa-forwarder setup."
 
 
 def test_a_server_that_is_something_else(server: BulkServer) -> None:
@@ -285,14 +291,43 @@ def test_unknown_rights_are_not_missing(server: BulkServer, answer: Answer) -> N
     server.others[PRIVILEGES] = answer
     findings = look(server)
     assert bad(findings) == []
-    assert findings[2].text == "the rights on logs-cisco_esa.auth-default cannot be asked for"
+    assert findings[1].text == "the rights on logs-cisco_esa.auth-default cannot be asked for"
 
 
 def test_a_template_of_another_version(server: BulkServer) -> None:
     """It is compared where ours is known."""
     template = {"name": "logs-cisco_esa", "index_template": {"version": 999}}
     server.others[TEMPLATE] = Answer(200, {"index_templates": [template]})
-    assert "version 999" in look(server)[3].text
+    assert "version 999" in look(server)[-1].text
+
+
+def test_a_pipeline_of_the_settings(server: BulkServer) -> None:
+    """Documents would wait for it for ever."""
+    path = "GET /_ingest/pipeline/geo%20ip"
+    server.others[path] = Answer(404, {})
+    (found,) = bad(look(server, pipeline="geo ip"))
+    assert found == "there is no pipeline 'geo ip' | Create it, or take pipeline out."
+    server.others[path] = Answer(200, {"geo ip": {}})
+    assert "pipeline 'geo ip' is there" in [x.text for x in look(server, pipeline="geo ip")]
+    server.others[path] = FORBIDDEN
+    assert "pipeline 'geo ip' (read_pipeline)" in look(server, pipeline="geo ip")[-1].text
+
+
+def test_what_is_wrong_with_all_nodes_is_said_once(server: BulkServer, tmp_path: Path) -> None:
+    """With those nodes; a file of the settings is of no node."""
+    other = BulkServer(product="Elasticsearch")
+    try:
+        for each in (server, other):
+            each.others[AUTHENTICATE] = error(401, "security_exception", "unable to authenticate")
+        (found,) = bad(look(server, hosts=[server.url, other.url]))
+        assert found.startswith(f"{server.url} does not take the credentials (401")
+        assert f"; the same at {other.url} | " in found
+    finally:
+        other.stop()
+    hosts = ["https://127.0.0.1:9", "https://127.0.0.1:10"]
+    (found,) = bad(look(server, hosts=hosts, ca_certs=str(tmp_path / "missing.pem")))
+    assert found.startswith(f"ca_certs '{tmp_path}/missing.pem' cannot be used: No such file")
+    assert "the same" not in found
 
 
 def test_a_node_that_is_down(server: BulkServer) -> None:

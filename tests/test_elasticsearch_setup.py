@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
 
 from forwarder import ConfigError, SetupOptions, Step, Unavailable
+from forwarder.cli.main import main
 from tests.kibana.loading import load, parse
 from tests.servers.elasticsearch.running import PASSWORD, USER, Node
+from tests.servers.forwarding import Forwarder
 from tests.test_assets import MAPPED, read
 
 pytestmark = pytest.mark.xdist_group("queries")
@@ -182,7 +185,7 @@ def test_a_key_with_two_privileges_sets_up(node: Node) -> None:
 
 def test_a_key_that_may_only_ship_is_told_what_it_lacks(node: Node) -> None:
     """Which privileges, and of whom."""
-    with pytest.raises(Unavailable, match=r"the key that sets up needs.*manage_index_templates"):
+    with pytest.raises(Unavailable, match=r"or key that sets up needs.*manage_index_templates"):
         do(steps_of(node, SetupOptions(api_key=_make_key(node))))
 
 
@@ -237,17 +240,50 @@ def test_the_key_is_made_and_written(node: Node, tmp_path: Path, index: str | No
         list(setup(settings, options))
 
 
+def test_the_first_setup_is_as_the_documentation_has_it(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key comes where the configuration expects it, and is all that the service needs."""
+    path = tmp_path / "es_api_key"
+    output = {"type": "elasticsearch", **node.settings(api_key=f"${{file:{path}}}")}
+    forwarder = Forwarder(tmp_path, output)
+
+    def run(command: str, *arguments: str) -> Result:
+        return CliRunner().invoke(main, [command, "-c", str(forwarder.config), *arguments])
+
+    before = run("setup")
+    assert before.exit_code == 2
+    assert "es_api_key' cannot be read" in before.stderr
+    assert "With --user and --password, or --api-key, setup does not need" in before.stderr
+    monkeypatch.setenv("ESA_FORWARDER_SETUP_USER", USER)
+    monkeypatch.setenv("ESA_FORWARDER_SETUP_PASSWORD", PASSWORD)
+    done = run("setup", "--make-key", str(path))
+    assert done.exit_code == 0, done.stderr
+    assert f"written into {path} (mode 0600); make the user of" in done.stdout
+    monkeypatch.undo()
+    forwarder.once()
+    checked = run("check")
+    assert checked.exit_code == 0, checked.stdout
+    assert "takes the credentials of key 'esa-forwarder'" in checked.stdout
+    assert "index template logs-cisco_esa (manage_index_templates)" in checked.stdout
+    refused = run("setup")
+    assert refused.exit_code == 1
+    assert "needs the cluster privileges manage_index_templates and manage_i" in refused.stderr
+
+
 def test_a_key_that_cannot_be_made_leaves_no_file(node: Node, tmp_path: Path) -> None:
     """So it can be tried again."""
     path = tmp_path / "key"
     settings = Settings.model_validate(node.settings())
     *_, step = setup(settings, SetupOptions(user=USER, password="x", key_file=path))
     assert step.do is not None
-    with pytest.raises(Unavailable, match="needs the cluster privilege manage_own_api_key"):
+    with pytest.raises(Unavailable, match=r"401 to POST .*; set up with a user and password, or a"):
         step.do()
     assert not path.exists()
     with pytest.raises(ConfigError, match="set up with user and password"):
         list(setup(settings, SetupOptions(api_key="a:b", key_file=path)))
+    with pytest.raises(ConfigError, match=r"folder of .*none/key' does not exist; make it"):
+        list(setup(settings, SetupOptions(user=USER, password="x", key_file=path / "none/key")))
 
 
 def test_a_cluster_that_is_not_there_is_said() -> None:

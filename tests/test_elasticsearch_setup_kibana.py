@@ -134,6 +134,7 @@ def test_everything_is_removed(kibana: StandIn) -> None:
     ("answer", "words"),
     [
         ((200, {"success": False, "errors": [{"id": "a"}]}), "did not take all objects"),
+        ((403, {"message": "Forbidden"}), "needs rights for saved objects and security rules"),
         ((413, "<html>too large</html>"), "413"),
         ((503, "not ready yet"), "503 .*not ready yet"),
     ],
@@ -157,9 +158,9 @@ def test_rules_that_are_not_taken_are_said(kibana: StandIn) -> None:
         step.do()
 
 
-def test_who_may_not_is_told_what_is_needed(kibana: StandIn) -> None:
-    """Kibana's own words, and the rights."""
-    with pytest.raises(Unavailable, match=r"401 .*rights for saved objects and security rules"):
+def test_who_is_not_known_is_told_to_log_in(kibana: StandIn) -> None:
+    """With Kibana's own words."""
+    with pytest.raises(Unavailable, match=r"401 .*Unauthorized; set up with a user and password"):
         do(kibana, key="another:key")
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
@@ -136,10 +137,11 @@ def config_file(command: Callable[_Given, _Result]) -> Callable[_Given, _Result]
     return _config_option(required=False)(argument(with_path))
 
 
-def load_or_end(path: Path, *, without_logins: bool = False) -> "Config":
+def load_or_end(path: Path, *, without_logins: bool = False, advice: str = "") -> "Config":
     """Load a configuration; if it has issues, print all of them and end the command.
 
-    The settings by which outputs log in can be left out.
+    The settings by which outputs log in can be left out; where only these are at fault, some advice
+    is printed.
     """
     from forwarder import log
     from forwarder.config.load import InvalidConfigError, load
@@ -152,6 +154,10 @@ def load_or_end(path: Path, *, without_logins: bool = False) -> "Config":
     except InvalidConfigError as error:
         for issue in str(error).splitlines():
             click.echo(f"error: {issue}", err=True)
+        if advice:
+            with suppress(InvalidConfigError), stdout_to_stderr():
+                load(path, find_outputs, without_logins=True)
+                click.echo(advice, err=True)
         sys.exit(BAD_CONFIG)
 
 

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from forwarder.output import Step
 
 
+_OWN_LOGINS = (
+    "With --user and --password, or --api-key, setup does not need the credentials of the output."
+)
+
+
 def _credential(name: str, text: str) -> "Callable[[FC], FC]":
     """Make an option for the setup alone, which may be a variable of the environment."""
     option = "--" + name.lower().replace("_", "-")
@@ -87,7 +92,7 @@ def setup(  # noqa: PLR0913, PLR0917 - one for each option
         raise click.UsageError("--make-key goes with neither --export nor --remove.")
     sends_nothing = dry_run or folder is not None
     without_logins = sends_nothing or any((api_key, user, password))
-    config = load_or_end(path, without_logins=without_logins)
+    config = load_or_end(path, without_logins=without_logins, advice=_OWN_LOGINS)
     given = [x for x in (api_key, password, f"{user}:{password}" if user else None) if x]
     mask = mask_of(config, more=given)
     output = _choose(config, name)

@@ -145,9 +145,10 @@ def _validate(
             continue
         common = tuple(fields_of(models.OutputSettings))
         formatter = IssueFormatter(document, plugin.config, at[:2], common)
-        omitted = plugin.login_settings if unresolved is not None else ()
-        left_out.update((*at[:2], key) for key in omitted)
-        own = {x: y for x, y in values.items() if x not in common and x not in omitted}
+        for key in plugin.login_settings if unresolved is not None else ():
+            left_out.add((*at[:2], key))
+            values.pop(key, None)  # what a reference is to is not a secret
+        own = {x: y for x, y in values.items() if x not in common}
         own_settings = _validate_model(formatter, own, issues, extra="forbid")
         if own_settings is not None:
             valid[name] = plugin, own_settings

@@ -14,7 +14,8 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -298,6 +299,29 @@ def _words_of(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return error.reason or str(error)
     return error.strerror or str(error) or type(error).__name__
+
+
+def check_nodes(
+    urls: Iterable[str], check: Callable[[str], Iterator[Finding]]
+) -> Iterator[Finding]:
+    """Check each node; what is wrong with several in the same way comes once, at the end."""
+    wrong = defaultdict[Finding, list[str]](list)
+    for url in urls:
+        findings = check(url)
+        try:
+            for found in findings:
+                if found.good:
+                    yield found
+                else:
+                    wrong[found._replace(text=found.text.removeprefix(url))].append(url)
+        except Unavailable as error:
+            found = as_finding(str(error))
+            wrong[found._replace(text=found.text.removeprefix(url))].append(url)
+    for found, (url, *others) in wrong.items():
+        # What begins otherwise is not about a node, such as a file of the settings.
+        is_of_node = found.text[:1] in {" ", ":"}
+        more = f"; the same at {', '.join(others)}" if others and is_of_node else ""
+        yield found._replace(text=f"{url if is_of_node else ''}{found.text}{more}")
 
 
 def as_finding(text: str) -> Finding:

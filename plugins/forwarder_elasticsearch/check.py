@@ -7,14 +7,15 @@ a fault, and is said.
 import json
 import ssl
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from urllib.parse import quote
 
 from forwarder_bulk.targets import ANY, Targets
-from forwarder_bulk.transport import as_finding, fetch_certificate
+from forwarder_bulk.transport import check_nodes, fetch_certificate
 
-from forwarder import Expected, Finding, Unavailable
+from forwarder import Expected, Finding
 from forwarder_elasticsearch.client import Answer, request
 from forwarder_elasticsearch.names import Names
 from forwarder_elasticsearch.settings import Settings
@@ -30,18 +31,18 @@ _SEE_SERVER = "See how the server is, and whether hosts is right."
 
 def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
     """Look at each node, and at the cluster by the first that takes the credentials."""
-    is_checked = False
-    for url in settings.urls():
-        try:
-            if url.startswith("https:") and settings.proxy is None:
-                yield from _check_certificate(settings, url)
-            login = _judge_login(settings, url, request(settings, url, "GET", _AUTHENTICATE))
-            yield login
-            if login.good and not is_checked:
-                is_checked = True
-                yield from _check_cluster(settings, expected, url)
-        except Unavailable as error:
-            yield as_finding(str(error))
+    checked: list[str] = []
+
+    def check_node(url: str) -> Iterator[Finding]:
+        if url.startswith("https:") and settings.proxy is None:
+            yield from _check_certificate(settings, url)
+        login = _judge_login(settings, url, request(settings, url, "GET", _AUTHENTICATE))
+        yield login
+        if login.good and not checked:
+            checked.append(url)
+            yield from _check_cluster(settings, expected, url)
+
+    yield from check_nodes(settings.urls(), check_node)
 
 
 def _check_certificate(settings: Settings, url: str) -> Iterator[Finding]:
@@ -59,17 +60,35 @@ def _check_certificate(settings: Settings, url: str) -> Iterator[Finding]:
 
 def _check_cluster(settings: Settings, expected: Expected, url: str) -> Iterator[Finding]:
     ask = partial(request, settings, url)
-    version = _judge_version(ask("GET", "/"))
-    yield version
-    if not version.good:
-        return  # what another version answers may mean something else
-    names = Targets(settings.index, by_appliance=settings.namespace_by_appliance).expect(expected)
-    wanted = {"index": [{"names": names, "privileges": _PRIVILEGES}]}
+    names, pipeline = Names(settings.index), settings.pipeline
+    template, at = f"index template {names.template}", f"/_index_template/{names.template}"
+    looks: list[tuple[str, str, str, Callable[[Answer], Finding]]] = [
+        ("the version", "monitor", "/", _judge_version),
+        (template, "manage_index_templates", at, partial(_judge_template, names)),
+    ]
+    if pipeline is not None:
+        at, judge = f"/_ingest/pipeline/{quote(pipeline)}", partial(_judge_pipeline, pipeline)
+        looks.append((f"pipeline {pipeline!r}", "read_pipeline", at, judge))
+    unseen = []
+    for what, privilege, path, judge_it in looks:
+        answer = ask("GET", path)
+        if answer.status in {401, 403}:
+            unseen.append(f"{what} ({privilege})")
+            continue
+        finding = judge_it(answer)
+        yield finding
+        if path == "/" and not finding.good:
+            return  # what another version answers may mean something else
+    targets = Targets(settings.index, by_appliance=settings.namespace_by_appliance)
+    wanted = {"index": [{"names": targets.expect(expected), "privileges": _PRIVILEGES}]}
     path = "/_security/user/_has_privileges"
-    yield from _judge_rights(names, ask("POST", path, json.dumps(wanted).encode()))
-    ours = Names(settings.index)
-    if not ours.fits_others:
-        yield _judge_template(ours, ask("GET", f"/_index_template/{ours.template}"))
+    answer = ask("POST", path, json.dumps(wanted).encode())
+    yield from _judge_rights(targets.expect(expected), answer)
+    if unseen:
+        yield _good(
+            f"not checked, because the credentials lack the privileges: {', '.join(unseen)};"
+            " shipping does not need them"
+        )
 
 
 def _judge_login(settings: Settings, url: str, answer: Answer) -> Finding:
@@ -86,7 +105,12 @@ def _judge_login(settings: Settings, url: str, answer: Answer) -> Finding:
         what = (
             "does not take the credentials" if has_any else "wants credentials, and there are none"
         )
-        advice = "Give a valid api_key, or username and password; replace an expired key."
+        if settings.api_key is not None:
+            advice = "It may have expired or been invalidated: set api_key to a new one."
+        elif settings.username is not None:
+            advice = "Set username and password to those of a user of the cluster."
+        else:
+            advice = "Set api_key, or username and password."
         return _bad(f"{url} {what} ({status}{reason})", advice)
     if status in {400, 404, 405} and settings.api_key is None and settings.username is None:
         return _good(f"{url} answers; security is off there, so every client may do everything")
@@ -94,8 +118,6 @@ def _judge_login(settings: Settings, url: str, answer: Answer) -> Finding:
 
 
 def _judge_version(answer: Answer) -> Finding:
-    if answer.status in {401, 403}:
-        return _good("the version cannot be seen with these credentials, which is not a fault")
     if answer.status != 200:  # noqa: PLR2004 - of HTTP
         return _bad(f"{answer.where}: {answer.reason}", _SEE_SERVER)
     match answer.body:
@@ -135,9 +157,10 @@ def _judge_rights(names: Sequence[str], answer: Answer) -> Iterator[Finding]:
 
 def _judge_template(names: Names, answer: Answer) -> Finding:
     template = f"index template {names.template}"
-    if answer.status in {401, 403}:
-        return _good("templates cannot be seen with these credentials")
     if not (found := answer.body.get("index_templates")):
+        if names.is_plain:
+            text = f"there is no {template}, so types of fields are guessed: source.ip becomes text"
+            return Finding(good=True, text=text, advice="Run esa-forwarder setup.")
         return _good(
             f"there is no {template}, so the built-in one maps the fields;"
             " esa-forwarder setup installs ours"
@@ -148,6 +171,12 @@ def _judge_template(names: Names, answer: Answer) -> Finding:
     if version != ours:
         return _bad(f"{template} has version {version}; ours is {ours}", "Run esa-forwarder setup.")
     return _good(f"{template} is there, version {version}")
+
+
+def _judge_pipeline(name: str, answer: Answer) -> Finding:
+    if answer.status == 404:  # noqa: PLR2004 - of HTTP
+        return _bad(f"there is no pipeline {name!r}", "Create it, or take pipeline out.")
+    return _good(f"pipeline {name!r} is there")
 
 
 def _list(names: Sequence[str]) -> str:

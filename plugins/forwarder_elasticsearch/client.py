@@ -42,7 +42,10 @@ class Answer(NamedTuple):
         if self.status in {200, 400, 404}:
             return self
         reason = f", {self.reason}" if self.reason else ""
-        advice = f"; the key that sets up needs {rights}" if self.status in {401, 403} else ""
+        advice = {
+            401: "; set up with a user and password, or a key, that are valid",
+            403: f"; the user or key that sets up needs {rights}",
+        }.get(self.status, "")
         raise Unavailable(f"{self.where}{reason}{advice}.")
 
     def strange(self) -> Unavailable:

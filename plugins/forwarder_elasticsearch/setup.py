@@ -221,6 +221,8 @@ def _key_request(settings: Settings, path: Path | None, names: Names) -> Step:
         )
     if path is not None and path.exists():
         raise ConfigError(f"{str(path)!r} exists; name a new file with --make-key.")
+    if path is not None and not path.absolute().parent.is_dir():
+        raise ConfigError(f"the folder of {str(path)!r} does not exist; make it, or name another.")
     body = names.read("api_key.json")
     return Step(
         "API key that may ship documents and nothing else",
