@@ -23,7 +23,7 @@ from forwarder.cache import tune_gc
 from forwarder.errors import ForwarderError
 from forwarder.events import Counters, Unparsed
 from forwarder.inputs.block_reader import STDIN, ReadError, file_times, read_blocks
-from forwarder.inputs.files.discovery import LogFile, find, say_passed_over
+from forwarder.inputs.files.discovery import Found, LogFile, find, say_passed_over
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.subscriptions import OtherLog, say_others
 from forwarder.pipeline import LogParser, Settings
@@ -92,24 +92,63 @@ class _Parsed(NamedTuple):
 
 def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
     """Parse files, and write documents to ``out``; BrokenPipeError if its reader has gone."""
+    found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
+
+    def work() -> Iterator["_Parsed"]:
+        with _writing("standard output"):
+            stream = _buffered(out)
+            if options.header and found.files:
+                stream.write(options.header.encode() + b"\n")
+            with closing(_parse_all(options, found.files, stream, progress)) as appliances:
+                yield from appliances
+            stream.flush()
+
+    return _conclude(found, work())
+
+
+class Watcher(LogParser):
+    """Parses the logs of one appliance for what it sees of them; no document is made."""
+
+    def end(self) -> None:
+        """Take the end of all its files."""
+        raise NotImplementedError
+
+
+def read_through(
+    options: ParseOptions, begin: Callable[[], Watcher], progress: Progress
+) -> Outcome:
+    """Read files, those of each appliance by a watcher of its own."""
+    found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
+    whole = sum(_disk_bytes(x) or 0 for x in found.files)
+
+    def step(size: int) -> None:
+        progress(size, whole)
+
+    def work() -> Iterator["_Parsed"]:
+        for _, files in groupby(found.files, key=lambda x: x.appliance):
+            watcher = begin()
+            parsed = _Parsed(watcher.counts, [], [], [])
+            for _documents in _read_files(watcher, files, options.zone, parsed, step):
+                pass
+            watcher.end()
+            yield parsed._replace(counts=watcher.counts)
+
+    return _conclude(found, work())
+
+
+def _conclude(found: Found, work: Iterator["_Parsed"]) -> Outcome:
+    """Do the work, appliance by appliance, and say how it went."""
     begun = time.monotonic()
     tune_gc()
-    found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
     counts, problems, foreign = Counters(), [*found.problems], list[str]()
     others: list[tuple[str, OtherLog]] = []
     complete = False
     try:
-        with _writing("standard output"):
-            out = _buffered(out)
-            if options.header and found.files:
-                out.write(options.header.encode() + b"\n")
-            with closing(_parse_all(options, found.files, out, progress)) as appliances:
-                for parsed in appliances:
-                    counts.add(parsed.counts)
-                    problems += parsed.problems
-                    foreign += parsed.foreign
-                    others += parsed.others
-            out.flush()
+        for parsed in work:
+            counts.add(parsed.counts)
+            problems += parsed.problems
+            foreign += parsed.foreign
+            others += parsed.others
         complete = True
     except ForwarderError as error:
         problems.append(str(error))
@@ -193,28 +232,40 @@ def _parse_files(
 ) -> _Parsed:
     """Parse the files of one appliance, in their order."""
     parser = LogParser(options.settings)
-    problems, foreign, others = list[str](), list[str](), list[tuple[str, OtherLog]]()
+    parsed = _Parsed(parser.counts, [], [], [])
+    for documents in _read_files(parser, files, options.zone, parsed, step):
+        if options.unparsed is not None:
+            lines = parser.counts.take_unparsed()
+            out.writelines(options.unparsed(x).encode() + b"\n" for x in lines)
+        elif options.row is not None:
+            out.writelines(options.row(x).encode() + b"\n" for x in documents)
+        else:
+            out.writelines(documents)
+        out.flush()  # the next ones may be long in coming
+    return parsed._replace(counts=parser.counts)
+
+
+def _read_files(
+    parser: LogParser,
+    files: Iterable[LogFile],
+    zone: tzinfo | None,
+    parsed: _Parsed,
+    step: _Step,
+) -> Iterator[Iterable[bytes]]:
+    """Read files, and note what is wrong with them."""
     for file in files:
         try:
-            reading = open_file(parser, file, options.zone)
-            for documents in _documents(reading, file, step):
-                if options.unparsed is not None:
-                    lines = parser.counts.take_unparsed()
-                    out.writelines(options.unparsed(x).encode() + b"\n" for x in lines)
-                elif options.row is not None:
-                    out.writelines(options.row(x).encode() + b"\n" for x in documents)
-                else:
-                    out.writelines(documents)
-                out.flush()  # the next ones may be long in coming
+            reading = open_file(parser, file, zone)
+            yield from _documents(reading, file, step)
         except ReadError as error:
-            problems.append(str(error))
+            parsed.problems.append(str(error))
             continue
         other = reading.other
         if other is not None and not other.is_foreign:
-            others.append((file.path, other))
+            parsed.others.append((file.path, other))
         elif other is not None:
-            (problems if file.outright else foreign).append(other.say(shown(file.path)))
-    return _Parsed(parser.counts, problems, foreign, others)
+            what = other.say(shown(file.path))
+            (parsed.problems if file.outright else parsed.foreign).append(what)
 
 
 def open_file(parser: LogParser, file: "LogFile | FileStat", zone: tzinfo | None) -> "FileParser":

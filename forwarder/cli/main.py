@@ -19,6 +19,7 @@ from forwarder.cli.run import run
 from forwarder.cli.send import send
 from forwarder.cli.setup import setup
 from forwarder.cli.status import status
+from forwarder.cli.trace import trace
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,5 +28,17 @@ def main() -> None:
     """Turn the mail logs of Cisco Secure Email Gateways into authentication events."""
 
 
-for _command in (check, config, dead_letters, parse, plugins, rewind, run, send, setup, status):
+for _command in (
+    check,
+    config,
+    dead_letters,
+    parse,
+    plugins,
+    rewind,
+    run,
+    send,
+    setup,
+    status,
+    trace,
+):
     main.add_command(_command)

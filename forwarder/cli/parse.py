@@ -3,9 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 import orjson
@@ -14,28 +12,23 @@ from forwarder.cli.common import (
     DONE,
     FAILED,
     Column,
-    as_configured,
     format_row,
     format_unparsed,
-    load_or_end,
     require_stdout,
 )
-from forwarder.cli.start import drop_output
-from forwarder.events import (
-    GIVE_NAMES,
-    WARNINGS,
-    Counters,
-    Unparsed,
-    describe_mixture,
-    describe_warning,
+from forwarder.cli.reading import (
+    parse_warnings,
+    print_problems,
+    read_options,
+    reading_options,
+    show_progress,
 )
-from forwarder.text import escaped, escaped_json, many, quoted
+from forwarder.cli.start import drop_output
+from forwarder.events import Unparsed
+from forwarder.text import escaped_json, many, quoted
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
-
-    from forwarder.app.parse import Outcome, Progress
-    from forwarder.pipeline import Settings
+    from forwarder.app.parse import Outcome
 
 _COLUMNS = {
     "TIME (UTC)": Column(19, most=19),
@@ -64,33 +57,7 @@ _MARKS = {"success": "+", "failure": "-", None: " "}
 
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option(
-    "--config",
-    "-c",
-    "config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Configuration whose settings of appliances and documents are used.",
-)
-@click.option(
-    "--appliance",
-    metavar="NAME",
-    callback=as_configured("read_keyword"),
-    help="Name of the appliance, for all PATHs.",
-)
-@click.option(
-    "--timezone",
-    "zone",
-    metavar="ZONE",
-    callback=as_configured("read_zone"),
-    help="IANA time zone of logs whose header has no UTC offset, like Europe/Rome. [default: UTC]",
-)
-@click.option(
-    "--year",
-    type=click.IntRange(1970, 9998),
-    help="Year of the first line of each file, for timestamps without one. "
-    "[default: from the file's name or time]",
-)
+@reading_options
 @click.option(
     "--format",
     "form",
@@ -98,9 +65,6 @@ _MARKS = {"success": "+", "failure": "-", None: " "}
     default="ndjson",
     show_default=True,
     help="One JSON document a line, or a table for people.",
-)
-@click.option(
-    "--follow-symlinks", is_flag=True, help="Follow symbolic links in folders and patterns, too."
 )
 @click.option("--no-session-events", is_flag=True, help="Leave out the ends of sessions.")
 @click.option("--no-original", is_flag=True, help="Leave out event.original, the line as it was.")
@@ -120,17 +84,13 @@ _MARKS = {"success": "+", "failure": "-", None: " "}
 def parse(  # noqa: PLR0913 - one an option
     *,
     paths: tuple[str, ...],
-    config: Path | None,
-    appliance: str | None,
-    zone: "tzinfo | None",
-    year: int | None,
     form: str,
-    follow_symlinks: bool,
     no_session_events: bool,
     no_original: bool,
     jobs: int,
     unparsed: bool,
     quiet: bool,
+    **reading: Any,  # noqa: ANN401 - of `reading_options`
 ) -> NoReturn:
     """Parse mail logs and print one ECS document for each SMTP login.
 
@@ -139,36 +99,26 @@ def parse(  # noqa: PLR0913 - one an option
     appliance is named by the host in a syslog header, or else by the folder that holds its logs.
     """
     from forwarder.app import parse as parsing
-    from forwarder.pipeline import Settings
 
     require_stdout()
     if not paths and sys.stdin is not None and sys.stdin.isatty():
         raise click.UsageError("name a file, a folder or a pattern, or pipe a log in.")
-    settings = Settings() if config is None else _settings_of(config)
-    common = settings.common
-    options = parsing.ParseOptions(
-        paths=paths or ("-",),
-        appliance=appliance,
+    options = read_options(paths or ("-",), **reading)
+    settings, common = options.settings, options.settings.common
+    options = options._replace(
         settings=settings._replace(
-            year=year,
             sessions=settings.sessions and not no_session_events,
             common=common._replace(original=common.original and not no_original),
             count_lines=not quiet,
             keep_unparsed=None if unparsed else 0,
         ),
-        zone=zone,
         jobs=jobs,
         header=HEADER if form == "table" and not unparsed else "",
         row=row if form == "table" else terminal_line if sys.stdout.isatty() else None,
-        follow_symlinks=follow_symlinks,
         unparsed=unparsed_line if unparsed else None,
     )
-    bar: AbstractContextManager[Progress] = nullcontext(lambda *_: None)
-    has_terminal = sys.stderr is not None and sys.stderr.isatty()
-    if has_terminal and not sys.stdout.isatty() and not quiet:
-        bar = progress_bar(sys.stderr)
     try:
-        with bar as progress:
+        with show_progress(shown=not sys.stdout.isatty() and not quiet) as progress:
             outcome = parsing.parse(options, sys.stdout.buffer, progress)
     except BrokenPipeError:  # the reader has seen enough
         drop_output()
@@ -177,25 +127,11 @@ def parse(  # noqa: PLR0913 - one an option
         sys.stdout.flush()
     except OSError:  # it is among the problems
         drop_output()
-    for problem in outcome.problems:
-        click.echo(f"error: {problem.removesuffix('.')}.", err=True)
-    for warning in (*outcome.warnings, *warnings(outcome.counts)):
-        click.echo(f"warning: {warning.removesuffix('.')}.", err=True)
+    print_problems(outcome)
     if outcome.complete and not quiet:
         for line in summarise(outcome):
             click.echo(line, err=True)
     sys.exit(FAILED if outcome.problems else DONE)
-
-
-def _settings_of(path: Path) -> "Settings":
-    """Take what documents depend on from a configuration."""
-    from forwarder.app.parser_client import ParserSettings
-    from forwarder.pipeline import Settings
-
-    settings = ParserSettings.of(load_or_end(path))
-    return Settings(
-        sessions=settings.sessions, common=settings.common, appliances=settings.appliances
-    )
 
 
 def terminal_line(document: bytes) -> str:
@@ -259,43 +195,4 @@ def summarise(outcome: "Outcome") -> Iterator[str]:
         yield (
             f"joined to their connection: {counts.joined:,} of {counts.joinable:,} ({share:.1f} %)"
         )
-    yield from _parse_warnings(counts, notes=True)
-
-
-def warnings(counts: Counters) -> Iterator[str]:
-    """Yield what a person should look at, a line each."""
-    if counts.assumed_utc:
-        yield (
-            "times were taken for UTC: neither a file header nor --timezone gives the zone;"
-            " name it with --timezone, for example --timezone Europe/Rome"
-        )
-    for appliance, kind, first, second in counts.mixtures:
-        text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
-        yield f"{text}. {GIVE_NAMES}"
-    for kind, name, detail in dict.fromkeys(counts.appliance_warnings):
-        yield describe_warning(kind, quoted(name), escaped(detail))
-    yield from _parse_warnings(counts, notes=False)
-
-
-def _parse_warnings(counts: Counters, *, notes: bool) -> Iterator[str]:
-    for name, noun, what, advice, is_note, _ in WARNINGS:
-        number = getattr(counts, name)
-        if not number or is_note is not notes:
-            continue
-        where = ""
-        if name in counts.first:
-            path, offset = counts.first[name]
-            at = "" if offset is None else f"at byte {offset:,} of "
-            where = f"; the first is {at}{quoted(path or 'standard input')}"
-        yield f"{many(number, noun)} {what}: {advice}{where}"
-
-
-@contextmanager
-def progress_bar(stream: IO[str]) -> "Iterator[Progress]":
-    """Show a bar on a terminal, as long as it is needed."""
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(file=stream), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda read, whole: bar.update(task, advance=read, total=whole or None)
+    yield from parse_warnings(counts, notes=True)

@@ -1,0 +1,99 @@
+"""``esa-forwarder trace``: stories of connections, found by number, user or address."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from forwarder.app.parse import Outcome, ParseOptions, Progress, Watcher, read_through
+from forwarder.errors import ForwarderError
+from forwarder.events import Event
+from forwarder.mail_logs.connections import MAX_LINE
+from forwarder.mail_logs.event_ids import FileHeader
+from forwarder.mail_logs.messages import MessageParser
+from forwarder.mail_logs.scanner import Block
+from forwarder.mail_logs.stories import Stories, Story, StoryLine, Wanted
+from forwarder.pipeline import Settings
+
+Tell = Callable[[Story, Callable[[Event], bytes]], None]
+"""Gets each story that is wanted when it has ended, and what makes a document of an event."""
+
+_NUMBER = re.compile(r"(?:(?P<kind>[ID]CID):? *)?(?P<number>\d{1,20})", re.IGNORECASE)
+
+
+class Tracer(Watcher):
+    """Parses logs, and collects stories beside."""
+
+    def __init__(self, settings: Settings, wanted: Wanted, tell: Tell) -> None:
+        super().__init__(settings)
+        self._stories = Stories(wanted, lambda story: tell(story, self._serialise))
+
+    def read(  # type: ignore[explicit-override]  # not in Python 3.11
+        self, block: Block, header: FileHeader, arrival: datetime | None
+    ) -> list[Event]:
+        """Join the lines of a block, and add them to their stories."""
+        events = super().read(block, header, arrival)
+        self._stories.take(block, header.origin.appliance, header.origin.path, events)
+        return events
+
+    def end(self) -> None:  # type: ignore[explicit-override]
+        """Tell the stories that have no end."""
+        self._stories.finish()
+
+    def _serialise(self, event: Event) -> bytes:
+        (document,) = self.encode([event])
+        return document
+
+
+def trace(options: ParseOptions, wanted: Wanted, tell: Tell, progress: Progress) -> Outcome:
+    """Read files, and tell the stories that are wanted, each when it has ended."""
+    return read_through(options, lambda: Tracer(options.settings, wanted, tell), progress)
+
+
+def read_query(text: str) -> Wanted:
+    """Tell what is looked for: ``ICID 5``, ``5``, ``DCID 5``, an address, or else a user."""
+    if number := _NUMBER.fullmatch(text.strip()):
+        name = f"{(number['kind'] or 'ICID').upper()} {number['number']}"
+        return lambda story, _line, _event: story.name == name
+    with suppress(ValueError):
+        return _by_address(ipaddress.ip_address(text))
+    if not text.strip():
+        raise ForwarderError("it is empty; name a connection, a user or an address")
+    user = text.casefold()
+    account = _account(user) if user == _account(user) else None
+    return lambda _story, _line, event: event is not None and _is_user(event, user, account)
+
+
+def _is_user(event: Event, user: str, account: str | None) -> bool:
+    session = () if event.session is None else event.session.users
+    names = [x.casefold() for x in (*session, event.user or "")]
+    return user in names or (account is not None and account in map(_account, names))
+
+
+def _account(user: str) -> str:
+    """Return a user without a domain before or behind."""
+    return user.rpartition("\\")[2].partition("@")[0]
+
+
+def _by_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Wanted:
+    parser = MessageParser()
+
+    def is_it(raw: bytes | None) -> bool:
+        with suppress(ValueError):
+            return raw is not None and ipaddress.ip_address(raw.decode()) == address
+        return False
+
+    def wanted(_story: Story, line: StoryLine | None, event: Event | None) -> bool:
+        if event is not None:
+            opened = None if event.connection is None else event.connection.opened
+            return opened is not None and is_it(opened.address)
+        assert line is not None  # noqa: S101 - one of them is there
+        # Either reads a line that has its timestamp where a file has it.
+        text = (b" " * 25 + b"Info: " + line.original[line.message :])[:MAX_LINE]
+        if not text.startswith((b"New SMTP", b"New smtp"), 31):
+            return False
+        opened = parser.read_opened(text) or parser.read_delivery_opened(text)
+        return opened is not None and is_it(opened.address)
+
+    return wanted

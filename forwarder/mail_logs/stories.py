@@ -1,0 +1,197 @@
+"""Stories of connections: all lines of each, in order, and the events that came of them.
+
+The join keeps of a connection what logins need. A story has every line that names the connection,
+or a message that came over it, also behind its end: until its messages are delivered.
+
+Rules:
+
+* A line belongs to what its message names at its beginning: ``MID 6 Subject 'ICID 5 close'`` is of
+  message 6. Numbers count within one host of a syslog header.
+* ``New`` begins a story, whatever was known of its number.
+* At most :data:`MAX_OPEN` stories are open, with :data:`MAX_LINES` lines each; the oldest ones are
+  told before their end, and further lines are only counted.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from forwarder.events import Action, Event, SyslogHeader
+from forwarder.mail_logs import grammar
+from forwarder.mail_logs.scanner import Block
+
+MAX_OPEN = 65_536
+MAX_LINES = 1_000
+MAX_CLOSED = 256
+"""Of one appliance, the last ones: ``close`` comes behind ``lost``, and relays mix lines."""
+
+_LINE = re.compile(
+    rb"\n(?s:.{25})" + grammar.LEVEL + rb": ++(?P<message>"
+    rb"(?:(?:New|Start|SMTP|smtp|Auth:?|Delivery|start|Message|done|finished|aborted|server"
+    rb"|connection|killed|Bounced:|Delayed:|RPC) ++)*+"
+    rb"\(?(?P<kind>[ID]CID|MID):? ++(?P<number>\d{1,20})(?!\d)"
+    rb"(?: ++(?:ICID (?P<icid>\d{1,20})|MID (?P<mid>\d{1,20}))(?!\d))?[^\n]*+"
+    rb"|(?:Version: |Time offset from UTC: )[^\n]*+)"
+)
+_NEW = (b"New SMTP", b"New smtp")
+_OVER = (b"Message finished", b"Message aborted")
+
+
+class StoryLine(NamedTuple):
+    """A line of a story, as its file has it."""
+
+    path: str | None
+    offset: int  # bytes from the start of the file
+    original: bytes
+    message: int  # where the message begins in it, in bytes
+    header: SyslogHeader | None
+
+
+@dataclass(eq=False, slots=True)
+class Story:
+    """What a log says of one connection."""
+
+    appliance: str
+    name: str  # `ICID 5`
+    is_wanted: bool = False
+    lines: list[StoryLine] = field(default_factory=list)
+    more: int = 0  # lines beyond that
+    events: list[Event] = field(default_factory=list)
+    headers: tuple[StoryLine, ...] = ()  # of the files it is in
+    has_ended: bool = False  # whether a line says so
+    is_over: bool = False  # whether no further line of the connection is expected
+    mids: set[bytes] = field(default_factory=set)  # of messages that are on their way
+
+
+_Name = tuple[str | None, bytes, bytes]  # host, `ICID` or `DCID`, number
+
+Wanted = Callable[[Story, StoryLine | None, Event | None], bool]
+"""Whether a story is wanted, by one more of its lines or events."""
+
+
+class Stories:
+    """Collects the stories of one appliance that are wanted, and tells each when it ends."""
+
+    def __init__(self, wanted: Wanted, tell: Callable[[Story], None]) -> None:
+        self._wanted, self._tell = wanted, tell
+        self._open: dict[_Name, Story] = {}
+        self._closed: dict[_Name, Story] = {}
+        self._mids: dict[tuple[str | None, bytes], Story] = {}
+        self._headers: dict[bytes, StoryLine] = {}
+        """Of the file that is being read, by how they begin."""
+        self._path: str | None = None
+        self._ended: list[Story] = []
+
+    def take(self, block: Block, appliance: str, path: str | None, events: list[Event]) -> None:
+        """Take a block, and the events that came of it."""
+        if path != self._path:
+            self._path, self._headers = path, {}
+        placed: dict[int, Story] = {}
+        rewritten = None if block.lines is None else {x.position: x for x in block.lines}
+        for found in _LINE.finditer(block.text, block.start, block.end):
+            if rewritten is None:
+                at = found.start() + 1
+                original = block.text[at : found.end()].removesuffix(b"\r")
+                start = found.start("message") - at
+                line = StoryLine(path, block.offset + at, original, start, None)
+            else:
+                known = rewritten[found.start()]
+                line = StoryLine(path, known.offset, known.original, known.message, known.header)
+            if found["kind"] is None:
+                self._headers[found["message"][:4]] = line
+                continue
+            for story in self._find(block.host, appliance, found):
+                self._add(story, line)
+                placed[line.offset] = story
+        for event in events:
+            self._place(block.host, event, placed)
+        self._tell_ended()
+
+    def finish(self) -> None:
+        """Tell what is left, the oldest first."""
+        left = (*self._mids.values(), *self._closed.values(), *self._open.values())
+        self._ended = [*dict.fromkeys(left)]
+        self._open, self._closed, self._mids = {}, {}, {}
+        self._tell_ended()
+
+    def _tell_ended(self) -> None:
+        for story in self._ended:
+            if story.is_wanted:
+                self._tell(story)
+        self._ended = []
+
+    def _find(self, host: str | None, appliance: str, found: re.Match[bytes]) -> Iterator[Story]:
+        """Find the stories that a line belongs to, and note what it begins and ends."""
+        kind, number, message = found["kind"], found["number"], found["message"]
+        if kind == b"MID":
+            yield from self._find_message(host, found)
+            return
+        name = host, kind, number
+        if message.startswith(_NEW):
+            for stories in (self._open, self._closed):
+                if name in stories:
+                    self._end(stories.pop(name))
+        story = self._open.get(name) or self._closed.get(name)
+        if story is None:
+            story = self._open[name] = Story(appliance, f"{kind.decode()} {number.decode()}")
+            if len(self._open) > MAX_OPEN:
+                self._end(self._open.pop(next(iter(self._open))))
+        yield story
+        if found["mid"] is not None and (host, found["mid"]) in self._mids:
+            yield self._mids[host, found["mid"]]
+        if name in self._open and _is_end(message):
+            story.has_ended = True
+            self._closed[name] = self._open.pop(name)
+            if len(self._closed) > MAX_CLOSED:
+                self._end(self._closed.pop(next(iter(self._closed))))
+
+    def _find_message(self, host: str | None, found: re.Match[bytes]) -> Iterator[Story]:
+        mid, message = (host, found["number"]), found["message"]
+        connection = self._open.get((host, b"ICID", found["icid"] or b""))
+        if connection is not None and message.startswith(b"Start"):
+            connection.mids.add(mid[1])
+            self._mids[mid] = connection
+            if len(self._mids) > MAX_OPEN:
+                self._end_message(next(iter(self._mids)))
+        story = self._mids.get(mid, connection)
+        if story is not None:
+            yield story
+            if message.startswith(_OVER) and mid in self._mids:
+                self._end_message(mid)
+
+    def _add(self, story: Story, line: StoryLine) -> None:
+        if not story.lines or story.lines[-1].path != line.path:
+            story.headers += tuple(self._headers.values())
+        if len(story.lines) < MAX_LINES:
+            story.lines.append(line)
+        else:
+            story.more += 1
+        story.is_wanted = story.is_wanted or self._wanted(story, line, None)
+
+    def _place(self, host: str | None, event: Event, placed: dict[int, Story]) -> None:
+        """Add an event to the story of its line; one without a line to what is open."""
+        story = None if event.offset is None else placed.get(event.offset)
+        if story is None and event.connection is not None:
+            outbound = event.outcome.action is Action.OUTBOUND
+            story = self._open.get((host, b"DCID" if outbound else b"ICID", event.connection[0]))
+        if story is not None:
+            story.events.append(event)
+            story.is_wanted = story.is_wanted or self._wanted(story, None, event)
+
+    def _end_message(self, mid: tuple[str | None, bytes]) -> None:
+        story = self._mids.pop(mid)
+        story.mids.discard(mid[1])
+        if story.is_over:
+            self._end(story)
+
+    def _end(self, story: Story) -> None:
+        """Note that no line about the connection itself comes any more."""
+        story.is_over = True
+        if not story.mids:
+            self._ended.append(story)
+
+
+def _is_end(message: bytes) -> bool:
+    found = grammar.match(grammar.CONNECTION_ENDED, message.rstrip(b"\r"))
+    return found is not None or message.startswith(b"SMTP server connection killed")

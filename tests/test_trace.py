@@ -1,0 +1,179 @@
+"""The story of a connection: what the log says, in order, and what came of it."""
+
+import gzip
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from forwarder.app import parse as parsing
+from forwarder.app import trace as tracing
+from forwarder.cli.main import main
+from forwarder.cli.reading import read_options
+from forwarder.mail_logs import stories
+
+SAMPLES = Path(__file__).parents[1] / "examples" / "mail_logs"
+FIRST = """\
+New SMTP ICID 5 interface A (192.0.2.1) address 198.51.100.7 reverse dns host a.example verified yes
+New SMTP ICID 6 interface A (192.0.2.1) address 2001:db8::7
+ICID 5 ACCEPT SG None match ALL SBRS None
+SMTP Auth: (ICID 5) failed for user: EXAMPLE\\Anna using AUTH mechanism: PLAIN with profile: P
+ICID 6 close
+"""
+SECOND = """\
+SMTP Auth: (ICID 5) succeeded for user: anna@example.com using AUTH mechanism: PLAIN with profile: P
+Start MID 7 ICID 5
+MID 7 ICID 5 From: <anna@example.com>
+MID 7 ICID 5 RID 0 To: <b@example.net>
+MID 7 Subject 'ICID 6 close \x1b[31m\u202e'
+MID 7 ready 100 bytes from <anna@example.com>
+ICID 5 lost
+ICID 5 close
+New SMTP DCID 9 interface 192.0.2.1 address 192.0.2.99 port 25
+DCID: 9 IP: 192.0.2.99 SMTP authentication using the profile Out failed: ('535', ['no'])
+Delivery start DCID 9 MID 7 to RID [0]
+Message done DCID 9 MID 7 to RID [0]
+Message finished MID 7 done
+MID 7 Subject 'of the next one'
+DCID 9 close
+New SMTP ICID 5 interface A (192.0.2.1) address 203.0.113.5 reverse dns host None verified no
+SMTP Auth: (ICID 5) succeeded for user: bert using AUTH mechanism: LOGIN with profile: P
+"""
+
+
+def stamped(messages: str) -> bytes:
+    """Make lines of messages, a second from one to the next."""
+    lines = (
+        f"Wed Apr 22 11:{x // 60:02}:{x % 60:02} 2009 Info: {message}\n"
+        for x, message in enumerate(messages.splitlines())
+    )
+    return "".join(lines).encode()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder in which a connection goes over two files."""
+    folder = tmp_path / "esa1"
+    folder.mkdir()
+    (folder / "mail.@20090422T110000.s.gz").write_bytes(gzip.compress(stamped(FIRST)))
+    (folder / "mail.current").write_bytes(stamped(SECOND))
+    return folder
+
+
+def trace(*arguments: object) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(main, ["trace", *map(str, arguments)])
+
+
+def messages(done: Result) -> list[str]:
+    """Return the messages that are shown, without time and level, and what came of them."""
+    lines = [x.strip() for x in done.stdout.splitlines()]
+    return [x.partition("Info: ")[2] or x for x in lines if "Info: " in x or x.startswith("=>")]
+
+
+def test_a_connection_is_told_over_files(folder: Path) -> None:
+    """All its lines and those of its messages, in order, each event below its line."""
+    done = trace("5", folder, "--limit", "1")
+    one, two = FIRST.splitlines(), SECOND.splitlines()
+    shown = [x for x in messages(done) if not x.startswith("=>")]
+    subject = "MID 7 Subject 'ICID 6 close \\x1b[31m\\u202e'"
+    assert shown == [one[0], one[2], one[3], *two[:4], subject, *two[5:8], *two[10:13]]
+    events = [x[3:].split() for x in messages(done) if x.startswith("=>")]
+    assert [x[3:6] for x in events] == [
+        ["-", "login", "EXAMPLE\\Anna"],
+        ["+", "login", "anna@example.com"],
+        ["+", "session", "anna@example.com"],
+    ]
+    assert messages(done)[3].startswith("=> ")
+    assert "  Logins: 1 failure, 1 success.\n" in done.stdout
+    assert "1 more connection not shown; see --limit" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("5", ["ICID 5", "ICID 5"]),
+        ("ICID 6", ["ICID 6"]),
+        ("icid:6", ["ICID 6"]),
+        ("DCID 9", ["DCID 9"]),
+        ("198.51.100.7", ["ICID 5"]),
+        ("2001:DB8:0::7", ["ICID 6"]),
+        ("192.0.2.99", ["DCID 9"]),
+        ("anna", ["ICID 5"]),
+        ("ANNA@example.com", ["ICID 5"]),
+        ("bert", ["ICID 5"]),
+    ],
+)
+def test_connections_are_found(folder: Path, query: str, names: list[str]) -> None:
+    """By number, address and user; a user without a domain stands for any domain."""
+    done = trace(query, folder)
+    assert done.exit_code == 0, done.output
+    found = [x for x in done.stdout.splitlines() if x and not x.startswith(" ")]
+    assert found == [f"{x} of esa1" for x in names]
+
+
+@pytest.mark.parametrize("query", ["anna@example.net", "7", "198.51.100.8", "\x1b[31m"])
+def test_what_is_not_there_is_said(folder: Path, query: str) -> None:
+    """And ends with 1, as grep does; what was asked for does no harm."""
+    done = trace(query, folder)
+    shown = query.replace("\x1b", "\\x1b")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.endswith(f"No connection of {shown} is in 2 files.\n")
+
+
+def test_a_login_without_a_beginning_says_so(folder: Path) -> None:
+    """Where the older file is not read."""
+    done = trace("anna", folder / "mail.current")
+    assert "its address is not known, as its beginning is not in these files" in done.stdout
+
+
+def test_a_story_without_an_end_says_so(folder: Path) -> None:
+    """It may go on in a newer file."""
+    assert "  Logins: 1 success; its end is not in these files.\n" in trace("bert", folder).stdout
+
+
+def test_an_empty_query_is_refused(folder: Path) -> None:
+    """It would be in every user."""
+    assert trace(" ", folder).exit_code == 2
+
+
+def test_hosts_of_one_file_have_numbers_of_their_own(tmp_path: Path) -> None:
+    """A relay writes the lines of two machines into one file."""
+    form = "Apr 22 11:00:0{} 2009 {} mail_logs: Info: {}\n"
+    lines = [
+        form.format(x % 10, host, message)
+        for x, message in enumerate(FIRST.splitlines())
+        for host in ("esa1", "esa2")
+    ]
+    (tmp_path / "relay.log").write_text("".join(lines))
+    done = trace("5", tmp_path)
+    found = [x for x in done.stdout.splitlines() if x and not x.startswith(" ")]
+    assert found == ["ICID 5 of esa1", "ICID 5 of esa2"]
+    assert [x for x in messages(done) if " esa2 " in x and " esa1 " in x] == []
+
+
+def test_every_document_is_in_a_story() -> None:
+    """Once, and as ``parse`` has it."""
+    options = read_options(
+        (str(SAMPLES),), config=None, appliance=None, zone=None, year=None, follow_symlinks=False
+    )
+    told: list[bytes] = []
+    outcome = tracing.trace(
+        options,
+        lambda *_: True,
+        lambda story, serialise: told.extend(serialise(x) for x in story.events),
+        lambda *_: None,
+    )
+    out = BytesIO()
+    assert parsing.parse(options, out, lambda *_: None).problems == outcome.problems == ()
+    assert sorted(told) == sorted(out.getvalue().splitlines(keepends=True))
+
+
+def test_what_is_kept_is_limited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines and stories: a hostile log must not fill the memory."""
+    monkeypatch.setattr(stories, "MAX_LINES", 2)
+    monkeypatch.setattr(stories, "MAX_OPEN", 1)
+    done = trace("5", folder)
+    assert "more lines" in done.stdout
+    assert done.stdout.count(" of esa1\n") > 2
