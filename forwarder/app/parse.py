@@ -109,9 +109,11 @@ def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
 class Watcher(LogParser):
     """Parses the logs of one appliance for what it sees of them; no document is made."""
 
+    def look(self) -> None:
+        """Look at what came of the bytes that were just read."""
+
     def end(self) -> None:
         """Take the end of all its files."""
-        raise NotImplementedError
 
 
 def read_through(
@@ -128,8 +130,8 @@ def read_through(
         for _, files in groupby(found.files, key=lambda x: x.appliance):
             watcher = begin()
             parsed = _Parsed(watcher.counts, [], [], [])
-            for _documents in _read_files(watcher, files, options.zone, parsed, step):
-                pass
+            for _ in _read_files(watcher, files, options.zone, parsed, step):
+                watcher.look()
             watcher.end()
             yield parsed._replace(counts=watcher.counts)
 

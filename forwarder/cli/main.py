@@ -13,6 +13,7 @@ import click
 from forwarder import __version__
 from forwarder.cli.config import check, config, plugins
 from forwarder.cli.dead_letters import dead_letters
+from forwarder.cli.explain import explain
 from forwarder.cli.parse import parse
 from forwarder.cli.rewind import rewind
 from forwarder.cli.run import run
@@ -32,6 +33,7 @@ for _command in (
     check,
     config,
     dead_letters,
+    explain,
     parse,
     plugins,
     rewind,

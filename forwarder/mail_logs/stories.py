@@ -192,6 +192,23 @@ class Stories:
             self._ended.append(story)
 
 
+def find_line(block: Block, path: str | None, offset: int) -> StoryLine | None:
+    """Find the line of a block that has a byte of its file."""
+    text, at = block.text, offset - block.offset
+    if block.lines is not None:
+        line = next((x for x in reversed(block.lines) if x.offset <= offset), None)
+        if line is None or offset > line.offset + len(line.original):
+            return None
+        return StoryLine(path, line.offset, line.original, line.message, line.header)
+    if not block.start < at <= block.end:
+        return None
+    start = text.rfind(b"\n", block.start, at) + 1
+    end = text.find(b"\n", start, block.end)
+    original = text[start : block.end if end < 0 else end].removesuffix(b"\r")
+    message = grammar.find_message(original)
+    return StoryLine(path, block.offset + start, original, message, None)
+
+
 def _is_end(message: bytes) -> bool:
     found = grammar.match(grammar.CONNECTION_ENDED, message.rstrip(b"\r"))
     return found is not None or message.startswith(b"SMTP server connection killed")

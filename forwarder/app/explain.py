@@ -1,0 +1,211 @@
+"""``esa-forwarder explain``: what the program makes of a line, and why.
+
+Nothing is told by heart: the line goes through the code that parses logs. Which line gave a field
+is found out by taking it away: the lines of a connection are parsed again, each time with the
+message of one of them crossed out, and what is missing then was given by it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import orjson
+
+from forwarder.app.parse import Outcome, ParseOptions, Progress, open_file, read_through
+from forwarder.app.trace import Tell, Tracer
+from forwarder.events import Event, Unparsed
+from forwarder.inputs.block_reader import STDIN
+from forwarder.inputs.files.discovery import UNKNOWN_APPLIANCE, LogFile
+from forwarder.mail_logs.event_ids import FileHeader
+from forwarder.mail_logs.forms import Form, Near, find_form, find_nearest
+from forwarder.mail_logs.messages import is_unparsed_login
+from forwarder.mail_logs.scanner import Block
+from forwarder.mail_logs.stories import Story, StoryLine, Wanted, find_line
+from forwarder.pipeline import LogParser, Settings
+
+MAX_CROSSED_OUT = 200  # lines of a connection that are tried; each costs a millisecond
+
+FIXED = frozenset(
+    (
+        *("agent.type", "agent.version", "data_stream.dataset", "data_stream.namespace"),
+        *("data_stream.type", "ecs.version", "event.dataset", "event.kind", "event.module"),
+        *("event.provider", "network.protocol", "network.transport", "observer.product"),
+        *("observer.type", "observer.vendor", "tags", "event.id", "log.file.path", "log.offset"),
+    )
+)
+"""Fields that are the same in every document, or tell where the line is."""
+
+Fields = dict[str, Any]
+"""Values of a document by their full names."""
+
+
+class Reading(NamedTuple):
+    """What the program makes of one line."""
+
+    line: StoryLine
+    form: Form | None
+    near: Near | None  # the nearest form, where it has none
+    is_like_login: bool  # whether it begins like a login and has no known form
+
+
+class Source(NamedTuple):
+    """A line of a connection, and what a document has from it."""
+
+    reading: Reading
+    fields: Fields
+    is_own: bool  # whether it is the line that the document is of
+    is_needed: bool  # whether there is no document without it
+
+
+class Explainer(Tracer):
+    """Collects stories, and looks for the line with a certain byte."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        wanted: Wanted,
+        tell: Tell,
+        tell_unparsed: Callable[[Unparsed], None],
+        offset: int | None,
+    ) -> None:
+        super().__init__(settings._replace(keep_unparsed=None), wanted, tell)
+        self._tell_unparsed = tell_unparsed
+        self._offset = offset
+        self.line: StoryLine | None = None
+
+    def read(  # type: ignore[explicit-override]  # not in Python 3.11
+        self, block: Block, header: FileHeader, arrival: datetime | None
+    ) -> list[Event]:
+        """Join the lines of a block, and look whether one of them is wanted."""
+        events = super().read(block, header, arrival)
+        if self._offset is not None and self.line is None:
+            self.line = find_line(block, header.origin.path, self._offset)
+        return events
+
+    def look(self) -> None:  # type: ignore[explicit-override]
+        """Tell what was not understood."""
+        for line in self.counts.take_unparsed():
+            if self._offset is None or 0 <= self._offset - line.offset <= len(line.text):
+                self._tell_unparsed(line)
+
+
+def explain_file(
+    options: ParseOptions,
+    offset: int | None,
+    tell: Tell,
+    tell_unparsed: Callable[[Unparsed], None],
+    progress: Progress,
+) -> tuple[Outcome, StoryLine | None]:
+    """Read a file, and tell the connection of the line with a byte, or all that have a login.
+
+    Also told is what was not understood: that line, or all. Return the line with that byte, if it
+    is one of a mail log.
+    """
+    readers: list[Explainer] = []
+
+    def wanted(_story: Story, line: StoryLine | None, event: Event | None) -> bool:
+        if offset is None or line is None:
+            return offset is None and event is not None
+        return 0 <= offset - line.offset <= len(line.original)
+
+    def begin() -> Explainer:
+        readers.append(Explainer(options.settings, wanted, tell, tell_unparsed, offset))
+        return readers[-1]
+
+    outcome = read_through(options, begin, progress)
+    return outcome, next((x.line for x in readers if x.line is not None), None)
+
+
+def explain_text(
+    options: ParseOptions, text: bytes, tell: Tell, tell_unparsed: Callable[[Unparsed], None]
+) -> StoryLine | None:
+    """Read a line by itself, as the only one of a file; None if it is not of a mail log."""
+    reader = Explainer(options.settings, lambda *_: True, tell, tell_unparsed, 0)
+    file = LogFile(STDIN, options.appliance or UNKNOWN_APPLIANCE, named=bool(options.appliance))
+    reading = open_file(reader, file, options.zone)
+    reading.feed(text + b"\n")
+    reading.finish()
+    reader.look()
+    reader.end()
+    return reader.line
+
+
+def read_message(line: StoryLine) -> Reading:
+    """Find the form of a line."""
+    message = line.original[line.message :].removesuffix(b"\r")
+    form = find_form(message)
+    near = None if form is not None else find_nearest(message)
+    return Reading(line, form, near, form is None and is_unparsed_login(message))
+
+
+def find_sources(story: Story, event: Event, options: ParseOptions) -> list[Source]:
+    """Tell which fields of a document each line of its connection gave, in the order of lines.
+
+    What none of the others gave is from its own line, or from those that it needs.
+    """
+    lines = [*story.headers, *story.lines]
+    lines.sort(key=lambda x: (_place(story, x.path), x.offset))
+    own = next(
+        (i for i, x in enumerate(lines) if (x.path, x.offset) == (event.origin.path, event.offset)),
+        None,
+    )
+    whole = None if own is None else _parse(story, lines, own, None, options)
+    sources: list[Source] = []
+    given: set[str] = set()
+    tried = 0
+    for number, line in enumerate(lines):
+        source = Source(read_message(line), {}, is_own=number == own, is_needed=number == own)
+        if whole is not None and own != number and source.reading.form and tried < MAX_CROSSED_OUT:
+            tried += 1
+            rest = _parse(story, lines, own or 0, number, options)
+            if rest is None:
+                source = source._replace(is_needed=True)
+            else:
+                fields = {x: y for x, y in whole.items() if rest.get(x) != y and x not in FIXED}
+                given |= fields.keys()
+                source = source._replace(fields=fields)
+        sources.append(source)
+    left = {x: y for x, y in (whole or {}).items() if x not in given and x not in FIXED}
+    return [x._replace(fields=left) if x.is_own else x for x in sources]
+
+
+def _place(story: Story, path: str | None) -> int:
+    """Return the place of a file among those of a story."""
+    return next(i for i, x in enumerate(story.lines) if x.path == path)
+
+
+def _parse(
+    story: Story, lines: list[StoryLine], own: int, crossed: int | None, options: ParseOptions
+) -> Fields | None:
+    """Parse lines, one of which may be crossed out; return the document of their ``own``."""
+    parser = LogParser(options.settings)
+    found: Fields | None = None
+    for path, numbered in groupby(enumerate(lines), key=lambda x: x[1].path):
+        file = LogFile(path or STDIN, story.appliance, named=bool(options.appliance))
+        reading = open_file(parser, file, options.zone)
+        at = size = 0
+        text = b""
+        for number, line in numbered:
+            original = line.original
+            if number == crossed:
+                original = original[: line.message] + b"-" * (len(original) - line.message)
+            at = size if number == own else at
+            text += original + b"\n"
+            size += len(original) + 1
+        is_own = path == lines[own].path
+        for document in (*reading.feed(text), *reading.finish()):
+            if is_own and (value := flatten(orjson.loads(document))).get("log.offset") == at:
+                found = value
+    return found
+
+
+def flatten(document: dict[str, Any], before: str = "") -> Fields:
+    """Return the values of a document by their full names."""
+    fields = Fields()
+    for name, value in document.items():
+        if isinstance(value, dict):
+            fields |= flatten(value, f"{before}{name}.")
+        else:
+            fields[before + name] = value
+    return fields

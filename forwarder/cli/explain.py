@@ -1,0 +1,188 @@
+"""``esa-forwarder explain``: what the program makes of a line or a connection, and why."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+import orjson
+
+from forwarder.cli.common import BAD_CONFIG, DONE, FAILED, fail, format_unparsed, print_result
+from forwarder.cli.reading import print_problems, read_options, reading_options, show_progress
+from forwarder.text import escaped, escaped_json, shown
+
+if TYPE_CHECKING:
+    from forwarder.app.explain import Reading, Source
+    from forwarder.events import Event, SyslogHeader, Unparsed
+    from forwarder.mail_logs.stories import Story, StoryLine
+
+_PLACE = re.compile(r"(?P<path>.+):(?P<offset>[0-9][0-9,]*)", re.DOTALL)
+_INDENT = " " * 8
+_JSON = orjson.OPT_INDENT_2
+
+
+@click.command()
+@click.argument("target", metavar="LINE|FILE[:OFFSET]")
+@reading_options
+def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
+    """Explain a line, a connection, or a file: what is made of it, and why.
+
+    LINE is a line of a log, in quotes. FILE:OFFSET is the line with this byte of a file (documents
+    have it as log.offset, and parse --unparsed lists it), explained with all lines of its
+    connection. FILE alone is each connection with a login, and each line that was not understood.
+    Shown are framing and form of each line, the fields that a document has from it, and the
+    document, or why there is none and which form is nearest.
+    """
+    from forwarder.app import explain as explaining
+
+    path, offset = _read_target(target)
+    options = read_options((path or "-",), **reading)
+    found = 0
+
+    def tell(story: "Story", serialise: "Callable[[Event], bytes]") -> None:
+        nonlocal found
+        found += 1
+        event = _choose(story, offset)
+        if event is None:
+            sources: list[Source] = [
+                explaining.Source(explaining.read_message(x), {}, is_own=False, is_needed=False)
+                for x in story.lines
+            ]
+        else:
+            sources = explaining.find_sources(story, event, options)
+        print_result("\n".join((*describe(story, sources, event, serialise), "")))
+
+    def tell_unparsed(line: "Unparsed") -> None:
+        nonlocal found
+        found += 1
+        text = line.text.decode("utf-8", "backslashreplace")
+        print_result(format_unparsed(line.kind, line.path, line.offset, text) + "\n")
+
+    if path is None:
+        text = target.encode("utf-8", "surrogateescape")
+        line = explaining.explain_text(options, text, tell, tell_unparsed)
+        problems = False
+    else:
+        with show_progress(shown=not sys.stdout.isatty()) as progress:
+            outcome, line = explaining.explain_file(options, offset, tell, tell_unparsed, progress)
+        print_problems(outcome)
+        problems = bool(outcome.problems)
+    if line is not None:
+        print_result("\n".join(judge(explaining.read_message(line), alone=not found)))
+    elif not found and offset is None and path is not None:
+        print_result("It has no login, and every line that begins like one was understood.")
+    elif not found:
+        print_result(
+            "It is not a line of a mail log: it begins neither with a timestamp and a level, such"
+            " as 'Wed Apr 22 11:43:59 2009 Info: ', nor with a syslog header before a level."
+        )
+    sys.exit(FAILED if problems else DONE)
+
+
+def _read_target(target: str) -> tuple[str | None, int | None]:
+    """Return the file that is meant, and the byte in it; None for a line."""
+    place = _PLACE.fullmatch(target)
+    if place and not Path(target).exists() and Path(place["path"]).exists():
+        return place["path"], int(place["offset"].replace(",", ""))
+    if target == "-" or "\0" in target or Path(target[:4096]).exists():
+        return target, None
+    if not any(x.isspace() for x in target):
+        fail(f"{shown(target)} is neither a file nor a line of a log", BAD_CONFIG)
+    return None, None
+
+
+def _choose(story: "Story", offset: int | None) -> "Event | None":
+    """Choose the event to explain: that of the line, or else the first one."""
+    own = (x for x in story.events if offset is not None and _covers(x, offset))
+    return next(iter((*own, *story.events)), None)
+
+
+def _covers(event: "Event", offset: int) -> bool:
+    begin = event.offset
+    return begin is not None and 0 <= offset - begin <= len(event.original or b"")
+
+
+def describe(
+    story: "Story",
+    sources: "list[Source]",
+    event: "Event | None",
+    serialise: "Callable[[Event], bytes]",
+) -> Iterator[str]:
+    """Yield the lines of a connection, each with what it gives, and the document."""
+    yield f"{escaped(story.name)} of {escaped(story.appliance)}"
+    known = [x for x in sources if x.reading.form is not None]
+    for path, group in groupby(known, key=lambda x: x.reading.line.path):
+        yield f"  {shown(path or '-')}"
+        for source in group:
+            yield from _describe_source(source)
+    others = len(sources) - len(known)
+    if others:
+        yield f"    Other lines of the connection, which no login needs: {others:,}"
+    if event is None:
+        is_login = any(x.reading.form is not None and x.reading.form.is_login for x in sources)
+        why = "the time of the login is not possible" if is_login else "no login is on it"
+        yield f"  No document: {why}."
+        return
+    if len(story.events) > 1:
+        yield f"  Documents: {len(story.events):,}; shown is that of byte {event.offset or 0:,}."
+    if event.connection is not None and not event.connection.correlated:
+        yield (
+            "  The address is not known: no line before the login says where the connection came"
+            " from. trace looks for it in several files."
+        )
+    document = orjson.loads(serialise(event))
+    yield escaped_json(orjson.dumps(document, option=_JSON).decode())
+
+
+def _describe_source(source: "Source") -> Iterator[str]:
+    line, form = source.reading.line, source.reading.form
+    yield f"    {line.offset:,}: {_text(line)}"
+    yield f"{_INDENT}{describe_framing(line.header)}; {form and form.name}"
+    if source.is_own:
+        yield f"{_INDENT}makes the document below; from it, or from what it needs:"
+    elif source.is_needed:
+        yield f"{_INDENT}without it there is no document"
+    for name, value in source.fields.items():
+        yield f"{_INDENT}  {name}: {escaped_json(orjson.dumps(value).decode())}"
+
+
+def judge(reading: "Reading", *, alone: bool) -> Iterator[str]:
+    """Say of one line what it is, and why it makes no document."""
+    line, form, near = reading.line, reading.form, reading.near
+    if form is not None and not alone:
+        return
+    yield f"{_text(line)}\n  {describe_framing(line.header)}"
+    if form is not None:
+        yield f"  Form: {form.name}. It makes no document by itself."
+    elif reading.is_like_login:
+        yield "  It begins like a login or a file's header and has no known form; please report it."
+    else:
+        yield "  It has no form that a login needs, and makes no document."
+    if near is not None:
+        own = f"has {escaped(near.own)!r}" if near.own else "ends"
+        expected = f"has {near.expected!r}" if near.expected else "ends"
+        yield f"  The nearest form is: {near.form.name}"
+        yield f"    {near.form.sample.decode()}"
+        yield f"  The line {own} where this {expected}."
+
+
+def describe_framing(header: "SyslogHeader | None") -> str:
+    """Say what was before the message."""
+    if header is None:
+        return "line of a file"
+    known = {
+        "version": header.version,
+        "priority": header.priority,
+        "host": header.hostname,
+        "tag": header.appname,
+        "offset": header.offset,
+    }
+    words = ", ".join(f"{x} {escaped(str(y))}" for x, y in known.items() if y is not None)
+    return f"line of syslog ({words})" if words else "line with a rewritten timestamp"
+
+
+def _text(line: "StoryLine") -> str:
+    return escaped(line.original.decode("utf-8", "backslashreplace"))
