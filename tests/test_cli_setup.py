@@ -195,7 +195,6 @@ def test_options_reach_the_output(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--set", "flavor=opensearch"), "--export DIR"),
         (("--set", "retention=1y", "--dry-run"), "d, h, m or s"),
         (("--set", "kibana=http://u:s3cret@k:5601", "--dry-run"), "credentials"),
         (("--password", "s3cret"), "username and password belong together"),
@@ -212,6 +211,22 @@ def test_the_output_for_elasticsearch_refuses(
     assert (done.exit_code, done.stdout) == (2, "")
     assert words in done.stderr
     assert "s3cret" not in done.stderr
+
+
+def test_the_output_for_opensearch_is_exported_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its password; what it has is for people to install."""
+    monkeypatch.undo()
+    folder = tmp_path / "out"
+    login = "username: u, password: '${NONE}'"
+    outputs = f"{{siem: {{type: opensearch, hosts: ['http://127.0.0.1:9'], {login}}}}}"
+    done = run(tmp_path, outputs, "--export", str(folder))
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert (folder / "opensearch" / "index_template.json").is_file()
+    done = run(tmp_path, outputs.replace("${NONE}", "p"))
+    assert done.exit_code == 2
+    assert "all of this is for you to install: --dry-run prints it" in done.stderr
 
 
 @pytest.mark.parametrize(

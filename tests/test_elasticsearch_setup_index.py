@@ -159,12 +159,3 @@ def test_views_and_rules_are_beside_those_of_data_streams(space: dict[str, str])
         assert "logs-cisco_esa" not in left
     finally:
         kibana.close()
-
-
-def test_opensearch_gets_a_template_for_the_index() -> None:
-    """Without a data stream."""
-    steps = setup(UNASKED, SetupOptions(values={"flavor": "opensearch"}))
-    template = json.loads({x.file: x for x in steps}["opensearch/index_template.json"].body)
-    assert template["index_patterns"] == [PATTERN]
-    assert template["composed_of"] == ["cisco_esa.esa-logins@mappings"]
-    assert "data_stream" not in template

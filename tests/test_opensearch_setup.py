@@ -1,24 +1,26 @@
 """What is exported for OpenSearch is taken by a real one, and used there."""
 
 import json
+from pathlib import Path
 
 import pytest
-from forwarder_elasticsearch.settings import Settings
-from forwarder_elasticsearch.setup import setup
+from forwarder_bulk.settings import ClusterSettings
+from forwarder_opensearch.setup import setup
 
-from forwarder import SetupOptions
+from forwarder import ConfigError, SetupOptions
 from tests.kibana.loading import parse
 from tests.servers.forwarding import SAMPLES
 from tests.servers.opensearch.running import Node
 
 pytestmark = pytest.mark.xdist_group("opensearch")
 STREAM = "logs-cisco_esa.auth-flavor"
+UNASKED = ClusterSettings(hosts=("http://127.0.0.1:9",))
+"""No cluster is asked."""
 
 
 def test_the_export_maps_documents_and_says_when_they_came(opensearch: Node) -> None:
     """Its requests are made as they are written; nothing of it is done by the program."""
-    settings = Settings(hosts=("http://127.0.0.1:9",))
-    steps = [x for x in setup(settings, SetupOptions(values={"flavor": "opensearch"})) if x.request]
+    steps = [x for x in setup(UNASKED, SetupOptions()) if x.request]
     assert [x.do for x in steps] == [None] * 3
     transport = opensearch.admin.transport
     for step in steps:
@@ -44,3 +46,20 @@ def test_the_export_maps_documents_and_says_when_they_came(opensearch: Node) -> 
         opensearch.admin.indices.delete_data_stream(name=STREAM)
         for step in reversed(steps):
             transport.perform_request("DELETE", step.request.split()[1])
+
+
+def test_an_index_gets_a_template_of_its_own() -> None:
+    """Without a data stream."""
+    settings = UNASKED.model_copy(update={"index": "esa-logins-%Y.%m"})
+    steps = setup(settings, SetupOptions())
+    template = json.loads({x.file: x for x in steps}["opensearch/index_template.json"].body)
+    assert template["index_patterns"] == ["esa-logins-*.*"]
+    assert template["composed_of"] == ["cisco_esa.esa-logins@mappings"]
+    assert "data_stream" not in template
+
+
+@pytest.mark.parametrize("options", [SetupOptions(remove=True), SetupOptions(key_file=Path("k"))])
+def test_what_is_only_for_elasticsearch_is_refused(options: SetupOptions) -> None:
+    """In words."""
+    with pytest.raises(ConfigError, match="neither removes nor makes keys"):
+        list(setup(UNASKED, options))

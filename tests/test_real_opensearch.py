@@ -11,7 +11,7 @@ from forwarder_bulk.settings import ClusterSettings
 from forwarder_opensearch import OpenSearchOutput, check
 
 from forwarder.events import Document
-from forwarder.output import Expected, Unavailable
+from forwarder.output import Expected, Finding, Unavailable
 from tests.bulk_outputs import placed
 from tests.servers.forwarding import SAMPLES, Forwarder, parse
 from tests.servers.opensearch.running import Node
@@ -42,7 +42,7 @@ def node(opensearch: Node) -> Node:
 @contextmanager
 def opened(node: Node, **settings: object) -> Iterator[BulkOutput]:
     """Open an output."""
-    output = OpenSearchOutput(ClusterSettings.model_validate({"hosts": [node.url], **settings}))
+    output = OpenSearchOutput(ClusterSettings.model_validate(node.settings(**settings)))
     try:
         output.open()
         yield output
@@ -61,12 +61,8 @@ def documents(node: Node, name: str) -> dict[str, dict[str, object]]:
 
 def test_the_logs_are_in_a_data_stream_and_once(node: Node, tmp_path: Path) -> None:
     """By run --once and through the pipeline; a second run of the same logs adds nothing."""
-    output = {
-        "type": "opensearch",
-        "hosts": [node.url],
-        "pipeline": "ingested",
-        "namespace_by_appliance": True,
-    }
+    settings = node.settings(pipeline="ingested", namespace_by_appliance=True)
+    output = {"type": "opensearch", **settings}
     truth = parse(str(SAMPLES))
     names = [f"logs-cisco_esa.auth-esa{x}.example.com" for x in (1, 2)]
     runs = []
@@ -112,8 +108,86 @@ def test_a_pipeline_that_is_not_there_is_waited_for(node: Node) -> None:
     assert "missing" in said[0]
 
 
+def test_an_index_that_is_blocked(node: Node) -> None:
+    """It is no matter of rights; a rollover helps, but not where the settings are blocked too."""
+    namespace = secrets.token_hex(6)
+    stream = f"logs-cisco_esa.auth-{namespace}"
+    first, second = placed(1, namespace), placed(2, namespace)
+    put = node.admin.indices.put_settings
+    with opened(node) as output:
+        assert list(output.write([first])) == []
+        for block in ("read_only", "write"):
+            put(index=stream, body={f"index.blocks.{block}": True})
+            (failure,) = output.write([second])
+            assert (failure.retryable, failure.status) == (True, 403)
+            assert "(api)]; remove the block from the index" in failure.reason
+            assert ("roll the data stream over" in failure.reason) == (block == "write")
+            assert "privilege" not in failure.reason
+            if block == "read_only":
+                put(index=stream, body={f"index.blocks.{block}": None})
+        node.admin.indices.rollover(alias=stream)
+        assert list(output.write([second])) == []
+
+
+def find(node: Node, namespace: str = "default", **settings: object) -> list[Finding]:
+    """Check as the program does."""
+    found = ClusterSettings.model_validate(node.settings(**settings))
+    return list(check(found, Expected(namespace)))
+
+
 def test_the_check_finds_it_good(node: Node) -> None:
-    """With its version."""
-    (finding,) = check(ClusterSettings.model_validate({"hosts": [node.url]}), Expected())
+    """With its version, and whether or not the data stream is there."""
+    namespace = secrets.token_hex(6)
+    for _ in range(2):
+        version, stream = find(node, namespace)
+        assert version.good
+        assert version.text == f"{node.url} is OpenSearch 2.19.1, and takes the credentials"
+        assert stream == (True, f"documents go to data stream logs-cisco_esa.auth-{namespace}", "")
+        with opened(node) as output:
+            output.write([placed(1, namespace)])
+
+
+def test_an_index_with_the_name_of_the_data_stream(node: Node) -> None:
+    """OpenSearch would put the documents into it, by types that it guessed."""
+    name = f"logs-cisco_esa.auth-{secrets.token_hex(6)}"
+    node.admin.indices.delete_data_stream(name="*")
+    node.admin.indices.delete_index_template(name="tests")
+    _, missing = find(node, name.rpartition("-")[2])
+    assert not missing.good
+    assert missing.text.startswith(f"no index template makes {name} a data stream")
+    assert "setup --export DIR" in missing.advice
+    node.admin.indices.create(index=name)
+    _, plain = find(node, name.rpartition("-")[2])
+    assert not plain.good
+    assert plain.text == f"{name} is an index or alias, and not a data stream"
+    assert "delete it, and the data stream is created" in plain.advice
+
+
+def test_an_index_without_a_template(node: Node) -> None:
+    """Which is what its setting asks for; the types of fields are guessed."""
+    _, finding = find(node, index="esa-%Y.%m")
     assert finding.good
-    assert "OpenSearch 2.19.1" in finding.text
+    assert finding.text.startswith("there is no index template for esa-*.*, so types of fields are")
+    assert "setup --export DIR" in finding.advice
+
+
+def test_http_where_tls_is_spoken(node: Node) -> None:
+    """OpenSearch hangs up without a word."""
+    url = node.url.replace("https:", "http:")
+    with (
+        opened(node, hosts=[url], ca_certs=None) as output,
+        pytest.raises(Unavailable, match="may speak TLS: try https://"),
+    ):
+        output.write([placed(1)])
+    (finding,) = find(node, hosts=[url], ca_certs=None)
+    assert "try https://" in finding.advice
+
+
+def test_a_certificate_for_other_names(node: Node) -> None:
+    """The names that it holds are said."""
+    hosts = [node.url.replace("127.0.0.1", "localhost")]
+    words = r"for another name, it holds '127\.0\.0\.1'; use"
+    with opened(node, hosts=hosts) as output, pytest.raises(Unavailable, match=words):
+        output.write([placed(1)])
+    (finding,) = find(node, hosts=hosts)
+    assert "for another name, it holds '127.0.0.1'" in finding.text

@@ -76,7 +76,7 @@ _STORED = "it is in the failure store, with the error: see GET <data stream>::fa
 _NO_INDEX = "create it, or the index template that makes it a data stream (esa-forwarder setup)"
 _NO_PIPELINE = "create the pipeline, or take it out of the configuration"
 _SHARDS = "raise the limit on shards, or delete indices"
-_PLAIN_INDEX = (
+PLAIN_INDEX = (
     "an index or alias has the name of the data stream: give it another one, or delete it, and the"
     " data stream is created"
 )
@@ -117,7 +117,7 @@ ITEMS = (
     Rule((403,), _LATER, _WRITE_BLOCKED, _BLOCK, "/index write "),
     Rule((403,), _LATER, _BLOCKED, _BLOCK),
     Rule((403,), _LATER, _RIGHTS),
-    Rule((404,), _LATER, _PLAIN_INDEX, reason="is not a data stream"),
+    Rule((404,), _LATER, PLAIN_INDEX, reason="is not a data stream"),
     Rule((404,), _LATER, _NO_INDEX),
     # Three 400s that are not about the document, and that an operator can fix.
     Rule((400,), _LATER, "open the index", "index_closed_exception"),

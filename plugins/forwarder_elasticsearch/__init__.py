@@ -30,8 +30,6 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
                 "kibana": "URL of the Kibana that gets views, a dashboard and rules.",
                 "space": "Space of that Kibana, rather than the default one.",
                 "retention": "How long Elasticsearch keeps documents, like 90d.",
-                "flavor": "Product that it is for: elasticsearch (default), or opensearch, whose"
-                " files can be exported.",
             },
             login_settings=frozenset({"api_key", "username", "password"}),
             knows_ids=True,

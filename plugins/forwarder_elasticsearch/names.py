@@ -12,6 +12,8 @@ from importlib.resources import files
 
 from forwarder_bulk.targets import ANY, pattern_of
 
+from forwarder import ConfigError
+
 ASSETS = files("forwarder_elasticsearch") / "assets"
 TEMPLATE = "logs-cisco_esa"  # begins the names of what is in a cluster
 STREAMS = f"{TEMPLATE}.*-*"  # data streams that the template is for
@@ -28,11 +30,9 @@ class Names:
         """Take data streams without an index."""
         self.template, self.pattern, self.prefix = TEMPLATE, STREAMS, PREFIX
         self.is_plain = index is not None
-        self.fits_others = False  # a template of ours would be used for what others have
         if index is not None:
             self.pattern = pattern_of(index)
             stem = index.partition("%")[0].rstrip("-._+")
-            self.fits_others = not stem or any(fnmatchcase(x, self.pattern) for x in _OF_OTHERS)
             self.template, self.prefix = f"cisco_esa.{stem}", f"cisco_esa.{stem}."
 
     def read(self, name: str) -> str:
@@ -59,3 +59,16 @@ class Names:
                 value[key].remove("logs@settings")
             return json.dumps(value, indent=2) + "\n"
         return text
+
+
+def names_for(index: str | None) -> Names:
+    """Return the names for a setup; raises ConfigError where they would be for others, too."""
+    names = Names(index)
+    if names.is_plain and (
+        names.prefix == "cisco_esa.." or any(fnmatchcase(x, names.pattern) for x in _OF_OTHERS)
+    ):
+        raise ConfigError(
+            f"index {index!r} cannot be set up: a template for {names.pattern} would be used for"
+            " indices of others, too. Begin it with a name of its own, like esa-logins-%Y.%m."
+        )
+    return names

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from forwarder import ConfigError, SetupOptions, Step, Unavailable
 from forwarder_elasticsearch.client import Answer, request
 from forwarder_elasticsearch.kibana import Kibana, import_into, remove_from
-from forwarder_elasticsearch.names import ASSETS, Names
+from forwarder_elasticsearch.names import ASSETS, Names, names_for
 from forwarder_elasticsearch.settings import Settings
 
 _NOT_OURS = -1  # in place of the version of an object that others installed
@@ -29,7 +29,6 @@ _KEY_RIGHTS = "the cluster privilege manage_own_api_key, and auto_configure and 
 _RETENTION = re.compile(r"[1-9][0-9]{0,8}[dhms]")
 """What Elasticsearch takes for the lifecycle of a data stream, but for parts of a second; with more
 digits, it is longer than it can count."""
-_FLAVORS = ("elasticsearch", "opensearch")
 
 
 class _Object(NamedTuple):
@@ -49,7 +48,7 @@ class _Object(NamedTuple):
         return f"/{self.folder}/{self.name}"
 
 
-def _objects(names: Names) -> tuple[_Object, ...]:
+def objects(names: Names) -> tuple[_Object, ...]:
     """Return what is installed, in this order: each is referred to by those behind it."""
     return tuple(
         _Object(kind, names.template + suffix, folder, names.read(f"{kind}.json"))
@@ -65,30 +64,12 @@ def setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:
     """Return the steps; raises ConfigError where the options contradict one another."""
     values = options.values
     kibana_url, retention = values.get("kibana"), values.get("retention")
-    flavor = values.get("flavor", "elasticsearch")
-    if flavor not in _FLAVORS:
-        raise ConfigError(f"flavor {flavor!r} is none of {', '.join(_FLAVORS)}.")
     if retention is not None and _RETENTION.fullmatch(retention) is None:
         raise ConfigError(
             f"retention {retention!r} is not a time: a whole number from 1 on, with its unit right"
             " behind it, d, h, m or s, like 90d. Elasticsearch has no weeks, months or years."
         )
-    names = Names(settings.index)
-    if names.fits_others:
-        raise ConfigError(
-            f"index {settings.index!r} cannot be set up: a template for {names.pattern} would be"
-            " used for indices of others, too. Begin it with a name of its own, like"
-            " esa-logins-%Y.%m."
-        )
-    if flavor == "opensearch":
-        if kibana_url is not None or retention is not None or options.remove:
-            raise ConfigError(
-                "for OpenSearch there are a template and a pipeline to be exported, and nothing"
-                " else: no Kibana, no retention (use a policy of ISM), and nothing to remove."
-            )
-        yield from _export_for_opensearch(names)
-        yield from _export_rules()
-        return
+    names = names_for(settings.index)
     if "space" in values and kibana_url is None:
         raise ConfigError("a space is of a Kibana; set kibana, too.")
     if settings.index is not None and retention is not None:
@@ -105,7 +86,7 @@ def setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:
         return
     yield from _install(settings, names, retention)
     yield from import_into(kibana, names)
-    yield from _export_rules()
+    yield from export_rules()
     yield _key_request(settings, options.key_file, names)
 
 
@@ -141,7 +122,7 @@ def _request(
 
 def _install(settings: Settings, names: Names, retention: str | None) -> Iterator[Step]:
     """Return the steps that install everything; without a retention, the cluster decides."""
-    for found in _objects(names):
+    for found in objects(names):
         if found.kind == "index_template" and retention is not None:
             template = json.loads(found.body)
             template["template"]["lifecycle"] = {"data_retention": retention}
@@ -197,7 +178,7 @@ def _installed_version(settings: Settings, found: _Object) -> int | None:
 
 def _remove_from_cluster(settings: Settings, names: Names) -> Iterator[Step]:
     """Return the steps that remove everything; no document is touched."""
-    for found in reversed(_objects(names)):
+    for found in reversed(objects(names)):
         yield Step(found.title, f"DELETE {found.path}", do=partial(_delete, settings, found))
 
 
@@ -257,27 +238,7 @@ def _ask_for_key(settings: Settings, body: str) -> str:
         return str(answer.body["encoded"])
 
 
-def _export_for_opensearch(names: Names) -> Iterator[Step]:
-    """Return what OpenSearch takes; the client refuses to talk to it, so nothing is done.
-
-    Its geoip processor reads a source of data that the cluster sets up (``ip2geo``), it has none of
-    Elastic's component templates, and keeps no ``_meta`` of pipelines.
-    """
-    for found in _objects(names):
-        text = found.body.replace('"match_only_text"', '"text"')
-        # Not every OpenSearch 2 has the one type; the other it takes only with a value.
-        value = json.loads(text.replace('"constant_keyword"', '"keyword"'))
-        if found.kind == "pipeline":
-            value["processors"] = [x for x in value["processors"] if "set" in x]
-            del value["_meta"]
-        elif found.kind == "index_template":
-            value["composed_of"] = [x for x in value["composed_of"] if x.endswith("@mappings")][:1]
-            del value["ignore_missing_component_templates"], value["allow_auto_create"]
-        body = json.dumps(value, indent=2) + "\n"
-        yield Step(found.title, f"PUT {found.path}", body, f"opensearch/{found.kind}.json")
-
-
-def _export_rules() -> Iterator[Step]:
+def export_rules() -> Iterator[Step]:
     """Return the Sigma rules: files for other systems, which are not imported here."""
     for rule in sorted((ASSETS / "sigma").iterdir(), key=lambda x: x.name):
         text = rule.read_text(encoding="utf-8")

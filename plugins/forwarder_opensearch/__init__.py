@@ -3,16 +3,19 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from forwarder_bulk.output import BulkOutput
-from forwarder_bulk.response import FILTER, show_page
+from forwarder_bulk.response import FILTER, PLAIN_INDEX, show_page
 from forwarder_bulk.settings import ClusterSettings
-from forwarder_bulk.targets import Request
-from forwarder_bulk.transport import HttpPool, Reply, as_finding, parse_shallow
+from forwarder_bulk.targets import Request, Targets
+from forwarder_bulk.transport import HttpPool, Reply, as_finding, check_nodes, parse_shallow
 
 from forwarder import Expected, Finding, OutputPlugin, Unavailable, hookimpl
+from forwarder_opensearch.setup import setup
 
+_INSTALL = "Install the one that esa-forwarder setup --export DIR writes."
 _HEADERS = {"content-type": "application/x-ndjson", "content-encoding": "gzip"}
 
 
@@ -58,14 +61,57 @@ def _check_product(reply: Reply) -> None:
         raise Unavailable(f"{reply.url} is Elasticsearch; use type: elasticsearch")
 
 
-def check(settings: ClusterSettings, _: Expected) -> Iterator[Finding]:
-    """Look at each node; nothing is written."""
-    for url in settings.hosts:
-        try:
-            with closing(HttpPool(url, settings)) as pool:
-                yield _judge(pool.request("GET", "/"))
-        except Unavailable as error:
-            yield as_finding(str(error))
+def check(settings: ClusterSettings, expected: Expected) -> Iterator[Finding]:
+    """Look at each node, and where documents go by the first that is good; nothing is written."""
+    targets = Targets(settings.index, by_appliance=settings.namespace_by_appliance)
+    checked: list[str] = []
+
+    def check_node(url: str) -> Iterator[Finding]:
+        with closing(HttpPool(url, settings)) as pool:
+            finding = _judge(pool.request("GET", "/"))
+            yield finding
+            if finding.good and not checked:
+                checked.append(url)
+                for name in targets.expect(expected):
+                    yield _check_target(pool, name, is_stream=settings.index is None)
+
+    yield from check_nodes(settings.hosts, check_node)
+
+
+def _check_target(pool: HttpPool, name: str, *, is_stream: bool) -> Finding:
+    """See whether documents go to a data stream, and whether a template maps their fields."""
+
+    def ask(method: str, path: str) -> dict[str, Any]:
+        reply = pool.request(method, path)
+        found = parse_shallow(reply.body)
+        if reply.status == 200 and isinstance(found, dict):  # noqa: PLR2004 - of HTTP
+            return found
+        text = f"{name} was not checked: {reply.url} answers {reply.status} to {method} {path}"
+        raise _UnseenError(f"{text}; shipping does not need that")
+
+    kind = "data stream" if is_stream else "indices"
+    good = Finding(good=True, text=f"documents go to {kind} {name}")
+    try:
+        if is_stream:
+            found = ask("GET", f"/_resolve/index/{quote(name)}")
+            if found.get("indices") or found.get("aliases"):
+                text = f"{name} is an index or alias, and not a data stream"
+                return as_finding(f"{text}; {PLAIN_INDEX}")
+            if found.get("data_streams"):
+                return good
+        # Nothing is in the answer where no template is for an index of that name.
+        if ask("POST", f"/_index_template/_simulate_index/{quote(name.replace('*', '1'))}"):
+            return good
+    except _UnseenError as error:
+        return good._replace(text=str(error))
+    text = f"there is no index template for {name}, so types of fields are guessed"
+    if is_stream:
+        text = f"no index template makes {name} a data stream: OpenSearch would make an index"
+    return Finding(good=not is_stream, text=text, advice=_INSTALL)
+
+
+class _UnseenError(Exception):
+    """The credentials do not suffice to see something."""
 
 
 def _judge(reply: Reply) -> Finding:
@@ -103,6 +149,8 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
             config=ClusterSettings,
             build=OpenSearchOutput,
             check=check,
+            setup=setup,
+            login_settings=frozenset({"username", "password"}),
             knows_ids=True,
         )
     ]

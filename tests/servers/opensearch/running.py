@@ -1,4 +1,4 @@
-"""One node of OpenSearch; its REST API is open to everybody."""
+"""One node of OpenSearch, with TLS; its REST API is open to everybody."""
 
 import random
 import socket
@@ -8,6 +8,7 @@ import opensearchpy
 from opensearchpy import OpenSearch
 
 from tests.servers.building import HERE, build_once, fetch_jars, find_program
+from tests.servers.certificates import ADDRESS, Authority
 from tests.servers.running import Server, java
 
 VERSION = "2.19.1"
@@ -38,6 +39,9 @@ class Node:
         """Prepare; nothing is started yet."""
         self._jars = jars
         self._home = home
+        self.authority = Authority(home)
+        self._certificate, self._key = home / "http.crt", home / "http.key"
+        self.authority.issue(self._certificate, self._key)
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
@@ -56,8 +60,8 @@ class Node:
     def _prepare(self) -> None:
         bases = random.sample(_BASES, len(_BASES))
         base = next(x for x in bases if _is_free(x + 1) and _is_free(x + 101))
-        self.url = f"http://127.0.0.1:{base + 1}"
-        self.admin = OpenSearch(self.url)
+        self.url = f"https://{ADDRESS}:{base + 1}"
+        self.admin = OpenSearch(self.url, ca_certs=str(self.authority.path))
         self._log = self._home / f"output-{base}.log"
         self._server = Server(
             [
@@ -66,10 +70,15 @@ class Node:
                 # Java compiles it on the way.
                 HERE / "opensearch" / "Main.java",
                 *(self._home / f"node-{base}", str(base), f"tests-{base}"),
+                *(self._certificate, self._key),
             ],
             self._log,
             self._is_ready,
         )
+
+    def settings(self, **more: object) -> dict[str, object]:
+        """Give settings of an output to it."""
+        return {"hosts": [self.url], "ca_certs": str(self.authority.path), **more}
 
     def close(self) -> None:
         """Stop it for good."""
@@ -87,7 +96,7 @@ class Node:
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((ADDRESS, port))
         except OSError:
             return False
     return True
