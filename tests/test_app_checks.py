@@ -88,6 +88,14 @@ def test_a_folder_that_is_none_is_said(tmp_path: Path, mounts: Path) -> None:
     assert findings == [(False, "'../state': Not a directory", advice)]
 
 
+def test_a_folder_that_the_system_does_not_look_for_is_said(tmp_path: Path, mounts: Path) -> None:
+    """Once, and the rest is looked at; so is one below a folder that this user may not enter."""
+    text = f"state: {tmp_path}/{'a' * 300}\n{LEAST}"
+    findings = list(check(read(tmp_path, text), mounts))
+    assert [x.text.partition("aa': ")[2] for x in findings if not x.good] == ["File name too long"]
+    assert findings[-1].text.startswith("outputs.")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, mounts: Path) -> None:
     """With what the system says."""

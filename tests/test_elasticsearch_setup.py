@@ -236,7 +236,7 @@ def test_the_key_is_made_and_written(node: Node, tmp_path: Path, index: str | No
         sent = client.bulk(operations=[{"create": {"_index": place}}, document])
         assert [x["create"]["status"] for x in sent["items"]] == [status]
     node.admin.options(ignore_status=404).indices.delete(index="esa-logins-2026.03")
-    with pytest.raises(ConfigError, match="exists; name a new file"):
+    with pytest.raises(ConfigError, match="exists; delete it, or name a new file"):
         list(setup(settings, options))
 
 
@@ -282,8 +282,12 @@ def test_a_key_that_cannot_be_made_leaves_no_file(node: Node, tmp_path: Path) ->
     assert not path.exists()
     with pytest.raises(ConfigError, match="set up with user and password"):
         list(setup(settings, SetupOptions(api_key="a:b", key_file=path)))
-    with pytest.raises(ConfigError, match=r"folder of .*none/key' does not exist; make it"):
-        list(setup(settings, SetupOptions(user=USER, password="x", key_file=path / "none/key")))
+    for wrong, words in (
+        (tmp_path / ("a" * 300), r"aa' cannot be written: File name too long"),
+        (path / "none" / "key", r"folder of .*none/key' does not exist; make it"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            list(setup(settings, SetupOptions(user=USER, password="x", key_file=wrong)))
 
 
 def test_a_cluster_that_is_not_there_is_said() -> None:

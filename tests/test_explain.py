@@ -194,6 +194,17 @@ def test_what_is_neither_file_nor_line_is_bad_usage() -> None:
     )
 
 
+def test_a_line_may_be_longer_than_the_name_of_a_file() -> None:
+    """And a file may be one that cannot be looked at."""
+    line = f"Thu Mar  1 12:00:00 2026 Info: SMTP Auth: (ICID 1) succeeded for user: {'a' * 300}"
+    assert "SMTP" in explain(line).stdout
+    done = explain("a" * 300)
+    assert (done.exit_code, done.stderr.partition("' ")[2]) == (
+        2,
+        "is neither a file nor a line of a log.\n",
+    )
+
+
 def test_a_byte_behind_the_end_is_in_no_line(folder: Path) -> None:
     """And is not explained by the last one."""
     assert "not a line of a mail log" in explain(f"{folder / 'mail.current'}:999999").stdout

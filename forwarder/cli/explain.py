@@ -73,7 +73,8 @@ def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
     if line is not None:
         print_result("\n".join(judge(explaining.read_message(line), alone=not found)))
     elif not found and offset is None and path is not None:
-        print_result("It has no login, and every line that begins like one was understood.")
+        if not problems:
+            print_result("It has no login, and every line that begins like one was understood.")
     elif not found:
         print_result(
             "It is not a line of a mail log: it begins neither with a timestamp and a level, such"
@@ -85,13 +86,23 @@ def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
 def _read_target(target: str) -> tuple[str | None, int | None]:
     """Return the file that is meant, and the byte in it; None for a line."""
     place = _PLACE.fullmatch(target)
-    if place and not Path(target).exists() and Path(place["path"]).exists():
+    if place and not _is_there(target) and _is_there(place["path"]):
         return place["path"], int(place["offset"].replace(",", ""))
-    if target == "-" or "\0" in target or Path(target[:4096]).exists():
+    if target == "-" or "\0" in target or _is_there(target):
         return target, None
     if not any(x.isspace() for x in target):
         fail(f"{shown(target)} is neither a file nor a line of a log", BAD_CONFIG)
     return None, None
+
+
+def _is_there(target: str) -> bool:
+    """Whether it is a file, also one that this user may not look at."""
+    try:
+        return Path(target).exists()
+    except PermissionError:
+        return True
+    except OSError:  # longer than the name of a file
+        return False
 
 
 def _choose(story: "Story", offset: int | None) -> "Event | None":

@@ -200,10 +200,8 @@ def _key_request(settings: Settings, path: Path | None, names: Names) -> Step:
             "Elasticsearch gives a key that was made by another key no privileges; for --make-key,"
             " set up with user and password."
         )
-    if path is not None and path.exists():
-        raise ConfigError(f"{str(path)!r} exists; name a new file with --make-key.")
-    if path is not None and not path.absolute().parent.is_dir():
-        raise ConfigError(f"the folder of {str(path)!r} does not exist; make it, or name another.")
+    if path is not None:
+        _check_key_file(path)
     body = names.read("api_key.json")
     return Step(
         "API key that may ship documents and nothing else",
@@ -213,6 +211,17 @@ def _key_request(settings: Settings, path: Path | None, names: Names) -> Step:
         None if path is None else partial(_make_key, settings, path, body),
         by_hand=path is None,
     )
+
+
+def _check_key_file(path: Path) -> None:
+    try:
+        exists, has_folder = path.exists(), path.absolute().parent.is_dir()
+    except OSError as error:
+        raise ConfigError(f"{str(path)!r} cannot be written: {error.strerror}.") from None
+    if exists:
+        raise ConfigError(f"{str(path)!r} exists; delete it, or name a new file with --make-key.")
+    if not has_folder:
+        raise ConfigError(f"the folder of {str(path)!r} does not exist; make it, or name another.")
 
 
 def _make_key(settings: Settings, path: Path, body: str) -> str:
@@ -227,7 +236,7 @@ def _make_key(settings: Settings, path: Path, body: str) -> str:
     except BaseException:
         path.unlink()
         raise
-    return f"written into {path} (mode 0600); make the user of the service its owner"
+    return f"written into {path.absolute()} (mode 0600); make the user of the service its owner"
 
 
 def _ask_for_key(settings: Settings, body: str) -> str:
