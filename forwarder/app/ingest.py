@@ -93,6 +93,7 @@ class Ingest:
             silence=lambda name: None if once else config.silence_of(name),
         )
         self.committer = Committer(spool, self._stop, self._note_changes)
+        self.alive_at = time.monotonic()  # when its loop was last seen to go round
         self.is_complete = False  # whether all was read to its end, where it has one, and committed
 
     def _open_tailer(self) -> FileTailer | None:
@@ -178,6 +179,7 @@ class Ingest:
         """Read; tell whether that was to the end."""
         ended = False
         while not self._stop.is_set() and not ended:
+            self.alive_at = time.monotonic()
             self.committer.check()
             if not self._spool.wait_for_space(self._stop, 0):
                 self._commit_all()
@@ -217,6 +219,7 @@ class Ingest:
 
     def _note_changes(self) -> None:
         """While nothing is read, note which files come and go, and what is lost."""
+        self.alive_at = time.monotonic()
         if self._tailer is not None:
             self._tailer.scan()
         self.status.log_problems()

@@ -29,6 +29,7 @@ import structlog
 
 from forwarder import log
 from forwarder.app.runtime import Runtime, build_outputs
+from forwarder.app.systemd import Systemd
 from forwarder.config.load import Config, syslog_listeners
 from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_duration
@@ -72,6 +73,7 @@ class Service:
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._is_good = True
         self._live: LiveInputs | None = None  # outlive each configuration
+        self._systemd = Systemd()
 
     def run(self) -> bool:
         """Run until the end; tell whether all was done, which a service does that is told to end.
@@ -99,6 +101,7 @@ class Service:
             return self._start(self._config, build_outputs(self._config))
         if number is not None:
             _log.info("The service was asked to end.", signal=signal.Signals(number).name)
+        self._systemd.tell_stopping()
         runtime.stop()
         self._conclude(runtime, number, error)
         return None
@@ -110,11 +113,12 @@ class Service:
             number = self._next_signal(_LOOK_SECONDS / (5 if self._once else 1))
             if number is not None:
                 return number
+            is_read = runtime.is_read.is_set()
+            self._systemd.tell_alive(time.monotonic() if is_read else runtime.ingest.alive_at)
             if runtime.error is not None or any(
                 isinstance(x.error, DamagedError | GoneError) for x in runtime.deliveries
             ):
                 return None
-            is_read = runtime.is_read.is_set()
             if is_read and all(x.is_drained or x.error is not None for x in runtime.deliveries):
                 return None
             before, progress = progress, [x.judged for x in runtime.deliveries]
@@ -153,11 +157,15 @@ class Service:
         runtime: Runtime | None = None
         while runtime is None:
             try:
-                runtime = Runtime(config, outputs, once=self._once, live=self._live)
+                runtime = Runtime(config, outputs, self._systemd, once=self._once, live=self._live)
             except BlockedError as error:
                 if not is_logged:
                     is_logged = True
                     _log.error("The spool cannot be opened now; retrying.", reason=str(error))
+                    # It would be killed for being late.
+                    self._systemd.tell_ready()
+                    self._systemd.tell_status(f"the spool cannot be opened: {error}")
+                self._systemd.tell_alive(time.monotonic())
                 left = self._deadline - time.monotonic()
                 if left <= 0:
                     self._give_up()
@@ -171,14 +179,17 @@ class Service:
         self._config, self._live = config, runtime.ingest.live
         log.configure(config.log.format, config.log.level, mask_of(config))
         runtime.start()
+        self._systemd.tell_ready()
         known = {"outputs": ",".join(config.outputs), "state": str(config.state)}
         _log.info("The service has begun.", inputs=len(config.inputs), **known)
         return runtime
 
     def _change(self, runtime: Runtime) -> Runtime | None:
         """Go on with the configuration as it is now; with the old one if that is not valid."""
+        self._systemd.tell_reloading()
         new = self._load()
         if new is None:
+            self._systemd.tell_ready()
             return runtime
         runtime.stop(reloads=True)
         number = self._next_signal(0)
