@@ -74,10 +74,11 @@ def test_exactly_the_fields_of_documents_and_pipeline_are_mapped() -> None:
 
 
 def test_keywords_are_found_up_to_the_length_that_documents_have() -> None:
-    """Only the original line may be longer; it is kept, and not searched."""
+    """The original line may be longer, and the id is the document's: both are only kept."""
     keywords = {x: y for x, y in MAPPED.items() if y["type"] == "keyword"}
-    original = keywords.pop("event.original")
-    assert original == {"type": "keyword", "index": False, "doc_values": False}
+    for name in ("event.original", "event.id"):
+        kept = {"type": "keyword", "index": False, "doc_values": False}
+        assert keywords.pop(name) == kept
     assert {x["ignore_above"] for x in keywords.values()} == {MAX_KEYWORD}
 
 

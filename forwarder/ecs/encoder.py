@@ -130,7 +130,7 @@ class Encoder:
         # In the order of SLOTS.
         values = (
             utc, name.encode(), original, message, self._path,
-            None if offset is None else b"%d" % offset, user_text, names, account, related,
+            None if offset is None else _quote(offset), user_text, names, account, related,
             address, domain, number, self._appliance, None if begun is None else begun.compact,
             sender, tls, session, start, duration,
             self._host, self._serial, header, self._sender, self._namespace, self._labels,

@@ -348,7 +348,7 @@ class Connections:
         self.messages.leave(number)
         known = known or self.describe_inbound(number, connection, start)
         # A login has one session, and that has one end.
-        key = derive(session.id, reason.value.encode())
+        key = derive(session.id, reason.value.encode(), time.epoch)
         stats = session.close(reason, failures)
         return new_event(
             (
