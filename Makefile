@@ -11,7 +11,7 @@ SYSLOG_SOAK_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo test check lint types imports tests format docs rules alerts lock servers bench \
+.PHONY: help .venv demo deb test check lint types imports tests format docs rules alerts lock servers bench \
     bench-elasticsearch kill power-cut soak syslog-soak large-spool clean
 
 help:  ## List the targets.
@@ -40,6 +40,9 @@ $(STAMP): $(LOCK) $(PROGRAM)
 
 demo: $(PROGRAM)  ## Show the logins in the sample logs; installs the program alone.
 	@.venv/bin/esa-forwarder parse --format table examples/mail_logs
+
+deb: $(PROGRAM)  ## Build a package for this Debian and its Python in dist/.
+	@packaging/build-deb dist
 
 test: lint types imports tests  ## Run every check and every test, with branch coverage.
 

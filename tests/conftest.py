@@ -27,6 +27,7 @@ SLOW = (
     "test_bad_networks",
     "test_bench",
     "test_cli.py",
+    "test_deb",
     "test_detection",
     "test_docs_plugins",
     "test_faults_",
