@@ -76,7 +76,7 @@ def format_table(
     """Align rows below a head, each column as wide as needed; all but some are of numbers."""
     whole = [head, *rows]
     columns = [
-        Column(max(_terminal_width(escaped(x)) for x in column), right=number not in left)
+        Column(max(terminal_width(escaped(x)) for x in column), right=number not in left)
         for number, column in enumerate(zip(*whole, strict=True))
     ]
     return (format_row(x, columns) for x in whole)
@@ -85,16 +85,16 @@ def format_table(
 def _format_cell(text: str, column: Column) -> str:
     text = escaped(text)
     most = column.most
-    if most and (len(text) > most or _terminal_width(text) > most):
+    if most and (len(text) > most or terminal_width(text) > most):
         text = text[: most - 1]
-        while _terminal_width(text) >= most:
+        while terminal_width(text) >= most:
             text = text[:-1]
         text += "…"
-    fill = " " * (column.width - _terminal_width(text))
+    fill = " " * (column.width - terminal_width(text))
     return fill + text if column.right else text + fill
 
 
-def _terminal_width(text: str) -> int:
+def terminal_width(text: str) -> int:
     """Count the columns of a terminal that a text takes: Chinese takes two a character."""
     if text.isascii():
         return len(text)

@@ -15,6 +15,7 @@ from forwarder.cli.config import check, config, plugins
 from forwarder.cli.dead_letters import dead_letters
 from forwarder.cli.explain import explain
 from forwarder.cli.parse import parse
+from forwarder.cli.report import report
 from forwarder.cli.rewind import rewind
 from forwarder.cli.run import run
 from forwarder.cli.send import send
@@ -36,6 +37,7 @@ for _command in (
     explain,
     parse,
     plugins,
+    report,
     rewind,
     run,
     send,

@@ -1,0 +1,37 @@
+"""``esa-forwarder report``: reads logs into a temporary database, and examines what is in it."""
+
+from contextlib import closing
+from datetime import datetime
+
+from forwarder.app.parse import Outcome, ParseOptions, Progress, Watcher, read_through
+from forwarder.events import Event
+from forwarder.mail_logs.event_ids import FileHeader
+from forwarder.mail_logs.scanner import Block
+from forwarder.pipeline import Settings
+from forwarder.report.findings import make_report
+from forwarder.report.store import Chosen, Store
+from forwarder.report.tables import Report
+
+
+class _Reader(Watcher):
+    """Parses logs, and stores the events; no document is made of them."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        super().__init__(settings)
+        self._store = store
+
+    def read(  # type: ignore[explicit-override]  # not in Python 3.11
+        self, block: Block, header: FileHeader, arrival: datetime | None
+    ) -> list[Event]:
+        """Join the lines of a block, and store what came of them."""
+        events = super().read(block, header, arrival)
+        if events:
+            self._store.add(events)
+        return events
+
+
+def report(options: ParseOptions, chosen: Chosen, progress: Progress) -> tuple[Report, Outcome]:
+    """Read files, and tell what happened."""
+    with closing(Store(chosen)) as store:
+        outcome = read_through(options, lambda: _Reader(options.settings, store), progress)
+        return make_report(store, outcome.files, outcome.counts), outcome

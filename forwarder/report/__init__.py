@@ -1,0 +1,1 @@
+"""What happened, of a folder of logs: logins are stored, examined by definitions, and shown."""

@@ -1,0 +1,120 @@
+"""The part of a report that is no finding: facts, counts over time, the most active ones."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from forwarder.events import Counters
+from forwarder.report.definitions import DAY, HOUR
+from forwarder.report.store import Store
+from forwarder.report.tables import Bar, Draft, Plan, Time
+from forwarder.text import many
+
+TOP = 20  # sources and users with the most refusals
+MOST_BARS = 120
+_STEPS = (300, 900, HOUR, 3 * HOUR, 6 * HOUR, DAY, 7 * DAY, 28 * DAY)  # seconds of a bar
+
+
+def top_sources(store: Store) -> Plan:
+    """List the sources with the most refusals."""
+    drafts = [
+        Draft((*cells, Time(last)), ("source", cells[0], 0 if cells[1] else 1))
+        for *cells, last in store.ask(
+            "SELECT source, refused, accepted, accounts, last FROM by_source WHERE first IS NOT"
+            " NULL ORDER BY refused DESC, accepted DESC, source LIMIT ?",
+            TOP,
+        )
+    ]
+    columns = ("Source", "Refused", "Accepted", "Accounts refused", "Last")
+    about = f"The {TOP} addresses with the most refusals."
+    return Plan("top_sources", "Sources", about, columns, drafts, is_finding=False)
+
+
+def top_accounts(store: Store) -> Plan:
+    """List the accounts with the most refusals."""
+    drafts = [
+        Draft((*cells, Time(last)), ("account", cells[0], 0 if cells[1] else 1))
+        for *cells, last in store.ask(
+            "SELECT account, SUM(refused) AS no, SUM(accepted) AS yes, COUNT(*), MAX(last)"
+            " FROM pair WHERE first IS NOT NULL GROUP BY account"
+            " ORDER BY no DESC, yes DESC, account LIMIT ?",
+            TOP,
+        )
+    ]
+    columns = ("Account", "Refused", "Accepted", "Sources", "Last")
+    about = f"The {TOP} accounts with the most refusals."
+    return Plan("top_accounts", "Accounts", about, columns, drafts, is_finding=False)
+
+
+def joined(store: Store) -> Plan:
+    """Tell by appliance how many logins have an address."""
+    drafts = [
+        Draft((appliance, logins, joined, f"{joined / logins:.1%}"), ids=(first,) if first else ())
+        for appliance, logins, joined, first in store.ask(
+            "SELECT appliance, COUNT(joined) AS n, SUM(joined),"
+            " MIN(CASE WHEN NOT joined THEN id END) FROM login WHERE shown"
+            " GROUP BY appliance HAVING n > 0 ORDER BY appliance"
+        )
+    ]
+    return Plan(
+        "joined",
+        "Logins joined to their connection",
+        "The others have no address: their connection was opened before the first log that was"
+        " read, or lines are missing. The line is the first of them.",
+        ("Appliance", "Logins", "Joined", "Share"),
+        drafts,
+        is_finding=False,
+    )
+
+
+def count_over_time(store: Store) -> tuple[int, tuple[Bar, ...]]:
+    """Count over time, in bars of equal length."""
+    ((first, last),) = store.ask(
+        "SELECT MIN(time), MAX(time) FROM (SELECT time FROM login WHERE shown UNION ALL"
+        " SELECT time FROM session WHERE shown)"
+    )
+    if first is None:
+        return HOUR, ()
+    seconds = next((x for x in _STEPS if (last - first) / x < MOST_BARS), _STEPS[-1])
+    bars: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for begin, good, number in store.ask(
+        f"SELECT time / {seconds} * {seconds} AS begin, good, COUNT(*) FROM login WHERE shown"
+        " GROUP BY begin, good"
+    ):
+        bars[begin][0 if good else 1] = number
+    for begin, number in store.ask(
+        f"SELECT time / {seconds} * {seconds} AS begin, SUM(recipients) FROM session WHERE shown"
+        " GROUP BY begin"
+    ):
+        bars[begin][2] = number
+    begun = min(bars)
+    # A wrong clock may be years off: what is beyond the most bars is in the last one.
+    steps = range(begun, min(max(bars), begun + 10 * MOST_BARS * seconds) + 1, seconds)
+    return seconds, tuple(Bar(x, *bars.get(x, (0, 0, 0))) for x in steps)
+
+
+_NAMES: dict[tuple[str, str | None], str] = {
+    ("smtp-authentication", "success"): "logins accepted",
+    ("smtp-authentication", "failure"): "logins refused",
+    ("smtp-authentication-error", "failure"): "logins that could not be checked",
+    ("smtp-authentication-not-initiated", None): "logins required and not begun",
+    ("smtp-relay-authentication", "success"): "logins at smart hosts accepted",
+    ("smtp-relay-authentication", "failure"): "logins at smart hosts refused",
+    ("smtp-session-closed", "success"): "sessions",
+}
+
+
+def list_facts(store: Store, files: int, counts: Counters) -> Iterator[tuple[str, str]]:
+    """Yield what a reader wants to know first, each with its name."""
+    ((first, last),) = store.ask("SELECT MIN(time), MAX(time) FROM login WHERE shown")
+    if first is not None:
+        yield "period", f"{Time(first)} to {Time(last)}, UTC"
+    yield "read", f"{many(files, 'file')}, {many(counts.lines, 'line')}"
+    for (action, result), name in _NAMES.items():
+        number = sum(n for (a, r), n in store.actions.items() if (a.value, r) == (action, result))
+        if number:
+            yield name, f"{number:,}"
+    ((sources, accounts),) = store.ask(
+        "SELECT COUNT(DISTINCT source), COUNT(DISTINCT account) FROM pair WHERE first IS NOT NULL"
+    )
+    yield "sources", f"{sources:,}"
+    yield "accounts", f"{accounts:,}"
