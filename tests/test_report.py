@@ -186,8 +186,8 @@ def test_a_login_after_refusals(tmp_path: Path, refused: int, apart: timedelta, 
     ]
     made = read(write(tmp_path, connections))
     assert [x[:3] for x in found(made, "in_after_refusals")] == [("anna", "203.0.113.5", 5)] * rows
-    sent = [x[:4] for x in found(made, "suspicious_sessions")]
-    assert sent == [("anna", "203.0.113.5", 1, 3)] * rows
+    sent = [x[:5] for x in found(made, "suspicious_sessions")]
+    assert sent == [("anna", "203.0.113.5", 1, 1, 3)] * rows
 
 
 def test_a_login_from_a_new_network(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def _finish(store: Store, plan: Plan, lines: dict[Selector, list[int]]) -> Table
         Row(x.cells, tuple(store.lines(x.table, lines.get(x.selector) or x.ids)))
         for x in plan.drafts[:MAX_ROWS]
     )
-    more = max(0, len(plan.drafts) - MAX_ROWS)
+    more = plan.more + max(0, len(plan.drafts) - MAX_ROWS)
     return Table(plan.name, plan.title, plan.about, plan.columns, rows, more, plan.is_finding)
 
 
@@ -163,6 +163,8 @@ def _spraying(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
 
 
 def _sources(store: Store, found: set[object]) -> list[Draft]:
+    if not found:
+        return []
     rows = store.ask(
         "SELECT source, refused, accounts, first, last FROM by_source WHERE refused > 0"
         " ORDER BY refused DESC, source"
@@ -293,12 +295,16 @@ def _new_networks(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
 
 
 def _without_tls(store: Store) -> Plan:
+    where = "shown AND readable AND joined AND public AND NOT tls AND account IS NOT NULL"
+    ((number,),) = store.ask(
+        f"SELECT COUNT(*) FROM (SELECT 1 FROM login WHERE {where} GROUP BY account, source)"
+    )
     drafts = [
         Draft((account, source, accepted, refused, Time(first)), ("pair", account, source))
         for account, source, accepted, refused, first in store.ask(
-            "SELECT account, source, SUM(good), SUM(NOT good), MIN(time) FROM login WHERE shown AND"
-            " readable AND joined AND public AND NOT tls AND account IS NOT NULL"
-            " GROUP BY account, source ORDER BY MIN(time), account"
+            "SELECT account, source, SUM(good) AS yes, SUM(NOT good), MIN(time) AS first FROM login"
+            f" WHERE {where} GROUP BY account, source ORDER BY yes DESC, first, account LIMIT ?",
+            MAX_ROWS,
         )
     ]
     return Plan(
@@ -308,6 +314,8 @@ def _without_tls(store: Store) -> Plan:
         " TLS: anyone on the way could read them.",
         ("Account", "Source", "Accepted", "Refused", "First"),
         drafts,
+        # A whole storm may come without TLS.
+        more=number - len(drafts),
     )
 
 
@@ -317,26 +325,19 @@ def _suspicious_sessions(store: Store, suspects: dict[tuple[str, str], int]) -> 
         "suspicious_sessions",
         "What was sent after suspicious logins",
         "Sessions of the logins after refusals, from spraying sources and from new networks.",
-        _SESSION_COLUMNS,
-        _sessions(
-            store,
-            "JOIN suspect ON suspect.account = session.account AND suspect.source = session.source"
-            " WHERE shown AND time >= since ORDER BY time",
-        ),
+        ("Account", "Source", "Sessions", "Messages", "Recipients", "Bytes", "First", "Last"),
+        [
+            Draft((*cells, Time(first), Time(last)), table="session", ids=(*{begin, end},))
+            for *cells, first, last, begin, end in store.ask(
+                "SELECT session.account, session.source, COUNT(*), SUM(messages),"
+                " SUM(recipients) AS n, SUM(bytes), MIN(time), MAX(time), MIN(id), MAX(id)"
+                " FROM session JOIN suspect ON suspect.account = session.account"
+                " AND suspect.source = session.source WHERE shown AND time >= since"
+                " GROUP BY session.account, session.source"
+                " ORDER BY n DESC, session.account, session.source"
+            )
+        ],
     )
-
-
-_SESSION_COLUMNS = ("Account", "Source", "Messages", "Recipients", "Bytes", "End", "Reason")
-
-
-def _sessions(store: Store, where: str) -> list[Draft]:
-    return [
-        Draft((*cells, Time(time), reason), table="session", ids=(number,))
-        for number, *cells, time, reason in store.ask(
-            "SELECT session.id, session.account, session.source, messages, recipients, bytes, time,"
-            f" reason FROM session {where}"
-        )
-    ]
 
 
 def _mass_mail(store: Store) -> Plan:

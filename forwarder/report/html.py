@@ -46,6 +46,7 @@ th, td { padding: .35rem .75rem .35rem 0; border-top: 1px solid var(--line); whi
 th { border-top: 0; } td.n, th.n { text-align: right; padding-right: 1.5rem; }
 td.t { white-space: normal; overflow-wrap: anywhere; min-width: 8rem; }
 tr.lines td { border-top: 0; padding-top: 0; white-space: normal; }
+details { position: sticky; left: 0; max-width: calc(100vw - 4.2rem); }
 summary { color: var(--dim); font-size: .8rem; cursor: pointer; }
 pre { margin: .3rem 0 .5rem; font: 12px/1.5 ui-monospace, Consolas, Menlo, monospace;
   white-space: pre-wrap; overflow-wrap: anywhere; }

@@ -80,3 +80,4 @@ class Plan(NamedTuple):
     columns: tuple[str, ...]
     drafts: list[Draft]
     is_finding: bool = True
+    more: int = 0  # rows that are no drafts
