@@ -20,10 +20,12 @@ from forwarder.app.report import report as make
 from forwarder.cli.main import main
 from forwarder.cli.reading import read_options
 from forwarder.cli.report import as_text
+from forwarder.report import definitions as limits
 from forwarder.report.findings import find_peaks
 from forwarder.report.html import render_html
 from forwarder.report.store import Chosen
 from forwarder.report.tables import Report, Row, Table
+from tests.detection.table import RULES
 from tests.test_trace import SAMPLES
 from tests.world import story
 from tests.world.attacks import ATTACKS
@@ -544,3 +546,23 @@ def test_cells_without_a_value_are_empty() -> None:
     made = Report((("read", "1"),), 60, (), (table,))
     assert "<td></td>" in render_html(made)
     assert "None" not in "".join(as_text(made, 80))
+
+
+@pytest.mark.parametrize(
+    ("rule", "numbers"),
+    [
+        ("01", (limits.GUESSING_REFUSALS,)),
+        ("02", (limits.REFUSALS_BEFORE, limits.DAYS_BEFORE)),
+        ("04", (limits.SPRAYING_ACCOUNTS,)),
+        ("05", (limits.SPRAYING_STRANGERS, limits.SPRAYING_ACCOUNTS)),
+        ("06", (limits.GUESSING_STRANGERS,)),
+        ("07", (limits.MASS_RECIPIENTS,)),
+        ("13", (limits.SMART_HOST_REFUSALS,)),
+    ],
+)
+def test_the_words_of_a_rule_have_the_numbers_of_the_definitions(
+    rule: str, numbers: tuple[int, ...]
+) -> None:
+    """Its query is made of them; its description is written by hand."""
+    (finds,) = (x.finds for x in RULES if x.end == rule)
+    assert {str(x) for x in numbers} <= {*re.findall(r"\d+", finds)}

@@ -15,17 +15,17 @@ What they have in common:
 
 import re
 
+from forwarder.report import definitions as limits
+
 INDEX = "logs-cisco_esa.auth-*"
 ACCOUNT = r'REPLACE(TO_LOWER(user.name), "^.*\\\\|@.*$", "")'
 """The user in one form: in lower case, without a domain before or behind."""
 NETWORK = (
-    'COALESCE(CONCAT("AS", TO_STRING(source.as.number)), TO_STRING(IP_PREFIX(source.ip, 16, 32)))'
+    'COALESCE(CONCAT("AS", TO_STRING(source.as.number)),'
+    f" TO_STRING(IP_PREFIX(source.ip, {limits.IPV4_BITS}, {limits.IPV6_BITS})))"
 )
 """The network of a source: by GeoIP, or else by the beginning of its address."""
-PRIVATE = (
-    'CIDR_MATCH(source.ip, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", '
-    '"169.254.0.0/16", "fc00::/7", "fe80::/10", "::1/128")'
-)
+PRIVATE = "CIDR_MATCH(source.ip, " + ", ".join(f'"{x}"' for x in limits.PRIVATE) + ")"
 CONTEXT = ("host.name", "cisco_esa.sender.country", "source.as.organization.name")
 """What an analyst wants to see in every alert, beside source and account."""
 
@@ -59,7 +59,8 @@ GUESSING = _end(
     "| STATS accepted = COUNT(*) WHERE good, refusals = COUNT(*) WHERE NOT good,"
     " earlier = COUNT(*) WHERE NOT good AND NOT new, users = COUNT_DISTINCT(account) WHERE NOT good,"
     f" accounts = VALUES(account) WHERE NOT good, {_context()} BY source.ip",
-    "| WHERE accepted == 0 AND refusals >= 20 AND earlier < 20 AND users < 10",
+    f"| WHERE accepted == 0 AND refusals >= {limits.GUESSING_REFUSALS} AND earlier <"
+    f" {limits.GUESSING_REFUSALS} AND users < {limits.SPRAYING_ACCOUNTS}",
     "| SORT refusals DESC",
     "| LIMIT 100",
 )
@@ -67,10 +68,12 @@ GUESSING = _end(
 IN_AFTER_REFUSALS = _end(
     _read(5, 8),
     "| STATS first_login = MIN(@timestamp) WHERE good, arrived = MIN(event.ingested) WHERE good,"
-    ' first_refusals = TOP(@timestamp, 5, "asc") WHERE NOT good, refusals = COUNT(*) WHERE NOT good,'
+    f' first_refusals = TOP(@timestamp, {limits.REFUSALS_BEFORE}, "asc") WHERE NOT good,'
+    " refusals = COUNT(*) WHERE NOT good,"
     f" {_context()} BY source.ip, account",
     "| WHERE arrived > NOW() - 6 minutes AND first_login > NOW() - 2 days",
-    "| WHERE MV_COUNT(first_refusals) == 5 AND MV_MAX(first_refusals) <= first_login",
+    f"| WHERE MV_COUNT(first_refusals) == {limits.REFUSALS_BEFORE} AND MV_MAX(first_refusals) <="
+    " first_login",
     "| SORT refusals DESC",
     "| LIMIT 100",
 )
@@ -95,7 +98,8 @@ SPRAYING = _end(
     "| STATS accepted = COUNT_DISTINCT(account) WHERE good, users = COUNT_DISTINCT(account) WHERE NOT"
     " good, earlier = COUNT_DISTINCT(account) WHERE NOT good AND NOT new,"
     f" accounts = VALUES(account) WHERE NOT good, {_context()} BY source.ip",
-    "| WHERE users >= 10 AND earlier < 10 AND accepted * 2 < users",
+    f"| WHERE users >= {limits.SPRAYING_ACCOUNTS} AND earlier < {limits.SPRAYING_ACCOUNTS} AND"
+    f" accepted * {limits.SPRAYING_SHARE} < users",
     "| EVAL accounts = MV_SLICE(MV_SORT(accounts), 0, 99)",
     "| SORT users DESC",
     "| LIMIT 100",
@@ -113,7 +117,8 @@ DISTRIBUTED_SPRAYING = _end(
     "| STATS strangers = SUM(strangers), strangers_before = SUM(strangers_before),"
     " users = COUNT_DISTINCT(account), refusals = SUM(refusals), source.ip = VALUES(source.ip),"
     f" {_context()}",
-    "| WHERE strangers >= 15 AND users >= 10 AND strangers_before < 15",
+    f"| WHERE strangers >= {limits.SPRAYING_STRANGERS} AND users >= {limits.SPRAYING_ACCOUNTS} AND"
+    f" strangers_before < {limits.SPRAYING_STRANGERS}",
     "| EVAL source.ip = MV_SLICE(source.ip, 0, 99)",
     "| LIMIT 100",
 )
@@ -127,7 +132,7 @@ DISTRIBUTED_GUESSING = _end(
     "| WHERE accepted == 0",
     "| STATS strangers = SUM(strangers), earlier = SUM(earlier), refusals = SUM(refusals),"
     f" source.ip = VALUES(source.ip), {_context()} BY account",
-    "| WHERE strangers >= 8 AND earlier < 8",
+    f"| WHERE strangers >= {limits.GUESSING_STRANGERS} AND earlier < {limits.GUESSING_STRANGERS}",
     "| EVAL source.ip = MV_SLICE(source.ip, 0, 99)",
     "| SORT strangers DESC",
     "| LIMIT 100",
@@ -143,7 +148,7 @@ MASS_MAIL = _end(
     " usual = MAX(sent) WHERE fresh == 0, source.ip = VALUES(source.ip),"
     f" {_context()} BY account",
     "| EVAL usual = COALESCE(usual, 0), earlier = COALESCE(earlier, 0)",
-    "| EVAL limit = GREATEST(TO_LONG(200), 3 * usual)",
+    f"| EVAL limit = GREATEST(TO_LONG({limits.MASS_RECIPIENTS}), {limits.MASS_TIMES} * usual)",
     "| WHERE recipients >= limit AND earlier < limit",
     "| EVAL source.ip = MV_SLICE(source.ip, 0, 99)",
     "| SORT recipients DESC",
@@ -162,7 +167,7 @@ def _first_seen(field: str, *more: str) -> str:
         "| STATS known_since = MIN(first_seen) WHERE NOT fresh, known = COUNT(*) WHERE NOT fresh,"
         " value = VALUES(value) WHERE fresh, source.ip = VALUES(source.ip) WHERE fresh,"
         f" {_context('fresh')} BY account",
-        "| WHERE value IS NOT NULL AND known_since < NOW() - 5 days",
+        f"| WHERE value IS NOT NULL AND known_since < NOW() - {limits.KNOWN_DAYS} days",
         *more,
         "| SORT account",
         "| LIMIT 100",
@@ -175,7 +180,8 @@ NEW_COUNTRY = _first_seen("cisco_esa.sender.country")
 
 NO_TLS = _end(
     _read(15, 30),
-    '| WHERE cisco_esa.auth.mechanism IN ("PLAIN", "LOGIN") AND cisco_esa.connection.correlated'
+    "| WHERE cisco_esa.auth.mechanism IN (" + ", ".join(f'"{x}"' for x in limits.READABLE) + ")"
+    " AND cisco_esa.connection.correlated"
     f" AND COALESCE(tls.established, false) == false AND NOT {PRIVATE}",
     "| STATS first_seen = MIN(@timestamp), arrived = MIN(event.ingested), accepted = COUNT(*) WHERE good,"
     f" {_context()} BY account, source.ip",
@@ -223,7 +229,8 @@ FIXED_ACCOUNT = _end(
     "| STATS known = COUNT(*) WHERE NOT fresh, logins = SUM(logins),"
     " known_since = MIN(first_seen) WHERE NOT fresh, source.ip = VALUES(source.ip) WHERE fresh,"
     f" {_context('fresh')} BY account",
-    "| WHERE known == 1 AND logins >= 5 AND source.ip IS NOT NULL AND known_since < NOW() - 5 days",
+    "| WHERE known == 1 AND logins >= 5 AND source.ip IS NOT NULL"
+    f" AND known_since < NOW() - {limits.KNOWN_DAYS} days",
     "| SORT account",
     "| LIMIT 100",
 )
@@ -235,7 +242,7 @@ SMART_HOST = _end(
     "| EVAL new = event.ingested > NOW() - 16 minutes",
     "| STATS refusals = COUNT(*), earlier = COUNT(*) WHERE NOT new, error.message = VALUES(error.message),"
     " host.name = VALUES(host.name) BY destination.address, cisco_esa.auth.profile",
-    "| WHERE refusals >= 3 AND earlier < 3",
+    f"| WHERE refusals >= {limits.SMART_HOST_REFUSALS} AND earlier < {limits.SMART_HOST_REFUSALS}",
     "| SORT refusals DESC",
     "| LIMIT 100",
 )
