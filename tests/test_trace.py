@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forwarder.app import parse as parsing
 from forwarder.app import trace as tracing
 from forwarder.cli.main import main
 from forwarder.cli.reading import read_options
 from forwarder.mail_logs import stories
+from forwarder.mail_logs.stories import Story
+from forwarder.pipeline import Settings
 
 SAMPLES = Path(__file__).parents[1] / "examples" / "mail_logs"
 FIRST = """\
@@ -168,6 +172,45 @@ def test_every_document_is_in_a_story() -> None:
     out = BytesIO()
     assert parsing.parse(options, out, lambda *_: None).problems == outcome.problems == ()
     assert sorted(told) == sorted(out.getvalue().splitlines(keepends=True))
+
+
+def told(content: bytes, size: int) -> list[Story]:
+    """Return all stories of a log that is read in pieces."""
+    found: list[Story] = []
+    tracer = tracing.Tracer(Settings(), lambda *_: True, lambda story, _: found.append(story))
+    reading = tracer.open("esa1", "/mail")
+    for at in range(0, len(content), size):
+        reading.feed(content[at : at + size])
+    reading.finish()
+    tracer.end()
+    return found
+
+
+@given(st.integers(1, 500))
+def test_stories_are_the_same_wherever_blocks_are_cut(size: int) -> None:
+    """Lines, events and ends."""
+    content = stamped(FIRST + SECOND)
+    whole, pieces = (
+        [(x.name, x.lines, [y.id for y in x.events], x.has_ended) for x in told(content, y)]
+        for y in (len(content), size)
+    )
+    assert pieces == whole
+
+
+def test_a_message_number_that_comes_again_is_of_the_last_connection() -> None:
+    """And the story of the first one is not lost."""
+    lines = ("New SMTP ICID {0} interface A (192.0.2.1) address 192.0.2.9", "Start MID 7 ICID {0}")
+    content = "\n".join(y.format(x) for x in (5, 6) for y in (*lines, "ICID {0} close"))
+    found = told(stamped(f"{content}\nMID 7 ready 5 bytes from <a@b.c>\n"), 1000)
+    assert {x.name: len(x.lines) for x in found} == {"ICID 5": 3, "ICID 6": 4}
+
+
+def test_what_is_open_takes_a_limited_part_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no connection ends, the oldest are told early."""
+    monkeypatch.setattr(stories, "MAX_BYTES", 2_000)
+    lines = (f"New SMTP ICID {x} interface A (192.0.2.1) address 192.0.2.9" for x in range(99))
+    found = told(stamped("\n".join(lines) + "\n"), 1_000)
+    assert [x.name for x in found] == [f"ICID {x}" for x in range(99)]
 
 
 def test_what_is_kept_is_limited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

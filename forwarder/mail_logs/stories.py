@@ -8,14 +8,15 @@ Rules:
 * A line belongs to what its message names at its beginning: ``MID 6 Subject 'ICID 5 close'`` is of
   message 6. Numbers count within one host of a syslog header.
 * ``New`` begins a story, whatever was known of its number.
-* At most :data:`MAX_OPEN` stories are open, with :data:`MAX_LINES` lines each; the oldest ones are
-  told before their end, and further lines are only counted.
+* At most :data:`MAX_OPEN` stories are open, with :data:`MAX_LINES` lines each and
+  :data:`MAX_BYTES` together; the oldest ones are told before their end, and further lines are only
+  counted.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from forwarder.events import Action, Event, SyslogHeader
 from forwarder.mail_logs import grammar
@@ -23,6 +24,8 @@ from forwarder.mail_logs.scanner import Block
 
 MAX_OPEN = 65_536
 MAX_LINES = 1_000
+MAX_BYTES = 128 << 20
+_LINE_BYTES = 250  # that a line takes besides its text
 MAX_CLOSED = 256
 """Of one appliance, the last ones: ``close`` comes behind ``lost``, and relays mix lines."""
 
@@ -62,6 +65,7 @@ class Story:
     has_ended: bool = False  # whether a line says so
     is_over: bool = False  # whether no further line of the connection is expected
     mids: set[bytes] = field(default_factory=set)  # of messages that are on their way
+    size: int = 0  # of its lines in memory, in bytes
 
 
 _Name = tuple[str | None, bytes, bytes]  # host, `ICID` or `DCID`, number
@@ -82,6 +86,7 @@ class Stories:
         """Of the file that is being read, by how they begin."""
         self._path: str | None = None
         self._ended: list[Story] = []
+        self._size = 0
 
     def take(self, block: Block, appliance: str, path: str | None, events: list[Event]) -> None:
         """Take a block, and the events that came of it."""
@@ -107,6 +112,10 @@ class Stories:
         for event in events:
             self._place(block.host, event, placed)
         self._tell_ended()
+        while self._size > MAX_BYTES:
+            oldest = _pop_oldest(self._open or self._closed or self._mids)
+            self._give_up(oldest, block.host)
+            self._tell_ended()
 
     def finish(self) -> None:
         """Tell what is left, the oldest first."""
@@ -117,6 +126,7 @@ class Stories:
 
     def _tell_ended(self) -> None:
         for story in self._ended:
+            self._size -= story.size
             if story.is_wanted:
                 self._tell(story)
         self._ended = []
@@ -136,7 +146,7 @@ class Stories:
         if story is None:
             story = self._open[name] = Story(appliance, f"{kind.decode()} {number.decode()}")
             if len(self._open) > MAX_OPEN:
-                self._end(self._open.pop(next(iter(self._open))))
+                self._end(_pop_oldest(self._open))
         yield story
         if found["mid"] is not None and (host, found["mid"]) in self._mids:
             yield self._mids[host, found["mid"]]
@@ -144,12 +154,14 @@ class Stories:
             story.has_ended = True
             self._closed[name] = self._open.pop(name)
             if len(self._closed) > MAX_CLOSED:
-                self._end(self._closed.pop(next(iter(self._closed))))
+                self._end(_pop_oldest(self._closed))
 
     def _find_message(self, host: str | None, found: re.Match[bytes]) -> Iterator[Story]:
         mid, message = (host, found["number"]), found["message"]
         connection = self._open.get((host, b"ICID", found["icid"] or b""))
         if connection is not None and message.startswith(b"Start"):
+            if mid in self._mids:  # the number has come again
+                self._end_message(mid)
             connection.mids.add(mid[1])
             self._mids[mid] = connection
             if len(self._mids) > MAX_OPEN:
@@ -165,6 +177,9 @@ class Stories:
             story.headers += tuple(self._headers.values())
         if len(story.lines) < MAX_LINES:
             story.lines.append(line)
+            size = _LINE_BYTES + len(line.original)
+            story.size += size
+            self._size += size
         else:
             story.more += 1
         story.is_wanted = story.is_wanted or self._wanted(story, line, None)
@@ -185,11 +200,22 @@ class Stories:
         if story.is_over:
             self._end(story)
 
+    def _give_up(self, story: Story, host: str | None) -> None:
+        """End a story with all of its messages."""
+        for mid in story.mids:
+            self._mids.pop((host, mid), None)
+        story.mids.clear()
+        self._end(story)
+
     def _end(self, story: Story) -> None:
         """Note that no line about the connection itself comes any more."""
         story.is_over = True
         if not story.mids:
             self._ended.append(story)
+
+
+def _pop_oldest(stories: dict[Any, Story]) -> Story:
+    return stories.pop(next(iter(stories)))
 
 
 def find_line(block: Block, path: str | None, offset: int) -> StoryLine | None:
