@@ -262,3 +262,40 @@ def test_the_journal_gets_priorities(form: str, shift: int, expected: list[str])
         theirs.close()
         lines = ours.makefile().read().splitlines()
     assert [re.sub(r"(timestamp=|\{).*", "", x) for x in lines] == expected
+
+
+FAULTY = """\
+import sys, threading
+from forwarder import log
+from forwarder.cli import main as commands, start
+
+def fail():
+    raise KeyError("hunter2-hunter2")
+
+def command():
+    if sys.argv[1] == "with":
+        log.configure("logfmt", "warning", lambda x: x.replace("hunter2-hunter2", "****"))
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    fail()
+
+commands.main = command
+start.main()
+"""
+
+
+@pytest.mark.parametrize("log", ["with", "without"])
+def test_a_fault_that_nothing_catches_is_an_event(log: str) -> None:
+    """Of any thread, on a line of its own and without secrets, once there is a log."""
+    command = [sys.executable, "-c", FAULTY, log]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    if log == "with":
+        assert len(lines) == 2
+        for line in lines:
+            assert ' level=critical event="The program has failed." exception="Traceback' in line
+            assert line.endswith("""KeyError: '****'\"""")
+    else:
+        assert lines.count("KeyError: 'hunter2-hunter2'") == 2

@@ -44,7 +44,7 @@ def test_bash_completes_commands_and_options() -> None:
     script = SHARE / shell_files.COMPLETIONS["bash"]
     line = f"""\
 . {script}
-for words in 're' 'dead-letters l' 'run --o'; do
+for words in 'rew' 'dead-letters l' 'run --o'; do
     COMP_WORDS=(esa-forwarder $words) COMP_CWORD=$(wc -w <<<"$words") COMPREPLY=()
     _esa_forwarder_completion esa-forwarder
     echo "${{COMPREPLY[*]}}"

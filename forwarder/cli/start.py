@@ -7,12 +7,13 @@ message, with the same code as later; SIGHUP, which reloads the configuration, d
 import os
 import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, NoReturn
 
 from forwarder.errors import EndedBySignal
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import FrameType, TracebackType
 
 _LAST_STREAM = 2  # standard error
 _ENDED = 128  # and the number of the signal, as shells count
@@ -22,6 +23,8 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main() -> None:
     """Run the command ``esa-forwarder``."""
     fill_closed_streams()
+    sys.excepthook = log_fault
+    threading.excepthook = lambda x: log_fault(x.exc_type, x.exc_value, x.exc_traceback)
     if sys.argv[1:2] == ["run"]:
         code = int("--once" in sys.argv)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -36,6 +39,21 @@ def main() -> None:
     from forwarder.cli.main import main as command
 
     command()
+
+
+def log_fault(
+    kind: type[BaseException], error: BaseException | None, traceback: "TracebackType | None"
+) -> None:
+    """Report what nothing has caught: as an event, if there is a log, which masks secrets."""
+    import logging
+
+    if issubclass(kind, SystemExit):  # of a thread
+        return
+    if error is None or not logging.getLogger().handlers:
+        sys.__excepthook__(kind, error or kind(), traceback)
+    else:
+        fault = (kind, error, traceback)
+        logging.getLogger("forwarder").critical("The program has failed.", exc_info=fault)
 
 
 def _end(number: int, _: "FrameType | None") -> NoReturn:

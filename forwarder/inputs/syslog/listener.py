@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import select
 import socket
 import ssl
@@ -283,8 +284,9 @@ def _bind_unix(path: str) -> socket.socket:
         with suppress(FileNotFoundError):
             if stat.S_ISSOCK(Path(path).lstat().st_mode) and not _is_in_use(path):
                 Path(path).unlink()
+        os.fchmod(each.fileno(), _UNIX_MODE)  # so that it never has a wider mode at its path
         each.bind(path)
-        Path(path).chmod(_UNIX_MODE)
+        Path(path).chmod(_UNIX_MODE)  # an umask may have taken rights away
     except BaseException:
         each.close()
         raise
