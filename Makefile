@@ -74,6 +74,7 @@ format: $(STAMP)  ## Format the code, and apply the safe fixes of the linter.
 docs: $(STAMP)  ## Write docs/, the man page and the completions of shells again.
 	.venv/bin/python -m tests.help_texts > docs/commands.md
 	.venv/bin/python -m tests.output_settings docs/outputs.md
+	.venv/bin/python -m tests.metrics_table docs/monitoring.md
 	.venv/bin/python -m tests.shell_files packaging/share
 
 rules: $(STAMP)  ## Make the detection rules and their documentation from their table.

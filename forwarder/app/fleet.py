@@ -28,6 +28,7 @@ class _Appliance:
     last_line: int | None = None
     lag_seconds: int | None = None
     """From the time of the latest line to the moment when it was read."""
+    bytes: int = 0
     bytes_per_second: int = 0
     logins: int = 0
     joined: int = 0
@@ -54,13 +55,14 @@ class Fleet:
         self._silence = silence
         self._now = now
         self._begun = self._described = now()
-        self._bytes: dict[str, int] = {}  # since it was described
         self._appliances: dict[str, _Appliance] = {}  # the one heard last is the last
         for values in saved:
             name = values["appliance"]
             self._appliances[name] = _Appliance(
                 **{x: values[x] for x in values if x != "appliance"}
             )
+        # What was read of each when it was described last.
+        self._bytes = {x: y.bytes for x, y in self._appliances.items()}
 
     def add(self, counts: Mapping[str, ApplianceCounts]) -> None:
         """Take what came since the last time, and log appliances that send again."""
@@ -73,10 +75,10 @@ class Fleet:
             if more.last_line is not None:
                 known.last_line = more.last_line
                 known.lag_seconds = round(now - more.last_line)
+            known.bytes += more.bytes
             known.logins += more.logins
             known.joined += more.joined
             known.open_connections = more.open_connections
-            self._bytes[name] = self._bytes.get(name, 0) + more.bytes
             if more.bytes and known.silent_since is not None:
                 seconds = round(now - known.silent_since)
                 _log.info("An appliance sends again.", appliance=name, seconds=seconds)
@@ -109,6 +111,7 @@ class Fleet:
         now = self._now()
         seconds = max(now - self._described, 1)
         for name, known in self._appliances.items():
-            known.bytes_per_second = round(self._bytes.get(name, 0) / seconds)
-        self._described, self._bytes = now, {}
+            known.bytes_per_second = round((known.bytes - self._bytes.get(name, 0)) / seconds)
+        self._described = now
+        self._bytes = {x: y.bytes for x, y in self._appliances.items()}
         return [{"appliance": x, **asdict(y)} for x, y in sorted(self._appliances.items())]

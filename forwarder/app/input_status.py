@@ -10,6 +10,7 @@ Rules:
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -244,11 +245,13 @@ class InputStatus:
     def _describe(self, open_connections: int) -> dict[str, object]:
         """Describe the inputs; files come one at a time, because there may be 100,000."""
         others = self._log_others()
-        number = behind = lost = 0
+        number = lost = 0
+        behind_of = Counter[str]()
         for file in self._files():
             number += 1
-            behind += file.behind
+            behind_of[self._name_of(file.appliance)] += file.behind
             lost += file.lost
+        behind = behind_of.total()
         self._note_behind(behind)
         worst = nsmallest(
             MAX_STATUS_FILES, self._files(), key=lambda x: (-x.behind - x.lost, x.path, x.offset)
@@ -267,9 +270,13 @@ class InputStatus:
             "mixtures": [x._asdict() for x in self._counts.mixtures],
             "appliance_warnings": [x._asdict() for x in self._counts.appliance_warnings],
             "listeners": [{"address": x, **asdict(y)} for x, y in self._listeners().items()],
+            "bytes": self._counts.bytes,
+            "lines": self._counts.lines,
+            "events": [[*x, y] for x, y in self._counts.events.items()],
             "has_logs": self._has_logs,
             "files": number,
             "behind_bytes": behind,
+            "behind_of": behind_of,
             "behind_since": self._behind_since,
             "lost_bytes": lost,
             "named": [

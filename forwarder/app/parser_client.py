@@ -67,6 +67,7 @@ class ParserSettings(NamedTuple):
     sessions: bool  # whether the end of a session is an event
     common: Common
     appliances: Appliances = Appliances()
+    count_lines: bool = False  # takes a twentieth of the time
 
     @classmethod
     def of(cls, config: "Config") -> "ParserSettings":
@@ -85,6 +86,7 @@ class ParserSettings(NamedTuple):
                 original=documents.original,
             ),
             config.appliances,
+            count_lines=config.http is not None,
         )
 
 

@@ -57,7 +57,7 @@ class ParserPool:
             Settings(
                 sessions=settings.sessions,
                 common=settings.common,
-                count_lines=False,
+                count_lines=settings.count_lines,
                 appliances=settings.appliances,
                 count_appliances=True,
                 keep_unparsed=MAX_SAMPLE,

@@ -2,19 +2,17 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 
 import structlog
 
-from forwarder.app.attention import Finding
 from forwarder.app.ingest import Ingest
 from forwarder.app.live_inputs import LiveInputs
+from forwarder.app.observation import Observation, observe
 from forwarder.app.saved_state import open_spool
-from forwarder.app.status import describe
-from forwarder.app.systemd import Systemd
 from forwarder.config.load import Config
 from forwarder.config.secret_settings import mask_of
 from forwarder.delivery.backoff import DeliverySettings
@@ -22,14 +20,13 @@ from forwarder.delivery.worker import Delivery
 from forwarder.errors import ForwarderError
 from forwarder.output import Output
 from forwarder.spool import SpoolError
-from forwarder.spool.stats import summarise
 from forwarder.text import error_text, many, shortened
 
 STOP_WITHIN = timedelta(seconds=8)
 """For everything to end; users are promised ten seconds after a signal."""
 
 LOOK_SECONDS = 1.0  # how often calls of outputs are looked at that do not return
-TELL_SECONDS = 5  # how often systemd is told how the service is
+SHOW_EVERY = 2  # looks, until it is shown how the service is
 
 _log = structlog.get_logger(__name__)
 
@@ -41,12 +38,15 @@ class Runtime:
         self,
         config: Config,
         outputs: Mapping[str, Output],
-        systemd: Systemd,
+        show: Callable[[Observation], None] | None = None,
         *,
         once: bool = False,
         live: LiveInputs | None = None,
     ) -> None:
-        """Open the spool and prepare everything, as for :class:`Ingest`; nothing is read yet."""
+        """Open the spool and prepare everything, as for :class:`Ingest`; nothing is read yet.
+
+        What is seen of it is shown every other second.
+        """
         self.spool = open_spool(config)
         try:
             blocking = [x for x in outputs if config.outputs[x].delivery.when_full == "block"]
@@ -63,7 +63,7 @@ class Runtime:
             self.spool.close()
             raise
         self._once = once
-        self._systemd = systemd
+        self._show = show
         self.error: BaseException | None = None  # what ended reading, other than its end
         self.losses: list[str] = []  # what was not read or not delivered at the end, as sentences
         self.is_read = threading.Event()  # set when reading has ended
@@ -118,8 +118,9 @@ class Runtime:
     def _look_after(self) -> None:
         """Look for calls of outputs that do not return, and trim what is left of the spool."""
         for number in count():
-            if self._systemd.listens and number % TELL_SECONDS == 0:
-                self._tell_status()
+            if self._show is not None and number % SHOW_EVERY == 0:
+                with suppress(SpoolError):
+                    self._show(observe(self.spool.folder, self.deliveries))
             if self._is_over.wait(LOOK_SECONDS):
                 return
             for delivery in self.deliveries:
@@ -127,16 +128,6 @@ class Runtime:
             with suppress(SpoolError):
                 while self.spool.trim() and not self._is_over.is_set():
                     pass
-
-    def _tell_status(self) -> None:
-        """Tell systemd how the service is."""
-        with suppress(SpoolError):
-            state = describe(summarise(self.spool.folder), datetime.now(UTC))
-            said = [Finding(**x).sentence for x in state["attention"]]
-            waiting = max(x["waiting"] for x in state["outputs"].values())
-            well = f"all is well; {many(waiting, 'document')} waiting"
-            more = f" ({len(said) - 1} more)" if len(said) > 1 else ""
-            self._systemd.tell_status(said[0] + more if said else well)
 
     def _find_losses(self) -> Iterator[str]:
         if self._once and not self.ingest.is_complete:

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from forwarder.app.live_inputs import LiveInputs
+    from forwarder.app.observation import Observation
+    from forwarder.app.web.server import HttpServer
+    from forwarder.app.web.site import Site
+    from forwarder.config.models import HttpSettings
 
 GIVE_UP_AFTER = timedelta(minutes=5)  # without progress; a server that restarts is back by then
 _LOOK_SECONDS = 0.5  # how often the main thread looks at the other threads
@@ -74,6 +78,8 @@ class Service:
         self._is_good = True
         self._live: LiveInputs | None = None  # outlive each configuration
         self._systemd = Systemd()
+        self._http: HttpServer | None = None
+        self._site: Site | None = None
 
     def run(self) -> bool:
         """Run until the end; tell whether all was done, which a service does that is told to end.
@@ -81,10 +87,14 @@ class Service:
         Raises:
             ForwarderError: It could not begin.
         """
-        with self._receiving_signals():
-            runtime = self._start(self._config, build_outputs(self._config))
-            while runtime is not None:
-                runtime = self._attend(runtime)
+        try:
+            with self._receiving_signals():
+                runtime = self._start(self._config, build_outputs(self._config))
+                while runtime is not None:
+                    runtime = self._attend(runtime)
+        finally:
+            if self._http is not None:
+                self._http.close()
         if self._live is not None:
             self._live.close()
         return self._is_good
@@ -157,7 +167,9 @@ class Service:
         runtime: Runtime | None = None
         while runtime is None:
             try:
-                runtime = Runtime(config, outputs, self._systemd, once=self._once, live=self._live)
+                self._serve(config.http)
+                show = self._show if self._systemd.listens or self._http else None
+                runtime = Runtime(config, outputs, show, once=self._once, live=self._live)
             except BlockedError as error:
                 if not is_logged:
                     is_logged = True
@@ -183,6 +195,29 @@ class Service:
         known = {"outputs": ",".join(config.outputs), "state": str(config.state)}
         _log.info("The service has begun.", inputs=len(config.inputs), **known)
         return runtime
+
+    def _show(self, seen: "Observation") -> None:
+        self._systemd.show(seen)
+        if self._site is not None:
+            self._site.show(seen)
+
+    def _serve(self, settings: "HttpSettings | None") -> None:
+        """Serve pages as configured; a socket that is to stay does, with its connections."""
+        http = self._http
+        if http is not None and settings is not None and http.settings.listen == settings.listen:
+            http.change(settings)
+            return
+        if http is not None:
+            http.close()
+            self._http = None
+        if settings is None or self._once:
+            return
+        # They need asyncio and h11, which take time and memory.
+        from forwarder.app.web.server import HttpServer  # noqa: PLC0415
+        from forwarder.app.web.site import Site  # noqa: PLC0415
+
+        self._site = self._site or Site()
+        self._http = HttpServer(settings, self._site.answer)
 
     def _change(self, runtime: Runtime) -> Runtime | None:
         """Go on with the configuration as it is now; with the old one if that is not valid."""
@@ -212,12 +247,13 @@ class Service:
         try:
             config = self._reload()
             outputs = build_outputs(config)
-            for listener in syslog_listeners(config.inputs):
-                if listener.tls is not None:  # the old ones stay in use if these are wrong
+            listeners = [x.tls for x in syslog_listeners(config.inputs)]
+            for tls in (*listeners, config.http.tls_files if config.http else None):
+                if tls is not None:  # the old ones stay in use if these are wrong
                     # Most services have no use for ssl, which takes long to import.
                     from forwarder.inputs.syslog.tls import server_context  # noqa: PLC0415
 
-                    server_context(listener.tls)
+                    server_context(tls)
         except ForwarderError as error:
             for line in str(error).splitlines():
                 _log.error("The new configuration is not valid; the old one stays.", reason=line)

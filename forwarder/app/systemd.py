@@ -9,8 +9,13 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from forwarder.text import cut, escaped
+from forwarder.app.attention import Finding
+from forwarder.text import cut, escaped, many
+
+if TYPE_CHECKING:
+    from forwarder.app.observation import Observation
 
 _MAX_STATUS = 200  # characters: `systemctl status` shows one line
 _OFTEN = 3  # times that it tells to be alive until systemd would kill it
@@ -44,8 +49,16 @@ class Systemd:
         """Tell that it ends."""
         self._tell("STOPPING=1")
 
+    def show(self, seen: "Observation") -> None:
+        """Tell how it is."""
+        said = [Finding(**x).sentence for x in seen.status["attention"]]
+        waiting = max(x["waiting"] for x in seen.status["outputs"].values())
+        well = f"all is well; {many(waiting, 'document')} waiting"
+        more = f" ({len(said) - 1} more)" if len(said) > 1 else ""
+        self.tell_status(said[0] + more if said else well)
+
     def tell_status(self, text: str) -> None:
-        """Tell how it is, if that has changed."""
+        """Tell how it is in words, if that has changed."""
         text = cut(escaped(text), _MAX_STATUS)
         if text != self._told:
             self._told = text

@@ -76,6 +76,7 @@ class Config:
     spool: models.SpoolSettings
     dead_letters: models.DeadLetterSettings
     log: models.LogSettings
+    http: models.HttpSettings | None
     source: YamlDocument = field(repr=False)
     """As it was written."""
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from forwarder.config.issue import InvalidValue
 from forwarder.config.types import (
@@ -17,6 +17,7 @@ from forwarder.config.types import (
     FilePattern,
     FolderPath,
     Host,
+    HttpAddress,
     Keyword,
     LabelName,
     ListenAddress,
@@ -29,7 +30,7 @@ from forwarder.config.types import (
     format_duration,
     format_size,
 )
-from forwarder.inputs.syslog.address import Transport, read_address
+from forwarder.inputs.syslog.address import TlsSettings, Transport, read_address
 from forwarder.inputs.syslog.framing import MAX_MESSAGE_BYTES
 
 APPLIANCE = "{appliance}"
@@ -270,6 +271,25 @@ class LogSettings(Settings):
     """The lowest level that is logged."""
 
 
+class HttpSettings(Settings):
+    """Metrics, health and the status page, over HTTP."""
+
+    listen: HttpAddress
+    """Where to listen: a port, which is reached from this host alone, or `HOST:PORT`; `[::]` is all
+    addresses of this host."""
+    # Guesses are not counted, so it must be too long for them.
+    token: Annotated[SecretStr, Field(min_length=16)] | None = None
+    """What clients must send: as a bearer token, or browsers as the password of any user. Without
+    it, all may read. At least 16 characters."""
+    tls: ServerTlsSettings | None = None
+    """For HTTPS."""
+
+    @property
+    def tls_files(self) -> TlsSettings | None:
+        """The certificates, as a listener takes them."""
+        return None if self.tls is None else TlsSettings(**self.tls.model_dump())
+
+
 class TopSettings(Settings):
     """The configuration of esa-forwarder."""
 
@@ -294,3 +314,5 @@ class TopSettings(Settings):
     """The documents that an output rejected for good."""
     log: LogSettings = LogSettings()
     """The forwarder's own log."""
+    http: HttpSettings | None = None
+    """Metrics, health and the status page, over HTTP; off without it."""

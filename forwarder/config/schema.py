@@ -77,6 +77,7 @@ def show(config: Config) -> str:
             x.name: {**_values(x.delivery), **_values(x.settings)} for x in config.outputs.values()
         },
         **{x: _values(getattr(config, x)) for x in ("documents", "spool", "dead_letters", "log")},
+        **({"http": _values(config.http)} if config.http else {}),
     }
     secrets = {x.name: secret_names(x.plugin.config) for x in config.outputs.values()}
 

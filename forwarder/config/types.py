@@ -20,6 +20,8 @@ from forwarder.ecs.layout import MAX_KEYWORD
 from forwarder.errors import ForwarderError
 from forwarder.inputs.syslog.address import Address, read_address
 
+_LOOPBACK = "127.0.0.1"
+
 MAX_HOST = 255
 """Characters of the name of a host, and of a pattern of names (RFC 5424, section 6.2.4)."""
 
@@ -163,6 +165,19 @@ def _address(value: object) -> object:
         raise InvalidValue(str(error)) from None
 
 
+def _http_address(value: object) -> object:
+    if isinstance(value, Address):
+        return value
+    text = str(value)
+    host = "" if ":" in text else f"{_LOOPBACK}:"
+    try:
+        return read_address(f"tcp://{_LOOPBACK if text[:1] == ':' else host}{text}")
+    except ForwarderError:
+        raise InvalidValue(
+            "is not a port or HOST:PORT; use 9273, 192.0.2.7:9273 or [::]:9273"
+        ) from None
+
+
 _MAPPED_BITS = 96  # in front of an IPv4 address in one of IPv6
 
 
@@ -232,6 +247,13 @@ ListenAddress = Annotated[
         }
     ),
 ]
+HttpAddress = Annotated[
+    Address,
+    BeforeValidator(_http_address),
+    PlainSerializer(lambda address: address.url.removeprefix("tcp://"), return_type=str),
+    WithJsonSchema({"type": ["string", "integer"], "examples": [9273, "192.0.2.7:9273"]}),
+]
+"""Where HTTP is served: a port of this host alone, or a host and a port."""
 Network = Annotated[
     IPv4Network | IPv6Network,
     BeforeValidator(_network),

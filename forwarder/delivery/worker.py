@@ -40,6 +40,7 @@ from forwarder.delivery.backoff import (
 )
 from forwarder.delivery.batch import InFlightBatch, check_answer
 from forwarder.delivery.health import CallWatchdog, OutputHealth
+from forwarder.delivery.meter import Meter
 from forwarder.delivery.rejections import Rejections
 from forwarder.masking import NO_MASK, Mask
 from forwarder.output import Output
@@ -90,6 +91,7 @@ class Delivery:
         self._rejections = Rejections(name, spool.outputs[name].rejecting, settings.max_documents)
         self._postponed = Postponed(name, settings, chance)
         self.watchdog = CallWatchdog(name, spool, clock)
+        self.meter = Meter()
         self.judged = 0  # documents that were delivered or rejected, unfinished batches included
         self.error: BaseException | None = None
         """What stopped the output before it was asked to: a bug, or a broken spool."""
@@ -261,8 +263,11 @@ class Delivery:
             self._health.retried += sum(x < work.handed for x in work.left)
         documents = [work.batch.documents[x] for x in work.left]
         work.handed = len(work.batch.documents)
+        begun = time.monotonic()
         with self.watchdog.calling("write"):
             failures = check_answer(self._output.write(documents))
+        seconds = time.monotonic() - begun
+        self.meter.add(len(documents), seconds, delivered=len(failures) < len(documents))
         failures = [x._replace(reason=self._mask(x.reason)) for x in failures]
         full = None
         if not all(x.retryable for x in failures):

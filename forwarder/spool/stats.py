@@ -71,6 +71,16 @@ def summarise(folder: Path) -> Summary:
     return read_spool(folder, partial(_summarise, folder))
 
 
+def summarise_own(folder: Path) -> Summary:
+    """Read the spool that this very process has open; raises SpoolError if it cannot be read.
+
+    By SQLite alone: whoever opens the file besides, and closes it, drops the locks of this process.
+    """
+    path = folder / NAME
+    with explained(path), closing(connect_to_read(path)) as connection:
+        return _summarise(folder, connection)
+
+
 def _summarise(folder: Path, connection: sqlite3.Connection) -> Summary:
     holder = held(folder)
     connection.execute("BEGIN")  # so that all of it is of one moment

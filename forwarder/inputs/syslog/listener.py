@@ -81,7 +81,7 @@ class Listener:
             if address.transport is Transport.UNIX:
                 self._sockets = [_bind_unix(address.path)]
             else:
-                sockets = [*await _bind(address)]
+                sockets = [*await bind(address)]
                 if address.transport.is_stream:
                     for each in sockets:
                         server = await asyncio.start_server(
@@ -92,7 +92,7 @@ class Listener:
                     self._sockets = sockets
         except OSError as error:
             raise ForwarderError(
-                f"cannot listen on {address.url}: {_advice(error, address)}"
+                f"cannot listen on {address.url}: {advice_on(error, address)}"
             ) from error
         self._counts.buffer_bytes = min(map(_buffer_bytes, self._sockets), default=0)
         self.resume()
@@ -249,7 +249,7 @@ class Listener:
             await self._has_space.wait()
 
 
-async def _bind(address: Address) -> list[socket.socket]:
+async def bind(address: Address) -> list[socket.socket]:
     """Open a socket for each address that a name stands for."""
     kind = socket.SOCK_STREAM if address.transport.is_stream else socket.SOCK_DGRAM
     loop = asyncio.get_running_loop()
@@ -307,7 +307,8 @@ def _is_in_use(path: str) -> bool:
         return True
 
 
-def _advice(error: OSError, address: Address) -> str:
+def advice_on(error: OSError, address: Address) -> str:
+    """Say why a socket cannot be opened, and what to do."""
     words = error.strerror or str(error)
     if isinstance(error, PermissionError) and 0 < address.port < 1024:  # noqa: PLR2004 - privileged
         return (

@@ -26,7 +26,6 @@ from elasticsearch import Elasticsearch, helpers
 from forwarder_bulk.response import FILTER
 
 from forwarder.app.runtime import Runtime
-from forwarder.app.systemd import Systemd
 from forwarder.cache import tune_gc
 from forwarder.config.load import load
 from forwarder.events import Document
@@ -177,7 +176,7 @@ def _forwarder(job: Job, clock: Clock) -> Callable[[], None]:
     config = load(Path(job.path), find_outputs)
     ((name, output),) = config.outputs.items()
     timed = Timed(output.plugin.build(output.settings), clock)
-    running = Runtime(config, {name: timed}, Systemd({}), once=True)
+    running = Runtime(config, {name: timed}, once=True)
     (delivery,) = running.deliveries
 
     def act() -> None:

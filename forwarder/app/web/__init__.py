@@ -1,0 +1,1 @@
+"""The service over HTTP: metrics, health and the status page; read-only."""

@@ -1,0 +1,229 @@
+"""The metrics: one table, which is collected at each scrape and shown in the documents.
+
+Users are never labels: strangers choose them, and a metric for each would have no end.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import CollectorRegistry
+
+from forwarder import __version__
+from forwarder.app.observation import Observation
+from forwarder.delivery.meter import Histogram, Meter
+from forwarder.events import WARNINGS
+from forwarder.inputs.syslog.counts import LISTENER_WARNINGS
+from forwarder.text import escaped
+
+PREFIX = "esa_forwarder_"
+
+Row = Mapping[str, Any]
+Sample = tuple[tuple[str, ...], float | None]  # values of the labels, and the value if there is one
+
+
+class Definition(NamedTuple):
+    """A metric: what it is called, and where it comes from."""
+
+    name: str  # without the prefix
+    labels: tuple[str, ...]
+    meaning: str
+    read: Callable[[Observation], Iterable[Sample]]
+
+    @property
+    def kind(self) -> str:
+        """``counter`` or ``gauge``."""
+        return "counter" if self.name.endswith("_total") else "gauge"
+
+
+class HistogramDefinition(NamedTuple):
+    """A histogram of each output's calls."""
+
+    name: str
+    meaning: str
+    read: Callable[[Meter], Histogram]
+    labels: tuple[str, ...] = ("output",)
+    kind: str = "histogram"
+
+
+def _one(*keys: str) -> Callable[[Observation], Iterable[Sample]]:
+    """Read one number of the status."""
+
+    def read(seen: Observation) -> Iterator[Sample]:
+        value: Any = seen.status
+        for key in keys:
+            value = (value or {}).get(key)
+        yield (), value
+
+    return read
+
+
+def _output(key: str) -> Callable[[Observation], Iterable[Sample]]:
+    return lambda seen: (((x,), y[key]) for x, y in seen.status["outputs"].items())
+
+
+def _inputs(seen: Observation) -> Row:
+    return seen.status["inputs"] or {}
+
+
+def _appliance(key: str) -> Callable[[Observation], Iterable[Sample]]:
+    return lambda seen: (((x["appliance"],), x[key]) for x in _inputs(seen).get("appliances", ()))
+
+
+def _letters(key: str) -> Callable[[Observation], Iterable[Sample]]:
+    return lambda seen: (
+        ((x,), seen.status["dead_letters"].get(x, {}).get(key, 0)) for x in seen.status["outputs"]
+    )
+
+
+def _attention(seen: Observation) -> Iterator[Sample]:
+    found = [x["critical"] for x in seen.status["attention"]]
+    yield ("critical",), sum(found)
+    yield ("warning",), len(found) - sum(found)
+
+
+def _joined(seen: Observation) -> Iterator[Sample]:
+    for row in _inputs(seen).get("appliances", ()):
+        yield (row["appliance"], "true"), row["joined"]
+        yield (row["appliance"], "false"), row["logins"] - row["joined"]
+
+
+def _lost(seen: Observation) -> Iterator[Sample]:
+    for name, output in seen.status["outputs"].items():
+        dropped = output["dropped"]["documents"] if output["dropped"] else 0
+        yield (name, "spool_full"), dropped
+        yield (name, "spool_damaged"), output["lost"]
+
+
+def _events(seen: Observation) -> Iterator[Sample]:
+    for action, outcome, number in _inputs(seen).get("events", ()):
+        yield (action, outcome or "unknown"), number
+
+
+def _warnings(seen: Observation) -> Iterator[Sample]:
+    numbers = _inputs(seen).get("warnings", {})
+    return (((x.name,), numbers.get(x.name, 0)) for x in WARNINGS)
+
+
+def _refused(seen: Observation) -> Iterator[Sample]:
+    for row in _inputs(seen).get("listeners", ()):
+        for reason in LISTENER_WARNINGS:
+            yield (row["address"], reason), row[reason]
+
+
+def _listener(key: str) -> Callable[[Observation], Iterable[Sample]]:
+    return lambda seen: (((x["address"],), x[key]) for x in _inputs(seen).get("listeners", ()))
+
+
+TABLE: tuple[Definition | HistogramDefinition, ...] = (
+    Definition("build_info", ("version",), "1; the version of the program is its label",
+               lambda _: [((__version__,), 1)]),
+    Definition("status_timestamp_seconds", (), "when the service last looked at itself",
+               lambda x: [((), x.at)]),
+    Definition("attention", ("severity",),
+               "what needs attention, as `status` lists it: `critical` or `warning`", _attention),
+    Definition("read_bytes_total", (), "bytes of logs that were read", _one("inputs", "bytes")),
+    Definition("read_lines_total", (), "lines that were read", _one("inputs", "lines")),
+    Definition("events_total", ("action", "outcome"), "events: logins and ends of sessions",
+               _events),
+    Definition("parse_warnings_total", ("kind",),
+               "lines and files that were left out, cut or not understood", _warnings),
+    Definition("reading_paused", (), "1 while nothing is read",
+               lambda x: [((), x.status["reading"]["paused_since"] is not None)]),
+    Definition("open_connections", (), "connections of the logs that are open",
+               _one("connections", "open")),
+    Definition("files", (), "log files that are followed", _one("inputs", "files")),
+    Definition("behind_bytes", ("appliance",), "bytes of log files that are not read yet",
+               lambda x: (((y,), z) for y, z in _inputs(x).get("behind_of", {}).items())),
+    Definition("lost_log_bytes", (), "bytes of log files that were deleted before they were read",
+               _one("inputs", "lost_bytes")),
+    Definition("appliance_read_bytes_total", ("appliance",), "bytes of logs that were read",
+               _appliance("bytes")),
+    Definition("appliance_logins_total", ("appliance", "joined"),
+               "logins whose line names a connection, by whether that is known", _joined),
+    Definition("appliance_lag_seconds", ("appliance",),
+               "from the time of the latest line to when it was read", _appliance("lag_seconds")),
+    Definition("appliance_last_line_timestamp_seconds", ("appliance",),
+               "the time of the latest line", _appliance("last_line")),
+    Definition("appliance_open_connections", ("appliance",), "connections that are open",
+               _appliance("open_connections")),
+    Definition("appliance_silent", ("appliance",),
+               "1 while nothing has come for longer than `silence`",
+               lambda x: ((y, z is not None) for y, z in _appliance("silent_since")(x))),
+    Definition("listener_messages_total", ("address",), "syslog messages that were received",
+               _listener("messages")),
+    Definition("listener_connections", ("address",), "connections of senders that are open",
+               _listener("connections")),
+    Definition("listener_refused_total", ("address", "reason"),
+               "messages and connections that were not taken, or not as a whole", _refused),
+    Definition("spool_documents", (), "documents in the spool", _one("spool", "documents")),
+    Definition("spool_bytes", (), "size of the documents in the spool", _one("spool", "bytes")),
+    Definition("spool_max_bytes", (), "its limit", _one("spool", "max_bytes")),
+    Definition("spool_disk_free_bytes", (), "what is free on the disk of the state folder",
+               _one("spool", "disk_free_bytes")),
+    Definition("output_waiting_documents", ("output",), "documents that wait for the output",
+               _output("waiting")),
+    Definition("output_oldest_document_seconds", ("output",), "how long the oldest has waited",
+               lambda x: ((y, z or 0) for y, z in _output("oldest_seconds")(x))),
+    Definition("output_delivered_total", ("output",), "documents that it accepted",
+               _output("delivered")),
+    Definition("output_rejected_total", ("output",), "documents that it rejected for good",
+               _output("rejected")),
+    Definition("output_retried_total", ("output",), "documents that were handed over again",
+               _output("retried")),
+    Definition("output_postponed_documents", ("output",),
+               "documents that it postpones while it accepts others", _output("put_off")),
+    Definition("output_failing", ("output",), "1 while it accepts nothing",
+               lambda x: ((y, z is not None) for y, z in _output("failing_since")(x))),
+    Definition("output_last_success_timestamp_seconds", ("output",),
+               "when it last accepted documents, since the service began",
+               lambda x: (((y,), z.delivered_at) for y, z in x.meters.items())),
+    HistogramDefinition("output_batch_documents", "documents in a call of the output",
+                        lambda x: x.documents),
+    HistogramDefinition("output_call_seconds", "how long a call of the output took",
+                        lambda x: x.seconds),
+    Definition("dead_letters", ("output",), "dead letters that are kept", _letters("number")),
+    Definition("dead_letter_bytes", ("output",), "their size", _letters("bytes")),
+    Definition("lost_documents_total", ("output", "reason"),
+               "documents that were dropped because the spool was full, until that is settled, or"
+               " were damaged in it", _lost),
+)  # fmt: skip
+
+
+class Collector:
+    """Makes the metrics of an observation."""
+
+    def __init__(self, seen: Observation) -> None:
+        self._seen = seen
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all of them."""
+        for each in TABLE:
+            name = PREFIX + each.name
+            if isinstance(each, HistogramDefinition):
+                family = HistogramMetricFamily(name, each.meaning, labels=each.labels)
+                for output, meter in self._seen.meters.items():
+                    histogram = each.read(meter)
+                    family.add_metric([output], [*histogram.buckets()], histogram.sum)
+                yield family
+                continue
+            make = CounterMetricFamily if each.kind == "counter" else GaugeMetricFamily
+            metric = make(name, each.meaning, labels=each.labels)
+            for labels, value in each.read(self._seen):
+                if value is not None:
+                    metric.add_metric([*map(escaped, labels)], value)
+            yield metric
+
+
+def write(seen: Observation, accept: str) -> tuple[bytes, str]:
+    """Write all metrics in a format that a client accepts; return the type, too."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Collector(seen))
+    encode, kind = choose_encoder(accept)
+    return encode(registry), kind
