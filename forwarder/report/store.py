@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from forwarder.cache import BoundedCache
 from forwarder.ecs.layout import account_of
 from forwarder.errors import ForwarderError
-from forwarder.events import Action, Event
+from forwarder.events import Action, Event, Opened, Outcome
 from forwarder.report.definitions import IPV4_BITS, IPV6_BITS, PRIVATE, READABLE
 
 CACHE_KIB = 64 << 10  # of the database that is kept in memory
@@ -46,6 +46,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")  # errors that are not the program's
 
+# To find a member in its class takes as long as a call.
+_INBOUND, _OUTBOUND = Action.INBOUND, Action.OUTBOUND
+
 _PRIVATE = tuple(map(ipaddress.ip_network, PRIVATE))
 _PRIVATE_BEGINNINGS = {
     str(part.network_address).rsplit(".", 2)[0]
@@ -73,20 +76,12 @@ class Line(NamedTuple):
     text: str
 
 
-class _Source(NamedTuple):
-    """What is known of an address by itself."""
-
-    text: str
-    network: str | None
-    is_public: bool
-    is_chosen: bool
-
-
 class Store:
     """The logins of all logs."""
 
     def __init__(self, chosen: Chosen) -> None:
         self.chosen = chosen
+        self._is_all = chosen == Chosen()
         # An empty name is a temporary file, which is used when the cache is full.
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(
@@ -94,7 +89,7 @@ class Store:
             f"BEGIN;{_SCHEMA}"
         )
         self._files: dict[str | None, int] = {}
-        self._sources = BoundedCache(self._read_source)
+        self._networks = BoundedCache(_read_ipv6)
         self._accounts = BoundedCache(account_of)
         self.actions: Counter[tuple[Action, str | None]] = Counter()
         """Events that are part of the report, by action and outcome."""
@@ -103,46 +98,52 @@ class Store:
         """Delete the database."""
         self._database.close()
 
-    def add(self, events: Iterable[Event]) -> None:
+    # A call for each kind of event costs as much again in a storm.
+    def add(self, events: Iterable[Event]) -> None:  # noqa: C901
         """Store events."""
-        rows: dict[str, list[tuple[Any, ...]]] = {"login": [], "session": [], "relay": []}
+        logins: list[tuple[Any, ...]] = []
+        sessions: list[tuple[Any, ...]] = []
+        relays: list[tuple[Any, ...]] = []
+        outcomes: list[Outcome] = []
         for event in events:
             origin, outcome, _, time, user, connection, offset, _, original, _, _, session = event
-            opened = tls = source = None
-            joined = None
+            epoch = time.epoch
+            tls = joined = source = network = None
+            public = False
             if connection is not None:
                 _, _, opened, joined, _, tls = connection
-                source = None if opened is None else self._sources[opened[1:3]]
+                if opened is not None:
+                    source, network, public = self._read_source(opened)
             account = (self._accounts[user] or user) if user else None
-            action = outcome.action
-            shown = self._is_chosen(time.epoch, account, source)
+            shown = self._is_all or self._is_chosen(epoch, account, source)
             if shown:
-                self.actions[action, outcome.result] += 1
+                outcomes.append(outcome)
             file = self._files.get(origin.path) or self._add_file(origin.path)
-            where = (file, offset, original)
-            address = None if source is None else source.text
+            good = outcome.result == "success"
+            # fmt: off
             if session is not None:
-                counts = session.messages, session.recipients, session.size, session.reason.value
-                rows["session"].append((time.epoch, shown, address, account, *counts, *where))
-            elif action is Action.OUTBOUND:
-                good = outcome.result == "success"
-                what = good, address, outcome.profile, outcome.reason, joined, origin.appliance
-                rows["relay"].append((time.epoch, shown, *what, *where))
-            elif action is Action.INBOUND:
-                network, public = (None, False) if source is None else source[1:3]
-                rows["login"].append(
-                    (
-                        *(time.epoch, shown, outcome.result == "success"),
-                        *(address, network, public, account),
-                        outcome.mechanism in READABLE,
-                        tls is not None and tls.established,
-                        *(joined, origin.appliance, *where),
-                    )
-                )
+                sessions.append((
+                    epoch, shown, source, account, session.messages, session.recipients,
+                    session.size, session.reason.value, file, offset, original,
+                ))
+            elif outcome.action is _INBOUND:
+                logins.append((
+                    epoch, shown, good, source, network, public, account,
+                    outcome.mechanism in READABLE, tls is not None and tls.established,
+                    joined, origin.appliance, file, offset, original,
+                ))
+            elif outcome.action is _OUTBOUND:
+                relays.append((
+                    epoch, shown, good, source, outcome.profile, outcome.reason, joined,
+                    origin.appliance, file, offset, original,
+                ))
+            # fmt: on
+        for outcome, number in Counter(outcomes).items():
+            self.actions[outcome.action, outcome.result] += number
         with disk_errors():
-            for table, own in rows.items():
-                if own:
-                    self._database.executemany(_INSERT[table], own)
+            for table, rows in (("login", logins), ("session", sessions), ("relay", relays)):
+                if rows:
+                    self._database.executemany(_INSERT[table], rows)
 
     def ask(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Return the rows of a query."""
@@ -174,35 +175,37 @@ class Store:
         self._database.execute("INSERT INTO file VALUES (?, ?)", (number, path))
         return number
 
-    def _is_chosen(self, time: int, account: str | None, source: _Source | None) -> bool:
+    def _is_chosen(self, time: int, account: str | None, source: str | None) -> bool:
         since, until, wanted, network = self.chosen
+        if network is not None:
+            try:
+                address = ipaddress.ip_address(source or "")
+            except ValueError:
+                return False
+            if address.version != network.version or address not in network:
+                return False
         return (
             (since is None or time >= since)
             and (until is None or time < until)
             and (wanted is None or account == wanted)
-            and (network is None or (source is not None and source.is_chosen))
         )
 
-    def _read_source(self, opened: tuple[bytes, str | None]) -> _Source:
-        raw, version = opened
-        text = raw.decode("utf-8", "replace")
-        if version is None:  # a name, or what a client wrote
-            return _Source(text, None, is_public=False, is_chosen=self.chosen.source is None)
-        if version == "ipv4":
+    def _read_source(self, opened: Opened) -> tuple[str, str | None, bool]:
+        """Return the address of the other end, its network, and whether it is public."""
+        text = opened.address.decode("utf-8", "replace")
+        if opened.ip_version == "ipv4":
             begin = text.rsplit(".", 2)[0]
-            network, is_public = f"{begin}.0.0/{IPV4_BITS}", begin not in _PRIVATE_BEGINNINGS
-        else:
-            address = ipaddress.IPv6Address(text)
-            network = str(ipaddress.ip_network((address, IPV6_BITS), strict=False))
-            is_public = not any(address in x for x in _PRIVATE if x.version == address.version)
-        return _Source(text, network, is_public, self._is_chosen_source(text))
+            return text, f"{begin}.0.0/{IPV4_BITS}", begin not in _PRIVATE_BEGINNINGS
+        if opened.ip_version is None:  # a name, or what a client wrote
+            return text, None, False
+        return text, *self._networks[text]
 
-    def _is_chosen_source(self, text: str) -> bool:
-        source = self.chosen.source
-        if source is None:
-            return True
-        address = ipaddress.ip_address(text)
-        return source.version == address.version and address in source
+
+def _read_ipv6(text: str) -> tuple[str, bool]:
+    address = ipaddress.IPv6Address(text)
+    network = ipaddress.ip_network((address, IPV6_BITS), strict=False)
+    is_public = not any(address in x for x in _PRIVATE if x.version == address.version)
+    return str(network), is_public
 
 
 @contextmanager
