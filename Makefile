@@ -77,6 +77,9 @@ docs: $(STAMP)  ## Write docs/, the man page and the completions of shells again
 	.venv/bin/python -m tests.metrics_table docs/monitoring.md
 	.venv/bin/python -m tests.shell_files packaging/share
 
+report-picture: $(STAMP)  ## Draw the picture of a report in the documentation; needs chromium and pngquant.
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m tests.report_picture
+
 rules: $(STAMP)  ## Make the detection rules and their documentation from their table.
 	.venv/bin/python -m tests.detection.making
 

@@ -26,6 +26,7 @@ from forwarder.report.html import render_html
 from forwarder.report.store import Chosen
 from forwarder.report.tables import Report, Row, Table
 from tests.detection.table import RULES
+from tests.test_docs import between, rows
 from tests.test_trace import SAMPLES
 from tests.world import story
 from tests.world.attacks import ATTACKS
@@ -566,3 +567,9 @@ def test_the_words_of_a_rule_have_the_numbers_of_the_definitions(
     """Its query is made of them; its description is written by hand."""
     (finds,) = (x.finds for x in RULES if x.end == rule)
     assert {str(x) for x in numbers} <= {*re.findall(r"\d+", finds)}
+
+
+def test_the_documentation_lists_all_parts(company: Report) -> None:
+    """With what is in each, in the order of the report."""
+    document = SAMPLES.parents[1] / "docs" / "investigating.md"
+    assert [*rows(between("report", document))] == [[x.title, x.about] for x in company.tables]

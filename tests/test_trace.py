@@ -16,6 +16,7 @@ from forwarder.cli.reading import read_options
 from forwarder.mail_logs import stories
 from forwarder.mail_logs.stories import Story
 from forwarder.pipeline import Settings
+from tests.test_docs import block
 
 SAMPLES = Path(__file__).parents[1] / "examples" / "mail_logs"
 FIRST = """\
@@ -220,3 +221,10 @@ def test_what_is_kept_is_limited(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     done = trace("5", folder)
     assert "more lines" in done.stdout
     assert done.stdout.count(" of esa1\n") > 2
+
+
+def test_the_documentation_shows_what_is_so() -> None:
+    """In a folder of its own."""
+    done = trace("884244", SAMPLES / "esa1.example.com" / "mail.current")
+    shown = block("trace", SAMPLES.parents[1] / "docs" / "investigating.md")
+    assert done.stdout.rstrip() == shown.rstrip().replace("/srv/esa", str(SAMPLES))
