@@ -226,6 +226,18 @@ def test_connections_are_limited(receiver: Receiver, inbox: Inbox) -> None:
         assert lines(inbox, 1) == [b"<22>again"]
 
 
+def test_a_sender_may_open_a_connection_for_each_message(receiver: Receiver, inbox: Inbox) -> None:
+    """One that has closed them is not over its limit, however fast it is."""
+    address = local("tcp")
+    receiver.listen([settings(address, max_connections_per_sender=32)])
+    sent = [b"<22>%d" % x for x in range(500)]
+    for message in sent:
+        with connect(address) as client:
+            client.sendall(message + b"\n")
+    counted(receiver, address, messages=500, over_limit=0)
+    assert set(lines(inbox, 500)) == set(sent)
+
+
 def test_a_silent_connection_is_closed(receiver: Receiver) -> None:
     """And counted."""
     address = local("tcp")

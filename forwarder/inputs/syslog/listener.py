@@ -40,6 +40,9 @@ _DATAGRAMS_AT_ONCE = 1_000
 """Before other sockets have their turn."""
 _DATAGRAM_BYTES_AT_ONCE = 1 << 20
 _BACKLOG = 1_024
+_ACCEPTED_AT_ONCE = 2
+"""In a round of the event loop. A connection that its sender has closed is read to its end in some
+eight rounds: so those of a sender that opens one for each message stay below its limit."""
 _HANDSHAKE_SECONDS = 20.0
 """For the start of TLS: four round trips on the slowest line."""
 _UNIX_MODE = 0o660
@@ -85,9 +88,10 @@ class Listener:
                 if address.transport.is_stream:
                     for each in sockets:
                         server = await asyncio.start_server(
-                            self._accept, sock=each, backlog=_BACKLOG, limit=_READ_BYTES
+                            self._accept, sock=each, backlog=_ACCEPTED_AT_ONCE, limit=_READ_BYTES
                         )
                         self._servers.append(server)
+                        each.listen(_BACKLOG)  # asyncio takes one number for both
                 else:
                     self._sockets = sockets
         except OSError as error:
