@@ -55,6 +55,11 @@ class Origin:
     serial: str | None  # serial number from the file's header
     sender: str | None = None  # address that messages came from
 
+    @property
+    def place(self) -> str | None:
+        """What to name in a warning: the file, or the sender of messages."""
+        return self.path or (self.sender and f"syslog from {self.sender}")
+
 
 class SyslogHeader(NamedTuple):
     """What a syslog framing said before the message."""

@@ -163,6 +163,7 @@ class LogParser:
                 there is dropped.
             head: With an offset, lines from the file's beginning: its header counts.
         """
+        origin = Origin(appliance, path, None, sender)
         framer = Framer(
             near,
             year=self._settings.year,
@@ -171,10 +172,9 @@ class LogParser:
             tags=tags,
             count_lines=self._settings.count_lines,
             counters=self._counters,
-            path=path,
+            path=origin.place,
         )
         source = Source(base, folder, path, zone, EventIds(), messages)
-        origin = Origin(appliance, path, None, sender)
         file = FileParser(self, framer, source, origin, hosts=hosts, messages=messages)
         if offset:
             file.skip_to(offset, head)

@@ -88,6 +88,18 @@ def test_an_entry_may_claim_a_thing_twice(tmp_path: Path) -> None:
         ("appliances: {'esa*': {}}", "is a pattern"),
         ("appliances: {esa1: }", "should be a mapping"),
         ("appliances: {esa1: {addresses: [esa1.lan]}}", "is not an address or a network"),
+        (
+            "appliances: {esa1: {addresses: [10.1.2.3/8]}}",
+            "has bits behind its /8; use 10.0.0.0/8 for the network, or 10.1.2.3 for the address",
+        ),
+        (
+            "appliances: {esa1: {addresses: ['2001:db8::1/32']}}",
+            "use 2001:db8::/32 for the network, or 2001:db8::1 for the address",
+        ),
+        (
+            "appliances: {esa1: {addresses: [10.0.0.0/33]}}",
+            "is not an address or a network",
+        ),
         ("appliances: {esa1: {timezone: CET+1}}", "is not an IANA time zone"),
         ("appliances: {esa1: {name: a}}", "is not a setting"),
         ("appliances: {esa1: {names: ['']}}", "is empty"),

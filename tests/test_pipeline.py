@@ -146,6 +146,22 @@ def test_a_header_says_what_time_it_is() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Wed Apr 22 11:44:48 2009 Info: SMTP Auth: (ICID 5) in a form of tomorrow\n",
+        b"Wed Apr 32 11:44:48 2009 Info: SMTP Auth: (ICID 5) succeeded for user: ann\n",
+    ],
+)
+def test_a_message_that_is_not_understood_is_named_by_its_sender(line: bytes) -> None:
+    """It has no file."""
+    flow = LogParser(Settings(keep_unparsed=None))
+    reading = flow.open("esa1", None, messages=True, sender="192.0.2.7")
+    _ = [*reading.feed(line), *reading.finish()]
+    assert flow.counts.first == {"unparsed_logins": ("syslog from 192.0.2.7", 0)}
+    assert [x.path for x in flow.counts.take_unparsed()] == ["syslog from 192.0.2.7"]
+
+
 @pytest.mark.parametrize("offset", ["50401", "-50401", "999999999", "none"])
 def test_a_header_without_a_possible_offset_is_said(offset: str) -> None:
     """Nowhere it is so late; all times depend on it."""

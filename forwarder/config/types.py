@@ -184,16 +184,27 @@ _MAPPED_BITS = 96  # in front of an IPv4 address in one of IPv6
 def _network(value: object) -> object:
     if isinstance(value, IPv4Network | IPv6Network):
         return value
+    text = value if isinstance(value, str) else ""
     try:
-        network = ip_network(value if isinstance(value, str) else "")
+        network = ip_network(text)
     except ValueError:
-        raise InvalidValue(
-            "is not an address or a network; use 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32"
-        ) from None
+        raise InvalidValue(_explain_network(text)) from None
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is not None and network.prefixlen >= _MAPPED_BITS:
         return ip_network((mapped, network.prefixlen - _MAPPED_BITS))
     return network
+
+
+def _explain_network(text: str) -> str:
+    try:
+        meant = ip_network(text, strict=False)
+    except ValueError:
+        return "is not an address or a network; use 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32"
+    address = text.partition("/")[0]
+    return (
+        f"has bits behind its /{meant.prefixlen}; use {meant} for the network, or {address} for the"
+        " address"
+    )
 
 
 class Written:

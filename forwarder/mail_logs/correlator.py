@@ -361,7 +361,7 @@ class Correlator:
 
     def _count_unparsed(self, block: BlockReader, line: bytes) -> None:
         """Count a line that is not understood, and note where the first one is."""
-        path, (offset, original, *_) = block.header.origin.path, block.locate(line)
+        path, (offset, original, *_) = block.header.origin.place, block.locate(line)
         self._counters.note(Unparsed("unparsed_logins", path, offset, original))
         self._counters.first.setdefault("unparsed_logins", (path, offset))
 
