@@ -11,7 +11,7 @@ SYSLOG_SOAK_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help .venv demo deb test check lint types imports tests format docs rules alerts lock servers bench \
+.PHONY: help .venv demo deb test check lint types imports tests format docs status-picture rules alerts lock servers bench \
     bench-elasticsearch kill power-cut soak syslog-soak large-spool clean
 
 help:  ## List the targets.
@@ -79,6 +79,9 @@ docs: $(STAMP)  ## Write docs/, the man page and the completions of shells again
 
 report-picture: $(STAMP)  ## Draw the picture of a report in the documentation; needs chromium and pngquant.
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m tests.report_picture
+
+status-picture: $(STAMP)  ## Draw the picture of the status page in the documentation; needs the same.
+	.venv/bin/python -m tests.status_picture
 
 rules: $(STAMP)  ## Make the detection rules and their documentation from their table.
 	.venv/bin/python -m tests.detection.making

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from forwarder.app.observation import Observation, observe
 from forwarder.app.web.metrics import PREFIX, TABLE
+from forwarder.app.web.server import HttpServer
 from forwarder.app.web.site import OLD_SECONDS, SAMPLE_SECONDS, Site
+from forwarder.config.models import HttpSettings
 from forwarder.delivery.meter import Meter
 from forwarder.output import Failure
 from forwarder.spool import OutputError, Spool
@@ -196,6 +200,28 @@ def test_the_last_minutes_are_drawn(seen: Observation) -> None:
     assert "Logins a minute; at most 120<" in page
     assert "success 60<" in page
     assert "failure 12<" in page
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_a_browser_shows_the_page(seen: Observation, tmp_path: Path) -> None:
+    """With its style and no script, and without a complaint about the policy."""
+    site = Site()
+    site.show(seen)
+    server = HttpServer(HttpSettings.model_validate({"listen": "127.0.0.1:0"}), site.answer)
+    with closing(server):
+        command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu"]
+        command += [f"--user-data-dir={tmp_path}", "--enable-logging=stderr", "--dump-dom"]
+        done = subprocess.run(  # noqa: S603 - our own
+            [*command, f"http://127.0.0.1:{server.port}/"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+    assert " things need attention" in done.stdout
+    assert "&lt;script&gt;" in done.stdout
+    assert "<script" not in done.stdout
+    assert "CONSOLE" not in done.stderr
 
 
 def test_to_look_drops_no_lock(spool: Spool) -> None:

@@ -7,6 +7,7 @@ import html
 import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 from itertools import pairwise
@@ -37,12 +38,12 @@ h1 { font-size: 20px; margin: 16px 0 4px; } h2 { font-size: 16px; margin: 24px 0
 .odd { border-color: var(--odd); } .bad { border-color: var(--bad); }
 .state b { color: var(--good); } .odd b { color: var(--odd); } .bad b { color: var(--bad); }
 ul { list-style: none; margin: 8px 0; padding: 0; } li { margin: 6px 0; }
-small, caption, figcaption { opacity: .75; }
+small, figcaption { opacity: .8; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: 4px 10px 4px 0; text-align: right;
   vertical-align: top; white-space: nowrap; }
-th:first-child, td:first-child, th:last-child, td:last-child { text-align: left; }
-td:last-child { white-space: normal; min-width: 14em; }
+th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; }
+td:nth-child(2) { white-space: normal; min-width: 11em; }
 .plots { display: flex; flex-wrap: wrap; gap: 16px; } figure { margin: 8px 0; flex: 1 1 280px; }
 svg { width: 100%; height: 80px; background: var(--soft); } polyline { fill: none;
   stroke-width: 2; vector-effect: non-scaling-stroke; }
@@ -52,6 +53,16 @@ svg { width: 100%; height: 80px; background: var(--soft); } polyline { fill: non
 STYLE_HASH = f"'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
 """For the content security policy: no other style is applied."""
 
+_SOCKETS = {
+    "Socket": "address",
+    "Last error of TLS": "tls_error",
+    "Messages": "messages",
+    "Connections": "connections",
+    "Dropped": "dropped",
+    "Not allowed": "not_allowed",
+    "Over limit": "over_limit",
+}
+"""Columns of sockets, by what they count."""
 _LINES = ("success", "failure", "other")
 
 
@@ -101,13 +112,13 @@ def _state(findings: Sequence[Finding]) -> Iterator[str]:
     for finding in sorted(findings, key=lambda x: not x.critical)[:_MAX_ROWS]:
         yield (
             f"<li><strong>{_safe(finding.subject)}</strong>: {_safe(finding.what)}."
-            f" <em>{_safe(finding.advice.capitalize())}</em></li>"
+            f" <em>{_safe(finding.advice[:1].upper() + finding.advice[1:])}.</em></li>"
         )
     yield "</ul></div>"
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
-    """Write a table; the first column is a name, the last one is in words."""
+    """Write a table; the first column is a name, the second one is in words."""
     if not rows:
         return
     more = f" <small>({len(rows) - _MAX_ROWS:,} more)</small>" if len(rows) > _MAX_ROWS else ""
@@ -120,11 +131,10 @@ def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 
 def _outputs(status: Mapping[str, Any]) -> Iterable[str]:
-    head = ("Output", "Waiting", "Oldest, s", "Delivered", "Rejected", "Retried", "Dead letters")
+    head = ("Waiting", "Oldest", "Delivered", "Rejected", "Retried", "Dead letters")
     rows = []
     for name, x in status["outputs"].items():
         letters = status["dead_letters"].get(name, {"number": 0})["number"]
-        oldest = None if x["oldest_seconds"] is None else round(x["oldest_seconds"])
         rejecting = x["rejecting"]
         words = []
         if x["failing_since"]:
@@ -139,18 +149,19 @@ def _outputs(status: Mapping[str, Any]) -> Iterable[str]:
                 f"rejected {rejecting['number']:,} of the last {rejecting['of']:,}:"
                 f" {rejecting['reason']}"
             )
+        oldest = _ago(x["oldest_seconds"])
         counts = (x["waiting"], oldest, x["delivered"], x["rejected"], x["retried"], letters)
-        rows.append((name, *counts, "; ".join(words)))
-    return _table("Outputs", (*head, "State"), rows)
+        rows.append((name, "; ".join(words), *counts))
+    return _table("Outputs", ("Output", "State", *head), rows)
 
 
 def _spool(status: Mapping[str, Any]) -> Iterator[str]:
     spool = status["spool"]
-    limit = f" of {spool['max_bytes']:,}" if spool["max_bytes"] else ""
+    limit = f" of {_size(spool['max_bytes'])}" if spool["max_bytes"] else ""
     paused = status["reading"]["reason"]
     yield (
-        f"<h2>Spool</h2><p>{many(spool['documents'], 'document')}, {spool['bytes']:,}{limit} bytes;"
-        f" {spool['disk_free_bytes']:,} bytes free on the disk."
+        f"<h2>Spool</h2><p>{many(spool['documents'], 'document')}, {_size(spool['bytes'])}{limit};"
+        f" {_size(spool['disk_free_bytes'])} free on the disk."
         + (f" Reading pauses: {_safe(paused)}." if paused else "")
         + "</p>"
     )
@@ -161,30 +172,40 @@ def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
         return
     yield (
         f"<h2>Inputs</h2><p>{many(inputs['files'], 'file')},"
-        f" {many(inputs['behind_bytes'], 'byte')} not read yet,"
-        f" {many(inputs['lost_bytes'], 'byte')} lost.</p>"
+        f" {_size(inputs['behind_bytes'])} not read yet, {_size(inputs['lost_bytes'])} lost.</p>"
     )
-    head = ("Appliance", "Lag, s", "Bytes/s", "Logins", "Joined", "Open", "Latest line")
+    head = ("Latest line", "Lag", "Bytes/s", "Logins", "Joined", "Open")
     rows = [
         (
             x["appliance"],
-            x["lag_seconds"],
+            "sending"
+            if x["silent_since"] is None
+            else f"silent since {iso_time(x['silent_since'])}",
+            None if x["last_line"] is None else iso_time(x["last_line"]),
+            _ago(x["lag_seconds"]),
             x["bytes_per_second"],
             x["logins"],
             f"{x['joined'] / x['logins']:.1%}" if x["logins"] else None,
             x["open_connections"],
-            None if x["last_line"] is None else iso_time(x["last_line"]),
-            "sending"
-            if x["silent_since"] is None
-            else f"silent since {iso_time(x['silent_since'])}",
         )
         for x in inputs.get("appliances", ())
     ]
-    yield from _table("Appliances", (*head, "State"), rows)
-    names = ("Socket", "Messages", "Connections", "Dropped", "Not allowed", "Over limit")
-    keys = ("address", "messages", "connections", "dropped", "not_allowed", "over_limit")
-    sockets = [(*(x[y] for y in keys), x["tls_error"]) for x in inputs.get("listeners", ())]
-    yield from _table("Sockets", (*names, "Last error of TLS"), sockets)
+    yield from _table("Appliances", ("Appliance", "State", *head), rows)
+    sockets = [[x[y] for y in _SOCKETS.values()] for x in inputs.get("listeners", ())]
+    yield from _table("Sockets", [*_SOCKETS], sockets)
+
+
+def _ago(seconds: float | None) -> str | None:
+    return None if seconds is None else str(timedelta(seconds=round(seconds)))
+
+
+def _size(size: float) -> str:
+    """Write a size in bytes, in a unit that makes it short."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1_000:  # noqa: PLR2004 - decimal units, as in the settings
+            return f"{size:,.3g} {unit}"
+        size /= 1_000
+    return f"{size:,.3g} TB"
 
 
 def _plots(samples: Sequence["Sample"]) -> Iterator[str]:
@@ -193,12 +214,13 @@ def _plots(samples: Sequence["Sample"]) -> Iterator[str]:
         yield "<p><small>Plots appear after half a minute.</small></p>"
         return
     minutes = (samples[-1].at - samples[0].at) / 60
-    yield f"<h2>The last {minutes:.0f} minutes</h2><div class='plots'>"
+    yield f"<h2>The last {many(round(minutes), 'minute')}</h2><div class='plots'>"
     logins = [[*_rates(samples, partial(_logins, outcome=y))] for y in _LINES]
     yield _plot("Logins a minute", samples, dict(zip(_LINES, logins, strict=True)))
     delivered = [*_rates(samples, lambda x: x.delivered)]
     yield _plot("Documents delivered a minute", samples, {"all outputs": delivered})
-    yield _plot("Lag of the slowest appliance, s", samples, {"lag": [x.lag for x in samples[1:]]})
+    lag = {"lag": [x.lag for x in samples[1:]]}
+    yield _plot("Lag of the slowest appliance", samples, lag, lambda x: _ago(x) or "")
     yield "</div>"
 
 
@@ -215,7 +237,12 @@ def _rates(samples: Sequence["Sample"], read: Callable[["Sample"], int]) -> Iter
         yield 60 * max(more if more >= 0 else read(after), 0) / max(after.at - before.at, 1)
 
 
-def _plot(title: str, samples: Sequence["Sample"], lines: Mapping[str, Sequence[float]]) -> str:
+def _plot(
+    title: str,
+    samples: Sequence["Sample"],
+    lines: Mapping[str, Sequence[float]],
+    write: Callable[[float], str] = "{:,.0f}".format,
+) -> str:
     most = max((y for x in lines.values() for y in x), default=0)
     start, end = samples[1].at, samples[-1].at
     drawn, keys = [], []
@@ -226,10 +253,9 @@ def _plot(title: str, samples: Sequence["Sample"], lines: Mapping[str, Sequence[
             for x, y in zip(samples[1:], values, strict=True)
         )
         drawn.append(f'<polyline class="p{number}" points="{points}"/>')
-        now = f"{values[-1]:,.0f}"
-        keys.append(f'<span class="k{number}">● {name} {now}</span>')
+        keys.append(f'<span class="k{number}">● {name} {write(values[-1])}</span>')
     return (
-        f"<figure><figcaption>{title}; at most {most:,.0f}</figcaption>"
+        f"<figure><figcaption>{title}; at most {write(most)}</figcaption>"
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img"'
         f' aria-label="{title}">{"".join(drawn)}</svg>'
         f"<figcaption>{' '.join(keys)}</figcaption></figure>"
