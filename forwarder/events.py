@@ -337,7 +337,7 @@ UNPARSED = {
 }
 """What is wrong with a line, by the name of its number in `Counters`."""
 
-MAX_UNPARSED_BYTES = 4096  # of a line that is kept to be shown
+MAX_UNPARSED_BYTES = 1024  # of a line that is kept to be shown
 
 
 class Unparsed(NamedTuple):

@@ -189,6 +189,8 @@ def test_a_login_after_refusals(tmp_path: Path, refused: int, apart: timedelta, 
     ]
     made = read(write(tmp_path, connections))
     assert [x[:3] for x in found(made, "in_after_refusals")] == [("anna", "203.0.113.5", 5)] * rows
+    lines = [[y.text for y in x.lines] for x in made.tables[0].rows]
+    assert [("succeeded" in x[-1], len(x)) for x in lines] == [(True, 6)] * rows
     sent = [x[:5] for x in found(made, "suspicious_sessions")]
     assert sent == [("anna", "203.0.113.5", 1, 1, 3)] * rows
 

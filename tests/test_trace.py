@@ -214,6 +214,19 @@ def test_what_is_open_takes_a_limited_part_of_memory(monkeypatch: pytest.MonkeyP
     assert [x.name for x in found] == [f"ICID {x}" for x in range(99)]
 
 
+def test_the_headers_of_files_are_kept_for_lines_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection may go over many files."""
+    monkeypatch.setattr(stories, "MAX_LINES", 3)
+    found: list[Story] = []
+    tracer = tracing.Tracer(Settings(), lambda *_: True, lambda story, _: found.append(story))
+    for number in range(9):
+        reading = tracer.open("esa1", f"/{number}", base="mail")
+        reading.feed(stamped("Version: 15.0.0-100 SN: 564D\nICID 5 TLS failed\n"))
+        reading.finish()
+    tracer.end()
+    assert [(len(x.lines), x.more, len(x.headers)) for x in found] == [(3, 6, 3)]
+
+
 def test_what_is_kept_is_limited(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines and stories: a hostile log must not fill the memory."""
     monkeypatch.setattr(stories, "MAX_LINES", 2)

@@ -50,7 +50,7 @@ def test_each_kind_is_listed_at_its_place(path: Path, why: str) -> None:
     (found,) = (x for x in unparsed(str(path)) if f": {why}: " in x)
     begin, _, text = found.partition(f": {why}: ")
     assert begin == f"{path}:{at}"
-    expected = line.partition(b"\n")[0][:4096].replace(b"\x1b", b"\\x1b").decode()
+    expected = line.partition(b"\n")[0][:1024].replace(b"\x1b", b"\\x1b").decode()
     assert text == expected.replace("\u202e", "\\u202e")
 
 

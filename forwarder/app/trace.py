@@ -8,9 +8,10 @@ from datetime import datetime
 
 from forwarder.app.parse import Outcome, ParseOptions, Progress, Watcher, read_through
 from forwarder.errors import ForwarderError
-from forwarder.events import Event
+from forwarder.events import Event, Opened
 from forwarder.mail_logs.connections import MAX_LINE
 from forwarder.mail_logs.event_ids import FileHeader
+from forwarder.mail_logs.grammar import STAMP_BYTES
 from forwarder.mail_logs.messages import MessageParser
 from forwarder.mail_logs.scanner import Block
 from forwarder.mail_logs.stories import Stories, Story, StoryLine, Wanted
@@ -78,22 +79,21 @@ def _account(user: str) -> str:
 
 def _by_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Wanted:
     parser = MessageParser()
+    # One of IPv6 may be written in several ways.
+    written = str(address).encode() if address.version == 4 else b""  # noqa: PLR2004 - IPv4
 
-    def is_it(raw: bytes | None) -> bool:
+    def is_it(opened: Opened | None) -> bool:
         with suppress(ValueError):
-            return raw is not None and ipaddress.ip_address(raw.decode()) == address
+            return opened is not None and ipaddress.ip_address(opened.address.decode()) == address
         return False
 
     def wanted(_story: Story, line: StoryLine | None, event: Event | None) -> bool:
         if event is not None:
-            opened = None if event.connection is None else event.connection.opened
-            return opened is not None and is_it(opened.address)
-        assert line is not None  # noqa: S101 - one of them is there
-        # Either reads a line that has its timestamp where a file has it.
-        text = (b" " * 25 + b"Info: " + line.original[line.message :])[:MAX_LINE]
-        if not text.startswith((b"New SMTP", b"New smtp"), 31):
+            return event.connection is not None and is_it(event.connection.opened)
+        if line is None or written not in line.original:
             return False
-        opened = parser.read_opened(text) or parser.read_delivery_opened(text)
-        return opened is not None and is_it(opened.address)
+        # Both read a line that has its timestamp where a file has it.
+        text = (b" " * STAMP_BYTES + b"Info: " + line.original[line.message :])[:MAX_LINE]
+        return is_it(parser.read_opened(text) or parser.read_delivery_opened(text))
 
     return wanted

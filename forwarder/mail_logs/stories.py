@@ -173,9 +173,9 @@ class Stories:
                 self._end_message(mid)
 
     def _add(self, story: Story, line: StoryLine) -> None:
-        if not story.lines or story.lines[-1].path != line.path:
-            story.headers += tuple(self._headers.values())
         if len(story.lines) < MAX_LINES:
+            if not story.lines or story.lines[-1].path != line.path:
+                story.headers += tuple(self._headers.values())
             story.lines.append(line)
             size = _LINE_BYTES + len(line.original)
             story.size += size

@@ -18,7 +18,6 @@ from forwarder.report.store import Store
 from forwarder.report.tables import (
     MAX_LINES,
     MAX_ROWS,
-    Cell,
     Draft,
     Plan,
     Report,
@@ -32,6 +31,7 @@ _PREPARE = (
     """CREATE TABLE pair AS SELECT account, source, network, public,
        SUM(shown AND NOT good) AS refused, SUM(shown AND good) AS accepted,
        SUM(good) AS all_accepted, MIN(CASE WHEN good THEN time END) AS first_good,
+       MIN(CASE WHEN good THEN id END) AS good_id,
        MIN(CASE WHEN shown THEN time END) AS first, MAX(CASE WHEN shown THEN time END) AS last
        FROM login WHERE source IS NOT NULL AND account IS NOT NULL GROUP BY account, source""",
     """CREATE TABLE by_source AS SELECT source, public, SUM(refused) AS refused,
@@ -74,7 +74,7 @@ def make_report(store: Store, files: int, counts: Counters) -> Report:
 
 def _finish(store: Store, plan: Plan, lines: dict[Selector, list[int]]) -> Table:
     rows = tuple(
-        Row(x.cells, tuple(store.lines(x.table, lines.get(x.selector) or x.ids)))
+        Row(x.cells, tuple(store.lines(x.table, (*lines.get(x.selector, ()), *x.ids))))
         for x in plan.drafts[:MAX_ROWS]
     )
     more = plan.more + max(0, len(plan.drafts) - MAX_ROWS)
@@ -90,6 +90,7 @@ def _find_lines(store: Store, wanted: set[Selector]) -> dict[Selector, list[int]
             ("source", source, good),
             ("account", account, good),
             ("pair", account, source),
+            ("pair", account, source, good),
             ("network", account, network, good),
         ):
             known = found.get(selector)
@@ -232,37 +233,31 @@ def _distributed_spraying(store: Store) -> Plan:
 def _after_refusals(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
     drafts = []
     rows = store.ask(
-        "SELECT login.account, login.source, first_good, time, login.shown FROM login JOIN pair ON"
+        "SELECT login.account, login.source, first_good, good_id, time FROM login JOIN pair ON"
         " pair.account = login.account AND pair.source = login.source WHERE NOT good AND"
-        " all_accepted > 0 AND time <= first_good AND time >= first_good - ? ORDER BY first_good,"
-        " login.account, login.source, time",
+        " all_accepted > 0 AND first IS NOT NULL AND time <= first_good AND time >= first_good - ?"
+        " ORDER BY first_good, login.account, login.source, time",
         limits.DAYS_BEFORE * DAY,
     )
-    for (account, source, first), group in groupby(rows, key=lambda x: x[:3]):
-        times = [x[3] for x in group]
+    for (account, source, first, number), group in groupby(rows, key=lambda x: x[:4]):
+        times = [x[4] for x in group]
         if len(times) >= limits.REFUSALS_BEFORE and _is_shown(store, first):
             suspects[account, source] = first
             cells = (account, source, len(times), Time(times[0]), Time(first))
-            drafts.append(Draft(cells, ("pair", account, source)))
+            drafts.append(Draft(cells, ("pair", account, source, 0), ids=(number,)))
     return Plan(
         "in_after_refusals",
         "Login after repeated refusals",
         f"The first login of an account from a source, after {limits.REFUSALS_BEFORE} refusals or"
         f" more in the {limits.DAYS_BEFORE} days before: a password may have been guessed.",
         ("Account", "Source", "Refused before", "First refusal", "First login"),
-        [x for x in drafts if _matches(store, *x.cells[:2])],
+        drafts,
     )
 
 
 def _is_shown(store: Store, time: int) -> bool:
     since, until, _, _ = store.chosen
     return (since is None or time >= since) and (until is None or time < until)
-
-
-def _matches(store: Store, account: Cell, source: Cell) -> bool:
-    """Whether a pair of account and source has a login that the report is about."""
-    question = "SELECT 1 FROM pair WHERE account = ? AND source = ? AND first IS NOT NULL"
-    return any(store.ask(question, account, source))
 
 
 def _new_networks(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:

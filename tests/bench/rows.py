@@ -51,6 +51,7 @@ def measure_all(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
     """
     yield from traffic(corpora, sizes)
     yield from storm(corpora, sizes)
+    yield from report(corpora, sizes)
     yield from memory(corpora, sizes)
     yield from start_up(corpora, sizes)
     yield from side_by_side(corpora, sizes)
@@ -87,6 +88,13 @@ def storm(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
     documents = log.logins + log.sessions
     yield Row("storm: documents a CPU second", f"{documents / median(seconds):,.0f}")
     yield Row("storm: the yardstick's, small ones", f"{documents / median(theirs):,.0f}")
+
+
+def report(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
+    """Measure the report of an ordinary day."""
+    log = corpora.make("traffic", sizes.megabytes)
+    reported, parsed = compare([reporting, ours], log.path, corpora.empty, sizes.rounds)
+    yield at_most("report: CPU time to that of parse, traffic", ratio(reported, parsed), 1.3)
 
 
 def memory(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
@@ -154,6 +162,11 @@ def check(log: Log, output: Output) -> None:
 def ours(path: str) -> Sequence[str]:
     """Return the command of the program."""
     return [PROGRAM, "parse", "-q", "--jobs=1", path]
+
+
+def reporting(path: str) -> Sequence[str]:
+    """Return the command that makes a page of a log."""
+    return [PROGRAM, "report", "--format=html", path]
 
 
 def searching(end: str) -> Callable[[str], Sequence[str]]:
