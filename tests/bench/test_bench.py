@@ -103,6 +103,7 @@ def test_the_command_prints_a_table(
     assert names - {"rsyslog", "rsyslog with imtcp and omfile"} == {
         "traffic",
         "storm",
+        "report",
         "memory",
         "start-up",
         "two appliances",
