@@ -215,11 +215,11 @@ def test_paths_that_find_nothing_are_said(tmp_path: Path, mounts: Path) -> None:
     none, missing, alone, folder, braces, zone = at(findings, "inputs[1]", tmp_path)
     assert none[0] is False
     assert none[1].startswith(".paths[0] '../none*': '../none*' matches no log")
-    expected = "'../missing' does not exist; name a file, a folder, a glob or -."
-    assert missing == (False, f".paths[1] '../missing': {expected}", "")
+    text, advice = "'../missing' does not exist", "Name a file, a folder, a glob or -."
+    assert missing == (False, f".paths[1] '../missing': {text}", advice)
     assert alone == (True, f".paths[2] '../alone': 1 file now, of {tmp_path.name}", "")
-    expected = "'../esa1' is a folder and is not followed; name the files in it: '../esa1/*'."
-    assert folder == (False, f".paths[3] '../esa1': {expected}", "")
+    text, advice = "'../esa1' is a folder and is not followed", "Name the files in it: '../esa1/*'."
+    assert folder == (False, f".paths[3] '../esa1': {text}", advice)
     assert braces[0] is False
     assert "'../{foo}' does not exist" in braces[1]
     assert zone[1].endswith("for those of Europe/Rome")
@@ -297,7 +297,7 @@ def test_a_path_that_the_system_refuses_is_said(tmp_path: Path, mounts: Path) ->
     text = LEAST.replace("stdin}", f'files, paths: ["/{"x" * 300}"]}}')
     good, said, _ = at(found(tmp_path, text, mounts), "inputs[0]", tmp_path)[0]
     assert not good
-    assert said.endswith("cannot be looked at: File name too long.")
+    assert said.endswith("cannot be looked at: File name too long")
 
 
 def test_a_check_cannot_end_the_command(tmp_path: Path, mounts: Path) -> None:

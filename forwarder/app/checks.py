@@ -102,6 +102,9 @@ def _ok(text: str, advice: str = "") -> Finding:
 
 
 def _bad(text: str, advice: str = "") -> Finding:
+    if not advice:  # an error has it behind a semicolon
+        text, _, words = text.removesuffix(".").partition("; ")
+        advice = words and f"{words[0].upper()}{words[1:]}."
     return Finding(good=False, text=text, advice=advice)
 
 
