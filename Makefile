@@ -4,15 +4,22 @@ PYTHON ?= python3
 # Exact versions with hashes: what the program needs, and that with all tools.
 PROGRAM_LOCK := requirements.txt
 LOCK := tests/requirements.txt
+FUZZ_LOCK := tests/fuzz/requirements.txt
 PROGRAM := .venv/.program
 STAMP := .venv/.installed
 SOAK_SECONDS ?= 600
 SYSLOG_SOAK_SECONDS ?= 60
+FUZZ_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+<<<<<<< HEAD
 .PHONY: help .venv demo deb test check lint types imports tests format docs status-picture rules alerts lock servers bench \
     bench-elasticsearch kill power-cut soak syslog-soak large-spool clean
+=======
+.PHONY: help .venv demo deb test check lint types imports tests format docs rules alerts lock servers bench \
+    bench-elasticsearch kill power-cut soak syslog-soak fuzz large-spool clean
+>>>>>>> be80493 (Let a fuzzer search for bytes that break framing or grammar)
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' Makefile
@@ -96,8 +103,9 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile --quiet 
     --allow-unsafe --strip-extras --no-annotate --no-emit-index-url --no-emit-find-links \
     --no-emit-trusted-host
 
-lock: $(STAMP)  ## Resolve the dependencies again and write the two lock files.
+lock: $(STAMP)  ## Resolve the dependencies again and write the lock files.
 	@$(REQUIREMENTS) dev | $(PIP_COMPILE) --upgrade --output-file $(LOCK) -
+	@echo 'atheris>=3.0' | $(PIP_COMPILE) --upgrade --output-file $(FUZZ_LOCK) -
 	@$(REQUIREMENTS) | $(PIP_COMPILE) --upgrade --constraint $(LOCK) --output-file $(PROGRAM_LOCK) -
 
 servers: $(STAMP)  ## Build the servers that tests run; needs JDK 17, Maven, Go and apt.
@@ -123,6 +131,12 @@ soak: $(STAMP)  ## Run the service under load for ten minutes; watch memory and 
 # SYSLOG_SOAK_SECONDS=6 for a short one.
 syslog-soak: $(STAMP)  ## Let a fleet and hostile senders send syslog; takes 5 minutes.
 	.venv/bin/python -m tests.faults.syslog_soak --seconds $(SYSLOG_SOAK_SECONDS)
+
+# FUZZ_SECONDS=30 for a short one.
+fuzz: $(STAMP)  ## Search for bytes that break framing or grammar; takes 10 minutes.
+	@$(PIP_INSTALL) --require-hashes --only-binary :all: -r $(FUZZ_LOCK)
+	.venv/bin/python -m tests.fuzz log -max_len=3000 -max_total_time=$(FUZZ_SECONDS)
+	.venv/bin/python -m tests.fuzz stream -max_len=300 -max_total_time=$(FUZZ_SECONDS)
 
 # Needs some 12 GB in $TMPDIR.
 large-spool: $(STAMP)  ## Start and stop the service with 5 GB and a million dead letters waiting.
