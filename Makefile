@@ -13,13 +13,9 @@ FUZZ_SECONDS ?= 300
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-<<<<<<< HEAD
-.PHONY: help .venv demo deb test check lint types imports tests format docs status-picture rules alerts lock servers bench \
-    bench-elasticsearch kill power-cut soak syslog-soak large-spool clean
-=======
-.PHONY: help .venv demo deb test check lint types imports tests format docs rules alerts lock servers bench \
-    bench-elasticsearch kill power-cut soak syslog-soak fuzz large-spool clean
->>>>>>> be80493 (Let a fuzzer search for bytes that break framing or grammar)
+.PHONY: help .venv demo deb test check lint types imports tests format docs status-picture rules \
+    alerts lock servers bench bench-elasticsearch kill power-cut soak syslog-soak fuzz large-spool \
+    clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' Makefile
