@@ -14,8 +14,8 @@ FUZZ_SECONDS ?= 300
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help .venv demo deb test check lint types imports tests format docs status-picture rules \
-    alerts lock servers bench bench-elasticsearch kill power-cut soak syslog-soak fuzz large-spool \
-    clean
+    dashboards preview alerts lock servers bench bench-elasticsearch kill power-cut soak syslog-soak fuzz \
+    large-spool clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,13 @@ status-picture: $(STAMP)  ## Draw the picture of the status page in the document
 
 rules: $(STAMP)  ## Make the detection rules and their documentation from their table.
 	.venv/bin/python -m tests.detection.making
+
+dashboards: $(STAMP)  ## Make what is shipped for Kibana, and its documentation, from pages and questions.
+	.venv/bin/python -m tests.dashboards.making
+
+# The pictures need Debian's chromium and pngquant.
+preview: $(STAMP)  ## Draw the pages for Kibana, with the days of a company, into the documentation.
+	.venv/bin/python -m tests.dashboards.preview
 
 alerts: $(STAMP)  ## Count the alerts of the rules in ten days of a company; takes 15 minutes.
 	.venv/bin/python -m tests.detection.measuring

@@ -7,14 +7,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tests import pictures
 from tests.world import story
 
 PICTURE = Path(__file__).parents[1] / "docs" / "report.png"
-SIZE = "1100,1150"
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=60)  # noqa: S603 - our own command
+WIDTH, HEIGHT = 1100, 1150
 
 
 def main() -> None:
@@ -22,13 +19,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         logs, page = Path(folder) / "logs", Path(folder) / "report.html"
         story.write(logs)
-        _run("esa-forwarder", "report", f"{logs}/{{appliance}}/mail*", "-o", str(page))
-        _run(
-            "chromium",
-            *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-            *(f"--window-size={SIZE}", f"--screenshot={PICTURE}", page.as_uri()),
-        )
-    _run("pngquant", "--force", "--strip", "--output", str(PICTURE), "64", str(PICTURE))
+        command = ["esa-forwarder", "report", f"{logs}/{{appliance}}/mail*", "-o", str(page)]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)  # noqa: S603 - our own command
+        pictures.take(page, PICTURE, WIDTH, HEIGHT)
 
 
 if __name__ == "__main__":

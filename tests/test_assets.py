@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files as resources
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from forwarder.ecs.layout import MAX_KEYWORD
 from tests.ecs_fields import FIELDS, Field
-from tests.kibana.asking import parse_lines, read_duration
+from tests.kibana.asking import decode, parse_lines, read_duration
 
 ASSETS = resources("forwarder_elasticsearch") / "assets"
 NAME = "logs-cisco_esa"
@@ -40,6 +40,7 @@ PIPELINE_FIELDS = {
 ALL_FIELDS = {**FIELDS, **PIPELINE_FIELDS}
 
 OBJECTS = parse_lines((ASSETS / "kibana.ndjson").read_text())
+PAGES = [x for x in OBJECTS if x["type"] == "dashboard"]
 RULES = parse_lines((ASSETS / "rules.ndjson").read_text())
 SIGMA = sorted(
     (x for x in (ASSETS / "sigma").iterdir() if x.name.endswith(".yml")), key=lambda x: x.name
@@ -141,11 +142,10 @@ def fields_of_kql(query: str) -> set[str]:
     return set(_KQL_FIELD.findall(re.sub(r'"[^"]*"', '""', query)))
 
 
-def decode(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Put texts with JSON in them in the open."""
-    if isinstance(value, dict):
-        return {x: decode(json.loads(y) if x.endswith("JSON") else y) for x, y in value.items()}
-    return [decode(x) for x in value] if isinstance(value, list) else value
+def fields_of_esql(query: str) -> set[str]:
+    """Give the fields that a query in ES|QL names; columns of its own have no dot."""
+    query = query.replace("logs-cisco_esa.auth-*", "")
+    return set(_ESQL_FIELD.findall(re.sub(r'"[^"]*"', "", query)))
 
 
 def named_fields(value: object) -> Iterator[str]:
@@ -153,26 +153,40 @@ def named_fields(value: object) -> Iterator[str]:
     if isinstance(value, list):
         for item in value:
             yield from named_fields(item)
-    if not isinstance(value, dict):
-        return
-    for key, item in value.items():
-        if key in {
-            "sourceField",
-            "fieldName",
-            "timeFieldName",
-            "key",
-            "field",
-            "timestamp_override",
-        }:
-            yield from [item] if isinstance(item, str) else item
-        elif key in {"columns", "new_terms_fields", "field_names"} and isinstance(item, list):
-            yield from (x for x in item if isinstance(x, str))
-        elif key == "query" and isinstance(item, str):
-            yield from fields_of_kql(item)
-        elif key == "match_phrase":
-            yield from item
-        if not isinstance(item, str):
-            yield from named_fields(item)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            # A column of ES|QL may be of its own making.
+            if not (key == "fieldName" and "columnId" in value):
+                yield from _fields_at(key, item)
+            if not isinstance(item, str):
+                yield from named_fields(item)
+
+
+_FIELD_KEYS = {
+    "sourceField",
+    "fieldName",
+    "timeFieldName",
+    "geoField",
+    "key",
+    "field",
+    "timestamp_override",
+}
+
+
+def _fields_at(key: str, item: Any) -> Iterable[str]:  # noqa: ANN401 - any JSON
+    """Give the fields that a key of an object has, but for those further below."""
+    if isinstance(item, str):
+        if key in _FIELD_KEYS:
+            return [item]
+        if key == "query":
+            return fields_of_kql(item)
+        if key == "esql":
+            return fields_of_esql(item)
+    elif key in {"columns", "new_terms_fields", "field_names", "field"} and isinstance(item, list):
+        return [x for x in item if isinstance(x, str)]
+    elif key == "match_phrase":
+        return list(item)
+    return []
 
 
 def made_by(rule: Mapping[str, Any]) -> set[str]:
@@ -195,8 +209,7 @@ def test_rules_name_only_fields_that_there_are(rule: dict[str, Any]) -> None:
     if rule["language"] == "kuery":
         named |= fields_of_kql(rule["query"])
     else:
-        query = rule["query"].replace("logs-cisco_esa.auth-*", "")
-        named |= set(_ESQL_FIELD.findall(re.sub(r'"[^"]*"', "", query)))
+        named |= fields_of_esql(rule["query"])
         named -= made_by(rule)
     assert named - ALL_FIELDS.keys() == set()
     quoted = re.findall(r"`([^`]+)`", rule["note"])
@@ -220,16 +233,30 @@ def test_each_name_of_a_reference_has_its_reference(found: dict[str, Any]) -> No
     """Where an object names another, its references have the same name, and no other."""
     attributes = decode(found["attributes"])
     used = {f"tag-ref-{PREFIX}assets"} if found["type"] not in {"tag", "index-pattern"} else set()
-    text = json.dumps(attributes)
-    used |= set(re.findall(r'"indexRefName": "([^"]+)"', text))
+    if "kibanaSavedObjectMeta" in attributes:
+        used |= set(references_by_name(attributes["kibanaSavedObjectMeta"]))
     for panel in attributes.get("panelsJSON", ()):
-        inner = panel["embeddableConfig"].get("attributes", {"references": []})["references"]
-        used |= {f"{panel['panelIndex']}:{x['name']}" for x in inner}
-        if "panelRefName" in panel:
-            used.add(f"{panel['panelIndex']}:{panel['panelRefName']}")
+        used |= {f"{panel['panelIndex']}:{x}" for x in references_by_name(panel)}
     for control in attributes.get("controlGroupInput", {}).get("panelsJSON", ()):
         used.add(f"controlGroup_{control}:optionsListDataView")
     assert {x["name"] for x in found["references"]} == used
+
+
+def references_by_name(value: object) -> Iterator[str]:
+    """Give the names by which an object, or a panel, refers to others."""
+    for item in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    ):
+        yield from references_by_name(item)
+    if not isinstance(value, dict):
+        return
+    for key, item in value.items():
+        if key in {"indexRefName", "indexPatternRefName", "panelRefName", "destinationRefName"}:
+            yield item
+        elif key == "references" and value.get("type") == "lens":
+            yield from (x["name"] for x in item)
+        elif key == "eventId" and value["action"]["factoryId"].startswith("DASHBOARD"):
+            yield f"drilldown:{value['action']['factoryId']}:{item}:dashboardId"
 
 
 def test_an_id_can_be_made_one_of_a_space() -> None:
@@ -239,10 +266,11 @@ def test_an_id_can_be_made_one_of_a_space() -> None:
     assert re.sub(f"{PREFIX}({ids})", "", text).count(PREFIX) == 0
 
 
-def test_panels_fit_beside_one_another() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda x: x["id"])
+def test_panels_fit_beside_one_another(page: dict[str, Any]) -> None:
     """Within the 48 columns, none over another, and no row is empty."""
     taken: set[tuple[int, int]] = set()
-    for panel in decode(OBJECTS[-1]["attributes"])["panelsJSON"]:
+    for panel in decode(page["attributes"])["panelsJSON"]:
         at = panel["gridData"]
         cells = {
             (x, y)
@@ -253,6 +281,15 @@ def test_panels_fit_beside_one_another() -> None:
         taken |= cells
     assert len(taken) == 48 * (1 + max(y for _, y in taken))
     assert max(x for x, _ in taken) == 47
+
+
+def test_pages_lead_to_one_another() -> None:
+    """Each has links to all, and panels from which a click leads on."""
+    dashboards = {x["id"] for x in PAGES}
+    leads = {x["id"]: {y["id"] for y in x["references"] if ":link_" in y["name"]} for x in PAGES}
+    assert leads == dict.fromkeys(dashboards, dashboards)
+    clicks = {y["id"] for x in PAGES for y in x["references"] if ":drilldown:" in y["name"]}
+    assert clicks == {f"{PREFIX}account", f"{PREFIX}source"}
 
 
 # Rules

@@ -37,7 +37,6 @@ DOCUMENTS = (
     CHANGELOG,
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "examples" / "elasticsearch" / "README.md",
-    ROOT / "examples" / "elasticsearch" / "guide.md",
 )
 SAMPLES = ROOT / "examples" / "mail_logs"
 

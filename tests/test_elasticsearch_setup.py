@@ -317,6 +317,6 @@ def test_everything_can_be_exported_without_a_cluster() -> None:
         steps["elasticsearch/index_template.json"].request == "PUT /_index_template/logs-cisco_esa"
     )
     assert steps["elasticsearch/api_key.json"].by_hand
-    assert len(steps["kibana/kibana.ndjson"].body.splitlines()) == 6
+    assert len(steps["kibana/kibana.ndjson"].body.splitlines()) == 18
     assert len(steps["kibana/rules.ndjson"].body.splitlines()) == 13
     assert len([x for x in steps if x.startswith("sigma/")]) == 6

@@ -1,0 +1,1 @@
+"""What analysts look at in Kibana: its pages and questions, what is made of them, and a preview."""

@@ -1,0 +1,462 @@
+"""Makes panels as Kibana stores them: visualizations of Lens, maps, searches and links."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+
+from tests.dashboards.panels import (
+    Chart,
+    Column,
+    Esql,
+    Map,
+    Metric,
+    Panel,
+    Row,
+    Search,
+    Table,
+)
+
+PREFIX = "cisco_esa-"
+"""Begins the ids of all saved objects."""
+VIEW = f"{PREFIX}logins"
+INDEX = "logs-cisco_esa.auth-*"
+_LAYER = "logins"
+_FORMATS: Mapping[str, dict[str, Any]] = {
+    "percent": {"id": "percent", "params": {"decimals": 0}},
+    "bytes": {"id": "bytes", "params": {"decimals": 1}},
+}
+_DATES = {"min", "max"}
+Json = dict[str, Any]
+References = list[dict[str, str]]
+
+
+def to_view(name: str) -> dict[str, str]:
+    """Refer to the data view."""
+    return {"type": "index-pattern", "id": VIEW, "name": name}
+
+
+def kql(query: str) -> Json:
+    """Make a query."""
+    return {"language": "kuery", "query": query}
+
+
+def make(panel: Panel, index: str) -> tuple[Json, References]:
+    """Make a panel without its place.
+
+    Args:
+        panel: What it shows.
+        index: Its name on the page.
+    """
+    match panel:
+        case Metric():
+            columns, ids = _columns((), (panel.column,), "")
+            visualization: Json = {
+                "layerId": _LAYER,
+                "layerType": "data",
+                "metricAccessor": ids[0],
+                "color": panel.column.colour,
+            }
+            lens = _form(panel.title, "lnsMetric", panel.query, columns, visualization)
+        case Table():
+            columns, ids = _columns(panel.rows, panel.columns, "")
+            shown = [f"row-{x}" for x in range(len(panel.rows))] + ids
+            shares = {y for x, y in zip(panel.columns, ids, strict=True) if x.operation == "share"}
+            visualization = _table(shown, shares)
+            lens = _form(panel.title, "lnsDatatable", panel.query, columns, visualization)
+        case Chart():
+            split = () if panel.split is None else (panel.split,)
+            columns, ids = _columns(split, panel.columns, "time")
+            colours = dict(zip(ids, (x.colour for x in panel.columns), strict=True))
+            visualization = _xy("bar_stacked", "time", ids, split and "row-0", colours)
+            lens = _form(panel.title, "lnsXY", panel.query, columns, visualization)
+        case Esql():
+            lens = _esql(panel)
+        case Map():
+            return _map(panel, index)
+        case Search():
+            reference = {
+                "type": "search",
+                "id": PREFIX + panel.search,
+                "name": f"{index}:panel_{index}",
+            }
+            return {"type": "search", "panelRefName": f"panel_{index}", "embeddableConfig": {}}, [
+                reference
+            ]
+        case _:
+            assert_never(panel)
+    references = [{**x, "name": f"{index}:{x['name']}"} for x in lens["references"]]
+    config: Json = {"attributes": lens, "enhancements": {}}
+    if isinstance(panel, Esql) and panel.days:
+        config["timeRange"] = {"from": f"now-{panel.days}d", "to": "now"}
+    if isinstance(panel, Table):
+        events, more = _drilldowns(panel, index)
+        config["enhancements"] = {"dynamicActions": {"events": events}}
+        references += more
+    return {"type": "lens", "embeddableConfig": config}, references
+
+
+def links(names: Sequence[tuple[str, str]], index: str) -> tuple[Json, References]:
+    """Make the panel that leads to other pages, with time and filters.
+
+    Args:
+        names: Ids and labels of the pages.
+        index: The name of the panel.
+    """
+    made = [
+        {
+            "id": identity,
+            "label": label,
+            "order": order,
+            "type": "dashboardLink",
+            "destinationRefName": f"link_{identity}_dashboard",
+            "options": {
+                "openInNewTab": False,
+                "useCurrentFilters": True,
+                "useCurrentDateRange": True,
+            },
+        }
+        for order, (identity, label) in enumerate(names)
+    ]
+    references = [
+        {"type": "dashboard", "id": PREFIX + x, "name": f"{index}:link_{x}_dashboard"}
+        for x, _ in names
+    ]
+    attributes = {"title": "", "layout": "horizontal", "links": made}
+    config = {"attributes": attributes, "enhancements": {}, "hidePanelTitles": True}
+    return {"type": "links", "embeddableConfig": config}, references
+
+
+def _drilldowns(panel: Table, index: str) -> tuple[list[Json], References]:
+    """Make what a click on a value of a table offers."""
+    events = [_event("discover", "Open in Discover", "OPEN_IN_DISCOVER_DRILLDOWN", {})]
+    if not panel.to:
+        return events, []
+    factory = "DASHBOARD_TO_DASHBOARD_DRILLDOWN"
+    config = {"useCurrentFilters": True, "useCurrentDateRange": True}
+    events.insert(0, _event(panel.to, f"Open the page {panel.to.capitalize()}", factory, config))
+    name = f"{index}:drilldown:{factory}:{panel.to}:dashboardId"
+    return events, [{"type": "dashboard", "id": PREFIX + panel.to, "name": name}]
+
+
+def _event(identity: str, name: str, factory: str, config: Json) -> Json:
+    config = {**config, "openInNewTab": False}
+    action = {"name": name, "factoryId": factory, "config": config}
+    return {"eventId": identity, "triggers": ["FILTER_TRIGGER"], "action": action}
+
+
+# Lens with a data view
+
+
+def _columns(rows: Sequence[Row], numbers: Sequence[Column], time: str) -> tuple[Json, list[str]]:
+    """Make the columns of a layer; give the names of those with numbers, too."""
+    columns: Json = {f"row-{x}": _row(y) for x, y in enumerate(rows)}
+    if time:
+        params = {"interval": "auto", "includeEmptyRows": True, "dropPartials": False}
+        histogram = {"operationType": "date_histogram", "scale": "interval", "params": params}
+        columns[time] = {**_labelled("Time", "date", bucketed=True), **histogram}
+        columns[time]["sourceField"] = "@timestamp"
+    for number, column in enumerate(numbers):
+        columns |= _number(f"metric-{number}", column)
+    return columns, [f"metric-{x}" for x in range(len(numbers))]
+
+
+def _labelled(label: str, kind: str, *, bucketed: bool) -> Json:
+    return {"label": label, "customLabel": True, "dataType": kind, "isBucketed": bucketed}
+
+
+def _row(row: Row) -> Json:
+    kind = "ip" if row.field.endswith(".ip") else "string"
+    params = {
+        "size": row.size,
+        "orderBy": {"type": "column", "columnId": "metric-0"},
+        "orderDirection": "desc",
+        # Kibana heeds the one for missing values only with the one for all others.
+        "otherBucket": row.missing,
+        "missingBucket": row.missing,
+        "parentFormat": {"id": "terms"},
+        "include": [],
+        "exclude": [],
+        "includeIsRegex": False,
+        "excludeIsRegex": False,
+    }
+    terms = {"operationType": "terms", "scale": "ordinal", "sourceField": row.field}
+    return {**_labelled(row.label, kind, bucketed=True), **terms, "params": params}
+
+
+def _number(name: str, column: Column) -> Json:
+    if column.operation == "share":
+        return _share(name, column)
+    kind = "date" if column.field == "@timestamp" else "number"
+    made = {
+        **_labelled(column.label, kind, bucketed=False),
+        "scale": "ratio",
+        "operationType": column.operation,
+        "sourceField": column.field or "___records___",
+        "params": {"emptyAsNull": False},
+    }
+    if column.query:
+        made["filter"] = kql(column.query)
+    if column.format:
+        made["params"]["format"] = _FORMATS[column.format]
+    return {name: made}
+
+
+def _share(name: str, column: Column) -> Json:
+    """Make a formula with its parts, which Kibana stores, too."""
+    formula = f"count(kql='{column.query}') / count()"
+    part = Column(f"Part of {formula}")
+    ast = {"type": "function", "name": "divide", "args": [f"{name}X0", f"{name}X1"]}
+    location = {"location": {"min": 0, "max": len(formula)}, "text": formula}
+    derived = {**_labelled(part.label, "number", bucketed=False), "scale": "ratio"}
+    return {
+        **_number(f"{name}X0", part._replace(query=column.query)),
+        **_number(f"{name}X1", part),
+        f"{name}X2": {
+            **derived,
+            "operationType": "math",
+            "params": {"tinymathAst": {**ast, **location}},
+            "references": [f"{name}X0", f"{name}X1"],
+        },
+        name: {
+            **derived,
+            "label": column.label,
+            "operationType": "formula",
+            "params": {
+                "formula": formula,
+                "isFormulaBroken": False,
+                "format": _FORMATS[column.format],
+            },
+            "references": [f"{name}X2"],
+        },
+    }
+
+
+def _form(title: str, kind: str, query: str, columns: Json, visualization: Json) -> Json:
+    layer = {
+        "columnOrder": list(columns),
+        "columns": columns,
+        "incompleteColumns": {},
+        "sampling": 1,
+    }
+    return {
+        "title": title,
+        "type": "lens",
+        "visualizationType": kind,
+        "references": [to_view(f"indexpattern-datasource-layer-{_LAYER}")],
+        "state": {
+            "query": kql(query),
+            "filters": [],
+            "internalReferences": [],
+            "adHocDataViews": {},
+            "datasourceStates": {"formBased": {"layers": {_LAYER: layer}}},
+            "visualization": visualization,
+        },
+    }
+
+
+# Lens with ES|QL
+
+
+def _esql(panel: Esql) -> Json:
+    names = list(panel.labels)
+    columns = [
+        {"columnId": x, "fieldName": x, "label": y, "customLabel": True}
+        for x, y in panel.labels.items()
+    ]
+    if panel.split:
+        time, value, split = names
+        columns[0]["meta"], columns[1]["meta"] = {"type": "date"}, {"type": "number"}
+        columns[1]["inMetricDimension"] = True
+        kind, visualization = "lnsXY", _xy("line", time, [value], split, {})
+    else:
+        kind, visualization = "lnsDatatable", _table(names, set())
+    view = f"{VIEW}-esql"
+    query = {"esql": panel.query}
+    layer = {"index": view, "query": query, "columns": columns, "timeField": "@timestamp"}
+    return {
+        "title": panel.title,
+        "type": "lens",
+        "visualizationType": kind,
+        "references": [],
+        "state": {
+            "query": query,
+            "filters": [],
+            "internalReferences": [
+                {
+                    "type": "index-pattern",
+                    "id": view,
+                    "name": f"textBasedLanguages-datasource-layer-{_LAYER}",
+                }
+            ],
+            "adHocDataViews": {
+                view: {
+                    "id": view,
+                    "title": INDEX,
+                    "name": INDEX,
+                    "timeFieldName": "@timestamp",
+                    "type": "esql",
+                    "sourceFilters": [],
+                    "fieldFormats": {},
+                    "runtimeFieldMap": {},
+                    "allowNoIndex": True,
+                    "allowHidden": False,
+                }
+            },
+            "datasourceStates": {"textBased": {"layers": {_LAYER: layer}}},
+            "visualization": visualization,
+        },
+    }
+
+
+# Visualizations
+
+
+def _table(columns: Sequence[str], shares: set[str]) -> Json:
+    """Show a table; shares are coloured from a half on."""
+    shown: list[Json] = [{"columnId": x, "isTransposed": False} for x in columns]
+    for column in shown:
+        if column["columnId"] in shares:
+            column |= {"colorMode": "text", "palette": _palette()}
+    return {
+        "layerId": _LAYER,
+        "layerType": "data",
+        "columns": shown,
+        "rowHeight": "single",
+        "headerRowHeight": "single",
+    }
+
+
+def _palette() -> Json:
+    steps = (("#209280", 0, 0.5), ("#B9770E", 0.5, 0.9), ("#CC5642", 0.9, 1))
+    return {
+        "type": "palette",
+        "name": "custom",
+        "params": {
+            "name": "custom",
+            "reverse": False,
+            "progression": "fixed",
+            "steps": len(steps),
+            "maxSteps": 5,
+            "rangeType": "number",
+            "rangeMin": 0,
+            "rangeMax": None,
+            "continuity": "above",
+            "colorStops": [{"color": x, "stop": y} for x, y, _ in steps],
+            "stops": [{"color": x, "stop": y} for x, _, y in steps],
+        },
+    }
+
+
+def _xy(
+    series: str,
+    time: str,
+    values: Sequence[str],
+    split: str | tuple[()],
+    colours: Mapping[str, str],
+) -> Json:
+    layer: Json = {
+        "layerId": _LAYER,
+        "layerType": "data",
+        "seriesType": series,
+        "position": "top",
+        "showGridlines": False,
+        "xAccessor": time,
+        "accessors": list(values),
+        "yConfig": [{"forAccessor": x, "color": y} for x, y in colours.items() if y],
+    }
+    if split:
+        layer["splitAccessor"] = split
+    return {
+        "preferredSeriesType": series,
+        "legend": {"isVisible": True, "position": "bottom"},
+        "valueLabels": "hide",
+        "axisTitlesVisibilitySettings": {"x": False, "yLeft": False, "yRight": False},
+        "layers": [layer],
+    }
+
+
+# Maps
+
+
+def _map(panel: Map, index: str) -> tuple[Json, References]:
+    names = [f"layer_{x}_source_index_pattern" for x in range(1, len(panel.columns) + 1)]
+    base = {
+        "id": "base",
+        "type": "EMS_VECTOR_TILE",
+        "label": None,
+        "alpha": 1,
+        "visible": True,
+        "minZoom": 0,
+        "maxZoom": 24,
+        "includeInFitToBounds": True,
+        "sourceDescriptor": {
+            "type": "EMS_TMS",
+            "isAutoSelect": True,
+            "lightModeDefault": "road_map_desaturated",
+        },
+        "style": {"type": "EMS_VECTOR_TILE", "color": ""},
+    }
+    layers = [base, *(_circles(x, y) for x, y in zip(panel.columns, names, strict=True))]
+    state = {
+        "zoom": 1.5,
+        "center": {"lon": 10, "lat": 30},
+        "timeFilters": {"from": "now-24h", "to": "now"},
+        "query": kql(""),
+        "filters": [],
+        "settings": {"autoFitToDataBounds": True},
+    }
+    attributes = {
+        "title": panel.title,
+        "description": "",
+        "layerListJSON": json.dumps(layers),
+        "mapStateJSON": json.dumps(state),
+        "uiStateJSON": json.dumps({"isLayerTOCOpen": False, "openTOCDetails": []}),
+    }
+    config = {"attributes": attributes, "enhancements": {}, "isLayerTOCOpen": False}
+    return {"type": "map", "embeddableConfig": config}, [to_view(f"{index}:{x}") for x in names]
+
+
+def _circles(column: Column, name: str) -> Json:
+    """Make a layer: circles by place, the larger the more documents."""
+    size = {"label": "count", "name": "doc_count", "origin": "source"}
+    return {
+        "id": column.label,
+        "type": "GEOJSON_VECTOR",
+        "label": column.label,
+        "alpha": 0.7,
+        "visible": True,
+        "minZoom": 0,
+        "maxZoom": 24,
+        "includeInFitToBounds": True,
+        "joins": [],
+        "query": kql(f'event.action: "smtp-authentication" and {column.query}'),
+        "sourceDescriptor": {
+            "type": "ES_GEO_GRID",
+            "id": column.label,
+            "geoField": "source.geo.location",
+            "requestType": "point",
+            "resolution": "COARSE",
+            "metrics": [
+                {"type": "count"},
+                {"type": "cardinality", "field": "cisco_esa.auth.account"},
+            ],
+            "applyGlobalQuery": True,
+            "applyGlobalTime": True,
+            "applyForceRefresh": True,
+            "indexPatternRefName": name,
+        },
+        "style": {
+            "type": "VECTOR",
+            "isTimeAware": True,
+            "properties": {
+                "fillColor": {"type": "STATIC", "options": {"color": column.colour}},
+                "lineColor": {"type": "STATIC", "options": {"color": "#FFFFFF"}},
+                "lineWidth": {"type": "STATIC", "options": {"size": 1}},
+                "iconSize": {
+                    "type": "DYNAMIC",
+                    "options": {"minSize": 5, "maxSize": 24, "field": size},
+                },
+                "symbolizeAs": {"options": {"value": "circle"}},
+            },
+        },
+    }
