@@ -1,6 +1,7 @@
 """Looking whether a configuration would work here and now."""
 
 import os
+import socket
 from contextlib import closing
 from pathlib import Path
 
@@ -384,3 +385,25 @@ def test_standard_input_is_said(tmp_path: Path, mounts: Path) -> None:
     """Nothing can be known of it before."""
     findings = at(found(tmp_path, LEAST, mounts), "inputs[0]", tmp_path)
     assert findings[0] == (True, " reads standard input", "")
+
+
+def test_the_address_of_the_page_is_tried(tmp_path: Path, mounts: Path) -> None:
+    """Not where the service has it; what all may read is said."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as other:
+        port = other.getsockname()[1]
+        ((good, text, advice),) = at(
+            found(tmp_path, f"{LEAST}http: {{listen: {port}}}\n", mounts), "http: ", tmp_path
+        )
+        assert not good
+        assert text.startswith(f"cannot listen on 127.0.0.1:{port}: Address already in use")
+        assert advice.startswith("Something else is there")
+        with closing(opened(tmp_path / "state", "a")):
+            text = f"{LEAST}http: {{listen: '0.0.0.0:{port}'}}\n"
+            assert at(found(tmp_path, text, mounts), "http: ", tmp_path) == [
+                (True, f"0.0.0.0:{port} is left to the service, which is running", ""),
+                (True, f"anyone who reaches 0.0.0.0:{port} may read", "Set token."),
+            ]
+    text = f"{LEAST}http: {{listen: {port}}}\n"
+    assert at(found(tmp_path, text, mounts), "http: ", tmp_path) == [
+        (True, f"can listen at 127.0.0.1:{port}", "")
+    ]

@@ -89,10 +89,6 @@ def fill(folder: Path) -> None:
             [
                 ("file/raw", b"\xff\x00"),
                 ("status/ingest", orjson.dumps(INGEST)),
-                *[(f"core/a/b/inbound/{x}", b"open") for x in range(3)],
-                *[(f"core/inbound/outbound/{x}", b"open") for x in range(2)],
-                ("core/inbound/attempts/5", b"other"),
-                ("core/outbound/expiry/", b"other"),
             ],
         )
         spool.commit(documents(20, 30))

@@ -80,19 +80,19 @@ def test_the_example_works(tmp_path: Path) -> None:
     """As it is; what is commented out works, too."""
     text = EXAMPLE.read_text()
     assert load_example(tmp_path, text) == ["archive"]
-    (tmp_path / "key").write_text("secret")
+    (tmp_path / "key").write_text("0123456789abcdef")
     inner = re.findall(r"^# ((?:inputs|outputs):\n(?:# .*\n)+)", text, re.MULTILINE)
     blocks = [re.sub("^# ", "", x, flags=re.MULTILINE) for x in inner]
     assert len(blocks) == 2
     rest = re.findall(
-        r"^# ((?:state|appliances|known_appliances_only|documents|spool|dead_letters|log):.*\n"
+        r"^# ((?:state|appliances|known_appliances_only|documents|spool|dead_letters|log|http):.*\n"
         r"(?:#   .*\n)*)",
         text,
         re.MULTILINE,
     )
     blocks += [re.sub("^# ", "", x, flags=re.MULTILINE) for x in rest]
-    assert len(blocks) == 9
-    whole = "".join(blocks).replace("/etc/esa-forwarder/es_api_key", str(tmp_path / "key"))
+    assert len(blocks) == 10
+    whole = re.sub(r"/etc/esa-forwarder/\w+_(key|token)", str(tmp_path / "key"), "".join(blocks))
     assert load_example(tmp_path, whole) == ["siem"]
 
 

@@ -23,7 +23,7 @@ import orjson
 from forwarder.app.parse import open_file
 from forwarder.appliances import Appliances
 from forwarder.config.load import Config, OutputConfig, file_sources, syslog_listeners
-from forwarder.config.models import FilesSettings, SyslogSettings
+from forwarder.config.models import FilesSettings, HttpSettings, SyslogSettings
 from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_size
 from forwarder.errors import EndedBySignal, ForwarderError
@@ -81,6 +81,8 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
         sockets = None if is_running else stack
         for number, source in enumerate(sources):
             yield from _check_input(config, number, source, seen, sockets)
+        if config.http is not None:
+            yield from _check_http(config.http, sockets)
     # The name of a folder does not count: it gives way to the one in the lines.
     named = {x.appliance for x in config.inputs if x.appliance is not None}
     named |= {x.appliance for x in seen.values() if x.named}
@@ -198,6 +200,26 @@ def _check_input(
         yield _ok(f"{at} reads standard input")
     zone = settings.timezone or "UTC"
     yield _ok(f"{at}: where a log has no offset from UTC, times are taken for those of {zone}")
+
+
+def _check_http(settings: HttpSettings, sockets: ExitStack | None) -> Iterator[Finding]:
+    """Open the socket of the status page, in the same way."""
+    # Most services have none, and it takes long to import.
+    from forwarder.app.web.server import HttpServer, Response  # noqa: PLC0415
+
+    try:
+        if sockets is not None:
+            starting = Response(b"", status=503)
+            sockets.enter_context(closing(HttpServer(settings, lambda *_: starting)))
+            yield _ok(f"http: can listen at {settings.place}")
+        else:
+            if settings.tls_files is not None:
+                server_context(settings.tls_files)
+            yield _ok(f"http: {settings.place} is left to the service, which is running")
+    except ForwarderError as error:
+        yield _bad(f"http: {error}")
+    if settings.is_open:
+        yield _ok(f"http: anyone who reaches {settings.place} may read", "Set token.")
 
 
 def _check_listener(

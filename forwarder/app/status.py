@@ -22,6 +22,7 @@ def describe(summary: "Summary", now: datetime) -> Status:
     """Describe everything, with ages at this time."""
     usage, pause = summary.usage, summary.pause
     runs = summary.process is not None
+    inputs = None if summary.ingest is None else orjson.loads(summary.ingest)
     status = {
         "service": {"running": runs, "process": summary.process},
         "reading": {"paused_since": _iso(pause and pause.since), "reason": pause and pause.reason},
@@ -35,8 +36,8 @@ def describe(summary: "Summary", now: datetime) -> Status:
             "damaged_rows": summary.damage[0],
             "damaged_documents": summary.damage[1],
         },
-        "connections": {"open": summary.connections},
-        "inputs": summary.ingest and orjson.loads(summary.ingest),
+        "connections": {"open": (inputs or {}).get("open_connections", 0)},
+        "inputs": inputs,
         "outputs": {x: _output(y, now, runs=runs) for x, y in summary.outputs.items()},
         "dead_letters": {
             name: {

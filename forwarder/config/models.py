@@ -289,6 +289,18 @@ class HttpSettings(Settings):
         """The certificates, as a listener takes them."""
         return None if self.tls is None else TlsSettings(**self.tls.model_dump())
 
+    @property
+    def place(self) -> str:
+        """Where it listens, for people."""
+        return self.listen.url.removeprefix("tcp://")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether all other hosts that reach the address may read."""
+        host = self.listen.host
+        is_own = host.startswith("127.") or host in {"::1", "localhost"}
+        return self.token is None and not is_own
+
 
 class TopSettings(Settings):
     """The configuration of esa-forwarder."""

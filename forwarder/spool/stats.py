@@ -34,8 +34,6 @@ from forwarder.spool.schema import (
 from forwarder.spool.writer import DiskUsage, Pause, held, size_of, usage_of, wal_of
 
 _INGEST = "status/ingest"  # what ingest says of the inputs
-_KEYS = "SELECT key FROM state WHERE key >= 'core/' AND key < 'core0'"
-_OPEN = ("inbound", "outbound")  # kinds of keys that are open connections: the last part but one
 
 _Result = TypeVar("_Result")
 
@@ -62,7 +60,6 @@ class Summary(NamedTuple):
     outputs: dict[str, Waiting]
     dead_letters: dict[str, letters.Count]  # by output
     max_letter_bytes: int | None  # the limit of the dead letters of each
-    connections: int  # that are open in the logs
     ingest: bytes | None  # what ingest has said of the inputs, in JSON; None if it never did
 
 
@@ -111,7 +108,6 @@ def _summarise(folder: Path, connection: sqlite3.Connection) -> Summary:
         outputs={name: waiting(name, progress) for name, progress in outputs.items()},
         dead_letters=letters.count(connection),
         max_letter_bytes=max_letter_bytes,
-        connections=sum(x.rsplit("/", 2)[1] in _OPEN for (x,) in connection.execute(_KEYS)),
         ingest=dict(load_state(connection, _INGEST)).get(_INGEST),
     )
 

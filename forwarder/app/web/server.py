@@ -99,11 +99,10 @@ class HttpServer:
         """Go on with another token and other certificates, which are read again."""
         self._context = settings.tls_files and server_context(settings.tls_files)
         self._settings = settings
-        host = settings.listen.host
-        if settings.token is None and host != "localhost" and not host.startswith(("127.", "::1")):
+        if settings.is_open:
             _log.warning(
                 "All who reach this address can read the status page; set token below http.",
-                address=settings.listen.url.removeprefix("tcp://"),
+                address=settings.place,
             )
 
     def close(self) -> None:
@@ -126,8 +125,8 @@ class HttpServer:
                 server = await asyncio.start_server(self._accept, sock=each, limit=_READ_BYTES)
                 self._servers.append(server)
         except OSError as error:
-            url = address.url.removeprefix("tcp://")
-            raise ForwarderError(f"cannot listen on {url}: {advice_on(error, address)}") from error
+            words = f"cannot listen on {self._settings.place}: {advice_on(error, address)}"
+            raise ForwarderError(words) from error
 
     async def _close(self) -> None:
         for server in self._servers:
