@@ -14,6 +14,7 @@ from forwarder.cli.reading import read_options
 from forwarder.mail_logs import forms
 from forwarder.mail_logs.stories import Story
 from tests import patterns
+from tests.corpus.hostile import hostile
 from tests.test_trace import SAMPLES, stamped
 
 HEADER = "Version: 15.0.0-100 SN: 564D\nTime offset from UTC: 7200 seconds\n"
@@ -97,16 +98,26 @@ def test_the_end_of_a_session_has_fields_from_its_messages(folder: Path) -> None
     assert "without it there is no document" in done.stdout
 
 
-def test_every_field_of_every_document_has_a_line() -> None:
-    """Those of the sample logs, of all kinds; none is left without one."""
+def test_every_field_of_every_document_has_a_line(tmp_path: Path) -> None:
+    """Of all kinds in the sample logs and in hostile ones; none is left without one."""
+    for path, content in hostile(1).files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
     options = read_options(
-        (str(SAMPLES),), config=None, appliance=None, zone=None, year=None, follow_symlinks=False
+        (str(SAMPLES), str(tmp_path)),
+        config=None,
+        appliance=None,
+        zone=None,
+        year=None,
+        follow_symlinks=False,
     )
     kinds = set()
 
     def tell(story: Story, serialise: Any) -> None:  # noqa: ANN401
         for event in story.events:
-            if (kind := (event.outcome.action, event.outcome.result)) in kinds:
+            outcome, session, known = event.outcome, event.session, event.connection
+            how = (session and session.reason, known and known.correlated, event.syslog is None)
+            if (kind := (outcome.action, outcome.result, *how)) in kinds:
                 continue
             kinds.add(kind)
             whole = explaining.flatten(json.loads(serialise(event)))
@@ -117,7 +128,7 @@ def test_every_field_of_every_document_has_a_line() -> None:
             assert [x.is_own for x in sources].count(True) == 1
 
     explaining.explain_file(options, None, tell, lambda _: None, lambda *_: None)
-    assert len(kinds) >= 5
+    assert len(kinds) > 15
 
 
 def test_a_file_is_explained_connection_by_connection(folder: Path) -> None:
@@ -148,6 +159,7 @@ def test_compressed_files_are_read_at_their_uncompressed_bytes(folder: Path) -> 
 
 
 STAMP = "Wed Apr 22 11:00:00 2009 Info: "
+NO_LDAP = "SMTP Auth: LDAP query failed, possible LDAP misconfiguration or unreachable server."
 
 
 @pytest.mark.parametrize(
@@ -173,6 +185,10 @@ STAMP = "Wed Apr 22 11:00:00 2009 Info: "
             ("line of syslog (version 1, priority 22, host esa1, tag mail, offset +02:00); login",),
         ),
         ("<22>Apr 22 11:00:00 r kernel: eth0 is up", ("not of a mail log: <22>",)),
+        (
+            f"{STAMP}{NO_LDAP}",
+            ("Login without a connection of unknown", '"smtp-authentication-error"'),
+        ),
         ("hello, world", ("is not a line of a mail log",)),
         (f"{STAMP}\x1b[31m \u202e", ("\\x1b[31m \\u202e",)),
     ],

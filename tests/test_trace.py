@@ -16,6 +16,7 @@ from forwarder.cli.reading import read_options
 from forwarder.mail_logs import stories
 from forwarder.mail_logs.stories import Story
 from forwarder.pipeline import Settings
+from tests.corpus.hostile import hostile
 from tests.test_docs import block
 
 SAMPLES = Path(__file__).parents[1] / "examples" / "mail_logs"
@@ -158,10 +159,18 @@ def test_hosts_of_one_file_have_numbers_of_their_own(tmp_path: Path) -> None:
     assert [x for x in messages(done) if " esa2 " in x and " esa1 " in x] == []
 
 
-def test_every_document_is_in_a_story() -> None:
-    """Once, and as ``parse`` has it."""
+def test_every_document_is_in_a_story(tmp_path: Path) -> None:
+    """Once, and as ``parse`` has it; also where the logs are hostile."""
+    for path, content in hostile(1).files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
     options = read_options(
-        (str(SAMPLES),), config=None, appliance=None, zone=None, year=None, follow_symlinks=False
+        (str(SAMPLES), str(tmp_path)),
+        config=None,
+        appliance=None,
+        zone=None,
+        year=None,
+        follow_symlinks=False,
     )
     told: list[bytes] = []
     outcome = tracing.trace(
@@ -204,6 +213,17 @@ def test_a_message_number_that_comes_again_is_of_the_last_connection() -> None:
     content = "\n".join(y.format(x) for x in (5, 6) for y in (*lines, "ICID {0} close"))
     found = told(stamped(f"{content}\nMID 7 ready 5 bytes from <a@b.c>\n"), 1000)
     assert {x.name: len(x.lines) for x in found} == {"ICID 5": 3, "ICID 6": 4}
+
+
+def test_a_session_whose_number_comes_again_ends_with_that_line() -> None:
+    """It is of the old connection, as is its document; the line is of both."""
+    login = SECOND.splitlines()[0]
+    new = "New SMTP ICID 5 interface A (192.0.2.1) address 192.0.2.{}"
+    content = stamped(f"{new.format(1)}\n{login}\n{new.format(2)}\n{login}\n")
+    one, two = told(content, 1000)
+    assert [len(x.lines) for x in (one, two)] == [3, 2]
+    assert [x.session is not None for x in one.events] == [False, True]
+    assert [x.session is not None for x in two.events] == [False]
 
 
 def test_what_is_open_takes_a_limited_part_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:

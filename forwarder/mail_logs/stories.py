@@ -7,7 +7,8 @@ Rules:
 
 * A line belongs to what its message names at its beginning: ``MID 6 Subject 'ICID 5 close'`` is of
   message 6. Numbers count within one host of a syslog header.
-* ``New`` begins a story, whatever was known of its number.
+* ``New`` begins a story, whatever was known of its number. A login that names no connection is one
+  by itself.
 * At most :data:`MAX_OPEN` stories are open, with :data:`MAX_LINES` lines each and
   :data:`MAX_BYTES` together; the oldest ones are told before their end, and further lines are only
   counted.
@@ -57,8 +58,8 @@ class Story:
 
     appliance: str
     name: str  # `ICID 5`
-    is_wanted: bool = False
     lines: list[StoryLine] = field(default_factory=list)
+    is_wanted: bool = False
     more: int = 0  # lines beyond that
     events: list[Event] = field(default_factory=list)
     headers: tuple[StoryLine, ...] = ()  # of the files it is in
@@ -108,9 +109,13 @@ class Stories:
                 continue
             for story in self._find(block.host, appliance, found):
                 self._add(story, line)
-                placed[line.offset] = story
+                # The first one, where a line is of two: a session that ends with it.
+                placed.setdefault(line.offset, story)
         for event in events:
-            self._place(block.host, event, placed)
+            if event.connection is None:
+                self._add_alone(appliance, event)
+            else:
+                self._place(block.host, event.connection[0], event, placed)
         self._tell_ended()
         while self._size > MAX_BYTES:
             oldest = _pop_oldest(self._open or self._closed or self._mids)
@@ -139,9 +144,14 @@ class Stories:
             return
         name = host, kind, number
         if message.startswith(_NEW):
-            for stories in (self._open, self._closed):
-                if name in stories:
-                    self._end(stories.pop(name))
+            if name in self._closed:
+                self._end(self._closed.pop(name))
+            if name in self._open:
+                # Its session, if it has one, ends with this line.
+                old = self._open.pop(name)
+                old.has_ended = True
+                yield old
+                self._end(old)
         story = self._open.get(name) or self._closed.get(name)
         if story is None:
             story = self._open[name] = Story(appliance, f"{kind.decode()} {number.decode()}")
@@ -184,12 +194,23 @@ class Stories:
             story.more += 1
         story.is_wanted = story.is_wanted or self._wanted(story, line, None)
 
-    def _place(self, host: str | None, event: Event, placed: dict[int, Story]) -> None:
+    def _add_alone(self, appliance: str, event: Event) -> None:
+        """Make a story of a login that names no connection."""
+        story = Story(appliance, "Login without a connection", has_ended=True)
+        at = event.origin.path, event.offset or 0, event.original or b""
+        self._add(story, StoryLine(*at, event.message, event.syslog))
+        story.events.append(event)
+        story.is_wanted = story.is_wanted or self._wanted(story, None, event)
+        self._ended.append(story)
+
+    def _place(
+        self, host: str | None, number: bytes, event: Event, placed: dict[int, Story]
+    ) -> None:
         """Add an event to the story of its line; one without a line to what is open."""
         story = None if event.offset is None else placed.get(event.offset)
-        if story is None and event.connection is not None:
+        if story is None:
             outbound = event.outcome.action is Action.OUTBOUND
-            story = self._open.get((host, b"DCID" if outbound else b"ICID", event.connection[0]))
+            story = self._open.get((host, b"DCID" if outbound else b"ICID", number))
         if story is not None:
             story.events.append(event)
             story.is_wanted = story.is_wanted or self._wanted(story, None, event)
