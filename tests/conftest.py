@@ -28,6 +28,7 @@ SLOW = (
     "test_bench",
     "test_cli.py",
     "test_deb",
+    "test_dashboards",
     "test_detection",
     "test_docs_plugins",
     "test_faults_",

@@ -5,7 +5,6 @@ python -m tests.status_picture; it needs Debian's chromium and pngquant.
 
 import math
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,10 +17,11 @@ import orjson
 from forwarder.app.observation import Observation, observe
 from forwarder.app.web.site import SAMPLE_SECONDS, Site
 from forwarder.spool import OutputError
+from tests import pictures
 from tests.spooling import documents, opened, read
 
 PICTURE = Path(__file__).parents[1] / "docs" / "status-page.png"
-SIZE = "1000,900"
+WIDTH, HEIGHT = 1000, 900
 _MINUTES = 15
 
 
@@ -74,10 +74,6 @@ def _inputs(logins: dict[str, float], number: int, now: float) -> dict[str, Any]
     }
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=60)  # noqa: S603 - our own command
-
-
 def main() -> None:
     """Draw it."""
     site = Site()
@@ -87,12 +83,7 @@ def main() -> None:
         shown = Path(folder) / "page.html"
         host = socket.gethostname().encode()
         shown.write_bytes(site.answer("/", "").body.replace(host, b"forwarder.example.com"))
-        _run(
-            "chromium",
-            *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
-            *(f"--window-size={SIZE}", f"--screenshot={PICTURE}", shown.as_uri()),
-        )
-    _run("pngquant", "--force", "--strip", "--output", str(PICTURE), "64", str(PICTURE))
+        pictures.take(shown, PICTURE, WIDTH, HEIGHT)
 
 
 if __name__ == "__main__":
