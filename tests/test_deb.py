@@ -162,7 +162,10 @@ def test_the_hardened_unit_lets_the_service_work(host: Machine) -> None:
     configure(host, HARD.format(DOCUMENTS=DOCUMENTS).replace("siem:", "moved:"))
     host.run("systemctl reload esa-forwarder")
     wait_until(lambda: any("in use" in x["event"] for x, _ in events(host)), "the reload")
-    assert succeeds(host, f"{AS_ITS_USER} esa-forwarder status -c {CONFIG}")
+    status = f"{AS_ITS_USER} esa-forwarder status -c {CONFIG}"
+    wait_until(lambda: "moved" in host.run(f"{status}; test $? = 1"), "what needs attention")
+    shown = "systemctl show -P StatusText esa-forwarder"
+    wait_until(lambda: "moved" in host.run(shown), "the same in the status of the unit")
     assert not succeeds(host, "setpriv --reuid nobody cat /run/credentials/*/es_api_key")
 
     process = "$(systemctl show -P MainPID esa-forwarder)"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from forwarder.masking import MASK
 from tests.bulk_server import Answer, Asked, BulkServer
@@ -24,6 +25,7 @@ SECRETS = {
     "PASSWORD": "of-a-variable-1617",
     "file": "of-a-file-181920",
     "written": "of-the-configuration-2122",
+    "token": "of-the-pages-23242526",
 }
 CONFIG = """\
 state: {folder}/state
@@ -41,6 +43,7 @@ outputs:
   lab: {{type: opensearch, hosts: ["{lab}"], username: u, password: "${{PASSWORD}}"}}
   old: {{type: opensearch, hosts: ["{lab}"], username: u, password: "${{file:{folder}/password}}"}}
   away: {{type: opensearch, hosts: ["http://127.0.0.1:1"], username: u, password: {written}}}
+http: {{listen: "127.0.0.1:{http}", token: {token}}}
 log: {{level: debug}}
 """
 MODES = {
@@ -59,6 +62,7 @@ COMMANDS = (
     ("status",),
     ("status", "--format", "json"),
 )
+PAGES = ("/", "/healthz", "/metrics", "/readyz", "/nowhere")
 
 
 def encoded(secret: str) -> str:
@@ -72,6 +76,16 @@ def refuse(asked: Asked) -> Answer:
     ids = [json.loads(x)["create"]["_id"] for x in asked.body.split(b"\n")[:-1:2]]
     failure = {"status": 400, "error": {"type": "t", "reason": said}}
     return Answer(200, {"errors": True, "items": [{"create": {"_id": x, **failure}} for x in ids]})
+
+
+def page(program: Program, path: str) -> str:
+    """Return what the service serves, with its headers."""
+    (port,) = re.findall(r"http: .*:(\d+)", program.config.read_text())
+    headers = {"Authorization": f"Bearer {SECRETS['token']}"}
+    answer = urllib3.request(
+        "GET", f"http://127.0.0.1:{port}{path}", headers=headers, retries=False
+    )
+    return f"{answer.headers}{answer.data.decode()}"
 
 
 def without_umask() -> None:
@@ -89,7 +103,8 @@ def program(tmp_path: Path) -> Iterator[Program]:
     Authority(tmp_path).issue(tmp_path / "server.pem", tmp_path / "server.key")
     path = tmp_path / "esa.yaml"
     urls = {"siem": siem.url, "lab": lab.url}
-    values = {"folder": tmp_path, "port": free_ports(1)[0], "written": SECRETS["written"]}
+    port, http = free_ports(2)
+    values = {"folder": tmp_path, "port": port, "http": http, **SECRETS}
     path.write_text(CONFIG.format_map(urls | values))
     program = Program(path, environment={x: SECRETS[x] for x in ("KEY", "PASSWORD")})
     append(tmp_path, logins(*range(1, 6)))
@@ -124,7 +139,9 @@ def test_it_is_for_its_user_and_has_no_secrets(program: Program, tmp_path: Path)
     program.await_log("The new configuration is not valid")
     (tmp_path / "esa.yaml").write_text((tmp_path / "esa.yaml").read_text().replace("nonsense", "#"))
     said = {" ".join(x): shown(program, *x) for x in COMMANDS}
+    said |= {x: page(program, x) for x in PAGES}
     assert MASK in said["config show"]
+    assert MASK in said["/"]
     assert MASK in said["dead-letters show 1"]
 
     program.end()
