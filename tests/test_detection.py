@@ -3,6 +3,7 @@
 Here logs come in daily files, which is the quickest to run; ``make alerts`` counts all ways.
 """
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,13 @@ from sigma.backends.elasticsearch.elasticsearch_esql import ESQLBackend
 from sigma.backends.splunk.splunk import SplunkBackend
 from sigma.collection import SigmaCollection
 
+from tests.detection.arrivals import load
+from tests.detection.engine import Engine
 from tests.detection.making import ASSETS, made
-from tests.detection.measuring import Counted, count, install, repeated
+from tests.detection.measuring import Counted, count, install, repeated, rules
+from tests.detection.places import LAST, logins
 from tests.detection.sigma import RULES as SIGMA
+from tests.detection.table import PREFIX
 from tests.servers.elasticsearch.running import Node
 from tests.world import story
 from tests.world.attacks import ATTACKS
@@ -57,6 +62,21 @@ def test_no_attack_raises_an_alert_of_a_rule_twice(counted: Counted) -> None:
 def test_each_rule_finds_an_attack(counted: Counted) -> None:
     """A rule that finds none of the attacks has none to show what it is for."""
     assert {y.rule for x in counted.found.values() for y in x} == set(counted.slowest)
+
+
+def test_no_rule_fails_when_an_account_comes_from_thousands_of_places_in_one_file(
+    query_node: Node, tmp_path: Path
+) -> None:
+    """And it is found that it cannot have been at all of them."""
+    stream = "logs-cisco_esa.auth-places"
+    documents = logins(tmp_path, story.ATTACKED, story.DAY, each=1)
+    install(query_node)
+    load(query_node.admin, stream, documents, lambda _: story.ATTACKED, geoip=False)
+    engine = Engine(query_node.admin, stream)
+    hour = timedelta(hours=1)
+    alerts = [y for x in rules() for y in engine.alerts(x, story.ATTACKED, story.ATTACKED + hour)]
+    assert [x.rule for x in alerts] == [f"{PREFIX}SMTP logins too far apart to travel"]
+    assert LAST in alerts[0].values["source.ip"]
 
 
 def test_the_story_is_the_same_each_time(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from tests.detection.table import RULES
 from tests.test_docs import between, rows
 from tests.test_trace import SAMPLES
 from tests.world import story
-from tests.world.attacks import ATTACKS
+from tests.world.attacks import ATTACKS, trace
 
 BEGIN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -296,9 +296,10 @@ def test_attacks_are_found(company: Report, begin: str, names: set[str]) -> None
     attacks = [x for x in ATTACKS if x.name.startswith(begin)]
     assert attacks
     for attack in attacks:
+        truth = trace(attack, story.ATTACKED)
         for name in names:
             named = {y for x in found(company, name) for y in x}
-            assert attack.targets & named, (attack.name, name)
+            assert (truth.accounts | truth.sources) & named, (attack.name, name)
 
 
 def test_what_is_counted_is_what_was_written(company: Report) -> None:

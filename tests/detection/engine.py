@@ -44,8 +44,9 @@ class Engine:
         self._stream = stream
         self.slowest: dict[str, float] = {}
         """Seconds of the slowest run of each rule."""
-        arrived = self._search({"all": {"terms": {"field": "event.ingested", "size": 200_000}}})
-        self._arrivals = sorted(x["key"] / 1000 for x in arrived["all"]["buckets"])
+        minutes = {"field": "event.ingested", "fixed_interval": "1m", "min_doc_count": 1}
+        arrived = self._search({"all": {"date_histogram": minutes}})
+        self._arrivals = [x["key"] / 1000 for x in arrived["all"]["buckets"]]
 
     def alerts(self, rule: Mapping[str, Any], since: datetime, until: datetime) -> list[Alert]:
         """Run a rule as often as it says, and return the alerts it raises."""

@@ -6,6 +6,7 @@ logs come, and writes the table of the documentation.
 
 import tempfile
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,26 +16,26 @@ from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
 
 from forwarder import SetupOptions
-from tests.detection.arrivals import ARRIVALS, load
+from tests.detection.arrivals import ARRIVALS, Arrival, load
 from tests.detection.engine import Alert, Engine
 from tests.detection.making import ASSETS, DOCUMENT
 from tests.kibana.asking import parse_lines
 from tests.servers.elasticsearch.running import PASSWORD, USER, Node
 from tests.servers.queries.building import build
 from tests.world import story
-from tests.world.attacks import ATTACKS
+from tests.world.attacks import ATTACKS, Trace, trace
 
 BEGIN, END = "<!-- alerts: made by make alerts -->", "<!-- end of alerts -->"
 _LATE = {"hourly files": timedelta(hours=1), "daily files": timedelta(days=1)}
-_NAMED = ("source.ip", "user.name", "destination.address")
-"""The fields by which an alert names whom it is about."""
+_SLACK = timedelta(minutes=62)
+"""Between the arrival of the end of an attack and its alert; the longest interval and a minute."""
 
 
 class Counted(NamedTuple):
     """The alerts of all rules, for one way in which logs come."""
 
     noise: dict[str, list[Alert]]
-    """By day: alerts of nothing that happened."""
+    """By day: alerts of nothing that happened, or too late to be of use."""
     found: dict[str, list[Alert]]
     """By attack."""
     slowest: dict[str, float]
@@ -77,14 +78,19 @@ def count(
     engine = Engine(client, stream)
     late = _LATE.get(arrival, timedelta(0))
     counted = Counted({x: [] for x in days}, {x.name: [] for x in ATTACKS}, engine.slowest)
-    for rule in rules():
+    traces = {x.name: trace(x, story.ATTACKED) for x in ATTACKS}
+
+    def run(rule: Mapping[str, Any]) -> None:
         for name, day in days.items():
             for alert in engine.alerts(rule, day + late, day + late + story.DAY):
-                attacks = _attacks_in(alert) if name == "attacks" else []
-                for attack in attacks:
+                of = [x for x, y in traces.items() if _is_of(alert, y, ARRIVALS[arrival])]
+                for attack in of:
                     counted.found[attack].append(alert)
-                if not attacks:
+                if not of:
                     counted.noise[name].append(alert)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, rules()))
     return counted
 
 
@@ -98,17 +104,25 @@ def repeated(counted: Counted) -> list[tuple[str, str]]:
     return [x[:2] for x, times in seen.items() if len(times) > 1]
 
 
-def _attacks_in(alert: Alert) -> list[str]:
-    named: set[str] = set()
-    for field in _NAMED:
-        value = alert.values.get(field)
-        named |= set(value) if isinstance(value, list) else {str(value)}
-    return [x.name for x in ATTACKS if x.targets & named]
+def _is_of(alert: Alert, attack: Trace, arrival: Arrival) -> bool:
+    """Tell whether an alert names the source and, if any, the account of an attack, in time."""
+    sources, accounts = (
+        set(x if isinstance(x, list) else [x])
+        for x in (
+            alert.values.get("source.ip") or alert.values.get("destination.address"),
+            alert.values.get("user.name") or [],
+        )
+    )
+    return (
+        attack.begin < alert.time <= arrival(attack.end) + _SLACK
+        and not attack.sources.isdisjoint(sources)
+        and (not accounts or not attack.accounts.isdisjoint(accounts))
+    )
 
 
 def _main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        story.write(Path(folder) / "logs")
+        story.write(Path(folder) / "logs", probe_every=timedelta(minutes=1))
         documents = list(story.documents(Path(folder) / "logs"))
         home = Path(folder) / "server"
         home.mkdir()

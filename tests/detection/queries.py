@@ -18,8 +18,6 @@ import re
 from forwarder.report import definitions as limits
 
 INDEX = "logs-cisco_esa.auth-*"
-ACCOUNT = r'REPLACE(TO_LOWER(user.name), "^.*\\\\|@.*$", "")'
-"""The user in one form: in lower case, without a domain before or behind."""
 NETWORK = (
     'COALESCE(CONCAT("AS", TO_STRING(source.as.number)),'
     f" TO_STRING(IP_PREFIX(source.ip, {limits.IPV4_BITS}, {limits.IPV6_BITS})))"
@@ -36,7 +34,7 @@ def _read(interval: int, days: int, *, action: str = "smtp-authentication") -> s
 FROM {INDEX}
 | WHERE event.action == "{action}" AND source.ip IS NOT NULL AND user.name IS NOT NULL
 | WHERE @timestamp > NOW() - {days} days AND event.ingested <= NOW() - 1 minute
-| EVAL account = {ACCOUNT}, network = {NETWORK}
+| EVAL account = COALESCE(cisco_esa.auth.account, user.name), network = {NETWORK}
 | EVAL new = event.ingested > NOW() - {interval + 1} minutes AND @timestamp > NOW() - 2 days
 | EVAL good = event.outcome == "success\""""
 
@@ -45,6 +43,10 @@ def _context(condition: str = "") -> str:
     """Collect what is shown in an alert."""
     where = f" WHERE {condition}" if condition else ""
     return ", ".join(f"{x} = VALUES({x}){where}" for x in CONTEXT)
+
+
+_FEW = "| EVAL " + ", ".join(f"{x} = MV_SLICE({x}, 0, 99)" for x in ("source.ip", *CONTEXT))
+"""Show a hundred of many values."""
 
 
 def _end(*lines: str) -> str:
@@ -119,7 +121,7 @@ DISTRIBUTED_SPRAYING = _end(
     f" {_context()}",
     f"| WHERE strangers >= {limits.SPRAYING_STRANGERS} AND users >= {limits.SPRAYING_ACCOUNTS} AND"
     f" strangers_before < {limits.SPRAYING_STRANGERS}",
-    "| EVAL source.ip = MV_SLICE(source.ip, 0, 99)",
+    _FEW,
     "| LIMIT 100",
 )
 
@@ -133,7 +135,7 @@ DISTRIBUTED_GUESSING = _end(
     "| STATS strangers = SUM(strangers), earlier = SUM(earlier), refusals = SUM(refusals),"
     f" source.ip = VALUES(source.ip), {_context()} BY account",
     f"| WHERE strangers >= {limits.GUESSING_STRANGERS} AND earlier < {limits.GUESSING_STRANGERS}",
-    "| EVAL source.ip = MV_SLICE(source.ip, 0, 99)",
+    _FEW,
     "| SORT strangers DESC",
     "| LIMIT 100",
 )
@@ -150,7 +152,7 @@ MASS_MAIL = _end(
     "| EVAL usual = COALESCE(usual, 0), earlier = COALESCE(earlier, 0)",
     f"| EVAL limit = GREATEST(TO_LONG({limits.MASS_RECIPIENTS}), {limits.MASS_TIMES} * usual)",
     "| WHERE recipients >= limit AND earlier < limit",
-    "| EVAL source.ip = MV_SLICE(source.ip, 0, 99)",
+    _FEW,
     "| SORT recipients DESC",
     "| LIMIT 100",
 )
@@ -190,30 +192,43 @@ NO_TLS = _end(
     "| LIMIT 100",
 )
 
+# A place is that of a network, rounded to 0.1 degrees; the centroid is quicker to read than the point
+# of each document. However many places an account has, its latest new ones are compared with its last
+# logins, and what an alert shows goes along in one string.
 TRAVEL = _end(
     _read(30, 8),
     "| WHERE good AND source.geo.location IS NOT NULL",
-    "| EVAL place = TO_STRING(source.geo.location)",
-    "| EVAL seen = CASE(@timestamp > NOW() - 3 days, CONCAT(TO_STRING(DATE_TRUNC(10 minutes,"
-    ' @timestamp)), " ", place), NULL)',
-    "| STATS first_seen = MIN(@timestamp), arrived = MIN(event.ingested), seen = VALUES(seen),"
-    f" source.ip = VALUES(source.ip) WHERE new, {_context('new')} BY account, place",
+    "| STATS point = ST_CENTROID_AGG(source.geo.location), first_seen = MIN(@timestamp),"
+    " arrived = MIN(event.ingested),"
+    ' time = TOP(@timestamp, 50, "desc") WHERE @timestamp > NOW() - 3 days, '
+    + ", ".join(f"{x} = MAX({x}) WHERE new" for x in ("source.ip", *CONTEXT))
+    + " BY account, prefix = IP_PREFIX(source.ip, 24, 48)",
+    '| EVAL place = CONCAT("POINT(", TO_STRING(ROUND(ST_X(point), 1)), " ",'
+    ' TO_STRING(ROUND(ST_Y(point), 1)), ")")',
+    '| EVAL about = CONCAT(TO_STRING(source.ip), "|", '
+    + ', "|", '.join(f'COALESCE({x}, "")' for x in CONTEXT)
+    + ")",
+    "| KEEP account, place, first_seen, arrived, about, time",
+    "| MV_EXPAND time",
+    '| EVAL seen = CONCAT(TO_STRING(time), "|", place)',
+    "| STATS first_seen = MIN(first_seen), arrived = MIN(arrived), seen = VALUES(seen),"
+    " about = MAX(about) BY account, place",
     "| EVAL fresh = arrived > NOW() - 31 minutes AND first_seen > NOW() - 2 days",
-    '| EVAL visit = CASE(fresh, CONCAT(TO_STRING(first_seen), " ", place), NULL)',
-    "| STATS visit = VALUES(visit), seen = VALUES(seen), source.ip = VALUES(source.ip) WHERE fresh,"
-    f" {_context()} BY account",
+    '| EVAL visit = CASE(fresh, CONCAT(TO_STRING(first_seen), "|", place, "|", about), NULL)',
+    '| STATS visit = TOP(visit, 5, "desc"), seen = TOP(seen, 300, "desc") BY account',
     "| WHERE visit IS NOT NULL",
-    "| EVAL visit = MV_SLICE(MV_SORT(visit), 0, 4)",
     "| MV_EXPAND visit",
     "| MV_EXPAND seen",
-    '| DISSECT visit "%{visit_time} %{visit_place}"',
-    '| DISSECT seen "%{seen_time} %{seen_place}"',
+    '| DISSECT visit "%{visit_time}|%{visit_place}|%{ip}|'
+    + "|".join(f"%{{{x}}}" for x in CONTEXT)
+    + '"',
+    '| DISSECT seen "%{seen_time}|%{seen_place}"',
     "| WHERE visit_place != seen_place",
-    '| EVAL minutes = 10 + ABS(DATE_DIFF("minutes", TO_DATETIME(seen_time), TO_DATETIME(visit_time)))',
+    '| EVAL minutes = ABS(DATE_DIFF("minutes", TO_DATETIME(seen_time), TO_DATETIME(visit_time)))',
     "| WHERE minutes < 1440",
     "| EVAL km = ROUND(ST_DISTANCE(TO_GEOPOINT(visit_place), TO_GEOPOINT(seen_place)) / 1000)",
     "| WHERE km >= 500 AND km * 60 > 900 * minutes",
-    "| STATS km = MAX(km), minutes = MIN(minutes), source.ip = VALUES(source.ip),"
+    "| STATS km = MAX(km), minutes = MIN(minutes), source.ip = VALUES(TO_IP(ip)),"
     f" {_context()} BY account",
     "| SORT km DESC",
     "| LIMIT 100",

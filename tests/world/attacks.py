@@ -4,21 +4,40 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from tests.world.company import CRM_SOURCE, SCANNERS, desk, home, user
-from tests.world.mail_log import SMART_HOST, MailLog
+from forwarder.ecs.layout import account_of
+from tests.world.company import desk, home, user
+from tests.world.mail_log import MailLog
 
 _SECOND, _MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 class Attack(NamedTuple):
-    """What happens, and by what an alert can be told to be of it."""
+    """What happens."""
 
     name: str
     write: Callable[[MailLog, datetime], None]
     hour: float
     """When it begins, after the midnight at which the day of the attacks begins."""
-    targets: frozenset[str]
-    """Accounts and sources; an alert that names one has found it."""
+
+
+class Trace(NamedTuple):
+    """The truth about an attack, by which an alert can be told to be of it."""
+
+    begin: datetime
+    end: datetime
+    accounts: frozenset[str]
+    sources: frozenset[str]
+    """The addresses of the clients, or of the smart host."""
+
+
+def trace(attack: Attack, day: datetime) -> Trace:
+    """Find out whom an attack is about, and when it is over."""
+    log = MailLog(0)
+    begin = day + timedelta(hours=attack.hour)
+    attack.write(log, begin)
+    times, users, sources = zip(*log.attempts, strict=True)
+    accounts = frozenset(account_of(x) for x in users)
+    return Trace(begin, max(times), accounts, frozenset(sources))
 
 
 def server(network: int, number: int = 7) -> str:
@@ -133,90 +152,60 @@ def _slow_then_in(log: MailLog, begin: datetime) -> None:
     log.login(begin + timedelta(hours=7), "scanner3", server(20))
 
 
-def _attack(
-    name: str, write: Callable[[MailLog, datetime], None], hour: float, *targets: str
-) -> Attack:
-    return Attack(name, write, hour, frozenset(targets))
-
-
-def _account(number: int) -> str:
-    return user(number).partition("@")[0]
-
-
 ATTACKS = (
-    _attack(
-        "guessing, fast", _guess(lambda _: user(1), lambda _: bot(1), 100, 6 * _SECOND), 1, bot(1)
+    Attack("guessing, fast", _guess(lambda _: user(1), lambda _: bot(1), 100, 6 * _SECOND), 1),
+    Attack("guessing, one a minute", _guess(lambda _: user(2), lambda _: bot(2), 60, _MINUTE), 2),
+    Attack(
+        "guessing, three an hour", _guess(lambda _: user(3), lambda _: bot(3), 30, 20 * _MINUTE), 3
     ),
-    _attack(
-        "guessing, one a minute",
-        _guess(lambda _: user(2), lambda _: bot(2), 60, _MINUTE),
-        2,
-        bot(2),
-    ),
-    _attack(
-        "guessing, three an hour",
-        _guess(lambda _: user(3), lambda _: bot(3), 30, 20 * _MINUTE),
-        3,
-        bot(3),
-    ),
-    _attack(
+    Attack(
         "guessing at a service account",
         _guess(lambda _: "crm", lambda _: server(4), 25, 5 * _MINUTE),
         4,
-        server(4),
     ),
-    _attack(
-        "guessing, one user in four forms", _guess(_forms, lambda _: bot(5), 24, _MINUTE), 5, bot(5)
-    ),
-    _attack("spraying, fast", _guess(user, lambda _: bot(20), 50, 6 * _SECOND), 6, bot(20)),
-    _attack(
+    Attack("guessing, one user in four forms", _guess(_forms, lambda _: bot(5), 24, _MINUTE), 5),
+    Attack("spraying, fast", _guess(user, lambda _: bot(20), 50, 6 * _SECOND), 6),
+    Attack(
         "spraying, six an hour",
         _guess(lambda x: user(20 + x), lambda _: bot(21), 15, 10 * _MINUTE),
         7,
-        bot(21),
     ),
-    _attack(
+    Attack(
         "spraying in other forms",
         _guess(lambda x: f"EXAMPLE\\U{40 + x:03}", lambda _: bot(22), 12, 2 * _MINUTE),
         8,
-        bot(22),
     ),
-    _attack("a list of names", _guess(_dictionary, lambda _: bot(23), 18, _MINUTE), 9, bot(23)),
-    _attack(
+    Attack("a list of names", _guess(_dictionary, lambda _: bot(23), 18, _MINUTE), 9),
+    Attack(
         "one user from 144 addresses",
         _guess(lambda _: user(10), lambda x: bot(100 + x % 40, x), 144, 2 * _MINUTE),
         10,
-        _account(10),
     ),
-    _attack(
+    Attack(
         "200 users from 200 addresses",
         _guess(user, lambda x: far(30 + x % 50, x), 200, 15 * _SECOND),
         16.5,
-        *(far(30 + x % 50, x) for x in range(200)),
     ),
-    _attack(
+    Attack(
         "one user from one IPv6 network",
         _guess(lambda _: user(17), lambda x: f"2001:db8:bad::{x + 1:x}", 40, 3 * _MINUTE),
         13,
-        _account(17),
     ),
-    _attack("guessed at last", _guessed, 1.5, bot(60), _account(6)),
-    _attack("guessed over three days", _guessed_over_days, 20, bot(61), _account(7)),
-    _attack("in from elsewhere while guessed", _in_while_guessed, 12, _account(8), server(8)),
-    _attack("a leaked list, one right", _stuffed, 14, bot(80)),
-    _attack("right password from abroad", _abroad, 15, _account(9), far(9)),
-    _attack("right password, rented server, 2,000 recipients", _rented, 19, _account(11)),
-    _attack("usual address, 3,000 recipients", _at_the_desk, 11, _account(12)),
-    _attack("300 recipients, one a session", _drip, 21, _account(13)),
-    _attack("password without TLS, refused", _readable_refused, 3.5, far(14), _account(14)),
-    _attack("password without TLS, accepted", _readable, 22, home(15), _account(135)),
-    _attack("two continents in 30 minutes", _travelled, 9.5, _account(16)),
-    _attack("account of a scanner from outside", _scanner_moves, 2.5, "scanner2", server(17)),
-    _attack("account of the CRM from outside", _crm_moves, 0.5, "crm", server(18)),
-    _attack("account of the probe from abroad", _probe_stolen, 4.5, "probe", far(19)),
-    _attack("slow guessing, then in", _slow_then_in, 0.2, "scanner3", server(20)),
-    _attack("smart host refuses", _smart_host, 18, SMART_HOST),
+    Attack("guessed at last", _guessed, 1.5),
+    Attack("guessed over three days", _guessed_over_days, 20),
+    Attack("in from elsewhere while guessed", _in_while_guessed, 12),
+    Attack("a leaked list, one right", _stuffed, 14),
+    Attack("right password from abroad", _abroad, 15),
+    Attack("right password, rented server, 2,000 recipients", _rented, 19),
+    Attack("usual address, 3,000 recipients", _at_the_desk, 11),
+    Attack("300 recipients, one a session", _drip, 21),
+    Attack("password without TLS, refused", _readable_refused, 3.5),
+    Attack("password without TLS, accepted", _readable, 22),
+    Attack("two continents in 30 minutes", _travelled, 9.5),
+    Attack("account of a scanner from outside", _scanner_moves, 2.5),
+    Attack("account of the CRM from outside", _crm_moves, 0.5),
+    Attack("account of the probe from abroad", _probe_stolen, 4.5),
+    Attack("slow guessing, then in", _slow_then_in, 0.2),
+    Attack("smart host refuses", _smart_host, 18),
 )
 """In the order in which they are told."""
-
-assert CRM_SOURCE not in SCANNERS

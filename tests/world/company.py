@@ -41,19 +41,19 @@ def desk(number: int) -> str:
 class Company:
     """Writes its days into a log."""
 
-    def __init__(self, log: MailLog, seed: int = 1) -> None:
+    def __init__(self, log: MailLog, seed: int = 1, probe_every: timedelta = 5 * MINUTE) -> None:
         """Take where to write."""
         self._log = log
         self._random = Random(seed)
+        self._probe_every = probe_every
 
     def ordinary_day(self, day: datetime) -> None:
         """Write a day on which nothing happened, or a day of the weekend."""
         weekend = day.weekday() >= SATURDAY
         for number in range(USERS):
             self._user(day, number, weekend=weekend)
-        for minute in range(0, 24 * 60, 5):
-            # The probe runs each minute; a fifth of it makes the same difference to rules.
-            self._log.login(day + minute * MINUTE, "probe", PROBE_SOURCE)
+        for number in range(timedelta(days=1) // self._probe_every):
+            self._log.login(day + number * self._probe_every, "probe", PROBE_SOURCE)
         self._machines(day, weekend=weekend)
         for hour in range(24):
             self._log.relay(day + timedelta(hours=hour, minutes=7), good=True)

@@ -22,6 +22,8 @@ class MailLog:
         self._random = Random(seed)
         self._entries: dict[str, list[tuple[datetime, int, str]]] = {x: [] for x in APPLIANCES}
         self._number = 1000
+        self.attempts: list[tuple[datetime, str, str]] = []
+        """Who logged in when, or was refused, and at whose address."""
 
     def login(  # noqa: PLR0913 - what a login has
         self,
@@ -36,6 +38,7 @@ class MailLog:
     ) -> None:
         """Log in or be refused, on a connection of its own; send a message after a login."""
         self._number += 1
+        self.attempts.append((time, user, source))
         icid = f"ICID {self._number}"
         country = country_of(source)
         outcome = "succeeded" if good else "failed"
@@ -67,6 +70,7 @@ class MailLog:
     def relay(self, time: datetime, *, good: bool) -> None:
         """Log in to the smart host, or be refused."""
         self._number += 1
+        self.attempts.append((time, "", SMART_HOST))
         said = "succeeded" if good else "failed: ('535', ['5.7.8 Error: authentication failed'])"
         self._write(
             time,
@@ -77,8 +81,10 @@ class MailLog:
         )
 
     def save(self, folder: Path) -> None:
-        """Write one file for each appliance."""
+        """Write one file for each appliance that has something to tell."""
         for (name, entries), serial in zip(self._entries.items(), _SERIALS, strict=True):
+            if not entries:
+                continue
             entries.sort()
             (folder / name).mkdir(parents=True)
             with (folder / name / "mail.current").open("w") as file:

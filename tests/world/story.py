@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.kibana.loading import parse
 from tests.world.attacks import ATTACKS
-from tests.world.company import Company
+from tests.world.company import MINUTE, Company
 from tests.world.mail_log import MailLog
 from tests.world.networks import network_of
 
@@ -20,10 +20,10 @@ ATTACKED = FIRST + 9 * DAY
 END = FIRST + 10 * DAY
 
 
-def write(folder: Path, seed: int = 1) -> None:
+def write(folder: Path, seed: int = 1, probe_every: timedelta = 5 * MINUTE) -> None:
     """Write the mail logs of all days."""
     log = MailLog(seed)
-    company = Company(log, seed)
+    company = Company(log, seed, probe_every)
     for number in range(7):
         company.ordinary_day(FIRST + number * DAY)
     company.monday(MONDAY)
