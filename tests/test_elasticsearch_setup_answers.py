@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from forwarder_elasticsearch.settings import Settings
@@ -171,3 +172,18 @@ def test_a_rule_without_tags_is_an_old_one(server: BulkServer) -> None:
     }
     assert do(server, f"POST {_RULES}", kibana=True).endswith("1 were there")
     assert json.dumps(identity).encode() in server.asked[-1].body
+
+
+def test_a_key_that_could_not_ship_is_not_made(server: BulkServer, tmp_path: Path) -> None:
+    """A key has no more privileges than the user who makes it."""
+    server.others["POST /_security/user/_has_privileges"] = Answer(
+        200, {"has_all_requested": False}
+    )
+    path = tmp_path / "key"
+    options = SetupOptions(user="ann", password="x", key_file=path)
+    *_, step = setup(Settings.model_validate({"hosts": [server.url]}), options)
+    assert step.do is not None
+    with pytest.raises(Unavailable, match=r"no more privileges than .*create_doc on logs-cisco_"):
+        step.do()
+    assert not path.exists()
+    assert [x.path for x in server.asked] == ["/_security/user/_has_privileges"]

@@ -240,6 +240,14 @@ def _make_key(settings: Settings, path: Path, body: str) -> str:
 
 
 def _ask_for_key(settings: Settings, body: str) -> str:
+    (rights,) = json.loads(body)["role_descriptors"]["esa-forwarder"]["indices"]
+    wanted = json.dumps({"index": [rights]})
+    answer = _request(settings, "POST", "/_security/user/_has_privileges", wanted)
+    if answer.body.get("has_all_requested") is False:
+        raise Unavailable(
+            "no key was made: it has no more privileges than the user who makes it, who lacks"
+            f" {' or '.join(rights['privileges'])} on {rights['names'][0]}."
+        )
     answer = _request(settings, "POST", _KEYS, body, _KEY_RIGHTS)
     if answer.status != 200:  # noqa: PLR2004 - of HTTP
         raise Unavailable(f"POST {_KEYS}: {answer.reason}.")
