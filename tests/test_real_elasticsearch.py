@@ -254,8 +254,8 @@ def test_the_check(node: Node, namespace: str) -> None:
     assert [x for x in shipping if not x.good] == []
     assert "certificate holds until" in shipping[0].text
     assert "takes the credentials of key" in shipping[1].text
-    assert "version cannot be seen" in shipping[2].text
-    assert shipping[3].text == f"documents may be shipped to {stream('default')}"
+    assert shipping[2].text == f"documents may be shipped to {stream('default')}"
+    assert "the version (monitor), index template logs-cisco_esa (man" in shipping[3].text
     seeing = [x.text for x in look(node, username="admin", password="change me")]
     assert "user 'admin'" in seeing[1]
     assert seeing[2] == f"it is Elasticsearch {node.version}"
