@@ -303,7 +303,9 @@ class Connections:
         facts = self._parser.facts
         for other in others:
             if len(other) <= MAX_LINE:
-                later_policy, later_tls, later_rejected = facts[behind_number(number, other)]
+                # As behind_number(): a call for each line of a login would cost as much again.
+                begin = other.index(number, STAMP_BYTES) + len(number) + 1
+                later_policy, later_tls, later_rejected = facts[other[begin:]]
                 policy = later_policy or policy
                 tls = later_tls or tls
                 rejected = later_rejected or rejected

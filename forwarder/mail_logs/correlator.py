@@ -80,8 +80,9 @@ _REWRITTEN = (LOCAL_MARK, UTC_MARK)
 _REASONS = {x.value.encode(): x for x in CloseReason}
 
 
-Joining = tuple[Outcome, bytes, str | None, Instant, str]
-"""A client's login: outcome, number of the connection, user, time, and id of the event."""
+Joining = tuple[Outcome, bytes, str | None, Instant, int, str]
+"""A client's login: outcome, number of the connection, user, time, the same in seconds since 1970,
+and id of the event."""
 
 
 class Correlator:
@@ -102,7 +103,7 @@ class Correlator:
         cls._HANDLERS = {head: getattr(cls, x.__name__) for head, x in cls._HANDLERS.items()}
 
     # The frequent kinds are read in the loop: a call for each line would cost as much again.
-    def read(self, block: BlockReader) -> None:  # noqa: C901, PLR0912
+    def read(self, block: BlockReader) -> None:  # noqa: C901, PLR0912, PLR0915
         """Read the lines of a block that matter, and add events to it.
 
         Where a file header says another serial number, the rest of the block is left: it may be of
@@ -142,8 +143,16 @@ class Correlator:
                 outbound[number] = line, header.offset, []
                 if len(outbound) > MAX_OPEN:
                     forget_oldest(outbound)
-            elif head == b"DCID" and verb == b"close":
-                outbound.pop(number, None)
+            elif head == b"DCID":
+                if verb == b"close":
+                    outbound.pop(number, None)
+                elif verb == b"TLS" and number in outbound:
+                    others = outbound[number][2]
+                    others.append(line)
+                    if len(others) > MAX_LINES:
+                        del others[: MAX_LINES // 2]
+                else:
+                    self._change_outbound(block, match)
             elif head == b"Start MID":
                 words = line.partition(b"ICID")[2].split(None, 1)
                 if words and words[0] in sessions:
@@ -202,32 +211,36 @@ class Correlator:
             forget_oldest(outbound)
 
     def _change_outbound(self, block: BlockReader, match: Match) -> None:
-        """``DCID 5 TLS ...`` and all that ends it."""
+        """``DCID 5 TLS ...`` before ``New``, and all that ends it but ``close``."""
         line, _, number, verb, _ = match
         outbound = self.connections.outbound
         if verb == b"TLS":
-            if number not in outbound:
-                outbound[number] = None, block.header.offset, []
-                if len(outbound) > MAX_OPEN:
-                    forget_oldest(outbound)
-            others = outbound[number][2]
-            others.append(line)
-            if len(others) > MAX_LINES:
-                del others[: MAX_LINES // 2]
-        elif verb == b"close" or verb == b"lost" or rare_end(line) is not None:  # noqa: PLR1714
+            outbound[number] = None, block.header.offset, [line]
+            if len(outbound) > MAX_OPEN:
+                forget_oldest(outbound)
+        elif verb == b"lost" or rare_end(line) is not None:
             self._end_outbound(block, match)
 
     def _end_outbound(self, _block: BlockReader, match: Match) -> None:
         """All that ends a connection to a smart host."""
         self.connections.outbound.pop(match[2], None)
 
-    def _login(self, block: BlockReader, match: Match) -> None:
+    # As above: each call would show in a storm.
+    def _login(self, block: BlockReader, match: Match) -> None:  # noqa: C901, PLR0912
         """Add the event of a login line."""
-        login = self._read_login(block, match)
+        line, _, number, verb, rest = match
+        name, is_whole, ending = rest.rpartition(MECHANISM)
+        # Nearly all: a client's login of the usual form.
+        outcome = self._parser.endings[verb, ending] if is_whole else None
+        login: Login | None
+        if outcome is not None and len(number) <= MAX_DIGITS:
+            login = outcome, number, name.decode("utf-8", "replace") or None, None
+        else:
+            login = self._read_other_login(block, line)
         if login is None:
             return
         outcome, named, user, address = login
-        line, header, clock = match[0], block.header, self._clock
+        header, clock = block.header, self._clock
         if header.offset is not clock.offset:
             clock.set_offset(header.offset)
         time = clock.instants[line[:24]]
@@ -239,7 +252,7 @@ class Correlator:
             self._expire(time, block)
         number = named or b""
         offset, original, at, level, syslog = block.locate(line)
-        key = header.source.ids.identify(
+        key = header.ids.identify(
             header.hashes[b"inbound" if address is None else b"outbound"],
             number,
             original,
@@ -253,7 +266,7 @@ class Correlator:
             self._counters.logins_without_id += 1
         else:
             if address is None:
-                joining = outcome, number, user, time, key
+                joining = outcome, number, user, time, epoch, key
                 connection = self._join_inbound(joining, line, header)
             else:
                 connection = self._join_outbound(number, address, time, line, header)
@@ -270,14 +283,8 @@ class Correlator:
         if len(self.connections.inbound) > MAX_OPEN:
             self.connections.make_space(block)
 
-    def _read_login(self, block: BlockReader, match: Match) -> Login | None:
-        """Parse a login line; a file header, which is none, is read, too."""
-        line, _, number, verb, rest = match
-        name, is_whole, ending = rest.rpartition(MECHANISM)
-        if is_whole and len(number) <= MAX_DIGITS:
-            outcome = self._parser.endings[verb, ending]
-            if outcome is not None:
-                return outcome, number, name.decode("utf-8", "replace") or None, None
+    def _read_other_login(self, block: BlockReader, line: bytes) -> Login | None:
+        """Parse a login line of any form; a file header, which is none, is read, too."""
         message = message_of(line)
         login = self._parser.read_login(message)
         if login is None and not block.header.read(message) and is_unparsed_login(message):
@@ -290,8 +297,8 @@ class Correlator:
 
     def _join_inbound(self, login: Joining, line: bytes, header: FileHeader) -> Connection:
         """Find a client's connection, and note the login on it."""
-        outcome, number, user, time, key = login
-        open_, epoch = self.connections, time.epoch
+        outcome, number, user, time, epoch, key = login
+        open_ = self.connections
         known, last, failures, session = open_.logins.get(number, NO_LOGIN)
         if known is None:
             raw = open_.inbound.get(number)
@@ -301,7 +308,7 @@ class Correlator:
         # Only expiry ends a session.
         is_old = age > _MAX_AGE_SECONDS < epoch - last
         if is_old and session is None:
-            known, failures = unknown(number), 0
+            known, start, failures = unknown(number), None, 0
         if age < -MAX_BACK_SECONDS and not self._may_be_of_a_zone(
             -age, line, open_.inbound.get(number), header
         ):
@@ -313,7 +320,7 @@ class Correlator:
             elif self._sessions:
                 session = open_.messages.follow(number, session)
                 session.succeed(user, time, key)
-            if known.start is None and (is_old or number not in open_.inbound):
+            if start is None and (is_old or number not in open_.inbound):
                 open_.inbound[number] = None, header.offset, []
             open_.logins[number] = known, epoch, failures, session
         return known
@@ -400,7 +407,6 @@ class Correlator:
         **dict.fromkeys(scanner.NEW_INBOUND, _open_inbound),
         **dict.fromkeys(scanner.INBOUND_LOGIN, _login),
         **dict.fromkeys(scanner.NEW_OUTBOUND, _open_outbound),
-        b"DCID": _change_outbound,
         **dict.fromkeys((b"", b"DCID:"), _other_login),
         **dict.fromkeys(scanner.KILLED_INBOUND, _end_inbound),
         **dict.fromkeys(scanner.KILLED_OUTBOUND, _end_outbound),

@@ -179,6 +179,7 @@ class FileHeader:
         """Begin; ``host`` is that of syslog headers, where the operator named the appliance."""
         self.origin = origin
         self.source = source
+        self.ids = source.ids
         self.configured = configured
         self.skew = Skew()  # how far its clock is off, where the time of arrival is known
         # What does not change in the file.
@@ -198,7 +199,7 @@ class FileHeader:
 
     def find_first(self, clock: Clock) -> int | None:
         """Find the time of the file's first line."""
-        time = clock.read(self.source.ids.stamp, self.offset)
+        time = clock.read(self.ids.stamp, self.offset)
         self.first = None if time is None else time.epoch
         return self.first
 

@@ -267,7 +267,7 @@ class Streams:
         begun = header.find_first(clock)
         if begun is None:
             return stream
-        own = Beginning(header.source.ids.stamp, header.offset)
+        own = Beginning(header.ids.stamp, header.offset)
         late_key = stream.key._replace(is_late=True)
         late, is_late = self._streams.get(late_key), self._precedes(own, stream.newest)
         if late is not None and (
