@@ -37,12 +37,8 @@ class BoundedCache(dict[K, V]):
 
     def __missing__(self, key: K) -> V:
         value = self._compute(key)
-        if isinstance(key, (bytes, str)):
-            length = len(key)
-        else:
-            parts = key if isinstance(key, tuple) else ()
-            length = sum(len(x) for x in parts if isinstance(x, (bytes, str)))
-        if length <= MAX_KEY_BYTES:
+        parts = key if isinstance(key, tuple) else (key,)
+        if sum(len(x) for x in parts if isinstance(x, (bytes, str))) <= MAX_KEY_BYTES:
             if len(self) >= MAX_ENTRIES:
                 self.clear()
             self[key] = value

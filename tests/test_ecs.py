@@ -485,9 +485,9 @@ class TestInput:
 
 
 def test_files_that_come_and_go_leave_nothing_behind() -> None:
-    """A shape is the same for all files of an appliance, however often they are rotated."""
+    """A layout is the same for all files of an appliance, however often they are rotated."""
     flow = LogParser()
-    templates = set()
+    layouts = set()
     for number in range(50):
         reading = flow.open("esa1", f"/mail.{number}")
         text = (
@@ -496,5 +496,5 @@ def test_files_that_come_and_go_leave_nothing_behind() -> None:
         )
         (document,) = [*reading.feed(text), *reading.finish()]
         assert b'"path":"/mail.%d"' % number in document
-        templates.add(len(flow._encoder._templates))  # noqa: SLF001 - nothing else tells
-    assert templates == {1}
+        layouts.add(len(flow._encoder._layouts))  # noqa: SLF001 - nothing else tells
+    assert layouts == {1}

@@ -47,12 +47,13 @@ _CATEGORIES = {
 
 
 SLOTS = (
-    *("time", "id", "original", "message", "path", "offset", "user", "names", "account", "related"),
-    *("address", "domain", "number", "appliance", "begun", "sender", "tls", "session", "start"),
-    *("duration",),
-    *("host", "serial", "syslog", "log_source", "namespace", "labels"),
+    *("time", "id", "original", "message", "offset", "user", "user_domain", "account", "address"),
+    *("domain", "number", "begun", "sender", "tls", "session", "start", "duration", "syslog"),
 )
-"""The values that differ within a template."""
+"""The values of an event that differ within a template. There is no ``account`` where
+it would be the same as the user."""
+FILE_SLOTS = ("host", "serial", "path", "log_source", "namespace", "labels", "appliance")
+"""Those that all events of a file share."""
 
 
 class Common(NamedTuple):
@@ -71,8 +72,9 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
 
     Args:
         event: What happened.
-        slots: By the names of :data:`SLOTS`, and the id of the ``connection`` that is made of some
-            of them, as they are serialised; None without a value.
+        slots: By the names of :data:`SLOTS` and :data:`FILE_SLOTS`, and the id of the
+            ``connection`` that is made of some of them, as they are serialised; None without a
+            value.
         common: What is added to every document.
     """
     outcome, connection, is_end = event.outcome, event.connection, event.session is not None
@@ -99,6 +101,9 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
         "mechanism": cut(outcome.mechanism),
         "profile": cut(outcome.profile),
     }
+    user, is_mail = event.user, event.user is not None and "@" in event.user
+    mail = slots["user"] if is_mail else None
+    account = slots["account"] or (slots["user"] if user and account_of(user) else None)
     response, error = outcome.response, None
     if outbound and outcome.reason is not None:
         code = None if response is None else str(response.code)
@@ -155,12 +160,16 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
             None if connection is None or connection.correlated else UNCORRELATED,
             TRUNCATED if outcome.truncated else None,
         ],
-        "user": slots["names"],
+        "user": {"name": slots["user"], "email": mail, "id": mail, "domain": slots["user_domain"]},
         "source": {**source, "user": acting},
         "client": {**source, "user": acting},
         "destination": destination,
         "server": destination,
-        "related": {"ip": ips, "user": slots["related"], "hosts": [slots["host"], slots["domain"]]},
+        "related": {
+            "ip": ips,
+            "user": [slots["user"], slots["account"]],
+            "hosts": [slots["host"], slots["domain"]],
+        },
         "network": {
             "protocol": "smtp",
             "transport": "tcp",
@@ -170,7 +179,7 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
         "tls": slots["tls"],
         "cisco_esa": {
             "dcid" if outbound else "icid": slots["number"],
-            "auth": {"account": slots["account"], **({} if is_end else auth)},
+            "auth": {"account": account, **({} if is_end else auth)},
             "listener": {"interface": None if outbound else interface},
             "sender": slots["sender"],
             "smtp": {
@@ -187,20 +196,6 @@ def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[s
         },
         "error": error,
     }
-
-
-def lay_out_user(user: str) -> tuple[bytes, bytes, bytes | None, bytes]:
-    """Serialise what is made of a user: the name, ``user``, the account, and ``related.user``."""
-    # A guesser may name another one each time: no objects that are serialised as a whole.
-    name, plain = orjson.dumps(shorten(user)), account_of(user)
-    account = orjson.dumps(shorten(plain)) if plain else None
-    names = b'{"name":%b' % name
-    if "@" in user:
-        names += b',"email":%b,"id":%b' % (name, name)
-    if "\\" in user and user[0] != "\\":
-        names += b',"domain":%b' % orjson.dumps(shorten(user[: user.index("\\")]))
-    others = b"" if account is None or account == name else b"," + account
-    return name, names + b"}", account, b"[%b%b]" % (name, others)
 
 
 def account_of(user: str) -> str:

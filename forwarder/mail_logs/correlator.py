@@ -154,8 +154,8 @@ class Correlator:
                 else:
                     self._change_outbound(block, match)
             elif head == b"Start MID":
-                words = line.partition(b"ICID")[2].split(None, 1)
-                if words and words[0] in sessions:
+                icid = line.partition(b"ICID ")[2]
+                if icid in sessions or not icid.isdigit():
                     messages.start(number, line)
             elif (handler := handlers.get(head)) is not None:
                 handler(self, block, match)
