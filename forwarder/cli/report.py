@@ -3,6 +3,7 @@
 import ipaddress
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,16 +183,21 @@ def as_text(report: "Report", width: int, *, colour: bool = False) -> Iterator[s
     for name, value in report.facts:
         yield cut(f"{name:{names}}  {escaped(value)}", width)
     yield ""
+    findings = [x for x in report.tables if x.is_finding]
+    for table in findings:
+        if table.rows:
+            number = f" ({len(table.rows) + table.more:,})"
+            yield style(cut(table.title + number, width), bold=True, fg="red")
+            yield from _rows(table, width, style)
+    empty = [x.title for x in findings if not x.rows]
+    if empty:
+        yield from textwrap.wrap(f"Not found: {'; '.join(empty)}.", width)
+        yield ""
     yield from _bars(report, width, style)
     for table in report.tables:
-        if table.rows:
-            number = f" ({len(table.rows) + table.more:,})" if table.is_finding else ""
-            yield style(cut(table.title + number, width), bold=True)
+        if table.rows and not table.is_finding:
+            yield style(cut(table.title, width), bold=True)
             yield from _rows(table, width, style)
-            yield ""
-    empty = [x.title for x in report.tables if x.is_finding and not x.rows]
-    if empty:
-        yield f"Not found: {'; '.join(empty)}."
 
 
 def _bars(report: "Report", width: int, style: Any) -> Iterator[str]:  # noqa: ANN401
@@ -233,6 +239,7 @@ def _rows(table: "Table", width: int, style: Any) -> Iterator[str]:  # noqa: ANN
             yield style(format_row([text], [Column(0, most=width)]), dim=True)
     if table.more:
         yield f"{many(table.more, 'more row')}"
+    yield ""
 
 
 def _show(cell: object) -> str:
