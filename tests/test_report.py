@@ -195,6 +195,26 @@ def test_a_login_after_refusals(tmp_path: Path, refused: int, apart: timedelta, 
     assert sent == [("anna", "203.0.113.5", 1, 1, 3)] * rows
 
 
+@pytest.mark.parametrize(
+    ("strangers", "tries", "apart", "rows"),
+    [(4, 8, HOUR, 1), (3, 8, HOUR, 0), (4, 7, HOUR, 0), (4, 8, 4 * HOUR, 0)],
+)
+def test_a_login_while_the_account_is_guessed(
+    tmp_path: Path, strangers: int, tries: int, apart: timedelta, rows: int
+) -> None:
+    """Four strangers refused eight times in the day before it logs in from a new network."""
+    connections = [login(timedelta(0), "anna", "203.0.113.5")]
+    connections += [
+        login(HOUR + x * apart, "anna", f"198.{x % strangers}.7.7", good=False)
+        for x in range(tries)
+    ]
+    connections.append(login(HOUR + tries * apart, "anna", "192.0.2.5", recipients=2))
+    made = read(write(tmp_path, connections))
+    result = [x[:4] for x in found(made, "in_while_guessed")]
+    assert result == [("anna", "192.0.2.5", strangers, tries)] * rows
+    assert len(found(made, "suspicious_sessions")) == rows
+
+
 def test_a_login_from_a_new_network(tmp_path: Path) -> None:
     """Of an account that is known for five days; earlier ones are its own networks."""
     connections = [
@@ -279,7 +299,7 @@ FINDINGS = {
     "one user from": {"distributed_guessing"},
     "guessed": {"in_after_refusals"},
     "slow guessing, then in": {"in_after_refusals"},
-    "in from elsewhere while guessed": {"distributed_guessing", "new_networks"},
+    "in from elsewhere while guessed": {"in_while_guessed", "distributed_guessing", "new_networks"},
     "right password, rented server": {"mass_mail"},
     "usual address": {"mass_mail"},
     "300 recipients": {"mass_mail"},
@@ -557,6 +577,7 @@ def test_cells_without_a_value_are_empty() -> None:
     [
         ("01", (limits.GUESSING_REFUSALS,)),
         ("02", (limits.REFUSALS_BEFORE, limits.DAYS_BEFORE)),
+        ("03", (limits.WHILE_STRANGERS, limits.WHILE_REFUSALS)),
         ("04", (limits.SPRAYING_ACCOUNTS,)),
         ("05", (limits.SPRAYING_STRANGERS, limits.SPRAYING_ACCOUNTS)),
         ("06", (limits.GUESSING_STRANGERS,)),

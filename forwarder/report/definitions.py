@@ -19,6 +19,9 @@ REFUSALS_BEFORE = 5
 """Of an account from a source, before its first login from there: a password may be guessed."""
 DAYS_BEFORE = 7  # how far back that goes
 
+WHILE_STRANGERS, WHILE_REFUSALS = 4, 8
+"""In the day before an account logs in from a new network: it is being guessed."""
+
 KNOWN_DAYS = 5  # for which an account is known before a network counts as new for it
 
 MASS_RECIPIENTS = 200  # of an account in an hour

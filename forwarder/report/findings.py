@@ -53,6 +53,7 @@ def make_report(store: Store, files: int, counts: Counters) -> Report:
     suspects: dict[tuple[str, str], int] = {}
     plans = [
         _after_refusals(store, suspects),
+        _while_guessed(store, suspects),
         _guessing(store),
         _spraying(store, suspects),
         _distributed_guessing(store),
@@ -255,6 +256,43 @@ def _after_refusals(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
     )
 
 
+def _while_guessed(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
+    drafts = []
+    rows = store.ask(
+        "SELECT login.account, home.network, home.first, login.source, login.id FROM login"
+        " JOIN home ON home.account = login.account AND time BETWEEN home.first - ? AND home.first"
+        " WHERE NOT good AND login.account IN (SELECT account FROM pair WHERE refused > 0"
+        " GROUP BY account HAVING COUNT(*) >= ?) AND NOT EXISTS (SELECT 1 FROM home AS own WHERE"
+        " own.account = login.account AND own.network = login.network)"
+        " ORDER BY home.first, login.account, home.network, time",
+        DAY,
+        limits.WHILE_STRANGERS,
+    )
+    for (account, network, first), group in groupby(rows, key=lambda x: x[:3]):
+        tries = [x[3:] for x in group]
+        strangers = len({x for x, _ in tries})
+        is_guessed = strangers >= limits.WHILE_STRANGERS and len(tries) >= limits.WHILE_REFUSALS
+        if not is_guessed or not _is_shown(store, first):
+            continue
+        for source, begun, number in store.ask(_FIRST_SOURCE, account, network):
+            suspects.setdefault((account, source), begun)
+            cells = account, source, strangers, len(tries), Time(first)
+            ids = (*(x for _, x in tries[: MAX_LINES - 1]), number)
+            drafts.append(Draft(cells, ids=ids))
+    return Plan(
+        "in_while_guessed",
+        "Login from a new network while the account is guessed",
+        f"The first login of an account from a network, after {limits.WHILE_STRANGERS} strangers"
+        f" were refused as it {limits.WHILE_REFUSALS} times or more in the day before.",
+        ("Account", "Source", "Strangers", "Refused before", "First login"),
+        drafts,
+    )
+
+
+_FIRST_SOURCE = """SELECT source, first_good, good_id FROM pair WHERE account = ? AND network = ?
+AND accepted > 0 ORDER BY first_good LIMIT 1"""
+
+
 def _is_shown(store: Store, time: int) -> bool:
     since, until, _, _ = store.chosen
     return (since is None or time >= since) and (until is None or time < until)
@@ -269,12 +307,7 @@ def _new_networks(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
         for before, (_, first, network) in enumerate(networks):
             if first - since < limits.KNOWN_DAYS * DAY or not _is_shown(store, first):
                 continue
-            for source, begun in store.ask(
-                "SELECT source, first_good FROM pair WHERE account = ? AND network = ? AND"
-                " accepted > 0 ORDER BY first_good LIMIT 1",
-                account,
-                network,
-            ):
+            for source, begun, _ in store.ask(_FIRST_SOURCE, account, network):
                 suspects.setdefault((account, source), begun)
                 cells = account, source, network, before, Time(first)
                 drafts.append(Draft(cells, ("network", account, network, 1)))

@@ -90,7 +90,8 @@ IN_WHILE_GUESSED = _end(
     "| EVAL entered = arrived > NOW() - 16 minutes AND first_login > NOW() - 2 days",
     "| STATS strangers = SUM(sources) WHERE accepted == 0, refusals = SUM(refusals) WHERE accepted == 0,"
     f" source.ip = VALUES(source.ip) WHERE entered, {_context('entered')} BY account",
-    "| WHERE strangers >= 4 AND refusals >= 8 AND source.ip IS NOT NULL",
+    f"| WHERE strangers >= {limits.WHILE_STRANGERS} AND refusals >= {limits.WHILE_REFUSALS}"
+    " AND source.ip IS NOT NULL",
     "| SORT refusals DESC",
     "| LIMIT 100",
 )
