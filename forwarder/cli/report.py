@@ -1,6 +1,7 @@
 """``esa-forwarder report``: what happened, from logs alone, as a page, as text or as JSON."""
 
 import ipaddress
+import os
 import shutil
 import sys
 import textwrap
@@ -105,7 +106,8 @@ def report(  # noqa: PLR0913 - one an option
     except ForwarderError as error:
         fail(str(error))
     print_problems(outcome)
-    is_terminal = output is None and sys.stdout.isatty()
+    # https://no-color.org
+    colour = output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     if form == "html":
         from forwarder.report.html import render_html
 
@@ -114,7 +116,7 @@ def report(  # noqa: PLR0913 - one an option
         text = escaped_json(orjson.dumps(as_json(made), option=orjson.OPT_INDENT_2).decode())
     else:
         width = shutil.get_terminal_size().columns if output is None else 120
-        text = "\n".join(as_text(made, width, colour=is_terminal))
+        text = "\n".join(as_text(made, width, colour=colour))
     _write(text, output)
     sys.exit(FAILED if outcome.problems else DONE)
 

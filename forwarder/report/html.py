@@ -60,7 +60,8 @@ i.good { background: var(--good); } i.bad { background: var(--bad); }
 i.sent { background: var(--sent); }
 footer { color: var(--dim); font-size: .8rem; }
 @media print { :root { --page: #fff; --card: #fff; --text: #000; --dim: #444; --line: #bbb;
-  --mark: #fff; } body { padding: 0; font-size: 11px; } section { border: 0; padding: 0; }
+  --mark: #fff; } html { font-size: 11px; } body { padding: 0; font-size: 11px; }
+  pre { font-size: 9px; } section { border: 0; padding: 0; }
   tr, figure { break-inside: avoid; } details::details-content { content-visibility: visible; }
   * { print-color-adjust: exact; } }
 """
