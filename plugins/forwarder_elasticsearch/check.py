@@ -106,7 +106,7 @@ def _judge_login(settings: Settings, url: str, answer: Answer) -> Finding:
             "does not take the credentials" if has_any else "wants credentials, and there are none"
         )
         if settings.api_key is not None:
-            advice = "It may have expired or been invalidated: set api_key to a new one."
+            advice = "It may have expired or been revoked; setup --make-key makes a new one."
         elif settings.username is not None:
             advice = "Set username and password to those of a user of the cluster."
         else:
