@@ -1,7 +1,7 @@
 """What of the status needs an operator, in words that say what to do.
 
-Only what is so now, and ends when somebody acts or the other side recovers: what was lost long ago
-is in the counts, and would keep a monitor red for ever. Texts come from servers and logs: whoever
+Only what is so now, and ends when the operator acts or the other side recovers: what was lost long
+ago is in the counts, and would keep a monitor red for ever. Texts come from servers and logs: what
 shows them escapes them.
 """
 

@@ -29,15 +29,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import ClassVar
 
-from forwarder.events import (
-    Action,
-    CloseReason,
-    Connection,
-    Instant,
-    Outcome,
-    Unparsed,
-    new_event,
-)
+from forwarder.events import Action, CloseReason, Connection, Instant, Outcome, Unparsed, new_event
 from forwarder.mail_logs import grammar, scanner
 from forwarder.mail_logs.connections import (
     MAX_LINE,

@@ -235,7 +235,7 @@ def derive(name: str, word: bytes, epoch: int) -> str:
 
 
 def _digits_of(epoch: int) -> str:
-    """Return the second that an id begins with, in 8 digits; they begin anew in the year 2106."""
+    """Return the second that an id begins with, in 8 digits; they begin again in the year 2106."""
     return f"{epoch & 0xFFFFFFFF:08x}"
 
 

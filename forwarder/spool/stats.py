@@ -71,7 +71,7 @@ def summarise(folder: Path) -> Summary:
 def summarise_own(folder: Path) -> Summary:
     """Read the spool that this very process has open; raises SpoolError if it cannot be read.
 
-    By SQLite alone: whoever opens the file besides, and closes it, drops the locks of this process.
+    By SQLite alone: to open and close the file besides drops the locks of this process.
     """
     path = folder / NAME
     with explained(path), closing(connect_to_read(path)) as connection:

@@ -1,4 +1,4 @@
-"""Serves pages over HTTP, in a thread of its own, so that nobody who asks disturbs the service.
+"""Serves pages over HTTP, in a thread of its own, so that no request disturbs the service.
 
 Rules:
 
