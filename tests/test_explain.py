@@ -223,7 +223,9 @@ def test_a_line_may_be_longer_than_the_name_of_a_file() -> None:
 
 def test_a_byte_behind_the_end_is_in_no_line(folder: Path) -> None:
     """And is not explained by the last one."""
-    assert "not a line of a mail log" in explain(f"{folder / 'mail.current'}:999999").stdout
+    log = folder / "mail.current"
+    done = explain(f"{log}:999999")
+    assert done.stdout == f"There is no line of a mail log at byte 999,999 of '{log}'.\n"
 
 
 def test_the_forms_are_those_of_the_grammar() -> None:

@@ -21,6 +21,7 @@ from forwarder.cli.main import main
 from forwarder.cli.reading import read_options
 from forwarder.cli.report import as_text
 from forwarder.report import definitions as limits
+from forwarder.report import store
 from forwarder.report.findings import find_peaks
 from forwarder.report.html import render_html
 from forwarder.report.store import Chosen
@@ -95,6 +96,7 @@ def read(*paths: Path | str, chosen: Chosen = Chosen()) -> Report:  # noqa: B008
     )
     made, outcome = make(options, chosen, lambda *_: None)
     assert outcome.problems == ()
+    assert made is not None
     return made
 
 
@@ -342,8 +344,8 @@ def test_it_agrees_with_parse() -> None:
     names = {
         "logins accepted": ("smtp-authentication", "success"),
         "logins refused": ("smtp-authentication", "failure"),
-        "logins that could not be checked": ("smtp-authentication-error", "failure"),
-        "logins required and not begun": ("smtp-authentication-not-initiated", None),
+        "logins not checked": ("smtp-authentication-error", "failure"),
+        "logins not begun": ("smtp-authentication-not-initiated", None),
         "logins at smart hosts accepted": ("smtp-relay-authentication", "success"),
         "logins at smart hosts refused": ("smtp-relay-authentication", "failure"),
         "sessions": ("smtp-session-closed", "success"),
@@ -542,6 +544,26 @@ def test_an_empty_log_has_a_report(tmp_path: Path) -> None:
         done = run(tmp_path, "--format", form)
         assert done.exit_code == 0, done.output
     assert "Not found: " in run(tmp_path).stdout
+
+
+@pytest.mark.parametrize("content", [None, "", "Dear all,\n"])
+def test_what_was_not_read_is_no_quiet_day(tmp_path: Path, content: str | None) -> None:
+    """There is no report then, and none of an earlier day is replaced."""
+    if content is not None:
+        (tmp_path / "mail.1").write_text(content)
+    out = tmp_path / "report.html"
+    done = run(tmp_path / ("mail.1" if content else "*.log"), "-o", out)
+    assert (done.exit_code, done.stdout, out.exists()) == (1, "", False)
+    assert done.stderr.startswith("error: ")
+
+
+def test_a_full_disk_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do, and without half a report."""
+    schema = f"PRAGMA max_page_count=9;{store.SCHEMA}"
+    monkeypatch.setattr(store, "SCHEMA", schema)
+    done = run(folder)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "the temporary database cannot be used: database or disk is full" in done.stderr
 
 
 def test_what_cannot_be_written_is_said(folder: Path) -> None:

@@ -30,8 +30,16 @@ class _Reader(Watcher):
         return events
 
 
-def report(options: ParseOptions, chosen: Chosen, progress: Progress) -> tuple[Report, Outcome]:
-    """Read files, and tell what happened."""
+def report(
+    options: ParseOptions, chosen: Chosen, progress: Progress
+) -> tuple[Report | None, Outcome]:
+    """Read files, and tell what happened; None where that cannot be told.
+
+    That is so where reading did not come to its end, and where there were problems and no login:
+    what was not read must not look like a quiet day.
+    """
     with closing(Store(chosen)) as store:
         outcome = read_through(options, lambda: _Reader(options.settings, store), progress)
+        if not outcome.complete or (outcome.problems and not outcome.counts.events):
+            return None, outcome
         return make_report(store, outcome.files, outcome.counts), outcome

@@ -75,6 +75,8 @@ def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
     elif not found and offset is None and path is not None:
         if not problems:
             print_result("It has no login, and every line that begins like one was understood.")
+    elif not found and path is not None:
+        print_result(f"There is no line of a mail log at byte {offset:,} of {shown(path)}.")
     elif not found:
         print_result(
             "It is not a line of a mail log: it begins neither with a timestamp and a level, such"

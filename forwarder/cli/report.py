@@ -106,6 +106,8 @@ def report(  # noqa: PLR0913 - one an option
     except ForwarderError as error:
         fail(str(error))
     print_problems(outcome)
+    if made is None:
+        sys.exit(FAILED)
     # https://no-color.org
     colour = output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     if form == "html":

@@ -95,8 +95,8 @@ def count_over_time(store: Store) -> tuple[int, tuple[Bar, ...]]:
 _NAMES: dict[tuple[str, str | None], str] = {
     ("smtp-authentication", "success"): "logins accepted",
     ("smtp-authentication", "failure"): "logins refused",
-    ("smtp-authentication-error", "failure"): "logins that could not be checked",
-    ("smtp-authentication-not-initiated", None): "logins required and not begun",
+    ("smtp-authentication-error", "failure"): "logins not checked",
+    ("smtp-authentication-not-initiated", None): "logins not begun",
     ("smtp-relay-authentication", "success"): "logins at smart hosts accepted",
     ("smtp-relay-authentication", "failure"): "logins at smart hosts refused",
     ("smtp-session-closed", "success"): "sessions",

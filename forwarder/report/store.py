@@ -20,7 +20,7 @@ from forwarder.report.definitions import IPV4_BITS, IPV6_BITS, PRIVATE, READABLE
 
 CACHE_KIB = 64 << 10  # of the database that is kept in memory
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE login (
   id INTEGER PRIMARY KEY, time INT, shown INT, good INT, source TEXT, network TEXT, public INT,
   account TEXT, readable INT, tls INT, joined INT, appliance TEXT, file INT, offset INT, line BLOB
@@ -86,7 +86,7 @@ class Store:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript(
             f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{CACHE_KIB};"
-            f"BEGIN;{_SCHEMA}"
+            f"BEGIN;{SCHEMA}"
         )
         self._files: dict[str | None, int] = {}
         self._networks = BoundedCache(_read_ipv6)
