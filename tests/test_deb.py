@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,13 +14,12 @@ import pytest
 from tests.faults.program import wait_until
 from tests.machine import NOTHING, SYSTEMD, CommandError, Machine
 from tests.services import logins
-from tests.test_docs import block
+from tests.test_docs import README, block
 
 ROOT = Path(__file__).parents[1]
 CONFIG = "/etc/esa-forwarder/config.yaml"
 LOG = "/srv/esa/esa1.example.com/mail.current"
 DOCUMENTS = "/var/log/esa-forwarder/auth.ndjson"
-AS_ITS_USER = "setpriv --reuid esa-forwarder --regid esa-forwarder --init-groups"
 PROGRAMS = ("dpkg-deb", "nsenter", "setpriv", "unshare")
 
 pytestmark = pytest.mark.xdist_group("deb")
@@ -97,7 +97,7 @@ def test_the_program_runs_without_systemd_and_goes_when_it_is_removed(container:
     configure(container, block("config"))
     container.write(LOG, logins(1, 2))
     run = container.start(
-        f"echo $$ >/run/service.pid; exec {AS_ITS_USER} esa-forwarder run -c {CONFIG}"
+        f"echo $$ >/run/service.pid; exec {be('esa-forwarder')} esa-forwarder run -c {CONFIG}"
     )
     wait_until(lambda: has_delivered(container, 2), "the documents")
     container.run("kill $(cat /run/service.pid)")
@@ -120,6 +120,49 @@ def test_an_installation_by_pip_is_not_mixed_with_the_package(
     container.write("/opt/esa-forwarder/pyvenv.cfg", b"")
     with pytest.raises(CommandError, match="remove this folder first"):
         install(container, package)
+
+
+def test_the_steps_of_the_readme_make_a_service(package: bytes) -> None:
+    """From a first try to systemd, without the Debian package: only the program is there."""
+    _, _, text = README.read_text().partition("\n## Run it beside the logs\n")
+    text, _, _ = text.partition("The commands of every day")
+    steps = re.findall(r"^\$ (.*?)(?: +#.*)?$", text, re.MULTILINE)
+    assert len(steps) > 12
+    with Machine(SYSTEMD) as machine:
+        wait_until(lambda: succeeds(machine, "systemctl is-active tested.target"), "systemd")
+        machine.write("/tmp/it.deb", package)  # noqa: S108 - of that machine
+        machine.run("dpkg-deb -x /tmp/it.deb /tmp/it && mv /tmp/it/opt/esa-forwarder /opt/")
+        machine.run("ln -s /opt/esa-forwarder/bin/esa-forwarder /usr/local/bin/")
+        machine.run("useradd alice; groupadd esa-upload")
+        for path in (ROOT / "examples" / "systemd").iterdir():
+            machine.write(f"/examples/systemd/{path.name}", path.read_bytes())
+        machine.write(LOG, logins(1, 2))
+        machine.run("chgrp -R esa-upload /srv/esa && chmod -R o=,g=rX /srv/esa")
+        machine.run("usermod -aG esa-upload alice")
+        for step in steps:
+            if step.startswith("sudo install"):
+                machine.run(f"USER=alice; {as_root(step)}")
+            elif step.startswith("sudo "):
+                machine.run(as_root(step))
+            elif not step.startswith("export "):
+                machine.write(CONFIG, block("config").encode())
+                # It runs to its end, so that it does not run when its state is asked for.
+                ending = {"run": " --once", "status": "; test $? = 2"}.get(step.split()[-1], "")
+                machine.run(f"{be('alice')} env ESA_FORWARDER_CONFIG={CONFIG} {step}{ending}")
+        machine.write(LOG, logins(1, 2, 3))
+        wait_until(lambda: has_delivered(machine, 3), "what came after the first try")
+        assert machine.run(f"stat -c '%U:%G %a' {CONFIG}") == "root:esa-forwarder 640\n"
+
+
+def as_root(step: str) -> str:
+    """Return a step without sudo, as which it is run."""
+    user, command = re.fullmatch(r"sudo (?:-u (\S+) )?(.*)", step).groups()  # type: ignore[union-attr]
+    return f"{be(user)} {command}" if user else command
+
+
+def be(user: str) -> str:
+    """Return what runs a command as a user."""
+    return f"setpriv --reuid {user} --regid {user} --init-groups"
 
 
 HARD = """\
@@ -162,7 +205,7 @@ def test_the_hardened_unit_lets_the_service_work(host: Machine) -> None:
     configure(host, HARD.format(DOCUMENTS=DOCUMENTS).replace("siem:", "moved:"))
     host.run("systemctl reload esa-forwarder")
     wait_until(lambda: any("in use" in x["event"] for x, _ in events(host)), "the reload")
-    status = f"{AS_ITS_USER} esa-forwarder status -c {CONFIG}"
+    status = f"{be('esa-forwarder')} esa-forwarder status -c {CONFIG}"
     wait_until(lambda: "moved" in host.run(f"{status}; test $? = 1"), "what needs attention")
     shown = "systemctl show -P StatusText esa-forwarder"
     wait_until(lambda: "moved" in host.run(shown), "the same in the status of the unit")

@@ -102,7 +102,7 @@ class Machine:
             "nsenter",
             f"--target={first}",
             *(f"--{x}" for x in _NAMESPACES),
-            *("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"),
+            *("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin", "LC_ALL=C.UTF-8"),
             *("sh", "-c", command),
         ]
 
