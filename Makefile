@@ -14,8 +14,8 @@ FUZZ_SECONDS ?= 300
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help .venv demo deb test check lint types imports tests format docs status-picture rules \
-    dashboards preview alerts lock servers bench bench-elasticsearch kill power-cut soak syslog-soak fuzz \
-    large-spool clean
+    dashboards preview alerts lock servers bench bench-elasticsearch space kill power-cut soak syslog-soak \
+    fuzz large-spool clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' Makefile
@@ -120,6 +120,9 @@ bench: $(STAMP)  ## Measure the speed.
 
 bench-elasticsearch: $(STAMP)  ## Measure the rate into Elasticsearch; needs JDK 17 and Maven.
 	.venv/bin/python -m tests.bench.elasticsearch
+
+space: $(STAMP)  ## Measure bytes a login in Elasticsearch, and write them into docs/outputs.md.
+	.venv/bin/python -m tests.bench.elasticsearch.space
 
 kill: $(STAMP)  ## Kill the service 100 times under load; count losses and duplicates.
 	.venv/bin/python -m tests.faults.kills

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from forwarder.errors import ForwarderError
 from forwarder.events import Document
@@ -177,6 +177,9 @@ class OutputPlugin:
     knows_ids: bool = False
     """Whether the other side knows a document by its id that it was given before, in another run as
     well, and does not keep it twice. ``esa-forwarder rewind`` asks before it makes duplicates."""
+    profile: Literal["full", "lean"] = "full"
+    """What documents have, unless the configuration says otherwise: everything, or not the fields
+    that only repeat others."""
     missing: str = ""
     """What is not installed that this output needs, and how to install it, as in "its client is not
     installed; say pip install x". A configuration with an output of this type has a mistake then.

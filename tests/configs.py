@@ -156,6 +156,7 @@ PLUGINS = {
         OutputPlugin("flags", FlagSettings, build),
         OutputPlugin("refusing", RefusingSettings, build),
         OutputPlugin("quiet", QuietSettings, build),
+        OutputPlugin("lean", QuietSettings, build, profile="lean"),
     )
 }
 

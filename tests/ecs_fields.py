@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from forwarder.config.types import NAMESPACE
 from forwarder.ecs.layout import DATASET, ECS_VERSION, MAX_KEYWORD
+from forwarder.ecs.profiles import REPETITIONS
 
 _LONG_MAX = 2**63 - 1
 
@@ -178,6 +179,13 @@ _TABLE = (
 
 FIELDS: Mapping[str, Field] = {field.name: field for field in _TABLE}
 """By dotted name."""
+
+
+def lean_fields() -> set[str]:
+    """Return the names of those that the profile ``lean`` keeps."""
+    paths = tuple(".".join(x) for x in REPETITIONS.values())
+    return {x for x in FIELDS if x not in paths and not x.startswith(tuple(f"{y}." for y in paths))}
+
 
 LABELS = "labels."
 """Begins the operator's own fields: one level, keywords (ECS, ``labels``)."""

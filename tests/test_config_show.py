@@ -24,6 +24,13 @@ outputs:
     retry:
       initial_pause: 1s
       max_pause: 1m
+    documents:
+      profile: full
+      client: true
+      server: true
+      message: true
+      source_user: true
+      user_id: true
     when_full: drop_oldest
     hosts:
     - a

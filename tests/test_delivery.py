@@ -22,11 +22,13 @@ from structlog.typing import EventDict
 from forwarder.delivery.backoff import DeliverySettings, Retrier, backoff, backoff_for_rest
 from forwarder.delivery.health import OutputHealth
 from forwarder.delivery.worker import Delivery
+from forwarder.ecs.profiles import leave_out
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.spool import Batch, BlockedError, Spool
 from forwarder.spool.cursors import Progress
 from forwarder.spool.dead_letters import ALL, Selection, page
+from forwarder.testing import make_documents
 from tests.spooling import (
     documents,
     numbers,
@@ -206,6 +208,23 @@ def test_what_is_rejected_becomes_a_dead_letter(spool: Spool) -> None:
     assert output.taken == [0, 1, 2, 4, *range(6, 12)]
     assert dead(spool) == [(3, "bad mapping", 400), (5, "bad mapping", 400)]
     assert (spool.outputs["a"].delivered, spool.outputs["a"].rejected) == (10, 2)
+
+
+def test_an_output_gets_documents_without_what_it_leaves_out(spool: Spool) -> None:
+    """A dead letter is the whole document: it may be replayed when the output gets all of it."""
+    whole = make_documents(2)
+    spool.commit(whole)
+    got: list[Document] = []
+
+    def answer(batch: Sequence[Document]) -> Sequence[Failure]:
+        got.extend(batch)
+        return [Failure(batch[1], "bad mapping")]
+
+    deliver(spool, Scripted(answer), QUICK._replace(left_out=("client", "message")))
+    assert got == [leave_out(x, ("client", "message")) for x in whole]
+    assert got != whole
+    with spool._writer.locked() as connection:  # noqa: SLF001 - all at once
+        assert [x.document for x in page(connection)] == whole[1:]
 
 
 def test_what_is_retryable_comes_again_alone(spool: Spool) -> None:

@@ -74,6 +74,8 @@ def test_the_built_in_outputs_come_through_the_same_door() -> None:
     assert list(found) == ["stdout", "file"]
     assert found["stdout"].build is StdoutOutput
     assert {x.distribution for x in list_installed()} == {"esa-forwarder"}
+    lean = {x.type for x in list_installed() if x.plugin and x.plugin.profile == "lean"}
+    assert lean == {"elasticsearch", "opensearch"}
 
 
 def test_a_stranger_is_found_by_the_name_of_its_entry_point(install: Install) -> None:

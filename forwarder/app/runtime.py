@@ -55,7 +55,11 @@ class Runtime:
             self.deliveries = []
             for name, output in outputs.items():
                 settings = config.outputs[name].delivery
-                limits = DeliverySettings(**dict(settings.batch), **dict(settings.retry))
+                limits = DeliverySettings(
+                    **dict(settings.batch),
+                    **dict(settings.retry),
+                    left_out=settings.documents.left_out,
+                )
                 mask = mask_of(config, name)
                 self.deliveries.append(Delivery(name, output, self.spool, limits, mask=mask))
             self.ingest = Ingest(config, self.spool, once=once, live=live)

@@ -156,7 +156,7 @@ def _validate(
     issues += [x for x in unresolved or () if x.loc not in left_out]
     if settings is None or issues:
         raise IssuesError(issues)
-    found = {x: OutputConfig(x, *valid[x], y) for x, y in settings.outputs.items()}
+    found = {x: _configure(x, *valid[x], y) for x, y in settings.outputs.items()}
     issues += _find_contradictions(document, settings, found)
     for loc, text in find_conflicts(settings):
         issues.append(ConfigIssue(loc, line_of(loc, document.lines), text))
@@ -165,6 +165,13 @@ def _validate(
     values = {**dict(settings), "outputs": found, "appliances": appliances_of(settings)}
     del values["known_appliances_only"]  # the appliances have it
     return Config(**values, source=document)
+
+
+def _configure(
+    name: str, plugin: OutputPlugin, own: BaseModel, common: models.OutputSettings
+) -> OutputConfig:
+    documents = common.documents.resolve(plugin.profile)
+    return OutputConfig(name, plugin, own, common.model_copy(update={"documents": documents}))
 
 
 def _find_besides_type(document: YamlDocument, issues: list[ConfigIssue]) -> None:

@@ -30,6 +30,7 @@ from forwarder.config.types import (
     format_duration,
     format_size,
 )
+from forwarder.ecs.profiles import REPETITIONS
 from forwarder.inputs.syslog.address import TlsSettings, Transport, read_address
 from forwarder.inputs.syslog.framing import MAX_MESSAGE_BYTES
 
@@ -207,6 +208,35 @@ class RetrySettings(Settings):
     """The longest pause, whatever the server asks for."""
 
 
+class ProfileSettings(Settings):
+    """What an output gets of each document."""
+
+    profile: Literal["full", "lean"] | None = None
+    """`full` is everything; `lean` is without the fields below, which only repeat others. Without
+    it, `lean` for `elasticsearch` and `opensearch`, and `full` for others."""
+    client: bool | None = None
+    """Whether documents have `client`, which repeats `source`; without it, as the profile says."""
+    server: bool | None = None
+    """The same for `server`, which repeats `destination`."""
+    message: bool | None = None
+    """The same for `message`, which is the end of `event.original`."""
+    source_user: bool | None = None
+    """The same for `source.user`, which repeats `user.name`."""
+    user_id: bool | None = None
+    """The same for `user.id`, which repeats `user.email`."""
+
+    def resolve(self, usual: Literal["full", "lean"]) -> Self:
+        """Return these settings with a value for each, where an output has a usual profile."""
+        profile = self.profile or usual
+        values = {"profile": profile, **dict.fromkeys(REPETITIONS, profile == "full")}
+        return self.model_copy(update=values | self.model_dump(exclude_none=True))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the profile and the settings leave out."""
+        return tuple(x for x in REPETITIONS if not getattr(self, x))
+
+
 class OutputSettings(Settings):
     """Settings that every output has."""
 
@@ -218,6 +248,8 @@ class OutputSettings(Settings):
     """How many documents are delivered at once."""
     retry: RetrySettings = RetrySettings()
     """Pauses between attempts to deliver."""
+    documents: ProfileSettings = ProfileSettings()
+    """What it gets of each document."""
     # Vector and Filebeat block, Fluent Bit drops the oldest. With several outputs, blocking lets
     # one that is down stop all; and the logs, to read documents from again, are still there.
     when_full: Literal["drop_oldest", "block"] = "drop_oldest"

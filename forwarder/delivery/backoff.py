@@ -40,6 +40,8 @@ class DeliverySettings(NamedTuple):
     """Longest wait before the first retry; it doubles with each further one."""
     max_pause: timedelta = timedelta(seconds=60)
     """Longest wait of all, whatever the other side asks for."""
+    left_out: tuple[str, ...] = ()
+    """What the output does not get of documents, of :data:`forwarder.ecs.profiles.REPETITIONS`."""
 
 
 def backoff(

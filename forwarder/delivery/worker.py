@@ -42,6 +42,7 @@ from forwarder.delivery.batch import InFlightBatch, check_answer
 from forwarder.delivery.health import CallWatchdog, OutputHealth
 from forwarder.delivery.meter import Meter
 from forwarder.delivery.rejections import Rejections
+from forwarder.ecs.profiles import leave_out
 from forwarder.masking import NO_MASK, Mask
 from forwarder.output import Output
 from forwarder.spool import BlockedError, ClosedError, Spool, SpoolError
@@ -262,6 +263,8 @@ class Delivery:
             self._extend(work)
             self._health.retried += sum(x < work.handed for x in work.left)
         documents = [work.batch.documents[x] for x in work.left]
+        if self._settings.left_out:
+            documents = [leave_out(x, self._settings.left_out) for x in documents]
         work.handed = len(work.batch.documents)
         begun = time.monotonic()
         with self.watchdog.calling("write"):

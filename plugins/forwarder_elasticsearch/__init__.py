@@ -33,5 +33,6 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
             },
             login_settings=frozenset({"api_key", "username", "password"}),
             knows_ids=True,
+            profile="lean",
         )
     ]

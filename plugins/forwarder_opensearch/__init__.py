@@ -152,5 +152,6 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
             setup=setup,
             login_settings=frozenset({"username", "password"}),
             knows_ids=True,
+            profile="lean",
         )
     ]

@@ -112,6 +112,7 @@ class Bench:
         output = {
             **self._target.node.settings(hosts=[url], api_key=self._target.key),
             "type": "elasticsearch",
+            "documents": {"profile": "full"},  # as those of the other ways are
             "workers": connections,
         }
         config = {

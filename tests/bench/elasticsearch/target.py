@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from tests.bench.elasticsearch.loading import STREAM
 from tests.bench.measuring import BenchError
@@ -38,12 +39,10 @@ class Target:
         Args:
             mappings: Whether fields have the types of our template; without, the server guesses.
         """
-        assets = files("forwarder_elasticsearch") / "assets"
-        found = {
-            x: json.loads((assets / f"{x}.json").read_bytes())
-            for x in ("component_template", "index_template")
-        }
-        found["index_template"]["template"] = {"settings": {"number_of_replicas": 0}}
+        found = {x: self.read(x) for x in ("component_template", "index_template")}
+        index = found["index_template"]["template"]["settings"]["index"]
+        del index["default_pipeline"]
+        index["number_of_replicas"] = 0
         if not mappings:
             found["component_template"]["template"] = {}
         put = self.node.admin.perform_request
@@ -53,6 +52,12 @@ class Target:
             ("index_template", "logs-cisco_esa"),
         ):
             put("PUT", f"/_{kind}/{name}", headers=headers, body=found[kind])
+
+    @staticmethod
+    def read(name: str) -> dict[str, Any]:
+        """Read one of the templates."""
+        path = files("forwarder_elasticsearch") / "assets" / f"{name}.json"
+        return dict(json.loads(path.read_bytes()))
 
     def clear(self) -> None:
         """Begin again."""
@@ -69,12 +74,12 @@ class Target:
         if found != documents:
             raise BenchError(f"of {documents} documents {found} are in the index")
 
-    def bytes_on_disk(self) -> int:
-        """Say how large the index is, put in order."""
+    def bytes_on_disk(self, index: str = STREAM) -> int:
+        """Say how large an index is, put in order."""
         admin = self.node.admin.options(request_timeout=600)
-        admin.indices.forcemerge(index=STREAM, max_num_segments=1)
-        admin.indices.flush(index=STREAM)
-        found = admin.indices.stats(index=STREAM, metric="store")
+        admin.indices.forcemerge(index=index, max_num_segments=1)
+        admin.indices.flush(index=index)
+        found = admin.indices.stats(index=index, metric="store")
         return int(found["_all"]["primaries"]["store"]["size_in_bytes"])
 
 
