@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -167,6 +168,7 @@ def be(user: str) -> str:
 
 HARD = """\
 log: {{format: json}}
+http: {{listen: 9273}}
 inputs:
   - {{type: files, paths: ["/srv/esa/{{appliance}}/mail*"]}}
   - {{type: syslog, listen: udp://127.0.0.1:5514}}
@@ -174,15 +176,18 @@ inputs:
   - {{type: syslog, listen: unix:///run/esa-forwarder/log.sock}}
 outputs:
   archive: {{type: file, path: {DOCUMENTS}}}
+  packed:
+    {{type: file, path: /var/log/esa-forwarder/packed, rotate: {{max_bytes: 1kB}}, gzip: true,
+      batch: {{max_documents: 1}}}}
   siem:
     type: elasticsearch
-    hosts: ["https://127.0.0.1:9200"]
+    hosts: ["https://localhost:9200"]
     api_key: ${{file:/run/credentials/esa-forwarder.service/es_api_key}}
 """
 
 
-def test_the_hardened_unit_lets_the_service_work(host: Machine) -> None:
-    """All inputs, an output that cannot be reached, a reload; the journal has priorities."""
+def test_the_hardened_unit_lets_the_service_work(host: Machine, package: bytes) -> None:
+    """All inputs, an output that cannot be reached, a reload, an upgrade; journal and status."""
     host.run("systemctl start esa-forwarder")
     assert not succeeds(host, "systemctl is-active esa-forwarder")  # no configuration
 
@@ -220,6 +225,14 @@ def test_the_hardened_unit_lets_the_service_work(host: Machine) -> None:
     found = {x["event"]: y for x, y in events(host)}
     assert found["The service has begun."] == "6"
     assert found["Output unavailable; delivery is retried until it succeeds."] == "4"
+
+    packed = "ls /var/log/esa-forwarder/packed.*.gz"
+    wait_until(lambda: succeeds(host, packed), "a compressed file")
+    ask = 'from urllib.request import urlopen as o; o("http://localhost:9273/healthz").read()'
+    host.run(f"python3 -c {shlex.quote(ask)}")
+    before = host.run(f"echo {process}")
+    install(host, package)  # as an upgrade does
+    assert host.run(f"echo {process}") not in {before, "0\n"}
     host.run("dpkg --remove esa-forwarder")
     assert not succeeds(host, "pgrep -u esa-forwarder")
 
