@@ -3,8 +3,10 @@
 Kibana itself cannot be had here; :mod:`tests.kibana.asking` says what stands for it.
 """
 
+import json
 import re
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -164,10 +166,14 @@ def test_each_control_has_values_to_choose(samples: Asker, field: str) -> None:
 
 
 def test_queries_in_the_guides_of_rules_can_be_asked(samples: Asker) -> None:
-    """What is in braces, an analyst puts in."""
-    values = {"{address}": "203.0.113.66", "{user}": "m.rossi@example.com"}
+    """What is in braces is filled in of the alert; a button asks the same as the text before it."""
+    values = {"{{source.ip}}": "203.0.113.66", "{{user.name}}": "m.rossi"}
     for rule in RULES:
-        for query in re.findall(r"`([^`]+)`", rule["note"]):
-            if ":" in query:
-                text = re.sub(r"\{\w+\}", lambda x: values[x[0]], query)
+        paragraphs = rule["note"].split("\n\n")
+        for step, button in pairwise(paragraphs):
+            for query in re.findall(r"`([^`]*: [^`]+)`", step):
+                text = re.sub(r"\{\{.+?\}\}", lambda x: values[x[0]], query)
                 assert samples.count(text), text
+                made = json.loads(button.removeprefix("!{investigate").removesuffix("}"))
+                terms = [f'{x["field"]}: "{x["value"]}"' for x in made["providers"][0]]
+                assert " and ".join(terms) == query

@@ -59,6 +59,8 @@ def load(
             batch = []
     if batch:
         _send(client, stream, batch)
+    merged = f"/{stream}/_forcemerge?max_num_segments=1"
+    client.perform_request("POST", merged, headers={"accept": _JSON["accept"]})
     client.perform_request("POST", f"/{stream}/_refresh", headers={"accept": _JSON["accept"]})
 
 

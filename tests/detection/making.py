@@ -4,12 +4,13 @@
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tests.detection.queries import CONTEXT
+from tests.detection.queries import CONTEXT, SCORES
 from tests.detection.sigma import RULES as SIGMA
 from tests.detection.table import PREFIX, RULES, Rule
 
@@ -20,7 +21,15 @@ BEGIN, END = "<!-- rules: made by make rules -->", "<!-- end of rules -->"
 _ID = "5f7b1c1e-5a0d-4c39-9e0b-6f1d1f6b0b"
 _VERSION = 1
 _MARK = "Managed by: esa-forwarder"
-_SCORES = MappingProxyType({"low": 21, "medium": 47, "high": 73, "critical": 99})
+_BY_ALERT = MappingProxyType(
+    {
+        "severity_mapping": [
+            {"field": "severity", "operator": "equals", "value": x, "severity": x} for x in SCORES
+        ],
+        "risk_score_mapping": [{"field": "risk", "operator": "equals", "value": ""}],
+    }
+)
+"""An alert has the severity that its row says."""
 _SITE = "https://attack.mitre.org"
 
 
@@ -55,7 +64,8 @@ def kibana_rule(rule: Rule) -> dict[str, Any]:
         "name": PREFIX + rule.name,
         "description": rule.description,
         "severity": rule.severity,
-        "risk_score": _SCORES[rule.severity],
+        "risk_score": SCORES[rule.severity],
+        **(_BY_ALERT if "severity = CASE" in rule.query else {}),
         "type": "esql",
         "language": "esql",
         "query": rule.query,
@@ -92,13 +102,33 @@ def _context(rule: Rule) -> list[str]:
 
 
 def _guide(rule: Rule) -> str:
-    look = "\n".join(f"{x}. {y}" for x, y in enumerate(rule.look, 1))
+    look = "\n\n".join(f"{x}. {y}{_button(y)}" for x, y in enumerate(rule.look, 1))
+    by = "cisco_esa.auth.account" if rule.shown[0] == "user.name" else rule.shown[0]
     do = "\n".join(f"- {x}" for x in rule.do)
     return (
         f"## What it says\n{rule.says}\n\n## What to look at\n{look}\n\n## What to do\n{do}\n\n"
         "## If it is none\nAdd a rule exception for your own network or service account by "
-        f"`{rule.shown[0]}`.\n"
+        f"`{by}`.\n"
     )
+
+
+def _button(step: str) -> str:
+    """Make the button of a step that has a query: Kibana fills in fields of the alert.
+
+    It has to be a paragraph of its own, because Kibana drops what is behind it.
+    """
+    label, _, query = step.partition("`")
+    terms = re.findall(r'([\w.]+): "([^"]+)"', query)
+    if not terms:
+        return ""
+    term = {"excluded": False, "queryType": "phrase", "valueType": "string"}
+    button = {
+        "label": label.strip(),
+        "providers": [[{"field": x, "value": y, **term} for x, y in terms]],
+        "relativeFrom": "now-8d",
+        "relativeTo": "now+1d",
+    }
+    return f"\n\n!{{investigate{json.dumps(button)}}}"
 
 
 def _setup(rule: Rule) -> str:
@@ -147,12 +177,18 @@ def table() -> str:
         "| Rule | Fires once at | Every | Severity | Needs | Sigma |",
         "|---|---|---|---|---|---|",
         *(
-            f"| {x.name} | {x.finds} | {x.interval}m | {x.severity} | {x.needs} | "
+            f"| {x.name} | {x.finds} | {x.interval}m | {_severities(x)} | {x.needs} | "
             f"{'yes' if x.sigma else 'no'} |"
             for x in RULES
         ),
     ]
     return "\n".join(lines)
+
+
+def _severities(rule: Rule) -> str:
+    """Name all that a rule may give an alert."""
+    found = re.search(r'severity = CASE\((.*?), "(\w+)", "(\w+)"\)', rule.query)
+    return f"{found[3]}; {found[2]} if `{found[1]}`" if found else rule.severity
 
 
 def made() -> dict[Path, str]:

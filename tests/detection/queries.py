@@ -14,9 +14,12 @@ What they have in common:
 """
 
 import re
+from types import MappingProxyType
 
 from forwarder.report import definitions as limits
 
+SCORES = MappingProxyType({"low": 21, "medium": 47, "high": 73, "critical": 99})
+"""The risk that Kibana gives each severity."""
 INDEX = "logs-cisco_esa.auth-*"
 NETWORK = (
     'COALESCE(CONCAT("AS", TO_STRING(source.as.number)),'
@@ -49,6 +52,18 @@ _FEW = "| EVAL " + ", ".join(f"{x} = MV_SLICE({x}, 0, 99)" for x in ("source.ip"
 """Show a hundred of many values."""
 
 
+def _severity(condition: str, higher: str, lower: str) -> str:
+    """Tell by what happened how severe an alert is."""
+    cases = (
+        f"{name} = CASE({condition}, {x}, {y})"
+        for name, x, y in (
+            ("severity", f'"{higher}"', f'"{lower}"'),
+            ("risk", SCORES[higher], SCORES[lower]),
+        )
+    )
+    return f"| EVAL {', '.join(cases)}"
+
+
 def _end(*lines: str) -> str:
     """Join the lines; an alert has the account as its user, so that Kibana knows it as one."""
     account = any(re.search(r" BY .*account", x) for x in lines)
@@ -63,6 +78,8 @@ GUESSING = _end(
     f" accounts = VALUES(account) WHERE NOT good, {_context()} BY source.ip",
     f"| WHERE accepted == 0 AND refusals >= {limits.GUESSING_REFUSALS} AND earlier <"
     f" {limits.GUESSING_REFUSALS} AND users < {limits.SPRAYING_ACCOUNTS}",
+    # One account is most often a device with an old password.
+    _severity("users > 1", "medium", "low"),
     "| SORT refusals DESC",
     "| LIMIT 100",
 )
@@ -104,6 +121,7 @@ SPRAYING = _end(
     f"| WHERE users >= {limits.SPRAYING_ACCOUNTS} AND earlier < {limits.SPRAYING_ACCOUNTS} AND"
     f" accepted * {limits.SPRAYING_SHARE} < users",
     "| EVAL accounts = MV_SLICE(MV_SORT(accounts), 0, 99)",
+    _severity("accepted > 0", "high", "medium"),
     "| SORT users DESC",
     "| LIMIT 100",
 )
@@ -189,6 +207,7 @@ NO_TLS = _end(
     "| STATS first_seen = MIN(@timestamp), arrived = MIN(event.ingested), accepted = COUNT(*) WHERE good,"
     f" {_context()} BY account, source.ip",
     "| WHERE arrived > NOW() - 16 minutes AND first_seen > NOW() - 2 days",
+    _severity("accepted > 0", "high", "medium"),
     "| SORT accepted DESC",
     "| LIMIT 100",
 )

@@ -23,11 +23,13 @@ class Rule(NamedTuple):
     window: str
     """How far back it looks."""
     severity: str
+    """Of most alerts; a query may set another one by what happened."""
     techniques: tuple[str, ...]
     description: str
     false_positives: tuple[str, ...]
     says: str
     look: tuple[str, ...]
+    """Steps of the guide; a query in one has fields of the alert in braces."""
     do: tuple[str, ...]
     shown: tuple[str, ...]
     needs: str = ""
@@ -37,7 +39,7 @@ class Rule(NamedTuple):
 
 _LOCK = (
     "If it was not the user: lock the account, end its sessions, and have the password changed.",
-    'Trace what was sent on the appliance: `event.action: "smtp-session-closed" and user.name: *{user}*`',
+    "Trace on the appliance what was sent, and to whom.",
 )
 _BLOCK = (
     "Put the address into a sender group that is refused, or limit logins for each host.",
@@ -45,11 +47,10 @@ _BLOCK = (
     "exception for `source.ip` until then.",
 )
 _ASK = "Ask the user, by another way than mail."
-_IN = 'Did the source get in? `source.ip: "{address}" and event.outcome: "success"`'
-_BEFORE = (
-    'Where did the user log in from before? `event.outcome: "success" and user.name: *{user}*`'
-)
-_SENT = 'What was sent? `event.action: "smtp-session-closed" and user.name: *{user}*`'
+_IN = 'Did the source get in? `source.ip: "{{source.ip}}" and event.outcome: "success"`'
+_USER = 'cisco_esa.auth.account: "{{user.name}}"'
+_BEFORE = f'Where does the user log in from? `{_USER} and event.outcome: "success"`'
+_SENT = f'What was sent? `{_USER} and event.action: "smtp-session-closed"`'
 _WHOSE = "Whose network is it: `source.as.organization.name`, `cisco_esa.sender.country`?"
 
 RULES = (
@@ -60,7 +61,7 @@ RULES = (
         queries.GUESSING,
         15,
         "1d",
-        "medium",
+        "low",
         (GUESSING,),
         "A public address without a login was refused 20 times or more within a day.",
         ("A phone in a mobile network that goes on with an old password.",),
@@ -92,7 +93,7 @@ RULES = (
         "first time at `first_login`.",
         (
             "How far apart are the refusals? Seconds are a program, minutes a person. "
-            '`source.ip: "{address}" and event.outcome: "failure"`',
+            '`source.ip: "{{source.ip}}" and event.outcome: "failure"`',
             _BEFORE,
             _SENT,
         ),
@@ -125,7 +126,7 @@ RULES = (
         queries.SPRAYING,
         15,
         "1d",
-        "high",
+        "medium",
         (SPRAYING, DISTRIBUTED),
         "One address was refused as ten different accounts or more within a day, and accepted as fewer "
         "than half of that.",
@@ -150,7 +151,7 @@ RULES = (
         queries.DISTRIBUTED_SPRAYING,
         60,
         "1d",
-        "high",
+        "medium",
         (SPRAYING, DISTRIBUTED),
         "Within an hour, many addresses in networks without a login were refused as many "
         "accounts: spraying that hides behind many machines.",
@@ -180,9 +181,9 @@ RULES = (
         ("A user with an old password on a phone that just changed to another provider.",),
         "`strangers` addresses tried to log in as `user.name` within a day, and all were refused.",
         (
-            'Did it log in since? `event.outcome: "success" and user.name: *{user}*`',
+            _BEFORE,
             _WHOSE,
-            'Do the same addresses try other users? `source.ip: "{address}"`',
+            'Do the same addresses try other users? `source.ip: "{{source.ip}}"`',
         ),
         (
             "Make sure that the account has a strong password, and ask whether it needs SMTP logins.",
@@ -256,7 +257,7 @@ RULES = (
         ("An old device outside, that knows no TLS. It is reported once.",),
         "A client at `source.ip` sent the password of `user.name` without encryption.",
         (
-            'Is it a device of your own? `source.ip: "{address}"`',
+            'Is it a device of your own? `source.ip: "{{source.ip}}"`',
             "Was it accepted? `accepted` counts the logins.",
         ),
         (
