@@ -163,6 +163,7 @@ outputs:
     login: {{user: bob, password: of-the-login-89}}
     headers: {{x: in-a-header-1011}}
   other: {{type: server, hosts: [a], api_key: of-another-1213}}
+http: {{listen: 9273, token: of-the-pages-141516}}
 """
     config = read(tmp_path, text, OutputPlugin("server", ServerSettings, Echo))
     mine = ["in-a-url-4567", "from-a-file-0123", KEY, "of-the-login-89", "in-a-header-1011"]
@@ -171,6 +172,7 @@ outputs:
     assert mask(said) == " ".join([MASK] * 7)
     assert mask("of-another-1213") == "of-another-1213"
     assert mask_of(config)(f"{said} of-another-1213") == " ".join([MASK] * 8)
+    assert mask_of(config)("Bearer of-the-pages-141516") == f"Bearer {MASK}"
     assert mask_of(config, "other", more=["more-1415"])("more-1415 x") == f"{MASK} x"
 
 

@@ -49,9 +49,11 @@ def is_secret(loc: Loc, names: Iterable[str]) -> bool:
 
 
 def mask_of(config: "Config", *names: str, more: Iterable[str] = ()) -> Mask:
-    """Create a mask for the secrets of some outputs, or of all, and for more secrets."""
+    """Create a mask for the secrets of some outputs, or of all, of HTTP, and for more secrets."""
     secrets = list(more)
     users = list[str]()
+    if config.http is not None and config.http.token is not None:
+        secrets.append(config.http.token.get_secret_value())
     for name in names or config.outputs:
         known = secret_names(config.outputs[name].plugin.config)
         for loc, text in texts_below(config.source.top, ("outputs", name)):
