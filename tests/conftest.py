@@ -46,6 +46,7 @@ SLOW = (
     "test_streams_laws",
     "test_truth",
     "test_webhook_example",
+    "test_written",
 )
 """How the names begin of tests that run servers or many processes, or search for long."""
 UNMEASURED = (
