@@ -73,9 +73,12 @@ class Node:
         (config / "users").write_text(f"{USER}:{_hash(PASSWORD)}\n")
         (config / "users_roles").write_text(f"superuser:{USER}\n")
         self.admin = Elasticsearch(
-            self.url, basic_auth=(USER, PASSWORD), ca_certs=str(self.authority.path)
+            self.url,
+            basic_auth=(USER, PASSWORD),
+            ca_certs=str(self.authority.path),
+            request_timeout=120,
         )
-        """May do everything."""
+        """May do everything; a busy machine may take its time."""
         self._server = Server(
             [
                 *java(built.java, jvm),
