@@ -164,7 +164,12 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
     }
     letters = found["dead_letters"]["siem"]
     assert 150 < letters.pop("bytes") < 500
-    assert letters == {"number": 1, "to_replay": 1, "max_bytes": 250_000_000}
+    assert letters == {
+        "number": 1,
+        "to_replay": 1,
+        "max_bytes": 250_000_000,
+        "newest": [{"reason": "no", "number": 1, "time": "2026-03-01T06:41:09Z"}],
+    }
 
 
 def test_status_for_people(tmp_path: Path) -> None:
@@ -182,8 +187,8 @@ def test_status_for_people(tmp_path: Path) -> None:
             " documents wait and are retried; fix the cause."
         ),
         (
-            "attention: output siem: 1 dead letter; see esa-forwarder dead-letters list; fix the"
-            " cause, then run dead-letters replay."
+            "attention: output siem: 1 dead letter; the last was rejected at 2026-03-01T06:41:09Z:"
+            " no; see esa-forwarder dead-letters list; fix the cause, then run dead-letters replay."
         ),
         (
             "attention: appliance esa2: silent since 2026-03-01T04:40:00Z; see whether it runs, and"

@@ -52,15 +52,16 @@ def findings(status: Mapping[str, Any], now: float) -> Iterator[Finding]:
             " reading pauses (when_full)",
         )
     for name, output in status["outputs"].items():
-        letters = status["dead_letters"].get(name, {"number": 0})["number"]
-        yield from _of_output(f"output {name}", name, output, letters - output["put_off"])
+        letters = status["dead_letters"].get(name, {"number": 0, "newest": ()})
+        yield from _of_output(name, output, letters)
     if status["inputs"] is not None:
         yield from _of_inputs(status["inputs"], now)
 
 
 def _of_output(
-    subject: str, name: str, output: Mapping[str, Any], letters: int
+    name: str, output: Mapping[str, Any], letters: Mapping[str, Any]
 ) -> Iterator[Finding]:
+    subject = f"output {name}"
     error, failing, rejecting = output["last_error"], output["failing_since"], output["rejecting"]
     oldest = timedelta(seconds=round(output["oldest_seconds"] or 0))
     if output["stopped"]:
@@ -79,10 +80,12 @@ def _of_output(
     elif oldest > _OLD:
         what = f"behind: its oldest document has waited for {oldest}"
         yield Finding(subject, what, "see why it is slower than the logs that are read")
-    if letters > 0:
-        what = many(letters, "dead letter")
-        if rejecting is not None:
-            what += f"; the last was rejected at {rejecting['time']}: {rejecting['reason']}"
+    kept = letters["number"] - output["put_off"]
+    if kept > 0:
+        what = many(kept, "dead letter")
+        if letters["newest"]:
+            last = letters["newest"][0]
+            what += f"; the last was rejected at {last['time']}: {last['reason']}"
         is_all = rejecting is not None and rejecting["number"] == rejecting["of"]
         yield Finding(subject, what, _SEE_LETTERS, is_all)
     if output["put_off"]:

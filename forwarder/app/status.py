@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from forwarder.app.attention import findings
-from forwarder.text import iso_time
+from forwarder.text import iso_time, shortened
 
 if TYPE_CHECKING:
     from forwarder.spool.stats import Summary, Waiting
 
 Status = Mapping[str, Any]
+
+_MAX_REASONS = 10
 
 
 def describe(summary: "Summary", now: datetime) -> Status:
@@ -45,11 +47,22 @@ def describe(summary: "Summary", now: datetime) -> Status:
                 "to_replay": x.replays,
                 "bytes": x.size,
                 "max_bytes": summary.max_letter_bytes,
+                "newest": _reasons(summary, name),
             }
             for name, x in summary.dead_letters.items()
         },
     }
     return status | {"attention": [x._asdict() for x in findings(status, now.timestamp())]}
+
+
+def _reasons(summary: "Summary", output: str) -> list[dict[str, Any]]:
+    """Return the reasons of the newest dead letters of an output, each with its number and time."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, reason, time in summary.newest_letters:
+        if name == output:
+            last = {"reason": shortened(reason), "number": 0, "time": iso_time(time / 1_000)}
+            found.setdefault(reason, last)["number"] += 1
+    return list(found.values())[:_MAX_REASONS]
 
 
 def _output(waiting: "Waiting", now: datetime, *, runs: bool) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from forwarder.text import shortened
 DEFAULT_MAX_BYTES = 250_000_000
 """Of one output; some 350,000: time to see a mistake in a mapping before its output waits."""
 _MAX_REASON = 4096  # characters; servers quote what they reject, and that comes from strangers
+NEWEST = 100  # letters whose reasons are shown
 _PAGE = 500  # letters that are read at a time
 _PAGE_OF_REASONS = 5000  # without bodies
 _ROW_BYTES = 150  # what a row takes beside its texts: numbers, its entries in two indexes
@@ -129,6 +130,18 @@ def count(connection: sqlite3.Connection) -> dict[str, Count]:
         " WHERE number > 0 ORDER BY output"
     )
     return {output: Count(*counts) for output, *counts in rows}
+
+
+def newest(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
+    """Return output, reason and time of the newest letters, which no output merely postponed.
+
+    The time is in milliseconds since 1970; the newest one is the first.
+    """
+    return connection.execute(
+        "SELECT output, reason, time FROM"
+        " (SELECT * FROM dead_letters ORDER BY number DESC LIMIT ?) WHERE replay <> 2",
+        (NEWEST,),
+    ).fetchall()
 
 
 def postponed_of(connection: sqlite3.Connection, output: str) -> tuple[int, str | None]:

@@ -59,6 +59,7 @@ class Summary(NamedTuple):
     damage: tuple[int, int]  # segments and documents that were damaged and deleted
     outputs: dict[str, Waiting]
     dead_letters: dict[str, letters.Count]  # by output
+    newest_letters: list[tuple[str, str, int]]  # output, reason, time in milliseconds since 1970
     max_letter_bytes: int | None  # the limit of the dead letters of each
     ingest: bytes | None  # what ingest has said of the inputs, in JSON; None if it never did
 
@@ -107,6 +108,7 @@ def _summarise(folder: Path, connection: sqlite3.Connection) -> Summary:
         damage=(damaged_segments, damaged_documents),
         outputs={name: waiting(name, progress) for name, progress in outputs.items()},
         dead_letters=letters.count(connection),
+        newest_letters=letters.newest(connection),
         max_letter_bytes=max_letter_bytes,
         ingest=dict(load_state(connection, _INGEST)).get(_INGEST),
     )

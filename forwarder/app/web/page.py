@@ -80,6 +80,7 @@ def render(seen: Observation, findings: Sequence[Finding], samples: Sequence["Sa
             *_state(findings),
             *_plots(samples),
             *_outputs(status),
+            *_letters(status),
             *_spool(status),
             *_inputs(status["inputs"] or {}),
         ]
@@ -153,6 +154,15 @@ def _outputs(status: Mapping[str, Any]) -> Iterable[str]:
         counts = (x["waiting"], oldest, x["delivered"], x["rejected"], x["retried"], letters)
         rows.append((name, "; ".join(words), *counts))
     return _table("Outputs", ("Output", "State", *head), rows)
+
+
+def _letters(status: Mapping[str, Any]) -> Iterable[str]:
+    rows = [
+        (name, each["reason"], each["number"], each["time"])
+        for name, x in status["dead_letters"].items()
+        for each in x["newest"]
+    ]
+    return _table("Newest dead letters", ("Output", "Reason", "Number", "Last"), rows)
 
 
 def _spool(status: Mapping[str, Any]) -> Iterator[str]:
