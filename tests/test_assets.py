@@ -182,7 +182,7 @@ def _fields_at(key: str, item: Any) -> Iterable[str]:  # noqa: ANN401 - any JSON
             return fields_of_kql(item)
         if key == "esql":
             return fields_of_esql(item)
-    elif key in {"columns", "new_terms_fields", "field_names", "field"} and isinstance(item, list):
+    elif key in {"columns", "field_names"} and isinstance(item, list):
         return [x for x in item if isinstance(x, str)]
     elif key == "match_phrase":
         return list(item)
@@ -208,13 +208,10 @@ def test_objects_name_only_fields_that_there_are(found: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda x: x["rule_id"])
 def test_rules_name_only_fields_that_there_are(rule: dict[str, Any]) -> None:
-    """In queries, thresholds, and what is shown of an alert; and in the guide."""
+    """In queries, and what is shown of an alert; and in the guide."""
     named = set(named_fields({x: y for x, y in rule.items() if x != "query"}))
-    if rule["language"] == "kuery":
-        named |= fields_of_kql(rule["query"])
-    else:
-        named |= fields_of_esql(rule["query"])
-        named -= made_by(rule)
+    named |= fields_of_esql(rule["query"])
+    named -= made_by(rule)
     assert named - LEAN_FIELDS == set()
     quoted = re.findall(r"`([^`]+)`", rule["note"])
     guide = {x for x in quoted if re.fullmatch(r"[a-z_.]+", x)}

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.xdist_group("queries")
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 STREAM = "logs-cisco_esa.auth-engine"
-REFUSED = 'event.outcome: "failure"'
 COUNTED = (
     'FROM logs-cisco_esa.auth-*\n| WHERE event.outcome == "failure"\n'
     "| STATS refusals = COUNT(*) BY source.ip\n| WHERE refusals >= 20\n| LIMIT 100"
@@ -43,6 +42,7 @@ def alerts(engine: Engine, **rule: object) -> int:
     """Count the alerts of a rule that runs every five minutes, for an hour."""
     whole: dict[str, Any] = {
         "name": "rule",
+        "type": "esql",
         "interval": "5m",
         "from": "now-30m",
         "max_signals": 100,
@@ -51,34 +51,12 @@ def alerts(engine: Engine, **rule: object) -> int:
     return len(engine.alerts(whole, START, START + timedelta(hours=1)))
 
 
-def test_rows_of_esql_are_alerts_in_each_run(engine: Engine) -> None:
+def test_a_row_is_an_alert_in_each_run(engine: Engine) -> None:
     """From the run at ten minutes to that at forty: the id of an alert has the run's window."""
-    assert alerts(engine, type="esql", query=COUNTED) == 6
-
-
-def test_documents_of_esql_are_alerts_once(engine: Engine) -> None:
-    """Their id is that of the document."""
-    query = (
-        "FROM logs-cisco_esa.auth-* METADATA _id\n"
-        '| WHERE user.name == "u2"\n| KEEP _id, source.ip\n| LIMIT 100'
-    )
-    assert alerts(engine, type="esql", query=query) == 3
+    assert alerts(engine, query=COUNTED) == 6
 
 
 def test_a_run_raises_no_more_alerts_than_its_limit(engine: Engine) -> None:
-    """The rest is found by later runs, as long as it is in their window."""
-    threshold = {"field": ["source.ip"], "value": 1, "cardinality": []}
-    rule = {"type": "threshold", "query": 'user.name: "u2"', "threshold": threshold}
-    assert alerts(engine, **rule, max_signals=2, **{"from": "now-5m"}) == 2
-
-
-def test_a_threshold_rule_counts_no_document_twice(engine: Engine) -> None:
-    """Each of the three runs in which ten or more are new raises one alert, and no later run."""
-    threshold = {"field": ["source.ip"], "value": 10, "cardinality": []}
-    assert alerts(engine, type="threshold", query=REFUSED, threshold=threshold) == 3
-
-
-def test_a_new_term_is_an_alert_once(engine: Engine) -> None:
-    """However many windows its first document is in."""
-    rule = {"new_terms_fields": ["source.ip"], "history_window_start": "now-7d"}
-    assert alerts(engine, type="new_terms", query=REFUSED, **rule) == 4
+    """The rest is lost, unless it is in the window of a later run."""
+    query = COUNTED.replace("refusals >= 20", "refusals == 1")
+    assert alerts(engine, query=query, max_signals=2, **{"from": "now-5m"}) == 2

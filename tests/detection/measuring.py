@@ -19,6 +19,8 @@ from forwarder import SetupOptions
 from tests.detection.arrivals import ARRIVALS, Arrival, load
 from tests.detection.engine import Alert, Engine
 from tests.detection.making import ASSETS, DOCUMENT
+from tests.detection.places import logins
+from tests.detection.table import PREFIX, RULES
 from tests.kibana.asking import parse_lines
 from tests.servers.elasticsearch.running import PASSWORD, USER, Node
 from tests.servers.queries.building import build
@@ -120,50 +122,87 @@ def _is_of(alert: Alert, attack: Trace, arrival: Arrival) -> bool:
     )
 
 
+def cost(client: Elasticsearch, folder: Path) -> dict[str, float]:
+    """Measure rules on 108,000 logins, in a week, of an account that comes from 3,000 places."""
+    stream = "logs-cisco_esa.auth-places"
+    documents = logins(folder, story.ATTACKED, 7 * story.DAY, each=36)
+    load(client, stream, documents, ARRIVALS["as it happens"], geoip=False)
+    engine = Engine(client, stream)
+    for rule in rules():
+        engine.alerts(rule, story.ATTACKED, story.ATTACKED + timedelta(hours=1))
+    return engine.slowest
+
+
 def _main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        story.write(Path(folder) / "logs", probe_every=timedelta(minutes=1))
-        documents = list(story.documents(Path(folder) / "logs"))
-        home = Path(folder) / "server"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        story.write(folder / "logs", probe_every=timedelta(minutes=1))
+        documents = list(story.documents(folder / "logs"))
+        home = folder / "server"
         home.mkdir()
-        node = Node(build(), home, key_cache="1h")
+        # It runs long enough for the better compiler to pay.
+        node = Node(build(), home, jvm=("-Xmx512m",), key_cache="1h")
         try:
             node.start()
             install(node)
-            _write(
-                {x: count(node.admin, documents, x) for x in ARRIVALS},
-                count(node.admin, documents, "as it happens", geoip=False),
-            )
+            counted = {
+                (geoip, x): count(node.admin, documents, x, geoip=geoip)
+                for geoip in (True, False)
+                for x in ARRIVALS
+            }
+            slowest = cost(node.admin, folder / "places")
         finally:
             node.close()
-
-
-def _write(all_: Mapping[str, Counted], without: Counted) -> None:
-    live = all_["as it happens"]
-    all_ = {**all_, "as it happens, without GeoIP": without}
-    lines = [
-        "| Logs arrive | Monday | Expired passwords | False ones among attacks | Attacks found |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for name, counted in all_.items():
-        numbers = [str(len(x)) for x in counted.noise.values()]
-        found = sum(bool(x) for x in counted.found.values())
-        row = (
-            [*numbers, f"{found} of {len(ATTACKS)}"] if len(numbers) > 1 else [*numbers, "", "", ""]
-        )
-        lines.append(f"| {name} | {' | '.join(row)} |")
-    lines += ["", "| Attack | Found by | After | Without GeoIP |", "|---|---|---:|---|"]
-    for attack in ATTACKS:
-        begin = story.ATTACKED + timedelta(hours=attack.hour)
-        first, other = (
-            min(x.found[attack.name], key=lambda y: y.time, default=None) for x in (live, without)
-        )
-        after = "" if first is None else f"{(first.time - begin) // timedelta(minutes=1)} min"
-        by, also = ("none" if x is None else x.rule.partition(": ")[2] for x in (first, other))
-        lines.append(f"| {attack.name} | {by} | {after} | {also} |")
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    text = "\n".join(lines)
+    text = tables(counted, slowest)
     DOCUMENT.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+
+
+def tables(counted: Mapping[tuple[bool, str], Counted], slowest: Mapping[str, float]) -> str:
+    """Make the tables of the documentation."""
+    lines = [
+        (
+            "| Logs arrive | GeoIP | False on Monday | Expired passwords | Day of attacks "
+            "| Of attacks | Attacks found | Alerted twice |"
+        ),
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for (geoip, arrival), result in counted.items():
+        numbers = [len(x) for x in result.noise.values()]
+        if len(numbers) > 1:
+            found = [x for x in result.found.values() if x]
+            alerts = {id(y) for x in found for y in x}
+            numbers += [len(alerts), len(found), len(repeated(result))]
+        cells = [*map(str, numbers), *[""] * (6 - len(numbers))]
+        lines.append(f"| {arrival} | {'yes' if geoip else 'no'} | {' | '.join(cells)} |")
+    live = counted[True, "as it happens"], counted[False, "as it happens"]
+    lines += [
+        "",
+        "| Attack | Found by | After | Without GeoIP, by | After |",
+        "|---|---|---:|---|---:|",
+    ]
+    for attack in ATTACKS:
+        cells = [attack.name]
+        begin = story.ATTACKED + timedelta(hours=attack.hour)
+        for result in live:
+            first = min(result.found[attack.name], key=lambda x: x.time, default=None)
+            minutes = "" if first is None else f"{(first.time - begin) // timedelta(minutes=1)} min"
+            cells += ["none" if first is None else first.rule.removeprefix(PREFIX), minutes]
+        lines.append(f"| {' | '.join(cells)} |")
+    days = list(live[0].noise)
+    lines += [
+        "",
+        f"| Rule | {' | '.join(days)}, false | Attacks | Seconds on 108,000 logins |",
+        "|---|" + "---:|" * (len(days) + 2),
+    ]
+    for rule in RULES:
+        name = PREFIX + rule.name
+        noise = (sum(y.rule == name for y in x) for x in live[0].noise.values())
+        of = sum(any(y.rule == name for y in x) for x in live[0].found.values())
+        lines.append(
+            f"| {rule.name} | {' | '.join(map(str, noise))} | {of} | {slowest[name]:.1f} |"
+        )
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
