@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from forwarder.app import input_status
-from forwarder.app.attention import BEHIND_SECONDS, findings
+from forwarder.app.attention import findings
 from forwarder.app.input_status import InputStatus
 from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import Counters
@@ -111,7 +111,7 @@ def status(
             status(
                 inputs={
                     "behind_bytes": 5_000_000,
-                    "behind_since": NOW - BEHIND_SECONDS,
+                    "behind_since": NOW - 10,
                     "appliances": [APPLIANCE],
                 }
             ),
@@ -155,7 +155,7 @@ def status(
 )
 def test_what_needs_attention(state: dict[str, Any], said: str, *, critical: bool) -> None:
     """One finding each."""
-    (finding,) = findings(state, NOW)
+    (finding,) = findings(state)
     assert finding.sentence.startswith(said)
     assert finding.critical is critical
 
@@ -165,14 +165,14 @@ def test_what_needs_attention(state: dict[str, Any], said: str, *, critical: boo
     [
         status(),
         status(oldest_seconds=59, used=90, last_error="over"),
-        status(inputs={"behind_bytes": 5, "behind_since": NOW - BEHIND_SECONDS + 1}),
+        status(inputs={"behind_bytes": 5}),
         status(inputs={"has_logs": None}),
         status() | {"inputs": None},
     ],
 )
 def test_what_is_well_needs_none(state: dict[str, Any]) -> None:
     """Nor does what is over, or has only begun."""
-    assert list(findings(state, NOW)) == []
+    assert list(findings(state)) == []
 
 
 def test_reading_that_is_behind_is_logged_once_and_so_is_its_end(
@@ -180,7 +180,7 @@ def test_reading_that_is_behind_is_logged_once_and_so_is_its_end(
 ) -> None:
     """The status says since when."""
     monkeypatch.setattr(input_status, "_MUCH_BEHIND", 5)
-    monkeypatch.setattr(input_status, "BEHIND_SECONDS", 0.0)
+    monkeypatch.setattr(input_status, "_BEHIND_SECONDS", 0.0)
     monkeypatch.setattr(input_status, "STATUS_SECONDS", 0.0)
     (tmp_path / "mail.1").write_bytes(logins(1))
     with closing(FileTailer([FileSource((f"{tmp_path}/mail*",))], [])) as tailer:

@@ -13,8 +13,6 @@ from forwarder.events import APPLIANCE_WARNINGS, GIVE_NAMES, describe_mixture
 from forwarder.spool.cursors import Place
 from forwarder.text import iso_time, many
 
-BEHIND_SECONDS = 10.0
-"""A large file that arrives is read within a moment; what takes longer is worth a look."""
 _OLD = timedelta(minutes=1)  # of a document that waits for an output that delivers
 _NEARLY_FULL = 0.9  # of the spool
 
@@ -35,8 +33,8 @@ class Finding(NamedTuple):
         return f"{self.subject}: {'; '.join(filter(None, (self.what, self.advice)))}"
 
 
-def findings(status: Mapping[str, Any], now: float) -> Iterator[Finding]:
-    """Yield what needs attention; ``now`` in seconds since 1970."""
+def findings(status: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield what needs attention."""
     since, reason = status["reading"]["paused_since"], status["reading"]["reason"]
     if since is not None:
         what = f"paused since {since}: {reason}"
@@ -55,7 +53,7 @@ def findings(status: Mapping[str, Any], now: float) -> Iterator[Finding]:
         letters = status["dead_letters"].get(name, {"number": 0, "newest": ()})
         yield from _of_output(name, output, letters)
     if status["inputs"] is not None:
-        yield from _of_inputs(status["inputs"], now)
+        yield from _of_inputs(status["inputs"])
 
 
 def _of_output(
@@ -104,13 +102,13 @@ def _of_output(
         )
 
 
-def _of_inputs(inputs: Mapping[str, Any], now: float) -> Iterator[Finding]:
+def _of_inputs(inputs: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield what ingest has written about inputs."""
     if inputs.get("has_logs") is False:
         what = "nothing matches the paths"
         yield Finding("inputs", what, "mount what is missing, or correct the paths", critical=True)
     behind_since = inputs.get("behind_since")
-    if behind_since is not None and now - behind_since >= BEHIND_SECONDS:
+    if behind_since is not None:
         speed = sum(x["bytes_per_second"] for x in inputs["appliances"])
         yield Finding(
             "inputs",

@@ -19,7 +19,6 @@ from heapq import nsmallest
 import orjson
 import structlog
 
-from forwarder.app.attention import BEHIND_SECONDS
 from forwarder.app.fleet import Fleet
 from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import APPLIANCE_WARNINGS, GIVE_NAMES, UNPARSED, WARNINGS, Counters
@@ -35,6 +34,9 @@ STATUS_SECONDS = 5.0  # how often the state is saved for `status`, while somethi
 _STATUS_SHARE = 50  # one part in so many of the time may go into that: there may be 100,000 files
 
 _MUCH_BEHIND = 16 << 20  # bytes: what is read in less than a second is always on its way
+
+_BEHIND_SECONDS = 4.0
+"""From one look to the next: a large file that arrives is read within a moment."""
 
 STATUS_PREFIX = "status/"
 _KEY = STATUS_PREFIX + "ingest"
@@ -137,7 +139,7 @@ class InputStatus:
         self._counts = Counters()
         self._has_logs: bool | None = None
         self._behind_since: float | None = None  # from 1970; when much was not read yet
-        self._is_behind_logged = False
+        self._is_behind = False
         self.due = 0.0  # when to save for `status`
         self._last: dict[str, object] = {}
         self.problems = 0  # what could not be read, or is lost; each was logged
@@ -233,13 +235,13 @@ class InputStatus:
         now = time.time()
         if behind >= _MUCH_BEHIND:
             self._behind_since = self._behind_since or now
-            if not self._is_behind_logged and now - self._behind_since >= BEHIND_SECONDS:
-                self._is_behind_logged = True
+            if not self._is_behind and now - self._behind_since >= _BEHIND_SECONDS:
+                self._is_behind = True
                 _log.warning("Reading is behind the logs; see esa-forwarder status.", bytes=behind)
             return
         self._behind_since = None
-        if self._is_behind_logged:
-            self._is_behind_logged = False
+        if self._is_behind:
+            self._is_behind = False
             _log.info("Reading has caught up with the logs.")
 
     def _describe(self, open_connections: int) -> dict[str, object]:
@@ -277,7 +279,7 @@ class InputStatus:
             "files": number,
             "behind_bytes": behind,
             "behind_of": behind_of,
-            "behind_since": self._behind_since,
+            "behind_since": self._behind_since if self._is_behind else None,
             "lost_bytes": lost,
             "named": [
                 {

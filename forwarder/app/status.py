@@ -52,7 +52,7 @@ def describe(summary: "Summary", now: datetime) -> Status:
             for name, x in summary.dead_letters.items()
         },
     }
-    return status | {"attention": [x._asdict() for x in findings(status, now.timestamp())]}
+    return status | {"attention": [x._asdict() for x in findings(status)]}
 
 
 def _reasons(summary: "Summary", output: str) -> list[dict[str, Any]]:
