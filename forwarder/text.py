@@ -84,6 +84,26 @@ def iso_time(epoch: float) -> str:
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+class Time(int):
+    """Seconds since 1970."""
+
+    def __str__(self) -> str:  # type: ignore[explicit-override]  # not in Python 3.11
+        """Write it in UTC, to the second."""
+        return datetime.fromtimestamp(self, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def is_number(cell: object) -> bool:
+    """Whether a cell has a number, which stands at the right of its column."""
+    return type(cell) is int
+
+
+def show(cell: object) -> str:
+    """Write the value of a cell."""
+    if cell is None:
+        return ""
+    return f"{cell:,}" if is_number(cell) else str(cell)
+
+
 def quoted(path: str) -> str:
     r"""Show the name of a file in quotes; bytes that are not UTF-8 as ``\xff``."""
     return _ESCAPES.sub(lambda x: x[0] if x["byte"] is None else f"\\x{x['byte']}", repr(path))

@@ -213,6 +213,8 @@ def test_status_for_people(tmp_path: Path) -> None:
         "",
         "DEAD LETTERS OF  NUMBER  TO REPLAY               BYTES",
         "siem                  1          0  266 of 250,000,000",
+        "NEWEST OF  REASON  NUMBER  LAST",
+        "siem       no           1  2026-03-01T06:41:09Z",
         "",
         ("inputs: 1,200 files; 1,234 bytes behind; 5 bytes lost; as of 2026-03-01T06:41:00+00:00"),
         "since the service began: 1,234 lines not understood, 2 lines truncated",

@@ -124,7 +124,7 @@ def test_a_full_disk_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         wait_until(lambda: "reading: paused since" in running.reasons())
         assert running.get("/readyz")[0] == 503
         assert "esa_forwarder_reading_paused 1.0" in running.get("/metrics")[1]
-        assert "Reading pauses" in running.get("/")[1]
+        assert "paused since" in running.get("/")[1]
 
     running.run(test)
 

@@ -1,16 +1,18 @@
-"""How the service is doing, as one mapping: for ``status``, for monitors and for the page.
+"""How the service is doing, as one mapping for programs, and as lines and tables for people.
 
-It is made of the state folder alone, so it is the same whether the service runs or not.
+It is made of the state folder alone, so it is the same whether the service runs or not; ``status``
+and the page show the same.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from forwarder.app.attention import findings
-from forwarder.text import iso_time, shortened
+from forwarder.events import WARNINGS
+from forwarder.text import iso_time, many, shortened
 
 if TYPE_CHECKING:
     from forwarder.spool.stats import Summary, Waiting
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
 Status = Mapping[str, Any]
 
 _MAX_REASONS = 10
+_SOCKETS = (
+    *("messages", "connections", "dropped", "not_allowed"),
+    *("over_limit", "tls_failed", "incomplete", "cut"),
+)
+"""Counts of a socket."""
 
 
 def describe(summary: "Summary", now: datetime) -> Status:
@@ -99,3 +106,140 @@ def _output(waiting: "Waiting", now: datetime, *, runs: bool) -> dict[str, Any]:
 
 def _iso(time: float | None) -> str | None:
     return None if time is None else iso_time(time)
+
+
+class Table(NamedTuple):
+    """Rows below a head."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    left: Sequence[str] = ()  # columns besides the first one that are not of numbers
+
+
+class Section(NamedTuple):
+    """What belongs together."""
+
+    title: str
+    lines: Sequence[str]
+    tables: Sequence[Table] = ()
+
+
+def sections(status: Status) -> Iterator[Section]:
+    """Yield everything but what needs attention."""
+    spool = status["spool"]
+    usage = (
+        f"spool: {many(spool['documents'], 'document')};"
+        f" {_of(spool['bytes'], spool['max_bytes'])} bytes;"
+        f" WAL: {many(spool['wal_bytes'], 'byte')};"
+        f" free on the disk: {many(spool['disk_free_bytes'], 'byte')}"
+    )
+    lines = [usage, f"open connections: {status['connections']['open']:,}"]
+    if spool["damaged_rows"]:
+        documents = many(spool["damaged_documents"], "document")
+        lines.insert(1, f"damaged and deleted: {documents} in {many(spool['damaged_rows'], 'row')}")
+    yield Section("Spool", lines)
+    if outputs := [_output_row(x, y) for x, y in status["outputs"].items()]:
+        head = ("Output", "Waiting", "Oldest", "Delivered", "Rejected", "Retried", "Lost")
+        yield Section("Outputs", (), [Table((*head, "Dropped", "State"), outputs, ("State",))])
+    if letters := [
+        (name, x["number"], x["to_replay"], _of(x["bytes"], x["max_bytes"]))
+        for name, x in status["dead_letters"].items()
+    ]:
+        newest = [
+            (name, each["reason"], each["number"], each["time"])
+            for name, x in status["dead_letters"].items()
+            for each in x["newest"]
+        ]
+        tables = [
+            Table(("Dead letters of", "Number", "To replay", "Bytes"), letters),
+            Table(("Newest of", "Reason", "Number", "Last"), newest, ("Reason", "Last")),
+        ]
+        yield Section("Dead letters", (), [x for x in tables if x.rows])
+    if status["inputs"] is not None:
+        yield _inputs(status["inputs"])
+
+
+def _of(number: int, limit: int | None) -> str:
+    return f"{number:,}" + ("" if limit is None else f" of {limit:,}")
+
+
+def _output_row(name: str, output: Mapping[str, Any]) -> Sequence[object]:
+    age = output["oldest_seconds"]
+    return (
+        name,
+        output["waiting"],
+        None if age is None else timedelta(seconds=round(age)),
+        *(output[x] for x in ("delivered", "rejected", "retried", "lost")),
+        output["dropped"]["documents"] if output["dropped"] else 0,
+        "; ".join(_states(output)),
+    )
+
+
+def _states(output: Mapping[str, Any]) -> Iterator[str]:
+    rejecting, failing = output["rejecting"], output["failing_since"]
+    error, time = output["last_error"], output["last_error_time"]
+    attempt = output["attempt_since"]
+    calling = [f"a call has been running since {attempt}"] if attempt else []
+    if failing is not None:
+        what = "stopped" if output["stopped"] else "failing"
+        yield f"{'; '.join([f'{what} since {failing}', *calling])}: {error} ({time})"
+    elif calling:
+        yield calling[0]
+    elif rejecting is None or rejecting["number"] < rejecting["of"]:
+        yield "delivering" if output["delivered"] else "nothing delivered yet"
+    if rejecting is not None:
+        yield (
+            f"rejecting: {rejecting['number']:,} of the last {rejecting['of']:,},"
+            f" {rejecting['reason']} ({rejecting['time']})"
+        )
+    if output["put_off"]:
+        yield f"postponed: {output['put_off']:,}, {output['put_off_for']}"
+    if failing is None and error is not None:
+        yield f"last error {time}: {error}"
+
+
+def _inputs(inputs: Mapping[str, Any]) -> Section:
+    """Return what ingest has written about inputs."""
+    read = (
+        f"inputs: {many(inputs['files'], 'file')};"
+        f" {many(inputs['behind_bytes'], 'byte')} behind;"
+        f" {many(inputs['lost_bytes'], 'byte')} lost; as of {inputs['time']}"
+    )
+    lines = [read]
+    numbers = inputs.get("warnings", {})
+    counted = [f"{many(numbers[x.name], x.noun)} {x.what}" for x in WARNINGS if numbers.get(x.name)]
+    if counted:
+        lines.append("since the service began: " + ", ".join(counted))
+    appliances = Table(
+        ("Appliance", "Last line", "Lag", "Bytes/s", "Logins", "Joined", "Open", "State"),
+        [_appliance_row(x) for x in inputs.get("appliances", ())],
+        ("Last line", "State"),
+    )
+    sizes = ("size", "behind_bytes", "lost_bytes")
+    files = Table(
+        ("File", "Appliance", "Size", "Behind", "Lost", "Changed"),
+        [
+            (x["path"], x["appliance"], *(x[y] for y in sizes), x["modified"] or "gone")
+            for x in inputs["named"]
+        ],
+        ("Appliance", "Changed"),
+    )
+    sockets = Table(
+        ("Socket", *(x.replace("_", " ").capitalize() for x in _SOCKETS)),
+        [(x["address"], *(x[y] for y in _SOCKETS)) for x in inputs.get("listeners", ())],
+    )
+    return Section("Inputs", lines, [x for x in (appliances, files, sockets) if x.rows])
+
+
+def _appliance_row(counts: Mapping[str, Any]) -> Sequence[object]:
+    lag, logins, silent = (counts[x] for x in ("lag_seconds", "logins", "silent_since"))
+    return (
+        counts["appliance"],
+        _iso(counts["last_line"]),
+        None if lag is None else f"{lag:,} s",
+        counts["bytes_per_second"],
+        logins,
+        f"{counts['joined'] / logins:.1%}" if logins else None,
+        counts["open_connections"],
+        "sending" if silent is None else f"silent since {_iso(silent)}",
+    )

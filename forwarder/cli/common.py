@@ -12,9 +12,10 @@ from click.core import ParameterSource
 
 from forwarder.cli.start import drop_output
 from forwarder.events import UNPARSED
-from forwarder.text import escaped
+from forwarder.text import escaped, show
 
 if TYPE_CHECKING:
+    from forwarder.app.status import Table
     from forwarder.config.load import Config
 
 DONE = 0
@@ -70,14 +71,14 @@ def format_row(cells: Iterable[str], columns: Sequence[Column]) -> str:
     return "  ".join(map(_format_cell, cells, columns)).rstrip()
 
 
-def format_table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], *, left: Sequence[int]
-) -> Iterator[str]:
-    """Align rows below a head, each column as wide as needed; all but some are of numbers."""
-    whole = [head, *rows]
+def format_table(table: "Table") -> Iterator[str]:
+    """Align rows below a head, each column as wide as needed."""
+    rows = [[*map(show, x)] for x in table.rows]
+    whole = [[x.upper() for x in table.head], *rows]
+    left = {table.head[0], *table.left}
     columns = [
-        Column(max(terminal_width(escaped(x)) for x in column), right=number not in left)
-        for number, column in enumerate(zip(*whole, strict=True))
+        Column(max(terminal_width(escaped(x)) for x in column), right=name not in left)
+        for name, column in zip(table.head, zip(*whole, strict=True), strict=True)
     ]
     return (format_row(x, columns) for x in whole)
 

@@ -25,7 +25,7 @@ from forwarder.cli.common import (
 )
 from forwarder.cli.reading import print_problems, read_options, reading_options, show_progress
 from forwarder.errors import ForwarderError
-from forwarder.text import cut, escaped, escaped_json, many
+from forwarder.text import Time, cut, escaped, escaped_json, is_number, iso_time, many, show
 
 if TYPE_CHECKING:
     from forwarder.report.store import Network
@@ -143,7 +143,7 @@ def as_json(report: "Report") -> dict[str, object]:
         "facts": dict(report.facts),
         "over_time": {
             "seconds": report.seconds,
-            "bars": [{**x._asdict(), "time": _iso(x.time)} for x in report.bars],
+            "bars": [{**x._asdict(), "time": iso_time(x.time)} for x in report.bars],
         },
         "tables": {
             table.name: {
@@ -168,13 +168,7 @@ def as_json(report: "Report") -> dict[str, object]:
 
 
 def _plain(cell: object) -> object:
-    from forwarder.report.tables import Time
-
-    return _iso(cell) if isinstance(cell, Time) else cell
-
-
-def _iso(epoch: int) -> str:
-    return datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")
+    return iso_time(cell) if isinstance(cell, Time) else cell
 
 
 def as_text(report: "Report", width: int, *, colour: bool = False) -> Iterator[str]:
@@ -206,8 +200,6 @@ def as_text(report: "Report", width: int, *, colour: bool = False) -> Iterator[s
 
 def _bars(report: "Report", width: int, style: Any) -> Iterator[str]:  # noqa: ANN401
     """Yield a line for each stretch of time."""
-    from forwarder.report.tables import Time
-
     bars = report.bars
     if not bars:
         return
@@ -230,9 +222,9 @@ def _bars(report: "Report", width: int, style: Any) -> Iterator[str]:  # noqa: A
 
 def _rows(table: "Table", width: int, style: Any) -> Iterator[str]:  # noqa: ANN401
     shown = [
-        [escaped(_show(x)) for x in row] for row in (table.columns, *(x.cells for x in table.rows))
+        [escaped(show(x)) for x in row] for row in (table.columns, *(x.cells for x in table.rows))
     ]
-    right = [isinstance(x, int) and type(x) is int for x in table.rows[0].cells]
+    right = [is_number(x) for x in table.rows[0].cells]
     widths = _fit([max(map(terminal_width, x)) for x in zip(*shown, strict=True)], right, width)
     columns = [Column(x, right=y, most=x) for x, y in zip(widths, right, strict=True)]
     yield style(format_row(shown[0], columns), dim=True)
@@ -244,12 +236,6 @@ def _rows(table: "Table", width: int, style: Any) -> Iterator[str]:  # noqa: ANN
     if table.more:
         yield f"{many(table.more, 'more row')}"
     yield ""
-
-
-def _show(cell: object) -> str:
-    if cell is None:
-        return ""
-    return f"{cell:,}" if type(cell) is int else str(cell)
 
 
 def _fit(widths: list[int], right: Sequence[bool], most: int) -> list[int]:

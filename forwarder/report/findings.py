@@ -24,8 +24,8 @@ from forwarder.report.tables import (
     Row,
     Selector,
     Table,
-    Time,
 )
+from forwarder.text import Time
 
 _PREPARE = (
     """CREATE TABLE pair AS SELECT account, source, network, public,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from forwarder.events import Counters
 from forwarder.report.definitions import DAY, HOUR
 from forwarder.report.store import Store
-from forwarder.report.tables import Bar, Draft, Plan, Time
-from forwarder.text import many
+from forwarder.report.tables import Bar, Draft, Plan
+from forwarder.text import Time, many
 
 TOP = 20  # sources and users with the most refusals
 MOST_BARS = 120

@@ -1,20 +1,12 @@
 """The values of a report: facts, counts over time, and tables whose rows have their lines."""
 
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from forwarder.report.store import Line
+from forwarder.text import Time
 
 MAX_ROWS = 100  # of a table that are shown
 MAX_LINES = 5  # that a row shows
-
-
-class Time(int):
-    """Seconds since 1970."""
-
-    def __str__(self) -> str:  # type: ignore[explicit-override]  # not in Python 3.11
-        """Write it in UTC, to the second."""
-        return datetime.fromtimestamp(self, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 Cell = str | int | Time | None

@@ -9,7 +9,7 @@ All answers are made of the last observation; where that is old, the service han
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -92,10 +92,10 @@ class Site:
 
 def _sample(seen: Observation) -> Sample:
     outputs, inputs = seen.status["outputs"].values(), seen.status["inputs"] or {}
-    logins: dict[str, int] = {}
+    logins = Counter[str]()
     for action, outcome, number in inputs.get("events", ()):
         if action != Action.SESSION_CLOSED.value:
-            logins[outcome or "unknown"] = logins.get(outcome or "unknown", 0) + number
+            logins[outcome if outcome in {"success", "failure"} else "other"] += number
     return Sample(
         seen.at,
         logins,
