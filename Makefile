@@ -45,7 +45,7 @@ demo: $(PROGRAM)  ## Show the logins in the sample logs; installs the program al
 	@.venv/bin/esa-forwarder parse --format table examples/mail_logs
 
 deb: $(PROGRAM)  ## Build a package for this Debian and its Python in dist/.
-	@packaging/build-deb dist
+	@examples/packaging/build-deb dist
 
 test: lint types imports tests  ## Run every check and every test, with branch coverage.
 
@@ -78,7 +78,7 @@ docs: $(STAMP)  ## Write docs/, the man page and the completions of shells again
 	.venv/bin/python -m tests.help_texts > docs/commands.md
 	.venv/bin/python -m tests.output_settings docs/outputs.md
 	.venv/bin/python -m tests.metrics_table docs/monitoring.md
-	.venv/bin/python -m tests.shell_files packaging/share
+	.venv/bin/python -m tests.shell_files examples/packaging/share
 
 report-picture: $(STAMP)  ## Draw the picture of a report in the documentation; needs chromium and pngquant.
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m tests.report_picture

@@ -1,6 +1,6 @@
-"""Writes packaging/share: the man page, and what completes commands in shells.
+"""Writes examples/packaging/share: the man page, and what completes commands in shells.
 
-python -m tests.shell_files packaging/share
+python -m tests.shell_files examples/packaging/share
 """
 
 import re

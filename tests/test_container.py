@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILE = ROOT / "packaging" / "Containerfile"
+FILE = ROOT / "examples" / "packaging" / "Containerfile"
 
 
 def test_all_that_is_copied_is_there() -> None:
@@ -17,7 +17,7 @@ def test_all_that_is_copied_is_there() -> None:
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", FILE.read_text(), re.MULTILINE)
     for name in " ".join(copied).split():
         assert (ROOT / name).exists(), name
-        assert name.partition("/")[0] in sent, name
+        assert any((ROOT / name).is_relative_to(ROOT / x) for x in sent), name
 
 
 def test_the_image_runs_the_program() -> None:

@@ -36,7 +36,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     if subprocess.run(["unshare", "--mount", "true"], check=False).returncode:  # noqa: S607
         pytest.skip("namespaces cannot be made here, as in most containers")
     folder = tmp_path_factory.mktemp("deb")
-    subprocess.run([ROOT / "packaging" / "build-deb", folder], check=True, timeout=900)  # noqa: S603
+    subprocess.run([ROOT / "examples" / "packaging" / "build-deb", folder], check=True, timeout=900)  # noqa: S603
     (built,) = folder.iterdir()
     return built.read_bytes()
 

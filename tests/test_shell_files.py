@@ -10,7 +10,7 @@ import pytest
 
 from tests import shell_files
 
-SHARE = Path(__file__).parents[1] / "packaging" / "share"
+SHARE = Path(__file__).parents[1] / "examples" / "packaging" / "share"
 
 
 def test_they_are_as_the_commands_are() -> None:
