@@ -85,6 +85,7 @@ def test_a_saved_search_shows_columns_that_are_there(samples: Asker, identity: s
     """Each column has a value in one document at least."""
     search = SEARCHES[identity]["attributes"]
     query = decode(search)["kibanaSavedObjectMeta"]["searchSourceJSON"]["query"]["query"]
+    assert "cisco_esa.connection.id" in search["columns"]
     assert [x for x in search["columns"] if not samples.count(f"({query}) and {x}: *")] == []
 
 
@@ -130,8 +131,18 @@ EXPECTED: dict[tuple[str, str], tuple[int, list[Row]]] = {
     ("morning", "Logins without TLS"): (2, [("scanner-2f", 2, 0, 1), ("admin", 1, 1, 1)]),
     ("health", "Without connection"): (1, [(1 / 54,)]),
     ("health", "Logins to smart hosts"): (
-        1,
-        [("198.51.100.250", "SmartHost", 3, 2, "2026-03-01T18:00:04.000Z")],
+        2,
+        [
+            (
+                "198.51.100.250",
+                "SmartHost",
+                "5.7.8 Error: authentication failed: password expired",
+                3,
+                0,
+                "2026-03-01T16:00:04.000Z",
+            ),
+            ("198.51.100.250", "SmartHost", "(missing)", 0, 2, "2026-03-01T18:00:04.000Z"),
+        ],
     ),
     ("health", "TLS of logins"): (
         3,

@@ -104,7 +104,8 @@ NEW_NETWORKS = Esql(
         "    network = VALUES(network) WHERE fresh, country = VALUES(country) WHERE fresh,",
         "    source = VALUES(source) WHERE fresh BY account",
         "| WHERE network IS NOT NULL AND known_since < NOW() - 2 days",
-        "| EVAL source = MV_SLICE(source, 0, 2)",
+        "| EVAL source = MV_SLICE(source, 0, 2), network = MV_SLICE(network, 0, 2),",
+        "    country = MV_SLICE(country, 0, 2)",
         "| SORT first_seen DESC",
         "| LIMIT 15",
         "| KEEP account, network, country, source, first_seen, logins, known",
@@ -488,6 +489,7 @@ HEALTH = Page(
                     (
                         Row("Smart host", "destination.address", 5),
                         Row("Profile", "cisco_esa.auth.profile", 5),
+                        Row("Answer", "event.reason", 5, missing=True),
                     ),
                     (OUT, IN, LAST),
                     RELAY,

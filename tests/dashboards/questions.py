@@ -127,6 +127,7 @@ QUESTIONS = (
             "source.domain",
             "cisco_esa.auth.mechanism",
             "host.name",
+            "cisco_esa.connection.id",
         ),
         "*Morning*, *Logins without TLS*. `tls.established` is missing where TLS was not tried, so "
         "`tls.established: false` would not find these. Logins whose connection is not known are left "
@@ -144,6 +145,7 @@ QUESTIONS = (
             ACCOUNT,
             "source.ip",
             "host.name",
+            "cisco_esa.connection.id",
         ),
         "*Health*, *TLS of logins*, and the saved search for who it is.",
     ),
@@ -158,6 +160,7 @@ QUESTIONS = (
             "cisco_esa.auth.profile",
             "cisco_esa.smtp.response.code",
             "event.reason",
+            "cisco_esa.connection.id",
         ),
         "*Health*, *Logins to smart hosts*. `event.reason` is the answer of the smart host, and "
         "`cisco_esa.auth.profile` is what to fix.",
@@ -167,7 +170,7 @@ QUESTIONS = (
         "Which logins could not be checked?",
         "Logins that could not be checked",
         UNCHECKED,
-        ("host.name", "event.reason", ACCOUNT, "source.ip"),
+        ("host.name", "event.reason", ACCOUNT, "source.ip", "cisco_esa.connection.id"),
         "*Health*, *Why logins could not be checked*: a misconfigured profile, a server that does not answer, or a "
         "failed LDAP query.",
     ),
@@ -181,7 +184,7 @@ QUESTIONS = (
             "event.action",
             "event.outcome",
             ACCOUNT,
-            "cisco_esa.icid",
+            "cisco_esa.connection.id",
             "log.file.path",
         ),
         "*Health*, *Appliances*. A few at the beginning of the logs are normal. If there are more, logs "
@@ -200,7 +203,7 @@ QUESTIONS = (
             "source.ip",
             "cisco_esa.session.recipients",
         ),
-        "The saved search, with `cisco_esa.connection.id` as a filter; any list of logins has this "
+        "The saved search, with `cisco_esa.connection.id` as a filter; any saved search has this "
         "column, and a click on a value adds the filter. Attempts, the login, and what was sent follow "
         "one another.",
         ascending=True,
