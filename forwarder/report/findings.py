@@ -18,8 +18,6 @@ from forwarder.report.store import Store
 from forwarder.report.tables import (
     MAX_LINES,
     MAX_ROWS,
-    Draft,
-    Plan,
     Report,
     Row,
     Selector,
@@ -51,7 +49,7 @@ def make_report(store: Store, files: int, counts: Counters) -> Report:
     for order in _PREPARE:
         store.do(order)
     suspects: dict[tuple[str, str], int] = {}
-    plans = [
+    tables = [
         _after_refusals(store, suspects),
         _while_guessed(store, suspects),
         _guessing(store),
@@ -67,19 +65,18 @@ def make_report(store: Store, files: int, counts: Counters) -> Report:
         top_accounts(store),
         joined(store),
     ]
-    lines = _find_lines(store, {x.selector for plan in plans for x in plan.drafts[:MAX_ROWS]})
-    tables = tuple(_finish(store, plan, lines) for plan in plans)
+    lines = _find_lines(store, {x.selector for y in tables for x in y.rows[:MAX_ROWS]})
+    tables = [_with_lines(store, x, lines) for x in tables]
     seconds, bars = count_over_time(store)
-    return Report(tuple(list_facts(store, files, counts)), seconds, bars, tables)
+    return Report(tuple(list_facts(store, files, counts)), seconds, bars, tuple(tables))
 
 
-def _finish(store: Store, plan: Plan, lines: dict[Selector, list[int]]) -> Table:
-    rows = tuple(
-        Row(x.cells, tuple(store.lines(x.table, (*lines.get(x.selector, ()), *x.ids))))
-        for x in plan.drafts[:MAX_ROWS]
-    )
-    more = plan.more + max(0, len(plan.drafts) - MAX_ROWS)
-    return Table(plan.name, plan.title, plan.about, plan.columns, rows, more, plan.is_finding)
+def _with_lines(store: Store, table: Table, lines: dict[Selector, list[int]]) -> Table:
+    rows = [
+        x._replace(lines=tuple(store.lines(x.table, (*lines.get(x.selector, ()), *x.ids))))
+        for x in table.rows[:MAX_ROWS]
+    ]
+    return table._replace(rows=rows, more=table.more + len(table.rows) - len(rows))
 
 
 def _find_lines(store: Store, wanted: set[Selector]) -> dict[Selector, list[int]]:
@@ -120,7 +117,7 @@ def find_peaks(
         yield key, most
 
 
-def _guessing(store: Store) -> Plan:
+def _guessing(store: Store) -> Table:
     rows = store.ask(
         "SELECT source, time, id FROM login WHERE shown AND NOT good AND source IN"
         " (SELECT source FROM by_source WHERE public AND all_accepted = 0 AND refused >= ?"
@@ -130,7 +127,7 @@ def _guessing(store: Store) -> Plan:
     )
     peaks = find_peaks(rows, DAY, distinct=False)
     found = {x for x, most in peaks if most >= limits.GUESSING_REFUSALS}
-    return Plan(
+    return Table(
         "guessing",
         "Password guessing from one source",
         f"A public address without a login, refused {limits.GUESSING_REFUSALS} times or more in a"
@@ -140,7 +137,7 @@ def _guessing(store: Store) -> Plan:
     )
 
 
-def _spraying(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
+def _spraying(store: Store, suspects: dict[tuple[str, str], int]) -> Table:
     rows = store.ask(
         "SELECT source, time, account FROM login WHERE shown AND NOT good AND source IN"
         " (SELECT source FROM by_source WHERE accounts >= ? AND accepted_accounts * ? < accounts)"
@@ -154,7 +151,7 @@ def _spraying(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
     ):
         if source in found:
             suspects.setdefault((account, source), first)
-    return Plan(
+    return Table(
         "spraying",
         "Password spraying from one source",
         f"An address that was refused as {limits.SPRAYING_ACCOUNTS} accounts or more in a day, and"
@@ -164,7 +161,7 @@ def _spraying(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
     )
 
 
-def _sources(store: Store, found: set[object]) -> list[Draft]:
+def _sources(store: Store, found: set[object]) -> list[Row]:
     if not found:
         return []
     rows = store.ask(
@@ -172,13 +169,13 @@ def _sources(store: Store, found: set[object]) -> list[Draft]:
         " ORDER BY refused DESC, source"
     )
     return [
-        Draft((source, *numbers, Time(first), Time(last)), ("source", source, 0))
+        Row((source, *numbers, Time(first), Time(last)), ("source", source, 0))
         for source, *numbers, first, last in rows
         if source in found
     ]
 
 
-def _distributed_guessing(store: Store) -> Plan:
+def _distributed_guessing(store: Store) -> Table:
     rows = store.ask(
         "SELECT account, time, source FROM login WHERE shown AND NOT good AND account IN (SELECT"
         " account FROM pair WHERE refused > 0 GROUP BY account HAVING COUNT(*) >= ?) AND source IS"
@@ -188,8 +185,8 @@ def _distributed_guessing(store: Store) -> Plan:
     )
     peaks = find_peaks(rows, DAY)
     found = {x: most for x, most in peaks if most >= limits.GUESSING_STRANGERS}
-    drafts = [
-        Draft(
+    answers = [
+        Row(
             (account, found[account], refused, Time(first), Time(last)),
             ("account", account, 0),
         )
@@ -199,19 +196,19 @@ def _distributed_guessing(store: Store) -> Plan:
         )
         if account in found
     ]
-    return Plan(
+    return Table(
         "distributed_guessing",
         "Password guessing from many sources",
         f"An account that was refused from {limits.GUESSING_STRANGERS} addresses or more in a day,"
         " in networks without a login of it.",
         ("Account", "Sources in a day", "Refused", "First", "Last"),
-        drafts,
+        answers,
     )
 
 
-def _distributed_spraying(store: Store) -> Plan:
-    drafts = [
-        Draft((Time(hour), strangers, accounts, refused), ids=(first, last))
+def _distributed_spraying(store: Store) -> Table:
+    answers = [
+        Row((Time(hour), strangers, accounts, refused), ids=(first, last))
         for hour, strangers, accounts, refused, first, last in store.ask(
             f"SELECT time / {HOUR} * {HOUR} AS hour, COUNT(DISTINCT source) AS strangers,"
             " COUNT(DISTINCT account) AS accounts, COUNT(*), MIN(id), MAX(id) FROM login"
@@ -221,18 +218,18 @@ def _distributed_spraying(store: Store) -> Plan:
             limits.SPRAYING_ACCOUNTS,
         )
     ]
-    return Plan(
+    return Table(
         "distributed_spraying",
         "Password spraying from many sources",
         f"An hour in which {limits.SPRAYING_STRANGERS} addresses or more, in networks without a"
         f" login, were refused as {limits.SPRAYING_ACCOUNTS} accounts or more.",
         ("Hour", "Sources", "Accounts", "Refused"),
-        drafts,
+        answers,
     )
 
 
-def _after_refusals(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
-    drafts = []
+def _after_refusals(store: Store, suspects: dict[tuple[str, str], int]) -> Table:
+    answers = []
     rows = store.ask(
         "SELECT login.account, login.source, first_good, good_id, time FROM login JOIN pair ON"
         " pair.account = login.account AND pair.source = login.source WHERE NOT good AND"
@@ -242,22 +239,22 @@ def _after_refusals(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
     )
     for (account, source, first, number), group in groupby(rows, key=lambda x: x[:4]):
         times = [x[4] for x in group]
-        if len(times) >= limits.REFUSALS_BEFORE and _is_shown(store, first):
+        if len(times) >= limits.REFUSALS_BEFORE and store.chosen.has(first):
             suspects[account, source] = first
             cells = (account, source, len(times), Time(times[0]), Time(first))
-            drafts.append(Draft(cells, ("pair", account, source, 0), ids=(number,)))
-    return Plan(
+            answers.append(Row(cells, ("pair", account, source, 0), ids=(number,)))
+    return Table(
         "in_after_refusals",
         "Login after repeated refusals",
         f"The first login of an account from a source, after {limits.REFUSALS_BEFORE} refusals or"
         f" more in the {limits.DAYS_BEFORE} days before: a password may have been guessed.",
         ("Account", "Source", "Refused before", "First refusal", "First login"),
-        drafts,
+        answers,
     )
 
 
-def _while_guessed(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
-    drafts = []
+def _while_guessed(store: Store, suspects: dict[tuple[str, str], int]) -> Table:
+    answers = []
     rows = store.ask(
         "SELECT login.account, home.network, home.first, login.source, login.id FROM login"
         " JOIN home ON home.account = login.account AND time BETWEEN home.first - ? AND home.first"
@@ -272,20 +269,20 @@ def _while_guessed(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
         tries = [x[3:] for x in group]
         strangers = len({x for x, _ in tries})
         is_guessed = strangers >= limits.WHILE_STRANGERS and len(tries) >= limits.WHILE_REFUSALS
-        if not is_guessed or not _is_shown(store, first):
+        if not is_guessed or not store.chosen.has(first):
             continue
         for source, begun, number in store.ask(_FIRST_SOURCE, account, network):
             suspects.setdefault((account, source), begun)
             cells = account, source, strangers, len(tries), Time(first)
             ids = (*(x for _, x in tries[: MAX_LINES - 1]), number)
-            drafts.append(Draft(cells, ids=ids))
-    return Plan(
+            answers.append(Row(cells, ids=ids))
+    return Table(
         "in_while_guessed",
         "Login from a new network while the account is guessed",
         f"The first login of an account from a network, after {limits.WHILE_STRANGERS} strangers"
         f" were refused as it {limits.WHILE_REFUSALS} times or more in the day before.",
         ("Account", "Source", "Strangers", "Refused before", "First login"),
-        drafts,
+        answers,
     )
 
 
@@ -293,69 +290,64 @@ _FIRST_SOURCE = """SELECT source, first_good, good_id FROM pair WHERE account = 
 AND accepted > 0 ORDER BY first_good LIMIT 1"""
 
 
-def _is_shown(store: Store, time: int) -> bool:
-    since, until, _, _ = store.chosen
-    return (since is None or time >= since) and (until is None or time < until)
-
-
-def _new_networks(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
-    drafts = []
+def _new_networks(store: Store, suspects: dict[tuple[str, str], int]) -> Table:
+    answers = []
     rows = store.ask("SELECT account, first, network FROM home ORDER BY account, first, network")
     for account, group in groupby(rows, key=lambda x: x[0]):
         networks = [*group]
         since = networks[0][1]
         for before, (_, first, network) in enumerate(networks):
-            if first - since < limits.KNOWN_DAYS * DAY or not _is_shown(store, first):
+            if first - since < limits.KNOWN_DAYS * DAY or not store.chosen.has(first):
                 continue
             for source, begun, _ in store.ask(_FIRST_SOURCE, account, network):
                 suspects.setdefault((account, source), begun)
                 cells = account, source, network, before, Time(first)
-                drafts.append(Draft(cells, ("network", account, network, 1)))
-    drafts.sort(key=lambda x: str(x.cells[4]))
-    return Plan(
+                answers.append(Row(cells, ("network", account, network, 1)))
+    answers.sort(key=lambda x: str(x.cells[4]))
+    return Table(
         "new_networks",
         "Login from a new network",
         f"An account that is known for {limits.KNOWN_DAYS} days, and its first login from another"
         " network. Shorter logs have none.",
         ("Account", "Source", "Network", "Networks before", "First login"),
-        drafts,
+        answers,
     )
 
 
-def _without_tls(store: Store) -> Plan:
+def _without_tls(store: Store) -> Table:
     where = "shown AND readable AND joined AND public AND NOT tls AND account IS NOT NULL"
     ((number,),) = store.ask(
         f"SELECT COUNT(*) FROM (SELECT 1 FROM login WHERE {where} GROUP BY account, source)"
     )
-    drafts = [
-        Draft((account, source, accepted, refused, Time(first)), ("pair", account, source))
+    answers = [
+        Row((account, source, accepted, refused, Time(first)), ("pair", account, source))
         for account, source, accepted, refused, first in store.ask(
             "SELECT account, source, SUM(good) AS yes, SUM(NOT good), MIN(time) AS first FROM login"
             f" WHERE {where} GROUP BY account, source ORDER BY yes DESC, first, account LIMIT ?",
             MAX_ROWS,
         )
     ]
-    return Plan(
+    return Table(
         "without_tls",
         "Readable passwords without TLS",
         f"Passwords that were sent by {' or '.join(limits.READABLE)} from a public address without"
         " TLS: anyone on the way could read them.",
         ("Account", "Source", "Accepted", "Refused", "First"),
-        drafts,
+        answers,
         # A whole storm may come without TLS.
-        more=number - len(drafts),
+        more=number - len(answers),
     )
 
 
-def _suspicious_sessions(store: Store, suspects: dict[tuple[str, str], int]) -> Plan:
+def _suspicious_sessions(store: Store, suspects: dict[tuple[str, str], int]) -> Table:
     store.suspect((*pair, time) for pair, time in suspects.items())
-    return Plan(
+    return Table(
         "suspicious_sessions",
         "What was sent after suspicious logins",
         "Sessions of the logins after refusals, from spraying sources and from new networks.",
         ("Account", "Source", "Sessions", "Messages", "Recipients", "Bytes", "First", "Last"),
         [
-            Draft((*cells, Time(first), Time(last)), table="session", ids=(*{begin, end},))
+            Row((*cells, Time(first), Time(last)), table="session", ids=(*{begin, end},))
             for *cells, first, last, begin, end in store.ask(
                 "SELECT session.account, session.source, COUNT(*), SUM(messages),"
                 " SUM(recipients) AS n, SUM(bytes), MIN(time), MAX(time), MIN(id), MAX(id)"
@@ -368,8 +360,8 @@ def _suspicious_sessions(store: Store, suspects: dict[tuple[str, str], int]) -> 
     )
 
 
-def _mass_mail(store: Store) -> Plan:
-    drafts = []
+def _mass_mail(store: Store) -> Table:
+    answers = []
     rows = store.ask(
         f"SELECT account, time / {HOUR} * {HOUR} AS hour, SUM(recipients), COUNT(*), MAX(shown),"
         " MIN(id), MAX(id) FROM session WHERE account IS NOT NULL GROUP BY account, hour"
@@ -383,31 +375,31 @@ def _mass_mail(store: Store) -> Plan:
             least = max(limits.MASS_RECIPIENTS, limits.MASS_TIMES * usual)
             if shown and recipients >= least:
                 cells = account, Time(hour), recipients, usual, sessions
-                drafts.append(Draft(cells, table="session", ids=(first, last)))
+                answers.append(Row(cells, table="session", ids=(first, last)))
             before.append((hour, recipients))
-    return Plan(
+    return Table(
         "mass_mail",
         "Mass mail of an account",
         f"{limits.MASS_RECIPIENTS} recipients or more in an hour, and {limits.MASS_TIMES} times as"
         f" many as in the largest hour of the {limits.DAYS_BEFORE} days before.",
         ("Account", "Hour", "Recipients", "Most before", "Sessions"),
-        drafts,
+        answers,
     )
 
 
-def _smart_hosts(store: Store) -> Plan:
-    drafts = [
-        Draft((*cells, Time(first), Time(last)), table="relay", ids=(*{begin, end},))
+def _smart_hosts(store: Store) -> Table:
+    answers = [
+        Row((*cells, Time(first), Time(last)), table="relay", ids=(*{begin, end},))
         for *cells, first, last, begin, end in store.ask(
             "SELECT host, profile, COUNT(*) AS n, answer, MIN(time), MAX(time), MIN(id), MAX(id)"
             " FROM relay WHERE shown AND NOT good GROUP BY host, profile, answer ORDER BY n DESC"
         )
     ]
-    return Plan(
+    return Table(
         "smart_hosts",
         "Smart hosts that refuse the appliance",
         "Mail to them waits or bounces. The detection rule waits for"
         f" {limits.SMART_HOST_REFUSALS} refusals in a day.",
         ("Smart host", "Profile", "Refused", "Answer", "First", "Last"),
-        drafts,
+        answers,
     )

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from forwarder.events import Counters
 from forwarder.report.definitions import DAY, HOUR
 from forwarder.report.store import Store
-from forwarder.report.tables import Bar, Draft, Plan
+from forwarder.report.tables import Bar, Row, Table
 from forwarder.text import Time, many
 
 TOP = 20  # sources and users with the most refusals
@@ -14,54 +15,55 @@ MOST_BARS = 120
 _STEPS = (300, 900, HOUR, 3 * HOUR, 6 * HOUR, DAY, 7 * DAY, 28 * DAY)  # seconds of a bar
 
 
-def top_sources(store: Store) -> Plan:
+def top_sources(store: Store) -> Table:
     """List the sources with the most refusals."""
-    drafts = [
-        Draft((*cells, Time(last)), ("source", cells[0], 0 if cells[1] else 1))
-        for *cells, last in store.ask(
-            "SELECT source, refused, accepted, accounts, last FROM by_source WHERE first IS NOT"
-            " NULL ORDER BY refused DESC, accepted DESC, source LIMIT ?",
-            TOP,
-        )
-    ]
+    rows = store.ask(
+        "SELECT source, refused, accepted, accounts, last FROM by_source WHERE first IS NOT NULL"
+        " ORDER BY refused DESC, accepted DESC, source LIMIT ?",
+        TOP,
+    )
     columns = ("Source", "Refused", "Accepted", "Accounts refused", "Last")
-    about = f"The {TOP} addresses with the most refusals."
-    return Plan("top_sources", "Sources", about, columns, drafts, is_finding=False)
+    return _top("source", "Sources", f"The {TOP} addresses with the most refusals.", columns, rows)
 
 
-def top_accounts(store: Store) -> Plan:
+def top_accounts(store: Store) -> Table:
     """List the accounts with the most refusals."""
-    drafts = [
-        Draft((*cells, Time(last)), ("account", cells[0], 0 if cells[1] else 1))
-        for *cells, last in store.ask(
-            "SELECT account, SUM(refused) AS no, SUM(accepted) AS yes, COUNT(*), MAX(last)"
-            " FROM pair WHERE first IS NOT NULL GROUP BY account"
-            " ORDER BY no DESC, yes DESC, account LIMIT ?",
-            TOP,
-        )
-    ]
+    rows = store.ask(
+        "SELECT account, SUM(refused) AS no, SUM(accepted) AS yes, COUNT(*), MAX(last) FROM pair"
+        " WHERE first IS NOT NULL GROUP BY account ORDER BY no DESC, yes DESC, account LIMIT ?",
+        TOP,
+    )
     columns = ("Account", "Refused", "Accepted", "Sources", "Last")
     about = f"The {TOP} accounts with the most refusals."
-    return Plan("top_accounts", "Accounts", about, columns, drafts, is_finding=False)
+    return _top("account", "Accounts", about, columns, rows)
 
 
-def joined(store: Store) -> Plan:
+def _top(
+    kind: str, title: str, about: str, columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]]
+) -> Table:
+    found = [
+        Row((*cells, Time(last)), (kind, cells[0], 0 if cells[1] else 1)) for *cells, last in rows
+    ]
+    return Table(f"top_{kind}s", title, about, columns, found, is_finding=False)
+
+
+def joined(store: Store) -> Table:
     """Tell by appliance how many logins have an address."""
-    drafts = [
-        Draft((appliance, logins, joined, f"{joined / logins:.1%}"), ids=(first,) if first else ())
+    answers = [
+        Row((appliance, logins, joined, f"{joined / logins:.1%}"), ids=(first,) if first else ())
         for appliance, logins, joined, first in store.ask(
             "SELECT appliance, COUNT(joined) AS n, SUM(joined),"
             " MIN(CASE WHEN NOT joined THEN id END) FROM login WHERE shown"
             " GROUP BY appliance HAVING n > 0 ORDER BY appliance"
         )
     ]
-    return Plan(
+    return Table(
         "joined",
         "Logins joined to their connection",
         "The others have no address: their connection was opened before the first log that was"
         " read, or lines are missing. The line is the first of them.",
         ("Appliance", "Logins", "Joined", "Share"),
-        drafts,
+        answers,
         is_finding=False,
     )
 

@@ -67,6 +67,12 @@ class Chosen(NamedTuple):
     account: str | None = None
     source: Network | None = None
 
+    def has(self, time: int) -> bool:
+        """Whether a time is part of it."""
+        return (self.since is None or time >= self.since) and (
+            self.until is None or time < self.until
+        )
+
 
 class Line(NamedTuple):
     """A line of a log."""
@@ -176,7 +182,7 @@ class Store:
         return number
 
     def _is_chosen(self, time: int, account: str | None, source: str | None) -> bool:
-        since, until, wanted, network = self.chosen
+        _, _, wanted, network = self.chosen
         if network is not None:
             try:
                 address = ipaddress.ip_address(source or "")
@@ -184,11 +190,7 @@ class Store:
                 return False
             if address.version != network.version or address not in network:
                 return False
-        return (
-            (since is None or time >= since)
-            and (until is None or time < until)
-            and (wanted is None or account == wanted)
-        )
+        return self.chosen.has(time) and wanted in {None, account}
 
     def _read_source(self, opened: Opened) -> tuple[str, str | None, bool]:
         """Return the address of the other end, its network, and whether it is public."""

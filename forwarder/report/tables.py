@@ -1,5 +1,6 @@
 """The values of a report: facts, counts over time, and tables whose rows have their lines."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from forwarder.report.store import Line
@@ -8,16 +9,21 @@ from forwarder.text import Time
 MAX_ROWS = 100  # of a table that are shown
 MAX_LINES = 5  # that a row shows
 
-
 Cell = str | int | Time | None
 """Text, a number, a time, or None for nothing."""
 
+Selector = tuple[object, ...]
+"""Which logins a row came from: a kind, and the values that they have."""
+
 
 class Row(NamedTuple):
-    """A row of a table."""
+    """A row of a table, and where its lines are: in rows of the database, or of a selector."""
 
     cells: tuple[Cell, ...]
-    lines: tuple[Line, ...]  # some of the lines that it came from, the first ones
+    selector: Selector = ()
+    table: str = "login"  # of the database
+    ids: tuple[int, ...] = ()
+    lines: tuple[Line, ...] = ()  # some of those that it came from, the first ones
 
 
 class Table(NamedTuple):
@@ -27,7 +33,7 @@ class Table(NamedTuple):
     title: str
     about: str  # what is in it, by which definition
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     more: int = 0  # rows beyond those
     is_finding: bool = True  # whether a row is something to look at
 
@@ -48,28 +54,3 @@ class Report(NamedTuple):
     seconds: int  # that a bar stands for
     bars: tuple[Bar, ...]
     tables: tuple[Table, ...]
-
-
-Selector = tuple[object, ...]
-"""Which logins a row came from: a kind, and the values that they have."""
-
-
-class Draft(NamedTuple):
-    """A row before its lines are known."""
-
-    cells: tuple[Cell, ...]
-    selector: Selector = ()
-    table: str = "login"
-    ids: tuple[int, ...] = ()
-
-
-class Plan(NamedTuple):
-    """A table before the lines of its rows are known."""
-
-    name: str
-    title: str
-    about: str
-    columns: tuple[str, ...]
-    drafts: list[Draft]
-    is_finding: bool = True
-    more: int = 0  # rows that are no drafts
