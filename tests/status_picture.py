@@ -65,12 +65,13 @@ def _inputs(logins: dict[str, float], number: int, now: float) -> dict[str, Any]
         for x in (1, 2)
     ]
     return {
-        "time": "",
+        "time": "2026-03-03T10:00:00+00:00",
         "events": [["smtp-authentication", x, round(y)] for x, y in logins.items()],
         "appliances": appliances,
         "files": 34,
         "behind_bytes": 0,
         "lost_bytes": 0,
+        "named": [],
     }
 
 
