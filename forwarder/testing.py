@@ -329,7 +329,6 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def _says_unavailable(call: Callable[[], object]) -> bool:
-    """Tell whether a call raises ``Unavailable`` with a message."""
     try:
         call()
     except Unavailable as error:
@@ -341,5 +340,4 @@ def _says_unavailable(call: Callable[[], object]) -> bool:
 
 
 def _in_use() -> int:
-    """Count open descriptors and living threads."""
     return len(list(Path("/proc/self/fd").iterdir())) + threading.active_count()

@@ -7,6 +7,8 @@ shown by its code.
 import re
 from datetime import UTC, datetime
 
+import orjson
+
 _INVISIBLE = re.compile(
     # Control characters, and what turns or hides the text around it: bidirectional marks,
     # zero-width characters, line separators, the byte order mark (Unicode, UAX #9 and UTR #36).
@@ -32,6 +34,12 @@ def escaped_json(text: str) -> str:
     It means the same. orjson escapes only what JSON demands: the characters below U+0020.
     """
     return _INVISIBLE.sub(_json_code, text)
+
+
+def json_text(value: object, *, indent: bool = False) -> str:
+    """Write a value as JSON in which nothing commands a terminal."""
+    option = orjson.OPT_INDENT_2 if indent else None
+    return escaped_json(orjson.dumps(value, option=option).decode())
 
 
 def _code(found: re.Match[str]) -> str:
@@ -102,6 +110,11 @@ def show(cell: object) -> str:
     if cell is None:
         return ""
     return f"{cell:,}" if is_number(cell) else str(cell)
+
+
+def decoded(line: bytes) -> str:
+    r"""Decode a line of a log; bytes that are not UTF-8 as ``\xff``."""
+    return line.decode("utf-8", "backslashreplace")
 
 
 def quoted(path: str) -> str:

@@ -17,13 +17,14 @@ from click.testing import CliRunner
 
 from forwarder.app.status import describe
 from forwarder.cli.main import main
-from forwarder.cli.status import as_json, as_text
+from forwarder.cli.status import as_text
 from forwarder.output import Failure
 from forwarder.spool import OutputError, Spool, SpoolError
 from forwarder.spool.cursors import Rejecting
 from forwarder.spool.dead_letters import ALL, Replay, dead_letter
 from forwarder.spool.schema import connect_to_read
 from forwarder.spool.stats import read_spool, summarise
+from forwarder.text import json_text
 from tests.spooling import documents, opened, read, replay_letters
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, tzinfo=UTC)
@@ -110,7 +111,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
     """As one JSON object."""
     fill(tmp_path)
     replay_letters(tmp_path, ALL)
-    found = json.loads(as_json(describe(summarise(tmp_path), datetime.now(UTC))))
+    found = json.loads(json_text(describe(summarise(tmp_path), datetime.now(UTC))))
     assert found["service"] == {"running": False, "process": None}
     sizes = ("bytes", "file_bytes", "wal_bytes", "disk_free_bytes")
     assert {x: y for x, y in found["spool"].items() if x not in sizes} == {
@@ -261,7 +262,7 @@ def test_an_output_that_rejects(tmp_path: Path, rejecting: Rejecting, expected: 
     with closing(opened(tmp_path, "siem")):
         summary = summarise(tmp_path)
     assert f"     0  {expected}" in list(as_text(describe(summary, NOW)))[-1]
-    found = json.loads(as_json(describe(summary, NOW)))["outputs"]["siem"]["rejecting"]
+    found = json.loads(json_text(describe(summary, NOW)))["outputs"]["siem"]["rejecting"]
     assert found == {
         "number": rejecting.number,
         "of": 10_000,
@@ -284,7 +285,7 @@ def test_an_output_that_puts_off(tmp_path: Path) -> None:
         lines = list(as_text(describe(summary, NOW)))
     assert any(x.endswith("  delivering; postponed: 2, 403") for x in lines)
     assert lines[-1].split()[:3] == ["siem", "2", "2"]
-    found = json.loads(as_json(describe(summary, NOW)))
+    found = json.loads(json_text(describe(summary, NOW)))
     assert found["outputs"]["siem"]["put_off"] == 2
     assert found["outputs"]["siem"]["rejected"] == 0
     assert found["dead_letters"]["siem"]["to_replay"] == 2
@@ -294,7 +295,7 @@ def test_a_clock_that_was_set_back_makes_no_age_negative(tmp_path: Path) -> None
     """What was written later than now is new."""
     fill(tmp_path)
     past = datetime.now(UTC) - timedelta(days=9)
-    found = json.loads(as_json(describe(summarise(tmp_path), past)))
+    found = json.loads(json_text(describe(summarise(tmp_path), past)))
     assert found["outputs"]["siem"]["oldest_seconds"] == 0
 
 

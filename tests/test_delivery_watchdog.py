@@ -12,11 +12,12 @@ from structlog.testing import capture_logs
 
 from forwarder.app.service import Service
 from forwarder.app.status import describe
-from forwarder.cli.status import as_json, as_text
+from forwarder.cli.status import as_text
 from forwarder.delivery.health import CallWatchdog
 from forwarder.events import Document
 from forwarder.spool import OutputError, Spool
 from forwarder.spool.stats import summarise
+from forwarder.text import json_text
 from tests.services import Told, append, configured, logins
 from tests.spooling import opened
 
@@ -42,7 +43,7 @@ def shown(folder: Path) -> tuple[object, str]:
     """Return what status says: the value in JSON, and the last column of the table."""
     summary = summarise(folder)
     (line,) = [x for x in as_text(describe(summary, NOW)) if x.startswith("siem")]
-    value = orjson.loads(as_json(describe(summary, NOW)))["outputs"]["siem"]["attempt_since"]
+    value = orjson.loads(json_text(describe(summary, NOW)))["outputs"]["siem"]["attempt_since"]
     return value, line.split("  ")[-1]
 
 

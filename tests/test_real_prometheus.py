@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.app.observation import Observation
-from forwarder.app.web.metrics import PREFIX, TABLE, HistogramDefinition
+from forwarder.app.web.metrics import PREFIX, TABLE
 from forwarder.app.web.server import HttpServer
 from forwarder.app.web.site import Site
 from forwarder.config.models import HttpSettings
@@ -47,7 +47,7 @@ def queries() -> Iterator[str]:
 def test_the_examples_name_metrics_that_there_are(text: str) -> None:
     """With the parts of histograms."""
     names = {PREFIX + x.name for x in TABLE}
-    names |= {f"{PREFIX}{x.name}_bucket" for x in TABLE if isinstance(x, HistogramDefinition)}
+    names |= {f"{PREFIX}{x.name}_bucket" for x in TABLE if x.is_histogram}
     found = set(re.findall(rf"\b{PREFIX}\w+", text))
     assert len(found) > 10
     assert found <= names

@@ -103,7 +103,6 @@ def _of_output(
 
 
 def _of_inputs(inputs: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield what ingest has written about inputs."""
     if inputs.get("has_logs") is False:
         what = "nothing matches the paths"
         yield Finding("inputs", what, "mount what is missing, or correct the paths", critical=True)

@@ -111,7 +111,6 @@ def _bad(text: str, advice: str = "") -> Finding:
 
 
 def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding]:
-    """Check whether the spool can be in a folder."""
     at = f"state {str(folder)!r}"
     there = next(x for x in (folder, *folder.parents) if os.path.lexists(x))
     try:

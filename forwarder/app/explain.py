@@ -171,7 +171,6 @@ def find_sources(story: Story, event: Event, options: ParseOptions) -> list[Sour
 
 
 def _place(story: Story, path: str | None) -> int:
-    """Return the place of a file among those of a story."""
     return next(i for i, x in enumerate(story.lines) if x.path == path)
 
 

@@ -108,7 +108,6 @@ class Ingest:
         )
 
     def _begin(self) -> None:
-        """Begin with nothing in flight."""
         self._documents: list[Document] = []
         self._document_bytes = self._read_bytes = 0
         self._has_read = False  # anything since the last checkpoint was requested

@@ -26,7 +26,7 @@ from forwarder.inputs.files.tailer import FileStatus, FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.syslog.counts import LISTENER_WARNINGS, ListenerCounts
 from forwarder.mail_logs.subscriptions import OtherLog
-from forwarder.text import shortened, shown
+from forwarder.text import decoded, shortened, shown
 
 AGAIN_SECONDS = 3_600.0  # after which a number that has grown is logged again
 
@@ -265,7 +265,7 @@ class InputStatus:
             "appliances": self._fleet.describe(),
             "warnings": {x.name: getattr(self._counts, x.name) for x in WARNINGS},
             "unparsed": [
-                {**x._asdict(), "text": x.text.decode("utf-8", "backslashreplace")}
+                {**x._asdict(), "text": decoded(x.text)}
                 for kind in UNPARSED
                 for x in self._counts.unparsed.get(kind, ())
             ],

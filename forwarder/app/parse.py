@@ -82,8 +82,6 @@ class Outcome(NamedTuple):
 
 
 class _Parsed(NamedTuple):
-    """What came of the files of one appliance, besides documents."""
-
     counts: Counters
     problems: list[str]
     foreign: list[str]  # a sentence for each file that is not a log, unless the user named it
@@ -232,7 +230,6 @@ def _parse_to_file(options: ParseOptions, files: list[LogFile], path: "Path") ->
 def _parse_files(
     files: list[LogFile], options: ParseOptions, out: IO[bytes], step: _Step
 ) -> _Parsed:
-    """Parse the files of one appliance, in their order."""
     parser = LogParser(options.settings)
     parsed = _Parsed(parser.counts, [], [], [])
     for documents in _read_files(parser, files, options.zone, parsed, step):

@@ -14,8 +14,6 @@ from forwarder.report.tables import Report
 
 
 class _Reader(Watcher):
-    """Parses logs, and stores the events; no document is made of them."""
-
     def __init__(self, settings: Settings, store: Store) -> None:
         super().__init__(settings)
         self._store = store

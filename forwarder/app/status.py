@@ -63,7 +63,6 @@ def describe(summary: "Summary", now: datetime) -> Status:
 
 
 def _reasons(summary: "Summary", output: str) -> list[dict[str, Any]]:
-    """Return the reasons of the newest dead letters of an output, each with its number and time."""
     found: dict[str, dict[str, Any]] = {}
     for name, reason, time in summary.newest_letters:
         if name == output:
@@ -199,7 +198,6 @@ def _states(output: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _inputs(inputs: Mapping[str, Any]) -> Section:
-    """Return what ingest has written about inputs."""
     read = (
         f"inputs: {many(inputs['files'], 'file')};"
         f" {many(inputs['behind_bytes'], 'byte')} behind;"

@@ -23,7 +23,7 @@ from forwarder.cli.common import (
     load_or_end,
     print_result,
 )
-from forwarder.text import escaped, escaped_json, many, quoted, shortened
+from forwarder.text import escaped, json_text, many, quoted, shortened
 
 if TYPE_CHECKING:
     import sqlite3
@@ -210,7 +210,6 @@ class _Group:
 
 
 def _by_reason(folder: Path, selection: "Selection") -> Iterator[str]:
-    """Show dead letters in groups, the one with the oldest letter first."""
     from forwarder.spool.dead_letters import Selection
 
     groups = _group(folder, selection)
@@ -284,5 +283,4 @@ def as_json(letter: "DeadLetter", *, indent: bool = False) -> str:
         "replay": bool(letter.replay),
         "document": document,
     }
-    option = orjson.OPT_INDENT_2 if indent else None
-    return escaped_json(orjson.dumps(fields, option=option).decode())
+    return json_text(fields, indent=indent)

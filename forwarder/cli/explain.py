@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 import orjson
 
-from forwarder.cli.common import BAD_CONFIG, DONE, FAILED, fail, format_unparsed, print_result
+from forwarder.cli.common import BAD_CONFIG, DONE, FAILED, fail, print_result
+from forwarder.cli.parse import unparsed_line
 from forwarder.cli.reading import print_problems, read_options, reading_options, show_progress
-from forwarder.text import escaped, escaped_json, shown
+from forwarder.text import decoded, escaped, json_text, shown
 
 if TYPE_CHECKING:
     from forwarder.app.explain import Reading, Source
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 _PLACE = re.compile(r"(?P<path>.+):(?P<offset>[0-9][0-9,]*)", re.DOTALL)
 _INDENT = " " * 8
-_JSON = orjson.OPT_INDENT_2
 
 
 @click.command()
@@ -58,8 +58,7 @@ def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
     def tell_unparsed(line: "Unparsed") -> None:
         nonlocal found
         found += 1
-        text = line.text.decode("utf-8", "backslashreplace")
-        print_result(format_unparsed(line.kind, line.path, line.offset, text) + "\n")
+        print_result(unparsed_line(line) + "\n")
 
     if path is None:
         text = target.encode("utf-8", "surrogateescape")
@@ -147,7 +146,7 @@ def describe(
             " from. trace looks for it in several files."
         )
     document = orjson.loads(serialise(event))
-    yield escaped_json(orjson.dumps(document, option=_JSON).decode())
+    yield json_text(document, indent=True)
 
 
 def _describe_source(source: "Source") -> Iterator[str]:
@@ -159,7 +158,7 @@ def _describe_source(source: "Source") -> Iterator[str]:
     elif source.is_needed:
         yield f"{_INDENT}without it there is no document"
     for name, value in source.fields.items():
-        yield f"{_INDENT}  {name}: {escaped_json(orjson.dumps(value).decode())}"
+        yield f"{_INDENT}  {name}: {json_text(value)}"
 
 
 def judge(reading: "Reading", *, alone: bool) -> Iterator[str]:
@@ -198,4 +197,4 @@ def describe_framing(header: "SyslogHeader | None") -> str:
 
 
 def _text(line: "StoryLine") -> str:
-    return escaped(line.original.decode("utf-8", "backslashreplace"))
+    return escaped(decoded(line.original))

@@ -25,7 +25,7 @@ from forwarder.cli.reading import (
 )
 from forwarder.cli.start import drop_output
 from forwarder.events import Unparsed
-from forwarder.text import escaped_json, many, quoted
+from forwarder.text import decoded, escaped_json, many, quoted
 
 if TYPE_CHECKING:
     from forwarder.app.parse import Outcome
@@ -141,8 +141,7 @@ def terminal_line(document: bytes) -> str:
 
 def unparsed_line(line: Unparsed) -> str:
     """Show a line that was not understood, where it is, and what is wrong with it."""
-    text = line.text.decode("utf-8", "backslashreplace")
-    return format_unparsed(line.kind, line.path, line.offset, text)
+    return format_unparsed(line.kind, line.path, line.offset, decoded(line.text))
 
 
 def row(document: bytes) -> str:

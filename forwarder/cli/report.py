@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-import orjson
 
 from forwarder.cli.common import (
     DONE,
@@ -25,7 +24,7 @@ from forwarder.cli.common import (
 )
 from forwarder.cli.reading import print_problems, read_options, reading_options, show_progress
 from forwarder.errors import ForwarderError
-from forwarder.text import Time, cut, escaped, escaped_json, is_number, iso_time, many, show
+from forwarder.text import Time, cut, escaped, is_number, iso_time, json_text, many, show
 
 if TYPE_CHECKING:
     from forwarder.report.store import Network
@@ -115,7 +114,7 @@ def report(  # noqa: PLR0913 - one an option
 
         text = render_html(made)
     elif form == "json":
-        text = escaped_json(orjson.dumps(as_json(made), option=orjson.OPT_INDENT_2).decode())
+        text = json_text(as_json(made), indent=True)
     else:
         width = shutil.get_terminal_size().columns if output is None else 120
         text = "\n".join(as_text(made, width, colour=colour))
@@ -199,7 +198,6 @@ def as_text(report: "Report", width: int, *, colour: bool = False) -> Iterator[s
 
 
 def _bars(report: "Report", width: int, style: Any) -> Iterator[str]:  # noqa: ANN401
-    """Yield a line for each stretch of time."""
     bars = report.bars
     if not bars:
         return

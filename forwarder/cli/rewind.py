@@ -80,7 +80,6 @@ def rewind(
 def _read_again(
     config: "Config", spool: "Spool", log_path: str, output: str | None, *, yes: bool
 ) -> None:
-    """Find the logs, announce what will happen, ask, and do it."""
     from forwarder.app.parser_client import ParserSettings
     from forwarder.app.parser_worker import read_again
     from forwarder.config.load import file_sources
@@ -130,7 +129,6 @@ def _confirm(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -
 
 
 def _forget(config: "Config", spool: "Spool", logs: Sequence["Again"]) -> None:
-    """Change the state, so that the service reads again."""
     from forwarder.app.parser_client import PREFIX
     from forwarder.app.saved_state import forget
     from forwarder.mail_logs.snapshot import appliances_in

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
-import orjson
 
 from forwarder.cli.common import (
     DONE,
@@ -18,7 +17,7 @@ from forwarder.cli.common import (
     load_or_end,
     print_result,
 )
-from forwarder.text import escaped, escaped_json
+from forwarder.text import escaped, json_text
 
 if TYPE_CHECKING:
     from forwarder.app.status import Status
@@ -79,7 +78,7 @@ def status(path: Path, form: str, *, unparsed: bool, check: bool) -> NoReturn:
         none = "The service knows of no line that it did not understand."
         print_result("\n".join(lines) or none)
     else:
-        print_result(as_json(state).decode() if form == "json" else "\n".join(as_text(state)))
+        print_result(json_text(state, indent=True) if form == "json" else "\n".join(as_text(state)))
     is_well = DONE if not state["attention"] else ATTENTION
     sys.exit(is_well if state["service"]["running"] else NOT_RUNNING)
 
@@ -110,12 +109,6 @@ def _verdict(state: "Status") -> tuple[int, str]:
     }
     words = escaped("; ".join(said)).replace("|", "/")
     return code, f"{words} | {' '.join(f'{x}={y}' for x, y in numbers.items())}"
-
-
-def as_json(state: "Status") -> bytes:
-    """Return everything as one JSON object."""
-    text = orjson.dumps(state, option=orjson.OPT_INDENT_2).decode()
-    return escaped_json(text).encode()
 
 
 def as_text(state: "Status") -> Iterator[str]:

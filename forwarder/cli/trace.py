@@ -12,7 +12,7 @@ from forwarder.cli.common import DONE, FAILED, print_result, require_stdout
 from forwarder.cli.parse import row
 from forwarder.cli.reading import print_problems, read_options, reading_options, show_progress
 from forwarder.errors import ForwarderError
-from forwarder.text import escaped, many, shown
+from forwarder.text import decoded, escaped, many, shown
 
 if TYPE_CHECKING:
     from forwarder.events import Event
@@ -72,8 +72,7 @@ def describe(story: "Story", serialise: "Callable[[Event], bytes]") -> Iterator[
     for path, lines in groupby(story.lines, key=lambda x: x.path):
         yield f"  {shown(path or '-')}"
         for line in lines:
-            text = line.original.decode("utf-8", "backslashreplace")
-            yield f"    {line.offset:>12,}  {escaped(text)}"
+            yield f"    {line.offset:>12,}  {escaped(decoded(line.original))}"
             event = events.pop((path, line.offset), None)
             if event is not None:
                 yield f"                => {event}"

@@ -5,6 +5,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from forwarder.mail_logs import grammar
+from forwarder.text import decoded
 
 MAX_WORDS = 100  # of a message that are compared
 LEAST_LIKE = 0.5  # of the words of a message and a sample that agree; with less, none is near
@@ -141,7 +142,7 @@ def find_form(message: bytes) -> Form | None:
 
 def find_nearest(message: bytes) -> Near | None:
     """Find the form that an unknown message is most like; None if it is like none."""
-    own = message.decode("utf-8", "backslashreplace").split()[:MAX_WORDS]
+    own = decoded(message).split()[:MAX_WORDS]
     matcher = SequenceMatcher[str](None, autojunk=False)
     matcher.set_seq2([_alike(x) for x in own])
     best, most = None, LEAST_LIKE

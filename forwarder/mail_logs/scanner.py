@@ -215,8 +215,6 @@ class Days:
 
 
 class _Day:
-    """A day at one level."""
-
     def __init__(self, date: bytes, year: bytes, level: bytes) -> None:
         # The clock is passed over in one step: no newline that is in it has a date behind. Where a
         # message begins with a space, its line is to be rewritten.

@@ -222,7 +222,6 @@ class Stories:
             self._end(story)
 
     def _give_up(self, story: Story, host: str | None) -> None:
-        """End a story with all of its messages."""
         for mid in story.mids:
             self._mids.pop((host, mid), None)
         story.mids.clear()

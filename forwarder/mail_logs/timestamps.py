@@ -74,7 +74,6 @@ class Clock:
         )
 
     def _convert_minute(self, minute: bytes) -> _Minute | None:
-        """Convert a stamp without its seconds."""
         found = _CLOCK.fullmatch(minute)
         if found is None:
             return None

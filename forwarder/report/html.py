@@ -47,7 +47,6 @@ def _body(report: Report) -> Iterator[str]:
 
 
 def _summary(findings: Sequence[Table]) -> Iterator[str]:
-    """Say what was found, and what was not."""
     yield "<section><nav><h2>Findings</h2><ul>"
     for each in findings:
         if each.rows:

@@ -17,6 +17,7 @@ from forwarder.ecs.layout import account_of
 from forwarder.errors import ForwarderError
 from forwarder.events import Action, Event, Opened, Outcome
 from forwarder.report.definitions import IPV4_BITS, IPV6_BITS, PRIVATE, READABLE
+from forwarder.text import decoded
 
 CACHE_KIB = 64 << 10  # of the database that is kept in memory
 
@@ -174,7 +175,7 @@ class Store:
                 f" WHERE {table}.id = ? AND line IS NOT NULL"
             )
             for path, offset, line in self.ask(question, number):
-                yield Line(path or "-", offset, line.decode("utf-8", "backslashreplace"))
+                yield Line(path or "-", offset, decoded(line))
 
     def _add_file(self, path: str | None) -> int:
         number = self._files[path] = len(self._files) + 1

@@ -249,7 +249,6 @@ def _free_name(path: Path) -> Path:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have a rename on disk."""
     file = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(file)

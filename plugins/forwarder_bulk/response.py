@@ -180,7 +180,6 @@ def interpret(reply: Reply, documents: Sequence[Document], target: str) -> BulkR
 
 
 def _interpret_items(reply: Reply, body: object, documents: Sequence[Document]) -> BulkResult:
-    """Judge each document by its own item."""
     items = body.get("items") if isinstance(body, dict) else None
     if not isinstance(items, list) or len(items) != len(documents):
         count = len(items) if isinstance(items, list) else "no"

@@ -112,8 +112,6 @@ class _NodeResponse(NamedTuple):
 
 
 class _Node(elastic_transport.BaseNode):
-    """One node of a cluster."""
-
     settings: Settings
 
     def __init__(self, config: NodeConfig) -> None:

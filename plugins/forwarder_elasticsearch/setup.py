@@ -32,8 +32,6 @@ digits, it is longer than it can count."""
 
 
 class _Object(NamedTuple):
-    """What is installed in a cluster."""
-
     kind: str
     name: str
     folder: str

@@ -17,7 +17,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from forwarder import __version__
 from forwarder.app.observation import Observation
-from forwarder.delivery.meter import Histogram, Meter
+from forwarder.delivery.meter import Histogram
 from forwarder.events import WARNINGS
 from forwarder.inputs.syslog.counts import LISTENER_WARNINGS
 from forwarder.text import escaped
@@ -25,7 +25,14 @@ from forwarder.text import escaped
 PREFIX = "esa_forwarder_"
 
 Row = Mapping[str, Any]
-Sample = tuple[tuple[str, ...], float | None]  # values of the labels, and the value if there is one
+Sample = tuple[tuple[str, ...], Any]
+"""Values of the labels, and a number or Histogram; None where there is none."""
+
+_FAMILIES: Mapping[str, Callable[..., Any]] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
 
 
 class Definition(NamedTuple):
@@ -35,25 +42,17 @@ class Definition(NamedTuple):
     labels: tuple[str, ...]
     meaning: str
     read: Callable[[Observation], Iterable[Sample]]
+    is_histogram: bool = False
 
     @property
     def kind(self) -> str:
-        """``counter`` or ``gauge``."""
+        """``counter``, ``gauge`` or ``histogram``."""
+        if self.is_histogram:
+            return "histogram"
         return "counter" if self.name.endswith("_total") else "gauge"
 
 
-class HistogramDefinition(NamedTuple):
-    """A histogram of each output's calls."""
-
-    name: str
-    meaning: str
-    read: Callable[[Meter], Histogram]
-    labels: tuple[str, ...] = ("output",)
-    kind: str = "histogram"
-
-
 def _one(*keys: str) -> Callable[[Observation], Iterable[Sample]]:
-    """Read one number of the status."""
 
     def read(seen: Observation) -> Iterator[Sample]:
         value: Any = seen.status
@@ -121,7 +120,7 @@ def _listener(key: str) -> Callable[[Observation], Iterable[Sample]]:
     return lambda seen: (((x["address"],), x[key]) for x in _inputs(seen).get("listeners", ()))
 
 
-TABLE: tuple[Definition | HistogramDefinition, ...] = (
+TABLE = (
     Definition("build_info", ("version",), "1; the version of the program is its label",
                lambda _: [((__version__,), 1)]),
     Definition("status_timestamp_seconds", (), "when the service last looked at itself",
@@ -184,10 +183,10 @@ TABLE: tuple[Definition | HistogramDefinition, ...] = (
     Definition("output_last_success_timestamp_seconds", ("output",),
                "when it last accepted documents, since the service began",
                lambda x: (((y,), z.delivered_at) for y, z in x.meters.items())),
-    HistogramDefinition("output_batch_documents", "documents in a call of the output",
-                        lambda x: x.documents),
-    HistogramDefinition("output_call_seconds", "how long a call of the output took",
-                        lambda x: x.seconds),
+    Definition("output_batch_documents", ("output",), "documents in a call of the output",
+               lambda x: (((y,), z.documents) for y, z in x.meters.items()), is_histogram=True),
+    Definition("output_call_seconds", ("output",), "how long a call of the output took",
+               lambda x: (((y,), z.seconds) for y, z in x.meters.items()), is_histogram=True),
     Definition("dead_letters", ("output",), "dead letters that are kept", _letters("number")),
     Definition("dead_letter_bytes", ("output",), "their size", _letters("bytes")),
     Definition("lost_documents_total", ("output", "reason"),
@@ -205,20 +204,14 @@ class Collector:
     def collect(self) -> Iterator[Metric]:
         """Yield all of them."""
         for each in TABLE:
-            name = PREFIX + each.name
-            if isinstance(each, HistogramDefinition):
-                family = HistogramMetricFamily(name, each.meaning, labels=each.labels)
-                for output, meter in self._seen.meters.items():
-                    histogram = each.read(meter)
-                    family.add_metric([output], [*histogram.buckets()], histogram.sum)
-                yield family
-                continue
-            make = CounterMetricFamily if each.kind == "counter" else GaugeMetricFamily
-            metric = make(name, each.meaning, labels=each.labels)
+            family = _FAMILIES[each.kind](PREFIX + each.name, each.meaning, labels=each.labels)
             for labels, value in each.read(self._seen):
-                if value is not None:
-                    metric.add_metric([*map(escaped, labels)], value)
-            yield metric
+                shown = [*map(escaped, labels)]
+                if isinstance(value, Histogram):
+                    family.add_metric(shown, [*value.buckets()], value.sum)
+                elif value is not None:
+                    family.add_metric(shown, value)
+            yield family
 
 
 def write(seen: Observation, accept: str) -> tuple[bytes, str]:

@@ -77,7 +77,6 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def _plots(samples: Sequence["Sample"]) -> Iterator[str]:
-    """Draw the last minutes."""
     if len(samples) < 2:  # noqa: PLR2004 - rates are between two
         yield "<p>Plots appear after half a minute.</p>"
         return

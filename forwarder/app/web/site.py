@@ -13,13 +13,11 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import orjson
-
 from forwarder.app.attention import Finding
 from forwarder.app.observation import Observation
 from forwarder.app.web.server import Response
 from forwarder.events import Action
-from forwarder.text import escaped_json
+from forwarder.text import json_text
 
 OLD_SECONDS = 15.0
 """After which an observation is old; there is one every two seconds."""
@@ -105,4 +103,4 @@ def _sample(seen: Observation) -> Sample:
 
 
 def _json(value: object) -> Response:
-    return Response(escaped_json(orjson.dumps(value).decode()).encode() + b"\n", _JSON)
+    return Response(json_text(value).encode() + b"\n", _JSON)

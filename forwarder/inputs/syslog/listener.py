@@ -141,7 +141,6 @@ class Listener:
         self._sockets = []
 
     def _receive(self, source: socket.socket) -> None:
-        """Take datagrams, each of which is a message."""
         is_unix = source.family == socket.AF_UNIX
         messages: defaultdict[str, list[bytes]] = defaultdict(list)
         size = 0
@@ -187,7 +186,6 @@ class Listener:
         return any(address in network for network in allow)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take what comes on a connection, until its end."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine of a server is one
         self._tasks.add(task)
