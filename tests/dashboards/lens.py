@@ -1,9 +1,10 @@
 """Makes panels as Kibana stores them: visualizations of Lens, maps, searches and links."""
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from typing import assert_never
 
+from tests.dashboards.maps import make_map
+from tests.dashboards.objects import INDEX, PREFIX, VIEW, Json, References, kql, to_view
 from tests.dashboards.panels import (
     Chart,
     Column,
@@ -16,28 +17,8 @@ from tests.dashboards.panels import (
     Table,
 )
 
-PREFIX = "cisco_esa-"
-"""Begins the ids of all saved objects."""
-VIEW = f"{PREFIX}logins"
-INDEX = "logs-cisco_esa.auth-*"
 _LAYER = "logins"
-_FORMATS: Mapping[str, dict[str, Any]] = {
-    "percent": {"id": "percent", "params": {"decimals": 0}},
-    "bytes": {"id": "bytes", "params": {"decimals": 1}},
-}
-_DATES = {"min", "max"}
-Json = dict[str, Any]
-References = list[dict[str, str]]
-
-
-def to_view(name: str) -> dict[str, str]:
-    """Refer to the data view."""
-    return {"type": "index-pattern", "id": VIEW, "name": name}
-
-
-def kql(query: str) -> Json:
-    """Make a query."""
-    return {"language": "kuery", "query": query}
+_PERCENT = {"id": "percent", "params": {"decimals": 0}}
 
 
 def make(panel: Panel, index: str) -> tuple[Json, References]:
@@ -72,7 +53,7 @@ def make(panel: Panel, index: str) -> tuple[Json, References]:
         case Esql():
             lens = _esql(panel)
         case Map():
-            return _map(panel, index)
+            return make_map(panel, index)
         case Search():
             reference = {
                 "type": "search",
@@ -196,8 +177,6 @@ def _number(name: str, column: Column) -> Json:
     }
     if column.query:
         made["filter"] = kql(column.query)
-    if column.format:
-        made["params"]["format"] = _FORMATS[column.format]
     return {name: made}
 
 
@@ -224,7 +203,7 @@ def _share(name: str, column: Column) -> Json:
             "params": {
                 "formula": formula,
                 "isFormulaBroken": False,
-                "format": _FORMATS[column.format],
+                "format": _PERCENT,
             },
             "references": [f"{name}X2"],
         },
@@ -372,91 +351,4 @@ def _xy(
         "valueLabels": "hide",
         "axisTitlesVisibilitySettings": {"x": False, "yLeft": False, "yRight": False},
         "layers": [layer],
-    }
-
-
-# Maps
-
-
-def _map(panel: Map, index: str) -> tuple[Json, References]:
-    names = [f"layer_{x}_source_index_pattern" for x in range(1, len(panel.columns) + 1)]
-    base = {
-        "id": "base",
-        "type": "EMS_VECTOR_TILE",
-        "label": None,
-        "alpha": 1,
-        "visible": True,
-        "minZoom": 0,
-        "maxZoom": 24,
-        "includeInFitToBounds": True,
-        "sourceDescriptor": {
-            "type": "EMS_TMS",
-            "isAutoSelect": True,
-            "lightModeDefault": "road_map_desaturated",
-        },
-        "style": {"type": "EMS_VECTOR_TILE", "color": ""},
-    }
-    layers = [base, *(_circles(x, y) for x, y in zip(panel.columns, names, strict=True))]
-    state = {
-        "zoom": 1.5,
-        "center": {"lon": 10, "lat": 30},
-        "timeFilters": {"from": "now-24h", "to": "now"},
-        "query": kql(""),
-        "filters": [],
-        "settings": {"autoFitToDataBounds": True},
-    }
-    attributes = {
-        "title": panel.title,
-        "description": "",
-        "layerListJSON": json.dumps(layers),
-        "mapStateJSON": json.dumps(state),
-        "uiStateJSON": json.dumps({"isLayerTOCOpen": False, "openTOCDetails": []}),
-    }
-    config = {"attributes": attributes, "enhancements": {}, "isLayerTOCOpen": False}
-    return {"type": "map", "embeddableConfig": config}, [to_view(f"{index}:{x}") for x in names]
-
-
-def _circles(column: Column, name: str) -> Json:
-    """Make a layer: circles by place, the larger the more documents."""
-    size = {"label": "count", "name": "doc_count", "origin": "source"}
-    return {
-        "id": column.label,
-        "type": "GEOJSON_VECTOR",
-        "label": column.label,
-        "alpha": 0.7,
-        "visible": True,
-        "minZoom": 0,
-        "maxZoom": 24,
-        "includeInFitToBounds": True,
-        "joins": [],
-        "query": kql(f'event.action: "smtp-authentication" and {column.query}'),
-        "sourceDescriptor": {
-            "type": "ES_GEO_GRID",
-            "id": column.label,
-            "geoField": "source.geo.location",
-            "requestType": "point",
-            "resolution": "COARSE",
-            "metrics": [
-                {"type": "count"},
-                {"type": "cardinality", "field": "cisco_esa.auth.account"},
-            ],
-            "applyGlobalQuery": True,
-            "applyGlobalTime": True,
-            "applyForceRefresh": True,
-            "indexPatternRefName": name,
-        },
-        "style": {
-            "type": "VECTOR",
-            "isTimeAware": True,
-            "properties": {
-                "fillColor": {"type": "STATIC", "options": {"color": column.colour}},
-                "lineColor": {"type": "STATIC", "options": {"color": "#FFFFFF"}},
-                "lineWidth": {"type": "STATIC", "options": {"size": 1}},
-                "iconSize": {
-                    "type": "DYNAMIC",
-                    "options": {"minSize": 5, "maxSize": 24, "field": size},
-                },
-                "symbolizeAs": {"options": {"value": "circle"}},
-            },
-        },
     }

@@ -9,7 +9,8 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from tests.dashboards.lens import INDEX, PREFIX, Json, References, kql, links, make, to_view
+from tests.dashboards.lens import links, make
+from tests.dashboards.objects import INDEX, PREFIX, Json, References, kql, to_view
 from tests.dashboards.pages import PAGES
 from tests.dashboards.panels import Page
 from tests.dashboards.questions import QUESTIONS, Question

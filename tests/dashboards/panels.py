@@ -16,8 +16,6 @@ class Column(NamedTuple):
     field: str = ""
     query: str = ""
     """In KQL: which documents count."""
-    format: str = ""
-    """``bytes`` or ``percent``."""
     colour: str = ""
 
 

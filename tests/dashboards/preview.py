@@ -15,8 +15,8 @@ from elasticsearch import Elasticsearch
 from tests import pictures
 from tests.dashboards.charts import Span
 from tests.dashboards.drawing import WIDTH, Shown, draw
-from tests.dashboards.lens import PREFIX
 from tests.dashboards.making import objects
+from tests.dashboards.objects import PREFIX
 from tests.dashboards.questions import ACCOUNT
 from tests.detection.arrivals import load
 from tests.detection.making import DOCUMENT, ROOT
