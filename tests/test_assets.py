@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files as resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.ecs_fields import FIELDS, Field, lean_fields
 from tests.kibana.asking import decode, parse_lines, read_duration
 
 ASSETS = resources("forwarder_elasticsearch") / "assets"
+DOCS = Path(__file__).parents[1] / "docs"
 NAME = "logs-cisco_esa"
 """Begins the names of all that is installed in a cluster."""
 PREFIX = "cisco_esa-"
@@ -38,6 +40,16 @@ PIPELINE_FIELDS = {
 }
 """What the ingest pipeline adds to a document."""
 ALL_FIELDS = {**FIELDS, **PIPELINE_FIELDS}
+KEPT = {
+    *("event.id", "event.original", "event.start", "event.end", "log.offset", "source.address"),
+    *("cisco_esa.listener.interface", "cisco_esa.session.users", "tls.version_protocol"),
+}
+"""In the document, and in no index: other fields say the same."""
+NOT_COUNTED = {
+    *("cisco_esa.connection.id", "cisco_esa.icid", "cisco_esa.dcid"),
+    *("related.hosts", "related.ip", "related.user", "user.email"),
+}
+"""Searched, but not counted or sorted by."""
 
 OBJECTS = parse_lines((ASSETS / "kibana.ndjson").read_text())
 PAGES = [x for x in OBJECTS if x["type"] == "dashboard"]
@@ -75,12 +87,22 @@ def test_exactly_the_fields_of_documents_and_pipeline_are_mapped() -> None:
 
 
 def test_keywords_are_found_up_to_the_length_that_documents_have() -> None:
-    """The original line may be longer, and the id is the document's: both are only kept."""
-    keywords = {x: y for x, y in MAPPED.items() if y["type"] == "keyword"}
-    for name in ("event.original", "event.id"):
-        kept = {"type": "keyword", "index": False, "doc_values": False}
-        assert keywords.pop(name) == kept
+    """What is only kept has no limit: the original line may be longer."""
+    keywords = {x: y for x, y in MAPPED.items() if y["type"] == "keyword" and x not in KEPT}
     assert {x["ignore_above"] for x in keywords.values()} == {MAX_KEYWORD}
+
+
+def test_what_costs_space_and_is_not_needed_is_not_indexed() -> None:
+    """Another field says the same, or nobody counts by it; and the documentation says so."""
+    found = {x: (y.get("index", True), y.get("doc_values", True)) for x, y in MAPPED.items()}
+    assert {x for x, y in found.items() if y == (False, False)} == KEPT
+    assert {x for x, y in found.items() if y == (True, False)} == NOT_COUNTED
+    _, _, text = (DOCS / "outputs.md").read_text().partition("### Space\n")
+    kept, _, rest = " ".join(text.split()).partition("and cannot be searched: ")
+    rest = rest.partition(" can. ")[2]
+    named = re.compile(r"`([a-z_.]+\.[a-z_]+)`")
+    assert set(named.findall(kept)) == KEPT
+    assert set(named.findall(rest.partition("can be searched and")[0])) == NOT_COUNTED
 
 
 def test_all_templates_have_one_version() -> None:
@@ -194,8 +216,8 @@ def made_by(rule: Mapping[str, Any]) -> set[str]:
     return set(re.findall(r"(?:,|STATS|EVAL)\s+(\w+) =", rule["query"]))
 
 
-# What a lean document leaves out is in no panel, search or rule.
-LEAN_FIELDS = lean_fields() | PIPELINE_FIELDS.keys()
+# What a lean document leaves out, or cannot be searched, is in no panel, search or rule.
+LEAN_FIELDS = (lean_fields() | PIPELINE_FIELDS.keys()) - KEPT
 
 
 @pytest.mark.parametrize("found", OBJECTS, ids=lambda x: x["id"])

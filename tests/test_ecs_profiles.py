@@ -4,9 +4,12 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from forwarder.ecs.profiles import REPETITIONS, leave_out
 from forwarder.events import Document
+from forwarder.pipeline import LogParser
 from tests import golden
 from tests.ecs_fields import lean_fields, violations
 
@@ -59,13 +62,38 @@ def test_each_group_is_left_out_by_itself(group: str) -> None:
     assert gone == {x for x in flat(FULL) if x == path or x.startswith(f"{path}.")} != set()
 
 
-def test_a_source_of_which_nothing_is_known_is_left_out() -> None:
-    """As for a login that is not joined; an object without a field is never there."""
-    whole = {"event": {"id": "0"}, "source": {"user": {"name": "u"}}, "user": {"name": "u"}}
-    assert without(whole, "source_user", "client") == {
-        "event": {"id": "0"},
-        "user": {"name": "u"},
-    }
+@given(
+    user=st.text(max_size=20)
+    | st.sampled_from(['],"user":{', ',"related":{', '},"message":"', "\\"]),
+    groups=st.sets(st.sampled_from([*REPETITIONS])),
+    is_joined=st.booleans(),
+)
+def test_no_text_of_a_client_changes_what_is_left_out(
+    user: str, groups: set[str], *, is_joined: bool
+) -> None:
+    """Only a part of a document is parsed; the result is that of parsing all of it."""
+    log = LogParser().open("esa1", "/srv/esa1/mail.log")
+    new = b"Info: New SMTP ICID 7 interface Mail (192.0.2.1) address 192.0.2.9 reverse dns host u"
+    line = f"Info: SMTP Auth: (ICID 7) failed for user: {user} using AUTH mechanism: PLAIN"
+    line += " with profile: x"
+    lines = [new + b"nknown verified no"] * is_joined + [line.encode().replace(b"\n", b"")]
+    stamped = [b"Sun Mar  1 12:00:00 2026 " + x + b"\n" for x in lines]
+    (body,) = [*log.feed(b"".join(stamped)), *log.finish()]
+    whole = orjson.loads(body)
+    lean = leave_out(Document(whole["event"]["id"], body.rstrip(b"\n")), groups)
+    for group in groups:
+        outer, *inner = REPETITIONS[group]
+        if inner and outer in whole:
+            whole[outer].pop(*inner, None)
+        if not inner or not whole.get(outer):
+            whole.pop(outer, None)
+    assert lean.body == orjson.dumps(whole)
+
+
+def test_what_has_nothing_to_leave_out_stays_as_it_is() -> None:
+    """Such as a document that was changed by hand."""
+    for body in (b"{}", b'{"tags":["x"],"related":{"hosts":["a"]}}', b'{"client":{"ip":"::1"}}'):
+        assert leave_out(Document("0", body), [*REPETITIONS]).body == body
 
 
 def test_nothing_of_the_labels_is_left_out() -> None:
