@@ -26,7 +26,6 @@ from forwarder.inputs.syslog.address import (
 from forwarder.inputs.syslog.counts import ListenerCounts
 from forwarder.inputs.syslog.inbox import STREAM_BYTES, Inbox
 from forwarder.inputs.syslog.receiver import Receiver
-from forwarder.inputs.syslog.source import SyslogSource
 from tests.servers.running import free_ports
 
 if TYPE_CHECKING:
@@ -37,17 +36,17 @@ LOCAL = "127.0.0.1"
 
 
 @pytest.fixture
-def inbox() -> Inbox:
-    """Return an empty one."""
-    return Inbox([])
+def receiver() -> Iterator[Receiver]:
+    """Return one that does not listen yet."""
+    receiver = Receiver([])
+    yield receiver
+    receiver.close()
 
 
 @pytest.fixture
-def receiver(inbox: Inbox) -> Iterator[Receiver]:
-    """Return one that does not listen yet."""
-    receiver = Receiver(inbox)
-    yield receiver
-    receiver.close()
+def inbox(receiver: Receiver) -> Inbox:
+    """Return where it puts what it receives."""
+    return receiver.inbox
 
 
 def settings(address: str, **changes: object) -> ListenerSettings:
@@ -283,8 +282,7 @@ def test_senders_wait_while_the_inbox_is_full(receiver: Receiver, inbox: Inbox) 
             total = sent // len(message)
             found = 0
             while found < total + 20_000 - dropped:
-                found += sum(x.data.count(b"\n") for x in inbox.take(1))
-                receiver.resume()
+                found += sum(x.data.count(b"\n") for x in receiver.read(1))
         assert found == total + 20_000 - dropped
         assert receiver.counts[udp].messages == 20_000 - dropped
 
@@ -325,9 +323,7 @@ def test_many_senders_do_not_overfill_the_inbox(receiver: Receiver, inbox: Inbox
     assert STREAM_BYTES // 2 < size < STREAM_BYTES + (1 << 17)
 
 
-def test_at_the_end_what_has_arrived_is_taken(
-    receiver: Receiver, inbox: Inbox, tmp_path: Path
-) -> None:
+def test_at_the_end_what_has_arrived_is_taken(receiver: Receiver, tmp_path: Path) -> None:
     """Also what is only in the system's buffers, and though nothing was read for a while."""
     addresses = [local("tcp"), local("udp"), f"unix://{tmp_path}/log"]
     receiver.listen([settings(x) for x in addresses])
@@ -335,11 +331,7 @@ def test_at_the_end_what_has_arrived_is_taken(
     for number in range(50):
         for client in clients:
             client.send(b"<22>%d\n" % number)
-    drained = receiver.drain()
-    found = []
-    while not drained.done():
-        found += inbox.take(0.01)
-    found += inbox.take(0)
+    found = [*receiver.drain()]
     assert sum(x.data.count(b"\n") for x in found) == 150
     assert is_closed(clients[0])
     assert not (tmp_path / "log").exists()
@@ -524,7 +516,7 @@ def test_reading_goes_on_however_often_the_inbox_fills(
     """Also where it fills while it is waited for."""
     monkeypatch.setattr(inbox_module, "FULL_BYTES", 1)
     monkeypatch.setattr(inbox_module, "STREAM_BYTES", 1)
-    source, address = SyslogSource([]), local(transport)
+    source, address = Receiver([]), local(transport)
     source.listen([settings(address)])
     with closing(source), connect(address) as client:
         for number in range(50):

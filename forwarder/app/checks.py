@@ -35,7 +35,6 @@ from forwarder.inputs.files.paths import Search, fixed_folder
 from forwarder.inputs.files.scanner import FOLLOW, FileSource, FileStat, scan
 from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.inputs.syslog.address import ListenerSettings, Transport
-from forwarder.inputs.syslog.inbox import Inbox
 from forwarder.inputs.syslog.listener import UDP_BUFFER_BYTES
 from forwarder.inputs.syslog.receiver import Receiver
 from forwarder.inputs.syslog.tls import server_context
@@ -232,7 +231,7 @@ def _check_listener(
                 server_context(settings.tls)
             yield _ok(f"{at}: {url} is left to the service, which is running")
             return
-        receiver = sockets.enter_context(closing(Receiver(Inbox([]))))
+        receiver = sockets.enter_context(closing(Receiver([])))
         receiver.listen([settings])
         size = receiver.counts[url].buffer_bytes
     except ForwarderError as error:

@@ -41,7 +41,7 @@ from forwarder.spool import BlockedError, Pause, Spool
 
 if TYPE_CHECKING:
     from forwarder.inputs.stdin import StandardInput
-    from forwarder.inputs.syslog.source import SyslogSource
+    from forwarder.inputs.syslog.receiver import Receiver
 
 COMMIT_SECONDS = 0.1
 """Between commits; a login waits for others no longer. Ten writes a second are no load."""
@@ -120,7 +120,7 @@ class Ingest:
         self._deleted: list[str] = []  # and logs that the parser may forget
 
     @property
-    def _sources(self) -> "list[StandardInput | SyslogSource | FileTailer]":
+    def _sources(self) -> "list[StandardInput | Receiver | FileTailer]":
         return [*self.live.sources, *([self._tailer] if self._tailer else [])]
 
     def ask_to_stop(self, *, reloads: bool = False) -> None:

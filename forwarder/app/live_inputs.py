@@ -15,7 +15,7 @@ from forwarder.inputs.syslog.inbox import PREFIX as SYSLOG_PREFIX
 from forwarder.spool import Spool
 
 if TYPE_CHECKING:
-    from forwarder.inputs.syslog.source import SyslogSource
+    from forwarder.inputs.syslog.receiver import Receiver
 
 _log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ class LiveInputs:
 
     def __init__(self) -> None:
         self.stdin: StandardInput | None = None
-        self.syslog: SyslogSource | None = None
+        self.syslog: Receiver | None = None
 
     def open(self, config: Config, spool: Spool, *, once: bool) -> None:
         """Open those of a configuration, or go on with them; close those that it has no more."""
@@ -34,10 +34,11 @@ class LiveInputs:
             _log.warning("Syslog inputs are not opened with --once: they have no end.")
         elif listeners:
             # It needs asyncio and TLS, which take time and memory.
-            from forwarder.inputs.syslog.source import SyslogSource  # noqa: PLC0415
+            from forwarder.inputs.syslog.receiver import Receiver  # noqa: PLC0415
 
-            self.syslog = self.syslog or SyslogSource(spool.iter_state(SYSLOG_PREFIX))
+            self.syslog = self.syslog or Receiver(spool.iter_state(SYSLOG_PREFIX))
             self.syslog.listen(listeners)
+            self.syslog.rewind()
         else:
             self.close()
         before, self.stdin = self.stdin, None
@@ -48,7 +49,7 @@ class LiveInputs:
                 self.stdin.reopen(appliance, named=named, input_number=number)
 
     @property
-    def sources(self) -> "list[StandardInput | SyslogSource]":
+    def sources(self) -> "list[StandardInput | Receiver]":
         """Those that are open."""
         return [x for x in (self.stdin, self.syslog) if x is not None]
 

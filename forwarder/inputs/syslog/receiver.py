@@ -14,10 +14,11 @@ Rules:
 import asyncio
 import resource
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.syslog.address import ListenerSettings
 from forwarder.inputs.syslog.counts import ListenerCounts
 from forwarder.inputs.syslog.inbox import Inbox
@@ -42,12 +43,15 @@ inbox there are some five."""
 
 
 class Receiver:
-    """All sockets of a service; outlives a reload of the configuration."""
+    """All sockets of a service, and what they received; outlives a reload of the configuration."""
 
-    def __init__(self, inbox: Inbox) -> None:
-        """Start without a socket."""
+    drained = False
+    """It has no end."""
+
+    def __init__(self, saved: Iterable[tuple[str, bytes]]) -> None:
+        """Start with what :meth:`save` returned before, and without a socket."""
         _allow_descriptors()
-        self._inbox = inbox
+        self.inbox = Inbox(saved)
         self._listeners: dict[Address, Listener] = {}
         self._closed: dict[str, ListenerCounts] = {}  # of sockets that are closed
         self._loop = asyncio.new_event_loop()
@@ -69,16 +73,32 @@ class Receiver:
         """
         self._submit(self._listen(settings)).result()
 
-    def resume(self) -> None:
-        """Read again: the inbox has space."""
-        self._loop.call_soon_threadsafe(self._resume)
+    def read(self, timeout: float) -> list[Chunk]:
+        """Return what has arrived, or wait for it for so many seconds."""
+        chunks = self.inbox.take(timeout)
+        if chunks:  # it may have been full for a moment
+            self._loop.call_soon_threadsafe(self._resume)
+        return chunks
 
-    def drain(self) -> "Future[None]":
-        """Begin to take what the system has received, and to close all sockets.
+    def drain(self) -> Iterator[Chunk]:
+        """Return what the system has received, and close the sockets."""
+        drained = self._submit(self._drain())
+        while not drained.done():
+            yield from self.read(0.01)
+        while chunks := self.read(0):
+            yield from chunks
 
-        It goes on only while the inbox is emptied.
-        """
-        return self._submit(self._drain())
+    def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> Iterator[tuple[str, bytes | None]]:
+        """Note up to where all is in documents; return what to commit with them."""
+        return self.inbox.save(consumed)
+
+    def rewind(self) -> None:
+        """Go back to where everything is in documents."""
+        self.inbox.rewind()
+
+    def wake(self) -> None:
+        """Let :meth:`read` return soon; from any thread."""
+        self.inbox.wake()
 
     def close(self) -> None:
         """Close all sockets, and end the thread."""
@@ -96,7 +116,7 @@ class Receiver:
         try:
             for each in settings:
                 if each.address not in self._listeners:
-                    opened[each.address] = listener = Listener(each, self._inbox)
+                    opened[each.address] = listener = Listener(each, self.inbox)
                     await listener.open()
         except BaseException:
             for listener in opened.values():
