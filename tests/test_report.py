@@ -329,7 +329,7 @@ def test_what_is_counted_is_what_was_written(company: Report) -> None:
     facts = dict(company.facts)
     accepted = sum(x.success for x in company.bars)
     refused = sum(x.failure for x in company.bars)
-    assert (f"{accepted:,}", f"{refused:,}") == (facts["logins accepted"], facts["logins refused"])
+    assert (accepted, refused) == (facts["logins accepted"], facts["logins refused"])
     joined = found(company, "joined")
     assert sum(x[1] for x in joined) == accepted + refused
 
@@ -351,7 +351,7 @@ def test_it_agrees_with_parse() -> None:
         "sessions": ("smtp-session-closed", "success"),
     }
     facts = dict(read(SAMPLES).facts)
-    assert {y: int(facts[x]) for x, y in names.items()} == dict(events)
+    assert {y: facts[x] for x, y in names.items()} == dict(events)
 
 
 def test_rows_have_the_lines_that_they_came_from(company: Report) -> None:
@@ -362,6 +362,11 @@ def test_rows_have_the_lines_that_they_came_from(company: Report) -> None:
                 with Path(line.path).open("rb") as file:
                     file.seek(line.offset)
                     assert file.readline().decode().rstrip("\n") == line.text
+    for table in company.tables:
+        for row in table.rows:
+            # 'Mon Mar  2 08:00:00 2026' in March: the day of the month, and the time.
+            times = [(int(x.text[8:10]), x.text[11:19]) for x in row.lines]
+            assert times == sorted(times), table.name
     checked = Counter(x.name for x in company.tables for y in x.rows if y.lines)
     assert checked["guessing"] == len(found(company, "guessing"))
     assert checked["mass_mail"] == len(found(company, "mass_mail"))
@@ -384,26 +389,55 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "accepted", "refused", "guessing"),
     [
-        ((), "2", "30", 1),
-        (("--since", "2026-03-03"), "2", None, 0),
-        (("--until", "2026-03-03"), None, "30", 1),
-        (("--since", "2026-03-02 08:15", "--until", "2026-03-03T08:30:00"), "1", "15", 0),
-        (("--user", "EXAMPLE\\Anna"), "1", "30", 1),
-        (("--source", "198.51.100.0/24"), "2", None, 0),
-        (("--source", "203.0.113.5"), None, "30", 1),
-        (("--source", "2001:db8::/32"), None, None, 0),
+        ((), 2, 30, 1),
+        (("--since", "2026-03-03"), 2, 0, 0),
+        (("--until", "2026-03-03"), 0, 30, 1),
+        (("--since", "2026-03-02 08:15", "--until", "2026-03-03T08:30:00"), 1, 15, 0),
+        (("--since", "2026-03-02T08:15:00.000Z"), 2, 15, 0),
+        (("--since", "2026-03-02T09:15:00+01:00"), 2, 15, 0),
+        (("--user", "EXAMPLE\\Anna"), 1, 30, 1),
+        (("--source", "198.51.100.0/24"), 2, 0, 0),
+        (("--source", "198.51.100.77/24"), 2, 0, 0),
+        (("--source", "203.0.113.5"), 0, 30, 1),
+        (("--source", "2001:db8::/32"), 0, 0, 0),
     ],
 )
 def test_a_report_is_about_what_was_asked_for(
-    folder: Path, options: tuple[str, ...], accepted: str | None, refused: str | None, guessing: int
+    folder: Path, options: tuple[str, ...], accepted: int, refused: int, guessing: int
 ) -> None:
     """By time, user and source."""
     done = run(folder, "--format", "json", *options)
     assert done.exit_code == 0, done.output
     made = json.loads(done.stdout)
     facts = made["facts"]
-    assert (facts.get("logins accepted"), facts.get("logins refused")) == (accepted, refused)
+    assert (facts["logins_accepted"], facts["logins_refused"]) == (accepted, refused)
+    assert ("only" in facts) == bool(options)
     assert len(made["tables"]["guessing"]["rows"]) == guessing
+
+
+@pytest.mark.parametrize("form", ["html", "text", "json"])
+def test_a_report_says_what_it_is_about(folder: Path, form: str) -> None:
+    """A page about one user must not look like one of a quiet company."""
+    options = ("--user", "EXAMPLE\\Anna", "--source", "203.0.113.5/24", "--since", "2026-03-02")
+    done = run(folder, *options, "--until", "2026-03-03T01:00+01:00", "--format", form)
+    assert (
+        "account anna, source 203.0.113.0/24, from 2026-03-02 00:00:00 UTC,"
+        " before 2026-03-03 00:00:00 UTC" in done.stdout
+    )
+
+
+@pytest.mark.parametrize("form", ["html", "text", "json"])
+def test_a_report_says_what_was_not_read(folder: Path, tmp_path: Path, form: str) -> None:
+    """It is passed on without what was printed when it was made."""
+    (folder / "mail.@20260301T000000.s.gz").write_bytes(b"\x1f\x8b\x08\x00")
+    with (folder / "mail.current").open("a", encoding="utf-8") as file:
+        file.write("Wed Mar  4 08:00:00 2026 Info: SMTP Auth: (ICID 9) maybe for user: x\n")
+    out = tmp_path / "report"
+    assert run(folder, "-o", out, "--format", form).exit_code == 1
+    made = out.read_text()
+    assert "error: " in made
+    assert "is a gzip file that is cut off" in made
+    assert "warning: 1 line not understood" in made
 
 
 def test_what_is_left_out_was_known_before(folder: Path) -> None:
@@ -426,10 +460,13 @@ def test_what_is_left_out_was_known_before(folder: Path) -> None:
     ("arguments", "words"),
     [
         (("--source", "house"), "is neither an address nor a network"),
-        (("--since", "yesterday"), "does not match the formats"),
+        (("--since", "yesterday"), "'yesterday' is not a time; write it like 2026-03-01, "),
+        (("--since", "0001-01-01T00:00+14:00"), "is not a time"),
+        (("--since", "2026-03-02", "--until", "2026-03-02"), "--since must be before --until"),
+        (("--user", " "), "it is empty; name a user"),
     ],
 )
-def test_bad_usage_is_said(folder: Path, arguments: tuple[str, str], words: str) -> None:
+def test_bad_usage_is_said(folder: Path, arguments: tuple[str, ...], words: str) -> None:
     """Before anything is read."""
     done = run(folder, *arguments)
     assert done.exit_code == 2
@@ -504,11 +541,23 @@ def test_text_commands_no_terminal(hostile: Path, form: str) -> None:
 
 @pytest.mark.parametrize("width", [80, 100, 200])
 def test_text_fits_the_terminal(company: Report, width: int) -> None:
-    """Long text is cut; numbers are not."""
+    """Long text is cut; numbers are not, nor the places that explain takes."""
     lines = [*as_text(company, width)]
-    assert [x for x in lines if len(x) > width] == []
+    places = {f"    {z.path}:{z.offset}" for x in company.tables for y in x.rows for z in y.lines}
+    assert [x for x in lines if len(x) > width and x not in places] == []
+    assert any(x.partition(" Mon")[0] in places for x in lines)
     assert "\x1b" not in "".join(lines)
     assert "\x1b[" in "".join(as_text(company, width, colour=True))
+
+
+def test_text_for_no_terminal_is_whole(folder: Path) -> None:
+    """A pipe has no width: each line is behind its place, and the login below the refusals."""
+    write(folder.parent, [login(x * HOUR, "anna", "203.0.113.5", good=x > 4) for x in range(6)])
+    log = folder / "mail.current"
+    whole = log.read_text().splitlines()
+    first, last = (next(x for x in whole if y in x) for y in ("failed", "succeeded"))
+    begin, end = (log.read_bytes().index(x.encode()) for x in (first, last))
+    assert f"    {log}:{begin} {first}\n    {log}:{end} {last}\n" in run(folder).stdout
 
 
 def test_json_has_all_of_it(folder: Path) -> None:
@@ -516,6 +565,8 @@ def test_json_has_all_of_it(folder: Path) -> None:
     made = json.loads(run(folder, "--format", "json").stdout)
     (row,) = made["tables"]["guessing"]["rows"]
     lines = row.pop("lines")
+    assert made["facts"]["first_login"] == "2026-03-02T08:00:00Z"
+    assert (made["facts"]["lines"], made["warnings"]) == (129, [])
     assert row == {
         "source": "203.0.113.5",
         "refused": 30,

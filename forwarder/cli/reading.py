@@ -135,12 +135,18 @@ def parse_warnings(counts: Counters, *, notes: bool) -> Iterator[str]:
         yield f"{many(number, noun)} {what}: {advice}{where}"
 
 
+def describe_problems(outcome: "Outcome") -> Iterator[str]:
+    """Yield what failed, and what a person should look at, a sentence each."""
+    for problem in outcome.problems:
+        yield f"error: {problem.removesuffix('.')}."
+    for warning in (*outcome.warnings, *warnings(outcome.counts)):
+        yield f"warning: {warning.removesuffix('.')}."
+
+
 def print_problems(outcome: "Outcome") -> None:
     """Print to standard error what failed, and what a person should look at."""
-    for problem in outcome.problems:
-        click.echo(f"error: {problem.removesuffix('.')}.", err=True)
-    for warning in (*outcome.warnings, *warnings(outcome.counts)):
-        click.echo(f"warning: {warning.removesuffix('.')}.", err=True)
+    for text in describe_problems(outcome):
+        click.echo(text, err=True)
 
 
 def show_progress(*, shown: bool) -> "AbstractContextManager[Progress]":

@@ -22,24 +22,48 @@ from forwarder.cli.common import (
     require_stdout,
     terminal_width,
 )
-from forwarder.cli.reading import print_problems, read_options, reading_options, show_progress
+from forwarder.cli.reading import (
+    describe_problems,
+    print_problems,
+    read_options,
+    reading_options,
+    show_progress,
+)
 from forwarder.errors import ForwarderError
 from forwarder.text import Time, cut, escaped, is_number, iso_time, json_text, many, show
 
 if TYPE_CHECKING:
-    from forwarder.report.store import Network
+    from forwarder.report.store import Line, Network
     from forwarder.report.tables import Report, Table
 
 _LEAST_WIDTH = 8  # of a column of text
 _BAR_WIDTH = 40
-_SHOWN_LINES = 2  # of each row, as text
 _MOST_BARS = 60  # as text: of more, those with the most refusals
-_TIMES = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
+_PROSE_WIDTH = 100
+_FILE_WIDTH = 500  # of text for no terminal: nothing is cut that a mail gateway writes
+
+
+def _read_time(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        form = "2026-03-01, 2026-03-01T12:30 or 2026-03-01T12:30+01:00"
+        raise click.BadParameter(f"{text!r} is not a time; write it like {form}.") from error
+    return time.timestamp()
+
+
+def _read_user(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
+    if text is not None and not text.strip():
+        raise click.BadParameter("it is empty; name a user.")
+    return text
 
 
 def _read_network(_: click.Context, __: click.Parameter, text: str | None) -> "Network | None":
     try:
-        return None if text is None else ipaddress.ip_network(text)
+        return None if text is None else ipaddress.ip_network(text, strict=False)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is neither an address nor a network.") from error
 
@@ -47,13 +71,11 @@ def _read_network(_: click.Context, __: click.Parameter, text: str | None) -> "N
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @reading_options
+@click.option("--since", callback=_read_time, metavar="TIME", help="Leave out older logins.")
+@click.option("--until", callback=_read_time, metavar="TIME", help="Leave out logins from then on.")
 @click.option(
-    "--since", type=click.DateTime(_TIMES), metavar="TIME", help="Leave out older logins."
+    "--user", callback=_read_user, metavar="USER", help="Only this user, with or without a domain."
 )
-@click.option(
-    "--until", type=click.DateTime(_TIMES), metavar="TIME", help="Leave out logins from then on."
-)
-@click.option("--user", metavar="USER", help="Only this user, with or without a domain.")
 @click.option(
     "--source", callback=_read_network, metavar="ADDRESS", help="Only this address or network."
 )
@@ -69,8 +91,8 @@ def _read_network(_: click.Context, __: click.Parameter, text: str | None) -> "N
 def report(  # noqa: PLR0913 - one an option
     *,
     paths: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
+    since: float | None,
+    until: float | None,
     user: str | None,
     source: "Network | None",
     form: str | None,
@@ -81,20 +103,23 @@ def report(  # noqa: PLR0913 - one an option
 
     Guessing, spraying, logins after refusals and from new networks, readable passwords, mass mail
     and smart hosts that refuse, by the definitions of the detection rules; each row with lines that
-    it came from. PATH is as for parse. Times are in UTC: 2026-03-01 or 2026-03-01T12:30. What is
-    left out by an option still counts as what was known before.
+    it came from. PATH is as for parse. TIME is like 2026-03-01 or 2026-03-01T12:30, in UTC, or has
+    an offset: 2026-03-01T12:30+01:00. What is left out by an option still counts as what was known
+    before.
     """
     from forwarder.app import report as reporting
     from forwarder.ecs.layout import account_of
     from forwarder.report.store import Chosen
 
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("--since must be before --until.")
     if output is None:
         require_stdout()
     endings = {".html": "html", ".htm": "html", ".json": "json"}
     form = form or endings.get(output.suffix.lower() if output else "", "text")
     chosen = Chosen(
-        since=_epoch(since),
-        until=_epoch(until),
+        since=since,
+        until=until,
         account=None if user is None else account_of(user) or user,
         source=source,
     )
@@ -107,8 +132,9 @@ def report(  # noqa: PLR0913 - one an option
     print_problems(outcome)
     if made is None:
         sys.exit(FAILED)
-    # https://no-color.org
-    colour = output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    is_terminal = output is None and sys.stdout.isatty()
+    if not is_terminal:  # which shows them already
+        made = made._replace(warnings=tuple(describe_problems(outcome)))
     if form == "html":
         from forwarder.report.html import render_html
 
@@ -116,14 +142,11 @@ def report(  # noqa: PLR0913 - one an option
     elif form == "json":
         text = json_text(as_json(made), indent=True)
     else:
-        width = shutil.get_terminal_size().columns if output is None else 120
+        width = shutil.get_terminal_size().columns if is_terminal else _FILE_WIDTH
+        colour = is_terminal and not os.environ.get("NO_COLOR")  # https://no-color.org
         text = "\n".join(as_text(made, width, colour=colour))
     _write(text, output)
     sys.exit(FAILED if outcome.problems else DONE)
-
-
-def _epoch(time: datetime | None) -> float | None:
-    return None if time is None else time.replace(tzinfo=UTC).timestamp()
 
 
 def _write(text: str, output: Path | None) -> None:
@@ -139,7 +162,8 @@ def _write(text: str, output: Path | None) -> None:
 def as_json(report: "Report") -> dict[str, object]:
     """Return everything as values of JSON; times in ISO 8601, UTC."""
     return {
-        "facts": dict(report.facts),
+        "facts": {_key(name): _plain(value) for name, value in report.facts},
+        "warnings": report.warnings,
         "over_time": {
             "seconds": report.seconds,
             "bars": [{**x._asdict(), "time": iso_time(x.time)} for x in report.bars],
@@ -152,7 +176,7 @@ def as_json(report: "Report") -> dict[str, object]:
                 "rows": [
                     {
                         **{
-                            name.lower().replace(" ", "_"): _plain(cell)
+                            _key(name): _plain(cell)
                             for name, cell in zip(table.columns, row.cells, strict=True)
                         },
                         "lines": [x._asdict() for x in row.lines],
@@ -164,6 +188,10 @@ def as_json(report: "Report") -> dict[str, object]:
             for table in report.tables
         },
     }
+
+
+def _key(name: str) -> str:
+    return name.lower().replace(" ", "_")
 
 
 def _plain(cell: object) -> object:
@@ -178,8 +206,14 @@ def as_text(report: "Report", width: int, *, colour: bool = False) -> Iterator[s
 
     names = max(len(x) for x, _ in report.facts)
     for name, value in report.facts:
-        yield cut(f"{name:{names}}  {escaped(value)}", width)
+        zone = " UTC" if isinstance(value, Time) else ""
+        yield cut(f"{name:{names}}  {escaped(show(value))}{zone}", width)
     yield ""
+    prose = min(width, _PROSE_WIDTH)
+    for warning in report.warnings:
+        yield from textwrap.wrap(escaped(warning), prose)
+    if report.warnings:
+        yield ""
     findings = [x for x in report.tables if x.is_finding]
     for table in findings:
         if table.rows:
@@ -188,7 +222,7 @@ def as_text(report: "Report", width: int, *, colour: bool = False) -> Iterator[s
             yield from _rows(table, width, style)
     empty = [x.title for x in findings if not x.rows]
     if empty:
-        yield from textwrap.wrap(f"Not found: {'; '.join(empty)}.", width)
+        yield from textwrap.wrap(f"Not found: {'; '.join(empty)}.", prose)
         yield ""
     yield from _bars(report, width, style)
     for table in report.tables:
@@ -198,12 +232,14 @@ def as_text(report: "Report", width: int, *, colour: bool = False) -> Iterator[s
 
 
 def _bars(report: "Report", width: int, style: Any) -> Iterator[str]:  # noqa: ANN401
+    from forwarder.report.tables import duration
+
     bars = report.bars
     if not bars:
         return
     most = max(1, *(x.success + x.failure for x in bars))
     space = max(10, min(_BAR_WIDTH, width - 46))
-    yield style(f"Logins over time, {report.seconds // 60:,} minutes a line", bold=True)
+    yield style(f"Logins over time, {duration(report.seconds)} a line", bold=True)
     if len(bars) > _MOST_BARS:
         kept = sorted(bars, key=lambda x: (-x.failure, -x.success))[:_MOST_BARS]
         bars = tuple(sorted(kept))
@@ -228,12 +264,23 @@ def _rows(table: "Table", width: int, style: Any) -> Iterator[str]:  # noqa: ANN
     yield style(format_row(shown[0], columns), dim=True)
     for row, cells in zip(table.rows, shown[1:], strict=True):
         yield format_row(cells, columns)
-        for line in row.lines[: _SHOWN_LINES if table.is_finding else 1]:
-            text = f"    {line.path}:{line.offset} {line.text}"
-            yield style(format_row([text], [Column(0, most=width)]), dim=True)
+        # Of a finding the last one, too, such as the login after refusals.
+        lines = (*row.lines[:1], *(row.lines[1:][-1:] if table.is_finding else ()))
+        for line in lines:
+            yield from (style(x, dim=True) for x in _line(line, width))
     if table.more:
         yield f"{many(table.more, 'more row')}"
     yield ""
+
+
+def _line(line: "Line", width: int) -> Iterator[str]:
+    """Yield a line of a log below its place, which is whole: explain takes it."""
+    place, text = f"    {escaped(line.path)}:{line.offset}", escaped(line.text)
+    if terminal_width(place) + 1 + terminal_width(text) <= width:
+        yield f"{place} {text}"
+        return
+    yield place
+    yield format_row([f"      {text}"], [Column(0, most=width)])
 
 
 def _fit(widths: list[int], right: Sequence[bool], most: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Questions to the stored logins, by the definitions, and the report that their answers make."""
 
+from bisect import insort
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -71,19 +72,19 @@ def make_report(store: Store, files: int, counts: Counters) -> Report:
     return Report(tuple(list_facts(store, files, counts)), seconds, bars, tuple(tables))
 
 
-def _with_lines(store: Store, table: Table, lines: dict[Selector, list[int]]) -> Table:
-    rows = [
-        x._replace(lines=tuple(store.lines(x.table, (*lines.get(x.selector, ()), *x.ids))))
-        for x in table.rows[:MAX_ROWS]
-    ]
+def _with_lines(store: Store, table: Table, lines: dict[Selector, list[tuple[int, int]]]) -> Table:
+    rows = []
+    for row in table.rows[:MAX_ROWS]:
+        ids = (*(x for _, x in lines.get(row.selector, ())), *row.ids)
+        rows.append(row._replace(lines=tuple(store.lines(row.table, ids))))
     return table._replace(rows=rows, more=table.more + len(table.rows) - len(rows))
 
 
-def _find_lines(store: Store, wanted: set[Selector]) -> dict[Selector, list[int]]:
-    """Find the first lines of each row, going once through all logins."""
-    found: dict[Selector, list[int]] = {x: [] for x in wanted if x}
-    question = "SELECT id, source, account, network, good FROM login WHERE shown"
-    for number, source, account, network, good in store.ask(question):
+def _find_lines(store: Store, wanted: set[Selector]) -> dict[Selector, list[tuple[int, int]]]:
+    """Find time and id of the first lines of each row, going once through all logins."""
+    found: dict[Selector, list[tuple[int, int]]] = {x: [] for x in wanted if x}
+    question = "SELECT time, id, source, account, network, good FROM login WHERE shown"
+    for time, number, source, account, network, good in store.ask(question):
         for selector in (
             ("source", source, good),
             ("account", account, good),
@@ -92,8 +93,10 @@ def _find_lines(store: Store, wanted: set[Selector]) -> dict[Selector, list[int]
             ("network", account, network, good),
         ):
             known = found.get(selector)
-            if known is not None and len(known) < MAX_LINES:
-                known.append(number)
+            # Appliances are read one after another, so a later one may have earlier lines.
+            if known is not None and (len(known) < MAX_LINES or time < known[-1][0]):
+                insort(known, (time, number))
+                del known[MAX_LINES:]
     return found
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from forwarder import __version__
 from forwarder.pages import Series, document, plot, table, text
-from forwarder.report.tables import Report, Row, Table
-from forwarder.text import cut, many
+from forwarder.report.tables import Report, Row, Table, duration
+from forwarder.text import Time, cut, many, show
 
 MAX_TEXT = 2_000  # characters of a line
 
@@ -24,9 +24,14 @@ def render_html(report: Report) -> str:
 def _body(report: Report) -> Iterator[str]:
     yield '<h1>SMTP logins at the mail gateways</h1><dl class="facts">'
     for name, value in report.facts:
-        wide = ' class="wide"' if name in {"period", "read"} else ""
-        yield f"<div{wide}><dt>{text(name)}</dt><dd>{text(value)}</dd></div>"
+        wide = ' class="wide"' if isinstance(value, str) else ""
+        zone = " UTC" if isinstance(value, Time) else ""
+        yield f"<div{wide}><dt>{text(name)}</dt><dd>{text(show(value))}{zone}</dd></div>"
     yield "</dl>"
+    if report.warnings:
+        yield '<section class="state odd"><b>Warnings</b><ul>'
+        yield from (f"<li>{text(x)}</li>" for x in report.warnings)
+        yield "</ul></section>"
     yield from _summary([x for x in report.tables if x.is_finding])
     if report.bars:
         yield from _plots(report)
@@ -63,9 +68,7 @@ def _number(each: Table) -> str:
 
 def _plots(report: Report) -> Iterator[str]:
     times, success, failure, recipients = zip(*report.bars, strict=True)
-    seconds = report.seconds
-    sizes = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-    step = next(many(seconds // x, y) for x, y in sizes if seconds >= x)
+    step = duration(report.seconds)
     logins = [Series("good", "accepted", success), Series("bad", "refused", failure)]
     yield "<section><h2>Logins over time</h2>"
     yield from plot(f"{step} a bar", times, logins)

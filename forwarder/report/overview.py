@@ -6,9 +6,9 @@ from typing import Any
 
 from forwarder.events import Counters
 from forwarder.report.definitions import DAY, HOUR
-from forwarder.report.store import Store
-from forwarder.report.tables import Bar, Row, Table
-from forwarder.text import Time, many
+from forwarder.report.store import Chosen, Store
+from forwarder.report.tables import Bar, Cell, Row, Table
+from forwarder.text import Time
 
 TOP = 20  # sources and users with the most refusals
 MOST_BARS = 120
@@ -103,20 +103,37 @@ _NAMES: dict[tuple[str, str | None], str] = {
     ("smtp-relay-authentication", "failure"): "logins at smart hosts refused",
     ("smtp-session-closed", "success"): "sessions",
 }
+_ALWAYS = {"logins accepted", "logins refused"}  # also where there is none
 
 
-def list_facts(store: Store, files: int, counts: Counters) -> Iterator[tuple[str, str]]:
+def list_facts(store: Store, files: int, counts: Counters) -> Iterator[tuple[str, Cell]]:
     """Yield what a reader wants to know first, each with its name."""
+    if only := ", ".join(_describe_chosen(store.chosen)):
+        yield "only", only
     ((first, last),) = store.ask("SELECT MIN(time), MAX(time) FROM login WHERE shown")
     if first is not None:
-        yield "period", f"{Time(first)} to {Time(last)}, UTC"
-    yield "read", f"{many(files, 'file')}, {many(counts.lines, 'line')}"
+        yield "first login", Time(first)
+        yield "last login", Time(last)
+    yield "files", files
+    yield "lines", counts.lines
     for (action, result), name in _NAMES.items():
         number = sum(n for (a, r), n in store.actions.items() if (a.value, r) == (action, result))
-        if number:
-            yield name, f"{number:,}"
+        if number or name in _ALWAYS:
+            yield name, number
     ((sources, accounts),) = store.ask(
         "SELECT COUNT(DISTINCT source), COUNT(DISTINCT account) FROM pair WHERE first IS NOT NULL"
     )
-    yield "sources", f"{sources:,}"
-    yield "accounts", f"{accounts:,}"
+    yield "sources", sources
+    yield "accounts", accounts
+
+
+def _describe_chosen(chosen: Chosen) -> Iterator[str]:
+    """Yield what limits a report: it must not look like one of all logins."""
+    if chosen.account is not None:
+        yield f"account {chosen.account}"
+    if chosen.source is not None:
+        yield f"source {chosen.source}"
+    if chosen.since is not None:
+        yield f"from {Time(chosen.since)} UTC"
+    if chosen.until is not None:
+        yield f"before {Time(chosen.until)} UTC"

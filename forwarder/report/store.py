@@ -168,14 +168,15 @@ class Store:
             self._database.executemany("INSERT OR REPLACE INTO suspect VALUES (?, ?, ?)", rows)
 
     def lines(self, table: str, ids: Iterable[int]) -> Iterator[Line]:
-        """Return lines by the ids of their rows."""
-        for number in ids:
-            question = (
-                f"SELECT path, offset, line FROM {table} JOIN file ON file.id = file"
-                f" WHERE {table}.id = ? AND line IS NOT NULL"
-            )
-            for path, offset, line in self.ask(question, number):
-                yield Line(path or "-", offset, decoded(line))
+        """Return lines by the ids of their rows, in order of time."""
+        numbers = [*ids]
+        question = (
+            f"SELECT path, offset, line FROM {table} JOIN file ON file.id = file"
+            f" WHERE {table}.id IN ({','.join('?' * len(numbers))}) AND line IS NOT NULL"
+            f" ORDER BY time, {table}.id"
+        )
+        for path, offset, line in self.ask(question, *numbers):
+            yield Line(path or "-", offset, decoded(line))
 
     def _add_file(self, path: str | None) -> int:
         number = self._files[path] = len(self._files) + 1

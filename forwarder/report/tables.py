@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from forwarder.report.store import Line
-from forwarder.text import Time
+from forwarder.text import Time, many
 
 MAX_ROWS = 100  # of a table that are shown
 MAX_LINES = 5  # that a row shows
@@ -16,6 +16,14 @@ Selector = tuple[object, ...]
 """Which logins a row came from: a kind, and the values that they have."""
 
 
+def duration(seconds: int) -> str:
+    """Name the time of a bar."""
+    for size, noun in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return many(seconds // size, noun)
+    return many(seconds, "second")
+
+
 class Row(NamedTuple):
     """A row of a table, and where its lines are: in rows of the database, or of a selector."""
 
@@ -23,7 +31,7 @@ class Row(NamedTuple):
     selector: Selector = ()
     table: str = "login"  # of the database
     ids: tuple[int, ...] = ()
-    lines: tuple[Line, ...] = ()  # some of those that it came from, the first ones
+    lines: tuple[Line, ...] = ()  # some of those that it came from, the first ones by time
 
 
 class Table(NamedTuple):
@@ -50,7 +58,8 @@ class Bar(NamedTuple):
 class Report(NamedTuple):
     """What happened."""
 
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[str, Cell], ...]
     seconds: int  # that a bar stands for
     bars: tuple[Bar, ...]
     tables: tuple[Table, ...]
+    warnings: tuple[str, ...] = ()  # what was not read or not understood
