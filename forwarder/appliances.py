@@ -24,17 +24,12 @@ class Appliance(NamedTuple):
 
 
 class Appliances:
-    """All of them.
-
-    Attributes:
-        known_only: Whether messages of other senders are refused.
-        found: Names of those that were found so far.
-    """
+    """All of them."""
 
     def __init__(self, entries: Iterable[Appliance] = (), *, known_only: bool = False) -> None:
         """Take entries of which no two claim one name or address."""
-        self.known_only = known_only
-        self.found: set[str] = set()
+        self.known_only = known_only  # whether messages of other senders are refused
+        self.found: set[str] = set()  # names, so far
         self.by_name = {x.name: x for x in entries}
         self._hosts: dict[str, Appliance] = {}
         self._networks: list[tuple[Network, Appliance]] = []

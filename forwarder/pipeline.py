@@ -190,8 +190,7 @@ class LogParser:
     def release(self, arrival: float) -> Documents:
         """Give the documents of messages that have waited for long enough for others.
 
-        Args:
-            arrival: When the messages arrived that are fed next, or now, in seconds since 1970.
+        It is the time when the messages arrived that are fed next, or now; seconds since 1970.
         """
         return self.encode(self._streams.release(arrival))
 

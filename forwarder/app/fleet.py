@@ -47,10 +47,7 @@ class Fleet:
     ) -> None:
         """Go on from what :meth:`describe` returned.
 
-        Args:
-            saved: What it returned last.
-            silence: Tells by name for how long an appliance may send nothing; None for ever.
-            now: The clock, in seconds since 1970.
+        ``silence`` tells by name for how long an appliance may send nothing; None for ever.
         """
         self._silence = silence
         self._now = now

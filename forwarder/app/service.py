@@ -84,8 +84,7 @@ class Service:
     def run(self) -> bool:
         """Run until the end; tell whether all was done, which a service does that is told to end.
 
-        Raises:
-            ForwarderError: It could not begin.
+        ForwarderError if it cannot begin.
         """
         try:
             with self._receiving_signals():

@@ -89,14 +89,8 @@ def parse(
 ) -> YamlDocument:
     """Parse one YAML document; without an environment, its references stay as they are.
 
-    Args:
-        content: The document.
-        environment: Variables.
-        unresolved: Gets the references that cannot be replaced, which stay as they are.
-
-    Raises:
-        IssuesError: It cannot be read, for the first reason that is found, or it has references
-            that cannot be replaced, all of which are named.
+    IssuesError names the first reason why it cannot be read, or all references that cannot be
+    replaced; with a list for them, ``unresolved``, they stay as they are.
     """
     yaml = YAML(typ="safe", pure=True)
     yaml.max_depth = _MAX_DEPTH

@@ -70,12 +70,8 @@ class Common(NamedTuple):
 def lay_out(event: Event, slots: Mapping[str, object], common: Common) -> dict[str, Any]:
     """Put every value where it belongs; what is None is left out afterwards.
 
-    Args:
-        event: What happened.
-        slots: By the names of :data:`SLOTS` and :data:`FILE_SLOTS`, and the id of the
-            ``connection`` that is made of some of them, as they are serialised; None without a
-            value.
-        common: What is added to every document.
+    ``slots`` are by the names of :data:`SLOTS` and :data:`FILE_SLOTS`, with the id of the
+    ``connection`` that is made of some of them, as they are serialised.
     """
     outcome, connection, is_end = event.outcome, event.connection, event.session is not None
     categories, types = _CATEGORIES[outcome.action, outcome.result]

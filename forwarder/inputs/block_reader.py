@@ -69,11 +69,8 @@ def read_blocks(path: str, *, block_bytes: int = BLOCK_BYTES) -> Generator[bytes
     """Read a file, a FIFO, or "-", standard input; decompressed if it is gzip.
 
     What a pipe has is returned at once; a full block is not waited for. The file is closed with the
-    iterator.
-
-    Raises:
-        ReadError: The file is missing, not readable, a folder, of a format that is refused, or a
-            gzip file that is cut off or damaged (after what could be decompressed).
+    iterator. ReadError for a file that is missing, not readable, a folder, of a format that is
+    refused, or gzip that is cut off or damaged (after what could be decompressed).
     """
     with _opened(path) as read:
         gzip, next_block = None, partial(read, block_bytes)
@@ -147,12 +144,7 @@ def describe_damage(fault: str | None, total: int) -> str:
 
 
 class GzipReader:
-    """Decompresses a gzip file that may be growing.
-
-    Attributes:
-        fault: What is wrong with it, in zlib's words; nothing comes after a fault.
-        pending: Whether the last call gave nothing because it had read its share; call again.
-    """
+    """Decompresses a gzip file that may be growing."""
 
     def __init__(self, read: Read, data: bytes = b"") -> None:
         """Begin a file whose first bytes may have been read already."""
@@ -160,8 +152,8 @@ class GzipReader:
         self._data, self._at = data, 0
         self._member: zlib._Decompress | None = zlib.decompressobj(_GZIP)
         self._garbage = False
-        self.fault: str | None = None
-        self.pending = False
+        self.fault: str | None = None  # in zlib's words; nothing comes after one
+        self.pending = False  # whether a call gave nothing as it had read its share; call again
 
     @property
     def complete(self) -> bool:

@@ -153,16 +153,11 @@ class Message:
 
 
 class Messages:
-    """Follows the messages of open sessions.
-
-    Attributes:
-        sessions: Those that are open, by ICID.
-        followed: Their messages, by MID.
-    """
+    """Follows the messages of open sessions."""
 
     def __init__(self) -> None:
-        self.sessions: dict[bytes, SessionStats] = {}
-        self.followed: dict[bytes, Message] = {}
+        self.sessions: dict[bytes, SessionStats] = {}  # by ICID
+        self.followed: dict[bytes, Message] = {}  # by MID
 
     def follow(self, icid: bytes, session: SessionStats | None) -> SessionStats:
         """Count what this connection sends from here on, in the session it may already have."""
@@ -206,10 +201,7 @@ class Messages:
     def change(self, mid: bytes, verb: bytes, line: bytes) -> None:
         """Read a line about a message that is followed: a recipient, its size, or its end.
 
-        Args:
-            mid: The message.
-            verb: The word behind its number; empty for a message that was aborted.
-            line: The whole line.
+        ``verb`` is the word behind its number; empty for a message that was aborted.
         """
         message = self.followed[mid]
         session = message.session
@@ -244,25 +236,16 @@ class Tools(NamedTuple):
 
 
 class Connections:
-    """What is open.
-
-    Attributes:
-        inbound: Connections of clients, by ICID, the oldest first.
-        outbound: Connections to smart hosts, by DCID, the oldest first.
-        logins: Of inbound connections, by ICID; each of them is open.
-        messages: What sessions send.
-        waiting_logins: Logins that wait for their ``New`` line, by the names of their connections.
-        waiting_ends: Of connections with a login, ends that do not take effect yet, by the same.
-        ended: Connections that ended without a login, which may still arrive. All three are only of
-            syslog.
-    """
+    """What is open."""
 
     def __init__(self, tools: Tools) -> None:
         self._clock, self._parser = tools.clock, tools.parser
-        self.inbound: dict[bytes, RawConnection] = {}
-        self.outbound: dict[bytes, RawConnection] = {}
-        self.logins: dict[bytes, LoginState] = {}
+        self.inbound: dict[bytes, RawConnection] = {}  # of clients, by ICID, the oldest first
+        self.outbound: dict[bytes, RawConnection] = {}  # to smart hosts, by DCID, in the same order
+        self.logins: dict[bytes, LoginState] = {}  # of inbound ones, by ICID; each of them is open
         self.messages = Messages()
+        # Of syslog only, by the names of connections: logins that wait for `New`; ends behind a
+        # login that do not take effect yet; what ended without a login, which may still arrive.
         self.waiting_logins: dict[bytes, list[WaitingLogin]] = {}
         self.waiting_ends: dict[bytes, WaitingEnd] = {}
         self.ended: dict[bytes, tuple[RawConnection, WaitingEnd]] = {}

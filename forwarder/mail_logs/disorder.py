@@ -49,16 +49,12 @@ Waiting = WaitingLogin | WaitingEnd
 
 
 class MessageCorrelator(Correlator):
-    """Joins the messages of one stream.
-
-    Attributes:
-        begun: What waits since the last time that this was emptied, in order; of the logins of a
-            connection, the first.
-    """
+    """Joins the messages of one stream."""
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self.begun: list[Waiting] = []
+        """What waits since this was emptied, in order; of the logins of a connection, the first."""
         self._arrival = 0.0
         self._events: list[Event] = []
         self._waits_for = b""  # the connection that the login being read waits for

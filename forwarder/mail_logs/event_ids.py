@@ -159,15 +159,7 @@ class Source(NamedTuple):
 
 
 class FileHeader:
-    """What the header of a file says so far, of the lines of one appliance in it.
-
-    Attributes:
-        configured: What the operator says of the appliance; None if that is nothing.
-        offset: Local time minus UTC.
-        first: The time of the file's first line, in seconds since 1970; None if it has none;
-            :data:`UNKNOWN` before :meth:`find_first`.
-        hashes: For ids, as :func:`begin` gives them.
-    """
+    """What the header of a file says so far, of the lines of one appliance in it."""
 
     def __init__(
         self,
@@ -180,7 +172,7 @@ class FileHeader:
         self.origin = origin
         self.source = source
         self.ids = source.ids
-        self.configured = configured
+        self.configured = configured  # what the operator says of the appliance
         self.skew = Skew()  # how far its clock is off, where the time of arrival is known
         # What does not change in the file.
         self.where = origin.appliance, source.base, host, source.folder, source.messages
@@ -192,8 +184,8 @@ class FileHeader:
         """Go on with a known header. Ids depend on it: the same stamp is another time then."""
         if serial != self.origin.serial:
             self.origin = replace(self.origin, serial=serial)
-        self.offset = offset
-        self.first: int | None = UNKNOWN
+        self.offset = offset  # local time minus UTC
+        self.first: int | None = UNKNOWN  # time of its first line, after find_first; None for none
         seconds = None if offset is None else str(offset // timedelta(seconds=1))
         self.hashes = begin(*self.where[:3], serial, seconds)
 

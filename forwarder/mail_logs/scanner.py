@@ -116,14 +116,7 @@ class Block(NamedTuple):
 
 
 class BlockReader:
-    """A block on its way through the join.
-
-    Attributes:
-        matches: The lines that matter and were not read yet.
-        header: The file they come from; a file header in the block changes it.
-        events: Those at the lines so far, in order.
-        arrival: Of its messages, in seconds since 1970; 0 for a file.
-    """
+    """A block on its way through the join."""
 
     __slots__ = (
         *("_end", "_lines", "_offset", "_position", "_text"),
@@ -134,10 +127,10 @@ class BlockReader:
         self._text, self._position, self._end, self._offset, _, self._lines, matches = block
         if matches is None:
             matches = scan(block.text, block.start, block.end)
-        self.matches = iter(matches)
-        self.header = header
-        self.arrival = arrival
-        self.events: list[Event] = []
+        self.matches = iter(matches)  # the lines that matter and were not read yet
+        self.header = header  # of their file; a file header in the block changes it
+        self.arrival = arrival  # of messages, in seconds since 1970; 0 for a file
+        self.events: list[Event] = []  # at the lines so far, in order
 
     def has_more(self) -> bool:
         """Read what comes next of the file's header; False if no other line is left.
@@ -174,12 +167,9 @@ class BlockReader:
 
 
 def scan(text: bytes, start: int, end: int) -> list[Match]:
-    """Find the lines of a block that may matter, in their order.
+    """Find the lines that may matter, in their order; ``start`` is at the newline before one.
 
-    Args:
-        text: Lines, each behind a newline, each with a timestamp of 25 bytes and a level.
-        start: Where to begin: at a newline, in bytes.
-        end: Where to end, in bytes.
+    Each line has a timestamp of 25 bytes and a level.
     """
     return _SCAN.findall(text, start, end)
 
@@ -191,16 +181,10 @@ class Days:
         self._days: dict[tuple[bytes, bytes, bytes], _Day] = {}
 
     def scan(self, text: bytes, start: int, end: int) -> tuple[int, list[Match]]:
-        """Scan the lines of the day and level of the first one.
+        """Scan the lines of the day and level of the first one, whose newline is at ``start``.
 
-        Args:
-            text: Lines, each behind a newline.
-            start: The newline before a line that has a timestamp and a level.
-            end: Where to stop at the latest.
-
-        Returns:
-            The newline before the first line that is not of this day and level; ``end`` if there
-            is none. The lines before it that matter.
+        Return the newline before the first line of another day or level, ``end`` if there is none,
+        and the lines before it that matter.
         """
         stamp = text[start + 1 : start + 1 + STAMP_BYTES]
         level = text[start + 1 + STAMP_BYTES : text.index(b": ", start + STAMP_BYTES)]

@@ -12,25 +12,19 @@ late."""
 
 
 class Skew:
-    """Compares the stamps of one appliance with the times of arrival.
-
-    Attributes:
-        arrival: Of the last message that was compared.
-    """
+    """Compares the stamps of one appliance with the times of arrival."""
 
     __slots__ = ("_least", "_since", "arrival")
 
     def __init__(self) -> None:
-        self.arrival: datetime | None = None
+        self.arrival: datetime | None = None  # of the last message that was compared
         self._since = 0.0
         self._least = 0.0  # of all since then: how far a stamp was ahead
 
     def compare(self, epoch: int, arrival: datetime) -> int | None:
         """Take the time of a message, in seconds since 1970, and when it arrived.
 
-        Returns:
-            By how many seconds the clock is ahead, negative if it is behind; None if it may be
-            right.
+        Return by how many seconds the clock is ahead or, negative, behind; None if it may be right.
         """
         now = arrival.timestamp()
         ahead = epoch - now

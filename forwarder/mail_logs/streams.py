@@ -70,20 +70,15 @@ _MAX_AGE = MAX_AGE // timedelta(seconds=1)
 
 
 class _Stream:
-    """One stream, and what a store has of it.
-
-    Attributes:
-        newest: The beginning of the last of its files; None for messages.
-        header: Of the file that was read last.
-    """
+    """One stream, and what a store has of it."""
 
     def __init__(
         self, key: Key, number: int, tools: Tools, newest: Beginning | None = None
     ) -> None:
         self.key = key
         self.number = number
-        self.newest = newest
-        self.header: FileHeader | None = None
+        self.newest = newest  # the beginning of the last of its files; None for messages
+        self.header: FileHeader | None = None  # of the file that was read last
         self.correlator = MessageCorrelator(tools) if key.family.messages else Correlator(tools)
         self.stored: tuple[Key, Beginning | None] | None = None  # what the store knows it by
         self.is_used = False  # whether anything came of it since the program began

@@ -251,10 +251,7 @@ def explain(
 ) -> str:
     """Say why there is no answer and what to do, to be put behind the name of the server.
 
-    Args:
-        error: Of a library.
-        is_plain: Whether the server was asked without TLS.
-        find_names: Finds the names in its certificate.
+    ``is_plain``: it was asked without TLS; ``find_names`` finds the names in its certificate.
     """
     causes = list(_find_causes(error))
 

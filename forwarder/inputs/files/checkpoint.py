@@ -138,11 +138,7 @@ class CheckpointStore:
         monotonic: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        """Start with what was saved, of which ``fetch`` returns a value again.
-
-        Raises:
-            PositionError: It cannot be read.
-        """
+        """Start with what was saved, or raise PositionError; ``fetch`` returns a value again."""
         self._fetch, self._monotonic, self._wall = fetch, monotonic, wall
         self.started: frozenset[str] = frozenset()  # patterns that were followed before
         self._is_started_saved = True

@@ -26,11 +26,7 @@ def clean(message: bytes) -> bytes:
 
 
 class MessageFramer:
-    """Takes the bytes of one connection, cut anywhere.
-
-    Attributes:
-        cut: Messages that were longer than the limit, so that only their beginning was returned.
-    """
+    """Takes the bytes of one connection, cut anywhere."""
 
     __slots__ = ("_held", "_limit", "_skip_bytes", "_skip_line", "cut")
 
@@ -40,7 +36,7 @@ class MessageFramer:
         self._held = b""  # the beginning of a message; at most the limit and a length
         self._skip_bytes = 0  # of a message that was cut: its rest by its length,
         self._skip_line = False  # or up to the next newline
-        self.cut = 0
+        self.cut = 0  # messages that were longer than the limit; only their beginning was returned
 
     @property
     def is_within(self) -> bool:

@@ -67,9 +67,7 @@ class Receiver:
     def listen(self, settings: Sequence[ListenerSettings]) -> None:
         """Listen on these sockets and on no others; those that are open already stay open.
 
-        Raises:
-            ForwarderError: A socket cannot be opened, or a certificate not be read; nothing has
-                changed then.
+        Where a socket cannot be opened, or a certificate not be read, nothing has changed.
         """
         self._submit(self._listen(settings)).result()
 
