@@ -226,6 +226,13 @@ def test_a_byte_behind_the_end_is_in_no_line(folder: Path) -> None:
     log = folder / "mail.current"
     done = explain(f"{log}:999999")
     assert done.stdout == f"There is no line of a mail log at byte 999,999 of '{log}'.\n"
+    assert done.exit_code == 1
+
+
+def test_a_line_in_quotes_has_no_place() -> None:
+    """It is of no file."""
+    line = "Sun Mar  1 18:31:14 2026 Info: SMTP Auth: (ICID 5) perhaps"
+    assert explain(line).stdout.startswith(f"not understood: {line}\n\n")
 
 
 def test_the_forms_are_those_of_the_grammar() -> None:

@@ -1,7 +1,10 @@
 """What happened, of a folder of logs: right by the definitions, harmless, and easy to read."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -624,6 +627,39 @@ def test_what_cannot_be_written_is_said(folder: Path) -> None:
         1,
         "error: /none/report.html cannot be written: No such file or directory.",
     )
+
+
+def test_a_log_is_not_written_over(folder: Path) -> None:
+    """As by ``-o mail.*``, which a shell expands."""
+    log = folder / "mail.current"
+    before = log.read_bytes()
+    done = run(folder, "-o", log)
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (
+        2,
+        f"Error: Invalid value for '-o': {log} is one of the logs.",
+    )
+    assert log.read_bytes() == before
+
+
+def test_an_earlier_report_stays_where_the_disk_is_full(folder: Path, tmp_path: Path) -> None:
+    """Whole, and with its mode; there is no half of the new one beside."""
+    out = tmp_path / "report.html"
+    out.write_text("earlier")
+    out.chmod(0o600)
+    command = [Path(sys.executable).with_name("esa-forwarder"), "report", folder, "-o", out]
+    limited = ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *map(str, command)]
+    environment = {**os.environ, "SQLITE_TMPDIR": str(tmp_path)}
+    done = subprocess.run(limited, check=False, capture_output=True, text=True, env=environment)  # noqa: S603 - our own command
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        1,
+        f"error: {out} cannot be written: File too large.",
+    )
+    assert (out.read_text(), [x.name for x in out.parent.glob("report*")]) == (
+        "earlier",
+        ["report.html"],
+    )
+    assert run(folder, "-o", out).exit_code == 0
+    assert (out.read_text()[:15], out.stat().st_mode & 0o777) == ("<!DOCTYPE html>", 0o600)
 
 
 def test_a_wrong_clock_does_not_fill_the_page(tmp_path: Path) -> None:

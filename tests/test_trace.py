@@ -104,6 +104,7 @@ def test_a_connection_is_told_over_files(folder: Path) -> None:
         ("icid:6", ["ICID 6"]),
         ("DCID 9", ["DCID 9"]),
         ("198.51.100.7", ["ICID 5"]),
+        ("198.51.100.99/24", ["ICID 5"]),
         ("2001:DB8:0::7", ["ICID 6"]),
         ("192.0.2.99", ["DCID 9"]),
         ("anna", ["ICID 5"]),

@@ -2,9 +2,12 @@
 
 from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
 from forwarder.app.parse import Outcome, ParseOptions, Progress, Watcher, read_through
 from forwarder.events import Event
+from forwarder.inputs.block_reader import STDIN
+from forwarder.inputs.files.discovery import find
 from forwarder.mail_logs.event_ids import FileHeader
 from forwarder.mail_logs.scanner import Block
 from forwarder.pipeline import Settings
@@ -26,6 +29,12 @@ class _Reader(Watcher):
         if events:
             self._store.add(events)
         return events
+
+
+def is_log(path: Path, options: ParseOptions) -> bool:
+    """Whether a file is one of the logs to read, which nothing may be written over."""
+    found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
+    return path.is_file() and any(path.samefile(x.path) for x in found.files if x.path != STDIN)
 
 
 def report(

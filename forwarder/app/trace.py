@@ -53,12 +53,12 @@ def trace(options: ParseOptions, wanted: Wanted, tell: Tell, progress: Progress)
 
 
 def read_query(text: str) -> Wanted:
-    """Tell what is looked for: ``ICID 5``, ``5``, ``DCID 5``, an address, or else a user."""
+    """Tell what is looked for: ``ICID 5``, ``5``, ``DCID 5``, a network, or else a user."""
     if number := _NUMBER.fullmatch(text.strip()):
         name = f"{(number['kind'] or 'ICID').upper()} {number['number']}"
         return lambda story, _line, _event: story.name == name
     with suppress(ValueError):
-        return _by_address(ipaddress.ip_address(text))
+        return _by_network(ipaddress.ip_network(text, strict=False))
     if not text.strip():
         raise ForwarderError("it is empty; name a connection, a user or an address")
     user = text.casefold()
@@ -77,14 +77,15 @@ def _account(user: str) -> str:
     return user.rpartition("\\")[2].partition("@")[0]
 
 
-def _by_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Wanted:
+def _by_network(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Wanted:
     parser = MessageParser()
-    # One of IPv6 may be written in several ways.
-    written = str(address).encode() if address.version == 4 else b""  # noqa: PLR2004 - IPv4
+    # Only an address of IPv4 is written in one way.
+    is_exact = network.version == 4 and network.num_addresses == 1  # noqa: PLR2004 - IPv4
+    written = str(network.network_address).encode() if is_exact else b"address"
 
     def is_it(opened: Opened | None) -> bool:
         with suppress(ValueError):
-            return opened is not None and ipaddress.ip_address(opened.address.decode()) == address
+            return opened is not None and ipaddress.ip_address(opened.address.decode()) in network
         return False
 
     def wanted(_story: Story, line: StoryLine | None, event: Event | None) -> bool:

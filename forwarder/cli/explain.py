@@ -58,7 +58,9 @@ def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
     def tell_unparsed(line: "Unparsed") -> None:
         nonlocal found
         found += 1
-        print_result(unparsed_line(line) + "\n")
+        text = unparsed_line(line)
+        # A line in quotes has no place.
+        print_result((text.removeprefix("-:0: ") if path is None else text) + "\n")
 
     if path is None:
         text = target.encode("utf-8", "surrogateescape")
@@ -68,7 +70,7 @@ def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
         with show_progress(shown=not sys.stdout.isatty()) as progress:
             outcome, line = explaining.explain_file(options, offset, tell, tell_unparsed, progress)
         print_problems(outcome)
-        problems = bool(outcome.problems)
+        problems = bool(outcome.problems) or (offset is not None and line is None and not found)
     if line is not None:
         print_result("\n".join(judge(explaining.read_message(line), alone=not found)))
     elif not found and offset is None and path is not None:

@@ -6,6 +6,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -124,6 +125,8 @@ def report(  # noqa: PLR0913 - one an option
         source=source,
     )
     options = read_options(paths, **reading)
+    if output is not None and reporting.is_log(output, options):
+        raise click.BadParameter(f"{escaped(str(output))} is one of the logs.", param_hint="'-o'")
     try:
         with show_progress(shown=True) as progress:
             made, outcome = reporting.report(options, chosen, progress)
@@ -153,9 +156,20 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         print_result(text)
         return
+    # An earlier report stays until the new one is whole; a device or a pipe is written as it is.
+    is_plain = output.is_file() or not output.exists()
+    target = output.resolve() if is_plain else output
+    part = target.with_name(f"{target.name}.part") if is_plain else target
     try:
-        output.write_text(text + "\n", encoding="utf-8")
+        part.write_text(text + "\n", encoding="utf-8")
+        if is_plain:
+            if target.exists():
+                shutil.copymode(target, part)
+            part.replace(target)
     except OSError as error:
+        if is_plain:
+            with suppress(OSError):
+                part.unlink()
         fail(f"{escaped(str(output))} cannot be written: {error.strerror}")
 
 

@@ -35,7 +35,7 @@ def trace(query: str, paths: tuple[str, ...], limit: int, **reading: Any) -> NoR
 
     ICID is the number of a connection, such as 884228 or 'ICID 884228'; 'DCID 5633' is one to a
     smart host. USER is the user of a login, with or without a domain, in any case. ADDRESS is the
-    IP address at the other end. PATH is as for parse.
+    IP address at the other end, or a network, such as 203.0.113.0/24. PATH is as for parse.
     """
     from forwarder.app import trace as tracing
 
