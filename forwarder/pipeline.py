@@ -151,11 +151,11 @@ class LogParser:
             folder: Where its log is; archives and dates add to it.
             near: See :class:`~forwarder.mail_logs.framer.Framer`.
             latest: See there.
+            tags: See there.
             hosts: Whether the host in a syslog header names the appliance in its place; if not,
                 hosts with another name are streams of their own.
             messages: Whether it is made of messages: none is wrapped, and some are out of order.
                 The time of each part is told by :meth:`FileParser.date` and :meth:`release`.
-            tags: Syslog tags of the lines that are wanted; without any, all are.
             sender: Address that messages came from.
             zone: Of stamps that no file header covers; None if the operator gave none.
             state: Where an earlier parser of the file was (:attr:`FileParser.state`).

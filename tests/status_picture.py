@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from forwarder.app.observation import Observation, observe
+from forwarder.app.status import Observation, observe
 from forwarder.app.web.site import SAMPLE_SECONDS, Site
 from forwarder.spool import OutputError
 from tests import pictures

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.app.observation import Observation
+from forwarder.app.status import Observation
 from forwarder.app.web.metrics import PREFIX, TABLE
 from forwarder.app.web.server import HttpServer
 from forwarder.app.web.site import Site

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from forwarder.app.observation import Observation, observe
+from forwarder.app.status import Observation, observe
 from forwarder.app.web.metrics import PREFIX, TABLE
 from forwarder.app.web.server import HttpServer
 from forwarder.app.web.site import OLD_SECONDS, SAMPLE_SECONDS, Site

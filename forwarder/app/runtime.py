@@ -11,8 +11,8 @@ import structlog
 
 from forwarder.app.ingest import Ingest
 from forwarder.app.live_inputs import LiveInputs
-from forwarder.app.observation import Observation, observe
 from forwarder.app.saved_state import open_spool
+from forwarder.app.status import Observation, observe
 from forwarder.config.load import Config
 from forwarder.config.secret_settings import mask_of
 from forwarder.delivery.backoff import DeliverySettings

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from forwarder.app.live_inputs import LiveInputs
-    from forwarder.app.observation import Observation
+    from forwarder.app.status import Observation
     from forwarder.app.web.server import HttpServer
     from forwarder.app.web.site import Site
     from forwarder.config.models import HttpSettings

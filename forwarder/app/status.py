@@ -4,17 +4,22 @@ It is made of the state folder alone, so it is the same whether the service runs
 and the page show the same.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from forwarder.app.attention import findings
 from forwarder.events import WARNINGS
+from forwarder.spool.stats import summarise_own
 from forwarder.text import iso_time, many, shortened
 
 if TYPE_CHECKING:
+    from forwarder.delivery.meter import Meter
+    from forwarder.delivery.worker import Delivery
     from forwarder.spool.stats import Summary, Waiting
 
 Status = Mapping[str, Any]
@@ -25,6 +30,21 @@ _SOCKETS = (
     *("over_limit", "tls_failed", "incomplete", "cut"),
 )
 """Counts of a socket."""
+
+
+class Observation(NamedTuple):
+    """A service at one moment: its status, and what only its own process knows."""
+
+    at: float  # seconds since 1970
+    status: Status
+    meters: "Mapping[str, Meter]"  # by output
+
+
+def observe(folder: Path, deliveries: "Iterable[Delivery]") -> Observation:
+    """Look at the state folder and the outputs; raises SpoolError if the folder cannot be read."""
+    now = time.time()
+    status = describe(summarise_own(folder), datetime.fromtimestamp(now, UTC))
+    return Observation(now, status, {x.name: x.meter for x in deliveries})
 
 
 def describe(summary: "Summary", now: datetime) -> Status:
@@ -64,9 +84,9 @@ def describe(summary: "Summary", now: datetime) -> Status:
 
 def _reasons(summary: "Summary", output: str) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for name, reason, time in summary.newest_letters:
+    for name, reason, rejected in summary.newest_letters:
         if name == output:
-            last = {"reason": shortened(reason), "number": 0, "time": iso_time(time / 1_000)}
+            last = {"reason": shortened(reason), "number": 0, "time": iso_time(rejected / 1_000)}
             found.setdefault(reason, last)["number"] += 1
     return list(found.values())[:_MAX_REASONS]
 
@@ -74,7 +94,7 @@ def _reasons(summary: "Summary", output: str) -> list[dict[str, Any]]:
 def _output(waiting: "Waiting", now: datetime, *, runs: bool) -> dict[str, Any]:
     progress = waiting.progress
     trouble, rejecting, dropped = progress.trouble, progress.rejecting, progress.dropped
-    error, time = progress.last_error or (None, None)
+    error, failed = progress.last_error or (None, None)
     # A clock that was set back makes nothing younger than now.
     age = None if waiting.since is None else max(0.0, round(now.timestamp() - waiting.since, 3))
     return {
@@ -99,12 +119,12 @@ def _output(waiting: "Waiting", now: datetime, *, runs: bool) -> dict[str, Any]:
         "put_off_for": waiting.postponed_for,
         "rejecting": rejecting and {**rejecting._asdict(), "time": _iso(rejecting.time)},
         "last_error": error,
-        "last_error_time": _iso(time),
+        "last_error_time": _iso(failed),
     }
 
 
-def _iso(time: float | None) -> str | None:
-    return None if time is None else iso_time(time)
+def _iso(epoch: float | None) -> str | None:
+    return None if epoch is None else iso_time(epoch)
 
 
 class Table(NamedTuple):
@@ -176,12 +196,12 @@ def _output_row(name: str, output: Mapping[str, Any]) -> Sequence[object]:
 
 def _states(output: Mapping[str, Any]) -> Iterator[str]:
     rejecting, failing = output["rejecting"], output["failing_since"]
-    error, time = output["last_error"], output["last_error_time"]
+    error, failed = output["last_error"], output["last_error_time"]
     attempt = output["attempt_since"]
     calling = [f"a call has been running since {attempt}"] if attempt else []
     if failing is not None:
         what = "stopped" if output["stopped"] else "failing"
-        yield f"{'; '.join([f'{what} since {failing}', *calling])}: {error} ({time})"
+        yield f"{'; '.join([f'{what} since {failing}', *calling])}: {error} ({failed})"
     elif calling:
         yield calling[0]
     elif rejecting is None or rejecting["number"] < rejecting["of"]:
@@ -194,7 +214,7 @@ def _states(output: Mapping[str, Any]) -> Iterator[str]:
     if output["put_off"]:
         yield f"postponed: {output['put_off']:,}, {output['put_off_for']}"
     if failing is None and error is not None:
-        yield f"last error {time}: {error}"
+        yield f"last error {failed}: {error}"
 
 
 def _inputs(inputs: Mapping[str, Any]) -> Section:

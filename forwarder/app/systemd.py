@@ -15,7 +15,7 @@ from forwarder.app.attention import Finding
 from forwarder.text import cut, escaped, many
 
 if TYPE_CHECKING:
-    from forwarder.app.observation import Observation
+    from forwarder.app.status import Observation
 
 _MAX_STATUS = 200  # characters: `systemctl status` shows one line
 _OFTEN = 3  # times that it tells to be alive until systemd would kill it

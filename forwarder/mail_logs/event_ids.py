@@ -85,13 +85,9 @@ class EventIds:
     ) -> str:
         """Return the id of the next event of a line: 32 hex digits, of which 8 are its second.
 
-        Args:
-            begun: Of its direction, of :attr:`FileHeader.hashes`.
-            number: ICID or DCID; empty for none.
-            line: Verbatim, without its end.
-            epoch: Its time in seconds since 1970, UTC.
-            first: That of the file's first line; None where it has no time.
-            year: Of its stamp, where the line itself may have none.
+        ``begun`` is of its direction, of :attr:`FileHeader.hashes`; ``number`` an ICID or DCID, if
+        any; ``first`` the time of the file's first line; ``year`` that of the stamp, where the line
+        itself may have none.
         """
         digest = begun.copy()
         digest.update(number + b"\0" + line)

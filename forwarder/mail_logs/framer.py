@@ -65,16 +65,10 @@ class Framer:
     ) -> None:
         """Start a file.
 
-        Args:
-            near: A time that its first line is not after, give or take a day, for stamps without a
-                year.
-            year: Of its first line, where the operator knows better.
-            latest: A time that no line is after, give or take a day; None if unknown.
-            may_wrap: Whether lines may be wrapped; messages of syslog are not.
-            tags: Syslog tags of the lines that are wanted; without any, all are.
-            count_lines: Counting takes a twentieth of the time.
-            counters: Where to count; a wrapped line counts each piece.
-            path: Of the file, for lines that are not understood.
+        Its first line is not after ``near``, and none after ``latest``, give or take a day: for
+        stamps without a year, unless the operator gives that of the first line. Messages of syslog
+        are not wrapped. Without ``tags`` of syslog, all lines are wanted. Each piece of a wrapped
+        line counts; to count takes a twentieth of the time.
         """
         self._syslog = SyslogFraming(near, year, latest)
         self._may_wrap = may_wrap

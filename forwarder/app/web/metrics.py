@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import CollectorRegistry
 
 from forwarder import __version__
-from forwarder.app.observation import Observation
+from forwarder.app.status import Observation
 from forwarder.delivery.meter import Histogram
 from forwarder.events import WARNINGS
 from forwarder.inputs.syslog.counts import LISTENER_WARNINGS

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from forwarder import __version__
 from forwarder.app.attention import Finding
-from forwarder.app.observation import Observation
-from forwarder.app.status import Section, sections
+from forwarder.app.status import Observation, Section, sections
 from forwarder.pages import STYLE, Series, document, plot, table, text
 from forwarder.text import iso_time, many
 

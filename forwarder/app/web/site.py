@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from forwarder.app.attention import Finding
-from forwarder.app.observation import Observation
+from forwarder.app.status import Observation
 from forwarder.app.web.server import Response
 from forwarder.events import Action
 from forwarder.text import json_text

@@ -61,17 +61,9 @@ class FileTailer:
     ) -> None:
         """Start; nothing is scanned before the first :meth:`read`.
 
-        Args:
-            inputs: What to follow.
-            saved: All pairs of the state whose key begins with ``file/``; PositionError if one
-                cannot be read.
-            fetch: Returns the value of one of them again; empty for none.
-            once: Whether to read to the end and wait for nothing but half-written files.
-            max_open: Files open at a time, at least 4.
-            block_bytes: The largest chunk.
-            read_bytes: After so many bytes, :meth:`read` returns.
-            monotonic: Seconds, for waiting and resting.
-            wall: Seconds from 1970, to compare with the times of files.
+        ``saved`` are all pairs of the state whose key begins with ``file/``, of which ``fetch``
+        returns a value again; PositionError if one cannot be read. With ``once``, it reads to the
+        end and waits for nothing but half-written files. ``max_open`` is 4 at least.
         """
         self._once = once
         self._read_bytes = read_bytes
