@@ -229,6 +229,15 @@ def test_a_byte_behind_the_end_is_in_no_line(folder: Path) -> None:
     assert done.exit_code == 1
 
 
+def test_of_what_cannot_be_read_nothing_is_claimed(tmp_path: Path) -> None:
+    """Whether there is a line at the byte is not known then."""
+    log = tmp_path / "mail.current"
+    log.write_bytes(bytes(range(128, 256)))
+    done = explain(f"{log}:5")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "has no line of a mail log in it" in done.stderr
+
+
 def test_a_line_in_quotes_has_no_place() -> None:
     """It is of no file."""
     line = "Sun Mar  1 18:31:14 2026 Info: SMTP Auth: (ICID 5) perhaps"

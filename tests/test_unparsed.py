@@ -75,6 +75,8 @@ def status(folder: Path, value: bytes | None) -> list[str]:
     config.write_text(
         f"state: {folder}/state\ninputs: [{{type: stdin}}]\noutputs: {{siem: {{type: stdout}}}}\n"
     )
+    done = CliRunner().invoke(main, ["status", "--unparsed", "--format", "json", str(config)])
+    assert "foreign_lines" in {x["kind"] for x in orjson.loads(done.stdout)["inputs"]["unparsed"]}
     done = CliRunner().invoke(main, ["status", "--unparsed", str(config)])
     assert done.exit_code == 2, done.output  # the service does not run
     return done.stdout.splitlines()

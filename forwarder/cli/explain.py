@@ -70,19 +70,21 @@ def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
         with show_progress(shown=not sys.stdout.isatty()) as progress:
             outcome, line = explaining.explain_file(options, offset, tell, tell_unparsed, progress)
         print_problems(outcome)
-        problems = bool(outcome.problems) or (offset is not None and line is None and not found)
+        problems = bool(outcome.problems)
     if line is not None:
         print_result("\n".join(judge(explaining.read_message(line), alone=not found)))
-    elif not found and offset is None and path is not None:
-        if not problems:
-            print_result("It has no login, and every line that begins like one was understood.")
-    elif not found and path is not None:
-        print_result(f"There is no line of a mail log at byte {offset:,} of {shown(path)}.")
-    elif not found:
+    elif found or problems:
+        pass
+    elif path is None:
         print_result(
             "It is not a line of a mail log: it begins neither with a timestamp and a level, such"
             " as 'Wed Apr 22 11:43:59 2009 Info: ', nor with a syslog header before a level."
         )
+    elif offset is None:
+        print_result("It has no login, and every line that begins like one was understood.")
+    else:
+        print_result(f"There is no line of a mail log at byte {offset:,} of {shown(path)}.")
+        problems = True
     sys.exit(FAILED if problems else DONE)
 
 

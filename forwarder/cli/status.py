@@ -73,7 +73,7 @@ def status(path: Path, form: str, *, unparsed: bool, check: bool) -> NoReturn:
         raise
     if check:
         _end_check(*_verdict(state))
-    if unparsed:
+    if unparsed and form == "table":  # JSON has them in any case
         lines = [format_unparsed(**x) for x in (state["inputs"] or {}).get("unparsed", ())]
         none = "The service knows of no line that it did not understand."
         print_result("\n".join(lines) or none)
