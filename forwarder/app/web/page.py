@@ -71,7 +71,10 @@ def _section(section: Section) -> Iterator[str]:
     yield f"<section><h2>{section.title}</h2>"
     yield from (f"<p>{text(x)}</p>" for x in section.lines)
     for head, rows, _ in section.tables:
-        yield from table(head, rows[:_MAX_ROWS], more=len(rows) - _MAX_ROWS)
+        # On a phone, the other columns are out of sight.
+        order = sorted(range(len(head)), key=lambda x: (x > 0, head[x] != "State"))
+        cells = [[row[x] for x in order] for row in rows[:_MAX_ROWS]]
+        yield from table([head[x] for x in order], cells, more=len(rows) - _MAX_ROWS)
     yield "</section>\n"
 
 
