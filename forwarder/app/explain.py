@@ -139,17 +139,16 @@ def read_message(line: StoryLine) -> Reading:
     return Reading(line, form, near, form is None and is_unparsed_login(message))
 
 
-def find_sources(story: Story, event: Event, options: ParseOptions) -> list[Source]:
+def find_sources(story: Story, event: Event | None, options: ParseOptions) -> list[Source]:
     """Tell which fields of a document each line of its connection gave, in the order of lines.
 
     What none of the others gave is from its own line, or from those that it needs.
     """
+    paths = [x.path for x in story.lines]
     lines = [*story.headers, *story.lines]
-    lines.sort(key=lambda x: (_place(story, x.path), x.offset))
-    own = next(
-        (i for i, x in enumerate(lines) if (x.path, x.offset) == (event.origin.path, event.offset)),
-        None,
-    )
+    lines.sort(key=lambda x: (paths.index(x.path), x.offset))
+    place = None if event is None else (event.origin.path, event.offset)
+    own = next((i for i, x in enumerate(lines) if (x.path, x.offset) == place), None)
     whole = None if own is None else _parse(story, lines, own, None, options)
     sources: list[Source] = []
     given: set[str] = set()
@@ -168,10 +167,6 @@ def find_sources(story: Story, event: Event, options: ParseOptions) -> list[Sour
         sources.append(source)
     left = {x: y for x, y in (whole or {}).items() if x not in given and x not in FIXED}
     return [x._replace(fields=left) if x.is_own else x for x in sources]
-
-
-def _place(story: Story, path: str | None) -> int:
-    return next(i for i, x in enumerate(story.lines) if x.path == path)
 
 
 def _parse(

@@ -79,7 +79,8 @@ def describe(summary: "Summary", now: datetime) -> Status:
             for name, x in summary.dead_letters.items()
         },
     }
-    return status | {"attention": [x._asdict() for x in findings(status)]}
+    found = sorted(findings(status), key=lambda x: not x.critical)
+    return status | {"attention": [x._asdict() for x in found]}
 
 
 def _reasons(summary: "Summary", output: str) -> list[dict[str, Any]]:

@@ -46,13 +46,7 @@ def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
         nonlocal found
         found += 1
         event = _choose(story, offset)
-        if event is None:
-            sources: list[Source] = [
-                explaining.Source(explaining.read_message(x), {}, is_own=False, is_needed=False)
-                for x in story.lines
-            ]
-        else:
-            sources = explaining.find_sources(story, event, options)
+        sources = explaining.find_sources(story, event, options)
         print_result("\n".join((*describe(story, sources, event, serialise), "")))
 
     def tell_unparsed(line: "Unparsed") -> None:

@@ -92,7 +92,7 @@ def _verdict(state: "Status") -> tuple[int, str]:
     """Return an exit code and a line: what is wrong, and numbers behind a bar, as Nagios reads."""
     from forwarder.app.attention import Finding
 
-    found = sorted((Finding(**x) for x in state["attention"]), key=lambda x: not x.critical)
+    found = [Finding(**x) for x in state["attention"]]
     said = [x.sentence for x in found[:_MAX_SAID]] or ["nothing needs attention"]
     code = 2 if any(x.critical for x in found) else 1 if found else 0
     if not state["service"]["running"]:

@@ -59,7 +59,7 @@ def _state(findings: Sequence[Finding]) -> Iterator[str]:
     verb = "needs" if len(findings) == 1 else "need"
     things = many(len(findings), "thing")
     yield f'<section class="state {kind}"><b>{things} {verb} attention</b><ul>'
-    for finding in sorted(findings, key=lambda x: not x.critical)[:_MAX_ROWS]:
+    for finding in findings[:_MAX_ROWS]:
         yield (
             f"<li><strong>{text(finding.subject)}</strong>: {text(finding.what)}."
             f" <em>{text(finding.advice[:1].upper() + finding.advice[1:])}.</em></li>"
