@@ -5,7 +5,6 @@ login and the end of a session count as one each. They are in one segment, as th
 after an index is full. The table goes into the documentation.
 """
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
+import orjson
 from elasticsearch import helpers
 
 from forwarder.ecs.profiles import REPETITIONS, leave_out
@@ -48,8 +48,8 @@ def _actions(
 ) -> Iterable[dict[str, Any]]:
     for whole in documents:
         identity = whole["event"]["id"]
-        document = leave_out(Document(identity, json.dumps(whole).encode()), left_out)
-        added = json.loads(document.body)
+        document = leave_out(Document(identity, orjson.dumps(whole)), left_out)
+        added = orjson.loads(document.body)
         added["event"]["ingested"] = added["@timestamp"]
         story.locate(added)
         yield {"_index": _INDEX, "_op_type": "create", "_id": identity, "_source": added}
