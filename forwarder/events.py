@@ -273,8 +273,8 @@ WARNINGS = (
         "unparsed_logins",
         "line",
         "not understood",
-        "they begin like a login or the header of a file and have no known form or no possible date"
-        " or offset; parse --unparsed lists them; please report them",
+        "begins like a login or the header of a file, without a known form or a possible date or"
+        " offset; parse --unparsed lists each; please report it",
     ),
     ParseWarning(
         "dropped_continuations",
