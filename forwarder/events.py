@@ -265,7 +265,7 @@ class ParseWarning(NamedTuple):
     is_note: bool = False
     """Whether it is common and harmless: ``parse`` has it in the summary, not as a warning."""
     is_wanted: bool = False
-    """Whether a setting asks for it: the service has it in ``status`` and not in its log."""
+    """Whether a setting asks for it: the service logs only that it happens, once."""
 
 
 WARNINGS = (
@@ -305,6 +305,9 @@ WARNINGS = (
         "their tag is not among the tags of the input",
         is_note=True,
         is_wanted=True,
+    ),
+    ParseWarning(
+        "filtered_documents", "document", "filtered", "see documents.filter", is_wanted=True
     ),
     ParseWarning(
         "refused_lines",
@@ -364,6 +367,7 @@ class Counters:
     orphaned_repeats: int = 0
     partial_last_lines: int = 0
     skipped_tags: int = 0
+    filtered_documents: int = 0
     refused_lines: int = 0
     late_files: int = 0
     unparsed: dict[str, deque[Unparsed]] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from forwarder.config.types import format_duration, format_size
+from forwarder.events import Action
 from forwarder.inputs.syslog.address import Address
 from forwarder.plugins import find_outputs
 
@@ -31,6 +32,7 @@ _PLAIN = {
     SecretStr: "secret",
     Address: "address",
     IPv4Network: "network",
+    Action: "action",
 }
 
 

@@ -65,6 +65,18 @@ def test_a_number_is_said_when_it_is_new_and_again_after_an_hour(
     assert numbers == [["3"], [], [], ["9"], []]
 
 
+@pytest.mark.parametrize("name", [x.name for x in WARNINGS if x.is_wanted])
+def test_what_a_setting_asks_for_is_said_once(name: str, lines: Callable[[], list[str]]) -> None:
+    """``status`` has the number."""
+    warnings = InputWarnings()
+    for number in (0, 3, 5):
+        counts = Counters()
+        setattr(counts, name, number)
+        warnings.log(counts, {}, last=number == 5)
+    (line,) = lines()
+    assert "level=info" in line
+
+
 def test_at_the_end_nothing_waits(lines: Callable[[], list[str]]) -> None:
     """There is no later look."""
     warnings = InputWarnings(lambda: 0)

@@ -37,6 +37,20 @@ def test_a_log_goes_on_where_the_last_piece_ended(pool: ParserPool) -> None:
     assert pool.checkpoint().consumed == {}
 
 
+def test_what_the_filter_drops_is_counted(tmp_path: Path) -> None:
+    """It is still an event."""
+    log = logins(1, 2)
+    rules = "documents: {{filter: {{drop: [{{source: 203.0.113.9}}], keep: [{{user: u}}]}}}}\n"
+    config = configured(tmp_path, Told(lambda _: None), more=rules)()
+    pool = ParserPool(ParserSettings.of(config), [])
+    made = pool.take(MORE._replace(data=log.replace(b"203.0.113.9", b"203.0.113.8", 1)))
+    made += pool.take(MORE._replace(offset=len(log), kind=Kind.END))
+    assert [orjson.loads(x.body)["source"]["ip"] for x in made] == ["203.0.113.8"]
+    counts = pool.checkpoint().counts
+    assert counts.filtered_documents == 1
+    assert sum(counts.events.values()) == 2
+
+
 GUI = b"Tue Mar  3 10:00:00 2026 Info: req:203.0.113.5 user:a id:ABC 200 GET / HTTP/1.1 -\n"
 UNKNOWN = b"Tue Mar  3 10:00:00 2026 Info: Something happened.\n"
 

@@ -133,6 +133,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
             "delivered": 2,
             "rejected": 1,
             "retried": 4,
+            "filtered": 0,
             "lost": 0,
             "dropped": None,
             "failing_since": "2026-03-01T06:41:09Z",
@@ -151,6 +152,7 @@ def test_status_says_how_everything_is(tmp_path: Path) -> None:
             "delivered": 30,
             "rejected": 0,
             "retried": 0,
+            "filtered": 0,
             "lost": 0,
             "dropped": None,
             "failing_since": None,
@@ -202,14 +204,14 @@ def test_status_for_people(tmp_path: Path) -> None:
         "damaged and deleted: 250 documents in 1 row",
         "open connections: 5",
         "",
-        "OUTPUT   WAITING   OLDEST  DELIVERED  REJECTED  RETRIED  LOST  DROPPED  STATE",
+        "OUTPUT   WAITING   OLDEST  DELIVERED  REJECTED  RETRIED  FILTERED  LOST  DROPPED  STATE",
         (
-            "archive        0                  30         0        0     0        0  delivering;"
-            " last error 2026-03-01T06:41:09Z: disk full"
+            "archive        0                  30         0        0         0     0        0"
+            "  delivering; last error 2026-03-01T06:41:09Z: disk full"
         ),
         (
-            "siem          27  1:01:01          2         1        4     0        0  failing since"
-            " 2026-03-01T06:41:09Z: connection refused (2026-03-01T06:42:09Z)"
+            "siem          27  1:01:01          2         1        4         0     0        0"
+            "  failing since 2026-03-01T06:41:09Z: connection refused (2026-03-01T06:42:09Z)"
         ),
         "",
         "DEAD LETTERS OF  NUMBER  TO REPLAY               BYTES",

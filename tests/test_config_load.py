@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,9 @@ from pydantic import SecretStr
 
 from forwarder.config.load import InvalidConfigError, load
 from forwarder.config.models import FilesSettings, StdinSettings
+from forwarder.ecs.filters import Filter, Rule
 from forwarder.errors import ConfigError
+from forwarder.events import Action
 from tests.configs import (
     LEAST,
     PLUGINS,
@@ -48,6 +51,7 @@ outputs:
     headers: {X-Token: abc}
     batch: {max_documents: 10, max_bytes: 5MiB, max_age: 500ms}
     retry: {initial_pause: 2s, max_pause: 5m}
+    filter: {keep: [{action: [smtp-authentication], outcome: failure, appliance: ESA1}]}
   second: {type: server, hosts: []}
 documents:
   session_events: false
@@ -56,6 +60,7 @@ documents:
   agent_name: mx
   tags: [a, b]
   labels: {site: milan}
+  filter: {drop: [{user: [Anna, bob], source: 10.0.0.0/8}]}
 spool: {max_bytes: 10GiB}
 log: {format: json, level: debug}
 """
@@ -92,7 +97,12 @@ def test_a_configuration_comes_to_its_values(tmp_path: Path) -> None:
     assert siem.delivery.batch.max_age == timedelta(milliseconds=500)
     assert siem.delivery.retry.initial_pause == timedelta(seconds=2)
     assert siem.delivery.retry.max_pause == timedelta(minutes=5)
-    assert config.documents.model_dump() == {
+    assert siem.delivery.filter.rules == Filter(
+        keep=(Rule(action=["smtp-authentication"], outcome="failure", appliance=("esa1",)),)
+    )
+    rule = Rule(user=("anna", "bob"), source=(ip_network("10.0.0.0/8"),))
+    assert config.documents.filter.rules == Filter(drop=(rule,))
+    assert config.documents.model_dump(exclude={"filter"}) == {
         "session_events": False,
         "original": False,
         "namespace": "prod",
@@ -219,6 +229,29 @@ def test_what_is_not_a_boolean_is_refused(tmp_path: Path, value: str, shown: str
         (
             "esa.yaml:9: log.level: 'x' is not allowed; use 'debug' or 'info' or 'warning' or "
             "'error'."
+        ),
+    ]
+
+
+def test_mistakes_in_filters_are_named(tmp_path: Path) -> None:
+    """With what is allowed."""
+    rules = "[{action: smtp-auth}, {}, {source: 10.0.0.1/8}, {user: []}, {users: a}]"
+    actions = " or ".join(repr(x.value) for x in Action)
+    at = "esa.yaml:5: documents.filter.drop"
+    assert mistakes(tmp_path, LEAST + f"documents: {{filter: {{drop: {rules}}}}}\n") == [
+        (
+            f"{at}[0].action: 'smtp-auth' is not allowed; use {actions}; did you mean"
+            " smtp-authentication?"
+        ),
+        f"{at}[1]: has no condition; use one of user, source, action, outcome, appliance.",
+        (
+            f"{at}[2].source: '10.0.0.1/8' has bits behind its /8; use 10.0.0.0/8 for the network,"
+            " or 10.0.0.1 for the address."
+        ),
+        f"{at}[3].user: a list should have at least 1 item after validation, not 0.",
+        (
+            f"{at}[4].users: is not a setting; available are: action, appliance, outcome, source,"
+            " user; did you mean user?"
         ),
     ]
 

@@ -22,6 +22,7 @@ from structlog.typing import EventDict
 from forwarder.delivery.backoff import DeliverySettings, Retrier, backoff, backoff_for_rest
 from forwarder.delivery.health import OutputHealth
 from forwarder.delivery.worker import Delivery
+from forwarder.ecs.filters import Filter, Rule
 from forwarder.ecs.profiles import leave_out
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
@@ -225,6 +226,47 @@ def test_an_output_gets_documents_without_what_it_leaves_out(spool: Spool) -> No
     assert got != whole
     with spool._writer.locked() as connection:  # noqa: SLF001 - all at once
         assert [x.document for x in page(connection)] == whole[1:]
+
+
+def test_what_the_filter_drops_is_passed_over(spool: Spool) -> None:
+    """It is neither delivered nor rejected; whole batches of it make no call."""
+    whole = make_documents(40)
+    wanted = [
+        Document(x.id, x.body.replace(b'"outcome":"failure"', b'"outcome":"success"'))
+        for x in (whole[3], whole[4], whole[39])
+    ]
+    spool.commit([*whole[:3], *wanted[:2], *whole[5:39], wanted[2]])
+    got: list[list[Document]] = []
+
+    def answer(batch: Sequence[Document]) -> Sequence[Failure]:
+        got.append([*batch])
+        return [Failure(batch[1], "bad mapping")] if len(batch) > 1 else []
+
+    rules = Filter(drop=(Rule(outcome="failure"),))
+    with capture_logs() as logs:
+        delivery = deliver(spool, Scripted(answer, answer), QUICK._replace(rules=rules))
+    assert got == [wanted[:2], wanted[2:]]
+    after = spool.outputs["a"]
+    assert (after.delivered, after.rejected, after.filtered, after.missing) == (2, 1, 37, 0)
+    assert delivery.judged == 40
+    assert [x["event"] for x in logs if x["log_level"] == "info"] == [
+        "Filter drops documents of the output; status counts them."
+    ]
+
+
+def test_filtered_documents_do_not_make_an_outage_look_like_a_refusal(spool: Spool) -> None:
+    """Where the output takes nothing, it is waited for, however much of a batch is not for it."""
+    whole = make_documents(10)
+    wanted = whole[5]._replace(body=whole[5].body.replace(b'"failure"', b'"success"'))
+    spool.commit([*whole[:5], wanted, *whole[6:]])
+    output = Scripted(*[lambda x: [Failure(x[0], "busy", retryable=True)]] * 3)
+    rules = Filter(keep=(Rule(outcome="success"),))
+    deliver(spool, output, QUICK._replace(rules=rules))
+    assert len(output.written) == 4
+    assert spool.outputs["a"]._replace(cursor=0, last_error=None) == Progress(
+        0, delivered=1, retried=3, filtered=9
+    )
+    assert dead(spool) == []
 
 
 def test_what_is_retryable_comes_again_alone(spool: Spool) -> None:

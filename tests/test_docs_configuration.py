@@ -97,10 +97,10 @@ def test_the_example_works(tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_reference_works(tmp_path: Path) -> None:
-    """The first is the least there is; others are a part."""
-    text, part = re.findall(r"^```yaml\n(.*?)^```", REFERENCE, re.MULTILINE | re.DOTALL)
+    """The first is the least there is; others are parts."""
+    text, *parts = re.findall(r"^```yaml\n(.*?)^```", REFERENCE, re.MULTILINE | re.DOTALL)
     assert load_example(tmp_path, text) == ["archive"]
-    assert load_example(tmp_path, text + part) == ["archive"]
+    assert load_example(tmp_path, "".join((text, *parts))) == ["archive"]
 
 
 def test_the_defaults_of_the_example_are_so() -> None:

@@ -21,7 +21,14 @@ import structlog
 
 from forwarder.app.fleet import Fleet
 from forwarder.app.parser_client import CheckpointReply
-from forwarder.events import APPLIANCE_WARNINGS, GIVE_NAMES, UNPARSED, WARNINGS, Counters
+from forwarder.events import (
+    APPLIANCE_WARNINGS,
+    GIVE_NAMES,
+    UNPARSED,
+    WARNINGS,
+    Counters,
+    ParseWarning,
+)
 from forwarder.inputs.files.tailer import FileStatus, FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.syslog.counts import LISTENER_WARNINGS, ListenerCounts
@@ -76,17 +83,25 @@ class InputWarnings:
                 detail = {"detail": odd.detail} if odd.detail else {}
                 meaning = APPLIANCE_WARNINGS[odd.kind]
                 _log.warning(f"Appliance {meaning}.", appliance=odd.appliance, **detail)
-        for name, noun, what, advice, _, is_wanted in WARNINGS:
-            number: int = getattr(counts, name)
-            if not is_wanted and self._is_due(name, number, last=last):
-                first: dict[str, str | int] = {}
-                if name in counts.first:
-                    path, offset = counts.first[name]
-                    first["path"] = path or "-"
-                    if offset is not None:
-                        first["offset"] = offset
-                _log.warning(f"{noun.capitalize()}s {what}: {advice}.", number=number, **first)
+        for warning in WARNINGS:
+            self._log_warning(warning, counts, last=last)
         self._log_listeners(listeners, last=last)
+
+    def _log_warning(self, warning: ParseWarning, counts: Counters, *, last: bool) -> None:
+        name, noun, what, advice, _, is_wanted = warning
+        number: int = getattr(counts, name)
+        text = f"{noun.capitalize()}s {what}: {advice}."
+        if is_wanted:
+            if self._is_due(name, min(number, 1)):
+                _log.info(text)
+        elif self._is_due(name, number, last=last):
+            first: dict[str, str | int] = {}
+            if name in counts.first:
+                path, offset = counts.first[name]
+                first["path"] = path or "-"
+                if offset is not None:
+                    first["offset"] = offset
+            _log.warning(text, number=number, **first)
 
     def _log_listeners(self, listeners: Mapping[str, ListenerCounts], *, last: bool) -> None:
         for address, received in listeners.items():

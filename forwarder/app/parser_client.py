@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from forwarder import __version__
 from forwarder.appliances import Appliances
+from forwarder.ecs.filters import Filter
 from forwarder.ecs.layout import Common
 from forwarder.errors import ParserDiedError, ParserError
 from forwarder.events import Counters, Document, new_document
@@ -68,6 +69,7 @@ class ParserSettings(NamedTuple):
     common: Common
     appliances: Appliances = Appliances()
     count_lines: bool = False  # takes a twentieth of the time
+    rules: Filter | None = None  # which documents there are; None for all
 
     @classmethod
     def of(cls, config: "Config") -> "ParserSettings":
@@ -87,6 +89,7 @@ class ParserSettings(NamedTuple):
             ),
             config.appliances,
             count_lines=config.http is not None,
+            rules=documents.filter.rules,
         )
 
 

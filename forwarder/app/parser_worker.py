@@ -26,10 +26,11 @@ from forwarder.app.parser_client import (
     window_bytes,
 )
 from forwarder.cache import tune_gc
+from forwarder.ecs.filters import passes
 from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.paths import base_name, log_folder
-from forwarder.pipeline import LogParser, Settings
+from forwarder.pipeline import Documents, LogParser, Settings
 from forwarder.text import quoted
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class ParserPool:
     def __init__(self, settings: ParserSettings, state: Iterable[tuple[str, bytes]]) -> None:
         """Go on from a saved state: all pairs whose key begins with :data:`PREFIX`."""
         self._inputs = settings.inputs
+        self._rules = settings.rules
         self._parser = LogParser(
             Settings(
                 sessions=settings.sessions,
@@ -75,11 +77,11 @@ class ParserPool:
         reading = self._reading_of(chunk)
         self._touched[chunk.key] = chunk.kind
         documents = [] if chunk.path else self.release(chunk.near.timestamp())
-        documents += reading.feed(chunk.data).values()
+        documents += self._make(reading.feed(chunk.data))
         if chunk.kind is Kind.END:
-            documents += reading.finish().values()
+            documents += self._make(reading.finish())
         elif chunk.kind is Kind.IDLE:
-            documents += reading.settle().values()
+            documents += self._make(reading.settle())
         return documents
 
     @property
@@ -89,7 +91,16 @@ class ParserPool:
 
     def release(self, now: float) -> list[Document]:
         """Note the time; give the documents of messages that have waited for long enough."""
-        return self._parser.release(now).values()
+        return self._make(self._parser.release(now))
+
+    def _make(self, documents: Documents) -> list[Document]:
+        """Make documents, and drop those that are not wanted."""
+        made, rules = documents.values(), self._rules
+        if rules is None:
+            return made
+        kept = [x for x in made if passes(x, rules)]
+        self._parser.counts.filtered_documents += len(made) - len(kept)
+        return kept
 
     def _reading_of(self, chunk: Chunk) -> "FileParser":
         path = (

@@ -59,6 +59,7 @@ class Runtime:
                     **dict(settings.batch),
                     **dict(settings.retry),
                     left_out=settings.documents.left_out,
+                    rules=settings.filter.rules,
                 )
                 mask = mask_of(config, name)
                 self.deliveries.append(Delivery(name, output, self.spool, limits, mask=mask))

@@ -30,6 +30,7 @@ _SOCKETS = (
     *("over_limit", "tls_failed", "incomplete", "cut"),
 )
 """Counts of a socket."""
+_COUNTS = ("delivered", "rejected", "retried", "filtered", "lost")  # of an output
 
 
 class Observation(NamedTuple):
@@ -105,6 +106,7 @@ def _output(waiting: "Waiting", now: datetime, *, runs: bool) -> dict[str, Any]:
         "delivered": progress.delivered,
         "rejected": progress.rejected,
         "retried": progress.retried,
+        "filtered": progress.filtered,
         "lost": progress.missing,
         "dropped": dropped
         and {
@@ -159,7 +161,7 @@ def sections(status: Status) -> Iterator[Section]:
         lines.insert(1, f"damaged and deleted: {documents} in {many(spool['damaged_rows'], 'row')}")
     yield Section("Spool", lines)
     if outputs := [_output_row(x, y) for x, y in status["outputs"].items()]:
-        head = ("Output", "Waiting", "Oldest", "Delivered", "Rejected", "Retried", "Lost")
+        head = ("Output", "Waiting", "Oldest", *(x.capitalize() for x in _COUNTS))
         yield Section("Outputs", (), [Table((*head, "Dropped", "State"), outputs, ("State",))])
     if letters := [
         (name, x["number"], x["to_replay"], _of(x["bytes"], x["max_bytes"]))
@@ -189,7 +191,7 @@ def _output_row(name: str, output: Mapping[str, Any]) -> Sequence[object]:
         name,
         output["waiting"],
         None if age is None else timedelta(seconds=round(age)),
-        *(output[x] for x in ("delivered", "rejected", "retried", "lost")),
+        *(output[x] for x in _COUNTS),
         output["dropped"]["documents"] if output["dropped"] else 0,
         "; ".join(_states(output)),
     )

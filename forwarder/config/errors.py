@@ -64,7 +64,8 @@ class IssueFormatter(Generic[_Model]):
             loc = self._loc(detail)
             if detail["type"] == "too_short":  # items that are refused are missing from their list
                 value = value_at(self.document.top, loc)
-                if isinstance(value, list) and len(value) >= detail["ctx"]["min_length"]:
+                items = value if isinstance(value, list | dict) else [value]
+                if isinstance(items, list) and len(items) >= detail["ctx"]["min_length"]:
                     continue
             yield ConfigIssue(loc, line_of(loc, self.document.lines), self._text(loc, detail))
 

@@ -7,7 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 
 from forwarder.config.issue import InvalidValue
 from forwarder.config.types import (
@@ -23,6 +31,7 @@ from forwarder.config.types import (
     ListenAddress,
     Namespace,
     Network,
+    OneOrMore,
     OutputName,
     Size,
     Zone,
@@ -30,7 +39,9 @@ from forwarder.config.types import (
     format_duration,
     format_size,
 )
+from forwarder.ecs.filters import Filter, Rule
 from forwarder.ecs.profiles import REPETITIONS
+from forwarder.events import Action
 from forwarder.inputs.syslog.address import TlsSettings, Transport, read_address
 from forwarder.inputs.syslog.framing import MAX_MESSAGE_BYTES
 
@@ -237,6 +248,49 @@ class ProfileSettings(Settings):
         return tuple(x for x in REPETITIONS if not getattr(self, x))
 
 
+class RuleSettings(Settings):
+    """Conditions on a document, all of which must hold."""
+
+    user: OneOrMore[Annotated[Keyword, AfterValidator(str.lower)]] | None = None
+    """Accounts, such as `anna`, however clients write them; or names exactly as they write them,
+    such as `anna@example.com`. Capital letters do not matter."""
+    source: OneOrMore[Network] | None = None
+    """Addresses and networks that `source.ip` is in."""
+    action: OneOrMore[Action] | None = None
+    """Values of `event.action`."""
+    outcome: Literal["success", "failure"] | None = None
+    """The value of `event.outcome`."""
+    appliance: OneOrMore[Annotated[Host, AfterValidator(str.lower)]] | None = None
+    """Names of appliances, as documents have them. Capital letters do not matter."""
+
+    @model_validator(mode="after")
+    def _with_condition(self) -> Self:
+        if not self.model_dump(exclude_none=True):
+            raise InvalidValue(f"has no condition; use one of {', '.join(type(self).model_fields)}")
+        return self
+
+    @property
+    def rule(self) -> Rule:
+        """The conditions, as documents are compared with them."""
+        action = None if self.action is None else [x.value for x in self.action]
+        return Rule(self.user, self.source, action, self.outcome, self.appliance)
+
+
+class FilterSettings(Settings):
+    """Which documents go on."""
+
+    keep: tuple[RuleSettings, ...] = ()
+    """Documents that match none of these rules are dropped; without rules, all are kept."""
+    drop: tuple[RuleSettings, ...] = ()
+    """Documents that match one of these rules are dropped, also if `keep` has them."""
+
+    @property
+    def rules(self) -> Filter | None:
+        """The rules; None where every document passes."""
+        found = Filter(tuple(x.rule for x in self.keep), tuple(x.rule for x in self.drop))
+        return found if any(found) else None
+
+
 class OutputSettings(Settings):
     """Settings that every output has."""
 
@@ -250,6 +304,8 @@ class OutputSettings(Settings):
     """Pauses between attempts to deliver."""
     documents: ProfileSettings = ProfileSettings()
     """What it gets of each document."""
+    filter: FilterSettings = FilterSettings()
+    """Which documents it gets."""
     # Vector and Filebeat block, Fluent Bit drops the oldest. With several outputs, blocking lets
     # one that is down stop all; and the logs, to read documents from again, are still there.
     when_full: Literal["drop_oldest", "block"] = "drop_oldest"
@@ -272,6 +328,8 @@ class DocumentSettings(Settings):
     """Further `tags`, after `forwarded`."""
     labels: dict[LabelName, Keyword] = {}
     """Your own fields below `labels`: names and texts."""
+    filter: FilterSettings = FilterSettings()
+    """Which documents there are, for all outputs."""
 
 
 class SpoolSettings(Settings):

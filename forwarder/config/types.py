@@ -9,11 +9,18 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
-from pydantic_core import PydanticKnownError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticKnownError
 
 from forwarder.config.issue import InvalidValue
 from forwarder.ecs.layout import MAX_KEYWORD
@@ -54,6 +61,7 @@ _MAX_DURATION = timedelta(days=36_500)
 MAX_SIZE = 1_000 * 10**12
 """Bytes. No disk is so large, and SQLite counts in 64 bits."""
 
+_Item = TypeVar("_Item")
 _Quantity = TypeVar("_Quantity", int, timedelta)
 
 _QUANTITY = re.compile(r"([0-9]{1,15}) ?([A-Za-z]+)")
@@ -207,10 +215,28 @@ def _explain_network(text: str) -> str:
     )
 
 
+def _listed(value: object) -> object:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+class _ItemOrList:
+    """Tells the JSON Schema that a list of one may be written without brackets."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        found = handler(schema)
+        return {"anyOf": [found["items"], found]}
+
+
 class Written:
     """Marks a path that an output writes to; see ``WrittenPath``."""
 
 
+OneOrMore = Annotated[
+    tuple[_Item, ...], Field(min_length=1), BeforeValidator(_listed), _ItemOrList()
+]
+"""A list that is not empty; of one item, also the item alone."""
 Duration = Annotated[
     timedelta,
     BeforeValidator(read_duration),

@@ -11,6 +11,7 @@ import structlog
 import tenacity
 
 from forwarder.delivery.health import OutputHealth
+from forwarder.ecs.filters import Filter
 from forwarder.output import Unavailable
 from forwarder.spool import BlockedError
 
@@ -42,6 +43,8 @@ class DeliverySettings(NamedTuple):
     """Longest wait of all, whatever the other side asks for."""
     left_out: tuple[str, ...] = ()
     """What the output does not get of documents, of :data:`forwarder.ecs.profiles.REPETITIONS`."""
+    rules: Filter | None = None
+    """Which documents it gets; None for all."""
 
 
 def backoff(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from forwarder.ecs.filters import Filter, passes
 from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool.cursors import Batch
@@ -37,11 +38,10 @@ def _wrong(what: str) -> WrongAnswerError:
 class InFlightBatch:
     """A batch that an output was given, and the state of each of its documents."""
 
-    def __init__(self, output: str, batch: Batch) -> None:
+    def __init__(self, output: str, batch: Batch, rules: Filter | None = None) -> None:
         self._output = output
-        self.batch = batch
-        self.left: Sequence[int] = range(len(batch.documents))
-        """Positions of documents that are neither delivered nor rejected."""
+        self._rules = rules
+        self.extend(batch)
         self.handed = 0  # how many documents, from the first, the output has seen before
         self.reason: str | None = None
         """Why the last answer postponed documents; None where it postponed none."""
@@ -61,12 +61,21 @@ class InFlightBatch:
 
         Documents that are kept there already always may.
         """
-        return bool(self.batch.letters) or len(self.left) * 2 <= len(self.batch.documents)
+        return bool(self.batch.letters) or len(self.left) * 2 <= len(self.wanted)
 
     def extend(self, batch: Batch) -> None:
         """Replace the batch, of which nothing was delivered, by a longer one."""
         self.batch = batch
-        self.left = range(len(batch.documents))
+        everything = range(len(batch.documents))
+        rules = self._rules
+        self.wanted: Sequence[int] = (
+            everything
+            if rules is None
+            else [x for x in everything if passes(batch.documents[x], rules)]
+        )
+        """Positions of documents that are for the output."""
+        self.left: Sequence[int] = self.wanted
+        """Positions of those that are neither delivered nor rejected."""
 
     def judge(
         self, failures: Sequence[Failure], now: datetime, *, keeps: bool
@@ -105,7 +114,8 @@ class InFlightBatch:
         """Return all before the first document that is left, to be stored."""
         end = self.left[0] if self.left else len(self.batch.documents)
         letters = [self._letters[x] for x in sorted(self._letters) if x < end]
-        return self.batch.part(0, end), letters
+        filtered = end - sum(x < end for x in self.wanted)
+        return self.batch.part(0, end)._replace(filtered=filtered), letters
 
     def _letter(self, position: int, failure: Failure, now: datetime) -> DeadLetter:
         # The document as it was handed over, whatever the output made of it.

@@ -36,6 +36,7 @@ class OutputHealth:
         self._began = self._quiet_until = 0.0
         self._is_failing = self._is_of_spool = False  # the last attempt; for want of the spool
         self._is_logged = False  # that nothing is delivered, and not yet that it is again
+        self._has_filtered = False
 
     def begin(self) -> None:
         """Take over the trouble of the last run, marked as old: the target may have changed."""
@@ -83,6 +84,14 @@ class OutputHealth:
         if self.trouble is not None:
             self.trouble = None
             self._note()
+
+    def note_filtered(self) -> None:
+        """Log the first time that the filter of the output drops documents."""
+        if not self._has_filtered:
+            self._has_filtered = True
+            _log.info(
+                "Filter drops documents of the output; status counts them.", output=self._name
+            )
 
     def stop(self, error: BaseException) -> None:
         """Log that the output is stopped for good, and why."""

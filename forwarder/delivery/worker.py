@@ -2,6 +2,7 @@
 
 The rules:
 
+- What the filter of the output drops is passed over, and counts as done.
 - A batch is what lies behind the cursor: up to a number of documents, up to a number of bytes, or
   what arrived within a while of the last batch. So a single login is delivered at once.
 - Retryable documents are handed over again until they are delivered; only the end of the program
@@ -93,7 +94,9 @@ class Delivery:
         self._postponed = Postponed(name, settings, chance)
         self.watchdog = CallWatchdog(name, spool, clock)
         self.meter = Meter()
-        self.judged = 0  # documents that were delivered or rejected, unfinished batches included
+        self.judged = (
+            0  # documents that were delivered, rejected or filtered; unfinished batches count
+        )
         self.error: BaseException | None = None
         """What stopped the output before it was asked to: a bug, or a broken spool."""
 
@@ -223,7 +226,7 @@ class Delivery:
         return batch
 
     def _hand_over(self, batch: Batch) -> None:
-        work = InFlightBatch(self.name, batch)
+        work = InFlightBatch(self.name, batch, self._settings.rules)
         # The next batch is read while this one is on its way, as unpacking takes most of the time.
         # Less than a batch is not: more documents will join it.
         behind = self._pending - len(batch.documents)
@@ -303,7 +306,8 @@ class Delivery:
         batch = work.batch
         if (
             work.reason is not None
-            and len(work.left) == len(batch.documents) < self._settings.max_documents
+            and len(work.left) == len(work.wanted)
+            and len(batch.documents) < self._settings.max_documents
             and not batch.letters
             and self._pending > len(batch.documents)
         ):
@@ -317,6 +321,9 @@ class Delivery:
     def _store(self, work: InFlightBatch) -> None:
         """Move the cursor over all of a batch before what is left of it."""
         batch, letters = work.done()
+        if batch.filtered:
+            self._health.note_filtered()
+            self.judged += batch.filtered
         if batch.documents:
             self._spool.advance(
                 self.name,

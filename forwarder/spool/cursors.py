@@ -67,6 +67,7 @@ class Progress(NamedTuple):
     delivered: int = 0
     rejected: int = 0  # documents that it rejected for good
     retried: int = 0  # documents that were handed over again
+    filtered: int = 0  # documents that its filter dropped
     missing: int = 0  # documents that were damaged in the spool before they could be delivered
     trouble: OutputError | None = None  # none while it delivers
     last_error: tuple[str, float] | None = None
@@ -79,7 +80,8 @@ class Progress(NamedTuple):
     def behind(self, batch: "Batch", dead_letters: Sequence[DeadLetter]) -> "Progress":
         """Return how far it is when it took a batch, except for dead letters."""
         after = self._replace(
-            delivered=self.delivered + len(batch.documents) - len(dead_letters),
+            delivered=self.delivered + len(batch.documents) - len(dead_letters) - batch.filtered,
+            filtered=self.filtered + batch.filtered,
             rejected=self.rejected + sum(x.replay is not Replay.POSTPONED for x in dead_letters),
         )
         if batch.letters:
@@ -104,6 +106,7 @@ class Batch(NamedTuple):
     start: int = 0  # serial number of the first one
     letters: Sequence[DeadLetter] = ()
     """The dead letters that the documents come from, where they are to be replayed."""
+    filtered: int = 0  # how many of them were not handed over, because of the output's filter
 
     @property
     def end(self) -> int:

@@ -176,6 +176,8 @@ TABLE = (
                _output("rejected")),
     Definition("output_retried_total", ("output",), "documents that were handed over again",
                _output("retried")),
+    Definition("output_filtered_total", ("output",), "documents that its filter dropped",
+               _output("filtered")),
     Definition("output_postponed_documents", ("output",),
                "documents that it postpones while it accepts others", _output("put_off")),
     Definition("output_failing", ("output",), "1 while it accepts nothing",
