@@ -48,6 +48,30 @@ def test_once_prints_documents_and_nothing_else(tmp_path: Path) -> None:
     assert all(x.startswith(b"{") for x in done.stderr.splitlines())
 
 
+def test_filters_drop_documents_of_all_outputs_or_of_one(tmp_path: Path) -> None:
+    """The log names each filter once, and status counts what it dropped."""
+    log = logins(1, 2, 3).replace(b"203.0.113.9", b"198.51.100.1", 1)
+    append(tmp_path, log.replace(b"user: u ", b"user: monitor ", 2).replace(b"monitor", b"u", 1))
+    path = configure(tmp_path, FILES)
+    text = path.read_text().replace(
+        "{type: stdout}", "{type: stdout, filter: {drop: [{user: monitor}]}}"
+    )
+    path.write_text(text + "documents: {filter: {keep: [{source: 203.0.113.0/24}]}}\n")
+    done = run(path, "--once")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(x)["cisco_esa"]["icid"] for x in done.stdout.splitlines()] == ["3"]
+    said = [json.loads(x)["event"] for x in done.stderr.splitlines()]
+    assert [x for x in said if "ilter" in x] == [
+        "Documents filtered: see documents.filter.",
+        "Filter drops documents of the output; status counts them.",
+    ]
+    shown = CliRunner().invoke(main, ["status", "-c", str(path), "--format", "json"]).stdout
+    status = json.loads(shown)
+    assert status["inputs"]["warnings"]["filtered_documents"] == 1
+    output = status["outputs"]["out"]
+    assert (output["delivered"], output["filtered"]) == (1, 1)
+
+
 @pytest.mark.parametrize("once", [[], ["--once"]])
 def test_standard_input_is_read_to_its_end(tmp_path: Path, once: list[str]) -> None:
     """With or without --once."""
