@@ -29,7 +29,7 @@ from tests.spooling import documents, opened, read, replay_letters
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, tzinfo=UTC)
 INGEST = {
-    "time": "2026-03-01T06:41:00+00:00",
+    "time": "2026-03-01T06:41:00Z",
     "open_connections": 5,
     "appliances": [
         {
@@ -67,7 +67,7 @@ INGEST = {
             "offset": 3766,
             "behind_bytes": 1234,
             "lost_bytes": 0,
-            "modified": "2026-03-01T06:40:00+00:00",
+            "modified": "2026-03-01T06:40:00Z",
         },
         {
             "path": "/srv/esa/mail.2",
@@ -219,7 +219,7 @@ def test_status_for_people(tmp_path: Path) -> None:
         "NEWEST OF  REASON  NUMBER  LAST",
         "siem       no           1  2026-03-01T06:41:09Z",
         "",
-        ("inputs: 1,200 files; 1,234 bytes behind; 5 bytes lost; as of 2026-03-01T06:41:00+00:00"),
+        ("inputs: 1,200 files; 1,234 bytes behind; 5 bytes lost; as of 2026-03-01T06:41:00Z"),
         "since the service began: 1,234 lines not understood, 2 lines truncated",
         "APPLIANCE  LAST LINE             LAG  BYTES/S  LOGINS  JOINED  OPEN  STATE",
         "esa1       2026-03-01T06:40:55Z  5 s    1,234       8   87.5%     5  sending",
@@ -228,7 +228,7 @@ def test_status_for_people(tmp_path: Path) -> None:
             " 2026-03-01T04:40:00Z"
         ),
         "FILE                APPLIANCE   SIZE  BEHIND  LOST  CHANGED",
-        "/srv/esa/mail.\\x1b  esa1       5,000   1,234     0  2026-03-01T06:40:00+00:00",
+        "/srv/esa/mail.\\x1b  esa1       5,000   1,234     0  2026-03-01T06:40:00Z",
         "/srv/esa/mail.2     esa1          50       0     5  gone",
     ]
 

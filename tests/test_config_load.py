@@ -174,8 +174,12 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
     [
         ("log: {}\n", ["1: inputs: is missing. What is read.", "1: outputs: is missing."]),
         (
+            LEAST + "http: {listen: 9273, token: short}\n",
+            ["5: http.token: the value should have at least 16 characters."],
+        ),
+        (
             "inputs: []\noutputs: {}\n",
-            ["1: inputs: a list should have at least 1", "2: outputs: a mapping"],
+            ["1: inputs: a list should have at least 1 item.", "2: outputs: a mapping"],
         ),
         (
             "inputs: 5\noutputs: []\n",

@@ -155,6 +155,18 @@ def test_what_the_status_is_told() -> None:
     ]
 
 
+def test_the_status_tells_soon_that_everything_is_rejected() -> None:
+    """Like the log: whatever was taken before, and until a document is taken again."""
+    found = rejections(Clock())
+    shown = []
+    with capture_logs():
+        for taken, rejected in [(990, 10), (0, 9), (0, 1), (0, 50), (1, 0)]:
+            found.count(taken, letters(rejected))
+            assert found.rejecting is not None
+            shown.append((found.rejecting.number, found.rejecting.of))
+    assert shown == [(10, 1_000), (19, 1_009), (10, 10), (60, 60), (70, 1_061)]
+
+
 def test_single_documents_count_like_batches() -> None:
     """The older ones are forgotten."""
     found = rejections(Clock())

@@ -96,7 +96,9 @@ def test_pages_are_answered_on_one_connection(start: Start) -> None:
 def test_bad_requests_end_the_connection(start: Start, request_: bytes, status: int) -> None:
     """And no other."""
     server = start()
-    assert talk(server, request_).startswith(b"HTTP/1.1 %d " % status)
+    answer = talk(server, request_)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert (b"\r\nAllow: GET, HEAD\r\n" in answer) == (status == 405)
     assert ask(server).status == 200
 
 

@@ -200,6 +200,8 @@ def test_the_last_minutes_are_drawn(seen: Observation) -> None:
     assert "Logins a minute; at most 150<" in page
     assert "success 60<" in page
     assert "failure 12<" in page
+    assert ": 120 success, 30 failure, 0 other</title>" in page
+    assert ": 60 success, 12 failure, 0 other</title>" in page
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")

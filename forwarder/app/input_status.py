@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from heapq import nsmallest
 
 import orjson
@@ -33,7 +33,7 @@ from forwarder.inputs.files.tailer import FileStatus, FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.syslog.counts import LISTENER_WARNINGS, ListenerCounts
 from forwarder.mail_logs.subscriptions import OtherLog
-from forwarder.text import decoded, shortened, shown
+from forwarder.text import decoded, iso_time, shortened, shown
 
 AGAIN_SECONDS = 3_600.0  # after which a number that has grown is logged again
 
@@ -196,7 +196,7 @@ class InputStatus:
         if status == self._last:
             return []
         self._last = status
-        at = {"time": datetime.now(UTC).isoformat(timespec="seconds")}
+        at = {"time": iso_time(time.time())}
         return [(_KEY, orjson.dumps(at | status))]
 
     def finish(self) -> None:
@@ -304,7 +304,7 @@ class InputStatus:
                     "offset": x.offset,
                     "behind_bytes": x.behind,
                     "lost_bytes": x.lost,
-                    "modified": x.modified and x.modified.isoformat(),
+                    "modified": x.modified and iso_time(x.modified.timestamp()),
                 }
                 for x in worst
             ],

@@ -39,7 +39,7 @@ _KINDS = {
     "string_type": "should be text, in quotes where it looks like something else",
 }
 """Where pydantic speaks of Python's types."""
-_PYDANTICS = re.compile(r"\w+ (should .*)", re.DOTALL)
+_PYDANTICS = re.compile(r"\w+ (should .*?)(?: after validation, not \d+)?", re.DOTALL)
 """As in "Input should be a valid integer"; the value replaces the first word."""
 _HIDDEN = "the value"
 """Instead of a secret."""
@@ -100,7 +100,13 @@ class IssueFormatter(Generic[_Model]):
             case _ if isinstance(reason, InvalidValue):
                 text = str(reason) if isinstance(value, list | dict) else f"{shown} {reason}"
             case _ if (found := _PYDANTICS.fullmatch(detail["msg"])) is not None:
-                text = found[1] if _KEY in detail["loc"] else f"{shown} {found[1]}"
+                # It counts the items of secrets.
+                words = (
+                    found[1].replace(" items", " characters")
+                    if isinstance(value, str)
+                    else found[1]
+                )
+                text = words if _KEY in detail["loc"] else f"{shown} {words}"
             case _:  # in the words of the validator that refused it
                 words = str(detail["msg"] if reason is None else reason)
                 text = f"{shown} is refused: {self._without_secrets(words)}"

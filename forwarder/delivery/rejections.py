@@ -63,6 +63,8 @@ class Rejections:
             self._older, self._newer = self._newer, (0, 0)
         self._newer = self._newer[0] + len(rejected), self._newer[1] + judged
         number, of = self._older[0] + self._newer[0], self._older[1] + self._newer[1]
+        if self._in_row >= self._many:  # what it took before says nothing any more
+            number = of = min(self._in_row, of)
         if rejected:
             newest = rejected[-1]
             self.rejecting = Rejecting(

@@ -62,6 +62,7 @@ class Series(NamedTuple):
     style: str  # `good`, `bad` or `sent`
     name: str
     values: Sequence[float]
+    latest: str = ""  # the last of them, where it is of interest
 
 
 def plot(
@@ -72,13 +73,13 @@ def plot(
 ) -> Iterator[str]:
     """Draw bars on one another; the text around them keeps its size on any screen."""
     most = max(map(sum, zip(*(x.values for x in series), strict=True)), default=0)
-    legend = "".join(f'<i class="{x.style}"></i>{x.name}' for x in series)
+    legend = "".join(f'<i class="{x.style}"></i>{x.name} {x.latest}'.rstrip() for x in series)
     yield f"<figure><figcaption>{caption}; at most {write(most)}</figcaption>"
     yield f"<figcaption>{legend}</figcaption>"
     yield f'<svg viewBox="0 0 {len(times)} 100" preserveAspectRatio="none" role="img">'
     for at, time in enumerate(times):
         top, shapes = 100.0, ""
-        for style, _, values in series:
+        for style, _, values, _ in series:
             if height := 100 * values[at] / (most or 1):
                 top -= height
                 shapes += (

@@ -88,7 +88,7 @@ def _plots(samples: Sequence["Sample"]) -> Iterator[str]:
         for name, style in _OUTCOMES.items()
     ]
     delivered = _rates("sent", "all outputs", times, [x.delivered for x in samples])
-    lag = Series("bad", "lag", [x.lag for x in samples[1:]])
+    lag = Series("sent", "lag", [x.lag for x in samples[1:]], _duration(samples[-1].lag))
     yield f"<section><h2>The last {many(round((times[-1] - times[0]) / 60), 'minute')}</h2>"
     yield '<div class="plots">'
     yield from plot("Logins a minute", times[1:], logins)
@@ -107,4 +107,4 @@ def _rates(style: str, name: str, times: Sequence[float], totals: Sequence[int])
         60 * (after - before if after >= before else after) / max(end - begin, 1)
         for (begin, end), (before, after) in zip(pairwise(times), pairwise(totals), strict=True)
     ]
-    return Series(style, f"{name} {rates[-1]:,.0f}", rates)
+    return Series(style, name, rates, f"{rates[-1]:,.0f}")

@@ -223,6 +223,8 @@ def _send(connection: h11.Connection, response: Response, request: h11.Request |
     }
     if response.status == 401:  # noqa: PLR2004 - Unauthorized
         headers["WWW-Authenticate"] = 'Basic realm="esa-forwarder", charset="UTF-8"'
+    if response.status == 405:  # noqa: PLR2004 - Method Not Allowed
+        headers["Allow"] = "GET, HEAD"
     if request is None or request.method not in {b"GET", b"HEAD"}:
         headers["Connection"] = "close"
     sent = connection.send(
