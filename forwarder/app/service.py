@@ -30,6 +30,7 @@ import structlog
 from forwarder import log
 from forwarder.app.runtime import Runtime, build_outputs
 from forwarder.app.systemd import Systemd
+from forwarder.app.taps import Taps
 from forwarder.config.load import Config, syslog_listeners
 from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_duration
@@ -77,6 +78,7 @@ class Service:
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._is_good = True
         self._live: LiveInputs | None = None  # outlive each configuration
+        self._taps = Taps()
         self._systemd = Systemd()
         self._http: HttpServer | None = None
         self._site: Site | None = None
@@ -92,6 +94,7 @@ class Service:
                 while runtime is not None:
                     runtime = self._attend(runtime)
         finally:
+            self._taps.close()
             if self._http is not None:
                 self._http.close()
         if self._live is not None:
@@ -189,6 +192,8 @@ class Service:
                     return None
         self._config, self._live = config, runtime.ingest.live
         log.configure(config.log.format, config.log.level, mask_of(config))
+        self._taps.open(config.state)
+        runtime.spool.tell = self._taps.tell
         runtime.start()
         self._systemd.tell_ready()
         known = {"outputs": ",".join(config.outputs), "state": str(config.state)}

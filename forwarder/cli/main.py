@@ -21,6 +21,7 @@ from forwarder.cli.run import run
 from forwarder.cli.send import send
 from forwarder.cli.setup import setup
 from forwarder.cli.status import status
+from forwarder.cli.tap import tap
 from forwarder.cli.trace import trace
 
 
@@ -43,6 +44,7 @@ for _command in (
     send,
     setup,
     status,
+    tap,
     trace,
 ):
     main.add_command(_command)

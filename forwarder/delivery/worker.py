@@ -279,6 +279,8 @@ class Delivery:
         if not all(x.retryable for x in failures):
             full = self._spool.letters_full(self.name)
         rejected = work.judge(failures, self._now(), keeps=full is None)
+        failed = {x.document.id for x in failures}
+        self._spool.tell([x for x in documents if x.id not in failed], self.name)
         judged = len(documents) - len(work.left)
         self.judged += judged
         self._rejections.count(judged - len(rejected), rejected)

@@ -67,6 +67,8 @@ class Spool:
         self._overflow = Overflow()
         self._trims = False  # whether more segments can be trimmed than one transaction may
         self.was_damaged = False  # whether the database was replaced by what could be read of it
+        self.tell: Callable[[Sequence[Document], str], None] = lambda _, __: None
+        """Called with documents that were committed, and with those that an output accepted."""
         self.lock = Lock(folder)
         try:
             try:
@@ -117,6 +119,7 @@ class Spool:
                 self._next = end
         if documents:
             self.wake()
+            self.tell(documents, "")
 
     def load_state(self, prefix: str) -> list[tuple[str, bytes]]:
         """Return the state whose keys begin with a prefix, in the order of the keys."""

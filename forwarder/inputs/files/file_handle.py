@@ -118,7 +118,13 @@ class Index:
 
 
 class FileHandle:
-    """An open file, read in order."""
+    """An open file, read in order.
+
+    Attributes:
+        is_gzip: Whether it is decompressed.
+        unclear: Whether it is so short that it may yet turn out to be compressed.
+        position: Of the next byte that :meth:`read` gives, in decompressed bytes from the start.
+    """
 
     def __init__(self, path: str, inode: Inode) -> None:
         """Open the file that was seen at a path; FileNotFoundError if it is not there."""
@@ -155,8 +161,8 @@ class FileHandle:
         """Go back to the first byte, and find out again what the file is."""
         head = self._check_head()
         self.is_gzip = head.startswith(GZIP_MAGIC)
-        self.unclear = is_too_short(head)  # so it may yet turn out to be compressed
-        self.position = 0  # of the next byte that is read, when it is decompressed
+        self.unclear = is_too_short(head)
+        self.position = 0
         self._head = b""
         self._gzip = None
         if self.is_gzip:
