@@ -11,10 +11,12 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from forwarder.app import taps
 from forwarder.app.service import Service
 from forwarder.app.taps import Taps, listen
+from forwarder.cli.main import main
 from forwarder.errors import ForwarderError
 from forwarder.events import Document
 from forwarder.output import Failure
@@ -115,15 +117,37 @@ def test_a_table_is_for_people(service: Program) -> None:
 
 def test_a_killed_service_is_not_running(service: Program) -> None:
     """What it left behind does not keep the next one from being listened to."""
-    command = [*COMMAND, "tap", "-c", str(service.config)]
     service.kill()
-    done = subprocess.run(command, capture_output=True, check=False, timeout=60)  # noqa: S603
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr.startswith(b"error: the service is not running with the state folder '")
+    done = CliRunner().invoke(main, ["tap", "-c", str(service.config)])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: the service is not running with the state folder '")
     service.begin()
-    with tapped(service) as process:
-        append(service.config.parent, logins(1))
-        assert len(lines(process, 2)) == 2
+    rules = ("--filter", "user=v,user=U", "--filter", "outcome=failure,source=203.0.113.0/24")
+    with tapped(service, *rules) as process:
+        append(service.config.parent, FAILED % (1, 1) + logins(2))
+        assert [b"203.0.113.9" in x for x in lines(process, 2)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--filter=user", "'user' is not NAME=VALUE."),
+        ("--filter=name=anna", "name is not a setting; available are: action, appliance, "),
+        ("--filter=source=10.0.0.0/8,source=10.1", "source is not an address or a network; use "),
+        (
+            "--filter=outcome=failed",
+            "outcome 'failed' is not allowed; use 'success' or 'failure'; did",
+        ),
+        ("--output=siem", "error: there is no output 'siem' in '"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(tmp_path: Path, option: str, words: str) -> None:
+    """With what is allowed, and before anything is shown."""
+    path = tmp_path / "esa.yaml"
+    path.write_text(CONFIG.format(folder=tmp_path), "utf-8")
+    done = CliRunner().invoke(main, ["tap", "-c", str(path), option])
+    assert done.exit_code == 2
+    assert words in " ".join(done.stderr.split())
 
 
 def test_an_output_shows_what_it_accepted(tmp_path: Path) -> None:
