@@ -252,7 +252,7 @@ def test_mistakes_in_filters_are_named(tmp_path: Path) -> None:
             f"{at}[2].source: '10.0.0.1/8' has bits behind its /8; use 10.0.0.0/8 for the network,"
             " or 10.0.0.1 for the address."
         ),
-        f"{at}[3].user: a list should have at least 1 item after validation, not 0.",
+        f"{at}[3].user: a list should have at least 1 item.",
         (
             f"{at}[4].users: is not a setting; available are: action, appliance, outcome, source,"
             " user; did you mean user?"
