@@ -106,6 +106,11 @@ def status(
             ),
             False,
         ),
+        (
+            status(inputs={"geoip_trouble": "'/x' cannot be read: it is damaged"}),
+            "GeoIP: '/x' cannot be read: it is damaged; its old content is used; put a",
+            False,
+        ),
         (status(inputs={"has_logs": False}), "inputs: nothing matches the paths; mount", True),
         (
             status(

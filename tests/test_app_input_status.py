@@ -77,6 +77,22 @@ def test_what_a_setting_asks_for_is_said_once(name: str, lines: Callable[[], lis
     assert "level=info" in line
 
 
+def test_a_database_that_cannot_be_read_is_named_once() -> None:
+    """And that it can be again."""
+    status = InputStatus(None, (), {})
+    shown = []
+    with capture_logs() as logs:
+        for trouble in (None, "missing", "missing", None):
+            status.due = 0.0
+            for _, written in status.take(CheckpointReply({}, [], Counters(), 0, {}, {}, trouble)):
+                shown.append(orjson.loads(written)["geoip_trouble"])
+    assert shown == [None, "missing", None]
+    assert [(x["log_level"], x.get("reason")) for x in logs] == [
+        ("warning", "missing"),
+        ("info", None),
+    ]
+
+
 def test_at_the_end_nothing_waits(lines: Callable[[], list[str]]) -> None:
     """There is no later look."""
     warnings = InputWarnings(lambda: 0)

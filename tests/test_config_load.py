@@ -109,6 +109,7 @@ def test_a_configuration_comes_to_its_values(tmp_path: Path) -> None:
         "agent_name": "mx",
         "tags": ("a", "b"),
         "labels": {"site": "milan"},
+        "geoip": None,
     }
     assert config.spool.max_bytes == 10 * 2**30
     assert config.log.format == "json"

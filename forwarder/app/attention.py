@@ -129,5 +129,8 @@ def _of_inputs(inputs: Mapping[str, Any]) -> Iterator[Finding]:
         detail = f" ({odd['detail']})" if odd["detail"] else ""
         what = APPLIANCE_WARNINGS[odd["kind"]] + detail
         yield Finding(f"appliance {odd['appliance']}", what)
+    if inputs.get("geoip_trouble"):
+        what, advice = inputs["geoip_trouble"], "its old content is used; put a whole file there"
+        yield Finding("GeoIP", what, advice)
     for problem in inputs.get("problems", ()):
         yield Finding("inputs", problem.rstrip("."))

@@ -20,13 +20,14 @@ from typing import Any
 
 import orjson
 
+from forwarder.app.geoip import GeoIp
 from forwarder.app.parse import open_file
 from forwarder.appliances import Appliances
 from forwarder.config.load import Config, OutputConfig, file_sources, syslog_listeners
 from forwarder.config.models import FilesSettings, HttpSettings, SyslogSettings
 from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_size
-from forwarder.errors import EndedBySignal, ForwarderError
+from forwarder.errors import ConfigError, EndedBySignal, ForwarderError
 from forwarder.events import GIVE_NAMES, Counters, describe_mixture, describe_warning
 from forwarder.inputs.block_reader import plain_bytes, read_blocks
 from forwarder.inputs.files.discovery import list_files, say_passed_over
@@ -82,6 +83,10 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
             yield from _check_input(config, number, source, seen, sockets)
         if config.http is not None:
             yield from _check_http(config.http, sockets)
+    try:
+        GeoIp(config.documents.geoip or ())
+    except ConfigError as error:
+        yield _bad(str(error))
     # The name of a folder does not count: it gives way to the one in the lines.
     named = {x.appliance for x in config.inputs if x.appliance is not None}
     named |= {x.appliance for x in seen.values() if x.named}

@@ -152,6 +152,7 @@ class InputStatus:
         self._others_logged = 0
         self._warnings = InputWarnings()
         self._counts = Counters()
+        self._geoip_trouble: str | None = None
         self._has_logs: bool | None = None
         self._behind_since: float | None = None  # from 1970; when much was not read yet
         self._is_behind = False
@@ -178,6 +179,7 @@ class InputStatus:
     def take(self, reply: CheckpointReply) -> list[tuple[str, bytes]]:
         """Log what is new, if it is time, and give pairs to save."""
         self._counts = reply.counts
+        self._note_geoip(reply.geoip_trouble)
         self._fleet.add(reply.appliance_counts)
         for key, other in reply.others.items():
             if other is None:
@@ -245,6 +247,14 @@ class InputStatus:
                 " or correct the paths; see esa-forwarder check."
             )
 
+    def _note_geoip(self, trouble: str | None) -> None:
+        """Log when a database of GeoIP cannot be read any more, and when all can be again."""
+        before, self._geoip_trouble = self._geoip_trouble, trouble
+        if trouble and not before:
+            _log.warning("GeoIP database cannot be read; its old content is used.", reason=trouble)
+        elif before and not trouble:
+            _log.info("GeoIP databases can be read again.")
+
     def _note_behind(self, behind: int) -> None:
         """Note since when much is not read yet; log it once, if it lasts, and once that it is."""
         now = time.time()
@@ -290,6 +300,7 @@ class InputStatus:
             "bytes": self._counts.bytes,
             "lines": self._counts.lines,
             "events": [[*x, y] for x, y in self._counts.events.items()],
+            "geoip_trouble": self._geoip_trouble,
             "has_logs": self._has_logs,
             "files": number,
             "behind_bytes": behind,

@@ -23,6 +23,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from forwarder import __version__
@@ -70,6 +71,7 @@ class ParserSettings(NamedTuple):
     appliances: Appliances = Appliances()
     count_lines: bool = False  # takes a twentieth of the time
     rules: Filter | None = None  # which documents there are; None for all
+    geoip: tuple[Path, ...] = ()
 
     @classmethod
     def of(cls, config: "Config") -> "ParserSettings":
@@ -90,6 +92,7 @@ class ParserSettings(NamedTuple):
             config.appliances,
             count_lines=config.http is not None,
             rules=documents.filter.rules,
+            geoip=documents.geoip or (),
         )
 
 
@@ -148,6 +151,7 @@ class CheckpointReply(NamedTuple):
     """What came of each since the last time."""
     others: dict[str, OtherLog | None]
     """By key, what is new of logs that are not mail logs; None for one that is."""
+    geoip_trouble: str | None = None
 
 
 Request = Begin | Chunk | Tick | Checkpoint

@@ -13,6 +13,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
 
 from forwarder import __version__
+from forwarder.app.geoip import GeoIp
 from forwarder.app.parser_client import (
     PREFIX,
     Begin,
@@ -55,6 +56,7 @@ class ParserPool:
         """Go on from a saved state: all pairs whose key begins with :data:`PREFIX`."""
         self._inputs = settings.inputs
         self._rules = settings.rules
+        self._geoip = GeoIp(settings.geoip) if settings.geoip else None
         self._parser = LogParser(
             Settings(
                 sessions=settings.sessions,
@@ -94,13 +96,13 @@ class ParserPool:
         return self._make(self._parser.release(now))
 
     def _make(self, documents: Documents) -> list[Document]:
-        """Make documents, and drop those that are not wanted."""
-        made, rules = documents.values(), self._rules
-        if rules is None:
-            return made
-        kept = [x for x in made if passes(x, rules)]
-        self._parser.counts.filtered_documents += len(made) - len(kept)
-        return kept
+        """Make documents, but for those that are not wanted; add where their sources are."""
+        made, rules, geoip = documents.values(), self._rules, self._geoip
+        if rules is not None:
+            kept = [x for x in made if passes(x, rules)]
+            self._parser.counts.filtered_documents += len(made) - len(kept)
+            made = kept
+        return made if geoip is None else [*map(geoip.add, made)]
 
     def _reading_of(self, chunk: Chunk) -> "FileParser":
         path = (
@@ -144,6 +146,8 @@ class ParserPool:
             self._readings.pop(key, None)
             self._input_of.pop(key, None)
             self._others.discard(key)
+        if self._geoip is not None:
+            self._geoip.look()
         consumed: dict[str, tuple[int, bytes]] = {}
         others: dict[str, OtherLog | None] = {}
         self._leaving = set()
@@ -166,6 +170,7 @@ class ParserPool:
             self._parser.open_connections,
             self._parser.take_appliance_counts(),
             others,
+            None if self._geoip is None else self._geoip.trouble,
         )
 
 

@@ -9,6 +9,7 @@ from itertools import count
 
 import structlog
 
+from forwarder.app.geoip import GeoIp
 from forwarder.app.ingest import Ingest
 from forwarder.app.live_inputs import LiveInputs
 from forwarder.app.saved_state import open_spool
@@ -47,6 +48,7 @@ class Runtime:
 
         What is seen of it is shown every other second.
         """
+        GeoIp(config.documents.geoip or ())  # the parser process would end if it cannot read one
         self.spool = open_spool(config)
         try:
             blocking = [x for x in outputs if config.outputs[x].delivery.when_full == "block"]

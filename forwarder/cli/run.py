@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from forwarder.cli.common import DONE, FAILED, as_configured, config_file, fail, load_or_end
+from forwarder.cli.common import (
+    BAD_CONFIG,
+    DONE,
+    FAILED,
+    as_configured,
+    config_file,
+    fail,
+    load_or_end,
+)
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -39,7 +47,7 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     from forwarder.cache import tune_gc
     from forwarder.config.load import load
     from forwarder.config.secret_settings import mask_of
-    from forwarder.errors import ForwarderError
+    from forwarder.errors import ConfigError, ForwarderError
     from forwarder.plugins import find_outputs, stdout_to_stderr
 
     config = load_or_end(path)
@@ -51,5 +59,5 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
         with stdout_to_stderr():
             good = Service(config, reload, once=once, give_up_after=patience).run()
     except ForwarderError as error:
-        fail(str(error))
+        fail(str(error), BAD_CONFIG if isinstance(error, ConfigError) else FAILED)
     sys.exit(DONE if good else FAILED)

@@ -7,18 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from forwarder.config.issue import InvalidValue
 from forwarder.config.types import (
+    ANY_CASE,
     MAX_SIZE,
     Count,
     Duration,
@@ -251,7 +244,7 @@ class ProfileSettings(Settings):
 class RuleSettings(Settings):
     """Conditions on a document, all of which must hold."""
 
-    user: OneOrMore[Annotated[Keyword, AfterValidator(str.lower)]] | None = None
+    user: OneOrMore[Annotated[Keyword, ANY_CASE]] | None = None
     """Accounts, such as `anna`, however clients write them; or names exactly as they write them,
     such as `anna@example.com`. Capital letters do not matter."""
     source: OneOrMore[Network] | None = None
@@ -260,7 +253,7 @@ class RuleSettings(Settings):
     """Values of `event.action`."""
     outcome: Literal["success", "failure"] | None = None
     """The value of `event.outcome`."""
-    appliance: OneOrMore[Annotated[Host, AfterValidator(str.lower)]] | None = None
+    appliance: OneOrMore[Annotated[Host, ANY_CASE]] | None = None
     """Names of appliances, as documents have them. Capital letters do not matter."""
 
     @model_validator(mode="after")
@@ -330,6 +323,8 @@ class DocumentSettings(Settings):
     """Your own fields below `labels`: names and texts."""
     filter: FilterSettings = FilterSettings()
     """Which documents there are, for all outputs."""
+    geoip: OneOrMore[FolderPath] | None = None
+    """Databases in MaxMind's format, by which documents get `source.geo` and `source.as`."""
 
 
 class SpoolSettings(Settings):

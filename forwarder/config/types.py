@@ -305,5 +305,7 @@ Namespace = Annotated[str, Field(pattern=rf"^{NAMESPACE}$")]
 """The last part of a data stream's name."""
 Keyword = Annotated[str, AfterValidator(read_keyword)]
 """Text that is visible and can be indexed, up to 1,024 characters."""
+ANY_CASE = AfterValidator(str.lower)
+"""Marks text of which capital letters do not matter."""
 Host = Annotated[str, AfterValidator(read_host)]
 """The name of a host, up to 255 characters."""
