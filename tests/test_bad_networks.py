@@ -15,7 +15,7 @@ import pytest
 from forwarder.testing import wait_until
 from tests.corpus.traffic import storm
 from tests.servers.elasticsearch.running import Node
-from tests.servers.forwarding import Forwarder, parse
+from tests.servers.forwarding import Forwarder, lean, parse
 from tests.servers.toxiproxy.running import Proxy, Stream, Toxiproxy
 
 pytestmark = pytest.mark.xdist_group("elasticsearch")
@@ -121,7 +121,7 @@ class Scene:
         assert {x: len(y) for x, y in found.items()} == dict.fromkeys(truth, 1)
         for id_, document in truth.items():
             document["data_stream"]["namespace"] = _APPLIANCE
-            assert found[id_] == [document]
+            assert found[id_] == [lean(document)]
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_mistakes_are_errors(path: Path, command: tuple[str, ...]) -> None:
     path.write_text("a: 1\nb: 2\n" + LEAST)
     done = run(*command, "-c", str(path))
     known = (
-        "appliances, dead_letters, documents, inputs, known_appliances_only, log, outputs,"
+        "appliances, dead_letters, documents, http, inputs, known_appliances_only, log, outputs,"
         " silence, spool, state"
     )
     assert done.stderr == (

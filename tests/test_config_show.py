@@ -31,6 +31,9 @@ outputs:
       message: true
       source_user: true
       user_id: true
+    filter:
+      keep: []
+      drop: []
     when_full: drop_oldest
     hosts:
     - a
@@ -48,6 +51,10 @@ documents:
   agent_name: null
   tags: []
   labels: {}
+  filter:
+    keep: []
+    drop: []
+  geoip: null
 spool:
   max_bytes: 1GB
 dead_letters:

@@ -649,6 +649,8 @@ def test_an_earlier_report_stays_where_the_disk_is_full(folder: Path, tmp_path: 
     command = [Path(sys.executable).with_name("esa-forwarder"), "report", folder, "-o", out]
     limited = ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh", *map(str, command)]
     environment = {**os.environ, "SQLITE_TMPDIR": str(tmp_path)}
+    # What is measured of the tests is written to a file, too.
+    environment.pop("COVERAGE_PROCESS_CONFIG", None)
     done = subprocess.run(limited, check=False, capture_output=True, text=True, env=environment)  # noqa: S603 - our own command
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
         1,

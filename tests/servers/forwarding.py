@@ -8,9 +8,12 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from typing import Any
 
+import orjson
 from click.testing import CliRunner
 
 from forwarder.cli.main import main
+from forwarder.ecs.profiles import REPETITIONS, leave_out
+from forwarder.events import Document
 from forwarder.testing import wait_until
 
 PROGRAM = Path(sys.executable).with_name("esa-forwarder")
@@ -116,3 +119,10 @@ def parse(*paths: str, timezone: str = "Europe/Rome") -> dict[str, dict[str, Any
         [PROGRAM, "parse", "-q", "--timezone", timezone, *paths], capture_output=True, check=True
     )
     return {x["event"]["id"]: x for x in map(json.loads, result.stdout.splitlines())}
+
+
+def lean(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what Elasticsearch and OpenSearch get of a document."""
+    shipped = leave_out(Document("", orjson.dumps(document)), REPETITIONS)
+    found: dict[str, Any] = json.loads(shipped.body)
+    return found
