@@ -39,7 +39,7 @@ class Taps:
     def __init__(self) -> None:
         self._taps: tuple[_Tap, ...] = ()
         self._lock = threading.Lock()
-        self._folder: Path | None = None  # none while nobody can listen
+        self._folder: Path | None = None  # none while no listener can connect
         self._listener: socket
         self._accepting: threading.Thread
         self._is_over = threading.Event()
