@@ -138,6 +138,17 @@ def config_file(command: Callable[_Given, _Result]) -> Callable[_Given, _Result]
     return _config_option(required=False)(argument(with_path))
 
 
+def format_option(*forms: str, help_: str) -> Callable[[_Command], _Command]:
+    """Return the option --format; the first form is the usual one."""
+    return click.option(
+        *("--format", "form"),
+        type=click.Choice(forms),
+        default=forms[0],
+        show_default=True,
+        help=help_,
+    )
+
+
 def load_or_end(path: Path, *, without_logins: bool = False, advice: str = "") -> "Config":
     """Load a configuration; if it has issues, print all of them and end the command.
 

@@ -19,6 +19,7 @@ from forwarder.cli.common import (
     Column,
     config_option,
     fail,
+    format_option,
     format_row,
     load_or_end,
     print_result,
@@ -67,13 +68,9 @@ def dead_letters() -> None:
 @dead_letters.command("list")
 @config_option
 @_output_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "ndjson"]),
-    default="table",
-    show_default=True,
-    help="Grouped by reason for people, or one JSON object a line with the whole document, oldest"
+@format_option(
+    *("table", "ndjson"),
+    help_="Grouped by reason for people, or one JSON object a line with the whole document, oldest"
     " first.",
 )
 def list_(path: Path, output: str | None, form: str) -> None:

@@ -12,6 +12,7 @@ from forwarder.cli.common import (
     DONE,
     FAILED,
     Column,
+    format_option,
     format_row,
     format_unparsed,
     require_stdout,
@@ -58,14 +59,7 @@ _MARKS = {"success": "+", "failure": "-", None: " "}
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @reading_options
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["ndjson", "table"]),
-    default="ndjson",
-    show_default=True,
-    help="One JSON document a line, or a table for people.",
-)
+@format_option("ndjson", "table", help_="One JSON document a line, or a table for people.")
 @click.option("--no-session-events", is_flag=True, help="Leave out the ends of sessions.")
 @click.option("--no-original", is_flag=True, help="Leave out event.original, the line as it was.")
 @click.option(

@@ -12,6 +12,7 @@ from forwarder.cli.common import (
     DONE,
     config_file,
     fail,
+    format_option,
     format_table,
     format_unparsed,
     load_or_end,
@@ -32,14 +33,7 @@ _LEVELS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 @click.command()
 @config_file
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Lines for people, or one JSON object.",
-)
+@format_option("table", "json", help_="Lines for people, or one JSON object.")
 @click.option(
     "--unparsed",
     is_flag=True,

@@ -16,6 +16,7 @@ from forwarder.cli.common import (
     DONE,
     config_file,
     fail,
+    format_option,
     load_or_end,
     print_result,
     require_stdout,
@@ -68,14 +69,7 @@ def _read_filter(_: click.Context, __: click.Parameter, texts: Sequence[str]) ->
     help="Only documents for which all of this holds: user, source (a network), action, outcome, "
     "appliance. Of a name that is there twice, either value will do.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "ndjson"]),
-    default="table",
-    show_default=True,
-    help="A table for people, or one JSON document a line.",
-)
+@format_option("table", "ndjson", help_="A table for people, or one JSON document a line.")
 def tap(path: Path, output: str | None, rules: "Filter | None", form: str) -> NoReturn:
     """Show documents of the running service as they pass, until Ctrl-C.
 
