@@ -10,12 +10,10 @@ from click.testing import CliRunner, Result
 
 from forwarder.app import explain as explaining
 from forwarder.cli.main import main
-from forwarder.cli.reading import read_options
 from forwarder.mail_logs import forms
 from forwarder.mail_logs.stories import Story
 from tests import patterns
-from tests.corpus.hostile import hostile
-from tests.test_trace import SAMPLES, stamped
+from tests.test_trace import all_logs, stamped
 
 HEADER = "Version: 15.0.0-100 SN: 564D\nTime offset from UTC: 7200 seconds\n"
 OPENED = (
@@ -100,17 +98,7 @@ def test_the_end_of_a_session_has_fields_from_its_messages(folder: Path) -> None
 
 def test_every_field_of_every_document_has_a_line(tmp_path: Path) -> None:
     """Of all kinds in the sample logs and in hostile ones; none is left without one."""
-    for path, content in hostile(1).files.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_bytes(content)
-    options = read_options(
-        (str(SAMPLES), str(tmp_path)),
-        config=None,
-        appliance=None,
-        zone=None,
-        year=None,
-        follow_symlinks=False,
-    )
+    options = all_logs(tmp_path)
     kinds = set()
 
     def tell(story: Story, serialise: Any) -> None:  # noqa: ANN401

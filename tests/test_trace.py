@@ -160,19 +160,24 @@ def test_hosts_of_one_file_have_numbers_of_their_own(tmp_path: Path) -> None:
     assert [x for x in messages(done) if " esa2 " in x and " esa1 " in x] == []
 
 
-def test_every_document_is_in_a_story(tmp_path: Path) -> None:
-    """Once, and as ``parse`` has it; also where the logs are hostile."""
+def all_logs(folder: Path) -> parsing.ParseOptions:
+    """Return how to read the sample logs, and hostile ones that are written into a folder."""
     for path, content in hostile(1).files.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_bytes(content)
-    options = read_options(
-        (str(SAMPLES), str(tmp_path)),
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return read_options(
+        (str(SAMPLES), str(folder)),
         config=None,
         appliance=None,
         zone=None,
         year=None,
         follow_symlinks=False,
     )
+
+
+def test_every_document_is_in_a_story(tmp_path: Path) -> None:
+    """Once, and as ``parse`` has it; also where the logs are hostile."""
+    options = all_logs(tmp_path)
     told: list[bytes] = []
     outcome = tracing.trace(
         options,
