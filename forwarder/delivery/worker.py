@@ -280,7 +280,8 @@ class Delivery:
             full = self._spool.letters_full(self.name)
         rejected = work.judge(failures, self._now(), keeps=full is None)
         failed = {x.document.id for x in failures}
-        self._spool.tell([x for x in documents if x.id not in failed], self.name)
+        accepted = [x for x in documents if x.id not in failed] if failed else documents
+        self._spool.tell(accepted, self.name)
         judged = len(documents) - len(work.left)
         self.judged += judged
         self._rejections.count(judged - len(rejected), rejected)
