@@ -16,7 +16,6 @@ from contextlib import closing, contextmanager
 from datetime import tzinfo
 from functools import partial
 from itertools import groupby
-from shutil import copyfileobj
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from forwarder.cache import tune_gc
@@ -139,7 +138,6 @@ def read_through(
 def _conclude(found: Found, work: Iterator["_Parsed"]) -> Outcome:
     """Do the work, appliance by appliance, and say how it went."""
     begun = time.monotonic()
-    tune_gc()
     counts, problems, foreign = Counters(), [*found.problems], list[str]()
     others: list[tuple[str, OtherLog]] = []
     complete = False
@@ -208,7 +206,10 @@ def _parse_all(
         for files in groups:
             yield _parse_files(files, options, out, step)
         return
-    from forwarder.app.workers import run_in_order  # noqa: PLC0415 - takes time to import
+    # These take time to import.
+    from shutil import copyfileobj  # noqa: PLC0415
+
+    from forwarder.app.workers import run_in_order  # noqa: PLC0415
 
     work = partial(_parse_to_file, options)
     with closing(run_in_order(work, groups, options.jobs)) as results:

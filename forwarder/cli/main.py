@@ -8,43 +8,44 @@ the number of a signal that ended it. What a command needs is imported when it r
 answers at once.
 """
 
+from collections import UserDict
+from importlib import import_module
+
 import click
 
 from forwarder import __version__
-from forwarder.cli.config import check, config, plugins
-from forwarder.cli.dead_letters import dead_letters
-from forwarder.cli.explain import explain
-from forwarder.cli.parse import parse
-from forwarder.cli.report import report
-from forwarder.cli.rewind import rewind
-from forwarder.cli.run import run
-from forwarder.cli.send import send
-from forwarder.cli.setup import setup
-from forwarder.cli.status import status
-from forwarder.cli.tap import tap
-from forwarder.cli.trace import trace
+
+_MODULES = {
+    "check": "config",
+    "config": "config",
+    "dead-letters": "dead_letters",
+    "explain": "explain",
+    "parse": "parse",
+    "plugins": "config",
+    "report": "report",
+    "rewind": "rewind",
+    "run": "run",
+    "send": "send",
+    "setup": "setup",
+    "status": "status",
+    "tap": "tap",
+    "trace": "trace",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(UserDict[str, click.Command]):
+    """Commands by name; the module of one is imported when that is looked up."""
+
+    def __getitem__(self, name: str) -> click.Command:  # type: ignore[explicit-override]
+        module = import_module(f"forwarder.cli.{_MODULES[name]}")
+        command: click.Command = getattr(module, name.replace("-", "_"))
+        return command
+
+
+@click.group(
+    commands=_Commands(dict.fromkeys(_MODULES, click.Command(None))),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="esa-forwarder")
 def main() -> None:
     """Turn the mail logs of Cisco Secure Email Gateways into authentication events."""
-
-
-for _command in (
-    check,
-    config,
-    dead_letters,
-    explain,
-    parse,
-    plugins,
-    report,
-    rewind,
-    run,
-    send,
-    setup,
-    status,
-    tap,
-    trace,
-):
-    main.add_command(_command)

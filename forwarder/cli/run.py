@@ -44,7 +44,6 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
         raise click.UsageError("--give-up-after needs --once: a service does not give up.")
     from forwarder import log
     from forwarder.app.service import GIVE_UP_AFTER, Service
-    from forwarder.cache import tune_gc
     from forwarder.config.load import load
     from forwarder.config.secret_settings import mask_of
     from forwarder.errors import ConfigError, ForwarderError
@@ -52,7 +51,6 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
 
     config = load_or_end(path)
     log.configure(config.log.format, config.log.level, mask_of(config))
-    tune_gc()
     reload = partial(load, path, find_outputs)
     patience = GIVE_UP_AFTER if give_up_after is None else give_up_after
     try:
