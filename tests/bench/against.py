@@ -1,7 +1,8 @@
 """The rows that compare with an earlier version of the program, installed elsewhere."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.bench.corpora import Corpora
@@ -17,7 +18,10 @@ _Command = Callable[[str], Sequence[str]]
 
 
 def against(corpora: Corpora, sizes: Sizes, earlier: str) -> Iterator[Row]:
-    """Measure whole processes of both versions in turn, so that a busy machine is busy for both.
+    """Measure whole processes of both versions at the same time.
+
+    So what disturbs the machine disturbs both. Each has a processor of its own, and they change
+    places every round.
 
     Args:
         corpora: Makes the logs.
@@ -29,10 +33,17 @@ def against(corpora: Corpora, sizes: Sizes, earlier: str) -> Iterator[Row]:
         "storm": corpora.make("storm", sizes.megabytes / 2).path,
         "nothing": corpora.empty,
     }
-    folder = Path(corpora.empty).with_name("against")
-    for what, make in (("parse", _parse), ("run --once", partial(_run, folder))):
+    folder = Path(corpora.empty)
+    pairs = {
+        "parse": (_parse(PROGRAM), _parse(earlier)),
+        "run --once": (
+            Once(folder.with_name("ours")).command,
+            Once(folder.with_name("earlier"), earlier).command,
+        ),
+    }
+    for what, (ours, theirs) in pairs.items():
         for name, log in logs.items():
-            figure = _compare(make(PROGRAM), make(earlier), log, sizes.rounds)
+            figure = _compare(ours, theirs, log, sizes.rounds)
             yield at_most(f"{what} of {name}: CPU time to the earlier version's", figure, MOST)
 
 
@@ -40,15 +51,18 @@ def _parse(program: str) -> _Command:
     return lambda log: [program, "parse", "-q", "--jobs=1", log]
 
 
-def _run(folder: Path, program: str) -> _Command:
-    return Once(folder, program).command
-
-
 def _compare(ours: _Command, theirs: _Command, log: str, rounds: int) -> float:
     taken: tuple[list[float], list[float]] = ([], [])
     for command in (ours, theirs):  # what is read from a disk for the first time counts for neither
         use(command(log))
-    for _ in range(rounds):
-        for command, seconds in zip((ours, theirs), taken, strict=True):
-            seconds.append(use(command(log)).cpu_seconds)
+    processors = (sorted(os.sched_getaffinity(0)) * 2)[-2:]  # there may be one alone
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        for _ in range(rounds):
+            processors.reverse()
+            pinned = (
+                ("taskset", "--cpu-list", str(processor), *command(log))
+                for processor, command in zip(processors, (ours, theirs), strict=True)
+            )
+            for usage, seconds in zip(threads.map(use, pinned), taken, strict=True):
+                seconds.append(usage.cpu_seconds)
     return ratio(*taken)

@@ -118,7 +118,7 @@ def test_a_row_over_its_limit_says_so() -> None:
     assert command.line(Row("a", "2", "1", "0", kept=False)) == "| a | 2 | 1 | 0 | over the limit |"
 
 
-def test_an_earlier_version_is_measured_in_turn(tmp_path: Path) -> None:
+def test_an_earlier_version_is_measured_at_the_same_time(tmp_path: Path) -> None:
     """Each command of it on each log; the same version takes as long."""
     rows = list(against(Corpora(tmp_path), Sizes(0.2, 1), PROGRAM))
     assert [x.name.partition(":")[0] for x in rows] == [
