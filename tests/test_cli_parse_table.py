@@ -6,7 +6,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
+from wcwidth import wcswidth
 
 from forwarder.cli.parse import HEADER, row
 
@@ -114,7 +114,7 @@ def test_columns_stay_in_line(text: str) -> None:
     """Wide characters take two columns, others none; a long text is cut."""
     line = shown(user={"name": text})
     before, _, after = line.rpartition("198.51.100.7")
-    assert cell_len(before) == HEADER.index("SOURCE")
+    assert wcswidth(before) == HEADER.index("SOURCE")
     assert after
 
 

@@ -99,9 +99,9 @@ def terminal_width(text: str) -> int:
     """Count the columns of a terminal that a text takes: Chinese takes two a character."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # it costs more than most tables
+    from wcwidth import wcswidth  # its tables cost more than most of ours
 
-    return cell_len(text)
+    return wcswidth(text)
 
 
 def _config_option(*, required: bool) -> Callable[[_Command], _Command]:

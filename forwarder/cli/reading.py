@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TextIO, TypeVar
 
 import click
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from forwarder.app.parse import Outcome, ParseOptions, Progress
     from forwarder.pipeline import Settings
+
+_STEP_BYTES = 1 << 20  # what makes the progress bar move: more often would take time
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
@@ -157,11 +159,12 @@ def show_progress(*, shown: bool) -> "AbstractContextManager[Progress]":
 
 
 @contextmanager
-def progress_bar(stream: IO[str]) -> "Iterator[Progress]":
+def progress_bar(stream: TextIO) -> "Iterator[Progress]":
     """Show a bar on a terminal, as long as it is needed."""
-    from rich.console import Console
-    from rich.progress import Progress as Bar
+    with click.progressbar(length=0, file=stream, update_min_steps=_STEP_BYTES) as bar:
 
-    with Bar(console=Console(file=stream), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda read, whole: bar.update(task, advance=read, total=whole or None)
+        def step(read: int, whole: int) -> None:
+            bar.length = whole or None
+            bar.update(read)
+
+        yield step
