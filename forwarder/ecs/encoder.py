@@ -69,16 +69,13 @@ class Encoder:
         self._syslogs = BoundedCache(lay_out_syslog)
 
     # In one piece: this is the hot path of a storm.
-    def encode(self, event: Event) -> bytes:  # noqa: C901, PLR0912
+    def encode(self, event: Event) -> bytes:  # noqa: C901, PLR0912, PLR0915
         """Return the document of an event: one JSON object, UTF-8, with a newline behind."""
         origin, outcome, name, time, user, connection, offset, level, line, at, syslog, ends = event
         epoch, utc, _, zone = time
-        original = message = user_text = user_domain = account = address = domain = None
-        number = begun = sender = tls = session = start = duration = header = None
-        listener = version = port = verified = correlated = mail = has_account = None
-        if syslog is not None:
-            header = self._syslogs[syslog]
-        if line is not None:
+        if line is None:
+            original = message = None
+        else:
             original = _quote(line.decode("utf-8", "replace"))
             # A file's timestamp and level need no escapes: the message ends the line's JSON.
             message = (
@@ -88,9 +85,11 @@ class Encoder:
             )
             if not self._keeps_original:
                 original = None
-        if user:
+        if not user:
+            user_text = user_domain = account = mail = has_account = None
+        else:
             user_text = _quote(user if len(user) < SHORT_KEYWORD else shorten(user))
-            mail = "@" in user
+            mail, user_domain, account = "@" in user, None, None
             if "\\" in user and user[0] != "\\":
                 user_domain = _quote(shorten(user[: user.index("\\")]))
             plain = account_of(user)
@@ -99,26 +98,28 @@ class Encoder:
                 account = _quote(plain if len(plain) < SHORT_KEYWORD else shorten(plain))
                 if account == user_text:
                     account = None
-        if connection is not None:
+        if connection is None:
+            number = begun = opened = correlated = policy = encryption = None
+        else:
             number, begun, opened, correlated, policy, encryption = connection
-            if opened is not None:
-                listener, host, version, port, host_name, verified = opened
-                address = (
-                    _quote(shorten(host.decode("utf-8", "replace"))) if version is None else host
-                )
-                if host_name is not None:
-                    domain = _quote(
-                        host_name if len(host_name) < SHORT_KEYWORD else shorten(host_name)
-                    )
-            if policy is not None or verified is not None:
-                sender = self._senders[policy, verified]
-            if encryption is not None:
-                tls = self._tls[encryption]
-            if begun is not None and ends is not None:
-                start = begun.utc
-                duration = b"%d" % max(0, (epoch - begun.epoch) * 10**9)
+        if opened is None:
+            listener = address = version = port = domain = verified = None
+        else:
+            listener, host, version, port, host_name, verified = opened
+            address = _quote(shorten(host.decode("utf-8", "replace"))) if version is None else host
+            domain = None
+            if host_name is not None:
+                domain = _quote(host_name if len(host_name) < SHORT_KEYWORD else shorten(host_name))
+        has_sender = policy is not None or verified is not None
+        sender = self._senders[policy, verified] if has_sender else None
+        tls = None if encryption is None else self._tls[encryption]
+        header = None if syslog is None else self._syslogs[syslog]
+        session = start = duration = None
         if ends is not None:
             session = lay_out_session(ends)
+            if begun is not None:
+                start = begun.utc
+                duration = b"%d" % max(0, (epoch - begun.epoch) * 10**9)
         # fmt: off
         # What makes a template: values that many events share, and which slots there are.
         key = (

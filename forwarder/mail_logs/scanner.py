@@ -119,7 +119,7 @@ class BlockReader:
     """A block on its way through the join."""
 
     __slots__ = (
-        *("_end", "_lines", "_offset", "_position", "_text"),
+        *("_end", "_first", "_lines", "_offset", "_position", "_text"),
         *("arrival", "events", "header", "matches"),
     )
 
@@ -127,6 +127,7 @@ class BlockReader:
         self._text, self._position, self._end, self._offset, _, self._lines, matches = block
         if matches is None:
             matches = scan(block.text, block.start, block.end)
+        self._first = matches[0] if matches else None
         self.matches = iter(matches)  # the lines that matter and were not read yet
         self.header = header  # of their file; a file header in the block changes it
         self.arrival = arrival  # of messages, in seconds since 1970; 0 for a file
@@ -137,6 +138,9 @@ class BlockReader:
 
         Where the header says another serial number, the rest of it is left.
         """
+        first, self._first = self._first, None
+        if first is not None and first[1]:  # nearly always; nothing needs to be put back
+            return True
         for match in self.matches:
             if match[1] or not self.header.read(message_of(match[0])):
                 self.matches = chain((match,), self.matches)
