@@ -65,6 +65,7 @@ EXPIRY_SECONDS = 60
 """How often, in the log's own time, the age of all sessions is checked."""
 
 _MAX_AGE_SECONDS = MAX_AGE // timedelta(seconds=1)
+_MIN_AGE_SECONDS = -MAX_BACK_SECONDS
 _MAX_BACK_IN_ZONE = MAX_BACK_SECONDS + MAX_OFFSET // timedelta(seconds=1)
 # To find a member in its class takes as long as a call.
 _INBOUND = Action.INBOUND
@@ -224,14 +225,15 @@ class Correlator:
         name, is_whole, ending = rest.rpartition(MECHANISM)
         # Nearly all: a client's login of the usual form.
         outcome = self._parser.endings[verb, ending] if is_whole else None
-        login: Login | None
+        named: bytes | None
+        address: bytes | None
         if outcome is not None and len(number) <= MAX_DIGITS:
-            login = outcome, number, name.decode("utf-8", "replace") or None, None
+            named, user, address = number, name.decode("utf-8", "replace") or None, None
+        elif (login := self._read_other_login(block, line)) is not None:
+            outcome, named, user, address = login
+            number = named or b""
         else:
-            login = self._read_other_login(block, line)
-        if login is None:
             return
-        outcome, named, user, address = login
         header, clock = block.header, self._clock
         if header.offset is not clock.offset:
             clock.set_offset(header.offset)
@@ -242,7 +244,6 @@ class Correlator:
         epoch = time.epoch
         if epoch >= self.next_expiry:
             self._expire(time, block)
-        number = named or b""
         offset, original, at, level, syslog = block.locate(line)
         key = header.ids.identify(
             header.hashes[b"inbound" if address is None else b"outbound"],
@@ -264,6 +265,8 @@ class Correlator:
                 connection = self._join_outbound(number, address, time, line, header)
             if not connection.correlated:
                 self._counters.uncorrelated += 1
+                if len(self.connections.inbound) > MAX_OPEN:
+                    self.connections.make_space(block)
         if syslog is not None:
             time = at_offset(time, syslog)
         # fmt: off
@@ -272,8 +275,6 @@ class Correlator:
             offset, level, original, at, syslog, None,
         )))
         # fmt: on
-        if len(self.connections.inbound) > MAX_OPEN:
-            self.connections.make_space(block)
 
     def _read_other_login(self, block: BlockReader, line: bytes) -> Login | None:
         """Parse a login line of any form; a file header, which is none, is read, too."""
@@ -295,17 +296,16 @@ class Correlator:
         if known is None:
             raw = open_.inbound.get(number)
             known = unknown(number) if raw is None else open_.describe_inbound(number, raw)
-        start = known.start
-        age = 0 if start is None else epoch - start.epoch
-        # Only expiry ends a session.
-        is_old = age > _MAX_AGE_SECONDS < epoch - last
-        if is_old and session is None:
-            known, start, failures = unknown(number), None, 0
-        if age < -MAX_BACK_SECONDS and not self._may_be_of_a_zone(
-            -age, line, open_.inbound.get(number), header
-        ):
-            # The number meant another connection then, and nothing is known of it.
-            return unknown(number)
+        start, is_old = known.start, False
+        if start is not None:
+            age = epoch - start.epoch
+            if age > _MAX_AGE_SECONDS < epoch - last and session is None:  # a session expires
+                known, start, failures, is_old = unknown(number), None, 0, True
+            elif age < _MIN_AGE_SECONDS and not self._may_be_of_a_zone(
+                -age, line, open_.inbound.get(number), header
+            ):
+                # The number meant another connection then, and nothing is known of it.
+                return unknown(number)
         if outcome.action is _INBOUND:
             if outcome.result != SUCCESS:
                 failures += 1
