@@ -18,7 +18,7 @@ from functools import partial
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from forwarder.cache import tune_gc
+from forwarder.cache import tune_memory
 from forwarder.errors import ForwarderError
 from forwarder.events import Counters, Unparsed
 from forwarder.inputs.block_reader import STDIN, ReadError, file_times, read_blocks
@@ -222,7 +222,7 @@ def _parse_all(
 
 def _parse_to_file(options: ParseOptions, files: list[LogFile], path: "Path") -> _Parsed:
     """Parse the files of one appliance in a process of its own."""
-    tune_gc()
+    tune_memory()
     advice = "; run again with --jobs 1, or with TMPDIR set to a folder that has space"
     with _writing("a temporary file", advice), path.open("wb", _BUFFER_BYTES) as store:
         return _parse_files(files, options, store, lambda _: None)
