@@ -20,8 +20,8 @@ _Command = Callable[[str], Sequence[str]]
 def against(corpora: Corpora, sizes: Sizes, earlier: str) -> Iterator[Row]:
     """Measure whole processes of both versions at the same time.
 
-    So what disturbs the machine disturbs both. Each has a processor of its own, and they change
-    places every round.
+    So what disturbs the machine disturbs both. Each has a processor of its own, and in each round
+    they change places: one may be slower.
 
     Args:
         corpora: Makes the logs.
@@ -55,14 +55,17 @@ def _compare(ours: _Command, theirs: _Command, log: str, rounds: int) -> float:
     taken: tuple[list[float], list[float]] = ([], [])
     for command in (ours, theirs):  # what is read from a disk for the first time counts for neither
         use(command(log))
-    processors = (sorted(os.sched_getaffinity(0)) * 2)[-2:]  # there may be one alone
+    first, second = (sorted(os.sched_getaffinity(0)) * 2)[-2:]  # there may be one alone
     with ThreadPoolExecutor(max_workers=2) as threads:
         for _ in range(rounds):
-            processors.reverse()
-            pinned = (
-                ("taskset", "--cpu-list", str(processor), *command(log))
-                for processor, command in zip(processors, (ours, theirs), strict=True)
-            )
-            for usage, seconds in zip(threads.map(use, pinned), taken, strict=True):
-                seconds.append(usage.cpu_seconds)
+            both = [
+                list(threads.map(use, (_pinned(x, ours(log)), _pinned(y, theirs(log)))))
+                for x, y in ((first, second), (second, first))
+            ]
+            for usages, seconds in zip(zip(*both, strict=True), taken, strict=True):
+                seconds.append(sum(x.cpu_seconds for x in usages))
     return ratio(*taken)
+
+
+def _pinned(processor: int, command: Sequence[str]) -> list[str]:
+    return ["taskset", "--cpu-list", str(processor), *command]
