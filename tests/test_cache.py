@@ -1,10 +1,12 @@
 """Values are made once, and there is an end to what is remembered."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.cache import MAX_ENTRIES, MAX_KEY_BYTES, BoundedCache
+from forwarder.cache import MAX_ENTRIES, MAX_KEY_BYTES, BoundedCache, serialise
 
 
 def test_a_value_is_made_once() -> None:
@@ -70,3 +72,15 @@ def test_memories_do_not_share(keys: list[int]) -> None:
     single: BoundedCache[int, int] = BoundedCache(lambda key: key)
     double: BoundedCache[int, int] = BoundedCache(lambda key: key * 2)
     assert [(key, key * 2) for key in keys] == [(single[key], double[key]) for key in keys]
+
+
+def test_what_is_kept_takes_no_more_than_it_needs() -> None:
+    """A thousand short values are no megabytes."""
+    tracemalloc.start()
+    try:
+        kept = [serialise({"number": x}) for x in range(1_000)]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept[7] == b'{"number":7}'
+    assert taken < 200_000

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from forwarder import __version__
+from forwarder.cache import serialise
 from forwarder.events import Action, Event, Policy, Session, SyslogHeader, Tls
 
 ECS_VERSION = "9.4.0"
@@ -217,7 +218,7 @@ def lay_out_syslog(header: SyslogHeader) -> bytes | None:
             "version": header.version,
         }
     )
-    return orjson.dumps(layout) if layout else None
+    return serialise(layout) if layout else None
 
 
 def lay_out_sender(key: tuple[Policy | None, bool | None]) -> bytes:
@@ -228,7 +229,7 @@ def lay_out_sender(key: tuple[Policy | None, bool | None]) -> bytes:
         known |= {"policy": policy.action, "group": cut(policy.group), "match": cut(policy.match)}
         known |= {"sbrs": policy.sbrs, "country": cut(policy.country)}
     # Scores and groups make many of these; they are flat, which makes it quicker.
-    return orjson.dumps({x: y for x, y in known.items() if y is not None and y != ""})
+    return serialise({x: y for x, y in known.items() if y is not None and y != ""})
 
 
 def lay_out_tls(tls: Tls) -> bytes:
@@ -241,7 +242,7 @@ def lay_out_tls(tls: Tls) -> bytes:
         "client": {"subject": cut(tls.client_subject)},
         "server": {"subject": cut(tls.server_subject)},
     }
-    return orjson.dumps(without_empty(layout))
+    return serialise(without_empty(layout))
 
 
 def lay_out_session(session: Session) -> bytes:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from forwarder.cache import serialise
 from forwarder.events import (
     Action,
     CloseReason,
@@ -159,7 +160,7 @@ class Snapshot:
     def _dump_login(self, login: LoginState) -> bytes:
         _, last, failures, session = login
         if session is None:
-            return orjson.dumps([last, failures, None])
+            return serialise([last, failures, None])
         followed = self._correlator.connections.messages.followed
         mids = sorted(session.mids)
         stats = [
@@ -167,7 +168,7 @@ class Snapshot:
             _dump_instant(session.last),
             [[mid.decode(), followed[mid].recipients, followed[mid].size] for mid in mids],
         ]
-        return orjson.dumps([last, failures, stats])
+        return serialise([last, failures, stats])
 
     def _restore_login(self, number: bytes, value: Any) -> None:  # noqa: ANN401 - JSON
         last, failures, stats = value
@@ -186,7 +187,7 @@ class Snapshot:
         # What its lines say is computed again when it is needed.
         login: LoginState = (None, last, failures, session)
         self._correlator.connections.logins[number] = login
-        self._logins[number] = login, orjson.dumps(value), None
+        self._logins[number] = login, serialise(value), None
 
     def _changed_waiting(self) -> Iterator[Pair]:
         open_, stored = self._correlator.connections, self._waiting
