@@ -214,6 +214,30 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
     assert ingest.status.problems == 1
 
 
+def test_a_pause_ends_also_where_space_comes_between_two_looks_at_it(
+    tmp_path: Path, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is delivered while files are looked at counts as much as what is waited for."""
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(module, "SAY_SECONDS", 0.0)
+    notice = Ingest._note_changes  # noqa: SLF001 - follows the wait for space
+
+    append(tmp_path, logins(*range(1, 5_001)))
+    with closing(opened(tmp_path / "state", "told", max_bytes=20_000)) as small:
+
+        def deliver(ingest: Ingest) -> None:
+            notice(ingest)
+            if said("Reading paused"):
+                take(small, "told")
+
+        monkeypatch.setattr(Ingest, "_note_changes", deliver)
+        with running(ingest := reader(tmp_path, small)):
+            wait_until(lambda: said("The spool has space again"), "an end of the pause")
+            wait_until(lambda: small.pending("told") == 0, "all of it")
+            assert not ingest.committer.is_blocked
+            assert summarise(tmp_path / "state").pause is None
+
+
 def lost_bytes(spool: Spool) -> int:
     """Return what the status says that is lost."""
     status = dict(spool.load_state(STATUS_PREFIX)).get(STATUS_PREFIX + "ingest", b"{}")

@@ -180,7 +180,7 @@ class Ingest:
         while not self._stop.is_set() and not ended:
             self.alive_at = time.monotonic()
             self.committer.check()
-            if not self._spool.wait_for_space(self._stop, 0):
+            if not self.committer.has_space():
                 self._commit_all()
                 self.committer.wait()
                 self.committer.wait_for_space()
@@ -308,6 +308,7 @@ class Committer:
         self._meanwhile = meanwhile
         self._since: float | None = None  # from 1970; when nothing could be written first
         self._is_logged = False
+        self._is_waiting = False  # for space
         self._thread = ThreadPoolExecutor(1, "commit")
         self._in_progress: Future[None] | None = None
         self.is_given_up = False  # whether something was not written, because the program ends
@@ -344,11 +345,19 @@ class Committer:
         """Wait for the commit, whatever comes of it."""
         self._thread.shutdown()
 
+    def has_space(self) -> bool:
+        """Tell whether the spool has space; if it was waited for, that ends."""
+        has_space = self._spool.wait_for_space(self._stop, 0)
+        if has_space and self._is_waiting:
+            self._is_waiting = False
+            self._resume("The spool has space again; reading resumed.")
+        return has_space
+
     def wait_for_space(self) -> None:
         """Wait a moment for space in the spool; nothing may be in progress."""
+        self._is_waiting = True
         self._pause(self._spool.blocked_reason or "the spool is full", SAY_SECONDS)
-        if self._spool.wait_for_space(self._stop, WAIT_SECONDS):
-            self._resume("The spool has space again; reading resumed.")
+        self._spool.wait_for_space(self._stop, WAIT_SECONDS)
 
     def _persist(self, documents: Sequence[Document], state: State) -> None:
         refused = False
