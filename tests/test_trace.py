@@ -120,6 +120,20 @@ def test_connections_are_found(folder: Path, query: str, names: list[str]) -> No
     assert found == [f"{x} of esa1" for x in names]
 
 
+@pytest.mark.parametrize(
+    "query", ["o\x1b\u202eM@example.com", r"O\x1b\u202em@example.com", r"o\x1b\u202em"]
+)
+def test_a_user_is_found_as_tables_show_it(tmp_path: Path, query: str) -> None:
+    """With codes for what a terminal would obey, with and without the domain."""
+    user = "o\x1b\u202em@example.com"
+    line = (
+        f"SMTP Auth: (ICID 5) failed for user: {user} using AUTH mechanism: PLAIN with profile: P"
+    )
+    (tmp_path / "mail.current").write_bytes(stamped(line))
+    done = trace(query, tmp_path)
+    assert (done.exit_code, "Logins: 1 failure" in done.stdout) == (0, True)
+
+
 @pytest.mark.parametrize("query", ["anna@example.net", "7", "198.51.100.8", "\x1b[31m"])
 def test_what_is_not_there_is_said(folder: Path, query: str) -> None:
     """And ends with 1, as grep does; what was asked for does no harm."""

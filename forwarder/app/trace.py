@@ -2,11 +2,12 @@
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 
 from forwarder.app.parse import Outcome, ParseOptions, Progress, Watcher, read_through
+from forwarder.ecs.layout import account_of
 from forwarder.errors import ForwarderError
 from forwarder.events import Event, Opened
 from forwarder.mail_logs.connections import MAX_LINE
@@ -16,6 +17,7 @@ from forwarder.mail_logs.messages import MessageParser
 from forwarder.mail_logs.scanner import Block
 from forwarder.mail_logs.stories import Stories, Story, StoryLine, Wanted
 from forwarder.pipeline import Settings
+from forwarder.text import escaped
 
 Tell = Callable[[Story, Callable[[Event], bytes]], None]
 """Gets each story that is wanted when it has ended, and what makes a document of an event."""
@@ -62,19 +64,14 @@ def read_query(text: str) -> Wanted:
     if not text.strip():
         raise ForwarderError("it is empty; name a connection, a user or an address")
     user = text.casefold()
-    account = _account(user) if user == _account(user) else None
-    return lambda _story, _line, event: event is not None and _is_user(event, user, account)
+    return lambda _story, _line, event: event is not None and user in _names(event)
 
 
-def _is_user(event: Event, user: str, account: str | None) -> bool:
-    session = () if event.session is None else event.session.users
-    names = [x.casefold() for x in (*session, event.user or "")]
-    return user in names or (account is not None and account in map(_account, names))
-
-
-def _account(user: str) -> str:
-    """Return a user without a domain before or behind."""
-    return user.rpartition("\\")[2].partition("@")[0]
+def _names(event: Event) -> Iterator[str]:
+    """Yield the users of an event, with and without domains, also as tables show them."""
+    for name in (*(event.session.users if event.session else ()), event.user or ""):
+        for each in (name, account_of(name)):
+            yield from (each.casefold(), escaped(each).casefold())
 
 
 def _by_network(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Wanted:
