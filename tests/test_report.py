@@ -553,6 +553,19 @@ def test_text_fits_the_terminal(company: Report, width: int) -> None:
     assert "\x1b[" in "".join(as_text(company, width, colour=True))
 
 
+def test_addresses_are_whole_in_a_narrow_terminal(company: Report) -> None:
+    """Times are left out first: the lines below have them."""
+    lines = [*as_text(company, 80)]
+    for table in company.tables:
+        if table.rows and "Source" in table.columns:
+            at = table.columns.index("Source")
+            titles = [x.partition(" (")[0] for x in lines]
+            begin = titles.index(table.title)
+            end = lines.index("", begin)
+            shown = {y for x in lines[begin + 2 : end] if x[:1] != " " for y in x.split("  ")}
+            assert {x.cells[at] for x in table.rows} <= {x.strip() for x in shown}, table.title
+
+
 def test_text_for_no_terminal_is_whole(folder: Path) -> None:
     """A pipe has no width: each line is behind its place, and the login below the refusals."""
     write(folder.parent, [login(x * HOUR, "anna", "203.0.113.5", good=x > 4) for x in range(6)])

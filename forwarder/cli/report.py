@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from forwarder.report.tables import Report, Table
 
 _LEAST_WIDTH = 8  # of a column of text
+_ADDRESSES = {"Source", "Network", "Smart host"}  # columns that are of no use without their ends
 _BAR_WIDTH = 40
 _MOST_BARS = 60  # as text: of more, those with the most refusals
 _PROSE_WIDTH = 100
@@ -273,11 +274,11 @@ def _rows(table: "Table", width: int, style: Any) -> Iterator[str]:  # noqa: ANN
         [escaped(show(x)) for x in row] for row in (table.columns, *(x.cells for x in table.rows))
     ]
     right = [is_number(x) for x in table.rows[0].cells]
-    widths = _fit([max(map(terminal_width, x)) for x in zip(*shown, strict=True)], right, width)
-    columns = [Column(x, right=y, most=x) for x, y in zip(widths, right, strict=True)]
-    yield style(format_row(shown[0], columns), dim=True)
+    widths = _fit(table, [max(map(terminal_width, x)) for x in zip(*shown, strict=True)], width)
+    columns = [Column(y, right=right[x], most=y) for x, y in widths.items()]
+    yield style(format_row([shown[0][x] for x in widths], columns), dim=True)
     for row, cells in zip(table.rows, shown[1:], strict=True):
-        yield format_row(cells, columns)
+        yield format_row([cells[x] for x in widths], columns)
         # Of a finding the last one, too, such as the login after refusals.
         lines = (*row.lines[:1], *(row.lines[1:][-1:] if table.is_finding else ()))
         for line in lines:
@@ -297,12 +298,24 @@ def _line(line: "Line", width: int) -> Iterator[str]:
     yield format_row([f"      {text}"], [Column(0, most=width)])
 
 
-def _fit(widths: list[int], right: Sequence[bool], most: int) -> list[int]:
-    """Narrow the widest columns of text until all fit."""
-    widths = widths.copy()
-    while sum(widths) + 2 * (len(widths) - 1) > most:
-        texts = [x for x, is_right in enumerate(right) if not is_right and widths[x] > _LEAST_WIDTH]
-        if not texts:
-            break
-        widths[max(texts, key=lambda x: widths[x])] -= 1
-    return widths
+def _fit(table: "Table", widths: list[int], most: int) -> dict[int, int]:
+    """Choose columns that fit, with their widths.
+
+    Text is cut. Where that is not enough, times are left out, which are in the lines below, too; at
+    last, addresses are cut.
+    """
+    fitted = dict(enumerate(widths))
+    cells = dict(enumerate(table.rows[0].cells))
+    times = [x for x, cell in cells.items() if isinstance(cell, Time)]
+    addresses = [x for x in cells if table.columns[x] in _ADDRESSES]
+    texts = [x for x in cells if not is_number(cells[x]) and x not in {*times, *addresses}]
+
+    def excess() -> int:
+        return sum(fitted.values()) + 2 * (len(fitted) - 1) - most
+
+    while times and excess() > sum(max(fitted[x] - _LEAST_WIDTH, 0) for x in texts):
+        del fitted[times.pop()]
+    for narrowed in (texts, addresses):
+        while excess() > 0 and any(fitted[x] > _LEAST_WIDTH for x in narrowed):
+            fitted[max(narrowed, key=fitted.__getitem__)] -= 1
+    return fitted
