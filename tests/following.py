@@ -85,7 +85,7 @@ class Reader:
         self.pieces += pieces
         for piece in pieces:
             self._take(piece)
-        self.problems += self.following.take_problems()
+        self.problems += [*self.following.take_problems(), *self.following.take_losses()]
         return pieces
 
     def settle(self, seconds: float = 5.0, times: int = 1) -> None:

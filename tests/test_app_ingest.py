@@ -202,6 +202,8 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
             size = other.stat().st_size
             other.unlink()
             wait_until(lambda: said(f"is gone, and {size} bytes at its end"), "the loss")
+            assert said("Log file was deleted before it was read.")
+            assert not said("Log file cannot be read.")
             held.close()
             wait_until(lambda: lost_bytes(small) == size, "the loss in the status")
 

@@ -167,6 +167,9 @@ class InputStatus:
         for problem in self.tailer.take_problems():
             self.problems += 1
             _log.warning("Log file cannot be read.", reason=problem)
+        for loss in self.tailer.take_losses():
+            self.problems += 1
+            _log.warning("Log file was deleted before it was read.", reason=loss)
         links = self.tailer.take_links()
         if links is not None:
             _log.warning("Symbolic links were skipped.", reason=links)

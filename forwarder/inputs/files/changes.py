@@ -49,6 +49,7 @@ class ChangeTracker:
         self._scan_at = self._rescan_at = self._look_at = float("-inf")
         self.problems: frozenset[str] = frozenset()  # what was wrong at the last scan
         self.links: tuple[str, ...] = ()  # links that were not followed then
+        self.losses: list[str] = []  # what was deleted before it was read: sentences
         self.scans = 0  # how many there were that missed no file
         self._torn = 0
 
@@ -105,7 +106,8 @@ class ChangeTracker:
         new = [x for x in dict.fromkeys(result.problems) if x not in self.problems]
         self.problems, self.links = frozenset(result.problems), tuple(result.links)
         self._logs.forget_old()
-        return new + self.count_losses(GRACE)
+        self.count_losses(GRACE)
+        return new
 
     def update(self, stat: FileStat, *, is_first: bool = False) -> None:
         """Apply what was found of one file; ``is_first`` at the first scan of all."""
@@ -172,9 +174,8 @@ class ChangeTracker:
             self._logs.see(file.log, file.stat.size)
         self._files.drop(file)
 
-    def count_losses(self, grace: timedelta) -> list[str]:
+    def count_losses(self, grace: timedelta) -> None:
         """Give up on what is unread of logs that have no file for longer than ``grace``."""
-        problems = []
         now = self._monotonic()
         for log in self._logs.gone:
             if log.gone_since is None or now - log.gone_since < grace.total_seconds():
@@ -184,14 +185,13 @@ class ChangeTracker:
             compressed = not began and path + ".gz" in self._files.paths
             if log.unread and not compressed:
                 lost = self._logs.lose(log)
-                problems.append(
+                self.losses.append(
                     f"{path!r} is gone, and {lost} bytes at its end that were there are lost: "
                     f"they were not read before and are in no other file that is followed; "
                     f"keep files for longer, or see in the status what holds up reading"
                 )
             if not began and not log.lost:
                 self._logs.forget(log)
-        return problems
 
     def _may_be_replaced(self, file: File) -> bool:
         """Whether reading on cannot find out that a file is another one by now.

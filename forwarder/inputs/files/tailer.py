@@ -96,7 +96,7 @@ class FileTailer:
             if not chunks and self.drained:
                 self._logs.stop_seeking()
                 if self._once:
-                    self._reader.problems += self._tracker.count_losses(timedelta(0))
+                    self._tracker.count_losses(timedelta(0))
                     return []
             if chunks or now >= deadline:
                 return chunks
@@ -138,6 +138,11 @@ class FileTailer:
         """Return what went wrong since the last time: sentences, each once an hour at most."""
         problems, self._reader.problems = self._reader.problems, []
         return [x for x in problems if self._is_new(x)]
+
+    def take_losses(self) -> list[str]:
+        """Return what was deleted before it was read, since the last time, in the same way."""
+        losses, self._tracker.losses = self._tracker.losses, []
+        return [x for x in losses if self._is_new(x)]
 
     def _is_new(self, problem: str) -> bool:
         """Note that something is reported, if it was not for an hour: it may come and go."""
