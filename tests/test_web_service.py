@@ -129,8 +129,10 @@ def test_a_full_disk_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     running.run(test)
 
 
-def test_pages_stay_over_a_reload_and_move_with_it(tmp_path: Path) -> None:
-    """A connection that is open stays open; one to the old address ends."""
+def test_pages_stay_over_a_reload_and_move_with_it(
+    tmp_path: Path, said: Callable[[str], bool]
+) -> None:
+    """A connection that is open stays open; one to the old address ends; the log has both."""
     running = Running(tmp_path)
 
     def test() -> None:
@@ -159,6 +161,8 @@ def test_pages_stay_over_a_reload_and_move_with_it(tmp_path: Path) -> None:
     running.run(test)
     for client in clients:
         client.close()
+    for port in (running.port, running.other_port):
+        assert said(f" http=127.0.0.1:{port}")
 
 
 def test_an_address_that_is_taken_ends_the_start(tmp_path: Path) -> None:

@@ -197,6 +197,8 @@ class Service:
         runtime.start()
         self._systemd.tell_ready()
         known = {"outputs": ",".join(config.outputs), "state": str(config.state)}
+        if self._http is not None:
+            known["http"] = self._http.settings.place
         _log.info("The service has begun.", inputs=len(config.inputs), **known)
         return runtime
 
