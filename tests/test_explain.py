@@ -196,6 +196,11 @@ def test_what_is_neither_file_nor_line_is_bad_usage() -> None:
         2,
         "error: '/none/mail.current:5' is neither a file nor a line of a log.\n",
     )
+    done = explain("")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "error: '' is neither a file nor a line of a log.\n",
+    )
 
 
 def test_a_line_may_be_longer_than_the_name_of_a_file() -> None:

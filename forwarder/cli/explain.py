@@ -97,7 +97,7 @@ def _read_target(target: str) -> tuple[str | None, int | None]:
 def _is_there(target: str) -> bool:
     """Whether it is a file, also one that this user may not look at."""
     try:
-        return Path(target).exists()
+        return target != "" and Path(target).exists()  # which would be this folder
     except PermissionError:
         return True
     except OSError:  # longer than the name of a file
