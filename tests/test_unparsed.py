@@ -55,9 +55,16 @@ def test_each_kind_is_listed_at_its_place(path: Path, why: str) -> None:
 
 
 def test_lines_come_in_the_order_of_the_file(path: Path) -> None:
-    """And nothing else: no document, no header of a table."""
-    found = unparsed("--format", "table", str(path))
+    """And nothing else: no document."""
+    found = unparsed(str(path))
     assert [next(y for y in LINES if f": {y}: " in x) for x in found] == [*LINES]
+
+
+def test_a_table_of_them_is_refused(path: Path) -> None:
+    """They are lines, whatever is asked for."""
+    done = CliRunner().invoke(main, ["parse", "--unparsed", "--format", "table", str(path)])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "leave out --format" in done.stderr
 
 
 def test_what_is_understood_is_not_listed(tmp_path: Path) -> None:
