@@ -15,7 +15,8 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from forwarder.app.status import describe
+from forwarder.app.status import Table, describe
+from forwarder.cli.common import format_table
 from forwarder.cli.main import main
 from forwarder.cli.status import as_text
 from forwarder.output import Failure
@@ -230,6 +231,15 @@ def test_status_for_people(tmp_path: Path) -> None:
         "FILE                APPLIANCE   SIZE  BEHIND  LOST  CHANGED",
         "/srv/esa/mail.\\x1b  esa1       5,000   1,234     0  2026-03-01T06:40:00Z",
         "/srv/esa/mail.2     esa1          50       0     5  gone",
+    ]
+
+
+def test_a_long_name_leaves_the_table_readable() -> None:
+    """An account that uploads logs names their folder."""
+    table = Table(("File", "Appliance", "Size"), [("a", "x" * 255, 5)], ("Appliance",))
+    assert [*format_table(table)] == [
+        f"FILE  APPLIANCE{' ' * 55}  SIZE",
+        f"a     {'x' * 63}…     5",
     ]
 
 

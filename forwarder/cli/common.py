@@ -22,6 +22,9 @@ DONE = 0
 FAILED = 1
 BAD_CONFIG = 2  # as click ends for a wrong option
 
+_MOST = {"Appliance": 64}
+"""How wide columns become: strangers make names of folders, and JSON has them whole."""
+
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -77,7 +80,11 @@ def format_table(table: "Table") -> Iterator[str]:
     whole = [[x.upper() for x in table.head], *rows]
     left = {table.head[0], *table.left}
     columns = [
-        Column(max(terminal_width(escaped(x)) for x in column), right=name not in left)
+        Column(
+            min(max(terminal_width(escaped(x)) for x in column), _MOST.get(name, sys.maxsize)),
+            right=name not in left,
+            most=_MOST.get(name, 0),
+        )
         for name, column in zip(table.head, zip(*whole, strict=True), strict=True)
     ]
     return (format_row(x, columns) for x in whole)
