@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -162,6 +164,28 @@ def test_a_folder_that_others_may_enter_is_a_warning(tmp_path: Path, mounts: Pat
     warnings = [x for x in at(found(tmp_path, LEAST, mounts), "state ", tmp_path) if x[0] and x[2]]
     advice = "Take the right from them: chmod 700 ../state"
     assert warnings == [(True, "'../state' can be entered by others", advice)]
+
+
+def test_a_secret_that_others_may_read_is_a_warning(tmp_path: Path, mounts: Path) -> None:
+    """Of the group it may be one: it is the service's."""
+    for name, mode in (("token", 0o644), ("fine", 0o640), ("site.key", 0o604), ("site.pem", 0o644)):
+        (tmp_path / name).write_text("x" * 16)
+        (tmp_path / name).chmod(mode)
+    text = f"""{LEAST.replace("[a]", f"['${{file:{tmp_path}/fine}}']")}
+http:
+  listen: 0.0.0.0:1
+  token: ${{file:{tmp_path}/token}}
+  tls: {{certificate: {tmp_path}/site.pem, key: {tmp_path}/site.key}}
+"""
+    warned = [x for x in found(tmp_path, text, mounts) if "that all users can read" in x.text]
+    assert [(x.good, x.text, x.advice) for x in warned] == [
+        (
+            True,
+            f"'{tmp_path}/{x}' has a secret that all users can read",
+            f"Take the right from them: chmod o= {tmp_path}/{x}",
+        )
+        for x in ("token", "site.key")
+    ]
 
 
 def test_documents_of_an_output_that_is_gone_are_a_warning(tmp_path: Path, mounts: Path) -> None:
@@ -406,4 +430,35 @@ def test_the_address_of_the_page_is_tried(tmp_path: Path, mounts: Path) -> None:
     text = f"{LEAST}http: {{listen: {port}}}\n"
     assert at(found(tmp_path, text, mounts), "http: ", tmp_path) == [
         (True, f"can listen at 127.0.0.1:{port}", "")
+    ]
+
+
+LISTEN = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+input()
+"""
+
+
+def test_an_address_that_another_program_has_is_not_left_to_the_service(
+    tmp_path: Path, mounts: Path
+) -> None:
+    """Which runs, with another configuration: a reload would fail."""
+    command = [sys.executable, "-c", LISTEN]
+    with (
+        subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as other,
+        closing(opened(tmp_path / "state", "a")),
+    ):
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        text = LEAST.replace("{type: stdin}", f"{{type: syslog, listen: 'tcp://127.0.0.1:{port}'}}")
+        assert text != LEAST
+        findings = found(tmp_path, f"{text}http: {{listen: {port}}}\n", mounts)
+        other.communicate(b"\n")
+    assert [x.text.partition(": cannot listen")[0] for x in findings if not x.good] == [
+        "inputs[0]",
+        "http",
     ]

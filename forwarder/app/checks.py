@@ -9,10 +9,9 @@ import os
 import re
 import shlex
 import shutil
-import stat
 import tempfile
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from datetime import tzinfo
 from pathlib import Path
@@ -25,7 +24,7 @@ from forwarder.app.parse import open_file
 from forwarder.appliances import Appliances
 from forwarder.config.load import Config, OutputConfig, file_sources, syslog_listeners
 from forwarder.config.models import FilesSettings, HttpSettings, SyslogSettings
-from forwarder.config.secret_settings import mask_of
+from forwarder.config.secret_settings import check_secret_files, mask_of
 from forwarder.config.types import format_size
 from forwarder.errors import ConfigError, EndedBySignal, ForwarderError
 from forwarder.events import GIVE_NAMES, Counters, describe_mixture, describe_warning
@@ -35,8 +34,8 @@ from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.paths import Search, fixed_folder
 from forwarder.inputs.files.scanner import FOLLOW, FileSource, FileStat, scan
 from forwarder.inputs.stdin import CLOSED, is_closed
-from forwarder.inputs.syslog.address import ListenerSettings, Transport
-from forwarder.inputs.syslog.listener import UDP_BUFFER_BYTES
+from forwarder.inputs.syslog.address import Address, ListenerSettings, Transport
+from forwarder.inputs.syslog.listener import UDP_BUFFER_BYTES, listens
 from forwarder.inputs.syslog.receiver import Receiver
 from forwarder.inputs.syslog.tls import server_context
 from forwarder.masking import Mask, mask_url
@@ -58,7 +57,6 @@ _REMOTE = (
 """File systems of other machines. SQLite's WAL needs memory that all processes share, and locks
 that hold; neither is sure there (sqlite.org/wal.html, sqlite.org/faq.html#q5)."""
 _VOLATILE = ("tmpfs", "ramfs")
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OF_SYSTEM = ("/dev", "/proc", "/sys")  # what lies here is not a file on a disk
 
 MAX_APPLIANCES = 10  # whose logs are parsed; of a relay of hundreds, these stand for the others
@@ -72,17 +70,22 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     state = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
     yield from _check_state(state, config.spool.max_bytes, mounts)
     yield from _check_spool(state, config.outputs)
+    yield from check_secret_files(config)
     sources = file_sources(config)
     seen = scan(sources).files
-    is_running = False
+    holder = None
     with suppress(OSError):  # what is wrong with the folder was said
-        is_running = held(state) is not None
+        holder = held(state)
+    is_of_service = listens(holder.process) if holder else lambda _: False
     with ExitStack() as stack:  # all sockets are open together, as in the service
-        sockets = None if is_running else stack
+
+        def sockets(address: Address) -> ExitStack | None:
+            return None if is_of_service(address) else stack
+
         for number, source in enumerate(sources):
             yield from _check_input(config, number, source, seen, sockets)
         if config.http is not None:
-            yield from _check_http(config.http, sockets)
+            yield from _check_http(config.http, sockets(config.http.listen))
     try:
         GeoIp(config.documents.geoip or ())
     except ConfigError as error:
@@ -128,7 +131,7 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
         yield _bad(f"{at}: {error.strerror}", advice)
         return
     yield _ok(f"{at} can be " + ("written" if there == folder else f"made in {str(there)!r}"))
-    if there == folder and folder.stat().st_mode & _OTHERS:
+    if there == folder and folder.stat().st_mode & 0o077:
         advice = f"Take the right from them: chmod 700 {shlex.quote(str(folder))}"
         yield _ok(f"{at} can be entered by others", advice)
     kind = file_system(there, mounts)
@@ -186,7 +189,7 @@ def _check_input(
     number: int,
     source: FileSource,
     seen: Mapping[Inode, FileStat],
-    sockets: ExitStack | None,
+    sockets: Callable[[Address], ExitStack | None],
 ) -> Iterator[Finding]:
     at, settings = f"inputs[{number}]", config.inputs[number]
     if isinstance(settings, FilesSettings):
@@ -195,10 +198,10 @@ def _check_input(
             for finding in _check_path(config, number, of_path, seen):
                 yield finding._replace(text=f"{at}.paths[{place}] {path!r}{finding.text}")
     elif isinstance(settings, SyslogSettings):
-        yield from _check_listener(at, syslog_listeners([settings])[0], sockets)
+        (listener,) = syslog_listeners([settings])
+        yield from _check_listener(at, listener, sockets(listener.address))
     elif is_closed():
-        problem, _, advice = CLOSED.partition("; ")
-        yield _bad(f"{at}: {problem}", f"{advice.capitalize()}.")
+        yield _bad(f"{at}: {CLOSED}")
     else:
         yield _ok(f"{at} reads standard input")
     zone = settings.timezone or "UTC"
@@ -212,8 +215,8 @@ def _check_http(settings: HttpSettings, sockets: ExitStack | None) -> Iterator[F
 
     try:
         if sockets is not None:
-            starting = Response(b"", status=503)
-            sockets.enter_context(closing(HttpServer(settings, lambda *_: starting)))
+            server = HttpServer(settings, lambda *_: Response(b"", status=503))
+            sockets.enter_context(closing(server))
             yield _ok(f"http: can listen at {settings.place}")
         else:
             if settings.tls_files is not None:

@@ -5,8 +5,11 @@ Secret are settings that a plugin marks so, settings with the name of a secret, 
 """
 
 import re
+import shlex
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -14,7 +17,9 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 
 from forwarder.config.introspection import fields_of, leaves, models_in, types_in, value_at
 from forwarder.config.issue import Loc
+from forwarder.config.yaml import FILE_REFERENCE
 from forwarder.masking import Mask, masking
+from forwarder.output import Finding
 
 if TYPE_CHECKING:
     from forwarder.config.load import Config
@@ -23,6 +28,10 @@ _SECRET_NAME = re.compile(
     r"(?i)passw|passphrase|secret|token|api_?key|credential|private|authorization"
 )
 """Of plugins that do not mark a setting as secret, and of misspelt settings."""
+
+
+_KEYS = {"key", "client_key"}
+"""Settings that name a file with a private key."""
 
 
 def secret_names(model: type[BaseModel]) -> frozenset[str]:
@@ -72,6 +81,19 @@ def _in_url(text: str) -> Iterator[str]:
         if parts.scheme and parts.password:
             yield from {parts.password, unquote(parts.password)}
             yield f"{unquote(parts.username or '')}:{unquote(parts.password)}"
+
+
+def check_secret_files(config: "Config") -> Iterator[Finding]:
+    """Warn of files with secrets, those of references and private keys, that all may read."""
+    found = [y for x in config.source.written.values() for y in FILE_REFERENCE.findall(x)]
+    found += (x for loc, x in texts_below(config.source.top, ()) if loc[-1] in _KEYS)
+    for path in dict.fromkeys(found):
+        with suppress(OSError, ValueError):
+            if Path(path).stat().st_mode & stat.S_IROTH:
+                advice = f"Take the right from them: chmod o= {shlex.quote(path)}"
+                yield Finding(
+                    good=True, text=f"{path!r} has a secret that all users can read", advice=advice
+                )
 
 
 def texts_below(top: object, loc: Loc) -> Iterator[tuple[Loc, str]]:

@@ -53,6 +53,10 @@ _REFERENCE = re.compile(
 )
 
 
+FILE_REFERENCE = re.compile(r"(?<!\$)\$\{file:([^{}]+)\}")
+"""Finds the path of each file that a text refers to."""
+
+
 class UnreadableError(Exception):
     """A file, or a reference to something, cannot be read; the message says why."""
 

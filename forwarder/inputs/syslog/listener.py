@@ -9,6 +9,7 @@ import ssl
 import stat
 import struct
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -322,6 +323,26 @@ def advice_on(error: OSError, address: Address) -> str:
         errno.EADDRNOTAVAIL: "; this host has no such address: use one of its own, or 0.0.0.0",
     }
     return words + advice.get(error.errno or 0, "")
+
+
+def listens(process: int) -> Callable[[Address], bool]:
+    """Return what tells whether a process listens at an address; of Unix sockets, it is assumed.
+
+    As proc(5) has it: the sockets that the process has open, among those of the system.
+    """
+    own, found = set(), set()
+    try:
+        for file in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                own.add(str(file.readlink()))
+        for protocol in ("tcp", "tcp6", "udp", "udp6"):
+            for line in Path("/proc/net", protocol).read_text().splitlines()[1:]:
+                cells = line.split()
+                if f"socket:[{cells[9]}]" in own:
+                    found.add((protocol[:3] == "tcp", int(cells[1].rpartition(":")[2], 16)))
+    except OSError:  # it is of another user, or has just ended
+        return lambda _: True
+    return lambda x: x.transport is Transport.UNIX or (x.transport.is_stream, x.port) in found
 
 
 def _drops(source: socket.socket) -> int:
