@@ -33,10 +33,9 @@ from forwarder.mail_logs.event_ids import EventIds, FileHeader, Source
 from forwarder.mail_logs.framer import Framer
 from forwarder.mail_logs.messages import MessageParser
 from forwarder.mail_logs.scanner import Block, scan
-from forwarder.mail_logs.skew import say_skew
 from forwarder.mail_logs.streams import Streams
 from forwarder.mail_logs.subscriptions import Contents, OtherLog
-from forwarder.mail_logs.timestamps import Clock
+from forwarder.mail_logs.timestamps import Clock, say_skew
 
 MAX_HOSTS = 256
 """Hosts of a file whose headers are remembered, the most recent ones. Syslog lines hardly ever have

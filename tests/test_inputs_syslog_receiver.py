@@ -17,13 +17,13 @@ from forwarder.errors import ForwarderError
 from forwarder.inputs.syslog import inbox as inbox_module
 from forwarder.inputs.syslog.address import (
     Address,
+    ListenerCounts,
     ListenerSettings,
     TlsSettings,
     Transport,
     read_address,
     sender_address,
 )
-from forwarder.inputs.syslog.counts import ListenerCounts
 from forwarder.inputs.syslog.inbox import STREAM_BYTES, Inbox
 from forwarder.inputs.syslog.receiver import Receiver
 from tests.servers.running import free_ports

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from forwarder.mail_logs.skew import Skew, say_skew
+from forwarder.mail_logs.timestamps import Skew, say_skew
 
 NOON = datetime(2026, 4, 22, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from forwarder.mail_logs.years import YearFinder
+from forwarder.mail_logs.timestamps import YearFinder
 
 
 @pytest.mark.parametrize(("month", "day"), [(b"Feb", b"30"), (b"Apr", b"31"), (b"Jan", b"0")])

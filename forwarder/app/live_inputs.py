@@ -10,7 +10,7 @@ from forwarder.config.models import StdinSettings
 from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import StandardInput
-from forwarder.inputs.syslog.counts import ListenerCounts
+from forwarder.inputs.syslog.address import ListenerCounts
 from forwarder.inputs.syslog.inbox import PREFIX as SYSLOG_PREFIX
 from forwarder.spool import Spool
 

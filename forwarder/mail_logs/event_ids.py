@@ -26,8 +26,7 @@ from typing import Any, NamedTuple
 from forwarder.appliances import Appliance
 from forwarder.events import Origin
 from forwarder.mail_logs import grammar
-from forwarder.mail_logs.skew import Skew
-from forwarder.mail_logs.timestamps import Clock
+from forwarder.mail_logs.timestamps import Clock, Skew
 
 GENERATION_SECONDS = 3
 """Of the log's own time: a line that comes again does so within its second, and relays mix lines

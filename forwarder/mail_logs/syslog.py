@@ -46,8 +46,13 @@ from typing import Any, NamedTuple
 
 from forwarder.events import SyslogHeader
 from forwarder.mail_logs.grammar import LEVEL, compile_late
-from forwarder.mail_logs.timestamps import UTC_MARK, format_offset, format_stamp
-from forwarder.mail_logs.years import YearFinder, YearState
+from forwarder.mail_logs.timestamps import (
+    UTC_MARK,
+    YearFinder,
+    YearState,
+    format_offset,
+    format_stamp,
+)
 
 _NO_STAMP = b"LOC Jan  0 00:00:00 0000"  # of a date that no calendar has: refused when it is read
 LOCAL_MARK = b"LOC"  # in place of the day's name: the stamp is local time, as it was written

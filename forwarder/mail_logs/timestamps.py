@@ -1,4 +1,4 @@
-"""The log's own time: stamps to instants.
+"""The log's own time: stamps to instants, years that stamps lack, and clocks that are wrong.
 
 A stamp is local time with whole seconds and no zone. Its offset comes, in this order, from the
 stamp itself (marked ``UTC`` by framing), from the header of its file, from the time zone that the
@@ -6,10 +6,19 @@ operator gave, or is taken as zero; the last is remembered for a warning.
 
 Where clocks are set back an hour happens twice, and a zone does not tell which one a line means:
 the first one is taken, that is the offset before the change. A file header has no such doubt.
+
+The first stamp of a file without a year gets the one that the operator gave, or the latest one in
+which it is not after the time of the file. From there on, years follow the lines.
+
+A message never arrives before it is written. It may arrive late, when it had to wait on its way; so
+what is behind is the clock of the appliance only if everything that arrives for a while is.
 """
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 from forwarder.cache import BoundedCache
 from forwarder.events import Instant, new_instant
@@ -25,6 +34,17 @@ _Minute = tuple[int, bytes, bytes, str]
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, the cheapest arithmetic there is
 _ZERO = timedelta(0)
 _MINUTE = timedelta(minutes=1)
+
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
+_AHEAD = timedelta(days=1)  # by which a stamp may be ahead of its file: zones and clocks differ
+_BACK = timedelta(days=31)
+"""By which a stamp may be earlier than the one before. Further back is the next year, unless that
+is still to come: logs are put together in some order."""
+
+MAX_SKEW_SECONDS = 300
+"""Between two clocks; Kerberos allows as much by default. Also for how long everything has to be
+late."""
+_UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
 
 
 class Clock:
@@ -112,3 +132,111 @@ def format_offset(offset: timedelta) -> str:
     """Return local time minus UTC as ``event.timezone`` has it, ``+02:00``, without odd seconds."""
     minutes = abs(offset) // _MINUTE
     return f"{'-' if offset < _ZERO else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+class YearState(NamedTuple):
+    """What is known of the years of a file."""
+
+    near: datetime  # a time that its first line is not after, with a day for zones
+    year: int | None  # of its first line, if the operator gave it
+    before: datetime | None  # the date of the last line that had no year
+
+
+class YearFinder:
+    """Finds the years of one file, line by line; another one goes on with its ``state``."""
+
+    def __init__(
+        self, near: datetime, year: int | None = None, latest: datetime | None = None
+    ) -> None:
+        """Start a file; for the arguments see :class:`~forwarder.mail_logs.framer.Framer`."""
+        self.resume(YearState(_ahead(near), year, None))
+        self._latest = None if latest is None else _ahead(latest)
+
+    def resume(self, state: YearState) -> None:
+        """Go on where another one was."""
+        self.state = state
+        # The last date and its year: most lines are of one day.
+        self._dated: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+
+    def restart(self, near: datetime) -> None:
+        """Find years from a time on, whatever lines said before."""
+        self.resume(YearState(_ahead(near), None, None))
+
+    def find(self, month: bytes, day: bytes) -> bytes:
+        """Return the year of a date, as ``Apr`` and ``22``; ``0000`` where there is none."""
+        if self._dated[:2] == (month, day):
+            return self._dated[2]
+        near, year, before = self.state
+        number = MONTHS.index(month) + 1
+        if year is not None and before is None:
+            self.state = YearState(near, year, datetime(year, number, 1, tzinfo=UTC))
+            return b"%04d" % year
+        found = self._find(number, int(day), near, before)
+        if found is None:
+            return b"0000"
+        self.state = YearState(near, year, found)
+        self._dated = month, day, b"%04d" % found.year
+        return self._dated[2]
+
+    def _find(
+        self, month: int, day: int, near: datetime, before: datetime | None
+    ) -> datetime | None:
+        if before is None:
+            return _latest(month, day, near)
+        since = max(before, _FIRST + _BACK) - _BACK
+        years = range(since.year, since.year + 2)
+        found = next((x for x in _dates(years, month, day) if x >= since), None)
+        if found and self._latest is not None and before <= self._latest < found:
+            return _latest(month, day, self._latest)
+        return found
+
+
+def _latest(month: int, day: int, limit: datetime) -> datetime | None:
+    """Return the latest such date that is not after a limit."""
+    years = range(limit.year, limit.year - 9, -1)  # leap years are up to eight years apart
+    return next((x for x in _dates(years, month, day) if x <= limit), None)
+
+
+def _dates(years: range, month: int, day: int) -> Iterator[datetime]:
+    """Yield a date in those years that have it."""
+    for year in years:
+        with suppress(ValueError):
+            yield datetime(year, month, day, tzinfo=UTC)
+
+
+def _ahead(moment: datetime) -> datetime:
+    return min(moment, datetime.max.replace(tzinfo=UTC) - _AHEAD) + _AHEAD
+
+
+class Skew:
+    """Compares the stamps of one appliance with the times of arrival."""
+
+    __slots__ = ("_least", "_since", "arrival")
+
+    def __init__(self) -> None:
+        self.arrival: datetime | None = None  # of the last message that was compared
+        self._since = 0.0
+        self._least = 0.0  # of all since then: how far a stamp was ahead
+
+    def compare(self, epoch: int, arrival: datetime) -> int | None:
+        """Take the time of a message, in seconds since 1970, and when it arrived.
+
+        Return by how many seconds the clock is ahead or, negative, behind; None if it may be right.
+        """
+        now = arrival.timestamp()
+        ahead = epoch - now
+        is_first, self.arrival = self.arrival is None, arrival
+        least = ahead if is_first else max(ahead, self._least)
+        if ahead > MAX_SKEW_SECONDS:
+            return round(ahead)
+        if is_first or now - self._since >= MAX_SKEW_SECONDS:
+            self._since, self._least = now, ahead
+            return round(least) if not is_first and least < -MAX_SKEW_SECONDS else None
+        self._least = least
+        return None
+
+
+def say_skew(seconds: int) -> str:
+    """Say by how much a clock is off."""
+    unit, name = next(x for x in _UNITS if abs(seconds) >= 2 * x[0])
+    return f"{abs(seconds) // unit:,} {name} {'ahead' if seconds > 0 else 'behind'}"

@@ -19,7 +19,7 @@ from forwarder import __version__
 from forwarder.app.status import Observation
 from forwarder.delivery.meter import Histogram
 from forwarder.events import WARNINGS
-from forwarder.inputs.syslog.counts import LISTENER_WARNINGS
+from forwarder.inputs.syslog.address import LISTENER_WARNINGS
 from forwarder.text import escaped
 
 PREFIX = "esa_forwarder_"

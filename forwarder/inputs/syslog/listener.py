@@ -17,11 +17,11 @@ from pathlib import Path
 from forwarder.errors import ForwarderError
 from forwarder.inputs.syslog.address import (
     Address,
+    ListenerCounts,
     ListenerSettings,
     Transport,
     sender_address,
 )
-from forwarder.inputs.syslog.counts import ListenerCounts
 from forwarder.inputs.syslog.framing import MessageFramer, clean
 from forwarder.inputs.syslog.inbox import Inbox, Origin
 

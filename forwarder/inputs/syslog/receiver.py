@@ -19,8 +19,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from forwarder.inputs.chunk import Chunk
-from forwarder.inputs.syslog.address import ListenerSettings
-from forwarder.inputs.syslog.counts import ListenerCounts
+from forwarder.inputs.syslog.address import ListenerCounts, ListenerSettings
 from forwarder.inputs.syslog.inbox import Inbox
 from forwarder.inputs.syslog.listener import Listener
 from forwarder.inputs.syslog.tls import server_context
