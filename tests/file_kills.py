@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import click
-from forwarder_file.output import FileOutput, Settings
+from forwarder_file import FileOutput, Settings
 
 from forwarder import Document
 from forwarder.testing import make_documents

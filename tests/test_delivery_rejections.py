@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from forwarder.delivery.rejections import Rejections
+from forwarder.delivery.health import Rejections
 from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool.cursors import Rejecting

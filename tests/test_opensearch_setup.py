@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from forwarder_bulk.settings import ClusterSettings
-from forwarder_opensearch.setup import setup
+from forwarder_opensearch import setup
 
 from forwarder import ConfigError, SetupOptions
 from tests.kibana.loading import parse

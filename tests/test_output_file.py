@@ -12,8 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from forwarder_file import append_file
-from forwarder_file.output import FileOutput, Settings, check
+from forwarder_file import FileOutput, Settings, append_file, check
 from pydantic import ValidationError
 
 from forwarder import Document, Expected, Unavailable

@@ -18,7 +18,7 @@ from forwarder.app.web.metrics import PREFIX, TABLE
 from forwarder.app.web.server import HttpServer
 from forwarder.app.web.site import OLD_SECONDS, SAMPLE_SECONDS, Site
 from forwarder.config.models import HttpSettings
-from forwarder.delivery.meter import Meter
+from forwarder.delivery.health import Meter
 from forwarder.output import Failure
 from forwarder.spool import OutputError, Spool
 from forwarder.spool.cursors import Rejecting

@@ -18,7 +18,7 @@ from forwarder.spool.stats import summarise_own
 from forwarder.text import iso_time, many, shortened
 
 if TYPE_CHECKING:
-    from forwarder.delivery.meter import Meter
+    from forwarder.delivery.health import Meter
     from forwarder.delivery.worker import Delivery
     from forwarder.spool.stats import Summary, Waiting
 

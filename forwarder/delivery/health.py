@@ -1,8 +1,14 @@
-"""Health of an output: logged once a change, and noted in the spool for ``status``."""
+"""Health of an output, for its log, ``status`` and metrics.
+
+- Whether it delivers: logged once a change, and noted in the spool.
+- What it rejects: logged at once and then once an hour, and noted in the spool.
+- How long its calls take, how large its batches are, and in which call it hangs.
+"""
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
@@ -10,12 +16,31 @@ import structlog
 
 from forwarder.masking import NO_MASK, Mask
 from forwarder.spool import GoneError, OutputError, Spool, SpoolError
+from forwarder.spool.cursors import Rejecting
+from forwarder.spool.dead_letters import DeadLetter
 from forwarder.text import error_text, shortened
 
 _QUIET_SECONDS = 60.0  # after an outage: a server that fails now and then would fill the log
 NOTE_AFTER = timedelta(seconds=10)  # status shows a longer call; a busy server takes seconds
 WARN_AFTER = timedelta(minutes=2)  # a longer call is logged; one request may take 90 s
 _BEFORE = "before this start: "
+
+AGAIN_SECONDS = 3_600.0  # until rejections are logged again: a wrong mapping rejects all day
+_HALF_WINDOW = 5_000
+"""``status`` counts the rejected ones of the newest documents: of one to two times as many."""
+_MANY = 10
+"""Rejected documents in a row, or a whole batch, after which the output rejects everything. A
+single rejected document may be the only one for minutes."""
+
+_KEPT = (
+    "; they are kept as dead letters. Fix what the reason names, then run esa-forwarder"
+    " dead-letters replay."
+)
+
+DOCUMENTS = (1, 10, 100, 1_000, 10_000, 100_000)
+"""Upper bounds of the sizes of batches; the largest is what the settings allow."""
+SECONDS = (0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0)
+"""Upper bounds of how long a call takes: of a local file to that of a server that hangs."""
 
 _log = structlog.get_logger(__name__)
 
@@ -132,6 +157,83 @@ class OutputHealth:
             self._spool.note(self._name, self.trouble, retried=retried)
 
 
+class Rejections:
+    """Rejections of one output; for its worker's thread."""
+
+    def __init__(
+        self,
+        name: str,
+        before: Rejecting | None,
+        max_documents: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Continue from ``before``, what a run before this one noted; log nothing yet."""
+        self._name = name
+        self._many = min(_MANY, max_documents)
+        self._clock = clock
+        self.rejecting = before  # for ``status``
+        # Rejected documents and all that were answered, in the older and the newer half of what
+        # status counts.
+        self._older = 0, 0
+        self._newer = (before.number, before.of) if before else (0, 0)
+        self._in_row = 0  # rejected since the last delivered one
+        self._unlogged: DeadLetter | None = None  # the first one
+        self._rejected = self._judged = 0  # since the last line in the log
+        self._logged_at = float("-inf")
+        self._logged_all = False
+
+    def count(self, delivered: int, rejected: Sequence[DeadLetter]) -> None:
+        """Count an answer: how many documents were delivered, and which were rejected."""
+        judged = delivered + len(rejected)
+        self._judged += judged
+        self._rejected += len(rejected)
+        self._in_row = 0 if delivered else self._in_row + len(rejected)
+        if delivered and self._logged_all:
+            self._logged_all = False
+            _log.info("Output delivers documents again.", output=self._name)
+        self._unlogged = self._unlogged or next(iter(rejected), None)
+        if self._newer[1] >= _HALF_WINDOW:
+            self._older, self._newer = self._newer, (0, 0)
+        self._newer = self._newer[0] + len(rejected), self._newer[1] + judged
+        number, of = self._older[0] + self._newer[0], self._older[1] + self._newer[1]
+        if self._in_row >= self._many:  # what it took before says nothing any more
+            number = of = min(self._in_row, of)
+        if rejected:
+            newest = rejected[-1]
+            self.rejecting = Rejecting(
+                number, of, shortened(newest.reason), newest.time.timestamp()
+            )
+        elif self.rejecting is not None:
+            self.rejecting = self.rejecting._replace(number=number, of=of) if number else None
+        self.look()
+
+    def look(self) -> None:
+        """Log what is due."""
+        is_over = self._clock() - self._logged_at >= AGAIN_SECONDS
+        if is_over or (self._in_row >= self._many and not self._logged_all):
+            self.end()
+
+    def end(self) -> None:
+        """Log what is not logged yet, such as before the worker ends."""
+        first = self._unlogged
+        if first is None:
+            return
+        self._logged_all = self._in_row >= self._many
+        source = first.source
+        (_log.error if self._logged_all else _log.warning)(
+            ("Output rejects every document" if self._logged_all else "Output rejects documents")
+            + _KEPT,
+            output=self._name,
+            rejected=self._rejected,
+            of=self._judged,
+            reason=shortened(first.reason),
+            **({} if source is None else source._asdict()),
+        )
+        self._unlogged = None
+        self._rejected = self._judged = 0
+        self._logged_at = self._clock()
+
+
 class CallWatchdog:
     """The calls of one output: its worker hangs in one, and another thread looks for how long."""
 
@@ -198,3 +300,40 @@ class CallWatchdog:
     def _note(self, since: float | None) -> None:
         with suppress(SpoolError):  # as when the program ends, or the disk is full
             self._spool.note_attempt(self._name, since)
+
+
+class Histogram:
+    """How many values were at most so large; one thread writes, others may read."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def add(self, value: float) -> None:
+        """Count a value."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self.sum += value
+
+    def buckets(self) -> Iterator[tuple[str, int]]:
+        """Yield each bound, and how many values were not larger."""
+        total = 0
+        for bound, number in zip([*map(str, self._bounds), "+Inf"], self._counts, strict=True):
+            total += number
+            yield bound, total
+
+
+class Meter:
+    """Measures the calls of one output since it was started."""
+
+    def __init__(self) -> None:
+        self.documents = Histogram(DOCUMENTS)
+        self.seconds = Histogram(SECONDS)
+        self.delivered_at: float | None = None  # the last time; seconds since 1970
+
+    def add(self, documents: int, seconds: float, *, delivered: bool) -> None:
+        """Count a call that returned."""
+        self.documents.add(documents)
+        self.seconds.add(seconds)
+        if delivered:
+            self.delivered_at = time.time()

@@ -40,9 +40,7 @@ from forwarder.delivery.backoff import (
     StopError,
 )
 from forwarder.delivery.batch import InFlightBatch, check_answer
-from forwarder.delivery.health import CallWatchdog, OutputHealth
-from forwarder.delivery.meter import Meter
-from forwarder.delivery.rejections import Rejections
+from forwarder.delivery.health import CallWatchdog, Meter, OutputHealth, Rejections
 from forwarder.ecs.profiles import leave_out
 from forwarder.masking import NO_MASK, Mask
 from forwarder.output import Output
@@ -94,9 +92,7 @@ class Delivery:
         self._postponed = Postponed(name, settings, chance)
         self.watchdog = CallWatchdog(name, spool, clock)
         self.meter = Meter()
-        self.judged = (
-            0  # documents that were delivered, rejected or filtered; unfinished batches count
-        )
+        self.judged = 0  # documents delivered, rejected or filtered, unfinished batches included
         self.error: BaseException | None = None
         """What stopped the output before it was asked to: a bug, or a broken spool."""
 

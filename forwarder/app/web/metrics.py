@@ -17,7 +17,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from forwarder import __version__
 from forwarder.app.status import Observation
-from forwarder.delivery.meter import Histogram
+from forwarder.delivery.health import Histogram
 from forwarder.events import WARNINGS
 from forwarder.inputs.syslog.address import LISTENER_WARNINGS
 from forwarder.text import escaped
