@@ -22,9 +22,9 @@ import orjson
 
 from forwarder.events import Document
 from forwarder.output import Failure
-from forwarder.spool import Spool
 from forwarder.spool.dead_letters import dead_letter, store
 from forwarder.spool.segments import add_size, compress
+from forwarder.spool.spool import Spool
 
 LIMIT_SECONDS = 10.0
 """What a service manager and an operator were promised."""

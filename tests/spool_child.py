@@ -21,7 +21,7 @@ from forwarder.delivery.backoff import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
-from forwarder.spool import Spool
+from forwarder.spool.spool import Spool
 from tests.spooling import documents, wait_until_drained
 
 SETTINGS = DeliverySettings(

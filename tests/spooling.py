@@ -11,9 +11,10 @@ from pathlib import Path
 from forwarder.cli.dead_letters import change_letters
 from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
-from forwarder.spool import Batch, Spool
+from forwarder.spool.cursors import Batch
 from forwarder.spool.dead_letters import DEFAULT_MAX_BYTES, Selection, mark, remove
 from forwarder.spool.reader import RECENT_BYTES
+from forwarder.spool.spool import Spool
 from forwarder.spool.writer import DiskUsage
 
 MANY = 1 << 40

@@ -16,7 +16,7 @@ import orjson
 
 from forwarder.app.status import Observation, observe
 from forwarder.app.web.site import SAMPLE_SECONDS, Site
-from forwarder.spool import OutputError
+from forwarder.spool.cursors import OutputError
 from tests import pictures
 from tests.spooling import documents, opened, read
 

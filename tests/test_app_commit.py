@@ -9,7 +9,9 @@ import pytest
 
 from forwarder.app import ingest as module
 from forwarder.app.ingest import Committer
-from forwarder.spool import DamagedError, Spool, schema
+from forwarder.spool import schema
+from forwarder.spool.errors import DamagedError
+from forwarder.spool.spool import Spool
 from tests.faults.program import wait_until
 from tests.spooling import busy, documents, opened, take
 

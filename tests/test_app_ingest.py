@@ -21,7 +21,8 @@ from forwarder.app.status import describe
 from forwarder.cli.status import as_text
 from forwarder.events import Document
 from forwarder.inputs.files import changes
-from forwarder.spool import Spool, schema
+from forwarder.spool import schema
+from forwarder.spool.spool import Spool
 from forwarder.spool.stats import summarise
 from tests.faults.program import wait_until
 from tests.services import CONFIG, Told, append, configured, logins

@@ -13,7 +13,7 @@ import pytest
 
 from forwarder.app import ingest, parser_client
 from forwarder.errors import ParserDiedError
-from forwarder.spool import Spool
+from forwarder.spool.spool import Spool
 from tests.faults.program import COMMAND, wait_until
 from tests.services import append, logins
 from tests.spooling import opened, read

@@ -13,7 +13,7 @@ from forwarder.app.saved_state import KEY, upgrade
 from forwarder.errors import StateVersionError
 from forwarder.inputs.files.checkpoint import STARTED
 from forwarder.mail_logs.snapshot import VERSION
-from forwarder.spool import Spool
+from forwarder.spool.spool import Spool
 from tests import old_state
 from tests.faults.program import COMMAND
 from tests.old_state import line, login, relayed

@@ -18,7 +18,6 @@ from forwarder.cli.dead_letters import (
 from forwarder.cli.main import main
 from forwarder.events import Document
 from forwarder.output import Failure
-from forwarder.spool import Spool, SpoolError
 from forwarder.spool.dead_letters import (
     ALL,
     DeadLetter,
@@ -28,6 +27,8 @@ from forwarder.spool.dead_letters import (
     dead_letter,
     mark,
 )
+from forwarder.spool.errors import SpoolError
+from forwarder.spool.spool import Spool
 from forwarder.spool.stats import write_spool
 from tests.spooling import (
     document,

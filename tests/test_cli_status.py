@@ -10,6 +10,7 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -20,13 +21,16 @@ from forwarder.cli.common import format_table
 from forwarder.cli.main import main
 from forwarder.cli.status import as_text
 from forwarder.output import Failure
-from forwarder.spool import OutputError, Spool, SpoolError
-from forwarder.spool.cursors import Rejecting
+from forwarder.spool.cursors import OutputError, Rejecting
 from forwarder.spool.dead_letters import ALL, Replay, dead_letter
+from forwarder.spool.errors import SpoolError
 from forwarder.spool.schema import connect_to_read
 from forwarder.spool.stats import read_spool, summarise
 from forwarder.text import json_text
 from tests.spooling import documents, opened, read, replay_letters
+
+if TYPE_CHECKING:
+    from forwarder.spool.spool import Spool
 
 NOW = datetime(2026, 3, 1, 6, 41, 9, tzinfo=UTC)
 INGEST = {

@@ -26,9 +26,10 @@ from forwarder.ecs.filters import Filter, Rule
 from forwarder.ecs.profiles import leave_out
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
-from forwarder.spool import Batch, BlockedError, Spool
-from forwarder.spool.cursors import Progress
+from forwarder.spool.cursors import Batch, Progress
 from forwarder.spool.dead_letters import ALL, Selection, page
+from forwarder.spool.errors import BlockedError
+from forwarder.spool.spool import Spool
 from forwarder.testing import make_documents
 from tests.spooling import (
     documents,

@@ -15,7 +15,8 @@ from forwarder.app.status import describe
 from forwarder.cli.status import as_text
 from forwarder.delivery.health import CallWatchdog
 from forwarder.events import Document
-from forwarder.spool import OutputError, Spool
+from forwarder.spool.cursors import OutputError
+from forwarder.spool.spool import Spool
 from forwarder.spool.stats import summarise
 from forwarder.text import json_text
 from tests.services import Told, append, configured, logins

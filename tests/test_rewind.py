@@ -15,8 +15,8 @@ from forwarder.app.status import describe
 from forwarder.cli.main import main
 from forwarder.cli.status import as_text
 from forwarder.plugins import find_outputs
-from forwarder.spool import Spool
 from forwarder.spool.cursors import Dropped, Place, save_outputs
+from forwarder.spool.spool import Spool
 from forwarder.spool.stats import summarise
 from tests.faults.program import COMMAND, Program
 from tests.services import append, logins

@@ -16,8 +16,9 @@ from forwarder.app.service import GIVE_UP_AFTER, Service
 from forwarder.config.load import Config
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
-from forwarder.spool import BlockedError, DamagedError, Spool, SpoolError
+from forwarder.spool.errors import BlockedError, DamagedError, SpoolError
 from forwarder.spool.schema import connect
+from forwarder.spool.spool import Spool
 from forwarder.spool.stats import summarise
 from tests.services import CONFIG, Told, append, configured, logins
 from tests.spooling import opened

@@ -18,9 +18,12 @@ from structlog.testing import capture_logs
 
 from forwarder.errors import ForwarderError
 from forwarder.events import Document
-from forwarder.spool import Batch, BlockedError, ClosedError, Spool, SpoolError, segments
+from forwarder.spool import segments
+from forwarder.spool.cursors import Batch
+from forwarder.spool.errors import BlockedError, ClosedError, SpoolError
 from forwarder.spool.reader import RECENT_BYTES
 from forwarder.spool.schema import VERSIONS, connect, create, migrate, version_of
+from forwarder.spool.spool import Spool
 from tests.faults.tearing import transactions
 from tests.spooling import MANY, documents, is_full, numbers, opened, read, take, usage
 
@@ -321,7 +324,8 @@ def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
 def test_a_second_process_is_turned_away_with_the_number_of_the_first(tmp_path: Path) -> None:
     """And it may come in when the first is gone."""
     code = (
-        "import sys; from pathlib import Path; from forwarder.spool import Spool, SpoolError\n"
+        "import sys; from pathlib import Path; from forwarder.spool.errors import SpoolError\n"
+        "from forwarder.spool.spool import Spool\n"
         "try: Spool(Path(sys.argv[1])).close(); print('opened')\n"
         "except SpoolError as error: print(error)\n"
     )

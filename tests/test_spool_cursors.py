@@ -11,9 +11,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from forwarder.output import Failure
-from forwarder.spool import OutputError, Spool, overflow
-from forwarder.spool.cursors import Dropped, Place
+from forwarder.spool import overflow
+from forwarder.spool.cursors import Dropped, OutputError, Place
 from forwarder.spool.dead_letters import dead_letter
+from forwarder.spool.spool import Spool
 from forwarder.spool.stats import summarise
 from tests.spooling import documents, is_full, numbers, opened, read, take, usage
 

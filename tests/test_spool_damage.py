@@ -16,9 +16,10 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from forwarder.output import Failure
-from forwarder.spool import DamagedError, Spool
 from forwarder.spool.dead_letters import DeadLetter, dead_letter, page
+from forwarder.spool.errors import DamagedError
 from forwarder.spool.schema import connect
+from forwarder.spool.spool import Spool
 from forwarder.spool.stats import read_spool
 from tests.spooling import document, documents, numbers, opened, read, take
 

@@ -8,7 +8,7 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from forwarder.spool import Spool
+from forwarder.spool.spool import Spool
 from tests import spool_child
 from tests.spooling import MANY, opened
 

@@ -12,8 +12,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from forwarder.output import Failure
-from forwarder.spool import BlockedError, Spool, SpoolError
 from forwarder.spool.dead_letters import DeadLetter, Selection, dead_letter
+from forwarder.spool.errors import BlockedError, SpoolError
+from forwarder.spool.spool import Spool
 from forwarder.spool.stats import summarise
 from tests.faults.disks import fill_up, small_disk
 from tests.spooling import (

@@ -20,9 +20,9 @@ from forwarder.app.web.site import OLD_SECONDS, SAMPLE_SECONDS, Site
 from forwarder.config.models import HttpSettings
 from forwarder.delivery.health import Meter
 from forwarder.output import Failure
-from forwarder.spool import OutputError, Spool
-from forwarder.spool.cursors import Rejecting
+from forwarder.spool.cursors import OutputError, Rejecting
 from forwarder.spool.dead_letters import dead_letter
+from forwarder.spool.spool import Spool
 from tests import metrics_table
 from tests.spooling import documents, opened, read
 from tests.test_cli_status import INGEST, NOW

@@ -37,7 +37,9 @@ from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.files.checkpoint import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.tailer import FileTailer
-from forwarder.spool import BlockedError, Pause, Spool
+from forwarder.spool.errors import BlockedError
+from forwarder.spool.spool import Spool
+from forwarder.spool.writer import Pause
 
 if TYPE_CHECKING:
     from forwarder.inputs.stdin import StandardInput

@@ -12,7 +12,7 @@ from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import StandardInput
 from forwarder.inputs.syslog.address import ListenerCounts
 from forwarder.inputs.syslog.inbox import PREFIX as SYSLOG_PREFIX
-from forwarder.spool import Spool
+from forwarder.spool.spool import Spool
 
 if TYPE_CHECKING:
     from forwarder.inputs.syslog.receiver import Receiver

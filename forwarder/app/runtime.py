@@ -20,7 +20,7 @@ from forwarder.delivery.backoff import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.errors import ForwarderError
 from forwarder.output import Output
-from forwarder.spool import SpoolError
+from forwarder.spool.errors import SpoolError
 from forwarder.text import error_text, many, shortened
 
 STOP_WITHIN = timedelta(seconds=8)

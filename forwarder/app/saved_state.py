@@ -27,7 +27,7 @@ from forwarder.inputs.files.checkpoint import STARTED
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.snapshot import VERSION
 from forwarder.mail_logs.stream_keys import Family, Key, dump_stream
-from forwarder.spool import Spool
+from forwarder.spool.spool import Spool
 
 if TYPE_CHECKING:
     from forwarder.config.load import Config

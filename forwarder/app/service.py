@@ -36,7 +36,7 @@ from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_duration
 from forwarder.errors import ForwarderError
 from forwarder.output import Output
-from forwarder.spool import BlockedError, DamagedError, GoneError
+from forwarder.spool.errors import BlockedError, DamagedError, GoneError
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -18,7 +18,7 @@ from forwarder.text import many, quoted
 if TYPE_CHECKING:
     from forwarder.config.load import Config
     from forwarder.inputs.files.rewind import Again
-    from forwarder.spool import Spool
+    from forwarder.spool.spool import Spool
 
 
 @click.command()

@@ -13,7 +13,7 @@ import tenacity
 from forwarder.delivery.health import OutputHealth
 from forwarder.ecs.filters import Filter
 from forwarder.output import Unavailable
-from forwarder.spool import BlockedError
+from forwarder.spool.errors import BlockedError
 
 _Result = TypeVar("_Result")
 

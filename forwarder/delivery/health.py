@@ -15,9 +15,10 @@ from datetime import timedelta
 import structlog
 
 from forwarder.masking import NO_MASK, Mask
-from forwarder.spool import GoneError, OutputError, Spool, SpoolError
-from forwarder.spool.cursors import Rejecting
+from forwarder.spool.cursors import OutputError, Rejecting
 from forwarder.spool.dead_letters import DeadLetter
+from forwarder.spool.errors import GoneError, SpoolError
+from forwarder.spool.spool import Spool
 from forwarder.text import error_text, shortened
 
 _QUIET_SECONDS = 60.0  # after an outage: a server that fails now and then would fill the log

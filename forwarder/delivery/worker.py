@@ -44,8 +44,9 @@ from forwarder.delivery.health import CallWatchdog, Meter, OutputHealth, Rejecti
 from forwarder.ecs.profiles import leave_out
 from forwarder.masking import NO_MASK, Mask
 from forwarder.output import Output
-from forwarder.spool import BlockedError, ClosedError, Spool, SpoolError
 from forwarder.spool.cursors import Batch, OutputError
+from forwarder.spool.errors import BlockedError, ClosedError, SpoolError
+from forwarder.spool.spool import Spool
 from forwarder.text import shortened
 
 _IDLE_SECONDS = 1.0

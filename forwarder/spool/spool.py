@@ -1,5 +1,10 @@
 """The spool itself: what ingest writes, and what the workers of outputs read.
 
+    commit(documents, state) ─▶ segments, state ─▶ read(output) ─▶ advance(output, batch, letters)
+
+One transaction holds documents and whatever must agree with them. After a crash at any point, both
+are there or neither is.
+
 A commit of documents is on disk when it returns. A cursor is written at once, and is on disk before
 the output gets its next batch, so neither a kill nor a power cut makes more come again than the
 batch in hand. A commit of documents in between syncs all cursors; only where there was none,

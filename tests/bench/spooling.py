@@ -15,7 +15,7 @@ import orjson
 
 from forwarder.events import Document
 from forwarder.pipeline import LogParser
-from forwarder.spool import Spool
+from forwarder.spool.spool import Spool
 from tests.bench.corpora import Corpora
 
 _BLOCK = 1 << 20

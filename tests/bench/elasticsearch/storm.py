@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from forwarder.events import Document
-from forwarder.spool import Spool
+from forwarder.spool.spool import Spool
 from tests.bench.corpora import Log
 from tests.bench.measuring import BenchError
 from tests.bench.rows import ours
