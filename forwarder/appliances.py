@@ -33,18 +33,15 @@ class Appliances:
         self.by_name = {x.name: x for x in entries}
         self._hosts: dict[str, Appliance] = {}
         self._networks: list[tuple[Network, Appliance]] = []
-        patterns: list[str] = []
-        self._of_pattern: list[Appliance] = []
+        self._patterns: list[tuple[re.Pattern[str], Appliance]] = []
         for entry in self.by_name.values():
             self._hosts[entry.name.casefold()] = entry
             for name in entry.names:
                 if "*" in name:
-                    patterns.append(f"({_expression(name)})")
-                    self._of_pattern.append(entry)
+                    self._patterns.append((re.compile(_expression(name), re.DOTALL), entry))
                 else:
                     self._hosts[name.casefold()] = entry
             self._networks += ((x, entry) for x in entry.addresses)
-        self._pattern = re.compile("|".join(patterns), re.DOTALL) if patterns else None
 
     def find(self, host: str) -> Appliance | None:
         """Find whose a name or an address is; capital letters do not matter."""
@@ -60,9 +57,7 @@ class Appliances:
         return host if found is None else found.name
 
     def _find_pattern(self, name: str) -> Appliance | None:
-        match = None if self._pattern is None else self._pattern.fullmatch(name)
-        # Each pattern is a group.
-        return None if match is None else self._of_pattern[(match.lastindex or 0) - 1]
+        return next((y for x, y in self._patterns if x.fullmatch(name)), None)
 
     def _find_address(self, host: str) -> Appliance | None:
         try:

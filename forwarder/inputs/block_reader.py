@@ -24,7 +24,7 @@ from pathlib import Path
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.files.paths import time_in_name
-from forwarder.text import many, quoted
+from forwarder.text import many, shown
 
 STDIN = "-"  # the path that stands for standard input, as in cat(1)
 
@@ -86,7 +86,7 @@ def read_blocks(path: str, *, block_bytes: int = BLOCK_BYTES) -> Generator[bytes
             yield from (block[at : at + block_bytes] for at in range(0, len(block), block_bytes))
             block = next_block()
         if gzip is not None and not gzip.complete:
-            raise ReadError(f"{_shown(path)} {describe_damage(gzip.fault, total)}")
+            raise ReadError(f"{shown(path)} {describe_damage(gzip.fault, total)}")
 
 
 def file_times(path: str) -> tuple[datetime, datetime | None]:
@@ -225,7 +225,7 @@ def _read_head(path: str, next_block: Callable[[], bytes]) -> bytes:
         head += more
     reason = refusal(head)
     if reason is not None:
-        raise ReadError(f"{_shown(path)} {reason}")
+        raise ReadError(f"{shown(path)} {reason}")
     return head
 
 
@@ -259,8 +259,4 @@ def _clear_errors(path: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or error
-        raise ReadError(f"{_shown(path)} cannot be read: {reason}") from error
-
-
-def _shown(path: str) -> str:
-    return "standard input" if path == STDIN else quoted(path)
+        raise ReadError(f"{shown(path)} cannot be read: {reason}") from error

@@ -154,10 +154,7 @@ def postponed_of(connection: sqlite3.Connection, output: str) -> tuple[int, str 
     return number, reason
 
 
-_SELECT = (
-    "SELECT number, output, time, status, replay, id, reason, checksum, compressed"
-    " FROM dead_letters"
-)
+_COLUMNS = "number, output, time, status, replay, id, reason, checksum, compressed"
 
 
 def replays(
@@ -175,7 +172,8 @@ def replays(
     found = list[DeadLetter]()
     for kind in (Replay.ASKED, Replay.POSTPONED)[: 1 + postponed]:
         for row in connection.execute(
-            f"{_SELECT} WHERE output = ? AND replay = {kind:d} ORDER BY number LIMIT ?",
+            f"SELECT {_COLUMNS} FROM dead_letters WHERE output = ? AND replay = {kind:d}"  # noqa: S608 - our own text
+            " ORDER BY number LIMIT ?",
             (output, max_documents),
         ):
             letter = _letter(row)
@@ -192,31 +190,20 @@ def page(
     connection: sqlite3.Connection, selection: Selection = ALL, *, after: int = 0
 ) -> list[DeadLetter]:
     """Read the next letters behind a number; few, so that a slow reader holds no transaction."""
-    condition, values = _where(selection)
-    rows = connection.execute(
-        f"{_SELECT} WHERE {condition} AND number > ? ORDER BY number LIMIT {_PAGE}",
-        [*values, after],
-    )
-    return [_letter(x) for x in rows.fetchall()]
+    return [_letter(x) for x in _select(connection, _COLUMNS, selection, after, _PAGE)]
 
 
 def page_of_reasons(
     connection: sqlite3.Connection, selection: Selection = ALL, *, after: int = 0
 ) -> list[tuple[int, str, int | None, str]]:
     """Read number, output, status and reason of the next letters behind a number."""
-    condition, values = _where(selection)
-    statement = (
-        f"SELECT number, output, status, reason FROM dead_letters WHERE {condition}"  # noqa: S608 - our own text
-        f" AND number > ? ORDER BY number LIMIT {_PAGE_OF_REASONS}"
-    )
-    return connection.execute(statement, [*values, after]).fetchall()
+    columns = "number, output, status, reason"
+    return _select(connection, columns, selection, after, _PAGE_OF_REASONS)
 
 
 def numbers_of(connection: sqlite3.Connection, selection: Selection = ALL) -> list[int]:
     """Return the numbers of letters, oldest first."""
-    condition, values = _where(selection)
-    statement = f"SELECT number FROM dead_letters WHERE {condition} ORDER BY number"  # noqa: S608 - our own text
-    return [number for (number,) in connection.execute(statement, values)]
+    return [number for (number,) in _select(connection, "number", selection)]
 
 
 def mark(connection: sqlite3.Connection, numbers: Iterable[int]) -> int:
@@ -234,8 +221,15 @@ def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> int:
     ).rowcount
 
 
-def _where(selection: Selection) -> tuple[str, list[object]]:
-    conditions, values = ["1"], list[object]()
+def _select(
+    connection: sqlite3.Connection,
+    columns: str,
+    selection: Selection,
+    after: int = 0,
+    limit: int = -1,
+) -> list[Any]:
+    """Read columns of letters behind a number, oldest first."""
+    conditions, values = ["number > ?"], list[object]([after])
     if selection.output is not None:
         conditions.append("output = ?")
         values.append(selection.output)
@@ -243,7 +237,9 @@ def _where(selection: Selection) -> tuple[str, list[object]]:
         # As one value: SQLite has a limit on how many there may be.
         conditions.append("number IN (SELECT value FROM json_each(?))")
         values.append(orjson.dumps([x for x in selection.numbers if x <= _MAX_NUMBER]).decode())
-    return " AND ".join(conditions), values
+    where = " AND ".join(conditions)
+    statement = f"SELECT {columns} FROM dead_letters WHERE {where} ORDER BY number LIMIT {limit}"  # noqa: S608 - our own text
+    return connection.execute(statement, values).fetchall()
 
 
 def _row(letter: DeadLetter) -> tuple[Any, ...]:

@@ -68,10 +68,7 @@ def decompress(segment: Segment) -> list[Document]:
 
 def checksum(*parts: bytes) -> int:
     """Return the CRC-32 of bytes."""
-    value = 0
-    for part in parts:
-        value = zlib.crc32(part, value)
-    return value
+    return zlib.crc32(b"".join(parts))
 
 
 def _cut(documents: Sequence[Document]) -> Iterator[Sequence[Document]]:

@@ -17,6 +17,7 @@ from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 import orjson
@@ -225,13 +226,9 @@ class Inbox:
 
     def _begin(self) -> _Log:
         if len(self._logs) >= MAX_SENDERS:
-            self._forget()
-        return _Log()
-
-    def _forget(self) -> None:
-        """Forget the sender that has been silent for longest, and owes nothing."""
-        for key, log in self._logs.items():
-            if not log.waiting and not log.in_flight:
+            # The sender that has been silent for longest, and owes nothing, is forgotten.
+            settled = (x for x, y in self._logs.items() if not y.waiting and not y.in_flight)
+            for key in [*islice(settled, 1)]:
                 del self._logs[key]
                 self._gone.append(key)
-                return
+        return _Log()

@@ -84,17 +84,15 @@ class Listener:
         try:
             if address.transport is Transport.UNIX:
                 self._sockets = [_bind_unix(address.path)]
+            elif address.transport is Transport.UDP:
+                self._sockets = await bind(address)
             else:
-                sockets = [*await bind(address)]
-                if address.transport.is_stream:
-                    for each in sockets:
-                        server = await asyncio.start_server(
-                            self._accept, sock=each, backlog=_ACCEPTED_AT_ONCE, limit=_READ_BYTES
-                        )
-                        self._servers.append(server)
-                        each.listen(_BACKLOG)  # asyncio takes one number for both
-                else:
-                    self._sockets = sockets
+                for each in await bind(address):
+                    server = await asyncio.start_server(
+                        self._accept, sock=each, backlog=_ACCEPTED_AT_ONCE, limit=_READ_BYTES
+                    )
+                    self._servers.append(server)
+                    each.listen(_BACKLOG)  # asyncio takes one number for both
         except OSError as error:
             raise ForwarderError(
                 f"cannot listen on {address.url}: {advice_on(error, address)}"
@@ -205,9 +203,8 @@ class Listener:
             self._senders[sender] += 1
             try:
                 await self._read(sender, reader, writer)
-            except (OSError, EOFError):  # reset by the sender, or nothing came
-                pass
-            except asyncio.CancelledError:  # asyncio would log it
+            # Reset by the sender, or nothing came; what is cancelled, asyncio would log.
+            except (OSError, EOFError, asyncio.CancelledError):
                 pass
             finally:
                 del self._connections[writer]
