@@ -28,9 +28,8 @@ MAX_VALUE = 16_000
 
 _FIRST = ("timestamp", "level", "event")
 
-_PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
+_PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))
 """Of the journal, by the lowest level that has it."""
-_DEBUG_PRIORITY = 7
 _STDERR = 2
 
 
@@ -81,7 +80,8 @@ class _Handler(logging.Handler):
                 error = {"name": record.name, "levelno": logging.ERROR, "levelname": "ERROR"}
                 line = self.format(logging.makeLogRecord(error | {"msg": said}))
             if self._to_journal:
-                line = f"<{_priority(record.levelno)}>{line}"
+                priorities = (y for x, y in _PRIORITIES if record.levelno >= x)
+                line = f"<{next(priorities)}>{line}"
             if sys.stderr is not None:
                 sys.stderr.write(f"{line}\n")
                 sys.stderr.flush()
@@ -96,10 +96,6 @@ def _is_journal(descriptor: int) -> bool:
     except OSError:
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
-
-
-def _priority(level: int) -> int:
-    return next((y for x, y in _PRIORITIES if level >= x), _DEBUG_PRIORITY)
 
 
 def _formatter(form: str, mask: Callable[[str], str]) -> logging.Formatter:

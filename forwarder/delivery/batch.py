@@ -66,13 +66,10 @@ class InFlightBatch:
     def extend(self, batch: Batch) -> None:
         """Replace the batch, of which nothing was delivered, by a longer one."""
         self.batch = batch
-        everything = range(len(batch.documents))
         rules = self._rules
-        self.wanted: Sequence[int] = (
-            everything
-            if rules is None
-            else [x for x in everything if passes(batch.documents[x], rules)]
-        )
+        self.wanted: Sequence[int] = [
+            x for x, y in enumerate(batch.documents) if rules is None or passes(y, rules)
+        ]
         """Positions of documents that are for the output."""
         self.left: Sequence[int] = self.wanted
         """Positions of those that are neither delivered nor rejected."""

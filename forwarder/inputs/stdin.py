@@ -31,9 +31,7 @@ def is_closed() -> bool:
 class StandardInput:
     """Reads standard input, or another descriptor, until it is ``drained``; it is not closed."""
 
-    def __init__(
-        self, appliance: str, *, named: bool = True, input_number: int = 0, descriptor: int = 0
-    ) -> None:
+    def __init__(self, appliance: str, *, descriptor: int = 0) -> None:
         """Start; nothing is read yet."""
         self._descriptor = descriptor
         self._near = datetime.now(UTC)
@@ -44,7 +42,7 @@ class StandardInput:
         self._resume: bytes | None = None  # what goes with the next chunk
         self._idle, self.drained = True, False
         self._woken = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)  # as long as the process
-        self.reopen(appliance, named=named, input_number=input_number)
+        self.reopen(appliance, named=True, input_number=0)
 
     def reopen(self, appliance: str, *, named: bool, input_number: int) -> None:
         """Go on, with the settings of another configuration, where all is in documents."""

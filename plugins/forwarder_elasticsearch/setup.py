@@ -80,7 +80,8 @@ def setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:
     kibana = None if kibana_url is None else Kibana(settings, kibana_url, space, names)
     if options.remove:
         yield from () if kibana is None else remove_from(kibana)
-        yield from _remove_from_cluster(settings, names)
+        for found in reversed(objects(names)):  # no document is touched
+            yield Step(found.title, f"DELETE {found.path}", do=partial(_delete, settings, found))
         return
     yield from _install(settings, names, retention)
     yield from import_into(kibana, names)
@@ -172,12 +173,6 @@ def _installed_version(settings: Settings, found: _Object) -> int | None:
             there = answer.body[f"{found.kind}s"][0][found.kind]
         is_ours = there.get("_meta", {}).get("managed_by") == "esa-forwarder"
         return int(there.get("version", 0)) if is_ours else _NOT_OURS
-
-
-def _remove_from_cluster(settings: Settings, names: Names) -> Iterator[Step]:
-    """Return the steps that remove everything; no document is touched."""
-    for found in reversed(objects(names)):
-        yield Step(found.title, f"DELETE {found.path}", do=partial(_delete, settings, found))
 
 
 def _delete(settings: Settings, found: _Object) -> str:

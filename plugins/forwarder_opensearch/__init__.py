@@ -58,18 +58,14 @@ class OpenSearchOutput(BulkOutput):
                 if node is self._nodes[0]:
                     self._nodes.rotate(-1)
             raise
-        _check_product(reply)
+        if "x-elastic-product" in reply.headers:
+            raise Unavailable(f"{reply.url} is Elasticsearch; use type: elasticsearch")
         return reply
 
     def close(self) -> None:  # type: ignore[explicit-override]
         """Close the connections."""
         while self._nodes:
             self._nodes.pop().close()
-
-
-def _check_product(reply: Reply) -> None:
-    if "x-elastic-product" in reply.headers:
-        raise Unavailable(f"{reply.url} is Elasticsearch; use type: elasticsearch")
 
 
 def check(settings: ClusterSettings, expected: Expected) -> Iterator[Finding]:
