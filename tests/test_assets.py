@@ -325,10 +325,19 @@ def test_rules_are_complete() -> None:
     for rule in RULES:
         assert rule["risk_score"] == scores[rule["severity"]], rule["name"]
         assert rule["false_positives"], rule["name"]
-        for part in ("## What it says", "## What to look at", "## What to do"):
-            assert part in rule["note"], rule["name"]
+        for part in ("What it says", "What to look at", "What to do", "If it is a false alarm"):
+            assert f"## {part}\n" in rule["note"], rule["name"]
         assert [y["id"] for x in rule["threat"] for y in x["technique"]], rule["name"]
         assert not rule["enabled"], rule["name"]
+
+
+def test_an_alert_shows_what_its_guide_names() -> None:
+    """Columns of its query, and what is put into the queries of the guide."""
+    for rule in RULES:
+        columns = set(re.findall(r"`([a-z_]+)`", rule["note"])) & made_by(rule)
+        filled = set(re.findall(r"\{\{([a-z_.]+)\}\}", rule["note"]))
+        shown = set(rule["investigation_fields"]["field_names"])
+        assert (columns | filled) - {"..."} - shown == set(), rule["name"]
 
 
 def test_rules_carry_what_setup_finds_them_by() -> None:

@@ -3,8 +3,11 @@
 Here logs come in daily files, which is the quickest to run; ``make alerts`` counts all ways.
 """
 
+import re
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sigma.backends.elasticsearch.elasticsearch_esql import ESQLBackend
@@ -14,10 +17,11 @@ from sigma.collection import SigmaCollection
 from tests.detection.arrivals import load
 from tests.detection.engine import Engine
 from tests.detection.making import ASSETS, made
-from tests.detection.measuring import Counted, count, install, repeated, rules
+from tests.detection.measuring import STREAM, Counted, count, install, repeated, rules
 from tests.detection.places import LAST, logins
 from tests.detection.sigma import RULES as SIGMA
 from tests.detection.table import PREFIX
+from tests.kibana.asking import Asker
 from tests.servers.elasticsearch.running import Node
 from tests.world import story
 from tests.world.attacks import ATTACKS
@@ -62,6 +66,28 @@ def test_no_attack_raises_an_alert_of_a_rule_twice(counted: Counted) -> None:
 def test_each_rule_finds_an_attack(counted: Counted) -> None:
     """A rule that finds none of the attacks has none to show what it is for."""
     assert {y.rule for x in counted.found.values() for y in x} == set(counted.slowest)
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda x: x["name"])
+def test_the_queries_of_a_guide_find_documents(
+    counted: Counted, query_node: Node, rule: Mapping[str, Any]
+) -> None:
+    """With the first value of an alert put in; only a source that did not get in has no login."""
+    asker = Asker(query_node.admin, STREAM)
+    alerts = [y for x in counted.found.values() for y in x if y.rule == rule["name"]]
+
+    def fill(query: str, values: Mapping[str, Any]) -> str:
+        def value(found: re.Match[str]) -> str:
+            of = values[found[1]]
+            return str(of[0] if isinstance(of, list) else of)
+
+        return re.sub(r"\{\{(.*?)\}\}", value, query)
+
+    queries = re.findall(r'^\d+\. (.*?) `([^`]*: "[^`]*)`', rule["note"], re.MULTILINE)
+    assert queries
+    for question, query in queries:
+        found = [asker.count(fill(query, x.values)) for x in alerts]
+        assert any(found) or question.startswith("Did "), question
 
 
 def test_no_rule_fails_when_an_account_comes_from_thousands_of_places_in_one_file(

@@ -51,8 +51,9 @@ QUESTIONS = (
             "cisco_esa.connection.id",
         ),
         "*Morning*, *Sources with refusals* and *Accounts with refusals*. A source that was refused "
-        "nearly always, with many accounts, tries names. One account, one source and a steady pace: an "
-        "old password. A source with few refusals among many logins is an office.",
+        "nearly always, with many accounts, tries names. One account, one source and a steady pace, which "
+        "the page *Source* shows: an old password. A source with few refusals among many logins is an "
+        "office.",
     ),
     Question(
         "attempts",
@@ -68,8 +69,10 @@ QUESTIONS = (
             "cisco_esa.sender.country",
             "cisco_esa.connection.id",
         ),
-        "*Morning*, *Refused, and did they get in?*: those that got in, and never before, are on top. For "
-        "one source, the page *Source*, or the saved search with `source.ip` as a filter.",
+        "*Morning*, *Refused, and did they get in?*: those that got in, and never before, are on top. A "
+        "source that was refused as some accounts, and got in as another, is in *Sources with refusals*, "
+        "with accepted logins. For one source, the page *Source*, or the saved search with `source.ip` as "
+        "a filter.",
     ),
     Question(
         "accepted",
@@ -95,7 +98,8 @@ QUESTIONS = (
         CLOSED,
         (ACCOUNT, "source.ip", *_SENT),
         "The pages *Account* and *Source*, *Sessions: what was sent after a login*; recipients an hour "
-        "are in a chart.",
+        "are in a chart. Subjects and recipients are not in the documents: ask the appliance's message "
+        "tracking, or `esa-forwarder trace` with the logs.",
     ),
     Question(
         "many-recipients",
@@ -129,7 +133,8 @@ QUESTIONS = (
             "host.name",
             "cisco_esa.connection.id",
         ),
-        "*Morning*, *Logins without TLS*. `tls.established` is missing where TLS was not tried, so "
+        "*Morning*, *Logins without TLS*; the saved search has their sources. Devices in your own "
+        "network are among them. `tls.established` is missing where TLS was not tried, so "
         "`tls.established: false` would not find these. Logins whose connection is not known are left "
         "out, because their TLS is not known either.",
     ),
@@ -147,7 +152,8 @@ QUESTIONS = (
             "host.name",
             "cisco_esa.connection.id",
         ),
-        "*Health*, *TLS of logins*, and the saved search for who it is.",
+        "*Health*, *TLS of logins*, and the saved search for who it is. In the panel, `(missing)` "
+        "stands for logins without TLS, or whose TLS is not in the logs; question 7 has the former.",
     ),
     Question(
         "smart-host",
@@ -188,7 +194,7 @@ QUESTIONS = (
             "log.file.path",
         ),
         "*Health*, *Appliances*. A few at the beginning of the logs are normal. If there are more, logs "
-        "are missing.",
+        "are missing. The saved search also lists the ends of their sessions.",
     ),
     Question(
         "connection",

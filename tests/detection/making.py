@@ -102,17 +102,31 @@ def _context(rule: Rule) -> list[str]:
 
 
 def _guide(rule: Rule) -> str:
-    look = "\n\n".join(f"{x}. {y}{_button(y)}" for x, y in enumerate(rule.look, 1))
-    by = "cisco_esa.auth.account" if rule.shown[0] == "user.name" else rule.shown[0]
-    do = "\n".join(f"- {x}" for x in rule.do)
+    days = 30 if rule.window == "30d" else 8
+    look = "\n\n".join(f"{x}. {y}{_button(y, days)}" for x, y in enumerate(rule.look, 1))
+    do = "\n".join(f"{x}. {y}" for x, y in enumerate(rule.do, 1))
+    causes = "\n".join(f"- {x}" for x in rule.false_positives)
     return (
-        f"## What it says\n{rule.says}\n\n## What to look at\n{look}\n\n## What to do\n{do}\n\n"
-        "## If it is none\nAdd a rule exception for your own network or service account by "
-        f"`{by}`.\n"
+        f"## What it says\n{rule.says}\n\n"
+        f"## What to look at\nButtons ask for the last {days} days. In a copied query, put the "
+        f"alert's value in place of `{{{{...}}}}`, braces included.\n\n{look}\n\n"
+        f"## What to do\n{do}\n\n"
+        f"## If it is a false alarm\nKnown causes:\n{causes}\n\n{_exception(rule)}\n"
     )
 
 
-def _button(step: str) -> str:
+def _exception(rule: Rule) -> str:
+    """Tell how to keep the rule quiet: exceptions go by fields of documents, not of the alert."""
+    subject = rule.shown[0]
+    field = "cisco_esa.auth.account" if subject == "user.name" else subject
+    value = "" if field == subject else f" with the value of `{subject}`"
+    return (
+        f"If it would come again, add a rule exception by `{field}`{value}; let it expire if the "
+        "cause will pass."
+    )
+
+
+def _button(step: str, days: int) -> str:
     """Make the button of a step that has a query: Kibana fills in fields of the alert.
 
     It has to be a paragraph of its own, because Kibana drops what is behind it.
@@ -125,7 +139,7 @@ def _button(step: str) -> str:
     button = {
         "label": label.strip(),
         "providers": [[{"field": x, "value": y, **term} for x, y in terms]],
-        "relativeFrom": "now-8d",
+        "relativeFrom": f"now-{days}d",
         "relativeTo": "now+1d",
     }
     return f"\n\n!{{investigate{json.dumps(button)}}}"

@@ -28,6 +28,7 @@ from tests.world import story
 from tests.world.attacks import ATTACKS, Trace, trace
 
 BEGIN, END = "<!-- alerts: made by make alerts -->", "<!-- end of alerts -->"
+STREAM = "logs-cisco_esa.auth-company"
 _LATE = {"hourly files": timedelta(hours=1), "daily files": timedelta(days=1)}
 _SLACK = timedelta(minutes=62)
 """Between the arrival of the end of an attack and its alert; the longest interval and a minute."""
@@ -66,7 +67,6 @@ def count(
     geoip: bool = True,
 ) -> Counted:
     """Load the story and run all rules."""
-    stream = "logs-cisco_esa.auth-company"
     days = {
         "Monday": story.MONDAY,
         "expired passwords": story.EXPIRED,
@@ -76,8 +76,8 @@ def count(
         days = {"first import": story.EXPIRED}
         end = story.EXPIRED.isoformat()
         documents = [x for x in documents if x["@timestamp"] < end]
-    load(client, stream, documents, ARRIVALS[arrival], geoip=geoip)
-    engine = Engine(client, stream)
+    load(client, STREAM, documents, ARRIVALS[arrival], geoip=geoip)
+    engine = Engine(client, STREAM)
     late = _LATE.get(arrival, timedelta(0))
     counted = Counted({x: [] for x in days}, {x.name: [] for x in ATTACKS}, engine.slowest)
     traces = {x.name: trace(x, story.ATTACKED) for x in ATTACKS}

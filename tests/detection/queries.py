@@ -136,10 +136,11 @@ DISTRIBUTED_SPRAYING = _end(
     f" {_context('fresh')} BY network",
     "| WHERE accepted == 0",
     "| STATS strangers = SUM(strangers), strangers_before = SUM(strangers_before),"
-    " users = COUNT_DISTINCT(account), refusals = SUM(refusals), source.ip = VALUES(source.ip),"
-    f" {_context()}",
+    " users = COUNT_DISTINCT(account), refusals = SUM(refusals), accounts = VALUES(account),"
+    f" source.ip = VALUES(source.ip), {_context()}",
     f"| WHERE strangers >= {limits.SPRAYING_STRANGERS} AND users >= {limits.SPRAYING_ACCOUNTS} AND"
     f" strangers_before < {limits.SPRAYING_STRANGERS}",
+    "| EVAL accounts = MV_SLICE(MV_SORT(accounts), 0, 99)",
     _FEW,
     "| LIMIT 100",
 )

@@ -2,7 +2,8 @@
 
 Sigma knows neither strangers nor what was new: these rules count what ours count, and are noisier.
 It has no function for the account either, so it goes by the user as it was written. What it can
-tell in order, converters cannot: refusals and the login are searched for in any order.
+tell in order (``temporal_ordered``), pySigma converts neither for Elasticsearch's ES|QL nor for
+Splunk: refusals and the login are searched for in any order.
 """
 
 import json
@@ -49,6 +50,33 @@ _COUNTS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         ),
     }
 )
+_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "guessing": (
+            "A source, which may have logins, too, was refused 20 times or more within a day."
+        ),
+        "in_after_refusals": (
+            "A user was refused five times or more from a source, and logged in from there, within "
+            "7 days. The order is not checked: see whether the refusals came first."
+        ),
+        "spraying": (
+            "A source, which may have logins, too, was refused as ten users or more within a day."
+        ),
+        "distributed_guessing": (
+            "A user was refused from eight sources or more within a day; the user's own may be "
+            "among them."
+        ),
+        "no_tls": (
+            "A client sent a password by PLAIN or LOGIN over the internet without TLS: anyone on "
+            "the way could read it, even if it was refused. Each attempt is found again."
+        ),
+        "smart_host": (
+            "A smart host refused the login of the appliance three times or more within a day: "
+            "mail to it waits or bounces."
+        ),
+    }
+)
+"""What they find is not quite what ours find."""
 _NO_TLS = {
     "selection": {
         "event.action": "smtp-authentication",
@@ -118,7 +146,7 @@ def _documents(rule: Rule) -> Iterator[str]:
         yield _rule(
             rule.sigma,
             _title(rule),
-            rule.description,
+            _DESCRIPTIONS[rule.sigma],
             rule.severity,
             logsource={"product": "cisco", "service": "esa"},
             detection=_NO_TLS,
@@ -154,7 +182,7 @@ def _documents(rule: Rule) -> Iterator[str]:
     yield _rule(
         rule.sigma,
         _title(rule),
-        rule.description,
+        _DESCRIPTIONS[rule.sigma],
         rule.severity,
         correlation=correlation,
         **_texts(rule),
