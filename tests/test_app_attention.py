@@ -10,9 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from forwarder.app import input_status
-from forwarder.app.attention import findings
 from forwarder.app.input_status import InputStatus
 from forwarder.app.parser_client import CheckpointReply
+from forwarder.app.status import findings
 from forwarder.events import Counters
 from forwarder.inputs.files.scanner import FileSource
 from forwarder.inputs.files.tailer import FileTailer

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.app.service import Service
-from forwarder.app.systemd import Systemd
+from forwarder.app.service import Service, Systemd
 from forwarder.events import Document
 from forwarder.output import Unavailable
 from tests.services import Told, append, configured, logins

@@ -20,15 +20,15 @@ from hypothesis import strategies as st
 
 from forwarder.app import parse as parsing
 from forwarder.app.report import report as make
+from forwarder.cli.common import read_options
 from forwarder.cli.main import main
-from forwarder.cli.reading import read_options
 from forwarder.cli.report import as_text
 from forwarder.report import definitions as limits
 from forwarder.report import store
 from forwarder.report.findings import find_peaks
 from forwarder.report.html import render_html
+from forwarder.report.overview import Report, Row, Table
 from forwarder.report.store import Chosen
-from forwarder.report.tables import Report, Row, Table
 from tests.detection.table import RULES
 from tests.test_docs import between, rows
 from tests.test_trace import SAMPLES

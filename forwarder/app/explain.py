@@ -1,28 +1,36 @@
-"""``esa-forwarder explain``: what the program makes of a line, and why.
+"""``esa-forwarder trace`` and ``explain``: stories of connections, and what is made of a line.
 
-Nothing is told by heart: the line goes through the code that parses logs. Which line gave a field
-is found out by taking it away: the lines of a connection are parsed again, each time with the
-message of one of them crossed out, and what is missing then was given by it.
+``trace`` finds stories by number, user or address. ``explain`` tells nothing by heart: the line
+goes through the code that parses logs. Which line gave a field is found out by taking it away: the
+lines of a connection are parsed again, each time with the message of one of them crossed out, and
+what is missing then was given by it.
 """
 
-from collections.abc import Callable
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import orjson
 
-from forwarder.app.parse import Outcome, ParseOptions, Progress, open_file, read_through
-from forwarder.app.trace import Tell, Tracer
-from forwarder.events import Event, Unparsed
+from forwarder.app.parse import Outcome, ParseOptions, Progress, Watcher, open_file, read_through
+from forwarder.ecs.layout import account_of
+from forwarder.errors import ForwarderError
+from forwarder.events import Event, Opened, Unparsed
 from forwarder.inputs.block_reader import STDIN
 from forwarder.inputs.files.discovery import UNKNOWN_APPLIANCE, LogFile
+from forwarder.mail_logs.connections import MAX_LINE
 from forwarder.mail_logs.event_ids import FileHeader
 from forwarder.mail_logs.forms import Form, Near, find_form, find_nearest
-from forwarder.mail_logs.messages import is_unparsed_login
+from forwarder.mail_logs.grammar import STAMP_BYTES
+from forwarder.mail_logs.messages import MessageParser, is_unparsed_login
 from forwarder.mail_logs.scanner import Block
-from forwarder.mail_logs.stories import Story, StoryLine, Wanted, find_line
+from forwarder.mail_logs.stories import Stories, Story, StoryLine, Wanted, find_line
 from forwarder.pipeline import LogParser, Settings
+from forwarder.text import escaped
 
 MAX_CROSSED_OUT = 200  # lines of a connection that are tried; each costs a millisecond
 
@@ -38,6 +46,83 @@ FIXED = frozenset(
 
 Fields = dict[str, Any]
 """Values of a document by their full names."""
+
+Tell = Callable[[Story, Callable[[Event], bytes]], None]
+"""Gets each story that is wanted when it has ended, and what makes a document of an event."""
+
+_NUMBER = re.compile(r"(?:(?P<kind>[ID]CID):? *)?(?P<number>\d{1,20})", re.IGNORECASE)
+
+
+class Tracer(Watcher):
+    """Parses logs, and collects stories beside."""
+
+    def __init__(self, settings: Settings, wanted: Wanted, tell: Tell) -> None:
+        super().__init__(settings)
+        self._stories = Stories(wanted, lambda story: tell(story, self._serialise))
+
+    def read(  # type: ignore[explicit-override]  # not in Python 3.11
+        self, block: Block, header: FileHeader, arrival: datetime | None
+    ) -> list[Event]:
+        """Join the lines of a block, and add them to their stories."""
+        events = super().read(block, header, arrival)
+        self._stories.take(block, header.origin.appliance, header.origin.path, events)
+        return events
+
+    def end(self) -> None:  # type: ignore[explicit-override]
+        """Tell the stories that have no end."""
+        self._stories.finish()
+
+    def _serialise(self, event: Event) -> bytes:
+        (document,) = self.encode([event])
+        return document
+
+
+def trace(options: ParseOptions, wanted: Wanted, tell: Tell, progress: Progress) -> Outcome:
+    """Read files, and tell the stories that are wanted, each when it has ended."""
+    return read_through(options, lambda: Tracer(options.settings, wanted, tell), progress)
+
+
+def read_query(text: str) -> Wanted:
+    """Tell what is looked for: ``ICID 5``, ``5``, ``DCID 5``, a network, or else a user."""
+    if number := _NUMBER.fullmatch(text.strip()):
+        name = f"{(number['kind'] or 'ICID').upper()} {number['number']}"
+        return lambda story, _line, _event: story.name == name
+    with suppress(ValueError):
+        return _by_network(ipaddress.ip_network(text, strict=False))
+    if not text.strip():
+        raise ForwarderError("it is empty; name a connection, a user or an address")
+    user = text.casefold()
+    return lambda _story, _line, event: event is not None and user in _names(event)
+
+
+def _names(event: Event) -> Iterator[str]:
+    """Yield the users of an event, with and without domains, also as tables show them."""
+    for name in (*(event.session.users if event.session else ()), event.user or ""):
+        for each in (name, account_of(name)):
+            yield from (each.casefold(), escaped(each).casefold())
+
+
+def _by_network(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Wanted:
+    parser = MessageParser()
+    # Only an address of IPv4 is written in one way.
+    is_exact = network.version == 4 and network.num_addresses == 1  # noqa: PLR2004 - IPv4
+    written = str(network.network_address).encode() if is_exact else b"address"
+
+    def is_it(opened: Opened | None) -> bool:
+        with suppress(ValueError):
+            return opened is not None and ipaddress.ip_address(opened.address.decode()) in network
+        return False
+
+    def wanted(_story: Story, line: StoryLine | None, event: Event | None) -> bool:
+        if event is not None:
+            return event.connection is not None and is_it(event.connection.opened)
+        if line is None or written not in line.original:
+            return False
+        # Both read a line that has its timestamp where a file has it.
+        text = (b" " * STAMP_BYTES + b"Info: " + line.original[line.message :])[:MAX_LINE]
+        return is_it(parser.read_opened(text) or parser.read_delivery_opened(text))
+
+    return wanted
 
 
 class Reading(NamedTuple):

@@ -12,8 +12,8 @@ from forwarder.mail_logs.event_ids import FileHeader
 from forwarder.mail_logs.scanner import Block
 from forwarder.pipeline import Settings
 from forwarder.report.findings import make_report
+from forwarder.report.overview import Report
 from forwarder.report.store import Chosen, Store
-from forwarder.report.tables import Report
 
 
 class _Reader(Watcher):

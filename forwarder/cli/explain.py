@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 import orjson
 
-from forwarder.cli.common import BAD_CONFIG, DONE, FAILED, fail, print_result
+from forwarder.cli.common import (
+    BAD_CONFIG,
+    DONE,
+    FAILED,
+    fail,
+    print_problems,
+    print_result,
+    read_options,
+    reading_options,
+    show_progress,
+)
 from forwarder.cli.parse import unparsed_line
-from forwarder.cli.reading import print_problems, read_options, reading_options, show_progress
 from forwarder.text import decoded, escaped, json_text, shown
 
 if TYPE_CHECKING:

@@ -17,25 +17,23 @@ from forwarder.cli.common import (
     DONE,
     FAILED,
     Column,
+    describe_problems,
     fail,
     format_row,
-    print_result,
-    require_stdout,
-    terminal_width,
-)
-from forwarder.cli.reading import (
-    describe_problems,
     print_problems,
+    print_result,
     read_options,
     reading_options,
+    require_stdout,
     show_progress,
+    terminal_width,
 )
 from forwarder.errors import ForwarderError
 from forwarder.text import Time, cut, escaped, is_number, iso_time, json_text, many, show
 
 if TYPE_CHECKING:
+    from forwarder.report.overview import Report, Table
     from forwarder.report.store import Line, Network
-    from forwarder.report.tables import Report, Table
 
 _LEAST_WIDTH = 8  # of a column of text
 _ADDRESSES = {"Source", "Network", "Smart host"}  # columns that are of no use without their ends
@@ -247,7 +245,7 @@ def as_text(report: "Report", width: int, *, colour: bool = False) -> Iterator[s
 
 
 def _bars(report: "Report", width: int, style: Any) -> Iterator[str]:  # noqa: ANN401
-    from forwarder.report.tables import duration
+    from forwarder.report.overview import duration
 
     bars = report.bars
     if not bars:

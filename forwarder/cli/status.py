@@ -84,7 +84,7 @@ def _end_check(code: int, text: str) -> NoReturn:
 
 def _verdict(state: "Status") -> tuple[int, str]:
     """Return an exit code and a line: what is wrong, and numbers behind a bar, as Nagios reads."""
-    from forwarder.app.attention import Finding
+    from forwarder.app.status import Finding
 
     found = [Finding(**x) for x in state["attention"]]
     said = [x.sentence for x in found[:_MAX_SAID]] or ["nothing needs attention"]
@@ -107,8 +107,7 @@ def _verdict(state: "Status") -> tuple[int, str]:
 
 def as_text(state: "Status") -> Iterator[str]:
     """Yield everything as lines for people."""
-    from forwarder.app.attention import Finding
-    from forwarder.app.status import sections
+    from forwarder.app.status import Finding, sections
 
     process = state["service"]["process"]
     yield "service: not running" if process is None else f"service: running as process {process}"

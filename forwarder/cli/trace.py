@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from forwarder.cli.common import DONE, FAILED, print_result, require_stdout
+from forwarder.cli.common import (
+    DONE,
+    FAILED,
+    print_problems,
+    print_result,
+    read_options,
+    reading_options,
+    require_stdout,
+    show_progress,
+)
 from forwarder.cli.parse import row
-from forwarder.cli.reading import print_problems, read_options, reading_options, show_progress
 from forwarder.errors import ForwarderError
 from forwarder.text import decoded, escaped, many, shown
 
@@ -37,11 +45,11 @@ def trace(query: str, paths: tuple[str, ...], limit: int, **reading: Any) -> NoR
     smart host. USER is the user of a login, with or without a domain, in any case. ADDRESS is the
     IP address at the other end, or a network, such as 203.0.113.0/24. PATH is as for parse.
     """
-    from forwarder.app import trace as tracing
+    from forwarder.app import explain as explaining
 
     require_stdout()
     try:
-        wanted = tracing.read_query(query)
+        wanted = explaining.read_query(query)
     except ForwarderError as error:
         raise click.BadParameter(f"{error}.") from error
     options = read_options(paths, **reading)
@@ -54,7 +62,7 @@ def trace(query: str, paths: tuple[str, ...], limit: int, **reading: Any) -> NoR
             print_result("\n".join((*describe(story, serialise), "")))
 
     with show_progress(shown=not sys.stdout.isatty()) as progress:
-        outcome = tracing.trace(options, wanted, tell, progress)
+        outcome = explaining.trace(options, wanted, tell, progress)
     print_problems(outcome)
     if not found:
         files = many(outcome.files, "file")

@@ -15,9 +15,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from forwarder.appliances import Appliances
+from forwarder.appliances import Appliance, Appliances, Network, have_common_name
 from forwarder.config import models
-from forwarder.config.appliances import appliances_of, find_conflicts
 from forwarder.config.errors import IssueFormatter
 from forwarder.config.introspection import fields_of, written_paths
 from forwarder.config.issue import (
@@ -158,11 +157,11 @@ def _validate(
         raise IssuesError(issues)
     found = {x: _configure(x, *valid[x], y) for x, y in settings.outputs.items()}
     issues += _find_contradictions(document, settings, found)
-    for loc, text in find_conflicts(settings):
+    for loc, text in _find_conflicts(settings):
         issues.append(ConfigIssue(loc, line_of(loc, document.lines), text))
     if issues:
         raise IssuesError(issues)
-    values = {**dict(settings), "outputs": found, "appliances": appliances_of(settings)}
+    values = {**dict(settings), "outputs": found, "appliances": _appliances_of(settings)}
     del values["known_appliances_only"]  # the appliances have it
     return Config(**values, source=document)
 
@@ -242,6 +241,84 @@ def _find_contradictions(
             if other != loc:
                 place = f"{format_path(other)} on line {line_of(other, document.lines)}"
                 yield issue(loc, f"is the same as {place}; use a different one for each")
+
+
+def _appliances_of(settings: models.TopSettings) -> Appliances:
+    """Return the appliances that are configured."""
+    entries = [
+        Appliance(
+            name,
+            x.names,
+            x.addresses,
+            x.serial,
+            x.timezone,
+            tuple(x.labels.items()),
+            x.namespace,
+            x.silence,
+        )
+        for name, x in settings.appliances.items()
+    ]
+    return Appliances(entries, known_only=settings.known_appliances_only)
+
+
+def _find_conflicts(settings: models.TopSettings) -> Iterator[tuple[Loc, str]]:
+    """Yield where two entries claim one name or address, and what is wrong there."""
+    if settings.known_appliances_only and not settings.appliances:
+        text = "refuses all syslog messages, because there are no appliances; add these"
+        yield ("known_appliances_only",), text
+    for name in settings.appliances:
+        if "*" in name:
+            text = "is a pattern; give the appliance a name, and put the pattern into its names"
+            yield ("appliances", name), text
+    yield from _common_names(settings.appliances)
+    yield from _common_addresses(settings.appliances)
+
+
+def _common_names(appliances: Mapping[str, models.ApplianceSettings]) -> Iterator[tuple[Loc, str]]:
+    plain: dict[str, tuple[str, str, Loc]] = {}
+    patterns: list[tuple[str, str, Loc]] = []
+    for appliance, entry in appliances.items():
+        own: Loc = "appliances", appliance
+        places = [(appliance, own), *((x, (*own, "names", y)) for y, x in enumerate(entry.names))]
+        for name, loc in places:
+            claim = appliance, name, loc
+            if "*" in name:
+                others = [*plain.values(), *patterns]
+                patterns.append(claim)
+            else:
+                others = [x for x in (plain.get(name.casefold()),) if x is not None] + patterns
+                plain[name.casefold()] = claim
+            for other, claimed, place in others:
+                if other != appliance and have_common_name(name, claimed):
+                    yield loc, _is_taken(name, claimed, place)
+
+
+def _common_addresses(
+    appliances: Mapping[str, models.ApplianceSettings],
+) -> Iterator[tuple[Loc, str]]:
+    claims: list[tuple[Network, str, Loc]] = [
+        (address, name, ("appliances", name, "addresses", number))
+        for name, entry in appliances.items()
+        for number, address in enumerate(entry.addresses)
+    ]
+    # Networks are apart, or one is in the other: it comes right after that, or after its parts.
+    claims.sort(key=lambda x: (x[0].version, int(x[0].network_address), x[0].prefixlen))
+    widest = claims[:1]
+    for address, name, loc in claims[1:]:
+        network, other, place = widest[0]
+        if network.version != address.version or not network.supernet_of(address):  # type: ignore[arg-type]
+            widest = [(address, name, loc)]
+        elif other != name:
+            yield loc, _is_taken(str(address), str(network), place)
+
+
+def _is_taken(claim: str, claimed: str, place: Loc) -> str:
+    where = format_path(place)
+    if claim.casefold() == claimed.casefold():
+        text = f"{quoted(claim)} belongs to {where} already"
+    else:
+        text = f"{quoted(claim)} overlaps {quoted(claimed)} of {where}"
+    return f"{text}; leave it to one appliance"
 
 
 def file_sources(config: Config, state: Path | None = None) -> list[FileSource]:

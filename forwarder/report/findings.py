@@ -9,6 +9,12 @@ from forwarder.events import Counters
 from forwarder.report import definitions as limits
 from forwarder.report.definitions import DAY, HOUR
 from forwarder.report.overview import (
+    MAX_LINES,
+    MAX_ROWS,
+    Report,
+    Row,
+    Selector,
+    Table,
     count_over_time,
     joined,
     list_facts,
@@ -16,14 +22,6 @@ from forwarder.report.overview import (
     top_sources,
 )
 from forwarder.report.store import Store
-from forwarder.report.tables import (
-    MAX_LINES,
-    MAX_ROWS,
-    Report,
-    Row,
-    Selector,
-    Table,
-)
 from forwarder.text import Time
 
 _PREPARE = (

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from forwarder import __version__
 from forwarder.pages import Series, document, plot, table, text
-from forwarder.report.tables import Report, Row, Table, duration
+from forwarder.report.overview import Report, Row, Table, duration
 from forwarder.text import Time, cut, many, show
 
 MAX_TEXT = 2_000  # characters of a line

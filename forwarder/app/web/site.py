@@ -8,22 +8,37 @@
 All answers are made of the last observation; where that is old, the service hangs, and they say so.
 """
 
+import socket
 import time
+from base64 import b64encode
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from hashlib import sha256
+from itertools import pairwise
 from typing import NamedTuple
 
-from forwarder.app.attention import Finding
-from forwarder.app.status import Observation
+from forwarder import __version__
+from forwarder.app.status import Finding, Observation, Section, sections
 from forwarder.app.web.server import Response
 from forwarder.events import Action
-from forwarder.text import json_text
+from forwarder.pages import STYLE, Series, document, plot, table, text
+from forwarder.text import iso_time, json_text, many
 
 OLD_SECONDS = 15.0
 """After which an observation is old; there is one every two seconds."""
 SAMPLE_SECONDS = 10.0
 _MAX_SAMPLES = 91  # a quarter of an hour, and where it begins
 _JSON = "application/json; charset=utf-8"
+_REFRESH_SECONDS = 5  # after which a browser loads the page again
+_HTML = "text/html; charset=utf-8"
+_MAX_ROWS = 100  # of a table: there may be a thousand appliances
+
+_STYLE_HASH = f"'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'"
+"""For the content security policy: no other style is applied."""
+
+_OUTCOMES = {"success": "good", "failure": "bad", "other": "sent"}
+"""Of logins, with the style of each."""
 
 
 class Sample(NamedTuple):
@@ -59,15 +74,13 @@ class Site:
             return Response(b"there is /, /metrics, /healthz and /readyz\n", status=404)
         if self._seen is None:
             return Response(b"the service starts\n", status=503)
-        # Each takes time and memory to import.
         if path == "/metrics":
+            # It takes time and memory to import.
             from forwarder.app.web.metrics import write  # noqa: PLC0415
 
             return Response(*write(self._seen, accept))
-        from forwarder.app.web.page import STYLE_HASH, TYPE, render  # noqa: PLC0415
-
         page = render(self._seen, self._findings, [*self._samples])
-        return Response(page.encode(), TYPE, style=STYLE_HASH)
+        return Response(page.encode(), _HTML, style=_STYLE_HASH)
 
     def _readiness(self) -> Response:
         reasons = self._findings
@@ -104,3 +117,85 @@ def _sample(seen: Observation) -> Sample:
 
 def _json(value: object) -> Response:
     return Response(json_text(value).encode() + b"\n", _JSON)
+
+
+def render(seen: Observation, findings: Sequence[Finding], samples: Sequence[Sample]) -> str:
+    """Write the status page."""
+    title = f"esa-forwarder on {text(socket.gethostname())}"
+    mark = f"({len(findings)}) " if findings else ""
+    refresh = f'<meta http-equiv="refresh" content="{_REFRESH_SECONDS}">'
+    return document(mark + title, refresh, _body(title, seen, findings, samples))
+
+
+def _body(
+    title: str, seen: Observation, findings: Sequence[Finding], samples: Sequence[Sample]
+) -> Iterator[str]:
+    status = seen.status
+    yield (
+        f"<h1>{title}</h1>\n<p>version {text(__version__)}, process"
+        f" {status['service']['process']}; as of {iso_time(seen.at)}, refreshed every"
+        f" {_REFRESH_SECONDS} s</p>\n"
+    )
+    yield from _state(findings)
+    yield from _plots(samples)
+    for section in sections(status):
+        yield from _section(section)
+
+
+def _state(findings: Sequence[Finding]) -> Iterator[str]:
+    if not findings:
+        yield '<section class="state"><b>All is well.</b></section>'
+        return
+    kind = "bad" if any(x.critical for x in findings) else "odd"
+    verb = "needs" if len(findings) == 1 else "need"
+    things = many(len(findings), "thing")
+    yield f'<section class="state {kind}"><b>{things} {verb} attention</b><ul>'
+    for finding in findings[:_MAX_ROWS]:
+        yield (
+            f"<li><strong>{text(finding.subject)}</strong>: {text(finding.what)}."
+            f" <em>{text(finding.advice[:1].upper() + finding.advice[1:])}.</em></li>"
+        )
+    yield "</ul></section>"
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"<section><h2>{section.title}</h2>"
+    yield from (f"<p>{text(x)}</p>" for x in section.lines)
+    for head, rows, _ in section.tables:
+        # On a phone, the other columns are out of sight.
+        order = sorted(range(len(head)), key=lambda x: (x > 0, head[x] != "State"))
+        cells = [[row[x] for x in order] for row in rows[:_MAX_ROWS]]
+        yield from table([head[x] for x in order], cells, more=len(rows) - _MAX_ROWS)
+    yield "</section>\n"
+
+
+def _plots(samples: Sequence[Sample]) -> Iterator[str]:
+    if len(samples) < 2:  # noqa: PLR2004 - rates are between two
+        yield "<p>Plots appear after half a minute.</p>"
+        return
+    times = [x.at for x in samples]
+    logins = [
+        _rates(style, name, times, [x.logins.get(name, 0) for x in samples])
+        for name, style in _OUTCOMES.items()
+    ]
+    delivered = _rates("sent", "all outputs", times, [x.delivered for x in samples])
+    lag = Series("sent", "lag", [x.lag for x in samples[1:]], _duration(samples[-1].lag))
+    yield f"<section><h2>The last {many(round((times[-1] - times[0]) / 60), 'minute')}</h2>"
+    yield '<div class="plots">'
+    yield from plot("Logins a minute", times[1:], logins)
+    yield from plot("Documents delivered a minute", times[1:], [delivered])
+    yield from plot("Lag of the slowest appliance", times[1:], [lag], _duration)
+    yield "</div></section>\n"
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _rates(style: str, name: str, times: Sequence[float], totals: Sequence[int]) -> Series:
+    """Give how much came a minute, between samples; counts begin again at a reload."""
+    rates = [
+        60 * (after - before if after >= before else after) / max(end - begin, 1)
+        for (begin, end), (before, after) in zip(pairwise(times), pairwise(totals), strict=True)
+    ]
+    return Series(style, name, rates, f"{rates[-1]:,.0f}")
