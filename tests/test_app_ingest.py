@@ -16,6 +16,7 @@ from forwarder.app import input_status
 from forwarder.app.ingest import Ingest
 from forwarder.app.input_status import STATUS_PREFIX
 from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
+from forwarder.app.runtime import LiveInputs
 from forwarder.app.saved_state import forget
 from forwarder.app.status import describe
 from forwarder.cli.status import as_text
@@ -36,7 +37,7 @@ outputs:"""
 def reader(folder: Path, spool: Spool, text: str = CONFIG, *, once: bool = False) -> Ingest:
     """Make what reads."""
     config = configured(folder, Told(lambda _: None), text)()
-    return Ingest(config, spool, once=once)
+    return Ingest(config, spool, LiveInputs(), once=once)
 
 
 @contextmanager

@@ -108,5 +108,5 @@ def test_a_status_is_one_line_and_told_once(tmp_path: Path, systemd: socket.sock
 def test_without_systemd_nothing_is_told(tmp_path: Path) -> None:
     """Nor where its socket is gone, or is an abstract one that nobody has."""
     for path in ("", str(tmp_path / "gone"), "@esa-forwarder-test-gone"):
-        Systemd({"NOTIFY_SOCKET": path}).tell_ready()
+        Systemd({"NOTIFY_SOCKET": path}).tell("READY=1")
     assert not Systemd({}).listens

@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from forwarder.app.input_status import STATUS_PREFIX, InputStatus
-from forwarder.app.live_inputs import LiveInputs
 from forwarder.app.parser_client import PREFIX as PARSER_PREFIX
 from forwarder.app.parser_client import CheckpointReply, Parsed, ParserClient, ParserSettings
 from forwarder.config.load import Config, file_sources, named_files
@@ -42,6 +41,7 @@ from forwarder.spool.spool import Spool
 from forwarder.spool.writer import Pause
 
 if TYPE_CHECKING:
+    from forwarder.app.runtime import LiveInputs
     from forwarder.inputs.stdin import StandardInput
     from forwarder.inputs.syslog.receiver import Receiver
 
@@ -66,13 +66,9 @@ class Ingest:
     """Reads all inputs; for one thread, but for :meth:`ask_to_stop`."""
 
     def __init__(
-        self, config: Config, spool: Spool, *, once: bool = False, live: LiveInputs | None = None
+        self, config: Config, spool: Spool, live: "LiveInputs", *, once: bool = False
     ) -> None:
-        """Go on from what the spool has saved.
-
-        With ``once``, it reads to the end and waits for nothing. ``live`` are the inputs of the
-        configuration before, if there was any.
-        """
+        """Go on from what the spool has saved; with ``once``, read to the end, and do not wait."""
         self._config = config
         self._parser_settings = ParserSettings.of(config)
         self._spool = spool
@@ -80,17 +76,17 @@ class Ingest:
         self._stop = threading.Event()
         self._reloads = False
         self._tailer = self._open_tailer()
-        self.live = live or LiveInputs()
-        self.live.open(config, spool, once=once)
+        self._live = live
+        self._live.open(config, spool, once=once)
         # Standard input has an end in any case.
-        self._ends = once or self._sources == [self.live.stdin]
+        self._ends = once or self._sources == [self._live.stdin]
         self._deaths = 0
         self._begin()
         self.status = InputStatus(
             self._tailer,
             named_files(config.inputs),
             dict(spool.load_state(STATUS_PREFIX)),
-            listeners=lambda: self.live.counts,
+            listeners=lambda: self._live.counts,
             name_of=config.appliances.name_of,
             silence=lambda name: None if once else config.silence_of(name),
         )
@@ -123,7 +119,7 @@ class Ingest:
 
     @property
     def _sources(self) -> "list[StandardInput | Receiver | FileTailer]":
-        return [*self.live.sources, *([self._tailer] if self._tailer else [])]
+        return [*self._live.sources, *([self._tailer] if self._tailer else [])]
 
     def ask_to_stop(self, *, reloads: bool = False) -> None:
         """End soon, from any thread, with all committed; if it ``reloads``, sockets stay open."""
@@ -154,7 +150,7 @@ class Ingest:
             if self._tailer is not None:
                 self._tailer.close()
             if not self._reloads:
-                self.live.close()
+                self._live.close()
 
     def _go_back(self, error: ParserDiedError) -> bool:
         """Go back to the last commit; tell whether that is of use."""
@@ -171,7 +167,7 @@ class Ingest:
             before, self._tailer = self._tailer, self._open_tailer()
             self.status.tailer = self._tailer
             before.close()
-        for source in self.live.sources:
+        for source in self._live.sources:
             source.rewind()
         self._begin()
         return True
@@ -198,7 +194,7 @@ class Ingest:
             if not self._is_asked and self._is_due(idle=not chunks):
                 self._ask()
             ended = self._ends and not chunks and all(x.drained for x in self._sources)
-        for chunk in self.live.settle(reloads=self._reloads):
+        for chunk in self._live.settle(reloads=self._reloads):
             self._feed(chunk)
         self._wait_for_checkpoint()
         self.status.due = 0.0
@@ -287,7 +283,7 @@ class Ingest:
         self._deaths = 0
         state = [*checkpoint.changes, *((key, None) for key in self._forgotten)]
         self._deleted += [x.removeprefix(FILE_PREFIX) for x in self._forgotten]
-        live = [*self.live.save(checkpoint.consumed)]
+        live = [*self._live.save(checkpoint.consumed)]
         files = [] if self._tailer is None else [*self._tailer.save(checkpoint.consumed)]
         self._deleted += [key for key, value in live if value is None]
         self._forgotten = [key for key, value in files if value is None]

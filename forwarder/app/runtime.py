@@ -1,27 +1,40 @@
-"""One configuration, running: spool, inputs and outputs, each in a thread of its own."""
+"""One configuration, running: spool, inputs and outputs, each in a thread of its own.
+
+Standard input and sockets outlive it: another configuration goes on with them.
+"""
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from itertools import count
+from typing import TYPE_CHECKING
 
 import structlog
 
 from forwarder.app.geoip import GeoIp
 from forwarder.app.ingest import Ingest
-from forwarder.app.live_inputs import LiveInputs
 from forwarder.app.saved_state import open_spool
 from forwarder.app.status import Observation, observe
-from forwarder.config.load import Config
+from forwarder.config.load import Config, syslog_listeners
+from forwarder.config.models import StdinSettings
 from forwarder.config.secret_settings import mask_of
 from forwarder.delivery.backoff import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.errors import ForwarderError
+from forwarder.inputs.chunk import Chunk
+from forwarder.inputs.stdin import KEY as STDIN_KEY
+from forwarder.inputs.stdin import StandardInput
+from forwarder.inputs.syslog.address import ListenerCounts
+from forwarder.inputs.syslog.inbox import PREFIX as SYSLOG_PREFIX
 from forwarder.output import Output
 from forwarder.spool.errors import SpoolError
+from forwarder.spool.spool import Spool
 from forwarder.text import error_text, many, shortened
+
+if TYPE_CHECKING:
+    from forwarder.inputs.syslog.receiver import Receiver
 
 STOP_WITHIN = timedelta(seconds=8)
 """For everything to end; users are promised ten seconds after a signal."""
@@ -39,10 +52,10 @@ class Runtime:
         self,
         config: Config,
         outputs: Mapping[str, Output],
+        live: "LiveInputs",
         show: Callable[[Observation], None] | None = None,
         *,
         once: bool = False,
-        live: LiveInputs | None = None,
     ) -> None:
         """Open the spool and prepare everything, as for :class:`Ingest`; nothing is read yet.
 
@@ -65,7 +78,7 @@ class Runtime:
                 )
                 mask = mask_of(config, name)
                 self.deliveries.append(Delivery(name, output, self.spool, limits, mask=mask))
-            self.ingest = Ingest(config, self.spool, once=once, live=live)
+            self.ingest = Ingest(config, self.spool, live, once=once)
         except BaseException:
             self.spool.close()
             raise
@@ -173,3 +186,61 @@ def build_outputs(config: Config) -> dict[str, Output]:
             said = shortened(mask_of(config, name)(text))
             raise ForwarderError(f"output {name!r} (type {output.plugin.name}): {said}") from error
     return built
+
+
+class LiveInputs:
+    """The inputs of which nothing can be read again; what is not in documents stays with them."""
+
+    def __init__(self) -> None:
+        self.stdin: StandardInput | None = None
+        self.syslog: Receiver | None = None
+
+    def open(self, config: Config, spool: Spool, *, once: bool) -> None:
+        """Open those of a configuration, or go on with them; close those that it has no more."""
+        listeners = syslog_listeners(config.inputs)
+        if listeners and once:
+            _log.warning("Syslog inputs are not opened with --once: they have no end.")
+        elif listeners:
+            # It needs asyncio and TLS, which take time and memory.
+            from forwarder.inputs.syslog.receiver import Receiver  # noqa: PLC0415
+
+            self.syslog = self.syslog or Receiver(spool.iter_state(SYSLOG_PREFIX))
+            self.syslog.listen(listeners)
+            self.syslog.rewind()
+        else:
+            self.close()
+        before, self.stdin = self.stdin, None
+        for number, settings in enumerate(config.inputs):
+            if isinstance(settings, StdinSettings):
+                appliance, named = settings.appliance or "unknown", settings.appliance is not None
+                self.stdin = before or StandardInput(appliance)
+                self.stdin.reopen(appliance, named=named, input_number=number)
+
+    @property
+    def sources(self) -> "list[StandardInput | Receiver]":
+        """Those that are open."""
+        return [x for x in (self.stdin, self.syslog) if x is not None]
+
+    @property
+    def counts(self) -> Mapping[str, ListenerCounts]:
+        """What sockets have received so far, by their addresses."""
+        return {} if self.syslog is None else self.syslog.counts
+
+    def settle(self, *, reloads: bool) -> Iterator[Chunk]:
+        """Return the last chunks; at the end of the service, sockets take no more."""
+        if self.stdin is not None:
+            yield from self.stdin.settle()
+        if self.syslog is not None:
+            yield from self.syslog.read(0) if reloads else self.syslog.drain()
+
+    def save(self, consumed: Mapping[str, tuple[int, bytes]]) -> Iterable[tuple[str, bytes | None]]:
+        """Note up to where all is in documents; return what to commit with them."""
+        if self.stdin is not None and STDIN_KEY in consumed:
+            self.stdin.save(*consumed[STDIN_KEY])
+        return () if self.syslog is None else self.syslog.save(consumed)
+
+    def close(self) -> None:
+        """Close all sockets; does nothing where they are closed."""
+        if self.syslog is not None:
+            self.syslog.close()
+            self.syslog = None

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from forwarder import log
-from forwarder.app.runtime import Runtime, build_outputs
+from forwarder.app.runtime import LiveInputs, Runtime, build_outputs
 from forwarder.app.status import Finding, Observation
 from forwarder.app.taps import Taps
 from forwarder.config.load import Config, syslog_listeners
@@ -43,7 +43,6 @@ from forwarder.text import cut, escaped, many
 if TYPE_CHECKING:
     from types import FrameType
 
-    from forwarder.app.live_inputs import LiveInputs
     from forwarder.app.web.server import HttpServer
     from forwarder.app.web.site import Site
     from forwarder.config.models import HttpSettings
@@ -80,7 +79,7 @@ class Service:
         self._deadline = math.inf  # when to give up, in seconds of the monotonic clock
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._is_good = True
-        self._live: LiveInputs | None = None  # outlive each configuration
+        self._live = LiveInputs()  # outlive each configuration
         self._taps = Taps()
         self._systemd = Systemd()
         self._http: HttpServer | None = None
@@ -100,8 +99,7 @@ class Service:
             self._taps.close()
             if self._http is not None:
                 self._http.close()
-        if self._live is not None:
-            self._live.close()
+        self._live.close()
         return self._is_good
 
     def _attend(self, runtime: Runtime) -> Runtime | None:
@@ -116,7 +114,7 @@ class Service:
             return self._start(self._config, build_outputs(self._config))
         if number is not None:
             _log.info("The service was asked to end.", signal=signal.Signals(number).name)
-        self._systemd.tell_stopping()
+        self._systemd.tell("STOPPING=1")
         runtime.stop()
         self._conclude(runtime, number, error)
         return None
@@ -174,13 +172,13 @@ class Service:
             try:
                 self._serve(config.http)
                 show = self._show if self._systemd.listens or self._http else None
-                runtime = Runtime(config, outputs, show, once=self._once, live=self._live)
+                runtime = Runtime(config, outputs, self._live, show, once=self._once)
             except BlockedError as error:
                 if not is_logged:
                     is_logged = True
                     _log.error("The spool cannot be opened now; retrying.", reason=str(error))
                     # It would be killed for being late.
-                    self._systemd.tell_ready()
+                    self._systemd.tell("READY=1")
                     self._systemd.tell_status(f"the spool cannot be opened: {error}")
                 self._systemd.tell_alive(time.monotonic())
                 left = self._deadline - time.monotonic()
@@ -193,12 +191,12 @@ class Service:
                 elif number is not None:
                     self._is_good = not self._once
                     return None
-        self._config, self._live = config, runtime.ingest.live
+        self._config = config
         log.configure(config.log.format, config.log.level, mask_of(config))
         self._taps.open(config.state)
         runtime.spool.tell = self._taps.tell
         runtime.start()
-        self._systemd.tell_ready()
+        self._systemd.tell("READY=1")
         known = {"outputs": ",".join(config.outputs), "state": str(config.state)}
         if self._http is not None:
             known["http"] = self._http.settings.place
@@ -233,7 +231,7 @@ class Service:
         self._systemd.tell_reloading()
         new = self._load()
         if new is None:
-            self._systemd.tell_ready()
+            self._systemd.tell("READY=1")
             return runtime
         runtime.stop(reloads=True)
         number = self._next_signal(0)
@@ -319,27 +317,15 @@ class Systemd:
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         """Take the address of the socket from the environment."""
         self._path = environment.get("NOTIFY_SOCKET", "")
+        self.listens = bool(self._path)  # whether there is anything to tell it
         self._watched_seconds = int(environment.get("WATCHDOG_USEC") or 0) / 1_000_000
         self._told = ""
         self._told_alive = 0.0
 
-    @property
-    def listens(self) -> bool:
-        """Whether there is anything to tell it."""
-        return bool(self._path)
-
-    def tell_ready(self) -> None:
-        """Tell that it runs, or that it has reloaded."""
-        self._tell("READY=1")
-
     def tell_reloading(self) -> None:
         """Tell that it reads its configuration again; until it is ready."""
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
-        self._tell(f"RELOADING=1\nMONOTONIC_USEC={now}")
-
-    def tell_stopping(self) -> None:
-        """Tell that it ends."""
-        self._tell("STOPPING=1")
+        self.tell(f"RELOADING=1\nMONOTONIC_USEC={now}")
 
     def show(self, seen: Observation) -> None:
         """Tell how it is."""
@@ -354,17 +340,18 @@ class Systemd:
         text = cut(escaped(text), _MAX_STATUS)
         if text != self._told:
             self._told = text
-            self._tell(f"STATUS={text}")
+            self.tell(f"STATUS={text}")
 
     def tell_alive(self, at: float) -> None:
         """Tell that it did something at a time of the monotonic clock, unless that is long ago."""
         now, seconds = time.monotonic(), self._watched_seconds
         if now - at < seconds and now - self._told_alive >= seconds / _OFTEN:
             self._told_alive = now
-            self._tell("WATCHDOG=1")
+            self.tell("WATCHDOG=1")
 
-    def _tell(self, text: str) -> None:
-        if not self._path:
+    def tell(self, text: str) -> None:
+        """Tell it something, as sd_notify(3) has it."""
+        if not self.listens:
             return
         address = "\0" + self._path[1:] if self._path.startswith("@") else self._path
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

@@ -25,7 +25,7 @@ import orjson
 from elasticsearch import Elasticsearch, helpers
 from forwarder_bulk.response import FILTER
 
-from forwarder.app.runtime import Runtime
+from forwarder.app.runtime import LiveInputs, Runtime
 from forwarder.cache import tune_memory
 from forwarder.config.load import load
 from forwarder.events import Document
@@ -176,7 +176,7 @@ def _forwarder(job: Job, clock: Clock) -> Callable[[], None]:
     config = load(Path(job.path), find_outputs)
     ((name, output),) = config.outputs.items()
     timed = Timed(output.plugin.build(output.settings), clock)
-    running = Runtime(config, {name: timed}, once=True)
+    running = Runtime(config, {name: timed}, LiveInputs(), once=True)
     (delivery,) = running.deliveries
 
     def act() -> None:
