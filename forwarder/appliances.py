@@ -17,7 +17,7 @@ class Appliance(NamedTuple):
     names: tuple[str, ...] = ()  # further hosts, and names of folders; `*` is any text
     addresses: tuple[Network, ...] = ()
     serial: str | None = None  # of documents whose log does not say it
-    zone: tzinfo | None = None  # of stamps that no file header covers
+    timezone: tzinfo | None = None  # of stamps that no file header covers
     labels: tuple[tuple[str, str], ...] = ()
     namespace: str | None = None
     silence: timedelta | None = None  # for how long it may send nothing, if not that of all

@@ -394,7 +394,7 @@ class FileParser:
             separate = f"{separate} at {sender}" if separate else sender
         if known is not None:
             name = known.name
-            source = source._replace(zone=known.zone or source.zone)
+            source = source._replace(zone=known.timezone or source.zone)
         elif appliances.known_only and self._may_refuse:
             self._parser.warn("refused", name, f"from {sender or self._origin.appliance}")
         elif appliances.known_only:

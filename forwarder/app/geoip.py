@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -20,8 +20,12 @@ from forwarder.errors import ConfigError
 from forwarder.events import Document, new_document
 from forwarder.text import error_text
 
+if TYPE_CHECKING:
+    from maxminddb import Reader
+
 LOOK_SECONDS = 5.0
 _MAX_NUMBER = 1 << 32  # of autonomous systems
+_FAULTS = OSError, ValueError, RuntimeError  # maxminddb.InvalidDatabaseError is one of the last
 
 _Value = TypeVar("_Value", str, int, float)
 
@@ -30,7 +34,7 @@ class _Database(NamedTuple):
     """What was read of a file."""
 
     version: tuple[int, int, int]  # differs when the file was replaced
-    read: Callable[[str], object]  # gives what is known of an address
+    reader: "Reader"
 
 
 class GeoIp:
@@ -43,7 +47,7 @@ class GeoIp:
         for path in paths:
             try:
                 self._databases[path] = _open(path)
-            except (OSError, ValueError) as error:
+            except _FAULTS as error:
                 raise ConfigError(_describe(path, error)) from error
         self._troubles: dict[Path, str] = {}
         self._found = BoundedCache(self._find)
@@ -60,16 +64,13 @@ class GeoIp:
             return
         self._looked_at = self._clock()
         for path, database in self._databases.items():
+            self._troubles.pop(path, None)
             try:
-                if _version(path) == database.version:
-                    self._troubles.pop(path, None)
-                    continue
-                self._databases[path] = _open(path)
-            except (OSError, ValueError) as error:
+                if _version(path) != database.version:
+                    self._databases[path] = _open(path)
+                    self._found.clear()
+            except _FAULTS as error:
                 self._troubles[path] = _describe(path, error)
-            else:
-                self._troubles.pop(path, None)
-                self._found.clear()
 
     def add(self, document: Document) -> Document:
         """Add what is known of the address of the source."""
@@ -87,29 +88,16 @@ class GeoIp:
         found: dict[str, Any] = {}
         for database in self._databases.values():
             try:
-                found |= _lay_out(database.read(address))
-            except ValueError:  # an address of IPv6 in a database of IPv4, or a damaged record
+                found |= _lay_out(database.reader.get(address))
+            except _FAULTS:  # an address of IPv6 in a database of IPv4, or a damaged record
                 continue
         return found
 
 
 def _open(path: Path) -> _Database:
-    """Read a database; raise OSError, or ValueError if it is damaged."""
     import maxminddb  # noqa: PLC0415 - most services have no use for it
 
-    version = _version(path)
-    try:
-        reader = maxminddb.open_database(path, maxminddb.MODE_MEMORY)
-    except maxminddb.InvalidDatabaseError as error:
-        raise ValueError(error) from error
-
-    def read(address: str) -> object:
-        try:
-            return reader.get(address)
-        except maxminddb.InvalidDatabaseError as error:
-            raise ValueError(error) from error
-
-    return _Database(version, read)
+    return _Database(_version(path), maxminddb.open_database(path, maxminddb.MODE_MEMORY))
 
 
 def _version(path: Path) -> tuple[int, int, int]:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from forwarder.app.parse import Outcome, ParseOptions, Progress
     from forwarder.app.status import Table
     from forwarder.config.load import Config
-    from forwarder.pipeline import Settings
 
 DONE = 0
 FAILED = 1
@@ -264,9 +263,15 @@ def read_options(  # noqa: PLR0913 - one an option
 ) -> "ParseOptions":
     """Make of the values of :func:`reading_options` what the program needs."""
     from forwarder.app.parse import ParseOptions
+    from forwarder.app.parser_client import ParserSettings
     from forwarder.pipeline import Settings
 
-    settings = Settings() if config is None else _settings_of(config)
+    settings = Settings()
+    if config is not None:
+        known = ParserSettings.of(load_or_end(config))
+        settings = Settings(
+            sessions=known.sessions, common=known.common, appliances=known.appliances
+        )
     return ParseOptions(
         paths=paths,
         appliance=appliance,
@@ -274,17 +279,6 @@ def read_options(  # noqa: PLR0913 - one an option
         zone=zone,
         jobs=1,
         follow_symlinks=follow_symlinks,
-    )
-
-
-def _settings_of(path: Path) -> "Settings":
-    """Take what documents depend on from a configuration."""
-    from forwarder.app.parser_client import ParserSettings
-    from forwarder.pipeline import Settings
-
-    settings = ParserSettings.of(load_or_end(path))
-    return Settings(
-        sessions=settings.sessions, common=settings.common, appliances=settings.appliances
     )
 
 

@@ -246,16 +246,7 @@ def _find_contradictions(
 def _appliances_of(settings: models.TopSettings) -> Appliances:
     """Return the appliances that are configured."""
     entries = [
-        Appliance(
-            name,
-            x.names,
-            x.addresses,
-            x.serial,
-            x.timezone,
-            tuple(x.labels.items()),
-            x.namespace,
-            x.silence,
-        )
+        Appliance(**dict(x, name=name, labels=tuple(x.labels.items())))
         for name, x in settings.appliances.items()
     ]
     return Appliances(entries, known_only=settings.known_appliances_only)
