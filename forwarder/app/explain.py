@@ -44,8 +44,7 @@ FIXED = frozenset(
 )
 """Fields that are the same in every document, or tell where the line is."""
 
-Fields = dict[str, Any]
-"""Values of a document by their full names."""
+Fields = dict[str, Any]  # values of a document by their full names
 
 Tell = Callable[[Story, Callable[[Event], bytes]], None]
 """Gets each story that is wanted when it has ended, and what makes a document of an event."""

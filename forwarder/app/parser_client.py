@@ -147,8 +147,7 @@ class CheckpointReply(NamedTuple):
     """Pairs of the state that changed since the last time; None deletes one."""
     counts: Counters
     open_connections: int
-    appliance_counts: dict[str, ApplianceCounts]
-    """What came of each since the last time."""
+    appliance_counts: dict[str, ApplianceCounts]  # what came of each since the last time
     others: dict[str, OtherLog | None]
     """By key, what is new of logs that are not mail logs; None for one that is."""
     geoip_trouble: str | None = None

@@ -112,10 +112,11 @@ class Taps:
             tap.hang_up(end)
 
 
-class _Tap:
-    """One who listens."""
+class _Tap(threading.Thread):
+    """One who listens, and the thread that sends to it."""
 
     def __init__(self, connection: socket, forget: Callable[["_Tap"], None]) -> None:
+        super().__init__(name="tap", daemon=True)
         self.output: str | None = None  # none before it has said
         self._connection = connection
         self._forget = forget
@@ -123,11 +124,6 @@ class _Tap:
         self._size = 0
         self._ends = False
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="tap", daemon=True)
-
-    def start(self) -> None:
-        """Hear which output it is about, and begin to send."""
-        self._thread.start()
 
     def put(self, documents: Sequence[Document]) -> None:
         """Have documents sent, unless too much waits."""
@@ -150,27 +146,23 @@ class _Tap:
 
     def hang_up(self, end: float) -> None:
         """End, also where the listener does not read; by the monotonic clock, at that time."""
-        self._thread.join(max(0.0, end - time.monotonic()))
+        self.join(max(0.0, end - time.monotonic()))
         with suppress(OSError):  # it has ended
             self._connection.shutdown(SHUT_RDWR)
 
-    def _run(self) -> None:
-        """Send until one side ends."""
+    def run(self) -> None:  # type: ignore[explicit-override]  # not in Python 3.11
+        """Hear which output it is about, and send until one side ends."""
         try:
             with self._connection, suppress(OSError):
                 with self._connection.makefile("rb") as asked:
                     output = asked.readline(_MAX_LINE).decode("utf-8", "replace")
-                self._begin(output.removesuffix("\n"))
+                with self._changed:
+                    self._queue.append(0)
+                    self.output = output.removesuffix("\n")
                 while self._send():
                     pass
         finally:
             self._forget(self)
-
-    def _begin(self, output: str) -> None:
-        """Begin to take what passes."""
-        with self._changed:
-            self._queue.append(0)
-            self.output = output
 
     def _send(self) -> bool:
         """Send what is next, or wait a moment for it; tell whether more may come."""

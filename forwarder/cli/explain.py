@@ -115,13 +115,13 @@ def _is_there(target: str) -> bool:
 
 def _choose(story: "Story", offset: int | None) -> "Event | None":
     """Choose the event to explain: that of the line, or else the first one."""
-    own = (x for x in story.events if offset is not None and _covers(x, offset))
-    return next(iter((*own, *story.events)), None)
-
-
-def _covers(event: "Event", offset: int) -> bool:
-    begin = event.offset
-    return begin is not None and 0 <= offset - begin <= len(event.original or b"")
+    for event in story.events:
+        begin = event.offset
+        if offset is None or begin is None:
+            continue
+        if begin <= offset <= begin + len(event.original or b""):
+            return event
+    return story.events[0] if story.events else None
 
 
 def describe(

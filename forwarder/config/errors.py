@@ -26,8 +26,7 @@ from forwarder.config.secret_settings import is_secret, secret_names, texts_belo
 from forwarder.config.yaml import YamlDocument
 from forwarder.masking import masking
 
-_KEY = "[key]"
-"""pydantic's mark of an error in a key rather than its value."""
+_KEY = "[key]"  # pydantic's mark of an error in a key rather than its value
 
 _LIST = "should be a list, as in [one, two]"
 _MAPPING = "should be a mapping: lines of KEY: VALUE with the same indentation"
@@ -41,8 +40,7 @@ _KINDS = {
 """Where pydantic speaks of Python's types."""
 _PYDANTICS = re.compile(r"\w+ (should .*?)(?: after validation, not \d+)?", re.DOTALL)
 """As in "Input should be a valid integer"; the value replaces the first word."""
-_HIDDEN = "the value"
-"""Instead of a secret."""
+_HIDDEN = "the value"  # instead of a secret
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -53,10 +51,8 @@ class IssueFormatter(Generic[_Model]):
 
     document: YamlDocument
     model: type[_Model]
-    start: Loc = ()
-    """Where the settings of the model stand."""
-    besides: tuple[str, ...] = ()
-    """Settings that are allowed there but not part of the model."""
+    start: Loc = ()  # where the settings of the model stand
+    besides: tuple[str, ...] = ()  # settings that are allowed there but not part of the model
 
     def format(self, error: ValidationError) -> Iterator[ConfigIssue]:
         """Yield an issue for each error."""

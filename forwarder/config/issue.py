@@ -13,18 +13,15 @@ Loc: TypeAlias = tuple[str | int, ...]
 """The keys and the numbers of items that lead from the top to a value."""
 
 _PLAIN_KEY = re.compile(r"[\w-]+")
-_LONGEST = 60
-"""Characters of a value in a message: enough to recognise it."""
+_LONGEST = 60  # characters of a value in a message: enough to recognise it
 
 
 class ConfigIssue(NamedTuple):
     """One thing that is wrong."""
 
     loc: Loc
-    line: int
-    """Counted from 1."""
-    text: str
-    """What is wrong and what is allowed, without secrets."""
+    line: int  # counted from 1
+    text: str  # what is wrong and what is allowed, without secrets
 
 
 class IssuesError(Exception):

@@ -55,10 +55,8 @@ class OutputConfig:
 
     name: str
     plugin: OutputPlugin
-    settings: BaseModel
-    """Of the plugin's own model."""
-    delivery: models.OutputSettings
-    """Settings that every output has."""
+    settings: BaseModel  # of the plugin's own model
+    delivery: models.OutputSettings  # settings that every output has
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +66,14 @@ class Config:
     state: Path
     inputs: tuple[models.InputSettings, ...]
     appliances: Appliances
-    outputs: Mapping[str, OutputConfig]
-    """By name, in the order of the file."""
+    outputs: Mapping[str, OutputConfig]  # by name, in the order of the file
     silence: timedelta | None
     documents: models.DocumentSettings
     spool: models.SpoolSettings
     dead_letters: models.DeadLetterSettings
     log: models.LogSettings
     http: models.HttpSettings | None
-    source: YamlDocument = field(repr=False)
-    """As it was written."""
+    source: YamlDocument = field(repr=False)  # as it was written
 
     def silence_of(self, appliance: str) -> timedelta | None:
         """Return for how long an appliance may send nothing; None for ever."""

@@ -26,8 +26,7 @@ from forwarder.output import OutputPlugin
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = {"type": "string", "pattern": r"\$\{.+\}"}
-_WIDTH = 4096
-"""Characters of a line of YAML, so that no value is broken over several."""
+_WIDTH = 4096  # characters of a line of YAML, so that no value is broken over several
 
 
 def make_schema(plugins: Iterable[OutputPlugin]) -> dict[str, Any]:

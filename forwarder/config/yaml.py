@@ -30,8 +30,7 @@ _MAX_REFERENCED = 64 * 1024
 """Bytes of a file that is a value. Keys, and chains of certificates, are a few KiB."""
 
 _TAG = "tag:yaml.org,2002:"
-_TEXTS = {"str", "timestamp"}
-"""Dates stay text: no setting is one."""
+_TEXTS = {"str", "timestamp"}  # dates stay text: no setting is one
 _SCALARS = {"null", "bool", "int", "float"}
 
 _QUOTES = "text with braces, such as ${NAME}, has to be in quotes within [ ] and { }"
@@ -65,10 +64,8 @@ class UnreadableError(Exception):
 class YamlDocument:
     """The values of a configuration."""
 
-    top: dict[str, Any]
-    """Made of dicts, lists, text, numbers, booleans and None."""
-    lines: Mapping[Loc, int]
-    """Of each value; of a value with a key, the key's line."""
+    top: dict[str, Any]  # made of dicts, lists, text, numbers, booleans and None
+    lines: Mapping[Loc, int]  # of each value; of a value with a key, the key's line
     written: Mapping[Loc, str]
     """Of values that came from references: what the configuration has instead."""
 

@@ -18,11 +18,9 @@ TOP = 20  # sources and users with the most refusals
 MOST_BARS = 120
 _STEPS = (300, 900, HOUR, 3 * HOUR, 6 * HOUR, DAY, 7 * DAY, 28 * DAY)  # seconds of a bar
 
-Cell = str | int | Time | None
-"""Text, a number, a time, or None for nothing."""
+Cell = str | int | Time | None  # text, a number, a time, or None for nothing
 
-Selector = tuple[object, ...]
-"""Which logins a row came from: a kind, and the values that they have."""
+Selector = tuple[object, ...]  # which logins a row came from: a kind, and the values that they have
 
 
 def duration(seconds: int) -> str:

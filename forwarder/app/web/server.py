@@ -35,6 +35,7 @@ SECONDS = 20.0
 """For TLS, for a request, and for its answer to be taken; Prometheus gives up after ten."""
 _MAX_REQUEST_BYTES = 1 << 14  # as other servers have it
 _READ_BYTES = 1 << 14
+_PUBLIC = "/healthz"  # needs no token
 _GONE = OSError, EOFError, TimeoutError, h11.LocalProtocolError
 
 _POLICY = (
@@ -67,12 +68,10 @@ Site = Callable[[str, str], Response]
 class HttpServer:
     """A socket and its connections."""
 
-    def __init__(self, settings: HttpSettings, site: Site, *, public: str = "/healthz") -> None:
-        """Listen, or raise ForwarderError; the path ``public`` needs no token."""
+    def __init__(self, settings: HttpSettings, site: Site) -> None:
+        """Listen, or raise ForwarderError."""
         self._site = site
-        self._public = public
-        self._connections: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._servers: list[asyncio.Server] = []
         self._context: ssl.SSLContext | None = None
         self.change(settings)
@@ -131,11 +130,10 @@ class HttpServer:
     async def _close(self) -> None:
         for server in self._servers:
             server.close()
-        for writer in self._connections:
+        for task, writer in self._connections.items():
             writer.transport.abort()
-        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -143,8 +141,7 @@ class HttpServer:
         if len(self._connections) >= MAX_CONNECTIONS:
             writer.transport.abort()
             return
-        self._tasks.add(task)
-        self._connections.add(writer)
+        self._connections[task] = writer
         try:
             await self._serve(reader, writer)
         except (*_GONE, asyncio.CancelledError):
@@ -154,8 +151,7 @@ class HttpServer:
             writer.transport.abort()
         finally:
             writer.close()
-            self._connections.discard(writer)
-            self._tasks.discard(task)
+            del self._connections[task]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._context is not None:
@@ -181,7 +177,7 @@ class HttpServer:
         path = request.target.decode("ascii", "replace").partition("?")[0]
         if request.method not in {b"GET", b"HEAD"}:
             return Response(b"only GET and HEAD are answered\n", status=405)
-        if path != self._public and not self._may_read(headers.get(b"authorization", "")):
+        if path != _PUBLIC and not self._may_read(headers.get(b"authorization", "")):
             return Response(b"the token is missing or wrong\n", status=401)
         return self._site(path, headers.get(b"accept", ""))
 

@@ -25,8 +25,7 @@ from forwarder.events import Action
 from forwarder.pages import STYLE, Series, document, plot, table, text
 from forwarder.text import iso_time, json_text, many
 
-OLD_SECONDS = 15.0
-"""After which an observation is old; there is one every two seconds."""
+OLD_SECONDS = 15.0  # after which an observation is old; there is one every two seconds
 SAMPLE_SECONDS = 10.0
 _MAX_SAMPLES = 91  # a quarter of an hour, and where it begins
 _JSON = "application/json; charset=utf-8"
