@@ -146,7 +146,8 @@ def report(  # noqa: PLR0913 - one an option
     else:
         width = shutil.get_terminal_size().columns if is_terminal else _FILE_WIDTH
         colour = is_terminal and not os.environ.get("NO_COLOR")  # https://no-color.org
-        text = "\n".join(as_text(made, width, colour=colour))
+        text = "\n".join(as_text(made, width))
+        text = text if colour else click.unstyle(text)
     _write(text, output)
     sys.exit(FAILED if outcome.problems else DONE)
 
@@ -211,12 +212,8 @@ def _plain(cell: object) -> object:
     return iso_time(cell) if isinstance(cell, Time) else cell
 
 
-def as_text(report: "Report", width: int, *, colour: bool = False) -> Iterator[str]:
-    """Yield the report as lines that fit a terminal of so many columns."""
-
-    def style(text: str, **styles: Any) -> str:  # noqa: ANN401 - those of click
-        return click.style(text, **styles) if colour else text
-
+def as_text(report: "Report", width: int) -> Iterator[str]:
+    """Yield the report as lines, with colours, that fit a terminal of so many columns."""
     names = max(len(x) for x, _ in report.facts)
     for name, value in report.facts:
         zone = " UTC" if isinstance(value, Time) else ""
@@ -231,20 +228,20 @@ def as_text(report: "Report", width: int, *, colour: bool = False) -> Iterator[s
     for table in findings:
         if table.rows:
             number = f" ({len(table.rows) + table.more:,})"
-            yield style(cut(table.title + number, width), bold=True, fg="red")
-            yield from _rows(table, width, style)
+            yield click.style(cut(table.title + number, width), bold=True, fg="red")
+            yield from _rows(table, width)
     empty = [x.title for x in findings if not x.rows]
     if empty:
         yield from textwrap.wrap(f"Not found: {'; '.join(empty)}.", prose)
         yield ""
-    yield from _bars(report, width, style)
+    yield from _bars(report, width)
     for table in report.tables:
         if table.rows and not table.is_finding:
-            yield style(cut(table.title, width), bold=True)
-            yield from _rows(table, width, style)
+            yield click.style(cut(table.title, width), bold=True)
+            yield from _rows(table, width)
 
 
-def _bars(report: "Report", width: int, style: Any) -> Iterator[str]:  # noqa: ANN401
+def _bars(report: "Report", width: int) -> Iterator[str]:
     from forwarder.report.overview import duration
 
     bars = report.bars
@@ -252,7 +249,7 @@ def _bars(report: "Report", width: int, style: Any) -> Iterator[str]:  # noqa: A
         return
     most = max(1, *(x.success + x.failure for x in bars))
     space = max(10, min(_BAR_WIDTH, width - 46))
-    yield style(f"Logins over time, {duration(report.seconds)} a line", bold=True)
+    yield click.style(f"Logins over time, {duration(report.seconds)} a line", bold=True)
     if len(bars) > _MOST_BARS:
         kept = sorted(bars, key=lambda x: (-x.failure, -x.success))[:_MOST_BARS]
         bars = tuple(sorted(kept))
@@ -261,26 +258,26 @@ def _bars(report: "Report", width: int, style: Any) -> Iterator[str]:  # noqa: A
         if not bar.success + bar.failure:
             continue
         good, bad = (round(space * x / most) for x in (bar.success, bar.failure))
-        drawn = style("█" * good, fg="green") + style("▒" * bad, fg="red")
+        drawn = click.style("█" * good, fg="green") + click.style("▒" * bad, fg="red")
         numbers = f"{bar.success:,} accepted, {bar.failure:,} refused"
         yield f"{str(Time(bar.time))[:16]}  {drawn}{' ' * (space - good - bad)} {numbers}".rstrip()
     yield ""
 
 
-def _rows(table: "Table", width: int, style: Any) -> Iterator[str]:  # noqa: ANN401
+def _rows(table: "Table", width: int) -> Iterator[str]:
     shown = [
         [escaped(show(x)) for x in row] for row in (table.columns, *(x.cells for x in table.rows))
     ]
     right = [is_number(x) for x in table.rows[0].cells]
     widths = _fit(table, [max(map(terminal_width, x)) for x in zip(*shown, strict=True)], width)
     columns = [Column(y, right=right[x], most=y) for x, y in widths.items()]
-    yield style(format_row([shown[0][x] for x in widths], columns), dim=True)
+    yield click.style(format_row([shown[0][x] for x in widths], columns), dim=True)
     for row, cells in zip(table.rows, shown[1:], strict=True):
         yield format_row([cells[x] for x in widths], columns)
         # Of a finding the last one, too, such as the login after refusals.
         lines = (*row.lines[:1], *(row.lines[1:][-1:] if table.is_finding else ()))
         for line in lines:
-            yield from (style(x, dim=True) for x in _line(line, width))
+            yield from (click.style(x, dim=True) for x in _line(line, width))
     if table.more:
         yield f"{many(table.more, 'more row')}"
     yield ""

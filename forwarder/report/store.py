@@ -37,11 +37,6 @@ CREATE TABLE relay (
 CREATE TABLE file (id INTEGER PRIMARY KEY, path TEXT);
 CREATE TABLE suspect (account TEXT, source TEXT, since INT, PRIMARY KEY (account, source));
 """
-_INSERT = {
-    "login": "INSERT INTO login VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    "session": "INSERT INTO session VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?)",
-    "relay": "INSERT INTO relay VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?)",
-}
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -150,7 +145,8 @@ class Store:
         with disk_errors():
             for table, rows in (("login", logins), ("session", sessions), ("relay", relays)):
                 if rows:
-                    self._database.executemany(_INSERT[table], rows)
+                    places = ",?" * len(rows[0])
+                    self._database.executemany(f"INSERT INTO {table} VALUES (NULL{places})", rows)
 
     def ask(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Return the rows of a query."""
