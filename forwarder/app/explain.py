@@ -24,9 +24,9 @@ from forwarder.inputs.block_reader import STDIN
 from forwarder.inputs.files.discovery import UNKNOWN_APPLIANCE, LogFile
 from forwarder.mail_logs.connections import MAX_LINE
 from forwarder.mail_logs.event_ids import FileHeader
-from forwarder.mail_logs.forms import Form, Near, find_form, find_nearest
+from forwarder.mail_logs.forms import Form, find_form
 from forwarder.mail_logs.grammar import STAMP_BYTES
-from forwarder.mail_logs.messages import MessageParser, is_unparsed_login
+from forwarder.mail_logs.messages import MessageParser
 from forwarder.mail_logs.scanner import Block
 from forwarder.mail_logs.stories import Stories, Story, StoryLine, Wanted, find_line
 from forwarder.pipeline import LogParser, Settings
@@ -124,19 +124,11 @@ def _by_network(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Wante
     return wanted
 
 
-class Reading(NamedTuple):
-    """What the program makes of one line."""
-
-    line: StoryLine
-    form: Form | None
-    near: Near | None  # the nearest form, where it has none
-    is_like_login: bool  # whether it begins like a login and has no known form
-
-
 class Source(NamedTuple):
     """A line of a connection, and what a document has from it."""
 
-    reading: Reading
+    line: StoryLine
+    form: Form | None
     fields: Fields
     is_own: bool  # whether it is the line that the document is of
     is_needed: bool  # whether there is no document without it
@@ -215,12 +207,9 @@ def explain_text(
     return reader.line
 
 
-def read_message(line: StoryLine) -> Reading:
-    """Find the form of a line."""
-    message = line.original[line.message :].removesuffix(b"\r")
-    form = find_form(message)
-    near = None if form is not None else find_nearest(message)
-    return Reading(line, form, near, form is None and is_unparsed_login(message))
+def message_of(line: StoryLine) -> bytes:
+    """Return what is behind the framing of a line."""
+    return line.original[line.message :].removesuffix(b"\r")
 
 
 def find_sources(story: Story, event: Event | None, options: ParseOptions) -> list[Source]:
@@ -238,8 +227,9 @@ def find_sources(story: Story, event: Event | None, options: ParseOptions) -> li
     given: set[str] = set()
     tried = 0
     for number, line in enumerate(lines):
-        source = Source(read_message(line), {}, is_own=number == own, is_needed=number == own)
-        if whole is not None and own != number and source.reading.form and tried < MAX_CROSSED_OUT:
+        form, is_own = find_form(message_of(line)), number == own
+        source = Source(line, form, {}, is_own=is_own, is_needed=is_own)
+        if whole is not None and not is_own and form and tried < MAX_CROSSED_OUT:
             tried += 1
             rest = _parse(story, lines, own or 0, number, options)
             if rest is None:

@@ -25,7 +25,7 @@ from forwarder.cli.parse import unparsed_line
 from forwarder.text import decoded, escaped, json_text, shown
 
 if TYPE_CHECKING:
-    from forwarder.app.explain import Reading, Source
+    from forwarder.app.explain import Source
     from forwarder.events import Event, SyslogHeader, Unparsed
     from forwarder.mail_logs.stories import Story, StoryLine
 
@@ -75,7 +75,7 @@ def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
         print_problems(outcome)
         problems = bool(outcome.problems)
     if line is not None:
-        print_result("\n".join(judge(explaining.read_message(line), alone=not found)))
+        print_result("\n".join(judge(line, alone=not found)))
     elif found or problems:
         pass
     elif path is None:
@@ -132,8 +132,8 @@ def describe(
 ) -> Iterator[str]:
     """Yield the lines of a connection, each with what it gives, and the document."""
     yield f"{escaped(story.name)} of {escaped(story.appliance)}"
-    known = [x for x in sources if x.reading.form is not None]
-    for path, group in groupby(known, key=lambda x: x.reading.line.path):
+    known = [x for x in sources if x.form is not None]
+    for path, group in groupby(known, key=lambda x: x.line.path):
         yield f"  {shown(path or '-')}"
         for source in group:
             yield from _describe_source(source)
@@ -141,7 +141,7 @@ def describe(
     if others:
         yield f"    Other lines of the connection, which no login needs: {others:,}"
     if event is None:
-        is_login = any(x.reading.form is not None and x.reading.form.is_login for x in sources)
+        is_login = any(x.form is not None and x.form.is_login for x in sources)
         why = "the time of the login is not possible" if is_login else "no login is on it"
         yield f"  No document: {why}."
         return
@@ -157,7 +157,7 @@ def describe(
 
 
 def _describe_source(source: "Source") -> Iterator[str]:
-    line, form = source.reading.line, source.reading.form
+    line, form = source.line, source.form
     yield f"    {line.offset:,}: {_text(line)}"
     yield f"{_INDENT}{describe_framing(line.header)}; {form and form.name}"
     if source.is_own:
@@ -168,18 +168,25 @@ def _describe_source(source: "Source") -> Iterator[str]:
         yield f"{_INDENT}  {name}: {json_text(value)}"
 
 
-def judge(reading: "Reading", *, alone: bool) -> Iterator[str]:
+def judge(line: "StoryLine", *, alone: bool) -> Iterator[str]:
     """Say of one line what it is, and why it makes no document."""
-    line, form, near = reading.line, reading.form, reading.near
+    from forwarder.app.explain import message_of
+    from forwarder.mail_logs.forms import find_form, find_nearest
+    from forwarder.mail_logs.messages import is_unparsed_login
+
+    message = message_of(line)
+    form = find_form(message)
     if form is not None and not alone:
         return
     yield f"{_text(line)}\n  {describe_framing(line.header)}"
     if form is not None:
         yield f"  Form: {form.name}. It makes no document by itself."
-    elif reading.is_like_login:
+        return
+    if is_unparsed_login(message):
         yield "  It begins like a login or a file's header and has no known form; please report it."
     else:
         yield "  It has no form that a login needs, and makes no document."
+    near = find_nearest(message)
     if near is not None:
         own = f"has {escaped(near.own)!r}" if near.own else "ends"
         expected = f"has {near.expected!r}" if near.expected else "ends"

@@ -14,14 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from forwarder.config.introspection import fields_of, models_in, value_at
-from forwarder.config.issue import (
-    ConfigIssue,
-    InvalidValue,
-    Loc,
-    line_of,
-    quoted,
-    suggest,
-)
+from forwarder.config.issue import ConfigIssue, InvalidValue, Loc, line_of, quoted, suggest
 from forwarder.config.secret_settings import is_secret, secret_names, texts_below
 from forwarder.config.yaml import YamlDocument
 from forwarder.masking import masking

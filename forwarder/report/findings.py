@@ -187,10 +187,7 @@ def _distributed_guessing(store: Store) -> Table:
     peaks = find_peaks(rows, DAY)
     found = {x: most for x, most in peaks if most >= limits.GUESSING_STRANGERS}
     answers = [
-        Row(
-            (account, found[account], refused, Time(first), Time(last)),
-            ("account", account, 0),
-        )
+        Row((account, found[account], refused, Time(first), Time(last)), ("account", account, 0))
         for account, refused, first, last in store.ask(
             "SELECT account, SUM(refused) AS n, MIN(first), MAX(last) FROM pair WHERE refused > 0"
             " GROUP BY account ORDER BY n DESC, account"
