@@ -18,7 +18,7 @@ def test_entries_are_read(tmp_path: Path) -> None:
     )
     found = read(tmp_path, LEAST + text).appliances
     entry = found.by_name["esa1"]
-    assert (entry.serial, str(entry.zone)) == ("564D", "Europe/Rome")
+    assert (entry.serial, str(entry.timezone)) == ("564D", "Europe/Rome")
     assert (entry.labels, entry.namespace) == ((("site", "rome"),), "rome")
     hosts = ("esa1", "A", "bcd", "192.0.2.7", "2001:db8::1", "ESA2", "c")
     assert [found.name_of(x) for x in hosts] == [*["esa1"] * 5, "esa2", "c"]

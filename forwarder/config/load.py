@@ -99,9 +99,8 @@ def load(
     """
     try:
         content = read_file(path, MAX_BYTES)
-        unresolved: list[ConfigIssue] | None = [] if without_logins else None
-        document = parse(content, os.environ if environment is None else environment, unresolved)
-        return _validate(document, find_plugins, unresolved)
+        document = parse(content, os.environ if environment is None else environment)
+        return _validate(document, find_plugins, without_logins=without_logins)
     except UnreadableError as error:
         raise InvalidConfigError(escaped(f"{path}: {error}.")) from None
     except IssuesError as error:
@@ -115,13 +114,10 @@ def _sentence(path: Path, issue: ConfigIssue) -> str:
     return escaped(f"{path}:{issue.line}: {place}{issue.text}{stop}")
 
 
-def _validate(
-    document: YamlDocument, find_plugins: FindPlugins, unresolved: list[ConfigIssue] | None
-) -> Config:
-    """Validate all settings, those of the plugins too, and then what they are together.
-
-    With a list of references that were not replaced, settings by which outputs log in are left out.
-    """
+def _validate(document: YamlDocument, find_plugins: FindPlugins, *, without_logins: bool) -> Config:
+    """Validate all settings, those of the plugins too, and then what they are together."""
+    if document.unresolved and not without_logins:
+        raise IssuesError(document.unresolved)
     issues: list[ConfigIssue] = []
     settings = _validate_model(IssueFormatter(document, models.TopSettings), document.top, issues)
     _find_besides_type(document, issues)
@@ -141,22 +137,20 @@ def _validate(
             continue
         common = tuple(fields_of(models.OutputSettings))
         formatter = IssueFormatter(document, plugin.config, at[:2], common)
-        for key in plugin.login_settings if unresolved is not None else ():
+        for key in plugin.login_settings if without_logins else ():
             left_out.add((*at[:2], key))
             values.pop(key, None)  # what a reference is to is not a secret
         own = {x: y for x, y in values.items() if x not in common}
         own_settings = _validate_model(formatter, own, issues, extra="forbid")
         if own_settings is not None:
             valid[name] = plugin, own_settings
-    issues += [x for x in unresolved or () if x.loc not in left_out]
+    issues += [x for x in document.unresolved if x.loc not in left_out]
     if settings is None or issues:
         raise IssuesError(issues)
     found = {x: _configure(x, *valid[x], y) for x, y in settings.outputs.items()}
-    issues += _find_contradictions(document, settings, found)
-    for loc, text in _find_conflicts(settings):
-        issues.append(ConfigIssue(loc, line_of(loc, document.lines), text))
-    if issues:
-        raise IssuesError(issues)
+    wrong = [*_find_contradictions(document, settings, found), *_find_conflicts(settings)]
+    if wrong:
+        raise IssuesError([ConfigIssue(x, line_of(x, document.lines), y) for x, y in wrong])
     values = {**dict(settings), "outputs": found, "appliances": _appliances_of(settings)}
     del values["known_appliances_only"]  # the appliances have it
     return Config(**values, source=document)
@@ -209,34 +203,30 @@ def _validate_model(
 
 def _find_contradictions(
     document: YamlDocument, settings: models.TopSettings, outputs: Mapping[str, OutputConfig]
-) -> Iterator[ConfigIssue]:
-    """Find what is valid by itself and wrong together."""
-
-    def issue(loc: Loc, text: str) -> ConfigIssue:
-        return ConfigIssue(loc, line_of(loc, document.lines), text)
-
+) -> Iterator[tuple[Loc, str]]:
+    """Yield where and what is valid by itself and wrong together."""
     readers = [x for x, y in enumerate(settings.inputs) if isinstance(y, models.StdinSettings)]
     for number in readers[1:]:
         text = f"reads standard input, as inputs[{readers[0]}] does; remove one of them"
-        yield issue(("inputs", number), text)
+        yield ("inputs", number), text
     listeners: dict[Address, int] = {}
     for number, each in enumerate(settings.inputs):
         if isinstance(each, models.SyslogSettings):
             before = listeners.setdefault(each.listen, number)
             if before != number:
                 text = f"listens where inputs[{before}] does; use another address or port"
-                yield issue(("inputs", number, "listen"), text)
+                yield ("inputs", number, "listen"), text
     own = os.path.realpath(settings.state)
     first: dict[str, Loc] = {}
     for name, output in outputs.items():
         for loc, path in written_paths(output.settings, ("outputs", name)):
             real = os.path.realpath(path)
             if own in {real, *map(str, Path(real).parents)}:
-                yield issue(loc, "is in the state folder; name a place outside of it")
+                yield loc, "is in the state folder; name a place outside of it"
             other = first.setdefault(real, loc)
             if other != loc:
                 place = f"{format_path(other)} on line {line_of(other, document.lines)}"
-                yield issue(loc, f"is the same as {place}; use a different one for each")
+                yield loc, f"is the same as {place}; use a different one for each"
 
 
 def _appliances_of(settings: models.TopSettings) -> Appliances:

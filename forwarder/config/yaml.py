@@ -10,7 +10,7 @@ once, in text values only and after the YAML is read: the result is text, and ne
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class YamlDocument:
     lines: Mapping[Loc, int]  # of each value; of a value with a key, the key's line
     written: Mapping[Loc, str]
     """Of values that came from references: what the configuration has instead."""
+    unresolved: Sequence[ConfigIssue] = ()  # references that stay, as they cannot be replaced
 
 
 def read_file(path: Path, limit: int) -> bytes:
@@ -83,15 +84,10 @@ def read_file(path: Path, limit: int) -> bytes:
     return content
 
 
-def parse(
-    content: bytes,
-    environment: Mapping[str, str] | None = None,
-    unresolved: list[ConfigIssue] | None = None,
-) -> YamlDocument:
+def parse(content: bytes, environment: Mapping[str, str] | None = None) -> YamlDocument:
     """Parse one YAML document; without an environment, its references stay as they are.
 
-    IssuesError names the first reason why it cannot be read, or all references that cannot be
-    replaced; with a list for them, ``unresolved``, they stay as they are.
+    IssuesError names the first reason why it cannot be read.
     """
     yaml = YAML(typ="safe", pure=True)
     yaml.max_depth = _MAX_DEPTH
@@ -107,11 +103,9 @@ def parse(
         raise _wrong(1, "empty; set at least inputs and outputs")
     if not isinstance(node, MappingNode):
         raise _wrong(node.start_mark.line + 1, "no settings; write lines like state: FOLDER")
-    builder = _Builder(yaml, environment, [] if unresolved is None else unresolved)
-    document = YamlDocument(builder.mapping(node, (), 1), builder.lines, builder.written)
-    if builder.issues and unresolved is None:
-        raise IssuesError(builder.issues)
-    return document
+    builder = _Builder(yaml, environment)
+    top = builder.mapping(node, (), 1)
+    return YamlDocument(top, builder.lines, builder.written, builder.unresolved)
 
 
 def _wrong(line: int, text: str, loc: Loc = ()) -> IssuesError:
@@ -121,13 +115,11 @@ def _wrong(line: int, text: str, loc: Loc = ()) -> IssuesError:
 class _Builder:
     """Makes plain values of nodes, and replaces references."""
 
-    def __init__(
-        self, yaml: YAML, environment: Mapping[str, str] | None, issues: list[ConfigIssue]
-    ) -> None:
+    def __init__(self, yaml: YAML, environment: Mapping[str, str] | None) -> None:
         self._yaml, self._environment = yaml, environment
         self.lines: dict[Loc, int] = {}
         self.written: dict[Loc, str] = {}
-        self.issues = issues
+        self.unresolved: list[ConfigIssue] = []
 
     def mapping(self, node: MappingNode, loc: Loc, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -170,7 +162,7 @@ class _Builder:
         try:
             text = _REFERENCE.sub(lambda x: _resolve(x, environment), written)
         except UnreadableError as error:
-            self.issues.append(ConfigIssue(loc, line, str(error)))
+            self.unresolved.append(ConfigIssue(loc, line, str(error)))
             return written
         if any(x[0] != "$${" for x in _REFERENCE.finditer(written)):
             self.written[loc] = written
