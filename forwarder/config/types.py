@@ -128,6 +128,8 @@ def _count(value: object) -> int:
 
 def read_zone(value: object) -> ZoneInfo:
     """Find a time zone by its IANA name, as ``Europe/Rome``, or raise InvalidValue."""
+    if isinstance(value, ZoneInfo):
+        return value
     try:
         if isinstance(value, str):
             return ZoneInfo(value)
@@ -163,6 +165,8 @@ def _path(value: object) -> object:
 
 
 def _address(value: object) -> object:
+    if isinstance(value, Address):
+        return value
     try:
         return read_address(value if isinstance(value, str) else "")
     except ForwarderError as error:
@@ -170,6 +174,8 @@ def _address(value: object) -> object:
 
 
 def _http_address(value: object) -> object:
+    if isinstance(value, Address):
+        return value
     text = str(value)
     host = "" if ":" in text else f"{_LOOPBACK}:"
     try:
@@ -184,6 +190,8 @@ _MAPPED_BITS = 96  # in front of an IPv4 address in one of IPv6
 
 
 def _network(value: object) -> object:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
     text = value if isinstance(value, str) else ""
     try:
         network = ip_network(text)
