@@ -79,7 +79,7 @@ def test_where_the_service_is_and_how(
         acting = pool.submit(act)
         assert service.run()
         acting.result()
-    assert told(systemd)[-1] == "STOPPING=1"
+    assert "STOPPING=1" in told(systemd)  # how it is may be told meanwhile
 
 
 def test_one_that_does_nothing_is_not_said_to_be_alive(
