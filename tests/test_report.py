@@ -550,13 +550,12 @@ def test_text_fits_the_terminal(company: Report, width: int) -> None:
     places = {f"    {z.path}:{z.offset}" for x in company.tables for y in x.rows for z in y.lines}
     assert [x for x in lines if len(x) > width and x not in places] == []
     assert any(x.partition(" Mon")[0] in places for x in lines)
-    assert "\x1b" not in "".join(lines)
     assert "\x1b[" in "".join(as_text(company, width))
 
 
 def test_addresses_are_whole_in_a_narrow_terminal(company: Report) -> None:
     """Times are left out first: the lines below have them."""
-    lines = [*as_text(company, 80)]
+    lines = [*map(click.unstyle, as_text(company, 80))]
     for table in company.tables:
         if table.rows and "Source" in table.columns:
             at = table.columns.index("Source")
