@@ -423,7 +423,7 @@ def test_status_of_a_large_spool_reads_no_more_rows(
         connection.set_authorizer(authorize)
         return connection
 
-    monkeypatch.setattr("forwarder.spool.stats.connect_to_read", connect)
+    monkeypatch.setattr("forwarder.spool.schema.connect_to_read", connect)
     with closing(opened(tmp_path, "a")) as spool:
         spool.commit(documents(0, 1))
         spool.commit(documents(1, 2))

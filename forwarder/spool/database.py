@@ -30,16 +30,8 @@ from typing import Any
 
 import structlog
 
+from forwarder.spool import schema
 from forwarder.spool.errors import explained, is_damage, suspicion, unwritable
-from forwarder.spool.schema import (
-    COUNT_BLOCKS,
-    connect,
-    connect_to_read,
-    create,
-    migrate,
-    refuse_newer,
-    version_of,
-)
 from forwarder.spool.segments import checksum
 
 NAME = "spool.db"
@@ -100,7 +92,7 @@ def open_database(folder: Path) -> tuple[sqlite3.Connection, bool]:
         for ending in ("", *_BESIDE):  # of a process that did not finish it
             Path(f"{_new(path)}{ending}").unlink(missing_ok=True)
         if not path.exists():
-            create(_new(path)).close()
+            schema.create(_new(path)).close()
             _keep_wal(path)
             _rename(path)
         else:
@@ -108,9 +100,9 @@ def open_database(folder: Path) -> tuple[sqlite3.Connection, bool]:
             if fault is not None:
                 _replace(path, fault)
             suspicion(path).unlink(missing_ok=True)
-        connection = connect(path)
+        connection = schema.connect(path)
         try:
-            migrate(connection, path)
+            schema.migrate(connection, path)
         except BaseException:
             connection.close()
             raise
@@ -129,9 +121,9 @@ def _find_fault(path: Path, *, thorough: bool) -> str | None:
     if path.stat().st_size == 0:
         return "it is empty"
     try:
-        with closing(connect_to_read(path)) as connection:
-            refuse_newer(connection, path)
-            if version_of(connection) == 0:  # tables and version are written at once
+        with closing(schema.connect_to_read(path)) as connection:
+            schema.refuse_newer(connection, path)
+            if schema.version_of(connection) == 0:  # tables and version are written at once
                 return "its version is gone"
             return next(_find_faults(connection, thorough=thorough), None)
     except sqlite3.Error as error:
@@ -169,7 +161,7 @@ def _replace(path: Path, fault: str) -> None:
     """Make a new database of what can be read of a damaged one, and keep that one aside."""
     copied = dict.fromkeys(("state", "documents", "dead_letters"), 0)
     broken = set[str]()
-    with closing(create(_new(path))) as connection:
+    with closing(schema.create(_new(path))) as connection:
         connection.execute("BEGIN IMMEDIATE")
         for table, (columns, *_) in _TABLES.items():
             places = ", ".join("?" * len(columns.split(",")))
@@ -183,7 +175,7 @@ def _replace(path: Path, fault: str) -> None:
                         copied["documents"] += row[3]
                     else:
                         copied[table] += 1
-        connection.execute(COUNT_BLOCKS)
+        connection.execute(schema.COUNT_BLOCKS)
         connection.execute("COMMIT")
     aside = _free_name(path)
     try:
@@ -207,7 +199,7 @@ def _read_table(path: Path, table: str) -> Iterator[tuple[Any, ...] | None]:
     """Read the rows of a damaged database up to where it is broken; None for each bad place."""
     order = _TABLES[table][2]
     try:
-        with closing(connect_to_read(path)) as source:
+        with closing(schema.connect_to_read(path)) as source:
             columns = _columns(source, table)
             for row in source.execute(f"SELECT {columns} FROM {table} ORDER BY {order}"):  # noqa: S608
                 yield row if _is_whole(table, row) else None
@@ -216,8 +208,8 @@ def _read_table(path: Path, table: str) -> Iterator[tuple[Any, ...] | None]:
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> str:
-    columns = _TABLES[table][0]
-    return columns.replace("compressed", "packed") if version_of(connection) == 1 else columns
+    columns, is_old = _TABLES[table][0], schema.version_of(connection) == 1
+    return columns.replace("compressed", "packed") if is_old else columns
 
 
 def _keep_wal(path: Path, aside: Path | None = None) -> None:

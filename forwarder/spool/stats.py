@@ -9,28 +9,10 @@ from typing import NamedTuple, TypeVar
 
 import orjson
 
+from forwarder.spool import cursors, schema, segments
 from forwarder.spool import dead_letters as letters
-from forwarder.spool import segments
-from forwarder.spool.cursors import (
-    Progress,
-    count_own,
-    load_backfills,
-    load_outputs,
-    next_number,
-    next_own,
-)
 from forwarder.spool.database import NAME
 from forwarder.spool.errors import SpoolError, explained
-from forwarder.spool.schema import (
-    DAMAGE,
-    LIMITS,
-    VERSIONS,
-    connect,
-    connect_to_read,
-    load_state,
-    refuse_newer,
-    version_of,
-)
 from forwarder.spool.writer import DiskUsage, Pause, held, size_of, usage_of, wal_of
 
 _INGEST = "status/ingest"  # what ingest says of the inputs
@@ -41,7 +23,7 @@ _Result = TypeVar("_Result")
 class Waiting(NamedTuple):
     """What an output has not had."""
 
-    progress: Progress
+    progress: cursors.Progress
     documents: int  # that are waiting
     since: float | None  # when the oldest of them was written to the spool; seconds since 1970
     postponed: int = 0  # documents, while it took others; kept with the dead letters
@@ -75,26 +57,26 @@ def summarise_own(folder: Path) -> Summary:
     By SQLite alone: to open and close the file besides drops the locks of this process.
     """
     path = folder / NAME
-    with explained(path), closing(connect_to_read(path)) as connection:
+    with explained(path), closing(schema.connect_to_read(path)) as connection:
         return _summarise(folder, connection)
 
 
 def _summarise(folder: Path, connection: sqlite3.Connection) -> Summary:
     holder = held(folder)
     connection.execute("BEGIN")  # so that all of it is of one moment
-    outputs = load_outputs(connection)
-    end = next_number(connection, outputs)
-    backfills = load_backfills(connection)
+    outputs = cursors.load_outputs(connection)
+    end = cursors.next_number(connection, outputs)
+    backfills = cursors.load_backfills(connection)
     first = segments.oldest_number(connection)
-    own = dict(load_state(connection, "spool/"))
-    max_bytes, max_letter_bytes = orjson.loads(own.get(LIMITS, b"[null, null]"))
-    damaged_segments, damaged_documents = orjson.loads(own.get(DAMAGE, b"[0, 0]"))
+    own = dict(schema.load_state(connection, "spool/"))
+    max_bytes, max_letter_bytes = orjson.loads(own.get(schema.LIMITS, b"[null, null]"))
+    damaged_segments, damaged_documents = orjson.loads(own.get(schema.DAMAGE, b"[0, 0]"))
 
-    def waiting(name: str, progress: Progress) -> Waiting:
-        oldest = next_own(backfills, name, progress.cursor)
+    def waiting(name: str, progress: cursors.Progress) -> Waiting:
+        oldest = cursors.next_own(backfills, name, progress.cursor)
         return Waiting(
             progress,
-            max(0, count_own(backfills, name, progress.cursor, end)),
+            max(0, cursors.count_own(backfills, name, progress.cursor, end)),
             segments.commit_time(connection, oldest) if oldest < end else None,
             *letters.postponed_of(connection, name),
         )
@@ -110,7 +92,7 @@ def _summarise(folder: Path, connection: sqlite3.Connection) -> Summary:
         dead_letters=letters.count(connection),
         newest_letters=letters.newest(connection),
         max_letter_bytes=max_letter_bytes,
-        ingest=dict(load_state(connection, _INGEST)).get(_INGEST),
+        ingest=dict(schema.load_state(connection, _INGEST)).get(_INGEST),
     )
 
 
@@ -128,7 +110,10 @@ def read_spool(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _R
     while True:
         still = _is_still(path)
         try:
-            with explained(path), closing(connect_to_read(path, is_still=still)) as connection:
+            with (
+                explained(path),
+                closing(schema.connect_to_read(path, is_still=still)) as connection,
+            ):
                 _check_version(connection, path)
                 answer = ask(connection)
         except (SpoolError, sqlite3.Error):
@@ -143,7 +128,7 @@ def read_spool(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _R
 def write_spool(folder: Path) -> Iterator[sqlite3.Connection]:
     """Change the spool of a state folder in one transaction; raises SpoolError if it cannot be."""
     path = database_path(folder)
-    with explained(path), closing(connect(path)) as connection:
+    with explained(path), closing(schema.connect(path)) as connection:
         _check_version(connection, path)
         connection.execute("BEGIN IMMEDIATE")
         yield connection
@@ -174,10 +159,10 @@ def _is_still(path: Path) -> bool:
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    refuse_newer(connection, path)
-    found = version_of(connection)
-    if found < len(VERSIONS):
+    schema.refuse_newer(connection, path)
+    found, newest = schema.version_of(connection), len(schema.VERSIONS)
+    if found < newest:
         raise SpoolError(
-            f"{str(path)!r} has version {found}, and this program has {len(VERSIONS)}: start the"
-            " service once, it brings the spool up to date"
+            f"{str(path)!r} has version {found}, and this program has {newest}: start the service"
+            " once, it brings the spool up to date"
         )
