@@ -9,14 +9,6 @@ import logging
 from typing import Any, NamedTuple
 
 import elastic_transport
-from elastic_transport import (
-    ApiResponseMeta,
-    ConnectionError,  # noqa: A004 - that of the client
-    ConnectionTimeout,
-    HttpHeaders,
-    NodeConfig,
-    TransportError,
-)
 from elasticsearch import Elasticsearch, UnsupportedProductError
 from forwarder_bulk.output import BulkOutput
 from forwarder_bulk.response import FILTER
@@ -71,9 +63,9 @@ class ElasticsearchOutput(BulkOutput):
             meta, body = response.meta, response.body
         except UnsupportedProductError as error:
             meta, body = error.meta, b""
-        except ConnectionError as error:
+        except elastic_transport.ConnectionError as error:
             raise UnreachableError(error.message) from error
-        except TransportError as error:
+        except elastic_transport.TransportError as error:
             raise Unavailable(error.message) from error
         reply = Reply(
             _url_of(meta), meta.status, meta.headers, body if isinstance(body, bytes) else b""
@@ -88,7 +80,7 @@ class ElasticsearchOutput(BulkOutput):
             self._client = None
 
 
-def _url_of(meta: ApiResponseMeta) -> str:
+def _url_of(meta: elastic_transport.ApiResponseMeta) -> str:
     node = meta.node
     host = f"[{node.host}]" if ":" in node.host else node.host
     return f"{node.scheme}://{host}:{node.port}{node.path_prefix}"
@@ -107,14 +99,14 @@ class _RawSerializer(elastic_transport.Serializer):
 
 
 class _NodeResponse(NamedTuple):
-    meta: ApiResponseMeta
+    meta: elastic_transport.ApiResponseMeta
     body: bytes
 
 
 class _Node(elastic_transport.BaseNode):
     settings: Settings
 
-    def __init__(self, config: NodeConfig) -> None:
+    def __init__(self, config: elastic_transport.NodeConfig) -> None:
         super().__init__(config)
         self._pool = HttpPool(self.base_url, self.settings)
 
@@ -123,21 +115,20 @@ class _Node(elastic_transport.BaseNode):
         method: str,
         target: str,
         body: bytes | None = None,
-        headers: HttpHeaders | None = None,
+        headers: elastic_transport.HttpHeaders | None = None,
         request_timeout: object = None,  # noqa: ARG002 - the pool limits the time
     ) -> Any:  # noqa: ANN401 - the name of its type is not public
         """Make a request; an error names the node."""
         try:
             reply = self._pool.request(method, target, body, headers)
         except UnreachableError as error:
-            raise ConnectionError(str(error)) from error
+            raise elastic_transport.ConnectionError(str(error)) from error
         except Unavailable as error:
-            raise ConnectionTimeout(str(error)) from error
+            raise elastic_transport.ConnectionTimeout(str(error)) from error
         # The client would refuse what says that it is something else.
-        answered = HttpHeaders({**reply.headers, "content-type": JSON})
-        return _NodeResponse(
-            ApiResponseMeta(reply.status, "1.1", answered, 0.0, self.config), reply.body
-        )
+        answered = elastic_transport.HttpHeaders({**reply.headers, "content-type": JSON})
+        meta = elastic_transport.ApiResponseMeta(reply.status, "1.1", answered, 0.0, self.config)
+        return _NodeResponse(meta, reply.body)
 
     def close(self) -> None:  # type: ignore[explicit-override]
         self._pool.close()
