@@ -69,8 +69,7 @@ class _Handler(logging.Handler):
         super().__init__()
         self._to_journal = to_journal
 
-    # typing.override is of Python 3.12.
-    def emit(self, record: logging.LogRecord) -> None:  # type: ignore[explicit-override]
+    def emit(self, record: logging.LogRecord) -> None:
         try:
             try:
                 line = self.format(record)

@@ -95,7 +95,7 @@ def iso_time(epoch: float) -> str:
 class Time(int):
     """Seconds since 1970."""
 
-    def __str__(self) -> str:  # type: ignore[explicit-override]  # not in Python 3.11
+    def __str__(self) -> str:
         """Write it in UTC, to the second."""
         return datetime.fromtimestamp(self, UTC).strftime("%Y-%m-%d %H:%M:%S")
 

@@ -241,7 +241,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def handle_error(self, *_: object) -> None:  # type: ignore[explicit-override]
+    def handle_error(self, *_: object) -> None:
         """Say nothing: clients that do not trust us hang up."""
 
 
@@ -251,7 +251,7 @@ class _Trickle(io.BufferedIOBase):
     def __init__(self, file: io.BufferedIOBase) -> None:
         self._file = file
 
-    def write(self, data: "ReadableBuffer") -> int:  # type: ignore[explicit-override]
+    def write(self, data: "ReadableBuffer") -> int:
         """Take a tenth of a second for each."""
         for byte in (whole := bytes(data)):
             self._file.write(bytes([byte]))
@@ -267,13 +267,13 @@ class _Handler(BaseHTTPRequestHandler):
     # Head and body are two writes: without it, the second waits for the client's acknowledgement.
     disable_nagle_algorithm = True
 
-    def setup(self) -> None:  # type: ignore[explicit-override]
+    def setup(self) -> None:
         if self.bulk.context is not None:
             self.request = self.bulk.context.wrap_socket(self.request, server_side=True)
         super().setup()
         self.bulk.track(self.connection, here=True)
 
-    def finish(self) -> None:  # type: ignore[explicit-override]
+    def finish(self) -> None:
         self.bulk.track(self.connection, here=False)
         with suppress(OSError):
             super().finish()
@@ -334,5 +334,5 @@ class _Handler(BaseHTTPRequestHandler):
         if len(body) < int(headers["Content-Length"]):
             self.close_connection = True
 
-    def log_message(self, *_: object) -> None:  # type: ignore[explicit-override]
+    def log_message(self, *_: object) -> None:
         """Say nothing."""

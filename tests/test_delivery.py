@@ -93,7 +93,7 @@ class Endless(list["Answer | BaseException"]):
         """Have one."""
         super().__init__([answer])
 
-    def pop(self, _: SupportsIndex = -1) -> "Answer | BaseException":  # type: ignore[explicit-override]
+    def pop(self, _: SupportsIndex = -1) -> "Answer | BaseException":
         """Keep it."""
         return self[0]
 
@@ -1068,7 +1068,7 @@ def test_letters_that_are_not_delivered_stay(spool: Spool, tmp_path: Path) -> No
 class UnspeakableError(Exception):
     """An error whose words raise another one."""
 
-    def __str__(self) -> str:  # type: ignore[explicit-override]
+    def __str__(self) -> str:
         raise KeyError("no words")
 
 

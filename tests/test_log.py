@@ -174,8 +174,7 @@ def test_a_traceback_is_on_the_line_of_its_event(capsys: pytest.CaptureFixture[s
 class Unshowable:
     """A value that cannot be shown."""
 
-    # typing.override is of Python 3.12.
-    def __repr__(self) -> str:  # type: ignore[explicit-override]
+    def __repr__(self) -> str:
         raise RuntimeError
 
 

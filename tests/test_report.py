@@ -490,16 +490,14 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.feed(text)
 
-    def handle_starttag(  # type: ignore[explicit-override]  # not in Python 3.11
-        self, tag: str, attrs: list[tuple[str, str | None]]
-    ) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note a tag."""
         self.tags[tag] += 1
         self.links += [y or "" for x, y in attrs if x in {"href", "src", "action"} or x[:2] == "on"]
         if tag not in {"meta", "rect"}:
             self.open.append(tag)
 
-    def handle_endtag(self, tag: str) -> None:  # type: ignore[explicit-override]
+    def handle_endtag(self, tag: str) -> None:
         """Close it."""
         if tag != "rect":
             assert self.open.pop() == tag

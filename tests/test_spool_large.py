@@ -91,7 +91,7 @@ class Counted(int):
 
     compared = 0
 
-    def __lt__(self, other: int) -> bool:  # type: ignore[explicit-override]  # of Python 3.12
+    def __lt__(self, other: int) -> bool:
         """Compare, and count."""
         Counted.compared += 1
         return int(self) < int(other)

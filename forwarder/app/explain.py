@@ -59,15 +59,13 @@ class Tracer(Watcher):
         super().__init__(settings)
         self._stories = Stories(wanted, lambda story: tell(story, self._serialise))
 
-    def read(  # type: ignore[explicit-override]  # not in Python 3.11
-        self, block: Block, header: FileHeader, arrival: datetime | None
-    ) -> list[Event]:
+    def read(self, block: Block, header: FileHeader, arrival: datetime | None) -> list[Event]:
         """Join the lines of a block, and add them to their stories."""
         events = super().read(block, header, arrival)
         self._stories.take(block, header.origin.appliance, header.origin.path, events)
         return events
 
-    def end(self) -> None:  # type: ignore[explicit-override]
+    def end(self) -> None:
         """Tell the stories that have no end."""
         self._stories.finish()
 
@@ -150,16 +148,14 @@ class Explainer(Tracer):
         self._offset = offset
         self.line: StoryLine | None = None
 
-    def read(  # type: ignore[explicit-override]  # not in Python 3.11
-        self, block: Block, header: FileHeader, arrival: datetime | None
-    ) -> list[Event]:
+    def read(self, block: Block, header: FileHeader, arrival: datetime | None) -> list[Event]:
         """Join the lines of a block, and look whether one of them is wanted."""
         events = super().read(block, header, arrival)
         if self._offset is not None and self.line is None:
             self.line = find_line(block, header.origin.path, self._offset)
         return events
 
-    def look(self) -> None:  # type: ignore[explicit-override]
+    def look(self) -> None:
         """Tell what was not understood."""
         for line in self.counts.take_unparsed():
             if self._offset is None or 0 <= self._offset - line.offset <= len(line.text):

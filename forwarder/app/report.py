@@ -21,9 +21,7 @@ class _Reader(Watcher):
         super().__init__(settings)
         self._store = store
 
-    def read(  # type: ignore[explicit-override]  # not in Python 3.11
-        self, block: Block, header: FileHeader, arrival: datetime | None
-    ) -> list[Event]:
+    def read(self, block: Block, header: FileHeader, arrival: datetime | None) -> list[Event]:
         """Join the lines of a block, and store what came of them."""
         events = super().read(block, header, arrival)
         if events:

@@ -150,7 +150,7 @@ class _Tap(threading.Thread):
         with suppress(OSError):  # it has ended
             self._connection.shutdown(SHUT_RDWR)
 
-    def run(self) -> None:  # type: ignore[explicit-override]  # not in Python 3.11
+    def run(self) -> None:
         """Hear which output it is about, and send until one side ends."""
         try:
             with self._connection, suppress(OSError):

@@ -36,7 +36,7 @@ _MODULES = {
 class _Commands(UserDict[str, click.Command]):
     """Commands by name; the module of one is imported when that is looked up."""
 
-    def __getitem__(self, name: str) -> click.Command:  # type: ignore[explicit-override]
+    def __getitem__(self, name: str) -> click.Command:
         module = import_module(f"forwarder.cli.{_MODULES[name]}")
         command: click.Command = getattr(module, name.replace("-", "_"))
         return command

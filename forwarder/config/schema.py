@@ -45,19 +45,18 @@ def make_schema(plugins: Iterable[OutputPlugin]) -> dict[str, Any]:
 class _Generator(GenerateJsonSchema):
     """Makes schemas in which values are as in a configuration."""
 
-    # typing.override is of Python 3.12
-    def default_schema(self, schema: Any) -> Any:  # type: ignore[explicit-override]  # noqa: ANN401
+    def default_schema(self, schema: Any) -> Any:  # noqa: ANN401
         """Write a duration as it is read, ``10s``."""
         found, default = super().default_schema(schema), schema.get("default")
         if isinstance(default, timedelta):
             found["default"] = format_duration(default)
         return found
 
-    def int_schema(self, schema: Any) -> Any:  # type: ignore[explicit-override]  # noqa: ANN401
+    def int_schema(self, schema: Any) -> Any:  # noqa: ANN401
         """Allow a reference."""
         return {"anyOf": [super().int_schema(schema), _REFERENCE]}
 
-    def bool_schema(self, schema: Any) -> Any:  # type: ignore[explicit-override]  # noqa: ANN401
+    def bool_schema(self, schema: Any) -> Any:  # noqa: ANN401
         """Allow a reference."""
         return {"anyOf": [super().bool_schema(schema), _REFERENCE]}
 

@@ -91,7 +91,7 @@ class Correlator:
         self.next_expiry = 0
         self._clock, self._counters, self._parser, self._sessions = tools
 
-    def __init_subclass__(cls) -> None:  # type: ignore[explicit-override]  # not in Python 3.11
+    def __init_subclass__(cls) -> None:
         # The table has functions: those of a subclass have to be put into it.
         cls._HANDLERS = {head: getattr(cls, x.__name__) for head, x in cls._HANDLERS.items()}
 

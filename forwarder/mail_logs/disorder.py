@@ -59,8 +59,7 @@ class MessageCorrelator(Correlator):
         self._events: list[Event] = []
         self._waits_for = b""  # the connection that the login being read waits for
 
-    # typing.override is of Python 3.12.
-    def read(self, block: BlockReader) -> None:  # type: ignore[explicit-override]
+    def read(self, block: BlockReader) -> None:
         """Read the messages of a block that matter."""
         self._arrival, self._events = block.arrival, block.events
         block.matches = map(_by_method, block.matches)
@@ -88,12 +87,12 @@ class MessageCorrelator(Correlator):
         for name in [*open_.waiting_ends, *open_.ended]:
             self._end(name, events)
 
-    def _open_inbound(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
+    def _open_inbound(self, block: BlockReader, match: Match) -> None:
         """``New SMTP ICID``: what waits for it is joined to it."""
         if not self._open(block, match, _CLIENT + match[2], self.connections.inbound):
             super()._open_inbound(block, match)
 
-    def _open_outbound(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
+    def _open_outbound(self, block: BlockReader, match: Match) -> None:
         """``New SMTP DCID``."""
         if not self._open(block, match, _SERVER + match[2], self.connections.outbound):
             super()._open_outbound(block, match)
@@ -135,17 +134,12 @@ class MessageCorrelator(Correlator):
             forget_oldest(open_.outbound)
         return True
 
-    # typing.override is of Python 3.12.
-    def _describe_early(  # type: ignore[explicit-override]
-        self, block: BlockReader, match: Match
-    ) -> None:
+    def _describe_early(self, block: BlockReader, match: Match) -> None:
         """Policy or TLS before ``New``, or behind the end."""
         if not self._is_behind_end(_CLIENT + match[2], match[0]):
             super()._describe_early(block, match)
 
-    def _change_outbound(  # type: ignore[explicit-override]
-        self, block: BlockReader, match: Match
-    ) -> None:
+    def _change_outbound(self, block: BlockReader, match: Match) -> None:
         """TLS, and all that ends a connection to a smart host."""
         if match[3] != b"TLS" or not self._is_behind_end(_SERVER + match[2], match[0]):
             super()._change_outbound(block, match)
@@ -168,7 +162,7 @@ class MessageCorrelator(Correlator):
             0 <= x - start.epoch <= MAX_DISORDER_SECONDS for x in times
         )
 
-    def _end_inbound(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
+    def _end_inbound(self, block: BlockReader, match: Match) -> None:
         """All that ends a client's connection."""
         line, head, number, _, said = match
         reason = _USUAL_ENDS.get(said) or (
@@ -194,7 +188,7 @@ class MessageCorrelator(Correlator):
             open_.ended[name] = raw, end
         self.begun.append(end)
 
-    def _end_outbound(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
+    def _end_outbound(self, block: BlockReader, match: Match) -> None:
         """All that ends a connection to a smart host."""
         line, _, number, _, _ = match
         open_, name = self.connections, _SERVER + number
@@ -252,7 +246,7 @@ class MessageCorrelator(Correlator):
         if connection is not None and login is not None and login[3] is not None:
             events.append(open_.close(number, connection, login, end.closing, end.start))
 
-    def _login(self, block: BlockReader, match: Match) -> None:  # type: ignore[explicit-override]
+    def _login(self, block: BlockReader, match: Match) -> None:
         """Add the event of a login line, or let it wait."""
         events, waiting = block.events, self.connections.waiting_logins
         self._waits_for = b""
@@ -298,13 +292,13 @@ class MessageCorrelator(Correlator):
                 self._counters.uncorrelated += 1
             events.append(login.event._replace(connection=known))
 
-    def _join_inbound(self, login: Joining, line: bytes, header: FileHeader) -> Connection:  # type: ignore[explicit-override]
+    def _join_inbound(self, login: Joining, line: bytes, header: FileHeader) -> Connection:
         number, time = login[1], login[3]
         if self._is_of_another(_CLIENT + number, self.connections.inbound, time):
             return unknown(number)
         return super()._join_inbound(login, line, header)
 
-    def _join_outbound(  # type: ignore[explicit-override]
+    def _join_outbound(
         self, number: bytes, address: bytes, time: Instant, line: bytes, header: FileHeader
     ) -> Connection:
         if self._is_of_another(_SERVER + number, self.connections.outbound, time):

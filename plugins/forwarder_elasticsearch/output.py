@@ -30,7 +30,7 @@ class ElasticsearchOutput(BulkOutput):
         super().__init__(settings)
         self._client: Elasticsearch | None = None
 
-    def connect(self) -> None:  # type: ignore[explicit-override]  # not in Python 3.11
+    def connect(self) -> None:
         """Make a client whose requests and replies are bytes; nothing is sent yet."""
         # It warns of each request that fails; here, only changes are logged.
         logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
@@ -46,7 +46,7 @@ class ElasticsearchOutput(BulkOutput):
             ignore_status=_ANY_STATUS, headers={"content-encoding": "gzip"}
         )
 
-    def post(self, request: Request) -> Reply:  # type: ignore[explicit-override]
+    def post(self, request: Request) -> Reply:
         """Make one request, of the node that the client chooses."""
         if self._client is None:
             raise RuntimeError("write was called before open")
@@ -73,7 +73,7 @@ class ElasticsearchOutput(BulkOutput):
         check_product(reply)
         return reply
 
-    def close(self) -> None:  # type: ignore[explicit-override]
+    def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
             self._client.close()
@@ -91,10 +91,10 @@ class _RawSerializer(elastic_transport.Serializer):
 
     mimetype = "application/*"
 
-    def loads(self, data: bytes) -> bytes:  # type: ignore[explicit-override]
+    def loads(self, data: bytes) -> bytes:
         return data
 
-    def dumps(self, data: bytes) -> bytes:  # type: ignore[explicit-override]
+    def dumps(self, data: bytes) -> bytes:
         return data
 
 
@@ -110,7 +110,7 @@ class _Node(elastic_transport.BaseNode):
         super().__init__(config)
         self._pool = HttpPool(self.base_url, self.settings)
 
-    def perform_request(  # type: ignore[explicit-override]
+    def perform_request(
         self,
         method: str,
         target: str,
@@ -130,5 +130,5 @@ class _Node(elastic_transport.BaseNode):
         meta = elastic_transport.ApiResponseMeta(reply.status, "1.1", answered, 0.0, self.config)
         return _NodeResponse(meta, reply.body)
 
-    def close(self) -> None:  # type: ignore[explicit-override]
+    def close(self) -> None:
         self._pool.close()

@@ -54,19 +54,19 @@ class Settings(ClusterSettings, frozen=True, extra="forbid"):
         description="API key, instead of username and password: ID:KEY, or the encoded form.",
     )
 
-    def urls(self) -> tuple[str, ...]:  # type: ignore[explicit-override]  # not in Python 3.11
+    def urls(self) -> tuple[str, ...]:
         """Return the nodes to ask."""
         if self.hosts is not None:
             return self.hosts
         return () if self.cloud_id is None else (read_cloud_id(self.cloud_id),)
 
-    def login(self) -> dict[str, str]:  # type: ignore[explicit-override]
+    def login(self) -> dict[str, str]:
         """Return the header by which requests log in, if any."""
         if self.api_key is not None:
             return {"authorization": f"ApiKey {self.api_key.get_secret_value()}"}
         return super().login()
 
-    def _contradictions(self) -> Iterator[str]:  # type: ignore[explicit-override]  # not in Python 3.11
+    def _contradictions(self) -> Iterator[str]:
         yield from super()._contradictions()
         if (self.hosts is None) == (self.cloud_id is None):
             yield "set either hosts or cloud_id"

@@ -37,11 +37,11 @@ class OpenSearchOutput(BulkOutput):
         super().__init__(settings)
         self._nodes = deque[HttpPool]()  # the one that is used comes first
 
-    def connect(self) -> None:  # type: ignore[explicit-override]  # not in Python 3.11
+    def connect(self) -> None:
         """Make a pool for each node; nothing is sent yet."""
         self._nodes.extend(HttpPool(x, self._settings) for x in self._settings.urls())
 
-    def post(self, request: Request) -> Reply:  # type: ignore[explicit-override]
+    def post(self, request: Request) -> Reply:
         """Make one request."""
         if not self._nodes:
             raise RuntimeError("write was called before open")
@@ -62,7 +62,7 @@ class OpenSearchOutput(BulkOutput):
             raise Unavailable(f"{reply.url} is Elasticsearch; use type: elasticsearch")
         return reply
 
-    def close(self) -> None:  # type: ignore[explicit-override]
+    def close(self) -> None:
         """Close the connections."""
         while self._nodes:
             self._nodes.pop().close()

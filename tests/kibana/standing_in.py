@@ -48,9 +48,7 @@ class StandIn:
 
             do_GET = do_POST = do_DELETE = _handle  # noqa: N815 - named by the base class
 
-            def log_message(  # type: ignore[explicit-override]  # not in Python 3.11
-                self, *_: object
-            ) -> None:
+            def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
