@@ -1,6 +1,9 @@
 """GeoIP: where sources are, by databases that may be replaced at any time."""
 
 import json
+import os
+import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from forwarder.app.geoip import LOOK_SECONDS, GeoIp
+from forwarder.app.service import Service
 from forwarder.cli.main import main
 from forwarder.errors import ConfigError
 from forwarder.events import Document
 from tests.mmdb import database
-from tests.services import append, logins
+from tests.services import Told, append, configured, logins
 from tests.test_run import FILES, configure, run
 
 MILAN = {
@@ -123,3 +127,24 @@ def test_documents_of_a_run_have_it(tmp_path: Path) -> None:
     done = run(path, "--once")
     assert done.returncode == 0, done.stderr
     assert [json.loads(x)["source"].get("geo") for x in done.stdout.splitlines()] == [GEO, None]
+
+
+def test_a_missing_database_does_not_end_a_service_that_reloads(
+    tmp_path: Path, said: Callable[[str], bool]
+) -> None:
+    """It goes on as it was, with what it has read."""
+    append(tmp_path, logins(1).replace(b"203.0.113.9", b"8.8.8.8"))
+    path = tmp_path / "city.mmdb"
+    path.write_bytes(database({"8.8.8.0/24": MILAN}))
+    signals = iter([signal.SIGHUP, signal.SIGTERM])
+
+    def act(_: Sequence[Document]) -> None:
+        path.unlink(missing_ok=True)
+        append(tmp_path, logins(2).replace(b"203.0.113.9", b"8.8.8.8"))
+        os.kill(os.getpid(), next(signals))
+
+    told = Told(act)
+    read = configured(tmp_path, told, more=f"documents: {{{{geoip: {path}}}}}\n")
+    assert Service(read(), read).run()
+    assert [json.loads(x.body)["source"]["geo"] for x in told.taken] == [GEO, GEO]
+    assert said("The new configuration is not valid; the old one stays.")

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from forwarder import log
+from forwarder.app.geoip import GeoIp
 from forwarder.app.runtime import LiveInputs, Runtime, build_outputs
 from forwarder.app.status import Finding, Observation
 from forwarder.app.taps import Taps
@@ -255,6 +256,7 @@ class Service:
             config = self._reload()
             outputs = build_outputs(config)
             listeners = [x.tls for x in syslog_listeners(config.inputs)]
+            GeoIp(config.documents.geoip or ())  # what is in use stays if it cannot be read
             for tls in (*listeners, config.http.tls_files if config.http else None):
                 if tls is not None:  # the old ones stay in use if these are wrong
                     # Most services have no use for ssl, which takes long to import.
