@@ -65,7 +65,8 @@ def kind(annotation: Any) -> str:  # noqa: ANN401 - any type
         values = [f"`{x}`" for x in arguments]
         return " or ".join([", ".join(values[:-1]), values[-1]] if values[1:] else values)
     if origin is tuple:
-        return f"list of {kind(arguments[0])}s"
+        inner = kind(arguments[0])
+        return f"list of {inner}" if inner.endswith("`") else f"list of {inner}s"
     if origin is dict:
         inner = kind(arguments[1])
         return "mapping" if inner == "mapping" else f"mapping of {inner}s"

@@ -98,7 +98,7 @@ def test_a_configuration_comes_to_its_values(tmp_path: Path) -> None:
     assert siem.delivery.retry.initial_pause == timedelta(seconds=2)
     assert siem.delivery.retry.max_pause == timedelta(minutes=5)
     assert siem.delivery.filter.rules == Filter(
-        keep=(Rule(action=["smtp-authentication"], outcome="failure", appliance=("esa1",)),)
+        keep=(Rule(action=["smtp-authentication"], outcome=("failure",), appliance=("esa1",)),)
     )
     rule = Rule(user=("anna", "bob"), source=(ip_network("10.0.0.0/8"),))
     assert config.documents.filter.rules == Filter(drop=(rule,))

@@ -243,7 +243,7 @@ def test_what_the_filter_drops_is_passed_over(spool: Spool) -> None:
         got.append([*batch])
         return [Failure(batch[1], "bad mapping")] if len(batch) > 1 else []
 
-    rules = Filter(drop=(Rule(outcome="failure"),))
+    rules = Filter(drop=(Rule(outcome=("failure",)),))
     with capture_logs() as logs:
         delivery = deliver(spool, Scripted(answer, answer), QUICK._replace(rules=rules))
     assert got == [wanted[:2], wanted[2:]]
@@ -261,7 +261,7 @@ def test_filtered_documents_do_not_make_an_outage_look_like_a_refusal(spool: Spo
     wanted = whole[5]._replace(body=whole[5].body.replace(b'"failure"', b'"success"'))
     spool.commit([*whole[:5], wanted, *whole[6:]])
     output = Scripted(*[lambda x: [Failure(x[0], "busy", retryable=True)]] * 3)
-    rules = Filter(keep=(Rule(outcome="success"),))
+    rules = Filter(keep=(Rule(outcome=("success",)),))
     deliver(spool, output, QUICK._replace(rules=rules))
     assert len(output.written) == 4
     assert spool.outputs["a"]._replace(cursor=0, last_error=None) == Progress(

@@ -36,6 +36,7 @@ def login(user: str | None, account: str | None, ip: str | None) -> dict[str, An
         ({"action": "smtp-session-closed"}, False),
         ({"outcome": "success"}, True),
         ({"outcome": "failure"}, False),
+        ({"outcome": ["success", "failure"]}, True),
         ({"appliance": "ESA1.example.com"}, True),
         ({"appliance": ["esa2", "esa1"]}, False),
         ({"user": "anna"}, True),

@@ -122,7 +122,14 @@ def test_a_killed_service_is_not_running(service: Program) -> None:
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith("error: the service is not running with the state folder '")
     service.begin()
-    rules = ("--filter", "user=v,user=U", "--filter", "outcome=failure,source=203.0.113.0/24")
+    rules = (
+        "--filter",
+        "user=v,user=U",
+        "--filter",
+        "outcome=failure,source=203.0.113.0/24",
+        "--filter",
+        "outcome=success",
+    )
     with tapped(service, *rules) as process:
         append(service.config.parent, FAILED % (1, 1) + logins(2))
         assert [b"203.0.113.9" in x for x in lines(process, 2)] == [False, True]
@@ -132,6 +139,7 @@ def test_a_killed_service_is_not_running(service: Program) -> None:
     ("option", "words"),
     [
         ("--filter=user", "'user' is not NAME=VALUE."),
+        ("--filter==anna", "'=anna' is not NAME=VALUE."),
         ("--filter=name=anna", "name is not a setting; available are: action, appliance, "),
         ("--filter=source=10.0.0.0/8,source=10.1", "source is not an address or a network; use "),
         (

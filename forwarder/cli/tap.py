@@ -44,7 +44,7 @@ def _read_filter(_: click.Context, __: click.Parameter, texts: Sequence[str]) ->
     found = defaultdict[str, list[str]](list)
     for part in ",".join(texts).split(","):
         name, equals, value = (x.strip() for x in part.partition("="))
-        if not equals:
+        if not (name and equals):
             raise click.BadParameter(f"{quoted(part)} is not NAME=VALUE.")
         found[name].append(value)
     single = {x: y if len(y) > 1 else y[0] for x, y in found.items()}

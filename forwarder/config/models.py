@@ -251,8 +251,8 @@ class RuleSettings(Settings):
     """Addresses and networks that `source.ip` is in."""
     action: OneOrMore[Action] | None = None
     """Values of `event.action`."""
-    outcome: Literal["success", "failure"] | None = None
-    """The value of `event.outcome`."""
+    outcome: OneOrMore[Literal["success", "failure"]] | None = None
+    """Values of `event.outcome`."""
     appliance: OneOrMore[Annotated[Host, ANY_CASE]] | None = None
     """Names of appliances, as documents have them. Capital letters do not matter."""
 

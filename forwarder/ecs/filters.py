@@ -22,7 +22,7 @@ class Rule(NamedTuple):
     """Accounts, or names as clients write them; in lower case."""
     source: Collection[IPv4Network | IPv6Network] | None = None
     action: Collection[str] | None = None
-    outcome: str | None = None
+    outcome: Collection[str] | None = None
     appliance: Collection[str] | None = None  # in lower case
 
 
@@ -71,7 +71,7 @@ def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 def _matches(rule: Rule, found: _Facts) -> bool:
     return (
         (rule.action is None or found.action in rule.action)
-        and (rule.outcome is None or found.outcome == rule.outcome)
+        and (rule.outcome is None or found.outcome in rule.outcome)
         and (rule.appliance is None or found.appliance in rule.appliance)
         and (rule.user is None or not found.users.isdisjoint(rule.user))
         and (rule.source is None or any(y in x for x in rule.source for y in found.source))
