@@ -1,1 +1,1 @@
-"""The commands, one module each; what a command needs is imported when it runs."""
+"""The commands; what a command needs is imported when it runs."""

@@ -29,7 +29,7 @@ _MODULES = {
     "setup": "setup",
     "status": "status",
     "tap": "tap",
-    "trace": "trace",
+    "trace": "explain",
 }
 
 
