@@ -30,6 +30,11 @@ def store(saved: Iterable[tuple[str, bytes]] = ()) -> CheckpointStore:
     )
 
 
+def number_of(logs: CheckpointStore) -> int:
+    """Count the logs that are remembered."""
+    return len(logs._logs)  # noqa: SLF001
+
+
 @given(
     st.text(),
     st.text(alphabet=st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF)),
@@ -88,7 +93,7 @@ def test_what_is_forgotten_is_taken_out_of_the_state_once() -> None:
         logs.forget(log)
         logs.save(log.key, 1, b"")
         assert logs.changes() == ([(PREFIX + log.key, None)] if content else [])
-    assert len(logs) == 0
+    assert number_of(logs) == 0
 
 
 def test_state_without_a_file_is_forgotten_when_it_is_old_or_too_much() -> None:
@@ -106,7 +111,7 @@ def test_state_without_a_file_is_forgotten_when_it_is_old_or_too_much() -> None:
     WALL[0] = KEEP.total_seconds() + 10
     logs.forget_old()
     assert logs.gone[0].gone == 10
-    assert len(logs) == len(logs.gone) + 1
+    assert number_of(logs) == len(logs.gone) + 1
 
 
 def begun(logs: CheckpointStore, numbers: range) -> list[LogState]:
@@ -131,7 +136,7 @@ def test_what_has_a_file_is_not_forgotten_at_a_start() -> None:
     saved = [(key, value) for key, value in before.changes() if value is not None]
     again = store(saved)
     again.forget_old()
-    assert len(again) == len(logs)
+    assert number_of(again) == len(logs)
     there = logs[300:]
     for log in there:
         found = again.get(log.key)
@@ -142,7 +147,7 @@ def test_what_has_a_file_is_not_forgotten_at_a_start() -> None:
     again.stop_seeking()
     again.forget_old()
     assert [x.gone for x in again.gone] == [*range(801, 1001), *[5000] * 100]
-    assert len(again) == len(logs)
+    assert number_of(again) == len(logs)
 
 
 def test_as_many_are_remembered_as_there_were_files_at_a_time() -> None:

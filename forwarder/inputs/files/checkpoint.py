@@ -165,9 +165,6 @@ class CheckpointStore:
         """Return a log, if it is remembered."""
         return self._logs.get(key)
 
-    def __len__(self) -> int:
-        return len(self._logs)
-
     @property
     def gone(self) -> list[LogState]:
         """Those without a file, in the order in which they lost it."""

@@ -49,7 +49,9 @@ class Receiver:
 
     def __init__(self, saved: Iterable[tuple[str, bytes]]) -> None:
         """Start with what :meth:`save` returned before, and without a socket."""
-        _allow_descriptors()
+        # A service may have 1,024 descriptors by default, and can raise that.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self.inbox = Inbox(saved)
         self._listeners: dict[Address, Listener] = {}
         self._closed: dict[str, ListenerCounts] = {}  # of sockets that are closed
@@ -145,9 +147,3 @@ class Receiver:
             listener = self._listeners.pop(address)
             self._closed[address.url] = replace(listener.counts, connections=0)
             await listener.close()
-
-
-def _allow_descriptors() -> None:
-    """Raise the limit of descriptors: a service has 1,024 by default, and may have more."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
