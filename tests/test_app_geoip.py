@@ -12,8 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from forwarder.app.geoip import LOOK_SECONDS, GeoIp
+from forwarder.app.parser_client import InputOptions, ParserSettings
+from forwarder.app.parser_worker import ParserPool, read_again
 from forwarder.app.service import Service
 from forwarder.cli.main import main
+from forwarder.ecs.layout import Common
 from forwarder.errors import ConfigError
 from forwarder.events import Document
 from tests.mmdb import database
@@ -111,6 +114,24 @@ def test_a_database_that_is_replaced_is_read_again(tmp_path: Path) -> None:
     assert source(geoip, "8.8.8.8") == {"geo": GEO}  # it is not time to look
     assert look() is None
     assert source(geoip, "8.8.8.8") == {"as": AS}
+
+
+def test_a_parser_that_replaces_one_that_died_goes_on_without(tmp_path: Path) -> None:
+    """What is missing then is read when it is there."""
+    now = [0.0]
+    path = tmp_path / "city.mmdb"
+    geoip = GeoIp([path], lambda: now[0], required=False)
+    assert source(geoip, "8.8.8.8") == {}
+    assert "No such file" in str(geoip.trouble)
+    path.write_bytes(database({"8.8.8.0/24": MILAN}))
+    now[0] += LOOK_SECONDS
+    geoip.look()
+    assert (source(geoip, "8.8.8.8"), geoip.trouble) == ({"geo": GEO}, None)
+    path.unlink()
+    settings = ParserSettings((InputOptions(),), sessions=True, common=Common(), geoip=(path,))
+    assert "No such file" in str(ParserPool(settings, ()).checkpoint().geoip_trouble)
+    with pytest.raises(ConfigError, match="No such file"):
+        next(read_again((), settings))
 
 
 def test_documents_of_a_run_have_it(tmp_path: Path) -> None:

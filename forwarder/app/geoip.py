@@ -40,16 +40,28 @@ class _Database(NamedTuple):
 class GeoIp:
     """Adds ``source.geo`` and ``source.as`` to documents."""
 
-    def __init__(self, paths: Iterable[Path], clock: Callable[[], float] = time.monotonic) -> None:
-        """Read the databases, or raise ConfigError; the clock gives seconds."""
+    def __init__(
+        self,
+        paths: Iterable[Path],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        required: bool = True,
+    ) -> None:
+        """Read the databases; the clock gives seconds.
+
+        ConfigError if one cannot be read, unless they are not ``required``: then it is tried again.
+        """
         self._clock = clock
-        self._databases: dict[Path, _Database] = {}
+        self._databases: dict[Path, _Database | None] = {}
+        self._troubles: dict[Path, str] = {}
         for path in paths:
             try:
                 self._databases[path] = _open(path)
             except _FAULTS as error:
-                raise ConfigError(_describe(path, error)) from error
-        self._troubles: dict[Path, str] = {}
+                if required:
+                    raise ConfigError(_describe(path, error)) from error
+                self._databases[path] = None
+                self._troubles[path] = _describe(path, error)
         self._found = BoundedCache(self._find)
         self._looked_at = clock()
 
@@ -66,7 +78,7 @@ class GeoIp:
         for path, database in self._databases.items():
             self._troubles.pop(path, None)
             try:
-                if _version(path) != database.version:
+                if database is None or _version(path) != database.version:
                     self._databases[path] = _open(path)
                     self._found.clear()
             except _FAULTS as error:
@@ -86,7 +98,7 @@ class GeoIp:
         if not ip_address(address).is_global:
             return {}
         found: dict[str, Any] = {}
-        for database in self._databases.values():
+        for database in filter(None, self._databases.values()):
             try:
                 found |= _lay_out(database.reader.get(address))
             except _FAULTS:  # an address of IPv6 in a database of IPv4, or a damaged record

@@ -56,7 +56,8 @@ class ParserPool:
         """Go on from a saved state: all pairs whose key begins with :data:`PREFIX`."""
         self._inputs = settings.inputs
         self._rules = settings.rules
-        self._geoip = GeoIp(settings.geoip) if settings.geoip else None
+        # The service has read them, but perhaps before another process that has died.
+        self._geoip = GeoIp(settings.geoip, required=False) if settings.geoip else None
         self._parser = LogParser(
             Settings(
                 sessions=settings.sessions,
@@ -190,8 +191,9 @@ def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Se
     """Parse logs again for one output, as if for the first time, up to where they were read.
 
     All behind a saved position will be in documents for every output. Logs that are gone are left
-    out; ReadError if one cannot be read as far as it was.
+    out; ReadError if one cannot be read as far as it was, ConfigError for a database of GeoIP.
     """
+    GeoIp(settings.geoip)
     pool = ParserPool(settings, ())
     documents: list[Document] = []
     size = 0
