@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from forwarder.config.types import NAMESPACE
+from forwarder.ecs.filters import REPETITIONS
 from forwarder.ecs.layout import DATASET, ECS_VERSION, MAX_KEYWORD
-from forwarder.ecs.profiles import REPETITIONS
 
 _LONG_MAX = 2**63 - 1
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.ecs.profiles import REPETITIONS
+from forwarder.ecs.filters import REPETITIONS
 from tests.configs import LEAST, read
 
 REST = ("source_user", "user_id")

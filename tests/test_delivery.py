@@ -22,8 +22,7 @@ from structlog.typing import EventDict
 from forwarder.delivery.backoff import DeliverySettings, Retrier, backoff, backoff_for_rest
 from forwarder.delivery.health import OutputHealth
 from forwarder.delivery.worker import Delivery
-from forwarder.ecs.filters import Filter, Rule
-from forwarder.ecs.profiles import leave_out
+from forwarder.ecs.filters import Filter, Rule, leave_out
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable
 from forwarder.spool.cursors import Batch, Progress

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forwarder.ecs.profiles import REPETITIONS, leave_out
+from forwarder.ecs.filters import REPETITIONS, leave_out
 from forwarder.events import Document
 from forwarder.pipeline import LogParser
 from tests import golden

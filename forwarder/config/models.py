@@ -32,8 +32,7 @@ from forwarder.config.types import (
     format_duration,
     format_size,
 )
-from forwarder.ecs.filters import Filter, Rule
-from forwarder.ecs.profiles import REPETITIONS
+from forwarder.ecs.filters import REPETITIONS, Filter, Rule
 from forwarder.events import Action
 from forwarder.inputs.syslog.address import TlsSettings, Transport, read_address
 from forwarder.inputs.syslog.framing import MAX_MESSAGE_BYTES

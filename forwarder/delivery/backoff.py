@@ -42,7 +42,7 @@ class DeliverySettings(NamedTuple):
     max_pause: timedelta = timedelta(seconds=60)
     """Longest wait of all, whatever the other side asks for."""
     left_out: tuple[str, ...] = ()
-    """What the output does not get of documents, of :data:`forwarder.ecs.profiles.REPETITIONS`."""
+    """What the output does not get of documents, of :data:`forwarder.ecs.filters.REPETITIONS`."""
     rules: Filter | None = None
     """Which documents it gets; None for all."""
 

@@ -41,7 +41,7 @@ from forwarder.delivery.backoff import (
 )
 from forwarder.delivery.batch import InFlightBatch, check_answer
 from forwarder.delivery.health import CallWatchdog, Meter, OutputHealth, Rejections
-from forwarder.ecs.profiles import leave_out
+from forwarder.ecs.filters import leave_out
 from forwarder.masking import NO_MASK, Mask
 from forwarder.output import Output
 from forwarder.spool.cursors import Batch, OutputError

@@ -12,7 +12,7 @@ import orjson
 from click.testing import CliRunner
 
 from forwarder.cli.main import main
-from forwarder.ecs.profiles import REPETITIONS, leave_out
+from forwarder.ecs.filters import REPETITIONS, leave_out
 from forwarder.events import Document
 from forwarder.testing import wait_until
 

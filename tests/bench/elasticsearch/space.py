@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from elasticsearch import helpers
 
-from forwarder.ecs.profiles import REPETITIONS, leave_out
+from forwarder.ecs.filters import REPETITIONS, leave_out
 from forwarder.events import Document
 from tests.bench.elasticsearch.target import Target, started
 from tests.kibana.loading import parse
