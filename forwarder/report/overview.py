@@ -19,16 +19,15 @@ MOST_BARS = 120
 _STEPS = (300, 900, HOUR, 3 * HOUR, 6 * HOUR, DAY, 7 * DAY, 28 * DAY)  # seconds of a bar
 
 Cell = str | int | Time | None  # text, a number, a time, or None for nothing
-
 Selector = tuple[object, ...]  # which logins a row came from: a kind, and the values that they have
 
 
 def duration(seconds: int) -> str:
     """Name the time of a bar."""
-    for size, noun in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+    for size, noun in ((DAY, "day"), (HOUR, "hour")):
         if seconds >= size:
             return many(seconds // size, noun)
-    return many(seconds, "second")
+    return many(seconds // 60, "minute")
 
 
 class Row(NamedTuple):
