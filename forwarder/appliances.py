@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta, tzinfo
 from functools import cache
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import NamedTuple
 
 Network = IPv4Network | IPv6Network
@@ -61,11 +61,16 @@ class Appliances:
 
     def _find_address(self, host: str) -> Appliance | None:
         try:
-            address = ip_address(host)
+            address = read_ip(host)
         except ValueError:
             return None
-        address = getattr(address, "ipv4_mapped", None) or address
         return next((y for x, y in self._networks if address in x), None)
+
+
+def read_ip(text: str) -> IPv4Address | IPv6Address:
+    """Read an IP address, IPv4 within IPv6 as IPv4; raises ValueError for anything else."""
+    address = ip_address(text)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def have_common_name(pattern: str, other: str) -> bool:

@@ -10,12 +10,13 @@ it is delivered. So a profile can change, and what waits or was rejected has eve
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
 
+from forwarder.appliances import Network, read_ip
 from forwarder.events import Document, new_document
 
 REPETITIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -40,7 +41,7 @@ class Rule(NamedTuple):
 
     user: Collection[str] | None = None
     """Accounts, or names as clients write them; in lower case."""
-    source: Collection[IPv4Network | IPv6Network] | None = None
+    source: Collection[Network] | None = None
     action: Collection[str] | None = None
     outcome: Collection[str] | None = None
     appliance: Collection[str] | None = None  # in lower case
@@ -77,15 +78,11 @@ def _facts_of(document: Document) -> _Facts:
     names = fields.get("user", {}).get("name"), auth.get("account")
     return _Facts(
         {x.lower() for x in names if x is not None},
-        [_unmapped(ip_address(fields["source"]["ip"]))] if "ip" in fields.get("source", {}) else [],
+        [read_ip(fields["source"]["ip"])] if "ip" in fields.get("source", {}) else [],
         event["action"],
         event.get("outcome"),
         fields["host"]["name"].lower(),
     )
-
-
-def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _matches(rule: Rule, found: _Facts) -> bool:

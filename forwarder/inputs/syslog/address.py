@@ -6,12 +6,11 @@ Addresses are ``udp://HOST:PORT``, ``tcp://HOST:PORT``, ``tls://HOST:PORT`` and 
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from forwarder.appliances import Network
+from forwarder.appliances import Network, read_ip
 from forwarder.errors import ForwarderError
 
 
@@ -93,9 +92,7 @@ def read_address(text: str) -> Address:
 
 def sender_address(host: str) -> str:
     """Return the address of a peer in one form: IPv4 within IPv6 as IPv4, without a zone."""
-    address = ip_address(host.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address)
+    return str(read_ip(host.partition("%")[0]))
 
 
 @dataclass(slots=True)
