@@ -1,4 +1,4 @@
-"""A bounded cache for values that many lines share, and memory set up for them."""
+"""A bounded cache for values that many lines share, and memory that is kept."""
 
 import atexit
 import gc
@@ -18,18 +18,23 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def tune_memory() -> None:
-    """Set up memory for blocks of lines.
+def tune_gc() -> None:
+    """Look for reference cycles rarely: no line makes one, and it takes a fifth of the time.
 
-    Reference cycles are looked for rarely: no line makes one, and it takes a fifth of the time; at
-    exit not at all, as the memory goes back to the system anyway.
+    At exit, not at all: the memory goes back to the system anyway.
     """
     gc.set_threshold(100_000, 50, 1000)
     atexit.register(gc.freeze)
-    # glibc keeps twice as much free memory as the largest block that was freed (mallopt(3)). Else
-    # it would give the memory of each block of lines back, and ask for it again. This one is never
-    # written to, so it takes none.
-    bytes(4 << 20)
+
+
+def keep_freed_memory() -> None:
+    """Keep the memory of a block of lines for the next one.
+
+    glibc keeps twice as much free memory as the largest block that was freed (mallopt(3)); else it
+    would give that of each block back and ask for it again. This one is never written to, so it
+    takes none.
+    """
+    bytes(1 << 20)
 
 
 def serialise(value: object) -> bytes:

@@ -178,7 +178,11 @@ def test_each_control_has_values_to_choose(samples: Asker, field: str) -> None:
 
 def test_queries_in_the_guides_of_rules_can_be_asked(samples: Asker) -> None:
     """What is in braces is filled in of the alert; a button asks the same as the text before it."""
-    values = {"{{source.ip}}": "203.0.113.66", "{{user.name}}": "m.rossi"}
+    values = {
+        "{{source.ip}}": "203.0.113.66",
+        "{{user.name}}": "m.rossi",
+        "{{destination.address}}": "198.51.100.250",
+    }
     for rule in RULES:
         paragraphs = rule["note"].split("\n\n")
         for step, button in pairwise(paragraphs):

@@ -18,7 +18,7 @@ from functools import partial
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from forwarder.cache import tune_memory
+from forwarder.cache import keep_freed_memory, tune_gc
 from forwarder.errors import ForwarderError
 from forwarder.events import Counters, Unparsed
 from forwarder.inputs.block_reader import STDIN, ReadError, file_times, read_blocks
@@ -138,6 +138,7 @@ def read_through(
 def _conclude(found: Found, work: Iterator["_Parsed"]) -> Outcome:
     """Do the work, appliance by appliance, and say how it went."""
     begun = time.monotonic()
+    keep_freed_memory()
     counts, problems, foreign = Counters(), [*found.problems], list[str]()
     others: list[tuple[str, OtherLog]] = []
     complete = False
@@ -222,7 +223,8 @@ def _parse_all(
 
 def _parse_to_file(options: ParseOptions, files: list[LogFile], path: "Path") -> _Parsed:
     """Parse the files of one appliance in a process of its own."""
-    tune_memory()
+    tune_gc()
+    keep_freed_memory()
     advice = "; run again with --jobs 1, or with TMPDIR set to a folder that has space"
     with _writing("a temporary file", advice), path.open("wb", _BUFFER_BYTES) as store:
         return _parse_files(files, options, store, lambda _: None)

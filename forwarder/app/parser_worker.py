@@ -26,7 +26,7 @@ from forwarder.app.parser_client import (
     put,
     window_bytes,
 )
-from forwarder.cache import tune_memory
+from forwarder.cache import keep_freed_memory, tune_gc
 from forwarder.ecs.filters import passes
 from forwarder.events import Document
 from forwarder.inputs.chunk import Chunk, Kind
@@ -262,7 +262,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 def main() -> None:
     """Answer requests from standard input, by arguments: the service's version, and a pipe."""
-    tune_memory()
+    tune_gc()
+    keep_freed_memory()
     try:
         version, descriptor = sys.argv[1:]
         answers = os.fdopen(int(descriptor), "wb")

@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, NoReturn
 
-from forwarder.cache import tune_memory
+from forwarder.cache import tune_gc
 from forwarder.errors import EndedBySignal
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main() -> None:
     """Run the command ``esa-forwarder``."""
-    tune_memory()  # before the imports, which would set it off dozens of times
+    tune_gc()  # before the imports, which would set it off dozens of times
     fill_closed_streams()
     sys.excepthook = log_fault
     threading.excepthook = lambda x: log_fault(x.exc_type, x.exc_value, x.exc_traceback)

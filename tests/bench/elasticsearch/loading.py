@@ -26,7 +26,7 @@ from elasticsearch import Elasticsearch, helpers
 from forwarder_bulk.response import FILTER
 
 from forwarder.app.runtime import LiveInputs, Runtime
-from forwarder.cache import tune_memory
+from forwarder.cache import tune_gc
 from forwarder.config.load import load
 from forwarder.events import Document
 from forwarder.output import Failure, Output
@@ -113,7 +113,7 @@ def measure(job: Job) -> Taken:
     clock = Clock()
     act = _prepare(job, clock)
     # As the command does it: what is there by now is not looked through again.
-    tune_memory()
+    tune_gc()
     act()
     return clock.read()
 
