@@ -38,7 +38,7 @@ class Rule(NamedTuple):
 
 
 _ASK = "Ask the user, by another way than mail."
-_ASK_NOW = "Ask the user at once, by phone; if nobody answers, lock the account first."
+_ASK_NOW = "Ask the user at once, by phone; if there is no answer, lock the account first."
 _GROUP = "put `source.ip` into a sender group that is refused, such as `BLOCKED_LIST`."
 _REFUSE, _STRANGER = f"Refuse the source: {_GROUP}", f"If it is a stranger: {_GROUP}"
 _LOCK = (
@@ -327,7 +327,7 @@ RULES = (
         (
             "If a login was accepted: have the password changed, as others may know it. If all were "
             "refused, ask the user whether it is the password of something else.",
-            "If the source is not one of the user's: somebody has the password, or guesses it. "
+            "If the source is not one of the user's: another person has the password, or guesses it. "
             f"{_REFUSE}",
             "Have the client set to TLS.",
             "Require TLS in the mail flow policy for senders that log in.",
