@@ -114,7 +114,7 @@ lock: $(STAMP)  ## Resolve the dependencies again and write the lock files.
 servers: $(STAMP)  ## Build the servers that tests run; needs JDK 17, Maven, Go and apt.
 	.venv/bin/python -m tests.servers
 
-# AGAINST=/path/to/esa-forwarder of an earlier version, to measure both in turn.
+# AGAINST=/path/to/esa-forwarder of an earlier version, to measure both at once.
 bench: $(STAMP)  ## Measure the speed.
 	.venv/bin/python -m tests.bench $(if $(AGAINST),--against=$(AGAINST))
 
