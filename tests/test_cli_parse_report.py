@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from forwarder.app.parse import Outcome
-from forwarder.cli.common import progress_bar, warnings
 from forwarder.cli.parse import summarise
+from forwarder.cli.reading import progress_bar, warnings
 from forwarder.events import Action, Counters
 
 

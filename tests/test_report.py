@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from forwarder.app import parse as parsing
 from forwarder.app.report import report as make
-from forwarder.cli.common import read_options
 from forwarder.cli.main import main
+from forwarder.cli.reading import read_options
 from forwarder.cli.report import as_text
 from forwarder.report import definitions as limits
 from forwarder.report import store

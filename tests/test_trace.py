@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from forwarder.app import explain as tracing
 from forwarder.app import parse as parsing
-from forwarder.cli.common import read_options
 from forwarder.cli.main import main
+from forwarder.cli.reading import read_options
 from forwarder.mail_logs import stories
 from forwarder.mail_logs.stories import Story
 from forwarder.pipeline import Settings

@@ -16,14 +16,16 @@ from forwarder.cli.common import (
     DONE,
     FAILED,
     fail,
-    print_problems,
     print_result,
-    read_options,
-    reading_options,
     require_stdout,
-    show_progress,
 )
 from forwarder.cli.parse import row, unparsed_line
+from forwarder.cli.reading import (
+    print_problems,
+    read_options,
+    reading_options,
+    show_progress,
+)
 from forwarder.errors import ForwarderError
 from forwarder.text import decoded, escaped, json_text, many, shown
 

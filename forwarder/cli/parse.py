@@ -15,11 +15,13 @@ from forwarder.cli.common import (
     format_option,
     format_row,
     format_unparsed,
+    require_stdout,
+)
+from forwarder.cli.reading import (
     parse_warnings,
     print_problems,
     read_options,
     reading_options,
-    require_stdout,
     show_progress,
 )
 from forwarder.cli.start import drop_output

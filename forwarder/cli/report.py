@@ -17,16 +17,18 @@ from forwarder.cli.common import (
     DONE,
     FAILED,
     Column,
-    describe_problems,
     fail,
     format_row,
-    print_problems,
     print_result,
+    require_stdout,
+    terminal_width,
+)
+from forwarder.cli.reading import (
+    describe_problems,
+    print_problems,
     read_options,
     reading_options,
-    require_stdout,
     show_progress,
-    terminal_width,
 )
 from forwarder.errors import ForwarderError
 from forwarder.text import Time, cut, escaped, is_number, iso_time, json_text, many, show
