@@ -125,7 +125,7 @@ def test_an_installation_by_pip_is_not_mixed_with_the_package(
 def test_the_steps_of_the_readme_make_a_service(package: bytes) -> None:
     """From a first try to systemd, without the Debian package: only the program is there."""
     _, _, text = README.read_text().partition("\n## Run it beside the logs\n")
-    text, _, _ = text.partition("The commands of every day")
+    text, _, _ = text.partition("\n### Everyday commands\n")
     steps = re.findall(r"^\$ (.*?)(?: +#.*)?$", text, re.MULTILINE)
     assert len(steps) > 12
     with Machine(SYSTEMD) as machine:
