@@ -1,4 +1,4 @@
-"""The appliances that the operator configured, and which of them a host or an address is."""
+"""The configured appliances, and which of them a host name or an address belongs to."""
 
 import re
 from collections.abc import Iterable
@@ -13,23 +13,23 @@ Network = IPv4Network | IPv6Network
 class Appliance(NamedTuple):
     """One appliance."""
 
-    name: str  # as documents have it; also a host that is this appliance
-    names: tuple[str, ...] = ()  # further hosts, and names of folders; `*` is any text
+    name: str  # in documents; also one of its host names
+    names: tuple[str, ...] = ()  # further host names and folder names; `*` matches any text
     addresses: tuple[Network, ...] = ()
-    serial: str | None = None  # of documents whose log does not say it
-    timezone: tzinfo | None = None  # of stamps that no file header covers
+    serial: str | None = None  # for documents whose log does not contain it
+    timezone: tzinfo | None = None  # of timestamps that no file header covers
     labels: tuple[tuple[str, str], ...] = ()
     namespace: str | None = None
-    silence: timedelta | None = None  # for how long it may send nothing, if not that of all
+    silence: timedelta | None = None  # how long it may send nothing, if it differs from the others
 
 
 class Appliances:
-    """All of them."""
+    """All configured appliances."""
 
     def __init__(self, entries: Iterable[Appliance] = (), *, known_only: bool = False) -> None:
-        """Take entries of which no two claim one name or address."""
-        self.known_only = known_only  # whether messages of other senders are refused
-        self.found: set[str] = set()  # names, so far
+        """Take entries; no two of them may claim the same name or address."""
+        self.known_only = known_only  # whether messages from other senders are refused
+        self.found: set[str] = set()  # names of those that were found so far
         self.by_name = {x.name: x for x in entries}
         self._hosts: dict[str, Appliance] = {}
         self._networks: list[tuple[Network, Appliance]] = []
@@ -44,7 +44,7 @@ class Appliances:
             self._networks += ((x, entry) for x in entry.addresses)
 
     def find(self, host: str) -> Appliance | None:
-        """Find whose a name or an address is; capital letters do not matter."""
+        """Find the appliance of a host name or an address; case does not matter."""
         name = host.casefold()
         found = self._hosts.get(name) or self._find_pattern(name) or self._find_address(host)
         if found is not None:
@@ -52,7 +52,7 @@ class Appliances:
         return found
 
     def name_of(self, host: str) -> str:
-        """Return the name of the appliance that a host is; its own where it is none of these."""
+        """Return the name of a host's appliance; the host's own name if it is not configured."""
         found = self.find(host)
         return host if found is None else found.name
 
@@ -68,13 +68,13 @@ class Appliances:
 
 
 def read_ip(text: str) -> IPv4Address | IPv6Address:
-    """Read an IP address, IPv4 within IPv6 as IPv4; raises ValueError for anything else."""
+    """Parse an IP address, IPv4-mapped IPv6 as IPv4; raises ValueError for anything else."""
     address = ip_address(text)
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def have_common_name(pattern: str, other: str) -> bool:
-    """Whether there is a name that both patterns match."""
+    """Whether some name matches both patterns."""
 
     @cache
     def meet(a: str, b: str) -> bool:
@@ -90,7 +90,7 @@ def have_common_name(pattern: str, other: str) -> bool:
 
 
 def _expression(pattern: str) -> str:
-    """Translate a pattern so that each text between stars is looked for once."""
+    """Translate a pattern so that each text between stars is searched for once."""
     first, *others = map(re.escape, pattern.casefold().split("*"))
     *middle, last = others
     return first + "".join(f"(?>.*?{x})" for x in middle) + ".*" + last

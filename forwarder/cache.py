@@ -1,4 +1,4 @@
-"""A bounded cache for values that many lines share, and memory that is kept."""
+"""A bounded cache for values that many lines share, and the settings of Python's memory."""
 
 import atexit
 import gc
@@ -8,8 +8,8 @@ from typing import TypeVar
 import orjson
 
 MAX_ENTRIES = 4096
-"""Values of a kind, one or two megabytes. Twenty sender groups times two hundred reputation
-scores are as many; senders choose part of the text, so there has to be an end."""
+"""Values in a cache, one or two megabytes: as many as twenty sender groups times two hundred
+reputation scores. Senders choose part of the text, so there must be a limit."""
 
 MAX_KEY_BYTES = 1024
 """The results of longer keys are not kept: 4,096 lines of 64 KiB would be 256 MB."""
@@ -19,9 +19,9 @@ V = TypeVar("V")
 
 
 def tune_gc() -> None:
-    """Look for reference cycles rarely: no line makes one, and it takes a fifth of the time.
+    """Search for reference cycles rarely: no line makes one, and it takes a fifth of the time.
 
-    At exit, not at all: the memory goes back to the system anyway.
+    Skip it at exit, when the system takes back all memory anyway.
     """
     gc.set_threshold(100_000, 50, 1000)
     atexit.register(gc.freeze)
@@ -30,23 +30,23 @@ def tune_gc() -> None:
 def keep_freed_memory() -> None:
     """Keep the memory of a block of lines for the next one.
 
-    glibc keeps twice as much free memory as the largest block that was freed (mallopt(3)); else it
-    would give that of each block back and ask for it again. This one is never written to, so it
-    takes none.
+    glibc keeps twice as much free memory as the largest block freed so far (mallopt(3)); without
+    this, it would return the memory of each block to the system and request it again. This block
+    is never written to, so it takes no memory.
     """
     bytes(1 << 20)
 
 
 def serialise(value: object) -> bytes:
-    """Return the JSON of a value, to be kept: what orjson returns takes 4 KB, however short."""
+    """Return a value as JSON that may be kept: what orjson returns occupies 4 KB, however short."""
     return bytes(memoryview(orjson.dumps(value)))
 
 
 class BoundedCache(dict[K, V]):
-    """A function's results by its argument: ``cache[key]`` computes what is missing.
+    """Results of a function by argument: ``cache[key]`` computes a missing one.
 
-    The value of a key stays the same object while it is cached. It is a dict because a hit then
-    costs no call. When it is full, it starts over.
+    A key has the same object as its value while it is cached. The class is a dict so that a hit
+    costs no call. A full cache starts over.
     """
 
     __slots__ = ("_compute",)

@@ -1,8 +1,8 @@
 """The values that stages hand to one another: events, documents, and counters.
 
-Values are frozen and without behaviour. Text of a log stays ``bytes`` until it is parsed; then it
-is ``str``. What many logins share (an origin, a listener, a policy) is made once and compared by
-identity, at a tenth of the cost of comparing its fields: hence ``eq=False``.
+Values are frozen and have no behaviour. Log text stays ``bytes`` until it is parsed, and is ``str``
+from then on. Objects that many logins share (an origin, a listener, a policy) are created once and
+compared by identity, at a tenth of the cost of comparing fields: hence ``eq=False``.
 """
 
 from collections import Counter, deque
@@ -22,7 +22,7 @@ class Document(NamedTuple):
 
 
 new_document = partial(tuple.__new__, Document)
-"""Makes a document from a tuple of its fields, in a third of the time of calling ``Document``."""
+"""Creates a document from a tuple of its fields, in a third of the time that ``Document`` takes."""
 
 
 class Action(Enum):
@@ -36,7 +36,7 @@ class Action(Enum):
 
 
 class CloseReason(Enum):
-    """Why a session is over."""
+    """Why a session ended."""
 
     CLOSE = "close"
     LOST = "lost"
@@ -57,32 +57,32 @@ class Origin:
 
     @property
     def place(self) -> str | None:
-        """What to name in a warning: the file, or the sender of messages."""
+        """What a warning names: the file, or the sender of messages."""
         return self.path or (self.sender and f"syslog from {self.sender}")
 
 
 class SyslogHeader(NamedTuple):
-    """What a syslog framing said before the message."""
+    """What the syslog header in front of a message contains."""
 
     priority: int | None
     hostname: str | None
     appname: str | None
     version: str | None
-    offset: str | None  # local time minus UTC where the stamp says it, `+02:00`
+    offset: str | None  # local time minus UTC if the timestamp has it, `+02:00`
 
 
 class Instant(NamedTuple):
-    """A moment of the log's own time, to the second."""
+    """A moment in the log's own time, to the second."""
 
     epoch: int  # seconds since 1970-01-01 00:00 UTC
     utc: bytes  # ISO 8601 with milliseconds, `2009-04-22T09:44:48.000Z`
     compact: bytes  # basic ISO 8601, `20090422T094448Z`
-    offset: str  # local time minus UTC as the log had it, `+02:00`
+    offset: str  # local time minus UTC as in the log, `+02:00`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listener:
-    """The appliance's end of a connection; one for all connections to it."""
+    """The appliance's end of a connection; all connections to it share one object."""
 
     name: str | None
     address: str | None
@@ -90,21 +90,21 @@ class Listener:
 
 
 class Opened(NamedTuple):
-    """What the line that opened a connection says; of a smart host, its login line will do."""
+    """What the line that opened a connection says; for a smart host, the login line suffices."""
 
     listener: Listener | None
     address: bytes
-    """Of the other end: the client of an inbound connection, the smart host of an outbound one."""
+    """The other end: the client of an inbound connection, the smart host of an outbound one."""
     ip_version: str | None  # `ipv4`, `ipv6`, or None where the address is no IP address
     port: int | None
-    domain: str | None  # reverse DNS name; None where the appliance found none
+    domain: str | None  # reverse DNS name; None if the appliance found none
     verified: bool | None
-    """Whether the reverse DNS name resolves back; None where the log does not say."""
+    """Whether the reverse DNS name resolves back; None if the log does not say."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """What the host access table decided about a sender; one for all that share it."""
+    """What the host access table decided about a sender; connections share equal ones."""
 
     action: str
     group: str
@@ -115,22 +115,22 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tls:
-    """The outcome of STARTTLS; one for all that share it."""
+    """The outcome of STARTTLS; connections share equal ones."""
 
     established: bool
     version: str | None
     protocol: str | None
     cipher: str | None
     client_subject: str | None = None
-    """Of the client's certificate, as far as the log has it: ``CN=mx.example.com``."""
+    """Of the client's certificate, if the log has it: ``CN=mx.example.com``."""
     server_subject: str | None = None  # of the smart host's certificate
 
 
 class Connection(NamedTuple):
-    """What was known of a connection at the line of an event."""
+    """What was known about a connection when the line of an event was read."""
 
     number: bytes  # ICID of an inbound, DCID of an outbound connection: digits
-    start: Instant | None  # None where its `New` line was not seen
+    start: Instant | None  # None if its `New` line was not seen
     opened: Opened | None
     correlated: bool  # whether the address comes from a line with this number
     policy: Policy | None
@@ -147,10 +147,10 @@ class Response(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What a login line says besides its user; one for all that say the same."""
+    """What a login line says apart from its user; logins share equal ones."""
 
     action: Action
-    result: str | None  # `success`, `failure`; None where no attempt was made
+    result: str | None  # `success`, `failure`; None if no attempt was made
     mechanism: str | None
     profile: str | None
     reason: str | None
@@ -167,7 +167,7 @@ class Session(NamedTuple):
     users: tuple[str, ...]
     messages: int
     recipients: int
-    size: int | None  # bytes of the messages; None where the log had no size
+    size: int | None  # bytes of the messages; None if the log has no size
 
 
 class Event(NamedTuple):
@@ -178,12 +178,12 @@ class Event(NamedTuple):
     id: str  # 32 hex digits, the same for the same line of the same connection, always
     time: Instant
     user: str | None
-    connection: Connection | None  # None where the line names no connection
+    connection: Connection | None  # None if the line names no connection
     offset: int | None
-    """Bytes from the start of the (uncompressed) file; None where no line says the event."""
+    """Bytes from the start of the (uncompressed) file; None if the event comes from no line."""
     level: bytes | None  # level of the line, as the log has it (`Info`)
     original: bytes | None  # the line, verbatim and without its end
-    message: int  # where the message begins in `original`, in bytes
+    message: int  # offset of the message in `original`, in bytes
     syslog: SyslogHeader | None
     session: Session | None
 
@@ -193,7 +193,7 @@ new_opened = partial(tuple.__new__, Opened)
 new_connection = partial(tuple.__new__, Connection)
 new_session = partial(tuple.__new__, Session)
 new_event = partial(tuple.__new__, Event)
-"""Make a value from a tuple of its fields, in half the time of a call with each of them; for the
+"""Create a value from a tuple of its fields, in half the time of a call with arguments; for the
 values that every login needs."""
 
 
@@ -202,11 +202,11 @@ GIVE_NAMES = (
     " appliance:, or an entry of appliances: with all hosts that are this one. If one machine has"
     " replaced the other, all is well."
 )
-"""What to do about a mixture."""
+"""The advice for a mixture."""
 
 
 class Mixture(NamedTuple):
-    """An appliance that is two machines, by what its logs say."""
+    """An appliance whose logs come from two machines."""
 
     appliance: str
     by: str  # what differs: `serial numbers`, `syslog hosts`, or `files`
@@ -215,7 +215,7 @@ class Mixture(NamedTuple):
 
 
 def describe_mixture(appliance: str, by: str, first: str, second: str) -> str:
-    """Say that an appliance is two machines, without a period; all arguments are printable."""
+    """Describe a mixture, without a period; all arguments are printable."""
     return (
         f"the logs of {appliance} come from two machines, by their {by} {first} and {second};"
         " nothing is joined between them"
@@ -247,25 +247,25 @@ APPLIANCE_WARNINGS = {
         " appliance"
     ),
 }
-"""By kind, what it means and what to do; follows the name of the appliance."""
+"""What each kind means and what to do about it; follows the name of the appliance."""
 
 
 def describe_warning(kind: str, appliance: str, detail: str) -> str:
-    """Say what is odd about an appliance, without a period; all arguments are printable."""
+    """Describe a warning, without a period; all arguments are printable."""
     return f"{appliance} {APPLIANCE_WARNINGS[kind]}" + (f" ({detail})" if detail else "")
 
 
 class ParseWarning(NamedTuple):
-    """A kind of content that is left out of the documents, or read only in part."""
+    """A kind of content that is missing from the documents, wholly or in part."""
 
-    name: str  # its number's name in `Counters`
+    name: str  # of its counter in `Counters`
     noun: str  # what is counted
     what: str  # what happened to it; follows the number and the noun
     advice: str  # what it means and what to do, for `parse` and the log
     is_note: bool = False
-    """Whether it is common and harmless: ``parse`` has it in the summary, not as a warning."""
+    """Whether it is common and harmless: ``parse`` lists it in the summary, not as a warning."""
     is_wanted: bool = False
-    """Whether a setting asks for it: the service logs only that it happens, once."""
+    """Whether a setting asks for it: the service logs it once, without numbers."""
 
 
 WARNINGS = (
@@ -329,7 +329,7 @@ WARNINGS = (
         " into the other are not joined; rewind with the oldest late file reads all in order",
     ),
 )
-"""The words that ``parse``, ``status`` and the log of the service have for them."""
+"""The wording that ``parse``, ``status`` and the service's log use."""
 
 
 UNPARSED = {
@@ -338,27 +338,27 @@ UNPARSED = {
     "foreign_lines": "not of a mail log",
     "truncated_lines": "longer than 64 KiB",
 }
-"""What is wrong with a line, by the name of its number in `Counters`."""
+"""What is wrong with a line, by the name of its counter in `Counters`."""
 
 MAX_UNPARSED_BYTES = 1024  # of a line that is kept to be shown
 
 
 class Unparsed(NamedTuple):
-    """A line that was not understood, or only in part."""
+    """A line that the parser did not understand, or only in part."""
 
     kind: str  # in `UNPARSED`
     path: str | None
-    offset: int  # where it begins, in bytes from the start of the file
+    offset: int  # bytes from the start of the file to the line
     text: bytes
 
 
 @dataclass(slots=True)
 class Counters:
-    """What went through a parser."""
+    """What a parser has read and produced."""
 
     bytes: int = 0
     lines: int = 0
-    # What WARNINGS says.
+    # Those that WARNINGS describes.
     unparsed_logins: int = 0
     dropped_continuations: int = 0
     foreign_lines: int = 0
@@ -371,17 +371,17 @@ class Counters:
     refused_lines: int = 0
     late_files: int = 0
     unparsed: dict[str, deque[Unparsed]] = field(default_factory=dict)
-    """The newest lines of each kind, where they are kept."""
+    """The newest lines of each kind, if they are kept."""
     keep: int | None = 0  # how many of each kind; None for all
     first: dict[str, tuple[str | None, int | None]] = field(default_factory=dict)
-    """Of some of these, where the first one is: path, and offset in bytes unless it is a file."""
+    """Where the first of a kind is: path, and offset in bytes unless whole files are counted."""
     events: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     """By action and outcome."""
     logins_without_id: int = 0  # login events whose line names no connection
-    uncorrelated: int = 0  # login events whose line names a connection that was not known
-    assumed_utc: bool = False  # whether stamps were read as UTC because nothing said otherwise
-    mixtures: tuple[Mixture, ...] = ()  # one for each appliance that seems to be several machines
-    appliance_warnings: tuple[ApplianceWarning, ...] = ()  # what is odd about single ones
+    uncorrelated: int = 0  # login events whose line names an unknown connection
+    assumed_utc: bool = False  # whether timestamps were taken as UTC because nothing said otherwise
+    mixtures: tuple[Mixture, ...] = ()  # one per appliance that seems to be several machines
+    appliance_warnings: tuple[ApplianceWarning, ...] = ()  # about single ones
 
     @property
     def joinable(self) -> int:
@@ -392,11 +392,11 @@ class Counters:
 
     @property
     def joined(self) -> int:
-        """Login events whose connection was known."""
+        """Login events whose connection is known."""
         return self.joinable - self.uncorrelated
 
     def note(self, line: Unparsed) -> None:
-        """Count a line that was not understood."""
+        """Count a line that was not understood, and keep it if asked to."""
         setattr(self, line.kind, getattr(self, line.kind) + 1)
         if self.keep != 0:
             text = line.text[:MAX_UNPARSED_BYTES].rstrip(b"\r")
@@ -404,13 +404,13 @@ class Counters:
             kept.append(line._replace(text=text))
 
     def take_unparsed(self) -> list[Unparsed]:
-        """Return the lines that are kept, in the order of their file, and forget them."""
+        """Return the kept lines in the order of their file, and forget them."""
         lines = sorted((x for kept in self.unparsed.values() for x in kept), key=lambda x: x.offset)
         self.unparsed.clear()
         return lines
 
     def add(self, other: "Counters") -> None:
-        """Add what went through another parser."""
+        """Add the counts of another parser."""
         own = {"first", "unparsed", "keep"}
         for name in (x.name for x in fields(self) if x.name not in own):
             setattr(self, name, getattr(self, name) + getattr(other, name))

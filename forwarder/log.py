@@ -2,13 +2,13 @@
 
     timestamp=2026-03-01T12:00:00.000000Z level=warning event="The spool is full; ..." bytes=...
 
-An event is a whole sentence, logged once a change of state; what varies stands beside it as key
-and value. Modules log through ``structlog.get_logger(__name__)``; the logs and warnings of
-libraries go the same way. Nothing here raises, not even when standard error is closed or its disk
+An event is a whole sentence, logged once per change of state; details follow as keys and values.
+Modules log through ``structlog.get_logger(__name__)``; logs and warnings of libraries take the same
+path. Nothing here raises, not even when standard error is closed or its disk
 is full: the service matters more than its log.
 
-Where standard error is systemd's journal, each line begins with its priority, as ``<4>`` (see
-sd-daemon(3)); the journal takes it away, so that ``journalctl -p warning`` finds what it should.
+If standard error is systemd's journal, each line begins with its priority, as ``<4>``
+(sd-daemon(3)). The journal removes it, and ``journalctl -p warning`` works.
 """
 
 import logging
@@ -21,23 +21,23 @@ import structlog
 
 from forwarder.text import cut, escaped
 
-_OURS = "forwarder"  # what the loggers of the program and of its own plugins begin with
+_OURS = "forwarder"  # prefix of the loggers of the program and its own plugins
 
 MAX_VALUE = 16_000
-"""Characters of a value, such as a traceback: journald cuts lines at 48 KiB, which have several."""
+"""Characters of a value, such as a traceback: journald cuts lines, with all values, at 48 KiB."""
 
 _FIRST = ("timestamp", "level", "event")
 
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))
-"""Of the journal, by the lowest level that has it."""
+"""Priorities of the journal, each with the lowest level that has it."""
 _STDERR = 2
 
 
 def configure(form: str, level: str, mask: Callable[[str], str] = str) -> None:
-    """Configure logging as ``logfmt`` or ``json``, also while other threads log.
+    """Configure logging as ``logfmt`` or ``json``, even while other threads log.
 
-    ``mask`` takes secrets out of everything that is logged. Of libraries only warnings and errors
-    are logged, unless ``level`` is ``debug``: some log every request.
+    ``mask`` removes secrets from everything that is logged. Libraries log only warnings and errors,
+    unless ``level`` is ``debug``: some would log every request.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     of_libraries = number if number <= logging.DEBUG else max(number, logging.WARNING)
@@ -51,7 +51,7 @@ def configure(form: str, level: str, mask: Callable[[str], str] = str) -> None:
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,  # so that what is configured later holds for all
+        cache_logger_on_first_use=False,  # so that a later configuration applies to all
     )
     logging.captureWarnings(capture=True)
     root = logging.getLogger()
@@ -63,7 +63,7 @@ def configure(form: str, level: str, mask: Callable[[str], str] = str) -> None:
 
 
 class _Handler(logging.Handler):
-    """Writes to the standard error of that moment."""
+    """Writes to the current standard error."""
 
     def __init__(self, *, to_journal: bool) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class _Handler(logging.Handler):
         try:
             try:
                 line = self.format(record)
-            except Exception:  # noqa: BLE001 - the values of plugins may do anything when they are shown
+            except Exception:  # noqa: BLE001 - values of plugins may do anything when formatted
                 place = f"{record.pathname}:{record.lineno}"
                 said = f"An event of {record.name} cannot be shown; it was logged at {place}."
                 error = {"name": record.name, "levelno": logging.ERROR, "levelname": "ERROR"}
@@ -89,7 +89,7 @@ class _Handler(logging.Handler):
 
 
 def _is_journal(descriptor: int) -> bool:
-    """Say whether a descriptor is the journal, by what systemd.exec(5) says of the variable."""
+    """Whether a descriptor is the journal, as systemd.exec(5) defines the variable."""
     try:
         found = os.fstat(descriptor)
     except OSError:
@@ -99,7 +99,7 @@ def _is_journal(descriptor: int) -> bool:
 
 def _formatter(form: str, mask: Callable[[str], str]) -> logging.Formatter:
     def prepare(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        """Mask before values are cut or escaped, and begin with what every event has."""
+        """Mask values before they are cut or escaped; the fields of every event come first."""
         values = {mask(x): _masked(y, mask) for x, y in event.items()}
         first = {x: values.pop(x) for x in _FIRST if x in values}
         return first | {
@@ -129,7 +129,7 @@ def _masked(value: object, mask: Callable[[str], str]) -> object:
 
 
 def _plain(_: object, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Write keys and values so that they cannot hide, end the line, or pass for others."""
+    """Escape keys and values so that they cannot hide, end the line, or pass for others."""
     plain: dict[str, Any] = {}
     for key, value in event.items():
         name = "".join(x if x.isprintable() and x not in ' ="' else "_" for x in str(key))

@@ -1,8 +1,8 @@
-"""Masks the secrets of a configuration in messages of plugins, their libraries and servers.
+"""Masks secrets of the configuration in messages from plugins, their libraries and servers.
 
-Servers and proxies echo what they were sent: the header with the key, as it is or as JSON, in a
-page of HTML, or cut where a response is cut. So each secret is searched for in all forms in which
-it is sent, and its beginning where a text is cut.
+Servers and proxies echo what they were sent: the header with the key, verbatim or as JSON, within
+HTML, or truncated. So each secret is searched for in every form in which it is sent, and its
+beginning where a text is truncated.
 """
 
 import html
@@ -23,11 +23,11 @@ _PASSWORD_IN_URL = re.compile(r"//.*@")
 _QUERY_IN_URL = re.compile(r"""(//[^\s?]*\?)[^\s'"]+""")
 
 _SEARCHED = 8
-"""Characters of a secret that is searched for within words, and of the beginning of one that was
-cut; the least of a password (NIST SP 800-63B). A shorter one is part of other words by chance."""
+"""Length from which a secret is also found within words, and of the beginning by which a truncated
+one is found: the minimum for passwords (NIST SP 800-63B). Shorter ones occur in words by chance."""
 _WHOLE_WORD = 4
-"""Characters of one that is searched for as a word of its own. Shorter ones are only found in forms
-made of them, such as a header."""
+"""Length from which a secret is found as a whole word. Shorter ones are only found where they are
+encoded, as in a header."""
 
 
 def NO_MASK(text: str) -> str:  # noqa: N802
@@ -36,7 +36,7 @@ def NO_MASK(text: str) -> str:  # noqa: N802
 
 
 def masking(secrets: Iterable[str], users: Iterable[str] = ()) -> Mask:
-    """Create a mask for secrets; users and ids may stand before them and a colon in a header."""
+    """Create a mask for secrets; in a header, a user or an id and a colon may precede one."""
     users = list(users)
     forms = {y for x in secrets if x.strip() for y in _forms(x.strip(), users)}
     long = defaultdict[str, list[str]](list)
@@ -61,7 +61,7 @@ def _without_long(text: str, head: re.Pattern[str], long: dict[str, list[str]]) 
         at = found.start()
         end = at + max(_common(text, at, x) for x in long[found[0]])
         is_whole = any(text.startswith(x, at) for x in long[found[0]])
-        # What is cut ends with the text, or with the quotation mark or dots behind the quotation.
+        # A truncated secret is followed by the end of the text, a quotation mark or dots.
         if is_whole or not text[end : end + 1].isalnum():
             yield text[start:at]
             yield MASK
@@ -73,17 +73,17 @@ def _without_long(text: str, head: re.Pattern[str], long: dict[str, list[str]]) 
 
 
 def _common(text: str, at: int, form: str) -> int:
-    """Count the characters of a form that stand at a place."""
+    """Count how many characters of a form the text has at a position."""
     if text.startswith(form, at):
         return len(form)
     return next(i for i, x in enumerate(form) if text[at + i : at + i + 1] != x)
 
 
 def _forms(secret: str, users: Iterable[str]) -> Iterator[str]:
-    """Yield what a secret may look like."""
+    """Yield the forms that a secret may appear in."""
     plain = {secret}
     headers = {secret, *(f"{x}:{secret}" for x in users)}
-    with suppress(ValueError):  # what was encoded before, as a key of an API: ID:KEY
+    with suppress(ValueError):  # already encoded, such as an API key: ID:KEY
         decoded = b64decode(secret, validate=True).decode()
         if ":" in decoded and decoded.isprintable():
             plain.add(decoded)
@@ -103,6 +103,6 @@ def _forms(secret: str, users: Iterable[str]) -> Iterator[str]:
 
 
 def mask_url(text: str, *, whole: bool = False) -> str:
-    """Mask passwords and queries of URLs in a text; ``whole`` for queries without a password."""
+    """Mask passwords and queries of URLs; ``whole`` also masks queries without a password."""
     masked = _PASSWORD_IN_URL.sub(f"//{MASK}@", text)
     return _QUERY_IN_URL.sub(rf"\1{MASK}", masked) if whole or masked != text else masked

@@ -3,7 +3,7 @@
 An output connects, sends and classifies failures. The program does the rest: batches, retries with
 backoff, dead letters, counters and order. One output never waits for another.
 
-An output may install what it needs on the other side: see ``OutputPlugin.setup``.
+An output may install what it needs at its destination: see ``OutputPlugin.setup``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,11 +37,11 @@ class Unavailable(ForwarderError):  # noqa: N818 - a passing state, not a fault
     """The other side cannot be reached or is overloaded; the program retries."""
 
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
-        """Take the reason.
+        """Create the error.
 
         Args:
-            message: What is wrong and where.
-            retry_after: The pause that the other side asked for; ``max_pause`` limits it.
+            message: What is wrong, and where.
+            retry_after: The pause that the destination asked for; ``max_pause`` limits it.
         """
         super().__init__(message)
         self.retry_after = retry_after
@@ -84,7 +84,7 @@ class Output(Protocol):
         """
 
     def close(self) -> None:
-        """Release everything. Called once after each ``open``, also after a failed one.
+        """Release everything. Called once after each ``open``, even a failed one.
 
         An exception is logged and changes nothing: what was delivered stays delivered, and a failed
         ``open`` is retried.
@@ -93,15 +93,15 @@ class Output(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is known of the documents that an output will get."""
+    """What is known about the documents that an output will get."""
 
     namespace: str = "default"
-    """`data_stream.namespace` of all of them, but for those with one of their own."""
+    """`data_stream.namespace` of all appliances without their own."""
     appliances: tuple[str, ...] = ()
-    """`host.name` of each appliance that the configuration names or whose logs exist; sorted,
-    without repetition. Documents of other appliances may come, too."""
+    """`host.name` of each appliance that the configuration names or whose logs exist; sorted
+    and unique. Documents of other appliances may follow."""
     own_namespaces: tuple[str, ...] = ()
-    """`data_stream.namespace` of single appliances; sorted, without repetition."""
+    """`data_stream.namespace` of single appliances; sorted and unique."""
 
 
 class Finding(NamedTuple):
@@ -111,44 +111,44 @@ class Finding(NamedTuple):
     text: str
     """What was checked and what was found."""
     advice: str = ""
-    """What the operator should do; empty for nothing. A good finding with advice is shown as a
+    """What the operator should do; empty if nothing. A good finding with advice is shown as a
     warning."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetupOptions:
-    """What the command line of ``esa-forwarder setup`` asks for."""
+    """The options of ``esa-forwarder setup``."""
 
     remove: bool = False
-    """Remove what a setup installed, instead of installing it."""
+    """Remove what a setup installed instead of installing it."""
     api_key: str | None = field(default=None, repr=False)
     user: str | None = None
     password: str | None = field(default=None, repr=False)
-    """Who does it. Shipping documents needs few rights, setting up needs more: without these, the
-    credentials of the settings are used."""
+    """Credentials for the setup, which needs more rights than shipping; without them, those of the
+    settings are used."""
     key_file: Path | None = None
-    """Make the credentials that an output ships with, and write them into this file, which is not
-    there yet; only its owner may read it. A plugin that cannot raises ConfigError."""
+    """Create the credentials that the output ships with, and write them to this file, which does
+    not exist yet, readable by its owner only. A plugin that cannot do this raises ConfigError."""
     values: Mapping[str, str] = field(default_factory=dict)
-    """What ``--set NAME=VALUE`` gives, of the names in ``OutputPlugin.setup_values``."""
+    """Values of ``--set NAME=VALUE``, for names in ``OutputPlugin.setup_values``."""
 
 
 class Step(NamedTuple):
-    """One thing that a setup does on the other side."""
+    """One thing that a setup does at the destination."""
 
     what: str
     """What it installs or removes, as in "ingest pipeline x"."""
     request: str
-    """What is asked of the other side, as in "PUT https://a:9200/_ingest/pipeline/x"."""
+    """The request to the destination, as in "PUT https://a:9200/_ingest/pipeline/x"."""
     body: str = ""
-    """What goes with it, as text."""
+    """The body of the request, as text."""
     file: str = ""
-    """Name of a file for the body, relative, where it is done by hand; empty for none."""
+    """Relative name of a file for the body if the step is done by hand; empty if it has none."""
     do: Callable[[], str] | None = None
-    """Does it, and says in a few words what was done; raises ForwarderError where that failed. What
-    was done before is done again without harm. None: it is for people to do."""
+    """Performs the step and returns its result in a few words; raises ForwarderError if it failed.
+    Performing it again does no harm. None: the operator performs the step."""
     by_hand: bool = False
-    """Whether a person has to do it after every setup, so that it is shown then."""
+    """Whether the operator has to do it after every setup, so that it is shown then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,29 +158,29 @@ class OutputPlugin:
     name: str
     """The ``type`` in the configuration, and the name of the entry point."""
     config: "type[BaseModel]"
-    """Its own settings; what every output has (batches, retries) is taken out before."""
+    """Its own settings; those that every output has (batches, retries) are removed before."""
     build: Callable[[Any], Output]
-    """Makes an output of validated settings; connects nowhere yet."""
+    """Creates an output from validated settings, without connecting."""
     check: Callable[[Any, Expected], Iterable[Finding]] | None = None
-    """Looks whether an output with these settings would take the documents that are expected, for
-    ``esa-forwarder check``. It writes nothing on the other side."""
+    """Checks whether an output with these settings would accept the expected documents, for
+    ``esa-forwarder check``. It writes nothing at the destination."""
     setup: Callable[[Any, SetupOptions], Iterable[Step]] | None = None
-    """Gives the steps by which the other side gets what this output needs, in their order, for
-    ``esa-forwarder setup``. It asks nothing of the other side; the steps do, when they are done.
+    """Returns the steps that install what this output needs at its destination, in order, for
+    ``esa-forwarder setup``. It sends no request itself; the steps do when they are performed.
     Raises ConfigError for options that it cannot follow."""
     setup_values: Mapping[str, str] = field(default_factory=dict)
-    """Names that ``esa-forwarder setup --set NAME=VALUE`` takes for this output, and what each is
-    for."""
+    """Names that ``esa-forwarder setup --set NAME=VALUE`` accepts for this output, with their
+    purpose."""
     login_settings: frozenset[str] = frozenset()
-    """Names of settings by which an output logs in. They are left out where a setup has credentials
-    of its own, or sends nothing: their secrets may not exist yet."""
+    """Names of the settings with the credentials. They are ignored if a setup has credentials of
+    its own or sends nothing: their secrets may not exist yet."""
     knows_ids: bool = False
-    """Whether the other side knows a document by its id that it was given before, in another run as
-    well, and does not keep it twice. ``esa-forwarder rewind`` asks before it makes duplicates."""
+    """Whether the destination recognises a document by its id, even from an earlier run, and stores
+    it once. ``esa-forwarder rewind`` asks before it makes duplicates."""
     profile: Literal["full", "lean"] = "full"
-    """What documents have, unless the configuration says otherwise: everything, or not the fields
-    that only repeat others."""
+    """Which fields documents have unless the configuration says otherwise: all, or only those that
+    do not repeat others."""
     missing: str = ""
-    """What is not installed that this output needs, and how to install it, as in "its client is not
-    installed; say pip install x". A configuration with an output of this type has a mistake then.
-    Empty where all is there."""
+    """What this output needs and is not installed, with the command to install it, as in "its
+    client is not installed; run pip install x". A configuration that uses this type is then
+    invalid. Empty if nothing is missing."""

@@ -1,9 +1,9 @@
-"""The pure core: bytes of logs in, documents out.
+"""The pure core: log bytes in, documents out.
 
     bytes → framer → scanner → streams and correlator → encoder → documents
 
 A :class:`LogParser` holds what outlives a file: the open connections of each stream. A
-:class:`FileParser` is one file on its way through.
+:class:`FileParser` parses one file.
 """
 
 from collections import Counter
@@ -38,35 +38,35 @@ from forwarder.mail_logs.subscriptions import Contents, OtherLog
 from forwarder.mail_logs.timestamps import Clock, say_skew
 
 MAX_HOSTS = 256
-"""Hosts of a file whose headers are remembered, the most recent ones. Syslog lines hardly ever have
+"""Hosts per file whose headers are remembered, the most recent ones. Syslog lines hardly ever have
 a file header."""
 
 MAX_HOST = 255
-"""Characters of a host's name (RFC 5424, section 6.2.4); of a longer one, only these count."""
+"""Characters of a host name (RFC 5424, section 6.2.4); the rest of a longer one is ignored."""
 
 MAX_WARNINGS = 100
-"""Appliances that are named for a kind of warning: senders may invent names."""
+"""Appliances that are named per kind of warning: senders may invent names."""
 
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Settings(NamedTuple):
-    """What an operator chooses."""
+    """Options that the operator chooses."""
 
-    year: int | None = None  # of the first line of each file, for stamps without one
+    year: int | None = None  # of the first line of each file, for timestamps without one
     sessions: bool = True  # whether the end of a session is an event
     common: Common = Common()
-    count_lines: bool = True  # takes a twentieth of the time
+    count_lines: bool = True  # costs a twentieth of the time
     appliances: Appliances = Appliances()
     count_appliances: bool = False  # whether `LogParser.take_appliance_counts` is needed
-    keep_unparsed: int | None = 0  # lines of each kind that are kept to be shown; None for all
+    keep_unparsed: int | None = 0  # lines per kind that are kept to be shown; None for all
 
 
 class Documents:
-    """Documents of events, in their order: one JSON object each, with a newline behind.
+    """The documents of events, in order: one JSON object each, followed by a newline.
 
-    Each is made when it is taken, while it is in the processor's cache: to make them all first
-    takes a tenth longer.
+    Each is made when it is taken, so that it is still in the processor's cache: making all of them
+    first takes a tenth longer.
     """
 
     def __init__(self, events: list[Event], encoder: Encoder) -> None:
@@ -80,13 +80,13 @@ class Documents:
         return map(self._encoder.encode, self._events)
 
     def values(self) -> list[Document]:
-        """Make all of them, for a spool."""
+        """Make all documents, for a spool."""
         encode = self._encoder.encode
         return [new_document((event.id, encode(event)[:-1])) for event in self._events]
 
 
 class LogParser:
-    """Parses logs, file by file, in the order in which they were written."""
+    """Parses logs file by file, in the order in which they were written."""
 
     def __init__(self, settings: Settings = Settings()) -> None:  # noqa: B008 - it is frozen
         self._settings = settings
@@ -102,7 +102,7 @@ class LogParser:
 
     @property
     def counts(self) -> Counters:
-        """What has gone through so far."""
+        """What was read and produced so far."""
         self._counters.mixtures = tuple(self._streams.mixtures.values())
         self._counters.assumed_utc = self._clock.assumed_utc
         warnings = (x.values() for x in self._warnings.values())
@@ -112,15 +112,15 @@ class LogParser:
 
     @property
     def open_connections(self) -> int:
-        """How many are open, of all appliances and in both directions."""
+        """How many connections are open, of all appliances and in both directions."""
         return self._streams.open_connections
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
-        """Take over what :meth:`changes` gave; before anything is read."""
+        """Take over the state that :meth:`changes` returned, before anything is read."""
         self._streams.restore(pairs)
 
     def changes(self) -> Iterator[tuple[str, bytes | None]]:
-        """Return what has changed and must outlive the process; None deletes a key."""
+        """Yield the state that changed and must outlive the process; None deletes a key."""
         yield from self._streams.changes()
 
     def open(  # noqa: PLR0913 - each has a name
@@ -141,26 +141,25 @@ class LogParser:
         offset: int = 0,
         head: bytes = b"",
     ) -> "FileParser":
-        """Begin a file, or go on with it.
+        """Begin a file, or continue it.
 
         Args:
             appliance: Whose log it is.
             path: Absolute, valid Unicode; None for a stream.
-            base: What all files of its log have for a name; rotation adds to it.
-            folder: Where its log is; archives and dates add to it.
+            base: The name of its log without what rotation adds.
+            folder: The folder of its log without subfolders for archives and dates.
             near: See :class:`~forwarder.mail_logs.framer.Framer`.
             latest: See there.
             tags: See there.
-            hosts: Whether the host in a syslog header names the appliance in its place; if not,
-                hosts with another name are streams of their own.
-            messages: Whether it is made of messages: none is wrapped, and some are out of order.
-                The time of each part is told by :meth:`FileParser.date` and :meth:`release`.
-            sender: Address that messages came from.
-            zone: Of stamps that no file header covers; None if the operator gave none.
+            hosts: Whether the host in a syslog header names the appliance instead; if not, each
+                other host is a stream of its own.
+            messages: Whether it consists of messages: none is wrapped, and some are out of order.
+                :meth:`FileParser.date` and :meth:`release` pass on the time of each part.
+            sender: Address that the messages came from.
+            zone: Of timestamps that no file header covers; None if the operator gave none.
             state: Where an earlier parser of the file was (:attr:`FileParser.state`).
-            offset: Without a state, where to begin, in bytes; what is not the beginning of a line
-                there is dropped.
-            head: With an offset, lines from the file's beginning: its header counts.
+            offset: Without a state, the byte to begin at; the rest of a line there is dropped.
+            head: With an offset, the first lines of the file, for its header.
         """
         origin = Origin(appliance, path, None, sender)
         framer = Framer(
@@ -183,19 +182,19 @@ class LogParser:
 
     @property
     def due(self) -> float | None:
-        """When :meth:`release` will give more, in seconds since 1970; None if nothing waits."""
+        """When :meth:`release` will return more, in seconds since 1970; None if nothing waits."""
         return self._streams.due
 
     def release(self, arrival: float) -> Documents:
-        """Give the documents of messages that have waited for long enough for others.
+        """Return the documents of messages that have waited long enough for others.
 
-        It is the time when the messages arrived that are fed next, or now; seconds since 1970.
+        ``arrival`` is when the messages that are fed next arrived, or now; seconds since 1970.
         """
         return self.encode(self._streams.release(arrival))
 
     def read(self, block: Block, header: FileHeader, arrival: datetime | None) -> list[Event]:
-        """Join the lines of a block; of messages, it is known when they arrived."""
-        # What is open is remembered without a zone: another one may be given for its appliance.
+        """Join the lines of a block; ``arrival`` is known for messages only."""
+        # Open connections are remembered without a zone: the operator may change it.
         if header.source.zone is not self._clock.zone:
             self._clock.set_zone(header.source.zone)
         events = self._streams.read(block, header)
@@ -214,20 +213,20 @@ class LogParser:
         return events
 
     def warn(self, kind: str, appliance: str, detail: str = "") -> None:
-        """Note what is odd about an appliance, the first time."""
+        """Note a warning about an appliance, once."""
         known = self._warnings.setdefault(kind, {})
         if appliance not in known and len(known) < MAX_WARNINGS:
             known[appliance] = ApplianceWarning(kind, appliance, detail)
 
     def take_appliance_counts(self) -> dict[str, ApplianceCounts]:
-        """Return what came of each appliance since the last time, with what is open now."""
+        """Return the counts per appliance since the last call, and its open connections."""
         counts = {} if self._appliance_counters is None else self._appliance_counters.take()
         for appliance, number in self._streams.count_open(counts).items():
             counts[appliance].open_connections = number
         return counts
 
     def encode(self, events: list[Event]) -> Documents:
-        """Count events, and give their documents."""
+        """Count events and return their documents."""
         self._outcomes.update([x.outcome for x in events])
         if len(self._outcomes) > MAX_ENTRIES:
             self._sum_up()
@@ -243,7 +242,7 @@ class LogParser:
 
 
 class FileParser:
-    """One file on its way through the core."""
+    """Parses one file."""
 
     def __init__(  # noqa: PLR0913 - each has a name
         self,
@@ -261,41 +260,41 @@ class FileParser:
         self._framer = framer
         self._counters = framer.counters
         self._source = source
-        self._origin = origin  # of lines without a host, as long as no appliance is known
+        self._origin = origin  # of lines without a host, until the appliance is known
         self._hosts = hosts
         self._headers: dict[str | None, FileHeader] = {}
         """By host in a syslog header; None for the appliance itself. The most recent one last."""
         self._is_empty = True
         self._contents: Contents | None = Contents()
-        """None as soon as a line has shown that it is a mail log."""
+        """None once a line has shown that it is a mail log."""
 
     @property
     def position(self) -> int:
-        """Bytes from the start of the file: all before is in documents that were given."""
+        """Bytes from the start of the file: everything before is in returned documents."""
         return self._framer.position
 
     @property
     def is_within_line(self) -> bool:
-        """Whether the last line may go on."""
+        """Whether the last line may continue."""
         return self._framer.is_within_line
 
     @property
     def other(self) -> OtherLog | None:
-        """What it looks like; None for a mail log, and for an empty file."""
+        """What kind of log it looks like; None for a mail log or an empty file."""
         if self._contents is None or self._is_empty:
             return None
         return self._contents.describe(self._framer.foreign_lines, self._framer.first_foreign)
 
     @property
     def state(self) -> bytes:
-        """What another parser needs to go on from the position."""
+        """What another parser needs to continue from the position."""
         contents = None if self._contents is None else [*astuple(self._contents)]
         headers = {x: (y.origin.serial, y.offset) for x, y in self._headers.items()}
         state = (self._framer.dump(), contents, self._source, self._hosts, headers)
         return snapshot.dump_file(snapshot.FileState(*state))
 
     def resume(self, state: bytes) -> None:
-        """Go on where another parser of this file was."""
+        """Continue where another parser of this file was."""
         known = snapshot.load_file(state, self._source)
         self._framer.restore(known.framer)
         self._contents = Contents(*known.contents) if known.contents else None
@@ -304,7 +303,7 @@ class FileParser:
             self._begin(host).resume(serial, offset)
 
     def skip_to(self, offset: int, head: bytes) -> None:
-        """Go on at an offset; of ``head``, the first lines, only the file's header counts."""
+        """Continue at an offset; ``head``, the first lines, only gives the file's header."""
         for block in (*self._framer.feed(head), *self._framer.settle()):
             header = self._header_of(block)
             for match in scan(block.text, block.start, block.end):
@@ -312,31 +311,31 @@ class FileParser:
         self._framer.go_on(offset)
 
     def date(self, near: datetime) -> None:
-        """Note that what is fed next are messages that arrived at this time."""
+        """Note when the messages that are fed next arrived."""
         self._arrival = near
         self._framer.date(near)
 
     def rename(self, path: str) -> None:
-        """Note that the file has this path now."""
+        """Note the file's new path."""
         if path == self._origin.path:
-            return  # an origin that stays the same object keeps what was cached for it
+            return  # as the same object, an origin keeps what was cached for it
         self._origin = replace(self._origin, path=path)
         self._framer.path = path
         for header in self._headers.values():
             header.origin = replace(header.origin, path=path)
 
     def settle(self) -> Documents:
-        """Read the last line, if a newline ends it: no more comes for now."""
+        """Read the last line if a newline ends it: no more bytes come for now."""
         return self._read(self._framer.settle())
 
     def feed(self, data: bytes) -> Documents:
-        """Read the next bytes of the file, cut anywhere; give documents in the order of lines."""
+        """Read the next bytes of the file, cut anywhere; return documents in the order of lines."""
         self._counters.bytes += len(data)
         self._is_empty = self._is_empty and not data
         return self._read(self._framer.feed(data))
 
     def finish(self) -> Documents:
-        """Take the end of the file; give the documents of its last line."""
+        """Take the end of the file; return the documents of its last line."""
         documents = self._read(self._framer.finish())
         self._counters.partial_last_lines += self._framer.is_partial
         return documents
@@ -353,7 +352,7 @@ class FileParser:
         return self._parser.encode(events)
 
     def _header_of(self, block: Block) -> FileHeader:
-        """Find what the file's header says of the host of a block."""
+        """Find what the file's header says about the host of a block."""
         contents = self._contents
         if contents is not None and contents.is_mail(block.text, block.start, block.end):
             self._contents = None
@@ -368,7 +367,7 @@ class FileParser:
         return header
 
     def _find(self, host: str | None) -> FileHeader:
-        """Find the header of a host that has none by this name."""
+        """Find the header of a host that is not known by this name."""
         if host is not None:
             host = None if host == self._origin.appliance else host[:MAX_HOST]
         header = self._headers.pop(host, None) or self._begin(host)
@@ -378,7 +377,7 @@ class FileParser:
         return header
 
     def _begin(self, host: str | None) -> FileHeader:
-        """Begin with the lines of a host, of the appliance that it is."""
+        """Begin the lines of a host: find its appliance."""
         appliances, name = self._parser.appliances, self._origin.appliance
         by_host = None if host is None else appliances.find(host)
         known, separate = appliances.find(name), None
@@ -390,7 +389,7 @@ class FileParser:
         source, sender = self._source, self._origin.sender
         is_named = by_host is not None or (sender and known and appliances.find(sender) is known)
         if source.messages and sender and not is_named:
-            # Nothing tells that two senders of this name are one machine.
+            # Nothing shows that two senders with this name are one machine.
             separate = f"{separate} at {sender}" if separate else sender
         if known is not None:
             name = known.name

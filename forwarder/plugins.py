@@ -1,15 +1,15 @@
 """Output plugins: the hook that they implement, and how installed ones are found and loaded.
 
-A distribution has an output if it has an entry point in the group ``forwarder.outputs``. The name
-of the entry point is the ``type`` in the configuration; what it points to, usually a module,
+A distribution provides an output through an entry point in the group ``forwarder.outputs``. The
+name of the entry point is the ``type`` in the configuration; what it points to, usually a module,
 implements :func:`forwarder_outputs`.
 
-- Only plugins that are asked for are loaded: a broken one that is not in use does no harm.
-- Two distributions with one type are an error. pluggy's own loader would take either of them
-  without a word, so entry points are looked up here.
-- What plugins print goes to standard error: standard output is for documents and results. Python
-  has one standard output for all threads: a command redirects it while it calls a plugin, the
-  service for good, and the output ``stdout`` writes to the original one.
+- Only the plugins in use are loaded, so a broken one that is not in use does no harm.
+- Two distributions with the same type are an error. pluggy's own loader would silently take one of
+  them, so entry points are looked up here.
+- What plugins print goes to standard error: standard output is for documents and results. All
+  threads share one standard output: a command redirects it while it calls a plugin, the service
+  for good, and the output ``stdout`` writes to the original one.
 """
 
 import sys
@@ -39,7 +39,7 @@ hookimpl = pluggy.HookimplMarker("forwarder")
 
 @hookspec
 def forwarder_outputs() -> Iterable[OutputPlugin]:  # type: ignore[empty-body]  # a plugin has it
-    """Return the types of output that a plugin has, one ``OutputPlugin`` for each entry point.
+    """Return the output types of a plugin, one ``OutputPlugin`` per entry point.
 
     Called when the configuration names one of them, and by ``esa-forwarder plugins``:
 
@@ -62,7 +62,7 @@ class Installed(NamedTuple):
 
 
 def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
-    """Load the plugins of some types of output, by type.
+    """Load the plugins of some output types, by type.
 
     Raises:
         ConfigError: A type, or something that it needs, is not installed.
@@ -76,7 +76,7 @@ def find_outputs(types: Iterable[str]) -> Mapping[str, OutputPlugin]:
 
 
 def list_installed() -> list[Installed]:
-    """Load all installed plugins, to show them, by type; of broken ones, what is wrong."""
+    """Load all installed plugins, sorted by type; say of broken ones what is wrong."""
     found = []
     for point in sorted(entry_points(group=GROUP), key=lambda x: x.name):
         plugin, problem = None, None
@@ -89,7 +89,7 @@ def list_installed() -> list[Installed]:
 
 
 def _load(type_: str) -> OutputPlugin:
-    """Import what the entry point of a type names, and return its one plugin of that name."""
+    """Import what a type's entry point names, and return the plugin of that name."""
     points = [*entry_points(group=GROUP, name=type_)]
     if not points:
         installed = ", ".join(sorted(entry_points(group=GROUP).names)) or "none"
@@ -107,7 +107,7 @@ def _load(type_: str) -> OutputPlugin:
     with _blaming(point, "imported"):
         module = point.load()
     with _blaming(point, "registered"):
-        # One of its own isolates it from others.
+        # A manager of its own isolates the plugin from others.
         manager = pluggy.PluginManager("forwarder")
         manager.add_hookspecs(sys.modules[__name__])
         manager.register(module)
@@ -134,7 +134,7 @@ def _load(type_: str) -> OutputPlugin:
 
 @contextmanager
 def _blaming(point: EntryPoint, what: str) -> Iterator[None]:
-    """Call a plugin: whatever it raises is its fault, also SystemExit, but for a signal's end."""
+    """Call a plugin; blame it for any exception, SystemExit included, unless a signal ends us."""
     try:
         with stdout_to_stderr():
             yield
@@ -146,7 +146,7 @@ def _blaming(point: EntryPoint, what: str) -> Iterator[None]:
 
 
 def _check(point: EntryPoint, plugin: object) -> None:
-    """Refuse what is not a plugin, before it fails far from here."""
+    """Refuse an object that is not a plugin, before it fails far from here."""
     if not isinstance(plugin, OutputPlugin):
         raise _broken(
             point,

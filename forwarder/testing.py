@@ -1,9 +1,9 @@
 """The tests that every output inherits, ours and others'.
 
 They need pytest: ``pip install '.[testing]'`` in the folder of the program. The author of an
-output writes a class that tells how to reach the output and how to see what arrived, as
-docs/plugins.md shows. Tests that need more of the other side, such as going away, are skipped
-unless the class tells how.
+output writes a class that says how to reach the output and how to see what arrived, as
+docs/plugins.md shows. Tests that need more of the other side, such as an outage, are skipped unless
+the class provides it.
 """
 
 import json
@@ -29,7 +29,7 @@ from forwarder.pipeline import LogParser
 from forwarder.plugins import find_outputs
 
 PATIENCE = 120
-"""Seconds at most for the other side to come back, and for threads to end."""
+"""Seconds that the other side may take to come back, and threads to end."""
 
 _HOSTILE = (
     "plain",
@@ -53,7 +53,7 @@ PLAIN with profile: P
 
 
 def make_documents(count: int, first: int = 0, *, text: str | None = None) -> list[Document]:
-    """Make documents of the program: failed logins of one connection.
+    """Make documents as the program makes them: failed logins of one connection.
 
     Args:
         count: How many.
@@ -94,15 +94,15 @@ class OutputContract(ABC):
 
     def away(self) -> AbstractContextManager[object]:
         """Make the other side unreachable within the context."""
-        pytest.skip("the class does not tell how the other side goes away")
+        pytest.skip("the class does not say how the other side goes away")
 
     def busy(self) -> AbstractContextManager[object]:
-        """Make the other side answer that it is overloaded within the context."""
-        pytest.skip("the class does not tell how the other side is busy")
+        """Make the other side report that it is overloaded within the context."""
+        pytest.skip("the class does not say how the other side is busy")
 
     def rejecting(self, document: Document) -> AbstractContextManager[object]:  # noqa: ARG002
         """Make the other side reject one document permanently."""
-        pytest.skip("the class does not tell how a document is rejected")
+        pytest.skip("the class does not say how a document is rejected")
 
     # Registration
 

@@ -1,7 +1,7 @@
-"""Untrusted text made safe to show, and the wording of numbers, paths and errors in sentences.
+"""Makes untrusted text safe to show, and words numbers, paths and errors in sentences.
 
-A terminal obeys control characters, and a log is read line by line: what is not plainly visible is
-shown by its code.
+A terminal obeys control characters, and a log is read line by line, so invisible characters are
+shown as escapes.
 """
 
 import re
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import orjson
 
 _INVISIBLE = re.compile(
-    # Control characters, and what turns or hides the text around it: bidirectional marks,
+    # Control characters, and those that reorder or hide text: bidirectional marks,
     # zero-width characters, line separators, the byte order mark (Unicode, UAX #9 and UTR #36).
     "[\\x00-\\x1f\\x7f-\\x9f\\u00ad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e"
     "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\ud800-\\udfff\\U000e0000-\\U000e007f]"
@@ -19,25 +19,25 @@ _ESCAPES = re.compile(r"\\(?:\\|udc(?P<byte>[89a-f][0-9a-f]))")
 _LAST_LATIN_1, _LAST_BASIC = 0xFF, 0xFFFF  # where Python's escapes need more digits
 
 MAX_WORDS = 1_000
-"""Characters of an error's text in the log and in ``status``: servers quote what they reject, and
-a line has to be readable. Dead letters keep more."""
+"""Characters of an error in the log and in ``status``: servers quote what they reject, and a line
+has to stay readable. Dead letters keep more."""
 
 
 def escaped(text: str) -> str:
-    r"""Show what a terminal would hide or obey by its code, as ``\x1b`` or ``\u202e``."""
+    r"""Escape characters that a terminal would hide or obey, as ``\x1b`` or ``\u202e``."""
     return _INVISIBLE.sub(_code, text)
 
 
 def escaped_json(text: str) -> str:
-    r"""Write what is invisible in JSON as ``\u009b``, for a terminal, but for newlines.
+    r"""Escape invisible characters in JSON, except newlines, as ``\u009b``, for a terminal.
 
-    It means the same. orjson escapes only what JSON demands: the characters below U+0020.
+    The value stays the same. orjson escapes only what JSON requires: characters below U+0020.
     """
     return _INVISIBLE.sub(_json_code, text)
 
 
 def json_text(value: object, *, indent: bool = False) -> str:
-    """Write a value as JSON in which nothing commands a terminal."""
+    """Format a value as JSON that is safe on a terminal."""
     option = orjson.OPT_INDENT_2 if indent else None
     return escaped_json(orjson.dumps(value, option=option).decode())
 
@@ -57,25 +57,25 @@ def _json_code(found: re.Match[str]) -> str:
 
 
 def many(number: int, noun: str) -> str:
-    """Write a number with its noun: ``1 line``, ``2,000 lines``."""
+    """Format a number with its noun: ``1 line``, ``2,000 lines``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def cut(text: str, most: int) -> str:
-    """Cut a text that has more characters than that, and show that it was."""
+    """Cut a text to a number of characters; an ellipsis shows that something is missing."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def shortened(text: str, most: int = MAX_WORDS) -> str:
-    """Cut a text that is too long; what is not valid Unicode, and could not be stored, goes."""
+    """Cut a text that is too long, and replace what is not valid Unicode and cannot be stored."""
     return cut(text, most).encode("utf-8", "replace").decode()
 
 
 def error_text(error: BaseException, *, typed: bool = False, whole: bool = False) -> str:
     """Return the message of an exception, even if its ``__str__`` fails.
 
-    If ``typed``, the name of its type comes first; ``whole`` is for a caller that masks secrets
-    before the message is cut.
+    With ``typed``, the name of its type comes first. ``whole`` is for callers that mask secrets
+    before they cut the message.
     """
     kind = type(error).__name__
     try:
@@ -88,40 +88,40 @@ def error_text(error: BaseException, *, typed: bool = False, whole: bool = False
 
 
 def iso_time(epoch: float) -> str:
-    """Return a time in UTC as text; seconds since 1970."""
+    """Format seconds since 1970 as ISO 8601 in UTC."""
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Time(int):
-    """Seconds since 1970."""
+    """Seconds since 1970; a cell of a table."""
 
     def __str__(self) -> str:
-        """Write it in UTC, to the second."""
+        """Format it in UTC, to the second."""
         return datetime.fromtimestamp(self, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def is_number(cell: object) -> bool:
-    """Whether a cell has a number, which stands at the right of its column."""
+    """Whether a cell has a number, which is right-aligned."""
     return type(cell) is int
 
 
 def show(cell: object) -> str:
-    """Write the value of a cell."""
+    """Format the value of a cell."""
     if cell is None:
         return ""
     return f"{cell:,}" if is_number(cell) else str(cell)
 
 
 def decoded(line: bytes) -> str:
-    r"""Decode a line of a log; bytes that are not UTF-8 as ``\xff``."""
+    r"""Decode a log line; bytes that are not UTF-8 become ``\xff``."""
     return line.decode("utf-8", "backslashreplace")
 
 
 def quoted(path: str) -> str:
-    r"""Show the name of a file in quotes; bytes that are not UTF-8 as ``\xff``."""
+    r"""Quote a file name; bytes that are not UTF-8 become ``\xff``."""
     return _ESCAPES.sub(lambda x: x[0] if x["byte"] is None else f"\\x{x['byte']}", repr(path))
 
 
 def shown(path: str) -> str:
-    """Name what is read, in a sentence; ``-`` is standard input."""
+    """Name what is read, for a sentence; ``-`` is standard input."""
     return "standard input" if path == "-" else quoted(path)
