@@ -6,29 +6,32 @@ from forwarder.mail_logs import grammar
 
 
 class Form(NamedTuple):
-    """A pattern with its examples."""
+    """A form of the grammar with its examples."""
 
-    name: str
-    pattern: bytes
+    pattern: grammar.Form
     samples: tuple[bytes, ...]
     """Messages that match."""
     counterexamples: tuple[bytes, ...]
     """Messages that almost match, and must not."""
 
     @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.pattern.name
+
+    @property
     def verbatim(self) -> bool:
         """Whether white space belongs to a value, as in a user."""
-        return b"SMTP Auth" in self.pattern or b"SMTP auth" in self.pattern
+        return b"SMTP Auth" in self.pattern.pattern or b"SMTP auth" in self.pattern.pattern
 
 
-def _form(name: str, pattern: bytes, *lines: bytes) -> Form:
+def _form(pattern: grammar.Form, *lines: bytes) -> Form:
     """Make a form of samples marked ``+`` and counterexamples marked ``-``."""
     samples, others = (tuple(x[1:] for x in lines if x[:1] == mark) for mark in (b"+", b"-"))
-    return Form(name, pattern, samples, others)
+    return Form(pattern, samples, others)
 
 
 CONNECTION_OPENED = _form(
-    "inbound connection",
     grammar.CONNECTION_OPENED,
     b"+New SMTP ICID 450 interface IncomingMail (172.16.155.16) address 172.16.155.102"
     b" reverse dns host unknown verified no",
@@ -45,7 +48,6 @@ CONNECTION_OPENED = _form(
 )
 
 POLICY = _form(
-    "host access table",
     grammar.POLICY,
     b"+ICID 450 ACCEPT SG None match ALL SBRS None",
     b"+ICID 450 RELAY SG RELAYLIST match 192.0.2.0/24 SBRS rfc1918 country not applicable  ",
@@ -57,14 +59,12 @@ POLICY = _form(
 )
 
 DELAYED_REJECT = _form(
-    "rejection put off",
     grammar.DELAYED_REJECT,
     b"+ICID 450 Delayed HAT REJECT continuing session for recipient logging (198.51.100.7)",
     b"-ICID 450 Delayed HAT REJECT continuing session for recipient logging",
 )
 
 TLS = _form(
-    "STARTTLS, both directions",
     grammar.TLS,
     b"+ICID 450 TLS success protocol TLSv1.2 cipher ECDHE-RSA-AES256-GCM-SHA384",
     b"+ICID 450 TLS success",
@@ -77,7 +77,6 @@ TLS = _form(
 )
 
 CONNECTION_ENDED = _form(
-    "end of a connection",
     grammar.CONNECTION_ENDED,
     b"+ICID 450 close",
     b"+ICID 450 lost",
@@ -94,7 +93,6 @@ CONNECTION_ENDED = _form(
 )
 
 INBOUND_LOGIN = _form(
-    "inbound login",
     grammar.INBOUND_LOGIN,
     b"+SMTP Auth: (ICID 450) succeeded for user: ironport using AUTH mechanism: PLAIN"
     b" with profile: IncomingAuthentication",
@@ -106,7 +104,6 @@ INBOUND_LOGIN = _form(
 )
 
 INBOUND_LOGIN_CUT = _form(
-    "inbound login whose end is missing",
     grammar.INBOUND_LOGIN_CUT,
     b"+SMTP Auth: (ICID 450) failed for user: ironport",
     b"+SMTP Auth: (ICID 450) failed for user:",
@@ -116,7 +113,6 @@ INBOUND_LOGIN_CUT = _form(
 )
 
 OUTBOUND_LOGIN = _form(
-    "outbound login",
     grammar.OUTBOUND_LOGIN,
     b"+DCID: 5633 IP: 172.16.155.102 SMTP authentication using the profile Out succeeded.",
     b"+DCID: 5633 IP: 172.16.155.102 SMTP authentication using the profile Out 1 succeeded",
@@ -128,14 +124,12 @@ OUTBOUND_LOGIN = _form(
 )
 
 PROFILE_BROKEN = _form(
-    "login that could not be checked: profile",
     grammar.PROFILE_BROKEN,
     b"+SMTP Auth (ICID 450) profile: P is misconfigured or missing causing an Auth failure",
     b"-SMTP Auth (ICID 450) profile: P is misconfigured",
 )
 
 SERVER_UNREACHABLE = _form(
-    "login that could not be checked: forwarding server",
     grammar.SERVER_UNREACHABLE,
     b"+SMTP Auth (ICID 450) could not reach forwarding server ldap.example.com",
     b"+SMTP Auth: (ICID 450) could not reach forwarding server s with reason: timed out",
@@ -143,28 +137,24 @@ SERVER_UNREACHABLE = _form(
 )
 
 LOOKUP_FAILED = _form(
-    "login that could not be checked: LDAP look-up",
     grammar.LOOKUP_FAILED,
     b"+SMTP Auth (ICID 450) LDAP query/user lookup failed for user: ironport",
     b"-SMTP Auth (ICID 450) LDAP query/user lookup failed",
 )
 
 LDAP_FAILED = _form(
-    "login that could not be checked: LDAP, connection unknown",
     grammar.LDAP_FAILED,
     b"+SMTP Auth LDAP query failed, possible LDAP misconfiguration or unreachable server.",
     b"-SMTP Auth LDAP query failed",
 )
 
 NOT_INITIATED = _form(
-    "login required and not begun",
     grammar.NOT_INITIATED,
     b"+SMTP Auth (ICID 450) was required but remote host did not initiate it",
     b"-SMTP Auth (ICID 450) was required",
 )
 
 SERVER_POOL = _form(
-    "connections to a forwarding server: no login",
     grammar.SERVER_POOL,
     b"+SMTP Auth forward server connection to s.example.com, port 25, interface i,"
     b" 3 connections available",
@@ -172,7 +162,6 @@ SERVER_POOL = _form(
 )
 
 DELIVERY_OPENED = _form(
-    "outbound connection",
     grammar.DELIVERY_OPENED,
     b"+New SMTP DCID 5633 interface 172.16.155.16 address 172.16.155.102 port 25",
     b"+New SMTP DCID 5633 interface Data 1 address 172.16.155.102",
@@ -181,14 +170,12 @@ DELIVERY_OPENED = _form(
 )
 
 MESSAGE_STARTED = _form(
-    "message begun",
     grammar.MESSAGE_STARTED,
     b"+Start MID 6 ICID 5",
     b"-Start MID 6 ICID",
 )
 
 RECIPIENT = _form(
-    "recipient accepted",
     grammar.RECIPIENT,
     b"+MID 6 ICID 5 RID 0 To: <user@example.com>",
     b"-MID 6 ICID 5 RID 0 Cc: <user@example.com>",
@@ -196,7 +183,6 @@ RECIPIENT = _form(
 )
 
 MESSAGE_READY = _form(
-    "message received",
     grammar.MESSAGE_READY,
     b"+MID 6 ready 100 bytes from <user@example.com>",
     b"-MID 6 ready",
@@ -204,21 +190,18 @@ MESSAGE_READY = _form(
 )
 
 MESSAGE_ABORTED = _form(
-    "message given up",
     grammar.MESSAGE_ABORTED,
     b"+Message aborted MID 6 Receiving aborted by sender",
     b"-Message aborted",
 )
 
 HEADER_VERSION = _form(
-    "file header: release and serial number",
     grammar.HEADER_VERSION,
     b"+Version: 7.6.3-019 SN: 564D0123456789ABCDEF-0123456789AB",
     b"-Version: 7.6.3-019",
 )
 
 HEADER_OFFSET = _form(
-    "file header: local time minus UTC",
     grammar.HEADER_OFFSET,
     b"+Time offset from UTC: 7200 seconds",
     b"+Time offset from UTC: -18000 seconds",

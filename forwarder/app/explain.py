@@ -8,10 +8,11 @@ what is missing then was given by it.
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from itertools import groupby
+from difflib import get_close_matches
+from itertools import groupby, takewhile
 from typing import Any, NamedTuple
 
 import orjson
@@ -24,15 +25,16 @@ from forwarder.inputs.block_reader import STDIN
 from forwarder.inputs.files.discovery import UNKNOWN_APPLIANCE, LogFile
 from forwarder.mail_logs.connections import MAX_LINE
 from forwarder.mail_logs.event_ids import FileHeader
-from forwarder.mail_logs.forms import Form, find_form
-from forwarder.mail_logs.grammar import STAMP_BYTES
+from forwarder.mail_logs.grammar import FORMS, STAMP_BYTES, Form, find_form
 from forwarder.mail_logs.messages import MessageParser
 from forwarder.mail_logs.scanner import Block
 from forwarder.mail_logs.stories import Stories, Story, StoryLine, Wanted, find_line
 from forwarder.pipeline import LogParser, Settings
-from forwarder.text import escaped
+from forwarder.text import decoded, escaped
 
 MAX_CROSSED_OUT = 200  # lines of a connection that are tried; each costs a millisecond
+MAX_WORDS = 100  # of a message that are compared with those of samples
+LEAST_LIKE = 0.5  # of the words of a message and a sample that agree; with less, none is near
 
 FIXED = frozenset(
     (
@@ -262,6 +264,35 @@ def _parse(
             if is_own and (value := flatten(orjson.loads(document))).get("log.offset") == at:
                 found = value
     return found
+
+
+class Near(NamedTuple):
+    """The form that a message is most like, and where they part."""
+
+    form: Form
+    own: str  # the words of the message there; empty at its end
+    expected: str  # those of the form's sample
+
+
+def find_nearest(message: bytes) -> Near | None:
+    """Find the form that an unknown message is most like; None if it is like none."""
+    own = decoded(message).split()[:MAX_WORDS]
+    samples: dict[Sequence[str], Form] = {
+        tuple(_alike(x.sample.decode().split())): x for x in FORMS
+    }
+    found = get_close_matches(_alike(own), samples, 1, LEAST_LIKE)
+    if not found:
+        return None
+    form = samples[found[0]]
+    pairs = zip(_alike(own), found[0], strict=False)
+    at = sum(1 for _ in takewhile(lambda x: x[0] == x[1], pairs))
+    expected = form.sample.decode().split()
+    return Near(form, " ".join(own[at : at + 3]), " ".join(expected[at : at + 3]))
+
+
+def _alike(words: list[str]) -> list[str]:
+    """Let numbers be alike."""
+    return [re.sub(r"[0-9]+", "0", x) for x in words]
 
 
 def flatten(document: dict[str, Any], before: str = "") -> Fields:

@@ -175,8 +175,8 @@ def _describe_source(source: "Source") -> Iterator[str]:
 
 def judge(line: "StoryLine", *, alone: bool) -> Iterator[str]:
     """Say of one line what it is, and why it makes no document."""
-    from forwarder.app.explain import message_of
-    from forwarder.mail_logs.forms import find_form, find_nearest
+    from forwarder.app.explain import find_nearest, message_of
+    from forwarder.mail_logs.grammar import find_form
     from forwarder.mail_logs.messages import is_unparsed_login
 
     message = message_of(line)

@@ -60,8 +60,8 @@ _STATS_BYTES = 600
 _MESSAGE_BYTES = 230
 
 _STARTED, _RECIPIENT, _READY, _ABORTED = (
-    re.compile(LEVEL + rb": +" + pattern).match
-    for pattern in (
+    re.compile(LEVEL + rb": +" + form.pattern).match
+    for form in (
         grammar.MESSAGE_STARTED,
         grammar.RECIPIENT,
         grammar.MESSAGE_READY,

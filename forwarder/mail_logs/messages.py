@@ -143,8 +143,8 @@ class MessageParser:
             # Where it is cut within a character, what is left of that is dropped.
             cut_user = _decoder().decode(begin) or None
             return self._inbound[succeeded, cut_mechanism, None], number, cut_user, None
-        for pattern, action in _UNCHECKED.items():
-            if found := grammar.match(pattern, message):
+        for form, action in _UNCHECKED.items():
+            if found := grammar.match(form, message):
                 values = found.groupdict()
                 result = FAILURE if action is Action.ERROR else None
                 profile, reason = _text(values.get("profile")), _text(values["reason"].strip())

@@ -12,30 +12,30 @@ END = "$"
 _AUTH = r"SMTP Auth:? \(ICID [0-9]{1,20}\) "
 
 FORMS = {
-    "inbound connection": (
+    "beginning of an inbound connection": (
         r"New (?:SMTP|smtp) ICID [0-9]{1,20} [Ii]nterface [^ ]+(?: [^ ]+)*?(?: \([^ ()]+\))?"
         r" address [^ ()]+(?: .*)?"
     ),
-    "host access table": (
+    "policy of the host access table": (
         r"ICID [0-9]{1,20} (?:ACCEPT|RELAY|REJECT) SG \S+(?: match(?: .*?)?)?(?: SBRS .*?)?"
         r"(?: country .*| .*)?"
     ),
-    "rejection put off": (
+    "rejection that is put off": (
         r"ICID [0-9]{1,20} Delayed HAT REJECT continuing session for recipient logging"
         r" \([^ ()]+\)(?: .*)?"
     ),
-    "STARTTLS, both directions": (r"[ID]CID [0-9]{1,20} TLS (?:success|failed)(?:\W.*)?"),
-    "outbound connection": (
+    "TLS of a connection": (r"[ID]CID [0-9]{1,20} TLS (?:success|failed)(?:\W.*)?"),
+    "beginning of an outbound connection": (
         r"New (?:SMTP|smtp) DCID [0-9]{1,20} [Ii]nterface (?:.*? )?address [^ ()]+(?: .*)?"
     ),
     "end of a connection": (
         r"[ID]CID [0-9]{1,20} (?:close|lost|disconnected|Connection (?:.* )?lost)(?:\W.*)?"
     ),
-    "inbound login": (
+    "login of a client": (
         _AUTH + r"(?:succeeded|failed) for user: .* using AUTH mechanism: [^ ]+ with profile: .*"
     ),
-    "inbound login whose end is missing": _AUTH + r"(?:succeeded|failed) for user:(?: .*)?",
-    "outbound login": (
+    "login of a client whose end is missing": _AUTH + r"(?:succeeded|failed) for user:(?: .*)?",
+    "login at a smart host": (
         r"DCID: [0-9]{1,20} IP: [^ ()]+ SMTP authentication using the profile .*?"
         r" (?:succeeded(?:\W.*)?|failed(?:: *.*)?)"
     ),
@@ -48,21 +48,19 @@ FORMS = {
     "login that could not be checked: LDAP look-up": (
         _AUTH + r"LDAP query/user lookup failed for user: .*"
     ),
-    "login that could not be checked: LDAP, connection unknown": (
+    "login that could not be checked: LDAP": (
         r"SMTP Auth:? LDAP query failed, possible LDAP misconfiguration or unreachable server\.?"
     ),
-    "login required and not begun": (
+    "login that was required and not begun": (
         _AUTH + r"was required but remote host did not initiate it\.?"
     ),
-    "connections to a forwarding server: no login": (
-        r"SMTP Auth:? forward server connection to .*"
-    ),
-    "message begun": r"Start MID [0-9]+ ICID [0-9]{1,20}(?: .*)?",
-    "recipient accepted": r"MID [0-9]+ ICID [0-9]{1,20} RID [0-9]+ To: .*",
-    "message received": r"MID [0-9]+ ready [0-9]{1,15} bytes from .*",
-    "message given up": r"Message aborted MID [0-9]+(?: .*)?",
-    "file header: release and serial number": r"Version: \S+ SN: \S+",
-    "file header: local time minus UTC": r"Time offset from UTC: [-+]?[0-9]{1,5} seconds",
+    "connections to a forwarding server": (r"SMTP Auth:? forward server connection to .*"),
+    "beginning of a message": r"Start MID [0-9]+ ICID [0-9]{1,20}(?: .*)?",
+    "recipient of a message": r"MID [0-9]+ ICID [0-9]{1,20} RID [0-9]+ To: .*",
+    "size of a message": r"MID [0-9]+ ready [0-9]{1,15} bytes from .*",
+    "message that was given up": r"Message aborted MID [0-9]+(?: .*)?",
+    "header of the file: release and serial number": r"Version: \S+ SN: \S+",
+    "header of the file: offset of its times": r"Time offset from UTC: [-+]?[0-9]{1,5} seconds",
 }
 """By the names of the grammar."""
 
