@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from forwarder.config.types import format_duration, format_size
 from forwarder.events import Action
-from forwarder.inputs.syslog.address import Address
+from forwarder.inputs.syslog.sockets import Address
 from forwarder.plugins import find_outputs
 
 _MARK = re.compile(r"(<!-- settings (\w+) -->\n).*?(<!-- /settings -->\n)", re.DOTALL)

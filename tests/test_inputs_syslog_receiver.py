@@ -15,7 +15,9 @@ import trustme
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.syslog import inbox as inbox_module
-from forwarder.inputs.syslog.address import (
+from forwarder.inputs.syslog.inbox import STREAM_BYTES, Inbox
+from forwarder.inputs.syslog.receiver import Receiver
+from forwarder.inputs.syslog.sockets import (
     Address,
     ListenerCounts,
     ListenerSettings,
@@ -24,8 +26,6 @@ from forwarder.inputs.syslog.address import (
     read_address,
     sender_address,
 )
-from forwarder.inputs.syslog.inbox import STREAM_BYTES, Inbox
-from forwarder.inputs.syslog.receiver import Receiver
 from tests.servers.running import free_ports
 
 if TYPE_CHECKING:

@@ -34,10 +34,15 @@ from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.paths import Search, fixed_folder
 from forwarder.inputs.files.scanner import FOLLOW, FileSource, FileStat, scan
 from forwarder.inputs.stdin import CLOSED, is_closed
-from forwarder.inputs.syslog.address import Address, ListenerSettings, Transport
-from forwarder.inputs.syslog.listener import UDP_BUFFER_BYTES, listens
 from forwarder.inputs.syslog.receiver import Receiver
-from forwarder.inputs.syslog.tls import server_context
+from forwarder.inputs.syslog.sockets import (
+    UDP_BUFFER_BYTES,
+    Address,
+    ListenerSettings,
+    Transport,
+    listens,
+    server_context,
+)
 from forwarder.masking import Mask, mask_url
 from forwarder.output import Expected, Finding
 from forwarder.pipeline import FileParser, LogParser, Settings
@@ -76,11 +81,11 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     holder = None
     with suppress(OSError):  # what is wrong with the folder was said
         holder = held(state)
-    is_of_service = listens(holder.process) if holder else lambda _: False
     with ExitStack() as stack:  # all sockets are open together, as in the service
 
         def sockets(address: Address) -> ExitStack | None:
-            return None if is_of_service(address) else stack
+            is_of_service = holder is not None and listens(holder.process, address)
+            return None if is_of_service else stack
 
         for number, source in enumerate(sources):
             yield from _check_input(config, number, source, seen, sockets)

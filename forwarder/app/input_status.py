@@ -31,7 +31,7 @@ from forwarder.events import (
 )
 from forwarder.inputs.files.tailer import FileStatus, FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
-from forwarder.inputs.syslog.address import LISTENER_WARNINGS, ListenerCounts
+from forwarder.inputs.syslog.sockets import LISTENER_WARNINGS, ListenerCounts
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.text import decoded, iso_time, shortened, shown
 

@@ -26,8 +26,8 @@ from forwarder.errors import ForwarderError
 from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.stdin import StandardInput
-from forwarder.inputs.syslog.address import ListenerCounts
 from forwarder.inputs.syslog.inbox import PREFIX as SYSLOG_PREFIX
+from forwarder.inputs.syslog.sockets import ListenerCounts
 from forwarder.output import Output
 from forwarder.spool.errors import SpoolError
 from forwarder.spool.spool import Spool

@@ -37,6 +37,7 @@ from forwarder.config.load import Config, syslog_listeners
 from forwarder.config.secret_settings import mask_of
 from forwarder.config.types import format_duration
 from forwarder.errors import ForwarderError
+from forwarder.inputs.syslog.sockets import server_context
 from forwarder.output import Output
 from forwarder.spool.errors import BlockedError, DamagedError, GoneError
 from forwarder.text import cut, escaped, many
@@ -259,9 +260,6 @@ class Service:
             GeoIp(config.documents.geoip or ())  # what is in use stays if it cannot be read
             for tls in (*listeners, config.http.tls_files if config.http else None):
                 if tls is not None:  # the old ones stay in use if these are wrong
-                    # Most services have no use for ssl, which takes long to import.
-                    from forwarder.inputs.syslog.tls import server_context  # noqa: PLC0415
-
                     server_context(tls)
         except ForwarderError as error:
             for line in str(error).splitlines():

@@ -22,7 +22,7 @@ from forwarder.errors import ForwarderError
 if TYPE_CHECKING:
     import socket
 
-    from forwarder.inputs.syslog.address import Address
+    from forwarder.inputs.syslog.sockets import Address
 
 _PRIORITY = b"<22>"  # facility mail, severity informational (RFC 5424, section 6.2.1)
 _FILE_LINE = re.compile(
@@ -35,7 +35,7 @@ _AT_ONCE = 1_000  # messages, where there is no rate
 
 
 def _address(_: click.Context, __: click.Parameter, text: str) -> "Address":
-    from forwarder.inputs.syslog.address import read_address
+    from forwarder.inputs.syslog.sockets import read_address
 
     try:
         return read_address(text)
@@ -116,7 +116,7 @@ def _connect(to: "Address", ca: Path | None) -> "socket.socket":
     import socket
     import ssl
 
-    from forwarder.inputs.syslog.address import Transport
+    from forwarder.inputs.syslog.sockets import Transport
 
     if to.transport is Transport.UNIX:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -32,7 +32,7 @@ from forwarder.config.yaml import MAX_BYTES, UnreadableError, YamlDocument, pars
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.inputs.files.paths import is_pattern
 from forwarder.inputs.files.scanner import FileSource
-from forwarder.inputs.syslog.address import Address, ListenerSettings, TlsSettings
+from forwarder.inputs.syslog.sockets import Address, ListenerSettings, TlsSettings
 from forwarder.output import OutputPlugin
 from forwarder.text import escaped
 

@@ -34,8 +34,8 @@ from forwarder.config.types import (
 )
 from forwarder.ecs.filters import REPETITIONS, Filter, Rule
 from forwarder.events import Action
-from forwarder.inputs.syslog.address import TlsSettings, Transport, read_address
 from forwarder.inputs.syslog.framing import MAX_MESSAGE_BYTES
+from forwarder.inputs.syslog.sockets import TlsSettings, Transport, read_address
 
 APPLIANCE = "{appliance}"
 

@@ -25,7 +25,7 @@ from pydantic_core import CoreSchema, PydanticKnownError
 from forwarder.config.issue import InvalidValue
 from forwarder.ecs.layout import MAX_KEYWORD
 from forwarder.errors import ForwarderError
-from forwarder.inputs.syslog.address import Address, read_address
+from forwarder.inputs.syslog.sockets import Address, read_address
 
 _LOOPBACK = "127.0.0.1"
 

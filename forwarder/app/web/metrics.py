@@ -19,7 +19,7 @@ from forwarder import __version__
 from forwarder.app.status import Observation
 from forwarder.delivery.health import Histogram
 from forwarder.events import WARNINGS
-from forwarder.inputs.syslog.address import LISTENER_WARNINGS
+from forwarder.inputs.syslog.sockets import LISTENER_WARNINGS
 from forwarder.text import escaped
 
 PREFIX = "esa_forwarder_"

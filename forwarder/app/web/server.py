@@ -21,9 +21,7 @@ import h11
 import structlog
 
 from forwarder.config.models import HttpSettings
-from forwarder.errors import ForwarderError
-from forwarder.inputs.syslog.listener import advice_on, bind
-from forwarder.inputs.syslog.tls import server_context
+from forwarder.inputs.syslog.sockets import bind, server_context
 
 if TYPE_CHECKING:
     import ssl
@@ -118,14 +116,9 @@ class HttpServer:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(SECONDS)
 
     async def _open(self) -> None:
-        address = self._settings.listen
-        try:
-            for each in await bind(address):
-                server = await asyncio.start_server(self._accept, sock=each, limit=_READ_BYTES)
-                self._servers.append(server)
-        except OSError as error:
-            words = f"cannot listen on {self._settings.place}: {advice_on(error, address)}"
-            raise ForwarderError(words) from error
+        for each in bind(self._settings.listen, self._settings.place):
+            server = await asyncio.start_server(self._accept, sock=each, limit=_READ_BYTES)
+            self._servers.append(server)
 
     async def _close(self) -> None:
         for server in self._servers:

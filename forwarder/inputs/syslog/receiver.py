@@ -13,21 +13,36 @@ Rules:
 
 import asyncio
 import resource
+import select
+import socket
 import threading
+from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from forwarder.inputs.chunk import Chunk
-from forwarder.inputs.syslog.address import ListenerCounts, ListenerSettings
-from forwarder.inputs.syslog.inbox import Inbox
-from forwarder.inputs.syslog.listener import Listener
-from forwarder.inputs.syslog.tls import server_context
+from forwarder.inputs.syslog.framing import MessageFramer, clean
+from forwarder.inputs.syslog.inbox import Inbox, Origin
+from forwarder.inputs.syslog.sockets import (
+    BACKLOG,
+    Address,
+    ListenerCounts,
+    ListenerSettings,
+    Transport,
+    bind,
+    buffer_bytes,
+    close_socket,
+    dropped_datagrams,
+    sender_address,
+    server_context,
+)
 
 if TYPE_CHECKING:
+    import ssl
     from concurrent.futures import Future
-
-    from forwarder.inputs.syslog.address import Address
 
 T = TypeVar("T")
 
@@ -39,6 +54,20 @@ _BUSY_SECONDS = 0.001
 _IDLE_ROUNDS = 20
 """Of the event loop. From a connection that the system has accepted to its first message in the
 inbox there are some five."""
+
+_UNIX_APPLIANCE = "localhost"
+"""Of messages at a Unix socket that do not name a host: senders there have no address."""
+
+_READ_BYTES = 1 << 14
+_DATAGRAM_BYTES = 1 << 16  # the longest there is
+_DATAGRAMS_AT_ONCE = 1_000
+"""Before other sockets have their turn."""
+_DATAGRAM_BYTES_AT_ONCE = 1 << 20
+_ACCEPTED_AT_ONCE = 2
+"""In a round of the event loop. A connection that its sender has closed is read to its end in some
+eight rounds: so those of a sender that opens one for each message stay below its limit."""
+_HANDSHAKE_SECONDS = 20.0
+"""For the start of TLS: four round trips on the slowest line."""
 
 
 class Receiver:
@@ -123,7 +152,7 @@ class Receiver:
             raise
         self._listeners |= opened
         wanted = {x.address for x in settings}
-        await self._close(self._listeners.keys() - wanted)
+        await self._close([x for x in self._listeners if x not in wanted])
         self._closed = {}
         for each, context in zip(settings, contexts, strict=True):
             self._listeners[each.address].change(each, context)
@@ -142,8 +171,188 @@ class Receiver:
             await asyncio.sleep(_BUSY_SECONDS if busy else 0)
         await self._close([*self._listeners])
 
-    async def _close(self, addresses: "Sequence[Address] | set[Address]") -> None:
+    async def _close(self, addresses: Iterable[Address]) -> None:
         for address in addresses:
             listener = self._listeners.pop(address)
             self._closed[address.url] = replace(listener.counts, connections=0)
             await listener.close()
+
+
+class Listener:
+    """A socket and its connections; for the thread of the event loop."""
+
+    def __init__(self, settings: ListenerSettings, inbox: Inbox) -> None:
+        """Prepare; nothing is open yet."""
+        self._settings = settings
+        self._inbox = inbox
+        self._counts = ListenerCounts()
+        self._context: ssl.SSLContext | None = None
+        self._sockets: list[socket.socket] = []  # of datagrams
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[asyncio.Task[None], tuple[str, asyncio.StreamWriter]] = {}
+        """By the task that reads it; with the address of the sender."""
+        self._has_space = asyncio.Event()
+        self._has_space.set()
+
+    @property
+    def counts(self) -> ListenerCounts:
+        """What became of everything so far."""
+        self._counts.connections = len(self._connections)
+        if self._settings.address.transport is Transport.UDP:
+            self._counts.dropped = sum(map(dropped_datagrams, self._sockets))
+        return self._counts
+
+    async def open(self) -> None:
+        """Open the socket, or raise ForwarderError."""
+        address = self._settings.address
+        sockets = bind(address)
+        if not address.transport.is_stream:
+            self._sockets = sockets
+            self._counts.buffer_bytes = min(map(buffer_bytes, sockets))
+            self.resume()
+            return
+        for each in sockets:
+            server = await asyncio.start_server(
+                self._accept, sock=each, backlog=_ACCEPTED_AT_ONCE, limit=_READ_BYTES
+            )
+            self._servers.append(server)
+            each.listen(BACKLOG)  # asyncio takes one number for both
+
+    def change(self, settings: ListenerSettings, context: "ssl.SSLContext | None") -> None:
+        """Go on with other settings for the same address; connections stay open."""
+        self._settings, self._context = settings, context
+
+    def resume(self) -> None:
+        """Read: the inbox has space."""
+        self._has_space.set()
+        loop = asyncio.get_running_loop()
+        for each in self._sockets:
+            loop.add_reader(each, self._receive, each)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the system has received something that is not taken yet: also a connection."""
+        streams = [x.get_extra_info("socket") for _, x in self._connections.values()]
+        servers = [y for x in self._servers for y in x.sockets]
+        poll = select.poll()
+        for each in [*self._sockets, *streams, *servers]:
+            if each.fileno() >= 0:
+                poll.register(each, select.POLLIN)
+        return bool(poll.poll(0)) or not self._has_space.is_set()
+
+    async def close(self) -> None:
+        """Close the socket and its connections."""
+        for server in self._servers:
+            server.close()
+        for task, (_, writer) in self._connections.items():
+            writer.close()
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        for each in self._sockets:
+            asyncio.get_running_loop().remove_reader(each)
+            close_socket(each)
+        self._sockets = []
+
+    def _receive(self, source: socket.socket) -> None:
+        is_unix = source.family == socket.AF_UNIX
+        messages: defaultdict[str, list[bytes]] = defaultdict(list)
+        size = 0
+        with suppress(BlockingIOError):
+            for _ in range(_DATAGRAMS_AT_ONCE):
+                data, peer = source.recvfrom(_DATAGRAM_BYTES)
+                messages["" if is_unix else peer[0]].append(data)
+                size += len(data)
+                if size > _DATAGRAM_BYTES_AT_ONCE:
+                    break
+        for peer, datagrams in messages.items():
+            sender = sender_address(peer) if peer else ""
+            if self._is_allowed(sender):
+                self._put(sender, [*filter(None, map(self._shorten, map(clean, datagrams)))])
+            else:
+                self._counts.not_allowed += len(datagrams)
+        if self._inbox.is_full:
+            self._has_space.clear()
+            for each in self._sockets:
+                asyncio.get_running_loop().remove_reader(each)
+
+    def _shorten(self, message: bytes) -> bytes:
+        limit = self._settings.max_message_bytes
+        self._counts.cut += len(message) > limit
+        return message[:limit]
+
+    def _put(self, sender: str, messages: list[bytes]) -> None:
+        if not messages:
+            return
+        self._counts.messages += len(messages)
+        self._counts.bytes += sum(map(len, messages))
+        settings = self._settings
+        appliance = settings.appliance or sender or _UNIX_APPLIANCE
+        named = settings.appliance is not None
+        self._inbox.put(Origin(sender, appliance, named, settings.input), messages)
+
+    def _is_allowed(self, sender: str) -> bool:
+        allow = self._settings.allow
+        if not allow or not sender:
+            return True
+        address = ip_address(sender)
+        return any(address in network for network in allow)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine of a server is one
+        peer = writer.get_extra_info("peername")
+        sender = sender_address(peer[0]) if peer else ""  # it may be gone already
+        limits = self._settings
+        senders = [x for x, _ in self._connections.values()]
+        if not sender or not self._is_allowed(sender):
+            self._counts.not_allowed += bool(sender)
+        elif (
+            len(senders) >= limits.max_connections
+            or senders.count(sender) >= limits.max_connections_per_sender
+        ):
+            self._counts.over_limit += 1
+        else:
+            self._connections[task] = sender, writer
+            try:
+                await self._read(sender, reader, writer)
+            # Reset by the sender, or nothing came; what is cancelled, asyncio would log.
+            except (OSError, EOFError, asyncio.CancelledError):
+                pass
+            finally:
+                del self._connections[task]
+        writer.close()
+
+    async def _read(
+        self, sender: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if self._settings.address.transport is Transport.TLS:
+            if self._context is None:
+                return
+            try:
+                await writer.start_tls(self._context, ssl_handshake_timeout=_HANDSHAKE_SECONDS)
+            except (OSError, EOFError) as error:
+                self._counts.tls_failed += 1
+                reason = getattr(error, "reason", None) or str(error) or "the sender went away"
+                self._counts.tls_error = f"{sender}: {reason}"
+                return
+        framer = MessageFramer(self._settings.max_message_bytes)
+        try:
+            while True:
+                await self._wait_for_space(sender)
+                seconds = self._settings.idle_timeout.total_seconds()
+                data = await asyncio.wait_for(reader.read(_READ_BYTES), seconds)
+                if not data:
+                    break
+                await self._wait_for_space(sender)  # its others may have filled it meanwhile
+                self._put(sender, framer.feed(data))
+                self._counts.cut += framer.cut
+                framer.cut = 0
+        except TimeoutError:
+            self._counts.idle += 1
+        finally:
+            self._counts.incomplete += framer.is_within
+
+    async def _wait_for_space(self, sender: str) -> None:
+        while self._inbox.holds(sender):
+            self._has_space.clear()
+            await self._has_space.wait()
