@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from forwarder.app import explain as explaining
 from forwarder.cli.main import main
+from forwarder.ecs.encoder import Encoder
 from forwarder.mail_logs.grammar import FORMS, find_form
 from forwarder.mail_logs.stories import Story
 from tests.test_trace import all_logs, stamped
@@ -98,16 +99,17 @@ def test_the_end_of_a_session_has_fields_from_its_messages(folder: Path) -> None
 def test_every_field_of_every_document_has_a_line(tmp_path: Path) -> None:
     """Of all kinds in the sample logs and in hostile ones; none is left without one."""
     options = all_logs(tmp_path)
+    encode = Encoder(options.settings.common, options.settings.appliances).encode
     kinds = set()
 
-    def tell(story: Story, serialise: Any) -> None:  # noqa: ANN401
+    def tell(story: Story) -> None:
         for event in story.events:
             outcome, session, known = event.outcome, event.session, event.connection
             how = (session and session.reason, known and known.correlated, event.syslog is None)
             if (kind := (outcome.action, outcome.result, *how)) in kinds:
                 continue
             kinds.add(kind)
-            whole = explaining.flatten(json.loads(serialise(event)))
+            whole = explaining.flatten(json.loads(encode(event)))
             sources = [*explaining.find_sources(story, event, options)]
             fields = {x: y for source in sources for x, y in source.fields.items()}
             expected = {x: y for x, y in whole.items() if x not in explaining.FIXED}

@@ -80,7 +80,7 @@ def tree(tmp_path: Path) -> Path:
 @pytest.fixture
 def _parallel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let processes be started for any log, however small."""
-    monkeypatch.setattr("forwarder.app.parse.MIN_PARALLEL_BYTES", 0)
+    monkeypatch.setattr("forwarder.app.parse.MIN_PARALLEL_BYTES", 1)
 
 
 ALL = [("esa1", "a"), ("esa1", "b"), ("esa1", "c"), ("esa1", "d"), ("esa1", "e"), ("esa2", "f")]
@@ -331,7 +331,9 @@ def test_a_reader_that_leaves_ends_it(tree: Path, jobs: int) -> None:
 
 
 @pytest.mark.usefixtures("_parallel")
-@pytest.mark.parametrize("name", ["TemporaryDirectory", "resource_tracker.ensure_running"])
+@pytest.mark.parametrize(
+    "name", ["tempfile.TemporaryDirectory", "multiprocessing.resource_tracker.ensure_running"]
+)
 def test_without_processes_or_files_it_says_what_to_do(
     tree: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,7 +342,7 @@ def test_without_processes_or_files_it_says_what_to_do(
     def refuse(**_: object) -> None:
         raise OSError(24, os.strerror(24))
 
-    monkeypatch.setattr(f"forwarder.app.workers.{name}", refuse)
+    monkeypatch.setattr(name, refuse)
     documents, outcome = run(request(tree, jobs=2))
     assert (documents, outcome.complete) == ([], False)
     [problem] = outcome.problems
@@ -373,7 +375,7 @@ def test_a_pipe_that_does_not_block_gets_everything(tmp_path: Path, buffering: i
 
 def test_little_work_is_done_in_one_process(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To start others takes longer."""
-    monkeypatch.setattr("forwarder.app.workers.TemporaryDirectory", None)
+    monkeypatch.setattr("tempfile.TemporaryDirectory", None)
     assert users(request(tree, jobs=9)) == ALL
 
 

@@ -20,10 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forwarder.app import parse as parsing
-from forwarder.app.report import report as make
 from forwarder.cli.main import main
 from forwarder.cli.reading import read_options
-from forwarder.cli.report import as_text
+from forwarder.cli.report import as_text, make
 from forwarder.report import definitions as limits
 from forwarder.report import store
 from forwarder.report.findings import find_peaks

@@ -13,6 +13,7 @@ from forwarder.app import explain as tracing
 from forwarder.app import parse as parsing
 from forwarder.cli.main import main
 from forwarder.cli.reading import read_options
+from forwarder.ecs.encoder import Encoder
 from forwarder.mail_logs import stories
 from forwarder.mail_logs.stories import Story
 from forwarder.pipeline import Settings
@@ -193,10 +194,11 @@ def test_every_document_is_in_a_story(tmp_path: Path) -> None:
     """Once, and as ``parse`` has it; also where the logs are hostile."""
     options = all_logs(tmp_path)
     told: list[bytes] = []
+    encode = Encoder(options.settings.common, options.settings.appliances).encode
     outcome = tracing.trace(
         options,
         lambda *_: True,
-        lambda story, serialise: told.extend(serialise(x) for x in story.events),
+        lambda story: told.extend(map(encode, story.events)),
         lambda *_: None,
     )
     out = BytesIO()
@@ -207,7 +209,7 @@ def test_every_document_is_in_a_story(tmp_path: Path) -> None:
 def told(content: bytes, size: int) -> list[Story]:
     """Return all stories of a log that is read in pieces."""
     found: list[Story] = []
-    tracer = tracing.Tracer(Settings(), lambda *_: True, lambda story, _: found.append(story))
+    tracer = tracing.Tracer(Settings(), lambda *_: True, found.append)
     reading = tracer.open("esa1", "/mail")
     for at in range(0, len(content), size):
         reading.feed(content[at : at + size])
@@ -258,7 +260,7 @@ def test_the_headers_of_files_are_kept_for_lines_that_are(monkeypatch: pytest.Mo
     """A connection may go over many files."""
     monkeypatch.setattr(stories, "MAX_LINES", 3)
     found: list[Story] = []
-    tracer = tracing.Tracer(Settings(), lambda *_: True, lambda story, _: found.append(story))
+    tracer = tracing.Tracer(Settings(), lambda *_: True, found.append)
     for number in range(9):
         reading = tracer.open("esa1", f"/{number}", base="mail")
         reading.feed(stamped("Version: 15.0.0-100 SN: 564D\nICID 5 TLS failed\n"))

@@ -8,7 +8,7 @@ what is missing then was given by it.
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from difflib import get_close_matches
@@ -48,8 +48,8 @@ FIXED = frozenset(
 
 Fields = dict[str, Any]  # values of a document by their full names
 
-Tell = Callable[[Story, Callable[[Event], bytes]], None]
-"""Gets each story that is wanted when it has ended, and what makes a document of an event."""
+Tell = Callable[[Story], None]
+"""Gets each story that is wanted when it has ended."""
 
 _NUMBER = re.compile(r"(?:(?P<kind>[ID]CID):? *)?(?P<number>\d{1,20})", re.IGNORECASE)
 
@@ -59,7 +59,7 @@ class Tracer(Watcher):
 
     def __init__(self, settings: Settings, wanted: Wanted, tell: Tell) -> None:
         super().__init__(settings)
-        self._stories = Stories(wanted, lambda story: tell(story, self._serialise))
+        self._stories = Stories(wanted, tell)
 
     def read(self, block: Block, header: FileHeader, arrival: datetime | None) -> list[Event]:
         """Join the lines of a block, and add them to their stories."""
@@ -70,10 +70,6 @@ class Tracer(Watcher):
     def end(self) -> None:
         """Tell the stories that have no end."""
         self._stories.finish()
-
-    def _serialise(self, event: Event) -> bytes:
-        (document,) = self.encode([event])
-        return document
 
 
 def trace(options: ParseOptions, wanted: Wanted, tell: Tell, progress: Progress) -> Outcome:
@@ -157,7 +153,7 @@ class Explainer(Tracer):
             self.line = find_line(block, header.origin.path, self._offset)
         return events
 
-    def look(self) -> None:
+    def look(self, _: Iterable[bytes] = ()) -> None:
         """Tell what was not understood."""
         for line in self.counts.take_unparsed():
             if self._offset is None or 0 <= self._offset - line.offset <= len(line.text):

@@ -5,32 +5,35 @@ Rules:
 * Appliances have nothing in common, so each may have a process of its own. Its documents go to a
   temporary file, so that it does not wait for those before it; the parts go out in the order of the
   appliances, and the output is the same for any number of processes.
+* These processes do not see the signals that end the program: it kills them, then deletes the
+  files. If it is killed itself, they end. One that dies ends the work.
 * Of a file that cannot be read to its end, what was readable is parsed.
 """
 
 import os
 import stat
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import tzinfo
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
+from pathlib import Path
+from signal import SIG_BLOCK, SIG_SETMASK, SIGHUP, SIGINT, SIGTERM, pthread_sigmask
+from threading import Thread
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from forwarder.cache import keep_freed_memory, tune_gc
 from forwarder.errors import ForwarderError
 from forwarder.events import Counters, Unparsed
 from forwarder.inputs.block_reader import STDIN, ReadError, file_times, read_blocks
-from forwarder.inputs.files.discovery import Found, LogFile, find, say_passed_over
+from forwarder.inputs.files.discovery import LogFile, find, say_passed_over
 from forwarder.inputs.files.paths import base_name, log_folder
 from forwarder.mail_logs.subscriptions import OtherLog, say_others
 from forwarder.pipeline import LogParser, Settings
 from forwarder.text import shown
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from forwarder.inputs.files.scanner import FileStat
     from forwarder.pipeline import FileParser
 
@@ -81,73 +84,80 @@ class Outcome(NamedTuple):
 
 
 class _Parsed(NamedTuple):
+    """What came of the logs of one appliance."""
+
     counts: Counters
     problems: list[str]
     foreign: list[str]  # a sentence for each file that is not a log, unless the user named it
     others: list[tuple[str, OtherLog]]  # logs of other subscriptions, by their paths
 
 
-def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
-    """Parse files, and write documents to ``out``; BrokenPipeError if its reader has gone."""
-    found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
-
-    def work() -> Iterator["_Parsed"]:
-        with _writing("standard output"):
-            stream = _buffered(out)
-            if options.header and found.files:
-                stream.write(options.header.encode() + b"\n")
-            with closing(_parse_all(options, found.files, stream, progress)) as appliances:
-                yield from appliances
-            stream.flush()
-
-    return _conclude(found, work())
+_Groups = list[list[LogFile]]  # the files of each appliance
+_Work = Callable[[_Groups, _Step], Generator[_Parsed, None, None]]
 
 
 class Watcher(LogParser):
     """Parses the logs of one appliance for what it sees of them; no document is made."""
 
-    def look(self) -> None:
+    def look(self, _: Iterable[bytes] = ()) -> None:
         """Look at what came of the bytes that were just read."""
 
     def end(self) -> None:
         """Take the end of all its files."""
 
 
+def parse(options: ParseOptions, out: IO[bytes], progress: Progress) -> Outcome:
+    """Parse files, and write documents to ``out``; BrokenPipeError if its reader has gone."""
+
+    def work(groups: _Groups, step: _Step) -> Generator[_Parsed, None, None]:
+        with _writing("standard output"):
+            stream = _buffered(out)
+            if options.header and groups:
+                stream.write(options.header.encode() + b"\n")
+            whole = _disk_bytes(chain.from_iterable(groups))
+            if whole < MIN_PARALLEL_BYTES or 1 in {options.jobs, len(groups)}:
+                for files in groups:
+                    yield _parse_files(files, options, stream, step)
+            else:
+                with closing(_parse_in_processes(groups, options, stream, step)) as results:
+                    yield from results
+            stream.flush()
+
+    return _read(options, work, progress)
+
+
 def read_through(
     options: ParseOptions, begin: Callable[[], Watcher], progress: Progress
 ) -> Outcome:
     """Read files, those of each appliance by a watcher of its own."""
-    found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
-    whole = sum(_disk_bytes(x) or 0 for x in found.files)
 
-    def step(size: int) -> None:
-        progress(size, whole)
-
-    def work() -> Iterator["_Parsed"]:
-        for _, files in groupby(found.files, key=lambda x: x.appliance):
+    def work(groups: _Groups, step: _Step) -> Generator[_Parsed, None, None]:
+        for files in groups:
             watcher = begin()
-            parsed = _Parsed(watcher.counts, [], [], [])
-            for _ in _read_files(watcher, files, options.zone, parsed, step):
-                watcher.look()
+            parsed = _read_files(watcher, files, options.zone, watcher.look, step)
             watcher.end()
-            yield parsed._replace(counts=watcher.counts)
+            yield parsed
 
-    return _conclude(found, work())
+    return _read(options, work, progress)
 
 
-def _conclude(found: Found, work: Iterator["_Parsed"]) -> Outcome:
-    """Do the work, appliance by appliance, and say how it went."""
+def _read(options: ParseOptions, work: _Work, progress: Progress) -> Outcome:
+    """Find files, do the work, appliance by appliance, and say how it went."""
     begun = time.monotonic()
     keep_freed_memory()
+    found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
+    groups = [[*files] for _, files in groupby(found.files, key=lambda x: x.appliance)]
+    whole = _disk_bytes(found.files)
     counts, problems, foreign = Counters(), [*found.problems], list[str]()
     others: list[tuple[str, OtherLog]] = []
     complete = False
     try:
-        for parsed in work:
-            counts.add(parsed.counts)
-            problems += parsed.problems
-            foreign += parsed.foreign
-            others += parsed.others
+        with closing(work(groups, lambda size: progress(size, whole))) as results:
+            for parsed in results:
+                counts.add(parsed.counts)
+                problems += parsed.problems
+                foreign += parsed.foreign
+                others += parsed.others
         complete = True
     except ForwarderError as error:
         problems.append(str(error))
@@ -191,51 +201,12 @@ def _buffered(out: IO[bytes]) -> IO[bytes]:
     return open(number, "wb", _BUFFER_BYTES, closefd=False)
 
 
-def _parse_all(
-    options: ParseOptions, found: Sequence[LogFile], out: IO[bytes], progress: Progress
-) -> Generator[_Parsed, None, None]:
-    """Parse appliance by appliance; several at a time where that was asked for and is worth it."""
-    groups = [list(files) for _, files in groupby(found, key=lambda x: x.appliance)]
-    sizes = [_disk_bytes(x) for x in found]
-    has_streams = None in sizes  # which are of this process alone
-    whole = 0 if has_streams else sum(x or 0 for x in sizes)
-
-    def step(size: int) -> None:
-        progress(size, whole)
-
-    if has_streams or whole < MIN_PARALLEL_BYTES or 1 in {options.jobs, len(groups)}:
-        for files in groups:
-            yield _parse_files(files, options, out, step)
-        return
-    # These take time to import.
-    from shutil import copyfileobj  # noqa: PLC0415
-
-    from forwarder.app.workers import run_in_order  # noqa: PLC0415
-
-    work = partial(_parse_to_file, options)
-    with closing(run_in_order(work, groups, options.jobs)) as results:
-        for files, (parsed, path) in zip(groups, results, strict=True):
-            with path.open("rb") as store:
-                copyfileobj(store, out, READ_BYTES)
-            step(sum(_disk_bytes(x) or 0 for x in files))
-            yield parsed
-
-
-def _parse_to_file(options: ParseOptions, files: list[LogFile], path: "Path") -> _Parsed:
-    """Parse the files of one appliance in a process of its own."""
-    tune_gc()
-    keep_freed_memory()
-    advice = "; run again with --jobs 1, or with TMPDIR set to a folder that has space"
-    with _writing("a temporary file", advice), path.open("wb", _BUFFER_BYTES) as store:
-        return _parse_files(files, options, store, lambda _: None)
-
-
 def _parse_files(
     files: list[LogFile], options: ParseOptions, out: IO[bytes], step: _Step
 ) -> _Parsed:
     parser = LogParser(options.settings)
-    parsed = _Parsed(parser.counts, [], [], [])
-    for documents in _read_files(parser, files, options.zone, parsed, step):
+
+    def write(documents: Iterable[bytes]) -> None:
         if options.unparsed is not None:
             lines = parser.counts.take_unparsed()
             out.writelines(options.unparsed(x).encode() + b"\n" for x in lines)
@@ -244,30 +215,128 @@ def _parse_files(
         else:
             out.writelines(documents)
         out.flush()  # the next ones may be long in coming
-    return parsed._replace(counts=parser.counts)
+
+    return _read_files(parser, files, options.zone, write, step)
+
+
+def _parse_in_processes(
+    groups: _Groups, options: ParseOptions, out: IO[bytes], step: _Step
+) -> Generator[_Parsed, None, None]:
+    """Parse appliances in processes of their own; copy the documents of each when it is done.
+
+    ForwarderError if a process cannot be started, or ends without a result.
+    """
+    # These take longer to import than small logs to parse.
+    from concurrent.futures.process import (  # noqa: PLC0415
+        BrokenProcessPool,
+        ProcessPoolExecutor,
+    )
+    from multiprocessing import (  # noqa: PLC0415
+        active_children,
+        get_context,
+        resource_tracker,
+    )
+    from shutil import copyfileobj  # noqa: PLC0415
+    from tempfile import TemporaryDirectory  # noqa: PLC0415
+
+    def kill() -> None:
+        for process in active_children():
+            process.kill()
+
+    with ExitStack() as stack:
+        try:
+            with _signals_blocked():
+                resource_tracker.ensure_running()  # which unblocks some of them
+            with _signals_blocked():
+                folder = Path(stack.enter_context(TemporaryDirectory(prefix="esa-forwarder-")))
+                # Not forked: a fork would copy whatever threads and locks there are.
+                context = get_context("spawn")
+                pool = ProcessPoolExecutor(
+                    min(options.jobs, len(groups)), context, _end_with_parent
+                )
+                stack.callback(pool.shutdown)
+                stack.callback(kill)
+                paths = [folder / str(number) for number in range(len(groups))]
+                work = partial(_parse_to_file, options)
+                futures = [pool.submit(work, *x) for x in zip(groups, paths, strict=True)]
+        except OSError as error:
+            raise ForwarderError(
+                f"no process or temporary file can be had: {error.strerror or error}; run again"
+                " with --jobs 1, or with TMPDIR set to a folder that this user may write to"
+            ) from error
+        for files, future, path in zip(groups, futures, paths, strict=True):
+            try:
+                parsed = future.result()
+            except BrokenProcessPool as error:
+                raise ForwarderError(
+                    "a process that parsed the logs of one appliance was killed, perhaps for lack"
+                    " of memory, so documents are missing; run again with --jobs 1"
+                ) from error
+            with path.open("rb") as store:
+                copyfileobj(store, out, READ_BYTES)
+            path.unlink()
+            step(_disk_bytes(files))
+            yield parsed
+
+
+def _parse_to_file(options: ParseOptions, files: list[LogFile], path: Path) -> _Parsed:
+    """Parse the files of one appliance in a process of its own."""
+    tune_gc()
+    keep_freed_memory()
+    advice = "; run again with --jobs 1, or with TMPDIR set to a folder that has space"
+    with _writing("a temporary file", advice), path.open("wb", _BUFFER_BYTES) as store:
+        return _parse_files(files, options, store, lambda _: None)
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Block the ending signals: processes that start now never see them."""
+    before = pthread_sigmask(SIG_BLOCK, (SIGINT, SIGTERM, SIGHUP))
+    try:
+        yield
+    finally:
+        pthread_sigmask(SIG_SETMASK, before)
+
+
+def _end_with_parent() -> None:
+    """Let a process end with the one that started it, however that ends."""
+    from multiprocessing import parent_process  # noqa: PLC0415 - as above
+
+    parent = parent_process()
+    assert parent is not None  # noqa: S101 - it was started by one
+
+    def end() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=end, daemon=True).start()
 
 
 def _read_files(
     parser: LogParser,
     files: Iterable[LogFile],
     zone: tzinfo | None,
-    parsed: _Parsed,
+    take: Callable[[Iterable[bytes]], None],
     step: _Step,
-) -> Iterator[Iterable[bytes]]:
-    """Read files, and note what is wrong with them."""
+) -> _Parsed:
+    """Read the files of one appliance; ``take`` gets the documents of each block."""
+    problems, foreign = list[str](), list[str]()
+    others: list[tuple[str, OtherLog]] = []
     for file in files:
         try:
             reading = open_file(parser, file, zone)
-            yield from _documents(reading, file, step)
+            for documents in _documents(reading, file, step):
+                take(documents)
         except ReadError as error:
-            parsed.problems.append(str(error))
+            problems.append(str(error))
             continue
         other = reading.other
         if other is not None and not other.is_foreign:
-            parsed.others.append((file.path, other))
+            others.append((file.path, other))
         elif other is not None:
             what = other.say(shown(file.path))
-            (parsed.problems if file.outright else parsed.foreign).append(what)
+            (problems if file.outright else foreign).append(what)
+    return _Parsed(parser.counts, problems, foreign, others)
 
 
 def open_file(parser: LogParser, file: "LogFile | FileStat", zone: tzinfo | None) -> "FileParser":
@@ -303,17 +372,20 @@ def _documents(reading: "FileParser", file: LogFile, step: _Step) -> Iterator[It
             error = raised
     yield reading.finish()
     if not is_plain:  # how much of it was read is not known before its end
-        step(_disk_bytes(file) or 0)
+        step(_disk_bytes([file]))
     if error is not None:
         raise error
 
 
-def _disk_bytes(file: LogFile) -> int | None:
-    """Return the size on disk, 0 for what is gone; None for a stream, which has none."""
-    if file.path.startswith((STDIN, *_OWN)):
-        return None
-    try:
-        status = os.stat(file.path)  # noqa: PTH116 - bytes names
-    except OSError:
-        return 0
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
+def _disk_bytes(files: Iterable[LogFile]) -> int:
+    """Return the size of files on disk, without those that are gone; 0 where one is a stream."""
+    size = 0
+    for file in files:
+        if file.path.startswith((STDIN, *_OWN)):
+            return 0
+        with suppress(OSError):
+            status = os.stat(file.path)  # noqa: PTH116 - bytes names
+            if not stat.S_ISREG(status.st_mode):
+                return 0
+            size += status.st_size
+    return size

@@ -51,17 +51,19 @@ def explain(target: str, **reading: Any) -> NoReturn:  # noqa: ANN401
     document, or why there is none and which form is nearest.
     """
     from forwarder.app import explain as explaining
+    from forwarder.ecs.encoder import Encoder
 
     path, offset = _read_target(target)
     options = read_options((path or "-",), **reading)
+    encode = Encoder(options.settings.common, options.settings.appliances).encode
     found = 0
 
-    def tell(story: "Story", serialise: "Callable[[Event], bytes]") -> None:
+    def tell(story: "Story") -> None:
         nonlocal found
         found += 1
         event = _choose(story, offset)
         sources = explaining.find_sources(story, event, options)
-        print_result("\n".join((*describe(story, sources, event, serialise), "")))
+        print_result("\n".join((*describe(story, sources, event, encode), "")))
 
     def tell_unparsed(line: "Unparsed") -> None:
         nonlocal found
@@ -133,7 +135,7 @@ def describe(
     story: "Story",
     sources: "list[Source]",
     event: "Event | None",
-    serialise: "Callable[[Event], bytes]",
+    encode: "Callable[[Event], bytes]",
 ) -> Iterator[str]:
     """Yield the lines of a connection, each with what it gives, and the document."""
     yield f"{escaped(story.name)} of {escaped(story.appliance)}"
@@ -157,7 +159,7 @@ def describe(
             "  The address is not known: no line before the login says where the connection came"
             " from. trace looks for it in several files."
         )
-    document = orjson.loads(serialise(event))
+    document = orjson.loads(encode(event))
     yield json_text(document, indent=True)
 
 
@@ -238,6 +240,7 @@ def trace(query: str, paths: tuple[str, ...], limit: int, **reading: Any) -> NoR
     IP address at the other end, or a network, such as 203.0.113.0/24. PATH is as for parse.
     """
     from forwarder.app import explain as explaining
+    from forwarder.ecs.encoder import Encoder
 
     require_stdout()
     try:
@@ -245,13 +248,14 @@ def trace(query: str, paths: tuple[str, ...], limit: int, **reading: Any) -> NoR
     except ForwarderError as error:
         raise click.BadParameter(f"{error}.") from error
     options = read_options(paths, **reading)
+    encode = Encoder(options.settings.common, options.settings.appliances).encode
     found = 0
 
-    def tell(story: "Story", serialise: "Callable[[Event], bytes]") -> None:
+    def tell(story: "Story") -> None:
         nonlocal found
         found += 1
         if found <= limit:
-            print_result("\n".join((*_tell_story(story, serialise), "")))
+            print_result("\n".join((*_tell_story(story, encode), "")))
 
     with show_progress(shown=not sys.stdout.isatty()) as progress:
         outcome = explaining.trace(options, wanted, tell, progress)
@@ -265,10 +269,10 @@ def trace(query: str, paths: tuple[str, ...], limit: int, **reading: Any) -> NoR
     sys.exit(DONE if found and not outcome.problems else FAILED)
 
 
-def _tell_story(story: "Story", serialise: "Callable[[Event], bytes]") -> Iterator[str]:
+def _tell_story(story: "Story", encode: "Callable[[Event], bytes]") -> Iterator[str]:
     """Yield the lines of a story, each event below its line, and a summary."""
     yield f"{escaped(story.name)} of {escaped(story.appliance)}"
-    events = {(x.origin.path, x.offset): row(serialise(x)) for x in story.events}
+    events = {(x.origin.path, x.offset): row(encode(x)) for x in story.events}
     for path, lines in groupby(story.lines, key=lambda x: x.path):
         yield f"  {shown(path or '-')}"
         for line in lines:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -34,8 +34,12 @@ from forwarder.errors import ForwarderError
 from forwarder.text import Time, cut, escaped, is_number, iso_time, json_text, many, show
 
 if TYPE_CHECKING:
+    from forwarder.app.parse import Outcome, ParseOptions, Progress
+    from forwarder.events import Event
+    from forwarder.mail_logs.event_ids import FileHeader
+    from forwarder.mail_logs.scanner import Block
     from forwarder.report.overview import Report, Table
-    from forwarder.report.store import Line, Network
+    from forwarder.report.store import Chosen, Line, Network
 
 _LEAST_WIDTH = 8  # of a column of text
 _ADDRESSES = {"Source", "Network", "Smart host"}  # columns that are of no use without their ends
@@ -109,7 +113,6 @@ def report(  # noqa: PLR0913 - one an option
     an offset: 2026-03-01T12:30+01:00. What is left out by an option still counts as what was known
     before.
     """
-    from forwarder.app import report as reporting
     from forwarder.ecs.layout import account_of
     from forwarder.report.store import Chosen
 
@@ -126,11 +129,11 @@ def report(  # noqa: PLR0913 - one an option
         source=source,
     )
     options = read_options(paths, **reading)
-    if output is not None and reporting.is_log(output, options):
+    if output is not None and is_log(output, options):
         raise click.BadParameter(f"{escaped(str(output))} is one of the logs.", param_hint="'-o'")
     try:
         with show_progress(shown=True) as progress:
-            made, outcome = reporting.report(options, chosen, progress)
+            made, outcome = make(options, chosen, progress)
     except ForwarderError as error:
         fail(str(error))
     print_problems(outcome)
@@ -152,6 +155,43 @@ def report(  # noqa: PLR0913 - one an option
         text = text if colour else click.unstyle(text)
     _write(text, output)
     sys.exit(FAILED if outcome.problems else DONE)
+
+
+def is_log(path: Path, options: "ParseOptions") -> bool:
+    """Whether a file is one of the logs to read, which nothing may be written over."""
+    from forwarder.inputs.block_reader import STDIN
+    from forwarder.inputs.files.discovery import find
+
+    found = find(options.paths, options.appliance, follow_symlinks=options.follow_symlinks)
+    return path.is_file() and any(path.samefile(x.path) for x in found.files if x.path != STDIN)
+
+
+def make(
+    options: "ParseOptions", chosen: "Chosen", progress: "Progress"
+) -> "tuple[Report | None, Outcome]":
+    """Read files into a temporary database, and examine it; None where nothing can be told.
+
+    That is so where reading did not come to its end, and where there were problems and no login:
+    what was not read must not look like a quiet day.
+    """
+    from forwarder.app.parse import Watcher, read_through
+    from forwarder.report.findings import make_report
+    from forwarder.report.store import Store
+
+    class Reader(Watcher):
+        def read(
+            self, block: "Block", header: "FileHeader", arrival: datetime | None
+        ) -> "list[Event]":
+            events = super().read(block, header, arrival)
+            if events:
+                store.add(events)
+            return events
+
+    with closing(Store(chosen)) as store:
+        outcome = read_through(options, lambda: Reader(options.settings), progress)
+        if not outcome.complete or (outcome.problems and not outcome.counts.events):
+            return None, outcome
+        return make_report(store, outcome.files, outcome.counts), outcome
 
 
 def _write(text: str, output: Path | None) -> None:
