@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from forwarder.app.web.metrics import PREFIX, TABLE
+from forwarder.app.metrics import PREFIX, TABLE
 
 _MARK = re.compile(r"(<!-- metrics -->\n).*?(<!-- /metrics -->\n)", re.DOTALL)
 _HEAD = "| Metric | Labels | Type | Meaning |\n|---|---|---|---|\n"

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from forwarder.app.status import Observation, observe
-from forwarder.app.web.site import SAMPLE_SECONDS, Site
+from forwarder.app.web import SAMPLE_SECONDS, Site
 from forwarder.spool.cursors import OutputError
 from tests import pictures
 from tests.spooling import documents, opened, read

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from forwarder.app.metrics import PREFIX, TABLE
 from forwarder.app.status import Observation
-from forwarder.app.web.metrics import PREFIX, TABLE
-from forwarder.app.web.server import HttpServer
-from forwarder.app.web.site import Site
+from forwarder.app.web import HttpServer, Site
 from forwarder.config.models import HttpSettings
 from forwarder.testing import wait_until
 from tests.servers.building import NotToBeHad

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from forwarder.app.web import server as module
-from forwarder.app.web.server import MAX_CONNECTIONS, HttpServer, Response
+from forwarder.app import web as module
+from forwarder.app.web import MAX_CONNECTIONS, HttpServer, Response
 from forwarder.config.models import HttpSettings
 from forwarder.errors import ForwarderError
 from forwarder.testing import wait_until

@@ -13,10 +13,9 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from forwarder.app.metrics import PREFIX, TABLE
 from forwarder.app.status import Observation, observe
-from forwarder.app.web.metrics import PREFIX, TABLE
-from forwarder.app.web.server import HttpServer
-from forwarder.app.web.site import OLD_SECONDS, SAMPLE_SECONDS, Site
+from forwarder.app.web import OLD_SECONDS, SAMPLE_SECONDS, HttpServer, Site
 from forwarder.config.models import HttpSettings
 from forwarder.delivery.health import Meter
 from forwarder.output import Failure

@@ -216,7 +216,7 @@ def _check_input(
 def _check_http(settings: HttpSettings, sockets: ExitStack | None) -> Iterator[Finding]:
     """Open the socket of the status page, in the same way."""
     # Most services have none, and it takes long to import.
-    from forwarder.app.web.server import HttpServer, Response  # noqa: PLC0415
+    from forwarder.app.web import HttpServer, Response  # noqa: PLC0415
 
     try:
         if sockets is not None:

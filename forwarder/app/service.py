@@ -45,8 +45,7 @@ from forwarder.text import cut, escaped, many
 if TYPE_CHECKING:
     from types import FrameType
 
-    from forwarder.app.web.server import HttpServer
-    from forwarder.app.web.site import Site
+    from forwarder.app.web import HttpServer, Site
     from forwarder.config.models import HttpSettings
 
 GIVE_UP_AFTER = timedelta(minutes=5)  # without progress; a server that restarts is back by then
@@ -222,8 +221,7 @@ class Service:
         if settings is None or self._once:
             return
         # They need asyncio and h11, which take time and memory.
-        from forwarder.app.web.server import HttpServer  # noqa: PLC0415
-        from forwarder.app.web.site import Site  # noqa: PLC0415
+        from forwarder.app.web import HttpServer, Site  # noqa: PLC0415
 
         self._site = self._site or Site()
         self._http = HttpServer(settings, self._site.answer)

@@ -1,1 +1,0 @@
-"""The service over HTTP: metrics, health and the status page; read-only."""
