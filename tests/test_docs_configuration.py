@@ -118,7 +118,7 @@ def test_the_defaults_of_the_example_are_so() -> None:
         for name, (_, given, _) in table(f"{model}Settings").items():
             shown = re.search(rf"^#   {name}: +(\S+)(.*)$", block, re.MULTILINE)
             assert shown, name
-            assert "by example" in shown[2] or shown[1] == given.strip("`"), name
+            assert "example" in shown[2] or shown[1] == given.strip("`"), name
     for model in ("BatchSettings", "RetrySettings"):
         for name, (_, given, _) in table(model).items():
             assert f"#       {name}: {given.strip('`')}\n" in text, name

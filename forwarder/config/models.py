@@ -60,18 +60,18 @@ class FilesSettings(Settings):
     type: Literal["files"]
     """Follows files."""
     paths: tuple[FilePattern, ...] = Field(min_length=1)
-    """Files, or patterns of files; `{appliance}` stands for the name of the appliance."""
+    """Files, or patterns; `{appliance}` stands for the appliance's name."""
     appliance: Keyword | None = None
-    """Name of the appliance that wrote all of these, instead of `{appliance}`."""
+    """The appliance that wrote all of these files, instead of `{appliance}`."""
     timezone: Zone | None = None
-    """IANA time zone of logs whose header has no offset from UTC; without it, UTC."""
+    """IANA time zone for logs that do not state their offset from UTC; without it, UTC."""
     start_at: Literal["beginning", "end"] = "beginning"
-    """Where to begin in files that are there when the forwarder first runs."""
+    """Where to start in files that exist at the first start."""
     ignore_older: Duration | None = None
-    """Leave out files that were last changed longer ago than this."""
+    """Skip files that have not changed for this long."""
     follow_symlinks: bool = False
-    """Whether symbolic links that a pattern finds, or that stand in place of a file, are followed;
-    an account that uploads logs could point one at any file that the forwarder may read."""
+    """Whether to follow symbolic links after the first wildcard of a path, and files that are
+    links; an account that uploads logs could point one at any file that the forwarder can read."""
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
@@ -86,26 +86,26 @@ class StdinSettings(Settings):
     type: Literal["stdin"]
     """Reads standard input."""
     appliance: Keyword | None = None
-    """Name of the appliance; without it, the host of a syslog header, or `unknown`."""
+    """Name of the appliance; without it, the host in the syslog header, or `unknown`."""
     timezone: Zone | None = None
-    """IANA time zone of logs whose header has no offset from UTC; without it, UTC."""
+    """IANA time zone for logs that do not state their offset from UTC; without it, UTC."""
 
 
 class ServerTlsSettings(Settings):
     """Certificates of a listener with TLS; read again at a reload."""
 
     certificate: FolderPath
-    """Certificate of this host in PEM, with intermediate certificates after it."""
+    """This host's certificate in PEM, followed by any intermediate certificates."""
     key: FolderPath
-    """Its key in PEM, without a password."""
+    """Its private key in PEM, without a password."""
     client_ca: FolderPath | None = None
-    """Certificates in PEM, one of which must have signed the certificate of a sender; without it,
-    a sender needs none."""
+    """CA certificates in PEM; senders must present a certificate signed by one of them. Without it,
+    senders need no certificate."""
     min_version: Annotated[
         Literal["1.2", "1.3"],
         BeforeValidator(lambda x: str(x) if isinstance(x, float) else x),  # without quotes
     ] = "1.2"
-    """The lowest version of TLS."""
+    """Lowest TLS version."""
 
 
 class SyslogSettings(Settings):
@@ -116,34 +116,33 @@ class SyslogSettings(Settings):
     # A port that needs no privilege, on loopback: more has to be asked for.
     listen: ListenAddress = read_address("udp://127.0.0.1:5514")
     """Where to listen: `udp://HOST:PORT`, `tcp://HOST:PORT`, `tls://HOST:PORT` or `unix:///PATH`
-    (datagrams); `[::]` is all addresses of this host."""
+    (datagrams); `[::]` means all addresses of this host, including IPv4."""
     allow: tuple[Network, ...] = ()
-    """Addresses and networks that may send; without it, all."""
+    """Addresses and networks allowed to send; without it, all."""
     appliance: Keyword | None = None
     """Name of the appliance that sends; without it, the host in the header, or else the sender's
     address."""
     timezone: Zone | None = None
-    """IANA time zone of timestamps without an offset from UTC; without it, UTC."""
+    """IANA time zone for timestamps without an offset from UTC; without it, UTC."""
     tags: tuple[Keyword, ...] = ()
-    """Tags of the messages that are read, such as `mail_logs`: the names of log subscriptions;
-    without it, all."""
+    """Read only messages with these tags: names of log subscriptions, such as `mail_logs`."""
     tls: ServerTlsSettings | None = None
     """For `tls://`."""
     # A company has some dozens of appliances and relays, with one or two connections each.
     max_connections: Annotated[Count, between(1, 10_000)] = 256
-    """Connections at a time; more are closed at once."""
+    """Most connections at a time; further ones are closed at once."""
     max_connections_per_sender: Annotated[Count, between(1, 10_000)] = 32
-    """The same for each address, so that one sender leaves some to the others."""
+    """Most connections from one address, so that one sender cannot take them all."""
     # The longest line that is read of a file.
     max_message_bytes: Annotated[Size, between(480, MAX_MESSAGE_BYTES, format_size)] = (
         MAX_MESSAGE_BYTES
     )
-    """Size of a message; of a longer one, only the beginning is used."""
+    """Largest message; longer ones are truncated."""
     # Appliances are silent at night. A dead connection is found by the system's keep-alive.
     idle_timeout: Annotated[
         Duration, between(timedelta(seconds=1), 24 * _HOUR, format_duration)
     ] = 24 * _HOUR
-    """How long a connection may be silent before it is closed."""
+    """Close a connection after this long without data."""
 
     @model_validator(mode="after")
     def _with_certificate(self) -> Self:
@@ -161,64 +160,63 @@ InputSettings = Annotated[
 
 
 class ApplianceSettings(Settings):
-    """What is known of one appliance, whatever its logs come through."""
+    """Facts about one appliance, whichever input its logs come through."""
 
     names: tuple[Host, ...] = ()
-    """Hosts in syslog headers and names of folders that are this appliance, besides its own name;
-    `*` is any text."""
+    """Other names of this appliance in syslog headers and folders; `*` matches any text."""
     addresses: tuple[Network, ...] = ()
-    """Addresses and networks that it sends from, and that stand for it in syslog headers."""
+    """Addresses and networks that it sends from, or that syslog headers name instead of it."""
     serial: Keyword | None = None
-    """Its serial number: `observer.serial_number` where the log does not say it."""
+    """Its serial number, for logs that do not contain it."""
     timezone: Zone | None = None
-    """IANA time zone of its timestamps without an offset from UTC, instead of the input's."""
+    """IANA time zone for its timestamps without an offset from UTC, instead of the input's."""
     labels: dict[LabelName, Keyword] = {}
-    """Your own fields below `labels`, besides those of `documents`."""
+    """Fields below `labels` in its documents; they override those of `documents`."""
     namespace: Namespace | None = None
-    """`data_stream.namespace`, instead of that of `documents`."""
+    """`data_stream.namespace` of its documents, instead of the one in `documents`."""
     silence: Silence | None = None
-    """How long it may send nothing until a warning is logged, instead of the top level's."""
+    """Warn when it sends nothing for this long, instead of the top level's `silence`."""
 
 
 class BatchSettings(Settings):
-    """How many documents are delivered at once; the first limit that is reached applies."""
+    """How many documents are delivered at once; the first limit reached applies."""
 
     # Filebeat sends 1,600 in a request. An output splits a batch into several requests, and waits
     # for the last of them: with 10,000 that is a few percent of the time. The maximum limits a
     # batch in memory to some 200 MB.
     max_documents: Annotated[Count, between(1, 100_000)] = 10_000
-    """Documents in a batch."""
+    """Most documents in a batch."""
     # Logstash sends 20 MB at most. Elasticsearch accepts 100 MB (http.max_content_length). A single
     # document is below 1 MB: a line is truncated at 64 KiB, and is in it twice.
     max_bytes: Annotated[Size, between(1_000_000, 100_000_000, format_size)] = 20_000_000
-    """Size of the documents in a batch."""
+    """Largest size of the documents in a batch."""
     # Ten batches a second are no load for a server, and Logstash sends twenty; documents are
     # committed to the spool no more often. One alone does not wait.
     max_age: Annotated[Duration, between(timedelta(0), _HOUR, format_duration)] = timedelta(
         milliseconds=100
     )
-    """How long a document may wait for others after the batch before it."""
+    """How long after the previous batch a document waits for others."""
 
 
 class RetrySettings(Settings):
-    """Pauses between attempts to deliver, which do not end."""
+    """Pauses between attempts to deliver; retries never end."""
 
     # Filebeat's and Vector's first pause, and Filebeat's longest: delivery resumes at most a minute
     # after the target is back.
     initial_pause: _Pause = timedelta(seconds=1)
-    """Limit of the pause before the second attempt; it doubles from one pause to the next."""
+    """Upper bound of the first pause; it doubles with each further one."""
     max_pause: _Pause = timedelta(minutes=1)
-    """The longest pause, whatever the server asks for."""
+    """Upper bound of all pauses, whatever the server asks for."""
 
 
 class ProfileSettings(Settings):
-    """What an output gets of each document."""
+    """Which fields of each document an output gets."""
 
     profile: Literal["full", "lean"] | None = None
-    """`full` is everything; `lean` is without the fields below, which only repeat others. Without
-    it, `lean` for `elasticsearch` and `opensearch`, and `full` for others."""
+    """`full`: all fields; `lean`: without the fields below, which only repeat others. Without it,
+    `lean` for `elasticsearch` and `opensearch`, `full` for all others."""
     client: bool | None = None
-    """Whether documents have `client`, which repeats `source`; without it, as the profile says."""
+    """Whether documents have `client`, which repeats `source`; without it, the profile decides."""
     server: bool | None = None
     """The same for `server`, which repeats `destination`."""
     message: bool | None = None
@@ -244,16 +242,16 @@ class RuleSettings(Settings):
     """Conditions on a document, all of which must hold."""
 
     user: OneOrMore[Annotated[Keyword, ANY_CASE]] | None = None
-    """Accounts, such as `anna`, however clients write them; or names exactly as they write them,
-    such as `anna@example.com`. Capital letters do not matter."""
+    """Accounts, such as `anna`, in whatever form clients write them; or exact user names, such as
+    `anna@example.com`. Case does not matter."""
     source: OneOrMore[Network] | None = None
-    """Addresses and networks that `source.ip` is in."""
+    """Addresses and networks that contain `source.ip`."""
     action: OneOrMore[Action] | None = None
     """Values of `event.action`."""
     outcome: OneOrMore[Literal["success", "failure"]] | None = None
     """Values of `event.outcome`."""
     appliance: OneOrMore[Annotated[Host, ANY_CASE]] | None = None
-    """Names of appliances, as documents have them. Capital letters do not matter."""
+    """Names of appliances, as in documents. Case does not matter."""
 
     @model_validator(mode="after")
     def _with_condition(self) -> Self:
@@ -269,12 +267,12 @@ class RuleSettings(Settings):
 
 
 class FilterSettings(Settings):
-    """Which documents go on."""
+    """Rules that keep or drop documents."""
 
     keep: tuple[RuleSettings, ...] = ()
     """Documents that match none of these rules are dropped; without rules, all are kept."""
     drop: tuple[RuleSettings, ...] = ()
-    """Documents that match one of these rules are dropped, also if `keep` has them."""
+    """Documents that match one of these rules are dropped, even if they match `keep`."""
 
     @property
     def rules(self) -> Filter | None:
@@ -289,82 +287,82 @@ class OutputSettings(Settings):
     model_config = ConfigDict(extra="ignore")  # the plugin's model refuses unknown ones
 
     type: str
-    """Which plugin delivers; `esa-forwarder plugins` lists what is installed."""
+    """Output type; `esa-forwarder plugins` lists those installed."""
     batch: BatchSettings = BatchSettings()
     """How many documents are delivered at once."""
     retry: RetrySettings = RetrySettings()
     """Pauses between attempts to deliver."""
     documents: ProfileSettings = ProfileSettings()
-    """What it gets of each document."""
+    """Which fields of each document the output gets."""
     filter: FilterSettings = FilterSettings()
-    """Which documents it gets."""
+    """Which documents the output gets."""
     # Vector and Filebeat block, Fluent Bit drops the oldest. With several outputs, blocking lets
     # one that is down stop all; and the logs, to read documents from again, are still there.
     when_full: Literal["drop_oldest", "block"] = "drop_oldest"
-    """What happens when the spool is full because this output fails and others do not: its oldest
-    documents are dropped for it, or all outputs wait."""
+    """What happens when the spool is full because this output is stalled while others deliver: drop
+    its oldest documents, or pause reading for all outputs."""
 
 
 class DocumentSettings(Settings):
-    """What is in the documents."""
+    """What documents contain."""
 
     session_events: bool = True
-    """Whether the end of a session is a document."""
+    """Whether the end of each session becomes a document."""
     original: bool = True
-    """Whether documents have the line as it was, in `event.original`."""
+    """Whether documents have the log line in `event.original`."""
     namespace: Namespace = "default"
     """`data_stream.namespace`: the last part of the data stream's name."""
     agent_name: Keyword | None = None
-    """`agent.name`: the name of this forwarder, where there are several."""
+    """`agent.name`, to tell forwarders apart."""
     tags: tuple[Keyword, ...] = ()
-    """Further `tags`, after `forwarded`."""
+    """Additional `tags`, after `forwarded`."""
     labels: dict[LabelName, Keyword] = {}
-    """Your own fields below `labels`: names and texts."""
+    """Fields of your own below `labels`."""
     filter: FilterSettings = FilterSettings()
-    """Which documents there are, for all outputs."""
+    """Which documents are created at all."""
     geoip: OneOrMore[FolderPath] | None = None
-    """Databases in MaxMind's format, by which documents get `source.geo` and `source.as`."""
+    """Databases in MaxMind format that provide `source.geo` and `source.as`."""
 
 
 class SpoolSettings(Settings):
-    """The documents that wait for an output."""
+    """Documents waiting for outputs."""
 
     # 1 GB holds about 10 million logins: days of an output that is down. With less than 10 MB,
     # reading would pause again and again.
     max_bytes: Annotated[Size, between(10_000_000, MAX_SIZE, format_size)] = 1_000_000_000
-    """Size on disk, without dead letters. When it is reached, reading pauses until documents are
-    delivered."""
+    """Largest size of the waiting documents on disk. At the limit, reading pauses until documents
+    are delivered."""
 
 
 class DeadLetterSettings(Settings):
-    """The documents that an output rejected for good."""
+    """Documents that outputs rejected."""
 
     # For each output, so that none takes the space of another; besides the spool's, so that
     # rejections do not pause reading. Some 350,000 documents: time enough to notice an error in a
     # mapping before its output waits.
     max_bytes: Annotated[Size, between(1_000_000, MAX_SIZE, format_size)] = 250_000_000
-    """Size on disk, for each output. When it is reached, this output waits; the others go on."""
+    """Largest size on disk per output. At the limit, that output pauses; the others continue."""
 
 
 class LogSettings(Settings):
     """The forwarder's own log, on standard error."""
 
     format: Literal["logfmt", "json"] = "logfmt"
-    """`logfmt` is `key=value`; `json` is one object a line."""
+    """`logfmt` is `key=value`; `json` is one object per line."""
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The lowest level that is logged."""
+    """Lowest level that is logged."""
 
 
 class HttpSettings(Settings):
     """Metrics, health and the status page, over HTTP."""
 
     listen: HttpAddress
-    """Where to listen: a port, which is reached from this host alone, or `HOST:PORT`; `[::]` is all
+    """Where to listen: a port, reachable from this host only, or `HOST:PORT`; `[::]` means all
     addresses of this host."""
     # Guesses are not counted, so it must be too long for them.
     token: Annotated[SecretStr, Field(min_length=16)] | None = None
-    """What clients must send: as a bearer token, or browsers as the password of any user. Without
-    it, all may read. At least 16 characters."""
+    """What clients must send as a bearer token, or browsers as the password of any user; at least
+    16 characters. Without it, anyone who can connect can read."""
     tls: ServerTlsSettings | None = None
     """For HTTPS."""
 
@@ -390,25 +388,25 @@ class TopSettings(Settings):
     """The configuration of esa-forwarder."""
 
     state: FolderPath = Path("/var/lib/esa-forwarder")
-    """Folder of the spool: what was read, what waits, what was rejected."""
+    """Folder for the spool: read positions, waiting documents, dead letters."""
     inputs: tuple[InputSettings, ...] = Field(min_length=1)
-    """What is read."""
+    """What to read."""
     appliances: dict[Host, ApplianceSettings] = {}
-    """The appliances: for each the name that documents have, and its settings."""
+    """Appliances, by the name used in documents."""
     known_appliances_only: bool = False
-    """Whether syslog messages of all others are refused."""
+    """Whether to refuse syslog messages from senders not listed in `appliances`."""
     outputs: dict[OutputName, OutputSettings] = Field(min_length=1)
-    """Where documents go: for each output a name of your own, and its settings."""
+    """Where to send documents, by a name that you choose for each output."""
     # Without it: an appliance may have no login all night, and one that is at rest is no fault.
     silence: Silence | None = None
-    """How long an appliance that has sent logs before may send none until a warning is logged."""
+    """Warn when an appliance that has sent logs before sends none for this long."""
     documents: DocumentSettings = DocumentSettings()
-    """What is in the documents."""
+    """What documents contain."""
     spool: SpoolSettings = SpoolSettings()
-    """The documents that wait for an output."""
+    """Documents waiting for outputs."""
     dead_letters: DeadLetterSettings = DeadLetterSettings()
-    """The documents that an output rejected for good."""
+    """Documents that outputs rejected."""
     log: LogSettings = LogSettings()
     """The forwarder's own log."""
     http: HttpSettings | None = None
-    """Metrics, health and the status page, over HTTP; off without it."""
+    """Metrics, health and the status page, over HTTP; without it, nothing is served."""
