@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 from forwarder_bulk.transport import MAX_BYTES, compress
 from structlog.testing import capture_logs
-from tenacity import RetryCallState
 
-from forwarder.delivery.backoff import DeliverySettings
+from forwarder.delivery.retries import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
 from forwarder.output import Output, Unavailable
@@ -809,14 +808,14 @@ class BulkOutput(OutputContract):
 
 def skip_pauses(delivery: Delivery, chosen: list[float]) -> None:
     """Wait for nothing; note how long all documents would have waited, at the most."""
-    delivery._retrier._chance = lambda: 1.0  # noqa: SLF001 - of pauses that all documents wait out
-    choose = delivery._retrier.next_wait  # noqa: SLF001 - what would be waited
+    delivery._chance = lambda: 1.0  # noqa: SLF001 - of pauses that all documents wait out
+    choose = delivery._backoff  # noqa: SLF001 - what would be waited
 
-    def note(state: RetryCallState) -> float:
-        chosen.append(choose(state))
-        return 0
+    def note(error: Exception) -> timedelta:
+        chosen.append(choose(error).total_seconds())
+        return timedelta()
 
-    delivery._retrier._attempts.wait = note  # noqa: SLF001
+    delivery._backoff = note  # type: ignore[method-assign] # noqa: SLF001
 
 
 def _put_off(output: Output, document: Document) -> str:

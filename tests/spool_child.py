@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from forwarder.delivery.backoff import DeliverySettings
+from forwarder.delivery.retries import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
 from forwarder.output import Failure, Unavailable

@@ -13,14 +13,12 @@ from typing import SupportsIndex
 from unittest.mock import Mock
 
 import pytest
-import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from forwarder.delivery.backoff import DeliverySettings, Retrier, backoff, backoff_for_rest
-from forwarder.delivery.health import OutputHealth
+from forwarder.delivery.retries import DeliverySettings, backoff, backoff_for_rest
 from forwarder.delivery.worker import Delivery
 from forwarder.ecs.filters import Filter, Rule, leave_out
 from forwarder.events import Document
@@ -536,13 +534,13 @@ def count_attempts(spool: Spool, output: Scripted, chance: float = 1.0) -> list[
     chosen: list[float] = []
     settings = DeliverySettings(max_documents=100, max_age=timedelta())
     delivery = Delivery("a", output, spool, settings, chance=lambda: chance)
-    choose = delivery._retrier.next_wait  # noqa: SLF001 - what would be waited
+    choose = delivery._backoff  # noqa: SLF001 - what would be waited
 
-    def note(state: tenacity.RetryCallState) -> float:
-        chosen.append(choose(state))
-        return 0
+    def note(error: Exception) -> timedelta:
+        chosen.append(choose(error).total_seconds())
+        return timedelta()
 
-    delivery._retrier._attempts.wait = note  # noqa: SLF001
+    delivery._backoff = note  # type: ignore[method-assign] # noqa: SLF001
     delivery.start()
     assert wait_until_drained(delivery, MINUTE)
     assert delivery.stop(MINUTE)
@@ -1181,14 +1179,13 @@ def test_a_fault_is_not_hidden_by_a_close_that_fails(spool: Spool) -> None:
 
 def test_a_call_leaves_nothing_for_the_garbage_collector(spool: Spool) -> None:
     """With ten batches a second, it would take tens of megabytes until it is collected."""
-    health = OutputHealth("a", spool, time.monotonic)
-    retrier = Retrier(DeliverySettings(), health, threading.Event(), random.random)
-    retrier.retry(list)
+    delivery = Delivery("a", Scripted(), spool)
+    delivery._retry(list)  # noqa: SLF001 - without a thread
     gc.disable()
     try:
         gc.collect()
         for _ in range(10):
-            retrier.retry(list)
+            delivery._retry(list)  # noqa: SLF001
         assert gc.collect() == 0
     finally:
         gc.enable()

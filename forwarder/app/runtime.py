@@ -20,7 +20,7 @@ from forwarder.app.status import Observation, observe
 from forwarder.config.load import Config, syslog_listeners
 from forwarder.config.models import StdinSettings
 from forwarder.config.secret_settings import mask_of
-from forwarder.delivery.backoff import DeliverySettings
+from forwarder.delivery.retries import DeliverySettings
 from forwarder.delivery.worker import Delivery
 from forwarder.errors import ForwarderError
 from forwarder.inputs.chunk import Chunk

@@ -26,24 +26,28 @@ import math
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
-from forwarder.delivery.backoff import (
+from forwarder.delivery.health import CallWatchdog, Meter, OutputHealth, Rejections
+from forwarder.delivery.retries import (
     MAX_POSTPONED,
+    NO_TIME,
     DeliverySettings,
+    InFlightBatch,
     LeftError,
     Postponed,
-    Retrier,
-    StopError,
+    backoff,
+    backoff_for_rest,
+    check_answer,
 )
-from forwarder.delivery.batch import InFlightBatch, check_answer
-from forwarder.delivery.health import CallWatchdog, Meter, OutputHealth, Rejections
 from forwarder.ecs.filters import leave_out
 from forwarder.masking import NO_MASK, Mask
-from forwarder.output import Output
+from forwarder.output import Output, Unavailable
 from forwarder.spool.cursors import Batch, OutputError
 from forwarder.spool.errors import BlockedError, ClosedError, SpoolError
 from forwarder.spool.spool import Spool
@@ -52,6 +56,12 @@ from forwarder.text import shortened
 _IDLE_SECONDS = 1.0
 """How often an idle worker looks for dead letters that a command wants replayed. New documents wake
 it at once."""
+
+_Result = TypeVar("_Result")
+
+
+class StopError(Exception):
+    """The program ends."""
 
 
 class Delivery:
@@ -78,6 +88,7 @@ class Delivery:
         self._spool = spool
         self._settings = settings
         self._limits = {"max_documents": settings.max_documents, "max_bytes": settings.max_bytes}
+        self._chance = chance
         self._clock = clock
         self._prefetcher = ThreadPoolExecutor(1, "prefetch")
         self._prefetched: Future[Batch] | None = None
@@ -88,7 +99,6 @@ class Delivery:
         self._last_read = -math.inf  # when a batch was read
         self._mask = mask
         self._health = OutputHealth(name, spool, clock, mask)
-        self._retrier = Retrier(settings, self._health, self._stop, chance)
         self._rejections = Rejections(name, spool.outputs[name].rejecting, settings.max_documents)
         self._postponed = Postponed(name, settings, chance)
         self.watchdog = CallWatchdog(name, spool, clock)
@@ -138,7 +148,7 @@ class Delivery:
             with suppress(BlockedError):
                 self._health.begin()
             self._postponed.succeed(self._spool.postponed(self.name))
-            self._retrier.retry(self._open)
+            self._retry(self._open)
             try:
                 self._deliver()
             finally:
@@ -175,7 +185,7 @@ class Delivery:
         while True:
             self._wait_for_documents()
             self._rejections.look()
-            batch = self._retrier.retry(self._read)
+            batch = self._retry(self._read)
             self._is_idle = not batch.documents
             if batch.documents:
                 self._hand_over(batch)
@@ -188,9 +198,7 @@ class Delivery:
         """Let a batch fill up, unless the last one is long enough ago."""
         settings = self._settings
         if self._is_idle:
-            postponed = self._postponed.wait
-            seconds = _IDLE_SECONDS if postponed is None else postponed.total_seconds()
-            seconds = min(seconds, _IDLE_SECONDS)
+            seconds = min(self._postponed.due_in, _IDLE_SECONDS)
             self._spool.wait(lambda: self._stop.is_set() or self._pending > 0, seconds)
         if self._pending:
             age = time.monotonic() - self._last_read
@@ -205,13 +213,36 @@ class Delivery:
         if self._stop.is_set():
             raise StopError
 
+    def _retry(self, act: Callable[[], _Result]) -> _Result:
+        """Call until it raises neither Unavailable, BlockedError nor LeftError; or StopError."""
+        while True:
+            try:
+                result = act()
+            except (Unavailable, BlockedError, LeftError) as error:
+                wait = self._backoff(error)
+            else:
+                self._health.prepare()
+                return result
+            if self._stop.wait(wait.total_seconds()):
+                raise StopError
+
+    def _backoff(self, error: Exception) -> timedelta:
+        """Note why an attempt failed; return the wait before the next one."""
+        if isinstance(error, LeftError) and error.left < error.handed:
+            # It delivers, if not everything at once.
+            return backoff_for_rest(error.left, error.handed, self._settings, self._chance())
+        least = (isinstance(error, Unavailable) and error.retry_after) or NO_TIME
+        self._health.fail(error, of_spool=isinstance(error, BlockedError))
+        _clear_frames(error)
+        return backoff(self._health.failures, self._settings, least, self._chance())
+
     @property
     def _pending(self) -> int:
         return self._spool.pending(self.name)
 
     def _read(self) -> Batch:
         begun = time.monotonic()
-        is_due = self._postponed.is_due
+        is_due = self._postponed.due_in <= 0
         prefetched, self._prefetched = self._prefetched, None
         ahead = prefetched.result() if prefetched else None
         batch = self._spool.read(self.name, ahead=ahead, postponed=is_due, **self._limits)
@@ -232,7 +263,7 @@ class Delivery:
                 self._spool.read_ahead, self.name, batch.end, **self._limits
             )
         try:
-            self._retrier.retry(lambda: self._finish(work))
+            self._retry(lambda: self._finish(work))
         except BaseException:
             # What lies before the first undelivered document need not come again.
             with suppress(SpoolError):
@@ -338,3 +369,16 @@ class Delivery:
         self.error = error
         self._health.stop(error)
         error.__traceback__ = None  # it would keep the batch in memory
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Release the requests and answers in the frames of an error.
+
+    Libraries that keep an error in a variable make a cycle of error, traceback and frame, which
+    would hold them until the next garbage collection.
+    """
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
