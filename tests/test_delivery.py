@@ -583,7 +583,7 @@ def test_one_that_is_postponed_for_ever_holds_up_no_other(spool: Spool) -> None:
         until(spool, lambda: delivery.waiting == 2 and len(output.taken) == 998)
         assert spool.pending("a") == 0
         assert not delivery.is_drained
-        assert delivery.trouble is None
+        assert spool.outputs["a"].trouble is None
     assert sorted(output.taken) == [x for x in range(1000) if x not in poison]
     assert len(output.written) <= 14
     assert logs == []
@@ -624,7 +624,7 @@ def test_one_that_is_postponed_alone_is_joined_by_what_comes(spool: Spool) -> No
     spool.commit(documents(0, 1))
     with capture_logs(), running(spool, output) as delivery:
         until(spool, lambda: len(output.written) > 2)
-        assert delivery.trouble is not None
+        until(spool, lambda: spool.outputs["a"].trouble is not None)
         spool.commit(documents(1, 5))
         until(spool, lambda: spool.pending("a") == 0)
         assert spool.outputs["a"].trouble is None
@@ -667,7 +667,7 @@ def test_too_many_that_are_postponed_are_waited_for(
     output = Scripted()
     output.answers = Endless(fail(0, 1, 10, retryable=True))
     with capture_logs() as logs, running(spool, output) as delivery:
-        until(spool, lambda: delivery.trouble is not None)
+        until(spool, lambda: spool.outputs["a"].trouble is not None)
         assert spool.pending("a") == 20
         assert delivery.waiting == 22
         output.answers = []
@@ -769,7 +769,7 @@ def test_the_trouble_survives_a_restart(tmp_path: Path, error: BaseException) ->
     with closing(opened(tmp_path, "a")) as spool:
         spool.commit(documents(0, 3))
         with capture_logs(), running(spool, first) as delivery:
-            until(spool, lambda: delivery.trouble is not None)
+            until(spool, lambda: spool.outputs["a"].trouble is not None)
         before = spool.outputs["a"].trouble
     assert before is not None
     reached, goes_on = threading.Event(), threading.Event()
@@ -1052,7 +1052,7 @@ def test_letters_that_are_not_delivered_stay(spool: Spool, tmp_path: Path) -> No
     assert len(replay_letters(tmp_path / "state", ALL)) == 2
     output.answers = [fail(1, retryable=True), *[Unavailable("away")] * 9999]
     with capture_logs(), running(spool, output) as delivery:
-        until(spool, lambda: delivery.trouble is not None)
+        until(spool, lambda: spool.outputs["a"].trouble is not None)
         assert not delivery.is_drained
     assert output.written[1] == [0, 1]
     assert [x for x, *_ in dead(spool)] == [1]

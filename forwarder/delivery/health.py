@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from itertools import accumulate
 
 import structlog
 
@@ -47,7 +48,7 @@ _log = structlog.get_logger(__name__)
 
 
 class OutputHealth:
-    """Whether an output delivers; for its worker's thread, except :attr:`trouble`."""
+    """Whether an output delivers; for its worker's thread."""
 
     def __init__(
         self, name: str, spool: Spool, clock: Callable[[], float], mask: Mask = NO_MASK
@@ -56,7 +57,6 @@ class OutputHealth:
         self._mask = mask
         self._spool = spool
         self._clock = clock
-        self.trouble: OutputError | None = None  # why nothing is delivered
         self.failures = 0  # attempts in a row that achieved nothing
         self.retried = 0  # documents that were handed over again; not told to the spool yet
         self._began = self._quiet_until = 0.0
@@ -66,17 +66,16 @@ class OutputHealth:
 
     def begin(self) -> None:
         """Take over the trouble of the last run, marked as old: the target may have changed."""
-        trouble = self._spool.outputs[self._name].trouble
+        trouble = self._trouble
         if trouble is not None:
             error = _BEFORE + trouble.error.removeprefix(_BEFORE)
-            self.trouble = trouble._replace(stopped=False, error=error)
-            self._note()
+            self._note(trouble._replace(stopped=False, error=error))
 
     def fail(self, error: BaseException, *, of_spool: bool = False) -> None:
         """Note that an attempt achieved nothing; ``of_spool``: the output has no part in it."""
         words = self._words(error)
         self.failures += 1
-        self._note_trouble(words)
+        self._note_error(words)
         if not self._is_failing:
             self._began = time.monotonic()
         self._is_failing, self._is_of_spool = True, of_spool
@@ -107,9 +106,8 @@ class OutputHealth:
             self._quiet_until = now + _QUIET_SECONDS
             seconds = round(now - self._began)
             _log.info("Output recovered; delivery resumed.", output=self._name, seconds=seconds)
-        if self.trouble is not None:
-            self.trouble = None
-            self._note()
+        if self._trouble is not None:
+            self._note(None)
 
     def note_filtered(self) -> None:
         """Log the first time that the filter of the output drops documents."""
@@ -122,7 +120,7 @@ class OutputHealth:
     def stop(self, error: BaseException) -> None:
         """Log that the output is stopped for good, and why."""
         text = self._words(error, typed=not isinstance(error, SpoolError))
-        self._note_trouble(text, stopped=True)
+        self._note_error(text, stopped=True)
         if isinstance(error, GoneError):
             return  # no documents are left, and the service says so
         is_bug = not isinstance(error, SpoolError | OSError)
@@ -146,16 +144,19 @@ class OutputHealth:
     def _words(self, error: BaseException, *, typed: bool = False) -> str:
         return shortened(self._mask(error_text(error, typed=typed, whole=True)))
 
-    def _note_trouble(self, words: str, *, stopped: bool = False) -> None:
-        now = self._clock()
-        self.trouble = OutputError(words, now, self.trouble.since if self.trouble else now, stopped)
-        self._note()
+    @property
+    def _trouble(self) -> OutputError | None:
+        return self._spool.outputs[self._name].trouble
 
-    def _note(self) -> None:
+    def _note_error(self, words: str, *, stopped: bool = False) -> None:
+        now, before = self._clock(), self._trouble
+        self._note(OutputError(words, now, before.since if before else now, stopped))
+
+    def _note(self, trouble: OutputError | None) -> None:
         """Write for ``status``; if it cannot be written now, the next change is."""
         retried, self.retried = self.retried, 0
         with suppress(SpoolError):
-            self._spool.note(self._name, self.trouble, retried=retried)
+            self._spool.note(self._name, trouble, retried=retried)
 
 
 class Rejections:
@@ -317,11 +318,9 @@ class Histogram:
         self.sum += value
 
     def buckets(self) -> Iterator[tuple[str, int]]:
-        """Yield each bound, and how many values were not larger."""
-        total = 0
-        for bound, number in zip([*map(str, self._bounds), "+Inf"], self._counts, strict=True):
-            total += number
-            yield bound, total
+        """Return each bound, and how many values were not larger."""
+        bounds = [*map(str, self._bounds), "+Inf"]
+        return zip(bounds, accumulate(self._counts), strict=True)
 
 
 class Meter:

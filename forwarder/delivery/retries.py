@@ -116,8 +116,8 @@ class InFlightBatch:
         """Why the last answer postponed documents; None where it postponed none."""
         self.is_aside = False
         """Whether the documents that were left are to be kept with the dead letters."""
-        self._letters: dict[int, DeadLetter] = {}
-        self._postponed: dict[int, Failure] = {}
+        self._letters: dict[int, DeadLetter] = {}  # to be stored, by position
+        self._postponed: dict[int, DeadLetter] = {}  # what is left, by position
 
     @property
     def was_postponed(self) -> bool:
@@ -157,20 +157,23 @@ class InFlightBatch:
             raise WrongAnswerError(
                 f"its answer names document {identity!r}, which was not handed over"
             )
-        found = {x: by_id[y] for x, y in ids.items() if y in by_id}
-        self._postponed = {x: y for x, y in found.items() if y.retryable or not keeps}
+        self._postponed = {}
+        rejected = []
+        for position, identity in ids.items():
+            if failure := by_id.get(identity):
+                letter = self._letter(position, failure, now)
+                if failure.retryable or not keeps:
+                    self._postponed[position] = letter
+                else:
+                    self._letters[position] = letter
+                    rejected.append(letter)
         self.left = list(self._postponed)
         self.reason = next((x.reason for x in self._postponed.values()), None)
-        rejected = {
-            x: self._letter(x, y, now) for x, y in found.items() if x not in self._postponed
-        }
-        self._letters |= rejected
-        return list(rejected.values())
+        return rejected
 
-    def step_aside(self, now: datetime) -> None:
+    def step_aside(self) -> None:
         """Let what is left be kept with the dead letters."""
-        for position, failure in self._postponed.items():
-            letter = self._letter(position, failure, now)
+        for position, letter in self._postponed.items():
             self._letters[position] = letter._replace(replay=Replay.POSTPONED)
         self.left = ()
         self.is_aside = True
@@ -185,10 +188,8 @@ class InFlightBatch:
     def _letter(self, position: int, failure: Failure, now: datetime) -> DeadLetter:
         # The document as it was handed over, whatever the output made of it.
         failure = failure._replace(document=self.batch.documents[position])
-        letter = dead_letter(self._output, failure, now)
-        if self.batch.letters:
-            letter = letter._replace(number=self.batch.letters[position].number)
-        return letter
+        number = self.batch.letters[position].number if self.batch.letters else 0
+        return dead_letter(self._output, failure, now)._replace(number=number)
 
 
 class Postponed:

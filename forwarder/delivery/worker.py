@@ -48,7 +48,7 @@ from forwarder.delivery.retries import (
 from forwarder.ecs.filters import leave_out
 from forwarder.masking import NO_MASK, Mask
 from forwarder.output import Output, Unavailable
-from forwarder.spool.cursors import Batch, OutputError
+from forwarder.spool.cursors import Batch
 from forwarder.spool.errors import BlockedError, ClosedError, SpoolError
 from forwarder.spool.spool import Spool
 from forwarder.text import shortened
@@ -138,16 +138,10 @@ class Delivery:
         """Documents that the output has neither delivered nor rejected yet."""
         return self._pending + self._postponed.number
 
-    @property
-    def trouble(self) -> OutputError | None:
-        """Why nothing is delivered; None while it is."""
-        return self._health.trouble
-
     def _run(self) -> None:
         try:
-            with suppress(BlockedError):
-                self._health.begin()
-            self._postponed.succeed(self._spool.postponed(self.name))
+            self._health.begin()
+            self._postponed.succeed(self._count_postponed())
             self._retry(self._open)
             try:
                 self._deliver()
@@ -157,7 +151,9 @@ class Delivery:
         except (StopError, ClosedError):
             pass  # the program ends, perhaps without waiting for this output
         except BaseException as error:  # noqa: BLE001 - whatever it is, the others must go on
-            self._give_up(error)
+            self.error = error
+            self._health.stop(error)
+            error.__traceback__ = None  # it would keep the batch in memory
         finally:
             self._prefetcher.shutdown(wait=False)
             self._spool.wake()
@@ -179,7 +175,7 @@ class Delivery:
             if was_open:
                 self.error = error
             self._health.fail_to_close(error)
-            error.__traceback__ = None  # as below
+            error.__traceback__ = None  # as above
 
     def _deliver(self) -> None:
         while True:
@@ -240,6 +236,9 @@ class Delivery:
     def _pending(self) -> int:
         return self._spool.pending(self.name)
 
+    def _count_postponed(self) -> int:
+        return self._retry(lambda: self._spool.postponed(self.name))
+
     def _read(self) -> Batch:
         begun = time.monotonic()
         is_due = self._postponed.due_in <= 0
@@ -247,7 +246,7 @@ class Delivery:
         ahead = prefetched.result() if prefetched else None
         batch = self._spool.read(self.name, ahead=ahead, postponed=is_due, **self._limits)
         if is_due and not batch.letters:  # they were purged
-            self._postponed.succeed(self._spool.postponed(self.name))
+            self._postponed.succeed(self._count_postponed())
         if batch.documents:
             self._last_read = begun
             self._spool.sync()
@@ -270,7 +269,7 @@ class Delivery:
                 self._store(work)
             raise
         if work.is_aside or work.was_postponed:
-            number = self._spool.postponed(self.name)
+            number = self._count_postponed()
             if not work.is_aside:
                 self._postponed.succeed(number)
             elif work.was_postponed:
@@ -306,7 +305,8 @@ class Delivery:
         full = None
         if not all(x.retryable for x in failures):
             full = self._spool.letters_full(self.name)
-        rejected = work.judge(failures, self._now(), keeps=full is None)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        rejected = work.judge(failures, now, keeps=full is None)
         failed = {x.document.id for x in failures}
         accepted = [x for x in documents if x.id not in failed] if failed else documents
         self._spool.tell(accepted, self.name)
@@ -325,7 +325,7 @@ class Delivery:
         is_slow = not judged or (work.was_postponed and len(work.left) * 2 > len(documents))
         added = 0 if work.was_postponed else len(work.left)
         if is_slow and work.can_step_aside and self._postponed.number + added <= MAX_POSTPONED:
-            work.step_aside(self._now())
+            work.step_aside()
         else:
             raise LeftError(work.reason, left=len(work.left), handed=len(documents))
 
@@ -346,9 +346,6 @@ class Delivery:
             if more.start == batch.start and not more.letters:
                 work.extend(more)
 
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)
-
     def _store(self, work: InFlightBatch) -> None:
         """Move the cursor over all of a batch before what is left of it."""
         batch, letters = work.done()
@@ -364,11 +361,6 @@ class Delivery:
                 rejecting=self._rejections.rejecting,
             )
             self._health.retried = 0
-
-    def _give_up(self, error: BaseException) -> None:
-        self.error = error
-        self._health.stop(error)
-        error.__traceback__ = None  # it would keep the batch in memory
 
 
 def _clear_frames(error: BaseException | None) -> None:

@@ -60,9 +60,18 @@ class DeadLetter(NamedTuple):
     reason: str  # from the other side
     status: int | None  # status code of the answer, where there was one
     time: datetime  # of the answer; UTC, milliseconds
-    source: Source | None  # from the document; None where it has none
     number: int = 0  # by which commands know it; 0 while it is not stored
     replay: Replay = Replay.NO
+
+    @property
+    def source(self) -> Source | None:
+        """Where its line stands, as the document has it; None where it has not."""
+        try:
+            log = orjson.loads(self.document.body)["log"]
+            path, offset = log["file"]["path"], log.get("offset")
+        except (ValueError, KeyError, TypeError):
+            return None
+        return Source(str(path), offset if isinstance(offset, int) else None)
 
 
 class Count(NamedTuple):
@@ -86,18 +95,7 @@ ALL = Selection()
 def dead_letter(output: str, failure: Failure, time: datetime) -> DeadLetter:
     """Make a dead letter of what an output answered."""
     reason = shortened(failure.reason, _MAX_REASON)
-    source = source_of(failure.document.body)
-    return DeadLetter(output, failure.document, reason, failure.status, time, source)
-
-
-def source_of(body: bytes) -> Source | None:
-    """Find out from a document where its line stands."""
-    try:
-        log = orjson.loads(body)["log"]
-        path, offset = log["file"]["path"], log.get("offset")
-    except (ValueError, KeyError, TypeError):
-        return None
-    return Source(str(path), offset if isinstance(offset, int) else None)
+    return DeadLetter(output, failure.document, reason, failure.status, time)
 
 
 def store(
@@ -264,7 +262,6 @@ def _letter(row: tuple[int, str, int, int | None, int, str, str, int, bytes]) ->
         reason,
         status,
         datetime.fromtimestamp(time / 1000, UTC),
-        source_of(body),
         number,
         Replay(replay),
     )

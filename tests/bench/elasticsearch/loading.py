@@ -182,7 +182,7 @@ def _forwarder(job: Job, clock: Clock) -> Callable[[], None]:
     def act() -> None:
         delivery.start()
         delivery.expect_no_more()
-        assert wait_until_drained(delivery, _LONGEST), delivery.trouble
+        assert wait_until_drained(delivery, _LONGEST), running.spool.outputs[name].trouble
 
     return act
 
