@@ -25,8 +25,9 @@ from forwarder.errors import StateVersionError
 from forwarder.inputs.files.checkpoint import PREFIX as FILE_PREFIX
 from forwarder.inputs.files.checkpoint import STARTED
 from forwarder.inputs.files.paths import base_name, log_folder
+from forwarder.mail_logs.event_ids import Family
 from forwarder.mail_logs.snapshot import VERSION
-from forwarder.mail_logs.stream_keys import Family, Key, dump_stream
+from forwarder.mail_logs.streams import Key, serials_key
 from forwarder.spool.spool import Spool
 
 if TYPE_CHECKING:
@@ -141,8 +142,8 @@ def _upgrade(pairs: dict[str, bytes]) -> tuple[Changes, list[str]]:
         for rest, value in _upgrade_stream(appliance, stream, parts):
             changes[f"{PARSER_PREFIX}{number}/{rest}"] = value
         for serial in serials:
-            known = orjson.dumps([appliance, base, None, folder]).decode()
-            changes[f"{PARSER_PREFIX}serials/{known}"] = orjson.dumps({serial: 0})
+            known = serials_key(Family(appliance, base, None, folder))
+            changes[f"{PARSER_PREFIX}{known}"] = orjson.dumps([serial])
     return changes, dropped
 
 
@@ -150,7 +151,7 @@ def _upgrade_stream(
     appliance: str, stream: Key, parts: list[tuple[str, str, bytes]]
 ) -> Iterator[tuple[str, bytes]]:
     """Return what was saved of an appliance as that of a stream."""
-    yield "", dump_stream(stream, None)
+    yield "", orjson.dumps([[*stream.family], *stream[1:], None])
     for kind, name, value in parts:
         if kind in {"inbound", "outbound"}:
             if len(value) <= _MAX_CONNECTION:

@@ -153,6 +153,16 @@ class Source(NamedTuple):
     """Whether it is made of syslog messages, which may arrive in another order."""
 
 
+class Family(NamedTuple):
+    """Streams that only serial numbers tell apart."""
+
+    appliance: str
+    base: str
+    host: str | None
+    folder: str  # empty for a stream with a serial number: that says more than the place of a file
+    messages: bool = False  # whether they are of messages, which may arrive in another order
+
+
 class FileHeader:
     """What the header of a file says so far, of the lines of one appliance in it."""
 
@@ -169,8 +179,8 @@ class FileHeader:
         self.ids = source.ids
         self.configured = configured  # what the operator says of the appliance
         self.skew = Skew()  # how far its clock is off, where the time of arrival is known
-        # What does not change in the file.
-        self.where = origin.appliance, source.base, host, source.folder, source.messages
+        where = origin.appliance, source.base, host, source.folder, source.messages
+        self.family = Family(*where)  # does not change in the file
         self.is_late = False  # whether a newer file of its log had begun before
         self.is_moved = False  # whether it has said another serial number; the reader clears this
         self.resume(origin.serial, None)
@@ -182,7 +192,7 @@ class FileHeader:
         self.offset = offset  # local time minus UTC
         self.first: int | None = UNKNOWN  # time of its first line, after find_first; None for none
         seconds = None if offset is None else str(offset // timedelta(seconds=1))
-        self.hashes = begin(*self.where[:3], serial, seconds)
+        self.hashes = begin(*self.family[:3], serial, seconds)
 
     def find_first(self, clock: Clock) -> int | None:
         """Find the time of the file's first line."""

@@ -29,6 +29,7 @@ from collections import Counter, deque
 from collections.abc import Container, Iterable, Iterator
 from datetime import timedelta
 from functools import cached_property
+from typing import NamedTuple
 
 import orjson
 
@@ -36,18 +37,9 @@ from forwarder.events import Event, Mixture, Origin
 from forwarder.mail_logs.connections import Tools
 from forwarder.mail_logs.correlator import MAX_AGE, MAX_DISORDER_SECONDS, Correlator
 from forwarder.mail_logs.disorder import WAIT_SECONDS, MessageCorrelator, Waiting
-from forwarder.mail_logs.event_ids import FileHeader
+from forwarder.mail_logs.event_ids import Family, FileHeader
 from forwarder.mail_logs.scanner import Block, BlockReader
-from forwarder.mail_logs.snapshot import Pair, Snapshot
-from forwarder.mail_logs.stream_keys import (
-    SERIALS,
-    Beginning,
-    Family,
-    Key,
-    dump_stream,
-    load_stream,
-    serials_key,
-)
+from forwarder.mail_logs.snapshot import Pair, Snapshot, dumps, offset_of
 
 MAX_STREAMS = 1_024
 """Attackers may choose the hosts in syslog headers; a company has some dozens of appliances."""
@@ -68,6 +60,25 @@ MAX_MIXTURES = 100  # that are named
 
 _MAX_AGE = MAX_AGE // timedelta(seconds=1)
 
+_SERIALS = "serials"
+"""What the keys of serial numbers begin with; all others begin with the number of a stream."""
+
+
+class Key(NamedTuple):
+    """What identifies a stream."""
+
+    family: Family
+    serial: str | None
+    file: str | None  # of one without a serial number, where its family has several; None else
+    is_late: bool = False  # whether it is of a file that came late
+
+
+class Beginning(NamedTuple):
+    """When a file begins, by itself."""
+
+    stamp: bytes  # of its first line, as a file has it
+    offset: timedelta | None  # local time minus UTC, by its header
+
 
 class _Stream:
     """One stream, and what a store has of it."""
@@ -86,7 +97,7 @@ class _Stream:
     @cached_property
     def snapshot(self) -> Snapshot:
         """What a store has of it; most streams that an attacker names never get so far."""
-        return Snapshot(self.correlator, f"{self.number}/")
+        return Snapshot(self.correlator)
 
     @property
     def is_idle(self) -> bool:
@@ -188,7 +199,7 @@ class Streams:
         own: dict[int, list[tuple[str, bytes]]] = {}
         for key, value in pairs:
             number, _, rest = key.partition("/")
-            if number == SERIALS:
+            if number == _SERIALS:
                 family = Family(*orjson.loads(rest))
                 self._serials[family] = list(orjson.loads(value))
             else:
@@ -200,7 +211,9 @@ class Streams:
                 # It was lost with a part of a damaged store; what it is of is unknown.
                 self._gone += [f"{place}/{rest}" for rest, _ in parts]
                 continue
-            known, newest = load_stream(named)
+            family, serial, file, is_late, begun = orjson.loads(named)
+            known = Key(Family(*family), serial, file, is_late)
+            newest = begun and Beginning(begun[0].encode("latin-1"), offset_of(begun[1]))
             stream = self._streams[known] = _Stream(known, place, self._tools, newest)
             stream.stored = known, newest
             stream.snapshot.restore((rest, value) for rest, value in parts if rest)
@@ -224,18 +237,17 @@ class Streams:
                 continue  # there never was anything to remember
             if stream.stored != now:
                 stream.stored = now
-                yield f"{stream.number}/", dump_stream(*now)
-            yield from stream.snapshot.changes()
+                yield f"{stream.number}/", dumps([*stream.key, stream.newest])
+            yield from ((f"{stream.number}/{x}", y) for x, y in stream.snapshot.changes())
         self._changed.clear()
         for family in self._changed_families:
-            yield serials_key(family), orjson.dumps(self._serials[family])
+            yield serials_key(family), dumps(self._serials[family])
         self._changed_families.clear()
 
     def _find(self, header: FileHeader, events: list[Event]) -> _Stream:
         """Find the stream of the next lines, and make it the most recent one."""
-        # As the family that it is, made once for a header.
-        where = header.where
-        known = self._serials.get(where)  # type: ignore[call-overload]
+        family = header.family
+        known = self._serials.get(family)
         serial, file = header.origin.serial, None
         if serial is None and known:
             if len(known) == 1:
@@ -244,11 +256,11 @@ class Streams:
                 file = header.source.file
         last = self._last
         if serial is not None:
-            where = *where[:3], "", where[4]
-        if last is not None and last.header is header and last.key[:3] == (where, serial, file):
+            family = family._replace(folder="")
+        if last is not None and last.header is header and last.key[:3] == (family, serial, file):
             stream = last
         else:
-            stream = self._take(Key(Family(*where), serial, file), events)
+            stream = self._take(Key(family, serial, file), events)
             if stream.header is not header and not header.source.messages:
                 stream = self._order(stream, header, events)
             stream.header = header
@@ -338,7 +350,7 @@ class Streams:
             stream.correlator.release_all(events)
         open_.forget(open_.inbound, stream.origin, events)
         if stream.stored is not None:
-            self._gone += [f"{stream.number}/", *stream.snapshot.keys()]
+            self._gone += [f"{stream.number}/{x}" for x in ("", *stream.snapshot.keys())]
         self._changed.pop(stream.number, None)
         del self._streams[stream.key]
         if self._last is stream:
@@ -366,7 +378,7 @@ class Streams:
 
     def _take_serial(self, header: FileHeader) -> None:
         """Take a serial number that a header says."""
-        family, serial = Family(*header.where), header.origin.serial
+        family, serial = header.family, header.origin.serial
         assert serial is not None  # noqa: S101 - a header has said it
         known = self._serials.pop(family, [])
         if not known:
@@ -390,3 +402,8 @@ class Streams:
             stream.key = known
             self._streams[known] = stream
             self._changed[stream.number] = stream
+
+
+def serials_key(family: Family) -> str:
+    """Return the key under which a store has the serial numbers of a family."""
+    return f"{_SERIALS}/{dumps(family).decode()}"
