@@ -113,7 +113,7 @@ class LogParser:
     @property
     def open_connections(self) -> int:
         """How many connections are open, of all appliances and in both directions."""
-        return self._streams.open_connections
+        return self._streams.count_open().total()
 
     def restore(self, pairs: Iterable[tuple[str, bytes]]) -> None:
         """Take over the state that :meth:`changes` returned, before anything is read."""
@@ -221,8 +221,9 @@ class LogParser:
     def take_appliance_counts(self) -> dict[str, ApplianceCounts]:
         """Return the counts per appliance since the last call, and its open connections."""
         counts = {} if self._appliance_counters is None else self._appliance_counters.take()
-        for appliance, number in self._streams.count_open(counts).items():
-            counts[appliance].open_connections = number
+        opened = self._streams.count_open()
+        for appliance, found in counts.items():
+            found.open_connections = opened[appliance]
         return counts
 
     def encode(self, events: list[Event]) -> Documents:

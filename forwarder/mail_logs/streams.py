@@ -26,7 +26,7 @@ Rules:
 """
 
 from collections import Counter, deque
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import cached_property
 from typing import NamedTuple
@@ -133,11 +133,6 @@ class Streams:
         self.mixtures: dict[str, Mixture] = {}  # by appliance, those that are several machines
 
     @property
-    def open_connections(self) -> int:
-        """How many are open, of all streams and in both directions."""
-        return sum(x.correlator.connections.number for x in self._streams.values())
-
-    @property
     def due(self) -> float | None:
         """When the first that waits is released, in seconds since 1970; None if nothing waits."""
         return self._waiting[0][1].arrival + WAIT_SECONDS if self._waiting else None
@@ -164,12 +159,11 @@ class Streams:
         while len(self._waiting) > MAX_WAITING:
             self._release_first(events)
 
-    def count_open(self, appliances: Container[str]) -> Counter[str]:
-        """Count the open connections of some appliances."""
+    def count_open(self) -> Counter[str]:
+        """Count what is open of each appliance, in both directions."""
         counts: Counter[str] = Counter()
         for key, stream in self._streams.items():
-            if key.family.appliance in appliances:
-                counts[key.family.appliance] += stream.correlator.connections.number
+            counts[key.family.appliance] += stream.correlator.connections.number
         return counts
 
     def read(self, block: Block, header: FileHeader) -> list[Event]:
