@@ -173,7 +173,7 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("log: {}\n", ["1: inputs: is missing. What is read.", "1: outputs: is missing."]),
+        ("log: {}\n", ["1: inputs: is missing. What to read.", "1: outputs: is missing."]),
         (
             LEAST + "http: {listen: 9273, token: short}\n",
             ["5: http.token: the value should have at least 16 characters."],
