@@ -93,7 +93,7 @@ class Reader:
         for _ in range(times):
             self.clock.now += seconds
             # Where the machine was busy, a look took long, and the next would be due in minutes.
-            self.following._tracker.scan_is_due = True  # noqa: SLF001 - their time is not the clock's
+            self.following._files.scan_is_due = True  # noqa: SLF001 - their time is not the clock's
             while self.read() or self.following._files.pending:  # noqa: SLF001 - comparing gives no pieces
                 pass
 

@@ -21,7 +21,7 @@ from forwarder.app.saved_state import forget
 from forwarder.app.status import describe
 from forwarder.cli.status import as_text
 from forwarder.events import Document
-from forwarder.inputs.files import changes
+from forwarder.inputs.files import tailer
 from forwarder.spool import schema
 from forwarder.spool.spool import Spool
 from forwarder.spool.stats import summarise
@@ -161,7 +161,7 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
     tmp_path: Path, said: Callable[[str], bool], monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     """And ``status`` says since when it pauses, why, and what ends it."""
-    monkeypatch.setattr(changes, "GRACE", timedelta(0))
+    monkeypatch.setattr(tailer, "GRACE", timedelta(0))
     monkeypatch.setattr(input_status, "STATUS_SECONDS", 0.01)
     monkeypatch.setattr(module, "WAIT_SECONDS", 0.05)
     monkeypatch.setattr(module, "SAY_SECONDS", 0.0)
@@ -200,7 +200,8 @@ def test_files_that_come_and_go_while_reading_pauses_are_lost_loudly(
             other = append(tmp_path, logins(9_001), name="mail.@20260303T090000.s")
             following = ingest._tailer  # noqa: SLF001 - what it has seen
             assert following is not None
-            wait_until(lambda: str(other) in following._files.paths, "the file seen")  # noqa: SLF001
+            files = following._files  # noqa: SLF001
+            wait_until(lambda: str(other) in {x.path for x in files}, "the file seen")
             size = other.stat().st_size
             other.unlink()
             wait_until(lambda: said(f"is gone, and {size} bytes at its end"), "the loss")

@@ -52,7 +52,7 @@ def test_a_position_comes_back_as_it_was_saved(
     """Whatever is in it, also paths that are not UTF-8."""
     read = NOTHING.extend(data)
     log = LogState("x", appliance, path, (1, 2), read, None, 7, flag, 3, 4.5, read)
-    log.is_saved = log.needs_resume = True
+    log.needs_resume = True
     saved = encode(log, resume)
     assert asdict(decode("x", saved)) == asdict(log)
     logs = store([(f"{PREFIX}x", saved)])

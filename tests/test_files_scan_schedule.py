@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from forwarder.inputs.chunk import Chunk
-from forwarder.inputs.files.changes import MAX_POLL_SECONDS
 from forwarder.inputs.files.scanner import FileSource
-from forwarder.inputs.files.tailer import FileTailer
+from forwarder.inputs.files.tailer import MAX_POLL_SECONDS, FileTailer
 from tests.following import following
 
 LONG = 120.0
@@ -63,36 +62,36 @@ def test_waiting_is_ended_by_another_thread(reader: FileTailer) -> None:
 def test_files_are_scanned_from_time_to_time(tmp_path: Path) -> None:
     """Seldom if that takes long, and sooner if something moved."""
     reader = following(tmp_path)
-    tracker = reader.following._tracker  # noqa: SLF001 - the cost is counted in scans
-    assert tracker.look() is not None
-    assert tracker.look() is None
-    reader.clock.now += MAX_POLL_SECONDS
-    assert tracker.look() is not None
-    reader.clock.now += 0.25
-    assert tracker.look() is None
-    tracker.scan_is_due = True
-    assert tracker.look() is not None
+    files = reader.following._files  # noqa: SLF001 - the cost is counted in scans
+    for seconds, is_due, scans in (
+        *((0, False, 1), (0, False, 1), (MAX_POLL_SECONDS, False, 2)),
+        *((0.25, False, 2), (0, True, 3)),
+    ):
+        reader.clock.now += seconds
+        files.scan_is_due = files.scan_is_due or is_due
+        reader.following.scan()
+        assert files.scans == scans
 
 
 def test_a_live_file_is_looked_at_between_scans(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A scan may take long; a file that is gone brings it forward."""
-    monkeypatch.setattr("forwarder.inputs.files.changes._SHARE", 1e9)
+    monkeypatch.setattr("forwarder.inputs.files.tailer._SHARE", 1e9)
     path = tmp_path / "mail.current"
     path.write_bytes(b"1\n")
     reader = following(tmp_path)
     reader.settle()
     monkeypatch.undo()
-    scans = reader.following._tracker.scans  # noqa: SLF001 - the cost is counted in scans
+    scans = reader.following._files.scans  # noqa: SLF001 - the cost is counted in scans
     path.write_bytes(b"1\n2\n")
     reader.clock.now += 1
     reader.read()
     assert reader.taken == [b"1\n", b"2\n"]
-    assert reader.following._tracker.scans == scans  # noqa: SLF001
+    assert reader.following._files.scans == scans  # noqa: SLF001
     path.rename(tmp_path / "mail.1")
     reader.clock.now += 1
     reader.read()
     reader.clock.now += 1
     reader.read()
-    assert reader.following._tracker.scans == scans + 1  # noqa: SLF001
+    assert reader.following._files.scans == scans + 1  # noqa: SLF001

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from forwarder.inputs.files.paths import Search, expand
-from forwarder.inputs.files.scanner import restat
 from tests.following import Reader, following, numbered
 
 FIRST, LAST, NEW = numbered(range(20)), numbered(range(20, 25)), numbered(range(25, 30))
@@ -90,13 +89,13 @@ def begun(folder: Path, first: list[bytes]) -> tuple[Reader, Path]:
 
 def tell(reader: Reader, *paths: Path) -> None:
     """Look at some of the files between two scans, and scan if any of them is new or gone."""
-    tracker, known = reader.following._tracker, reader.following._files.paths  # noqa: SLF001
+    files = reader.following._files  # noqa: SLF001 - between two scans, only live ones are looked at
+    known = {x.path: x.stat for x in files if x.here}
     for path in map(str, paths):
-        again = restat(known[path], reader.inputs[0]) if path in known else None
-        if again is None:
-            tracker.scan_is_due = True
+        if path in known:
+            reader.following._restat(known[path])  # noqa: SLF001
         else:
-            tracker.update(again)
+            files.scan_is_due = True
 
 
 def assert_in_order(reader: Reader, first: list[bytes]) -> None:
@@ -264,7 +263,7 @@ def test_many_new_files_take_one_more_look(tmp_path: Path) -> None:
     reader = following(tmp_path, fresh=False)
     reader.settle()
     assert len(reader.taken) == 300
-    assert reader.following._tracker.scans == 2  # noqa: SLF001 - the cost is counted in looks
+    assert reader.following._files.scans == 2  # noqa: SLF001 - the cost is counted in looks
 
 
 def closed(folder: Path, hour: int) -> Path:

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from sys import intern
 from typing import Any
 from uuid import uuid4
@@ -71,11 +72,10 @@ class LogState:
     """Files that hold nothing that the log does not get from its current file."""
     in_flight: tuple[tuple[Fingerprint, bytes], ...] = ()
     """What was handed over and is not in documents, each chunk with what was before it."""
-    is_saved: bool = False  # whether the state has it
     needs_resume: bool = False
     """Whether the next chunk goes with what was saved: after a restart, and after an end."""
     last_kind: Kind = Kind.MORE  # of the last chunk
-    gone_since: float | None = None  # seconds of the monotonic clock since it has no file
+    gone_since: float = inf  # seconds of the monotonic clock when it lost its file
 
     @property
     def unread(self) -> int:
@@ -117,7 +117,7 @@ def decode(key: str, value: bytes) -> LogState:
         log = LogState(key, **fields, ended=saved["ended"], fingerprint=read, resume=None)
     except (ValueError, KeyError, TypeError) as error:
         raise PositionError(key, error) from error
-    log.read, log.is_saved, log.needs_resume = read, True, True
+    log.read, log.needs_resume = read, True
     return log
 
 
@@ -141,7 +141,6 @@ class CheckpointStore:
         """Start with what was saved, or raise PositionError; ``fetch`` returns a value again."""
         self._fetch, self._monotonic, self._wall = fetch, monotonic, wall
         self.started: frozenset[str] = frozenset()  # patterns that were followed before
-        self._is_started_saved = True
         self._logs: dict[str, LogState] = {}
         self._by_appliance: defaultdict[str, Index] = defaultdict(Index)
         self._gone: dict[str, LogState] = {}  # those without a file, the longest gone first
@@ -154,6 +153,7 @@ class CheckpointStore:
             log = decode(key, value)
             self._logs[log.key] = log
             self._index(log).add(log.key, log.read.head)
+        self._started_saved = self.started
         sought = [log for log in self._logs.values() if log.gone is None]
         self._seeks = bool(sought)  # the files of those
         self._most = len(sought)  # files at a time
@@ -169,11 +169,6 @@ class CheckpointStore:
     def gone(self) -> list[LogState]:
         """Those without a file, in the order in which they lost it."""
         return list(self._gone.values())
-
-    def start(self, patterns: frozenset[str]) -> None:
-        """Note that patterns are followed."""
-        self._is_started_saved = self._is_started_saved and patterns <= self.started
-        self.started |= patterns
 
     def begin(self, appliance: str, path: str) -> LogState:
         """Begin a log of which nothing was read yet."""
@@ -195,7 +190,7 @@ class CheckpointStore:
         self._gone.pop(log.key, None)
         self._put(log, path=path, inode=inode, gone=None, lost=0)
         # The very objects that the file has: equal ones would take memory twice.
-        log.path, log.inode, log.current_file, log.gone_since = path, inode, inode, None
+        log.path, log.inode, log.current_file, log.gone_since = path, inode, inode, inf
 
     def lose_file(self, log: LogState) -> None:
         """Take the current file from a log; what was not read may be in another one."""
@@ -274,7 +269,7 @@ class CheckpointStore:
         self._index(log).remove(log.key, log.read.head)
         del self._logs[log.key]
         self._changed.pop(log.key, None)
-        if log.is_saved or log.read.size:  # the reader of its chunks has to forget it, too
+        if log.read.size:  # the reader of its chunks has to forget it, too
             self._changed[log.key] = None
 
     def end(self, log: LogState) -> None:
@@ -287,8 +282,8 @@ class CheckpointStore:
     def changes(self) -> list[tuple[str, bytes | None]]:
         """Return what has to be saved since the last time; None for what was forgotten."""
         pairs: list[tuple[str, bytes | None]] = []
-        if not self._is_started_saved:
-            self._is_started_saved = True
+        if self.started != self._started_saved:
+            self._started_saved = self.started
             pairs.append((STARTED, json.dumps(sorted(self.started)).encode()))
         for key in self._changed:
             log = self._logs.get(key)
@@ -296,7 +291,6 @@ class CheckpointStore:
                 pairs.append((PREFIX + key, None))
             elif log.fingerprint.size:
                 pairs.append((PREFIX + key, encode(log, self.resume_of(log))))
-                log.is_saved = True
         self._changed.clear()
         return pairs
 

@@ -14,7 +14,7 @@
 - Logs are compared within an appliance: what another one wrote is another log.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from enum import Enum, auto
 from typing import TypeVar
@@ -139,11 +139,10 @@ def _read_block(handle: FileHandle, size: int) -> Steps[bytes]:
 class FileIdentifier:
     """Finds out which logs files are."""
 
-    def __init__(self, files: Files, release: Callable[[File], None]) -> None:
-        """Work on files; ``release`` takes one from its log because it holds something else."""
+    def __init__(self, files: Files) -> None:
+        """Work on files."""
         self._files = files
         self._logs = files.logs
-        self._release = release
 
     def recognise(self, file: File) -> None:
         """Find out whether a file is the log that was last at its inode; compare it if not."""
@@ -235,7 +234,7 @@ class FileIdentifier:
         except (OSError, FileError):
             return Relation.NO_FILE, False
         if log.current_file == home.inode:
-            self._release(home)
+            self._files.replace(home)
         return Relation.NO_FILE, False
 
     def _go_to(self, handle: FileHandle, size: int) -> Steps[None]:

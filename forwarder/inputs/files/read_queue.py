@@ -94,12 +94,7 @@ class File:
 
     def __post_init__(self) -> None:
         """Look at the name once: each step with the file asks for it."""
-        self.name(self.stat)
-
-    def name(self, stat: FileStat) -> None:
-        """Give it a name."""
-        self.stat, self.here = stat, True
-        self.has_live_name = is_live(stat.path)
+        self.has_live_name = is_live(self.path)
 
     @property
     def inode(self) -> Inode:
@@ -130,7 +125,8 @@ class Files:
         self.logs = logs
         self.handles = HandleCache(limit)
         self.queue = ReadQueue(at_once)
-        self.paths: dict[str, FileStat] = {}  # each known file that has a name, by its path
+        self.scan_is_due = True  # as something is not where it was
+        self.scans = 0  # how many there were that missed no file
         self._files: dict[Inode, File] = {}
         self._expected: deque[File] = deque()
 
@@ -154,21 +150,19 @@ class Files:
     def add(self, file: File) -> None:
         """Add a file that is new; it is ignored until it is compared."""
         self._files[file.inode] = file
-        self.paths[file.path] = file.stat
 
     def rename(self, file: File, stat: FileStat) -> None:
         """Note a file as it was just found."""
-        if stat.path != file.path or not file.here:
-            self._unname(file)
-            file.name(stat)
+        is_renamed = stat.path != file.path or not file.here
+        file.stat = stat
+        if is_renamed:
+            file.here, file.has_live_name = True, is_live(stat.path)
             self._enqueue(file)  # its turn depends on its name
             if file.is_current and file.log is not None:
                 self.logs.set_file(file.log, file.inode, file.path)
-        file.stat = self.paths[stat.path] = stat
 
     def unname(self, file: File) -> None:
         """Note that a file has no name any more, and is still open."""
-        self._unname(file)
         file.here = False
         self._enqueue(file)
 
@@ -177,8 +171,6 @@ class Files:
         file.comparison = None
         self.release(file)
         self.queue.remove(file.inode)
-        if file.here:
-            self._unname(file)
         del self._files[file.inode]
         self.handles.close(file.inode)
 
@@ -239,6 +231,16 @@ class Files:
                 copy.log = None
                 self.on(copy, Event.REPLACED)
 
+    def replace(self, file: File) -> None:
+        """Take a file that may hold something else by now from its log, and compare it again."""
+        file.comparison = None
+        log = file.log
+        self.release(file)
+        if log is not None and log.current_file is None and not log.read.size:
+            self.logs.forget(log)
+        self.on(file, Event.REPLACED)
+        self.scan_is_due = True  # the rest of the log may be in a file that is new
+
     def _enqueue(self, file: File) -> None:
         if file.state in {State.COMPARE, State.READ}:
             # Not kept: that of 100,000 files takes 20 MB.
@@ -246,11 +248,6 @@ class Files:
             self.queue.add(file.inode, file.stat.appliance, place)
         else:
             self.queue.remove(file.inode)
-
-    def _unname(self, file: File) -> None:
-        named = self.paths.get(file.path)
-        if named is not None and named.inode == file.inode:
-            del self.paths[file.path]
 
 
 class ReadQueue:

@@ -17,10 +17,10 @@ line, which may be wrapped, is whole only after a pause, or when another file is
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
+from math import inf
 
 from forwarder.inputs.block_reader import describe_damage
 from forwarder.inputs.chunk import Chunk, Kind
-from forwarder.inputs.files.changes import ChangeTracker
 from forwarder.inputs.files.checkpoint import LogState
 from forwarder.inputs.files.file_handle import FileError, FileHandle, Inode
 from forwarder.inputs.files.identify import FileIdentifier
@@ -48,33 +48,31 @@ class LogReader:
     def __init__(
         self,
         files: Files,
-        tracker: ChangeTracker,
         *,
         once: bool,
         block_bytes: int,
-        monotonic: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
         """Read at most ``block_bytes`` at a time; ``once`` if more is not waited for."""
         self._files = files
         self._logs = files.logs
-        self._tracker = tracker
-        self._identifier = FileIdentifier(files, tracker.on_truncate)
+        self._identifier = FileIdentifier(files)
         self._block_bytes = block_bytes
         self._once = once
-        self._monotonic = monotonic
+        self._now = now
         self._due: list[tuple[float, Inode]] = []
         self._held: dict[str, dict[Inode, File]] = {}
         """By appliance: files at their end, whose last line may go on, so that it is not parsed."""
         self.problems: list[str] = []
 
     @property
-    def due(self) -> float | None:
-        """When to look at a file again though nothing changes."""
-        return self._due[0][0] if self._due else None
+    def due(self) -> float:
+        """When to look at a file again though nothing changes, in seconds of the clock."""
+        return self._due[0][0] if self._due else inf
 
     def wake_due(self) -> None:
         """Let files have turns that were to wait until now."""
-        while self._due and self._due[0][0] <= self._monotonic():
+        while self.due <= self._now():
             file = self._files.get(heappop(self._due)[1])
             self._files.queue.unblock()
             if file is not None:
@@ -101,7 +99,7 @@ class LogReader:
                 return self._compare(file)
         except FileNotFoundError:
             self._retry_later(file)
-            self._tracker.scan_is_due = True
+            self._files.scan_is_due = True
         except FileError as error:
             self._retry_later(file)
             self._report(file, str(error))
@@ -125,10 +123,10 @@ class LogReader:
         file.problem = problem
 
     def _rested(self, file: File) -> timedelta:
-        return timedelta(seconds=self._monotonic() - file.changed_at)
+        return timedelta(seconds=self._now() - file.changed_at)
 
     def _look_again(self, file: File, after: timedelta) -> None:
-        heappush(self._due, (self._monotonic() + after.total_seconds(), file.inode))
+        heappush(self._due, (self._now() + after.total_seconds(), file.inode))
 
     def _compare(self, file: File) -> Chunk | None:
         """Find out which log a file is, and begin that at once if it is new."""
@@ -157,14 +155,13 @@ class LogReader:
         unchanged = handle.stamp == (file.stat.size, file.stat.modified_ns)
         if file.head:
             unchanged = handle.bytes_at(0, len(file.head)) == file.head
-        scans = self._tracker.scans
         if not unchanged:
-            file.seen_in = scans
-        if scans > file.seen_in or not handle.stamp[0]:
+            file.seen_in = self._files.scans
+        if self._files.scans > file.seen_in or not handle.stamp[0]:
             file.head = b""
             return True
         file.head = handle.bytes_at(0, _SEEN_BYTES)
-        self._tracker.scan_is_due = True
+        self._files.scan_is_due = True
         return False
 
     def _read(self, file: File, log: LogState) -> Chunk | None:
@@ -172,7 +169,7 @@ class LogReader:
         handle = self._files.handles.open(file.path, file.inode)
         data = handle.read_after(log.read, self._block_bytes)
         if data is None:
-            self._tracker.on_truncate(file)
+            self._files.replace(file)
             return None
         if not handle.is_gzip:
             self._logs.see(log, handle.stamp[0])
@@ -233,7 +230,7 @@ class LogReader:
             handle = self._files.handles.open(file.path, file.inode)
             # What was saved fits only where it was saved.
             if 0 < log.fingerprint.size == log.read.size:
-                resume = self._files.logs.resume_of(log)
+                resume = self._logs.resume_of(log)
                 if not resume and not handle.is_gzip:
                     head = handle.bytes_at(0, min(log.read.size, _HEADER_BYTES))
                     head = head[: head.rfind(b"\n") + 1]
