@@ -811,7 +811,7 @@ def skip_pauses(delivery: Delivery, chosen: list[float]) -> None:
     delivery._chance = lambda: 1.0  # noqa: SLF001 - of pauses that all documents wait out
     choose = delivery._backoff  # noqa: SLF001 - what would be waited
 
-    def note(error: Exception) -> timedelta:
+    def note(error: BaseException | None) -> timedelta:
         chosen.append(choose(error).total_seconds())
         return timedelta()
 

@@ -536,7 +536,7 @@ def count_attempts(spool: Spool, output: Scripted, chance: float = 1.0) -> list[
     delivery = Delivery("a", output, spool, settings, chance=lambda: chance)
     choose = delivery._backoff  # noqa: SLF001 - what would be waited
 
-    def note(error: Exception) -> timedelta:
+    def note(error: BaseException | None) -> timedelta:
         chosen.append(choose(error).total_seconds())
         return timedelta()
 

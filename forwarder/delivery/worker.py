@@ -33,6 +33,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+import tenacity
+
 from forwarder.delivery.health import CallWatchdog, Meter, OutputHealth, Rejections
 from forwarder.delivery.retries import (
     MAX_POSTPONED,
@@ -93,6 +95,12 @@ class Delivery:
         self._prefetcher = ThreadPoolExecutor(1, "prefetch")
         self._prefetched: Future[Batch] | None = None
         self._stop = threading.Event()
+        # One for all calls: each is a cycle, and what it holds would wait for the collector.
+        self._attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type((Unavailable, BlockedError, LeftError)),
+            wait=self._wait,
+            sleep=self._sleep,
+        )
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
         self._is_idle = False
         self._expects_more = True
@@ -211,26 +219,28 @@ class Delivery:
 
     def _retry(self, act: Callable[[], _Result]) -> _Result:
         """Call until it raises neither Unavailable, BlockedError nor LeftError; or StopError."""
-        while True:
-            try:
-                result = act()
-            except (Unavailable, BlockedError, LeftError) as error:
-                wait = self._backoff(error)
-            else:
-                self._health.prepare()
-                return result
-            if self._stop.wait(wait.total_seconds()):
-                raise StopError
+        result = self._attempts(act)
+        self._health.prepare()
+        return result
 
-    def _backoff(self, error: Exception) -> timedelta:
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        return self._backoff(error).total_seconds()
+
+    def _backoff(self, error: BaseException | None) -> timedelta:
         """Note why an attempt failed; return the wait before the next one."""
         if isinstance(error, LeftError) and error.left < error.handed:
             # It delivers, if not everything at once.
             return backoff_for_rest(error.left, error.handed, self._settings, self._chance())
         least = (isinstance(error, Unavailable) and error.retry_after) or NO_TIME
-        self._health.fail(error, of_spool=isinstance(error, BlockedError))
-        _clear_frames(error)
+        if error is not None:
+            self._health.fail(error, of_spool=isinstance(error, BlockedError))
+            _clear_frames(error)
         return backoff(self._health.failures, self._settings, least, self._chance())
+
+    def _sleep(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise StopError
 
     @property
     def _pending(self) -> int:
