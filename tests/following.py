@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from forwarder.inputs.chunk import Chunk, Kind
-from forwarder.inputs.files.scanner import FileSource
+from forwarder.inputs.files.discovery import FileSource
 from forwarder.inputs.files.tailer import FileTailer
 
 

@@ -14,7 +14,7 @@ from forwarder.app.input_status import InputStatus
 from forwarder.app.parser_client import CheckpointReply
 from forwarder.app.status import findings
 from forwarder.events import Counters
-from forwarder.inputs.files.scanner import FileSource
+from forwarder.inputs.files.discovery import FileSource
 from forwarder.inputs.files.tailer import FileTailer
 from tests.services import logins
 

@@ -15,7 +15,7 @@ from forwarder.app.input_status import (
 )
 from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import WARNINGS, Counters
-from forwarder.inputs.files.scanner import FileSource
+from forwarder.inputs.files.discovery import FileSource
 from forwarder.inputs.files.tailer import FileTailer
 from forwarder.mail_logs.subscriptions import OtherLog
 

@@ -10,7 +10,7 @@ import pytest
 
 from forwarder.app import checks
 from forwarder.app.checks import END_BYTES, MAX_APPLIANCES
-from forwarder.inputs.files.scanner import FileSource, scan
+from forwarder.inputs.files.discovery import FileSource, scan
 from forwarder.output import Finding
 from tests.services import append, logins
 

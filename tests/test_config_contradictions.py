@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.config.load import file_sources
-from forwarder.inputs.files.scanner import scan
+from forwarder.inputs.files.discovery import scan
 from tests.configs import mistakes, read
 
 TEXT = """\

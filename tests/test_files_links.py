@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.inputs.files.scanner import FileSource
+from forwarder.inputs.files.discovery import FileSource
 from tests.following import Reader, numbered
 
 OWN, OTHER, MORE = numbered(range(10)), numbered(range(10, 20)), numbered(range(20, 30))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.inputs.chunk import Chunk
-from forwarder.inputs.files.scanner import FileSource
+from forwarder.inputs.files.discovery import FileSource
 from forwarder.inputs.files.tailer import MAX_POLL_SECONDS, FileTailer
 from tests.following import following
 

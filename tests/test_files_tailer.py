@@ -16,7 +16,7 @@ import pytest
 
 from forwarder.inputs.chunk import Kind
 from forwarder.inputs.files.checkpoint import PositionError
-from forwarder.inputs.files.scanner import FileSource
+from forwarder.inputs.files.discovery import FileSource
 from forwarder.inputs.files.tailer import FileTailer
 from tests.following import Reader, following, numbered
 from tests.test_inputs_block_reader_formats import LINE, archive

@@ -157,7 +157,7 @@ def test_when_files_are_rotated_while_they_are_looked_at(
             list(islice(steps, cuts.pop() if cuts else 0))
             yield each
 
-    monkeypatch.setattr("forwarder.inputs.files.scanner.expand", rotating)
+    monkeypatch.setattr("forwarder.inputs.files.discovery.expand", rotating)
     for before in range(STEPS + 1):
         for between in range(STEPS + 1 - before):
             reader, live = begun(tmp_path / f"{before}-{between}", first)
@@ -299,7 +299,7 @@ def test_a_file_that_is_compressed_while_all_are_looked_at_comes_in_its_place(
             before.unlink()
         yield from found
 
-    monkeypatch.setattr("forwarder.inputs.files.scanner.expand", packing)
+    monkeypatch.setattr("forwarder.inputs.files.discovery.expand", packing)
     reader.settle(times=4)
     assert reader.taken == [*chain(*(contents[x] for x in ((10, 11, 12) if is_once else contents)))]
     assert reader.lost == 0
@@ -314,7 +314,7 @@ def test_names_that_go_all_the_time_hold_up_nothing(
         yield from expand(pattern, search)
         yield str(tmp_path / "mail.gone"), None
 
-    monkeypatch.setattr("forwarder.inputs.files.scanner.expand", vanishing)
+    monkeypatch.setattr("forwarder.inputs.files.discovery.expand", vanishing)
     closed(tmp_path, 9).write_bytes(b"".join(FIRST))
     reader = following(tmp_path)
     reader.settle(times=4)

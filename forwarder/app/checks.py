@@ -29,10 +29,16 @@ from forwarder.config.types import format_size
 from forwarder.errors import ConfigError, EndedBySignal, ForwarderError
 from forwarder.events import GIVE_NAMES, Counters, describe_mixture, describe_warning
 from forwarder.inputs.block_reader import plain_bytes, read_blocks
-from forwarder.inputs.files.discovery import list_files, say_passed_over
+from forwarder.inputs.files.discovery import (
+    FOLLOW,
+    FileSource,
+    FileStat,
+    list_files,
+    say_passed_over,
+    scan,
+)
 from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.paths import Search, fixed_folder
-from forwarder.inputs.files.scanner import FOLLOW, FileSource, FileStat, scan
 from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.inputs.syslog.receiver import Receiver
 from forwarder.inputs.syslog.sockets import (

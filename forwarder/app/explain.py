@@ -22,7 +22,8 @@ from forwarder.ecs.layout import account_of
 from forwarder.errors import ForwarderError
 from forwarder.events import Event, Opened, Unparsed
 from forwarder.inputs.block_reader import STDIN
-from forwarder.inputs.files.discovery import UNKNOWN_APPLIANCE, LogFile
+from forwarder.inputs.files.discovery import LogFile
+from forwarder.inputs.files.paths import UNKNOWN_APPLIANCE
 from forwarder.mail_logs.connections import MAX_LINE
 from forwarder.mail_logs.event_ids import FileHeader
 from forwarder.mail_logs.grammar import FORMS, STAMP_BYTES, Form, find_form

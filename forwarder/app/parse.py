@@ -34,7 +34,7 @@ from forwarder.pipeline import LogParser, Settings
 from forwarder.text import shown
 
 if TYPE_CHECKING:
-    from forwarder.inputs.files.scanner import FileStat
+    from forwarder.inputs.files.discovery import FileStat
     from forwarder.pipeline import FileParser
 
 READ_BYTES = 1 << 17  # what one block touches stays in a processor's second-level cache

@@ -35,8 +35,8 @@ from forwarder.pipeline import Documents, LogParser, Settings
 from forwarder.text import quoted
 
 if TYPE_CHECKING:
+    from forwarder.inputs.files.discovery import FileStat
     from forwarder.inputs.files.rewind import Again
-    from forwarder.inputs.files.scanner import FileStat
     from forwarder.mail_logs.subscriptions import OtherLog
     from forwarder.pipeline import FileParser
 

@@ -30,8 +30,8 @@ from forwarder.config.issue import (
 )
 from forwarder.config.yaml import MAX_BYTES, UnreadableError, YamlDocument, parse, read_file
 from forwarder.errors import ConfigError, ForwarderError
+from forwarder.inputs.files.discovery import FileSource
 from forwarder.inputs.files.paths import is_pattern
-from forwarder.inputs.files.scanner import FileSource
 from forwarder.inputs.syslog.sockets import Address, ListenerSettings, TlsSettings
 from forwarder.output import OutputPlugin
 from forwarder.text import escaped

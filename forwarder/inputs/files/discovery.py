@@ -1,4 +1,4 @@
-"""Finds the log files that PATHs name, and puts them in the order of reading.
+"""Finds log files: those that the PATHs of a command name, and those that the inputs ask for.
 
 A PATH is a file, a folder, a pattern, or ``-``:
 
@@ -12,48 +12,60 @@ A PATH is a file, a folder, a pattern, or ``-``:
 - A file needs no reading if another one has the same content: appliances send again what failed
   before, and people keep ``mail.log.1`` beside ``mail.log.1.gz``. Only files whose first 4 KiB
   agree are read to find out.
+
+Inputs ask for files and patterns, and folders are not walked. Whose log a file is depends on its
+place. Where accounts that upload logs have folders of their own, none may make another one's log
+its own:
+
+- Links behind the first part of a path that is a pattern are not followed, nor is a file that is a
+  link, unless the input says so. Where it does, a file's own name beats links, across inputs.
+- Of several names of one file (hard links), that counts which belongs to the appliance that had the
+  file first.
+- The program's own files are never logs, whatever names they have. To open and close one of them
+  would drop the locks that SQLite has on it.
 """
 
 # Paths stay text; see paths.py.
-# ruff: noqa: PTH100, PTH112, PTH113, PTH116, PTH119, PTH120
+# ruff: noqa: PTH100, PTH112, PTH113, PTH116, PTH118, PTH120
 
 import hashlib
 import os
+import stat
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from sys import intern
+from typing import NamedTuple
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.block_reader import STDIN, read_blocks
+from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.paths import (
+    ANY_FOLDERS,
+    NO_LOG,
     ReadingOrder,
     Search,
+    appliance_of,
     expand,
+    fixed_folder,
+    is_log,
     is_pattern,
     reading_order,
     walk,
 )
 from forwarder.text import quoted
 
-UNKNOWN_APPLIANCE = "unknown"
-"""The appliance of standard input, which has no folder to take a name from."""
-
 _STDIN_PATHS = frozenset({STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
 """All are read as "-": opening them again fails for sockets, and would start files over."""
 
-_NO_FOLDER = ("/dev/", "/proc/")
-"""``<(zcat ...)`` gives ``/dev/fd/63``: "fd" is not the name of an appliance."""
-
-_NO_LOG = (
-    *(".tmp", ".part", ".partial", ".filepart", ".swp", "~"),
-    *(".md", ".json", ".ndjson", ".yml", ".yaml", ".html", ".pdf", ".py", ".sh"),
-)
-"""What lies beside logs and would only cost time: uploads and edits under way, notes and results.
-Archives and other compression (.xz) stay in, so that reading says what to do with them."""
-
 _MAX_NAMED = 3  # links that a sentence names; there may be thousands
+
+FOLLOW = "to have it followed, set follow_symlinks: true for the input"
+"""What to do about links that were not followed."""
 
 _HEAD_BYTES = 1 << 12
 """4 KiB, some 40 lines: log files begin with the time they were begun, and differ long before."""
@@ -63,12 +75,9 @@ _HEAD_BYTES = 1 << 12
 class LogFile:
     """A file to read."""
 
-    path: str
-    """Absolute; bytes that are not UTF-8 as surrogates (``os.fsdecode``); "-" is standard input."""
-    appliance: str
-    """The appliance that wrote it; always valid Unicode, other bytes stand as ``\\xff``."""
-    named: bool
-    """Whether the user named the appliance; if not, it is the folder that holds the file."""
+    path: str  # absolute, as os.fsdecode() has it; "-" is standard input
+    appliance: str  # that wrote it
+    named: bool  # whether the user named the appliance; if not, it is the folder of the file
     outright: bool = field(default=True, compare=False)
     """Whether the user named this very file, and not a folder or a pattern."""
 
@@ -79,11 +88,43 @@ class Found:
 
     files: tuple[LogFile, ...]
     """By appliance, sorted by name; within one in the order of reading; each content once."""
-    problems: tuple[str, ...]
-    """What could not be found, one sentence each; everything else is in ``files``."""
+    problems: tuple[str, ...]  # what could not be found, one sentence each
     repeated: tuple[tuple[str, str], ...]
     """Files left out because another has their content: that file, and the one in ``files``."""
-    links: tuple[str, ...] = ()  # links that were not followed
+    links: tuple[str, ...]  # that were not followed
+
+
+class FileSource(NamedTuple):
+    """One input of the configuration."""
+
+    paths: tuple[str, ...]  # files or patterns of files; folders are not walked
+    appliance: str | None = None  # whose logs they are; None if `{appliance}` or the folder tells
+    at_end: bool = False
+    """Whether to begin at the end in files that are there when a pattern is first followed."""
+    ignore_older: timedelta | None = None
+    """Files that were last changed before that are ignored until they change."""
+    leave_out: tuple[str, ...] = ()
+    """What the program itself writes, absolute and without links: beginnings of paths, with a slash
+    behind a folder or a whole name. Nothing of it is a log."""
+    follow_symlinks: bool = False
+    """Whether links that a pattern finds are followed, and files that are links."""
+
+
+class FileStat(NamedTuple):
+    """A file as a scan found it."""
+
+    path: str  # absolute, as os.fsdecode() has it
+    appliance: str
+    named: bool  # whether the appliance was named, by the configuration or the pattern
+    input: int  # index of the input that asked for it
+    pattern: str  # which of its paths
+    inode: Inode
+    size: int  # on disk, in bytes
+    modified_ns: int  # nanoseconds from 1970
+
+
+Owner = Callable[[Inode], str | None]
+"""Returns which appliance had a file first; None if that is unknown."""
 
 
 def find(
@@ -95,7 +136,7 @@ def find(
     the user did not say.
     """
     search = Search(follow=follow_symlinks)
-    appliance = _printable(appliance) if appliance else None
+    appliance = appliance or None
     namings: dict[str, list[LogFile]] = defaultdict(list)  # by file, in order of naming
     for path in dict.fromkeys(paths):
         try:
@@ -142,7 +183,7 @@ def list_files(path: str, appliance: str | None, search: Search) -> list[LogFile
     in it, if the PATH cannot be looked at.
     """
     if path in _STDIN_PATHS:
-        return [LogFile(STDIN, appliance or UNKNOWN_APPLIANCE, named=appliance is not None)]
+        return [LogFile(STDIN, *appliance_of(STDIN, appliance))]
     before = len(search.problems)
     literal = not is_pattern(path) or os.path.lexists(path)
     if literal:
@@ -160,22 +201,9 @@ def list_files(path: str, appliance: str | None, search: Search) -> list[LogFile
         search.problems.append(
             f"{quoted(path)} matches no log: check it against what is there, and that it is quoted "
             f"in full (* ? [] match within a folder, ** across folders, {{appliance}} a name); "
-            f"name files that are hidden or end in one of: {' '.join(_NO_LOG)}"
+            f"name files that are hidden or end in one of: {' '.join(NO_LOG)}"
         )
     return files
-
-
-def is_log(path: str) -> bool:
-    """Whether a file that is not named outright may be a log, by its name."""
-    return not path.lower().endswith(_NO_LOG)
-
-
-def log_at(absolute: str, appliance: str | None) -> LogFile:
-    """Return whose log a file is; ``appliance`` as the user or a pattern names it."""
-    if appliance is not None:
-        return LogFile(absolute, _printable(appliance), named=True)
-    folder = "" if absolute.startswith(_NO_FOLDER) else os.path.basename(os.path.dirname(absolute))
-    return LogFile(absolute, _printable(folder) or UNKNOWN_APPLIANCE, named=False)
 
 
 def find_repeated(paths: Sequence[str]) -> dict[str, str]:
@@ -229,14 +257,158 @@ def _log_file(path: str, appliance: str | None) -> LogFile:
     absolute = os.path.abspath(path)
     if os.pardir in path.split("/") and os.path.realpath(absolute) != os.path.realpath(path):
         absolute = os.path.realpath(path)  # LINK/.. is not the folder that holds LINK
-    return log_at(absolute, appliance)
-
-
-def _printable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return LogFile(absolute, *appliance_of(absolute, appliance))
 
 
 def _own_name_first(file: LogFile) -> tuple[bool, int, ReadingOrder]:
     """Sort the names without a link to the front, and of others the shortest way."""
     path = file.path
     return path != os.path.realpath(path), path.count("/"), reading_order(path)
+
+
+def scan(inputs: Sequence[FileSource], owner: Owner = lambda _: None) -> "Scan":
+    """Find all files that the inputs ask for; of two inputs that ask for one, the first counts.
+
+    ``owner`` decides between appliances where a file has several names.
+    """
+    found = Scan(owner)
+    skipped: list[str] = []
+    for number, source in enumerate(inputs):
+        search = Search(source.follow_symlinks, found.problems)
+        for pattern in source.paths:
+            found.scan_pattern(source, number, pattern, search)
+        skipped += (x for x in search.links if is_log(x) and not _leads_beside(x))
+    found.links = list(dict.fromkeys(skipped))
+    return found
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a scan found."""
+
+    owner: Owner
+    files: dict[Inode, FileStat] = field(default_factory=dict)  # each once, whatever names it has
+    problems: list[str] = field(default_factory=list)  # what cannot be looked at or is not a file
+    links: list[str] = field(default_factory=list)
+    """Links that were not followed, but for those to files beside them."""
+    is_complete: bool = True
+    """Whether every name that was listed was still there when it was looked at. If not, the file
+    may be there under a name that was not there yet when its folder was listed."""
+    real_folder: Callable[[str], str] = field(default_factory=lambda: cache(os.path.realpath))
+    inodes_at: Callable[[str], frozenset[Inode]] = field(default_factory=lambda: cache(_inodes_at))
+
+    def scan_pattern(self, source: FileSource, number: int, pattern: str, search: Search) -> None:
+        """Add what a pattern of an input finds."""
+        whole = os.path.abspath(pattern)
+        for path, appliance in self._paths(whole, search):
+            folder, name = os.path.split(path)
+            if f"{os.path.join(self.real_folder(folder), name)}/".startswith(source.leave_out):
+                continue
+            status = self._stat(path, search)
+            if status is None or self._refuses(path, status, source, whole):
+                continue
+            owner, named = appliance_of(path, source.appliance or appliance)
+            file = FileStat(
+                path,
+                intern(owner),
+                named,
+                number,
+                pattern,
+                (status.st_dev, status.st_ino),
+                status.st_size,
+                status.st_mtime_ns,
+            )
+            other = self.files.setdefault(file.inode, file)
+            if other is not file and _is_better(file, other, self.owner):
+                self.files[file.inode] = file
+
+    def _paths(self, pattern: str, search: Search) -> Iterator[tuple[str, str | None]]:
+        if os.path.lexists(pattern):
+            yield pattern, None
+        elif is_pattern(pattern):
+            wants_any = not is_log(pattern)
+            for path, appliance in expand(pattern, search):
+                if wants_any or is_log(path):
+                    yield path, appliance
+
+    def _stat(self, path: str, search: Search) -> os.stat_result | None:
+        """Look at what is at a path; None if there is nothing that may be a file."""
+        try:
+            status = os.stat(path, follow_symlinks=search.follow)
+        except FileNotFoundError:  # removed meanwhile, or a link that leads nowhere yet
+            self.is_complete = self.is_complete and os.path.lexists(path)
+            return None
+        except OSError as error:
+            self.problems.append(f"{path!r} cannot be looked at: {error.strerror}.")
+            return None
+        return None if search.skips(path, is_link=stat.S_ISLNK(status.st_mode)) else status
+
+    def _refuses(self, path: str, status: os.stat_result, source: FileSource, pattern: str) -> bool:
+        """Whether what is at a path is not a log; it is a problem if it can never lead to one."""
+        mode, inode = status.st_mode, (status.st_dev, status.st_ino)
+        if stat.S_ISDIR(mode):
+            reason = f"is a folder and is not followed; name the files in it: {path + '/*'!r}."
+            if ANY_FOLDERS in pattern:  # it looks into it
+                return True
+        elif not stat.S_ISREG(mode):
+            kind = "FIFO" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
+            reason = f"is a {kind} and is not followed; name files, or use the input stdin."
+        elif status.st_dev in _system_devices():
+            reason = "is not a file on a disk and is not followed."
+        elif any(inode in self.inodes_at(x) for x in source.leave_out):
+            reason = "is a file of the program's own by another name; it is never read."
+        else:
+            return False
+        self.problems.append(f"{path!r} {reason}")
+        return True
+
+
+def restat(file: FileStat, source: FileSource) -> FileStat | None:
+    """Look at one file again; None if it is no longer there under that name."""
+    try:
+        status = os.stat(file.path, follow_symlinks=source.follow_symlinks)
+    except OSError:
+        return None
+    if (status.st_dev, status.st_ino) != file.inode or not stat.S_ISREG(status.st_mode):
+        return None
+    return file._replace(size=status.st_size, modified_ns=status.st_mtime_ns)
+
+
+def _is_better(file: FileStat, other: FileStat, owner: Owner) -> bool:
+    """Prefer, of two names, that of the appliance that had the file first.
+
+    Then the own name of a file before links to it, then the first input.
+    """
+    if file.appliance != other.appliance:
+        first = owner(file.inode)
+        if first in {file.appliance, other.appliance}:
+            return file.appliance == first
+    return _rank(file) < _rank(other)
+
+
+def _rank(file: FileStat) -> tuple[bool, int, int, tuple[object, ...]]:
+    folder = fixed_folder(os.path.abspath(file.pattern))
+    own = os.path.join(os.path.realpath(folder), os.path.relpath(file.path, folder))
+    is_linked = os.path.realpath(file.path) != own
+    return is_linked, file.input, file.path.count("/"), reading_order(file.path)
+
+
+def _inodes_at(own: str) -> frozenset[Inode]:
+    """Return the files in a folder of the program, or the file that it writes, if there are any."""
+    path = Path(own)
+    try:
+        found = [x.lstat() for x in (path.iterdir() if path.is_dir() else (path,))]
+    except OSError:
+        return frozenset()
+    return frozenset((x.st_dev, x.st_ino) for x in found)
+
+
+@cache
+def _system_devices() -> frozenset[int]:
+    return frozenset(os.stat(x).st_dev for x in ("/proc", "/sys") if Path(x).exists())
+
+
+def _leads_beside(link: str) -> bool:
+    """Whether a link leads to a file in its own folder, as to the newest log."""
+    folder = os.path.realpath(os.path.dirname(link))
+    return Path(link).is_file() and os.path.dirname(os.path.realpath(link)) == folder

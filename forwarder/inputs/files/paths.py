@@ -22,7 +22,7 @@ matched only by parts that begin with a dot. Why not ``glob``: it follows links 
 
 # Paths stay the text that the user wrote and the system knows: pathlib takes "" for the working
 # directory, and drops the slash behind which a file is no folder.
-# ruff: noqa: PTH112, PTH114, PTH118, PTH119
+# ruff: noqa: PTH112, PTH114, PTH118, PTH119, PTH120
 
 import fnmatch
 import os
@@ -62,6 +62,19 @@ _MOVED = re.compile(
     r"[0-9]{1,4}(?:-?[0-9]{2}){0,2}|archives?|old|olddir|backups?|rotated", re.IGNORECASE
 )
 """Folders for years, months, days and hours, and those that closed files are moved to."""
+UNKNOWN_APPLIANCE = "unknown"
+"""The appliance of standard input, which has no folder to take a name from."""
+
+_NO_FOLDER = ("/dev/", "/proc/")
+"""``<(zcat ...)`` gives ``/dev/fd/63``: "fd" is not the name of an appliance."""
+
+NO_LOG = (
+    *(".tmp", ".part", ".partial", ".filepart", ".swp", "~"),
+    *(".md", ".json", ".ndjson", ".yml", ".yaml", ".html", ".pdf", ".py", ".sh"),
+)
+"""What lies beside logs and would only cost time: uploads and edits under way, notes and results.
+Archives and other compression (.xz) stay in, so that reading says what to do with them."""
+
 _LIVE = (".c", ".current")
 _CLOSED = (".s", ".gz")
 
@@ -71,6 +84,21 @@ _NO_TIME = datetime.max.replace(tzinfo=UTC)  # sorts names without a timestamp b
 
 ReadingOrder = tuple[int, datetime, int, int, str, str, str]
 """A sort key; compare it, do not look into it."""
+
+
+def is_log(path: str) -> bool:
+    """Return whether a file that is not named outright may be a log, by its name."""
+    return not path.lower().endswith(NO_LOG)
+
+
+def appliance_of(path: str, name: str | None) -> tuple[str, bool]:
+    r"""Return whose log is at an absolute path, and whether ``name``, if any, tells that.
+
+    If not, it is the folder. Always valid Unicode: other bytes stand as ``\xff``.
+    """
+    folder = "" if path.startswith(_NO_FOLDER) else os.path.basename(os.path.dirname(path))
+    appliance = folder or UNKNOWN_APPLIANCE if name is None else name
+    return os.fsencode(appliance).decode("utf-8", "backslashreplace"), name is not None
 
 
 def time_in_name(path: str) -> datetime | None:

@@ -22,9 +22,9 @@ from enum import Enum, auto
 from heapq import heappop, heappush
 
 from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
+from forwarder.inputs.files.discovery import FileStat
 from forwarder.inputs.files.file_handle import HandleCache, Inode
 from forwarder.inputs.files.paths import ReadingOrder, is_live, reading_order
-from forwarder.inputs.files.scanner import FileStat
 
 Place = tuple[ReadingOrder, bool]  # in the queue: by a name, and whether it is still there
 

@@ -22,11 +22,11 @@ from math import inf
 from forwarder.inputs.block_reader import describe_damage
 from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.files.checkpoint import LogState
+from forwarder.inputs.files.discovery import FileStat
 from forwarder.inputs.files.file_handle import FileError, FileHandle, Inode
 from forwarder.inputs.files.identify import FileIdentifier
 from forwarder.inputs.files.paths import time_in_name
 from forwarder.inputs.files.read_queue import Event, File, Files, State
-from forwarder.inputs.files.scanner import FileStat
 
 SETTLE = timedelta(seconds=10)
 """An upload never pauses longer, except where it is broken off: SCP and SFTP send as fast as they

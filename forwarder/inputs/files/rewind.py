@@ -16,9 +16,9 @@ from contextlib import closing, suppress
 from typing import NamedTuple
 
 from forwarder.inputs.files.checkpoint import STARTED, LogState, decode
+from forwarder.inputs.files.discovery import FileSource, FileStat, scan
 from forwarder.inputs.files.file_handle import FileError, FileHandle
 from forwarder.inputs.files.paths import ReadingOrder, reading_order
-from forwarder.inputs.files.scanner import FileSource, FileStat, scan
 from forwarder.text import quoted
 
 

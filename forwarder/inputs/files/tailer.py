@@ -1,6 +1,6 @@
 """Follows files: what is appended to them comes out once, under whatever name it is.
 
-scanner ─────▶ tailer ────────▶ read queue ──▶ reader ───────────▶ chunks
+discovery ───▶ tailer ────────▶ read queue ──▶ reader ───────────▶ chunks
 which files    when to scan;    whose turn     compares with known logs (identify),
 are there      new, gone        it is          reads from where each stopped
                    └── files and checkpoints: each file, and how far each log was read
@@ -20,12 +20,19 @@ from typing import NamedTuple
 
 from forwarder.inputs.chunk import Chunk
 from forwarder.inputs.files.checkpoint import CheckpointStore, LogState
-from forwarder.inputs.files.discovery import say_passed_over
+from forwarder.inputs.files.discovery import (
+    FOLLOW,
+    FileSource,
+    FileStat,
+    Scan,
+    restat,
+    say_passed_over,
+    scan,
+)
 from forwarder.inputs.files.file_handle import MAX_OPEN, Inode
 from forwarder.inputs.files.identify import BLOCK_BYTES
 from forwarder.inputs.files.read_queue import Event, File, Files, State
 from forwarder.inputs.files.reader import LogReader, modified_at
-from forwarder.inputs.files.scanner import FOLLOW, FileSource, FileStat, Scan, restat, scan
 
 READ_BYTES = 1 << 20  # 1 MiB a call: enough for a commit, and soon over
 

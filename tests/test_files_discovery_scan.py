@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from forwarder.inputs.files.discovery import FileSource, restat, scan
 from forwarder.inputs.files.paths import fixed_folder, is_live
-from forwarder.inputs.files.scanner import FileSource, restat, scan
 
 
 def test_whose_a_file_is(tmp_path: Path) -> None:
