@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from forwarder_elasticsearch.settings import Settings
+from forwarder_bulk.settings import ElasticSettings
 from forwarder_elasticsearch.setup import setup
 
 from forwarder import SetupOptions
@@ -38,7 +38,7 @@ UNTIL = datetime(2026, 3, 2, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def installed(query_node: Node) -> Node:
     """Install templates and pipeline, as esa-forwarder setup does."""
-    settings = Settings.model_validate(
+    settings = ElasticSettings.model_validate(
         query_node.settings(username=USER, password=PASSWORD, timeout="1m")
     )
     for step in setup(settings, SetupOptions()):

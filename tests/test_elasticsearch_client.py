@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import trustme
-from forwarder_bulk.transport import explain
+from forwarder_bulk.settings import ElasticSettings
+from forwarder_bulk.transport import HttpPool
 from forwarder_elasticsearch.output import ElasticsearchOutput
-from forwarder_elasticsearch.settings import Settings
 from pydantic import ValidationError
 
 from forwarder.output import Unavailable
@@ -34,7 +34,7 @@ def server() -> Iterator[BulkServer]:
 
 def ship(**settings: object) -> None:
     """Ship a document."""
-    output = ElasticsearchOutput(Settings.model_validate(settings))
+    output = ElasticsearchOutput(ElasticSettings.model_validate(settings))
     try:
         output.open()
         assert list(output.write(make_documents(1))) == []
@@ -80,7 +80,7 @@ def ship(**settings: object) -> None:
 def test_a_mistake_is_named(settings: dict[str, object], said: str) -> None:
     """With what is allowed."""
     with pytest.raises(ValidationError, match=said):
-        Settings.model_validate(settings)
+        ElasticSettings.model_validate(settings)
 
 
 def test_the_pair_of_a_key_becomes_its_encoded_form(server: BulkServer) -> None:
@@ -106,9 +106,9 @@ def test_a_path_before_that_of_the_request(server: BulkServer) -> None:
 
 def test_a_cloud_id_is_a_url() -> None:
     """With or without a port."""
-    assert Settings(cloud_id=CLOUD_ID).urls() == ("https://abc123.eu.aws.example.com:443",)
+    assert ElasticSettings(cloud_id=CLOUD_ID).urls() == ("https://abc123.eu.aws.example.com:443",)
     text = "x:" + b64encode(b"host:9243$abc$").decode()
-    assert Settings(cloud_id=text).urls() == ("https://abc.host:9243",)
+    assert ElasticSettings(cloud_id=text).urls() == ("https://abc.host:9243",)
 
 
 def test_a_client_shows_its_certificate(tmp_path: Path) -> None:
@@ -140,15 +140,18 @@ def test_a_certificate_that_is_not_valid_yet_is_explained() -> None:
     """A clock may be wrong."""
     error = ssl.SSLCertVerificationError(1, "x")
     error.verify_code, error.verify_message = 9, "not yet"
-    assert "clocks" in explain(error)
+    pool = HttpPool("https://es1:9200", ElasticSettings.model_validate(HOST))
+    assert "clocks" in pool.explain(error)
     error.verify_code = 23
-    assert "not good: not yet" in explain(error)
+    assert "not good: not yet" in pool.explain(error)
 
 
 def test_nothing_is_verified(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """With a warning at each start, but not at each attempt to reach it."""
     server = BulkServer(Authority(tmp_path).context(tmp_path), product="Elasticsearch")
-    output = ElasticsearchOutput(Settings.model_validate({"hosts": [server.url], "verify": "none"}))
+    output = ElasticsearchOutput(
+        ElasticSettings.model_validate({"hosts": [server.url], "verify": "none"})
+    )
     try:
         for _ in range(2):
             output.open()
@@ -161,14 +164,14 @@ def test_nothing_is_verified(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
 
 def test_write_needs_open() -> None:
     """A missing one is named."""
-    output = ElasticsearchOutput(Settings.model_validate(HOST))
+    output = ElasticsearchOutput(ElasticSettings.model_validate(HOST))
     with pytest.raises(RuntimeError, match="before open"):
         output.write(make_documents(1))
 
 
 def test_a_bug_in_a_part_is_not_swallowed(server: BulkServer) -> None:
     """It is raised where the batch came from, whichever thread has met it."""
-    output = ElasticsearchOutput(Settings.model_validate({"hosts": [server.url]}))
+    output = ElasticsearchOutput(ElasticSettings.model_validate({"hosts": [server.url]}))
     output.open()
     try:
         documents = [x._replace(body=None) for x in make_documents(1000)]  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from forwarder_elasticsearch.settings import Settings
+from forwarder_bulk.settings import ElasticSettings
 from forwarder_elasticsearch.setup import setup
 
 from forwarder import ConfigError, SetupOptions, Step, Unavailable
@@ -53,7 +53,7 @@ def _clear(node: Node) -> None:
 
 def steps_of(node: Node, options: SetupOptions | None = None) -> list[Step]:
     """Give the steps, by the superuser."""
-    settings = Settings.model_validate(node.settings(username=USER, password=PASSWORD))
+    settings = ElasticSettings.model_validate(node.settings(username=USER, password=PASSWORD))
     return list(setup(settings, options or SetupOptions()))
 
 
@@ -223,7 +223,7 @@ def test_the_key_is_made_and_written(node: Node, tmp_path: Path, index: str | No
     if index is None:
         do(steps_of(node))
     path = tmp_path / "key"
-    settings = Settings.model_validate(node.settings(index=index))
+    settings = ElasticSettings.model_validate(node.settings(index=index))
     options = SetupOptions(user=USER, password=PASSWORD, key_file=path)
     *_, step = setup(settings, options)
     assert step.do is not None
@@ -274,7 +274,7 @@ def test_the_first_setup_is_as_the_documentation_has_it(
 def test_a_key_that_cannot_be_made_leaves_no_file(node: Node, tmp_path: Path) -> None:
     """So it can be tried again."""
     path = tmp_path / "key"
-    settings = Settings.model_validate(node.settings())
+    settings = ElasticSettings.model_validate(node.settings())
     *_, step = setup(settings, SetupOptions(user=USER, password="x", key_file=path))
     assert step.do is not None
     with pytest.raises(Unavailable, match=r"401 to POST .*; set up with a user and password, or a"):
@@ -292,7 +292,7 @@ def test_a_key_that_cannot_be_made_leaves_no_file(node: Node, tmp_path: Path) ->
 
 def test_a_cluster_that_is_not_there_is_said() -> None:
     """With its URL, when the first step is done; nothing is asked before."""
-    steps = list(setup(Settings(hosts=("http://127.0.0.1:9",)), SetupOptions()))
+    steps = list(setup(ElasticSettings(hosts=("http://127.0.0.1:9",)), SetupOptions()))
     assert steps[0].do is not None
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9"):
         steps[0].do()
@@ -311,7 +311,9 @@ def test_a_kibana_that_is_elasticsearch(node: Node) -> None:
 
 def test_everything_can_be_exported_without_a_cluster() -> None:
     """As it is shipped; and for Kibana and for other systems, too."""
-    steps = {x.file: x for x in setup(Settings(hosts=("http://127.0.0.1:9",)), SetupOptions())}
+    steps = {
+        x.file: x for x in setup(ElasticSettings(hosts=("http://127.0.0.1:9",)), SetupOptions())
+    }
     assert json.loads(steps["elasticsearch/pipeline.json"].body) == read("pipeline.json")
     assert (
         steps["elasticsearch/index_template.json"].request == "PUT /_index_template/logs-cisco_esa"

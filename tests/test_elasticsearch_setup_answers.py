@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from forwarder_elasticsearch.settings import Settings
+from forwarder_bulk.settings import ElasticSettings
 from forwarder_elasticsearch.setup import setup
 
 from forwarder import SetupOptions, Unavailable
@@ -51,7 +51,7 @@ def do(server: BulkServer, request: str, *, kibana: bool = False, remove: bool =
     options = SetupOptions(values={"kibana": server.url} if kibana else {}, remove=remove)
     (step,) = [
         x
-        for x in setup(Settings.model_validate({"hosts": [server.url]}), options)
+        for x in setup(ElasticSettings.model_validate({"hosts": [server.url]}), options)
         if x.request.replace(server.url, "").startswith(request)
     ]
     assert step.do is not None
@@ -91,7 +91,7 @@ def test_another_node_is_asked_where_one_is_down(server: BulkServer) -> None:
         f"GET {_PIPELINE}": Answer(404, {}),
         f"PUT {_PIPELINE}": Answer(200, {"acknowledged": True}),
     }
-    settings = Settings.model_validate({"hosts": [gone.url, server.url]})
+    settings = ElasticSettings.model_validate({"hosts": [gone.url, server.url]})
     step = next(iter(setup(settings, SetupOptions())))
     assert step.do is not None
     assert step.do() == "created, version 1"
@@ -181,7 +181,7 @@ def test_a_key_that_could_not_ship_is_not_made(server: BulkServer, tmp_path: Pat
     )
     path = tmp_path / "key"
     options = SetupOptions(user="ann", password="x", key_file=path)
-    *_, step = setup(Settings.model_validate({"hosts": [server.url]}), options)
+    *_, step = setup(ElasticSettings.model_validate({"hosts": [server.url]}), options)
     assert step.do is not None
     with pytest.raises(Unavailable, match=r"no more privileges than .*create_doc on logs-cisco_"):
         step.do()

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from forwarder_bulk.settings import ElasticSettings
 from forwarder_elasticsearch.check import check
 from forwarder_elasticsearch.output import ElasticsearchOutput
-from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
 
 from forwarder import ConfigError, SetupOptions, Step
@@ -28,14 +28,14 @@ NAMES = (
     "component template cisco_esa.esa-logins@mappings",
     "index template cisco_esa.esa-logins",
 )
-UNASKED = Settings(hosts=("http://127.0.0.1:9",), index=INDEX)
+UNASKED = ElasticSettings(hosts=("http://127.0.0.1:9",), index=INDEX)
 """No cluster is asked."""
 
 
-def settings_of(node: Node, **more: object) -> Settings:
+def settings_of(node: Node, **more: object) -> ElasticSettings:
     """Give the settings of the superuser."""
     settings = node.settings(username=USER, password=PASSWORD, index=INDEX)
-    return Settings.model_validate({**settings, **more})
+    return ElasticSettings.model_validate({**settings, **more})
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from forwarder_bulk.settings import ElasticSettings
 from forwarder_bulk.transport import MAX_BYTES
-from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
 
 from forwarder import ConfigError, SetupOptions, Unavailable
@@ -17,7 +17,7 @@ from tests.kibana.standing_in import StandIn
 from tests.servers.certificates import Authority
 from tests.test_assets import OBJECTS, RULES
 
-SETTINGS = Settings(hosts=("http://127.0.0.1:9",))
+SETTINGS = ElasticSettings(hosts=("http://127.0.0.1:9",))
 """No cluster is asked here."""
 _EXPORT = "POST /api/saved_objects/_export"
 """What Kibana is asked first."""
@@ -37,7 +37,7 @@ def do(
     remove: bool = False,
     space: str | None = None,
     key: str = "id:key",
-    settings: Settings = SETTINGS,
+    settings: ElasticSettings = SETTINGS,
 ) -> list[str]:
     """Do the steps that are of Kibana; give what was done."""
     values = {"kibana": kibana.url + "/"} | ({} if space is None else {"space": space})
@@ -193,7 +193,7 @@ def test_an_answer_without_an_end_is_said(
     server.others[_EXPORT] = answer
     server.trickles = trickles
     timeout = "300ms" if trickles else "30s"
-    settings = Settings.model_validate({"hosts": ["http://127.0.0.1:9"], "timeout": timeout})
+    settings = ElasticSettings.model_validate({"hosts": ["http://127.0.0.1:9"], "timeout": timeout})
     try:
         with pytest.raises(Unavailable, match=f"{server.url} {words}"):
             _import(server.url, settings)
@@ -201,7 +201,7 @@ def test_an_answer_without_an_end_is_said(
         server.stop()
 
 
-def _import(url: str, settings: Settings = SETTINGS) -> None:
+def _import(url: str, settings: ElasticSettings = SETTINGS) -> None:
     """Do the steps of a Kibana, which is asked first what it has."""
     options = SetupOptions(api_key="id:key", values={"kibana": url})
     for step in setup(settings, options):
@@ -214,12 +214,12 @@ def test_kibana_is_trusted_as_the_cluster_is(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     stand_in = StandIn(authority.context(tmp_path))
     try:
-        known = Settings(hosts=("https://127.0.0.1:9",), ca_certs=authority.path)
+        known = ElasticSettings(hosts=("https://127.0.0.1:9",), ca_certs=authority.path)
         assert do(stand_in, settings=known)[0] == f"{len(OBJECTS)} objects, version 1"
-        unknown = Settings(hosts=("https://127.0.0.1:9",))
+        unknown = ElasticSettings(hosts=("https://127.0.0.1:9",))
         with pytest.raises(Unavailable, match="authority that is not trusted"):
             do(stand_in, settings=unknown)
-        careless = Settings(hosts=("https://127.0.0.1:9",), verify="none")
+        careless = ElasticSettings(hosts=("https://127.0.0.1:9",), verify="none")
         assert do(stand_in, settings=careless)[0].startswith("are there")
     finally:
         stand_in.close()
@@ -228,7 +228,7 @@ def test_kibana_is_trusted_as_the_cluster_is(tmp_path: Path) -> None:
 def test_kibana_is_asked_by_a_user_through_a_proxy(kibana: StandIn) -> None:
     """The proxy gets its own password, and Kibana the user's."""
     proxy = kibana.url.replace("://", "://gate:keeper@")
-    settings = Settings.model_validate({"hosts": ["http://127.0.0.1:9"], "proxy": proxy})
+    settings = ElasticSettings.model_validate({"hosts": ["http://127.0.0.1:9"], "proxy": proxy})
     values = {"kibana": "http://kibana.example.com:5601"}
     options = SetupOptions(values=values, user="u", password="p")
     (step,) = [x for x in setup(settings, options) if x.what == "detection rules"]

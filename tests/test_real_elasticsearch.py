@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from elasticsearch import ApiError, Elasticsearch
 from forwarder_bulk.output import BulkOutput
+from forwarder_bulk.settings import ElasticSettings
 from forwarder_elasticsearch.check import check
 from forwarder_elasticsearch.output import ElasticsearchOutput
-from forwarder_elasticsearch.settings import Settings
 
 from forwarder.events import Document
 from forwarder.output import Expected, Finding, Unavailable
@@ -61,7 +61,7 @@ def namespace() -> str:
 @contextmanager
 def opened(settings: dict[str, object]) -> Iterator[BulkOutput]:
     """Open an output."""
-    output = ElasticsearchOutput(Settings.model_validate(settings))
+    output = ElasticsearchOutput(ElasticSettings.model_validate(settings))
     try:
         output.open()
         yield output
@@ -196,7 +196,7 @@ def test_http_where_tls_is_spoken(node_8: Node, namespace: str) -> None:
         pytest.raises(Unavailable, match="may speak TLS: try https://"),
     ):
         output.write(make(1, namespace))
-    (finding,) = check(Settings.model_validate({"hosts": [url]}), Expected())
+    (finding,) = check(ElasticSettings.model_validate({"hosts": [url]}), Expected())
     assert "try https://" in finding.advice
 
 
@@ -295,7 +295,7 @@ def test_the_check_asks_for_the_namespaces_of_the_appliances(node_8: Node, tmp_p
 
 def look(node: Node, **settings: object) -> list[Finding]:
     """Check an output."""
-    return list(check(Settings.model_validate(node.settings(**settings)), Expected()))
+    return list(check(ElasticSettings.model_validate(node.settings(**settings)), Expected()))
 
 
 class TestTls:

@@ -1,4 +1,4 @@
-"""Ships batches to Elasticsearch or OpenSearch in bulk requests.
+"""Ships batches to Elasticsearch or OpenSearch in bulk requests, and names where documents go.
 
 Each document is created with its id, so one that comes again is recognised, and is there once.
 Nothing else is asked of the cluster, so a key needs ``auto_configure`` and ``create_doc`` and
@@ -14,21 +14,29 @@ one: so all that may be in flight at once are, nearly until the last. All are fi
 
 After an answer that says to wait, nothing more of the batch is sent. Where the server postpones
 some documents of a request and takes most of them, the rest of the batch is.
+
+A data stream is named after what the document says of itself: type, dataset and namespace. The
+names could not be chosen otherwise: the mapping of Elasticsearch takes a document only into the
+data stream that it names. An index is named by a pattern with the time of the event in it, not of
+the moment. So the same document always goes to the same index, and its ``_id`` is found there
+however late it comes again. A data stream looks for an ``_id`` only in the newest of its indices.
 """
 
 import logging
+import re
 import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import accumulate
+from typing import NamedTuple
 
-from forwarder import Document, Failure, Unavailable
+from forwarder import Document, Expected, Failure, Unavailable
 from forwarder_bulk.response import BulkResult, Disposition, interpret
 from forwarder_bulk.settings import ClusterSettings
-from forwarder_bulk.targets import Request, Targets
 from forwarder_bulk.transport import Reply, UnreachableError, compress
 
 _log = logging.getLogger(__name__)
@@ -41,6 +49,21 @@ _UNLIMITED = 20_000  # documents; more than any batch has
 _FEWEST = 50
 """Documents, some 100 KB. A request that is postponed although it is small is not postponed for its
 size, and to send one document at a time afterwards would take long for nothing."""
+
+_PREFIX = "logs-cisco_esa.auth-"  # before the namespace
+ANY = f"{_PREFIX}*"  # all data streams of our documents
+DEFAULT = f"{_PREFIX}default"  # for a document that does not say it
+
+# Within the text of a value each quotation mark has a backslash before it. So what an attacker
+# writes there never looks like a key and its value.
+_DATA_STREAM = re.compile(
+    rb'"data_stream":\{"type":"([^"\\]+)","dataset":"([^"\\]+)","namespace":"([^"\\]+)"\}'
+)
+_APPLIANCE = re.compile(rb'"host":\{"name":"((?:[^"\\]|\\.)*)"')
+_TIME = re.compile(rb'"@timestamp": ?"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)')
+
+_NOT_IN_NAMESPACE = re.compile(r'[-\\/*?"<>|,#:\s\x00-\x1f]')
+_MAX_NAMESPACE_BYTES = 100  # as Elastic has it for the parts of a data stream's name
 
 
 class BulkOutput(ABC):
@@ -153,7 +176,7 @@ class BulkOutput(ABC):
                     if batch.stopped_by is None or not result.failures:
                         batch.stopped_by = result
 
-    def _post(self, request: Request) -> Reply:
+    def _post(self, request: "Request") -> Reply:
         """Make one request; if a node cannot be reached, the next one is asked.
 
         Once more than there are nodes: a connection may be one that was cut while it was idle.
@@ -172,7 +195,7 @@ class BulkOutput(ABC):
         """Prepare the connections; raises Unavailable where a file of the settings is of no use."""
 
     @abstractmethod
-    def post(self, request: Request) -> Reply:
+    def post(self, request: "Request") -> Reply:
         """Make one request of one node, after an UnreachableError of another one."""
 
     @abstractmethod
@@ -190,3 +213,88 @@ class _Batch:
 
 def _later(documents: Sequence[Document], result: BulkResult) -> list[Failure]:
     return [Failure(x, result.reason, retryable=True, status=result.status) for x in documents]
+
+
+class Request(NamedTuple):
+    """A bulk request for some documents."""
+
+    where: str | None  # where all of them go; None where each line says it
+    body: bytes  # NDJSON, with a newline at the end; later compressed
+
+
+class Targets:
+    """Names data streams and indices, and makes requests."""
+
+    def __init__(self, index: str | None = None, *, by_appliance: bool = False) -> None:
+        """Use an index pattern as of ``strftime``, or data streams, one an appliance or not."""
+        self._index = index
+        self._is_fixed = index is not None and "%" not in index
+        self._by_appliance = by_appliance
+        self._usual: tuple[bytes, str] = (b"", "")
+        """How the last document that was looked at names its data stream, and the name."""
+
+    def request(self, documents: Sequence[Document]) -> Request:
+        """Make the body of a request."""
+        if self._is_fixed:
+            return Request(self._index, _join_creates(documents))
+        key, name = self._usual
+        if key and not [x for x in documents if key not in x.body]:
+            return Request(name, _join_creates(documents))  # nearly always
+        found = [self.place(x) for x in documents]
+        names = {name for name, _ in found}
+        if len(names) == 1:
+            return Request(names.pop(), _join_creates([x for _, x in found]))
+        lines = [
+            b'{"create":{"_index":"%b","_id":"%b"}}\n%b\n' % (name.encode(), x.id.encode(), x.body)
+            for name, x in found
+        ]
+        return Request(None, b"".join(lines))
+
+    def place(self, document: Document) -> tuple[str, Document]:
+        """Name where a document goes; with a namespace of its own, it says so itself."""
+        body = document.body
+        if self._index is not None:
+            found = _TIME.search(body)
+            # Only a document that was damaged by hand has no time.
+            time = f"{found[1].decode() if found else '1970-01-01T00:00:00'}+00:00"
+            return datetime.fromisoformat(time).strftime(self._index), document
+        found = _DATA_STREAM.search(body)
+        if found is None:
+            return DEFAULT, document
+        namespace = found[3]
+        if not self._by_appliance:
+            self._usual = found[0], b"-".join(found.groups()).decode()
+        else:
+            appliance = _APPLIANCE.search(body)
+            if appliance is not None:
+                namespace = sanitise(appliance[1].decode(errors="replace")).encode()
+                body = body[: found.start(3)] + namespace + body[found.end(3) :]
+                document = Document(document.id, body)
+        return b"-".join((found[1], found[2], namespace)).decode(), document
+
+    def expect(self, expected: Expected) -> tuple[str, ...]:
+        """Name where documents will go; ANY, or the pattern of indices, where it is not known."""
+        if self._index is not None:
+            return (pattern_of(self._index),)
+        if not self._by_appliance:
+            namespaces = {expected.namespace, *expected.own_namespaces}
+            return tuple(sorted(_PREFIX + x for x in namespaces))
+        return tuple(sorted({_PREFIX + sanitise(x) for x in expected.appliances})) or (ANY,)
+
+
+def pattern_of(index: str) -> str:
+    """Make what fits all indices of a setting ``index``, whatever the time."""
+    return re.sub(r"(?:%.)+", "*", index)
+
+
+def _join_creates(documents: Sequence[Document]) -> bytes:
+    chunks: list[bytes] = []
+    for id_, body in documents:  # joined all at once: each is copied once
+        chunks += (b'{"create":{"_id":"', id_.encode(), b'"}}\n', body, b"\n")
+    return b"".join(chunks)
+
+
+def sanitise(appliance: str) -> str:
+    """Make a namespace of the name of an appliance, as ``esa1.example.com``."""
+    text = _NOT_IN_NAMESPACE.sub("_", appliance.lower())
+    return text.encode()[:_MAX_NAMESPACE_BYTES].decode(errors="ignore") or "default"

@@ -15,7 +15,7 @@ import socket
 import ssl
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -35,11 +35,9 @@ _CHUNK = 1 << 16  # bytes that are read at once
 _LEVEL = 1
 """Of 0 to 3. Documents shrink to a fourteenth; 0 compresses a quarter worse in the same time, 3
 takes eight times as long and gains nothing."""
-_OF_ANOTHER = "is for another name; use the name that is in it, or set verify: certificate"
 _NAME_DIFFERS = (62, 64)  # of a host, or of an address
 _MOST_NAMES = 10  # of a certificate, in one sentence
 _MAX_NAME = 100  # characters
-_MAY_BE_TLS = "it may speak TLS: try https://"
 _TLS_EXPECTED = re.compile(rb"plain HTTP request|speaking plain HTTP|HTTP request to an HTTPS")
 """In the pages with which nginx, Apache and servers in Go answer HTTP where they expect TLS.
 Elasticsearch, OpenSearch and Kibana hang up."""
@@ -47,13 +45,8 @@ _MEANINGS = {
     9: "is not valid yet; see whether the clocks are right",
     10: "has expired, or that of its authority has; it needs a new one",
     **dict.fromkeys(range(18, 22), "is of an authority that is not trusted; name it in ca_certs"),
-    **dict.fromkeys(_NAME_DIFFERS, _OF_ANOTHER),
 }
 """Of codes of OpenSSL; see X509_STORE_CTX_get_error(3)."""
-
-
-class AnswerTooLongError(HTTPError):
-    """An answer had no end where it should have had one."""
 
 
 class UnreachableError(Unavailable):
@@ -133,8 +126,7 @@ class HttpPool:
             return Reply(self._url, response.status, response.headers, bytes(data))
         except (HTTPError, HTTPException) as error:
             kind = Unavailable if _is_late(error) else UnreachableError
-            words = explain(error, is_plain=self._is_plain, find_names=self._find_names)
-            raise kind(f"{self._url} {words}") from error
+            raise kind(f"{self._url} {self.explain(error)}") from error
         finally:
             # An error that is kept has this frame by its traceback, and what is in it.
             data.clear()
@@ -144,24 +136,72 @@ class HttpPool:
         try:
             while chunk := response.read1(_CHUNK):
                 data += chunk
-                if len(data) > MAX_BYTES or time.monotonic() > end:
-                    response.close()  # with what else is on its way
-                    raise AnswerTooLongError if len(data) > MAX_BYTES else HTTPError(TimeoutError())
+                if len(data) <= MAX_BYTES and time.monotonic() <= end:
+                    continue
+                response.close()  # with what else is on its way
+                if len(data) <= MAX_BYTES:
+                    raise HTTPError(TimeoutError())
+                raise UnreachableError(
+                    f"{self._url} answers with more than {MAX_BYTES >> 20} MiB; see whether its URL"
+                    " is right"
+                )
         except ValueError as error:  # of http.client, as of a chunk with a negative length
             raise HTTPException(str(error)) from error
         finally:
             response.release_conn()
 
-    @property
-    def _is_plain(self) -> bool:
-        return self._url.startswith("http:")
+    def explain(self, error: BaseException) -> str:
+        """Say why there is no answer and what to do, to be put behind the name of the server."""
+        causes = list(_find_causes(error))
+
+        def find(*kinds: type[BaseException]) -> BaseException | None:
+            return next((x for x in causes if isinstance(x, kinds)), None)
+
+        perhaps = "it may speak TLS: try https://, or " if self._is_plain else ""
+        if find(ssl.SSLEOFError, RemoteDisconnected, IncompleteRead):
+            advice = "see how it is, and what is between"
+            perhaps = "" if find(IncompleteRead) else perhaps
+            return f"hung up before its answer was whole; {perhaps}{advice}"
+        if find(HTTPException):
+            return (
+                f"answers with what is not HTTP; {perhaps}see whether its URL is right, with port"
+            )
+        if isinstance(refused := find(ssl.SSLError), ssl.SSLError):
+            return f"cannot be trusted: {self._explain_tls(refused)}"
+        if _is_late(error):
+            return "does not answer in time; see how it is, or set a longer timeout"
+        known = (x.strerror for x in causes if isinstance(x, OSError) and x.strerror)
+        words, advice = next(known, str(error)), "see whether it runs, and whether its URL is right"
+        perhaps = perhaps if find(ConnectionResetError) else ""
+        return f"cannot be reached: {words}; {perhaps}{advice}"
+
+    def _explain_tls(self, error: ssl.SSLError) -> str:
+        if not isinstance(error, ssl.SSLCertVerificationError):
+            text = _words_of(error)
+            if "WRONG_VERSION_NUMBER" in str(error) or "RECORD_LAYER" in str(error):
+                text += "; the server seems to speak plain HTTP there: use http://, or another port"
+            return text
+        if error.verify_code not in _NAME_DIFFERS:
+            meaning = _MEANINGS.get(error.verify_code, f"is not good: {error.verify_message}")
+            return f"its certificate {meaning}"
+        names = self._find_names()
+        holds = f", it holds {', '.join(names[:_MOST_NAMES])}" if names else ""
+        holds += ", ..." if len(names) > _MOST_NAMES else ""
+        return (
+            f"its certificate is for another name{holds}; use a name that it holds, or set verify:"
+            " certificate"
+        )
 
     def _find_names(self) -> list[str]:
         """Find the names in the certificate of the server; none behind a proxy."""
         if self._settings.proxy is not None:
             return []
         certificate = fetch_certificate(self._url, self._settings, any_name=True)
-        return [str(name)[:_MAX_NAME] for _, name in certificate.get("subjectAltName", ())]
+        return [repr(str(name)[:_MAX_NAME]) for _, name in certificate.get("subjectAltName", ())]
+
+    @property
+    def _is_plain(self) -> bool:
+        return self._url.startswith("http:")
 
     def close(self) -> None:
         """Close all connections."""
@@ -243,53 +283,14 @@ def _is_late(error: BaseException) -> bool:
     return any(isinstance(x, TimeoutError) and x.errno is None for x in _find_causes(error))
 
 
-def explain(
-    error: BaseException,
-    *,
-    is_plain: bool = False,
-    find_names: Callable[[], Sequence[str]] = tuple,
-) -> str:
-    """Say why there is no answer and what to do, to be put behind the name of the server.
-
-    ``is_plain``: it was asked without TLS; ``find_names`` finds the names in its certificate.
-    """
-    causes = list(_find_causes(error))
-
-    def find(*kinds: type[BaseException]) -> BaseException | None:
-        return next((x for x in causes if isinstance(x, kinds)), None)
-
-    if find(ssl.SSLEOFError, RemoteDisconnected, IncompleteRead):
-        perhaps = f"{_MAY_BE_TLS}, or " if is_plain and not find(IncompleteRead) else ""
-        return f"hung up before its answer was whole; {perhaps}see how it is, and what is between"
-    if find(AnswerTooLongError):
-        return f"answers with more than {MAX_BYTES >> 20} MiB; see whether its URL is right"
-    if find(HTTPException):
-        perhaps = f"{_MAY_BE_TLS}, or " if is_plain else ""
-        return f"answers with what is not HTTP; {perhaps}see whether its URL is right, with port"
-    if isinstance(refused := find(ssl.SSLError), ssl.SSLError):
-        return f"cannot be trusted: {_explain_tls(refused, find_names)}"
-    if _is_late(error):
-        return "does not answer in time; see how it is, or set a longer timeout"
-    words = next((x.strerror for x in causes if isinstance(x, OSError) and x.strerror), str(error))
-    perhaps = f"{_MAY_BE_TLS}, or " if is_plain and find(ConnectionResetError) else ""
-    return f"cannot be reached: {words}; {perhaps}see whether it runs, and whether its URL is right"
-
-
-def _explain_tls(error: ssl.SSLError, find_names: Callable[[], Sequence[str]]) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        if error.verify_code in _NAME_DIFFERS and (names := find_names()):
-            found = ", ".join(map(repr, names[:_MOST_NAMES]))
-            more = ", ..." if len(names) > _MOST_NAMES else ""
-            return (
-                f"its certificate is for another name, it holds {found}{more}; use a name that it"
-                " holds, or set verify: certificate"
-            )
-        meaning = _MEANINGS.get(error.verify_code, f"is not good: {error.verify_message}")
-        return f"its certificate {meaning}"
-    text = _words_of(error)
-    if "WRONG_VERSION_NUMBER" in str(error) or "RECORD_LAYER" in str(error):
-        text += "; the server seems to speak plain HTTP there: use http://, or another port"
-    return text
+def _find_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Return an error, and one after the other what it came from: libraries wrap one another's."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        yield error
+        seen.add(id(error))
+        inner = (x for x in error.args if isinstance(x, BaseException))
+        error = next(inner, error.__cause__ or error.__context__)
 
 
 def _words_of(error: OSError) -> str:
@@ -304,16 +305,11 @@ def check_nodes(
     """Check each node; what is wrong with several in the same way comes once, at the end."""
     wrong = defaultdict[Finding, list[str]](list)
     for url in urls:
-        findings = check(url)
-        try:
-            for found in findings:
-                if found.good:
-                    yield found
-                else:
-                    wrong[found._replace(text=found.text.removeprefix(url))].append(url)
-        except Unavailable as error:
-            found = as_finding(str(error))
-            wrong[found._replace(text=found.text.removeprefix(url))].append(url)
+        for found in _check_node(url, check):
+            if found.good:
+                yield found
+            else:
+                wrong[found._replace(text=found.text.removeprefix(url))].append(url)
     for found, (url, *others) in wrong.items():
         # What begins otherwise is not about a node, such as a file of the settings.
         is_of_node = found.text[:1] in {" ", ":"}
@@ -321,18 +317,15 @@ def check_nodes(
         yield found._replace(text=f"{url if is_of_node else ''}{found.text}{more}")
 
 
+def _check_node(url: str, check: Callable[[str], Iterator[Finding]]) -> Iterator[Finding]:
+    try:
+        yield from check(url)
+    except Unavailable as error:
+        yield as_finding(str(error))
+
+
 def as_finding(text: str) -> Finding:
     """Make what a check finds of a text that says, after a semicolon, what to do."""
     text, _, advice = text.removesuffix(".").partition("; ")
     advice = advice or "see how the server is"
     return Finding(good=False, text=text, advice=f"{advice[0].upper()}{advice[1:]}.")
-
-
-def _find_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Return an error, and one after the other what it came from: libraries wrap one another's."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        yield error
-        seen.add(id(error))
-        inner = (x for x in error.args if isinstance(x, BaseException))
-        error = next(inner, error.__cause__ or error.__context__)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 
+from forwarder_bulk.settings import ElasticSettings
+
 from forwarder import Output, OutputPlugin, hookimpl
 from forwarder_elasticsearch.check import check
-from forwarder_elasticsearch.settings import Settings
 from forwarder_elasticsearch.setup import setup
 
 
-def build(settings: Settings) -> Output:
+def build(settings: ElasticSettings) -> Output:
     """Make an output."""
     # The client takes half a second to import, which most commands need not spend.
     from forwarder_elasticsearch.output import ElasticsearchOutput  # noqa: PLC0415
@@ -22,7 +23,7 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
     return [
         OutputPlugin(
             name="elasticsearch",
-            config=Settings,
+            config=ElasticSettings,
             build=build,
             check=check,
             setup=setup,

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from urllib.parse import quote
 
-from forwarder_bulk.targets import ANY, Targets
+from forwarder_bulk.output import ANY, Targets
+from forwarder_bulk.settings import ElasticSettings
 from forwarder_bulk.transport import check_nodes, fetch_certificate
 
 from forwarder import Expected, Finding
 from forwarder_elasticsearch.client import Answer, request
 from forwarder_elasticsearch.names import Names
-from forwarder_elasticsearch.settings import Settings
 
 _LEAST, _BELOW = (8, 19), (10, 0)
 """What the tests go against: 8.19 and 9. What we need, ``require_data_stream``, came with 8.13."""
@@ -29,7 +29,7 @@ _SOON = timedelta(days=14)  # enough to ask another team for a new certificate
 _SEE_SERVER = "See how the server is, and whether hosts is right."
 
 
-def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
+def check(settings: ElasticSettings, expected: Expected) -> Iterator[Finding]:
     """Look at each node, and at the cluster by the first that takes the credentials."""
     checked: list[str] = []
 
@@ -45,7 +45,7 @@ def check(settings: Settings, expected: Expected) -> Iterator[Finding]:
     yield from check_nodes(settings.urls(), check_node)
 
 
-def _check_certificate(settings: Settings, url: str) -> Iterator[Finding]:
+def _check_certificate(settings: ElasticSettings, url: str) -> Iterator[Finding]:
     """See until when the certificate of a node holds; what else is wrong, a request tells."""
     if settings.verify == "none":
         advice = "Name the authority in ca_certs, and leave verify out."
@@ -58,7 +58,7 @@ def _check_certificate(settings: Settings, url: str) -> Iterator[Finding]:
         yield _bad(text, "Give the server a new one before that.") if is_soon else _good(text)
 
 
-def _check_cluster(settings: Settings, expected: Expected, url: str) -> Iterator[Finding]:
+def _check_cluster(settings: ElasticSettings, expected: Expected, url: str) -> Iterator[Finding]:
     ask = partial(request, settings, url)
     names, pipeline = Names(settings.index), settings.pipeline
     template, at = f"index template {names.template}", f"/_index_template/{names.template}"
@@ -91,7 +91,7 @@ def _check_cluster(settings: Settings, expected: Expected, url: str) -> Iterator
         )
 
 
-def _judge_login(settings: Settings, url: str, answer: Answer) -> Finding:
+def _judge_login(settings: ElasticSettings, url: str, answer: Answer) -> Finding:
     status, reason = answer.status, f": {answer.reason}" if answer.reason else ""
     match answer.body:
         case {"api_key": {"name": str(name)}} if status == 200:  # noqa: PLR2004 - of HTTP

@@ -10,10 +10,10 @@ from typing import Any, Literal, NamedTuple, Self
 
 import orjson
 from forwarder_bulk.response import find_error, show_page
+from forwarder_bulk.settings import ElasticSettings
 from forwarder_bulk.transport import HttpPool, Reply, parse_shallow
 
 from forwarder import Unavailable
-from forwarder_elasticsearch.settings import Settings
 
 JSON = "application/json"
 _WITH_A_BODY = (*range(200, 300), 400, 404, 405)
@@ -50,7 +50,11 @@ class Answer(NamedTuple):
 
     def strange(self) -> Unavailable:
         """Say that it is not an answer of what should answer there."""
-        return _strange(self.where, show_page(orjson.dumps(self.body)), self.product)
+        found = self.page or show_page(orjson.dumps(self.body) if self.body else b"")
+        return Unavailable(
+            f"{self.where} with what is not an answer of {self.product}: {found}; see whether its"
+            " URL is right, and what is between here and there."
+        )
 
     @contextmanager
     def understanding(self) -> Iterator[None]:
@@ -62,7 +66,7 @@ class Answer(NamedTuple):
 
 
 def request(  # noqa: PLR0913 - the parts of a request
-    settings: Settings,
+    settings: ElasticSettings,
     url: str,
     method: str,
     path: str,
@@ -85,19 +89,14 @@ def request(  # noqa: PLR0913 - the parts of a request
             " has port 5601."
         )
     where = f"{url} answers {reply.status} to {method} {path}"
-    found, page = parse_shallow(reply.body), show_page(reply.body)
+    found = parse_shallow(reply.body)
     if isinstance(found, dict):
         return Answer(where, reply.status, found, product=product)
+    page = show_page(reply.body) if reply.body else ""
+    answer = Answer(where, reply.status, {}, page, product)
     if reply.status in _WITH_A_BODY:
-        raise _strange(where, page, product)
-    return Answer(where, reply.status, {}, page if reply.body else "", product)
-
-
-def _strange(where: str, page: str, product: str) -> Unavailable:
-    return Unavailable(
-        f"{where} with what is not an answer of {product}: {page}; see whether its URL is right,"
-        " and what is between here and there."
-    )
+        raise answer.strange()
+    return answer
 
 
 def check_product(reply: Reply) -> None:

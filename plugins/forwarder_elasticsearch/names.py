@@ -10,7 +10,7 @@ import re
 from fnmatch import fnmatchcase
 from importlib.resources import files
 
-from forwarder_bulk.targets import ANY, pattern_of
+from forwarder_bulk.output import ANY, pattern_of
 
 from forwarder import ConfigError
 

@@ -9,24 +9,28 @@ import logging
 from typing import Any, NamedTuple
 
 import elastic_transport
-from elasticsearch import Elasticsearch, UnsupportedProductError
-from forwarder_bulk.output import BulkOutput
+from elasticsearch import Elasticsearch
+from forwarder_bulk.output import BulkOutput, Request
 from forwarder_bulk.response import FILTER
-from forwarder_bulk.targets import Request
+from forwarder_bulk.settings import ElasticSettings
 from forwarder_bulk.transport import HttpPool, Reply, UnreachableError
 
 from forwarder import Unavailable
 from forwarder_elasticsearch.client import JSON, check_product
-from forwarder_elasticsearch.settings import Settings
 
 _ANY_STATUS = range(100, 1000)
 """All that ``http.client`` takes for one; the client must not raise for any of them."""
+_ACCEPTED = elastic_transport.HttpHeaders(
+    {"content-type": JSON, "x-elastic-product": "Elasticsearch"}
+)
+"""What the client gets as the headers of any reply: it would refuse some, and look at the product
+only once. What answered is judged from the reply itself."""
 
 
 class ElasticsearchOutput(BulkOutput):
     """Ships to one cluster."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ElasticSettings) -> None:
         super().__init__(settings)
         self._client: Elasticsearch | None = None
 
@@ -60,16 +64,11 @@ class ElasticsearchOutput(BulkOutput):
                 require_data_stream=True if self._settings.index is None else None,
                 filter_path=FILTER,
             )
-            meta, body = response.meta, response.body
-        except UnsupportedProductError as error:
-            meta, body = error.meta, b""
+        except elastic_transport.ConnectionTimeout as error:
+            raise Unavailable(error.message) from error
         except elastic_transport.ConnectionError as error:
             raise UnreachableError(error.message) from error
-        except elastic_transport.TransportError as error:
-            raise Unavailable(error.message) from error
-        reply = Reply(
-            _url_of(meta), meta.status, meta.headers, body if isinstance(body, bytes) else b""
-        )
+        reply: Reply = response.body
         check_product(reply)
         return reply
 
@@ -80,18 +79,12 @@ class ElasticsearchOutput(BulkOutput):
             self._client = None
 
 
-def _url_of(meta: elastic_transport.ApiResponseMeta) -> str:
-    node = meta.node
-    host = f"[{node.host}]" if ":" in node.host else node.host
-    return f"{node.scheme}://{host}:{node.port}{node.path_prefix}"
-
-
 class _RawSerializer(elastic_transport.Serializer):
-    """Passes bytes on: requests are encoded already, and replies are parsed elsewhere."""
+    """Passes on what is encoded or read elsewhere: the bytes of requests, and replies."""
 
     mimetype = "application/*"
 
-    def loads(self, data: bytes) -> bytes:
+    def loads(self, data: Any) -> Any:  # noqa: ANN401 - the client knows bytes alone
         return data
 
     def dumps(self, data: bytes) -> bytes:
@@ -100,11 +93,11 @@ class _RawSerializer(elastic_transport.Serializer):
 
 class _NodeResponse(NamedTuple):
     meta: elastic_transport.ApiResponseMeta
-    body: bytes
+    body: Reply
 
 
 class _Node(elastic_transport.BaseNode):
-    settings: Settings
+    settings: ElasticSettings
 
     def __init__(self, config: elastic_transport.NodeConfig) -> None:
         super().__init__(config)
@@ -118,17 +111,15 @@ class _Node(elastic_transport.BaseNode):
         headers: elastic_transport.HttpHeaders | None = None,
         request_timeout: object = None,  # noqa: ARG002 - the pool limits the time
     ) -> Any:  # noqa: ANN401 - the name of its type is not public
-        """Make a request; an error names the node."""
+        """Make a request; after an error, the client asks other nodes first."""
         try:
             reply = self._pool.request(method, target, body, headers)
         except UnreachableError as error:
             raise elastic_transport.ConnectionError(str(error)) from error
         except Unavailable as error:
             raise elastic_transport.ConnectionTimeout(str(error)) from error
-        # The client would refuse what says that it is something else.
-        answered = elastic_transport.HttpHeaders({**reply.headers, "content-type": JSON})
-        meta = elastic_transport.ApiResponseMeta(reply.status, "1.1", answered, 0.0, self.config)
-        return _NodeResponse(meta, reply.body)
+        meta = elastic_transport.ApiResponseMeta(reply.status, "1.1", _ACCEPTED, 0.0, self.config)
+        return _NodeResponse(meta, reply)
 
     def close(self) -> None:
         self._pool.close()

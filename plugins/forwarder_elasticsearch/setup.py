@@ -1,26 +1,33 @@
-"""What ``esa-forwarder setup`` brings to Elasticsearch, and all its steps with those for Kibana.
+"""What ``esa-forwarder setup`` brings to Elasticsearch and Kibana, and takes away again.
 
-Our objects say in their ``_meta`` that they are ours. What has our name and does not say so belongs
-to others, and is not touched. An object that is older or the same is written again; one that a
-newer program installed stays.
+Our objects in Elasticsearch say in their ``_meta`` that they are ours. What has our name and does
+not say so belongs to others, and is not touched. An object that is older or the same is written
+again; one that a newer program installed stays.
+
+Kibana gets a data view, searches, a dashboard and rules, by its own API. Saved objects are written
+as a whole or not at all: the tag that marks them has their version, and where it is the same,
+nothing is written, so that what people changed stays. Rules carry their version in a tag. A newer
+rule replaces an older one; whether it is enabled, its actions and its exceptions stay as people set
+them.
 """
 
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
-from forwarder_bulk.targets import DEFAULT
+from forwarder_bulk.output import DEFAULT
+from forwarder_bulk.settings import ElasticSettings, read_url
 from pydantic import ValidationError
+from urllib3 import encode_multipart_formdata
 
 from forwarder import ConfigError, SetupOptions, Step, Unavailable
-from forwarder_elasticsearch.client import Answer, request
-from forwarder_elasticsearch.kibana import Kibana, import_into, remove_from
+from forwarder_elasticsearch.client import JSON, Answer, request
 from forwarder_elasticsearch.names import ASSETS, Names, names_for
-from forwarder_elasticsearch.settings import Settings
 
 _NOT_OURS = -1  # in place of the version of an object that others installed
 _RIGHTS = "the cluster privileges manage_index_templates and manage_ingest_pipelines"
@@ -29,6 +36,12 @@ _KEY_RIGHTS = "the cluster privilege manage_own_api_key, and auto_configure and 
 _RETENTION = re.compile(r"[1-9][0-9]{0,8}[dhms]")
 """What Elasticsearch takes for the lifecycle of a data stream, but for parts of a second; with more
 digits, it is longer than it can count."""
+_SPACE = re.compile(r"[a-z0-9_-]+")  # what Kibana takes for the id of a space
+_MARK = "Managed by: esa-forwarder"
+_OBJECTS = "/api/saved_objects"
+_RULES = "/api/detection_engine/rules"
+_IMPORT = "_import?overwrite=true"
+_KEPT = ("enabled", "actions", "exceptions_list")  # what people set of a rule
 
 
 class _Object(NamedTuple):
@@ -58,45 +71,47 @@ def objects(names: Names) -> tuple[_Object, ...]:
     )
 
 
-def setup(settings: Settings, options: SetupOptions) -> Iterator[Step]:
+def export_rules() -> Iterator[Step]:
+    """Return the Sigma rules: files for other systems, which are not imported here."""
+    for rule in sorted((ASSETS / "sigma").iterdir(), key=lambda x: x.name):
+        text = rule.read_text(encoding="utf-8")
+        yield Step("rules in Sigma, for other systems", "", text, f"sigma/{rule.name}")
+
+
+def setup(settings: ElasticSettings, options: SetupOptions) -> Iterator[Step]:
     """Return the steps; raises ConfigError where the options contradict one another."""
-    values = options.values
-    kibana_url, retention = values.get("kibana"), values.get("retention")
+    retention, names = options.values.get("retention"), names_for(settings.index)
     if retention is not None and _RETENTION.fullmatch(retention) is None:
         raise ConfigError(
             f"retention {retention!r} is not a time: a whole number from 1 on, with its unit right"
             " behind it, d, h, m or s, like 90d. Elasticsearch has no weeks, months or years."
         )
-    names = names_for(settings.index)
-    if "space" in values and kibana_url is None:
-        raise ConfigError("a space is of a Kibana; set kibana, too.")
-    if settings.index is not None and retention is not None:
+    if retention is not None and names.is_plain:
         raise ConfigError(
             "retention is for data streams, and this output has an index; let a policy of ILM"
             " delete its indices, or take index out."
         )
     settings = _with_credentials(settings, options)
-    space = values.get("space")
-    kibana = None if kibana_url is None else Kibana(settings, kibana_url, space, names)
+    kibana = _Kibana(settings, options, names)
     if options.remove:
-        yield from () if kibana is None else remove_from(kibana)
+        yield from kibana.removals()
         for found in reversed(objects(names)):  # no document is touched
             yield Step(found.title, f"DELETE {found.path}", do=partial(_delete, settings, found))
         return
     yield from _install(settings, names, retention)
-    yield from import_into(kibana, names)
+    yield from kibana.imports()
     yield from export_rules()
     yield _key_request(settings, options.key_file, names)
 
 
-def _with_credentials(settings: Settings, options: SetupOptions) -> Settings:
+def _with_credentials(settings: ElasticSettings, options: SetupOptions) -> ElasticSettings:
     """Let the user who sets up log in, rather than the one who ships."""
-    if options.api_key is None and options.user is None and options.password is None:
+    given = {"api_key": options.api_key, "username": options.user, "password": options.password}
+    if not any(x is not None for x in given.values()):
         return settings
     values: dict[str, Any] = {name: getattr(settings, name) for name in settings.model_fields_set}
-    values |= {"api_key": options.api_key, "username": options.user, "password": options.password}
     try:
-        return Settings.model_validate(values)
+        return ElasticSettings.model_validate(values | given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         # pydantic puts two words before those of the settings.
@@ -105,42 +120,42 @@ def _with_credentials(settings: Settings, options: SetupOptions) -> Settings:
 
 
 def _request(
-    settings: Settings, method: str, path: str, body: str | None = None, rights: str = ""
+    settings: ElasticSettings, method: str, path: str, body: str = "", rights: str = _RIGHTS
 ) -> Answer:
     """Ask the first node that answers; all but success, 400 and 404 raises Unavailable."""
     errors = []
     for url in settings.urls():
         try:
-            answer = request(settings, url, method, path, body.encode() if body else None)
+            answer = request(settings, url, method, path, body.encode() or None)
         except Unavailable as error:
             errors.append(f"{str(error).removesuffix('.')}.")
         else:
-            return answer.expect(rights or _RIGHTS)
+            return answer.expect(rights)
     raise Unavailable(" ".join(errors))
 
 
-def _install(settings: Settings, names: Names, retention: str | None) -> Iterator[Step]:
+def _install(settings: ElasticSettings, names: Names, retention: str | None) -> Iterator[Step]:
     """Return the steps that install everything; without a retention, the cluster decides."""
     for found in objects(names):
+        body = found.body
         if found.kind == "index_template" and retention is not None:
-            template = json.loads(found.body)
+            template = json.loads(body)
             template["template"]["lifecycle"] = {"data_retention": retention}
             # A policy of ILM that is there too, as of logs@settings, would win.
             template["template"]["settings"]["index"]["lifecycle"] = {"prefer_ilm": False}
-            found = found._replace(body=json.dumps(template, indent=2) + "\n")  # noqa: PLW2901
-        put = partial(_put, settings, found)
-        file = f"elasticsearch/{found.kind}.json"
-        yield Step(found.title, f"PUT {found.path}", found.body, file, put)
-    if names.is_plain:
-        return
-    yield Step(
-        "data streams from before use new templates from their next rollover on; to have it now",
-        f"POST /{DEFAULT}/_rollover",
-        by_hand=True,
-    )
+            body = json.dumps(template, indent=2) + "\n"
+        put = partial(_put, settings, found._replace(body=body))
+        yield Step(found.title, f"PUT {found.path}", body, f"elasticsearch/{found.kind}.json", put)
+    if not names.is_plain:
+        yield Step(
+            "data streams from before use new templates from their next rollover on; to have it"
+            " now",
+            f"POST /{DEFAULT}/_rollover",
+            by_hand=True,
+        )
 
 
-def _put(settings: Settings, found: _Object) -> str:
+def _put(settings: ElasticSettings, found: _Object) -> str:
     """Install one object, unless what is there is newer or not ours."""
     version = json.loads(found.body)["version"]
     there = _installed_version(settings, found)
@@ -161,7 +176,7 @@ def _put(settings: Settings, found: _Object) -> str:
     return f"updated from version {there} to {version}"
 
 
-def _installed_version(settings: Settings, found: _Object) -> int | None:
+def _installed_version(settings: ElasticSettings, found: _Object) -> int | None:
     """Return which version is there: None for nothing, _NOT_OURS for an object of others."""
     answer = _request(settings, "GET", found.path)
     if answer.status == 404:  # noqa: PLR2004 - of HTTP
@@ -175,7 +190,7 @@ def _installed_version(settings: Settings, found: _Object) -> int | None:
         return int(there.get("version", 0)) if is_ours else _NOT_OURS
 
 
-def _delete(settings: Settings, found: _Object) -> str:
+def _delete(settings: ElasticSettings, found: _Object) -> str:
     there = _installed_version(settings, found)
     if there is None:
         return "is not there"
@@ -186,7 +201,7 @@ def _delete(settings: Settings, found: _Object) -> str:
     return "deleted" if answer.status in {200, 404} else f"stays: {answer.reason}"
 
 
-def _key_request(settings: Settings, path: Path | None, names: Names) -> Step:
+def _key_request(settings: ElasticSettings, path: Path | None, names: Names) -> Step:
     """Return the request for the key that ships; without a file for it, a person has to send it."""
     if path is not None and settings.api_key is not None:
         raise ConfigError(
@@ -217,7 +232,7 @@ def _check_key_file(path: Path) -> None:
         raise ConfigError(f"the folder of {str(path)!r} does not exist; make it, or name another.")
 
 
-def _make_key(settings: Settings, path: Path, body: str) -> str:
+def _make_key(settings: ElasticSettings, path: Path, body: str) -> str:
     """Make a key, and write it into a new file; where one of the two fails, neither is left."""
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -232,7 +247,7 @@ def _make_key(settings: Settings, path: Path, body: str) -> str:
     return f"written into {path.absolute()} (mode 0600); make the user of the service its owner"
 
 
-def _ask_for_key(settings: Settings, body: str) -> str:
+def _ask_for_key(settings: ElasticSettings, body: str) -> str:
     (rights,) = json.loads(body)["role_descriptors"]["esa-forwarder"]["indices"]
     wanted = json.dumps({"index": [rights]})
     answer = _request(settings, "POST", "/_security/user/_has_privileges", wanted)
@@ -248,8 +263,109 @@ def _ask_for_key(settings: Settings, body: str) -> str:
         return str(answer.body["encoded"])
 
 
-def export_rules() -> Iterator[Step]:
-    """Return the Sigma rules: files for other systems, which are not imported here."""
-    for rule in sorted((ASSETS / "sigma").iterdir(), key=lambda x: x.name):
-        text = rule.read_text(encoding="utf-8")
-        yield Step("rules in Sigma, for other systems", "", text, f"sigma/{rule.name}")
+class _Kibana:
+    """A Kibana, or a space of it; where none is named, there are files for one."""
+
+    def __init__(self, settings: ElasticSettings, options: SetupOptions, names: Names) -> None:
+        url, space = options.values.get("kibana"), options.values.get("space")
+        if space is not None and url is None:
+            raise ConfigError("a space is of a Kibana; set kibana, too.")
+        if space is not None and not _SPACE.fullmatch(space):
+            raise ConfigError(f"{space!r} is not an id of a space: a-z, 0-9, _ and - are allowed.")
+        self._settings, self._url = settings, "KIBANA"
+        self._is_named = url is not None
+        if url is not None:
+            try:
+                self._url = read_url(url, needs_port=False)
+            except ValueError as error:
+                raise ConfigError(f"the URL of the Kibana {error}.") from None
+        self._objects, self._rules = names.read("kibana.ndjson"), names.read("rules.ndjson")
+        if space not in {None, "default"}:
+            self._url += f"/s/{space}"
+            # An id is there once in all of Kibana.
+            self._objects = self._objects.replace(names.prefix, f"{names.prefix}{space}-")
+
+    def imports(self) -> Iterator[Step]:
+        """Return the steps that import everything."""
+        what = "data view, saved searches and dashboard"
+        yield self._import(what, _OBJECTS, self._objects, "kibana", self._import_objects)
+        yield self._import("detection rules", _RULES, self._rules, "rules", self._import_rules)
+
+    def _import(self, what: str, path: str, lines: str, name: str, do: Callable[[], str]) -> Step:
+        request = f"POST {self._url}{path}/{_IMPORT}"
+        file = f"kibana/{name}.ndjson"
+        return Step(what, request, lines, file, do if self._is_named else None)
+
+    def removals(self) -> Iterator[Step]:
+        """Return the steps that remove everything, in the opposite order."""
+        if not self._is_named:
+            return
+        for rule in map(json.loads, self._rules.splitlines()):
+            path = f"{_RULES}?rule_id={quote(rule['rule_id'])}"
+            yield self._removal(f"rule {rule['name']!r}", path)
+        for found in map(json.loads, reversed(self._objects.splitlines())):
+            path = f"{_OBJECTS}/{found['type']}/{found['id']}?force=true"
+            yield self._removal(f"{found['type']} {found['id']}", path)
+
+    def _removal(self, what: str, path: str) -> Step:
+        return Step(what, f"DELETE {self._url}{path}", do=partial(self._delete, path))
+
+    def _request(
+        self, method: str, path: str, body: bytes | None = None, kind: str = JSON
+    ) -> Answer:
+        """Ask; success, 400 and 404 are answers, all else raises Unavailable."""
+        rights = "rights for saved objects and security rules in this space"
+        answer = request(self._settings, self._url, method, path, body, kind=kind, product="Kibana")
+        return answer.expect(rights)
+
+    def _upload(self, path: str, lines: str, what: str) -> None:
+        """Send a file of NDJSON, as a form of a browser does; raises Unavailable if not taken."""
+        fields = {"file": ("esa-forwarder.ndjson", lines, "application/ndjson")}
+        body, kind = encode_multipart_formdata(fields)
+        answer = self._request("POST", f"{path}/{_IMPORT}", body, kind)
+        with answer.understanding():
+            if answer.status != 200 or not answer.body["success"]:  # noqa: PLR2004 - of HTTP
+                raise Unavailable(f"Kibana did not take all {what}: {answer.reason}.")
+
+    def _import_objects(self) -> str:
+        ours = json.loads(self._objects.partition("\n")[0])
+        version = _version(ours["attributes"]["description"])
+        wanted = {"objects": [{"type": "tag", "id": ours["id"]}], "excludeExportDetails": True}
+        answer = self._request("POST", f"{_OBJECTS}/_export", json.dumps(wanted).encode())
+        if answer.status == 200:  # noqa: PLR2004 - of HTTP; 400: it is not there
+            with answer.understanding():
+                there = _version(answer.body["attributes"]["description"])
+            if there >= version:
+                return f"are there, version {there}; left as they are"
+        self._upload(_OBJECTS, self._objects, "objects")
+        return f"{len(self._objects.splitlines())} objects, version {version}"
+
+    def _import_rules(self) -> str:
+        filter_ = quote(f'alert.attributes.tags:"{_MARK}"')
+        answer = self._request("GET", f"{_RULES}/_find?per_page=100&filter={filter_}")
+        ours = {x["rule_id"]: x for x in map(json.loads, self._rules.splitlines())}
+        wanted = []
+        with answer.understanding():
+            there = {x["rule_id"]: x for x in answer.body["data"] if x["rule_id"] in ours}
+            for rule in ours.values():
+                old = there.get(rule["rule_id"])
+                if old is None:
+                    wanted.append(rule)
+                elif max(map(_version, old["tags"]), default=0) < max(map(_version, rule["tags"])):
+                    wanted.append({**rule, **{x: old[x] for x in _KEPT if x in old}})
+        if not wanted:
+            return f"{len(there)} are there; left as they are"
+        self._upload(_RULES, "".join(json.dumps(x) + "\n" for x in wanted), "rules")
+        more = f"{len(there)} were there" if there else "disabled until people enable them"
+        return f"{len(wanted)} installed; {more}"
+
+    def _delete(self, path: str) -> str:
+        answer = self._request("DELETE", path)
+        if answer.status == 400:  # noqa: PLR2004 - of HTTP
+            raise Unavailable(f"{answer.where}, {answer.reason}.")
+        return "deleted" if answer.status == 200 else "is not there"  # noqa: PLR2004
+
+
+def _version(text: str) -> int:
+    """Read the number at the end of a text; 0 where there is none."""
+    return int((re.findall(r"\d+$", text) or [0])[0])

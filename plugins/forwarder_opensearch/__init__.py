@@ -7,10 +7,9 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from forwarder_bulk.output import BulkOutput
+from forwarder_bulk.output import BulkOutput, Request, Targets
 from forwarder_bulk.response import FILTER, PLAIN_INDEX, show_page
 from forwarder_bulk.settings import ClusterSettings
-from forwarder_bulk.targets import Request, Targets
 from forwarder_bulk.transport import HttpPool, Reply, as_finding, check_nodes, parse_shallow
 from forwarder_elasticsearch.names import names_for
 from forwarder_elasticsearch.setup import export_rules, objects

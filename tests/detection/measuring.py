@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from elasticsearch import Elasticsearch
-from forwarder_elasticsearch.settings import Settings
+from forwarder_bulk.settings import ElasticSettings
 from forwarder_elasticsearch.setup import setup
 
 from forwarder import SetupOptions
@@ -51,7 +51,7 @@ def rules() -> list[dict[str, Any]]:
 
 def install(node: Node) -> None:
     """Install templates and pipeline, as esa-forwarder setup does."""
-    settings = Settings.model_validate(
+    settings = ElasticSettings.model_validate(
         node.settings(username=USER, password=PASSWORD, timeout="1m")
     )
     for step in setup(settings, SetupOptions()):

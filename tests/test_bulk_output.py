@@ -3,8 +3,8 @@
 import json
 
 import pytest
+from forwarder_bulk.output import DEFAULT, Targets, sanitise
 from forwarder_bulk.response import ITEMS, REPLIES, find_rule
-from forwarder_bulk.targets import DEFAULT, Targets, sanitise
 from hypothesis import given
 from hypothesis import strategies as st
 
