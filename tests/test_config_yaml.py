@@ -2,8 +2,7 @@
 
 import pytest
 
-from forwarder.config.issue import IssuesError
-from forwarder.config.yaml import parse
+from forwarder.config.yaml import IssuesError, parse
 
 
 def test_values_have_their_types_and_lines() -> None:

@@ -187,11 +187,12 @@ def as_configured(reader: str) -> Callable[[click.Context, click.Parameter, str 
         if text is None:
             return None
         from forwarder.config import types
-        from forwarder.config.issue import InvalidValue, quoted
 
         try:
             return getattr(types, reader)(text)
-        except InvalidValue as error:
+        except types.InvalidValue as error:
+            from forwarder.config.errors import quoted
+
             raise click.BadParameter(f"{quoted(text)} {error}.") from error
 
     return read

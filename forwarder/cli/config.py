@@ -84,7 +84,7 @@ def plugins() -> None:
 
 
 def _describe(installed: "Installed") -> Iterator[str]:
-    from forwarder.config.introspection import fields_of
+    from forwarder.config.types import fields_of
 
     yield f"{installed.type} ({installed.distribution} {installed.version})"
     if installed.plugin is None:

@@ -4,20 +4,22 @@ Messages contain no secrets: values from the environment or a file are shown as 
 ``${NAME}``, and values of secret or unknown settings are not shown.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Generic, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from forwarder.config.introspection import fields_of, models_in, value_at
-from forwarder.config.issue import ConfigIssue, InvalidValue, Loc, line_of, quoted, suggest
-from forwarder.config.secret_settings import is_secret, secret_names, texts_below
-from forwarder.config.yaml import YamlDocument
-from forwarder.masking import masking
+from forwarder.config.secret_settings import is_secret, secret_names
+from forwarder.config.types import InvalidValue, fields_of, models_in
+from forwarder.config.yaml import ConfigIssue, Loc, YamlDocument
+from forwarder.masking import mask_url, masking
+from forwarder.text import cut
 
 _KEY = "[key]"  # pydantic's mark of an error in a key rather than its value
 
@@ -34,6 +36,8 @@ _KINDS = {
 _PYDANTICS = re.compile(r"\w+ (should .*?)(?: after validation, not \d+)?", re.DOTALL)
 """As in "Input should be a valid integer"; the value replaces the first word."""
 _HIDDEN = "the value"  # instead of a secret
+_PLAIN_KEY = re.compile(r"[\w-]+")
+_LONGEST = 60  # characters of a value in a message: enough to recognise it
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -51,15 +55,14 @@ class IssueFormatter(Generic[_Model]):
         """Yield an issue for each error."""
         for detail in error.errors(include_url=False):
             loc = self._loc(detail)
-            if detail["type"] == "too_short":  # items that are refused are missing from their list
-                value = value_at(self.document.top, loc)
-                items = value if isinstance(value, list | dict) else [value]
-                if isinstance(items, list) and len(items) >= detail["ctx"]["min_length"]:
-                    continue
-            yield ConfigIssue(loc, line_of(loc, self.document.lines), self._text(loc, detail))
+            # Items that are refused are missing from their list.
+            least = detail["ctx"]["min_length"] if detail["type"] == "too_short" else 0
+            if 0 < least <= len(detail["input"]):
+                continue
+            yield self.document.issue(loc, self._text(loc, detail))
 
     def _text(self, loc: Loc, detail: ErrorDetails) -> str:
-        value = value_at(self.document.top, loc)
+        value = self.document.value_at(loc)
         shown = quoted(self.document.written.get(loc, value))
         if is_secret(loc, secret_names(self.model)):
             shown = _HIDDEN
@@ -120,10 +123,9 @@ class IssueFormatter(Generic[_Model]):
 
     def _without_secrets(self, text: str) -> str:
         """Remove from a plugin's message the secrets among its settings."""
-        names = secret_names(self.model)
-        settings = texts_below(self.document.top, self.start)
-        written = self.document.written
-        return masking(y for x, y in settings if x in written or is_secret(x, names))(text)
+        names, written = secret_names(self.model), self.document.written
+        texts = self.document.texts(self.start)
+        return masking(y for x, y in texts if x in written or is_secret(x, names))(text)
 
 
 def _models_at(model: type[BaseModel], loc: Loc) -> list[type[BaseModel]]:
@@ -144,3 +146,39 @@ def _tags_of(models: Iterable[type[BaseModel]]) -> list[object]:
     return [
         y for x in fields if get_origin(x.annotation) is Literal for y in get_args(x.annotation)
     ]
+
+
+def format_path(loc: Loc) -> str:
+    """Write a location as people do: ``outputs.siem.hosts[0]``."""
+    path = ""
+    for part in loc:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif _PLAIN_KEY.fullmatch(part) is None:
+            path += f"[{quoted(part)}]"
+        else:
+            path += f".{part}" if path else part
+    return path
+
+
+def quoted(value: object) -> str:
+    """Show a plain value of YAML, on one line and not too long; passwords in URLs are masked."""
+    match value:
+        case None | bool():
+            return {None: "nothing", True: "true", False: "false"}[value]
+        case str():
+            return repr(cut(mask_url(value), _LONGEST))
+        case float() if not math.isfinite(value):
+            return "a number that is not finite"  # 1e999, of which YAML makes inf
+        case list():
+            return "a list"
+        case dict():
+            return "a mapping"
+        case _:
+            return str(value)
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Propose the known word that may have been meant; empty where none is similar."""
+    near = get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -17,18 +17,19 @@ from pydantic import BaseModel, ValidationError
 
 from forwarder.appliances import Appliance, Appliances, Network, have_common_name
 from forwarder.config import models
-from forwarder.config.errors import IssueFormatter
-from forwarder.config.introspection import fields_of, written_paths
-from forwarder.config.issue import (
+from forwarder.config.errors import IssueFormatter, format_path, quoted, suggest
+from forwarder.config.types import Written, fields_of, name_of, types_in
+from forwarder.config.yaml import (
+    MAX_BYTES,
     ConfigIssue,
     IssuesError,
     Loc,
-    format_path,
-    line_of,
-    quoted,
-    suggest,
+    UnreadableError,
+    YamlDocument,
+    leaves,
+    parse,
+    read_file,
 )
-from forwarder.config.yaml import MAX_BYTES, UnreadableError, YamlDocument, parse, read_file
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.inputs.files.discovery import FileSource
 from forwarder.inputs.files.paths import is_pattern
@@ -133,7 +134,7 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins, *, without_logi
             plugin = find_plugins([kind])[kind]
         except ForwarderError as error:
             text = str(error).replace(repr(kind), quoted(document.written.get(at, kind)))
-            issues.append(ConfigIssue(at, line_of(at, document.lines), text))
+            issues.append(document.issue(at, text))
             continue
         common = tuple(fields_of(models.OutputSettings))
         formatter = IssueFormatter(document, plugin.config, at[:2], common)
@@ -150,7 +151,7 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins, *, without_logi
     found = {x: _configure(x, *valid[x], y) for x, y in settings.outputs.items()}
     wrong = [*_find_contradictions(document, settings, found), *_find_conflicts(settings)]
     if wrong:
-        raise IssuesError([ConfigIssue(x, line_of(x, document.lines), y) for x, y in wrong])
+        raise IssuesError([document.issue(x, y) for x, y in wrong])
     values = {**dict(settings), "outputs": found, "appliances": _appliances_of(settings)}
     del values["known_appliances_only"]  # the appliances have it
     return Config(**values, source=document)
@@ -194,10 +195,9 @@ def _validate_model(
     except ValidationError as error:
         issues += formatter.format(error)
     except Exception as error:  # noqa: BLE001 - a plugin's validators may do anything
-        line = line_of(formatter.start, formatter.document.lines)
         # Only the type of the error: its message may contain a secret.
         text = f"the plugin failed on these settings ({type(error).__name__}), which is its fault"
-        issues.append(ConfigIssue(formatter.start, line, text))
+        issues.append(formatter.document.issue(formatter.start, text))
     return None
 
 
@@ -219,14 +219,25 @@ def _find_contradictions(
     own = os.path.realpath(settings.state)
     first: dict[str, Loc] = {}
     for name, output in outputs.items():
-        for loc, path in written_paths(output.settings, ("outputs", name)):
+        for loc, path in _written_paths(output.settings, ("outputs", name)):
             real = os.path.realpath(path)
             if own in {real, *map(str, Path(real).parents)}:
                 yield loc, "is in the state folder; name a place outside of it"
             other = first.setdefault(real, loc)
             if other != loc:
-                place = f"{format_path(other)} on line {line_of(other, document.lines)}"
+                place = f"{format_path(other)} on line {document.line_of(other)}"
                 yield loc, f"is the same as {place}; use a different one for each"
+
+
+def _written_paths(settings: BaseModel, loc: Loc) -> Iterator[tuple[Loc, Path]]:
+    """Yield each ``WrittenPath`` among settings, at any depth, with its location."""
+    for name, info in type(settings).model_fields.items():
+        is_written = any(isinstance(x, Written) for x in types_in(info.rebuild_annotation()))
+        for here, value in leaves(getattr(settings, name), (*loc, name_of(name, info))):
+            if isinstance(value, BaseModel):
+                yield from _written_paths(value, here)
+            elif is_written and isinstance(value, Path):
+                yield here, value
 
 
 def _appliances_of(settings: models.TopSettings) -> Appliances:
@@ -306,7 +317,7 @@ def file_sources(config: Config, state: Path | None = None) -> list[FileSource]:
     """
     leave_out = [f"{os.path.realpath(state or config.state)}/"]
     for output in config.outputs.values():
-        for _, path in written_paths(output.settings, ()):
+        for _, path in _written_paths(output.settings, ()):
             real = os.path.realpath(path)
             leave_out += (f"{real}/", f"{real}.")
     own = tuple(leave_out)

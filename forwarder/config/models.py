@@ -9,7 +9,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from forwarder.config.issue import InvalidValue
 from forwarder.config.types import (
     ANY_CASE,
     MAX_SIZE,
@@ -19,6 +18,7 @@ from forwarder.config.types import (
     FolderPath,
     Host,
     HttpAddress,
+    InvalidValue,
     Keyword,
     LabelName,
     ListenAddress,

@@ -15,12 +15,11 @@ from pydantic import BaseModel, create_model
 from pydantic.json_schema import GenerateJsonSchema
 from ruamel.yaml import YAML
 
-from forwarder.config.issue import Loc
 from forwarder.config.load import Config
 from forwarder.config.models import OutputSettings, Settings, TopSettings
 from forwarder.config.secret_settings import is_secret, secret_names
 from forwarder.config.types import OutputName, format_duration
-from forwarder.config.yaml import escape
+from forwarder.config.yaml import Loc, escape
 from forwarder.masking import MASK, mask_url
 from forwarder.output import OutputPlugin
 

@@ -15,9 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from forwarder.config.introspection import fields_of, leaves, models_in, types_in, value_at
-from forwarder.config.issue import Loc
-from forwarder.config.yaml import FILE_REFERENCE
+from forwarder.config.types import fields_of, models_in, types_in
+from forwarder.config.yaml import FILE_REFERENCE, Loc
 from forwarder.masking import Mask, masking
 from forwarder.output import Finding
 
@@ -65,7 +64,7 @@ def mask_of(config: "Config", *names: str, more: Iterable[str] = ()) -> Mask:
         secrets.append(config.http.token.get_secret_value())
     for name in names or config.outputs:
         known = secret_names(config.outputs[name].plugin.config)
-        for loc, text in texts_below(config.source.top, ("outputs", name)):
+        for loc, text in config.source.texts(("outputs", name)):
             if is_secret(loc, known) or "${file:" in config.source.written.get(loc, ""):
                 secrets.append(text)
             elif "://" not in text:
@@ -86,7 +85,7 @@ def _in_url(text: str) -> Iterator[str]:
 def check_secret_files(config: "Config") -> Iterator[Finding]:
     """Warn of files with secrets, those of references and private keys, that all may read."""
     found = [y for x in config.source.written.values() for y in FILE_REFERENCE.findall(x)]
-    found += (x for loc, x in texts_below(config.source.top, ()) if loc[-1] in _KEYS)
+    found += (x for loc, x in config.source.texts() if loc[-1] in _KEYS)
     for path in dict.fromkeys(found):
         with suppress(OSError, ValueError):
             if Path(path).stat().st_mode & stat.S_IROTH:
@@ -94,10 +93,3 @@ def check_secret_files(config: "Config") -> Iterator[Finding]:
                 yield Finding(
                     good=True, text=f"{path!r} has a secret that all users can read", advice=advice
                 )
-
-
-def texts_below(top: object, loc: Loc) -> Iterator[tuple[Loc, str]]:
-    """Yield the texts of a part of a configuration, with their locations."""
-    for here, value in leaves(value_at(top, loc), loc):
-        if isinstance(value, str):
-            yield here, value

@@ -5,24 +5,25 @@ line reads durations, zones and names with the same functions.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
     Field,
     GetJsonSchemaHandler,
     PlainSerializer,
     WithJsonSchema,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticKnownError
 
-from forwarder.config.issue import InvalidValue
 from forwarder.ecs.layout import MAX_KEYWORD
 from forwarder.errors import ForwarderError
 from forwarder.inputs.syslog.sockets import Address, read_address
@@ -66,6 +67,10 @@ _Quantity = TypeVar("_Quantity", int, timedelta)
 
 _QUANTITY = re.compile(r"([0-9]{1,15}) ?([A-Za-z]+)")
 _COUNT = re.compile(r"[0-9]{1,15}")
+
+
+class InvalidValue(ValueError):  # noqa: N818 - it is the value that is
+    """A value is refused; the message follows the value: "is not a valid duration; ..."."""
 
 
 def format_duration(duration: timedelta) -> str:
@@ -309,3 +314,25 @@ ANY_CASE = AfterValidator(str.lower)
 """Marks text of which capital letters do not matter."""
 Host = Annotated[str, AfterValidator(read_host)]
 """The name of a host, up to 255 characters."""
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the settings of a model by their names in a configuration."""
+    return {name_of(x, y): y for x, y in model.model_fields.items()}
+
+
+def name_of(attribute: str, field: FieldInfo) -> str:
+    """Return the name of a setting in a configuration."""
+    return field.validation_alias if isinstance(field.validation_alias, str) else attribute
+
+
+def models_in(annotation: object) -> list[type[BaseModel]]:
+    """Return the models within a type."""
+    return [x for x in types_in(annotation) if isinstance(x, type) and issubclass(x, BaseModel)]
+
+
+def types_in(annotation: object) -> Iterator[object]:
+    """Yield an annotation and all within it, such as those of a list's items, and metadata."""
+    yield annotation
+    for inner in (*getattr(annotation, "__metadata__", ()), *get_args(annotation)):
+        yield from types_in(inner)

@@ -10,17 +10,15 @@ once, in text values only and after the YAML is read: the result is text, and ne
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
-
-from forwarder.config.issue import ConfigIssue, IssuesError, Loc
 
 MAX_BYTES = 256 * 1024
 """Of a configuration. Hundreds of outputs fit; reading so much takes seconds."""
@@ -55,9 +53,28 @@ _REFERENCE = re.compile(
 FILE_REFERENCE = re.compile(r"(?<!\$)\$\{file:([^{}]+)\}")
 """Finds the path of each file that a text refers to."""
 
+Loc: TypeAlias = tuple[str | int, ...]
+"""The keys and the numbers of items that lead from the top to a value."""
+
 
 class UnreadableError(Exception):
     """A file, or a reference to something, cannot be read; the message says why."""
+
+
+class ConfigIssue(NamedTuple):
+    """One thing that is wrong in a configuration."""
+
+    loc: Loc
+    line: int  # counted from 1
+    text: str  # what is wrong and what is allowed, without secrets
+
+
+class IssuesError(Exception):
+    """A configuration has issues."""
+
+    def __init__(self, issues: Sequence[ConfigIssue]) -> None:
+        super().__init__(*issues)
+        self.issues = issues
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # secrets are in it
@@ -69,6 +86,45 @@ class YamlDocument:
     written: Mapping[Loc, str]
     """Of values that came from references: what the configuration has instead."""
     unresolved: Sequence[ConfigIssue] = ()  # references that stay, as they cannot be replaced
+
+    def line_of(self, loc: Loc) -> int:
+        """Find the line of a value; of a missing one, the line of what should hold it."""
+        while loc and loc not in self.lines:
+            loc = loc[:-1]
+        return self.lines.get(loc, 1)
+
+    def issue(self, loc: Loc, text: str) -> ConfigIssue:
+        """Say what is wrong with a value."""
+        return ConfigIssue(loc, self.line_of(loc), text)
+
+    def texts(self, below: Loc = ()) -> Iterator[tuple[Loc, str]]:
+        """Yield its texts, or those of a part of it, with their locations."""
+        for loc, value in leaves(self.value_at(below), below):
+            if isinstance(value, str):
+                yield loc, value
+
+    def value_at(self, loc: Loc) -> object:
+        """Return the value at a location; None where there is none."""
+        value: Any = self.top
+        try:
+            for part in loc:
+                value = value[part]
+        except (LookupError, TypeError):
+            return None
+        return value
+
+
+def leaves(value: object, loc: Loc) -> Iterator[tuple[Loc, object]]:
+    """Yield each value that is neither a mapping nor a list, with its location."""
+    match value:
+        case dict():
+            for key, item in value.items():
+                yield from leaves(item, (*loc, str(key)))
+        case list() | tuple():
+            for number, item in enumerate(value):
+                yield from leaves(item, (*loc, number))
+        case _:
+            yield loc, value
 
 
 def read_file(path: Path, limit: int) -> bytes:
