@@ -79,7 +79,7 @@ def test_what_a_setting_asks_for_is_said_once(name: str, lines: Callable[[], lis
 
 def test_a_database_that_cannot_be_read_is_named_once() -> None:
     """And that it can be again."""
-    status = InputStatus(None, (), {})
+    status = InputStatus(FileTailer([], []), (), {})
     shown = []
     with capture_logs() as logs:
         for trouble in (None, "missing", "missing", None):

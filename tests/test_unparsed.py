@@ -13,6 +13,7 @@ from forwarder.app.parser_worker import MAX_SAMPLE, ParserPool
 from forwarder.cli.main import main
 from forwarder.ecs.layout import Common
 from forwarder.inputs.chunk import Kind
+from forwarder.inputs.files.tailer import FileTailer
 from tests.spooling import opened
 from tests.test_app_parser_worker import MORE
 
@@ -93,7 +94,7 @@ def test_the_service_keeps_the_newest_of_each_kind(tmp_path: Path) -> None:
     lines = [LINES["not understood"] + b"\n"]
     lines += [b"<22>Apr 22 11:44:00 r kernel: %d\n" % x for x in range(50)]
     pool.take(MORE._replace(data=b"".join(lines), kind=Kind.END))
-    [(_, value)] = InputStatus(None, (), {}).take(pool.checkpoint())
+    [(_, value)] = InputStatus(FileTailer([], []), (), {}).take(pool.checkpoint())
     kept = [x["text"] for x in orjson.loads(value)["unparsed"] if x["kind"] == "foreign_lines"]
     assert [x.rpartition(" ")[2] for x in kept] == [str(x) for x in range(50 - MAX_SAMPLE, 50)]
     shown = status(tmp_path, value)

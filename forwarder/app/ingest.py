@@ -75,6 +75,8 @@ class Ingest:
         self._once = once
         self._stop = threading.Event()
         self._reloads = False
+        self._files = file_sources(config, spool.folder)
+        self._follows_files = any(x.paths for x in self._files)
         self._tailer = self._open_tailer()
         self._live = live
         self._live.open(config, spool, once=once)
@@ -94,13 +96,12 @@ class Ingest:
         self.alive_at = time.monotonic()  # when its loop was last seen to go round
         self.is_complete = False  # whether all was read to its end, where it has one, and committed
 
-    def _open_tailer(self) -> FileTailer | None:
-        spool, sources = self._spool, file_sources(self._config, self._spool.folder)
-        if not any(x.paths for x in sources):
-            return None
+    def _open_tailer(self) -> FileTailer:
+        spool = self._spool
         return FileTailer(
-            sources,
-            spool.iter_state(FILE_PREFIX),
+            self._files,
+            # Without files to follow, positions stay as they are.
+            spool.iter_state(FILE_PREFIX) if self._follows_files else (),
             lambda key: dict(spool.load_state(key)).get(key, b""),
             once=self._once,
         )
@@ -119,7 +120,7 @@ class Ingest:
 
     @property
     def _sources(self) -> "list[StandardInput | Receiver | FileTailer]":
-        return [*self._live.sources, *([self._tailer] if self._tailer else [])]
+        return [*self._live.sources, *([self._tailer] if self._follows_files else [])]
 
     def ask_to_stop(self, *, reloads: bool = False) -> None:
         """End soon, from any thread, with all committed; if it ``reloads``, sockets stay open."""
@@ -147,8 +148,7 @@ class Ingest:
             self.is_complete = ended and not self.committer.is_given_up
         finally:
             self.committer.close()
-            if self._tailer is not None:
-                self._tailer.close()
+            self._tailer.close()
             if not self._reloads:
                 self._live.close()
 
@@ -163,10 +163,8 @@ class Ingest:
         self.committer.wait()
         if self.committer.is_given_up:
             return False
-        if self._tailer is not None:
-            before, self._tailer = self._tailer, self._open_tailer()
-            self.status.tailer = self._tailer
-            before.close()
+        self._tailer.close()
+        self._tailer = self.status.tailer = self._open_tailer()
         for source in self._live.sources:
             source.rewind()
         self._begin()
@@ -217,7 +215,7 @@ class Ingest:
     def _note_changes(self) -> None:
         """While nothing is read, note which files come and go, and what is lost."""
         self.alive_at = time.monotonic()
-        if self._tailer is not None:
+        if self._follows_files:
             self._tailer.scan()
         self.status.log_problems()
 
@@ -284,7 +282,7 @@ class Ingest:
         state = [*checkpoint.changes, *((key, None) for key in self._forgotten)]
         self._deleted += [x.removeprefix(FILE_PREFIX) for x in self._forgotten]
         live = [*self._live.save(checkpoint.consumed)]
-        files = [] if self._tailer is None else [*self._tailer.save(checkpoint.consumed)]
+        files = self._tailer.save(checkpoint.consumed)
         self._deleted += [key for key, value in live if value is None]
         self._forgotten = [key for key, value in files if value is None]
         state += (*live, *((key, value) for key, value in files if value is not None))

@@ -1,4 +1,4 @@
-"""State of the inputs: how far they are, for ``status``; what is wrong with them, for the log.
+"""State of inputs and appliances: how far they are, for ``status``; what is wrong, for the log.
 
 Rules:
 
@@ -6,20 +6,22 @@ Rules:
   the wrong kind grows all day.
 * Beside logs there may be any file. One that is not a mail log makes a run fail only if the
   configuration names it, or if there is no other file.
+* An appliance counts as heard when something new is read of it, whether from a file or a socket.
 """
 
 import os
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from heapq import nsmallest
+from itertools import islice
+from typing import Any
 
 import orjson
 import structlog
 
-from forwarder.app.fleet import Fleet
 from forwarder.app.parser_client import CheckpointReply
 from forwarder.events import (
     APPLIANCE_WARNINGS,
@@ -29,9 +31,10 @@ from forwarder.events import (
     Counters,
     ParseWarning,
 )
-from forwarder.inputs.files.tailer import FileStatus, FileTailer
+from forwarder.inputs.files.tailer import FileTailer
 from forwarder.inputs.stdin import KEY as STDIN_KEY
 from forwarder.inputs.syslog.sockets import LISTENER_WARNINGS, ListenerCounts
+from forwarder.mail_logs.appliance_counts import MAX_APPLIANCES, ApplianceCounts
 from forwarder.mail_logs.subscriptions import OtherLog
 from forwarder.text import decoded, iso_time, shortened, shown
 
@@ -45,6 +48,9 @@ _MUCH_BEHIND = 16 << 20  # bytes: what is read in less than a second is always o
 _BEHIND_SECONDS = 4.0
 """From one look to the next: a large file that arrives is read within a moment."""
 
+GONE = timedelta(days=30)
+"""After so long without a line, an appliance is forgotten: it was taken out of service."""
+
 STATUS_PREFIX = "status/"
 _KEY = STATUS_PREFIX + "ingest"
 
@@ -54,79 +60,12 @@ MAX_OTHERS = 1_000  # files known not to be mail logs after a restart, though no
 _log = structlog.get_logger(__name__)
 
 
-class InputWarnings:
-    """Logs what documents lack and what sockets did not take: when it is new, then once an hour."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start with nothing logged; the clock gives seconds."""
-        self._clock = clock
-        self._logged: dict[object, tuple[int, float]] = {}  # totals, and when they were logged
-
-    def log(
-        self, counts: Counters, listeners: Mapping[str, ListenerCounts], *, last: bool = False
-    ) -> None:
-        """Log what is new in the totals so far; the ``last`` time nothing waits for its hour."""
-        if counts.assumed_utc and self._is_due("assumed_utc", 1):
-            _log.warning(
-                "Times were taken for UTC: neither a file header nor the setting timezone of an"
-                " input gives the zone; set it there, for example timezone: Europe/Rome."
-            )
-        for mixture in counts.mixtures:
-            if self._is_due(("mixture", mixture.appliance), 1):
-                _log.warning(
-                    "Logs under one name come from two machines; nothing is joined between them. "
-                    + GIVE_NAMES,
-                    **mixture._asdict(),
-                )
-        for odd in counts.appliance_warnings:
-            if self._is_due(odd, 1):
-                detail = {"detail": odd.detail} if odd.detail else {}
-                meaning = APPLIANCE_WARNINGS[odd.kind]
-                _log.warning(f"Appliance {meaning}.", appliance=odd.appliance, **detail)
-        for warning in WARNINGS:
-            self._log_warning(warning, counts, last=last)
-        self._log_listeners(listeners, last=last)
-
-    def _log_warning(self, warning: ParseWarning, counts: Counters, *, last: bool) -> None:
-        name, noun, what, advice, _, is_wanted = warning
-        number: int = getattr(counts, name)
-        text = f"{noun.capitalize()}s {what}: {advice}."
-        if is_wanted:
-            if self._is_due(name, min(number, 1)):
-                _log.info(text)
-        elif self._is_due(name, number, last=last):
-            first: dict[str, str | int] = {}
-            if name in counts.first:
-                path, offset = counts.first[name]
-                first["path"] = path or "-"
-                if offset is not None:
-                    first["offset"] = offset
-            _log.warning(text, number=number, **first)
-
-    def _log_listeners(self, listeners: Mapping[str, ListenerCounts], *, last: bool) -> None:
-        for address, received in listeners.items():
-            for name, meaning in LISTENER_WARNINGS.items():
-                number: int = getattr(received, name)
-                if self._is_due((address, name), number, last=last):
-                    error = {"error": received.tls_error} if name == "tls_failed" else {}
-                    _log.warning(f"Syslog: {meaning}.", address=address, number=number, **error)
-
-    def _is_due(self, key: object, number: int, *, last: bool = False) -> bool:
-        """Tell whether to log a total that has grown; it counts as logged then."""
-        now = self._clock()
-        before, at = self._logged.get(key, (0, None))
-        if number <= before or not (at is None or last or now - at >= AGAIN_SECONDS):
-            return False
-        self._logged[key] = number, now
-        return True
-
-
 class InputStatus:
     """Tells how the inputs are; for the thread that reads them."""
 
     def __init__(  # noqa: PLR0913 - each has a name
         self,
-        tailer: FileTailer | None,
+        tailer: FileTailer,
         named: Collection[str],
         last: Mapping[str, bytes],
         *,
@@ -162,8 +101,6 @@ class InputStatus:
 
     def log_problems(self) -> None:
         """Log what has gone wrong since the last time."""
-        if self.tailer is None:
-            return
         for problem in self.tailer.take_problems():
             self.problems += 1
             _log.warning("Log file cannot be read.", reason=problem)
@@ -201,23 +138,18 @@ class InputStatus:
         if status == self._last:
             return []
         self._last = status
-        at = {"time": iso_time(time.time())}
-        return [(_KEY, orjson.dumps(at | status))]
+        return [(_KEY, orjson.dumps({"time": iso_time(time.time())} | status))]
 
     def finish(self) -> None:
         """Log what is left to log, and count files that are not mail logs as problems."""
         self._warnings.log(self._counts, self._listeners(), last=True)
         foreign = [path for path, other in self._log_others().values() if other.is_foreign]
-        number = 0 if self.tailer is None else self.tailer.number
-        only_foreign = len(foreign) == number
+        only_foreign = len(foreign) == self.tailer.number
         self.problems += sum(1 for path in foreign if only_foreign or path in self._named)
-
-    def _files(self) -> Iterable[FileStatus]:
-        return () if self.tailer is None else self.tailer.status()
 
     def _log_others(self) -> dict[str, tuple[str, OtherLog]]:
         """Log files that turned out not to be mail logs; give all that are there now, by key."""
-        files = self._files() if self._others else ()
+        files = self.tailer.status() if self._others else ()
         paths = sorted((x.path, x.key) for x in files if x.key in self._others)
         if STDIN_KEY in self._others:
             paths.insert(0, ("-", STDIN_KEY))
@@ -236,7 +168,7 @@ class InputStatus:
 
     def _log_whether_there_are_logs(self) -> None:
         """Log once that there are none: a share that is not mounted looks like a quiet night."""
-        found = None if self.tailer is None else self.tailer.finds_files
+        found = self.tailer.finds_files
         if found is None:
             return
         before, self._has_logs = self._has_logs, found
@@ -277,17 +209,18 @@ class InputStatus:
         others = self._log_others()
         number = lost = 0
         behind_of = Counter[str]()
-        for file in self._files():
+        for file in self.tailer.status():
             number += 1
             behind_of[self._name_of(file.appliance)] += file.behind
             lost += file.lost
         behind = behind_of.total()
         self._note_behind(behind)
         worst = nsmallest(
-            MAX_STATUS_FILES, self._files(), key=lambda x: (-x.behind - x.lost, x.path, x.offset)
+            MAX_STATUS_FILES,
+            self.tailer.status(),
+            key=lambda x: (-x.behind - x.lost, x.path, x.offset),
         )
-        problems = [] if self.tailer is None else self.tailer.problems
-        problems += (other.say(shown(path)) for _, (path, other) in sorted(others.items()))
+        problems = [*self.tailer.problems, *(x.say(shown(path)) for path, x in others.values())]
         return {
             "open_connections": open_connections,
             "appliances": self._fleet.describe(),
@@ -324,7 +257,162 @@ class InputStatus:
             ],
             "other_logs": [
                 {"key": key, **other._asdict()}
-                for key, (_, other) in sorted(others.items())[:MAX_OTHERS]
+                for key, (_, other) in islice(others.items(), MAX_OTHERS)
             ],
             "problems": [shortened(x) for x in problems[:MAX_STATUS_FILES]],
         }
+
+
+class InputWarnings:
+    """Logs what documents lack and what sockets did not take: when it is new, then once an hour."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start with nothing logged; the clock gives seconds."""
+        self._clock = clock
+        self._logged: dict[object, tuple[int, float]] = {}  # totals, and when they were logged
+
+    def log(
+        self, counts: Counters, listeners: Mapping[str, ListenerCounts], *, last: bool = False
+    ) -> None:
+        """Log what is new in the totals so far; the ``last`` time nothing waits for its hour."""
+        if counts.assumed_utc and self._is_due("assumed_utc", 1):
+            _log.warning(
+                "Times were taken for UTC: neither a file header nor the setting timezone of an"
+                " input gives the zone; set it there, for example timezone: Europe/Rome."
+            )
+        for mixture in counts.mixtures:
+            if self._is_due(("mixture", mixture.appliance), 1):
+                _log.warning(
+                    "Logs under one name come from two machines; nothing is joined between them. "
+                    + GIVE_NAMES,
+                    **mixture._asdict(),
+                )
+        for odd in counts.appliance_warnings:
+            if self._is_due(odd, 1):
+                detail = {"detail": odd.detail} if odd.detail else {}
+                meaning = APPLIANCE_WARNINGS[odd.kind]
+                _log.warning(f"Appliance {meaning}.", appliance=odd.appliance, **detail)
+        for warning in WARNINGS:
+            self._log_warning(warning, counts, last=last)
+        for address, received in listeners.items():
+            for name, meaning in LISTENER_WARNINGS.items():
+                number: int = getattr(received, name)
+                if self._is_due((address, name), number, last=last):
+                    error = {"error": received.tls_error} if name == "tls_failed" else {}
+                    _log.warning(f"Syslog: {meaning}.", address=address, number=number, **error)
+
+    def _log_warning(self, warning: ParseWarning, counts: Counters, *, last: bool) -> None:
+        name, noun, what, advice, _, is_wanted = warning
+        number: int = getattr(counts, name)
+        text = f"{noun.capitalize()}s {what}: {advice}."
+        if is_wanted:
+            if self._is_due(name, min(number, 1)):
+                _log.info(text)
+        elif self._is_due(name, number, last=last):
+            first: dict[str, str | int] = {}
+            if name in counts.first:
+                path, offset = counts.first[name]
+                first["path"] = path or "-"
+                if offset is not None:
+                    first["offset"] = offset
+            _log.warning(text, number=number, **first)
+
+    def _is_due(self, key: object, number: int, *, last: bool = False) -> bool:
+        """Tell whether to log a total that has grown; it counts as logged then."""
+        now = self._clock()
+        before, at = self._logged.get(key, (0, None))
+        if number <= before or not (at is None or last or now - at >= AGAIN_SECONDS):
+            return False
+        self._logged[key] = number, now
+        return True
+
+
+@dataclass(slots=True)
+class _Appliance:
+    """One appliance, as it is saved for ``status``; times in seconds since 1970."""
+
+    appliance: str
+    heard: float
+    last_line: int | None = None
+    lag_seconds: int | None = None
+    """From the time of the latest line to the moment when it was read."""
+    bytes: int = 0
+    bytes_per_second: int = 0
+    logins: int = 0
+    joined: int = 0
+    open_connections: int = 0
+    silent_since: float | None = None
+
+
+class Fleet:
+    """All appliances of which anything was read."""
+
+    def __init__(
+        self,
+        saved: Iterable[Mapping[str, Any]],
+        silence: Callable[[str], timedelta | None],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Go on from what :meth:`describe` returned.
+
+        ``silence`` tells by name for how long an appliance may send nothing; None for ever.
+        """
+        self._silence = silence
+        self._now = now
+        self._begun = self._described = now()
+        # The one heard last is the last.
+        self._appliances = {x["appliance"]: _Appliance(**x) for x in saved}
+        self._new_bytes = Counter[str]()  # by appliance, since it was described last
+
+    def add(self, counts: Mapping[str, ApplianceCounts]) -> None:
+        """Take what came since the last time, and log appliances that send again."""
+        now = self._now()
+        for name, more in counts.items():
+            known = self._appliances.pop(name, None) or _Appliance(name, now)
+            self._appliances[name] = known
+            if more.bytes:  # a login that waited comes alone
+                known.heard = now
+            if more.last_line is not None:
+                known.last_line = more.last_line
+                known.lag_seconds = round(now - more.last_line)
+            known.bytes += more.bytes
+            self._new_bytes[name] += more.bytes
+            known.logins += more.logins
+            known.joined += more.joined
+            known.open_connections = more.open_connections
+            if more.bytes and known.silent_since is not None:
+                seconds = round(now - known.silent_since)
+                _log.info("An appliance sends again.", appliance=name, seconds=seconds)
+                known.silent_since = None
+        while len(self._appliances) > MAX_APPLIANCES:
+            del self._appliances[next(iter(self._appliances))]
+
+    def log_silence(self) -> None:
+        """Log each appliance that has been silent for too long, once."""
+        now = self._now()
+        for name, known in list(self._appliances.items()):
+            # While the service did not run, it could hear nothing.
+            quiet = timedelta(seconds=now - max(known.heard, self._begun))
+            limit = self._silence(name)
+            if now - known.heard > GONE.total_seconds():
+                del self._appliances[name]
+            elif limit is None:
+                known.silent_since = None
+            elif quiet > limit and known.silent_since is None:
+                known.silent_since = known.heard
+                _log.warning(
+                    "An appliance is silent: nothing has come of it for longer than the setting"
+                    " silence allows. See whether it runs, and whether its logs still arrive.",
+                    appliance=name,
+                    since=iso_time(known.heard),
+                )
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return a row of values for each appliance, by name; rates are since the last time."""
+        now = self._now()
+        seconds = max(now - self._described, 1)
+        for name, known in self._appliances.items():
+            known.bytes_per_second = round(self._new_bytes[name] / seconds)
+        self._described = now
+        self._new_bytes.clear()
+        return [asdict(y) for _, y in sorted(self._appliances.items())]

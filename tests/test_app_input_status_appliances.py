@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from forwarder.app.fleet import GONE, Fleet
+from forwarder.app.input_status import GONE, Fleet
 from forwarder.config.load import load
 from forwarder.mail_logs.appliance_counts import MAX_APPLIANCES, ApplianceCounts
 from forwarder.pipeline import LogParser, Settings
