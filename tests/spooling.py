@@ -13,7 +13,7 @@ from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
 from forwarder.spool.cursors import Batch
 from forwarder.spool.dead_letters import DEFAULT_MAX_BYTES, Selection, mark, remove
-from forwarder.spool.reader import RECENT_BYTES
+from forwarder.spool.segments import RECENT_BYTES
 from forwarder.spool.spool import Spool
 from forwarder.spool.writer import DiskUsage
 

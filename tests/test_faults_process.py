@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from forwarder.spool.reader import RECENT_BYTES
+from forwarder.spool.segments import RECENT_BYTES
 from tests.corpus import Corpus, hostile, storm
 from tests.corpus.world import seeded
 from tests.faults.disks import fill_up, small_disk

@@ -21,8 +21,8 @@ from forwarder.events import Document
 from forwarder.spool import segments
 from forwarder.spool.cursors import Batch
 from forwarder.spool.errors import BlockedError, ClosedError, SpoolError
-from forwarder.spool.reader import RECENT_BYTES
-from forwarder.spool.schema import VERSIONS, connect, create, migrate, version_of
+from forwarder.spool.schema import VERSIONS, checksum, connect, create, migrate, version_of
+from forwarder.spool.segments import RECENT_BYTES
 from forwarder.spool.spool import Spool
 from tests.faults.tearing import transactions
 from tests.spooling import MANY, documents, is_full, numbers, opened, read, take, usage
@@ -194,10 +194,10 @@ def test_rows_that_are_damaged_do_not_unpack() -> None:
     broken = bytes([*block.data[:9], block.data[9] ^ 1, *block.data[10:]])
     for bad, reason in [
         (block._replace(data=broken), "checksum"),
-        (segments.Segment(3, segments.checksum(b"no"), b"no"), "cannot be decompressed"),
+        (segments.Segment(3, checksum(b"no"), b"no"), "cannot be decompressed"),
         (block._replace(documents=2), "6 lines are not 2 documents"),
     ]:
-        with pytest.raises(ValueError, match=reason):
+        with pytest.raises(segments.DamagedSegmentError, match=reason):
             segments.decompress(bad)
 
 

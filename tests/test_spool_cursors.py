@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from forwarder.output import Failure
-from forwarder.spool import overflow
-from forwarder.spool.cursors import Dropped, OutputError, Place
+from forwarder.spool import cursors
+from forwarder.spool.cursors import Dropped, OutputError, Place, Rejecting
 from forwarder.spool.dead_letters import dead_letter
 from forwarder.spool.spool import Spool
 from forwarder.spool.stats import summarise
@@ -47,7 +47,8 @@ def reject(spool: Spool) -> None:
     """Reject all of a batch."""
     batch = read(spool, "down", 1)
     now = datetime.now(UTC)
-    spool.advance("down", batch, [dead_letter("down", Failure(x, "no"), now) for x in batch[0]])
+    letters = [dead_letter("down", Failure(x, "no"), now) for x in batch[0]]
+    spool.advance("down", batch, letters, rejecting=Rejecting(1, 1, "no", now.timestamp()))
 
 
 def reject_more_than_there_is_room_for(spool: Spool) -> None:
@@ -147,7 +148,7 @@ def test_a_server_that_is_started_again_is_waited_for(
     fail(spool, "down")
     assert len(take(spool, "well")) == committed
     assert not spool.wait_for_space(NEVER, 0)
-    monkeypatch.setattr(overflow, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(cursors, "PATIENCE_SECONDS", 0.0)
     assert spool.wait_for_space(NEVER, 0)
     assert spool.outputs["down"].dropped is not None
 

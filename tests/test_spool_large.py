@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.spool.dead_letters import Selection, page
-from forwarder.spool.reader import RecentCommits
+from forwarder.spool.segments import RecentCommits
 from forwarder.spool.spool import Spool
 from forwarder.spool.stats import read_spool, summarise
 from tests.large_spool import fill

@@ -32,7 +32,7 @@ import structlog
 
 from forwarder.spool import schema
 from forwarder.spool.errors import explained, is_damage, suspicion, unwritable
-from forwarder.spool.segments import checksum
+from forwarder.spool.schema import checksum
 
 NAME = "spool.db"
 _BESIDE = ("-wal", "-shm", "-journal")  # the last one until there is a log of changes

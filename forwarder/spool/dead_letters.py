@@ -19,7 +19,7 @@ import zstandard
 from forwarder.events import Document
 from forwarder.output import Failure
 from forwarder.spool.errors import DamagedError
-from forwarder.spool.segments import checksum
+from forwarder.spool.schema import checksum
 from forwarder.text import shortened
 
 DEFAULT_MAX_BYTES = 250_000_000

@@ -13,13 +13,15 @@ own. Each value has a checksum.
 """
 
 import sqlite3
+import threading
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
-from forwarder.spool.errors import DamagedError, SpoolError
-from forwarder.spool.segments import checksum
+from forwarder.spool.errors import ClosedError, DamagedError, SpoolError, explained
 
 LIMITS = "spool/limits"  # of the last start: [max_bytes, max_letter_bytes] in JSON
 DAMAGE = "spool/damage"  # what was deleted because it was damaged: [segments, documents] in JSON
@@ -161,6 +163,33 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+class SharedConnection:
+    """A connection that threads use one at a time, until it is closed."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        self._lock = threading.RLock()
+        self._is_open = True
+
+    def close(self) -> None:
+        """Close the connection. SQLite must not be within a call for it meanwhile."""
+        with self._lock:
+            self._is_open = False
+            self._connection.close()
+
+    @contextmanager
+    def locked(self) -> Iterator[sqlite3.Connection]:
+        """Hold the connection; the same thread may do so again meanwhile.
+
+        Raises :class:`ClosedError` if it is closed, and SQLite's errors as those of the spool.
+        """
+        with self._lock, explained(self._path):
+            if not self._is_open:
+                raise ClosedError(f"{str(self._path)!r} is closed")
+            yield self._connection
+
+
 def connect_to_read(path: Path, *, is_still: bool = False) -> sqlite3.Connection:
     """Open a connection that cannot write.
 
@@ -214,6 +243,11 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         for statement in chain.from_iterable(VERSIONS[version_of(connection) :]):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(VERSIONS)}")
+
+
+def checksum(*parts: bytes) -> int:
+    """Return the CRC-32 of bytes."""
+    return zlib.crc32(b"".join(parts))
 
 
 def put_state(connection: sqlite3.Connection, state: Iterable[tuple[str, bytes | None]]) -> None:

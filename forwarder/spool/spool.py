@@ -25,14 +25,22 @@ import structlog
 from forwarder.events import Document
 from forwarder.spool import cursors, segments
 from forwarder.spool import dead_letters as letters
-from forwarder.spool.cursors import Backfill, Batch, OutputError, Progress, Rejecting
+from forwarder.spool.cursors import (
+    Backfill,
+    Batch,
+    OutputError,
+    Overflow,
+    Progress,
+    Rejecting,
+    count_own,
+    own_runs,
+    waiting_ids,
+)
 from forwarder.spool.database import NAME, open_database, prepare_folder
 from forwarder.spool.dead_letters import DeadLetter
 from forwarder.spool.errors import BlockedError, DamagedError, SpoolError
-from forwarder.spool.overflow import Overflow
-from forwarder.spool.reader import RECENT_BYTES, Reader, RecentCommits, skip_damaged, waiting_ids
 from forwarder.spool.schema import LIMITS, load_state, put_state
-from forwarder.spool.segments import DamagedSegmentError
+from forwarder.spool.segments import RECENT_BYTES, DamagedSegmentError, Reader, RecentCommits
 from forwarder.spool.writer import DEFAULT_MAX_BYTES, Lock, Writer
 
 _PAGE_ROWS = 1_000  # of the state, in memory at a time
@@ -126,20 +134,19 @@ class Spool:
             self.wake()
             self.tell(documents, "")
 
-    def load_state(self, prefix: str) -> list[tuple[str, bytes]]:
-        """Return the state whose keys begin with a prefix, in the order of the keys."""
-        return list(self.iter_state(prefix))
+    def load_state(
+        self, prefix: str, *, after: str = "", limit: int = -1
+    ) -> list[tuple[str, bytes]]:
+        """Return the state whose keys begin with a prefix, in order, behind one of them."""
+        with self._writer.locked() as connection:
+            return load_state(connection, prefix, after=after, limit=limit)
 
     def iter_state(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         """Yield the same a page at a time: of 100,000 files it is more than should be in memory."""
         after = ""
-        while page := self._load_page(prefix, after):
+        while page := self.load_state(prefix, after=after, limit=_PAGE_ROWS):
             yield from page
             after, _ = page[-1]
-
-    def _load_page(self, prefix: str, after: str) -> list[tuple[str, bytes]]:
-        with self._writer.locked() as connection:
-            return load_state(connection, prefix, after=after, limit=_PAGE_ROWS)
 
     @property
     def blocked_reason(self) -> str | None:
@@ -229,8 +236,7 @@ class Spool:
 
     def pending(self, output: str) -> int:
         """Count the documents that an output has not had yet; those to be replayed do not count."""
-        cursor = self.outputs[output].cursor
-        return cursors.count_own(self._backfills, output, cursor, self._next)
+        return count_own(self._backfills, output, self.outputs[output].cursor, self._next)
 
     def postponed(self, output: str) -> int:
         """Count the documents that an output postponed; :meth:`pending` does not count them."""
@@ -261,33 +267,35 @@ class Spool:
             if ahead and ahead.documents and ahead.start == self.outputs[output].cursor:
                 return ahead
             while (cursor := self.outputs[output].cursor) < self._next:
-                own = cursors.next_own(self._backfills, output, cursor)
-                if own > cursor:
-                    with self._writer.locked():
-                        before = self.outputs[output]  # of which more may have been dropped
-                        self._store({output: before._replace(cursor=max(before.cursor, own))})
-                    self.wake()
-                    continue
-                end = cursors.end_of_own(self._backfills, output, cursor, self._next)
+                start, end = self._next_run(output, cursor)
                 try:
-                    batch = reader.read(cursor, min(max_documents, end - cursor), max_bytes)
+                    start, documents = reader.read(
+                        start, min(max_documents, end - start), max_bytes
+                    )
                 except DamagedSegmentError as error:
-                    skip_damaged(self._writer, error)
+                    with self._writer.transaction(durable=True) as writing:
+                        segments.delete_damaged(writing, error)
                     continue
-                if batch.documents and batch.start < end:
-                    return batch
-                # There is nothing but what was damaged.
+                if documents and start < end:
+                    return Batch(documents, start)
+                # There is nothing but what was damaged, or is for others.
                 self.advance(output, Batch((), end), rejecting=self.outputs[output].rejecting)
         return Batch(())
 
     def read_ahead(self, output: str, start: int, *, max_documents: int, max_bytes: int) -> Batch:
         """Read what lies behind a batch in hand; nothing where :meth:`read` has to see to it."""
         reader = self._readers[output]
-        end = cursors.end_of_own(self._backfills, output, start, self._next)
+        first, end = self._next_run(output, start)
         with suppress(DamagedSegmentError, SpoolError), reader.locked():
-            if cursors.next_own(self._backfills, output, start) == start:
-                return reader.read(start, min(max_documents, end - start), max_bytes)
+            if first == start:
+                start, documents = reader.read(start, min(max_documents, end - start), max_bytes)
+                return Batch(documents, start)
         return Batch(())
+
+    def _next_run(self, output: str, number: int) -> tuple[int, int]:
+        """Return the next run of documents, from a serial number on, that are not for others."""
+        runs = own_runs(self._backfills, output, number, self._next)
+        return next(runs, (self._next, self._next))
 
     def advance(
         self,
@@ -301,7 +309,8 @@ class Spool:
         """Move the cursor of an output behind a batch; some of it may become dead letters."""
         with self._writer.locked():
             before = self.outputs[output]
-            after = before.behind(batch, dead_letters)._replace(
+            missing = count_own(self._backfills, output, before.cursor, batch.start)
+            after = before.behind(batch, dead_letters, missing)._replace(
                 retried=before.retried + retried, rejecting=rejecting
             )
             self._store(
@@ -310,8 +319,6 @@ class Spool:
             )
             if after.delivered > before.delivered:
                 self._overflow.take(output)
-            elif after.rejected > before.rejected:
-                self._overflow.rejecting.add(output)
         self.wake()
 
     def letters_full(self, output: str) -> BlockedError | None:
@@ -319,7 +326,6 @@ class Spool:
         with suppress(BlockedError), self._writer.locked() as connection:
             count = letters.count(connection).get(output)
             if count and count.size >= self._max_letter_bytes:
-                self._overflow.rejecting.add(output)
                 return BlockedError(
                     f"its dead letters take {count.size:,} bytes and may take"
                     f" {self._max_letter_bytes:,} (dead_letters.max_bytes), so it waits: find out"
@@ -365,7 +371,8 @@ class Spool:
         with self._writer.locked() as reading:
             first = number = self._next
             progress = self.outputs.get(output, Progress(segments.oldest_number(reading) or first))
-            waiting = waiting_ids(reading, self._backfills, output, progress.cursor, first)
+            runs = own_runs(self._backfills, output, progress.cursor, first)
+            waiting = waiting_ids(reading, runs)
             with self._writer.transaction(durable=True) as connection:
                 for part in parts:
                     fresh = [x for x in part if x.id not in waiting]

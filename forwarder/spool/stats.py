@@ -73,11 +73,11 @@ def _summarise(folder: Path, connection: sqlite3.Connection) -> Summary:
     damaged_segments, damaged_documents = orjson.loads(own.get(schema.DAMAGE, b"[0, 0]"))
 
     def waiting(name: str, progress: cursors.Progress) -> Waiting:
-        oldest = cursors.next_own(backfills, name, progress.cursor)
+        runs = [*cursors.own_runs(backfills, name, progress.cursor, end)]
         return Waiting(
             progress,
-            max(0, cursors.count_own(backfills, name, progress.cursor, end)),
-            segments.commit_time(connection, oldest) if oldest < end else None,
+            sum(last - first for first, last in runs),
+            segments.commit_time(connection, runs[0][0]) if runs else None,
             *letters.postponed_of(connection, name),
         )
 

@@ -19,7 +19,6 @@ Three things can block writing more documents:
 import fcntl
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,15 +27,8 @@ from typing import NamedTuple
 
 import orjson
 
-from forwarder.spool.errors import (
-    BlockedError,
-    ClosedError,
-    GoneError,
-    SpoolError,
-    explained,
-    unwritable,
-)
-from forwarder.spool.schema import BUSY_SECONDS, SYNCED, put_state
+from forwarder.spool.errors import BlockedError, GoneError, SpoolError, unwritable
+from forwarder.spool.schema import BUSY_SECONDS, SYNCED, SharedConnection, put_state
 
 _LOCK = "spool.lock"
 _LOCK_SECONDS = 2.0  # to try: commands that look whether the service runs hold it for a moment
@@ -155,15 +147,12 @@ class DiskUsage(NamedTuple):
     free: int  # free on the disk
 
 
-class Writer:
-    """Writes to the database by a connection that it takes over, and knows what that takes."""
+class Writer(SharedConnection):
+    """Writes to the database, and knows what that takes."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, max_bytes: int) -> None:
-        self._path = path
-        self._connection = connection
+        super().__init__(path, connection)
         self.max_bytes = max_bytes
-        self._lock = threading.RLock()
-        self._is_open = True
         self._is_durable = True
         self._next_checkpoint = 0.0
         self.usage = DiskUsage(0, 0, 0, 0, 0)
@@ -172,24 +161,10 @@ class Writer:
         """Why no more documents should be written, as of the last measure."""
         self.measure()
 
-    def close(self) -> None:
-        """Close the database."""
-        with self._lock:
-            self._is_open = False
-            self._connection.close()
-
     @property
     def is_at_limit(self) -> bool:
         """Whether documents take as much as they may, as of the last measure."""
         return self.usage.used >= self.max_bytes
-
-    @contextmanager
-    def locked(self) -> Iterator[sqlite3.Connection]:
-        """Hold the connection; the same thread may do so again meanwhile."""
-        with self._lock, explained(self._path):
-            if not self._is_open:
-                raise ClosedError(f"{str(self._path)!r} is closed")
-            yield self._connection
 
     @contextmanager
     def transaction(self, *, size: int = 0, durable: bool) -> Iterator[sqlite3.Connection]:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from forwarder.events import Document
-from forwarder.spool import reader as reading
 from forwarder.spool import segments
-from forwarder.spool.reader import RecentCommits
+from forwarder.spool.segments import RecentCommits
 from tests.spooling import documents, opened, read, take
 
 
@@ -58,12 +57,13 @@ def test_an_output_that_keeps_up_has_nothing_unpacked(
 ) -> None:
     """One that is behind has."""
     unpacked: list[int] = []
+    decompress = segments.decompress
 
     def unpack(block: segments.Segment) -> list[Document]:
         unpacked.append(block.documents)
-        return segments.decompress(block)
+        return decompress(block)
 
-    monkeypatch.setattr(reading, "decompress", unpack)
+    monkeypatch.setattr(segments, "decompress", unpack)
     parts = [documents(x, x + 10) for x in (0, 10, 20)]
     with closing(opened(tmp_path, "a", "slow", recent_bytes=size_of(parts[2]))) as spool:
         for part in parts:
