@@ -251,13 +251,13 @@ def test_kibana_is_asked_by_a_user_through_a_proxy(kibana: StandIn) -> None:
         (SetupOptions(user="u"), ": username and password belong together"),
         (SetupOptions(password="secret"), ": username and password belong together"),
         (SetupOptions(api_key="id:key", password="secret"), ": username and password belong"),
-        (SetupOptions(values={"kibana": "http://u:secret@k:5601"}), "has credentials in it"),
-        (SetupOptions(values={"kibana": "http://secret@k:5601"}), "has credentials in it"),
+        (SetupOptions(values={"kibana": "http://u:secret@k:5601"}), "contains credentials"),
+        (SetupOptions(values={"kibana": "http://secret@k:5601"}), "contains credentials"),
         (SetupOptions(values={"kibana": "u:secret@k:5601"}), "the URL of the Kibana is not a URL"),
         (SetupOptions(values={"kibana": "http://"}), "the URL of the Kibana is not a URL"),
         (SetupOptions(values={"kibana": "http://k:port"}), "the URL of the Kibana is not a URL"),
         (SetupOptions(values={"kibana": "http://[k"}), "the URL of the Kibana is not a URL"),
-        (SetupOptions(values={"kibana": "http://k:5601/?a"}), "has more behind the path"),
+        (SetupOptions(values={"kibana": "http://k:5601/?a"}), "has a query or fragment"),
         *(
             (SetupOptions(values={"retention": x}), "d, h, m or s")
             for x in (

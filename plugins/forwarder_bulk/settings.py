@@ -28,19 +28,19 @@ def read_url(url: str, *, needs_port: bool = True) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("is not a URL like https://es1.example.com:9200")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("has credentials in it; set username and password apart from it")
+        raise ValueError("contains credentials; set username and password instead")
     if port is None and needs_port:
         raise ValueError("has no port; add :9200, or :443 for a cluster in the cloud")
     if parts.query or parts.fragment:
-        raise ValueError("has more behind the path")
+        raise ValueError("has a query or fragment; remove it")
     return url.rstrip("/")
 
 
 def _index(pattern: str) -> str:
     if _INDEX.fullmatch(pattern) is None or pattern in {".", ".."} or len(pattern) > _MAX_INDEX:
         raise ValueError(
-            "is not a name for an index: small letters, digits, . _ + - and, for the time of the"
-            " event in UTC, %Y %m %d, or %G and %V for the year and week of ISO 8601"
+            "is not an index name: use lower-case letters, digits, . _ + - and, for the time of the"
+            " event in UTC, %Y %m %d, or %G and %V for the ISO 8601 year and week"
         )
     return pattern
 
@@ -58,7 +58,7 @@ def _proxy(url: SecretStr) -> SecretStr:
 
 def _timeout(duration: timedelta) -> timedelta:
     if not duration:
-        raise ValueError("has to be longer than 0")
+        raise ValueError("must be longer than 0")
     return duration
 
 
@@ -71,59 +71,58 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
 
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = Field(
         description="URLs of the cluster's nodes, with ports; if one does not answer, the next"
-        " one is used."
+        " is used."
     )
     username: str | None = Field(default=None, description="User to log in as; needs password.")
     password: SecretStr | None = Field(default=None, description="Password of the user.")
     client_certificate: Path | None = Field(
-        default=None, description="File with a client certificate (PEM), to log in with."
+        default=None, description="Client certificate to log in with (PEM file)."
     )
     client_key: Path | None = Field(
         default=None,
-        description="File with the private key of the client certificate; without it, the key is"
-        " in the same file as the certificate.",
+        description="Private key of the client certificate (PEM file); without it, the key is in"
+        " the certificate's file.",
     )
     ca_certs: Path | None = Field(
         default=None,
-        description="File with the certificates (PEM) of the certificate authorities to trust; no"
-        " others are trusted then. Without it, those of the operating system are.",
+        description="CA certificates to trust (PEM file) instead of the operating system's.",
     )
     verify: Literal["full", "certificate", "none"] = Field(
         default="full",
-        description="What of the server's certificate is verified: everything; everything except"
-        " the name in it; nothing, so that an attacker in between can read the documents.",
+        description="How to verify the server's certificate: fully; without its host name; or not"
+        " at all, so that an attacker in between can read the documents.",
     )
     proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = Field(
         default=None,
-        description="URL of an HTTP proxy to the server, with user and password if it needs them.",
+        description="URL of an HTTP proxy, with user and password if it needs them.",
     )
     connect_timeout: _Timeout = Field(
         default=timedelta(seconds=10), description="How long to wait for a connection."
     )
     timeout: _Timeout = Field(
         default=timedelta(seconds=90),
-        description="Longest time to send a request, and again to receive the whole answer; 90s"
-        " as in Filebeat.",
+        description="How long sending a request may take, and again receiving the whole response;"
+        " 90s as in Filebeat.",
     )
     workers: Annotated[int, Field(ge=1, le=32)] = Field(
         default=2,
-        description="How many bulk requests may run at the same time. With two, the server always"
+        description="How many bulk requests to send at the same time. With two, the server always"
         " has one to work on.",
     )
     namespace_by_appliance: bool = Field(
         default=False,
-        description="Whether each appliance has a data stream of its own. The namespace is the"
-        " appliance's name in small letters, with _ for what a namespace may not contain: ESA-1"
-        " becomes esa_1.",
+        description="Whether each appliance gets its own data stream. The namespace is the"
+        " appliance's name in lower case, with _ for characters that a namespace may not contain:"
+        " ESA-1 becomes esa_1.",
     )
     index: Annotated[str, AfterValidator(_index)] | None = Field(
         default=None,
-        description="Plain indices instead of data streams: a name that contains the time of the"
-        " event, such as esa-logins-%Y.%m.",
+        description="Plain indices instead of data streams: a name with the time of the event, such"
+        " as esa-logins-%Y.%m.",
     )
     pipeline: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="Ingest pipeline for the documents; without it, the one of the index template.",
+        description="Ingest pipeline for the documents; without it, the index template's.",
     )
 
     def urls(self) -> tuple[str, ...]:
@@ -149,13 +148,13 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
         if self.client_key is not None and self.client_certificate is None:
             yield "client_key needs a client_certificate"
         if self.verify == "none" and self.ca_certs:
-            yield "with verify: none, no authority is used; take one of them out"
+            yield "verify: none does not use ca_certs; remove one of them"
         if self.index is not None and self.namespace_by_appliance:
-            yield "an index has no namespace; take namespace_by_appliance or index out"
+            yield "an index has no namespace; remove namespace_by_appliance or index"
         plain = [x for x in self.hosts or () if x.startswith("http:")]
         about = [x for x in _ABOUT_TLS if getattr(self, x) not in {None, "full"}]
         if plain and about:
-            yield f"{plain[0]} has no TLS, but {about[0]} is about it"
+            yield f"{plain[0]} does not use TLS, but {about[0]} is set"
 
 
 def read_cloud_id(text: str) -> str:
@@ -165,7 +164,7 @@ def read_cloud_id(text: str) -> str:
         host, _, port = domain.partition(":")
         return read_url(f"https://{cluster}.{host}:{port or 443}")
     except ValueError:
-        raise ValueError("is not a cloud ID; copy it whole from the console") from None
+        raise ValueError("is not a cloud ID; copy all of it from the console") from None
 
 
 def _cloud_id(text: str) -> str:
@@ -193,11 +192,11 @@ class ElasticSettings(ClusterSettings, frozen=True, extra="forbid"):
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)] | None = Field(  # type: ignore[assignment]
         default=None,
         description="URLs of the cluster's nodes, with ports; if one does not answer, the next"
-        " one is used. Set either this or cloud_id.",
+        " is used. Set either this or cloud_id.",
     )
     cloud_id: Annotated[str, AfterValidator(_cloud_id)] | None = Field(
         default=None,
-        description="Cloud ID of a deployment in Elastic Cloud, as its console shows it.",
+        description="Cloud ID of an Elastic Cloud deployment, as shown in its console.",
     )
     api_key: Annotated[SecretStr, AfterValidator(_api_key)] | None = Field(
         default=None,

@@ -28,9 +28,9 @@ def forwarder_outputs() -> Iterable[OutputPlugin]:
             check=check,
             setup=setup,
             setup_values={
-                "kibana": "URL of the Kibana that gets views, a dashboard and rules.",
-                "space": "Space of that Kibana, rather than the default one.",
-                "retention": "How long Elasticsearch keeps documents, like 90d.",
+                "kibana": "URL of the Kibana to install dashboards and rules in.",
+                "space": "Kibana space, instead of the default one.",
+                "retention": "How long Elasticsearch keeps documents, such as 90d.",
             },
             login_settings=frozenset({"api_key", "username", "password"}),
             knows_ids=True,

@@ -89,11 +89,12 @@ class Rotate(BaseModel, frozen=True, extra="forbid"):
 
     max_bytes: Annotated[Size, Field(gt=0)] | None = Field(
         default=None,
-        description="Largest size of a file, like 100MB. A batch that would exceed it goes into a"
-        " new file, whole: a single larger batch is not split. Without it, there is no limit.",
+        description="Start a new file before a batch that would exceed this size, such as 100MB. A"
+        " batch is never split. Without it, there is no limit.",
     )
     daily: bool = Field(
-        default=False, description="Whether the first batch of a day (UTC) begins a new file."
+        default=False,
+        description="Whether to start a new file with the first batch of a day (UTC).",
     )
 
 
@@ -101,15 +102,16 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """Settings below ``type: file``."""
 
     path: WrittenPath = Field(
-        description="The file to append to; no other output may use it, and its folder must exist."
-        " When it is full, it is renamed after the time of its last write, in UTC, like"
+        description="File to append to; no other output may use it, and its folder must exist. A"
+        " full file is renamed after the time of its last write, in UTC, such as"
         " auth.ndjson.20260301T120000Z."
     )
-    rotate: Rotate = Field(default=Rotate(), description="When a new file is begun.")
-    gzip: bool = Field(default=False, description="Whether full files are compressed with gzip.")
+    rotate: Rotate = Field(default=Rotate(), description="When to start a new file.")
+    gzip: bool = Field(default=False, description="Whether to compress full files with gzip.")
     keep: Annotated[Count, Field(ge=1, le=1_000_000)] | None = Field(
         default=None,
-        description="How many full files stay; the oldest are deleted. Without it, all stay.",
+        description="How many full files to keep; older ones are deleted. Without it, all are"
+        " kept.",
     )
 
 
