@@ -35,8 +35,8 @@ from forwarder.pipeline import Documents, LogParser, Settings
 from forwarder.text import quoted
 
 if TYPE_CHECKING:
+    from forwarder.inputs.files.checkpoint import RewoundLog
     from forwarder.inputs.files.discovery import FileStat
-    from forwarder.inputs.files.rewind import Again
     from forwarder.mail_logs.subscriptions import OtherLog
     from forwarder.pipeline import FileParser
 
@@ -187,7 +187,9 @@ def _is_no_mail_log(reading: "FileParser", kind: Kind) -> bool:
     return kind is Kind.IDLE and tells and not reading.is_within_line
 
 
-def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Sequence[Document]]:
+def read_again(
+    logs: "Iterable[RewoundLog]", settings: ParserSettings
+) -> Iterator[Sequence[Document]]:
     """Parse logs again for one output, as if for the first time, up to where they were read.
 
     All behind a saved position will be in documents for every output. Logs that are gone are left
@@ -209,7 +211,7 @@ def read_again(logs: "Iterable[Again]", settings: ParserSettings) -> Iterator[Se
     yield documents
 
 
-def _chunks(log: "Again", file: "FileStat") -> Iterator[Chunk]:
+def _chunks(log: "RewoundLog", file: "FileStat") -> Iterator[Chunk]:
     # The process does not need this.
     from forwarder.inputs.block_reader import ReadError, file_times, read_blocks  # noqa: PLC0415
 

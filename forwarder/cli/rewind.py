@@ -17,7 +17,7 @@ from forwarder.text import many, quoted
 
 if TYPE_CHECKING:
     from forwarder.config.load import Config
-    from forwarder.inputs.files.rewind import Again
+    from forwarder.inputs.files.checkpoint import RewoundLog
     from forwarder.spool.spool import Spool
 
 
@@ -83,12 +83,10 @@ def _read_again(
     from forwarder.app.parser_client import ParserSettings
     from forwarder.app.parser_worker import read_again
     from forwarder.config.load import file_sources
-    from forwarder.inputs.files.checkpoint import PREFIX
-    from forwarder.inputs.files.rewind import obstacles
-    from forwarder.inputs.files.rewind import rewind as find
+    from forwarder.inputs.files.checkpoint import PREFIX, logs_to_rewind, obstacles
 
     sources = file_sources(config)
-    logs = find(spool.load_state(PREFIX), log_path, sources)
+    logs = logs_to_rewind(spool.load_state(PREFIX), log_path, sources)
     if not logs:
         fail(
             f"no log is known under {quoted(log_path)}; esa-forwarder status names them."
@@ -128,7 +126,7 @@ def _confirm(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -
         click.confirm("Read them again (with --yes you are not asked)?", abort=True, err=True)
 
 
-def _forget(config: "Config", spool: "Spool", logs: Sequence["Again"]) -> None:
+def _forget(config: "Config", spool: "Spool", logs: Sequence["RewoundLog"]) -> None:
     from forwarder.app.parser_client import PREFIX
     from forwarder.app.saved_state import forget
     from forwarder.mail_logs.snapshot import appliances_in

@@ -13,19 +13,32 @@ do with the path, so a renamed file keeps it.
 """
 
 import json
+import os
 from base64 import b64decode, b64encode
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import dropwhile, groupby
 from math import inf
 from sys import intern
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from forwarder.errors import ForwarderError
 from forwarder.inputs.chunk import Kind
-from forwarder.inputs.files.file_handle import NOTHING, Fingerprint, Index, Inode
+from forwarder.inputs.files.discovery import FileSource, FileStat, scan
+from forwarder.inputs.files.file_handle import (
+    NOTHING,
+    FileError,
+    FileHandle,
+    Fingerprint,
+    Index,
+    Inode,
+)
+from forwarder.inputs.files.paths import reading_order
+from forwarder.text import quoted
 
 PREFIX = "file/"  # of all keys of this input
 
@@ -318,3 +331,73 @@ class CheckpointStore:
     def _forget_inode(self, log: LogState) -> None:
         if self._inodes.get(log.inode) == log.key:
             del self._inodes[log.inode]
+
+
+class RewoundLog(NamedTuple):
+    """A log that is forgotten, so that it is read again."""
+
+    key: str  # of its position, with the prefix
+    position: LogState
+    path: str  # where it is now, or was last
+    file: FileStat | None  # none if no file that is followed holds it under a name that is known
+
+
+def logs_to_rewind(
+    saved: Iterable[tuple[str, bytes]], name: str, inputs: Sequence[FileSource]
+) -> list[RewoundLog]:
+    """Find all logs that have to be forgotten for a path to be read again, in order of reading.
+
+    A path stands for the log that was last read under it, and for the log whose file has that name
+    now. These are forgotten, and all that are read after them of the same appliance: were only the
+    one read again, its lines would be joined with connections that came long after it. For what was
+    saved, while the files are not followed.
+    """
+    names = {os.path.abspath(name), os.path.realpath(name)}  # noqa: PTH100 - see paths.py
+    files = scan(inputs).files.values()
+    by_inode = {(x.appliance, x.inode): x for x in files}
+    by_path = {x.path: x for x in files}
+    logs = []
+    for key, value in saved:
+        if key == STARTED:
+            continue
+        position = decode(key, value)
+        path = position.path
+        candidates = (
+            by_inode.get((position.appliance, position.inode)),
+            *map(by_path.get, (path, path + ".gz", path.removesuffix(".gz"))),
+        )
+        file = next((x for x in candidates if x is not None and _still_is(x, position)), None)
+        logs.append(RewoundLog(key, position, file.path if file else path, file))
+    logs.sort(key=lambda x: (x.position.appliance, reading_order(x.path)))
+    found: list[RewoundLog] = []
+    for _, group in groupby(logs, key=lambda x: x.position.appliance):
+        found += dropwhile(lambda x: not names & {x.path, x.position.path}, group)
+    return found
+
+
+def obstacles(
+    logs: Iterable[RewoundLog], inputs: Sequence[FileSource], wall: float
+) -> Iterator[str]:
+    """Yield a sentence for each log that is forgotten and will not be read again."""
+    for log in logs:
+        if log.file is None:
+            yield (
+                f"{quoted(log.path)} is not there any more, or no input asks for it, and it"
+                " cannot be read again; connections that go through it will miss what it said"
+            )
+            continue
+        older = inputs[log.file.input].ignore_older
+        if older is not None and wall - log.file.modified_ns / 1e9 > older.total_seconds():
+            yield (
+                f"{quoted(log.path)} was last changed before ignore_older of its input, and will"
+                " not be read again; to read it, raise ignore_older before the service runs again"
+            )
+
+
+def _still_is(file: FileStat, position: LogState) -> bool:
+    """Whether a file still is the log that it was: inodes and names are given again."""
+    with suppress(OSError, FileError), closing(FileHandle(file.path, file.inode)) as handle:
+        # To compare what is compressed, all of it would have to be decompressed.
+        same = file.path.removesuffix(".gz") == position.path.removesuffix(".gz")
+        return same if handle.is_gzip else handle.still_matches(position.fingerprint)
+    return False

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.inputs.files.rewind import obstacles, rewind
+from forwarder.inputs.files.checkpoint import logs_to_rewind, obstacles
 from tests.following import Reader, following, numbered
 
 LINES = numbered(range(20))
@@ -25,7 +25,7 @@ def reader(tmp_path: Path) -> Reader:
 
 def again(tmp_path: Path, reader: Reader, name: str) -> list[str]:
     """Forget what has to be forgotten for a path to be read again; give the names of the files."""
-    logs = rewind(reader.state.items(), str(tmp_path / name), reader.inputs)
+    logs = logs_to_rewind(reader.state.items(), str(tmp_path / name), reader.inputs)
     for log in logs:
         assert log.position.appliance == "esa1"
         del reader.state[log.key]
@@ -59,7 +59,7 @@ def test_a_reused_inode_is_not_the_same_file(tmp_path: Path, reader: Reader) -> 
     (tmp_path / "mail.log.1").unlink()
     (tmp_path / "mail.log").rename(tmp_path / "mail.log.9")
     (tmp_path / "mail.log.9").write_bytes(b"other")
-    (log,) = rewind(reader.state.items(), str(tmp_path / "mail.log"), reader.inputs)
+    (log,) = logs_to_rewind(reader.state.items(), str(tmp_path / "mail.log"), reader.inputs)
     assert (Path(log.path).name, log.file) == ("mail.log", None)
     assert len(list(obstacles([log], reader.inputs, 0))) == 1
 
@@ -74,4 +74,4 @@ def test_what_is_not_known_changes_nothing(tmp_path: Path, reader: Reader) -> No
     """Nor does a folder, or what cannot be read."""
     (tmp_path / "other").write_bytes(b"other")
     for path in (tmp_path, tmp_path / "other", tmp_path / "none"):
-        assert rewind(reader.state.items(), str(path), reader.inputs) == []
+        assert logs_to_rewind(reader.state.items(), str(path), reader.inputs) == []
