@@ -23,7 +23,7 @@ from forwarder.app import parse as parsing
 from forwarder.cli.main import main
 from forwarder.cli.reading import read_options
 from forwarder.cli.report import as_text, make
-from forwarder.report import definitions as limits
+from forwarder.report import findings as limits
 from forwarder.report import store
 from forwarder.report.findings import find_peaks
 from forwarder.report.html import render_html
@@ -126,9 +126,13 @@ def run(*arguments: object) -> Result:
         (19, timedelta(minutes=1), "203.0.113.5", False, 0),
         (20, timedelta(minutes=76), "203.0.113.5", False, 0),
         (20, timedelta(minutes=1), "10.0.0.5", False, 0),
+        (20, timedelta(minutes=1), "::ffff:10.0.0.5", False, 0),
         (20, timedelta(minutes=1), "203.0.113.5", True, 0),
     ],
-    ids=["at the limit", "below it", "over more than a day", "own network", "source has a login"],
+    ids=[
+        *("at the limit", "below it", "over more than a day", "own network"),
+        *("own network as IPv6", "source has a login"),
+    ],
 )
 def test_guessing(  # noqa: PLR0913, PLR0917 - a row of a table
     tmp_path: Path,
@@ -195,7 +199,7 @@ def test_a_login_after_refusals(tmp_path: Path, refused: int, apart: timedelta, 
     made = read(write(tmp_path, connections))
     assert [x[:3] for x in found(made, "in_after_refusals")] == [("anna", "203.0.113.5", 5)] * rows
     lines = [[y.text for y in x.lines] for x in made.tables[0].rows]
-    assert [("succeeded" in x[-1], len(x)) for x in lines] == [(True, 6)] * rows
+    assert [("succeeded" in x[-1], len(x)) for x in lines] == [(True, 5)] * rows
     sent = [x[:5] for x in found(made, "suspicious_sessions")]
     assert sent == [("anna", "203.0.113.5", 1, 1, 3)] * rows
 
@@ -232,6 +236,21 @@ def test_a_login_from_a_new_network(tmp_path: Path) -> None:
     assert found(read(write(tmp_path, connections)), "new_networks") == [
         ("anna", "2001:db8::5", "2001:db8::/32", 2, "2026-03-08 08:00:00")
     ]
+
+
+def test_the_first_login_is_shown_whichever_appliance_had_it(tmp_path: Path) -> None:
+    """Logs of appliances are read one after another."""
+    address = "198.51.100.5"
+    write(
+        tmp_path / "a",
+        [login(timedelta(0), "anna", "203.0.113.5"), login(7 * DAY, "anna", address)],
+    )
+    folders = tmp_path / "a", write(tmp_path / "b", [login(6 * DAY, "anna", address)])
+    made = read(*folders)
+    ((*_, first),) = found(made, "new_networks")
+    (row,) = next(x.rows for x in made.tables if x.name == "new_networks")
+    assert first == "2026-03-08 08:00:00"
+    assert [x.text[:24] for x in row.lines] == ["Sun Mar  8 08:00:00 2026"]
 
 
 def test_readable_passwords(tmp_path: Path) -> None:

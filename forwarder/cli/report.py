@@ -35,11 +35,12 @@ from forwarder.text import Time, cut, escaped, is_number, iso_time, json_text, m
 
 if TYPE_CHECKING:
     from forwarder.app.parse import Outcome, ParseOptions, Progress
+    from forwarder.appliances import Network
     from forwarder.events import Event
     from forwarder.mail_logs.event_ids import FileHeader
     from forwarder.mail_logs.scanner import Block
-    from forwarder.report.overview import Report, Table
-    from forwarder.report.store import Chosen, Line, Network
+    from forwarder.report.overview import Line, Report, Table
+    from forwarder.report.store import Chosen
 
 _LEAST_WIDTH = 8  # of a column of text
 _ADDRESSES = {"Source", "Network", "Smart host"}  # columns that are of no use without their ends
@@ -176,7 +177,7 @@ def make(
     """
     from forwarder.app.parse import Watcher, read_through
     from forwarder.report.findings import make_report
-    from forwarder.report.store import Store
+    from forwarder.report.store import Store, disk_errors
 
     class Reader(Watcher):
         def read(
@@ -187,7 +188,7 @@ def make(
                 store.add(events)
             return events
 
-    with closing(Store(chosen)) as store:
+    with disk_errors(), closing(Store(chosen)) as store:
         outcome = read_through(options, lambda: Reader(options.settings), progress)
         if not outcome.complete or (outcome.problems and not outcome.counts.events):
             return None, outcome

@@ -1,105 +1,101 @@
-"""Questions to the stored logins, by the definitions, and the report that their answers make."""
+"""What counts as suspicious, and the questions to the stored logins that find it.
 
-from bisect import insort
+The detection rules use the same limits. A *stranger* is a source without a login that was accepted;
+where many sources are counted, one in a network without such a login. So a phone that changes its
+address is none. An account is a user in one form, as ``cisco_esa.auth.account`` has it.
+"""
+
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 from forwarder.events import Counters
-from forwarder.report import definitions as limits
-from forwarder.report.definitions import DAY, HOUR
 from forwarder.report.overview import (
+    DAY,
+    HOUR,
     MAX_LINES,
-    MAX_ROWS,
     Report,
-    Row,
-    Selector,
     Table,
+    by_id,
     count_over_time,
+    fill,
     joined,
     list_facts,
     top_accounts,
     top_sources,
 )
-from forwarder.report.store import Store
-from forwarder.text import Time
+from forwarder.report.store import READABLE, Store
+
+GUESSING_REFUSALS = 20  # in a day, of a public stranger
+GUESSING_STRANGERS = 8  # in a day, refused as one account: guessing from many sources
+
+SPRAYING_ACCOUNTS = 10
+"""In a day, refused from one source; from many sources, in an hour. With fewer it is guessing."""
+SPRAYING_SHARE = 2  # the source was accepted as fewer accounts than one in so many
+SPRAYING_STRANGERS = 15  # in an hour: spraying from many sources
+
+REFUSALS_BEFORE = 5
+"""Of an account from a source, before its first login from there: a password may be guessed."""
+DAYS_BEFORE = 7  # how far back that goes
+
+WHILE_STRANGERS, WHILE_REFUSALS = 4, 8
+"""In the day before an account logs in from a new network: it is being guessed."""
+
+KNOWN_DAYS = 5  # for which an account is known before a network counts as new for it
+
+MASS_RECIPIENTS = 200  # of an account in an hour
+MASS_TIMES = 3  # and so many times as many as in its largest hour before
+
+SMART_HOST_REFUSALS = 3  # in a day
 
 _PREPARE = (
+    "CREATE INDEX login_source ON login (source, time)",
+    "CREATE INDEX login_account ON login (account, time)",
     """CREATE TABLE pair AS SELECT account, source, network, public,
        SUM(shown AND NOT good) AS refused, SUM(shown AND good) AS accepted,
        SUM(good) AS all_accepted, MIN(CASE WHEN good THEN time END) AS first_good,
-       MIN(CASE WHEN good THEN id END) AS good_id,
        MIN(CASE WHEN shown THEN time END) AS first, MAX(CASE WHEN shown THEN time END) AS last
        FROM login WHERE source IS NOT NULL AND account IS NOT NULL GROUP BY account, source""",
+    "CREATE UNIQUE INDEX pair_index ON pair (account, source)",
     """CREATE TABLE by_source AS SELECT source, public, SUM(refused) AS refused,
        SUM(accepted) AS accepted, SUM(all_accepted) AS all_accepted, SUM(refused > 0) AS accounts,
        SUM(all_accepted > 0) AS accepted_accounts, MIN(first) AS first, MAX(last) AS last
        FROM pair GROUP BY source""",
+    "CREATE UNIQUE INDEX by_source_index ON by_source (source)",
     """CREATE TABLE home AS SELECT account, network, MIN(first_good) AS first
        FROM pair WHERE all_accepted > 0 AND network IS NOT NULL GROUP BY account, network""",
-    "CREATE UNIQUE INDEX by_source_index ON by_source (source)",
     "CREATE UNIQUE INDEX home_index ON home (account, network)",
     "CREATE INDEX home_network ON home (network)",
+    "CREATE TABLE suspect (account TEXT, source TEXT, PRIMARY KEY (account, source))",
 )
 
 
 def make_report(store: Store, files: int, counts: Counters) -> Report:
     """Answer all questions; everything must have been stored."""
     for order in _PREPARE:
-        store.do(order)
-    suspects: dict[tuple[str, str], int] = {}
+        store.ask(order)
     tables = [
-        _after_refusals(store, suspects),
-        _while_guessed(store, suspects),
+        _after_refusals(store),
+        _while_guessed(store),
         _guessing(store),
-        _spraying(store, suspects),
+        _spraying(store),
         _distributed_guessing(store),
         _distributed_spraying(store),
-        _new_networks(store, suspects),
+        _new_networks(store),
         _without_tls(store),
-        _suspicious_sessions(store, suspects),
+        _suspicious_sessions(store),
         _mass_mail(store),
         _smart_hosts(store),
         top_sources(store),
         top_accounts(store),
         joined(store),
     ]
-    lines = _find_lines(store, {x.selector for y in tables for x in y.rows[:MAX_ROWS]})
-    tables = [_with_lines(store, x, lines) for x in tables]
-    seconds, bars = count_over_time(store)
-    return Report(tuple(list_facts(store, files, counts)), seconds, bars, tuple(tables))
-
-
-def _with_lines(store: Store, table: Table, lines: dict[Selector, list[tuple[int, int]]]) -> Table:
-    rows = []
-    for row in table.rows[:MAX_ROWS]:
-        ids = (*(x for _, x in lines.get(row.selector, ())), *row.ids)
-        rows.append(row._replace(lines=tuple(store.lines(row.table, ids))))
-    return table._replace(rows=rows, more=table.more + len(table.rows) - len(rows))
-
-
-def _find_lines(store: Store, wanted: set[Selector]) -> dict[Selector, list[tuple[int, int]]]:
-    """Find time and id of the first lines of each row, going once through all logins."""
-    found: dict[Selector, list[tuple[int, int]]] = {x: [] for x in wanted if x}
-    question = "SELECT time, id, source, account, network, good FROM login WHERE shown"
-    for time, number, source, account, network, good in store.ask(question):
-        for selector in (
-            ("source", source, good),
-            ("account", account, good),
-            ("pair", account, source),
-            ("pair", account, source, good),
-            ("network", account, network, good),
-        ):
-            known = found.get(selector)
-            # Appliances are read one after another, so a later one may have earlier lines.
-            if known is not None and (len(known) < MAX_LINES or time < known[-1][0]):
-                insort(known, (time, number))
-                del known[MAX_LINES:]
-    return found
+    return Report([*list_facts(store, files, counts)], *count_over_time(store), tables)
 
 
 def find_peaks(
-    rows: Iterable[tuple[object, int, object]], seconds: int, *, distinct: bool = True
+    rows: Iterable[tuple[object, int, object]], seconds: int
 ) -> Iterator[tuple[object, int]]:
     """Give by key the most values within so many seconds; rows are sorted by key and time."""
     for key, group in groupby(rows, key=lambda x: x[0]):
@@ -114,145 +110,139 @@ def find_peaks(
                 counts[old] -= 1
                 if not counts[old]:
                     del counts[old]
-            most = max(most, len(counts) if distinct else len(window))
+            most = max(most, len(counts))
         yield key, most
 
 
 def _guessing(store: Store) -> Table:
-    rows = store.ask(
+    table = Table(
+        "guessing",
+        "Password guessing from one source",
+        f"A public address without a login, refused {GUESSING_REFUSALS} times or more in a day.",
+        ("Source", "Refused", "Accounts", "First", "Last"),
+    )
+    refused = store.ask(
         "SELECT source, time, id FROM login WHERE shown AND NOT good AND source IN"
         " (SELECT source FROM by_source WHERE public AND all_accepted = 0 AND refused >= ?"
         " AND accounts < ?) ORDER BY source, time",
-        limits.GUESSING_REFUSALS,
-        limits.SPRAYING_ACCOUNTS,
+        GUESSING_REFUSALS,
+        SPRAYING_ACCOUNTS,
     )
-    peaks = find_peaks(rows, DAY, distinct=False)
-    found = {x for x, most in peaks if most >= limits.GUESSING_REFUSALS}
-    return Table(
-        "guessing",
-        "Password guessing from one source",
-        f"A public address without a login, refused {limits.GUESSING_REFUSALS} times or more in a"
-        " day.",
+    found = {x for x, most in find_peaks(refused, DAY) if most >= GUESSING_REFUSALS}
+    return fill(store, table, _sources(store, found))
+
+
+def _spraying(store: Store) -> Table:
+    table = Table(
+        "spraying",
+        "Password spraying from one source",
+        f"An address that was refused as {SPRAYING_ACCOUNTS} accounts or more in a day, and"
+        " accepted as fewer than half as many.",
         ("Source", "Refused", "Accounts", "First", "Last"),
-        _sources(store, found),
     )
-
-
-def _spraying(store: Store, suspects: dict[tuple[str, str], int]) -> Table:
-    rows = store.ask(
+    refused = store.ask(
         "SELECT source, time, account FROM login WHERE shown AND NOT good AND source IN"
         " (SELECT source FROM by_source WHERE accounts >= ? AND accepted_accounts * ? < accounts)"
         " ORDER BY source, time",
-        limits.SPRAYING_ACCOUNTS,
-        limits.SPRAYING_SHARE,
+        SPRAYING_ACCOUNTS,
+        SPRAYING_SHARE,
     )
-    found = {x for x, most in find_peaks(rows, DAY) if most >= limits.SPRAYING_ACCOUNTS}
-    for account, source, first in store.ask(
-        "SELECT account, source, first_good FROM pair WHERE accepted > 0"
-    ):
+    found = {x for x, most in find_peaks(refused, DAY) if most >= SPRAYING_ACCOUNTS}
+    for account, source in store.ask("SELECT account, source FROM pair WHERE accepted > 0"):
         if source in found:
-            suspects.setdefault((account, source), first)
-    return Table(
-        "spraying",
-        "Password spraying from one source",
-        f"An address that was refused as {limits.SPRAYING_ACCOUNTS} accounts or more in a day, and"
-        " accepted as fewer than half as many.",
-        ("Source", "Refused", "Accounts", "First", "Last"),
-        _sources(store, found),
-    )
+            _suspect(store, account, source)
+    return fill(store, table, _sources(store, found))
 
 
-def _sources(store: Store, found: set[object]) -> list[Row]:
-    if not found:
-        return []
+def _sources(store: Store, found: set[object]) -> Iterator[Sequence[Any]]:
     rows = store.ask(
-        "SELECT source, refused, accounts, first, last FROM by_source WHERE refused > 0"
-        " ORDER BY refused DESC, source"
+        "SELECT source, refused, accounts, first, last, 'shown AND NOT good AND source = ?', source"
+        " FROM by_source WHERE refused > 0 ORDER BY refused DESC, source"
     )
-    return [
-        Row((source, *numbers, Time(first), Time(last)), ("source", source, 0))
-        for source, *numbers, first, last in rows
-        if source in found
-    ]
+    return (x for x in rows if x[0] in found)
+
+
+def _suspect(store: Store, account: str, source: str) -> None:
+    store.ask("INSERT OR IGNORE INTO suspect VALUES (?, ?)", account, source)
 
 
 def _distributed_guessing(store: Store) -> Table:
-    rows = store.ask(
+    table = Table(
+        "distributed_guessing",
+        "Password guessing from many sources",
+        f"An account that was refused from {GUESSING_STRANGERS} addresses or more in a day, in"
+        " networks without a login of it.",
+        ("Account", "Sources in a day", "Refused", "First", "Last"),
+    )
+    refused = store.ask(
         "SELECT account, time, source FROM login WHERE shown AND NOT good AND account IN (SELECT"
         " account FROM pair WHERE refused > 0 GROUP BY account HAVING COUNT(*) >= ?) AND source IS"
         " NOT NULL AND NOT EXISTS (SELECT 1 FROM home WHERE home.account = login.account AND"
         " home.network = login.network) ORDER BY account, time",
-        limits.GUESSING_STRANGERS,
+        GUESSING_STRANGERS,
     )
-    peaks = find_peaks(rows, DAY)
-    found = {x: most for x, most in peaks if most >= limits.GUESSING_STRANGERS}
-    answers = [
-        Row((account, found[account], refused, Time(first), Time(last)), ("account", account, 0))
-        for account, refused, first, last in store.ask(
-            "SELECT account, SUM(refused) AS n, MIN(first), MAX(last) FROM pair WHERE refused > 0"
-            " GROUP BY account ORDER BY n DESC, account"
-        )
-        if account in found
-    ]
-    return Table(
-        "distributed_guessing",
-        "Password guessing from many sources",
-        f"An account that was refused from {limits.GUESSING_STRANGERS} addresses or more in a day,"
-        " in networks without a login of it.",
-        ("Account", "Sources in a day", "Refused", "First", "Last"),
-        answers,
+    found = {x: most for x, most in find_peaks(refused, DAY) if most >= GUESSING_STRANGERS}
+    rows = store.ask(
+        "SELECT account, SUM(refused) AS n, MIN(first), MAX(last),"
+        " 'shown AND NOT good AND account = ?', account FROM pair WHERE refused > 0"
+        " GROUP BY account ORDER BY n DESC, account"
     )
+    return fill(store, table, ((x, found[x], *rest) for x, *rest in rows if x in found))
 
 
 def _distributed_spraying(store: Store) -> Table:
-    answers = [
-        Row((Time(hour), strangers, accounts, refused), ids=(first, last))
-        for hour, strangers, accounts, refused, first, last in store.ask(
-            f"SELECT time / {HOUR} * {HOUR} AS hour, COUNT(DISTINCT source) AS strangers,"
-            " COUNT(DISTINCT account) AS accounts, COUNT(*), MIN(id), MAX(id) FROM login"
-            " WHERE shown AND NOT good AND network NOT IN (SELECT network FROM home)"
-            " GROUP BY hour HAVING strangers >= ? AND accounts >= ? ORDER BY hour",
-            limits.SPRAYING_STRANGERS,
-            limits.SPRAYING_ACCOUNTS,
-        )
-    ]
-    return Table(
+    table = Table(
         "distributed_spraying",
         "Password spraying from many sources",
-        f"An hour in which {limits.SPRAYING_STRANGERS} addresses or more, in networks without a"
-        f" login, were refused as {limits.SPRAYING_ACCOUNTS} accounts or more.",
+        f"An hour in which {SPRAYING_STRANGERS} addresses or more, in networks without a login,"
+        f" were refused as {SPRAYING_ACCOUNTS} accounts or more.",
         ("Hour", "Sources", "Accounts", "Refused"),
-        answers,
     )
-
-
-def _after_refusals(store: Store, suspects: dict[tuple[str, str], int]) -> Table:
-    answers = []
     rows = store.ask(
-        "SELECT login.account, login.source, first_good, good_id, time FROM login JOIN pair ON"
+        "SELECT time / ?1 * ?1 AS hour, COUNT(DISTINCT source) AS strangers,"
+        " COUNT(DISTINCT account) AS accounts, COUNT(*), MIN(id), MAX(id) FROM login"
+        " WHERE shown AND NOT good AND network NOT IN (SELECT network FROM home)"
+        " GROUP BY hour HAVING strangers >= ?2 AND accounts >= ?3 ORDER BY hour",
+        HOUR,
+        SPRAYING_STRANGERS,
+        SPRAYING_ACCOUNTS,
+    )
+    return fill(store, table, rows)
+
+
+def _after_refusals(store: Store) -> Table:
+    table = Table(
+        "in_after_refusals",
+        "Login after repeated refusals",
+        f"The first login of an account from a source, after {REFUSALS_BEFORE} refusals or more in"
+        f" the {DAYS_BEFORE} days before: a password may have been guessed.",
+        ("Account", "Source", "Refused before", "First refusal", "First login"),
+    )
+    rows = store.ask(
+        "SELECT login.account, login.source, first_good, time, id FROM login JOIN pair ON"
         " pair.account = login.account AND pair.source = login.source WHERE NOT good AND"
         " all_accepted > 0 AND first IS NOT NULL AND time <= first_good AND time >= first_good - ?"
         " ORDER BY first_good, login.account, login.source, time",
-        limits.DAYS_BEFORE * DAY,
+        DAYS_BEFORE * DAY,
     )
-    for (account, source, first, number), group in groupby(rows, key=lambda x: x[:4]):
-        times = [x[4] for x in group]
-        if len(times) >= limits.REFUSALS_BEFORE and store.chosen.has(first):
-            suspects[account, source] = first
-            cells = (account, source, len(times), Time(times[0]), Time(first))
-            answers.append(Row(cells, ("pair", account, source, 0), ids=(number,)))
-    return Table(
-        "in_after_refusals",
-        "Login after repeated refusals",
-        f"The first login of an account from a source, after {limits.REFUSALS_BEFORE} refusals or"
-        f" more in the {limits.DAYS_BEFORE} days before: a password may have been guessed.",
-        ("Account", "Source", "Refused before", "First refusal", "First login"),
-        answers,
-    )
+    answers = list[Sequence[Any]]()
+    for (account, source, first), group in groupby(rows, key=lambda x: x[:3]):
+        tries = [x[3:] for x in group]
+        if len(tries) >= REFUSALS_BEFORE and store.chosen.has(first):
+            _suspect(store, account, source)
+            lines = _tries_and_login(tries, account, source, first)
+            answers.append((account, source, len(tries), tries[0][0], first, *lines))
+    return fill(store, table, answers)
 
 
-def _while_guessed(store: Store, suspects: dict[tuple[str, str], int]) -> Table:
-    answers = []
+def _while_guessed(store: Store) -> Table:
+    table = Table(
+        "in_while_guessed",
+        "Login from a new network while the account is guessed",
+        f"The first login of an account from a network, after {WHILE_STRANGERS} strangers were"
+        f" refused as it {WHILE_REFUSALS} times or more in the day before.",
+        ("Account", "Source", "Strangers", "Refused before", "First login"),
+    )
     rows = store.ask(
         "SELECT login.account, home.network, home.first, login.source, login.id FROM login"
         " JOIN home ON home.account = login.account AND time BETWEEN home.first - ? AND home.first"
@@ -261,143 +251,121 @@ def _while_guessed(store: Store, suspects: dict[tuple[str, str], int]) -> Table:
         " own.account = login.account AND own.network = login.network)"
         " ORDER BY home.first, login.account, home.network, time",
         DAY,
-        limits.WHILE_STRANGERS,
+        WHILE_STRANGERS,
     )
+    answers = list[Sequence[Any]]()
     for (account, network, first), group in groupby(rows, key=lambda x: x[:3]):
         tries = [x[3:] for x in group]
         strangers = len({x for x, _ in tries})
-        is_guessed = strangers >= limits.WHILE_STRANGERS and len(tries) >= limits.WHILE_REFUSALS
-        if not is_guessed or not store.chosen.has(first):
-            continue
-        for source, begun, number in store.ask(_FIRST_SOURCE, account, network):
-            suspects.setdefault((account, source), begun)
-            cells = account, source, strangers, len(tries), Time(first)
-            ids = (*(x for _, x in tries[: MAX_LINES - 1]), number)
-            answers.append(Row(cells, ids=ids))
-    return Table(
-        "in_while_guessed",
-        "Login from a new network while the account is guessed",
-        f"The first login of an account from a network, after {limits.WHILE_STRANGERS} strangers"
-        f" were refused as it {limits.WHILE_REFUSALS} times or more in the day before.",
-        ("Account", "Source", "Strangers", "Refused before", "First login"),
-        answers,
-    )
+        is_guessed = strangers >= WHILE_STRANGERS and len(tries) >= WHILE_REFUSALS
+        if is_guessed and store.chosen.has(first):
+            for source, begun in store.ask(_FIRST_SOURCE, account, network):
+                _suspect(store, account, source)
+                lines = _tries_and_login(tries, account, source, begun)
+                answers.append((account, source, strangers, len(tries), first, *lines))
+    return fill(store, table, answers)
 
 
-_FIRST_SOURCE = """SELECT source, first_good, good_id FROM pair WHERE account = ? AND network = ?
+_FIRST_SOURCE = """SELECT source, first_good FROM pair WHERE account = ? AND network = ?
 AND accepted > 0 ORDER BY first_good LIMIT 1"""
 
 
-def _new_networks(store: Store, suspects: dict[tuple[str, str], int]) -> Table:
-    answers = []
+def _tries_and_login(
+    tries: Sequence[tuple[Any, int]], account: str, source: str, time: int
+) -> Sequence[Any]:
+    """Return the condition of the first tries, which end in their ids, and of a login."""
+    ids = [x for _, x in tries[: MAX_LINES - 1]]
+    condition = f"{by_id(len(ids))} OR account = ? AND source = ? AND time = ? AND good"
+    return condition, *ids, account, source, time
+
+
+def _new_networks(store: Store) -> Table:
+    table = Table(
+        "new_networks",
+        "Login from a new network",
+        f"An account that is known for {KNOWN_DAYS} days, and its first login from another"
+        " network. Shorter logs have none.",
+        ("Account", "Source", "Network", "Networks before", "First login"),
+    )
     rows = store.ask("SELECT account, first, network FROM home ORDER BY account, first, network")
+    answers = list[Sequence[Any]]()
     for account, group in groupby(rows, key=lambda x: x[0]):
         networks = [*group]
         since = networks[0][1]
         for before, (_, first, network) in enumerate(networks):
-            if first - since < limits.KNOWN_DAYS * DAY or not store.chosen.has(first):
+            if first - since < KNOWN_DAYS * DAY or not store.chosen.has(first):
                 continue
-            for source, begun, _ in store.ask(_FIRST_SOURCE, account, network):
-                suspects.setdefault((account, source), begun)
-                cells = account, source, network, before, Time(first)
-                answers.append(Row(cells, ("network", account, network, 1)))
-    answers.sort(key=lambda x: str(x.cells[4]))
-    return Table(
-        "new_networks",
-        "Login from a new network",
-        f"An account that is known for {limits.KNOWN_DAYS} days, and its first login from another"
-        " network. Shorter logs have none.",
-        ("Account", "Source", "Network", "Networks before", "First login"),
-        answers,
-    )
+            for source, begun in store.ask(_FIRST_SOURCE, account, network):
+                _suspect(store, account, source)
+                lines = _tries_and_login((), account, source, begun)
+                answers.append((account, source, network, before, first, *lines))
+    return fill(store, table, sorted(answers, key=lambda x: x[4]))
 
 
 def _without_tls(store: Store) -> Table:
-    where = "shown AND readable AND joined AND public AND NOT tls AND account IS NOT NULL"
-    ((number,),) = store.ask(
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM login WHERE {where} GROUP BY account, source)"
-    )
-    answers = [
-        Row((account, source, accepted, refused, Time(first)), ("pair", account, source))
-        for account, source, accepted, refused, first in store.ask(
-            "SELECT account, source, SUM(good) AS yes, SUM(NOT good), MIN(time) AS first FROM login"
-            f" WHERE {where} GROUP BY account, source ORDER BY yes DESC, first, account LIMIT ?",
-            MAX_ROWS,
-        )
-    ]
-    return Table(
+    table = Table(
         "without_tls",
         "Readable passwords without TLS",
-        f"Passwords that were sent by {' or '.join(limits.READABLE)} from a public address without"
-        " TLS: anyone on the way could read them.",
+        f"Passwords that were sent by {' or '.join(READABLE)} from a public address without TLS:"
+        " anyone on the way could read them.",
         ("Account", "Source", "Accepted", "Refused", "First"),
-        answers,
-        # A whole storm may come without TLS.
-        more=number - len(answers),
     )
+    rows = store.ask(
+        "SELECT account, source, SUM(good) AS yes, SUM(NOT good), MIN(time) AS first, MIN(id),"
+        " MAX(id) FROM login WHERE shown AND exposed AND account IS NOT NULL"
+        " GROUP BY account, source ORDER BY yes DESC, first, account"
+    )
+    return fill(store, table, rows)
 
 
-def _suspicious_sessions(store: Store, suspects: dict[tuple[str, str], int]) -> Table:
-    store.suspect((*pair, time) for pair, time in suspects.items())
-    return Table(
+def _suspicious_sessions(store: Store) -> Table:
+    """Look at what the suspects sent; they must have been found."""
+    table = Table(
         "suspicious_sessions",
         "What was sent after suspicious logins",
         "Sessions of the logins after refusals, from spraying sources and from new networks.",
         ("Account", "Source", "Sessions", "Messages", "Recipients", "Bytes", "First", "Last"),
-        [
-            Row((*cells, Time(first), Time(last)), table="session", ids=(*{begin, end},))
-            for *cells, first, last, begin, end in store.ask(
-                "SELECT session.account, session.source, COUNT(*), SUM(messages),"
-                " SUM(recipients) AS n, SUM(bytes), MIN(time), MAX(time), MIN(id), MAX(id)"
-                " FROM session JOIN suspect ON suspect.account = session.account"
-                " AND suspect.source = session.source WHERE shown AND time >= since"
-                " GROUP BY session.account, session.source"
-                " ORDER BY n DESC, session.account, session.source"
-            )
-        ],
     )
+    rows = store.ask(
+        "SELECT session.account, session.source, COUNT(*), SUM(messages), SUM(recipients) AS n,"
+        " SUM(bytes), MIN(time), MAX(time), MIN(id), MAX(id) FROM suspect JOIN pair"
+        " USING (account, source) JOIN session USING (account, source)"
+        " WHERE shown AND time >= first_good GROUP BY session.account, session.source"
+        " ORDER BY n DESC, session.account, session.source"
+    )
+    return fill(store, table, rows, "session")
 
 
 def _mass_mail(store: Store) -> Table:
-    answers = []
-    rows = store.ask(
-        f"SELECT account, time / {HOUR} * {HOUR} AS hour, SUM(recipients), COUNT(*), MAX(shown),"
-        " MIN(id), MAX(id) FROM session WHERE account IS NOT NULL GROUP BY account, hour"
-        " ORDER BY account, hour"
-    )
-    for account, group in groupby(rows, key=lambda x: x[0]):
-        before: list[tuple[int, int]] = []
-        for _, hour, recipients, sessions, shown, first, last in group:
-            past = [n for time, n in before if time >= hour - limits.DAYS_BEFORE * DAY]
-            usual = max(past, default=0)
-            least = max(limits.MASS_RECIPIENTS, limits.MASS_TIMES * usual)
-            if shown and recipients >= least:
-                cells = account, Time(hour), recipients, usual, sessions
-                answers.append(Row(cells, table="session", ids=(first, last)))
-            before.append((hour, recipients))
-    return Table(
+    table = Table(
         "mass_mail",
         "Mass mail of an account",
-        f"{limits.MASS_RECIPIENTS} recipients or more in an hour, and {limits.MASS_TIMES} times as"
-        f" many as in the largest hour of the {limits.DAYS_BEFORE} days before.",
+        f"{MASS_RECIPIENTS} recipients or more in an hour, and {MASS_TIMES} times as many as in the"
+        f" largest hour of the {DAYS_BEFORE} days before.",
         ("Account", "Hour", "Recipients", "Most before", "Sessions"),
-        answers,
     )
+    rows = store.ask(
+        """SELECT account, time / ?1 * ?1 AS hour, SUM(recipients), COALESCE(MAX(SUM(recipients))
+        OVER (PARTITION BY account ORDER BY time / ?1 RANGE BETWEEN ?2 PRECEDING AND 1 PRECEDING),
+        0), COUNT(*), MIN(id), MAX(id), MAX(shown) FROM session WHERE account IS NOT NULL
+        GROUP BY account, hour ORDER BY account, hour""",
+        HOUR,
+        DAYS_BEFORE * DAY // HOUR,
+    )
+    answers = (x for *x, shown in rows if shown and x[2] >= max(MASS_RECIPIENTS, MASS_TIMES * x[3]))
+    return fill(store, table, answers, "session")
 
 
 def _smart_hosts(store: Store) -> Table:
-    answers = [
-        Row((*cells, Time(first), Time(last)), table="relay", ids=(*{begin, end},))
-        for *cells, first, last, begin, end in store.ask(
-            "SELECT host, profile, COUNT(*) AS n, answer, MIN(time), MAX(time), MIN(id), MAX(id)"
-            " FROM relay WHERE shown AND NOT good GROUP BY host, profile, answer ORDER BY n DESC"
-        )
-    ]
-    return Table(
+    table = Table(
         "smart_hosts",
         "Smart hosts that refuse the appliance",
         "Mail to them waits or bounces. The detection rule waits for"
-        f" {limits.SMART_HOST_REFUSALS} refusals in a day.",
+        f" {SMART_HOST_REFUSALS} refusals in a day.",
         ("Smart host", "Profile", "Refused", "Answer", "First", "Last"),
-        answers,
     )
+    rows = store.ask(
+        "SELECT host, profile, COUNT(*) AS n, answer, MIN(time), MAX(time), MIN(id), MAX(id)"
+        " FROM relay WHERE shown AND NOT good GROUP BY host, profile, answer ORDER BY n DESC"
+    )
+    return fill(store, table, rows, "relay")

@@ -3,14 +3,14 @@
 Its tables have rows, and these the lines that they came from.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from forwarder.events import Counters
-from forwarder.report.definitions import DAY, HOUR
-from forwarder.report.store import Chosen, Line, Store
-from forwarder.text import Time, many
+from forwarder.events import Action, Counters
+from forwarder.report.store import Chosen, Store
+from forwarder.text import Time, decoded, many
+
+HOUR, DAY = 3_600, 86_400  # seconds
 
 MAX_ROWS = 100  # of a table that are shown
 MAX_LINES = 5  # that a row shows
@@ -19,25 +19,23 @@ MOST_BARS = 120
 _STEPS = (300, 900, HOUR, 3 * HOUR, 6 * HOUR, DAY, 7 * DAY, 28 * DAY)  # seconds of a bar
 
 Cell = str | int | Time | None  # text, a number, a time, or None for nothing
-Selector = tuple[object, ...]  # which logins a row came from: a kind, and the values that they have
+
+_TIMES = {"Hour", "First", "Last", "First refusal", "First login"}  # columns of seconds since 1970
 
 
-def duration(seconds: int) -> str:
-    """Name the time of a bar."""
-    for size, noun in ((DAY, "day"), (HOUR, "hour")):
-        if seconds >= size:
-            return many(seconds // size, noun)
-    return many(seconds // 60, "minute")
+class Line(NamedTuple):
+    """A line of a log."""
+
+    path: str  # `-` for standard input
+    offset: int
+    text: str
 
 
 class Row(NamedTuple):
-    """A row of a table, and where its lines are: in rows of the database, or of a selector."""
+    """A row of a table."""
 
-    cells: tuple[Cell, ...]
-    selector: Selector = ()
-    table: str = "login"  # of the database
-    ids: tuple[int, ...] = ()
-    lines: tuple[Line, ...] = ()  # some of those that it came from, the first ones by time
+    cells: Sequence[Cell]
+    lines: Sequence[Line] = ()  # some of those that it came from, the first ones by time
 
 
 class Table(NamedTuple):
@@ -46,8 +44,8 @@ class Table(NamedTuple):
     name: str  # for programs
     title: str
     about: str  # what is in it, by which definition
-    columns: tuple[str, ...]
-    rows: Sequence[Row]
+    columns: Sequence[str]
+    rows: Sequence[Row] = ()
     more: int = 0  # rows beyond those
     is_finding: bool = True  # whether a row is something to look at
 
@@ -64,102 +62,146 @@ class Bar(NamedTuple):
 class Report(NamedTuple):
     """What happened."""
 
-    facts: tuple[tuple[str, Cell], ...]
+    facts: Sequence[tuple[str, Cell]]
     seconds: int  # that a bar stands for
-    bars: tuple[Bar, ...]
-    tables: tuple[Table, ...]
-    warnings: tuple[str, ...] = ()  # what was not read or not understood
+    bars: Sequence[Bar]
+    tables: Sequence[Table]
+    warnings: Sequence[str] = ()  # what was not read or not understood
+
+
+def duration(seconds: int) -> str:
+    """Name the time of a bar."""
+    for size, noun in ((DAY, "day"), (HOUR, "hour")):
+        if seconds >= size:
+            return many(seconds // size, noun)
+    return many(seconds // 60, "minute")
+
+
+def fill(
+    store: Store, table: Table, answers: Iterable[Sequence[Any]], kind: str = "login"
+) -> Table:
+    """Return a table with its rows, each with lines that it came from.
+
+    Args:
+        store: Where the lines are.
+        table: The table without rows.
+        answers: The cells of each row, and behind them the condition that rows of the database
+            have whose lines are shown, and the values of that condition; or else their ids.
+        kind: Of which rows of the database: ``login``, ``session`` or ``relay``.
+    """
+    rows, more = list[Row](), 0
+    for answer in answers:
+        if len(rows) == MAX_ROWS:
+            more += 1
+            continue
+        values = zip(table.columns, answer, strict=False)
+        cells = [Time(x) if name in _TIMES else x for name, x in values]
+        rows.append(Row(cells, [*_find_lines(store, kind, answer[len(cells) :])]))
+    return table._replace(rows=rows, more=more)
+
+
+def _find_lines(store: Store, kind: str, where: Sequence[Any]) -> Iterator[Line]:
+    condition, values = where[0], where[1:]
+    if not isinstance(condition, str):
+        condition, values = by_id(len(where)), where
+    rows = store.ask(
+        f"SELECT path, offset, line FROM {kind} WHERE ({condition}) AND line IS NOT NULL"
+        f" ORDER BY time, id LIMIT {MAX_LINES}",
+        *values,
+    )
+    for path, offset, line in rows:
+        yield Line(path, offset, decoded(line))
+
+
+def by_id(number: int) -> str:
+    """Return the condition that a row has one of so many ids."""
+    return f"id IN ({','.join('?' * number)})"
 
 
 def top_sources(store: Store) -> Table:
     """List the sources with the most refusals."""
+    table = Table(
+        "top_sources",
+        "Sources",
+        f"The {TOP} addresses with the most refusals.",
+        ("Source", "Refused", "Accepted", "Accounts refused", "Last"),
+        is_finding=False,
+    )
     rows = store.ask(
-        "SELECT source, refused, accepted, accounts, last FROM by_source WHERE first IS NOT NULL"
-        " ORDER BY refused DESC, accepted DESC, source LIMIT ?",
+        "SELECT source, refused, accepted, accounts, last,"
+        " 'shown AND source = ? AND good = ?', source, NOT refused FROM by_source"
+        " WHERE first IS NOT NULL ORDER BY refused DESC, accepted DESC, source LIMIT ?",
         TOP,
     )
-    columns = ("Source", "Refused", "Accepted", "Accounts refused", "Last")
-    return _top("source", "Sources", f"The {TOP} addresses with the most refusals.", columns, rows)
+    return fill(store, table, rows)
 
 
 def top_accounts(store: Store) -> Table:
     """List the accounts with the most refusals."""
+    table = Table(
+        "top_accounts",
+        "Accounts",
+        f"The {TOP} accounts with the most refusals.",
+        ("Account", "Refused", "Accepted", "Sources", "Last"),
+        is_finding=False,
+    )
     rows = store.ask(
-        "SELECT account, SUM(refused) AS no, SUM(accepted) AS yes, COUNT(*), MAX(last) FROM pair"
+        "SELECT account, SUM(refused) AS no, SUM(accepted) AS yes, COUNT(*), MAX(last),"
+        " 'shown AND account = ? AND good = ?', account, NOT SUM(refused) FROM pair"
         " WHERE first IS NOT NULL GROUP BY account ORDER BY no DESC, yes DESC, account LIMIT ?",
         TOP,
     )
-    columns = ("Account", "Refused", "Accepted", "Sources", "Last")
-    about = f"The {TOP} accounts with the most refusals."
-    return _top("account", "Accounts", about, columns, rows)
-
-
-def _top(
-    kind: str, title: str, about: str, columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]]
-) -> Table:
-    found = [
-        Row((*cells, Time(last)), (kind, cells[0], 0 if cells[1] else 1)) for *cells, last in rows
-    ]
-    return Table(f"top_{kind}s", title, about, columns, found, is_finding=False)
+    return fill(store, table, rows)
 
 
 def joined(store: Store) -> Table:
     """Tell by appliance how many logins have an address."""
-    answers = [
-        Row((appliance, logins, joined, f"{joined / logins:.1%}"), ids=(first,) if first else ())
-        for appliance, logins, joined, first in store.ask(
-            "SELECT appliance, COUNT(joined) AS n, SUM(joined),"
-            " MIN(CASE WHEN NOT joined THEN id END) FROM login WHERE shown"
-            " GROUP BY appliance HAVING n > 0 ORDER BY appliance"
-        )
-    ]
-    return Table(
+    table = Table(
         "joined",
         "Logins joined to their connection",
         "The others have no address: their connection was opened before the first log that was"
         " read, or lines are missing. The line is the first of them.",
         ("Appliance", "Logins", "Joined", "Share"),
-        answers,
         is_finding=False,
     )
-
-
-def count_over_time(store: Store) -> tuple[int, tuple[Bar, ...]]:
-    """Count over time, in bars of equal length."""
-    ((first, last),) = store.ask(
-        "SELECT MIN(time), MAX(time) FROM (SELECT time FROM login WHERE shown UNION ALL"
-        " SELECT time FROM session WHERE shown)"
+    rows = store.ask(
+        "SELECT appliance, COUNT(joined) AS n, SUM(joined), PRINTF('%.1f%%', 100 * AVG(joined)),"
+        " MIN(CASE WHEN NOT joined THEN id END)"
+        " FROM login WHERE shown GROUP BY appliance HAVING n > 0 ORDER BY appliance"
     )
+    return fill(store, table, rows)
+
+
+_MOMENTS = """(SELECT time, good, NOT good AS bad, 0 AS recipients FROM login WHERE shown
+UNION ALL SELECT time, 0, 0, recipients FROM session WHERE shown)"""
+
+
+def count_over_time(store: Store) -> tuple[int, Sequence[Bar]]:
+    """Count over time, in bars of equal length; return how many seconds that is, and the bars."""
+    ((first, last),) = store.ask(f"SELECT MIN(time), MAX(time) FROM {_MOMENTS}")
     if first is None:
         return HOUR, ()
     seconds = next((x for x in _STEPS if (last - first) / x < MOST_BARS), _STEPS[-1])
-    bars: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for begin, good, number in store.ask(
-        f"SELECT time / {seconds} * {seconds} AS begin, good, COUNT(*) FROM login WHERE shown"
-        " GROUP BY begin, good"
-    ):
-        bars[begin][0 if good else 1] = number
-    for begin, number in store.ask(
-        f"SELECT time / {seconds} * {seconds} AS begin, SUM(recipients) FROM session WHERE shown"
-        " GROUP BY begin"
-    ):
-        bars[begin][2] = number
+    question = (
+        "SELECT time / ?1 * ?1 AS begin, SUM(good), SUM(bad), SUM(recipients)"
+        f" FROM {_MOMENTS} GROUP BY begin"
+    )
+    bars = {begin: Bar(begin, *counts) for begin, *counts in store.ask(question, seconds)}
     begun = min(bars)
-    # A wrong clock may be years off: what is beyond the most bars is in the last one.
+    # A wrong clock may be years off: what is beyond the most bars is left out.
     steps = range(begun, min(max(bars), begun + 10 * MOST_BARS * seconds) + 1, seconds)
-    return seconds, tuple(Bar(x, *bars.get(x, (0, 0, 0))) for x in steps)
+    return seconds, [bars.get(x, Bar(x, 0, 0, 0)) for x in steps]
 
 
-_NAMES: dict[tuple[str, str | None], str] = {
-    ("smtp-authentication", "success"): "logins accepted",
-    ("smtp-authentication", "failure"): "logins refused",
-    ("smtp-authentication-error", "failure"): "logins not checked",
-    ("smtp-authentication-not-initiated", None): "logins not begun",
-    ("smtp-relay-authentication", "success"): "logins at smart hosts accepted",
-    ("smtp-relay-authentication", "failure"): "logins at smart hosts refused",
-    ("smtp-session-closed", "success"): "sessions",
+_NAMES = {
+    (Action.INBOUND, "success"): "logins accepted",
+    (Action.INBOUND, "failure"): "logins refused",
+    (Action.ERROR, "failure"): "logins not checked",
+    (Action.NOT_INITIATED, None): "logins not begun",
+    (Action.OUTBOUND, "success"): "logins at smart hosts accepted",
+    (Action.OUTBOUND, "failure"): "logins at smart hosts refused",
+    (Action.SESSION_CLOSED, "success"): "sessions",
 }
-_ALWAYS = {"logins accepted", "logins refused"}  # also where there is none
 
 
 def list_facts(store: Store, files: int, counts: Counters) -> Iterator[tuple[str, Cell]]:
@@ -173,8 +215,8 @@ def list_facts(store: Store, files: int, counts: Counters) -> Iterator[tuple[str
     yield "files", files
     yield "lines", counts.lines
     for (action, result), name in _NAMES.items():
-        number = sum(n for (a, r), n in store.actions.items() if (a.value, r) == (action, result))
-        if number or name in _ALWAYS:
+        number = store.actions[action, result]
+        if number or action is Action.INBOUND:
             yield name, number
     ((sources, accounts),) = store.ask(
         "SELECT COUNT(DISTINCT source), COUNT(DISTINCT account) FROM pair WHERE first IS NOT NULL"

@@ -16,17 +16,18 @@ What they have in common:
 import re
 from types import MappingProxyType
 
-from forwarder.report import definitions as limits
+from forwarder.report import findings as limits
+from forwarder.report import store
 
 SCORES = MappingProxyType({"low": 21, "medium": 47, "high": 73, "critical": 99})
 """The risk that Kibana gives each severity."""
 INDEX = "logs-cisco_esa.auth-*"
 NETWORK = (
     'COALESCE(CONCAT("AS", TO_STRING(source.as.number)),'
-    f" TO_STRING(IP_PREFIX(source.ip, {limits.IPV4_BITS}, {limits.IPV6_BITS})))"
+    f" TO_STRING(IP_PREFIX(source.ip, {store.IPV4_BITS}, {store.IPV6_BITS})))"
 )
 """The network of a source: by GeoIP, or else by the beginning of its address."""
-PRIVATE = "CIDR_MATCH(source.ip, " + ", ".join(f'"{x}"' for x in limits.PRIVATE) + ")"
+PRIVATE = "CIDR_MATCH(source.ip, " + ", ".join(f'"{x}"' for x in store.PRIVATE) + ")"
 CONTEXT = ("host.name", "cisco_esa.sender.country", "source.as.organization.name")
 """What an analyst wants to see in every alert, beside source and account."""
 
@@ -202,7 +203,7 @@ NEW_COUNTRY = _first_seen("cisco_esa.sender.country")
 
 NO_TLS = _end(
     _read(15, 30),
-    "| WHERE cisco_esa.auth.mechanism IN (" + ", ".join(f'"{x}"' for x in limits.READABLE) + ")"
+    "| WHERE cisco_esa.auth.mechanism IN (" + ", ".join(f'"{x}"' for x in store.READABLE) + ")"
     " AND cisco_esa.connection.correlated"
     f" AND COALESCE(tls.established, false) == false AND NOT {PRIVATE}",
     "| STATS first_seen = MIN(@timestamp), arrived = MIN(event.ingested), accepted = COUNT(*) WHERE good,"
