@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from forwarder.events import SyslogHeader
 from forwarder.mail_logs import framer as framing
-from forwarder.mail_logs import lines, scanner
-from forwarder.mail_logs.framer import Framer
-from forwarder.mail_logs.lines import MAX_JUNK_BYTES, MAX_LINE_BYTES, START_BYTES
+from forwarder.mail_logs import scanner, wrapping
+from forwarder.mail_logs.framer import MAX_JUNK_BYTES, Framer
 from forwarder.mail_logs.scanner import Block
 from forwarder.mail_logs.syslog import repeats_last
+from forwarder.mail_logs.wrapping import MAX_LINE_BYTES, START_BYTES
 
 STAMP = b"Wed Apr 22 11:44:48 2009 "
 MESSAGE = (
@@ -514,7 +514,7 @@ def test_cutting_elsewhere_never_changes_a_line(
     with pytest.MonkeyPatch.context() as patch:
         # So that lines over the limit are cheap.
         patch.setattr(framing, "MAX_LINE_BYTES", 256)
-        patch.setattr(lines, "MAX_LINE_BYTES", 256)
+        patch.setattr(wrapping, "MAX_LINE_BYTES", 256)
         results = []
         for feeds in (
             [content],

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from forwarder.mail_logs import scanner
 from forwarder.mail_logs.framer import Framer
-from forwarder.mail_logs.lines import MAX_LINE_BYTES
 from forwarder.mail_logs.scanner import Block, Days, scan
+from forwarder.mail_logs.wrapping import MAX_LINE_BYTES
 from tests.corpus.noise import FORGED
 
 DAY = b"Wed Apr 22 11:44:48 2009 "

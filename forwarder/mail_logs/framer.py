@@ -26,26 +26,32 @@ from typing import Any
 
 from forwarder.events import Counters, Unparsed
 from forwarder.mail_logs.grammar import LEVEL, REGULAR, STAMP_BYTES
-from forwarder.mail_logs.lines import (
-    MAX_JUNK_BYTES,
-    MAX_LINE_BYTES,
-    START,
-    find_begun,
-    find_last_start,
-    find_long_line,
-    find_undecided,
-    join_lines,
-)
 from forwarder.mail_logs.scanner import Block, Days, Line, Match, scan
 from forwarder.mail_logs.subscriptions import SHOWN_BYTES
 from forwarder.mail_logs.syslog import SyslogFraming, repeats_last
-from forwarder.mail_logs.wrapping import Wraps, is_partial
+from forwarder.mail_logs.wrapping import (
+    BOM,
+    MAX_LINE_BYTES,
+    START,
+    START_BYTES,
+    Wraps,
+    is_partial,
+    join_lines,
+)
+
+MAX_JUNK_BYTES = START_BYTES + 4
+"""A newline, a byte order mark and as many NUL bytes as make a piece empty, whatever follows."""
 
 _LOGIN = re.compile(LEVEL + rb":[ \t]+(?:SMTP Auth|DCID: \d+ IP: )")
 _FAR_PAST = datetime(1970, 1, 1, tzinfo=UTC)
 _NEXT_REGULAR = re.compile(rb"\n(?=" + REGULAR.pattern + rb")")
 # The first look-ahead saves empty lines the second.
 _NEXT_START = re.compile(rb"\n(?=[^\r\n])(?=" + START.pattern + rb")")
+_JUNK = re.compile(BOM + rb"\x00*+")
+_BLANK = b"\n\x00 \t\r"
+# What stamps are made of, up to a word that is not all there yet.
+_WORDS = rb"Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_BEGUN = re.compile(rb"(?:[\d<>:.,+TZ \t-]|%b){0,%d}(?:[A-Z][a-z]?)?" % (_WORDS, START_BYTES))
 
 
 class Framer:
@@ -93,7 +99,7 @@ class Framer:
     def is_within_line(self) -> bool:
         """Whether what is held is a line that has not come to its end, or may become one."""
         held = self._held
-        return START.match(held, 1) is not None or find_begun(held) < len(held)
+        return START.match(held, 1) is not None or _find_begun(held) < len(held)
 
     def go_on(self, position: int, *, within: bool = False) -> None:
         """Go on at a position, which is behind a newline unless it is ``within`` a line."""
@@ -147,7 +153,7 @@ class Framer:
             self._skipping = False
             self._hold(buffer, begun.start())
             buffer = self._held
-        start = find_last_start(buffer)
+        start = _find_last_start(buffer)
         blocks = list(self._frame(buffer, start))
         self._hold(buffer, start)
         if len(self._held) > MAX_LINE_BYTES + 1:
@@ -165,7 +171,7 @@ class Framer:
             return []
         held = self._held
         ended = held.endswith(b"\n")
-        begun = len(held) if ended else find_begun(held)
+        begun = len(held) if ended else _find_begun(held)
         wraps = replace(self._wraps)
         if begun < len(held):  # the line before it may be whole
             before = [x.line for x in join_lines(held[:begun], replace(wraps))]
@@ -204,7 +210,7 @@ class Framer:
     def _end_long_line(self) -> list[Block]:
         """End the last line where it is over the limit, or nothing more belongs to it."""
         held = self._held
-        newline, junk_end = find_undecided(held)
+        newline, junk_end = _find_undecided(held)
         if newline <= MAX_LINE_BYTES + 1 and junk_end - newline <= MAX_JUNK_BYTES:
             return []
         blocks = list(self._frame(held, newline))
@@ -214,7 +220,7 @@ class Framer:
 
     def _skip(self, buffer: bytes) -> None:
         """Keep, of bytes that belong to no line, those that may begin one."""
-        newline, junk_end = find_undecided(buffer)
+        newline, junk_end = _find_undecided(buffer)
         if newline == len(buffer):
             self._held = b""
             self._offset += newline
@@ -256,7 +262,7 @@ class Framer:
             continued, position = position, max(text.rfind(b"\n", start, position), start)
             if matches and matches[-1][0] == text[position + 1 : continued]:
                 matches.pop()
-        short = find_long_line(text, start, position)
+        short = _find_long_line(text, start, position)
         return short, matches if short == position else None
 
     def _rewrite(self, stretch: bytes, offset: int) -> list[Block]:
@@ -322,3 +328,48 @@ class Framer:
 def _rewritten(texts: list[bytes], lines: list[Line], offset: int, host: str | None) -> Block:
     text = b"".join(texts)
     return Block(text, 0, len(text), offset, host, tuple(lines), None)
+
+
+def _find_last_start(buffer: bytes) -> int:
+    """Find the newline before the last line that begins with a timestamp; 0 if there is none."""
+    position = buffer.rfind(b"\n")
+    while position > 0 and not START.match(buffer, position + 1):
+        if buffer[position - 1] in _BLANK:
+            # Of pieces that are empty none begins a line.
+            position = len(buffer[:position].rstrip(_BLANK))
+        position = buffer.rfind(b"\n", 0, position)
+    return max(position, 0)
+
+
+def _find_long_line(text: bytes, start: int, end: int) -> int:
+    """Find the newline before the first line over the limit; ``end`` if there is none."""
+    position = start
+    while end - position > MAX_LINE_BYTES + 1:
+        # The last newline within reach: all lines up to there are short enough.
+        following = text.rfind(b"\n", position + 1, position + MAX_LINE_BYTES + 2)
+        if following < 0:
+            return position
+        position = following
+    return end
+
+
+def _find_begun(buffer: bytes) -> int:
+    """Find a last piece that may become a timestamp: the newline before it, else the end."""
+    newline = buffer.rfind(b"\n")
+    piece = buffer[newline + 1 :]
+    may_begin = newline >= 0 and piece and not START.match(piece) and _BEGUN.fullmatch(piece)
+    return newline if may_begin else len(buffer)
+
+
+def _find_undecided(buffer: bytes) -> tuple[int, int]:
+    """Find a last piece that is too short to tell what it is.
+
+    Return the newline before it, and where the junk at its beginning ends; the end of the buffer,
+    twice, if there is no such piece.
+    """
+    newline = buffer.rfind(b"\n")
+    found = _JUNK.match(buffer, newline + 1)
+    junk_end = newline + 1 if found is None else found.end()
+    if newline < 0 or len(buffer) - junk_end > START_BYTES:
+        return len(buffer), len(buffer)
+    return newline, junk_end

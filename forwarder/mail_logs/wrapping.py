@@ -1,4 +1,9 @@
-"""Which pieces behind a line are its continuation, how they are joined, and how lines end.
+"""Which pieces make up a line, how they are joined, and how lines end.
+
+A piece is what lies between two newlines. It begins a line, is empty, or may continue the line
+before it; its first bytes tell which (:data:`START_BYTES`), so that a piece without an end need not
+be waited for. Thus a piece that begins with so many spaces or NUL bytes is empty, whatever follows.
+Empty pieces are skipped, and spaces before a timestamp are not part of its line.
 
 Logs that were copied from a terminal or a document are wrapped: what does not begin with a
 timestamp continues the line before, unless that one is whole by its form. So a traceback, or the
@@ -32,16 +37,22 @@ its own where the continuation is indented, too.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 from typing import NamedTuple
 
 from forwarder.mail_logs import syslog
-from forwarder.mail_logs.grammar import REGULAR, STAMP_BYTES, compile_late
+from forwarder.mail_logs.grammar import DATE, REGULAR, STAMP_BYTES, compile_late
 from forwarder.mail_logs.messages import is_profile_cut
-from forwarder.mail_logs.syslog import unframe
+from forwarder.mail_logs.syslog import STAMP, unframe
+
+MAX_LINE_BYTES = 1 << 16
+"""A user name is at most 9 KB (RFC 4954, 12,288 octets of base64), and nothing else in these lines
+is longer; Fluent Bit stops at 32 KiB, Vector throws away above 100 KiB."""
+
+START_BYTES = 160  # more than any timestamp with its priority has, and the spaces before it
 
 MAX_PIECES = 32
 """Pieces of which a line is put together. An address has at most 320 characters (RFC 3696), and a
@@ -50,6 +61,13 @@ line of a login some 150 more: that is 12 pieces at a width of 40."""
 MAX_BEGIN = 512
 """Bytes at the beginning of a line that are looked at: headers of relays, and the form's head."""
 MAX_END = 512  # bytes at the end: the longest known end has the answer of a server in it
+
+BOM = rb"(?:\xef\xbb\xbf)?"
+# A BOM may stand before NUL bytes, and either or both before spaces.
+START = re.compile(BOM + rb"\x00*+[ \t]{0,32}+(?P<junk_end>)(?:" + STAMP + rb"|(?=" + DATE + rb"))")
+_EMPTY = re.compile(BOM + rb"(?:[\x00 \t\r]{%d}|[\x00 \t\r]*+\Z)" % START_BYTES)
+_PIECE = re.compile(rb"\n(?P<blank>(?:[\x00 \t\r]*+\n)*+)(?P<piece>[^\n]*+)")
+"""Many empty pieces go in one step."""
 
 _NAME = re.compile(rb"[ \t]*[\w.@-]+\s*")
 _BLANKS = (b" ", b"\t")
@@ -73,6 +91,53 @@ class Wraps:
     was_cut: bool | None = None
     """At a width, within words; False for between words, None where no line has shown it."""
     indent: int = 0  # spaces before the continuation of that line
+
+
+class Found(NamedTuple):
+    """A line in a stretch."""
+
+    start: int  # where it begins, in bytes
+    line: bytes
+    is_truncated: bool
+    has_dropped: bool  # whether something came behind it that is neither a line nor a part of it
+
+
+def join_lines(stretch: bytes, wraps: Wraps | None) -> Iterator[Found]:
+    """Join what is wrapped, and drop what is over :data:`MAX_LINE_BYTES`.
+
+    The stretch has whole lines, each behind a newline. ``wraps`` is how lines before were wrapped;
+    it learns from these. It is None where no line is: what does not begin one is dropped.
+    """
+    pieces: list[bytes] = []
+    start = 0
+    for found in _PIECE.finditer(stretch):
+        at, piece = found.start("piece"), found["piece"]
+        begun = START.match(piece)
+        if begun:
+            if pieces:
+                yield _found(start, pieces, wraps)
+            pieces, start = [piece[begun.start("junk_end") :]], at + begun.start("junk_end")
+        # What begins behind the limit does not count: with small reads it would not be seen.
+        elif not pieces or at - start > MAX_LINE_BYTES + 1 or _EMPTY.match(piece):
+            continue
+        else:
+            pieces.append(piece)
+        over = at + len(piece) - start - MAX_LINE_BYTES
+        if over > 0:
+            # The newline before the piece may be over the limit, too.
+            pieces[-1] = pieces[-1][: max(len(pieces[-1]) - over, 0)]
+            yield _found(start, pieces, wraps, is_truncated=True)
+            pieces = []
+    if pieces:
+        yield _found(start, pieces, wraps)
+
+
+def _found(
+    start: int, pieces: list[bytes], wraps: Wraps | None, *, is_truncated: bool = False
+) -> Found:
+    line, number = (pieces[0], 1) if wraps is None else join(pieces, wraps)
+    whole = number == len(pieces)
+    return Found(start, line, is_truncated and whole, not whole)
 
 
 class _Joined(NamedTuple):
