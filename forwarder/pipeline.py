@@ -358,7 +358,7 @@ class FileParser:
         if contents is not None and contents.is_mail(block.text, block.start, block.end):
             self._contents = None
         if not self._source.ids.stamp:
-            self._source.ids.open(block.first_line, block.first_stamp)
+            self._source.ids.open(block.line_at(block.start).original, block.first_stamp)
         host = block.host
         header = self._headers.get(host)
         if header is None:

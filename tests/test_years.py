@@ -31,7 +31,7 @@ def test_another_finder_goes_on_with_the_file() -> None:
     finder = YearFinder(datetime(2009, 12, 31, tzinfo=UTC))
     assert finder.find(b"Dec", b"31") == b"2009"
     other = YearFinder(datetime(2020, 1, 1, tzinfo=UTC))
-    other.resume(finder.state)
+    other.restore(*finder.dump())
     assert other.find(b"Jan", b" 1") == b"2010"
 
 

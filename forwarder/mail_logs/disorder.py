@@ -20,6 +20,7 @@ from forwarder.mail_logs.connections import (
     MAX_LINE,
     MAX_LINES,
     MAX_OPEN,
+    Closing,
     RawConnection,
     Tools,
     WaitingEnd,
@@ -67,17 +68,17 @@ class MessageCorrelator(Correlator):
 
     def release(self, waiting: Waiting, events: list[Event]) -> bool:
         """End a wait, and add what comes of it to events; False if it had ended before."""
-        open_, name = self.connections, waiting.name
-        if isinstance(waiting, WaitingLogin):
-            logins = open_.waiting_logins.get(name)
-            is_waiting = logins is not None and logins[0] is waiting
-            if is_waiting:
-                self._release_logins(name, events)
+        name = waiting.name
+        if isinstance(waiting, WaitingEnd):
+            if self._find_end(name) is not waiting:
+                return False
+            self._end(name, events)
         else:
-            is_waiting = self._find_end(name) is waiting
-            if is_waiting:
-                self._end(name, events)
-        return is_waiting
+            logins = self.connections.waiting_logins.get(name)
+            if not logins or logins[0] is not waiting:
+                return False
+            self._release_logins(name, events)
+        return True
 
     def release_all(self, events: list[Event]) -> None:
         """End all waits."""
@@ -89,27 +90,22 @@ class MessageCorrelator(Correlator):
 
     def _open_inbound(self, block: BlockReader, match: Match) -> None:
         """``New SMTP ICID``: what waits for it is joined to it."""
-        if not self._open(block, match, _CLIENT + match[2], self.connections.inbound):
+        if not self._open(block, match, _CLIENT + match[2]):
             super()._open_inbound(block, match)
 
     def _open_outbound(self, block: BlockReader, match: Match) -> None:
         """``New SMTP DCID``."""
-        if not self._open(block, match, _SERVER + match[2], self.connections.outbound):
+        if not self._open(block, match, _SERVER + match[2]):
             super()._open_outbound(block, match)
 
-    def _open(
-        self,
-        block: BlockReader,
-        match: Match,
-        name: bytes,
-        connections: dict[bytes, RawConnection],
-    ) -> bool:
+    def _open(self, block: BlockReader, match: Match, name: bytes) -> bool:
         """Begin a connection of which other lines were first; False if there is no such line."""
         open_, (line, _, number, _, _) = self.connections, match
+        connections = self._find_connections(name)
         end = self._find_end(name)
         if end is None and name not in open_.waiting_logins:
             return False
-        self._reopen(name, connections)
+        self._reopen(name)
         old = connections.get(number)
         opened = old is not None and old[0] is not None
         start = self._clock.read(line[:24], block.header.offset)
@@ -172,37 +168,37 @@ class MessageCorrelator(Correlator):
         if reason is None or time is None or len(line) > MAX_LINE:
             super()._end_inbound(block, match)
             return
-        open_, name = self.connections, _CLIENT + number
-        if self._has_ended(name, time, block.events):
-            return
         location = block.locate(line)
         closing = reason, block.header.origin, at_offset(time, location[-1]), location
-        raw = open_.inbound.get(number) or (None, block.header.offset, [])
-        start = None if raw[0] is None else self._clock.read(raw[0][:24], raw[1])
-        end = WaitingEnd(self._arrival, name, time.epoch, start, closing)
-        # A beginning that is still to come must find its end, also after a restart.
-        if raw[0] is None or number in open_.logins or name in open_.waiting_logins:
-            open_.inbound[number], open_.waiting_ends[name] = raw, end
-        else:
-            open_.inbound.pop(number, None)
-            open_.ended[name] = raw, end
-        self.begun.append(end)
+        self._wait_to_end(block, _CLIENT + number, time, closing)
 
     def _end_outbound(self, block: BlockReader, match: Match) -> None:
         """All that ends a connection to a smart host."""
-        line, _, number, _, _ = match
-        open_, name = self.connections, _SERVER + number
-        time = self._clock.read(line[:24], block.header.offset)
+        time = self._clock.read(match[0][:24], block.header.offset)
         if time is None:
             super()._end_outbound(block, match)
-        elif not self._has_ended(name, time, block.events):
-            end = WaitingEnd(self._arrival, name, time.epoch, None, None)
-            raw = open_.outbound.pop(number, None) or (None, block.header.offset, [])
-            if raw[0] is None or name in open_.waiting_logins:
-                open_.outbound[number], open_.waiting_ends[name] = raw, end
-            else:
-                open_.ended[name] = raw, end
-            self.begun.append(end)
+        else:
+            self._wait_to_end(block, _SERVER + match[2], time, None)
+
+    def _wait_to_end(
+        self, block: BlockReader, name: bytes, time: Instant, closing: Closing | None
+    ) -> None:
+        """Let the end of a connection wait, unless it waits already."""
+        if self._has_ended(name, time, block.events):
+            return
+        open_, number = self.connections, name[len(_CLIENT) :]
+        connections = self._find_connections(name)
+        raw = connections.get(number) or (None, block.header.offset, [])
+        start = None if raw[0] is None else self._clock.read(raw[0][:24], raw[1])
+        end = WaitingEnd(self._arrival, name, time.epoch, start, closing)
+        has_login = closing is not None and number in open_.logins
+        # A beginning that is still to come must find its end, also after a restart.
+        if raw[0] is None or has_login or name in open_.waiting_logins:
+            connections[number], open_.waiting_ends[name] = raw, end
+        else:
+            connections.pop(number, None)
+            open_.ended[name] = raw, end
+        self.begun.append(end)
 
     def _has_ended(self, name: bytes, time: Instant, events: list[Event]) -> bool:
         """Whether the end that waits is the one of this time, told again.
@@ -219,9 +215,14 @@ class MessageCorrelator(Correlator):
         open_ = self.connections
         return open_.ended[name][1] if name in open_.ended else open_.waiting_ends.get(name)
 
-    def _reopen(self, name: bytes, connections: dict[bytes, RawConnection]) -> None:
-        """Let a connection that has ended wait for its end, if there is one."""
+    def _find_connections(self, name: bytes) -> dict[bytes, RawConnection]:
+        """Find what is open in the direction of a connection."""
         open_ = self.connections
+        return open_.inbound if name.startswith(_CLIENT) else open_.outbound
+
+    def _reopen(self, name: bytes) -> None:
+        """Let a connection that has ended wait for its end, if there is one."""
+        open_, connections = self.connections, self._find_connections(name)
         if name in open_.ended:
             connections[name[len(_CLIENT) :]], open_.waiting_ends[name] = open_.ended.pop(name)
 
@@ -282,11 +283,10 @@ class MessageCorrelator(Correlator):
         """Let the logins of a connection go out, with what is known of it."""
         open_, number = self.connections, name[len(_CLIENT) :]
         for login in open_.waiting_logins.pop(name, ()):
+            raw = self._find_connections(name).get(number)
             if login.address is not None:
-                raw = open_.outbound.get(number)
                 known = open_.describe_outbound(number, raw, login.address)
             else:
-                raw = open_.inbound.get(number)
                 known = unknown(number) if raw is None else open_.describe_inbound(number, raw)
             if not known.correlated:
                 self._counters.uncorrelated += 1
@@ -294,30 +294,29 @@ class MessageCorrelator(Correlator):
 
     def _join_inbound(self, login: Joining, line: bytes, header: FileHeader) -> Connection:
         number, time = login[1], login[3]
-        if self._is_of_another(_CLIENT + number, self.connections.inbound, time):
+        if self._is_of_another(_CLIENT + number, time):
             return unknown(number)
         return super()._join_inbound(login, line, header)
 
     def _join_outbound(
         self, number: bytes, address: bytes, time: Instant, line: bytes, header: FileHeader
     ) -> Connection:
-        if self._is_of_another(_SERVER + number, self.connections.outbound, time):
+        if self._is_of_another(_SERVER + number, time):
             return self.connections.describe_outbound(number, None, address)
         return super()._join_outbound(number, address, time, line, header)
 
-    def _is_of_another(
-        self, name: bytes, connections: dict[bytes, RawConnection], time: Instant
-    ) -> bool:
+    def _is_of_another(self, name: bytes, time: Instant) -> bool:
         """Whether a login is of a connection that was before the one which has its number now.
 
         It waits where the connection of its number is not known, or has ended before it.
         """
         end = self._find_end(name)
         if end is not None and 0 <= end.epoch - time.epoch <= MAX_DISORDER_SECONDS:
-            self._reopen(name, connections)
+            self._reopen(name)
         elif end is not None:
             self._end(name, self._events)
-        opened, offset, _ = connections.get(name[len(_CLIENT) :], (None, None, None))
+        connections, number = self._find_connections(name), name[len(_CLIENT) :]
+        opened, offset, _ = connections.get(number, (None, None, None))
         if opened is None:
             self._waits_for = name
             return False

@@ -28,7 +28,7 @@ from forwarder.events import Counters, Unparsed
 from forwarder.mail_logs.grammar import LEVEL, REGULAR, STAMP_BYTES
 from forwarder.mail_logs.scanner import Block, Days, Line, Match, scan
 from forwarder.mail_logs.subscriptions import SHOWN_BYTES
-from forwarder.mail_logs.syslog import SyslogFraming, repeats_last
+from forwarder.mail_logs.syslog import NAMES, SyslogFraming, repeats_last
 from forwarder.mail_logs.wrapping import (
     BOM,
     MAX_LINE_BYTES,
@@ -50,8 +50,9 @@ _NEXT_START = re.compile(rb"\n(?=[^\r\n])(?=" + START.pattern + rb")")
 _JUNK = re.compile(BOM + rb"\x00*+")
 _BLANK = b"\n\x00 \t\r"
 # What stamps are made of, up to a word that is not all there yet.
-_WORDS = rb"Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
-_BEGUN = re.compile(rb"(?:[\d<>:.,+TZ \t-]|%b){0,%d}(?:[A-Z][a-z]?)?" % (_WORDS, START_BYTES))
+_BEGUN = re.compile(
+    rb"(?:[\d<>:.,+TZ \t-]|%b){0,%d}(?:[A-Z][a-z]?)?" % (b"|".join(NAMES), START_BYTES)
+)
 
 
 class Framer:

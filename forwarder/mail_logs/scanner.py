@@ -62,7 +62,7 @@ message begins in it, in bytes; its level; its syslog header."""
 
 
 class Line(NamedTuple):
-    """What a rewritten line was."""
+    """A line as its file has it."""
 
     position: int
     """Of the newline before it, in the block's text."""
@@ -91,15 +91,14 @@ class Block(NamedTuple):
     matches: list[Match] | None
     """The lines that matter; None where the block was not scanned yet."""
 
-    @property
-    def first_line(self) -> bytes:
-        """The first line, verbatim."""
+    def line_at(self, newline: int) -> Line:
+        """Find the line behind a newline of the text."""
         if self.lines is not None:
-            return self.lines[0].original
-        begin = self.start + 1
+            return self.lines[bisect_right(self.lines, newline, key=lambda x: x.position) - 1]
+        begin = newline + 1
         end = self.text.find(b"\n", begin, self.end)
-        line = self.text[begin : self.end if end < 0 else end]
-        return line.removesuffix(b"\r")
+        original = self.text[begin : self.end if end < 0 else end].removesuffix(b"\r")
+        return Line(newline, self.offset + begin, original, find_message(original), None)
 
     @property
     def first_stamp(self) -> bytes:

@@ -15,6 +15,7 @@ Rules:
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -94,16 +95,8 @@ class Stories:
         if path != self._path:
             self._path, self._headers = path, {}
         placed: dict[int, Story] = {}
-        rewritten = None if block.lines is None else {x.position: x for x in block.lines}
         for found in _LINE.finditer(block.text, block.start, block.end):
-            if rewritten is None:
-                at = found.start() + 1
-                original = block.text[at : found.end()].removesuffix(b"\r")
-                start = found.start("message") - at
-                line = StoryLine(path, block.offset + at, original, start, None)
-            else:
-                known = rewritten[found.start()]
-                line = StoryLine(path, known.offset, known.original, known.message, known.header)
+            line = StoryLine(path, *block.line_at(found.start())[1:])
             if found["kind"] is None:
                 self._headers[found["message"][:4]] = line
                 continue
@@ -240,19 +233,17 @@ def _pop_oldest(stories: dict[Any, Story]) -> Story:
 
 def find_line(block: Block, path: str | None, offset: int) -> StoryLine | None:
     """Find the line of a block that has a byte of its file."""
-    text, at = block.text, offset - block.offset
-    if block.lines is not None:
-        line = next((x for x in reversed(block.lines) if x.offset <= offset), None)
-        if line is None or offset > line.offset + len(line.original):
+    if block.lines is None:
+        at = offset - block.offset
+        if not block.start < at <= block.end:
             return None
-        return StoryLine(path, line.offset, line.original, line.message, line.header)
-    if not block.start < at <= block.end:
-        return None
-    start = text.rfind(b"\n", block.start, at) + 1
-    end = text.find(b"\n", start, block.end)
-    original = text[start : block.end if end < 0 else end].removesuffix(b"\r")
-    message = grammar.find_message(original)
-    return StoryLine(path, block.offset + start, original, message, None)
+        line = block.line_at(block.text.rfind(b"\n", block.start, at))
+    else:
+        before = bisect_right(block.lines, offset, key=lambda x: x.offset)
+        line = block.lines[before - 1]
+        if not before or offset > line.offset + len(line.original):
+            return None
+    return StoryLine(path, *line[1:])
 
 
 def _is_end(message: bytes) -> bool:

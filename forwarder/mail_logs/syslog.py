@@ -47,9 +47,9 @@ from typing import Any, NamedTuple
 from forwarder.events import SyslogHeader
 from forwarder.mail_logs.grammar import LEVEL, compile_late
 from forwarder.mail_logs.timestamps import (
+    MONTHS,
     UTC_MARK,
     YearFinder,
-    YearState,
     format_offset,
     format_stamp,
 )
@@ -57,9 +57,8 @@ from forwarder.mail_logs.timestamps import (
 _NO_STAMP = b"LOC Jan  0 00:00:00 0000"  # of a date that no calendar has: refused when it is read
 LOCAL_MARK = b"LOC"  # in place of the day's name: the stamp is local time, as it was written
 
-_MONTHS = b"Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+NAMES = b"Mon|Tue|Wed|Thu|Fri|Sat|Sun", b"|".join(MONTHS)  # of days and months
 _FRACTION = rb"(?:[.,]\d{1,9})?"
-_DAYS = b"Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 
 _GAP = rb"[ \t]{1,8}"
 """Between the parts of a stamp: so few that the beginning of a piece shows whether it has one."""
@@ -67,8 +66,8 @@ _GAP = rb"[ \t]{1,8}"
 STAMP = (
     rb"(?:\d{1,5}" + _GAP + rb"(?=<))?"
     rb"(?:<(?P<priority>\d{1,3})>[ \t]{0,8}(?:(?P<version>\d{1,2})" + _GAP + rb")?)?"
-    rb"(?:(?:(?P<first_year>\d{4})" + _GAP + rb")?(?:(?:" + _DAYS + rb"),?" + _GAP + rb")?"
-    rb"(?P<month>" + _MONTHS + rb")" + _GAP + rb"(?P<day>\d?\d)" + _GAP
+    rb"(?:(?:(?P<first_year>\d{4})" + _GAP + rb")?(?:(?:" + NAMES[0] + rb"),?" + _GAP + rb")?"
+    rb"(?P<month>" + NAMES[1] + rb")" + _GAP + rb"(?P<day>\d?\d)" + _GAP
     + rb"(?:(?P<mid_year>\d{4})" + _GAP + rb")?(?P<time>\d\d:\d\d:\d\d)" + _FRACTION
     + rb"(?:" + _GAP + rb"(?P<last_year>\d{4}))?(?=[ \t])"
     rb"|(?P<date>\d{4}-\d\d-\d\d)(?:T|" + _GAP + rb")(?P<clock>\d\d:\d\d:\d\d)" + _FRACTION
@@ -169,15 +168,13 @@ class SyslogFraming:
 
     def dump(self) -> list[Any]:
         """Return what another object needs to go on with the file, as values of JSON."""
-        near, year, before = self.years.state
         last = [[host, text.decode("latin-1")] for host, text in self._last.items()]
-        return [near.isoformat(), year, before and before.isoformat(), self._left, last]
+        return [*self.years.dump(), self._left, last]
 
     def restore(self, values: list[Any]) -> None:
         """Go on where another object was."""
-        near, year, before, self._left, last = values
-        dates = datetime.fromisoformat(near), year, before and datetime.fromisoformat(before)
-        self.years.resume(YearState(*dates))
+        *years, self._left, last = values
+        self.years.restore(*years)
         self._last = {host: text.encode("latin-1") for host, text, *_ in last}
 
     def read(self, line: bytes) -> Framed | None:

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import NamedTuple
+from typing import Any
 
 from forwarder.cache import BoundedCache
 from forwarder.events import Instant, new_instant
@@ -134,55 +134,53 @@ def format_offset(offset: timedelta) -> str:
     return f"{'-' if offset < _ZERO else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-class YearState(NamedTuple):
-    """What is known of the years of a file."""
-
-    near: datetime  # a time that its first line is not after, with a day for zones
-    year: int | None  # of its first line, if the operator gave it
-    before: datetime | None  # the date of the last line that had no year
-
-
 class YearFinder:
-    """Finds the years of one file, line by line; another one goes on with its ``state``."""
+    """Finds the years of one file, line by line."""
 
     def __init__(
         self, near: datetime, year: int | None = None, latest: datetime | None = None
     ) -> None:
         """Start a file; for the arguments see :class:`~forwarder.mail_logs.framer.Framer`."""
-        self.resume(YearState(_ahead(near), year, None))
         self._latest = None if latest is None else _ahead(latest)
-
-    def resume(self, state: YearState) -> None:
-        """Go on where another one was."""
-        self.state = state
-        # The last date and its year: most lines are of one day.
-        self._dated: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+        self.restart(near)
+        self._year = year  # of the first line, if the operator gave it
 
     def restart(self, near: datetime) -> None:
         """Find years from a time on, whatever lines said before."""
-        self.resume(YearState(_ahead(near), None, None))
+        self._near, self._year = _ahead(near), None
+        self._before: datetime | None = None  # the date of the last line that had no year
+        # The last date and its year: most lines are of one day.
+        self._dated = b"", b"", b""
+
+    def dump(self) -> list[Any]:
+        """Return what another finder needs to go on with the file, as values of JSON."""
+        before = self._before and self._before.isoformat()
+        return [self._near.isoformat(), self._year, before]
+
+    def restore(self, near: str, year: int | None, before: str | None) -> None:
+        """Go on where another one was."""
+        self._near, self._year = datetime.fromisoformat(near), year
+        self._before = None if before is None else datetime.fromisoformat(before)
 
     def find(self, month: bytes, day: bytes) -> bytes:
         """Return the year of a date, as ``Apr`` and ``22``; ``0000`` where there is none."""
         if self._dated[:2] == (month, day):
             return self._dated[2]
-        near, year, before = self.state
         number = MONTHS.index(month) + 1
-        if year is not None and before is None:
-            self.state = YearState(near, year, datetime(year, number, 1, tzinfo=UTC))
-            return b"%04d" % year
-        found = self._find(number, int(day), near, before)
+        if self._year is not None and self._before is None:
+            self._before = datetime(self._year, number, 1, tzinfo=UTC)
+            return b"%04d" % self._year
+        found = self._find(number, int(day))
         if found is None:
             return b"0000"
-        self.state = YearState(near, year, found)
+        self._before = found
         self._dated = month, day, b"%04d" % found.year
         return self._dated[2]
 
-    def _find(
-        self, month: int, day: int, near: datetime, before: datetime | None
-    ) -> datetime | None:
+    def _find(self, month: int, day: int) -> datetime | None:
+        before = self._before
         if before is None:
-            return _latest(month, day, near)
+            return _latest(month, day, self._near)
         since = max(before, _FIRST + _BACK) - _BACK
         years = range(since.year, since.year + 2)
         found = next((x for x in _dates(years, month, day) if x >= since), None)

@@ -66,7 +66,7 @@ BOM = rb"(?:\xef\xbb\xbf)?"
 # A BOM may stand before NUL bytes, and either or both before spaces.
 START = re.compile(BOM + rb"\x00*+[ \t]{0,32}+(?P<junk_end>)(?:" + STAMP + rb"|(?=" + DATE + rb"))")
 _EMPTY = re.compile(BOM + rb"(?:[\x00 \t\r]{%d}|[\x00 \t\r]*+\Z)" % START_BYTES)
-_PIECE = re.compile(rb"\n(?P<blank>(?:[\x00 \t\r]*+\n)*+)(?P<piece>[^\n]*+)")
+_PIECE = re.compile(rb"\n(?:(?:[\x00 \t\r]*+\n)*+)(?P<piece>[^\n]*+)")
 """Many empty pieces go in one step."""
 
 _NAME = re.compile(rb"[ \t]*[\w.@-]+\s*")
