@@ -15,14 +15,14 @@
 import threading
 from base64 import b64decode, b64encode
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import islice
-from typing import NamedTuple
 
 import orjson
 
-from forwarder.inputs.chunk import Chunk, Kind
+from forwarder.inputs.chunk import Chunk
 
 PREFIX = "syslog/"
 """Of the keys of senders, in chunks and in the saved state."""
@@ -49,73 +49,36 @@ _CHUNK_TIME = timedelta(seconds=1)
 """Between messages of a chunk: while the spool is full, they may wait for long."""
 
 
-class Origin(NamedTuple):
-    """Where lines come from."""
-
-    sender: str  # its address; empty at a Unix socket
-    appliance: str  # its name, unless a syslog header has another one
-    named: bool  # whether the name was configured: then no header has another one
-    input: int  # index of the input among those configured
-
-
-class _Received(NamedTuple):
-    """Messages, each with a newline behind."""
-
-    origin: Origin
-    arrived: datetime  # the first of them
-    data: bytes
-
-
+@dataclass(slots=True, eq=False)
 class _Log:
     """The messages of one sender."""
 
-    __slots__ = ("in_flight", "offset", "resume", "saved", "waiting", "waiting_bytes")
+    saved: tuple[int, bytes] = (0, b"")
+    """An offset before which all is in documents, and what goes with the chunk from there."""
+    offset: int = 0  # of the next chunk
+    resume: bytes | None = b""  # what goes with it
+    waiting: deque[Chunk] = field(default_factory=deque)
+    waiting_bytes: int = 0
+    in_flight: deque[Chunk] = field(default_factory=deque)  # from the saved offset on
 
-    def __init__(self, offset: int = 0, resume: bytes = b"") -> None:
-        # An offset before which all is in documents, and what goes with the chunk from there.
-        self.saved = offset, resume
-        self.offset = offset
-        self.resume: bytes | None = resume
-        self.waiting: deque[_Received] = deque()
-        self.waiting_bytes = 0
-        self.in_flight: deque[_Received] = deque()  # from the saved offset on
-
-    def put(self, received: _Received) -> None:
+    def put(self, chunk: Chunk) -> None:
         """Let messages wait."""
-        self.waiting.append(received)
-        self.waiting_bytes += len(received.data) + _ENTRY_BYTES
+        self.waiting.append(chunk)
+        self.waiting_bytes += len(chunk.data) + _ENTRY_BYTES
 
-    def take(self, key: str) -> Chunk:
+    def take(self) -> Chunk:
         """Hand over some of what waits."""
         entries = len(self.waiting)
-        origin, arrived, data = self.waiting.popleft()
-        parts, size = [data], len(data)
-        while (
-            self.waiting
-            and size < _CHUNK_BYTES
-            and self.waiting[0].origin == origin
-            and self.waiting[0].arrived - arrived < _CHUNK_TIME
-        ):
+        first = self.waiting.popleft()
+        parts, size = [first.data], len(first.data)
+        while self.waiting and size < _CHUNK_BYTES and _go_together(first, self.waiting[0]):
             parts.append(self.waiting.popleft().data)
             size += len(parts[-1])
         self.waiting_bytes -= size + (entries - len(self.waiting)) * _ENTRY_BYTES
-        data = b"".join(parts)
-        self.in_flight.append(_Received(origin, arrived, data))
-        offset, resume = self.offset, self.resume
-        self.offset, self.resume = offset + len(data), None
-        return Chunk(
-            key=key,
-            appliance=origin.appliance,
-            path="",
-            near=arrived,
-            data=data,
-            kind=Kind.IDLE,  # a message is whole
-            resume=resume,
-            offset=offset,
-            named=origin.named,
-            input=origin.input,
-            sender=origin.sender,
-        )
+        chunk = first._replace(data=b"".join(parts), offset=self.offset, resume=self.resume)
+        self.in_flight.append(chunk)
+        self.offset, self.resume = self.offset + size, None
+        return chunk
 
     def save(self, offset: int, resume: bytes) -> None:
         """Forget what is in documents: everything before an offset."""
@@ -135,46 +98,46 @@ class _Log:
         self.offset, self.resume = self.saved
 
 
+def _go_together(first: Chunk, second: Chunk) -> bool:
+    return (first.appliance, first.named, first.input) == (
+        second.appliance,
+        second.named,
+        second.input,
+    ) and second.near - first.near < _CHUNK_TIME
+
+
 class Inbox:
     """Takes messages from the thread that receives, for the thread that reads."""
 
-    def __init__(
-        self,
-        saved: Iterable[tuple[str, bytes]],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, saved: Iterable[tuple[str, bytes]]) -> None:
         """Start with what :meth:`save` returned before; pairs whose key begins with PREFIX."""
-        self._now = now
         self._changed = threading.Condition()
         self._logs: dict[str, _Log] = {}  # the least recently heard first
         for key, value in saved:
-            log = orjson.loads(value)
-            self._logs[key] = _Log(log["offset"], b64decode(log["state"]))
+            known = orjson.loads(value)
+            self._logs[key] = log = _Log((known["offset"], b64decode(known["state"])))
+            log.rewind()
         self._ready: dict[str, _Log] = {}  # those with something waiting, in turn
         self._gone: list[str] = []
-        self._waiting_bytes = 0
         self._is_awake = False
 
     @property
     def is_full(self) -> bool:
         """Whether datagrams must not be read now."""
-        return self._waiting_bytes >= FULL_BYTES
+        with self._changed:
+            return sum(x.waiting_bytes for x in self._ready.values()) >= FULL_BYTES
 
     def holds(self, sender: str) -> bool:
         """Whether the connections of a sender must not be read now."""
         log = self._logs.get(PREFIX + sender)
         return log is not None and log.waiting_bytes >= STREAM_BYTES / max(1, len(self._ready))
 
-    def put(self, origin: Origin, messages: Sequence[bytes]) -> None:
-        """Take messages of a sender, each a line without its newline."""
-        data = b"\n".join((*messages, b""))
-        key = PREFIX + origin.sender
+    def put(self, chunk: Chunk) -> None:
+        """Take messages of a sender, each a line; their place in its log is found here."""
         with self._changed:
-            log = self._logs.pop(key, None) or self._begin()
-            self._logs[key] = self._ready[key] = log
-            self._waiting_bytes -= log.waiting_bytes
-            log.put(_Received(origin, self._now(), data))
-            self._waiting_bytes += log.waiting_bytes
+            log = self._logs.pop(chunk.key, None) or self._begin()
+            self._logs[chunk.key] = self._ready[chunk.key] = log
+            log.put(chunk)
             self._changed.notify_all()
 
     def take(self, timeout: float) -> list[Chunk]:
@@ -186,9 +149,7 @@ class Inbox:
             size = 0
             for key in [*self._ready]:
                 log = self._ready.pop(key)
-                self._waiting_bytes -= log.waiting_bytes
-                chunks.append(log.take(key))
-                self._waiting_bytes += log.waiting_bytes
+                chunks.append(log.take())
                 size += len(chunks[-1].data)
                 if log.waiting:
                     self._ready[key] = log  # behind the others
@@ -218,9 +179,7 @@ class Inbox:
         """Hand over again what is not in documents."""
         with self._changed:
             for key, log in self._logs.items():
-                self._waiting_bytes -= log.waiting_bytes
                 log.rewind()
-                self._waiting_bytes += log.waiting_bytes
                 if log.waiting:
                     self._ready[key] = log
 

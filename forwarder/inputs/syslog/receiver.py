@@ -20,12 +20,13 @@ from collections import defaultdict
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from forwarder.inputs.chunk import Chunk
+from forwarder.inputs.chunk import Chunk, Kind
 from forwarder.inputs.syslog.framing import MessageFramer, clean
-from forwarder.inputs.syslog.inbox import Inbox, Origin
+from forwarder.inputs.syslog.inbox import PREFIX, Inbox
 from forwarder.inputs.syslog.sockets import (
     BACKLOG,
     Address,
@@ -286,9 +287,21 @@ class Listener:
         self._counts.messages += len(messages)
         self._counts.bytes += sum(map(len, messages))
         settings = self._settings
-        appliance = settings.appliance or sender or _UNIX_APPLIANCE
-        named = settings.appliance is not None
-        self._inbox.put(Origin(sender, appliance, named, settings.input), messages)
+        self._inbox.put(
+            Chunk(
+                key=PREFIX + sender,
+                appliance=settings.appliance or sender or _UNIX_APPLIANCE,
+                path="",
+                near=datetime.now(UTC),
+                data=b"\n".join((*messages, b"")),
+                kind=Kind.IDLE,  # a message is whole
+                resume=None,
+                offset=0,
+                named=settings.appliance is not None,
+                input=settings.input,
+                sender=sender,
+            )
+        )
 
     def _is_allowed(self, sender: str) -> bool:
         allow = self._settings.allow
