@@ -118,7 +118,8 @@ def _guessing(store: Store) -> Table:
     table = Table(
         "guessing",
         "Password guessing from one source",
-        f"A public address without a login, refused {GUESSING_REFUSALS} times or more in a day.",
+        f"A public address that never logged in and was refused {GUESSING_REFUSALS} or more times"
+        " in a day.",
         ("Source", "Refused", "Accounts", "First", "Last"),
     )
     refused = store.ask(
@@ -136,8 +137,8 @@ def _spraying(store: Store) -> Table:
     table = Table(
         "spraying",
         "Password spraying from one source",
-        f"An address that was refused as {SPRAYING_ACCOUNTS} accounts or more in a day, and"
-        " accepted as fewer than half as many.",
+        f"An address that was refused for {SPRAYING_ACCOUNTS} or more accounts in a day, and"
+        " accepted for fewer than half as many.",
         ("Source", "Refused", "Accounts", "First", "Last"),
     )
     refused = store.ask(
@@ -170,8 +171,8 @@ def _distributed_guessing(store: Store) -> Table:
     table = Table(
         "distributed_guessing",
         "Password guessing from many sources",
-        f"An account that was refused from {GUESSING_STRANGERS} addresses or more in a day, in"
-        " networks without a login of it.",
+        f"An account that was refused from {GUESSING_STRANGERS} or more addresses in a day, in"
+        " networks it never logged in from.",
         ("Account", "Sources in a day", "Refused", "First", "Last"),
     )
     refused = store.ask(
@@ -194,8 +195,8 @@ def _distributed_spraying(store: Store) -> Table:
     table = Table(
         "distributed_spraying",
         "Password spraying from many sources",
-        f"An hour in which {SPRAYING_STRANGERS} addresses or more, in networks without a login,"
-        f" were refused as {SPRAYING_ACCOUNTS} accounts or more.",
+        f"An hour in which {SPRAYING_STRANGERS} or more addresses, in networks without a login,"
+        f" were refused for {SPRAYING_ACCOUNTS} or more accounts.",
         ("Hour", "Sources", "Accounts", "Refused"),
     )
     rows = store.ask(
@@ -214,8 +215,8 @@ def _after_refusals(store: Store) -> Table:
     table = Table(
         "in_after_refusals",
         "Login after repeated refusals",
-        f"The first login of an account from a source, after {REFUSALS_BEFORE} refusals or more in"
-        f" the {DAYS_BEFORE} days before: a password may have been guessed.",
+        f"An account's first login from a source, after {REFUSALS_BEFORE} or more refusals in the"
+        f" {DAYS_BEFORE} days before: the password may have been guessed.",
         ("Account", "Source", "Refused before", "First refusal", "First login"),
     )
     rows = store.ask(
@@ -239,8 +240,8 @@ def _while_guessed(store: Store) -> Table:
     table = Table(
         "in_while_guessed",
         "Login from a new network while the account is guessed",
-        f"The first login of an account from a network, after {WHILE_STRANGERS} strangers were"
-        f" refused as it {WHILE_REFUSALS} times or more in the day before.",
+        f"An account's first login from a network, after {WHILE_STRANGERS} or more strangers were"
+        f" refused {WHILE_REFUSALS} or more times for it in the day before.",
         ("Account", "Source", "Strangers", "Refused before", "First login"),
     )
     rows = store.ask(
@@ -283,8 +284,8 @@ def _new_networks(store: Store) -> Table:
     table = Table(
         "new_networks",
         "Login from a new network",
-        f"An account that is known for {KNOWN_DAYS} days, and its first login from another"
-        " network. Shorter logs have none.",
+        f"An account known for {KNOWN_DAYS} days, and its first login from another network."
+        " Shorter logs have none.",
         ("Account", "Source", "Network", "Networks before", "First login"),
     )
     rows = store.ask("SELECT account, first, network FROM home ORDER BY account, first, network")
@@ -306,8 +307,8 @@ def _without_tls(store: Store) -> Table:
     table = Table(
         "without_tls",
         "Readable passwords without TLS",
-        f"Passwords that were sent by {' or '.join(READABLE)} from a public address without TLS:"
-        " anyone on the way could read them.",
+        f"Passwords sent with {' or '.join(READABLE)} from a public address without TLS: anyone on"
+        " the path could read them.",
         ("Account", "Source", "Accepted", "Refused", "First"),
     )
     rows = store.ask(
@@ -323,7 +324,8 @@ def _suspicious_sessions(store: Store) -> Table:
     table = Table(
         "suspicious_sessions",
         "What was sent after suspicious logins",
-        "Sessions of the logins after refusals, from spraying sources and from new networks.",
+        "Sessions after logins that followed refusals, or came from spraying sources or new"
+        " networks.",
         ("Account", "Source", "Sessions", "Messages", "Recipients", "Bytes", "First", "Last"),
     )
     rows = store.ask(
@@ -340,8 +342,8 @@ def _mass_mail(store: Store) -> Table:
     table = Table(
         "mass_mail",
         "Mass mail of an account",
-        f"{MASS_RECIPIENTS} recipients or more in an hour, and {MASS_TIMES} times as many as in the"
-        f" largest hour of the {DAYS_BEFORE} days before.",
+        f"{MASS_RECIPIENTS} or more recipients in an hour, and at least {MASS_TIMES} times as many"
+        f" as in the busiest hour of the {DAYS_BEFORE} days before.",
         ("Account", "Hour", "Recipients", "Most before", "Sessions"),
     )
     rows = store.ask(
@@ -360,7 +362,7 @@ def _smart_hosts(store: Store) -> Table:
     table = Table(
         "smart_hosts",
         "Smart hosts that refuse the appliance",
-        "Mail to them waits or bounces. The detection rule waits for"
+        "Mail to them is delayed or bounces. The detection rule requires"
         f" {SMART_HOST_REFUSALS} refusals in a day.",
         ("Smart host", "Profile", "Refused", "Answer", "First", "Last"),
     )

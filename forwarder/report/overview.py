@@ -160,7 +160,7 @@ def joined(store: Store) -> Table:
         "joined",
         "Logins joined to their connection",
         "The others have no address: their connection was opened before the first log that was"
-        " read, or lines are missing. The line is the first of them.",
+        " read, or lines are missing. The line shown is the first of them.",
         ("Appliance", "Logins", "Joined", "Share"),
         is_finding=False,
     )
