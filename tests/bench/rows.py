@@ -63,17 +63,17 @@ def traffic(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
     check(log, look_at(ours(log.path)))
     if shutil.which("rg") is None:
         (seconds,) = compare([ours], log.path, corpora.empty, sizes.rounds)
-        yield Row("traffic: CPU time to that of rg -c", "skipped: ripgrep is not installed")
+        yield Row("traffic: CPU time relative to rg -c", "skipped: ripgrep is not installed")
     else:
         seconds, closed, open_ended = compare(
             [ours, searching(ripgrep.END), searching("")], log.path, corpora.empty, sizes.rounds
         )
-        name = "traffic: CPU time to that of rg -c, lines to their end"
+        name = "traffic: CPU time relative to rg -c, lines to their end"
         yield at_most(name, ratio(seconds, closed), 4, 3)
-        name = "traffic: the same, rg free to stop within a line"
+        name = "traffic: the same, with rg free to stop within a line"
         yield Row(name, f"{ratio(seconds, open_ended):.2f}")
     rate = log.size / MEGABYTE / median(seconds)
-    yield Row("traffic: MB a CPU second", f"{rate:,.0f}")
+    yield Row("traffic: MB per CPU second", f"{rate:,.0f}")
 
 
 def storm(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
@@ -83,18 +83,23 @@ def storm(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
     check(log, look_at(line_by_line(log.path)))
     seconds, theirs = compare([ours, line_by_line], log.path, corpora.empty, sizes.rounds)
     yield at_most(
-        "storm: CPU time a document to the yardstick's", ratio(seconds, theirs), 0.45, 0.20
+        "storm: CPU time per document relative to the yardstick's",
+        ratio(seconds, theirs),
+        0.45,
+        0.20,
     )
     documents = log.logins + log.sessions
-    yield Row("storm: documents a CPU second", f"{documents / median(seconds):,.0f}")
-    yield Row("storm: the yardstick's, small ones", f"{documents / median(theirs):,.0f}")
+    yield Row("storm: documents per CPU second", f"{documents / median(seconds):,.0f}")
+    yield Row(
+        "storm: small documents per CPU second, yardstick", f"{documents / median(theirs):,.0f}"
+    )
 
 
 def report(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:
     """Measure the report of an ordinary day."""
     log = corpora.make("traffic", sizes.megabytes)
     reported, parsed = compare([reporting, ours], log.path, corpora.empty, sizes.rounds)
-    yield at_most("report: CPU time to that of parse, traffic", ratio(reported, parsed), 1.3)
+    yield at_most("report: CPU time relative to parse, traffic", ratio(reported, parsed), 1.3)
 
 
 def memory(corpora: Corpora, sizes: Sizes) -> Iterator[Row]:

@@ -72,7 +72,7 @@ def _traffic(corpora: Corpora, sizes: Sizes, once: Once) -> Iterator[Row]:
         plain.append(use(ours(log.path)).cpu_seconds - start_ups[0])
         durable.append(use(once.command(log.path)).cpu_seconds - start_ups[1])
         once.check(log)
-    yield at_most("run --once: CPU time to that of parse, traffic", ratio(durable, plain), 2)
+    yield at_most("run --once: CPU time relative to parse, traffic", ratio(durable, plain), 2)
     yield Row("run --once: start-up, CPU seconds", f"{start_ups[1]:.2f}")
 
 
@@ -111,8 +111,8 @@ def _following(folder: Path) -> Iterator[Row]:
             _write(log, number)
             scene.catch_up(documents=number + 1)
             seconds.append(time.monotonic() - begun)
-    yield at_most("run: from a line to its document, seconds, the longest", max(seconds), 1)
-    yield at_most("run: CPU time with nothing to do, percent", idle, 1)
+    yield at_most("run: from a line to its document, seconds, longest", max(seconds), 1)
+    yield at_most("run: CPU time when idle, percent", idle, 1)
 
 
 def _write(log: Path, number: int) -> None:

@@ -42,7 +42,7 @@ def _lines(log: Log, rounds: int, folder: Path) -> Iterator[Row]:
         find_rsyslog()
         receivers["rsyslog with imtcp and omfile"] = _write
     except NotToBeHad as error:
-        yield Row("rsyslog: lines a CPU second over TCP", f"skipped: {error}")
+        yield Row("rsyslog: lines per CPU second over TCP", f"skipped: {error}")
     empty = folder / "empty"
     empty.touch()
     start_ups = {x: _cpu_seconds(y, folder, empty, _NOTHING) for x, y in receivers.items()}
@@ -52,7 +52,7 @@ def _lines(log: Log, rounds: int, folder: Path) -> Iterator[Row]:
             seconds = _cpu_seconds(receive, folder, messages, log)
             taken[name].append(seconds - start_ups[name])
     for name, times in taken.items():
-        yield Row(f"{name}: lines a CPU second over TCP", f"{number / median(times):,.0f}")
+        yield Row(f"{name}: lines per CPU second over TCP", f"{number / median(times):,.0f}")
 
 
 def _cpu_seconds(receive: Receiver, folder: Path, messages: Path, log: Log) -> float:
@@ -120,7 +120,7 @@ def _delay(folder: Path) -> Row:
                 taken.append((time.monotonic() - begun) * 1_000)
     finally:
         site.program.finish()
-    name = "run: from a datagram to its document, milliseconds, the middle one"
+    name = "run: from a datagram to its document, milliseconds, median"
     return at_most(name, median(taken), MAX_MILLISECONDS, digits=0)
 
 

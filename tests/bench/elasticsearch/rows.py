@@ -151,13 +151,13 @@ def measure_all(bench: Bench, documents: int, rounds: int, warm_up: int) -> Iter
     yield from rates(taken, documents)
     rate, alone = (_rate([x.seconds for x in y], documents) for y in (taken[Way.FORWARDER], single))
     yield Row("esa-forwarder with workers: 1, documents a second", f"{alone:,.0f}")
-    yield Row(f"the rate of workers: {CONNECTIONS} to that of workers: 1", f"{rate / alone:.2f}")
+    yield Row(f"rate of workers: {CONNECTIONS} relative to workers: 1", f"{rate / alone:.2f}")
     yield Row("run --once from logs, documents a second", f"{_rate(once, documents):,.0f}")
     for way in (Way.BODIES, Way.FORWARDER, Way.PARALLEL):
-        yield Row(f"{way}: bytes on the wire a document", f"{bench.bytes_on_the_wire(way):,.0f}")
-    for name, mappings in (("with our template", True), ("with a mapping that is guessed", False)):
+        yield Row(f"{way}: bytes on the wire per document", f"{bench.bytes_on_the_wire(way):,.0f}")
+    for name, mappings in (("with our template", True), ("with dynamic mapping", False)):
         size = bench.bytes_in_the_index(mappings=mappings)
-        yield Row(f"bytes in the index a document, {name}", f"{size:,.0f}")
+        yield Row(f"bytes in the index per document, {name}", f"{size:,.0f}")
 
 
 def rates(taken: Mapping[Way, Sequence[Round]], documents: int) -> Iterator[Row]:
@@ -169,20 +169,22 @@ def rates(taken: Mapping[Way, Sequence[Round]], documents: int) -> Iterator[Row]
             1e6 * mean(x) / documents
             for x in zip(*[(y.client_seconds, y.server_seconds) for y in found], strict=True)
         )
-        name = f"{way}: CPU microseconds a document, client and server"
+        name = f"{way}: CPU microseconds per document, client and server"
         yield Row(name, f"{client:.0f} + {server:.0f}")
     ours = rates[Way.FORWARDER]
-    yield _at_least("esa-forwarder to ready-made bodies", ours / rates[Way.BODIES], _TO_BODIES)
+    yield _at_least(
+        "esa-forwarder relative to ready-made bodies", ours / rates[Way.BODIES], _TO_BODIES
+    )
     work = {
         way: mean(x.client_seconds + x.server_seconds for x in found)
         for way, found in taken.items()
     }
     yield Row(
-        "esa-forwarder to ready-made bodies: CPU time of client and server",
+        "esa-forwarder relative to ready-made bodies: CPU time of client and server",
         f"{work[Way.FORWARDER] / work[Way.BODIES]:.2f}",
     )
     best = max(rates[Way.STREAMING], rates[Way.PARALLEL])
-    yield _at_least("esa-forwarder to the faster helper", ours / best, _TO_HELPERS)
+    yield _at_least("esa-forwarder relative to the faster helper", ours / best, _TO_HELPERS)
 
 
 def _rate(seconds: Sequence[float], documents: int) -> float:
