@@ -11,7 +11,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from forwarder.app.geoip import LOOK_SECONDS, GeoIp
+from forwarder.app.geoip import LOOK_SECONDS, GeoIp, require_databases
 from forwarder.app.parser_client import InputOptions, ParserSettings
 from forwarder.app.parser_worker import ParserPool, read_again
 from forwarder.app.service import Service
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_database_is_a_mistake(tmp_path: Path, content: bytes 
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=r"documents\.geoip: '.*city\.mmdb' cannot be read: "):
-        GeoIp([path])
+        require_databases([path])
 
 
 def test_a_database_that_is_replaced_is_read_again(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_parser_that_replaces_one_that_died_goes_on_without(tmp_path: Path) ->
     """What is missing then is read when it is there."""
     now = [0.0]
     path = tmp_path / "city.mmdb"
-    geoip = GeoIp([path], lambda: now[0], required=False)
+    geoip = GeoIp([path], lambda: now[0])
     assert source(geoip, "8.8.8.8") == {}
     assert "No such file" in str(geoip.trouble)
     path.write_bytes(database({"8.8.8.0/24": MILAN}))

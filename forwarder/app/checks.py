@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from forwarder.app.geoip import GeoIp
+from forwarder.app.geoip import require_databases
 from forwarder.app.parse import open_file
 from forwarder.appliances import Appliances
 from forwarder.config.load import Config, OutputConfig, file_sources, syslog_listeners
@@ -98,7 +98,7 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
         if config.http is not None:
             yield from _check_http(config.http, sockets(config.http.listen))
     try:
-        GeoIp(config.documents.geoip or ())
+        require_databases(config.documents.geoip or ())
     except ConfigError as error:
         yield _bad(str(error))
     # The name of a folder does not count: it gives way to the one in the lines.

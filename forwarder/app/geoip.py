@@ -5,6 +5,7 @@
   possible, what was read before stays in use.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -37,33 +38,26 @@ class _Database(NamedTuple):
     reader: "Reader"
 
 
+def require_databases(paths: Iterable[Path]) -> None:
+    """Read databases; ConfigError if one cannot be read."""
+    for path in paths:
+        try:
+            _open(path)
+        except _FAULTS as error:
+            raise ConfigError(_describe(path, error)) from error
+
+
 class GeoIp:
     """Adds ``source.geo`` and ``source.as`` to documents."""
 
-    def __init__(
-        self,
-        paths: Iterable[Path],
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        required: bool = True,
-    ) -> None:
-        """Read the databases; the clock gives seconds.
-
-        ConfigError if one cannot be read, unless they are not ``required``: then it is tried again.
-        """
+    def __init__(self, paths: Iterable[Path], clock: Callable[[], float] = time.monotonic) -> None:
+        """Read the databases, or try again later; the clock gives seconds."""
         self._clock = clock
-        self._databases: dict[Path, _Database | None] = {}
+        self._databases: dict[Path, _Database | None] = dict.fromkeys(paths)
         self._troubles: dict[Path, str] = {}
-        for path in paths:
-            try:
-                self._databases[path] = _open(path)
-            except _FAULTS as error:
-                if required:
-                    raise ConfigError(_describe(path, error)) from error
-                self._databases[path] = None
-                self._troubles[path] = _describe(path, error)
         self._found = BoundedCache(self._find)
-        self._looked_at = clock()
+        self._looked_at = -math.inf
+        self.look()
 
     @property
     def trouble(self) -> str | None:
@@ -71,7 +65,7 @@ class GeoIp:
         return "; ".join(self._troubles.values()) or None
 
     def look(self) -> None:
-        """Read what was replaced, at most every few seconds."""
+        """Read what is new or was replaced, at most every few seconds."""
         if self._clock() - self._looked_at < LOOK_SECONDS:
             return
         self._looked_at = self._clock()

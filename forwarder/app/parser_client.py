@@ -118,16 +118,15 @@ class Tick(NamedTuple):
 class Parsed(NamedTuple):
     """The documents of a chunk, or of what was released."""
 
-    size: int  # what the chunk took of the window
     ids: str  # a line each: faster to join and to split than to carry one by one
     bodies: bytes  # the same; no body has a newline
     due: float | None  # when a tick will release something, in seconds since 1970
 
     @classmethod
-    def of(cls, size: int, documents: Sequence[Document], due: float | None = None) -> "Parsed":
+    def of(cls, documents: Sequence[Document], due: float | None) -> "Parsed":
         """Join documents."""
         ids, bodies = zip(*documents, strict=True) if documents else ((), ())
-        return cls(size, "\n".join(ids), b"\n".join(bodies), due)
+        return cls("\n".join(ids), b"\n".join(bodies), due)
 
     def documents(self) -> list[Document]:
         """Split them again."""
@@ -169,11 +168,6 @@ def get(pipe: BinaryIO) -> object:
     return pickle.load(pipe)  # noqa: S301 - of our own process
 
 
-def window_bytes(chunk: Chunk) -> int:
-    """Return what a chunk takes of the window: of messages, more than of files."""
-    return len(chunk.data) * (1 if chunk.path else _MESSAGE_BYTES)
-
-
 class ParserClient:
     """The parser process; each call raises ParserError once it has failed."""
 
@@ -187,8 +181,8 @@ class ParserClient:
         self._wake = wake
         self._changed = threading.Condition()
         self._replies: deque[Parsed | CheckpointReply] = deque()
-        self._in_flight = 0  # bytes of the window
-        self._owed = 0  # replies that have not come yet
+        self._owed = deque[int]()  # the bytes of the window that each missing reply stands for
+        self._in_flight = 0  # their sum
         self._heard_at = 0.0  # when it replied last, or began to owe a reply
         self._hung = False
         self._failure: ParserError | None = None
@@ -212,15 +206,14 @@ class ParserClient:
         ]
         for thread in self._threads:
             thread.start()
-        with suppress(ParserError):  # the next call raises it
-            self._send(Begin(settings, state))
+        with suppress(BrokenPipeError):  # the next call tells why
+            put(Begin(settings, state), self._requests)
 
     def feed(self, chunk: Chunk) -> None:
         """Send a chunk; wait while enough is in flight."""
         with self._changed:
             self._changed.wait_for(lambda: self._in_flight < _WINDOW_BYTES or self._failure)
-            self._in_flight += window_bytes(chunk)
-        self._send(chunk)
+        self._send(chunk, len(chunk.data) * (1 if chunk.path else _MESSAGE_BYTES))
 
     def tick(self, now: float) -> None:
         """Tell the time, in seconds since 1970."""
@@ -253,11 +246,11 @@ class ParserClient:
             thread.join()
         self._answers.close()
 
-    def _send(self, message: Request) -> None:
-        if not isinstance(message, Begin):
-            with self._changed:
-                self._heard_at = self._heard_at if self._owed else time.monotonic()
-                self._owed += 1
+    def _send(self, message: Request, size: int = 0) -> None:
+        with self._changed:
+            self._heard_at = self._heard_at if self._owed else time.monotonic()
+            self._owed.append(size)
+            self._in_flight += size
         try:
             put(message, self._requests)
         except BrokenPipeError:
@@ -286,10 +279,9 @@ class ParserClient:
                 reply = ParserDiedError(self._describe_end(error))
             with self._changed:
                 self._heard_at = time.monotonic()
-                self._owed -= 1
                 match reply:
                     case Parsed() | CheckpointReply():
-                        self._in_flight -= reply.size if isinstance(reply, Parsed) else 0
+                        self._in_flight -= self._owed.popleft()
                         self._replies.append(reply)
                     case ParserDiedError():
                         self._failure = reply

@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
 
 from forwarder import __version__
-from forwarder.app.geoip import GeoIp
+from forwarder.app.geoip import GeoIp, require_databases
 from forwarder.app.parser_client import (
     PREFIX,
     Begin,
@@ -24,7 +24,6 @@ from forwarder.app.parser_client import (
     Tick,
     get,
     put,
-    window_bytes,
 )
 from forwarder.cache import keep_freed_memory, tune_gc
 from forwarder.ecs.filters import passes
@@ -56,8 +55,7 @@ class ParserPool:
         """Go on from a saved state: all pairs whose key begins with :data:`PREFIX`."""
         self._inputs = settings.inputs
         self._rules = settings.rules
-        # The service has read them, but perhaps before another process that has died.
-        self._geoip = GeoIp(settings.geoip, required=False) if settings.geoip else None
+        self._geoip = GeoIp(settings.geoip) if settings.geoip else None
         self._parser = LogParser(
             Settings(
                 sessions=settings.sessions,
@@ -195,7 +193,7 @@ def read_again(
     All behind a saved position will be in documents for every output. Logs that are gone are left
     out; ReadError if one cannot be read as far as it was, ConfigError for a database of GeoIP.
     """
-    GeoIp(settings.geoip)
+    require_databases(settings.geoip)
     pool = ParserPool(settings, ())
     documents: list[Document] = []
     size = 0
@@ -248,10 +246,9 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         while True:
             match request := get(requests):
                 case Chunk():
-                    size = window_bytes(request)
-                    put(Parsed.of(size, pool.take(request), pool.due), answers)
+                    put(Parsed.of(pool.take(request), pool.due), answers)
                 case Tick():
-                    put(Parsed.of(0, pool.release(request.now), pool.due), answers)
+                    put(Parsed.of(pool.release(request.now), pool.due), answers)
                 case Checkpoint():
                     put(pool.checkpoint(request.forgotten), answers)
                 case _:

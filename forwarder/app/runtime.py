@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from forwarder.app.geoip import GeoIp
 from forwarder.app.ingest import Ingest
 from forwarder.app.saved_state import open_spool
 from forwarder.app.status import Observation, observe
@@ -61,7 +60,6 @@ class Runtime:
 
         What is seen of it is shown every other second.
         """
-        GeoIp(config.documents.geoip or ())  # the parser process would end if it cannot read one
         self.spool = open_spool(config)
         try:
             blocking = [x for x in outputs if config.outputs[x].delivery.when_full == "block"]

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from forwarder import log
-from forwarder.app.geoip import GeoIp
+from forwarder.app.geoip import require_databases
 from forwarder.app.runtime import LiveInputs, Runtime, build_outputs
 from forwarder.app.status import Finding, Observation
 from forwarder.app.taps import Taps
@@ -93,14 +93,14 @@ class Service:
         """
         try:
             with self._receiving_signals():
-                runtime = self._start(self._config, build_outputs(self._config))
+                runtime = self._start(self._config, _prepare(self._config))
                 while runtime is not None:
                     runtime = self._attend(runtime)
         finally:
             self._taps.close()
             if self._http is not None:
                 self._http.close()
-        self._live.close()
+            self._live.close()
         return self._is_good
 
     def _attend(self, runtime: Runtime) -> Runtime | None:
@@ -113,8 +113,6 @@ class Service:
             _log.error("The spool is damaged; it is quarantined.", reason=str(error))
             runtime.stop(reloads=True)
             return self._start(self._config, build_outputs(self._config))
-        if number is not None:
-            _log.info("The service was asked to end.", signal=signal.Signals(number).name)
         self._systemd.tell("STOPPING=1")
         runtime.stop()
         self._conclude(runtime, number, error)
@@ -238,7 +236,6 @@ class Service:
         if number == signal.SIGHUP:
             self._signals.put(number)
         elif number is not None:
-            _log.info("The service was asked to end.", signal=signal.Signals(number).name)
             self._conclude(runtime, number)
             return None
         try:
@@ -253,12 +250,7 @@ class Service:
         """Read the configuration and build its outputs; None if it is not valid."""
         try:
             config = self._reload()
-            outputs = build_outputs(config)
-            listeners = [x.tls for x in syslog_listeners(config.inputs)]
-            GeoIp(config.documents.geoip or ())  # what is in use stays if it cannot be read
-            for tls in (*listeners, config.http.tls_files if config.http else None):
-                if tls is not None:  # the old ones stay in use if these are wrong
-                    server_context(tls)
+            outputs = _prepare(config)
         except ForwarderError as error:
             for line in str(error).splitlines():
                 _log.error("The new configuration is not valid; the old one stays.", reason=line)
@@ -282,6 +274,8 @@ class Service:
             while True:
                 number = self._signals.get_nowait()
                 found = number if found == signal.SIGHUP else found
+        if found not in {None, signal.SIGHUP}:
+            _log.info("The service was asked to end.", signal=signal.Signals(found).name)
         return found
 
     @contextmanager
@@ -303,6 +297,20 @@ class Service:
         finally:
             for number, action in before.items():
                 signal.signal(number, action)
+
+
+def _prepare(config: Config) -> dict[str, Output]:
+    """Build the outputs; ForwarderError if these, databases or certificates are wrong.
+
+    At a reload, what is in use stays then.
+    """
+    outputs = build_outputs(config)
+    require_databases(config.documents.geoip or ())
+    listeners = [x.tls for x in syslog_listeners(config.inputs)]
+    for tls in (*listeners, config.http.tls_files if config.http else None):
+        if tls is not None:
+            server_context(tls)
+    return outputs
 
 
 class Systemd:
