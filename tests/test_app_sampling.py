@@ -10,6 +10,7 @@ import pytest
 
 from forwarder.app import checks
 from forwarder.app.checks import END_BYTES, MAX_APPLIANCES
+from forwarder.appliances import Appliances
 from forwarder.inputs.files.discovery import FileSource, scan
 from forwarder.output import Finding
 from tests.services import append, logins
@@ -29,7 +30,7 @@ def sample(
 ) -> list[tuple[bool, str, str]]:
     """Look into logs; paths without the folder."""
     seen = scan([FileSource((f"{folder}/logs/{pattern}",))]).files.values()
-    found = checks.sample(seen, None if zone is None else ZoneInfo(zone))
+    found = checks.sample(seen, None if zone is None else ZoneInfo(zone), Appliances())
     return [_plain(x, folder) for x in found]
 
 

@@ -45,6 +45,7 @@ from forwarder.inputs.syslog.sockets import (
     UDP_BUFFER_BYTES,
     Address,
     ListenerSettings,
+    TlsSettings,
     Transport,
     listens,
     server_context,
@@ -54,7 +55,6 @@ from forwarder.output import Expected, Finding
 from forwarder.pipeline import FileParser, LogParser, Settings
 from forwarder.plugins import plugin_items
 from forwarder.spool.database import NAME
-from forwarder.spool.errors import SpoolError
 from forwarder.spool.stats import summarise
 from forwarder.spool.writer import held
 from forwarder.text import error_text, many, quoted, shortened, shown
@@ -79,8 +79,8 @@ END_BYTES = 1 << 18  # at the beginning of a file and at its end: some thousand 
 def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     """Check everything, one after the other; ``mounts`` is what is mounted where (proc(5))."""
     state = Path(os.path.abspath(config.state))  # noqa: PTH100 - .. stays
-    yield from _check_state(state, config.spool.max_bytes, mounts)
-    yield from _check_spool(state, config.outputs)
+    yield from _at(f"state {str(state)!r}", _check_state(state, config.spool.max_bytes, mounts))
+    yield from _at("", _check_spool(state, config.outputs))
     yield from check_secret_files(config)
     sources = file_sources(config)
     seen = scan(sources).files
@@ -94,9 +94,9 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
             return None if is_of_service else stack
 
         for number, source in enumerate(sources):
-            yield from _check_input(config, number, source, seen, sockets)
+            yield from _at(f"inputs[{number}]", _check_input(config, number, source, seen, sockets))
         if config.http is not None:
-            yield from _check_http(config.http, sockets(config.http.listen))
+            yield from _at("http: ", _check_http(config.http, sockets(config.http.listen)))
     try:
         require_databases(config.documents.geoip or ())
     except ConfigError as error:
@@ -114,7 +114,17 @@ def check(config: Config, mounts: Path = MOUNTS) -> Iterator[Finding]:
     namespace = config.documents.namespace
     expected = Expected(namespace, tuple(sorted(appliances)), tuple(sorted(own - {namespace})))
     for output in config.outputs.values():
-        yield from _check_output(output, expected, mask_of(config, output.name))
+        found = _check_output(output, expected, mask_of(config, output.name))
+        yield from _at(f"outputs.{output.name}: ", found)
+
+
+def _at(place: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Put a place before findings; an error that ends them is one as well."""
+    try:
+        for finding in findings:
+            yield finding._replace(text=place + finding.text)
+    except ForwarderError as error:
+        yield _bad(f"{place}{error}")
 
 
 def _ok(text: str, advice: str = "") -> Finding:
@@ -129,7 +139,6 @@ def _bad(text: str, advice: str = "") -> Finding:
 
 
 def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding]:
-    at = f"state {str(folder)!r}"
     there = next(x for x in (folder, *folder.parents) if os.path.lexists(x))
     try:
         with tempfile.TemporaryFile(dir=there) as file:  # it has no name, so nothing stays
@@ -139,22 +148,22 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
         used = database.stat().st_size if database.exists() else 0
     except OSError as error:
         advice = "Name a folder that this user may write to, or give it the right to."
-        yield _bad(f"{at}: {error.strerror}", advice)
+        yield _bad(f": {error.strerror}", advice)
         return
-    yield _ok(f"{at} can be " + ("written" if there == folder else f"made in {str(there)!r}"))
+    yield _ok(" can be " + ("written" if there == folder else f"made in {str(there)!r}"))
     if there == folder and folder.stat().st_mode & 0o077:
         advice = f"Take the right from them: chmod 700 {shlex.quote(str(folder))}"
-        yield _ok(f"{at} can be entered by others", advice)
+        yield _ok(" can be entered by others", advice)
     kind = file_system(there, mounts)
     if kind in _REMOTE:
         advice = "The spool needs locks that hold; name a folder on a disk of this machine."
-        yield _bad(f"{at} is on a file system of another machine ({kind})", advice)
+        yield _bad(f" is on a file system of another machine ({kind})", advice)
     elif kind in _VOLATILE:
-        text = f"{at} is in memory ({kind}), which a restart of the machine clears"
+        text = f" is in memory ({kind}), which a restart of the machine clears"
         yield _bad(text, "Name a folder on a disk.")
     else:
-        yield _ok(f"{at} is on a local file system ({kind or 'unknown'})")
-    text = f"{at} has {free // 10**6:,} MB free; the spool may take {format_size(max_bytes)}"
+        yield _ok(f" is on a local file system ({kind or 'unknown'})")
+    text = f" has {free // 10**6:,} MB free; the spool may take {format_size(max_bytes)}"
     is_enough = free + used >= max_bytes
     yield _ok(text) if is_enough else _bad(text, "Free some space, or lower spool.max_bytes.")
 
@@ -180,12 +189,7 @@ def _check_spool(folder: Path, outputs: Container[str]) -> Iterator[Finding]:
     """Look for documents that would be lost with this configuration."""
     if not os.path.exists(folder / NAME):  # noqa: PTH110 - what is wrong with the folder was said
         return
-    try:
-        waiting = summarise(folder).outputs
-    except SpoolError as error:
-        yield _bad(str(error))
-        return
-    for name, of_output in waiting.items():
+    for name, of_output in summarise(folder).outputs.items():
         if name not in outputs and of_output.documents:
             yield _ok(
                 f"{many(of_output.documents, 'document')} in the spool for {name!r}, an output"
@@ -202,72 +206,62 @@ def _check_input(
     seen: Mapping[Inode, FileStat],
     sockets: Callable[[Address], ExitStack | None],
 ) -> Iterator[Finding]:
-    at, settings = f"inputs[{number}]", config.inputs[number]
+    settings = config.inputs[number]
     if isinstance(settings, FilesSettings):
         for place, path in enumerate(source.paths):
-            of_path = source._replace(paths=(path,))
-            for finding in _check_path(config, number, of_path, seen):
-                yield finding._replace(text=f"{at}.paths[{place}] {path!r}{finding.text}")
+            of_path = _check_path(config, number, source._replace(paths=(path,)), seen)
+            yield from _at(f".paths[{place}] {path!r}", of_path)
     elif isinstance(settings, SyslogSettings):
         (listener,) = syslog_listeners([settings])
-        yield from _check_listener(at, listener, sockets(listener.address))
+        yield from _at(": ", _check_listener(listener, sockets(listener.address)))
     elif is_closed():
-        yield _bad(f"{at}: {CLOSED}")
+        yield _bad(f": {CLOSED}")
     else:
-        yield _ok(f"{at} reads standard input")
+        yield _ok(" reads standard input")
     zone = settings.timezone or "UTC"
-    yield _ok(f"{at}: where a log has no offset from UTC, times are taken for those of {zone}")
+    yield _ok(f": where a log has no offset from UTC, times are taken for those of {zone}")
+
+
+def _check_listener(settings: ListenerSettings, sockets: ExitStack | None) -> Iterator[Finding]:
+    url, transport = settings.address.url, settings.address.transport
+    if sockets is None:
+        yield _left_to_service(url, settings.tls)
+        return
+    receiver = sockets.enter_context(closing(Receiver([])))
+    receiver.listen([settings])
+    yield _ok(f"can listen at {url}")
+    size = receiver.counts[url].buffer_bytes
+    if transport is Transport.UDP and size < UDP_BUFFER_BYTES:
+        yield _ok(
+            f"the system gives {url} a buffer of {size:,} bytes, which holds some"
+            f" {size // _MESSAGE_BYTES:,} messages",
+            f"Set net.core.rmem_max to {UDP_BUFFER_BYTES} with sysctl, so that fewer are dropped.",
+        )
+    if not settings.allow and transport is not Transport.UNIX:
+        host = settings.address.host
+        if not host.startswith("127.") and host not in {"::1", "localhost"}:
+            yield _ok(f"anyone who reaches {url} may send", "Name the senders in allow.")
 
 
 def _check_http(settings: HttpSettings, sockets: ExitStack | None) -> Iterator[Finding]:
-    """Open the socket of the status page, in the same way."""
     # Most services have none, and it takes long to import.
     from forwarder.app.web import HttpServer, Response  # noqa: PLC0415
 
-    try:
-        if sockets is not None:
-            server = HttpServer(settings, lambda *_: Response(b"", status=503))
-            sockets.enter_context(closing(server))
-            yield _ok(f"http: can listen at {settings.place}")
-        else:
-            if settings.tls_files is not None:
-                server_context(settings.tls_files)
-            yield _ok(f"http: {settings.place} is left to the service, which is running")
-    except ForwarderError as error:
-        yield _bad(f"http: {error}")
-    if settings.is_open:
-        yield _ok(f"http: anyone who reaches {settings.place} may read", "Set token.")
-
-
-def _check_listener(
-    at: str, settings: ListenerSettings, sockets: ExitStack | None
-) -> Iterator[Finding]:
-    """Open the socket; only read the certificate if there are none, since the service has them."""
-    url = settings.address.url
-    try:
-        if sockets is None:
-            if settings.tls is not None:
-                server_context(settings.tls)
-            yield _ok(f"{at}: {url} is left to the service, which is running")
-            return
-        receiver = sockets.enter_context(closing(Receiver([])))
-        receiver.listen([settings])
-        size = receiver.counts[url].buffer_bytes
-    except ForwarderError as error:
-        yield _bad(f"{at}: {error}")
-        return
-    if settings.address.transport is Transport.UDP and size < UDP_BUFFER_BYTES:
-        yield _ok(
-            f"{at}: can listen at {url}; the system gives a buffer of {size:,} bytes, which holds"
-            f" some {size // _MESSAGE_BYTES:,} messages",
-            f"Set net.core.rmem_max to {UDP_BUFFER_BYTES} with sysctl, so that fewer are dropped.",
-        )
+    if sockets is None:
+        yield _left_to_service(settings.place, settings.tls_files)
     else:
-        yield _ok(f"{at}: can listen at {url}")
-    if not settings.allow and settings.address.transport is not Transport.UNIX:
-        host = settings.address.host
-        if not host.startswith("127.") and host not in {"::1", "localhost"}:
-            yield _ok(f"{at}: anyone who reaches {url} may send", "Name the senders in allow.")
+        server = HttpServer(settings, lambda *_: Response(b"", status=503))
+        sockets.enter_context(closing(server))
+        yield _ok(f"can listen at {settings.place}")
+    if settings.is_open:
+        yield _ok(f"anyone who reaches {settings.place} may read", "Set token.")
+
+
+def _left_to_service(place: str, tls: TlsSettings | None) -> Finding:
+    """Of a socket that the service has open, look at the certificate alone."""
+    if tls is not None:
+        server_context(tls)
+    return _ok(f"{place} is left to the service, which is running")
 
 
 def _check_path(
@@ -305,8 +299,7 @@ def _check_path(
     elif own:
         names = map(config.appliances.name_of, (x.appliance for x in own))
         yield _ok(f": {many(len(own), 'file')} now, of {whose(names)}")
-    for finding in sample(own, config.inputs[number].timezone, config.appliances):
-        yield finding._replace(text=f": {finding.text}")
+    yield from _at(": ", sample(own, config.inputs[number].timezone, config.appliances))
     left = len(read) - len(own)
     if left:
         yield _ok(f": {many(left, 'file')} left to a path that comes first")
@@ -315,7 +308,7 @@ def _check_path(
 def sample(
     files: Iterable[FileStat],
     zone: tzinfo | None,
-    appliances: Appliances = Appliances(),  # noqa: B008 - it is not changed
+    appliances: Appliances,
 ) -> Iterator[Finding]:
     """Parse parts of the newest files of one path of an input; say nothing of empty files."""
     by_appliance: dict[str, list[FileStat]] = defaultdict(list)
@@ -354,8 +347,18 @@ def _sample_appliance(
             text=other.say(shown(path)),
             advice="Name the files of the text mail logs, or push these to this folder.",
         )
-    counts = parser.counts
-    yield from _judge_appliances(counts)
+    yield from _judge(parser.counts, mail, logins)
+
+
+def _judge(
+    counts: Counters, mail: Sequence[str], logins: Sequence[dict[str, Any]]
+) -> Iterator[Finding]:
+    for appliance, kind, first, second in counts.mixtures:
+        text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
+        yield _bad(text, GIVE_NAMES)
+    for kind, appliance, detail in counts.appliance_warnings:
+        text = describe_warning(kind, quoted(appliance), detail)
+        yield _ok(text, "Compare the log with appliances in the configuration.")
     if not mail:
         return
     text = f"looked into {quoted(mail[-1])}"
@@ -373,15 +376,6 @@ def _sample_appliance(
         text += f"; {counts.joined:,} of {counts.joinable:,} joined to their connection"
     advice = "If the appliance's clock is not at UTC, set timezone of this input."
     yield _ok(text, advice if counts.assumed_utc else "")
-
-
-def _judge_appliances(counts: Counters) -> Iterator[Finding]:
-    for appliance, kind, first, second in counts.mixtures:
-        text = describe_mixture(quoted(appliance), kind, quoted(first), quoted(second))
-        yield _bad(text, GIVE_NAMES)
-    for kind, appliance, detail in counts.appliance_warnings:
-        text = describe_warning(kind, quoted(appliance), detail)
-        yield _ok(text, "Compare the log with appliances in the configuration.")
 
 
 def _parse_ends(reading: FileParser, path: str) -> Iterator[bytes]:
@@ -412,20 +406,18 @@ def whose(appliances: Iterable[str]) -> str:
 
 def _check_output(output: OutputConfig, expected: Expected, mask: Mask) -> Iterator[Finding]:
     """Let the plugin check; whatever it does, the others are checked, too."""
-    at = f"outputs.{output.name}"
     check_it = output.plugin.check
     if check_it is None:
-        yield _ok(f"{at}: the settings are valid; type {output.plugin.name} has no check")
+        yield _ok(f"the settings are valid; type {output.plugin.name} has no check")
         return
     try:
         for finding in plugin_items(lambda: check_it(output.settings, expected)):
-            text, advice = mask(finding.text), mask(finding.advice)
-            yield Finding(finding.good, f"{at}: {text}", advice)
+            yield Finding(finding.good, mask(finding.text), mask(finding.advice))
     except ForwarderError as error:
-        yield _bad(f"{at}: {shortened(mask(error_text(error, whole=True)))}")
+        yield _bad(shortened(mask(error_text(error, whole=True))))
     except EndedBySignal:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may do anything
         said = shortened(mask_url(mask(error_text(error, typed=True, whole=True))))
         advice = "This is a fault of the plugin; tell those who made it."
-        yield _bad(f"{at}: its check failed: {said}", advice)
+        yield _bad(f"its check failed: {said}", advice)
