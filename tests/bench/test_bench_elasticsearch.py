@@ -88,9 +88,9 @@ def test_limits_are_of_all_rounds() -> None:
     }
     found = {x.name: x for x in rates(taken, 100)}
     assert found["esa-forwarder: documents a second"].figure == "80"
-    to_bodies = found["esa-forwarder to ready-made bodies"]
+    to_bodies = found["esa-forwarder relative to ready-made bodies"]
     assert (to_bodies.figure, to_bodies.limit, to_bodies.kept) == ("0.80", "0.9", False)
-    to_helper = found["esa-forwarder to the faster helper"]
+    to_helper = found["esa-forwarder relative to the faster helper"]
     assert (to_helper.figure, to_helper.limit, to_helper.kept) == ("0.80", "1", False)
 
 
