@@ -94,23 +94,23 @@ WHOLE: list[tuple[Answer, str]] = [
     (Answer(304, b""), "name the server itself in hosts"),
     (error(400, "media_type_header_exception"), "too old, or too new"),
     (error(400, "illegal_argument_exception", "contains unrecognized parameter"), "too old"),
-    (Answer(400, b"<html>"), "between here"),
+    (Answer(400, b"<html>"), "proxies between here"),
     (Answer(400, b"<html>The plain HTTP request was sent to HTTPS port"), "TLS; use https://"),
     (Answer(400, b"Client sent an HTTP request to an HTTPS server.\n"), "TLS; use https://"),
-    (error(401, "security_exception", "unable to authenticate"), "key or a password"),
+    (error(401, "security_exception", "unable to authenticate"), "API key or a password"),
     (error(403, "security_exception", "is unauthorized"), "create_doc"),
     (error(403, "cluster_block_exception", "blocked by: [FORBIDDEN/6/cluster read-only"), "blocks"),
     (error(404, "index_not_found_exception"), "right server"),
     (Answer(404, b"<html>nginx"), "right server"),
-    (Answer(405, b""), "between here"),
+    (Answer(405, b""), "proxies between here"),
     (Answer(407, b""), "proxy"),
     (error(429, "circuit_breaking_exception"), "busy"),
-    (Answer(500, b"oops"), "see how the server is"),
-    (Answer(502, b"<html>"), "see how the server is"),
-    (error(503, "cluster_block_exception", "no master"), "see how the server is"),
-    (Answer(504, b""), "see how the server is"),
-    (Answer(503, b"oops", {"Content-Type": "no such thing"}), "see how the server is"),
-    *[(Answer(x, b""), "between here") for x in (101, 102, 103, 199, 600, 777, 999)],
+    (Answer(500, b"oops"), "health of the server"),
+    (Answer(502, b"<html>"), "health of the server"),
+    (error(503, "cluster_block_exception", "no master"), "health of the server"),
+    (Answer(504, b""), "health of the server"),
+    (Answer(503, b"oops", {"Content-Type": "no such thing"}), "health of the server"),
+    *[(Answer(x, b""), "proxies between here") for x in (101, 102, 103, 199, 600, 777, 999)],
 ]
 """Each row of the table for whole replies that say to wait."""
 
@@ -654,9 +654,7 @@ class BulkOutput(OutputContract):
         documents = make_documents(3)
         with self.having() as output:
             self.server.instead = instead
-            with pytest.raises(
-                Unavailable, match="answers with what is not HTTP; it may"
-            ) as raised:
+            with pytest.raises(Unavailable, match="does not answer in HTTP; it may") as raised:
                 output.write(documents)
             assert len(str(raised.value)) < 200
             self.server.instead = b""

@@ -143,7 +143,7 @@ def test_a_certificate_that_is_not_valid_yet_is_explained() -> None:
     pool = HttpPool("https://es1:9200", ElasticSettings.model_validate(HOST))
     assert "clocks" in pool.explain(error)
     error.verify_code = 23
-    assert "not good: not yet" in pool.explain(error)
+    assert "not valid: not yet" in pool.explain(error)
 
 
 def test_nothing_is_verified(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

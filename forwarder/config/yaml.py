@@ -160,7 +160,7 @@ def parse(content: bytes, environment: Mapping[str, str] | None = None) -> YamlD
     if not isinstance(node, MappingNode):
         raise _wrong(node.start_mark.line + 1, "no settings; write lines like state: FOLDER")
     builder = _Builder(yaml, environment)
-    top = builder.mapping(node, (), 1)
+    top = builder.mapping(node, ())
     return YamlDocument(top, builder.lines, builder.written, builder.unresolved)
 
 
@@ -177,7 +177,7 @@ class _Builder:
         self.written: dict[Loc, str] = {}
         self.unresolved: list[ConfigIssue] = []
 
-    def mapping(self, node: MappingNode, loc: Loc, depth: int) -> dict[str, Any]:
+    def mapping(self, node: MappingNode, loc: Loc) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
@@ -186,20 +186,20 @@ class _Builder:
             here = (*loc, key.value)
             if key.value in values:
                 raise _wrong(line, f"is a duplicate of the key on line {self.lines[here]}", here)
-            values[key.value] = self._value(value, here, line, depth)
+            values[key.value] = self._value(value, here, line)
         return values
 
-    def _value(self, node: Node, loc: Loc, line: int, depth: int) -> object:
+    def _value(self, node: Node, loc: Loc, line: int) -> object:
         self.lines[loc] = line
-        if depth > _MAX_DEPTH:
+        if len(loc) > _MAX_DEPTH:
             raise _wrong(line, "aliases (*) that stand for themselves")
         kind = _kind(node)
         match node:
             case MappingNode() if kind == "map":
-                return self.mapping(node, loc, depth + 1)
+                return self.mapping(node, loc)
             case SequenceNode() if kind == "seq":
                 return [
-                    self._value(item, (*loc, number), item.start_mark.line + 1, depth + 1)
+                    self._value(item, (*loc, number), item.start_mark.line + 1)
                     for number, item in enumerate(node.value)
                 ]
             case ScalarNode() if kind in _TEXTS:

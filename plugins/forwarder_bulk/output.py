@@ -228,18 +228,18 @@ class Targets:
     def __init__(self, index: str | None = None, *, by_appliance: bool = False) -> None:
         """Use an index pattern as of ``strftime``, or data streams, one an appliance or not."""
         self._index = index
-        self._is_fixed = index is not None and "%" not in index
         self._by_appliance = by_appliance
-        self._usual: tuple[bytes, str] = (b"", "")
-        """How the last document that was looked at names its data stream, and the name."""
+        self._usual: tuple[bytes, str] | None = None
+        """What the documents of one place contain, and its name."""
+        if index is not None and "%" not in index:
+            self._usual = b"", index
 
     def request(self, documents: Sequence[Document]) -> Request:
         """Make the body of a request."""
-        if self._is_fixed:
-            return Request(self._index, _join_creates(documents))
-        key, name = self._usual
-        if key and not [x for x in documents if key not in x.body]:
-            return Request(name, _join_creates(documents))  # nearly always
+        if self._usual is not None:
+            key, name = self._usual
+            if not [x for x in documents if key not in x.body]:
+                return Request(name, _join_creates(documents))  # nearly always
         found = [self.place(x) for x in documents]
         names = {name for name, _ in found}
         if len(names) == 1:

@@ -62,11 +62,11 @@ class Rule(NamedTuple):
 _LATER, _REJECTED = Disposition.LATER, Disposition.REJECTED
 _2XX, _3XX, _4XX, _5XX = (range(x, x + 100) for x in (200, 300, 400, 500))
 _ANY = range(-1, 1000)
-_BAD_LOGIN = "give a key or a password that is valid"
-_RIGHTS = "give the key or user the privileges auto_configure and create_doc there"
-_SERVER = "see how the server is"
-_BETWEEN = "see what is between here and the server"
-_TOO_OLD = "this server is too old, or too new: see which ones are supported"
+_BAD_LOGIN = "set an API key or a password that is valid"
+_RIGHTS = "grant the key or user the privileges auto_configure and create_doc there"
+_SERVER = "check the health of the server"
+_BETWEEN = "check the proxies between here and the server"
+_TOO_OLD = "this server is too old, or too new: check which versions are supported"
 _NO_REDIRECT = "nothing is sent there: name the server itself in hosts, not what redirects to it"
 _TOO_LARGE = (
     "the document is larger than the server, or a proxy before it, allows in a request"
@@ -91,13 +91,13 @@ REPLIES = (
     Rule((400,), _LATER, _TOO_OLD, "media_type_header_exception"),
     Rule((400,), _LATER, _TOO_OLD, "illegal_argument_exception", "unrecognized parameter"),
     # Something in the request is wrong; in halves it shows which document it is.
-    Rule((400,), Disposition.SPLIT, "look at the document", "*"),
+    Rule((400,), Disposition.SPLIT, "check the document", "*"),
     Rule((401,), _LATER, _BAD_LOGIN),
     Rule((403,), _LATER, _ALL_BLOCKED, _BLOCK, "/cluster "),
     Rule((403,), _LATER, _BLOCKED, _BLOCK),
     Rule((403,), _LATER, _RIGHTS),
-    Rule((404,), _LATER, "see whether it is the right server, path and index"),
-    Rule((407,), _LATER, "give user and password of the proxy in its URL"),
+    Rule((404,), _LATER, "check that it is the right server, path and index"),
+    Rule((407,), _LATER, "put user and password of the proxy into its URL"),
     Rule((413,), Disposition.SPLIT, _TOO_LARGE),
     Rule((429,), Disposition.LESS, "the server is busy; give it time, or more nodes"),
     Rule(_5XX, _LATER, _SERVER),

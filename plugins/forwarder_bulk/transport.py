@@ -42,7 +42,7 @@ _TLS_EXPECTED = re.compile(rb"plain HTTP request|speaking plain HTTP|HTTP reques
 """In the pages with which nginx, Apache and servers in Go answer HTTP where they expect TLS.
 Elasticsearch, OpenSearch and Kibana hang up."""
 _MEANINGS = {
-    9: "is not valid yet; see whether the clocks are right",
+    9: "is not valid yet; check the clocks",
     10: "has expired, or that of its authority has; it needs a new one",
     **dict.fromkeys(range(18, 22), "is of an authority that is not trusted; name it in ca_certs"),
 }
@@ -142,8 +142,7 @@ class HttpPool:
                 if len(data) <= MAX_BYTES:
                     raise HTTPError(TimeoutError())
                 raise UnreachableError(
-                    f"{self._url} answers with more than {MAX_BYTES >> 20} MiB; see whether its URL"
-                    " is right"
+                    f"{self._url} answers with more than {MAX_BYTES >> 20} MiB; check its URL"
                 )
         except ValueError as error:  # of http.client, as of a chunk with a negative length
             raise HTTPException(str(error)) from error
@@ -159,19 +158,17 @@ class HttpPool:
 
         perhaps = "it may speak TLS: try https://, or " if self._is_plain else ""
         if find(ssl.SSLEOFError, RemoteDisconnected, IncompleteRead):
-            advice = "see how it is, and what is between"
+            advice = "check the server, and proxies before it"
             perhaps = "" if find(IncompleteRead) else perhaps
-            return f"hung up before its answer was whole; {perhaps}{advice}"
+            return f"hung up before its answer was complete; {perhaps}{advice}"
         if find(HTTPException):
-            return (
-                f"answers with what is not HTTP; {perhaps}see whether its URL is right, with port"
-            )
+            return f"does not answer in HTTP; {perhaps}check its URL, and the port"
         if isinstance(refused := find(ssl.SSLError), ssl.SSLError):
             return f"cannot be trusted: {self._explain_tls(refused)}"
         if _is_late(error):
-            return "does not answer in time; see how it is, or set a longer timeout"
+            return "does not answer in time; check its load, or set a longer timeout"
         known = (x.strerror for x in causes if isinstance(x, OSError) and x.strerror)
-        words, advice = next(known, str(error)), "see whether it runs, and whether its URL is right"
+        words, advice = next(known, str(error)), "check that it runs, and that its URL is right"
         perhaps = perhaps if find(ConnectionResetError) else ""
         return f"cannot be reached: {words}; {perhaps}{advice}"
 
@@ -182,7 +179,7 @@ class HttpPool:
                 text += "; the server seems to speak plain HTTP there: use http://, or another port"
             return text
         if error.verify_code not in _NAME_DIFFERS:
-            meaning = _MEANINGS.get(error.verify_code, f"is not good: {error.verify_message}")
+            meaning = _MEANINGS.get(error.verify_code, f"is not valid: {error.verify_message}")
             return f"its certificate {meaning}"
         names = self._find_names()
         holds = f", it holds {', '.join(names[:_MOST_NAMES])}" if names else ""
@@ -327,5 +324,5 @@ def _check_node(url: str, check: Callable[[str], Iterator[Finding]]) -> Iterator
 def as_finding(text: str) -> Finding:
     """Make what a check finds of a text that says, after a semicolon, what to do."""
     text, _, advice = text.removesuffix(".").partition("; ")
-    advice = advice or "see how the server is"
+    advice = advice or "check the server"
     return Finding(good=False, text=text, advice=f"{advice[0].upper()}{advice[1:]}.")

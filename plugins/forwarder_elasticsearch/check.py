@@ -26,7 +26,7 @@ _PRIVILEGES = ("auto_configure", "create_doc")
 _AUTHENTICATE = "/_security/_authenticate"
 _MOST_NAMED = 10  # data streams in one sentence; each of hundreds of appliances may have one
 _SOON = timedelta(days=14)  # enough to ask another team for a new certificate
-_SEE_SERVER = "See how the server is, and whether hosts is right."
+_SEE_SERVER = "Check the server, and that hosts is right."
 
 
 def check(settings: ElasticSettings, expected: Expected) -> Iterator[Finding]:

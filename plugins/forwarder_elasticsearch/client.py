@@ -52,8 +52,8 @@ class Answer(NamedTuple):
         """Say that it is not an answer of what should answer there."""
         found = self.page or show_page(orjson.dumps(self.body) if self.body else b"")
         return Unavailable(
-            f"{self.where} with what is not an answer of {self.product}: {found}; see whether its"
-            " URL is right, and what is between here and there."
+            f"{self.where} with what is not an answer of {self.product}: {found}; check its URL,"
+            " and the proxies before it."
         )
 
     @contextmanager
@@ -108,6 +108,6 @@ def check_product(reply: Reply) -> None:
         )
     if reply.status in range(200, 300) and "x-elastic-product" not in reply.headers:
         raise Unavailable(
-            f"{reply.url} answers, but does not say that it is Elasticsearch; see whether hosts is"
-            " right; for OpenSearch, use type: opensearch."
+            f"{reply.url} answers, but does not say that it is Elasticsearch; check hosts; for"
+            " OpenSearch, use type: opensearch."
         )

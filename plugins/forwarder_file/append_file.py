@@ -178,23 +178,25 @@ def recover(descriptor: int, position: MarkerPosition | None) -> tuple[set[Known
     is_marked = position is not None and position.is_in(descriptor)
     start = position.offset if position and is_marked else max(0, size - UNMARKED_BYTES)
     known: list[Known] = []
-    at, end, last = start, start, b"\n"
+    at = end = start
     damage: tuple[int, int] | None = None  # where it begins, and how many documents are before it
     for line in _lines(descriptor, start):
         document = recognise(line)
         if document is None:
             damage = damage or (at, len(known))
         else:
-            end, last = at + len(line), line
-            known += [document] if document != OF_OTHERS else []
-            is_marked &= damage is None or document != OF_OTHERS
+            end = at + len(line)
+            if document != OF_OTHERS:
+                known.append(document)
+            elif damage is not None:
+                is_marked = False
         at += len(line)
     if damage and is_marked:
-        end, last = damage[0], b"\n"
+        end = damage[0]
         del known[damage[1] :]
     if end < size:
         os.ftruncate(descriptor, end)
-    if not last.endswith(b"\n"):
+    if end and os.pread(descriptor, 1, end - 1) != b"\n":
         os.write(descriptor, b"\n")
     if known or end < size:
         os.fsync(descriptor)  # what is recognised counts as written

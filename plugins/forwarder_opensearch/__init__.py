@@ -128,12 +128,11 @@ def _judge(reply: Reply) -> Finding:
             return Finding(good=True, text=text)
         case 200, _:
             return as_finding(
-                f"{url} is not OpenSearch; see whether hosts is right; for Elasticsearch, use type:"
-                " elasticsearch"
+                f"{url} is not OpenSearch; check hosts; for Elasticsearch, use type: elasticsearch"
             )
         case 401, _:
             return as_finding(
-                f"{url} does not take the credentials; give a valid username and password, or a"
+                f"{url} does not take the credentials; set a valid username and password, or a"
                 " client certificate"
             )
         case 403, _:
@@ -141,8 +140,8 @@ def _judge(reply: Reply) -> Finding:
             return Finding(good=True, text=text)
         case _:
             return as_finding(
-                f"{url} answers {reply.status}: {show_page(reply.body)}; see how the server is,"
-                " and whether hosts is right"
+                f"{url} answers {reply.status}: {show_page(reply.body)}; check the server, and"
+                " that hosts is right"
             )
 
 
