@@ -54,7 +54,7 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, 
             yield from _rows(inner, f"{prefix}{name}.")
             continue
         shown = "size" if "_size" in f"{field.metadata}{inner}" else kind(inner)
-        meaning = (field.description or "").replace("|", "\\|")
+        meaning = " ".join((field.description or "").split()).replace("|", "\\|")
         yield f"`{prefix}{name}`", shown, default(field, shown), meaning
 
 

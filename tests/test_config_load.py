@@ -190,6 +190,15 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
             "inputs:\noutputs:\n",
             ["1: inputs: nothing should be a list", "2: outputs: nothing should be a map"],
         ),
+        (
+            LEAST + "http: {}\n",
+            [
+                (
+                    "5: http.listen: is missing. Where to listen: a port, reachable from this host"
+                    " only, or `HOST:PORT`; `[::]` means all addresses of this host."
+                )
+            ],
+        ),
         (LEAST + "5: x\n", ["5: a key that is not text"]),
         (LEAST + "<<: {state: x}\n", ["5: a key that is not text"]),
         (LEAST + "'<<': {state: x}\n", ["5: ['<<']: is not a setting"]),

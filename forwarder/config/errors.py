@@ -71,7 +71,8 @@ class IssueFormatter(Generic[_Model]):
         match detail["type"]:
             case "missing":
                 field = self._fields(detail["loc"]).get(str(loc[-1]))
-                text = f"is missing. {field.description or '' if field else ''}".rstrip()
+                words = field.description if field is not None else None
+                text = " ".join(["is missing.", *(words or "").split()])
             case "union_tag_not_found":
                 tags = _tags_of(_models_at(self.model, detail["loc"]))
                 text = f"is missing; use {' or '.join(map(repr, tags))}"

@@ -17,7 +17,6 @@ from contextlib import suppress
 from datetime import timedelta
 from enum import Enum, auto
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -31,7 +30,7 @@ FILTER = (
 """What is read of a reply, as ``filter_path``. The rest is five times as much for each document."""
 _MAX_TEXT = 1000
 """Characters of a server's reason. Elasticsearch quotes values of the document in it."""
-_MAX_PAGE = 200  # characters of an answer that is not JSON, as the page of a proxy, or of a URL
+_MAX_PAGE = 200  # characters of an answer that is not JSON, as the page of a proxy
 _LONGEST_REST = timedelta(hours=1)  # a server whose clock is wrong must not be left alone for days
 
 
@@ -67,7 +66,7 @@ _RIGHTS = "grant the key or user the privileges auto_configure and create_doc th
 _SERVER = "check the health of the server"
 _BETWEEN = "check the proxies between here and the server"
 _TOO_OLD = "this server is too old, or too new: check which versions are supported"
-_NO_REDIRECT = "nothing is sent there: name the server itself in hosts, not what redirects to it"
+_NO_REDIRECT = "redirects are not followed: name the server itself in hosts"
 _TOO_LARGE = (
     "the document is larger than the server, or a proxy before it, allows in a request"
     " (http.max_content_length)"
@@ -170,11 +169,9 @@ def interpret(reply: Reply, documents: Sequence[Document], target: str) -> BulkR
     if rule.disposition is Disposition.EACH:
         return _interpret_items(reply, body, documents)
     text = f"{reply.url} answers {reply.status} to a bulk request for {target}"
-    if reply.status in _3XX:
-        if "location" in reply.headers:
-            text += f", and redirects to {_redirect(reply.headers['location'])}"
-    elif what := _join(error_type, reason) or show_page(reply.body):
-        text += f": {what}"
+    # What redirects has a page for browsers.
+    what = "" if reply.status in _3XX else _join(error_type, reason) or show_page(reply.body)
+    text += f": {what}" if what else ""
     after = _retry_after(reply.headers.get("retry-after", ""))
     return BulkResult(rule.disposition, [], f"{text}; {rule.advice}", reply.status, after)
 
@@ -252,14 +249,6 @@ def _join(type_: str, reason: str) -> str:
 def show_page(body: bytes) -> str:
     """Return the beginning of an answer, to find out where it comes from."""
     return repr(body[:_MAX_PAGE].decode(errors="replace")) if body else "nothing"
-
-
-def _redirect(location: str) -> str:
-    """Name the host that a reply redirects to; the rest of a URL may be secret."""
-    with suppress(ValueError):
-        if host := urlsplit(location).hostname:
-            return repr(host[:_MAX_PAGE])
-    return "another path"
 
 
 def _retry_after(text: str) -> timedelta | None:

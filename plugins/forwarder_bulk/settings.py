@@ -66,64 +66,43 @@ Host = Annotated[str, AfterValidator(read_url)]  # URL of a node, without a slas
 _Timeout = Annotated[Duration, AfterValidator(_timeout)]
 
 
-class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
+class ClusterSettings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """Which cluster, how to reach it, and where in it documents go."""
 
-    hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = Field(
-        description="URLs of the cluster's nodes, with ports; if one does not answer, the next"
-        " is used."
-    )
-    username: str | None = Field(default=None, description="User to log in as; needs password.")
-    password: SecretStr | None = Field(default=None, description="Password of the user.")
-    client_certificate: Path | None = Field(
-        default=None, description="Client certificate to log in with (PEM file)."
-    )
-    client_key: Path | None = Field(
-        default=None,
-        description="Private key of the client certificate (PEM file); without it, the key is in"
-        " the certificate's file.",
-    )
-    ca_certs: Path | None = Field(
-        default=None,
-        description="CA certificates to trust (PEM file) instead of the operating system's.",
-    )
-    verify: Literal["full", "certificate", "none"] = Field(
-        default="full",
-        description="How to verify the server's certificate: fully; without its host name; or not"
-        " at all, so that an attacker in between can read the documents.",
-    )
-    proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = Field(
-        default=None,
-        description="URL of an HTTP proxy, with user and password if it needs them.",
-    )
-    connect_timeout: _Timeout = Field(
-        default=timedelta(seconds=10), description="How long to wait for a connection."
-    )
-    timeout: _Timeout = Field(
-        default=timedelta(seconds=90),
-        description="How long sending a request may take, and again receiving the whole response;"
-        " 90s as in Filebeat.",
-    )
-    workers: Annotated[int, Field(ge=1, le=32)] = Field(
-        default=2,
-        description="How many bulk requests to send at the same time. With two, the server always"
-        " has one to work on.",
-    )
-    namespace_by_appliance: bool = Field(
-        default=False,
-        description="Whether each appliance gets its own data stream. The namespace is the"
-        " appliance's name in lower case, with _ for characters that a namespace may not contain:"
-        " ESA-1 becomes esa_1.",
-    )
-    index: Annotated[str, AfterValidator(_index)] | None = Field(
-        default=None,
-        description="Plain indices instead of data streams: a name with the time of the event, such"
-        " as esa-logins-%Y.%m.",
-    )
-    pipeline: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None,
-        description="Ingest pipeline for the documents; without it, the index template's.",
-    )
+    hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
+    """URLs of the cluster's nodes, with ports; if one does not answer, the next is used."""
+    username: str | None = None
+    """User to log in as; needs password."""
+    password: SecretStr | None = None
+    """Password of the user."""
+    client_certificate: Path | None = None
+    """Client certificate to log in with (PEM file)."""
+    client_key: Path | None = None
+    """Private key of the client certificate (PEM file); without it, the key is in the certificate's
+    file."""
+    ca_certs: Path | None = None
+    """CA certificates to trust (PEM file) instead of the operating system's."""
+    verify: Literal["full", "certificate", "none"] = "full"
+    """How to verify the server's certificate: fully; without its host name; or not at all, so that
+    an attacker in between can read the documents."""
+    proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = None
+    """URL of an HTTP proxy, with user and password if it needs them."""
+    connect_timeout: _Timeout = timedelta(seconds=10)
+    """How long to wait for a connection."""
+    timeout: _Timeout = timedelta(seconds=90)
+    """How long sending a request may take, and again receiving the whole response; 90s as in
+    Filebeat."""
+    workers: Annotated[int, Field(ge=1, le=32)] = 2
+    """How many bulk requests to send at the same time. With two, the server always has one to work
+    on."""
+    namespace_by_appliance: bool = False
+    """Whether each appliance gets its own data stream. The namespace is the appliance's name in
+    lower case, with _ for characters that a namespace may not contain: ESA-1 becomes esa_1."""
+    index: Annotated[str, AfterValidator(_index)] | None = None
+    """Plain indices instead of data streams: a name with the time of the event, such as
+    esa-logins-%Y.%m."""
+    pipeline: Annotated[str, Field(min_length=1)] | None = None
+    """Ingest pipeline for the documents; without it, the index template's."""
 
     def urls(self) -> tuple[str, ...]:
         """Return the nodes to ask."""
@@ -138,8 +117,8 @@ class ClusterSettings(BaseModel, frozen=True, extra="forbid"):
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
-        if found := list(dict.fromkeys(self._contradictions())):
-            raise ValueError("; ".join(found))
+        if found := "; ".join(self._contradictions()):
+            raise ValueError(found)
         return self
 
     def _contradictions(self) -> Iterator[str]:
@@ -186,22 +165,16 @@ def _api_key(key: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
-class ElasticSettings(ClusterSettings, frozen=True, extra="forbid"):
+class ElasticSettings(ClusterSettings, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """What Elasticsearch has besides: deployments in Elastic Cloud, and API keys."""
 
-    hosts: Annotated[tuple[Host, ...], Field(min_length=1)] | None = Field(  # type: ignore[assignment]
-        default=None,
-        description="URLs of the cluster's nodes, with ports; if one does not answer, the next"
-        " is used. Set either this or cloud_id.",
-    )
-    cloud_id: Annotated[str, AfterValidator(_cloud_id)] | None = Field(
-        default=None,
-        description="Cloud ID of an Elastic Cloud deployment, as shown in its console.",
-    )
-    api_key: Annotated[SecretStr, AfterValidator(_api_key)] | None = Field(
-        default=None,
-        description="API key, instead of username and password: ID:KEY, or the encoded form.",
-    )
+    hosts: Annotated[tuple[Host, ...], Field(min_length=1)] | None = None  # type: ignore[assignment]
+    """URLs of the cluster's nodes, with ports; if one does not answer, the next is used. Set either
+    this or cloud_id."""
+    cloud_id: Annotated[str, AfterValidator(_cloud_id)] | None = None
+    """Cloud ID of an Elastic Cloud deployment, as shown in its console."""
+    api_key: Annotated[SecretStr, AfterValidator(_api_key)] | None = None
+    """API key, instead of username and password: ID:KEY, or the encoded form."""
 
     def urls(self) -> tuple[str, ...]:
         """Return the nodes to ask."""

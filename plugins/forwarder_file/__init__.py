@@ -84,35 +84,28 @@ _ADVICE = {
 }
 
 
-class Rotate(BaseModel, frozen=True, extra="forbid"):
+class Rotate(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """When a new file is begun."""
 
-    max_bytes: Annotated[Size, Field(gt=0)] | None = Field(
-        default=None,
-        description="Start a new file before a batch that would exceed this size, such as 100MB. A"
-        " batch is never split. Without it, there is no limit.",
-    )
-    daily: bool = Field(
-        default=False,
-        description="Whether to start a new file with the first batch of a day (UTC).",
-    )
+    max_bytes: Annotated[Size, Field(gt=0)] | None = None
+    """Start a new file before a batch that would exceed this size, such as 100MB. A batch is never
+    split. Without it, there is no limit."""
+    daily: bool = False
+    """Whether to start a new file with the first batch of a day (UTC)."""
 
 
-class Settings(BaseModel, frozen=True, extra="forbid"):
+class Settings(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
     """Settings below ``type: file``."""
 
-    path: WrittenPath = Field(
-        description="File to append to; no other output may use it, and its folder must exist. A"
-        " full file is renamed after the time of its last write, in UTC, such as"
-        " auth.ndjson.20260301T120000Z."
-    )
-    rotate: Rotate = Field(default=Rotate(), description="When to start a new file.")
-    gzip: bool = Field(default=False, description="Whether to compress full files with gzip.")
-    keep: Annotated[Count, Field(ge=1, le=1_000_000)] | None = Field(
-        default=None,
-        description="How many full files to keep; older ones are deleted. Without it, all are"
-        " kept.",
-    )
+    path: WrittenPath
+    """File to append to; no other output may use it, and its folder must exist. A full file is
+    renamed after the time of its last write, in UTC, such as auth.ndjson.20260301T120000Z."""
+    rotate: Rotate = Rotate()
+    """When to start a new file."""
+    gzip: bool = False
+    """Whether to compress full files with gzip."""
+    keep: Annotated[Count, Field(ge=1, le=1_000_000)] | None = None
+    """How many full files to keep; older ones are deleted. Without it, all are kept."""
 
 
 class FileOutput:
