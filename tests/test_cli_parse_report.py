@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import sys
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -10,8 +11,7 @@ from typing import Any
 import pytest
 
 from forwarder.app.parse import Outcome
-from forwarder.cli.parse import summarise
-from forwarder.cli.reading import progress_bar, warnings
+from forwarder.cli.parse import show_progress, summarise, warnings
 from forwarder.events import Action, Counters
 
 
@@ -101,9 +101,11 @@ def test_the_bar_shows_how_far_it_got(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     reader, writer = pty.openpty()
-    with open(writer, "w", encoding="utf-8") as terminal, progress_bar(terminal) as bar:  # noqa: PTH123
-        for _ in range(3):
-            bar(1_000_000, 4_000_000)
+    with open(writer, "w", encoding="utf-8") as terminal:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with show_progress(shown=True) as bar:
+            for _ in range(3):
+                bar(1_000_000, 4_000_000)
     shown = b""
     with suppress(OSError):  # Linux says the end of a terminal so
         while chunk := os.read(reader, 1 << 16):
@@ -112,9 +114,12 @@ def test_the_bar_shows_how_far_it_got(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "75%" in shown.decode()
 
 
-def test_the_bar_shows_nothing_where_there_is_no_terminal() -> None:
+@pytest.mark.parametrize("stream", [io.StringIO(), None])
+def test_the_bar_shows_nothing_where_there_is_no_terminal(
+    stream: io.StringIO | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No escape in a file."""
-    stream = io.StringIO()
-    with progress_bar(stream) as bar:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with show_progress(shown=True) as bar:
         bar(1, 2)
-    assert "\x1b" not in stream.getvalue()
+    assert stream is None or stream.getvalue() == ""

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from forwarder.app import parse as parsing
 from forwarder.cli.main import main
-from forwarder.cli.reading import read_options
+from forwarder.cli.parse import read_options
 from forwarder.cli.report import as_text, make
 from forwarder.report import findings as limits
 from forwarder.report import store

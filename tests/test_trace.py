@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from forwarder.app import explain as tracing
 from forwarder.app import parse as parsing
 from forwarder.cli.main import main
-from forwarder.cli.reading import read_options
+from forwarder.cli.parse import read_options
 from forwarder.ecs.encoder import Encoder
 from forwarder.mail_logs import stories
 from forwarder.mail_logs.stories import Story

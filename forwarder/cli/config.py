@@ -1,19 +1,29 @@
-"""``esa-forwarder check``, ``config`` and ``plugins``: what a configuration may have, and has."""
+"""What comes before the service runs: ``check``, ``config``, ``plugins`` and ``setup``."""
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.cli.common import DONE, FAILED, config_file, load_or_end, print_result
+from forwarder.cli.common import BAD_CONFIG, DONE, FAILED, config_file, load_or_end, print_result
+from forwarder.errors import ConfigError, ForwarderError
+from forwarder.text import escaped
 
 if TYPE_CHECKING:
+    from click.decorators import FC
+
+    from forwarder.config.load import Config, OutputConfig
+    from forwarder.masking import Mask
+    from forwarder.output import Step
     from forwarder.plugins import Installed
 
 _WIDTH = 80  # of the text, as of help texts
+_OWN_LOGINS = (
+    "With --user and --password, or --api-key, setup does not need the credentials of the output."
+)
 
 
 @click.command()
@@ -25,7 +35,6 @@ def check(path: Path) -> None:
     and each output are checked. Nothing is changed.
     """
     from forwarder.app.checks import check as find
-    from forwarder.text import escaped
 
     config = load_or_end(path)
     print_result(escaped(f"ok    {path}: valid"))
@@ -100,3 +109,160 @@ def _describe(installed: "Installed") -> Iterator[str]:
 
 def _wrap(text: str, indent: str) -> str:
     return click.wrap_text(text, _WIDTH, indent, indent)
+
+
+def _credential(name: str, text: str) -> "Callable[[FC], FC]":
+    """Make an option for the setup alone, which may be a variable of the environment."""
+    option = "--" + name.lower().replace("_", "-")
+    return click.option(
+        option, metavar=name, envvar=f"ESA_FORWARDER_SETUP_{name}", show_envvar=True, help=text
+    )
+
+
+@click.command()
+@config_file
+@click.option("--output", "name", metavar="NAME", help="Of several outputs, the one to set up.")
+@click.option(
+    "--set",
+    "values",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value for the setup of this output, such as kibana=URL; may be repeated."
+    "  esa-forwarder plugins lists the names.",
+)
+@click.option("--remove", is_flag=True, help="Remove what a setup installed; no documents.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent; send nothing.")
+@click.option(
+    "--export",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write files for others to install; send nothing.",
+)
+@click.option(
+    "--make-key",
+    "key_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Make the key that the output ships with, with no other privileges, and write it into"
+    " FILE, which is new and which only its owner may read.",
+)
+@_credential(
+    "API_KEY", "Instead of the key of the output. Other users of this machine can read arguments."
+)
+@_credential("USER", "Instead of a key.")
+@_credential("PASSWORD", "Of that user.")
+def setup(  # noqa: PLR0913, PLR0917 - one for each option
+    path: Path,
+    name: str | None,
+    values: tuple[str, ...],
+    remove: bool,  # noqa: FBT001 - click gives all by name
+    dry_run: bool,  # noqa: FBT001
+    folder: Path | None,
+    key_file: Path | None,
+    api_key: str | None,
+    user: str | None,
+    password: str | None,
+) -> None:
+    """Set up the other side of an output, such as Elasticsearch.
+
+    It can be done again at any time: what is there and the same stays. The credentials of the
+    output are used, unless others are given; they need not exist then, nor where nothing is sent.
+    """
+    from forwarder.config.secret_settings import mask_of
+    from forwarder.output import SetupOptions
+    from forwarder.plugins import stdout_to_stderr
+
+    if folder is not None and (dry_run or remove):
+        raise click.UsageError("--export writes what is installed: not with --remove or --dry-run.")
+    if key_file is not None and (folder is not None or remove):
+        raise click.UsageError("--make-key goes with neither --export nor --remove.")
+    sends_nothing = dry_run or folder is not None
+    without_logins = sends_nothing or any((api_key, user, password))
+    config = load_or_end(path, without_logins=without_logins, advice=_OWN_LOGINS)
+    given = [x for x in (api_key, password, f"{user}:{password}" if user else None) if x]
+    mask = mask_of(config, more=given)
+    output = _choose(config, name)
+    assert output.plugin.setup is not None  # noqa: S101 - chosen so
+    options = SetupOptions(
+        remove=remove,
+        api_key=api_key or None,
+        user=user or None,
+        password=password or None,
+        key_file=key_file,
+        values=_read_values(output, values),
+    )
+    try:
+        with stdout_to_stderr():
+            steps = list(output.plugin.setup(output.settings, options))
+        if dry_run:
+            _print_all(steps)
+        elif folder is not None:
+            _export(steps, folder)
+        else:
+            _do_all(steps, mask)
+    except ForwarderError as error:
+        click.echo(escaped(mask(f"error: {error}")), err=True)
+        sys.exit(BAD_CONFIG if isinstance(error, ConfigError) else FAILED)
+
+
+def _choose(config: "Config", name: str | None) -> "OutputConfig":
+    """Choose the output; refuse where there is none to be set up, or several."""
+    able = {x.name: x for x in config.outputs.values() if x.plugin.setup is not None}
+    if name is None and len(able) == 1:
+        return next(iter(able.values()))
+    if name not in able:
+        names = ", ".join(able) or "none"
+        raise click.UsageError(f"name with --output one that can be set up; these can: {names}.")
+    return able[name]
+
+
+def _read_values(output: "OutputConfig", values: Iterable[str]) -> dict[str, str]:
+    """Read what ``--set`` gives; refuse another form, and names that the output has not."""
+    known = output.plugin.setup_values
+    found = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or name not in known:
+            names = ", ".join(known) or "none"
+            raise click.UsageError(f"--set needs NAME=VALUE, with one of these names: {names}.")
+        found[name] = value
+    return found
+
+
+def _print_all(steps: Iterable["Step"]) -> None:
+    for step in steps:
+        lines = (f"# {step.what}", step.request, *step.body.splitlines())
+        print_result("".join(f"{escaped(x)}\n" for x in lines if x))
+
+
+def _export(steps: Iterable["Step"], folder: Path) -> None:
+    """Write the files, and tell where each goes, in this order."""
+    try:
+        for step in steps:
+            if step.file:
+                target = folder / step.file
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(step.body, encoding="utf-8")
+                request = f" ({step.request})" if step.request else ""
+                print_result(escaped(f"{target}: {step.what}{request}"))
+    except OSError as error:
+        raise ForwarderError(f"{error.filename!r} cannot be written: {error.strerror}.") from None
+
+
+def _do_all(steps: Sequence["Step"], mask: "Mask") -> None:
+    """Do what can be done, and show the rest. The first that fails is the last: others need it."""
+    from forwarder.plugins import stdout_to_stderr
+
+    if not any(x.do for x in steps):
+        raise ConfigError(
+            "all of this is for you to install: --dry-run prints it, and --export DIR writes files."
+        )
+    for step in steps:
+        if step.do is not None:
+            with stdout_to_stderr():
+                done = step.do()
+            print_result(escaped(mask(f"ok    {step.what}: {done}")))
+    if by_hand := [x for x in steps if x.by_hand]:
+        print_result("\nNot done; for you to do:\n")
+        _print_all(by_hand)

@@ -19,12 +19,13 @@ from forwarder.cli.common import (
     print_result,
     require_stdout,
 )
-from forwarder.cli.parse import row, unparsed_line
-from forwarder.cli.reading import (
+from forwarder.cli.parse import (
     print_problems,
     read_options,
     reading_options,
+    row,
     show_progress,
+    unparsed_line,
 )
 from forwarder.errors import ForwarderError
 from forwarder.text import decoded, escaped, json_text, many, shown

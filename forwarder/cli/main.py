@@ -23,12 +23,12 @@ _MODULES = {
     "parse": "parse",
     "plugins": "config",
     "report": "report",
-    "rewind": "rewind",
+    "rewind": "run",
     "run": "run",
     "send": "send",
-    "setup": "setup",
+    "setup": "config",
     "status": "status",
-    "tap": "tap",
+    "tap": "status",
     "trace": "explain",
 }
 

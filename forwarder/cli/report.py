@@ -23,7 +23,7 @@ from forwarder.cli.common import (
     require_stdout,
     terminal_width,
 )
-from forwarder.cli.reading import (
+from forwarder.cli.parse import (
     describe_problems,
     print_problems,
     read_options,

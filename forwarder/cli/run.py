@@ -1,7 +1,12 @@
-"""``esa-forwarder run``: the service."""
+"""``esa-forwarder run``, the service, and ``rewind``, which has it read a log again."""
 
+import os
 import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,12 +18,19 @@ from forwarder.cli.common import (
     FAILED,
     as_configured,
     config_file,
+    config_option,
     fail,
     load_or_end,
 )
+from forwarder.errors import ConfigError, ForwarderError
+from forwarder.text import many, quoted
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    from forwarder.config.load import Config
+    from forwarder.inputs.files.checkpoint import RewoundLog
+    from forwarder.spool.spool import Spool
 
 
 @click.command()
@@ -46,7 +58,6 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     from forwarder.app.service import GIVE_UP_AFTER, Service
     from forwarder.config.load import load
     from forwarder.config.secret_settings import mask_of
-    from forwarder.errors import ConfigError, ForwarderError
     from forwarder.plugins import find_outputs, stdout_to_stderr
 
     config = load_or_end(path)
@@ -59,3 +70,128 @@ def run(path: Path, *, once: bool, give_up_after: "timedelta | None") -> NoRetur
     except ForwarderError as error:
         fail(str(error), BAD_CONFIG if isinstance(error, ConfigError) else FAILED)
     sys.exit(DONE if good else FAILED)
+
+
+@click.command()
+@config_option
+@click.option(
+    "--output",
+    metavar="NAME",
+    help="For this output alone, such as one that is new; nothing else changes.",
+)
+@click.option(
+    "--settle",
+    is_flag=True,
+    help="With --output: settle what was dropped for it; status no longer names it.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask where documents may become duplicates.")
+@click.argument("log_path", metavar="[PATH]", required=False)
+def rewind(
+    path: Path,
+    output: str | None,
+    settle: bool,  # noqa: FBT001 - click
+    yes: bool,  # noqa: FBT001 - click
+    log_path: str | None,
+) -> NoReturn:
+    """Go back to the beginning of the log at PATH, and read again from there.
+
+    PATH and every later log of the same appliance are read again, in their order, and what is
+    remembered of the appliance is forgotten, so the documents have the same ids as before. Of
+    connections that began in earlier logs, only the rest is read.
+
+    With --output the logs are read at once, as far as the service has read them, and their
+    documents wait for that output alone. What was dropped for it because the spool was full is
+    named by status until it is settled, with --settle, for which PATH may be omitted.
+
+    You are asked for confirmation where documents may become duplicates. The service must not run.
+    """
+    from forwarder.app.saved_state import open_spool
+    from forwarder.spool.stats import database_path
+
+    if settle and output is None:
+        raise click.UsageError("--settle needs --output.")
+    if log_path is None and not settle:
+        raise click.UsageError("Missing argument 'PATH'.")
+    config = load_or_end(path)
+    if output is not None and output not in config.outputs:
+        fail(f"there is no output {quoted(output)} in {quoted(str(path))}", BAD_CONFIG)
+    try:
+        # A spool has to be there already.
+        database_path(Path(os.path.abspath(config.state)))  # noqa: PTH100 - .. stays
+        with closing(open_spool(config)) as spool:
+            if log_path is not None:
+                _read_again(config, spool, log_path, output, yes=yes)
+            if settle and output is not None:
+                _settle(spool, output)
+    except ForwarderError as error:
+        fail(str(error))
+    sys.exit(DONE)
+
+
+def _read_again(
+    config: "Config", spool: "Spool", log_path: str, output: str | None, *, yes: bool
+) -> None:
+    from forwarder.app.parser_client import ParserSettings
+    from forwarder.app.parser_worker import read_again
+    from forwarder.config.load import file_sources
+    from forwarder.inputs.files.checkpoint import PREFIX, logs_to_rewind, obstacles
+
+    sources = file_sources(config)
+    logs = logs_to_rewind(spool.load_state(PREFIX), log_path, sources)
+    if not logs:
+        fail(
+            f"no log is known under {quoted(log_path)}; esa-forwarder status names them."
+            " One that was rewound is known again when it is read"
+        )
+    only = "" if output is None else f" for {quoted(output)} alone"
+    there = [x for x in logs if x.file is not None]
+    for appliance, group in groupby(there, key=lambda x: x.position.appliance):
+        sizes = {x.path: x.position.fingerprint.size for x in group}  # uncompressed
+        what = f"{many(len(sizes), 'log')} of {quoted(appliance)} will be read again{only}"
+        click.echo(f"{what}, {many(sum(sizes.values()), 'byte')}:", err=True)
+        for path, size in sizes.items():
+            click.echo(f"  {quoted(path)}: {many(size, 'byte')}", err=True)
+    # What is read at once is read however old it is.
+    later = [x for x in logs if output is None or x.file is None]
+    for obstacle in obstacles(later, sources, time.time()):
+        click.echo(f"warning: {obstacle}.", err=True)
+    _confirm(config, spool, output, yes=yes)
+    if output is None:
+        _forget(config, spool, logs)
+    else:
+        settings = ParserSettings.of(config)
+        added = many(spool.backfill(output, read_again(logs, settings)), "document")
+        click.echo(f"{added} added to the spool for {quoted(output)}.", err=True)
+
+
+def _confirm(config: "Config", spool: "Spool", only: str | None, *, yes: bool) -> None:
+    """Tell where documents may be duplicated, and ask; end if that is not wanted."""
+    twice = False
+    for name, output in config.outputs.items():
+        number = spool.outputs[name].delivered if name in spool.outputs else 0
+        if number and only in {None, name} and not output.plugin.knows_ids:
+            has = f"Output {quoted(name)} ({output.plugin.name}) has had {many(number, 'document')}"
+            click.echo(f"{has}; those of these logs may be in it twice.", err=True)
+            twice = True
+    if twice and not yes:
+        click.confirm("Read them again (with --yes you are not asked)?", abort=True, err=True)
+
+
+def _forget(config: "Config", spool: "Spool", logs: Sequence["RewoundLog"]) -> None:
+    from forwarder.app.parser_client import PREFIX
+    from forwarder.app.saved_state import forget
+    from forwarder.mail_logs.snapshot import appliances_in
+
+    # A relay's file contains lines of several appliances.
+    appliances = {x.position.appliance for x in logs}
+    appliances.update(*(appliances_in(x.position.resume) for x in logs if x.position.resume))
+    appliances |= {config.appliances.name_of(x) for x in appliances}
+    changes = forget(spool.load_state(PREFIX), appliances)
+    spool.commit([], [*((x.key, None) for x in logs), *changes])
+
+
+def _settle(spool: "Spool", output: str) -> None:
+    progress = spool.outputs[output]
+    number = progress.dropped.documents if progress.dropped else 0
+    spool.settle_dropped(output)
+    click.echo(f"{many(number, 'document')} dropped for {quoted(output)}: settled.", err=True)
