@@ -1,4 +1,4 @@
-"""The output ``webhook``: posts batches of documents to an HTTP server, compressed and signed."""
+"""The ``webhook`` output: posts batches of documents to an HTTP server, compressed and signed."""
 
 import gzip
 import hmac
@@ -15,23 +15,23 @@ from forwarder import Document, Failure, OutputPlugin, Unavailable, hookimpl
 
 
 def _url(secret: SecretStr) -> SecretStr:
-    """Read a URL; the words of pydantic would have all of it in them."""
+    """Read a URL; pydantic's own message would contain all of it."""
     try:
         url = HttpUrl(secret.get_secret_value())
     except ValueError:
-        raise ValueError("is no URL, as https://soc.example.com/logins is") from None
+        raise ValueError("is not a URL such as https://soc.example.com/logins") from None
     if url.username is not None or url.password is not None:
-        raise ValueError("has a user or password in it, which would not be sent; take them out")
+        raise ValueError("contains a user or password, which would not be sent; remove it")
     return SecretStr(str(url))
 
 
 class Settings(BaseModel, frozen=True, extra="forbid"):
-    """What the configuration says below ``type: webhook``."""
+    """The settings next to ``type: webhook``."""
 
-    # Many servers know who posts by a token in the path or the query, so all of it is secret.
+    # Many servers identify clients by a token in the path or query, so the whole URL is secret.
     url: Annotated[SecretStr, AfterValidator(_url)] = Field(
-        description="Where to post to. Only the server is named in messages: there may be a token"
-        " in the rest."
+        description="URL to post to. Messages name only the server, because the rest may contain"
+        " a token."
     )
     secret: SecretStr = Field(description="Key of the signature in X-Signature-256.")
     timeout: float = Field(default=30, gt=0, description="Seconds to wait for an answer.")
@@ -40,12 +40,12 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
 class WebhookOutput:
     """Posts to one URL.
 
-    Each request has a connection of its own: batches are large or rare, and servers close idle
+    Each request opens a new connection: batches are large or rare, and servers close idle
     connections.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Connect nowhere yet."""
+        """Prepare, without connecting."""
         self._secret = settings.secret.get_secret_value().encode()
         url = urlsplit(settings.url.get_secret_value())
         self._server = f"{url.scheme}://{url.netloc}"
@@ -57,13 +57,13 @@ class WebhookOutput:
         """Do nothing: each request connects."""
 
     def write(self, documents: Sequence[Document]) -> Sequence[Failure]:
-        """Post a batch; where something in it is rejected, find out what."""
+        """Post a batch; if something in it is rejected, find out what."""
         body = gzip.compress(b"".join([x.body + b"\n" for x in documents]), 1)
         answer, said = self._post(body)
         if answer.status in range(200, 300):
             return []
         reason = f"{self._server} answers {answer.status} {answer.reason}: {said}"
-        # These are about the documents, and will be the same tomorrow. All others may pass.
+        # These concern the documents and are permanent. All others may go away.
         if answer.status not in {400, 413, 422}:
             raise Unavailable(reason, retry_after=_pause(answer.getheader("Retry-After", "")))
         if len(documents) == 1:
@@ -72,12 +72,12 @@ class WebhookOutput:
         failures = self.write(documents[:middle])
         try:
             return [*failures, *self.write(documents[middle:])]
-        except Unavailable as error:  # the first half is delivered, and must not come again
+        except Unavailable as error:  # the first half is delivered, and must not be sent again
             said = str(error)
             return [*failures, *[Failure(x, said, retryable=True) for x in documents[middle:]]]
 
     def close(self) -> None:
-        """Do nothing: each request hangs up."""
+        """Do nothing: each request closes its connection."""
 
     def _post(self, body: bytes) -> tuple[HTTPResponse, str]:
         headers = {"Content-Encoding": "gzip", "Content-Type": "application/x-ndjson"}
@@ -85,7 +85,7 @@ class WebhookOutput:
         try:
             self._connection.request("POST", self._target, body, headers)
             answer = self._connection.getresponse()
-            # The beginning of the text is enough to find out what is wrong.
+            # The beginning of the text is enough to see what is wrong.
             return answer, answer.read(500).decode(errors="replace")
         except (OSError, HTTPException) as error:
             raise Unavailable(f"{self._server} cannot be reached: {error!r}") from error
@@ -105,5 +105,5 @@ def _pause(after: str) -> timedelta | None:
 
 @hookimpl
 def forwarder_outputs() -> Iterable[OutputPlugin]:
-    """Give the type ``webhook``."""
+    """Return the output type ``webhook``."""
     return [OutputPlugin(name="webhook", config=Settings, build=WebhookOutput)]
