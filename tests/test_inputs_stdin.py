@@ -16,7 +16,8 @@ from forwarder.inputs.stdin import StandardInput
 def pipe() -> Iterator[tuple[StandardInput, int]]:
     """Return a reader and the end to write to."""
     reading, writing = os.pipe()
-    standard_input = StandardInput("esa1", descriptor=reading)
+    standard_input = StandardInput(reading)
+    standard_input.reopen("esa1", 0)
     yield standard_input, writing
     os.close(reading)
 
@@ -53,10 +54,10 @@ def test_of_a_line_only_its_whole_is_handed_over(pipe: tuple[StandardInput, int]
     os.write(writing, b"one\ntwo")
     pieces = [*standard_input.read(10), *standard_input.settle()]
     assert [(x.data, x.kind) for x in pieces] == [(b"one\n", Kind.MORE), (b"", Kind.IDLE)]
-    standard_input.reopen("esa2", named=False, input_number=1)  # nothing was saved
+    standard_input.reopen("esa2", 1)  # nothing was saved
     assert [(x.data, x.appliance) for x in standard_input.read(10)] == [(b"one\n", "esa2")]
     standard_input.save(4, b"state")
-    standard_input.reopen("esa3", named=True, input_number=2)
+    standard_input.reopen("esa3", 2)
     assert standard_input.settle() == []
     os.write(writing, b"!\n")
     pieces = [*standard_input.read(10), *standard_input.read(0)]
@@ -84,7 +85,7 @@ def test_an_endless_line_is_handed_over_in_parts(pipe: tuple[StandardInput, int]
 def test_a_file_is_read_too() -> None:
     """As with <FILE."""
     descriptor = os.open(__file__, os.O_RDONLY)
-    standard_input = StandardInput("esa1", descriptor=descriptor)
+    standard_input = StandardInput(descriptor)
     data = b""
     while not standard_input.drained:
         data += b"".join(x.data for x in standard_input.read(1))
@@ -107,7 +108,7 @@ def test_waiting_is_ended_by_another_thread(pipe: tuple[StandardInput, int]) -> 
 def test_what_cannot_be_read_is_an_error() -> None:
     """A folder, say."""
     descriptor = os.open("/", os.O_RDONLY)
-    standard_input = StandardInput("esa1", descriptor=descriptor)
+    standard_input = StandardInput(descriptor)
     with pytest.raises(ReadError, match="standard input cannot be read: Is a directory"):
         standard_input.read(0)
     os.close(descriptor)

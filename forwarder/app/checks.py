@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -39,7 +40,6 @@ from forwarder.inputs.files.discovery import (
 )
 from forwarder.inputs.files.file_handle import Inode
 from forwarder.inputs.files.paths import Search, fixed_folder
-from forwarder.inputs.stdin import CLOSED, is_closed
 from forwarder.inputs.syslog.receiver import Receiver
 from forwarder.inputs.syslog.sockets import (
     UDP_BUFFER_BYTES,
@@ -214,8 +214,9 @@ def _check_input(
     elif isinstance(settings, SyslogSettings):
         (listener,) = syslog_listeners([settings])
         yield from _at(": ", _check_listener(listener, sockets(listener.address)))
-    elif is_closed():
-        yield _bad(f": {CLOSED}")
+    elif sys.stdin is None:  # as after <&- in a shell
+        advice = "Give it a file or a pipe, or take this input out."
+        yield _bad(": standard input is closed", advice)
     else:
         yield _ok(" reads standard input")
     zone = settings.timezone or "UTC"

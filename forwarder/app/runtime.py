@@ -210,9 +210,8 @@ class LiveInputs:
         before, self.stdin = self.stdin, None
         for number, settings in enumerate(config.inputs):
             if isinstance(settings, StdinSettings):
-                appliance, named = settings.appliance or "unknown", settings.appliance is not None
-                self.stdin = before or StandardInput(appliance)
-                self.stdin.reopen(appliance, named=named, input_number=number)
+                self.stdin = before or StandardInput()
+                self.stdin.reopen(settings.appliance, number)
 
     @property
     def sources(self) -> "list[StandardInput | Receiver]":

@@ -10,31 +10,33 @@ which outlives a reload of the configuration.
 
 import os
 import select
-import sys
 from datetime import UTC, datetime
 
 from forwarder.inputs.block_reader import HEAD_BYTES, STDIN, ReadError, refusal
 from forwarder.inputs.chunk import Chunk, Kind
+from forwarder.inputs.files.paths import UNKNOWN_APPLIANCE
 
 KEY = "stdin"  # the key of its chunks; no position is saved under it
 
-CLOSED = "standard input is closed; give it a file or a pipe, or take this input out"
-
 _BLOCK_BYTES = 1 << 17  # 128 KiB, twice what a pipe holds: one read empties it
-
-
-def is_closed() -> bool:
-    """Whether standard input was closed when the program began, as after ``<&-`` in a shell."""
-    return sys.stdin is None
 
 
 class StandardInput:
     """Reads standard input, or another descriptor, until it is ``drained``; it is not closed."""
 
-    def __init__(self, appliance: str, *, descriptor: int = 0) -> None:
+    def __init__(self, descriptor: int = 0) -> None:
         """Start; nothing is read yet."""
         self._descriptor = descriptor
-        self._near = datetime.now(UTC)
+        self._template = Chunk(
+            key=KEY,
+            appliance=UNKNOWN_APPLIANCE,
+            path=STDIN,
+            near=datetime.now(UTC),
+            data=b"",
+            kind=Kind.MORE,
+            resume=None,
+            offset=0,
+        )
         self._data = bytearray()  # read, and not in documents
         self._offset = 0  # of its first byte
         self._handed_over = 0  # how many bytes of it were
@@ -42,11 +44,14 @@ class StandardInput:
         self._resume: bytes | None = None  # what goes with the next chunk
         self._idle, self.drained = True, False
         self._woken = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)  # as long as the process
-        self.reopen(appliance, named=True, input_number=0)
 
-    def reopen(self, appliance: str, *, named: bool, input_number: int) -> None:
-        """Go on, with the settings of another configuration, where all is in documents."""
-        self._appliance, self._named, self._input = appliance, named, input_number
+    def reopen(self, appliance: str | None, input_number: int) -> None:
+        """Go on where all is in documents, with the settings of a configuration."""
+        self._template = self._template._replace(
+            appliance=appliance or UNKNOWN_APPLIANCE,
+            named=appliance is not None,
+            input=input_number,
+        )
         self.rewind()
 
     def read(self, timeout: float) -> list[Chunk]:
@@ -57,10 +62,8 @@ class StandardInput:
         if self.drained:
             return []
         try:
-            again = self._take_lines() if self._data.find(b"\n", self._handed_over) >= 0 else b""
-            if again:
-                self._idle = False
-                return [self._chunk(again, Kind.MORE)]
+            if self._data.find(b"\n", self._handed_over) >= 0:
+                return [self._hand_over(self._take_lines())]
             if not self._is_ready(0):
                 if not self._idle:
                     return self.settle()
@@ -78,17 +81,13 @@ class StandardInput:
             if reason is not None:
                 raise ReadError(f"standard input {reason}")
         whole = self._take_lines()
-        if not whole and not self.drained:
-            return []
-        self._idle = False
-        return [self._chunk(whole, Kind.END if self.drained else Kind.MORE)]
+        return [self._hand_over(whole)] if whole or self.drained else []
 
     def settle(self) -> list[Chunk]:
         """Return the chunk that tells that no more lines are there for now, if that is news."""
         if self._idle or self.drained:
             return []
-        self._idle = True
-        return [self._chunk(b"", Kind.IDLE)]
+        return [self._hand_over(b"", Kind.IDLE)]
 
     def save(self, offset: int, resume: bytes) -> None:
         """Note that everything before an offset is in documents; ``resume`` is to go on there."""
@@ -121,18 +120,9 @@ class StandardInput:
         self._handed_over = max(begin, end)
         return bytes(self._data[begin:end])
 
-    def _chunk(self, data: bytes, kind: Kind) -> Chunk:
+    def _hand_over(self, data: bytes, kind: Kind = Kind.MORE) -> Chunk:
+        kind = Kind.END if self.drained else kind
+        self._idle = kind is Kind.IDLE
         offset = self._offset + self._handed_over - len(data)
         resume, self._resume = self._resume, None
-        return Chunk(
-            key=KEY,
-            appliance=self._appliance,
-            path=STDIN,
-            near=self._near,
-            data=data,
-            kind=kind,
-            resume=resume,
-            offset=offset,
-            named=self._named,
-            input=self._input,
-        )
+        return self._template._replace(data=data, kind=kind, resume=resume, offset=offset)
