@@ -20,7 +20,6 @@ from forwarder.inputs.block_reader import (
     BLOCK_BYTES,
     ReadError,
     file_times,
-    plain_bytes,
     read_blocks,
     refusal,
 )
@@ -99,7 +98,6 @@ def test_the_beginning_of_a_magic_is_plain(tmp_path: Path, content: bytes) -> No
     path.write_bytes(content)
     assert (content, None) == read(path)
     assert (content, None) == read(path, 1)
-    assert plain_bytes(str(path)) == len(content)
 
 
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
@@ -265,12 +263,3 @@ def test_a_change_in_the_far_future_tells_nothing(tmp_path: Path) -> None:
             assert latest is None
     finally:
         path.unlink()
-
-
-def test_the_size_is_known_of_plain_files_only(tmp_path: Path) -> None:
-    """Of a compressed one the size says nothing."""
-    path = tmp_path / "mail.log"
-    path.write_bytes(LOG)
-    assert len(LOG) == plain_bytes(str(path))
-    path.write_bytes(gzip.compress(LOG))
-    assert plain_bytes(str(path)) is None

@@ -29,7 +29,7 @@ from forwarder.config.secret_settings import check_secret_files, mask_of
 from forwarder.config.types import format_size
 from forwarder.errors import ConfigError, EndedBySignal, ForwarderError
 from forwarder.events import GIVE_NAMES, Counters, describe_mixture, describe_warning
-from forwarder.inputs.block_reader import plain_bytes, read_blocks
+from forwarder.inputs.block_reader import GZIP_MAGIC, read_blocks
 from forwarder.inputs.files.discovery import (
     FOLLOW,
     FileSource,
@@ -335,7 +335,7 @@ def _sample_appliance(
         try:
             reading = open_file(parser, file, zone)
             logins += [orjson.loads(x) for x in _parse_ends(reading, file.path)]
-        except ForwarderError as error:
+        except (ForwarderError, OSError) as error:
             yield _bad(str(error).removesuffix("."))
             continue
         if reading.other is None:
@@ -390,13 +390,13 @@ def _parse_ends(reading: FileParser, path: str) -> Iterator[bytes]:
     # What follows is not what the file has there, so no line is cut.
     yield from reading.feed(beginning[: beginning.rfind(b"\n") + 1])
     yield from reading.settle()
-    size = plain_bytes(path)
-    if size is not None:  # the end of a compressed file takes reading all of it
-        with open(path, "rb") as log:  # noqa: PTH123 - bytes names
-            log.seek(max(size - END_BYTES, len(beginning)))
-            log.readline()
-            yield from reading.feed(log.read(END_BYTES))
-        yield from reading.settle()
+    with open(path, "rb") as log:  # noqa: PTH123 - bytes names
+        if log.read(len(GZIP_MAGIC)) == GZIP_MAGIC:  # its end takes reading all of it
+            return
+        log.seek(max(os.fstat(log.fileno()).st_size - END_BYTES, len(beginning)))
+        log.readline()
+        yield from reading.feed(log.read(END_BYTES))
+    yield from reading.settle()
 
 
 def whose(appliances: Iterable[str]) -> str:

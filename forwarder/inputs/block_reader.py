@@ -109,14 +109,6 @@ def file_times(path: str) -> tuple[datetime, datetime | None]:
     return named or changed, max(changed, named or changed)
 
 
-def plain_bytes(path: str) -> int | None:
-    """Return the size of a regular file in bytes; None if it is compressed."""
-    with _opened(path) as read:
-        head = read(HEAD_BYTES)
-    with _clear_errors(path):
-        return None if head.startswith(_MAGICS) else Path(path).stat().st_size
-
-
 def refusal(head: bytes) -> str | None:
     """Return why a file with these first bytes, decompressed, is not read; None if it is."""
     known = next((known for magic, known in _FORMATS.items() if head.startswith(magic)), None)
