@@ -107,7 +107,7 @@ def time_in_name(path: str) -> datetime | None:
     It has no zone and is read as UTC: up to 14 hours off, and for logrotate the end of the file
     rather than its beginning.
     """
-    return _stamp_and_rest(os.path.basename(path).removesuffix(".gz"))[0]
+    return _find_stamp(os.path.basename(path).removesuffix(".gz"))[0]
 
 
 def base_name(path: str) -> str:
@@ -145,8 +145,8 @@ def log_folder(path: str) -> str:
 def is_live(path: str) -> bool:
     """Whether a file may be the one that is written to, by its name."""
     name = os.path.basename(path)
-    time, rest = _stamp_and_rest(name)
-    return not path.endswith(_CLOSED) and _age(name, time, _find_number(rest)) == _LIVE_AGE
+    time, _, end = _find_stamp(name)
+    return not path.endswith(_CLOSED) and _age(name, time, _find_number(name[end:])) == _LIVE_AGE
 
 
 def reading_order(path: str) -> ReadingOrder:
@@ -159,9 +159,9 @@ def reading_order(path: str) -> ReadingOrder:
     """
     file_name = os.path.basename(path)
     name = file_name.removesuffix(".gz")
-    time, rest = _stamp_and_rest(name)
-    number = _find_number(rest)
-    count = None if time is None else _COUNT.match(rest)
+    time, _, end = _find_stamp(name)
+    number = _find_number(name[end:])
+    count = None if time is None else _COUNT.match(name[end:])
     # The unnumbered is newer than .1 and .0, and older than -1.
     place = -int(number[1]) if number else 1
     place = place if count is None else 1 + int(count[1])
@@ -171,11 +171,10 @@ def reading_order(path: str) -> ReadingOrder:
 
 def _without_stamp(name: str) -> str:
     """Leave out the last timestamp, and what joins it to the rest."""
-    found = _find_stamp(name)
-    if found is None:
+    time, start, end = _find_stamp(name)
+    if time is None:
         return name
-    stamp, _ = found
-    before, behind = name[: stamp.start()].rstrip(".@-_"), name[stamp.end() :]
+    before, behind = name[:start].rstrip(".@-_"), name[end:]
     count = _COUNT.match(behind)
     behind = behind if count is None else behind[count.end() :]
     return before + behind if before else behind.lstrip(".-_")
@@ -188,18 +187,13 @@ def _age(name: str, time: datetime | None, number: re.Match[str] | None) -> int:
     return 1 if time is None else 0
 
 
-def _stamp_and_rest(name: str) -> tuple[datetime | None, str]:
-    """Return the last timestamp and the text behind it, or None and the whole name."""
-    found = _find_stamp(name)
-    return (None, name) if found is None else (found[1], name[found[0].end() :])
-
-
-def _find_stamp(name: str) -> tuple[re.Match[str], datetime] | None:
-    last = None
+def _find_stamp(name: str) -> tuple[datetime | None, int, int]:
+    """Find the last timestamp, and where it begins and ends; None, 0 and 0 if there is none."""
+    last: tuple[datetime | None, int, int] = None, 0, 0
     for found in _STAMP.finditer(name):
         time = _instant(found)
         if time is not None:
-            last = found, time
+            last = time, *found.span()
     return last
 
 
