@@ -28,7 +28,7 @@ from forwarder.text import error_text
 
 GROUP = "forwarder.outputs"
 
-RESERVED = frozenset({"type", "batch", "retry", "documents", "when_full"})
+RESERVED = frozenset({"type", "batch", "retry", "documents", "filter", "when_full"})
 """Settings that every output has; a plugin sees only the others."""
 
 _Item = TypeVar("_Item")

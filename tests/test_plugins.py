@@ -14,8 +14,9 @@ from forwarder_stdout import StdoutOutput
 
 import forwarder
 from forwarder.cli.main import main
+from forwarder.config.models import OutputSettings
 from forwarder.errors import ConfigError, ForwarderError, PluginError
-from forwarder.plugins import find_outputs, list_installed
+from forwarder.plugins import RESERVED, find_outputs, list_installed
 
 GOOD = """
     from pydantic import BaseModel
@@ -182,6 +183,11 @@ def test_whatever_a_plugin_does_wrong_is_said(install: Install, code: str, what:
     assert said.startswith("output type 'kafka' of kafka-output 1.2 is broken: ")
     assert what in said
     assert said.endswith(". Reinstall it, or tell its author.")
+
+
+def test_a_plugin_may_use_no_setting_that_every_output_has() -> None:
+    """It would never get its value."""
+    assert set(OutputSettings.model_fields) == RESERVED
 
 
 @pytest.mark.parametrize("where", ["import", "hook"])
