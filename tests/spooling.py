@@ -12,7 +12,7 @@ from forwarder.cli.dead_letters import change_letters
 from forwarder.delivery.worker import Delivery
 from forwarder.events import Document
 from forwarder.spool.cursors import Batch
-from forwarder.spool.dead_letters import DEFAULT_MAX_BYTES, Selection, mark, remove
+from forwarder.spool.dead_letters import Selection, mark, remove
 from forwarder.spool.segments import RECENT_BYTES
 from forwarder.spool.spool import Spool
 from forwarder.spool.writer import DiskUsage
@@ -61,7 +61,7 @@ def opened(
     folder: Path,
     *outputs: str,
     max_bytes: int = 1 << 30,
-    max_letter_bytes: int = DEFAULT_MAX_BYTES,
+    max_letter_bytes: int = 250_000_000,
     recent_bytes: int = RECENT_BYTES,
 ) -> Spool:
     """Open a spool for some outputs."""

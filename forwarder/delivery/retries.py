@@ -111,7 +111,7 @@ class InFlightBatch:
         self._output = output
         self._rules = rules
         self.extend(batch)
-        self.handed = 0  # how many documents, from the first, the output has seen before
+        self.is_handed = False  # whether the output has had it before
         self.reason: str | None = None
         """Why the last answer postponed documents; None where it postponed none."""
         self.is_aside = False

@@ -256,7 +256,7 @@ class Delivery:
         ahead = prefetched.result() if prefetched else None
         batch = self._spool.read(self.name, ahead=ahead, postponed=is_due, **self._limits)
         if is_due and not batch.letters:  # they were purged
-            self._postponed.succeed(self._count_postponed())
+            self._postponed.succeed(self._spool.postponed(self.name))
         if batch.documents:
             self._last_read = begun
             self._spool.sync()
@@ -299,13 +299,14 @@ class Delivery:
 
     def _write(self, work: InFlightBatch) -> None:
         """Hand over what is left of a batch; raises as :meth:`_finish` does."""
-        if work.handed:
+        if work.is_handed:
+            number = len(work.left)
             self._extend(work)
-            self._health.retried += sum(x < work.handed for x in work.left)
+            self._health.retried += number
         documents = [work.batch.documents[x] for x in work.left]
         if self._settings.left_out:
             documents = [leave_out(x, self._settings.left_out) for x in documents]
-        work.handed = len(work.batch.documents)
+        work.is_handed = True
         begun = time.monotonic()
         with self.watchdog.calling("write"):
             failures = check_answer(self._output.write(documents))
@@ -340,20 +341,15 @@ class Delivery:
             raise LeftError(work.reason, left=len(work.left), handed=len(documents))
 
     def _extend(self, work: InFlightBatch) -> None:
-        """Add documents that arrived meanwhile to a batch of which each one was postponed.
+        """Add documents that arrived meanwhile to a batch of which none was delivered or rejected.
 
         It may be a single document, and only others show whether the output delivers anything.
         """
-        batch = work.batch
-        if (
-            work.reason is not None
-            and len(work.left) == len(work.wanted)
-            and len(batch.documents) < self._settings.max_documents
-            and not batch.letters
-            and self._pending > len(batch.documents)
-        ):
+        number = len(work.batch.documents)
+        is_new = len(work.left) == len(work.wanted) and not work.batch.letters
+        if is_new and number < min(self._settings.max_documents, self._pending):
             more = self._read()
-            if more.start == batch.start and not more.letters:
+            if more.start == work.batch.start and not more.letters:
                 work.extend(more)
 
     def _store(self, work: InFlightBatch) -> None:

@@ -22,8 +22,6 @@ from forwarder.spool.errors import DamagedError
 from forwarder.spool.schema import checksum
 from forwarder.text import shortened
 
-DEFAULT_MAX_BYTES = 250_000_000
-"""Of one output; some 350,000: time to see a mistake in a mapping before its output waits."""
 _MAX_REASON = 4096  # characters; servers quote what they reject, and that comes from strangers
 NEWEST = 100  # letters whose reasons are shown
 _PAGE = 500  # letters that are read at a time

@@ -19,7 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+
+import orjson
 
 from forwarder.spool.errors import ClosedError, DamagedError, SpoolError, explained
 
@@ -128,39 +129,41 @@ VERSIONS: Sequence[Sequence[str]] = (
 
 BUSY_SECONDS = 10.0
 """How long to wait for another process that writes. The commands write for milliseconds."""
-_SETTINGS = (
-    # A commit is on disk when it returns.
-    "PRAGMA synchronous = FULL",
-    # 4 MB, after which the log of changes (WAL) is copied into the database. SQLite's own default.
-    "PRAGMA wal_autocheckpoint = 1000",
-    # What was deleted was on this disk anyhow; some builds of SQLite write zeros over it.
-    "PRAGMA secure_delete = OFF",
-    # Broken pages are noticed when they are read.
-    "PRAGMA cell_size_check = ON",
-)
+_SETTINGS = """
+    -- A commit is on disk when it returns.
+    PRAGMA synchronous = FULL;
+    -- 4 MB, after which the log of changes (WAL) is copied into the database. SQLite's own default.
+    PRAGMA wal_autocheckpoint = 1000;
+    -- What was deleted was on this disk anyhow; some builds of SQLite write zeros over it.
+    PRAGMA secure_delete = OFF;
+    -- Broken pages are noticed when they are read.
+    PRAGMA cell_size_check = ON;
+"""
 _MAX_ROWS = 300
 """In one statement. While SQLite works, other threads may; each statement takes a turn of Python,
 so one for each row would wait for as many. Some SQLites take no more than 999 values at once."""
 _LAST = chr(0x10FFFF)  # stands behind all other characters
-_Row = TypeVar("_Row")
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a connection that any thread may use, one at a time, with explicit transactions."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
+    connection = _connect(path, "mode=rw")
+    try:
+        connection.executescript(_SETTINGS)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{mode}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
     )
-    try:
-        for setting in _SETTINGS:
-            connection.execute(setting)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 class SharedConnection:
@@ -195,9 +198,7 @@ def connect_to_read(path: Path, *, is_still: bool = False) -> sqlite3.Connection
 
     If no process writes to the database and it has no log of changes, no file is made for reading.
     """
-    mode = "mode=ro&immutable=1" if is_still else "mode=ro"
-    uri = f"{path.absolute().as_uri()}?{mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = _connect(path, "mode=ro&immutable=1" if is_still else "mode=ro")
     # Broken text is read too: the checksum of its row tells.
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
     return connection
@@ -253,21 +254,20 @@ def checksum(*parts: bytes) -> int:
 def put_state(connection: sqlite3.Connection, state: Iterable[tuple[str, bytes | None]]) -> None:
     """Write keys and values; None deletes. The last value of a key counts."""
     last = dict(state)
-    for keys in _chunks([x for x, value in last.items() if value is None]):
-        marks = ", ".join("?" * len(keys))
-        connection.execute(f"DELETE FROM state WHERE key IN ({marks})", keys)  # noqa: S608 - our own text
+    if deleted := [x for x, value in last.items() if value is None]:
+        connection.execute(
+            "DELETE FROM state WHERE key IN (SELECT value FROM json_each(?))",
+            (orjson.dumps(deleted).decode(),),
+        )
     written = [(x, checksum(x.encode(), y), y) for x, y in last.items() if y is not None]
-    for rows in _chunks(written):
+    for start in range(0, len(written), _MAX_ROWS):
+        rows = written[start : start + _MAX_ROWS]
         marks = ", ".join(["(?, ?, ?)"] * len(rows))
         connection.execute(
             f"INSERT INTO state (key, checksum, value) VALUES {marks} ON CONFLICT (key) DO UPDATE"  # noqa: S608
             " SET checksum = excluded.checksum, value = excluded.value",
             [*chain.from_iterable(rows)],
         )
-
-
-def _chunks(rows: list[_Row]) -> Iterator[list[_Row]]:
-    return (rows[x : x + _MAX_ROWS] for x in range(0, len(rows), _MAX_ROWS))
 
 
 def load_state(

@@ -41,7 +41,7 @@ from forwarder.spool.dead_letters import DeadLetter
 from forwarder.spool.errors import BlockedError, DamagedError, SpoolError
 from forwarder.spool.schema import LIMITS, load_state, put_state
 from forwarder.spool.segments import RECENT_BYTES, DamagedSegmentError, Reader, RecentCommits
-from forwarder.spool.writer import DEFAULT_MAX_BYTES, Lock, Writer
+from forwarder.spool.writer import Lock, Writer
 
 _PAGE_ROWS = 1_000  # of the state, in memory at a time
 _LOOK_SECONDS = 0.25  # how often a wait for space looks for an end and at the disk
@@ -60,15 +60,16 @@ class Spool:
         self,
         folder: Path,
         *,
-        max_bytes: int = DEFAULT_MAX_BYTES,
-        max_letter_bytes: int = letters.DEFAULT_MAX_BYTES,
+        max_bytes: int = 1_000_000_000,
+        max_letter_bytes: int = 250_000_000,
         recent_bytes: int = RECENT_BYTES,
     ) -> None:
         """Open the spool of a state folder; make it if there is none.
 
-        The last commit and the last dead letter may go beyond the limits; ``recent_bytes`` of
-        bodies are kept in memory as well. Raises :class:`SpoolError` if another process has it, or
-        a newer version wrote it, or it cannot be used.
+        The last commit and the last dead letter may go beyond the limits, which are those of the
+        configuration by default; ``recent_bytes`` of bodies are kept in memory as well. Raises
+        :class:`SpoolError` if another process has it, or a newer version wrote it, or it cannot be
+        used.
         """
         prepare_folder(folder)
         self.folder = folder

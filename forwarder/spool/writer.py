@@ -34,7 +34,6 @@ _LOCK = "spool.lock"
 _LOCK_SECONDS = 2.0  # to try: commands that look whether the service runs hold it for a moment
 _LOCK_PAUSE = 0.05
 _MAX_REASON = 2000  # characters: all of the file is in one block of the disk
-DEFAULT_MAX_BYTES = 1_000_000_000  # about ten million logins
 MAX_WAL_BYTES = 64 << 20
 """Above, no more documents are taken until the log of changes is empty again. It is emptied every
 4 MB; this much means that another process holds it."""
