@@ -58,7 +58,6 @@ class OutputHealth:
         self._spool = spool
         self._clock = clock
         self.failures = 0  # attempts in a row that achieved nothing
-        self.retried = 0  # documents that were handed over again; not told to the spool yet
         self._began = self._quiet_until = 0.0
         self._is_failing = self._is_of_spool = False  # the last attempt; for want of the spool
         self._is_logged = False  # that nothing is delivered, and not yet that it is again
@@ -154,9 +153,8 @@ class OutputHealth:
 
     def _note(self, trouble: OutputError | None) -> None:
         """Write for ``status``; if it cannot be written now, the next change is."""
-        retried, self.retried = self.retried, 0
         with suppress(SpoolError):
-            self._spool.note(self._name, trouble, retried=retried)
+            self._spool.note(self._name, trouble)
 
 
 class Rejections:

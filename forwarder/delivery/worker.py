@@ -302,7 +302,7 @@ class Delivery:
         if work.is_handed:
             number = len(work.left)
             self._extend(work)
-            self._health.retried += number
+            self._spool.count_retried(self.name, number)
         documents = [work.batch.documents[x] for x in work.left]
         if self._settings.left_out:
             documents = [leave_out(x, self._settings.left_out) for x in documents]
@@ -359,14 +359,8 @@ class Delivery:
             self._health.note_filtered()
             self.judged += batch.filtered
         if batch.documents:
-            self._spool.advance(
-                self.name,
-                batch,
-                letters,
-                retried=self._health.retried,
-                rejecting=self._rejections.rejecting,
-            )
-            self._health.retried = 0
+            rejecting = self._rejections.rejecting
+            self._spool.advance(self.name, batch, letters, rejecting=rejecting)
 
 
 def _clear_frames(error: BaseException | None) -> None:

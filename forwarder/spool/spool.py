@@ -12,7 +12,6 @@ batch in hand. A commit of documents in between syncs all cursors; only where th
 a connection of its own.
 """
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -168,19 +167,16 @@ class Spool:
         end = time.monotonic() + timeout
         while True:
             with suppress(BlockedError):
-                self._make_space(stop)
+                # Trim, or drop what waits for outputs that do not deliver.
+                while self._writer.is_at_limit and not stop.is_set():
+                    if not (self.trim() or self._drop()):
+                        break
             seconds = min(end - time.monotonic(), _LOOK_SECONDS)
             if not self._writer.blocked_reason or stop.is_set() or seconds <= 0:
                 return not self._writer.blocked_reason
             if not self.wait(lambda: not self._writer.blocked_reason, seconds):
                 with suppress(BlockedError):  # the disk does not tell when it has space again
                     self._writer.measure()
-
-    def _make_space(self, stop: threading.Event) -> None:
-        """Trim, or drop what waits for outputs that do not deliver, until the spool is not full."""
-        while self._writer.is_at_limit and not stop.is_set():
-            if not (self.trim() or self._drop()):
-                return
 
     def _drop(self) -> bool:
         """Drop the oldest documents of stalled outputs, if another delivers; tell whether."""
@@ -304,20 +300,14 @@ class Spool:
         batch: Batch,
         dead_letters: Sequence[DeadLetter] = (),
         *,
-        retried: int = 0,
         rejecting: Rejecting | None = None,
     ) -> None:
         """Move the cursor of an output behind a batch; some of it may become dead letters."""
         with self._writer.locked():
             before = self.outputs[output]
             missing = count_own(self._backfills, output, before.cursor, batch.start)
-            after = before.behind(batch, dead_letters, missing)._replace(
-                retried=before.retried + retried, rejecting=rejecting
-            )
-            self._store(
-                {output: after},
-                lambda connection: letters.store(connection, batch.letters, dead_letters),
-            )
+            after = before.behind(batch, dead_letters, missing)._replace(rejecting=rejecting)
+            self._store({output: after}, batch.letters, dead_letters)
             if after.delivered > before.delivered:
                 self._overflow.take(output)
         self.wake()
@@ -335,13 +325,12 @@ class Spool:
                 )
         return None
 
-    def note(self, output: str, trouble: OutputError | None, *, retried: int = 0) -> None:
+    def note(self, output: str, trouble: OutputError | None) -> None:
         """Remember why an output does not deliver, or that it does; in memory in any case."""
         with self._writer.locked():
             before = self.outputs[output]
             last = (trouble.error, trouble.time) if trouble else before.last_error
-            retried += before.retried
-            self._note(output, before._replace(trouble=trouble, last_error=last, retried=retried))
+            self._note(output, before._replace(trouble=trouble, last_error=last))
 
     def note_attempt(self, output: str, since: float | None) -> None:
         """Remember since when an attempt takes long, or that it is over."""
@@ -352,6 +341,12 @@ class Spool:
         self.outputs = self.outputs | {output: progress}
         with self._writer.transaction(durable=False) as connection:
             cursors.save_outputs(connection, {output: progress})
+
+    def count_retried(self, output: str, number: int) -> None:
+        """Count documents that are handed over again; written with what comes of it."""
+        with self._writer.locked():
+            before = self.outputs[output]
+            self.outputs = self.outputs | {output: before._replace(retried=before.retried + number)}
 
     def settle_dropped(self, output: str) -> None:
         """Forget what was dropped for an output: it has it now, or does without."""
@@ -391,17 +386,18 @@ class Spool:
     def _store(
         self,
         changed: Mapping[str, Progress | None],
-        act: Callable[[sqlite3.Connection], None] = lambda _: None,
+        replayed: Sequence[DeadLetter] = (),
+        dead_letters: Sequence[DeadLetter] = (),
         *,
         durable: bool = False,
     ) -> None:
-        """Write how far outputs are, and what belongs to that, and trim, in one transaction."""
+        """Write how far outputs are, with their dead letters, and trim, in one transaction."""
         merged = {**self.outputs, **changed}
         outputs = {x: y for x, y in merged.items() if y is not None}
         found = [x.cursor for x in outputs.values()]
         lowest = min(found, default=0)
         with self._writer.transaction(durable=durable) as connection:
-            act(connection)
+            letters.store(connection, replayed, dead_letters)
             cursors.save_outputs(connection, changed)
             backfills = [x for x in self._backfills if x.end > lowest]
             if len(backfills) < len(self._backfills):

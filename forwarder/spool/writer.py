@@ -82,9 +82,10 @@ class Lock:
         end = time.monotonic() + _LOCK_SECONDS
         while not _take(self._file, fcntl.LOCK_EX):
             if time.monotonic() > end:
+                process = _read(path.read_bytes()).process
                 raise SpoolError(
-                    f"the spool in {str(path.parent)!r} is in use by process {_read(path).process};"
-                    " stop that one first, or give this one a state folder of its own"
+                    f"the spool in {str(path.parent)!r} is in use by process {process}; stop that"
+                    " one first, or give this one a state folder of its own"
                 )
             time.sleep(_LOCK_PAUSE)
 
@@ -106,15 +107,11 @@ class Lock:
 
 def held(folder: Path) -> Holder | None:
     """Return what the process notes that has a spool open; None if there is none."""
-    path = folder / _LOCK
     try:
-        file = os.open(path, os.O_RDONLY)
+        with (folder / _LOCK).open("rb") as file:
+            return None if _take(file.fileno(), fcntl.LOCK_SH) else _read(file.read())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    try:
-        return None if _take(file, fcntl.LOCK_SH) else _read(path)
-    finally:
-        os.close(file)
 
 
 def _take(file: int, kind: int) -> bool:
@@ -125,12 +122,11 @@ def _take(file: int, kind: int) -> bool:
     return True
 
 
-def _read(path: Path) -> Holder:
+def _read(content: bytes) -> Holder:
     """Read what a process noted; nothing where it cannot be read, as after a power cut."""
     try:
         # Behind the first line there may be the rest of a longer one, for a moment.
-        content, _, _ = path.read_bytes().partition(b"\n")
-        process, pause = orjson.loads(content)
+        process, pause = orjson.loads(content.partition(b"\n")[0])
         return Holder(int(process), pause and Pause(float(pause[0]), str(pause[1])))
     except (ValueError, TypeError):
         return Holder()
@@ -273,10 +269,10 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 
 def usage_of(path: Path, connection: sqlite3.Connection) -> DiskUsage:
     """Measure what a database takes."""
-    (page,) = connection.execute("PRAGMA page_size").fetchone()
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    (used,) = connection.execute("SELECT size FROM blocks_size").fetchone()
+    page, pages, free, used = connection.execute(
+        "SELECT page_size, page_count, freelist_count, size"
+        " FROM pragma_page_size, pragma_page_count, pragma_freelist_count, blocks_size"
+    ).fetchone()
     disk = os.statvfs(path.parent)
     return DiskUsage(
         used=used,
