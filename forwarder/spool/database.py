@@ -21,10 +21,10 @@ and positions stand behind the open connections.
 import os
 import sqlite3
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from itertools import count, product
+from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,6 @@ from forwarder.spool.errors import explained, is_damage, suspicion, unwritable
 from forwarder.spool.schema import checksum
 
 NAME = "spool.db"
-_BESIDE = ("-wal", "-shm", "-journal")  # the last one until there is a log of changes
 _TABLES = {
     "state": ("checksum, key, value", 2, "key DESC"),
     "blocks": ("checksum, compressed, first, documents, time", 1, "first"),
@@ -89,12 +88,18 @@ def open_database(folder: Path) -> tuple[sqlite3.Connection, bool]:
     path = folder / NAME
     fault = None
     with explained(path):
-        for ending in ("", *_BESIDE):  # of a process that did not finish it
-            Path(f"{_new(path)}{ending}").unlink(missing_ok=True)
+        for unfinished in folder.glob(f"{_new(path).name}*"):
+            unfinished.unlink()
         if not path.exists():
+            aside = _aside(path)
             schema.create(_new(path)).close()
-            _keep_wal(path)
-            _rename(path)
+            if Path(f"{path}-wal").exists():
+                _log.error(
+                    "The spool's log of changes was found without its database and has been kept."
+                    " If the database was deleted, its contents are lost.",
+                    aside=f"{aside.name}-wal",
+                )
+            _rename(path, aside)
         else:
             fault = _find_fault(path, thorough=suspicion(path).exists())
             if fault is not None:
@@ -111,6 +116,11 @@ def open_database(folder: Path) -> tuple[sqlite3.Connection, bool]:
 
 def _new(path: Path) -> Path:
     return path.with_name(path.name + ".new")
+
+
+def _aside(path: Path) -> Path:
+    time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return path.with_name(f"{path.name}.damaged-{time}")
 
 
 def _find_fault(path: Path, *, thorough: bool) -> str | None:
@@ -159,7 +169,7 @@ def _is_whole(table: str, row: tuple[Any, ...]) -> bool:
 
 def _replace(path: Path, fault: str) -> None:
     """Make a new database of what can be read of a damaged one, and keep that one aside."""
-    copied = dict.fromkeys(("state", "documents", "dead_letters"), 0)
+    copied = dict.fromkeys(_TABLES, 0)  # rows, but of blocks, documents
     broken = set[str]()
     with closing(schema.create(_new(path))) as connection:
         connection.execute("BEGIN IMMEDIATE")
@@ -169,29 +179,29 @@ def _replace(path: Path, fault: str) -> None:
             for row in _read_table(path, table):
                 if row is None:
                     broken.add(table)
-                else:
-                    connection.execute(statement, row)
-                    if table == "blocks":
-                        copied["documents"] += row[3]
-                    else:
-                        copied[table] += 1
+                    continue
+                connection.execute(statement, row)
+                copied[table] += row[3] if table == "blocks" else 1
         connection.execute(schema.COUNT_BLOCKS)
         connection.execute("COMMIT")
-    aside = _free_name(path)
+    aside = _aside(path)
     try:
         os.link(path, aside)
     except OSError as error:
         words = f"the damaged {str(path)!r} cannot be kept as {aside.name!r}: {error.strerror}"
         raise unwritable(error, f"{words}; move it away") from error
-    _keep_wal(path, aside)
-    _rename(path)
+    _rename(path, aside)
     message = _DOCUMENTS_LOST if broken else _NOTHING_LOST
+    if "state" in broken:
+        message = _POSITIONS_LOST
     _log.error(
-        _POSITIONS_LOST if "state" in broken else message,
+        message,
         fault=fault,
         aside=str(aside),
         complete=not broken,
-        **copied,
+        state=copied["state"],
+        documents=copied["blocks"],
+        dead_letters=copied["dead_letters"],
     )
 
 
@@ -212,32 +222,14 @@ def _columns(connection: sqlite3.Connection, table: str) -> str:
     return columns.replace("compressed", "packed") if is_old else columns
 
 
-def _keep_wal(path: Path, aside: Path | None = None) -> None:
-    """Rename the files of an old database, which must not be taken for those of a new one."""
-    for ending in _BESIDE[:2]:
-        old = Path(f"{path}{ending}")
-        if not old.exists():
-            continue
-        if aside is None:
-            aside = _free_name(path)
-            _log.error(
-                "The spool's log of changes was found without its database and has been kept. If"
-                " the database was deleted, its contents are lost.",
-                aside=aside.name + ending,
-            )
-        old.rename(f"{aside}{ending}")
-
-
-def _rename(path: Path) -> None:
+def _rename(path: Path, aside: Path) -> None:
+    """Give a new database its name; the log of an old one must not be taken for its own."""
+    for ending in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{ending}").rename(f"{aside}{ending}")
     _sync_folder(path.parent)
     _new(path).replace(path)
     _sync_folder(path.parent)
-
-
-def _free_name(path: Path) -> Path:
-    stem = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    names = (path.with_name(f"{stem}-{x}" if x > 1 else stem) for x in count(1))
-    return next(x for x in names if not x.exists())
 
 
 def _sync_folder(folder: Path) -> None:
