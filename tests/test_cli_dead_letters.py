@@ -26,6 +26,7 @@ from forwarder.spool.dead_letters import (
     Source,
     dead_letter,
     mark,
+    page,
 )
 from forwarder.spool.errors import SpoolError
 from forwarder.spool.spool import Spool
@@ -365,7 +366,8 @@ def test_a_change_that_fails_changes_nothing(folder: Path) -> None:
 
     def begin_and_fail() -> None:
         with write_spool(folder) as connection:
-            assert mark(connection, [1, 2, 3]) == 3
+            mark(connection, [1, 2, 3])
+            assert [x.replay for x in page(connection)] == [Replay.ASKED] * 3
             raise KeyError
 
     with pytest.raises(KeyError):

@@ -23,12 +23,13 @@ from forwarder.spool.schema import checksum
 from forwarder.text import shortened
 
 _MAX_REASON = 4096  # characters; servers quote what they reject, and that comes from strangers
-NEWEST = 100  # letters whose reasons are shown
+_NEWEST = 100  # letters whose reasons are shown
 _PAGE = 500  # letters that are read at a time
 _PAGE_OF_REASONS = 5000  # without bodies
 _ROW_BYTES = 150  # what a row takes beside its texts: numbers, its entries in two indexes
 _MAX_NUMBER = 2**63 - 1  # SQLite's; no letter has a larger one
 _LEVEL = 3  # each is compressed alone, and they are few
+_COLUMNS = "number, output, time, status, replay, id, reason, checksum, compressed"
 
 
 class Replay(IntEnum):
@@ -136,7 +137,7 @@ def newest(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
     return connection.execute(
         "SELECT output, reason, time FROM"
         " (SELECT * FROM dead_letters ORDER BY number DESC LIMIT ?) WHERE replay <> 2",
-        (NEWEST,),
+        (_NEWEST,),
     ).fetchall()
 
 
@@ -148,9 +149,6 @@ def postponed_of(connection: sqlite3.Connection, output: str) -> tuple[int, str 
         (output,),
     ).fetchone()
     return number, reason
-
-
-_COLUMNS = "number, output, time, status, replay, id, reason, checksum, compressed"
 
 
 def replays(
@@ -202,19 +200,15 @@ def numbers_of(connection: sqlite3.Connection, selection: Selection = ALL) -> li
     return [number for (number,) in _select(connection, "number", selection)]
 
 
-def mark(connection: sqlite3.Connection, numbers: Iterable[int]) -> int:
-    """Have letters delivered again; return how many were not marked before."""
-    return connection.executemany(
-        "UPDATE dead_letters SET replay = 1 WHERE number = ? AND replay <> 1",
-        [(x,) for x in numbers],
-    ).rowcount
+def mark(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """Have letters delivered again."""
+    statement = "UPDATE dead_letters SET replay = 1 WHERE number = ?"
+    connection.executemany(statement, [(x,) for x in numbers])
 
 
-def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> int:
-    """Delete letters; return how many there were."""
-    return connection.executemany(
-        "DELETE FROM dead_letters WHERE number = ?", [(x,) for x in numbers]
-    ).rowcount
+def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """Delete letters."""
+    connection.executemany("DELETE FROM dead_letters WHERE number = ?", [(x,) for x in numbers])
 
 
 def _select(

@@ -110,18 +110,15 @@ def read_spool(folder: Path, ask: Callable[[sqlite3.Connection], _Result]) -> _R
     while True:
         still = _is_still(path)
         try:
-            with (
-                explained(path),
-                closing(schema.connect_to_read(path, is_still=still)) as connection,
-            ):
-                _check_version(connection, path)
-                answer = ask(connection)
+            with explained(path), closing(schema.connect_to_read(path, is_still=still)) as source:
+                _check_version(source, path)
+                answer = ask(source)
         except (SpoolError, sqlite3.Error):
-            if still and not _is_still(path):
-                continue
-            raise
-        if not still or _is_still(path):
-            return answer
+            if not still or _is_still(path):
+                raise
+        else:
+            if not still or _is_still(path):
+                return answer
 
 
 @contextmanager
