@@ -67,7 +67,6 @@ _REMOTE = (
 )
 """File systems of other machines. SQLite's WAL needs memory that all processes share, and locks
 that hold; neither is sure there (sqlite.org/wal.html, sqlite.org/faq.html#q5)."""
-_VOLATILE = ("tmpfs", "ramfs")
 _OF_SYSTEM = ("/dev", "/proc", "/sys")  # what lies here is not a file on a disk
 
 MAX_APPLIANCES = 10  # whose logs are parsed; of a relay of hundreds, these stand for the others
@@ -158,7 +157,7 @@ def _check_state(folder: Path, max_bytes: int, mounts: Path) -> Iterator[Finding
     if kind in _REMOTE:
         advice = "The spool needs locks that hold; name a folder on a disk of this machine."
         yield _bad(f" is on a file system of another machine ({kind})", advice)
-    elif kind in _VOLATILE:
+    elif kind in {"tmpfs", "ramfs"}:
         text = f" is in memory ({kind}), which a restart of the machine clears"
         yield _bad(text, "Name a folder on a disk.")
     else:
@@ -175,14 +174,13 @@ def file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
     except OSError:
         return None
     real = path.resolve()
-    found: tuple[int, str] | None = None
+    kinds: dict[int, str] = {}  # by depth; of two that are mounted on one folder, the later is seen
     for line in lines:
         before, _, behind = line.partition(" - ")
         folder = Path(re.sub(r"\\([0-7]{3})", lambda x: chr(int(x[1], 8)), before.split()[4]))
-        # Of two that are mounted on one folder, the later one is seen.
-        if real.is_relative_to(folder) and (found is None or len(folder.parts) >= found[0]):
-            found = len(folder.parts), behind.split()[0]
-    return found[1] if found else None
+        if real.is_relative_to(folder):
+            kinds[len(folder.parts)] = behind.split()[0]
+    return kinds[max(kinds)] if kinds else None
 
 
 def _check_spool(folder: Path, outputs: Container[str]) -> Iterator[Finding]:

@@ -70,7 +70,6 @@ class Ingest:
     ) -> None:
         """Go on from what the spool has saved; with ``once``, read to the end, and do not wait."""
         self._config = config
-        self._parser_settings = ParserSettings.of(config)
         self._spool = spool
         self._once = once
         self._stop = threading.Event()
@@ -135,17 +134,16 @@ class Ingest:
     def run(self) -> None:
         """Read until it is asked to stop, or to the end; raise SpoolError and ParserError."""
         try:
-            ended: bool | None = None
-            while ended is None:
+            while True:
                 state = self._spool.load_state(PARSER_PREFIX)
                 try:
-                    parser = ParserClient(self._parser_settings, state, self._wake)
+                    parser = ParserClient(ParserSettings.of(self._config), state, self._wake)
                     with closing(parser) as self._parser:
-                        ended = self._run()
+                        self.is_complete = self._run() and not self.committer.is_given_up
+                        return
                 except ParserDiedError as error:
                     if not self._go_back(error):
                         raise
-            self.is_complete = ended and not self.committer.is_given_up
         finally:
             self.committer.close()
             self._tailer.close()
@@ -223,7 +221,6 @@ class Ingest:
         self._parser.feed(chunk)
         self._read_bytes += len(chunk.data)
         self._has_read = True
-        self._ask_if_much()
 
     def _tick(self) -> None:
         """Have messages released that have waited for long enough; other messages do so as well."""
@@ -245,12 +242,6 @@ class Ingest:
                 case CheckpointReply():
                     self._is_asked = False
                     self._commit(reply)
-        self._ask_if_much()
-
-    def _ask_if_much(self) -> None:
-        is_much = self._document_bytes >= COMMIT_BYTES or self._read_bytes >= COMMIT_READ_BYTES
-        if is_much and not self._is_asked:
-            self._ask()
 
     def _ask(self) -> None:
         """Begin to commit what was read so far; what comes until the reply is with the next."""
@@ -271,6 +262,8 @@ class Ingest:
             self._collect(wait=True)
 
     def _is_due(self, *, idle: bool) -> bool:
+        if self._document_bytes >= COMMIT_BYTES or self._read_bytes >= COMMIT_READ_BYTES:
+            return True
         if not self._has_read:  # files may have moved though nothing was read
             return self.status.is_due
         is_late = time.monotonic() >= self._asked_at + COMMIT_SECONDS
