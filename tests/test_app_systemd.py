@@ -44,7 +44,7 @@ def test_where_the_service_is_and_how(
     """From its start over a reload, also of a wrong configuration, to its end."""
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     monkeypatch.setenv("WATCHDOG_USEC", "1000000")
-    monkeypatch.setattr("forwarder.app.runtime.SHOW_EVERY", 1)
+    monkeypatch.setattr("forwarder.app.runtime.LOOK_SECONDS", 0.1)
     append(tmp_path, logins(1))
     is_down = threading.Event()
 

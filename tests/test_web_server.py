@@ -113,8 +113,6 @@ def test_a_token(start: Start) -> None:
     basic = base64.b64encode(f"anybody:{TOKEN}".encode()).decode()
     for given in (f"Bearer {TOKEN}", f"bearer {TOKEN}", f"Basic {basic}"):
         assert ask(server, Authorization=given).status == 200
-    server.change(HttpSettings.model_validate({"listen": 9273, "token": TOKEN[::-1]}))
-    assert ask(server, Authorization=f"Bearer {TOKEN}").status == 401
 
 
 def test_pages_that_all_can_read_are_warned_of(start: Start, said: Callable[[str], bool]) -> None:

@@ -129,22 +129,16 @@ def test_a_full_disk_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     running.run(test)
 
 
-def test_pages_stay_over_a_reload_and_move_with_it(
+def test_pages_are_where_the_configuration_says(
     tmp_path: Path, said: Callable[[str], bool]
 ) -> None:
-    """A connection that is open stays open; one to the old address ends; the log has both."""
+    """Also after a reload; a connection to the old address ends, and the log has both."""
     running = Running(tmp_path)
 
     def test() -> None:
         append(tmp_path, logins(1))
         wait_until(lambda: running.get("/healthz")[0] == 200)
         with socket.create_connection(("127.0.0.1", running.port), timeout=60) as client:
-            running.change("10ms, max_pause", "20ms, max_pause")
-            running.act = told.set_and_take
-            append(tmp_path, logins(2))
-            assert told.wait(60)
-            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-            assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 OK\r\n")
             running.change(f"listen: {running.port}", f"listen: {running.other_port}")
             wait_until(lambda: running.get("/healthz", running.other_port)[0] == 200)
             assert client.recv(1 << 16) == b""
@@ -152,11 +146,6 @@ def test_pages_stay_over_a_reload_and_move_with_it(
         # A service that is asked to end does not wait for who is connected.
         clients.append(socket.create_connection(("127.0.0.1", running.other_port)))
 
-    class Event(threading.Event):
-        def set_and_take(self, _: Sequence[Document]) -> None:
-            self.set()
-
-    told = Event()
     clients: list[socket.socket] = []
     running.run(test)
     for client in clients:

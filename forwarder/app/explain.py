@@ -56,16 +56,23 @@ _NUMBER = re.compile(r"(?:(?P<kind>[ID]CID):? *)?(?P<number>\d{1,20})", re.IGNOR
 
 
 class Tracer(Watcher):
-    """Parses logs, and collects stories beside."""
+    """Parses logs, and collects stories beside; looks for the line with a certain byte."""
 
-    def __init__(self, settings: Settings, wanted: Wanted, tell: Tell) -> None:
+    def __init__(
+        self, settings: Settings, wanted: Wanted, tell: Tell, offset: int | None = None
+    ) -> None:
         super().__init__(settings)
         self._stories = Stories(wanted, tell)
+        self.offset = offset
+        self.line: StoryLine | None = None
 
     def read(self, block: Block, header: FileHeader, arrival: datetime | None) -> list[Event]:
         """Join the lines of a block, and add them to their stories."""
         events = super().read(block, header, arrival)
-        self._stories.take(block, header.origin.appliance, header.origin.path, events)
+        path = header.origin.path
+        self._stories.take(block, header.origin.appliance, path, events)
+        if self.offset is not None and self.line is None:
+            self.line = find_line(block, path, self.offset)
         return events
 
     def end(self) -> None:
@@ -132,7 +139,7 @@ class Source(NamedTuple):
 
 
 class Explainer(Tracer):
-    """Collects stories, and looks for the line with a certain byte."""
+    """Tells what was not understood as well, of all lines or of that with the byte."""
 
     def __init__(
         self,
@@ -142,22 +149,13 @@ class Explainer(Tracer):
         tell_unparsed: Callable[[Unparsed], None],
         offset: int | None,
     ) -> None:
-        super().__init__(settings._replace(keep_unparsed=None), wanted, tell)
+        super().__init__(settings._replace(keep_unparsed=None), wanted, tell, offset)
         self._tell_unparsed = tell_unparsed
-        self._offset = offset
-        self.line: StoryLine | None = None
-
-    def read(self, block: Block, header: FileHeader, arrival: datetime | None) -> list[Event]:
-        """Join the lines of a block, and look whether one of them is wanted."""
-        events = super().read(block, header, arrival)
-        if self._offset is not None and self.line is None:
-            self.line = find_line(block, header.origin.path, self._offset)
-        return events
 
     def look(self, _: Iterable[bytes] = ()) -> None:
         """Tell what was not understood."""
         for line in self.counts.take_unparsed():
-            if self._offset is None or 0 <= self._offset - line.offset <= len(line.text):
+            if self.offset is None or 0 <= self.offset - line.offset <= len(line.text):
                 self._tell_unparsed(line)
 
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from itertools import count
 from typing import TYPE_CHECKING
 
 import structlog
@@ -38,8 +37,7 @@ if TYPE_CHECKING:
 STOP_WITHIN = timedelta(seconds=8)
 """For everything to end; users are promised ten seconds after a signal."""
 
-LOOK_SECONDS = 1.0  # how often calls of outputs are looked at that do not return
-SHOW_EVERY = 2  # looks, until it is shown how the service is
+LOOK_SECONDS = 2.0  # between looks at how the service is, and at calls that do not return
 
 _log = structlog.get_logger(__name__)
 
@@ -135,8 +133,8 @@ class Runtime:
 
     def _look_after(self) -> None:
         """Look for calls of outputs that do not return, and trim what is left of the spool."""
-        for number in count():
-            if self._show is not None and number % SHOW_EVERY == 0:
+        while True:
+            if self._show is not None:
                 with suppress(SpoolError):
                     self._show(observe(self.spool.folder, self.deliveries))
             if self._is_over.wait(LOOK_SECONDS):

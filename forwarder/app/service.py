@@ -166,10 +166,10 @@ class Service:
         """Begin with a configuration; wait while the spool cannot be opened."""
         is_logged = False
         self._renew_deadline()
+        self._serve(config.http)
         runtime: Runtime | None = None
         while runtime is None:
             try:
-                self._serve(config.http)
                 show = self._show if self._systemd.listens or self._http else None
                 runtime = Runtime(config, outputs, self._live, show, once=self._once)
             except BlockedError as error:
@@ -187,6 +187,7 @@ class Service:
                 number = self._next_signal(min(left, _RETRY_SECONDS))
                 if number == signal.SIGHUP:
                     config, outputs = self._load() or (config, outputs)
+                    self._serve(config.http)
                 elif number is not None:
                     self._is_good = not self._once
                     return None
@@ -197,8 +198,8 @@ class Service:
         runtime.start()
         self._systemd.tell("READY=1")
         known = {"outputs": ",".join(config.outputs), "state": str(config.state)}
-        if self._http is not None:
-            known["http"] = self._http.settings.place
+        if config.http is not None and not self._once:
+            known["http"] = config.http.place
         _log.info("The service has begun.", inputs=len(config.inputs), **known)
         return runtime
 
@@ -208,13 +209,9 @@ class Service:
             self._site.show(seen)
 
     def _serve(self, settings: "HttpSettings | None") -> None:
-        """Serve pages as configured; a socket that is to stay does, with its connections."""
-        http = self._http
-        if http is not None and settings is not None and http.settings.listen == settings.listen:
-            http.change(settings)
-            return
-        if http is not None:
-            http.close()
+        """Serve pages as they are configured now."""
+        if self._http is not None:
+            self._http.close()
             self._http = None
         if settings is None or self._once:
             return

@@ -27,7 +27,7 @@ from datetime import timedelta
 from hashlib import sha256
 from http import HTTPStatus
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import h11
 import structlog
@@ -39,9 +39,6 @@ from forwarder.events import Action
 from forwarder.inputs.syslog.sockets import bind, server_context
 from forwarder.pages import STYLE, Series, document, plot, table, text
 from forwarder.text import iso_time, json_text, many
-
-if TYPE_CHECKING:
-    import ssl
 
 MAX_CONNECTIONS = 64  # a few monitors and browsers, with several each
 SECONDS = 20.0
@@ -102,13 +99,18 @@ class HttpServer:
         self._answer_page = answer
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._servers: list[asyncio.Server] = []
-        self._context: ssl.SSLContext | None = None
-        self.change(settings)
+        self._token = settings.token
+        self._context = settings.tls_files and server_context(settings.tls_files)
+        if settings.is_open:
+            _log.warning(
+                "All who reach this address can read the status page; set token below http.",
+                address=settings.place,
+            )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="http", daemon=True)
         self._thread.start()
         try:
-            self._run(self._open())
+            self._run(self._open(settings))
         except BaseException:
             self.close()
             raise
@@ -117,16 +119,6 @@ class HttpServer:
     def port(self) -> int:
         """Where it listens."""
         return int(self._servers[0].sockets[0].getsockname()[1])
-
-    def change(self, settings: HttpSettings) -> None:
-        """Go on with another token and other certificates, which are read again."""
-        self._context = settings.tls_files and server_context(settings.tls_files)
-        self.settings = settings
-        if settings.is_open:
-            _log.warning(
-                "All who reach this address can read the status page; set token below http.",
-                address=settings.place,
-            )
 
     def close(self) -> None:
         """Close the socket and all connections, whatever they do; does nothing the second time."""
@@ -141,8 +133,8 @@ class HttpServer:
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(SECONDS)
 
-    async def _open(self) -> None:
-        for each in bind(self.settings.listen, self.settings.place):
+    async def _open(self, settings: HttpSettings) -> None:
+        for each in bind(settings.listen, settings.place):
             server = await asyncio.start_server(self._accept, sock=each, limit=_READ_BYTES)
             self._servers.append(server)
 
@@ -202,8 +194,7 @@ class HttpServer:
 
     def _may_read(self, authorization: str) -> bool:
         """Whether a client sends the token: as such, or as the password that a browser asks for."""
-        token = self.settings.token
-        if token is None:
+        if self._token is None:
             return True
         scheme, _, given = authorization.partition(" ")
         if scheme.lower() == "basic":
@@ -211,7 +202,7 @@ class HttpServer:
                 given = b64decode(given).decode("utf-8", "replace").partition(":")[2]
             except ValueError:
                 return False
-        return hmac.compare_digest(given.strip().encode(), token.get_secret_value().encode())
+        return hmac.compare_digest(given.strip().encode(), self._token.get_secret_value().encode())
 
 
 async def _receive(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request | None:
