@@ -17,6 +17,8 @@ from forwarder.app import taps
 from forwarder.app.service import Service
 from forwarder.app.taps import Taps, listen
 from forwarder.cli.main import main
+from forwarder.cli.status import tap
+from forwarder.ecs.filters import Filter, Rule
 from forwarder.errors import ForwarderError
 from forwarder.events import Document
 from forwarder.output import Failure
@@ -156,6 +158,13 @@ def test_what_cannot_be_meant_is_said(tmp_path: Path, option: str, words: str) -
     done = CliRunner().invoke(main, ["tap", "-c", str(path), option])
     assert done.exit_code == 2
     assert words in " ".join(done.stderr.split())
+
+
+def test_a_user_may_contain_commas() -> None:
+    """Only a comma before NAME= begins another condition."""
+    options = ["-c", "esa.yaml", "--filter", "user=Anna,B, user=c,outcome=failure"]
+    rules = tap.make_context("tap", options).params["rules"]
+    assert rules == Filter(keep=(Rule(user=("anna,b", "c"), outcome=("failure",)),))
 
 
 def test_an_output_shows_what_it_accepted(tmp_path: Path) -> None:

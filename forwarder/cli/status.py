@@ -1,6 +1,7 @@
 """The running service: ``status`` tells how it is doing, ``tap`` shows documents as they pass."""
 
 import os
+import re
 import select
 import sys
 import threading
@@ -38,6 +39,8 @@ _UNKNOWN = 3
 _MAX_SAID = 5  # in a line; Nagios takes 4 KB of one
 _LEVELS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 """By exit code, for monitors that speak as Nagios does."""
+
+_COMMA_BEFORE_NAME = re.compile(r",(?=\s*\w*\s*=)")  # users may contain others
 
 
 @click.command()
@@ -142,7 +145,7 @@ def _read_filter(_: click.Context, __: click.Parameter, texts: Sequence[str]) ->
     from forwarder.ecs.filters import Filter
 
     found = defaultdict[str, list[str]](list)
-    for part in ",".join(texts).split(","):
+    for part in _COMMA_BEFORE_NAME.split(",".join(texts)):
         name, equals, value = (x.strip() for x in part.partition("="))
         if not (name and equals):
             raise click.BadParameter(f"{quoted(part)} is not NAME=VALUE.")
@@ -167,7 +170,8 @@ def _read_filter(_: click.Context, __: click.Parameter, texts: Sequence[str]) ->
     multiple=True,
     callback=_read_filter,
     help="Only documents for which all of this holds: user, source (a network), action, outcome, "
-    "appliance. Of a name that is there twice, either value will do.",
+    "appliance. Of a name that is there twice, either value will do. Values are compared whole: * "
+    "is not a wildcard.",
 )
 @format_option("table", "ndjson", help_="A table for people, or one JSON document a line.")
 def tap(path: Path, output: str | None, rules: "Filter | None", form: str) -> NoReturn:
