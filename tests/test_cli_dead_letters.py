@@ -112,7 +112,7 @@ def test_the_source_is_taken_from_the_document(
     assert (letter.source, letter.document.body, letter.status) == (source, body, None)
     assert letter.reason == "?" + "r" * 4094 + "…"
     assert json.loads(as_json(letter)) == json.loads(as_json(letter, indent=True))
-    assert len(as_row(letter)) < 320
+    assert as_row(letter)[0] == "1"
 
 
 def test_replaying_survives_and_ends_with_the_delivery(folder: Path) -> None:
@@ -215,9 +215,9 @@ def test_the_commands_work_whether_or_not_the_service_runs(
     assert listed.stdout.splitlines()[:6] == [
         "no (output a)",
         "2 dead letters:",
-        "NUMBER    TIME (UTC)           REPLAY  SOURCE",
-        "1         2026-03-01 06:41:09          /srv/esa/mail.log at byte 30",
-        "2         2026-03-01 06:41:09          /srv/esa/mail.log at byte 50",
+        "NUMBER  TIME (UTC)           REPLAY  SOURCE",
+        "1       2026-03-01 06:41:09          /srv/esa/mail.log at byte 30",
+        "2       2026-03-01 06:41:09          /srv/esa/mail.log at byte 50",
         "",
     ]
     assert "\x1b" not in listed.stdout
@@ -319,7 +319,7 @@ def test_reasons_that_differ_in_details_are_one(tmp_path: Path, config: Path) ->
         spool.advance("a", batch, [dead_letter("a", x, NOW) for x in failures])
     lines = run(config, "list").stdout.splitlines()
     assert lines[0].startswith("https://es0:9200 answers 400 for a document in x: failed to parse")
-    assert lines[1:3] == ["10 dead letters:", "NUMBER    TIME (UTC)           REPLAY  SOURCE"]
+    assert lines[1:3] == ["10 dead letters:", "NUMBER  TIME (UTC)           REPLAY  SOURCE"]
     assert lines[13] == ""
     assert "[source.ip]" in lines[14]
     assert lines[15] == "20 dead letters, the oldest:"

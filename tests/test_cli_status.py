@@ -242,7 +242,7 @@ def test_status_for_people(tmp_path: Path) -> None:
 def test_a_long_name_leaves_the_table_readable() -> None:
     """An account that uploads logs names their folder."""
     table = Table(("File", "Appliance", "Size"), [("a", "x" * 255, 5)], ("Appliance",))
-    assert [*format_table(table)] == [
+    assert [*format_table(*table)] == [
         f"FILE  APPLIANCE{' ' * 55}  SIZE",
         f"a     {'x' * 63}…     5",
     ]

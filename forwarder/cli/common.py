@@ -15,7 +15,6 @@ from forwarder.events import UNPARSED
 from forwarder.text import escaped, show
 
 if TYPE_CHECKING:
-    from forwarder.app.status import Table
     from forwarder.config.load import Config
 
 DONE = 0
@@ -74,18 +73,18 @@ def format_row(cells: Iterable[str], columns: Sequence[Column]) -> str:
     return "  ".join(map(_format_cell, cells, columns)).rstrip()
 
 
-def format_table(table: "Table") -> Iterator[str]:
-    """Align rows below a head, each column as wide as needed."""
-    rows = [[*map(show, x)] for x in table.rows]
-    whole = [[x.upper() for x in table.head], *rows]
-    left = {table.head[0], *table.left}
+def format_table(
+    head: Sequence[str], rows: Iterable[Iterable[object]], left: Sequence[str] = ()
+) -> Iterator[str]:
+    """Align rows below a head; all columns but the first one and ``left`` to the right."""
+    whole = [[x.upper() for x in head], *([*map(show, x)] for x in rows)]
     columns = [
         Column(
             min(max(terminal_width(escaped(x)) for x in column), _MOST.get(name, sys.maxsize)),
-            right=name not in left,
+            right=name not in {head[0], *left},
             most=_MOST.get(name, 0),
         )
-        for name, column in zip(table.head, zip(*whole, strict=True), strict=True)
+        for name, column in zip(head, zip(*whole, strict=True), strict=True)
     ]
     return (format_row(x, columns) for x in whole)
 

@@ -7,20 +7,18 @@ soon as the service runs again.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import orjson
 
 from forwarder.cli.common import (
-    Column,
     config_option,
     fail,
     format_option,
-    format_row,
+    format_table,
     load_or_end,
     print_result,
 )
@@ -37,8 +35,7 @@ if TYPE_CHECKING:
 _CHANGED_AT_ONCE = 2000
 """Dead letters in one transaction: a tenth of a second, so that the service, which writes to the
 same database, goes on meanwhile."""
-_COLUMNS = {"NUMBER": Column(8), "TIME (UTC)": Column(19), "REPLAY": Column(6), "SOURCE": Column(0)}
-_ALIGNED = tuple(_COLUMNS.values())
+_COLUMNS = ("Number", "Time (UTC)", "Replay", "Source")
 _SHOWN = 10  # of the letters with one reason
 _MAX_GROUPS = 1000  # reasons may quote what strangers wrote: further ones are counted together
 _MAX_REASON = 500  # characters; the command show has all of it
@@ -107,7 +104,7 @@ def show(path: Path, numbers: tuple[int, ...]) -> None:
 
 @dead_letters.command()
 @_selecting
-def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bool) -> None:
+def replay(**selected: Any) -> None:  # noqa: ANN401 - of `_selecting`
     """Deliver dead letters to their outputs again.
 
     The service delivers them at once, or when it is started. What is rejected again stays a dead
@@ -115,25 +112,25 @@ def replay(path: Path, numbers: tuple[int, ...], output: str | None, *, every: b
     """
     from forwarder.spool.dead_letters import mark
 
-    _change_selected(path, numbers, output, mark, "to be delivered again", every=every)
+    _change_selected(mark, "to be delivered again", **selected)
 
 
 @dead_letters.command()
 @_selecting
-def purge(path: Path, numbers: tuple[int, ...], output: str | None, *, every: bool) -> None:
+def purge(**selected: Any) -> None:  # noqa: ANN401
     """Delete dead letters for good."""
     from forwarder.spool.dead_letters import remove
 
-    _change_selected(path, numbers, output, remove, "deleted", every=every)
+    _change_selected(remove, "deleted", **selected)
 
 
-def _change_selected(  # noqa: PLR0913
-    path: Path,
-    numbers: Sequence[int],
-    output: str | None,
+def _change_selected(  # noqa: PLR0913 - one an option
     change: "Change",
     done: str,
     *,
+    path: Path,
+    numbers: Sequence[int],
+    output: str | None,
     every: bool,
 ) -> None:
     """Change what is selected; without a selection, everything could be lost by mistake."""
@@ -199,49 +196,40 @@ def change_letters(folder: Path, selection: "Selection", change: "Change") -> li
     return found
 
 
-@dataclass(slots=True)
-class _Group:
-    title: str
-    count: int = 0
-    numbers: list[int] = field(default_factory=list)  # of the oldest
-
-
 def _by_reason(folder: Path, selection: "Selection") -> Iterator[str]:
     from forwarder.spool.dead_letters import Selection
 
     groups = _group(folder, selection)
     if not groups:
         yield "No dead letters."
-    for place, group in enumerate(groups):
+    for place, (title, numbers) in enumerate(groups):
         if place:
             yield ""
-        yield escaped(group.title)
-        yield f"{many(group.count, 'dead letter')}{', the oldest:' * (group.count > _SHOWN) or ':'}"
-        yield format_row(_COLUMNS, _ALIGNED)
-        for letter in read_letters(folder, Selection(numbers=group.numbers)):
-            yield as_row(letter)
+        yield escaped(title)
+        which = ", the oldest" if len(numbers) > _SHOWN else ""
+        yield f"{many(len(numbers), 'dead letter')}{which}:"
+        letters = read_letters(folder, Selection(numbers=numbers[:_SHOWN]))
+        yield from format_table(_COLUMNS, [*map(as_row, letters)], left=_COLUMNS)
 
 
-def _group(folder: Path, selection: "Selection") -> list[_Group]:
+def _group(folder: Path, selection: "Selection") -> list[tuple[str, list[int]]]:
+    """Return the numbers of letters, oldest first, by a title for their reason."""
     from forwarder.spool.dead_letters import page_of_reasons
     from forwarder.spool.stats import read_spool
 
-    groups: dict[tuple[object, ...], _Group] = {}
+    groups: dict[tuple[object, ...], tuple[str, list[int]]] = {}
     after = 0
     while page := read_spool(folder, partial(page_of_reasons, selection=selection, after=after)):
         for number, output, status, reason in page:
             key: tuple[object, ...] = (output, status, _kind_of(reason))
-            group = groups.get(key)
-            if group is None:
+            if key not in groups:
                 title = f"{shortened(reason, _MAX_REASON)} (output {output})"
                 if len(groups) >= _MAX_GROUPS:
                     key, title = (), "further reasons"
-                group = groups.setdefault(key, _Group(title))
-            group.count += 1
-            if len(group.numbers) < _SHOWN:
-                group.numbers.append(number)
+                groups.setdefault(key, (title, []))
+            groups[key][1].append(number)
         after = page[-1][0]
-    return list(groups.values())
+    return [*groups.values()]
 
 
 @lru_cache(maxsize=1000)
@@ -250,17 +238,12 @@ def _kind_of(reason: str) -> int:
     return hash(_DETAIL.sub("", reason))
 
 
-def as_row(letter: "DeadLetter") -> str:
-    """Show a dead letter as a line for people, without its reason."""
+def as_row(letter: "DeadLetter") -> tuple[object, ...]:
+    """Show a dead letter as cells of a table for people, without its reason."""
     path, offset = letter.source or ("", None)
     source = path if offset is None else f"{path} at byte {offset:,}"
-    cells = (
-        str(letter.number),
-        letter.time.strftime("%Y-%m-%d %H:%M:%S"),
-        "yes" if letter.replay else "",
-        source,
-    )
-    return format_row(cells, _ALIGNED)
+    time = letter.time.strftime("%Y-%m-%d %H:%M:%S")
+    return str(letter.number), time, "yes" if letter.replay else "", source
 
 
 def as_json(letter: "DeadLetter", *, indent: bool = False) -> str:

@@ -130,7 +130,7 @@ def as_text(state: "Status") -> Iterator[str]:
             yield ""
         yield from section.lines
         for table in section.tables:
-            yield from format_table(table)
+            yield from format_table(*table)
 
 
 def _read_filter(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> "Filter | None":
