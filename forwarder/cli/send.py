@@ -8,9 +8,8 @@ Lines that have another form are sent as they are, with a priority if they have 
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -30,8 +29,6 @@ _FILE_LINE = re.compile(
 )
 _HAS_PRIORITY = re.compile(rb"<\d{1,3}>")
 _TIMEOUT_SECONDS = 60.0  # without progress: a receiver whose spool is full makes its senders wait
-_SLICES = 50  # of a second, in which a rate is kept
-_AT_ONCE = 1_000  # messages, where there is no rate
 
 
 def _address(_: click.Context, __: click.Parameter, text: str) -> "Address":
@@ -84,18 +81,21 @@ def send(  # noqa: PLR0913 - one an option
         connection = _connect(to, ca)
     except OSError as error:
         fail(f"{to.url} cannot be reached: {_words(error)}")
-    lines = (line for file in found.files for line in _lines(file.path))
     number = 0
     try:
         with connection:
-            for messages in _paced((as_message(x, host, tag) for x in lines), rate):
-                _send(connection, messages, is_stream=to.transport.is_stream)
-                number += len(messages)
+            for line in (line for file in found.files for line in _lines(file.path)):
+                if rate is not None:
+                    time.sleep(max(0.0, begun + number / rate - time.monotonic()))
+                message = as_message(line, host, tag)
+                # A message of a stream ends in a newline; a datagram is one.
+                connection.sendall(message + b"\n" if to.transport.is_stream else message)
+                number += 1
             if hasattr(connection, "unwrap"):  # of TLS
                 with suppress(OSError):  # many receivers close at once
                     connection.unwrap()
     except OSError as error:
-        fail(f"{to.url} takes nothing more: {_words(error)}; about {number} messages were sent")
+        fail(f"{to.url} takes nothing more: {_words(error)}; about {number:,} messages were sent")
     except ForwarderError as error:
         fail(str(error))
     seconds = time.monotonic() - begun
@@ -134,14 +134,6 @@ def _connect(to: "Address", ca: Path | None) -> "socket.socket":
     return connection
 
 
-def _send(connection: "socket.socket", messages: list[bytes], *, is_stream: bool) -> None:
-    if is_stream:
-        connection.sendall(b"\n".join((*messages, b"")))
-    else:
-        for message in messages:
-            connection.send(message)
-
-
 def _lines(path: str) -> Iterator[bytes]:
     from forwarder.inputs.block_reader import read_blocks
 
@@ -152,18 +144,6 @@ def _lines(path: str) -> Iterator[bytes]:
             yield from (x.removesuffix(b"\r") for x in lines if x)
     if rest:
         yield rest
-
-
-def _paced(messages: Iterable[bytes], rate: int | None) -> Iterator[list[bytes]]:
-    """Return messages in parts, so many a second."""
-    messages = iter(messages)
-    begun, sent = time.monotonic(), 0
-    size = _AT_ONCE if rate is None else max(1, rate // _SLICES)
-    while part := [*islice(messages, size)]:
-        if rate is not None:
-            time.sleep(max(0.0, begun + sent / rate - time.monotonic()))
-        yield part
-        sent += len(part)
 
 
 def _words(error: OSError) -> str:
