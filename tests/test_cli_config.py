@@ -138,7 +138,7 @@ def _find_loudly(types: list[str]) -> object:
     return find_plugins(types)
 
 
-PRINT = "from forwarder.cli.common import print_result; print_result('x' * 9999)"
+PRINT = "from forwarder.cli.main import print_result; print_result('x' * 9999)"
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from forwarder.app.status import Table, describe
-from forwarder.cli.common import format_table
-from forwarder.cli.main import main
+from forwarder.cli.main import format_table, main
 from forwarder.cli.status import as_text
 from forwarder.output import Failure
 from forwarder.spool.cursors import OutputError, Rejecting

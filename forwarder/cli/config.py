@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from forwarder.cli.common import BAD_CONFIG, DONE, FAILED, config_file, load_or_end, print_result
+from forwarder.cli.main import BAD_CONFIG, DONE, FAILED, config_file, load_or_end, print_result
 from forwarder.errors import ConfigError, ForwarderError
 from forwarder.text import escaped
 

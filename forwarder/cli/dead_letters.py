@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import orjson
 
-from forwarder.cli.common import (
+from forwarder.cli.main import (
     config_option,
     fail,
     format_option,

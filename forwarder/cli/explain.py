@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 import orjson
 
-from forwarder.cli.common import (
+from forwarder.cli.main import (
     BAD_CONFIG,
     DONE,
     FAILED,

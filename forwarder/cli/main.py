@@ -1,4 +1,4 @@
-"""The command ``esa-forwarder``.
+"""The command ``esa-forwarder``, and what its commands share.
 
 Standard output is for documents, and for what a command was asked to print; everything else goes
 to standard error.
@@ -8,12 +8,35 @@ the number of a signal that ended it. What a command needs is imported when it r
 answers at once.
 """
 
+import sys
 from collections import UserDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import wraps
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from forwarder import __version__
+from forwarder.cli.start import drop_output
+from forwarder.text import escaped, show
+
+if TYPE_CHECKING:
+    from forwarder.config.load import Config
+
+DONE = 0
+FAILED = 1
+BAD_CONFIG = 2  # as click ends for a wrong option
+
+_MOST = {"Appliance": 64}
+"""How wide columns become: strangers make names of folders, and JSON has them whole."""
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
 _MODULES = {
     "check": "config",
@@ -49,3 +72,166 @@ class _Commands(UserDict[str, click.Command]):
 @click.version_option(__version__, prog_name="esa-forwarder")
 def main() -> None:
     """Turn the mail logs of Cisco Secure Email Gateways into authentication events."""
+
+
+def fail(sentence: str, code: int = FAILED) -> NoReturn:
+    """Print an error, with a full stop, and end the command."""
+    click.echo(f"error: {sentence.removesuffix('.')}.", err=True)
+    sys.exit(code)
+
+
+def require_stdout() -> None:
+    """End the command where standard output is closed, as after ``>&-`` in a shell."""
+    if sys.stdout is None:
+        fail("standard output is closed; there is nowhere to write to")
+
+
+def print_result(text: str) -> None:
+    """Print at once, and end the command where the reader has gone away."""
+    require_stdout()
+    try:
+        click.echo(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        drop_output()
+        sys.exit(DONE)
+    except OSError as error:
+        drop_output()
+        fail(f"standard output cannot be written: {error.strerror}")
+
+
+class Column(NamedTuple):
+    """How a column is aligned."""
+
+    width: int
+    right: bool = False  # whether it holds numbers, which are aligned to the right
+    most: int = 0  # longer text is cut with an ellipsis; 0 for never
+
+
+def format_row(cells: Iterable[str], columns: Sequence[Column]) -> str:
+    """Align cells in columns; invisible characters are shown by their codes."""
+    return "  ".join(map(_format_cell, cells, columns)).rstrip()
+
+
+def format_table(
+    head: Sequence[str], rows: Iterable[Iterable[object]], left: Sequence[str] = ()
+) -> Iterator[str]:
+    """Align rows below a head; all columns but the first one and ``left`` to the right."""
+    whole = [[x.upper() for x in head], *([*map(show, x)] for x in rows)]
+    columns = [
+        Column(
+            min(max(terminal_width(escaped(x)) for x in column), _MOST.get(name, sys.maxsize)),
+            right=name not in {head[0], *left},
+            most=_MOST.get(name, 0),
+        )
+        for name, column in zip(head, zip(*whole, strict=True), strict=True)
+    ]
+    return (format_row(x, columns) for x in whole)
+
+
+def _format_cell(text: str, column: Column) -> str:
+    text = escaped(text)
+    most = column.most
+    if most and (len(text) > most or terminal_width(text) > most):
+        text = text[: most - 1]
+        while terminal_width(text) >= most:
+            text = text[:-1]
+        text += "…"
+    fill = " " * (column.width - terminal_width(text))
+    return fill + text if column.right else text + fill
+
+
+def terminal_width(text: str) -> int:
+    """Count the columns of a terminal that a text takes: Chinese takes two a character."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth  # its tables cost more than most of ours
+
+    return wcswidth(text)
+
+
+def _config_option(*, required: bool) -> Callable[[_Command], _Command]:
+    return click.option(
+        *("--config", "-c", "path"),
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        required=required,
+        envvar="ESA_FORWARDER_CONFIG",
+        show_envvar=True,
+        help="The configuration, in YAML.",
+    )
+
+
+config_option = _config_option(required=True)  # -c alone, for commands that have other arguments
+
+
+def config_file(command: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+    """Add the option -c, and FILE as an argument, which means the same."""
+
+    @wraps(command)
+    def with_path(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
+        file = kwargs.pop("file")
+        if file is None and kwargs["path"] is None:
+            raise click.UsageError("name the configuration: FILE, or -c FILE.")
+        if file is not None:
+            source = click.get_current_context().get_parameter_source("path")
+            if source is ParameterSource.COMMANDLINE:
+                raise click.UsageError("the configuration is named twice: use FILE or -c FILE.")
+            kwargs["path"] = file  # rather than that of the environment
+        return command(*args, **kwargs)
+
+    argument = click.argument("file", required=False, type=click.Path(path_type=Path))
+    return _config_option(required=False)(argument(with_path))
+
+
+def format_option(*forms: str, help_: str) -> Callable[[_Command], _Command]:
+    """Return the option --format; the first form is the usual one."""
+    return click.option(
+        *("--format", "form"),
+        type=click.Choice(forms),
+        default=forms[0],
+        show_default=True,
+        help=help_,
+    )
+
+
+def load_or_end(path: Path, *, without_logins: bool = False, advice: str = "") -> "Config":
+    """Load a configuration; if it has issues, print all of them and end the command.
+
+    The settings by which outputs log in can be left out; where only these are at fault, some advice
+    is printed.
+    """
+    from forwarder import log
+    from forwarder.config.load import InvalidConfigError, load
+    from forwarder.plugins import find_outputs, stdout_to_stderr
+
+    log.configure("logfmt", "warning")  # plugins may log while they are loaded
+    try:
+        with stdout_to_stderr():
+            return load(path, find_outputs, without_logins=without_logins)
+    except InvalidConfigError as error:
+        for issue in str(error).splitlines():
+            click.echo(f"error: {issue}", err=True)
+        if advice:
+            with suppress(InvalidConfigError), stdout_to_stderr():
+                load(path, find_outputs, without_logins=True)
+                click.echo(advice, err=True)
+        sys.exit(BAD_CONFIG)
+
+
+def as_configured(reader: str) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    """Return a callback that reads an option as the configuration does, by config.types."""
+
+    def read(_: click.Context, __: click.Parameter, text: str | None) -> object:
+        if text is None:
+            return None
+        from forwarder.config import types
+
+        try:
+            return getattr(types, reader)(text)
+        except types.InvalidValue as error:
+            from forwarder.config.errors import quoted
+
+            raise click.BadParameter(f"{quoted(text)} {error}.") from error
+
+    return read

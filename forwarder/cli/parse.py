@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 import orjson
 
-from forwarder.cli.common import (
+from forwarder.cli.main import (
     DONE,
     FAILED,
     Column,
     as_configured,
     format_option,
     format_row,
-    format_unparsed,
     load_or_end,
     require_stdout,
 )
 from forwarder.cli.start import drop_output
 from forwarder.events import (
     GIVE_NAMES,
+    UNPARSED,
     WARNINGS,
     Counters,
     Unparsed,
@@ -224,6 +224,11 @@ def terminal_line(document: bytes) -> str:
 def unparsed_line(line: Unparsed) -> str:
     """Show a line that was not understood, where it is, and what is wrong with it."""
     return format_unparsed(line.kind, line.path, line.offset, decoded(line.text))
+
+
+def format_unparsed(kind: str, path: str | None, offset: int, text: str) -> str:
+    """Say where a line is, what is wrong with it, and what it is."""
+    return escaped(f"{path or '-'}:{offset}: {UNPARSED[kind]}: {text}")
 
 
 def row(document: bytes) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from forwarder.cli.common import (
+from forwarder.cli.main import (
     DONE,
     FAILED,
     Column,

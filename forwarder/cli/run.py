@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from forwarder.cli.common import (
+from forwarder.cli.main import (
     BAD_CONFIG,
     DONE,
     FAILED,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from forwarder.cli.common import DONE, fail
+from forwarder.cli.main import DONE, fail
 from forwarder.errors import ForwarderError
 
 if TYPE_CHECKING:

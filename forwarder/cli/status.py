@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from forwarder.cli.common import (
+from forwarder.cli.main import (
     BAD_CONFIG,
     DONE,
     config_file,
     fail,
     format_option,
     format_table,
-    format_unparsed,
     load_or_end,
     print_result,
     require_stdout,
@@ -80,6 +79,8 @@ def status(path: Path, form: str, *, unparsed: bool, check: bool) -> NoReturn:
     if check:
         _end_check(*_verdict(state))
     if unparsed and form == "table":  # JSON has them in any case
+        from forwarder.cli.parse import format_unparsed
+
         lines = [format_unparsed(**x) for x in (state["inputs"] or {}).get("unparsed", ())]
         none = "The service knows of no line that it did not understand."
         print_result("\n".join(lines) or none)
