@@ -325,7 +325,7 @@ def test_rules_are_complete() -> None:
     for rule in RULES:
         assert rule["risk_score"] == scores[rule["severity"]], rule["name"]
         assert rule["false_positives"], rule["name"]
-        for part in ("What it says", "What to look at", "What to do", "If it is a false alarm"):
+        for part in ("What happened", "What to look at", "What to do", "If it is a false alarm"):
             assert f"## {part}\n" in rule["note"], rule["name"]
         assert [y["id"] for x in rule["threat"] for y in x["technique"]], rule["name"]
         assert not rule["enabled"], rule["name"]

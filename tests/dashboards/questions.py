@@ -50,10 +50,10 @@ QUESTIONS = (
             "cisco_esa.sender.country",
             "cisco_esa.connection.id",
         ),
-        "*Morning*, *Sources with refusals* and *Accounts with refusals*. A source that was refused "
-        "nearly always, with many accounts, tries names. One account, one source and a steady pace, which "
-        "the page *Source* shows: an old password. A source with few refusals among many logins is an "
-        "office.",
+        "*Morning*, *Sources with refusals* and *Accounts with refusals*. A source that was nearly "
+        "always refused, with many accounts, is trying names. One account, one source and a steady pace "
+        "(see the page *Source*) suggest an old password. A source with few refusals among many logins "
+        "is an office.",
     ),
     Question(
         "attempts",
@@ -69,10 +69,10 @@ QUESTIONS = (
             "cisco_esa.sender.country",
             "cisco_esa.connection.id",
         ),
-        "*Morning*, *Refused, and did they get in?*: those that got in, and never before, are on top. A "
-        "source that was refused as some accounts, and got in as another, is in *Sources with refusals*, "
-        "with accepted logins. For one source, the page *Source*, or the saved search with `source.ip` as "
-        "a filter.",
+        "*Morning*, *Refused, and did they get in?* lists first those that got in for the first time. "
+        "*Sources with refusals* shows a source that was refused with some accounts and got in with "
+        "another. For one source, use the page *Source*, or the saved search with a filter on "
+        "`source.ip`.",
     ),
     Question(
         "accepted",
@@ -88,8 +88,8 @@ QUESTIONS = (
             "host.name",
             "cisco_esa.connection.id",
         ),
-        "The page *Account*: each source and network with its first login in 30 days, and a map. What is "
-        "new for any account is in *Morning*, *New networks of accounts*.",
+        "The page *Account* shows a map, and each source and network with its first login in 30 days. "
+        "*Morning*, *New networks of accounts* shows what is new for any account.",
     ),
     Question(
         "sent",
@@ -97,9 +97,9 @@ QUESTIONS = (
         "Sessions: what was sent after a login",
         CLOSED,
         (ACCOUNT, "source.ip", *_SENT),
-        "The pages *Account* and *Source*, *Sessions: what was sent after a login*; recipients an hour "
-        "are in a chart. Subjects and recipients are not in the documents: ask the appliance's message "
-        "tracking, or `esa-forwarder trace` with the logs.",
+        "The pages *Account* and *Source*, *Sessions: what was sent after a login*; a chart shows "
+        "recipients per hour. Subjects and recipients are not in the documents: use the appliance's "
+        "message tracking, or `esa-forwarder trace` with the logs.",
     ),
     Question(
         "many-recipients",
@@ -107,8 +107,8 @@ QUESTIONS = (
         "Sessions with 40 recipients or more",
         f"{CLOSED} and cisco_esa.session.recipients >= 40",
         (ACCOUNT, "source.ip", *_SENT),
-        "*Morning*, *Mass mail*: the largest hour of each account, beside its usual largest hour. An "
-        "account may also send to many in many small sessions, which the saved search does not show.",
+        "*Morning*, *Mass mail* shows the largest hour of each account beside its usual largest hour. "
+        "The saved search does not find accounts that send to many recipients in many small sessions.",
     ),
     Question(
         "refused-first",
@@ -116,8 +116,8 @@ QUESTIONS = (
         "Sessions that began with refusals",
         f"{CLOSED} and cisco_esa.session.auth_failures > 0",
         (ACCOUNT, "source.ip", *_SENT),
-        "The saved search: refusals and the login were on one connection. Refusals on other connections "
-        "are in *Morning*, *Refused, and did they get in?*.",
+        "The saved search finds refusals on the same connection as the login. For refusals on other "
+        "connections, see *Morning*, *Refused, and did they get in?*.",
     ),
     Question(
         "without-tls",
@@ -133,10 +133,10 @@ QUESTIONS = (
             "host.name",
             "cisco_esa.connection.id",
         ),
-        "*Morning*, *Logins without TLS*; the saved search has their sources. Devices in your own "
-        "network are among them. `tls.established` is missing where TLS was not tried, so "
-        "`tls.established: false` would not find these. Logins whose connection is not known are left "
-        "out, because their TLS is not known either.",
+        "*Morning*, *Logins without TLS*; the saved search shows their sources, including devices in "
+        "your own network. `tls.established: false` would not find them, because the field is missing if "
+        "TLS was not tried. Logins without a known connection are left out, because their TLS is "
+        "unknown, too.",
     ),
     Question(
         "old-tls",
@@ -152,8 +152,8 @@ QUESTIONS = (
             "host.name",
             "cisco_esa.connection.id",
         ),
-        "*Health*, *TLS of logins*, and the saved search for who it is. In the panel, `(missing)` "
-        "stands for logins without TLS, or whose TLS is not in the logs; question 7 has the former.",
+        "*Health*, *TLS of logins*; the saved search shows who it is. In the panel, `(missing)` "
+        "stands for logins without TLS (see question 7), or whose TLS is not in the logs.",
     ),
     Question(
         "smart-host",
@@ -168,7 +168,7 @@ QUESTIONS = (
             "event.reason",
             "cisco_esa.connection.id",
         ),
-        "*Health*, *Logins to smart hosts*. `event.reason` is the answer of the smart host, and "
+        "*Health*, *Logins to smart hosts*. `event.reason` is the smart host's answer, and "
         "`cisco_esa.auth.profile` is what to fix.",
     ),
     Question(
@@ -177,8 +177,8 @@ QUESTIONS = (
         "Logins that could not be checked",
         UNCHECKED,
         ("host.name", "event.reason", ACCOUNT, "source.ip", "cisco_esa.connection.id"),
-        "*Health*, *Why logins could not be checked*: a misconfigured profile, a server that does not answer, or a "
-        "failed LDAP query.",
+        "*Health*, *Why logins could not be checked*: a misconfigured profile, a server that does not "
+        "respond, or a failed LDAP query.",
     ),
     Question(
         "uncorrelated",
@@ -193,7 +193,7 @@ QUESTIONS = (
             "cisco_esa.connection.id",
             "log.file.path",
         ),
-        "*Health*, *Appliances*. A few at the beginning of the logs are normal. If there are more, logs "
+        "*Health*, *Appliances*. A few at the start of the logs are normal; if there are more, logs "
         "are missing. The saved search also lists the ends of their sessions.",
     ),
     Question(
@@ -209,9 +209,9 @@ QUESTIONS = (
             "source.ip",
             "cisco_esa.session.recipients",
         ),
-        "The saved search, with `cisco_esa.connection.id` as a filter; any saved search has this "
-        "column, and a click on a value adds the filter. Attempts, the login, and what was sent follow "
-        "one another.",
+        "The saved search with a filter on `cisco_esa.connection.id`. Every saved search has this "
+        "column: click a value to add the filter. It lists attempts, the login, and what was sent, in "
+        "order.",
         ascending=True,
     ),
 )

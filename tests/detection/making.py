@@ -107,9 +107,9 @@ def _guide(rule: Rule) -> str:
     do = "\n".join(f"{x}. {y}" for x, y in enumerate(rule.do, 1))
     causes = "\n".join(f"- {x}" for x in rule.false_positives)
     return (
-        f"## What it says\n{rule.says}\n\n"
-        f"## What to look at\nButtons ask for the last {days} days. In a copied query, put the "
-        f"alert's value in place of `{{{{...}}}}`, braces included.\n\n{look}\n\n"
+        f"## What happened\n{rule.says}\n\n"
+        f"## What to look at\nButtons query the last {days} days. In a copied query, replace "
+        f"`{{{{...}}}}`, including the braces, with the alert's value.\n\n{look}\n\n"
         f"## What to do\n{do}\n\n"
         f"## If it is a false alarm\nKnown causes:\n{causes}\n\n{_exception(rule)}\n"
     )
@@ -121,8 +121,8 @@ def _exception(rule: Rule) -> str:
     field = "cisco_esa.auth.account" if subject == "user.name" else subject
     value = "" if field == subject else f" with the value of `{subject}`"
     return (
-        f"If it would come again, add a rule exception by `{field}`{value}; let it expire if the "
-        "cause will pass."
+        f"If it would recur, add a rule exception for `{field}`{value}; let it expire if the "
+        "cause is temporary."
     )
 
 
@@ -148,7 +148,7 @@ def _button(step: str, days: int) -> str:
 def _setup(rule: Rule) -> str:
     needs = [
         "Elasticsearch and Kibana 8.16 or newer (`STATS ... WHERE`).",
-        "What `esa-forwarder setup` installs: its mappings and `event.ingested`.",
+        "The mappings and pipeline (`event.ingested`) that `esa-forwarder setup` installs.",
     ]
     if rule.needs:
         needs.append(f"{rule.needs[0].upper()}{rule.needs[1:]}.")

@@ -53,26 +53,26 @@ _COUNTS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
 _DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "guessing": (
-            "A source, which may have logins, too, was refused 20 times or more within a day."
+            "A source was refused at least 20 times within a day; it may also have logins."
         ),
         "in_after_refusals": (
-            "A user was refused five times or more from a source, and logged in from there, within "
+            "A user was refused at least five times from a source, and logged in from there, within "
             "7 days. The order is not checked: see whether the refusals came first."
         ),
         "spraying": (
-            "A source, which may have logins, too, was refused as ten users or more within a day."
+            "A source was refused for at least ten users within a day; it may also have logins."
         ),
         "distributed_guessing": (
-            "A user was refused from eight sources or more within a day; the user's own may be "
-            "among them."
+            "A user was refused from at least eight sources within a day, possibly including the "
+            "user's own."
         ),
         "no_tls": (
-            "A client sent a password by PLAIN or LOGIN over the internet without TLS: anyone on "
-            "the way could read it, even if it was refused. Each attempt is found again."
+            "A client sent a password with PLAIN or LOGIN over the internet without TLS: anyone on "
+            "the path could read it, even if it was refused. Every attempt raises an alert."
         ),
         "smart_host": (
-            "A smart host refused the login of the appliance three times or more within a day: "
-            "mail to it waits or bounces."
+            "A smart host refused the appliance's login at least three times within a day: mail to "
+            "it is queued or bounces."
         ),
     }
 )

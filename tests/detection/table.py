@@ -37,18 +37,18 @@ class Rule(NamedTuple):
     """How Sigma can tell it; empty where it cannot."""
 
 
-_ASK = "Ask the user, by another way than mail."
-_ASK_NOW = "Ask the user at once, by phone; if there is no answer, lock the account first."
-_GROUP = "put `source.ip` into a sender group that is refused, such as `BLOCKED_LIST`."
-_REFUSE, _STRANGER = f"Refuse the source: {_GROUP}", f"If it is a stranger: {_GROUP}"
+_ASK = "Ask the user, but not by mail."
+_ASK_NOW = "Ask the user at once, by phone; if nobody answers, lock the account first."
+_GROUP = "add `source.ip` to a sender group that is refused, such as `BLOCKED_LIST`."
+_REFUSE, _STRANGER = f"Block the source: {_GROUP}", f"If it is a stranger, {_GROUP}"
 _LOCK = (
-    "If it was not the user: lock the account, have the password changed, and end its sessions.",
+    "If it was not the user, lock the account, have the password changed, and end its sessions.",
     _REFUSE,
-    "Look up in the appliance's message tracking what was sent since then, and to whom.",
+    "Check the appliance's message tracking for what was sent since then, and to whom.",
 )
 _GOT_IN = (
-    "If a source got in, treat the account as taken over: lock it, have the password changed, end its "
-    "sessions, and look up in the appliance's message tracking what it sent."
+    "If a source got in, treat the account as compromised: lock it, have the password changed, end its "
+    "sessions, and check the appliance's message tracking for what it sent."
 )
 _FROM, _USER = 'source.ip: "{{source.ip}}"', 'cisco_esa.auth.account: "{{user.name}}"'
 _HOST = 'destination.address: "{{destination.address}}"'
@@ -62,8 +62,8 @@ _OTHERS = (
 _BEFORE = f"Where does the user log in from? `{_USER} and {_GOOD}`"
 _SENT = f"What was sent? `{_USER} and {_CLOSED}`"
 _WHOSE = (
-    "Whose network is it? See `source.as.organization.name` and `cisco_esa.sender.country`, or ask "
-    "whois. Users are seldom at a hosting provider."
+    "Whose network is it? See `source.as.organization.name` and `cisco_esa.sender.country`, or use "
+    "whois. Users rarely log in from a hosting provider."
 )
 
 _NETWORKS = (
@@ -80,18 +80,18 @@ RULES = (
         "1d",
         "low",
         (GUESSING,),
-        "A public address without a login was refused 20 times or more within a day.",
-        ("A phone in a mobile network that goes on with an old password.",),
-        "The appliance refused `refusals` logins from `source.ip`, at least 20 of them within a day, as "
-        "`accounts`. No login came from there.",
+        "A public address without a login was refused at least 20 times within a day.",
+        ("A phone in a mobile network that keeps using an old password.",),
+        "The appliance refused `refusals` logins from `source.ip`, at least 20 of them within a day, for "
+        "`accounts`. No login from there succeeded.",
         (
-            f"As whom, and how fast? `{_FROM} and {_BAD}`. One account of yours at a steady pace: a "
+            f"Which accounts, and how fast? `{_FROM} and {_BAD}`. One account of yours at a steady pace: a "
             "device with an old password. Several accounts, or names that do not exist here: guessing.",
             _WHOSE,
             _IN.replace("get in", "get in since"),
         ),
         (
-            "If it is a device of yours or of a partner: have its password corrected.",
+            "If the device is yours or a partner's, have its password corrected.",
             _STRANGER,
             _GOT_IN,
         ),
@@ -107,17 +107,17 @@ RULES = (
         "8d",
         "high",
         (GUESSING, ACCOUNTS),
-        "An account was refused five times or more from an address within the last days, and then let "
-        "in from there for the first time: a password may have been guessed.",
+        "An account was refused at least five times from an address within 7 days, and then logged in "
+        "from there for the first time: its password may have been guessed.",
         (
-            "A new device whose owner mistyped the password again and again.",
-            "A device with an old password, in a network that is new for it, until its owner corrected it.",
+            "A new device whose owner repeatedly mistyped the password.",
+            "A device in a new network, with an old password until its owner corrected it.",
         ),
         "`user.name` was refused at least five times from `source.ip`, and then logged in from there, for "
         "the first time in 7 days, at `first_login`.",
         (
-            f"How far apart are the refusals? `{_USER} and {_FROM} and {_BAD}`. Seconds: a program. "
-            "Minutes: a person.",
+            f"How far apart are the refusals? `{_USER} and {_FROM} and {_BAD}`. Seconds suggest a "
+            "program, minutes a person.",
             _BEFORE,
             _SENT,
             _OTHERS,
@@ -129,16 +129,16 @@ RULES = (
     Rule(
         "03",
         "SMTP login from a new network while the account is guessed",
-        "4 strangers refused 8 times in a day as an account, and it logs in from a new network",
+        "4 strangers refused 8 times in a day for an account that logs in from a new network",
         queries.IN_WHILE_GUESSED,
         15,
         "8d",
         "high",
         (GUESSING, ACCOUNTS),
-        "Several strangers were refused as an account within a day, and somewhere else, in a network "
-        "that is new for the account, it logged in.",
-        ("A user who travels while the account is guessed; some accounts always are.",),
-        "Within a day, `strangers` addresses were refused as `user.name`, in networks from which it had "
+        "Several strangers were refused for an account within a day, and it logged in from elsewhere, in a "
+        "network that is new for it.",
+        ("A user who travels while the account is being guessed; some accounts always are.",),
+        "Within a day, `strangers` addresses were refused for `user.name`, in networks from which it had "
         "not logged in for 7 days. It also logged in from `source.ip`, in another network that is new for it.",
         (
             _BEFORE,
@@ -153,26 +153,26 @@ RULES = (
     Rule(
         "04",
         "password spraying from one source",
-        "10 accounts refused in a day from a source, and fewer than half as many accepted",
+        "10 accounts refused in a day from a source, fewer than half as many accepted",
         queries.SPRAYING,
         15,
         "1d",
         "medium",
         (SPRAYING, DISTRIBUTED),
-        "One address was refused as ten different accounts or more within a day, and accepted as fewer "
-        "than half of that.",
-        ("A gateway or terminal server that logs in for many users, with a wrong configuration.",),
-        "`source.ip` was refused as `users` accounts within a day, and got in as `accepted`. `accounts` "
-        "lists those that were refused, at most 100.",
+        "One address was refused for at least ten different accounts within a day, and accepted for fewer "
+        "than half as many.",
+        ("A misconfigured gateway or terminal server that logs in for many users.",),
+        "`source.ip` was refused for `users` accounts within a day, and got in with `accepted`. `accounts` "
+        "lists the refused ones, at most 100.",
         (
             _IN,
             f"What was sent from there? `{_FROM} and {_CLOSED}`",
-            "Do the names in `accounts` exist here? They tell where the list came from.",
+            "Do the names in `accounts` exist here? They show where the list came from.",
             _WHOSE,
         ),
         (
             _GOT_IN,
-            "If it is a gateway or partner of yours: have its configuration corrected.",
+            "If it is a gateway of yours or a partner's, have its configuration corrected.",
             _STRANGER,
         ),
         ("source.ip", "users", "accepted", "accounts"),
@@ -187,42 +187,41 @@ RULES = (
         "1d",
         "medium",
         (SPRAYING, DISTRIBUTED),
-        "Within an hour, many addresses in networks without a login were refused as many "
-        "accounts: spraying that hides behind many machines.",
+        "Within an hour, many addresses in networks without a login were refused for many "
+        "accounts: spraying that is spread over many machines.",
         (
-            "A directory that answers wrongly while many users are on the road.",
+            "A faulty directory while many users are travelling.",
             "Logs that arrive in daily files: the refusals of a whole day arrive within an hour.",
         ),
-        "Of the attempts that arrived within an hour, those of `strangers` addresses were refused as `users` "
-        "accounts, in networks without any login. `source.ip` and `accounts` list at most 100 of each.",
+        "Among the attempts that arrived within an hour, `strangers` addresses in networks without any login "
+        "were refused for `users` accounts. `source.ip` and `accounts` list at most 100 of each.",
         (
             "When, and from where? "
-            f'`event.action: "smtp-authentication" and {_BAD}`. `accounts` has who was tried; do these '
-            "names exist here?",
+            f'`event.action: "smtp-authentication" and {_BAD}`. Do the names in `accounts` exist here?',
             f"Did the first source get in? `{_FROM} and {_GOOD}`. For all sources, see *New networks of "
             "accounts* on the page *Morning*.",
             _WHOSE,
         ),
         (
             _GOT_IN,
-            "If the names exist: have users change a password that they also use elsewhere.",
-            "Where users need no SMTP login from outside, refuse it for all other networks.",
+            "If the names exist, have users change passwords that they also use elsewhere.",
+            "If users need no SMTP login from outside, refuse it for all other networks.",
         ),
         ("source.ip", "strangers", "users", "refusals", "accounts"),
     ),
     Rule(
         "06",
         "password guessing from many sources",
-        "8 strangers refused as one account in a day",
+        "8 strangers refused for one account in a day",
         queries.DISTRIBUTED_GUESSING,
         15,
         "8d",
         "medium",
         (GUESSING,),
-        "Eight addresses or more were refused as one account within a day, in networks from which it "
-        "did not log in during the last days.",
-        ("A user with an old password on a phone that just changed to another provider.",),
-        "`strangers` addresses were refused as `user.name` within a day, in networks from which it had "
+        "At least eight addresses were refused for one account within a day, in networks from which it "
+        "had not logged in for 7 days.",
+        ("A phone with an old password that just moved to another provider.",),
+        "`strangers` addresses were refused for `user.name` within a day, in networks from which it had "
         "not logged in for 7 days. `source.ip` lists at most 100 of them.",
         (
             "Did one of them get in? "
@@ -233,8 +232,8 @@ RULES = (
         ),
         (
             _GOT_IN,
-            "If none got in: make sure that the account has a strong password, and ask whether it needs "
-            "SMTP logins at all. To refuse so many addresses one by one is of no use.",
+            "If none got in, make sure that the account has a strong password, and ask whether it needs "
+            "SMTP logins at all. Do not bother blocking so many addresses one by one.",
         ),
         ("user.name", "source.ip", "strangers", "refusals"),
         sigma="distributed_guessing",
@@ -248,9 +247,9 @@ RULES = (
         "8d",
         "high",
         (ACCOUNTS,),
-        "An account sent to 200 recipients or more in an hour, and to at least three times as many as "
-        "in its largest hour of the last seven days: what stolen accounts are used for.",
-        ("A newsletter or an announcement that is sent for the first time.",),
+        "An account sent to at least 200 recipients in an hour, and to at least three times as many as "
+        "in its largest hour of the last 7 days. Stolen accounts are used for this.",
+        ("A newsletter or announcement that is sent for the first time.",),
         "`user.name` sent to `recipients` recipients in an hour, from `source.ip`; in its largest hour of "
         "the last 7 days, it sent to `usual`.",
         (
@@ -260,8 +259,8 @@ RULES = (
         ),
         (
             _ASK_NOW,
-            "If it was not the user: lock the account, have the password changed, end its sessions, and "
-            "delete what waits in the appliance's queue.",
+            "If it was not the user, lock the account, have the password changed, end its sessions, and "
+            "delete its messages from the appliance's queue.",
             _REFUSE,
         ),
         ("user.name", "source.ip", "recipients", "usual"),
@@ -276,10 +275,10 @@ RULES = (
         "30d",
         "low",
         (ACCOUNTS, EXTERNAL),
-        "An account that logs in from several networks did so from one that is new for it in 30 days.",
+        "An account that uses several networks logged in from one for the first time in 30 days.",
         ("A new provider at home, a hotel, another mobile network.",),
         "`user.name` logged in from `source.ip`, for the first time in 30 days from this network. `value` is "
-        "the number of its AS, or, without GeoIP, the beginning of the address.",
+        "its AS number, or, without GeoIP, the start of the address.",
         (_WHOSE, _BEFORE, _SENT),
         (_ASK, *_LOCK),
         ("user.name", "source.ip", "value"),
@@ -294,15 +293,15 @@ RULES = (
         "30d",
         "medium",
         (ACCOUNTS, EXTERNAL),
-        "An account logged in from a country that is new for it in 30 days. The country is the one that "
+        "An account logged in from a country for the first time in 30 days. The country is the one that "
         "the appliance logs.",
-        ("A journey.", "VPNs, and mobile networks that come out in another country."),
+        ("A journey.", "VPNs, and mobile networks with exits in another country."),
         "`user.name` logged in from the country `value`, for the first time in 30 days; the source is "
         "`source.ip`.",
         (_WHOSE, _BEFORE, _SENT),
         (_ASK, *_LOCK),
         ("user.name", "source.ip", "value"),
-        needs="an appliance that logs the country of a sender; without it, there are no alerts",
+        needs="an appliance that logs senders' countries; without it, there are no alerts",
     ),
     Rule(
         "10",
@@ -313,23 +312,23 @@ RULES = (
         "30d",
         "medium",
         ("T1040",),
-        "A client sent a password by PLAIN or LOGIN over the internet without TLS: anyone on the way "
+        "A client sent a password with PLAIN or LOGIN over the internet without TLS: anyone on the path "
         "could read it, even if it was refused.",
-        ("An old device outside, that knows no TLS. It is reported once.",),
+        ("An old device outside that does not support TLS. It is reported once.",),
         "A client at `source.ip` sent the password of `user.name` without encryption; `accepted` of its "
         "logins were accepted.",
         (
             f"Is it a device of yours? `{_FROM}`",
-            f"How does the account log in otherwise? `{_USER} and {_GOOD}`. `tls.established` is missing "
-            "where TLS was not tried.",
+            f"How else does the account log in? `{_USER} and {_GOOD}`. `tls.established` is missing "
+            "if TLS was not tried.",
             _WHOSE,
         ),
         (
-            "If a login was accepted: have the password changed, as others may know it. If all were "
-            "refused, ask the user whether it is the password of something else.",
-            "If the source is not one of the user's: another person has the password, or guesses it. "
+            "If a login was accepted, have the password changed, as others may know it. If all were "
+            "refused, ask the user whether the password is used for anything else.",
+            "If the source is not the user's, another person has the password or is guessing it. "
             f"{_REFUSE}",
-            "Have the client set to TLS.",
+            "Have the client configured to use TLS.",
             "Require TLS in the mail flow policy for senders that log in.",
         ),
         ("user.name", "source.ip", "accepted"),
@@ -344,9 +343,9 @@ RULES = (
         "8d",
         "high",
         (ACCOUNTS,),
-        "An account logged in from a place that is new for it, so far from another one that it cannot "
-        "have travelled in that time (500 km, 900 km/h).",
-        ("A VPN or a provider that is new, and comes out far away.",),
+        "An account logged in from a new place, too far from another one to have travelled there in that "
+        "time (500 km, 900 km/h).",
+        ("A new VPN or provider with a distant exit.",),
         "`user.name` logged in from `source.ip`, in a place that is new for it. It also logged in up to "
         "`km` km away from there, as little as `minutes` minutes before or after.",
         (_BEFORE, _WHOSE, _SENT, _OTHERS),
@@ -357,20 +356,20 @@ RULES = (
     Rule(
         "12",
         "account of one network logs in from another",
-        "first login outside the only network that an account had in 7 days",
+        "first login outside the only network of an account in 7 days",
         queries.FIXED_ACCOUNT,
         15,
         "8d",
         "medium",
         (ACCOUNTS, EXTERNAL),
-        "An account that logged in from one network alone, such as that of a scanner or an "
-        "application, did so from another.",
-        ("A user who works at one place, on the first journey.", "A device that was moved."),
+        "An account that had logged in from one network only, such as that of a scanner or an "
+        "application, logged in from another.",
+        ("The first journey of a user who works in one place.", "A device that was moved."),
         "`user.name` logged in from `source.ip`, in a network that is new for it. In the 7 days before, "
-        "all its `logins` logins came from a single other one.",
+        "all its `logins` logins came from one other network.",
         (_WHOSE, _BEFORE, _SENT),
         (
-            "Ask the user, by another way than mail, or who runs the device or application.",
+            "Ask the user, but not by mail, or the owner of the device or application.",
             *_LOCK,
         ),
         ("user.name", "source.ip", "logins"),
@@ -379,15 +378,15 @@ RULES = (
     Rule(
         "13",
         "smart host refuses the appliance",
-        "3 refusals in a day of a profile at a smart host",
+        "3 refusals of a profile in a day by a smart host",
         queries.SMART_HOST,
         15,
         "1d",
         "medium",
         ("T1531",),
-        "A smart host refused the login of the appliance three times or more within a day: mail to it "
-        "waits or bounces.",
-        ("Trouble on the smart host, which passes by itself.",),
+        "A smart host refused the appliance's login at least three times within a day: mail to it "
+        "is queued or bounces.",
+        ("A temporary problem on the smart host.",),
         "The smart host `destination.address` refused the login of the appliance `host.name` with the "
         "profile `cisco_esa.auth.profile` `refusals` times.",
         (
@@ -396,8 +395,8 @@ RULES = (
             f"Does it work again? `{_HOST} and {_GOOD}`",
         ),
         (
-            "If it does not work again: correct user and password of the profile on the appliance.",
-            "Then look in the appliance's delivery status whether the queue for the smart host gets shorter.",
+            "If it still fails, correct the user and password of the profile on the appliance.",
+            "Then check the appliance's delivery status: is the queue for the smart host getting shorter?",
         ),
         ("destination.address", "cisco_esa.auth.profile", "refusals", "error.message"),
         sigma="smart_host",
