@@ -56,8 +56,8 @@ _DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
             "A source was refused at least 20 times within a day; it may also have logins."
         ),
         "in_after_refusals": (
-            "A user was refused at least five times from a source, and logged in from there, within "
-            "7 days. The order is not checked: see whether the refusals came first."
+            "A user was refused at least five times from a source, and logged in from there, within"
+            " 7 days. The order is not checked: see whether the refusals came first."
         ),
         "spraying": (
             "A source was refused for at least ten users within a day; it may also have logins."
