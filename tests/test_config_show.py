@@ -8,12 +8,27 @@ from forwarder.config.schema import show
 from tests.configs import LEAST, read
 from tests.test_config_load import WHOLE
 
+FLEET = f"""\
+{LEAST}
+silence: 1h
+known_appliances_only: true
+appliances:
+  private-1:
+    names: ["esa*"]
+    addresses: [192.0.2.7, 2001:db8::/32]
+    timezone: Europe/Rome
+    labels: {{site: rome}}
+    silence: 10m
+"""
+
 SHOWN = """\
 state: /var/lib/esa-forwarder
 inputs:
 - type: stdin
   appliance: null
   timezone: null
+appliances: {}
+known_appliances_only: false
 outputs:
   siem:
     type: server
@@ -44,6 +59,7 @@ outputs:
       user: forwarder
       password: null
     headers: {}
+silence: null
 documents:
   session_events: true
   original: true
@@ -62,6 +78,7 @@ dead_letters:
 log:
   format: logfmt
   level: info
+http: null
 """
 
 
@@ -70,12 +87,16 @@ def test_every_default_is_shown(tmp_path: Path) -> None:
     assert show(read(tmp_path, LEAST)) == SHOWN
 
 
-@pytest.mark.parametrize("text", [LEAST, WHOLE])
+@pytest.mark.parametrize("text", [LEAST, WHOLE, FLEET])
 def test_what_is_shown_means_the_same(tmp_path: Path, text: str) -> None:
     """But for the secrets."""
     config = read(tmp_path, text, KEY="12345678", PORT="1")
     again = read(tmp_path, show(config))
     assert again.inputs == config.inputs
+    assert again.appliances.by_name == config.appliances.by_name
+    assert again.appliances.known_only == config.appliances.known_only
+    assert again.silence_of("private-1") == config.silence_of("private-1")
+    assert again.silence_of("other") == config.silence_of("other")
     assert again.documents == config.documents
     assert again.spool == config.spool
     assert again.log == config.log
@@ -104,7 +125,7 @@ hosts:
 """.replace("FILE", str(tmp_path / "user"))
     shown = show(read(tmp_path, text.replace("HERE", here), PASSWORD="hunter2", HOST="web"))
     assert "hunter2" not in shown
-    output = shown[shown.index("    hosts:") : shown.index("\ndocuments:") + 1]
+    output = shown[shown.index("    hosts:") : shown.index("\nsilence:") + 1]
     assert (
         output
         == """\

@@ -349,12 +349,16 @@ class TestTls:
 
     def find(self, lasts: timedelta = timedelta(days=90), **settings: object) -> Finding:
         """Look at a server with a certificate of ours; give the first finding."""
+        return self.find_all(lasts, **settings)[0]
+
+    def find_all(self, lasts: timedelta = timedelta(days=90), **settings: object) -> list[Finding]:
+        """Look at a server with a certificate of ours."""
         context = self.authority.context(self.folder, lasts=lasts)
         server = BulkServer(context, product="Elasticsearch")
         try:
             if settings.pop("by_name", False):
                 settings["hosts"] = [server.url.replace("127.0.0.1", "localhost")]
-            return look(server, **{"ca_certs": str(self.authority.path), **settings})[0]
+            return look(server, **{"ca_certs": str(self.authority.path), **settings})
         finally:
             server.stop()
 
@@ -378,7 +382,8 @@ class TestTls:
 
     def test_one_for_another_name(self) -> None:
         """What to do is said."""
-        finding = self.find(by_name=True)
+        until, finding = self.find_all(by_name=True)
+        assert until.good
         assert "for another name" in finding.text
         assert "verify: certificate" in finding.advice
 

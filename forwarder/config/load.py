@@ -74,6 +74,7 @@ class Config:
     dead_letters: models.DeadLetterSettings
     log: models.LogSettings
     http: models.HttpSettings | None
+    settings: models.TopSettings  # all that is not the plugins', as it was read
     source: YamlDocument = field(repr=False)  # as it was written
 
     def silence_of(self, appliance: str) -> timedelta | None:
@@ -152,9 +153,13 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins, *, without_logi
     wrong = [*_find_contradictions(document, settings, found), *_find_conflicts(settings)]
     if wrong:
         raise IssuesError([document.issue(x, y) for x, y in wrong])
-    values = {**dict(settings), "outputs": found, "appliances": _appliances_of(settings)}
-    del values["known_appliances_only"]  # the appliances have it
-    return Config(**values, source=document)
+    appliances = [
+        Appliance(**dict(x, name=name, labels=tuple(x.labels.items())))
+        for name, x in settings.appliances.items()
+    ]
+    values = {**dict(settings), "outputs": found, "settings": settings, "source": document}
+    known_only = values.pop("known_appliances_only")
+    return Config(**values | {"appliances": Appliances(appliances, known_only=known_only)})
 
 
 def _configure(
@@ -238,15 +243,6 @@ def _written_paths(settings: BaseModel, loc: Loc) -> Iterator[tuple[Loc, Path]]:
                 yield from _written_paths(value, here)
             elif is_written and isinstance(value, Path):
                 yield here, value
-
-
-def _appliances_of(settings: models.TopSettings) -> Appliances:
-    """Return the appliances that are configured."""
-    entries = [
-        Appliance(**dict(x, name=name, labels=tuple(x.labels.items())))
-        for name, x in settings.appliances.items()
-    ]
-    return Appliances(entries, known_only=settings.known_appliances_only)
 
 
 def _find_conflicts(settings: models.TopSettings) -> Iterator[tuple[Loc, str]]:

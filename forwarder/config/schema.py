@@ -67,14 +67,9 @@ def show(config: Config) -> str:
     a secret, values from files, passwords in URLs, and the queries of URLs that have one or come
     from the environment.
     """
-    values = {
-        "state": str(config.state),
-        "inputs": [_values(x) for x in config.inputs],
-        "outputs": {
-            x.name: {**_values(x.delivery), **_values(x.settings)} for x in config.outputs.values()
-        },
-        **{x: _values(getattr(config, x)) for x in ("documents", "spool", "dead_letters", "log")},
-        **({"http": _values(config.http)} if config.http else {}),
+    values = _values(config.settings)
+    values["outputs"] = {
+        x.name: {**_values(x.delivery), **_values(x.settings)} for x in config.outputs.values()
     }
     secrets = {x.name: secret_names(x.plugin.config) for x in config.outputs.values()}
 
@@ -87,7 +82,7 @@ def show(config: Config) -> str:
             return None
         written = config.source.written.get(loc)
         names = secrets[str(loc[1])] if loc[0] == "outputs" else ()
-        if is_secret(loc, names) or "${file:" in (written or ""):
+        if is_secret(loc, names) or config.source.files_of(loc):
             return MASK
         if isinstance(value, str):
             return escape(mask_url(value, whole=written is not None))

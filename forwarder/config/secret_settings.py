@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from forwarder.config.types import fields_of, models_in, types_in
-from forwarder.config.yaml import FILE_REFERENCE, Loc
+from forwarder.config.yaml import Loc
 from forwarder.masking import Mask, masking
 from forwarder.output import Finding
 
@@ -51,8 +51,8 @@ def secret_names(model: type[BaseModel]) -> frozenset[str]:
 def is_secret(loc: Loc, names: Iterable[str]) -> bool:
     """Whether a value must not be shown, given the settings that are secret."""
     known = set(names)
-    if loc[:1] == ("outputs",):
-        loc = loc[2:]  # the name of an output means nothing
+    if loc[:1] in {("appliances",), ("outputs",)}:
+        loc = loc[2:]  # the name of an appliance or output means nothing
     return any(x in known or _SECRET_NAME.search(x) for x in loc if isinstance(x, str))
 
 
@@ -65,7 +65,7 @@ def mask_of(config: "Config", *names: str, more: Iterable[str] = ()) -> Mask:
     for name in names or config.outputs:
         known = secret_names(config.outputs[name].plugin.config)
         for loc, text in config.source.texts(("outputs", name)):
-            if is_secret(loc, known) or "${file:" in config.source.written.get(loc, ""):
+            if is_secret(loc, known) or config.source.files_of(loc):
                 secrets.append(text)
             elif "://" not in text:
                 users.append(text)
@@ -84,7 +84,7 @@ def _in_url(text: str) -> Iterator[str]:
 
 def check_secret_files(config: "Config") -> Iterator[Finding]:
     """Warn of files with secrets, those of references and private keys, that all may read."""
-    found = [y for x in config.source.written.values() for y in FILE_REFERENCE.findall(x)]
+    found = [y for x in config.source.written for y in config.source.files_of(x)]
     found += (x for loc, x in config.source.texts() if loc[-1] in _KEYS)
     for path in dict.fromkeys(found):
         with suppress(OSError, ValueError):

@@ -49,9 +49,7 @@ _REFERENCE = re.compile(
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<default>:-[^{}]*)?)\}|\$\{"
 )
 
-
-FILE_REFERENCE = re.compile(r"(?<!\$)\$\{file:([^{}]+)\}")
-"""Finds the path of each file that a text refers to."""
+_FILE = re.compile(r"(?<!\$)\$\{file:([^{}]+)\}")
 
 Loc: TypeAlias = tuple[str | int, ...]
 """The keys and the numbers of items that lead from the top to a value."""
@@ -96,6 +94,10 @@ class YamlDocument:
     def issue(self, loc: Loc, text: str) -> ConfigIssue:
         """Say what is wrong with a value."""
         return ConfigIssue(loc, self.line_of(loc), text)
+
+    def files_of(self, loc: Loc) -> list[str]:
+        """Return the paths of the files that a value came from."""
+        return _FILE.findall(self.written.get(loc, ""))
 
     def texts(self, below: Loc = ()) -> Iterator[tuple[Loc, str]]:
         """Yield its texts, or those of a part of it, with their locations."""

@@ -193,7 +193,7 @@ class HttpPool:
         """Find the names in the certificate of the server; none behind a proxy."""
         if self._settings.proxy is not None:
             return []
-        certificate = fetch_certificate(self._url, self._settings, any_name=True)
+        certificate = fetch_certificate(self._url, self._settings)
         return [repr(str(name)[:_MAX_NAME]) for _, name in certificate.get("subjectAltName", ())]
 
     @property
@@ -233,16 +233,11 @@ def make_context(settings: ClusterSettings) -> ssl.SSLContext:
     return context
 
 
-def fetch_certificate(
-    url: str, settings: ClusterSettings, *, any_name: bool = False
-) -> Mapping[str, Any]:
-    """Fetch the certificate of a server; empty where there is none that is trusted.
-
-    With ``any_name``, it may be for another host.
-    """
+def fetch_certificate(url: str, settings: ClusterSettings) -> Mapping[str, Any]:
+    """Fetch the certificate of a server, for whichever host; empty where none is trusted."""
     parts, context = urlsplit(url), make_context(settings)
     host, timeout = parts.hostname or "", settings.connect_timeout.total_seconds()
-    context.check_hostname = context.check_hostname and not any_name
+    context.check_hostname = False
     try:
         with (
             socket.create_connection((host, parts.port or 0), timeout) as plain,
