@@ -294,7 +294,7 @@ WARNINGS = (
     ParseWarning(
         "orphaned_repeats",
         "file",
-        "that begin with a repetition of the last message of the file before",
+        "beginning with a repetition of the last message of the file before",
         "if that was a login, its repetitions are missing; disable the reduction of repeated"
         " messages in the syslog daemon",
     ),
