@@ -47,7 +47,7 @@ class Event(Enum):
     """What happens to a file."""
 
     CHANGED = auto()  # it has another size, time, or name
-    DUE = auto()  # A time is over that it was to wait
+    DUE = auto()  # the time that it was to wait is over
     SCANNED = auto()  # all files were scanned
     REPLACED = auto()  # it may hold something else by now
     IDENTIFIED = auto()  # it is the current file of a log

@@ -16,7 +16,7 @@ import resource
 import select
 import socket
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -190,8 +190,8 @@ class Listener:
         self._context: ssl.SSLContext | None = None
         self._sockets: list[socket.socket] = []  # of datagrams
         self._servers: list[asyncio.Server] = []
-        self._connections: dict[asyncio.Task[None], tuple[str, asyncio.StreamWriter]] = {}
-        """By the task that reads it; with the address of the sender."""
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}  # and who reads it
+        self._senders: Counter[str] = Counter()  # by number of connections
         self._has_space = asyncio.Event()
         self._has_space.set()
 
@@ -233,7 +233,7 @@ class Listener:
     @property
     def has_more(self) -> bool:
         """Whether the system has received something that is not taken yet: also a connection."""
-        streams = [x.get_extra_info("socket") for _, x in self._connections.values()]
+        streams = [x.get_extra_info("socket") for x in self._connections.values()]
         servers = [y for x in self._servers for y in x.sockets]
         poll = select.poll()
         for each in [*self._sockets, *streams, *servers]:
@@ -245,7 +245,7 @@ class Listener:
         """Close the socket and its connections."""
         for server in self._servers:
             server.close()
-        for task, (_, writer) in self._connections.items():
+        for task, writer in self._connections.items():
             writer.close()
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -316,16 +316,16 @@ class Listener:
         peer = writer.get_extra_info("peername")
         sender = sender_address(peer[0]) if peer else ""  # it may be gone already
         limits = self._settings
-        senders = [x for x, _ in self._connections.values()]
         if not sender or not self._is_allowed(sender):
             self._counts.not_allowed += bool(sender)
         elif (
-            len(senders) >= limits.max_connections
-            or senders.count(sender) >= limits.max_connections_per_sender
+            len(self._connections) >= limits.max_connections
+            or self._senders[sender] >= limits.max_connections_per_sender
         ):
             self._counts.over_limit += 1
         else:
-            self._connections[task] = sender, writer
+            self._connections[task] = writer
+            self._senders[sender] += 1
             try:
                 await self._read(sender, reader, writer)
             # Reset by the sender, or nothing came; what is cancelled, asyncio would log.
@@ -333,6 +333,7 @@ class Listener:
                 pass
             finally:
                 del self._connections[task]
+                self._senders -= Counter((sender,))
         writer.close()
 
     async def _read(
