@@ -27,7 +27,7 @@ from forwarder.inputs.stdin import StandardInput
 from forwarder.inputs.syslog.inbox import PREFIX as SYSLOG_PREFIX
 from forwarder.inputs.syslog.sockets import ListenerCounts
 from forwarder.output import Output
-from forwarder.spool.errors import SpoolError
+from forwarder.spool.errors import DamagedError, GoneError, SpoolError
 from forwarder.spool.spool import Spool
 from forwarder.text import error_text, many, shortened
 
@@ -80,12 +80,19 @@ class Runtime:
             raise
         self._once = once
         self._show = show
-        self.error: BaseException | None = None  # what ended reading, other than its end
+        self._reading_error: Exception | None = None
         self.losses: list[str] = []  # what was not read or not delivered at the end, as sentences
         self.is_read = threading.Event()  # set when reading has ended
         self._is_over = threading.Event()
         self._reading = threading.Thread(target=self._read, name="ingest", daemon=True)
         self._upkeep = threading.Thread(target=self._look_after, name="upkeep", daemon=True)
+
+    @property
+    def error(self) -> Exception | None:
+        """What ended reading, other than its end, or what an output found wrong with the spool."""
+        errors = (x.error for x in self.deliveries)
+        of_spool = (x for x in errors if isinstance(x, DamagedError | GoneError))
+        return self._reading_error or next(of_spool, None)
 
     def start(self) -> None:
         """Begin to read and to deliver."""
@@ -104,8 +111,7 @@ class Runtime:
         for delivery in self.deliveries:
             delivery.ask_to_stop()
         self.ingest.ask_to_stop(reloads=reloads)
-        if self._reading.ident is not None:
-            self._reading.join(end - time.monotonic())
+        self._reading.join(end - time.monotonic())
         if self._reading.is_alive():
             _log.warning("Reading did not stop in time and was abandoned; nothing is lost.")
         for delivery in self.deliveries:
@@ -125,7 +131,7 @@ class Runtime:
         try:
             self.ingest.run()
         except Exception as error:  # noqa: BLE001 - the main thread decides
-            self.error = error
+            self._reading_error = error
         finally:
             self.is_read.set()
             for delivery in self.deliveries:

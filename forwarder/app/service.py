@@ -108,14 +108,13 @@ class Service:
         number = self._wait(runtime)
         if number == signal.SIGHUP:
             return self._change(runtime)
-        error = runtime.error or next((x.error for x in runtime.deliveries if x.error), None)
-        if number is None and isinstance(error, DamagedError):
-            _log.error("The spool is damaged; it is quarantined.", reason=str(error))
+        if number is None and isinstance(runtime.error, DamagedError):
+            _log.error("The spool is damaged; it is quarantined.", reason=str(runtime.error))
             runtime.stop(reloads=True)
             return self._start(self._config, build_outputs(self._config))
         self._systemd.tell("STOPPING=1")
         runtime.stop()
-        self._conclude(runtime, number, error)
+        self._conclude(runtime, number)
         return None
 
     def _wait(self, runtime: Runtime) -> int | None:
@@ -127,9 +126,7 @@ class Service:
                 return number
             is_read = runtime.is_read.is_set()
             self._systemd.tell_alive(time.monotonic() if is_read else runtime.ingest.alive_at)
-            if runtime.error is not None or any(
-                isinstance(x.error, DamagedError | GoneError) for x in runtime.deliveries
-            ):
+            if runtime.error is not None:
                 return None
             if is_read and all(x.is_drained or x.error is not None for x in runtime.deliveries):
                 return None
@@ -144,22 +141,21 @@ class Service:
         if self._once:
             self._deadline = time.monotonic() + self._give_up_after.total_seconds()
 
-    def _conclude(
-        self, runtime: Runtime, number: int | None, error: BaseException | None = None
-    ) -> None:
+    def _conclude(self, runtime: Runtime, number: int | None) -> None:
         """Log how it ended: by a signal, by an error, or because all is done."""
+        error = runtime.error
         is_gone = isinstance(error, GoneError)
         losses = [] if is_gone or (number is not None and not self._once) else runtime.losses
         for loss in losses:
             _log.error("Not everything was done.", reason=loss)
-        if losses or is_gone or runtime.error is not None:
+        if losses or error is not None:
             self._is_good = False
         if is_gone:
             _log.error("The spool is gone; nothing can go on.", reason=str(error))
-        elif isinstance(runtime.error, ForwarderError):
-            _log.error("Reading has ended.", reason=str(runtime.error))
-        elif runtime.error is not None:
-            _log.error("Reading has ended by a fault of the program.", exc_info=runtime.error)
+        elif isinstance(error, ForwarderError):
+            _log.error("Reading has ended.", reason=str(error))
+        elif error is not None:
+            _log.error("Reading has ended by a fault of the program.", exc_info=error)
         _log.info("The service has ended.")
 
     def _start(self, config: Config, outputs: Mapping[str, Output]) -> Runtime | None:
@@ -223,7 +219,7 @@ class Service:
 
     def _change(self, runtime: Runtime) -> Runtime | None:
         """Go on with the configuration as it is now; with the old one if that is not valid."""
-        self._systemd.tell_reloading()
+        self._systemd.tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1_000}")
         new = self._load()
         if new is None:
             self._systemd.tell("READY=1")
@@ -324,11 +320,6 @@ class Systemd:
         self._watched_seconds = int(environment.get("WATCHDOG_USEC") or 0) / 1_000_000
         self._told = ""
         self._told_alive = 0.0
-
-    def tell_reloading(self) -> None:
-        """Tell that it reads its configuration again; until it is ready."""
-        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000
-        self.tell(f"RELOADING=1\nMONOTONIC_USEC={now}")
 
     def show(self, seen: Observation) -> None:
         """Tell how it is."""
