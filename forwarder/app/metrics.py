@@ -13,7 +13,6 @@ from prometheus_client.metrics_core import (
     HistogramMetricFamily,
     Metric,
 )
-from prometheus_client.registry import CollectorRegistry
 
 from forwarder import __version__
 from forwarder.app.status import Observation
@@ -52,15 +51,8 @@ class Definition(NamedTuple):
         return "counter" if self.name.endswith("_total") else "gauge"
 
 
-def _one(*keys: str) -> Callable[[Observation], Iterable[Sample]]:
-
-    def read(seen: Observation) -> Iterator[Sample]:
-        value: Any = seen.status
-        for key in keys:
-            value = (value or {}).get(key)
-        yield (), value
-
-    return read
+def _one(part: str, key: str) -> Callable[[Observation], Iterable[Sample]]:
+    return lambda seen: [((), (seen.status[part] or {}).get(key))]
 
 
 def _output(key: str) -> Callable[[Observation], Iterable[Sample]]:
@@ -198,17 +190,13 @@ TABLE = (
 )  # fmt: skip
 
 
-class Collector:
-    """Makes the metrics of an observation."""
-
-    def __init__(self, seen: Observation) -> None:
-        self._seen = seen
+class _Collector(NamedTuple):
+    seen: Observation
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all of them."""
         for each in TABLE:
             family = _FAMILIES[each.kind](PREFIX + each.name, each.meaning, labels=each.labels)
-            for labels, value in each.read(self._seen):
+            for labels, value in each.read(self.seen):
                 shown = [*map(escaped, labels)]
                 if isinstance(value, Histogram):
                     family.add_metric(shown, [*value.buckets()], value.sum)
@@ -219,7 +207,5 @@ class Collector:
 
 def write(seen: Observation, accept: str) -> tuple[bytes, str]:
     """Write all metrics in a format that a client accepts; return the type, too."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Collector(seen))
     encode, kind = choose_encoder(accept)
-    return encode(registry), kind
+    return encode(_Collector(seen)), kind

@@ -180,16 +180,11 @@ def _of_output(
     subject = f"output {name}"
     error, failing, rejecting = output["last_error"], output["failing_since"], output["rejecting"]
     oldest = timedelta(seconds=round(output["oldest_seconds"] or 0))
-    if output["stopped"]:
-        what = f"stopped since {failing}: {error}"
-        yield Finding(
-            subject, what, "fix the cause, then restart or reload the service", critical=True
-        )
-    elif failing is not None:
-        what = f"failing since {failing}: {error}"
-        yield Finding(
-            subject, what, "its documents wait and are retried; fix the cause", critical=True
-        )
+    if failing is not None:
+        what, advice = "failing", "its documents wait and are retried; fix the cause"
+        if output["stopped"]:
+            what, advice = "stopped", "fix the cause, then restart or reload the service"
+        yield Finding(subject, f"{what} since {failing}: {error}", advice, critical=True)
     elif output["attempt_since"] is not None:
         what = f"a call has been running since {output['attempt_since']}"
         yield Finding(subject, what, "see whether its server or disk hangs", critical=True)
