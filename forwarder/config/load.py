@@ -149,7 +149,11 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins, *, without_logi
     issues += [x for x in document.unresolved if x.loc not in left_out]
     if settings is None or issues:
         raise IssuesError(issues)
-    found = {x: _configure(x, *valid[x], y) for x, y in settings.outputs.items()}
+    found = {}
+    for name, shared in settings.outputs.items():
+        documents = shared.documents.resolve(valid[name][0].profile)
+        delivery = shared.model_copy(update={"documents": documents})
+        found[name] = OutputConfig(name, *valid[name], delivery)
     wrong = [*_find_contradictions(document, settings, found), *_find_conflicts(settings)]
     if wrong:
         raise IssuesError([document.issue(x, y) for x, y in wrong])
@@ -160,13 +164,6 @@ def _validate(document: YamlDocument, find_plugins: FindPlugins, *, without_logi
     values = {**dict(settings), "outputs": found, "settings": settings, "source": document}
     known_only = values.pop("known_appliances_only")
     return Config(**values | {"appliances": Appliances(appliances, known_only=known_only)})
-
-
-def _configure(
-    name: str, plugin: OutputPlugin, own: BaseModel, common: models.OutputSettings
-) -> OutputConfig:
-    documents = common.documents.resolve(plugin.profile)
-    return OutputConfig(name, plugin, own, common.model_copy(update={"documents": documents}))
 
 
 def _find_besides_type(document: YamlDocument, issues: list[ConfigIssue]) -> None:

@@ -9,8 +9,7 @@ Documents are stored whole, for all outputs together; what one of them leaves ou
 it is delivered. So a profile can change, and what waits or was rejected has everything.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -56,43 +55,29 @@ class Filter(NamedTuple):
 
 def passes(document: Document, rules: Filter) -> bool:
     """Tell whether a document goes on."""
-    found = _facts_of(document)
-    if any(_matches(x, found) for x in rules.drop):
-        return False
-    return not rules.keep or any(_matches(x, found) for x in rules.keep)
-
-
-class _Facts(NamedTuple):
-    """What rules ask for."""
-
-    users: set[str]
-    source: Sequence[IPv4Address | IPv6Address]  # one, or none
-    action: str
-    outcome: str | None
-    appliance: str
-
-
-def _facts_of(document: Document) -> _Facts:
     fields: dict[str, Any] = orjson.loads(document.body)
     event, auth = fields["event"], fields["cisco_esa"].get("auth", {})
     names = fields.get("user", {}).get("name"), auth.get("account")
-    return _Facts(
-        {x.lower() for x in names if x is not None},
-        [read_ip(fields["source"]["ip"])] if "ip" in fields.get("source", {}) else [],
-        event["action"],
-        event.get("outcome"),
-        fields["host"]["name"].lower(),
-    )
+    users = {x.lower() for x in names if x is not None}
+    ip = fields.get("source", {}).get("ip")
+    source = None if ip is None else read_ip(ip)
+    appliance = fields["host"]["name"].lower()
 
+    def matches(rule: Rule) -> bool:
+        return (
+            (rule.action is None or event["action"] in rule.action)
+            and (rule.outcome is None or event.get("outcome") in rule.outcome)
+            and (rule.appliance is None or appliance in rule.appliance)
+            and (rule.user is None or not users.isdisjoint(rule.user))
+            and (
+                rule.source is None
+                or (source is not None and any(source in x for x in rule.source))
+            )
+        )
 
-def _matches(rule: Rule, found: _Facts) -> bool:
-    return (
-        (rule.action is None or found.action in rule.action)
-        and (rule.outcome is None or found.outcome in rule.outcome)
-        and (rule.appliance is None or found.appliance in rule.appliance)
-        and (rule.user is None or not found.users.isdisjoint(rule.user))
-        and (rule.source is None or any(y in x for x in rule.source for y in found.source))
-    )
+    if any(map(matches, rules.drop)):
+        return False
+    return not rules.keep or any(map(matches, rules.keep))
 
 
 def leave_out(document: Document, groups: Collection[str]) -> Document:

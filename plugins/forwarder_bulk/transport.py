@@ -121,7 +121,7 @@ class HttpPool:
                 preload_content=False,
             )
             self._read_whole(response, data)
-            if response.status == 400 and self._is_plain and _TLS_EXPECTED.search(data):  # noqa: PLR2004 - of HTTP
+            if response.status == 400 and _TLS_EXPECTED.search(data):  # noqa: PLR2004 - of HTTP
                 raise Unavailable(f"{self._url} answers 400, as it speaks TLS; use https://")
             return Reply(self._url, response.status, response.headers, bytes(data))
         except (HTTPError, HTTPException) as error:
@@ -156,7 +156,7 @@ class HttpPool:
         def find(*kinds: type[BaseException]) -> BaseException | None:
             return next((x for x in causes if isinstance(x, kinds)), None)
 
-        perhaps = "it may speak TLS: try https://, or " if self._is_plain else ""
+        perhaps = "it may speak TLS: try https://, or " if self._url.startswith("http:") else ""
         if find(ssl.SSLEOFError, RemoteDisconnected, IncompleteRead):
             advice = "check the server, and proxies before it"
             perhaps = "" if find(IncompleteRead) else perhaps
@@ -195,10 +195,6 @@ class HttpPool:
             return []
         certificate = fetch_certificate(self._url, self._settings)
         return [repr(str(name)[:_MAX_NAME]) for _, name in certificate.get("subjectAltName", ())]
-
-    @property
-    def _is_plain(self) -> bool:
-        return self._url.startswith("http:")
 
     def close(self) -> None:
         """Close all connections."""

@@ -6,7 +6,7 @@ again: that is done where the documents are, in :mod:`forwarder_bulk.output`.
 """
 
 import logging
-from typing import Any, NamedTuple
+from typing import Any
 
 import elastic_transport
 from elasticsearch import Elasticsearch
@@ -91,11 +91,6 @@ class _RawSerializer(elastic_transport.Serializer):
         return data
 
 
-class _NodeResponse(NamedTuple):
-    meta: elastic_transport.ApiResponseMeta
-    body: Reply
-
-
 class _Node(elastic_transport.BaseNode):
     settings: ElasticSettings
 
@@ -119,7 +114,7 @@ class _Node(elastic_transport.BaseNode):
         except Unavailable as error:
             raise elastic_transport.ConnectionTimeout(str(error)) from error
         meta = elastic_transport.ApiResponseMeta(reply.status, "1.1", _ACCEPTED, 0.0, self.config)
-        return _NodeResponse(meta, reply)
+        return elastic_transport.TransportApiResponse(meta, reply)
 
     def close(self) -> None:
         self._pool.close()
