@@ -58,8 +58,9 @@ class OutputHealth:
         self._spool = spool
         self._clock = clock
         self.failures = 0  # attempts in a row that achieved nothing
-        self._began = self._quiet_until = 0.0
-        self._is_failing = self._is_of_spool = False  # the last attempt; for want of the spool
+        self._began = time.monotonic()  # when nothing was delivered any more
+        self._quiet_until = 0.0
+        self._is_of_spool = False  # whether the last attempt failed for want of the spool
         self._is_logged = False  # that nothing is delivered, and not yet that it is again
         self._has_filtered = False
 
@@ -74,10 +75,10 @@ class OutputHealth:
         """Note that an attempt achieved nothing; ``of_spool``: the output has no part in it."""
         words = self._words(error)
         self.failures += 1
-        self._note_error(words)
-        if not self._is_failing:
+        self._is_of_spool = of_spool
+        if self._trouble is None:
             self._began = time.monotonic()
-        self._is_failing, self._is_of_spool = True, of_spool
+        self._note_error(words)
         if time.monotonic() >= self._quiet_until and not self._is_logged:
             self._is_logged = True
             _log.warning(
@@ -98,7 +99,7 @@ class OutputHealth:
     def succeed(self) -> None:
         """Note that the output delivered or rejected documents."""
         self.failures = 0
-        self._is_failing = self._is_of_spool = False
+        self._is_of_spool = False
         if self._is_logged:
             self._is_logged = False
             now = time.monotonic()

@@ -16,6 +16,7 @@ oldest documents are dropped, a tenth of the spool at a time, unless its ``when_
   long log is being read loses nothing.
 """
 
+import math
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -220,7 +221,7 @@ class Overflow:
         self._blocking: frozenset[str] = frozenset()
         self._taken: dict[str, tuple[float, float]] = {}
         """When each last took something: seconds since 1970, and by the monotonic clock."""
-        self._logged: dict[str, tuple[float, int]] = {}
+        self._logged: dict[str, float] = {}  # when, by the monotonic clock
 
     def begin(self, outputs: Iterable[str], blocking: Iterable[str]) -> None:
         """Begin with outputs, of which some lose nothing."""
@@ -270,10 +271,9 @@ class Overflow:
         """Log that documents were dropped: the first time, and then once an hour."""
         for name, progress in losing.items():
             dropped, now = progress.dropped, time.monotonic()
-            before, number = self._logged.get(name, (float("-inf"), 0))
-            if dropped is None or now - before < _LOG_SECONDS:
+            if dropped is None or now - self._logged.get(name, -math.inf) < _LOG_SECONDS:
                 continue
-            self._logged[name] = (now, dropped.documents)
+            self._logged[name] = now
             rewind = f"esa-forwarder rewind --output {name}"
             _log.error(
                 "The spool is full; the oldest documents of an output that does not deliver are"
@@ -282,7 +282,7 @@ class Overflow:
                 f" (spool.max_bytes). Then {rewind} --settle, so that status no longer names them."
                 " To pause reading instead: when_full: block.",
                 output=name,
-                documents=dropped.documents - number,
+                documents=dropped.documents,
                 first=dropped.first.words,
                 last=dropped.last.words,
                 error=progress.trouble and progress.trouble.error,
