@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from forwarder.delivery.retries import DeliverySettings, backoff, backoff_for_rest
+from forwarder.delivery.retries import DeliverySettings, LeftError, backoff
 from forwarder.delivery.worker import Delivery
 from forwarder.ecs.filters import Filter, Rule, leave_out
 from forwarder.events import Document
@@ -45,6 +45,7 @@ QUICK = DeliverySettings(
     initial_pause=timedelta(milliseconds=1),
     max_pause=timedelta(milliseconds=2),
 )
+LONG = DeliverySettings(initial_pause=MINUTE)
 
 Answer = Callable[[Sequence[Document]], Sequence[Failure]]
 
@@ -520,13 +521,24 @@ def test_an_attempt_that_achieves_something_begins_short_again(spool: Spool) -> 
     ("left", "handed", "expected"),
     [(0, 9, 0), (1, 2, 0), (300, 1000, 0), (2, 3, 1), (9_999, 10_000, 1)],
 )
-def test_the_rest_of_what_was_taken_comes_soon(left: int, handed: int, expected: int) -> None:
+@pytest.mark.parametrize(
+    ("settings", "chance", "longest"),
+    [(LONG, 1.0, SECOND), (LONG, 0.25, SECOND / 4), (QUICK, 1.0, QUICK.initial_pause)],
+)
+def test_the_rest_of_what_was_taken_comes_soon(  # noqa: PLR0913
+    spool: Spool,
+    *,
+    left: int,
+    handed: int,
+    expected: int,
+    settings: DeliverySettings,
+    chance: float,
+    longest: timedelta,
+) -> None:
     """At once where it is the smaller part, else within a second; as short as all pauses are."""
-    settings = DeliverySettings(initial_pause=60 * SECOND)
-    assert backoff_for_rest(left, handed, settings, 1) == expected * SECOND
-    assert backoff_for_rest(left, handed, settings, 0.25) == expected * SECOND / 4
-    short = settings._replace(max_pause=0.1 * SECOND)
-    assert backoff_for_rest(left, handed, short, 1) == expected * SECOND / 10
+    delivery = Delivery("a", Scripted(), spool, settings, chance=lambda: chance)
+    error = LeftError("later", left=left, handed=handed)
+    assert delivery._backoff(error) == expected * longest  # noqa: SLF001 - without a thread
 
 
 def count_attempts(spool: Spool, output: Scripted, chance: float = 1.0) -> list[float]:
@@ -606,7 +618,7 @@ def test_what_was_postponed_lets_others_pass_although_some_of_it_is_taken(spool:
     )
     hour = timedelta(hours=1)
     settings = QUICK._replace(initial_pause=hour, max_pause=hour)
-    drawn = iter([0.0, 0.0])
+    drawn = iter([0.0])
     delivery = Delivery("a", output, spool, settings, chance=lambda: next(drawn, 1.0))
     with capture_logs() as logs:
         delivery.start()

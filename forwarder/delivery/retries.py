@@ -15,8 +15,7 @@ from forwarder.spool.cursors import Batch
 from forwarder.spool.dead_letters import DeadLetter, Replay, dead_letter
 
 NO_TIME = timedelta()
-SOON = timedelta(seconds=1)
-"""Longest wait before postponed documents are retried while the output delivers others."""
+SOON = timedelta(seconds=1)  # longest wait before the rest of a batch that was partly delivered
 MAX_POSTPONED = 10_000
 """Documents. An output that postpones more is waited for, with everything behind them."""
 _MAX_DOUBLINGS = 20  # a millionfold: the longest wait is reached by then, and numbers stay small
@@ -55,20 +54,6 @@ def backoff(
     doublings = min(max(failures, 1) - 1, _MAX_DOUBLINGS)
     longest: timedelta = min(settings.max_pause, settings.initial_pause * 2**doublings)
     return max(min(least, settings.max_pause), longest * chance)
-
-
-def backoff_for_rest(
-    left: int, handed: int, settings: DeliverySettings, chance: float
-) -> timedelta:
-    """Return the wait before the rest of a batch is retried, some of which was delivered.
-
-    Nothing where most of it was delivered: each attempt is at most half as large as the one before.
-    Otherwise as before a first retry, and never longer than :data:`SOON`.
-    """
-    if left * 2 <= handed:
-        return NO_TIME
-    longest: timedelta = min(SOON, settings.initial_pause, settings.max_pause)
-    return longest * chance
 
 
 class LeftError(Exception):

@@ -39,12 +39,12 @@ from forwarder.delivery.health import CallWatchdog, Meter, OutputHealth, Rejecti
 from forwarder.delivery.retries import (
     MAX_POSTPONED,
     NO_TIME,
+    SOON,
     DeliverySettings,
     InFlightBatch,
     LeftError,
     Postponed,
     backoff,
-    backoff_for_rest,
     check_answer,
 )
 from forwarder.ecs.filters import leave_out
@@ -230,8 +230,12 @@ class Delivery:
     def _backoff(self, error: BaseException | None) -> timedelta:
         """Note why an attempt failed; return the wait before the next one."""
         if isinstance(error, LeftError) and error.left < error.handed:
-            # It delivers, if not everything at once.
-            return backoff_for_rest(error.left, error.handed, self._settings, self._chance())
+            # It delivers, if not all at once. Where it delivers most, each attempt is at most
+            # half as large as the one before.
+            if error.left * 2 <= error.handed:
+                return NO_TIME
+            longest: timedelta = min(SOON, backoff(1, self._settings, NO_TIME, 1))
+            return longest * self._chance()
         least = (isinstance(error, Unavailable) and error.retry_after) or NO_TIME
         if error is not None:
             self._health.fail(error, of_spool=isinstance(error, BlockedError))

@@ -191,12 +191,13 @@ def trim(connection: sqlite3.Connection, cursors: Sequence[int], end: int) -> bo
         "SELECT first, length(compressed) FROM blocks WHERE first < ? ORDER BY first LIMIT ?",
         (bound, _TRIM_ROWS),
     ).fetchall()
-    ends = [*accumulate([size for _, size in rows])]
-    number = bisect_right(ends, _TRIM_BYTES) + 1
-    if rows:
-        last, _ = rows[:number][-1]
-        connection.execute("DELETE FROM blocks WHERE first <= ?", (last,))
-        add_size(connection, -sum(size for _, size in rows[:number]))
+    number = trimmed = 0
+    while number < len(rows) and trimmed <= _TRIM_BYTES:
+        trimmed += rows[number][1]
+        number += 1
+    if number:
+        connection.execute("DELETE FROM blocks WHERE first <= ?", (rows[number - 1][0],))
+        add_size(connection, -trimmed)
     return number < len(rows) or len(rows) == _TRIM_ROWS
 
 

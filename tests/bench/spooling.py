@@ -48,8 +48,9 @@ def blocks(corpora: Corpora, megabytes: float) -> list[list[Document]]:
     """Make the documents of a storm, as they come of blocks of a megabyte."""
     reading = LogParser().open("esa1", "/srv/esa/esa1/mail.log")
     with Path(corpora.make("storm", megabytes).path).open("rb") as log:
-        found = [reading.feed(block) for block in iter(lambda: log.read(_BLOCK), b"")]
-    return [[Document(orjson.loads(x)["event"]["id"], x) for x in part] for part in found]
+        parts = [reading.feed(block) for block in iter(lambda: log.read(_BLOCK), b"")]
+    lines = [[x.rstrip(b"\n") for x in part] for part in parts]
+    return [[Document(orjson.loads(x)["event"]["id"], x) for x in part] for part in lines]
 
 
 def measure(folder: Path, parts: list[list[Document]], outputs: int) -> Passage:
